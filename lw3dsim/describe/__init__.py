@@ -1,0 +1,1 @@
+"""Describe: workloads and accelerators as validated, frozen data from YAML."""

@@ -1,0 +1,167 @@
+"""The accelerator: every field of the modelled machine, with meaning, unit, default and range.
+
+The schema is the manual: each field's description says what it is; its name
+carries the unit. ``docs/microarchitecture.md`` describes how the parts work
+together.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: immutable, keyword-only, unknown keys refused."""
+
+
+Count = Annotated[int, Meta(ge=1, le=1024)]
+Bits = Annotated[int, Meta(ge=2, le=64)]
+Rate = Annotated[int, Meta(ge=1, le=65536)]
+Kib = Annotated[int, Meta(ge=1, le=65536)]
+
+
+class Pe(_Section):
+    """The array of Winograd processing elements."""
+
+    rows: Annotated[Count, Meta(description="PE rows; a row works on one output channel")]
+    cols: Annotated[Count, Meta(description="PE columns; a column works on its own tiles")]
+    mults_per_pe: Annotated[Count, Meta(description="multipliers in a PE")]
+    acc_depth: Annotated[
+        int, Meta(ge=1, le=4096, description="accumulators per multiplier and bank (there are two banks)")
+    ] = 16
+    pipeline_stages: Annotated[
+        int, Meta(ge=0, le=256, description="cycles from the ifmap port to an accumulator, paid when a step starts")
+    ] = 8
+
+
+class Winograd(_Section):
+    """Tile sizes of the fast algorithms and where weights are transformed."""
+
+    m1: Annotated[int, Meta(ge=1, le=8, description="temporal tile of F(m1, K)")] = 4
+    m2: Annotated[int, Meta(ge=1, le=8, description="spatial tile of F(m2 x m2, R x R)")] = 4
+    weight_transform: Annotated[
+        Literal["offline", "onchip"],
+        Meta(description="offline: DRAM and SRAM hold transformed weights; onchip: a unit transforms them"),
+    ] = "offline"
+
+
+class Transforms(_Section):
+    """Throughput of the transform units, in Winograd coordinates a cycle."""
+
+    input_coords_per_cycle: Annotated[
+        Rate | None, Meta(description="input transform; default: what the columns of a dense layer consume")
+    ] = None
+    output_coords_per_cycle: Annotated[
+        Rate | None, Meta(description="output transform; default: one row of PEs a cycle")
+    ] = None
+    weight_coords_per_cycle: Annotated[
+        Rate | None, Meta(description="on-chip weight transform; default: one PE's multipliers")
+    ] = None
+
+
+class Buffers(_Section):
+    """The three SRAMs between DMA and PEs."""
+
+    ifmap_kib: Annotated[Kib, Meta(description="capacity of the input buffer, all slots together")]
+    weight_kib: Annotated[Kib, Meta(description="capacity of the weight buffer, all slots together")]
+    ofmap_kib: Annotated[Kib, Meta(description="capacity of the output buffer, all slots together")]
+    ifmap_port_bytes: Annotated[Rate, Meta(description="bytes that the input buffer delivers a cycle")] = 64
+    weight_port_bytes: Annotated[Rate, Meta(description="bytes that the weight buffer delivers a cycle")] = 64
+    ofmap_port_bytes: Annotated[Rate, Meta(description="bytes read or written a cycle at the output buffer")] = 64
+    slots: Annotated[
+        int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")
+    ] = 2
+
+
+class Dram(_Section):
+    """The memory outside the chip."""
+
+    preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = (
+        "lpddr4-3200-x32"
+    )
+    channels: Annotated[
+        int, Meta(ge=1, le=64, description="channels working in lock-step on every transfer")
+    ] = 1
+    bandwidth_gbps: Annotated[
+        Annotated[float, Meta(gt=0, le=100_000)] | None,
+        Meta(description="overrides the sustained GB/s of one channel"),
+    ] = None
+    latency_ns: Annotated[
+        Annotated[float, Meta(ge=0, le=100_000)] | None, Meta(description="overrides the first-access latency")
+    ] = None
+    channel_block: Annotated[
+        int, Meta(ge=1, le=1024, description="channels stored next to each other: layout [C/b][T][H][W][b]")
+    ] = 8
+
+
+class Precision(_Section):
+    """Operand widths in bits."""
+
+    activation_bits: Annotated[Bits, Meta(description="activations in DRAM and SRAM")] = 8
+    weight_bits: Annotated[Bits, Meta(description="untransformed weights")] = 8
+    accumulator_bits: Annotated[Bits, Meta(description="accumulators and partial sums in the output buffer")] = 32
+    transformed_data_bits: Annotated[
+        Bits | None, Meta(description="narrower transformed inputs; default: full bit growth")
+    ] = None
+    transformed_weight_bits: Annotated[
+        Bits | None, Meta(description="narrower transformed weights; default: full bit growth")
+    ] = None
+
+
+class Tech(_Section):
+    """What the unit energies and areas are taken from."""
+
+    node_nm: Annotated[Literal[45], Meta(description="process node of logic and SRAM tables")] = 45
+    sram_cell: Annotated[
+        Literal["itrs-lstp", "itrs-lop", "itrs-hp"], Meta(description="CACTI 7 cell and periphery type")
+    ] = "itrs-lstp"
+
+
+class Accelerator(_Section):
+    """One accelerator design."""
+
+    name: Annotated[str, Meta(min_length=1, description="what the design is called")]
+    clock_mhz: Annotated[float, Meta(ge=1, le=10_000, description="core clock")]
+    pe: Pe
+    buffers: Buffers
+    description: str = ""
+    vector_lanes: Annotated[
+        Rate, Meta(description="elements a cycle of activation, pooling, addition, TRG and requantisation")
+    ] = 32
+    layer_setup_cycles: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="cycles to configure the machine for a layer")
+    ] = 100
+    winograd: Winograd = Winograd()
+    transforms: Transforms = Transforms()
+    dram: Dram = Dram()
+    precision: Precision = Precision()
+    tech: Tech = Tech()
+
+    @property
+    def multipliers(self) -> int:
+        """Number of multipliers of the whole array."""
+        return self.pe.rows * self.pe.cols * self.pe.mults_per_pe
+
+    @property
+    def cycle_ps(self) -> Fraction:
+        """The core clock period in picoseconds, exact."""
+        return Fraction(1_000_000) / Fraction(str(self.clock_mhz))
+
+    @property
+    def input_coords_per_cycle(self) -> int:
+        """Resolved throughput of the input transform."""
+        return self.transforms.input_coords_per_cycle or self.pe.cols * self.pe.mults_per_pe
+
+    @property
+    def output_coords_per_cycle(self) -> int:
+        """Resolved throughput of the output transform."""
+        return self.transforms.output_coords_per_cycle or self.pe.cols * self.pe.mults_per_pe
+
+    @property
+    def weight_coords_per_cycle(self) -> int:
+        """Resolved throughput of the on-chip weight transform."""
+        return self.transforms.weight_coords_per_cycle or self.pe.mults_per_pe

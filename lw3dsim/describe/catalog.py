@@ -1,0 +1,39 @@
+"""Where the shipped workloads and accelerators live, and how a name finds its file.
+
+In a wheel the YAML folders travel inside the package; in a checkout (and an
+editable install) they are the top-level folders beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lw3dsim.errors import InputError, unknown
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped_folder(name: str) -> Path:
+    """Return the folder of shipped files called ``name`` (``workloads``, ``arch_configs``)."""
+    installed = _PACKAGE / "_shipped" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def shipped_names(folder: str) -> list[str]:
+    """Return the names of the shipped YAML files of ``folder``, sorted."""
+    return sorted(path.stem for path in shipped_folder(folder).glob("*.yaml"))
+
+
+def find(folder: str, what: str, name: str) -> Path:
+    """Return the file that ``name`` means: a shipped name, or else a path.
+
+    Raises InputError for an unknown name (with the nearest) or a missing file.
+    """
+    if name in shipped_names(folder):
+        return shipped_folder(folder) / f"{name}.yaml"
+    path = Path(name)
+    if path.is_dir():
+        raise InputError(f"{name}: is a folder; give a {what} file or one of: {', '.join(shipped_names(folder))}")
+    if path.is_file() or path.suffix in (".yaml", ".yml") or path.parent != Path():
+        return path
+    raise unknown(what, name, shipped_names(folder))

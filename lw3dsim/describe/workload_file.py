@@ -1,0 +1,231 @@
+"""Read a workload file: inputs, parameters, blocks written once, and the list of layers.
+
+A layer entry is either a layer (``kind: conv3d`` ...) or a use of a block
+(``block: bottleneck, repeat: 3, with: {inner: 64}``). Inside a block ``$inner``
+stands for a parameter and ``input`` for the tensors that the block was given. A
+layer without ``inputs`` reads the tensor before it. Layers of a block are
+called ``<entry>.<layer>``, or ``<entry>.<i>.<layer>`` when it is repeated; the
+entry's own name means the block's output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from lw3dsim.describe.catalog import find
+from lw3dsim.describe.source import Document, KeyPath, decode, parse_yaml, read_text
+from lw3dsim.describe.workload import AnyLayer, Extent, Shape, Size, Workload, build_workload
+from lw3dsim.errors import InputError, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MAX_LAYERS = 10_000
+MAX_BLOCK_DEPTH = 8
+
+Values = dict[str, Any]
+
+
+class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A network input: its own shape, or every n-th frame of another input."""
+
+    channels: Size | None = None
+    frames: Extent | None = None
+    height: Extent | None = None
+    width: Extent | None = None
+    sample_of: str | None = None
+    frame_stride: Extent | None = None
+
+
+class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Layers written once, with parameters."""
+
+    parameters: tuple[str, ...] = ()
+    layers: tuple[dict[str, Any], ...]
+
+
+class _BlockUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An entry that puts a block into the graph."""
+
+    name: str
+    block: str
+    repeat: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    inputs: str | tuple[str, ...] | None = None
+    values: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The top level of a workload file."""
+
+    name: str
+    inputs: dict[str, _Input]
+    layers: tuple[dict[str, Any], ...]
+    description: str = ""
+    source: str = ""
+    fsb_variant: str = "fsb"
+    parameters: dict[str, Any] = {}
+    blocks: dict[str, _Block] = {}
+
+
+def load_workload(
+    name: str | Path, *, input_size: str | None = None, classes: int | None = None
+) -> Workload:
+    """Load a shipped workload by name, or a workload file.
+
+    ``input_size`` (``"TxHxW"``) overrides frames, height and width of the clip;
+    ``classes`` overrides the parameter of that name. Raises InputError.
+    """
+    path = find("workloads", "workload", str(name))
+    return parse_workload(read_text(path), str(path), input_size=input_size, classes=classes)
+
+
+def parse_workload(
+    text: str, path: str = "<text>", *, input_size: str | None = None, classes: int | None = None
+) -> Workload:
+    """Build the workload that the YAML ``text`` describes; see :func:`load_workload`."""
+    document = parse_yaml(text, path)
+    file = decode(document, _File, document.data)
+    parameters = dict(file.parameters)
+    if classes is not None:
+        if "classes" not in parameters:
+            raise InputError(f"{path}: has no parameter 'classes' to override")
+        parameters["classes"] = classes
+    inputs = _inputs(document, file, parse_size(input_size) if input_size else None)
+    reader = _Reader(document, file.blocks)
+    scope = _Scope(names={name: name for name in inputs}, values=parameters, last=next(reversed(inputs)))
+    reader.expand(file.layers, ("layers",), "", scope)
+    return build_workload(
+        name=file.name,
+        inputs=inputs,
+        layers=reader.layers,
+        description=file.description,
+        source=file.source,
+        fsb_variant=file.fsb_variant,
+        locate=reader.locate,
+    )
+
+
+def parse_size(text: str) -> tuple[int, int, int]:
+    """Parse ``"TxHxW"`` into frames, height and width; raise InputError otherwise."""
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and 0 < int(part) <= 8192 for part in parts):
+        raise InputError(f"--input {text}: expected frames x height x width as TxHxW, each 1..8192, such as 16x112x112")
+    return (int(parts[0]), int(parts[1]), int(parts[2]))
+
+
+def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) -> dict[str, Shape]:
+    if not file.inputs:
+        raise document.error(("inputs",), "needs at least one network input")
+    shapes: dict[str, Shape] = {}
+    for name, spec in file.inputs.items():
+        key = ("inputs", name)
+        if spec.sample_of is None:
+            shape = (spec.channels, spec.frames, spec.height, spec.width)
+            if None in shape or spec.frame_stride is not None:
+                raise document.error(key, "needs channels, frames, height and width, or sample_of and frame_stride")
+            shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
+            continue
+        if spec.sample_of not in shapes:
+            raise document.error((*key, "sample_of"), f"unknown input {spec.sample_of!r}; {suggest(spec.sample_of, shapes)}")
+        base = shapes[spec.sample_of]
+        frames = base.frames // (spec.frame_stride or 1)
+        if frames == 0:
+            raise document.error((*key, "frame_stride"), f"leaves no frame of the {base.frames} of {spec.sample_of!r}")
+        shapes[name] = base._replace(frames=frames)
+    return shapes
+
+
+@dataclass(kw_only=True)
+class _Scope:
+    """What names and parameters mean while one list of layers is expanded."""
+
+    names: dict[str, str]
+    values: Values
+    last: str
+    depth: int = 0
+
+
+@dataclass
+class _Reader:
+    """Expands entries into layers, remembering where each came from."""
+
+    document: Document
+    blocks: Mapping[str, _Block]
+    layers: list[AnyLayer] = field(default_factory=list)
+    origin: dict[str, KeyPath] = field(default_factory=dict)
+
+    def locate(self, layer: str) -> str:
+        """Return ``file:line layer`` of a layer (or input) by its full name."""
+        return f"{self.document.where(self.origin.get(layer, ('inputs', layer)))} {layer}"
+
+    def expand(self, entries: tuple[dict[str, Any], ...], at: KeyPath, prefix: str, scope: _Scope) -> None:
+        """Append the layers of ``entries`` (found at key path ``at``); update ``scope`` on the way."""
+        for index, entry in enumerate(entries):
+            key = (*at, index)
+            data = self._substitute(entry, key, scope.values)
+            if "block" in data:
+                self._use_block(decode(self.document, _BlockUse, data, key), key, prefix, scope)
+            else:
+                self._add_layer(data, key, prefix, scope)
+
+    def _add_layer(self, data: Values, key: KeyPath, prefix: str, scope: _Scope) -> None:
+        name = data.get("name")
+        if not isinstance(name, str) or not name:
+            raise self.document.error(key, "the key 'name' is missing or not a word; name the layer")
+        inputs = self._resolve(data.get("inputs"), key, scope)
+        full = prefix + name
+        layer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)  # type: ignore[arg-type]  # a union is a fine msgspec type
+        self._declare(full, key)
+        self.layers.append(layer)
+        scope.names[name] = full
+        scope.last = full
+
+    def _use_block(self, use: _BlockUse, key: KeyPath, prefix: str, scope: _Scope) -> None:
+        if use.block not in self.blocks:
+            raise self.document.error((*key, "block"), f"unknown block {use.block!r}; {suggest(use.block, self.blocks)}")
+        block = self.blocks[use.block]
+        for name in sorted(use.values.keys() ^ set(block.parameters)):
+            what = "is missing" if name in block.parameters else "is no parameter of the block"
+            raise self.document.error((*key, "with"), f"{name!r} {what}; {use.block} takes: {', '.join(block.parameters)}")
+        if scope.depth >= MAX_BLOCK_DEPTH:
+            raise self.document.error((*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {use.block!r} use itself?")
+        (last, *more) = self._resolve(use.inputs, key, scope)
+        if more:
+            raise self.document.error((*key, "inputs"), "a block reads one tensor; join them by a layer first")
+        for i in range(use.repeat):
+            part = f"{prefix}{use.name}." + (f"{i}." if use.repeat > 1 else "")
+            inner = _Scope(names={"input": last}, values=use.values, last=last, depth=scope.depth + 1)
+            self.expand(block.layers, ("blocks", use.block, "layers"), part, inner)
+            last = inner.last
+        scope.names[use.name] = scope.last = last
+
+    def _resolve(self, inputs: Any, key: KeyPath, scope: _Scope) -> list[str]:
+        """Turn the names of an entry into full tensor names; default to the tensor before it."""
+        if inputs is None:
+            return [scope.last]
+        names = [inputs] if isinstance(inputs, str) else inputs
+        if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
+            raise self.document.error((*key, "inputs"), "expected a tensor name or a list of them")
+        return [scope.names.get(name, name) for name in names]
+
+    def _substitute(self, value: Any, key: KeyPath, values: Values) -> Any:
+        if isinstance(value, dict):
+            return {name: self._substitute(item, (*key, name), values) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._substitute(item, (*key, i), values) for i, item in enumerate(value)]
+        if isinstance(value, str) and value.startswith("$"):
+            if value[1:] not in values:
+                raise self.document.error(key, f"unknown parameter {value}; {suggest(value[1:], values)}")
+            return values[value[1:]]
+        return value
+
+    def _declare(self, name: str, key: KeyPath) -> None:
+        if len(self.layers) >= MAX_LAYERS:
+            raise self.document.error(key, f"more than {MAX_LAYERS} layers; write a smaller network")
+        if name in self.origin:
+            raise self.document.error(key, f"the name {name!r} is used twice; rename one")
+        self.origin[name] = key

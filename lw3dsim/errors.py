@@ -1,0 +1,42 @@
+"""The exceptions of lw3dsim, each also a builtin, and the sentence they carry.
+
+Every message is one sentence that names the place, the value, the rule and a
+remedy. The command line prints it and exits with code 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong: a file, a key, a value, a name."""
+
+
+class ShapeError(InputError):
+    """Tensor shapes that do not fit together."""
+
+
+class MappingError(InputError):
+    """No mapping of a layer exists on the accelerator."""
+
+
+class OutputError(OSError):
+    """A result could not be written."""
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'? Allowed: ..."`` for an unknown name."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Allowed: {', '.join(names)}"
+
+
+def unknown(what: str, name: str, allowed: Iterable[str]) -> InputError:
+    """Build the error for a name that is not one of ``allowed``."""
+    return InputError(f"unknown {what} {name!r}; {suggest(name, allowed)}")

@@ -1,0 +1,118 @@
+"""A mapping: how one layer is cut into on-chip steps, and the axes that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lw3dsim.map.tiling import Axis, Footprint, Ints, Run, cut, footprint
+
+if TYPE_CHECKING:
+    from lw3dsim.map.problem import Problem
+
+Order = Literal["weights_outer", "tiles_outer"]
+Parallel = Literal["pixel", "channel"]
+
+ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """Tile sizes (n, c, t, h, w) of a step, order of the DRAM-level loops, parallel mode, buffer slots.
+
+    ``weights_outer`` runs n over (t, h, w) over c: weights stay while tiles pass.
+    ``tiles_outer`` runs (t, h, w) over n over c: an input tile stays while weights
+    pass. c is innermost, so every output is written once.
+    """
+
+    n: int
+    c: int
+    t: int
+    h: int
+    w: int
+    order: Order
+    parallel: Parallel
+    ifmap_slots: int
+    weight_slots: int
+    ofmap_slots: int
+
+    def describe(self) -> str:
+        """Return the mapping in one line."""
+        loops = "n t h w c" if self.order == "weights_outer" else "t h w n c"
+        return f"n{self.n} c{self.c} t{self.t} h{self.h} w{self.w} | {loops} | {self.parallel}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """The cut axes of a mapping: channels and reduction as sizes, T, H, W with what they read."""
+
+    n: Ints
+    c: Ints
+    t: Axis
+    h: Axis
+    w: Axis
+
+
+def input_axis(problem: Problem, dimension: int, tile: int) -> Axis:
+    """Cut T, H or W (0, 1, 2) of ``problem`` into tiles of ``tile`` outputs, seen from the input."""
+    return cut(
+        problem.out[dimension],
+        problem.inp[dimension],
+        tile,
+        problem.kernel[dimension],
+        problem.stride[dimension],
+        problem.padding[dimension],
+        problem.dilation[dimension],
+    )
+
+
+def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
+    """Cut T, H or W of the output itself."""
+    size = problem.out[dimension]
+    return cut(size, size, tile, 1, 1, 0, 1)
+
+
+def parts(total: int, tile: int) -> Ints:
+    """Return the sizes of ``total`` cut into ``tile``, the last one ragged."""
+    starts = np.arange(0, total, tile, dtype=np.int64)
+    return np.minimum(tile, total - starts)
+
+
+def frame_chunks(problem: Problem, tile: int) -> Axis:
+    """Cut the window frames of a pool that leaves one frame into chunks of ``tile``."""
+    frames = np.arange(problem.c, dtype=np.int64) - problem.padding[0]
+    real = (frames >= 0) & (frames < problem.inp[0])
+    needed = np.add.reduceat(real.astype(np.int64), np.arange(0, problem.c, tile))
+    is_whole = len(needed) == 1 and int(needed[0]) == problem.inp[0]
+    return Axis(outputs=np.ones_like(needed), needed=needed, span=needed, pieces=np.minimum(needed, 1), is_whole=is_whole)
+
+
+def make_axes(problem: Problem, mapping: Mapping) -> Axes:
+    """Return the axes of ``mapping``; where frames are reduced, ``t`` holds the chunks of ``c``."""
+    return Axes(
+        n=parts(problem.n, mapping.n),
+        c=parts(problem.c, mapping.c),
+        t=frame_chunks(problem, mapping.c) if problem.reduces_frames else input_axis(problem, 0, mapping.t),
+        h=input_axis(problem, 1, mapping.h),
+        w=input_axis(problem, 2, mapping.w),
+    )
+
+
+def input_footprint(problem: Problem, axes: Axes, burst_bytes: int) -> Footprint:
+    """Return the DRAM bursts of the input tiles."""
+    run = Run(element_bits=problem.activation_bits, block=problem.input_block, burst_bytes=burst_bytes)
+    return footprint(axes.t, axes.h, axes.w, problem.inp, run)
+
+
+def output_footprint(problem: Problem, mapping: Mapping, burst_bytes: int) -> Footprint:
+    """Return the DRAM bursts of the output tiles."""
+    run = Run(element_bits=problem.activation_bits, block=problem.output_block, burst_bytes=burst_bytes)
+    t, h, w = (output_axis(problem, d, tile) for d, tile in enumerate((mapping.t, mapping.h, mapping.w)))
+    return footprint(t, h, w, problem.out, run)
+
+
+def weight_tile_bits(problem: Problem, n: Ints, c: Ints, is_first: Ints | bool) -> Ints:
+    """Return the stored bits of the kernels of an n x c tile; biases come with its first reduction step."""
+    return np.asarray(n * c * problem.kernel_bits + np.where(is_first, n * problem.bias_bits, 0), dtype=np.int64)

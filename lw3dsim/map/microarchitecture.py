@@ -1,0 +1,238 @@
+"""Cycles and events of the compute pipeline, as written down in ``docs/microarchitecture.md``.
+
+A *group* is what the array works on between two swaps of the accumulator banks:
+up to ``rows`` output channels times ``acc_depth`` x cols x G tiles. Its
+initiation interval is the largest of multiply, port and transform cycles; its
+results drain through the output transform while the next group is multiplied.
+All functions work element by element on integer arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.errors import MappingError
+from lw3dsim.map.tiling import Ints, ceil_div
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.problem import Problem
+
+# Ties of the binding resource go to the first.
+CAUSES = ("multiply", "vector", "sram_port", "transform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The array as one problem uses it: lanes, depths and port widths, resolved once.
+
+    ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
+    in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
+    channels that an adder tree takes at once (1 in pixel-parallel mode).
+    """
+
+    rows: int
+    lanes: int
+    depth: int
+    cycles_per_tile: int
+    chunk: int
+    ifmap_port_bits: int
+    weight_port_bits: int
+    ofmap_port_bits: int
+    input_rate: int
+    output_rate: int
+    weight_rate: int
+    vector_lanes: int
+    fill_cycles: int
+    transforms_weights: bool
+
+    @property
+    def group_tiles(self) -> int:
+        """Most tiles of a group."""
+        return self.lanes * self.depth
+
+
+def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
+    """Resolve the array for ``problem`` in ``pixel`` or ``channel`` parallel mode.
+
+    Raises MappingError when a tile needs more accumulators than a multiplier has.
+    """
+    E, mults = problem.algorithm.coordinates, arch.pe.mults_per_pe
+    cycles_per_tile = -(-E // mults)
+    if cycles_per_tile > arch.pe.acc_depth:
+        raise MappingError(
+            f"{problem.algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
+            f"{cycles_per_tile} accumulators, pe.acc_depth = {arch.pe.acc_depth}; raise pe.acc_depth or lower m"
+        )
+    at_once = 1 if parallel == "channel" else max(mults // E, 1)
+    buffers = arch.buffers
+    return Machine(
+        rows=arch.pe.rows,
+        lanes=arch.pe.cols * at_once,
+        depth=arch.pe.acc_depth // cycles_per_tile,
+        cycles_per_tile=cycles_per_tile,
+        chunk=mults if parallel == "channel" else 1,
+        ifmap_port_bits=8 * buffers.ifmap_port_bytes,
+        weight_port_bits=8 * buffers.weight_port_bytes,
+        ofmap_port_bits=8 * buffers.ofmap_port_bytes,
+        input_rate=arch.input_coords_per_cycle,
+        output_rate=arch.output_coords_per_cycle,
+        weight_rate=arch.weight_coords_per_cycle,
+        vector_lanes=arch.vector_lanes,
+        fill_cycles=arch.pe.pipeline_stages,
+        transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
+    )
+
+
+def balanced(total: Ints, most: Ints | int) -> Ints:
+    """Return the part size that cuts ``total`` into as few, as equal parts as ``most`` allows."""
+    most = np.maximum(most, 1)
+    return ceil_div(total, ceil_div(total, most))
+
+
+def group_shape(problem: Problem, machine: Machine, t: Ints, h: Ints, w: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the tiles (t, h, w) of a group within a step of t x h x w outputs: rows first, then frames."""
+    mt, mh, mw = problem.algorithm.tile
+    gw = balanced(ceil_div(w, mw), machine.group_tiles)
+    gh = balanced(ceil_div(h, mh), machine.group_tiles // gw)
+    gt = balanced(ceil_div(t, mt), machine.group_tiles // (gw * gh))
+    return gt, gh, gw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Groups:
+    """Cycles and events of groups, one array element each.
+
+    ``compute`` and ``drain`` are cycles, ``cause`` indexes CAUSES. Bits are SRAM
+    traffic at the ports; adds are additions of one transform.
+    """
+
+    compute: Ints
+    drain: Ints
+    cause: Ints
+    mults: Ints
+    accumulations: Ints
+    tree_adds: Ints
+    ifmap_read_bits: Ints
+    weight_read_bits: Ints
+    ofmap_read_bits: Ints
+    ofmap_write_bits: Ints
+    input_tiles: Ints
+    weight_kernels: Ints
+    output_tiles: Ints
+    vector_ops: Ints
+
+
+def group_cost(
+    problem: Problem,
+    machine: Machine,
+    *,
+    rows: Ints,
+    tiles: tuple[Ints, Ints, Ints],
+    outputs: Ints,
+    c: Ints,
+    is_first: Ints,
+    is_last: Ints,
+) -> Groups:
+    """Return the cost of groups of ``rows`` channels and ``tiles`` (t, h, w), reducing ``c`` channels.
+
+    ``outputs`` counts the output pixels kept of a group; ``is_first`` and ``is_last``
+    say whether the reduction starts and ends here (else partial sums are read, written).
+    """
+    algorithm = problem.algorithm
+    count = tiles[0] * tiles[1] * tiles[2]
+    own_input = rows if problem.structure == "depthwise" else np.ones_like(rows)
+    chunk = np.minimum(c, machine.chunk)
+    rounds = ceil_div(c, machine.chunk)
+    E, taps = algorithm.coordinates, algorithm.taps
+
+    # One round: chunk input channels of every tile of the group.
+    multiply = taps * ceil_div(count, machine.lanes) * machine.cycles_per_tile
+    patch_bits = own_input * chunk * _patch(problem, tiles) * problem.activation_bits
+    kernel_bits = rows * chunk * problem.kernel_bits
+    port = np.maximum(ceil_div(patch_bits, machine.ifmap_port_bits), ceil_div(kernel_bits, machine.weight_port_bits))
+    transform = np.zeros_like(multiply)
+    if algorithm.is_winograd:
+        transform = ceil_div(own_input * count * E, machine.input_rate)
+    if machine.transforms_weights:
+        transform = np.maximum(transform, ceil_div(rows * E, machine.weight_rate))
+    interval = np.maximum(np.maximum(multiply, port), transform)
+    cause = np.where(interval == multiply, 0, np.where(interval == port, 2, 3)).astype(np.int64)
+
+    # Draining: output transform, read-modify-write of partial sums, bias and requantisation.
+    pixels = rows * outputs
+    wide, narrow = problem.accumulator_bits, problem.activation_bits
+    read_bits = np.where(is_first, 0, pixels * wide)
+    write_bits = pixels * np.where(is_last, narrow, wide)
+    vector_ops = np.where(is_last, pixels, 0)
+    drain = np.maximum(
+        ceil_div(read_bits + write_bits, machine.ofmap_port_bits), ceil_div(vector_ops, machine.vector_lanes)
+    )
+    if algorithm.is_winograd:
+        drain = np.maximum(drain, ceil_div(rows * count * E, machine.output_rate))
+    used = rows * count * E * taps
+    mults = used * c
+    transformed = count if algorithm.is_winograd else np.zeros_like(count)
+    return Groups(
+        compute=rounds * interval,
+        drain=drain,
+        cause=cause,
+        mults=mults,
+        accumulations=used * rounds,
+        tree_adds=mults - used * rounds,
+        ifmap_read_bits=patch_bits * rounds if machine.chunk == 1 else patch_bits // np.maximum(chunk, 1) * c,
+        weight_read_bits=rows * c * problem.kernel_bits,
+        ofmap_read_bits=read_bits,
+        ofmap_write_bits=write_bits,
+        input_tiles=own_input * transformed * c,
+        weight_kernels=rows * c if machine.transforms_weights else np.zeros_like(rows),
+        output_tiles=rows * transformed,
+        vector_ops=vector_ops,
+    )
+
+
+def _patch(problem: Problem, tiles: tuple[Ints, Ints, Ints]) -> Ints:
+    """Return the input pixels that a group reads per channel: its tiles' patch, overlaps read once."""
+    patch = np.ones_like(tiles[0])
+    for d in range(3):
+        outputs = tiles[d] * problem.algorithm.tile[d]
+        reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
+        contiguous = (outputs - 1) * problem.stride[d] + reach
+        patch = patch * np.minimum(contiguous, outputs * problem.kernel[d])
+    return patch
+
+
+def vector_cost(
+    problem: Problem, machine: Machine, *, inputs: Ints, outputs: Ints, c: Ints, is_first: Ints, is_last: Ints
+) -> Groups:
+    """Return the cost of vector steps that read ``inputs`` elements and update ``outputs`` elements."""
+    wide, narrow = problem.accumulator_bits, problem.activation_bits
+    frames = problem.c if problem.reduces_frames else 1
+    ops = outputs * ceil_div(problem.ops_per_output * np.asarray(c), frames)
+    in_bits = inputs * narrow
+    read_bits = np.where(is_first, 0, outputs * wide)
+    write_bits = outputs * np.where(is_last, narrow, wide)
+    vector = ceil_div(ops, machine.vector_lanes)
+    port = np.maximum(
+        ceil_div(in_bits, machine.ifmap_port_bits), ceil_div(read_bits + write_bits, machine.ofmap_port_bits)
+    )
+    none = np.zeros_like(ops)
+    return Groups(
+        compute=np.maximum(vector, port),
+        drain=none,
+        cause=np.where(vector >= port, 1, 2).astype(np.int64),
+        mults=none,
+        accumulations=none,
+        tree_adds=none,
+        ifmap_read_bits=in_bits,
+        weight_read_bits=none,
+        ofmap_read_bits=read_bits,
+        ofmap_write_bits=write_bits,
+        input_tiles=none,
+        weight_kernels=none,
+        output_tiles=none,
+        vector_ops=ops,
+    )

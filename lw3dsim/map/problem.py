@@ -1,0 +1,170 @@
+"""A layer as the mapper sees it: sizes, structure, widths; nothing of the graph is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.transform.algorithms import Algorithm
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer
+
+Structure = Literal["dense", "depthwise", "vector"]
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One layer on one accelerator, with an algorithm, before tiling.
+
+    ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``
+    input channels. ``depthwise`` layers have ``n`` channels and c = 1. ``vector``
+    layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
+    number of window frames of a pool that leaves one frame, else 1. Sizes of
+    ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
+    kernel of one (n, c) pair, transformed when weights are transformed offline.
+    """
+
+    structure: Structure
+    algorithm: Algorithm
+    groups: int
+    n: int
+    c: int
+    out: Triple
+    inp: Triple
+    kernel: Triple
+    stride: Triple
+    padding: Triple
+    dilation: Triple
+    sources: int
+    ops_per_output: int
+    whole_frames: bool
+    activation_bits: int
+    accumulator_bits: int
+    data_bits: int
+    weight_bits: int
+    kernel_bits: int
+    bias_bits: int
+    input_block: int
+    output_block: int
+
+    @property
+    def reduces_frames(self) -> bool:
+        """Whether ``c`` counts window frames instead of input channels."""
+        return self.structure == "vector" and self.c > 1
+
+    @property
+    def outputs(self) -> int:
+        """Number of output elements."""
+        t, h, w = self.out
+        return self.groups * self.n * t * h * w
+
+    @property
+    def macs(self) -> int:
+        """MACs of the direct algorithm."""
+        if self.structure == "vector":
+            return 0
+        k, r, s = self.kernel
+        return self.outputs * self.c * k * r * s
+
+    @property
+    def ideal_mults(self) -> int:
+        """Multiplications by the paper's formula, rounded up."""
+        if self.structure == "vector":
+            return 0
+        return -int(-(self.outputs * self.c * self.algorithm.mults_per_output) // 1)
+
+
+def make_problem(
+    layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
+) -> Problem:
+    """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``."""
+    shape = inputs[0]
+    if isinstance(layer, Linear):
+        shape = Shape(shape.elements, 1, 1, 1)
+    geometry = _geometry(layer, shape)
+    structure, groups, n, c = _structure(layer, shape, output)
+    precision = arch.precision
+    data_bits, weight_bits = _operand_bits(algorithm, arch)
+    stored = algorithm.coordinates * weight_bits
+    if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
+        kernel = geometry[0]
+        stored = kernel[0] * kernel[1] * kernel[2] * precision.weight_bits
+    return Problem(
+        structure=structure,
+        algorithm=algorithm,
+        groups=groups,
+        n=n,
+        c=c,
+        out=output.extent,
+        inp=shape.extent,
+        kernel=geometry[0],
+        stride=geometry[1],
+        padding=geometry[2],
+        dilation=geometry[3],
+        sources=len(inputs) if isinstance(layer, Add) else 1,
+        ops_per_output=_vector_ops(layer, shape),
+        whole_frames=isinstance(layer, Trg),
+        activation_bits=precision.activation_bits,
+        accumulator_bits=precision.accumulator_bits,
+        data_bits=data_bits,
+        weight_bits=weight_bits,
+        kernel_bits=0 if structure == "vector" else stored,
+        bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
+        input_block=_block(shape, arch),
+        output_block=_block(output, arch),
+    )
+
+
+def _operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
+    """Return the multiplier's operand widths: full bit growth, or the declared narrower ones."""
+    precision = arch.precision
+    data = algorithm.data_bits(precision.activation_bits)
+    weight = algorithm.weight_bits(precision.weight_bits)
+    if algorithm.is_winograd:
+        data = min(data, precision.transformed_data_bits or data)
+        weight = min(weight, precision.transformed_weight_bits or weight)
+    return data, weight
+
+
+def _structure(layer: AnyLayer, shape: Shape, output: Shape) -> tuple[Structure, int, int, int]:
+    if isinstance(layer, Linear):
+        return "dense", 1, output.channels, shape.channels
+    if isinstance(layer, Conv3d):
+        if layer.groups == shape.channels == layer.out_channels and layer.groups > 1:
+            return "depthwise", 1, layer.out_channels, 1
+        return "dense", layer.groups, layer.out_channels // layer.groups, shape.channels // layer.groups
+    if isinstance(layer, Pool3d) and output.frames == 1:
+        return "vector", 1, output.channels, layer.window(shape)[0]
+    return "vector", 1, output.channels, 1
+
+
+def _geometry(layer: AnyLayer, shape: Shape) -> tuple[Triple, Triple, Triple, Triple]:
+    """Return kernel, stride, padding, dilation."""
+    one, none = (1, 1, 1), (0, 0, 0)
+    if isinstance(layer, Conv3d):
+        return layer.kernel, layer.stride, layer.padding, layer.dilation
+    if isinstance(layer, Pool3d):
+        return layer.window(shape), layer.step(shape), layer.padding, one
+    return one, one, none, one
+
+
+def _vector_ops(layer: AnyLayer, shape: Shape) -> int:
+    """Return vector-unit operations per output element (per window frame where ``c`` counts frames)."""
+    if isinstance(layer, Pool3d):
+        k, r, s = layer.window(shape)
+        return k * r * s
+    if isinstance(layer, Add):
+        return len(layer.inputs)
+    return 2 if isinstance(layer, Trg) else 1
+
+
+def _block(shape: Shape, arch: Accelerator) -> int:
+    """Return the channel block of a tensor's layout; blocks are as equal as they can be."""
+    if shape.extent == (1, 1, 1):
+        return shape.channels
+    blocks = -(-shape.channels // arch.dram.channel_block)
+    return -(-shape.channels // blocks)

@@ -1,0 +1,100 @@
+"""The schedule of one layer: arrays over steps for the engine, and a table of step kinds for the accounts.
+
+A step waits for its input and weight tiles, computes (*head*, then *body*), and
+drains; see ``docs/timing.md`` for when each may start. Steps of equal size share
+a *kind*, so cycles and events are computed and stored once per kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lw3dsim.map.tiling import Ints
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadStream:
+    """Tiles that DMA brings into one buffer, in order.
+
+    ``steps`` is the first step that uses each tile; a tile's slot is free again
+    when the last step before the next tile's has computed.
+    """
+
+    steps: Ints
+    bursts: Ints
+    bits: Ints
+    slots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreStream:
+    """Tiles that DMA takes out of the output buffer, in order.
+
+    The slot of a tile is taken when step ``opens`` starts and free when its
+    store has left the bus; the store may start when step ``closes`` has drained.
+    """
+
+    opens: Ints
+    closes: Ints
+    bursts: Ints
+    bits: Ints
+    slots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """Cycles and events per kind of step.
+
+    ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
+    of the step's computation, ``drain`` what is left to drain when the step has
+    computed. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
+    ``drain_stall`` attribute head + body. Events are as in Groups.
+    """
+
+    head: Ints
+    body: Ints
+    drain: Ints
+    fill: Ints
+    multiply: Ints
+    vector: Ints
+    sram_port: Ints
+    transform: Ints
+    drain_stall: Ints
+    mults: Ints
+    accumulations: Ints
+    tree_adds: Ints
+    ifmap_read_bits: Ints
+    weight_read_bits: Ints
+    ofmap_read_bits: Ints
+    ofmap_write_bits: Ints
+    input_tiles: Ints
+    weight_kernels: Ints
+    output_tiles: Ints
+    vector_ops: Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """One layer's steps: ``kind`` per step, the kinds, and the three streams."""
+
+    kind: Ints
+    kinds: Kinds
+    ifmap: LoadStream
+    weight: LoadStream
+    ofmap: StoreStream
+    setup_cycles: int
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.kind)
+
+    def total(self, event: str) -> int:
+        """Return the sum of a Kinds column over all steps."""
+        counts = np.bincount(self.kind, minlength=len(self.kinds.head))
+        return int((counts * getattr(self.kinds, event)).sum())

@@ -1,0 +1,1 @@
+"""Simulate: engines that turn a schedule into times, and the attribution of every cycle."""

@@ -1,0 +1,171 @@
+"""Which algorithm a layer runs: direct, or a Winograd tile, with the reason where Winograd was wanted and can't be.
+
+``winograd1d`` is F(m1, K) along time, ``winograd2d`` F(m2 x m2, R x R),
+``winograd3d`` F(m2^3, R^3) and ``nested`` F(m1, K) x F(m2 x m2, R x R) for a
+dense 3D kernel. Winograd needs stride 1 and dilation 1 in the dimensions it tiles.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from lw3dsim.algebra.winograd import (
+    MAX_COORDINATES,
+    Matrix,
+    gain,
+    signed_bits,
+    tile_adds,
+    transform,
+)
+from lw3dsim.describe.workload import Conv3d, Layer
+from lw3dsim.errors import unknown
+
+Kind = Literal["direct", "winograd1d", "winograd2d", "winograd3d", "nested"]
+
+POLICIES = ("direct", "hfa", "winograd3d", "nested", "auto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm:
+    """How the multiplications of a convolution are done.
+
+    ``tile`` is the outputs (t, h, w) of one Winograd tile, (1, 1, 1) for direct;
+    ``filter`` the (K, R, S) of the kernel. ``reason`` says why a wanted Winograd
+    form was not taken.
+    """
+
+    kind: Kind
+    tile: tuple[int, int, int] = (1, 1, 1)
+    filter: tuple[int, int, int] = (1, 1, 1)
+    reason: str = ""
+
+    @property
+    def is_winograd(self) -> bool:
+        """Whether operands are transformed."""
+        return self.kind != "direct"
+
+    @property
+    def coordinates(self) -> int:
+        """E: Winograd coordinates of a tile; 1 for direct."""
+        if not self.is_winograd:
+            return 1
+        return math.prod(m + r - 1 for m, r in zip(self.tile, self.filter, strict=True))
+
+    @property
+    def taps(self) -> int:
+        """Kernel positions that the multipliers run over: K*R*S for direct, 1 for Winograd."""
+        return 1 if self.is_winograd else math.prod(self.filter)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a tile."""
+        return math.prod(self.tile)
+
+    @property
+    def mults_per_output(self) -> Fraction:
+        """Multiplications per output and input channel by the paper's formula (whole tiles)."""
+        return Fraction(self.coordinates * self.taps, self.outputs)
+
+    @property
+    def label(self) -> str:
+        """The algorithm in the field's notation."""
+        if not self.is_winograd:
+            return "direct"
+        parts = [f"F({m},{r})" for m, r in zip(self.tile, self.filter, strict=True) if m + r > 2]
+        return f"{self.kind} {'x'.join(parts)}"
+
+    def data_bits(self, bits: int) -> int:
+        """Return the width of a transformed ``bits``-wide input, at full worst-case growth."""
+        return self._grown(bits, [t.BT for t in self._transforms()])
+
+    def weight_bits(self, bits: int) -> int:
+        """Return the width of a transformed ``bits``-wide weight, at full worst-case growth."""
+        return self._grown(bits, [t.G for t in self._transforms()])
+
+    @property
+    def input_adds(self) -> int:
+        """Additions of transforming one input tile."""
+        return tile_adds(tuple(t.BT for t in self._transforms())) if self.is_winograd else 0
+
+    @property
+    def weight_adds(self) -> int:
+        """Additions of transforming one kernel."""
+        return tile_adds(tuple(t.G for t in self._transforms())) if self.is_winograd else 0
+
+    @property
+    def output_adds(self) -> int:
+        """Additions of transforming one output tile."""
+        return tile_adds(tuple(t.AT for t in self._transforms())) if self.is_winograd else 0
+
+    def _transforms(self) -> list:  # type: ignore[type-arg]  # list[Transform]
+        return [transform(m, r) for m, r in zip(self.tile, self.filter, strict=True)]
+
+    def _grown(self, bits: int, matrices: list[Matrix]) -> int:
+        if not self.is_winograd:
+            return bits
+        return signed_bits((2 ** (bits - 1) - 1) * math.prod(gain(matrix) for matrix in matrices))
+
+
+def check_policy(policy: str) -> None:
+    """Raise InputError for an unknown algorithm policy."""
+    if policy not in POLICIES:
+        raise unknown("algorithm", policy, POLICIES)
+
+
+def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:
+    """Return the algorithms that ``policy`` allows for ``layer``: one, or for ``auto`` all that fit.
+
+    The mapper takes the best of several. Layers other than convolutions run direct.
+    """
+    check_policy(policy)
+    if not isinstance(layer, Conv3d):
+        return [Algorithm(kind="direct")]
+    direct = Algorithm(kind="direct", filter=layer.kernel)
+    if policy == "auto":
+        wanted = [_fitted(layer, kind, m1, m2) for kind in ("winograd1d", "winograd2d", "nested")]
+        return [direct, *(a for a in wanted if a.is_winograd)]
+    kinds: dict[str, tuple[Kind, ...]] = {
+        "direct": (),
+        "hfa": ("winograd1d", "winograd2d"),
+        "winograd3d": ("winograd3d",),
+        "nested": ("nested",),
+    }
+    attempts = [_fitted(layer, kind, m1, m2) for kind in kinds[policy]]
+    taken = [a for a in attempts if a.is_winograd]
+    reasons = [a.reason for a in attempts if a.reason]
+    return [taken[0] if taken else Algorithm(kind="direct", filter=layer.kernel, reason="; ".join(reasons))]
+
+
+def _fitted(layer: Conv3d, kind: Kind, m1: int, m2: int) -> Algorithm:
+    """Return ``kind`` for ``layer``, or direct with the reason; no reason where the kernel is not its target."""
+    k, r, s = layer.kernel
+    is_temporal, is_spatial = k > 1 and (r, s) == (1, 1), k == 1 and r == s > 1
+    is_cube = k > 1 and r == s > 1
+    targets = {
+        "winograd1d": (is_temporal, (m1, 1, 1)),
+        "winograd2d": (is_spatial, (1, m2, m2)),
+        "winograd3d": (is_cube and k == r, (m2, m2, m2)),
+        "nested": (is_cube, (m1, m2, m2)),
+    }
+    fits, tile = targets[kind]
+    direct = Algorithm(kind="direct", filter=layer.kernel)
+    if not fits:
+        return direct
+    return _refused(layer, tile) or Algorithm(kind=kind, tile=tile, filter=layer.kernel)
+
+
+def _refused(layer: Conv3d, tile: tuple[int, int, int]) -> Algorithm | None:
+    tiled = [d for d in range(3) if layer.kernel[d] > 1]
+    reason = ""
+    if any(layer.stride[d] != 1 for d in tiled):
+        reason = f"stride {'x'.join(map(str, layer.stride))}"
+    elif any(layer.dilation[d] != 1 for d in tiled):
+        reason = f"dilation {'x'.join(map(str, layer.dilation))}"
+    elif any(tile[d] + layer.kernel[d] - 1 > MAX_COORDINATES for d in tiled):
+        reason = f"m + r - 1 > {MAX_COORDINATES}"
+    elif all(tile[d] == 1 for d in tiled):
+        reason = "m = 1 saves nothing"
+    return Algorithm(kind="direct", filter=layer.kernel, reason=reason) if reason else None

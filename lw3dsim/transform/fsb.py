@@ -1,0 +1,172 @@
+"""The fully separable block (paper 3.3) and the paper's other convolution rewrites.
+
+A dense K x R x S convolution C -> N becomes temporal {M,C,K,1,1}, depthwise
+{M,1,1,R,S}, pointwise {N,M,1,1,1}; stride, padding and dilation go to the part
+that owns the dimension. Where a network is already split in time and space, the
+1 x R x S part becomes depthwise and the pointwise convolution behind it does the
+channel fusion.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lw3dsim.describe.workload import Conv3d
+from lw3dsim.transform.rewrite import replace_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.workload import AnyLayer, Workload
+
+
+def fsb(workload: Workload, *, alpha: float = 1.0, middle: Sequence[int] = (), path: str = "") -> Workload:
+    """Apply the FSB to every dense K x R x S convolution that it makes smaller, and to split bottlenecks.
+
+    ``middle`` lists M of the replaced dense convolutions in order (the last value repeats);
+    without it M = round(alpha * N). ``path`` limits the pass to layers whose name begins with it.
+    """
+    chains: dict[str, list[AnyLayer]] = {}
+    given = iter(middle)
+    m = 0
+    for layer in _convolutions(workload, path):
+        if _is_dense_3d(layer):
+            m_next = next(given, m) if middle else max(1, round(alpha * layer.out_channels))
+            chain = separable(layer, m_next)
+            if _weights(chain, _channels(workload, layer)) < workload.layer_params(layer) - _biases(layer):
+                chains[layer.name] = chain
+                m = m_next
+            elif middle:
+                given = iter((m_next, *given))
+        elif _is_split_spatial(workload, layer):
+            chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels)]
+    return replace_layers(workload, chains)
+
+
+def depthwise_pointwise(workload: Workload, *, path: str = "") -> Workload:
+    """Replace every dense 1 x R x S convolution by a depthwise and a 1x1x1 one (SlowDepth, paper 4.2)."""
+    chains = {
+        layer.name: _depthwise_then_pointwise(layer, _channels(workload, layer))
+        for layer in _convolutions(workload, path)
+        if layer.groups == 1 and layer.kernel[0] == 1 and layer.kernel[1:] != (1, 1) and _channels(workload, layer) > 3
+    }
+    return replace_layers(workload, chains)
+
+
+def merge_bottlenecks(workload: Workload, *, path: str = "") -> Workload:
+    """Replace each bottleneck K x 1 x 1, 1 x R x S, 1 x 1 x 1 by one dense K x R x S (Fast3D, paper 4.2)."""
+    chains: dict[str, list[AnyLayer]] = {}
+    for b in _convolutions(workload, path):
+        a = _single_producer(workload, b)
+        c = _pointwise_consumer(workload, b)
+        if a is None or c is None or b.kernel[1:] == (1, 1) or a.kernel[1:] != (1, 1) or b.kernel[0] != 1:
+            continue
+        dense = msgspec.structs.replace(
+            c,
+            inputs=a.inputs,
+            kernel=(a.kernel[0], *b.kernel[1:]),
+            stride=_product(a.stride, b.stride, c.stride),
+            padding=(a.padding[0], *b.padding[1:]),
+            dilation=(a.dilation[0], *b.dilation[1:]),
+        )
+        chains |= {a.name: [], b.name: [], c.name: [dense]}
+    return replace_layers(workload, chains)
+
+
+def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
+    """Return the three convolutions of the FSB that stands for ``layer``."""
+    k, r, s = layer.kernel
+    temporal = Conv3d(
+        name=f"{layer.name}.temporal",
+        inputs=layer.inputs,
+        out_channels=middle,
+        kernel=(k, 1, 1),
+        stride=(layer.stride[0], 1, 1),
+        padding=(layer.padding[0], 0, 0),
+        dilation=(layer.dilation[0], 1, 1),
+    )
+    depthwise = Conv3d(
+        name=f"{layer.name}.depthwise",
+        inputs=(temporal.name,),
+        out_channels=middle,
+        kernel=(1, r, s),
+        stride=(1, *layer.stride[1:]),
+        padding=(0, *layer.padding[1:]),
+        dilation=(1, *layer.dilation[1:]),
+        groups=middle,
+    )
+    return [temporal, depthwise, _pointwise(layer, depthwise.name)]
+
+
+def _depthwise_then_pointwise(layer: Conv3d, channels: int) -> list[AnyLayer]:
+    depthwise = msgspec.structs.replace(
+        layer, name=f"{layer.name}.depthwise", out_channels=channels, groups=channels, bias=False
+    )
+    return [depthwise, _pointwise(layer, depthwise.name)]
+
+
+def _pointwise(layer: Conv3d, source: str) -> Conv3d:
+    """Return the 1x1x1 convolution that ends a rewritten ``layer``, with its bias, norm and activation."""
+    return Conv3d(
+        name=f"{layer.name}.pointwise",
+        inputs=(source,),
+        out_channels=layer.out_channels,
+        kernel=(1, 1, 1),
+        bias=layer.bias,
+        batch_norm=layer.batch_norm,
+        activation=layer.activation,
+    )
+
+
+def _convolutions(workload: Workload, path: str) -> list[Conv3d]:
+    return [layer for layer in workload.layers if isinstance(layer, Conv3d) and layer.name.startswith(path)]
+
+
+def _channels(workload: Workload, layer: Conv3d) -> int:
+    return workload.input_shapes(layer)[0].channels
+
+
+def _is_dense_3d(layer: Conv3d) -> bool:
+    return layer.groups == 1 and layer.kernel[0] > 1 and layer.kernel[1:] != (1, 1)
+
+
+def _is_split_spatial(workload: Workload, layer: Conv3d) -> bool:
+    """Is this the dense 1 x R x S part, C -> C, in front of a pointwise convolution?"""
+    k, *space = layer.kernel
+    square = layer.groups == 1 and layer.out_channels == _channels(workload, layer)
+    return k == 1 and space != [1, 1] and square and _pointwise_consumer(workload, layer) is not None
+
+
+def _pointwise_consumer(workload: Workload, layer: Conv3d) -> Conv3d | None:
+    consumers = workload.consumers(layer.name)
+    if len(consumers) == 1 and isinstance(consumers[0], Conv3d) and consumers[0].kernel == (1, 1, 1):
+        return consumers[0]
+    return None
+
+
+def _single_producer(workload: Workload, layer: Conv3d) -> Conv3d | None:
+    for producer in workload.layers:
+        if producer.name == layer.inputs[0] and isinstance(producer, Conv3d):
+            return producer if len(workload.consumers(producer.name)) == 1 else None
+    return None
+
+
+def _weights(chain: Sequence[AnyLayer], channels: int) -> int:
+    total = 0
+    for layer in chain:
+        assert isinstance(layer, Conv3d)  # noqa: S101  # chains of this module are convolutions
+        total += layer.out_channels * (channels // layer.groups) * layer.taps
+        channels = layer.out_channels
+    return total
+
+
+def _biases(layer: Conv3d) -> int:
+    return layer.out_channels * (layer.bias + 2 * layer.batch_norm)
+
+
+def _product(*triples: tuple[int, int, int]) -> tuple[int, int, int]:
+    t, h, w = (math.prod(values) for values in zip(*triples, strict=True))
+    return (t, h, w)

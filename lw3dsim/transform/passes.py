@@ -1,0 +1,128 @@
+"""The passes by name, and the text that selects them: ``fsb``, ``fsb:alpha=0.5``, ``slowfsb,trg:layers=3``.
+
+The paper's variants (4.2, 4.3) are compositions of the rewrites in ``fsb`` and
+``trg``; ``docs/model.md`` says how each is read from the paper. A pathway is
+known by the first word of its layer names (``slow.``, ``fast.``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lw3dsim.errors import InputError, unknown
+from lw3dsim.transform.fsb import depthwise_pointwise, fsb, merge_bottlenecks
+from lw3dsim.transform.trg import trg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lw3dsim.describe.workload import Workload
+
+# Table 4's rates fix M of C3D's seven replaced layers (its printed group 256 in row four holds for 128).
+C3D_MIDDLE = (64, 128, 128, 256, 512, 512, 512)
+
+# TRG goes before the temporal convolutions of the fast path's early stages: 3 blocks of res2, 4 of res3.
+FAST_EARLY_BLOCKS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """A named rewrite of a workload; ``apply`` takes the workload and keyword parameters."""
+
+    name: str
+    description: str
+    apply: Callable[..., Workload]
+
+
+def _fsb_c3d(workload: Workload) -> Workload:
+    return trg(fsb(workload, middle=C3D_MIDDLE), layers=2)
+
+
+def _fasttrg(workload: Workload) -> Workload:
+    return trg(fsb(workload, path="slow"), layers=FAST_EARLY_BLOCKS, path="fast.res")
+
+
+PASSES = {
+    p.name: p
+    for p in (
+        Pass(name="fsb", description="FSB for every dense KxRxS convolution (alpha, middle)", apply=fsb),
+        Pass(name="trg", description="TRG before the first temporal convolutions (layers)", apply=trg),
+        Pass(name="fsb_c3d", description="FSB-C3D: Table 4's widths, TRG in the first two layers", apply=_fsb_c3d),
+        Pass(
+            name="slowdepth",
+            description="slow path: 1xRxS becomes depthwise + pointwise",
+            apply=lambda workload: depthwise_pointwise(workload, path="slow.res"),
+        ),
+        Pass(
+            name="slowfsb",
+            description="slow path: 1xRxS becomes depthwise",
+            apply=lambda workload: fsb(workload, path="slow"),
+        ),
+        Pass(name="fasttrg", description="slowfsb, and TRG in the fast path's early stages", apply=_fasttrg),
+        Pass(
+            name="fastdepth",
+            description="fast path: FSB",
+            apply=lambda workload: fsb(workload, path="fast"),
+        ),
+        Pass(
+            name="fast3d",
+            description="fast path: dense KxRxS instead of bottlenecks",
+            apply=lambda workload: merge_bottlenecks(workload, path="fast"),
+        ),
+    )
+}
+
+
+def apply_transforms(workload: Workload, text: str | None) -> Workload:
+    """Apply the comma-separated passes of ``text`` in order; raise InputError for a bad name or parameter."""
+    for item in (text or "").split(","):
+        if item.strip():
+            workload = _apply_one(workload, item.strip())
+    return workload
+
+
+def unchanged_passes(before: Workload, text: str | None) -> list[str]:
+    """Return the passes of ``text`` that found nothing to rewrite."""
+    idle = []
+    for item in filter(None, (part.strip() for part in (text or "").split(","))):
+        after = _apply_one(before, item)
+        if after.layers == before.layers:
+            idle.append(item)
+        before = after
+    return idle
+
+
+def _apply_one(workload: Workload, item: str) -> Workload:
+    name, *settings = item.split(":")
+    if name not in PASSES:
+        raise unknown("transform", name, PASSES)
+    chosen = PASSES[name]
+    parameters = dict(_setting(chosen, setting) for setting in settings)
+    after = chosen.apply(workload, **parameters)
+    return replace(after, transforms=(*workload.transforms, item))
+
+
+def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
+    """Parse ``alpha=0.5``, ``layers=3``, ``middle=64/128`` or ``path=slow`` for a pass."""
+    allowed = [p for p in inspect.signature(chosen.apply).parameters if p != "workload"]
+    name, _, value = setting.partition("=")
+    if name not in allowed:
+        raise unknown(f"parameter of transform {chosen.name}", name, allowed or ["(none)"])
+    try:
+        if name == "middle":
+            middle = tuple(int(part) for part in value.split("/"))
+            return name, _positive(middle, min(middle), 65536)
+        if name == "alpha":
+            return name, _positive(float(value), float(value), 64)
+        return name, value if name == "path" else _positive(int(value), int(value), 10_000)
+    except ValueError:
+        example = {"middle": "64/128/128", "alpha": "0.5", "layers": "2"}[name]
+        raise InputError(f"--transform {chosen.name}:{setting}: expected positive numbers such as {example}") from None
+
+
+def _positive(value: object, least: float, most: float) -> object:
+    if not 0 < least <= most:
+        raise ValueError
+    return value

@@ -1,0 +1,50 @@
+"""Rewriting a workload graph: each matching layer is replaced by a chain, consumers follow its last tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lw3dsim.describe.workload import AnyLayer, Workload, build_workload
+from lw3dsim.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]]) -> Workload:
+    """Return ``workload`` with each named layer replaced by its chain of layers.
+
+    An empty chain removes the layer: its consumers read its input. Readers of a
+    replaced layer read the last layer of the chain. The result is verified.
+    """
+    renamed = {
+        name: chain[-1].name if chain else _layer(workload, name).inputs[0] for name, chain in chains.items()
+    }
+    layers: list[AnyLayer] = []
+    for layer in workload.layers:
+        for new in chains.get(layer.name, (layer,)):
+            layers.append(msgspec.structs.replace(new, inputs=tuple(_final(renamed, n) for n in new.inputs)))
+    try:
+        return build_workload(
+            name=workload.name,
+            inputs=workload.inputs,
+            layers=layers,
+            description=workload.description,
+            source=workload.source,
+            fsb_variant=workload.fsb_variant,
+            transforms=workload.transforms,
+        )
+    except InputError as error:
+        raise InputError(f"a transform does not fit the workload: {error}") from None
+
+
+def _final(renamed: Mapping[str, str], name: str) -> str:
+    while renamed.get(name, name) != name:
+        name = renamed[name]
+    return name
+
+
+def _layer(workload: Workload, name: str) -> AnyLayer:
+    return next(layer for layer in workload.layers if layer.name == name)

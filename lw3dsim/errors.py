@@ -22,7 +22,11 @@ class ShapeError(InputError):
 
 
 class MappingError(InputError):
-    """No mapping of a layer exists on the accelerator."""
+    """No mapping of a layer exists on the accelerator; ``key`` is the field to change."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class OutputError(OSError):

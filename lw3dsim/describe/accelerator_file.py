@@ -37,6 +37,15 @@ def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()
     return arch
 
 
+def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str:
+    """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
+    for override in reversed(overrides):
+        if override.partition("=")[0].strip() == key:
+            return f"--set {override}"
+    path = find("arch_configs", "arch", str(name))
+    return f"{parse_yaml(read_text(path), str(path)).where(tuple(key.split('.')))} {key}"
+
+
 def _check_preset(document: Document, arch: Accelerator) -> None:
     preset = arch.dram.preset
     if preset not in DRAM_PRESETS:

@@ -64,8 +64,9 @@ def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
     cycles_per_tile = -(-E // mults)
     if cycles_per_tile > arch.pe.acc_depth:
         raise MappingError(
+            "pe.acc_depth",
             f"{problem.algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
-            f"{cycles_per_tile} accumulators, pe.acc_depth = {arch.pe.acc_depth}; raise pe.acc_depth or lower m"
+            f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
         )
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
     buffers = arch.buffers

@@ -57,7 +57,7 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 8
     grid = _grid(problem, arch, clocks.burst_bytes)
     fits, slots = _capacity(problem, arch, grid)
     if not fits.any():
-        raise MappingError(_too_small(problem, arch, grid))
+        raise _too_small(problem, arch, grid)
     grid = {name: values[fits] for name, values in (grid | slots).items()}
     found = [
         _promising(problem, make_machine(problem, arch, mode), grid, order, mode, arch.buffers.slots, clocks)
@@ -221,14 +221,15 @@ def _step_counts(problem: Problem, grid: dict[str, Ints]) -> dict[str, Ints]:
     }
 
 
-def _too_small(problem: Problem, arch: Accelerator, grid: dict[str, Ints]) -> str:
+def _too_small(problem: Problem, arch: Accelerator, grid: dict[str, Ints]) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
     for name, bits in _tile_bits(problem, grid).items():
         need = -(-int(bits.min()) * arch.buffers.slots // 8192)
         have = getattr(arch.buffers, f"{name}_kib")
         if need > have:
-            return f"buffers.{name}_kib = {have}: holds no tile (needs at least {need} KiB); raise it or lower buffers.slots"
-    return "buffers: no tiling fits all three at once; raise buffers.ifmap_kib, weight_kib and ofmap_kib"
+            key = f"buffers.{name}_kib"
+            return MappingError(key, f"{have} KiB hold no tile (needs at least {need} KiB); raise it or lower buffers.slots")
+    return MappingError("buffers", "no tiling fits all three buffers at once; raise ifmap_kib, weight_kib and ofmap_kib")
 
 
 def _bursts(problem: Problem, grid: dict[str, Ints], order: Order, clocks: Clocks) -> dict[str, Ints]:

@@ -94,6 +94,11 @@ class Schedule:
         """Number of steps."""
         return len(self.kind)
 
+    @property
+    def total_bursts(self) -> int:
+        """DRAM bursts of all streams."""
+        return int(self.ifmap.bursts.sum() + self.weight.bursts.sum() + self.ofmap.bursts.sum())
+
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
         counts = np.bincount(self.kind, minlength=len(self.kinds.head))

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.simulate.trace import Job, LoadJob, Trace
+from lw3dsim.engine.trace import Job, LoadJob, Trace
 
 if TYPE_CHECKING:
-    from lw3dsim.simulate.memory import Memory
+    from lw3dsim.engine.memory import Memory
 
 NEVER = 1 << 62
 

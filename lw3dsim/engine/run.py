@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.errors import unknown
-from lw3dsim.simulate.attribution import attribute
-from lw3dsim.simulate.memory import PlainDram
-from lw3dsim.simulate.trace import Trace, make_job
+from lw3dsim.engine.attribution import attribute
+from lw3dsim.engine.memory import PlainDram
+from lw3dsim.engine.trace import Trace, make_job
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
@@ -36,9 +36,9 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "fast") 
     """Simulate ``schedule`` with the named engine; both give the same integers."""
     check_engine(engine)
     if engine == "simpy":
-        from lw3dsim.simulate.simpy_engine import run
+        from lw3dsim.engine.simpy_engine import run
     else:
-        from lw3dsim.simulate.fast_engine import run
+        from lw3dsim.engine.fast_engine import run
     memory = PlainDram(burst_ticks=clocks.burst_ticks, latency_ticks=clocks.latency_ticks)
     trace = run(make_job(schedule, clocks.cycle_ticks), memory)
     return Timing(

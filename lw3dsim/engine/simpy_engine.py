@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from lw3dsim.simulate.trace import Job, LoadJob, Trace
+from lw3dsim.engine.trace import Job, LoadJob, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from lw3dsim.simulate.memory import Memory
+    from lw3dsim.engine.memory import Memory
 
     Process = Generator[simpy.Event, Any, None]
 

@@ -1,0 +1,1 @@
+"""Account: event counts times unit energies, areas, leakage times time."""

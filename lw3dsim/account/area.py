@@ -1,0 +1,60 @@
+"""Area and leakage of the chip, sized for the algorithms that a run uses.
+
+Multipliers are as wide as the widest operands of any layer; a transform unit has
+the adders of its largest tile at its throughput.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.energy import buffers
+from lw3dsim.account.tables import arithmetic
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from lw3dsim.account.tables import Quantity
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.problem import Problem
+
+UM2_PER_MM2 = 1e6
+UW_PER_MW = 1e3
+
+
+def area_mm2(arch: Accelerator, problems: Collection[Problem]) -> dict[str, float]:
+    """Return mm2 by component."""
+    logic = {name: value / UM2_PER_MM2 for name, value in _logic(arch, problems, "area_um2").items()}
+    return logic | {f"{name}_sram": cost.area_mm2 for name, cost in buffers(arch).items()}
+
+
+def leakage_mw(arch: Accelerator, problems: Collection[Problem]) -> float:
+    """Return the leakage of logic and SRAM."""
+    logic = sum(_logic(arch, problems, "leakage_uw").values()) / UW_PER_MW
+    return logic + sum(cost.leakage_mw for cost in buffers(arch).values())
+
+
+def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity) -> dict[str, float]:
+    multiplying = [p for p in problems if p.structure != "vector"]
+    data = max((p.data_bits for p in multiplying), default=arch.precision.activation_bits)
+    weight = max((p.weight_bits for p in multiplying), default=arch.precision.weight_bits)
+    wide = arch.precision.accumulator_bits
+    winograd = [p for p in multiplying if p.algorithm.is_winograd]
+    onchip = arch.winograd.weight_transform == "onchip"
+
+    def adders(adds: str, rate: int, bits: int) -> float:
+        per_coordinate = max((getattr(p.algorithm, adds) / p.algorithm.coordinates for p in winograd), default=0.0)
+        return per_coordinate * rate * arithmetic("add", quantity, bits)
+
+    banks = 2
+    return {
+        "multipliers": arch.multipliers * arithmetic("mult", quantity, data, weight),
+        "accumulators": arch.multipliers
+        * (arithmetic("add", quantity, wide) + banks * arch.pe.acc_depth * arithmetic("register", quantity, wide)),
+        "operand_registers": arch.multipliers
+        * (arithmetic("register", quantity, data) + arithmetic("register", quantity, weight)),
+        "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
+        "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
+        "output_transform": adders("output_adds", arch.output_coords_per_cycle, wide),
+        "vector": arch.vector_lanes * arithmetic("add", quantity, wide),
+    }

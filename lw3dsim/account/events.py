@@ -1,0 +1,93 @@
+"""What happened in a layer, counted in integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.map.mapping import input_axis
+
+if TYPE_CHECKING:
+    from lw3dsim.map.problem import Problem
+    from lw3dsim.schedule.program import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """Event counts of one layer; DRAM bytes are whole bursts, SRAM bytes what passes a port."""
+
+    mults: int
+    accumulations: int
+    tree_adds: int
+    input_tiles: int
+    weight_kernels: int
+    output_tiles: int
+    vector_ops: int
+    dram_ifmap_bytes: int
+    dram_weight_bytes: int
+    dram_ofmap_bytes: int
+    ifmap_read_bytes: int
+    ifmap_write_bytes: int
+    weight_read_bytes: int
+    weight_write_bytes: int
+    ofmap_read_bytes: int
+    ofmap_write_bytes: int
+
+    @property
+    def dram_read_bytes(self) -> int:
+        """Bytes moved from DRAM."""
+        return self.dram_ifmap_bytes + self.dram_weight_bytes
+
+    @property
+    def dram_write_bytes(self) -> int:
+        """Bytes moved to DRAM."""
+        return self.dram_ofmap_bytes
+
+    @property
+    def sram_read_bytes(self) -> int:
+        """Bytes read from all buffers."""
+        return self.ifmap_read_bytes + self.weight_read_bytes + self.ofmap_read_bytes
+
+    @property
+    def sram_write_bytes(self) -> int:
+        """Bytes written to all buffers."""
+        return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes
+
+
+def count_events(schedule: Schedule, burst_bytes: int) -> Events:
+    """Count the events of a schedule; they do not depend on time."""
+    total = schedule.total
+    return Events(
+        mults=total("mults"),
+        accumulations=total("accumulations"),
+        tree_adds=total("tree_adds"),
+        input_tiles=total("input_tiles"),
+        weight_kernels=total("weight_kernels"),
+        output_tiles=total("output_tiles"),
+        vector_ops=total("vector_ops"),
+        dram_ifmap_bytes=int(schedule.ifmap.bursts.sum()) * burst_bytes,
+        dram_weight_bytes=int(schedule.weight.bursts.sum()) * burst_bytes,
+        dram_ofmap_bytes=int(schedule.ofmap.bursts.sum()) * burst_bytes,
+        ifmap_read_bytes=_bytes(total("ifmap_read_bits")),
+        ifmap_write_bytes=_bytes(int(schedule.ifmap.bits.sum())),
+        weight_read_bytes=_bytes(total("weight_read_bits")),
+        weight_write_bytes=_bytes(int(schedule.weight.bits.sum())),
+        ofmap_read_bytes=_bytes(total("ofmap_read_bits") + int(schedule.ofmap.bits.sum())),
+        ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
+    )
+
+
+def compulsory_bytes(problem: Problem) -> int:
+    """Return the bytes of every needed input, every weight and every output, once each."""
+    pixels = 1
+    for dimension, size in enumerate(problem.out):
+        axis = input_axis(problem, dimension, size)
+        pixels *= int(axis.needed[0])
+    channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
+    inputs = channels * pixels * problem.sources * problem.activation_bits
+    weights = problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
+    return _bytes(inputs) + _bytes(weights) + _bytes(problem.outputs * problem.activation_bits)
+
+
+def _bytes(bits: int) -> int:
+    return -(-bits // 8)

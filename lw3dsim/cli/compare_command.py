@@ -1,0 +1,116 @@
+"""``lw3dsim compare``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from lw3dsim.cli.options import algorithm_options, format_option, machine_options, workload_options
+from lw3dsim.errors import InputError
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.explore.compare import Case
+
+
+@click.command("case", add_help_option=False)
+@machine_options
+@workload_options
+@algorithm_options
+def _case_options(**_: object) -> None:
+    """Options of one case: those of simulate."""
+
+
+@click.command("compare")
+@click.argument("workload")
+@click.option(
+    "--case", "cases", multiple=True, metavar='"NAME: OPTIONS"', help="A case: a name and options of simulate. Repeat it."
+)
+@click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
+@click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes, in all cases.")
+@machine_options
+@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
+@format_option()
+def command(
+    workload: str,
+    cases: tuple[str, ...],
+    input_size: str | None,
+    classes: int | None,
+    arch: str,
+    overrides: tuple[str, ...],
+    engine: str,
+    html: str | None,
+    form: str,
+) -> None:
+    """Simulate several cases of WORKLOAD side by side, with ratios to the first.
+
+    Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --arch, --set and --engine
+    hold for every case that does not give its own.
+    """
+    from dataclasses import replace
+
+    from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.explore.compare import compare, default_cases
+    from lw3dsim.report.files import check_file
+    from lw3dsim.report.tables import comparison_tables, print_tables
+
+    network = load_workload(workload, input_size=input_size, classes=classes)
+    if html is not None:
+        check_file(html)
+    common = ["--arch", arch, "--engine", engine, *(f"--set={override}" for override in overrides)]
+    if cases:
+        chosen = [_parse_case(text, common) for text in cases]
+        chosen = [_sized(case, input_size, classes) for case in chosen]
+    else:
+        chosen = [
+            replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)
+        ]
+    resized = any(case.input_size or case.classes for case in chosen)
+    with click.progressbar(
+        length=1000 * len(chosen), label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        position = {case.name: 1000 * i for i, case in enumerate(chosen)}
+        comparison = compare(
+            workload if resized else network,
+            chosen,
+            progress=lambda name, done, total: bar.update(position[name] + 1000 * done // total - bar.pos),
+        )
+    if html is not None:
+        comparison.report(html)
+        click.echo(f"wrote {html}", err=True)
+    if form == "json":
+        click.echo(comparison.to_json(), nl=False)
+    elif form == "csv":
+        click.echo(comparison.table.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        print_tables(comparison_tables(_title(network, arch), comparison.rows()))
+
+
+def _title(network: Workload, arch: str) -> str:
+    sizes = ", ".join(f"{name} {shape}" for name, shape in network.inputs.items())
+    return f"{network.name} ({sizes}) on {arch}"
+
+
+def _parse_case(text: str, common: list[str]) -> Case:
+    """Parse ``"name: --transform fsb --algorithm hfa"``; options given later win over the common ones."""
+    from lw3dsim.explore.compare import Case
+
+    name, colon, options = text.partition(":")
+    if not colon or not name.strip():
+        raise InputError(f'--case "{text}": expected "name: options of simulate", such as "fsb: --transform fsb"')
+    try:
+        context = _case_options.make_context("case", [*common, *shlex.split(options)], resilient_parsing=False)
+    except click.UsageError as error:
+        raise InputError(f'--case "{text}": {error.format_message()}') from None
+    except ValueError as error:
+        raise InputError(f'--case "{text}": {error}') from None
+    return Case(name=name.strip(), **context.params)
+
+
+def _sized(case: Case, input_size: str | None, classes: int | None) -> Case:
+    from dataclasses import replace
+
+    return replace(case, input_size=case.input_size or input_size, classes=case.classes or classes)

@@ -1,0 +1,35 @@
+"""``lw3dsim list``."""
+
+from __future__ import annotations
+
+import click
+
+from lw3dsim.cli.options import format_option, print_json
+
+
+@click.command("list")
+@format_option("table", "json")
+def command(form: str) -> None:
+    """Names of workloads, accelerators, transforms, algorithms, DRAM presets and engines."""
+    from lw3dsim.describe.catalog import shipped_names
+    from lw3dsim.describe.dram_presets import DRAM_PRESETS
+    from lw3dsim.engine.run import ENGINES
+    from lw3dsim.transform.algorithms import POLICIES
+    from lw3dsim.transform.passes import PASSES
+
+    names = {
+        "workloads": shipped_names("workloads"),
+        "archs": shipped_names("arch_configs"),
+        "transforms": list(PASSES),
+        "algorithms": list(POLICIES),
+        "dram_presets": list(DRAM_PRESETS),
+        "engines": list(ENGINES),
+    }
+    if form == "json":
+        print_json(names)
+        return
+    for group, members in names.items():
+        click.echo(f"{group}:")
+        for member in members:
+            about = f"  {PASSES[member].description}" if group == "transforms" else ""
+            click.echo(f"  {member:<20}{about}".rstrip())

@@ -1,0 +1,70 @@
+"""``lw3dsim``: the entry point. Commands are imported when they run, so that help is instant."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from lw3dsim import __version__
+
+COMMANDS = {
+    "list": "Names of workloads, accelerators, transforms and algorithms.",
+    "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
+    "simulate": "Simulate a workload on an accelerator.",
+    "compare": "Simulate several cases of a workload side by side.",
+    "report": "Write an HTML page of a saved result.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each imported from ``lw3dsim.cli.<name>`` on use; input errors exit with code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the command names in reading order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"lw3dsim.cli.{cmd_name}_command").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command; suggest the nearest for an unknown one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from lw3dsim.errors import unknown
+
+            raise click.UsageError(str(unknown("command", args[0], COMMANDS)), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; turn an input or output error into one sentence and exit code 2."""
+        from lw3dsim.errors import InputError, OutputError
+
+        try:
+            return super().invoke(ctx)
+        except (InputError, OutputError) as error:
+            raise _Refused(str(error)) from None
+
+
+class _Refused(click.ClickException):
+    exit_code = 2
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lw3dsim")
+def main() -> None:
+    """What 3D-convolution video networks cost on an edge accelerator.
+
+    Start with: lw3dsim compare c3d
+    """

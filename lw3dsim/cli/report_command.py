@@ -1,0 +1,21 @@
+"""``lw3dsim report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("source", metavar="DIR|FILE")
+@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; default: beside the result.")
+def command(source: str, out: str | None) -> None:
+    """Write a self-contained HTML page of a result saved by `simulate --out` (a folder or its result.json)."""
+    from lw3dsim.report.files import load_result
+
+    result = load_result(source)
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    target = Path(out) if out is not None else folder / "report.html"
+    result.report(target)
+    click.echo(str(target))

@@ -1,0 +1,71 @@
+"""``lw3dsim simulate``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lw3dsim.cli.options import (
+    algorithm_options,
+    format_option,
+    machine_options,
+    warn_unchanged,
+    workload_options,
+)
+
+
+@click.command("simulate")
+@click.argument("workload")
+@machine_options
+@workload_options
+@algorithm_options
+@click.option("--out", type=click.Path(), metavar="DIR", help="Also write result.json, layers.csv, report.html here.")
+@format_option()
+def command(
+    workload: str,
+    arch: str,
+    overrides: tuple[str, ...],
+    engine: str,
+    transform: str | None,
+    input_size: str | None,
+    classes: int | None,
+    algorithm: str,
+    m1: int | None,
+    m2: int | None,
+    out: str | None,
+    form: str,
+) -> None:
+    """Simulate WORKLOAD (a name or a file): cycles, energy, memory accesses, and where they go."""
+    from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.pipeline import simulate
+    from lw3dsim.report.files import check_folder, save_result
+
+    network = load_workload(workload, input_size=input_size, classes=classes)
+    warn_unchanged(network, transform)
+    folder = check_folder(out) if out is not None else None
+    with click.progressbar(
+        length=1000, label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        result = simulate(
+            network,
+            arch=arch,
+            transform=transform,
+            algorithm=algorithm,
+            m1=m1,
+            m2=m2,
+            engine=engine,
+            overrides=overrides,
+            progress=lambda done, total: bar.update(1000 * done // total - bar.pos),
+        )
+    if folder is not None:
+        save_result(result, folder)
+        click.echo(f"wrote {folder}/result.json, layers.csv, report.html", err=True)
+    if form == "json":
+        click.echo(result.to_json(), nl=False)
+    elif form == "csv":
+        click.echo(result.layers.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        from lw3dsim.report.tables import print_tables, result_tables
+
+        print_tables(result_tables(result))

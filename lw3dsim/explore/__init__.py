@@ -1,0 +1,1 @@
+"""Explore: many points of the same, side by side."""

@@ -1,0 +1,271 @@
+"""The way through the house: workload and accelerator in, result out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lw3dsim import __version__
+from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.energy import COMPONENTS, layer_energy_pj
+from lw3dsim.account.events import Events, compulsory_bytes, count_events
+from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.accelerator_file import load_arch, locate_key
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import AnyLayer, Workload
+from lw3dsim.describe.workload_file import load_workload
+from lw3dsim.errors import InputError, MappingError
+from lw3dsim.map.problem import Problem, make_problem
+from lw3dsim.map.search import TOLERANCE, search
+from lw3dsim.report.result import Result
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.run import check_engine, simulate_schedule
+from lw3dsim.transform.algorithms import candidates, check_policy
+from lw3dsim.transform.passes import apply_transforms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+DEFAULT_ARCH = "edge_base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRun:
+    """One layer mapped and simulated, without its graph context."""
+
+    problem: Problem
+    mapping: str
+    steps: int
+    latency_cycles: int
+    cycles_by_cause: tuple[tuple[str, int], ...]
+    events: Events
+    dram_bound_cycles: int
+
+
+def simulate(
+    workload: str | Path | Workload,
+    arch: str | Path | Accelerator = DEFAULT_ARCH,
+    transform: str | None = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    engine: str = "fast",
+    *,
+    input_size: str | None = None,
+    classes: int | None = None,
+    overrides: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a workload on an accelerator, layer after layer.
+
+    ``workload`` and ``arch`` are names, files or loaded objects; ``transform`` a
+    comma-separated list of passes; ``algorithm`` one of direct, hfa, winograd3d,
+    nested, auto; ``m1`` and ``m2`` override the accelerator's Winograd tiles.
+    ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
+    file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
+    ``progress(done, all)`` is called after every layer. Raises InputError.
+    """
+    check_policy(algorithm)
+    check_engine(engine)
+    if not isinstance(workload, Workload):
+        workload = load_workload(workload, input_size=input_size, classes=classes)
+    elif input_size or classes:
+        raise InputError("input_size and classes resize a workload given by name or file, not a loaded one")
+    network = apply_transforms(workload, transform)
+    design = _resolve(arch, overrides, m1, m2)
+    runs = []
+    for done, layer in enumerate(network.layers, start=1):
+        try:
+            runs.append(_run_layer(network, layer, design, algorithm, engine))
+        except MappingError as error:
+            place = f"{design.name} {error.key}" if isinstance(arch, Accelerator) else locate_key(arch, error.key, overrides)
+            raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
+        if progress is not None:
+            progress(done, len(network.layers))
+    config = {
+        "workload": {"name": network.name, "inputs": {name: list(shape) for name, shape in network.inputs.items()}},
+        "transforms": list(network.transforms),
+        "algorithm": algorithm,
+        "engine": engine,
+        "arch": msgspec.to_builtins(design),
+    }
+    return _result(network, design, runs, config)
+
+
+def _resolve(arch: str | Path | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:
+    if isinstance(arch, Accelerator):
+        if overrides:
+            raise InputError("overrides change an accelerator given by name or file, not a loaded one")
+        design = arch
+    else:
+        design = load_arch(arch, overrides=overrides)
+    for name, value in (("m1", m1), ("m2", m2)):
+        if value is not None and not 1 <= value <= 8:
+            raise InputError(f"--{name} {value}: expected a tile size of 1 to 8")
+    tiles = design.winograd
+    tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
+    return msgspec.structs.replace(design, winograd=tiles)
+
+
+def _run_layer(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str) -> LayerRun:
+    """Map and simulate a layer with the best of the algorithms that ``policy`` allows."""
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    runs, reason = [], ""
+    for algorithm in allowed:
+        try:
+            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), arch, engine))
+        except MappingError as error:
+            if not algorithm.is_winograd:
+                raise
+            reason = str(error)
+    if not runs:
+        direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
+        return run_problem(make_problem(layer, inputs, output, direct, arch), arch, engine)
+    return min(runs, key=lambda run: run.latency_cycles)
+
+
+@lru_cache(maxsize=4096)
+def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> LayerRun:
+    """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
+
+    Latencies within 1/2000 count as equal; then fewer DRAM bytes, then fewer
+    steps, then the mapper's order decide.
+    """
+    clocks = make_clocks(arch)
+    runs = []
+    for mapping in search(problem, arch, clocks):
+        schedule = build_schedule(problem, mapping, arch, clocks.burst_bytes)
+        timing = simulate_schedule(schedule, clocks)
+        runs.append((mapping, schedule, timing))
+    fastest = min(timing.latency_cycles for _, _, timing in runs)
+    near = [run for run in runs if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
+    mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
+    if engine != "fast":
+        timing = simulate_schedule(schedule, clocks, engine)
+    return LayerRun(
+        problem=problem,
+        mapping=mapping.describe(),
+        steps=schedule.steps,
+        latency_cycles=timing.latency_cycles,
+        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
+        events=count_events(schedule, clocks.burst_bytes),
+        dram_bound_cycles=-(-schedule.total_bursts * clocks.burst_ticks // clocks.cycle_ticks),
+    )
+
+
+def _result(network: Workload, arch: Accelerator, runs: list[LayerRun], config: dict[str, Any]) -> Result:
+    problems = [run.problem for run in runs]
+    leakage = leakage_mw(arch, problems)
+    layers = [
+        _layer_record(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)
+    ]
+    area = area_mm2(arch, problems)
+    energy = {name: math.fsum(layer["energy_breakdown_pj"][name] for layer in layers) for name in COMPONENTS}
+    summed = {key: sum(layer[key] for layer in layers) for key in SUMMED}
+    totals = _figures(summed, arch) | {"area_mm2": math.fsum(area.values())}
+    totals["energy_pj"] = math.fsum(energy.values())
+    totals |= _rates(totals)
+    return Result(
+        data={
+            "workload": network.name,
+            "arch": arch.name,
+            "version": __version__,
+            "config": config,
+            "totals": totals,
+            "energy_breakdown_pj": energy,
+            "cycles_breakdown": _sum_of(layers, "cycles_breakdown", CAUSES),
+            "dram_bytes_breakdown": _sum_of(layers, "dram_bytes_breakdown", ("ifmap", "weight", "ofmap")),
+            "area_breakdown_mm2": area,
+            "layers": layers,
+        }
+    )
+
+
+# Integer figures that add up over layers.
+SUMMED = (
+    "latency_cycles",
+    "macs",
+    "executed_mults",
+    "ideal_mults",
+    "params",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "compulsory_bytes",
+    "sram_read_bytes",
+    "sram_write_bytes",
+    "compute_bound_cycles",
+    "dram_bound_cycles",
+    "ideal_cycles",
+    "steps",
+)
+
+
+def _layer_record(
+    network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float
+) -> dict[str, Any]:
+    problem, events = run.problem, run.events
+    bound = -(-events.mults // arch.multipliers)
+    if problem.structure == "vector":
+        bound = -(-events.vector_ops // arch.vector_lanes)
+    energy = layer_energy_pj(problem, events, run.latency_cycles, arch, leakage)
+    counts = {
+        "latency_cycles": run.latency_cycles,
+        "macs": network.layer_macs(layer),
+        "executed_mults": events.mults,
+        "ideal_mults": problem.ideal_mults,
+        "params": network.layer_params(layer),
+        "dram_read_bytes": events.dram_read_bytes,
+        "dram_write_bytes": events.dram_write_bytes,
+        "compulsory_bytes": compulsory_bytes(problem),
+        "sram_read_bytes": events.sram_read_bytes,
+        "sram_write_bytes": events.sram_write_bytes,
+        "compute_bound_cycles": bound,
+        "dram_bound_cycles": run.dram_bound_cycles,
+        "ideal_cycles": -(-problem.ideal_mults // arch.multipliers),
+        "steps": run.steps,
+    }
+    figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "algorithm": problem.algorithm.label if problem.structure != "vector" else "none",
+        "note": problem.algorithm.reason,
+        "mapping": run.mapping,
+        "output_shape": "x".join(map(str, network.shapes[layer.name])),
+        **figures,
+        **_rates(figures),
+        "energy_breakdown_pj": energy,
+        "cycles_breakdown": dict(run.cycles_by_cause),
+        "dram_bytes_breakdown": {
+            "ifmap": events.dram_ifmap_bytes,
+            "weight": events.dram_weight_bytes,
+            "ofmap": events.dram_ofmap_bytes,
+        },
+    }
+
+
+def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:
+    """Return counts and what follows from them on ``arch``."""
+    cycles = counts["latency_cycles"]
+    return {
+        **counts,
+        "latency_ms": cycles * float(arch.cycle_ps) / 1e9,
+        "utilization": counts["executed_mults"] / (arch.multipliers * cycles),
+        "effective_macs_per_cycle": counts["macs"] / cycles,
+    }
+
+
+def _rates(figures: dict[str, Any]) -> dict[str, float]:
+    seconds = figures["latency_ms"] / 1e3
+    return {"clips_per_s": 1 / seconds, "edp_js": figures["energy_pj"] * 1e-12 * seconds}
+
+
+def _sum_of(layers: list[dict[str, Any]], field: str, names: Sequence[str]) -> dict[str, int]:
+    return {name: sum(layer[field][name] for layer in layers) for name in names}

@@ -1,0 +1,1 @@
+"""Report: results as tables, files, plots and pages."""

@@ -1,0 +1,145 @@
+"""Terminal tables: few columns, aligned, units in the heading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lw3dsim.report.result import Result
+
+MAX_ROWS = 40
+
+
+def print_tables(tables: Sequence[Table | str]) -> None:
+    """Print tables and lines to standard output, as wide as they need where it is not a terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=180)
+    for table in tables:
+        console.print(table)
+
+
+def network_tables(record: Mapping[str, Any]) -> list[Table | str]:
+    """Return the tables of ``lw3dsim show``."""
+    table = _table(record["workload"], "layer", "kind", "kernel", "stride", "output CxTxHxW", "algorithm")
+    for heading in ("params", "MACs (M)", "ideal mults (M)"):
+        table.add_column(heading, justify="right")
+    for layer in record["layers"]:
+        label = layer["algorithm"] + (f" ({layer['note']})" if layer["note"] else "")
+        kernel = layer["kernel"] + (f" /{layer['groups']}" if layer["groups"] > 1 else "")
+        table.add_row(
+            layer["name"],
+            layer["kind"],
+            kernel,
+            layer["stride"],
+            layer["output_shape"],
+            label,
+            f"{layer['params']:,}" if layer["params"] else "",
+            f"{layer['macs'] / 1e6:,.2f}" if layer["macs"] else "",
+            f"{layer['ideal_mults'] / 1e6:,.2f}" if layer["macs"] else "",
+        )
+    totals = record["totals"]
+    line = (
+        f"{totals['layers']} layers, {totals['params'] / 1e6:.3f} M parameters, {totals['macs'] / 1e9:.3f} G MACs "
+        f"({totals['conv_macs'] / 1e9:.3f} G in convolutions), {totals['ideal_mults'] / 1e9:.3f} G ideal mults"
+    )
+    return [table, line]
+
+
+def result_tables(result: Result) -> list[Table | str]:
+    """Return the tables of ``lw3dsim simulate``: the costly layers, the breakdowns, one line of totals."""
+    totals = result.totals
+    cycles = totals["latency_cycles"]
+    layers = sorted(result.data["layers"], key=lambda layer: -layer["latency_cycles"])
+    shown = {layer["name"] for layer in layers[:MAX_ROWS]}
+    table = _table(f"{result.workload} on {result.arch}", "layer", "algorithm", "bound by")
+    for heading in ("kcycles", "share", "x ideal", "util", "DRAM MB", "x floor", "energy uJ"):
+        table.add_column(heading, justify="right")
+    for layer in result.data["layers"]:
+        if layer["name"] in shown:
+            table.add_row(*_layer_row(layer, cycles))
+    hidden = len(layers) - len(shown)
+    lines: list[Table | str] = [table]
+    if hidden:
+        rest = sum(layer["latency_cycles"] for layer in layers[MAX_ROWS:]) / cycles
+        lines.append(f"({hidden} more layers, {rest:.1%} of the cycles; --format csv lists all)")
+    lines.append(_breakdown_line("cycles", result.cycles_breakdown))
+    lines.append(_breakdown_line("energy", result.energy_breakdown_pj))
+    lines.append(_breakdown_line("DRAM bytes", result.dram_bytes_breakdown))
+    dram = totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    lines.append(
+        f"{cycles:,} cycles = {totals['latency_ms']:.3f} ms ({totals['clips_per_s']:.1f} clips/s), "
+        f"{totals['energy_pj'] / 1e9:.3f} mJ, {dram / 1e6:.1f} MB DRAM "
+        f"({dram / totals['compulsory_bytes']:.2f} x compulsory), utilization {totals['utilization']:.1%}, "
+        f"{totals['effective_macs_per_cycle']:.1f} MACs/cycle, {totals['area_mm2']:.2f} mm2"
+    )
+    return lines
+
+
+def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
+    dram = layer["dram_read_bytes"] + layer["dram_write_bytes"]
+    cause = max(layer["cycles_breakdown"].items(), key=lambda item: item[1])[0]
+    ideal = layer["ideal_cycles"]
+    return (
+        layer["name"],
+        (layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"])
+        + (f" ({layer['note']})" if layer["note"] else ""),
+        cause,
+        f"{layer['latency_cycles'] / 1e3:,.1f}",
+        f"{layer['latency_cycles'] / cycles:.1%}",
+        f"{layer['latency_cycles'] / ideal:.2f}" if ideal else "",
+        f"{layer['utilization']:.1%}" if ideal else "",
+        f"{dram / 1e6:,.2f}",
+        f"{dram / layer['compulsory_bytes']:.2f}",
+        f"{layer['energy_pj'] / 1e6:,.1f}",
+    )
+
+
+def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:
+    """Return the table of ``lw3dsim compare``: a row per figure, a column per case with its ratio to the first."""
+    table = _table(title, "")
+    for row in rows:
+        table.add_column(row["case"], justify="right")
+    figures = (
+        ("latency ms", "latency_ms", 1.0, "{:,.2f}"),
+        ("energy mJ", "energy_pj", 1e-9, "{:,.2f}"),
+        ("EDP mJs", "edp_js", 1e3, "{:,.4g}"),
+        ("parameters M", "params", 1e-6, "{:,.2f}"),
+        ("MACs G", "macs", 1e-9, "{:,.2f}"),
+        ("ideal mults G", "ideal_mults", 1e-9, "{:,.2f}"),
+        ("executed mults G", "executed_mults", 1e-9, "{:,.2f}"),
+        ("DRAM MB", "dram_bytes", 1e-6, "{:,.1f}"),
+        ("compulsory MB", "compulsory_bytes", 1e-6, "{:,.1f}"),
+        ("SRAM MB", "sram_bytes", 1e-6, "{:,.1f}"),
+        ("utilization %", "utilization", 100.0, "{:.1f}"),
+        ("MACs/cycle", "effective_macs_per_cycle", 1.0, "{:.1f}"),
+        ("clips/s", "clips_per_s", 1.0, "{:,.2f}"),
+        ("area mm2", "area_mm2", 1.0, "{:.2f}"),
+    )
+    for heading, key, scale, form in figures:
+        cells = [form.format(row[key] * scale) + _ratio(row[key], rows[0][key], i) for i, row in enumerate(rows)]
+        table.add_row(heading, *cells)
+    return [table]
+
+
+def _ratio(value: float, base: float, index: int) -> str:
+    return f"  {value / base:5.2f}x" if index and base else "       " if not index else ""
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table
+
+
+def _breakdown_line(name: str, parts: Mapping[str, float]) -> str:
+    total = sum(parts.values())
+    largest = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    shares = [f"{key} {value / total:.1%}" for key, value in largest if total and value / total >= 0.0005]
+    return f"{name}: {', '.join(shares)}"

@@ -1,1 +1,0 @@
-"""Simulate: engines that turn a schedule into times, and the attribution of every cycle."""

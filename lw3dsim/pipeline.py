@@ -18,13 +18,13 @@ from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import AnyLayer, Workload
 from lw3dsim.describe.workload_file import load_workload
+from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
 from lw3dsim.report.result import Result
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.engine.attribution import CAUSES
-from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.transform.algorithms import candidates, check_policy
 from lw3dsim.transform.passes import apply_transforms
 
@@ -84,12 +84,19 @@ def simulate(
         try:
             runs.append(_run_layer(network, layer, design, algorithm, engine))
         except MappingError as error:
-            place = f"{design.name} {error.key}" if isinstance(arch, Accelerator) else locate_key(arch, error.key, overrides)
+            place = (
+                f"{design.name} {error.key}"
+                if isinstance(arch, Accelerator)
+                else locate_key(arch, error.key, overrides)
+            )
             raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:
             progress(done, len(network.layers))
     config = {
-        "workload": {"name": network.name, "inputs": {name: list(shape) for name, shape in network.inputs.items()}},
+        "workload": {
+            "name": network.name,
+            "inputs": {name: list(shape) for name, shape in network.inputs.items()},
+        },
         "transforms": list(network.transforms),
         "algorithm": algorithm,
         "engine": engine,
@@ -256,7 +263,7 @@ def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:
     cycles = counts["latency_cycles"]
     return {
         **counts,
-        "latency_ms": cycles * float(arch.cycle_ps) / 1e9,
+        "latency_ms": cycles * arch.cycle_ps / 1e9,
         "utilization": counts["executed_mults"] / (arch.multipliers * cycles),
         "effective_macs_per_cycle": counts["macs"] / cycles,
     }

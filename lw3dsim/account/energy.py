@@ -48,7 +48,7 @@ def layer_energy_pj(
     """Return pJ by component of one layer; ``leakage_mw`` is that of the whole chip."""
     dram = DRAM_PRESETS[arch.dram.preset]
     channels = arch.dram.channels
-    time_ns = latency_cycles * float(arch.cycle_ps) / 1000
+    time_ns = latency_cycles * arch.cycle_ps / 1000
     read_bits, write_bits = 8 * events.dram_read_bytes, 8 * events.dram_write_bytes
     memory = buffers(arch)
     energy = {

@@ -16,6 +16,7 @@ import csv
 import math
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -52,9 +53,7 @@ def arithmetic(operation: Operation, quantity: Quantity, *bits: int) -> float:
 def _interpolate(size: float, sizes: list[int], values: list[float]) -> float:
     if size <= sizes[0]:
         return values[0] * size / sizes[0]
-    for (low, high), (v_low, v_high) in zip(
-        zip(sizes, sizes[1:], strict=False), zip(values, values[1:], strict=False), strict=True
-    ):
+    for (low, high), (v_low, v_high) in zip(pairwise(sizes), pairwise(values), strict=True):
         if size <= high:
             return v_low + (v_high - v_low) * (size - low) / (high - low)
     return values[-1] * size / sizes[-1]

@@ -16,9 +16,7 @@ from functools import cache
 
 MAX_COORDINATES = 10
 
-POINTS = tuple(
-    Fraction(p) for p in (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2), 4, -4)
-)
+POINTS = tuple(Fraction(p) for p in (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2), 4, -4))
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 IntMatrix = tuple[tuple[int, ...], ...]
@@ -58,9 +56,7 @@ def transform(m: int, r: int) -> Transform:
     points = POINTS[: n - 1]
     scale = [math.prod((a - b for b in points if b != a), start=Fraction(1)) for a in points]
     infinity = n - 1
-    AT = tuple(
-        (*(a**i for a in points), Fraction(int(i == m - 1))) for i in range(m)
-    )
+    AT = tuple((*(a**i for a in points), Fraction(int(i == m - 1))) for i in range(m))
     G = (
         *(tuple(a**k / f for k in range(r)) for a, f in zip(points, scale, strict=True)),
         tuple(Fraction(int(k == r - 1)) for k in range(r)),

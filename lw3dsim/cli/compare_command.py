@@ -27,7 +27,11 @@ def _case_options(**_: object) -> None:
 @click.command("compare")
 @click.argument("workload")
 @click.option(
-    "--case", "cases", multiple=True, metavar='"NAME: OPTIONS"', help="A case: a name and options of simulate. Repeat it."
+    "--case",
+    "cases",
+    multiple=True,
+    metavar='"NAME: OPTIONS"',
+    help="A case: a name and options of simulate. Repeat it.",
 )
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
 @click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes, in all cases.")
@@ -65,9 +69,7 @@ def command(
         chosen = [_parse_case(text, common) for text in cases]
         chosen = [_sized(case, input_size, classes) for case in chosen]
     else:
-        chosen = [
-            replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)
-        ]
+        chosen = [replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)]
     resized = any(case.input_size or case.classes for case in chosen)
     with click.progressbar(
         length=1000 * len(chosen), label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()

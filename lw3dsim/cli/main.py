@@ -64,7 +64,7 @@ class _Refused(click.ClickException):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lw3dsim")
 def main() -> None:
-    """What 3D-convolution video networks cost on an edge accelerator.
+    """Simulate what 3D-convolution video networks cost on an edge accelerator.
 
     Start with: lw3dsim compare c3d
     """

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    Command = Callable[..., None]
+    Option = Callable[[Command], Command]
 
 
 FORMATS = ("table", "json", "csv")
 
 
-def format_option(*formats: str) -> Any:
+def format_option(*formats: str) -> Option:
     """Return the ``--format`` option."""
     return click.option("--format", "form", type=click.Choice(formats or FORMATS), default="table", show_default=True)
 
 
-def workload_options(function: Any) -> Any:
+def workload_options(function: Command) -> Command:
     """Add the options that shape a workload."""
     function = click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes.")(function)
     function = click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip.")(
@@ -30,7 +33,7 @@ def workload_options(function: Any) -> Any:
     )
 
 
-def algorithm_options(function: Any) -> Any:
+def algorithm_options(function: Command) -> Command:
     """Add the options that choose algorithms."""
     tile = click.IntRange(1, 8)
     function = click.option("--m2", type=tile, help="Spatial tile of F(m2xm2, RxR).")(function)
@@ -40,17 +43,24 @@ def algorithm_options(function: Any) -> Any:
     )(function)
 
 
-def machine_options(function: Any) -> Any:
+def machine_options(function: Command) -> Command:
     """Add the options that choose the accelerator and the engine."""
     function = click.option(
-        "--engine", default="fast", show_default=True, help="fast, or simpy, the readable reference: equal numbers."
+        "--engine",
+        default="fast",
+        show_default=True,
+        help="fast, or simpy, the readable reference: equal numbers.",
     )(function)
     function = click.option(
-        "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a field of the accelerator."
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY.PATH=VALUE",
+        help="Override a field of the accelerator.",
     )(function)
-    return click.option(
-        "--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator."
-    )(function)
+    return click.option("--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator.")(
+        function
+    )
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -9,7 +9,12 @@ import click
 
 @click.command("report")
 @click.argument("source", metavar="DIR|FILE")
-@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; default: beside the result.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Where to write; default: beside the result.",
+)
 def command(source: str, out: str | None) -> None:
     """Write a self-contained HTML page of a result saved by `simulate --out` (a folder or its result.json)."""
     from lw3dsim.report.files import load_result

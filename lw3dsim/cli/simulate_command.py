@@ -44,9 +44,7 @@ def command(
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
     folder = check_folder(out) if out is not None else None
-    with click.progressbar(
-        length=1000, label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
+    with click.progressbar(length=1000, label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         result = simulate(
             network,
             arch=arch,

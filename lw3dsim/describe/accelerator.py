@@ -7,7 +7,6 @@ together.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,7 +14,7 @@ from msgspec import Meta
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: immutable, keyword-only, unknown keys refused."""
+    """Base of all sections: keyword-only, unknown keys refused."""
 
 
 Count = Annotated[int, Meta(ge=1, le=1024)]
@@ -24,7 +23,7 @@ Rate = Annotated[int, Meta(ge=1, le=65536)]
 Kib = Annotated[int, Meta(ge=1, le=65536)]
 
 
-class Pe(_Section):
+class Pe(_Section, frozen=True):
     """The array of Winograd processing elements."""
 
     rows: Annotated[Count, Meta(description="PE rows; a row works on one output channel")]
@@ -34,11 +33,12 @@ class Pe(_Section):
         int, Meta(ge=1, le=4096, description="accumulators per multiplier and bank (there are two banks)")
     ] = 16
     pipeline_stages: Annotated[
-        int, Meta(ge=0, le=256, description="cycles from the ifmap port to an accumulator, paid when a step starts")
+        int,
+        Meta(ge=0, le=256, description="cycles from the ifmap port to an accumulator, paid when a step starts"),
     ] = 8
 
 
-class Winograd(_Section):
+class Winograd(_Section, frozen=True):
     """Tile sizes of the fast algorithms and where weights are transformed."""
 
     m1: Annotated[int, Meta(ge=1, le=8, description="temporal tile of F(m1, K)")] = 4
@@ -49,7 +49,7 @@ class Winograd(_Section):
     ] = "offline"
 
 
-class Transforms(_Section):
+class Transforms(_Section, frozen=True):
     """Throughput of the transform units, in Winograd coordinates a cycle."""
 
     input_coords_per_cycle: Annotated[
@@ -63,7 +63,7 @@ class Transforms(_Section):
     ] = None
 
 
-class Buffers(_Section):
+class Buffers(_Section, frozen=True):
     """The three SRAMs between DMA and PEs."""
 
     ifmap_kib: Annotated[Kib, Meta(description="capacity of the input buffer, all slots together")]
@@ -72,33 +72,28 @@ class Buffers(_Section):
     ifmap_port_bytes: Annotated[Rate, Meta(description="bytes that the input buffer delivers a cycle")] = 64
     weight_port_bytes: Annotated[Rate, Meta(description="bytes that the weight buffer delivers a cycle")] = 64
     ofmap_port_bytes: Annotated[Rate, Meta(description="bytes read or written a cycle at the output buffer")] = 64
-    slots: Annotated[
-        int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")
-    ] = 2
+    slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
 
 
-class Dram(_Section):
+class Dram(_Section, frozen=True):
     """The memory outside the chip."""
 
-    preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = (
-        "lpddr4-3200-x32"
-    )
-    channels: Annotated[
-        int, Meta(ge=1, le=64, description="channels working in lock-step on every transfer")
-    ] = 1
+    preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = "lpddr4-3200-x32"
+    channels: Annotated[int, Meta(ge=1, le=64, description="channels working in lock-step on every transfer")] = 1
     bandwidth_gbps: Annotated[
         Annotated[float, Meta(gt=0, le=100_000)] | None,
         Meta(description="overrides the sustained GB/s of one channel"),
     ] = None
     latency_ns: Annotated[
-        Annotated[float, Meta(ge=0, le=100_000)] | None, Meta(description="overrides the first-access latency")
+        Annotated[float, Meta(ge=0, le=100_000)] | None,
+        Meta(description="overrides the first-access latency"),
     ] = None
     channel_block: Annotated[
         int, Meta(ge=1, le=1024, description="channels stored next to each other: layout [C/b][T][H][W][b]")
     ] = 8
 
 
-class Precision(_Section):
+class Precision(_Section, frozen=True):
     """Operand widths in bits."""
 
     activation_bits: Annotated[Bits, Meta(description="activations in DRAM and SRAM")] = 8
@@ -112,7 +107,7 @@ class Precision(_Section):
     ] = None
 
 
-class Tech(_Section):
+class Tech(_Section, frozen=True):
     """What the unit energies and areas are taken from."""
 
     node_nm: Annotated[Literal[45], Meta(description="process node of logic and SRAM tables")] = 45
@@ -121,11 +116,13 @@ class Tech(_Section):
     ] = "itrs-lstp"
 
 
-class Accelerator(_Section):
+class Accelerator(_Section, frozen=True):
     """One accelerator design."""
 
     name: Annotated[str, Meta(min_length=1, description="what the design is called")]
-    clock_mhz: Annotated[float, Meta(ge=1, le=10_000, description="core clock")]
+    clock_mhz: Annotated[
+        float, Meta(ge=1, le=10_000, description="core clock; its period is rounded to whole picoseconds")
+    ]
     pe: Pe
     buffers: Buffers
     description: str = ""
@@ -147,9 +144,9 @@ class Accelerator(_Section):
         return self.pe.rows * self.pe.cols * self.pe.mults_per_pe
 
     @property
-    def cycle_ps(self) -> Fraction:
-        """The core clock period in picoseconds, exact."""
-        return Fraction(1_000_000) / Fraction(str(self.clock_mhz))
+    def cycle_ps(self) -> int:
+        """The core clock period, rounded to whole picoseconds."""
+        return round(1_000_000 / self.clock_mhz)
 
     @property
     def input_coords_per_cycle(self) -> int:

@@ -28,7 +28,7 @@ def load_arch(name: str | Path, *, overrides: Sequence[str] = ()) -> Accelerator
 def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()) -> Accelerator:
     """Build the accelerator that the YAML ``text`` describes; see :func:`load_arch`."""
     document = parse_yaml(text, path)
-    arch = decode(document, Accelerator, document.data)
+    arch: Accelerator = decode(document, Accelerator, document.data)
     _check_preset(document, arch)
     for override in overrides:
         document = _overridden(document, override)

@@ -11,21 +11,22 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import yaml
 
 from lw3dsim.errors import InputError, suggest
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAX_FILE_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 40
 
 KeyPath = tuple[str | int, ...]
-T = TypeVar("T")
 
 _SCALAR_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
 
@@ -131,7 +132,7 @@ class _Builder:
         if node.tag not in _SCALAR_TAGS:
             return str(node.value)
         try:
-            value = self._scalars.construct_object(node)  # type: ignore[no-untyped-call]  # PyYAML's own gap
+            value = self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
             raise InputError(f"{self.path}:{line} {dotted(key)} = {node.value}: not a readable value") from None
         if isinstance(value, float) and not math.isfinite(value):
@@ -139,7 +140,7 @@ class _Builder:
         return value
 
 
-def decode(document: Document, kind: type[T], data: Any, at: KeyPath = ()) -> T:
+def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:
     """Convert ``data``, found at key path ``at`` of ``document``, into ``kind``.
 
     Raises InputError with the place, the value and what is allowed.
@@ -227,5 +228,5 @@ def _choices(kind: Any, path: KeyPath, root: Any) -> list[str]:
     if get_origin(kind) is Literal:
         return [str(choice) for choice in get_args(kind)]
     members = get_args(_unwrap(root)) if path and len(path) == 1 else ()
-    tags = [getattr(m, "__struct_config__").tag for m in members if hasattr(m, "__struct_config__")]
+    tags = [m.__struct_config__.tag for m in members if hasattr(m, "__struct_config__")]
     return [tag for tag in tags if isinstance(tag, str)]

@@ -27,6 +27,9 @@ Margins = tuple[Margin, Margin, Margin]
 Function = Literal["none", "relu"]
 
 
+MAX_ELEMENTS = 2**36
+
+
 class Shape(NamedTuple):
     """Channels C, frames T, height H, width W of one activation tensor."""
 
@@ -61,8 +64,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return str(self.__struct_config__.tag)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """Return the output shape; raise ShapeError when the inputs do not fit."""
-        raise TypeError(f"{type(self).__name__} is not a layer kind")
+        """Return the output shape, by default that of the only input; raise ShapeError when the inputs do not fit."""
+        return _one(inputs, self.kind)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002  # most kinds have none
         """Return the multiply-accumulates of the direct algorithm."""
@@ -199,22 +202,20 @@ class Concat(Layer, frozen=True, kw_only=True, tag_field="kind", tag="concat"):
 class Trg(Layer, frozen=True, kw_only=True, tag_field="kind", tag="trg"):
     """Temporal residual gradient (paper 3.2): T-1 frame differences, then the mean over time."""
 
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """See Layer."""
-        return _one(inputs, self.kind)
-
 
 class Activation(Layer, frozen=True, kw_only=True, tag_field="kind", tag="activation"):
     """A stand-alone activation, where it could not be fused into its producer."""
 
     activation: Literal["relu"] = "relu"
 
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """See Layer."""
-        return _one(inputs, self.kind)
-
 
 AnyLayer = Conv3d | Linear | Pool3d | Add | Concat | Trg | Activation
+
+
+def _bounded(shape: Shape) -> Shape:
+    if shape.elements > MAX_ELEMENTS:
+        raise ShapeError(f"the output {shape} has more than 2^36 elements; lower the sizes")
+    return shape
 
 
 def _text(values: tuple[int, ...]) -> str:
@@ -300,7 +301,7 @@ def build_workload(
     shapes = dict(inputs)
     for layer in ordered:
         try:
-            shapes[layer.name] = layer.output_shape(tuple(shapes[source] for source in layer.inputs))
+            shapes[layer.name] = _bounded(layer.output_shape(tuple(shapes[source] for source in layer.inputs)))
         except ShapeError as error:
             given = ", ".join(f"{source} {shapes[source]}" for source in layer.inputs)
             raise ShapeError(f"{at(layer.name)}: {error} (inputs, CxTxHxW: {given})") from None
@@ -319,9 +320,7 @@ def build_workload(
     )
 
 
-def _ordered(
-    inputs: Mapping[str, Shape], layers: list[AnyLayer], at: Callable[[str], str]
-) -> list[AnyLayer]:
+def _ordered(inputs: Mapping[str, Shape], layers: list[AnyLayer], at: Callable[[str], str]) -> list[AnyLayer]:
     by_name: dict[str, AnyLayer] = {}
     for layer in layers:
         if layer.name in by_name or layer.name in inputs:

@@ -71,9 +71,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     blocks: dict[str, _Block] = {}
 
 
-def load_workload(
-    name: str | Path, *, input_size: str | None = None, classes: int | None = None
-) -> Workload:
+def load_workload(name: str | Path, *, input_size: str | None = None, classes: int | None = None) -> Workload:
     """Load a shipped workload by name, or a workload file.
 
     ``input_size`` (``"TxHxW"``) overrides frames, height and width of the clip;
@@ -130,7 +128,9 @@ def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) 
             shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
             continue
         if spec.sample_of not in shapes:
-            raise document.error((*key, "sample_of"), f"unknown input {spec.sample_of!r}; {suggest(spec.sample_of, shapes)}")
+            raise document.error(
+                (*key, "sample_of"), f"unknown input {spec.sample_of!r}; {suggest(spec.sample_of, shapes)}"
+            )
         base = shapes[spec.sample_of]
         frames = base.frames // (spec.frame_stride or 1)
         if frames == 0:
@@ -178,7 +178,7 @@ class _Reader:
             raise self.document.error(key, "the key 'name' is missing or not a word; name the layer")
         inputs = self._resolve(data.get("inputs"), key, scope)
         full = prefix + name
-        layer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)  # type: ignore[arg-type]  # a union is a fine msgspec type
+        layer: AnyLayer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)
         self._declare(full, key)
         self.layers.append(layer)
         scope.names[name] = full
@@ -186,13 +186,19 @@ class _Reader:
 
     def _use_block(self, use: _BlockUse, key: KeyPath, prefix: str, scope: _Scope) -> None:
         if use.block not in self.blocks:
-            raise self.document.error((*key, "block"), f"unknown block {use.block!r}; {suggest(use.block, self.blocks)}")
+            raise self.document.error(
+                (*key, "block"), f"unknown block {use.block!r}; {suggest(use.block, self.blocks)}"
+            )
         block = self.blocks[use.block]
         for name in sorted(use.values.keys() ^ set(block.parameters)):
             what = "is missing" if name in block.parameters else "is no parameter of the block"
-            raise self.document.error((*key, "with"), f"{name!r} {what}; {use.block} takes: {', '.join(block.parameters)}")
+            raise self.document.error(
+                (*key, "with"), f"{name!r} {what}; {use.block} takes: {', '.join(block.parameters)}"
+            )
         if scope.depth >= MAX_BLOCK_DEPTH:
-            raise self.document.error((*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {use.block!r} use itself?")
+            raise self.document.error(
+                (*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {use.block!r} use itself?"
+            )
         (last, *more) = self._resolve(use.inputs, key, scope)
         if more:
             raise self.document.error((*key, "inputs"), "a block reads one tensor; join them by a layer first")
@@ -207,7 +213,7 @@ class _Reader:
         """Turn the names of an entry into full tensor names; default to the tensor before it."""
         if inputs is None:
             return [scope.last]
-        names = [inputs] if isinstance(inputs, str) else inputs
+        names: list[str] = [inputs] if isinstance(inputs, str) else inputs
         if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
             raise self.document.error((*key, "inputs"), "expected a tensor name or a list of them")
         return [scope.names.get(name, name) for name in names]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.schedule.program import LoadStream, Schedule
-    from lw3dsim.map.tiling import Ints
     from lw3dsim.engine.trace import Trace
+    from lw3dsim.map.tiling import Ints
+    from lw3dsim.schedule.program import LoadStream, Schedule
 
 CAUSES = (
     "multiply",

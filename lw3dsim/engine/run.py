@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.errors import unknown
 from lw3dsim.engine.attribution import attribute
 from lw3dsim.engine.memory import PlainDram
 from lw3dsim.engine.trace import Trace, make_job
+from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import simpy
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Process = Generator[simpy.Event, Any, None]
 
 # Lower than every event of the units: the arbiter looks only when an instant has settled.
-_AFTER_SETTLING = 2
+_AFTER_SETTLING = cast("Any", 2)
 
 IFMAP, WEIGHT, OFMAP = range(3)
 

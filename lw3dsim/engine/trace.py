@@ -95,5 +95,8 @@ def _load_job(stream: LoadStream, steps: int) -> LoadJob:
 
 def _store_job(stream: StoreStream) -> StoreJob:
     return StoreJob(
-        opens=stream.opens.tolist(), closes=stream.closes.tolist(), bursts=stream.bursts.tolist(), slots=stream.slots
+        opens=stream.opens.tolist(),
+        closes=stream.closes.tolist(),
+        bursts=stream.bursts.tolist(),
+        slots=stream.slots,
     )

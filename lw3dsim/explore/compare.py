@@ -133,7 +133,5 @@ def compare(
     return Comparison(workload=network.name, names=tuple(case.name for case in chosen), results=tuple(results))
 
 
-def _named(
-    progress: Callable[[str, int, int], None] | None, name: str
-) -> Callable[[int, int], None] | None:
+def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(name, done, total)

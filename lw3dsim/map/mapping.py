@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lw3dsim.map.tiling import Axis, Footprint, Ints, Run, cut, footprint
+from lw3dsim.map.tiling import Axis, Flags, Footprint, Ints, Run, cut, footprint
 
 if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
@@ -86,7 +86,13 @@ def frame_chunks(problem: Problem, tile: int) -> Axis:
     real = (frames >= 0) & (frames < problem.inp[0])
     needed = np.add.reduceat(real.astype(np.int64), np.arange(0, problem.c, tile))
     is_whole = len(needed) == 1 and int(needed[0]) == problem.inp[0]
-    return Axis(outputs=np.ones_like(needed), needed=needed, span=needed, pieces=np.minimum(needed, 1), is_whole=is_whole)
+    return Axis(
+        outputs=np.ones_like(needed),
+        needed=needed,
+        span=needed,
+        pieces=np.minimum(needed, 1),
+        is_whole=is_whole,
+    )
 
 
 def make_axes(problem: Problem, mapping: Mapping) -> Axes:
@@ -113,6 +119,6 @@ def output_footprint(problem: Problem, mapping: Mapping, burst_bytes: int) -> Fo
     return footprint(t, h, w, problem.out, run)
 
 
-def weight_tile_bits(problem: Problem, n: Ints, c: Ints, is_first: Ints | bool) -> Ints:
+def weight_tile_bits(problem: Problem, n: Ints, c: Ints, is_first: Flags | bool) -> Ints:
     """Return the stored bits of the kernels of an n x c tile; biases come with its first reduction step."""
     return np.asarray(n * c * problem.kernel_bits + np.where(is_first, n * problem.bias_bits, 0), dtype=np.int64)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.errors import MappingError
-from lw3dsim.map.tiling import Ints, ceil_div
+from lw3dsim.map.tiling import Flags, Ints, ceil_div
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -135,8 +135,8 @@ def group_cost(
     tiles: tuple[Ints, Ints, Ints],
     outputs: Ints,
     c: Ints,
-    is_first: Ints,
-    is_last: Ints,
+    is_first: Flags,
+    is_last: Flags,
 ) -> Groups:
     """Return the cost of groups of ``rows`` channels and ``tiles`` (t, h, w), reducing ``c`` channels.
 
@@ -183,7 +183,7 @@ def group_cost(
         cause=cause,
         mults=mults,
         accumulations=used * rounds,
-        tree_adds=mults - used * rounds,
+        tree_adds=np.asarray(mults - used * rounds),
         ifmap_read_bits=patch_bits * rounds if machine.chunk == 1 else patch_bits // np.maximum(chunk, 1) * c,
         weight_read_bits=rows * c * problem.kernel_bits,
         ofmap_read_bits=read_bits,
@@ -207,7 +207,7 @@ def _patch(problem: Problem, tiles: tuple[Ints, Ints, Ints]) -> Ints:
 
 
 def vector_cost(
-    problem: Problem, machine: Machine, *, inputs: Ints, outputs: Ints, c: Ints, is_first: Ints, is_last: Ints
+    problem: Problem, machine: Machine, *, inputs: Ints, outputs: Ints, c: Ints, is_first: Flags, is_last: Flags
 ) -> Groups:
     """Return the cost of vector steps that read ``inputs`` elements and update ``outputs`` elements."""
     wide, narrow = problem.accumulator_bits, problem.activation_bits

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
-from lw3dsim.transform.algorithms import Algorithm
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.transform.algorithms import Algorithm
 
 Structure = Literal["dense", "depthwise", "vector"]
 Triple = tuple[int, int, int]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def ceil_div(a: Ints | int, b: Ints | int) -> Ints:
@@ -55,7 +56,10 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
         needed = span = last - first
         pieces = np.minimum(needed, 1)
     else:
-        read = [_positions(int(s), int(o), size_in, kernel, stride, padding, dilation) for s, o in zip(starts, outputs, strict=True)]
+        read = [
+            _positions(int(s), int(o), size_in, kernel, stride, padding, dilation)
+            for s, o in zip(starts, outputs, strict=True)
+        ]
         needed = np.array([len(p) for p in read], dtype=np.int64)
         span = np.array([int(p[-1] - p[0] + 1) if len(p) else 0 for p in read], dtype=np.int64)
         pieces = np.array([int((np.diff(p) > 1).sum()) + 1 if len(p) else 0 for p in read], dtype=np.int64)
@@ -106,7 +110,7 @@ class Footprint:
             whole = run.bursts(np.minimum(blocks * run.block, padded(total_channels, run.block)) * self.pixels)
         else:
             whole = blocks * (self.t[:, None, None] * self.h[None, :, None] * self.w[None, None, :])
-        is_part = (each < run.block) & (each < total_channels)
+        is_part = int(channels[0]) < min(run.block, total_channels)
         return np.asarray(np.where(is_part, run.bursts(each) * self.pixels, whole), dtype=np.int64)
 
 

@@ -90,11 +90,23 @@ def load_result(path: str | Path) -> Result:
     try:
         data: Mapping[str, object] = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); give a folder or file of `simulate --out`") from None
+        raise InputError(
+            f"{file}: cannot be read ({error.strerror}); give a folder or file of `simulate --out`"
+        ) from None
     except ValueError as error:
         raise InputError(f"{file}: not JSON ({error}); give the result.json of `simulate --out`") from None
-    needed = {"workload", "arch", "totals", "layers", "energy_breakdown_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+    needed = {
+        "workload",
+        "arch",
+        "totals",
+        "layers",
+        "energy_breakdown_pj",
+        "cycles_breakdown",
+        "dram_bytes_breakdown",
+    }
     missing = sorted(needed - data.keys()) if isinstance(data, dict) else sorted(needed)
     if missing:
-        raise InputError(f"{file}: not a result of lw3dsim, {missing[0]!r} is missing; give the result.json of `simulate --out`")
+        raise InputError(
+            f"{file}: not a result of lw3dsim, {missing[0]!r} is missing; give the result.json of `simulate --out`"
+        )
     return Result(data=data)

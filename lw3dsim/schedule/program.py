@@ -8,13 +8,26 @@ a *kind*, so cycles and events are computed and stored once per kind.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lw3dsim.map.tiling import Ints
+if TYPE_CHECKING:
+    from lw3dsim.map.tiling import Flags, Ints
 
-Flags = NDArray[np.bool_]
+
+@dataclass(frozen=True, kw_only=True)
+class Loops:
+    """The loop nest unrolled: the index of every loop at every step."""
+
+    g: Ints
+    n: Ints
+    t: Ints
+    h: Ints
+    w: Ints
+    c: Ints
+    is_first: Flags
+    is_last: Flags
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,7 +134,7 @@ def _is_dense_3d(layer: Conv3d) -> bool:
 
 
 def _is_split_spatial(workload: Workload, layer: Conv3d) -> bool:
-    """Is this the dense 1 x R x S part, C -> C, in front of a pointwise convolution?"""
+    """Tell whether this is the dense 1 x R x S part, C -> C, in front of a pointwise convolution."""
     k, *space = layer.kernel
     square = layer.groups == 1 and layer.out_channels == _channels(workload, layer)
     return k == 1 and space != [1, 1] and square and _pointwise_consumer(workload, layer) is not None

@@ -49,7 +49,11 @@ PASSES = {
     for p in (
         Pass(name="fsb", description="FSB for every dense KxRxS convolution (alpha, middle)", apply=fsb),
         Pass(name="trg", description="TRG before the first temporal convolutions (layers)", apply=trg),
-        Pass(name="fsb_c3d", description="FSB-C3D: Table 4's widths, TRG in the first two layers", apply=_fsb_c3d),
+        Pass(
+            name="fsb_c3d",
+            description="FSB-C3D: Table 4's widths, TRG in the first two layers",
+            apply=_fsb_c3d,
+        ),
         Pass(
             name="slowdepth",
             description="slow path: 1xRxS becomes depthwise + pointwise",

@@ -19,13 +19,12 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
     An empty chain removes the layer: its consumers read its input. Readers of a
     replaced layer read the last layer of the chain. The result is verified.
     """
-    renamed = {
-        name: chain[-1].name if chain else _layer(workload, name).inputs[0] for name, chain in chains.items()
-    }
-    layers: list[AnyLayer] = []
-    for layer in workload.layers:
-        for new in chains.get(layer.name, (layer,)):
-            layers.append(msgspec.structs.replace(new, inputs=tuple(_final(renamed, n) for n in new.inputs)))
+    renamed = {name: chain[-1].name if chain else _layer(workload, name).inputs[0] for name, chain in chains.items()}
+    layers = [
+        msgspec.structs.replace(new, inputs=tuple(_final(renamed, name) for name in new.inputs))
+        for layer in workload.layers
+        for new in chains.get(layer.name, (layer,))
+    ]
     try:
         return build_workload(
             name=workload.name,

@@ -142,7 +142,7 @@ def _run_layer(network: Workload, layer: AnyLayer, arch: Accelerator, policy: st
 def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> LayerRun:
     """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
 
-    Latencies within 1/2000 count as equal; then fewer DRAM bytes, then fewer
+    Latencies within 1/1000 count as equal; then fewer DRAM bytes, then fewer
     steps, then the mapper's order decide.
     """
     clocks = make_clocks(arch)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.tiling import Flags, Ints
 
-# Latencies within 1/2000 count as equal; fewer DRAM bytes then decide.
-TOLERANCE = 2000
+# Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
+TOLERANCE = 1000
 
 # Tilings that are costed group by group, per loop order and parallel mode.
 SHORTLIST = 3000

@@ -8,6 +8,7 @@ accumulating orange, transforms pink, the vector unit yellow, the rest grey
 from __future__ import annotations
 
 import html
+from math import log10
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class Style(NamedTuple):
     group: str = ""
 
 
-# The order is that of stacks and legends: from the memory to the arithmetic.
 STYLES = {
     "dram_read": Style("DRAM read", "#0072B2", "dram_transfers"),
     "dram_write": Style("DRAM write", "#56B4E9", "dram_transfers"),
@@ -59,7 +59,6 @@ STYLES = {
     "ifmap": Style("ifmap", "#44AA99"),
     "weight": Style("weight", "#C9B458"),
     "ofmap": Style("ofmap", "#AA4499"),
-    "compulsory": Style("compulsory", "#A8A8A8"),
     "macs": Style("direct MACs", "#A8A8A8"),
     "ideal_mults": Style("ideal multiplications", "#E69F00"),
     "executed_mults": Style("executed multiplications", "#D55E00"),
@@ -75,32 +74,31 @@ ALGORITHMS = {
 UNKNOWN = "#767676"
 GREY = "#808080"  # reads on white and on black; the page's style sheet overrides it for text
 GRID = "rgba(128,128,128,0.22)"
-MAX_LABEL = 34
+MAX_LABEL = 30
+
+
+def _escape(text: str) -> str:
+    """Keep plotly.js from reading ``text`` as markup; it knows no entities for quotes."""
+    return html.escape(text, quote=False)
 
 
 def style(key: str) -> Style:
     """Return the style of ``key``; a key that this version does not know is shown in grey."""
-    return STYLES.get(key) or Style(html.escape(key.replace("_", " ")), UNKNOWN)
-
-
-def ordered(keys: Mapping[str, object]) -> list[str]:
-    """Return ``keys`` in the order of :data:`STYLES`, unknown ones last."""
-    rank = {key: index for index, key in enumerate(STYLES)}
-    return sorted(keys, key=lambda key: rank.get(key, len(rank)))
+    return STYLES.get(key) or Style(_escape(key.replace("_", " ")), UNKNOWN)
 
 
 def axis_labels(names: Sequence[str]) -> list[str]:
     """Return ``names`` for an axis: escaped, short and distinct, since equal categories would merge."""
     labels: dict[str, None] = {}
     for index, name in enumerate(names, start=1):
-        label = html.escape(name if len(name) <= MAX_LABEL else name[: MAX_LABEL - 1] + "…")
+        label = _escape(name if len(name) <= MAX_LABEL else name[: MAX_LABEL - 1] + "…")
         labels[label if label not in labels else f"{label} #{index}"] = None
     return list(labels)
 
 
 def spread(records: Sequence[Mapping[str, float]], scale: float) -> Series:
     """Turn a breakdown per bar into a scaled row of values per key, without keys that are 0 throughout."""
-    keys = ordered({key: None for record in records for key in record})
+    keys = dict.fromkeys(key for record in records for key in record)
     rows = {key: [record.get(key, 0) * scale for record in records] for key in keys}
     return {key: row for key, row in rows.items() if any(row)}
 
@@ -108,10 +106,16 @@ def spread(records: Sequence[Mapping[str, float]], scale: float) -> Series:
 def grouped(breakdown: Mapping[str, float]) -> dict[str, float]:
     """Sum the components of energy into the groups of their styles."""
     sums: dict[str, float] = {}
-    for key in ordered(breakdown):
+    for key, value in breakdown.items():
         group = style(key).group or key
-        sums[group] = sums.get(group, 0.0) + breakdown[key]
+        sums[group] = sums.get(group, 0.0) + value
     return sums
+
+
+def multipliers(result: Result) -> int:
+    """Return the number of multipliers of the accelerator."""
+    pe = result.config["arch"]["pe"]
+    return int(pe["rows"] * pe["cols"] * pe["mults_per_pe"])
 
 
 def share_bars(parts: Mapping[str, float], scale: float, unit: str) -> Figure:
@@ -132,7 +136,7 @@ def share_bars(parts: Mapping[str, float], scale: float, unit: str) -> Figure:
     }
     layout = _layout(height=70 + 27 * len(values), legend=False)
     # Room for the text behind the longest bar.
-    layout["xaxis"] |= {"range": [0, 1.45 * max(values, default=1)], "visible": False}
+    layout["xaxis"] |= {"range": [0, 1.6 * max(values, default=1)], "visible": False}
     layout["yaxis"] |= {"autorange": "reversed", "showgrid": False}
     layout["bargap"] = 0.25
     return {"data": [bars], "layout": layout}
@@ -152,6 +156,9 @@ def layer_stack(names: Sequence[str], series: Series, unit: str, marks: Series) 
     layout |= {"barmode": "stack", "bargap": 0.18, "hovermode": "x unified"}
     # A category axis drops labels that do not fit, and shows them again when zoomed.
     layout["xaxis"] |= {"type": "category", "showgrid": False, "tickangle": -90, "tickfont": {"size": 10}}
+    # The figures of a page stand above each other: the same margin and range line their layers up.
+    layout["xaxis"]["range"] = [-0.7, len(labels) - 0.3]
+    layout["margin"]["l"] = 64
     layout["yaxis"] |= {"title": {"text": unit}, "rangemode": "tozero"}
     if unit == "cycles":
         layout["yaxis"]["tickformat"] = "~s"
@@ -163,7 +170,7 @@ def case_stack(names: Sequence[str], series: Series, unit: str, marks: Series) -
     labels = axis_labels(names)
     data = [_stacked(key, labels, values, unit, upright=False) for key, values in series.items()]
     data += [
-        _marks(key, labels, values, unit, 11.0, index, upright=False)
+        _marks(key, labels, values, unit, 16.0, index, upright=False)
         for index, (key, values) in enumerate(marks.items())
     ]
     layout = _layout(height=210 + 38 * len(labels))
@@ -189,21 +196,22 @@ def roofline(result: Result) -> Figure | None:
         return None
     totals = result.totals
     bandwidth = (totals["dram_read_bytes"] + totals["dram_write_bytes"]) / totals["dram_bound_cycles"]
-    pe = result.config["arch"]["pe"]
-    multipliers = pe["rows"] * pe["cols"] * pe["mults_per_pe"]
-    roofs = {"direct": float(multipliers)}
+    count = multipliers(result)
+    roofs = {"direct": float(count)}
     for layer in layers:
         gain = layer["macs"] / layer["ideal_mults"]
         if layer["algorithm"] != "direct":
-            label = html.escape(layer["algorithm"])
-            roofs[label] = max(roofs.get(label, 0.0), multipliers * gain)
+            label = _escape(layer["algorithm"])
+            roofs[label] = max(roofs.get(label, 0.0), count * gain)
     points = [_points(result, kind, layers) for kind in dict.fromkeys(_kind(layer) for layer in layers)]
     ridges = [roof / bandwidth for roof in roofs.values()]
     intensities = [x for trace in points for x in trace["x"]]
-    left, right = min(*intensities, *ridges) / 2, max(*intensities, *ridges) * 3
+    left, right = min(*intensities, *ridges) / 2, max(*intensities, *ridges) * 1.6
     layout = _layout(height=480)
     for axis, title in (("xaxis", "direct MACs per DRAM byte"), ("yaxis", "effective MACs per cycle")):
         layout[axis] |= {"type": "log", "title": {"text": title}, "dtick": 1, "exponentformat": "none"}
+    # Room for the names of the roofs.
+    layout["xaxis"]["range"] = [log10(left), log10(right) + 0.3 * log10(right / left)]
     return {"data": [*_roofs(roofs, bandwidth, left, right), *points], "layout": layout}
 
 
@@ -230,8 +238,8 @@ def _roofs(roofs: Mapping[str, float], bandwidth: float, left: float, right: flo
             "mode": "lines+text",
             "x": [roof / bandwidth, right],
             "y": [roof, roof],
-            "text": ["", f"{roof:,.4g} " + ("MACs/cycle: multipliers" if label == "direct" else label)],
-            "textposition": "top left",
+            "text": ["", f" {roof:,.4g} " + ("multipliers" if label == "direct" else label)],
+            "textposition": "middle right",
             "line": {"color": GREY, "width": 2, "dash": "solid" if label == "direct" else "dot"},
         }
         for label, roof in roofs.items()
@@ -252,7 +260,7 @@ def _points(result: Result, kind: str, layers: Sequence[Mapping[str, Any]]) -> F
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": html.escape(kind),
+        "name": _escape(kind),
         "x": [layer["macs"] / (layer["dram_read_bytes"] + layer["dram_write_bytes"]) for layer in chosen],
         "y": [layer["effective_macs_per_cycle"] for layer in chosen],
         "marker": {
@@ -267,7 +275,7 @@ def _points(result: Result, kind: str, layers: Sequence[Mapping[str, Any]]) -> F
             "line": {"color": GREY, "width": 1},
         },
         "text": [
-            f"<b>{html.escape(layer['name'])}</b><br>{html.escape(layer['algorithm'])}<br>"
+            f"<b>{_escape(layer['name'])}</b><br>{_escape(layer['algorithm'])}<br>"
             f"{share:.1%} of cycles, utilization {layer['utilization']:.1%}"
             for layer, share in zip(chosen, shares, strict=True)
         ],
@@ -305,12 +313,12 @@ def _marks(
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": html.escape(key),
+        "name": _escape(key),
         across: labels,
         along: list(values),
         "marker": {
             "symbol": (bar, "circle-open")[index % 2],
-            "size": size_px if index % 2 == 0 else max(size_px * 0.7, 4),
+            "size": size_px if index % 2 == 0 else max(0.7 * size_px, 4.0),
             "color": GREY,
             "line": {"color": GREY, "width": 2},
         },
@@ -337,20 +345,24 @@ def _layout(*, height: int, legend: bool = True) -> Figure:
         "linecolor": GRID,
         "tickcolor": GRID,
     }
+    font = {"family": "system-ui, sans-serif", "size": 12}
     return {
         "height": height,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 12, "color": GREY},
+        "font": font | {"color": GREY},
         # A fixed dark box with light text: the page behind it may be either.
-        "hoverlabel": {
-            "bgcolor": "#23272e",
-            "bordercolor": "#23272e",
-            "font": {"color": "#f2f2f2", "size": 12},
-        },
+        "hoverlabel": {"bgcolor": "#23272e", "bordercolor": "#23272e", "font": font | {"color": "#f2f2f2"}},
         "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal", "itemsizing": "constant"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "itemsizing": "constant",
+        },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": GREY},
         "xaxis": dict(axis),
         "yaxis": dict(axis),

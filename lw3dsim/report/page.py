@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MJ_PER_PJ = 1e-9
 MB_PER_BYTE = 1e-6
 
+# plotly.js offers, among others, to share a figure with a cloud service; only saving an image stays.
+CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
+
 # The policy forbids every request, so that a page is self-contained by force and not only by care.
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -43,39 +46,43 @@ $body
 """)
 
 STYLE = """
-:root { --page: #fbfbfa; --card: #ffffff; --ink: #1f2328; --soft: #5d6570; --line: #dfe2e6; --share: #cfe3f3; }
+:root { --page: #fbfbfa; --card: #ffffff; --ink: #1f2328; --soft: #5d6570; --line: #dfe2e6; --share: #cfe3f3 }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #14171b; --card: #1b1f24; --ink: #e4e7eb; --soft: #9aa3ae; --line: #31373f; --share: #1f4460; }
+:root { --page: #14171b; --card: #1b1f24; --ink: #e4e7eb; --soft: #9aa3ae; --line: #31373f; --share: #1f4460 }
 }
 * { box-sizing: border-box; }
+/* The scroll bar is there before the figures measure their width. */
+html { overflow-y: scroll; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1200px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 6px; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 44px 0 14px; }
-p { margin: 0 0 10px; max-width: 84ch; overflow-wrap: anywhere; }
+p { margin: 0 0 10px; max-width: 100ch; overflow-wrap: anywhere; }
 .soft, figcaption span { color: var(--soft); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 12px; margin: 24px 0; }
-.tile, figure, .scroll, details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 12px }
+.tile, figure, .scroll, details { background: var(--card); border: 1px solid var(--line); border-radius: 8px }
+.tiles { margin: 24px 0; }
 .tile { padding: 11px 15px; }
 .tile b { display: block; font-size: 24px; line-height: 1.3; font-weight: 600; }
 .tile b small { font-size: 14px; font-weight: 400; color: var(--soft); }
 .tile span { color: var(--soft); font-size: 13px; display: block; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 14px; }
+.pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 14px; }
+@media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } }
 figure { margin: 0 0 14px; padding: 13px 15px; min-width: 0; }
-.pair figure { margin: 0; }
 figcaption { margin-bottom: 6px; }
 figcaption b { font-weight: 600; display: block; }
 figcaption span { font-size: 13px; display: block; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 5px 9px; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; }
+table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 5px 7px; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; white-space: normal; vertical-align: bottom;
+  max-width: 180px; overflow-wrap: anywhere; }
 th.text, td.text { text-align: left; }
 tbody tr:last-child td { border-bottom: 0; }
-td.name { font-weight: 600; white-space: normal; overflow-wrap: anywhere; min-width: 150px; }
+td.name { font-weight: 600; white-space: normal; overflow-wrap: anywhere; min-width: 160px; }
 td small { color: var(--soft); font-size: 12px; display: inline-block; min-width: 52px; }
 td.share { background: linear-gradient(to left, var(--share) var(--part), transparent var(--part)); }
-code, pre { font: 12px/1.45 ui-monospace, monospace; }
+code, pre { font: 11px/1.45 ui-monospace, monospace; }
 details { margin-bottom: 10px; padding: 9px 15px; }
 summary { cursor: pointer; }
 pre { overflow-x: auto; margin: 10px 0 0; }
@@ -83,7 +90,9 @@ li { margin-bottom: 5px; overflow-wrap: anywhere; }
 /* plotly.js writes its colours into the figure; here they follow the page. The hover box keeps its own. */
 .xtick text, .ytick text, .xtitle, .ytitle, .infolayer .legendtext { fill: var(--ink) !important; }
 .bartext, .textpoint text { fill: var(--soft) !important; }
-.marked .scatterlayer .points path, .marked .infolayer .legendpoints path { stroke: var(--ink) !important; }
+.js-plotly-plot:not(#roofline) :is(.scatterlayer .point, .infolayer .scatterpts) {
+  stroke: var(--ink) !important;
+}
 """
 
 
@@ -91,7 +100,7 @@ def result_page(result: Result) -> str:
     """Return the self-contained HTML page of one result; the same result gives the same text."""
     arch = result.config["arch"]
     body = [
-        f'<p class="soft">{_what_ran(result)}</p>',
+        f'<p class="soft">{"; ".join(_facts(result))}</p>',
         f"<p>{_gist(result)}</p>",
         _tiles(result),
         "<h2>Where it goes</h2>",
@@ -109,13 +118,10 @@ def result_page(result: Result) -> str:
 
 
 def comparison_page(workload: str, names: Sequence[str], results: Sequence[Result]) -> str:
-    """Return the self-contained HTML page that compares ``results``, called ``names``, with the first of them."""
+    """Return the self-contained HTML page that compares ``results``, called ``names``, with the first."""
     pairs = list(zip(names, results, strict=True))
     body = [
-        f'<p class="soft">{len(pairs)} cases, compared with the first. lw3dsim {_versions(results)}.</p>',
-        "<ul>",
-        *(f"<li><b>{_text(name)}</b>: {_what_ran(result)}</li>" for name, result in pairs),
-        "</ul>",
+        _case_list(names, results),
         _headline_table(names, results),
         "<h2>Where it goes</h2>",
         *_case_figures(names, results),
@@ -144,23 +150,25 @@ def _dram_bytes(record: Mapping[str, Any]) -> int:
     return int(record["dram_read_bytes"] + record["dram_write_bytes"])
 
 
-def _versions(results: Sequence[Result]) -> str:
-    return ", ".join(dict.fromkeys(_text(result.data.get("version", "")) for result in results))
-
-
-def _what_ran(result: Result) -> str:
+def _facts(result: Result) -> list[str]:
+    """Say what ran, in phrases of which every result has the same number."""
     config = result.config
     arch = config["arch"]
     pe = arch["pe"]
-    inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in config["workload"]["inputs"].items())
-    transforms = ", ".join(config["transforms"]) or "none"
-    multipliers = pe["rows"] * pe["cols"] * pe["mults_per_pe"]
-    return _text(
-        f"{result.workload} with {inputs}; transforms: {transforms}; algorithm: {config['algorithm']}; "
-        f"{result.arch}: {pe['rows']}x{pe['cols']} PEs of {pe['mults_per_pe']} multipliers ({multipliers:,}) "
-        f"at {arch['clock_mhz']:g} MHz, {arch['dram']['channels']} x {arch['dram']['preset']}; "
-        f"{config['engine']} engine, version {result.data.get('version', '')}"
+    count = figures.multipliers(result)
+    array = f"{pe['rows']}x{pe['cols']} PEs of {pe['mults_per_pe']}, {count:,} multipliers"
+    inputs = (f"{name} {'x'.join(map(str, shape))}" for name, shape in config["workload"]["inputs"].items())
+    facts = (
+        f"{result.workload} with {', '.join(inputs)}",
+        f"transforms: {', '.join(config['transforms']) or 'none'}",
+        f"algorithm: {config['algorithm']}",
+        f"{result.arch}: {array}",
+        f"{arch['clock_mhz']:g} MHz",
+        f"{arch['dram']['channels']} x {arch['dram']['preset']}",
+        f"{config['engine']} engine",
+        f"lw3dsim {result.data.get('version', '')}",
     )
+    return [_text(fact) for fact in facts]
 
 
 def _gist(result: Result) -> str:
@@ -173,122 +181,94 @@ def _gist(result: Result) -> str:
     shares = ", ".join(f"{_text(layer['name'])} ({layer['latency_cycles'] / cycles:.1%})" for layer in costly)
     return (
         f"{caused / cycles:.0%} of the cycles go to <b>{figures.style(cause).label}</b>, "
-        f"{grouped_pj / energy:.0%} of the energy to <b>{_text(group)}</b>. The longest layers are {shares}."
+        f"{grouped_pj / energy:.0%} of the energy to <b>{figures.style(group).label}</b>. "
+        f"The longest layers are {shares}."
     )
 
 
 def _tiles(result: Result) -> str:
     totals = result.totals
-    dram = _dram_bytes(totals)
-    multipliers = totals["executed_mults"] / (totals["utilization"] * totals["latency_cycles"] or 1)
+    energy_mj, dram = totals["energy_pj"] * MJ_PER_PJ, _dram_bytes(totals)
+    per_mac = f"{totals['energy_pj'] / totals['macs']:.3g} pJ per MAC" if totals["macs"] else ""
+    layers = f"{len(result.data['layers'])} layers, one after the other"
+    multipliers = f"of {figures.multipliers(result):,} multipliers"
+    macs = f"{totals['macs'] / 1e9:.4g} G direct MACs"
     tiles = (
         ("Latency", totals["latency_ms"], "ms", f"{totals['latency_cycles']:,} cycles"),
-        (
-            "Throughput",
-            totals["clips_per_s"],
-            "clips/s",
-            f"{len(result.data['layers'])} layers, one after the other",
-        ),
-        (
-            "Energy",
-            totals["energy_pj"] * MJ_PER_PJ,
-            "mJ",
-            f"{totals['energy_pj'] / totals['macs']:.3g} pJ per MAC" if totals["macs"] else "",
-        ),
+        ("Throughput", totals["clips_per_s"], "clips/s", layers),
+        ("Energy", energy_mj, "mJ", per_mac),
         ("Energy-delay product", totals["edp_js"] * 1e3, "mJ s", "per clip"),
         ("DRAM traffic", dram * MB_PER_BYTE, "MB", f"{dram / totals['compulsory_bytes']:.2f} x compulsory"),
-        ("Utilization", totals["utilization"] * 100, "%", f"of {multipliers:,.0f} multipliers"),
-        (
-            "Effective rate",
-            totals["effective_macs_per_cycle"],
-            "MACs/cycle",
-            f"{totals['macs'] / 1e9:.4g} G direct MACs",
-        ),
+        ("Utilization", totals["utilization"] * 100, "%", multipliers),
+        ("Effective rate", totals["effective_macs_per_cycle"], "MACs/cycle", macs),
         ("Area", totals["area_mm2"], "mm²", f"{_text(result.config['arch']['tech']['node_nm'])} nm"),
     )
-    cells = (
-        f'<div class="tile"><span>{label}</span><b>{_number(value)} <small>{unit}</small></b><span>{note}</span></div>'
-        for label, value, unit, note in tiles
-    )
-    return f'<div class="tiles">{"".join(cells)}</div>'
+    return f'<div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>'
 
 
-def _figure(name: str, figure: figures.Figure, title: str, caption: str = "", *, marked: bool = False) -> str:
-    """Return ``figure`` with its caption; ``marked`` figures have marks that take the colour of the text."""
+def _tile(label: str, value: float, unit: str, note: str) -> str:
+    number = f"<b>{_number(value)} <small>{unit}</small></b>"
+    return f'<div class="tile"><span>{label}</span>{number}<span>{note}</span></div>'
+
+
+def _figure(figure: figures.Figure, title: str, caption: str = "") -> str:
+    """Return ``figure`` under its caption; the id of its element follows from the title."""
     div = to_html(
         figure,
-        config={"displaylogo": False, "responsive": True},
+        config=CONFIG,
         full_html=False,
         include_plotlyjs=False,
         validate=False,
-        div_id=f"figure-{name}",
+        div_id=title.lower().replace(" ", "-").replace(",", ""),
     )
-    kind = ' class="marked"' if marked else ""
-    return f"<figure{kind}><figcaption><b>{title}</b><span>{caption}</span></figcaption>{div}</figure>"
+    return f"<figure><figcaption><b>{title}</b><span>{caption}</span></figcaption>{div}</figure>"
 
 
 def _overview(result: Result) -> str:
     totals = result.totals
-    millions = {key: totals[key] / 1e6 for key in ("latency_cycles", "ideal_cycles", "dram_bound_cycles")}
-    moved, least = _dram_bytes(totals), totals["compulsory_bytes"]
-    parts = (
-        _figure(
-            "cycles",
-            figures.share_bars(result.cycles_breakdown, 1e-6, "M"),
-            "Cycles by cause",
-            f"{millions['latency_cycles']:,.2f} M cycles. Full multipliers would need "
-            f"{millions['ideal_cycles']:,.2f} M, DRAM alone {millions['dram_bound_cycles']:,.2f} M.",
-        ),
-        _figure(
-            "energy",
-            figures.share_bars(result.energy_breakdown_pj, MJ_PER_PJ, "mJ"),
-            "Energy by component",
-            f"{totals['energy_pj'] * MJ_PER_PJ:,.4g} mJ for one clip.",
-        ),
-        _figure(
-            "dram",
-            figures.share_bars(result.dram_bytes_breakdown, MB_PER_BYTE, "MB"),
-            "DRAM bytes by tensor",
-            f"{moved * MB_PER_BYTE:,.1f} MB moved; moving every input, weight and output of every layer once "
-            f"takes {least * MB_PER_BYTE:,.1f} MB.",
-        ),
-        _figure(
-            "area",
-            figures.share_bars(result.data["area_breakdown_mm2"], 1, "mm²"),
-            "Area by component",
-            f"{totals['area_mm2']:.4g} mm², sized for the algorithms that run here.",
-        ),
+    cycles, ideal, dram = (totals[f"{key}_cycles"] / 1e6 for key in ("latency", "ideal", "dram_bound"))
+    moved, least = _dram_bytes(totals) * MB_PER_BYTE, totals["compulsory_bytes"] * MB_PER_BYTE
+    bounds = f"{cycles:,.2f} M; full multipliers would take {ideal:,.2f} M (ideal), DRAM alone {dram:,.2f} M."
+    area = f"{totals['area_mm2']:.4g} mm², sized for the algorithms that run here."
+    energy = f"{totals['energy_pj'] * MJ_PER_PJ:,.4g} mJ for one clip."
+    traffic = f"{moved:,.1f} MB; each input, weight and output of a layer once: {least:,.1f} MB (compulsory)."
+    panels = (
+        ("cycles_breakdown", 1e-6, "M", "Cycles by cause", bounds),
+        ("area_breakdown_mm2", 1.0, "mm²", "Area by component", area),
+        ("energy_breakdown_pj", MJ_PER_PJ, "mJ", "Energy by component", energy),
+        ("dram_bytes_breakdown", MB_PER_BYTE, "MB", "DRAM traffic by tensor", traffic),
     )
-    return f'<div class="pair">{"".join(parts)}</div>'
+    drawn = [
+        _figure(figures.share_bars(result.data[key], scale, unit), title, caption)
+        for key, scale, unit, title, caption in panels
+    ]
+    # Two columns of about equal height: some and some bars, many and few.
+    return f'<div class="pair"><div>{drawn[0]}{drawn[1]}</div><div>{drawn[2]}{drawn[3]}</div></div>'
+
+
+def _costs(records: Sequence[Mapping[str, Any]]) -> tuple[figures.Series, ...]:
+    """Return cycles by cause and their marks, DRAM MB by tensor and their marks, with a value per record."""
+    bounds: figures.Series = {
+        "full multipliers (ideal)": [record["ideal_cycles"] for record in records],
+        "DRAM alone": [record["dram_bound_cycles"] for record in records],
+    }
+    least = {"compulsory": [record["compulsory_bytes"] * MB_PER_BYTE for record in records]}
+    cycles = figures.spread([record["cycles_breakdown"] for record in records], 1)
+    dram = figures.spread([record["dram_bytes_breakdown"] for record in records], MB_PER_BYTE)
+    return cycles, bounds, dram, least
 
 
 def _layer_figures(result: Result) -> list[str]:
     layers = result.data["layers"]
     names = [layer["name"] for layer in layers]
-    cycles = figures.spread([layer["cycles_breakdown"] for layer in layers], 1)
-    bounds: figures.Series = {
-        "full multipliers (ideal)": [layer["ideal_cycles"] for layer in layers],
-        "DRAM alone": [layer["dram_bound_cycles"] for layer in layers],
-    }
-    dram = figures.spread([layer["dram_bytes_breakdown"] for layer in layers], MB_PER_BYTE)
-    least = {"compulsory": [layer["compulsory_bytes"] * MB_PER_BYTE for layer in layers]}
+    cycles, bounds, dram, least = _costs(layers)
     energy = figures.spread([figures.grouped(layer["energy_breakdown_pj"]) for layer in layers], MJ_PER_PJ)
+    hint = "The marks are lower bounds. Drag to zoom in, double-click to zoom out."
+    moved = "What stands above the mark is moved more than once."
     return [
-        _figure(
-            "layer-cycles",
-            figures.layer_stack(names, cycles, "cycles", bounds),
-            "Cycles by layer and cause",
-            "No layer can be faster than either mark. Drag to zoom in, double-click to zoom out.",
-            marked=True,
-        ),
-        _figure(
-            "layer-dram",
-            figures.layer_stack(names, dram, "MB", least),
-            "DRAM traffic by layer and tensor",
-            "What stands above the mark was moved more than once.",
-            marked=True,
-        ),
-        _figure("layer-energy", figures.layer_stack(names, energy, "mJ", {}), "Energy by layer"),
+        _figure(figures.layer_stack(names, cycles, "cycles", bounds), "Cycles by layer and cause", hint),
+        _figure(figures.layer_stack(names, dram, "MB", least), "DRAM traffic by layer and tensor", moved),
+        _figure(figures.layer_stack(names, energy, "mJ", {}), "Energy by layer"),
     ]
 
 
@@ -296,41 +276,29 @@ def _roofline_figure(result: Result) -> str:
     figure = figures.roofline(result)
     if figure is None:
         return ""
-    return _figure(
-        "roofline",
-        figure,
-        "Roofline",
-        "Layers with MACs; a point's area is its share of the cycles. MACs are those of the direct algorithm, so "
-        "Winograd layers can lie above the roof of the multipliers, up to the dotted roof of their algorithm.",
+    caption = (
+        "Layers with MACs; a point's area is its share of the cycles. MACs are those of the direct "
+        "algorithm, so Winograd layers can lie above the roof of the multipliers; theirs is dotted."
     )
+    return _figure(figure, "Roofline", caption)
 
 
-def _table(headings: Sequence[str], text_columns: int, rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first ``text_columns`` are text; cells are HTML and bring their own ``td``."""
-    head = "".join(
-        f'<th class="text">{heading}</th>' if index < text_columns else f"<th>{heading}</th>"
-        for index, heading in enumerate(headings)
-    )
+def _table(text: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table under headings of text and of numbers; cells are HTML and bring their own ``td``."""
+    head = "".join(f'<th class="text">{heading}</th>' for heading in text)
+    head += "".join(f"<th>{heading}</th>" for heading in numbers)
     lines = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
+    body = f"<thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody>"
+    return f'<div class="scroll"><table>{body}</table></div>'
 
 
 def _layer_table(result: Result) -> str:
-    headings = (
-        "layer",
-        "algorithm",
-        "mapping",
-        "bound by",
-        "cycles",
-        "share",
-        "util",
-        "DRAM MB",
-        "x compulsory",
-    )
+    text = ("layer", "algorithm", "mapping", "bound by")
+    numbers = ("cycles", "share", "util", "DRAM MB", "x compulsory", "energy µJ")
     cycles = result.totals["latency_cycles"]
     longest = max(layer["latency_cycles"] for layer in result.data["layers"])
     rows = (_layer_row(layer, cycles, longest) for layer in result.data["layers"])
-    return _table((*headings, "energy µJ"), 4, rows)
+    return _table(text, numbers, rows)
 
 
 def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]:
@@ -355,7 +323,7 @@ def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]
     ]
 
 
-# Heading, key, scale and form of the figures of a comparison.
+# Heading, key and scale of the figures of a comparison.
 HEADLINES = (
     ("latency, ms", "latency_ms", 1.0),
     ("throughput, clips/s", "clips_per_s", 1.0),
@@ -374,12 +342,23 @@ HEADLINES = (
 )
 
 
+def _case_list(names: Sequence[str], results: Sequence[Result]) -> str:
+    """Say what all cases share once, and of each case only what differs."""
+    facts = [_facts(result) for result in results]
+    shared = [column[0] for column in zip(*facts, strict=True) if len(set(column)) == 1]
+    items = (
+        f"<li><b>{_text(name)}</b>: {'; '.join(fact for fact in own if fact not in shared) or 'as all'}</li>"
+        for name, own in zip(names, facts, strict=True)
+    )
+    return f'<p class="soft">{"; ".join(shared)}</p><ul>{"".join(items)}</ul>'
+
+
 def _headline_table(names: Sequence[str], results: Sequence[Result]) -> str:
     cases = [
-        result.totals
-        | {
-            "dram_bytes": _dram_bytes(result.totals),
-            "sram_bytes": result.totals["sram_read_bytes"] + result.totals["sram_write_bytes"],
+        {
+            **(totals := result.totals),
+            "dram_bytes": _dram_bytes(totals),
+            "sram_bytes": totals["sram_read_bytes"] + totals["sram_write_bytes"],
         }
         for result in results
     ]
@@ -391,35 +370,25 @@ def _headline_table(names: Sequence[str], results: Sequence[Result]) -> str:
             ratio = f"{case[key] / base:.2f}x" if index and base else ""
             cells.append(f"<td>{_number(case[key] * scale)} <small>{ratio}</small></td>")
         rows.append(cells)
-    return _table(("", *(f"{_text(name)} <small></small>" for name in names)), 1, rows)
+    return _table(("",), [f"{_text(name)} <small></small>" for name in names], rows)
 
 
 def _case_figures(names: Sequence[str], results: Sequence[Result]) -> list[str]:
-    totals = [result.totals for result in results]
-    cycles = figures.spread([result.cycles_breakdown for result in results], 1)
-    bounds: figures.Series = {
-        "full multipliers (ideal)": [total["ideal_cycles"] for total in totals],
-        "DRAM alone": [total["dram_bound_cycles"] for total in totals],
-    }
-    dram = figures.spread([result.dram_bytes_breakdown for result in results], MB_PER_BYTE)
-    least = {"compulsory": [total["compulsory_bytes"] * MB_PER_BYTE for total in totals]}
+    cycles, bounds, dram, least = _costs([{**result.totals, **result.data} for result in results])
     energy = figures.spread([result.energy_breakdown_pj for result in results], MJ_PER_PJ)
     area = figures.spread([result.data["area_breakdown_mm2"] for result in results], 1)
     counts = ("macs", "ideal_mults", "executed_mults")
-    mults = figures.spread([{key: total[key] for key in counts} for total in totals], 1e-9)
+    mults = figures.spread([{key: result.totals[key] for key in counts} for result in results], 1e-9)
+    caption = (
+        "Compulsory is every input, weight and output of every layer once; Winograd weights that are "
+        "transformed offline are larger, and so is what is compulsory for them."
+    )
     return [
-        _figure("cycles", figures.case_stack(names, cycles, "cycles", bounds), "Cycles by cause", marked=True),
-        _figure("energy", figures.case_stack(names, energy, "mJ", {}), "Energy by component"),
-        _figure(
-            "dram",
-            figures.case_stack(names, dram, "MB", least),
-            "DRAM traffic by tensor",
-            "Compulsory is every input, weight and output of every layer once; Winograd weights that are transformed "
-            "offline are larger, and so is what is compulsory for them.",
-            marked=True,
-        ),
-        _figure("mults", figures.case_groups(names, mults, "G"), "Direct MACs and multiplications"),
-        _figure("area", figures.case_stack(names, area, "mm²", {}), "Area by component"),
+        _figure(figures.case_stack(names, cycles, "cycles", bounds), "Cycles by cause"),
+        _figure(figures.case_stack(names, energy, "mJ", {}), "Energy by component"),
+        _figure(figures.case_stack(names, dram, "MB", least), "DRAM traffic by tensor", caption),
+        _figure(figures.case_groups(names, mults, "billions"), "Direct MACs and multiplications"),
+        _figure(figures.case_stack(names, area, "mm²", {}), "Area by component"),
     ]
 
 
@@ -430,12 +399,15 @@ def _notes(name: str, result: Result) -> str:
         if layer["note"]:
             layers_of.setdefault(layer["note"], []).append(layer["name"])
     title = f"<p><b>{_text(name)}</b>: "
+    if result.config["algorithm"] == "direct":
+        return f"{title}direct was asked for.</p>"
     if not layers_of:
-        return f"{title}no layer ran direct where {_text(result.config['algorithm'])} asked for Winograd.</p>"
-    items = (
-        f"<li>{_text(reason)} ({len(layers)}): {_text(', '.join(layers))}</li>" for reason, layers in layers_of.items()
-    )
-    return f"{title}ran direct, and why:</p><ul>{''.join(items)}</ul>"
+        return f"{title}no layer was refused a Winograd form.</p>"
+    items = [
+        f"<li>{_text(reason)} ({len(refused)}): {_text(', '.join(refused))}</li>"
+        for reason, refused in layers_of.items()
+    ]
+    return f"{title}runs direct instead of a wanted Winograd form, by reason:</p><ul>{''.join(items)}</ul>"
 
 
 def _configuration(title: str, result: Result) -> str:

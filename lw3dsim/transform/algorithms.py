@@ -15,6 +15,7 @@ from typing import Literal
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
     Matrix,
+    Transform,
     gain,
     signed_bits,
     tile_adds,
@@ -79,34 +80,39 @@ class Algorithm:
 
     def data_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide input, at full worst-case growth."""
-        return self._grown(bits, [t.BT for t in self._transforms()])
+        return _grown(bits, [t.BT for t in self._transforms])
 
     def weight_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide weight, at full worst-case growth."""
-        return self._grown(bits, [t.G for t in self._transforms()])
+        return _grown(bits, [t.G for t in self._transforms])
 
     @property
     def input_adds(self) -> int:
         """Additions of transforming one input tile."""
-        return tile_adds(tuple(t.BT for t in self._transforms())) if self.is_winograd else 0
+        return tile_adds(tuple(t.BT for t in self._transforms))
 
     @property
     def weight_adds(self) -> int:
         """Additions of transforming one kernel."""
-        return tile_adds(tuple(t.G for t in self._transforms())) if self.is_winograd else 0
+        return tile_adds(tuple(t.G for t in self._transforms))
 
     @property
     def output_adds(self) -> int:
         """Additions of transforming one output tile."""
-        return tile_adds(tuple(t.AT for t in self._transforms())) if self.is_winograd else 0
+        return tile_adds(tuple(t.AT for t in self._transforms))
 
-    def _transforms(self) -> list:  # type: ignore[type-arg]  # list[Transform]
+    @property
+    def _transforms(self) -> list[Transform]:
+        """F(m, r) along T, H and W; none for direct."""
+        if not self.is_winograd:
+            return []
         return [transform(m, r) for m, r in zip(self.tile, self.filter, strict=True)]
 
-    def _grown(self, bits: int, matrices: list[Matrix]) -> int:
-        if not self.is_winograd:
-            return bits
-        return signed_bits((2 ** (bits - 1) - 1) * math.prod(gain(matrix) for matrix in matrices))
+
+def _grown(bits: int, matrices: list[Matrix]) -> int:
+    if not matrices:
+        return bits
+    return signed_bits((2 ** (bits - 1) - 1) * math.prod(gain(matrix) for matrix in matrices))
 
 
 def check_policy(policy: str) -> None:

@@ -1,0 +1,38 @@
+"""Shared fixtures and builders."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from lw3dsim.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result as CliResult
+
+
+@pytest.fixture
+def cli() -> Callable[..., CliResult]:
+    """Run the command line in this process."""
+
+    def run(*args: str) -> CliResult:
+        return CliRunner().invoke(main, list(args))
+
+    return run
+
+
+@pytest.fixture
+def cli_json(cli: Callable[..., CliResult]) -> Callable[..., Any]:
+    """Run the command line and parse what it prints on standard output."""
+
+    def run(*args: str) -> Any:
+        result = cli(*args)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return run

@@ -1,0 +1,171 @@
+"""Does the command line keep the contract that scripts rely on?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lw3dsim import load_workload, simulate
+
+TOTALS = {
+    "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
+    "dram_write_bytes", "compulsory_bytes", "sram_read_bytes", "sram_write_bytes", "utilization", "area_mm2",
+    "clips_per_s", "edp_js",
+}  # fmt: skip
+TOP = {
+    "workload", "arch", "version", "config", "totals", "energy_breakdown_pj", "cycles_breakdown",
+    "dram_bytes_breakdown", "layers",
+}  # fmt: skip
+SMALL = ("--input", "16x32x32")
+
+
+def test_help_is_instant_and_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv=['lw3dsim','--help']\n"
+        "from lw3dsim.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy={'numpy','pandas','plotly','optuna','simpy','numba','msgspec','yaml','rich'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "lw3dsim", "--help"], check=True, capture_output=True)
+        times.append(time.perf_counter() - begin)
+    assert min(times) < 0.3
+
+
+def test_list_names_everything(cli_json):
+    names = cli_json("list", "--format", "json")
+    assert {"c3d", "c3d_paper", "slowfast_r50_4x16", "slowfast_r50_8x8"} <= set(names["workloads"])
+    assert {"edge_small", "edge_base", "edge_large", "edge_direct", "winograd3d"} <= set(names["archs"])
+    variants = {"fsb", "trg", "slowdepth", "slowfsb", "fasttrg", "fastdepth", "fast3d", "fsb_c3d"}
+    assert variants == set(names["transforms"])
+    assert names["algorithms"] == ["direct", "hfa", "winograd3d", "nested", "auto"]
+
+
+def test_show_gives_layers_and_totals(cli, cli_json):
+    record = cli_json("show", "c3d_paper", "--transform", "fsb_c3d", "--algorithm", "hfa", "--format", "json")
+    assert record["totals"]["macs"] == sum(layer["macs"] for layer in record["layers"])
+    assert record["layers"][1]["algorithm"] == "direct"
+    rows = list(csv.DictReader(io.StringIO(cli("show", "c3d", "--format", "csv").stdout)))
+    assert len(rows) == 16
+    assert "38.497 G in convolutions" in cli("show", "c3d").stdout
+
+
+def test_simulate_prints_json_alone(cli):
+    result = cli("simulate", "c3d", *SMALL, "--transform", "fsb", "--algorithm", "hfa", "--format", "json")
+    data = json.loads(result.stdout)
+    assert data.keys() >= TOP
+    assert data["totals"].keys() >= TOTALS
+    assert set(data["dram_bytes_breakdown"]) == {"ifmap", "weight", "ofmap"}
+    for layer in data["layers"]:
+        assert layer.keys() >= {"name", "kind", "algorithm", "mapping", "energy_breakdown_pj", "cycles_breakdown"}
+        assert layer.keys() >= TOTALS - {"area_mm2"}
+
+
+def test_python_and_command_line_say_the_same(cli_json):
+    shown = cli_json(
+        "simulate",
+        "c3d",
+        *SMALL,
+        "--m1",
+        "2",
+        "--m2",
+        "2",
+        "--algorithm",
+        "hfa",
+        "--set",
+        "pe.rows=4",
+        "--format",
+        "json",
+    )
+    result = simulate("c3d", algorithm="hfa", m1=2, m2=2, input_size="16x32x32", overrides=["pe.rows=4"])
+    assert json.loads(result.to_json()) == shown
+    assert result.config["arch"]["pe"]["rows"] == 4
+    assert result.config["arch"]["winograd"]["m1"] == 2
+    frame = result.layers
+    assert list(frame["name"]) == [layer["name"] for layer in shown["layers"]]
+    assert frame["latency_cycles"].sum() == result.totals["latency_cycles"]
+
+
+def test_simulate_takes_files(cli_json, tmp_path):
+    workload, arch = tmp_path / "net.yaml", tmp_path / "chip.yaml"
+    workload.write_text(
+        "name: net\ninputs: {x: {channels: 3, frames: 4, height: 8, width: 8}}\n"
+        "layers:\n  - {name: a, kind: conv3d, out_channels: 5, kernel: [3, 3, 3], padding: [1, 1, 1]}\n"
+    )
+    arch.write_text(
+        "name: chip\nclock_mhz: 100\npe: {rows: 2, cols: 2, mults_per_pe: 4}\n"
+        "buffers: {ifmap_kib: 8, weight_kib: 8, ofmap_kib: 8}\n"
+    )
+    data = cli_json("simulate", str(workload), "--arch", str(arch), "--format", "json")
+    assert (data["workload"], data["arch"]) == ("net", "chip")
+    assert data["totals"]["macs"] == 5 * 3 * 27 * 4 * 64
+
+
+def test_out_writes_a_result_that_report_reads(cli, tmp_path):
+    folder = tmp_path / "run"
+    saved = cli("simulate", "c3d", *SMALL, "--out", str(folder), "--format", "json")
+    assert {path.name for path in folder.iterdir()} == {"result.json", "layers.csv", "report.html"}
+    assert (folder / "result.json").read_text() == saved.stdout
+    page = (folder / "report.html").read_text()
+    (folder / "report.html").unlink()
+    assert cli("report", str(folder)).exit_code == 0
+    assert (folder / "report.html").read_text() == page
+    other = tmp_path / "page.html"
+    assert cli("report", str(folder / "result.json"), "--out", str(other)).exit_code == 0
+    assert other.read_text() == page
+
+
+def test_compare_runs_the_four_cases_and_ratios_to_the_first(cli, cli_json, tmp_path):
+    page = tmp_path / "compare.html"
+    data = cli_json("compare", "c3d", *SMALL, "--html", str(page), "--format", "json")
+    assert [case["name"] for case in data["cases"]] == ["baseline", "FSB", "FSB+hFA", "3D Winograd"]
+    assert data["cases"][0]["ratios"]["latency_cycles"] == 1
+    base, fsb = (data["cases"][i]["result"]["totals"]["energy_pj"] for i in (0, 1))
+    assert data["cases"][1]["ratios"]["energy_pj"] == fsb / base
+    assert page.stat().st_size > 100_000
+    table = cli("compare", "c3d", *SMALL).stdout
+    assert "FSB+hFA" in table
+    assert "x" in table
+
+
+def test_compare_takes_cases_with_their_own_options(cli_json):
+    data = cli_json(
+        "compare", "c3d", *SMALL, "--set", "pe.rows=4", "--format", "json",
+        "--case", "a: --arch edge_small", "--case", "b: --algorithm hfa --m2 2 --set pe.cols=2 --input 16x16x16",
+    )  # fmt: skip
+    first, second = (case["result"]["config"] for case in data["cases"])
+    assert first["arch"]["name"] == "edge_small"
+    assert first["arch"]["pe"]["rows"] == second["arch"]["pe"]["rows"] == 4
+    assert second["arch"]["pe"]["cols"] == 2
+    assert second["arch"]["winograd"]["m2"] == 2
+    assert second["workload"]["inputs"]["clip"] == [3, 16, 16, 16]
+
+
+def test_a_pass_that_changes_nothing_is_said(cli):
+    result = cli("show", "c3d", "--transform", "slowfsb")
+    assert result.exit_code == 0
+    assert "slowfsb changes no layer of c3d" in result.stderr
+
+
+def test_a_loaded_workload_runs_like_its_name():
+    network = load_workload("c3d", input_size="16x32x32")
+    assert simulate(network).to_json() == simulate("c3d", input_size="16x32x32").to_json()
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "hfa", "winograd3d", "nested", "auto"])
+def test_every_algorithm_runs(cli_json, algorithm):
+    data = cli_json("simulate", "c3d", *SMALL, "--algorithm", algorithm, "--format", "json")
+    kinds = {layer["algorithm"].split()[0] for layer in data["layers"]}
+    if algorithm in ("winograd3d", "nested"):
+        assert algorithm in kinds

@@ -1,0 +1,93 @@
+"""Does every shipped workload x accelerator x case keep the invariants of the model?"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lw3dsim import compare, simulate
+from lw3dsim.describe.catalog import shipped_names
+
+
+def check(figures):
+    assert figures["executed_mults"] >= figures["ideal_mults"]
+    assert figures["dram_read_bytes"] + figures["dram_write_bytes"] >= figures["compulsory_bytes"]
+    assert figures["latency_cycles"] >= figures["compute_bound_cycles"]
+    assert figures["latency_cycles"] >= figures["dram_bound_cycles"]
+    assert 0 <= figures["utilization"] <= 1
+
+
+def check_layer(layer):
+    check(layer)
+    assert sum(layer["cycles_breakdown"].values()) == layer["latency_cycles"]
+    assert math.fsum(layer["energy_breakdown_pj"].values()) == pytest.approx(layer["energy_pj"], rel=1e-12)
+    read = layer["dram_bytes_breakdown"]["ifmap"] + layer["dram_bytes_breakdown"]["weight"]
+    assert read == layer["dram_read_bytes"]
+    assert layer["dram_bytes_breakdown"]["ofmap"] == layer["dram_write_bytes"]
+    if layer["algorithm"] == "direct":
+        assert layer["executed_mults"] == layer["ideal_mults"] == layer["macs"]
+
+
+def check_sums(result):
+    totals, layers = result.totals, result.data["layers"]
+    assert sum(result.cycles_breakdown.values()) == totals["latency_cycles"]
+    assert math.fsum(result.energy_breakdown_pj.values()) == pytest.approx(totals["energy_pj"], rel=1e-12)
+    assert math.fsum(layer["energy_pj"] for layer in layers) == pytest.approx(totals["energy_pj"], rel=1e-12)
+    assert sum(result.dram_bytes_breakdown.values()) == totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    assert math.fsum(result.data["area_breakdown_mm2"].values()) == pytest.approx(totals["area_mm2"], rel=1e-12)
+    for key in ("latency_cycles", "macs", "executed_mults", "compulsory_bytes", "sram_read_bytes", "params"):
+        assert sum(layer[key] for layer in layers) == totals[key]
+
+
+# One test for the four cases: layers that the cases share are mapped once.
+@pytest.mark.parametrize("arch", shipped_names("arch_configs"))
+@pytest.mark.parametrize("workload", shipped_names("workloads"))
+def test_invariants_hold_in_every_case(workload, arch):
+    comparison = compare(workload, arch=arch)
+    assert comparison.names == ("baseline", "FSB", "FSB+hFA", "3D Winograd")
+    for result in comparison.results:
+        check(result.totals)
+        check_sums(result)
+        for layer in result.data["layers"]:
+            check_layer(layer)
+
+
+def test_a_single_multiplier_array_runs_c3d_near_its_floor():
+    # 38.497 G MACs on 256 multipliers are 150.4 M cycles; ZigZag's best mappings for such an array take 171.8 M.
+    result = simulate("c3d", arch="array_16x16", overrides=["dram.bandwidth_gbps=1000"])
+    assert 150.4e6 < result.totals["latency_cycles"] < 175e6
+    layers = result.layers.set_index("name")
+    assert layers.loc["conv3b", "ideal_cycles"] == 43_352_064  # 256 -> 256, 8x28x28: Timeloop, AccelForge
+    assert layers.loc["conv3b", "latency_cycles"] < 1.001 * 43_352_064
+    # Rows are output channels and columns pixels, so three input channels cost nothing.
+    assert layers.loc["conv1a", "latency_cycles"] < 1.01 * layers.loc["conv1a", "ideal_cycles"]
+
+
+def test_the_same_run_twice_gives_the_same_bytes():
+    from lw3dsim.pipeline import run_problem
+
+    first = simulate("c3d", transform="fsb_c3d", algorithm="auto").to_json()
+    run_problem.cache_clear()
+    assert simulate("c3d", transform="fsb_c3d", algorithm="auto").to_json() == first
+
+
+def test_auto_is_never_slower_than_any_single_choice():
+    auto = simulate("c3d", transform="fsb_c3d", algorithm="auto").totals["latency_cycles"]
+    for algorithm in ("direct", "hfa", "nested"):
+        assert auto <= simulate("c3d", transform="fsb_c3d", algorithm=algorithm).totals["latency_cycles"]
+
+
+def test_winograd_that_does_not_fit_runs_direct_and_says_why():
+    result = simulate("c3d", arch="edge_direct", algorithm="winograd3d", input_size="16x56x56")
+    conv = next(layer for layer in result.data["layers"] if layer["name"] == "conv2a")
+    assert conv["algorithm"] == "direct"
+    assert "accumulators" in conv["note"]
+
+
+def test_onchip_weight_transform_moves_fewer_weights_and_adds_transforms():
+    offline = simulate("c3d", algorithm="winograd3d")
+    onchip = simulate("c3d", algorithm="winograd3d", overrides=["winograd.weight_transform=onchip"])
+    assert onchip.dram_bytes_breakdown["weight"] < offline.dram_bytes_breakdown["weight"]
+    assert onchip.energy_breakdown_pj["weight_transform"] > 0
+    assert offline.energy_breakdown_pj["weight_transform"] == 0

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import copy
+import html
+from html.parser import HTMLParser
+
+import plotly.graph_objects
+import pytest
+
+import lw3dsim
+from lw3dsim.explore.compare import Case, Comparison
+from lw3dsim.report import figures
+from lw3dsim.report.page import comparison_page, result_page
+from lw3dsim.report.result import Result
+
+HOSTILE = "</script><b> & \"q'"
+
+
+class Page(HTMLParser):
+    """The tags, attributes and text of a page; what scripts say is kept apart."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+        self.styles: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        last = self.tags[-1] if self.tags else ""
+        if last == "style":
+            self.styles.append(data)
+        elif last != "script":
+            self.texts.append(data)
+
+
+def renamed(result: Result, names: dict[int, str]) -> Result:
+    data = copy.deepcopy(dict(result.data))
+    for index, name in names.items():
+        data["layers"][index]["name"] = name
+    return Result(data=data)
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    cases = [
+        Case(name="direct"),
+        Case(name="hFA <2>", transform="fsb_c3d", algorithm="hfa", arch="edge_large"),
+        Case(name="hFA <2>", algorithm="winograd3d"),
+    ]
+    return lw3dsim.compare("c3d", cases)
+
+
+@pytest.fixture(scope="module")
+def result(comparison: Comparison) -> Result:
+    return comparison.results[1]
+
+
+@pytest.fixture(scope="module")
+def pages(comparison: Comparison, result: Result) -> list[str]:
+    return [result_page(result), comparison_page("c3d", comparison.names, comparison.results)]
+
+
+def test_pages_need_no_network(pages: list[str]) -> None:
+    for text in pages:
+        page = Page(text)
+        assert "link" not in page.tags
+        assert not {"src", "href", "srcset"} & {name for name, _ in page.attributes}
+        assert not any("://" in value for _, value in page.attributes)
+        assert not any("url(" in style or "@import" in style for style in page.styles)
+        assert text.count("plotly.js v") == 1
+
+
+def test_every_layer_is_named(result: Result, pages: list[str]) -> None:
+    texts = set(Page(pages[0]).texts)
+    assert {layer["name"] for layer in result.data["layers"]} <= texts
+
+
+def test_a_hostile_layer_name_stays_text(result: Result) -> None:
+    plain, hostile = (result_page(renamed(result, {0: name, 1: name})) for name in ("plain", HOSTILE))
+    assert Page(hostile).tags == Page(plain).tags
+    assert HOSTILE in Page(hostile).texts
+    assert html.escape(HOSTILE) in hostile
+    assert "</script><b>" not in hostile
+
+
+def test_hostile_names_stay_text_in_comparisons(comparison: Comparison) -> None:
+    names = [HOSTILE, "b", "c"]
+    hostile = comparison_page(HOSTILE, names, comparison.results)
+    plain = comparison_page("plain", ["a", "b", "c"], comparison.results)
+    assert Page(hostile).tags == Page(plain).tags
+
+
+def test_the_same_result_gives_the_same_page(result: Result, pages: list[str]) -> None:
+    assert result_page(Result(data=copy.deepcopy(dict(result.data)))) == pages[0]
+
+
+def test_a_comparison_names_every_case(comparison: Comparison, pages: list[str]) -> None:
+    texts = [text.strip() for text in Page(pages[1]).texts]
+    for name in comparison.names:
+        assert name in texts
+
+
+def test_a_comparison_gives_the_reasons_for_direct() -> None:
+    refused = lw3dsim.simulate("c3d", algorithm="winograd3d", m2=8)
+    notes = {layer["note"] for layer in refused.data["layers"]} - {""}
+    assert notes
+    page = comparison_page("c3d", ["refused"], [refused])
+    assert all(html.escape(note) in page for note in notes)
+
+
+def test_equal_and_long_names_stay_apart_on_an_axis() -> None:
+    labels = figures.axis_labels(["a", "a", "x" * 90 + "1", "x" * 90 + "2"])
+    assert len(set(labels)) == 4
+
+
+def test_figures_are_valid_plotly(comparison: Comparison, result: Result) -> None:
+    marks = {"mark": [1.0, 2.0, 3.0]}
+    series = figures.spread([each.energy_breakdown_pj for each in comparison.results], 1e-9)
+    for figure in (
+        figures.roofline(result),
+        figures.share_bars(result.energy_breakdown_pj, 1e-9, "mJ"),
+        figures.layer_stack(comparison.names, series, "mJ", marks),
+        figures.case_stack(comparison.names, series, "cycles", marks),
+        figures.case_groups(comparison.names, series, "G"),
+    ):
+        plotly.graph_objects.Figure(figure)
+
+
+def test_stacks_keep_the_whole_energy(result: Result) -> None:
+    total = pytest.approx(result.totals["energy_pj"])
+    assert sum(figures.grouped(result.energy_breakdown_pj).values()) == total
+    assert sum(row[0] for row in figures.spread([result.energy_breakdown_pj], 1).values()) == total
+
+
+def test_a_network_without_macs_has_no_roofline(result: Result) -> None:
+    data = copy.deepcopy(dict(result.data))
+    data["layers"] = [layer for layer in data["layers"] if not layer["macs"]]
+    data["totals"] |= {"macs": 0}
+    assert "Roofline" not in result_page(Result(data=data))
+
+
+def test_an_unknown_component_is_shown_in_grey() -> None:
+    bars = figures.share_bars({"new<thing>": 2.0}, 1, "mJ")["data"][0]
+    assert bars["y"] == ["new&lt;thing&gt;"]
+    assert bars["marker"]["color"] == [figures.UNKNOWN]

@@ -1,0 +1,149 @@
+"""Do the passes rewrite as the paper says, on any workload?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lw3dsim import load_workload
+from lw3dsim.describe.catalog import shipped_names
+from lw3dsim.describe.workload import Conv3d, Shape, build_workload
+from lw3dsim.report.network import network_record
+from lw3dsim.transform.algorithms import candidates
+from lw3dsim.transform.fsb import fsb
+from lw3dsim.transform.passes import PASSES, apply_transforms
+
+
+def totals(name, transform="", algorithm="direct", size=None):
+    network = apply_transforms(load_workload(name, input_size=size), transform)
+    return network_record(network, algorithm)["totals"]
+
+
+def dense(c, n, kernel, stride=(1, 1, 1), size=(8, 16, 16)):
+    padding = tuple(k // 2 for k in kernel)
+    layer = Conv3d(name="conv", inputs=("x",), out_channels=n, kernel=kernel, stride=stride, padding=padding, bias=True)
+    return build_workload(name="one", inputs={"x": Shape(c, *size)}, layers=[layer])
+
+
+@settings(deadline=None)
+@given(
+    c=st.integers(1, 64),
+    n=st.integers(1, 64),
+    middle=st.integers(1, 64),
+    kernel=st.tuples(st.integers(2, 3), st.integers(1, 3), st.integers(2, 3)),
+    stride=st.tuples(*[st.integers(1, 2)] * 3),
+)
+def test_fsb_has_the_paper_s_weights_and_keeps_the_shape(c, n, middle, kernel, stride):
+    before = dense(c, n, kernel, stride)
+    after = fsb(before, middle=(middle,))
+    k, r, s = kernel
+    weights = middle * c * k + middle * r * s + middle * n  # paper 3.3
+    if weights < n * c * k * r * s:
+        assert network_record(after)["totals"]["weights"] == weights
+        assert after.shapes[after.layers[-1].name] == before.shapes["conv"]
+        assert [layer.name for layer in after.layers] == ["conv.temporal", "conv.depthwise", "conv.pointwise"]
+        assert after.layers[0].stride == (stride[0], 1, 1)
+        assert after.layers[1].stride == (1, *stride[1:])
+    else:
+        assert after.layers == before.layers
+
+
+def test_typical_block_shrinks_by_the_printed_factor():
+    # Paper 3.3: {64, 64, 3, 3, 3} with alpha = 1 shrinks 6.5 times.
+    before, after = dense(64, 64, (3, 3, 3)), fsb(dense(64, 64, (3, 3, 3)))
+    ratio = network_record(before)["totals"]["weights"] / network_record(after)["totals"]["weights"]
+    assert ratio == pytest.approx(6.5, abs=0.05)
+
+
+def test_fsb_c3d_has_the_rates_of_table_4():
+    before = network_record(load_workload("c3d_paper"))
+    after = network_record(apply_transforms(load_workload("c3d_paper"), "fsb_c3d"))
+    rates = {}
+    for layer in before["layers"]:
+        if layer["kind"] == "conv3d":
+            parts = [x["weights"] for x in after["layers"] if x["name"].split(".")[0] == layer["name"]]
+            rates[layer["name"]] = layer["weights"] / sum(parts)
+    assert [round(rate, 1) for rate in rates.values()] == [1.0, 10.5, 10.7, 13.4, 10.7, 6.7, 6.7, 6.7]
+    assert after["totals"]["conv_weights"] == pytest.approx(3.73e6, abs=0.005e6)
+    assert [layer["name"] for layer in after["layers"] if layer["kind"] == "trg"] == [
+        "conv1a.trg",
+        "conv2a.temporal.trg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("transform", "algorithm", "paper", "tolerance"),
+    [("", "direct", 199.9, 0.03), ("fsb_c3d", "direct", 27.6, 0.08), ("fsb_c3d", "hfa", 18.1, 0.02)],
+)
+def test_ideal_multiplications_meet_table_1(transform, algorithm, paper, tolerance):
+    assert totals("c3d_paper", transform, algorithm)["conv_ideal_mults"] / 1e9 == pytest.approx(paper, rel=tolerance)
+
+
+def test_3d_winograd_is_exactly_eight_times_fewer():
+    direct, winograd = totals("c3d_paper"), totals("c3d_paper", algorithm="winograd3d")
+    assert direct["conv_ideal_mults"] == 8 * winograd["conv_ideal_mults"]
+
+
+@pytest.mark.parametrize("name", [name for name in PASSES if name != "fsb_c3d"])
+@pytest.mark.parametrize("workload", ["slowfast_r50_4x16", "slowfast_r50_8x8"])
+def test_every_pass_leaves_a_network_of_equal_output(workload, name):
+    before = load_workload(workload)
+    after = apply_transforms(before, name)
+    assert after.layers != before.layers
+    assert after.shapes["fc"] == before.shapes["fc"]
+    assert after.transforms == (name,)
+
+
+@pytest.mark.parametrize("workload", shipped_names("workloads"))
+def test_passes_compose(workload):
+    network = apply_transforms(load_workload(workload), "fsb:alpha=0.5,trg:layers=3")
+    assert network.transforms == ("fsb:alpha=0.5", "trg:layers=3")
+    assert sum(layer.kind == "trg" for layer in network.layers) == 3
+
+
+def test_slow_path_variants_leave_the_fast_path_alone():
+    before = load_workload("slowfast_r50_8x8")
+    after = apply_transforms(before, "slowfsb")
+    fast = [layer for layer in before.layers if layer.name.startswith("fast")]
+    assert [layer for layer in after.layers if layer.name.startswith("fast")] == fast
+    depthwise = [x for x in after.layers if isinstance(x, Conv3d) and x.groups > 1]
+    assert len(depthwise) == 16
+    assert all(x.name.endswith(".b") for x in depthwise)
+
+
+def test_trg_reads_the_tensor_and_the_shortcut_keeps_it():
+    network = apply_transforms(load_workload("slowfast_r50_8x8"), "fasttrg")
+    by_name = {layer.name: layer for layer in network.layers}
+    assert by_name["fast.res2.first.a"].inputs == ("fast.res2.first.a.trg",)
+    assert by_name["fast.res2.first.shortcut"].inputs == ("fast.stem.pool",)
+
+
+def conv(kernel, stride=(1, 1, 1), dilation=(1, 1, 1)):
+    return Conv3d(name="x", inputs=("i",), out_channels=4, kernel=kernel, stride=stride, dilation=dilation)
+
+
+@pytest.mark.parametrize(
+    ("layer", "policy", "label"),
+    [
+        (conv((3, 1, 1)), "hfa", "winograd1d F(4,3)"),
+        (conv((1, 3, 3)), "hfa", "winograd2d F(4,3)xF(4,3)"),
+        (conv((1, 1, 1)), "hfa", "direct"),
+        (conv((3, 3, 3)), "hfa", "direct"),
+        (conv((3, 3, 3)), "winograd3d", "winograd3d F(4,3)xF(4,3)xF(4,3)"),
+        (conv((5, 3, 3)), "winograd3d", "direct"),
+        (conv((5, 3, 3)), "nested", "nested F(4,5)xF(4,3)xF(4,3)"),
+        (conv((3, 1, 1), stride=(1, 2, 2)), "hfa", "winograd1d F(4,3)"),
+        (conv((3, 1, 1), stride=(2, 1, 1)), "hfa", "direct"),
+        (conv((1, 3, 3), dilation=(1, 2, 2)), "hfa", "direct"),
+        (conv((1, 9, 9)), "hfa", "direct"),
+    ],
+)
+def test_a_policy_takes_winograd_where_it_applies(layer, policy, label):
+    assert candidates(layer, policy, 4, 4)[0].label == label
+
+
+def test_a_refused_winograd_says_why():
+    assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
+    assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason
+    assert not candidates(conv((1, 1, 1)), "hfa", 4, 4)[0].reason

@@ -1,0 +1,124 @@
+"""Do the shipped networks count what their publications count, and does the graph keep its rules?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lw3dsim import load_workload
+from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.errors import InputError
+from lw3dsim.report.network import network_record
+
+# MMAction2 and PyTorchVideo model zoos; the 4x16 figure is a recount with lateral kernel 5.
+PUBLISHED = [
+    ("c3d", None, "conv_macs", 38.497e9, 0.0005e9),
+    ("c3d", None, "params", 78.41e6, 0.005e6),
+    ("slowfast_r50_8x8", "32x256x256", "macs", 65.71e9, 0.005e9),
+    ("slowfast_r50_8x8", "32x256x256", "params", 34.57e6, 0.005e6),
+    ("slowfast_r50_4x16", "32x256x256", "macs", 36.10e9, 0.005e9),
+    ("slowfast_r50_4x16", "32x256x256", "params", 34.48e6, 0.005e6),
+    ("c3d_paper", None, "conv_params", 27.656e6, 0.0005e6),
+]
+
+
+@pytest.mark.parametrize(("name", "size", "figure", "value", "tolerance"), PUBLISHED)
+def test_shipped_network_counts_as_published(name, size, figure, value, tolerance):
+    totals = network_record(load_workload(name, input_size=size))["totals"]
+    assert totals[figure] == pytest.approx(value, abs=tolerance)
+
+
+def test_c3d_keeps_the_published_shapes():
+    shapes = load_workload("c3d").shapes
+    assert shapes["pool5"] == Shape(512, 1, 4, 4)
+    assert shapes["conv3b"] == Shape(256, 8, 28, 28)
+
+
+def test_slowfast_pathways_meet_with_equal_frames():
+    network = load_workload("slowfast_r50_8x8")
+    assert network.shapes["slow_clip"] == Shape(3, 8, 224, 224)
+    assert network.shapes["lateral1.conv"].frames == network.shapes["slow.stem.pool"].frames == 8
+    assert network.shapes["join1"].channels == 64 + 16
+    assert sum(layer.kind == "add" for layer in network.layers) == 2 * 16
+    assert sum(layer.kind == "concat" for layer in network.layers) == 5
+
+
+def test_sizes_and_classes_are_overridden():
+    network = load_workload("c3d", input_size="32x128x128", classes=7)
+    assert network.shapes["clip"] == Shape(3, 32, 128, 128)
+    assert network.shapes["fc8"].channels == 7
+
+
+@given(
+    size=st.tuples(*[st.integers(1, 20)] * 3),
+    kernel=st.tuples(*[st.integers(1, 5)] * 3),
+    stride=st.tuples(*[st.integers(1, 4)] * 3),
+    padding=st.tuples(*[st.integers(0, 3)] * 3),
+    dilation=st.tuples(*[st.integers(1, 3)] * 3),
+)
+def test_convolution_output_counts_the_windows_that_fit(size, kernel, stride, padding, dilation):
+    layer = Conv3d(
+        name="x", inputs=("i",), out_channels=2, kernel=kernel, stride=stride, padding=padding, dilation=dilation
+    )
+    fits = [
+        list(range(0, n + 2 * p - (k - 1) * d, s))
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    ]
+    if all(fits):
+        shape = Shape(3, *size)
+        output = layer.output_shape((shape,))
+        assert output == Shape(2, *map(len, fits))
+        assert layer.macs((shape,), output) == output.elements * 3 * layer.taps
+    else:
+        with pytest.raises(InputError, match="larger than its padded input"):
+            layer.output_shape((Shape(3, *size),))
+
+
+NESTED = """
+name: nested
+inputs: {clip: {channels: 4, frames: 2, height: 8, width: 8}}
+parameters: {width: 6}
+blocks:
+  unit:
+    parameters: [channels]
+    layers:
+      - {name: a, kind: conv3d, out_channels: $channels, kernel: [1, 1, 1]}
+      - {name: b, kind: add, inputs: [a, a]}
+  pair:
+    parameters: [channels]
+    layers:
+      - {name: one, block: unit, repeat: 2, with: {channels: $channels}}
+      - {name: two, kind: concat, inputs: [one, input]}
+layers:
+  - {name: p, block: pair, with: {channels: $width}}
+  - {name: last, kind: conv3d, out_channels: 3, kernel: [1, 3, 3], inputs: p}
+"""
+
+
+def test_blocks_nest_repeat_and_name_their_layers():
+    network = parse_workload(NESTED)
+    assert [layer.name for layer in network.layers] == [
+        "p.one.0.a",
+        "p.one.0.b",
+        "p.one.1.a",
+        "p.one.1.b",
+        "p.two",
+        "last",
+    ]
+    assert network.layers[2].inputs == ("p.one.0.b",)
+    assert network.layers[4].inputs == ("p.one.1.b", "clip")
+    assert network.layers[5].inputs == ("p.two",)
+    assert network.shapes["p.two"].channels == 6 + 4
+
+
+def test_layers_may_be_listed_in_any_order():
+    text = """
+name: shuffled
+inputs: {x: {channels: 1, frames: 1, height: 4, width: 4}}
+layers:
+  - {name: second, kind: activation, inputs: first}
+  - {name: first, kind: conv3d, out_channels: 2, kernel: [1, 1, 1], inputs: x}
+"""
+    assert [layer.name for layer in parse_workload(text).layers] == ["first", "second"]

@@ -248,6 +248,7 @@ def _layer_record(
         "output_shape": "x".join(map(str, network.shapes[layer.name])),
         **figures,
         **_rates(figures),
+        "bound_by": _binding(run),
         "energy_breakdown_pj": energy,
         "cycles_breakdown": dict(run.cycles_by_cause),
         "dram_bytes_breakdown": {
@@ -256,6 +257,15 @@ def _layer_record(
             "ofmap": events.dram_ofmap_bytes,
         },
     }
+
+
+def _binding(run: LayerRun) -> str:
+    """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
+    cycles = dict(run.cycles_by_cause)
+    waiting = cycles["dram_read"] + cycles["dram_write"]
+    if run.dram_bound_cycles >= run.latency_cycles - waiting:
+        return "dram"
+    return max(cycles, key=lambda cause: cycles[cause])
 
 
 def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:

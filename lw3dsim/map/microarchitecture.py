@@ -143,48 +143,26 @@ def group_cost(
     ``outputs`` counts the output pixels kept of a group; ``is_first`` and ``is_last``
     say whether the reduction starts and ends here (else partial sums are read, written).
     """
-    algorithm = problem.algorithm
     count = tiles[0] * tiles[1] * tiles[2]
     own_input = rows if problem.structure == "depthwise" else np.ones_like(rows)
-    chunk = np.minimum(c, machine.chunk)
     rounds = ceil_div(c, machine.chunk)
-    E, taps = algorithm.coordinates, algorithm.taps
+    patch_bits = own_input * _patch(problem, tiles) * problem.activation_bits
+    interval, cause = _interval(problem, machine, rows, count, own_input, patch_bits * np.minimum(c, machine.chunk), c)
 
-    # One round: chunk input channels of every tile of the group.
-    multiply = taps * ceil_div(count, machine.lanes) * machine.cycles_per_tile
-    patch_bits = own_input * chunk * _patch(problem, tiles) * problem.activation_bits
-    kernel_bits = rows * chunk * problem.kernel_bits
-    port = np.maximum(ceil_div(patch_bits, machine.ifmap_port_bits), ceil_div(kernel_bits, machine.weight_port_bits))
-    transform = np.zeros_like(multiply)
-    if algorithm.is_winograd:
-        transform = ceil_div(own_input * count * E, machine.input_rate)
-    if machine.transforms_weights:
-        transform = np.maximum(transform, ceil_div(rows * E, machine.weight_rate))
-    interval = np.maximum(np.maximum(multiply, port), transform)
-    cause = np.where(interval == multiply, 0, np.where(interval == port, 2, 3)).astype(np.int64)
-
-    # Draining: output transform, read-modify-write of partial sums, bias and requantisation.
     pixels = rows * outputs
-    wide, narrow = problem.accumulator_bits, problem.activation_bits
-    read_bits = np.where(is_first, 0, pixels * wide)
-    write_bits = pixels * np.where(is_last, narrow, wide)
+    read_bits = np.where(is_first, 0, pixels * problem.accumulator_bits)
+    write_bits = pixels * np.where(is_last, problem.activation_bits, problem.accumulator_bits)
     vector_ops = np.where(is_last, pixels, 0)
-    drain = np.maximum(
-        ceil_div(read_bits + write_bits, machine.ofmap_port_bits), ceil_div(vector_ops, machine.vector_lanes)
-    )
-    if algorithm.is_winograd:
-        drain = np.maximum(drain, ceil_div(rows * count * E, machine.output_rate))
-    used = rows * count * E * taps
-    mults = used * c
-    transformed = count if algorithm.is_winograd else np.zeros_like(count)
+    used = rows * count * problem.algorithm.coordinates * problem.algorithm.taps
+    transformed = count if problem.algorithm.is_winograd else np.zeros_like(count)
     return Groups(
         compute=rounds * interval,
-        drain=drain,
+        drain=_drain(problem, machine, rows * count, read_bits + write_bits, vector_ops),
         cause=cause,
-        mults=mults,
+        mults=used * c,
         accumulations=used * rounds,
-        tree_adds=np.asarray(mults - used * rounds),
-        ifmap_read_bits=patch_bits * rounds if machine.chunk == 1 else patch_bits // np.maximum(chunk, 1) * c,
+        tree_adds=np.asarray(used * (c - rounds)),
+        ifmap_read_bits=patch_bits * c,
         weight_read_bits=rows * c * problem.kernel_bits,
         ofmap_read_bits=read_bits,
         ofmap_write_bits=write_bits,
@@ -193,6 +171,31 @@ def group_cost(
         output_tiles=rows * transformed,
         vector_ops=vector_ops,
     )
+
+
+def _interval(
+    problem: Problem, machine: Machine, rows: Ints, count: Ints, own_input: Ints, patch_bits: Ints, c: Ints
+) -> tuple[Ints, Ints]:
+    """Return the initiation interval of one round (``chunk`` input channels of every tile) and what binds it."""
+    algorithm = problem.algorithm
+    multiply = algorithm.taps * ceil_div(count, machine.lanes) * machine.cycles_per_tile
+    kernel_bits = rows * np.minimum(c, machine.chunk) * problem.kernel_bits
+    port = np.maximum(ceil_div(patch_bits, machine.ifmap_port_bits), ceil_div(kernel_bits, machine.weight_port_bits))
+    transform = np.zeros_like(multiply)
+    if algorithm.is_winograd:
+        transform = ceil_div(own_input * count * algorithm.coordinates, machine.input_rate)
+    if machine.transforms_weights:
+        transform = np.maximum(transform, ceil_div(rows * algorithm.coordinates, machine.weight_rate))
+    interval = np.maximum(np.maximum(multiply, port), transform)
+    return interval, np.where(interval == multiply, 0, np.where(interval == port, 2, 3)).astype(np.int64)
+
+
+def _drain(problem: Problem, machine: Machine, tiles: Ints, port_bits: Ints, vector_ops: Ints) -> Ints:
+    """Return the drain of a group: partial sums at the port, bias and requantisation, the output transform."""
+    drain = np.maximum(ceil_div(port_bits, machine.ofmap_port_bits), ceil_div(vector_ops, machine.vector_lanes))
+    if problem.algorithm.is_winograd:
+        drain = np.maximum(drain, ceil_div(tiles * problem.algorithm.coordinates, machine.output_rate))
+    return drain
 
 
 def _patch(problem: Problem, tiles: tuple[Ints, Ints, Ints]) -> Ints:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from lw3dsim.errors import InputError, OutputError
 from lw3dsim.report.result import Result
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from lw3dsim.report.saved import SavedResult
 
 RESULT_FILE = "result.json"
 
@@ -84,29 +84,14 @@ def save_result(result: Result, folder: Path) -> None:
 
 def load_result(path: str | Path) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
-    import json
-
     file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+    remedy = "give the folder or the result.json of `simulate --out`"
     try:
-        data: Mapping[str, object] = json.loads(file.read_text(encoding="utf-8"))
+        raw = file.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{file}: cannot be read ({error.strerror}); give a folder or file of `simulate --out`"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error}); give the result.json of `simulate --out`") from None
-    needed = {
-        "workload",
-        "arch",
-        "totals",
-        "layers",
-        "energy_breakdown_pj",
-        "cycles_breakdown",
-        "dram_bytes_breakdown",
-    }
-    missing = sorted(needed - data.keys()) if isinstance(data, dict) else sorted(needed)
-    if missing:
-        raise InputError(
-            f"{file}: not a result of lw3dsim, {missing[0]!r} is missing; give the result.json of `simulate --out`"
-        )
-    return Result(data=data)
+        raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from None
+    try:
+        msgspec.json.decode(raw, type=SavedResult)
+        return Result(data=json.loads(raw))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None

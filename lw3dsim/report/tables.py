@@ -83,13 +83,12 @@ def result_tables(result: Result) -> list[Table | str]:
 
 def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
     dram = layer["dram_read_bytes"] + layer["dram_write_bytes"]
-    cause = max(layer["cycles_breakdown"].items(), key=lambda item: item[1])[0]
     ideal = layer["ideal_cycles"]
     return (
         layer["name"],
         (layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"])
         + (f" ({layer['note']})" if layer["note"] else ""),
-        cause,
+        layer["bound_by"],
         f"{layer['latency_cycles'] / 1e3:,.1f}",
         f"{layer['latency_cycles'] / cycles:.1%}",
         f"{layer['latency_cycles'] / ideal:.2f}" if ideal else "",

@@ -88,12 +88,11 @@ def command(
     elif form == "csv":
         click.echo(comparison.table.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
-        print_tables(comparison_tables(_title(network, arch), comparison.rows()))
+        print_tables(comparison_tables(_title(network), comparison.rows()))
 
 
-def _title(network: Workload, arch: str) -> str:
-    sizes = ", ".join(f"{name} {shape}" for name, shape in network.inputs.items())
-    return f"{network.name} ({sizes}) on {arch}"
+def _title(network: Workload) -> str:
+    return f"{network.name} ({', '.join(f'{name} {shape}' for name, shape in network.inputs.items())})"
 
 
 def _parse_case(text: str, common: list[str]) -> Case:

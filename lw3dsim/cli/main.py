@@ -15,6 +15,7 @@ COMMANDS = {
     "simulate": "Simulate a workload on an accelerator.",
     "compare": "Simulate several cases of a workload side by side.",
     "report": "Write an HTML page of a saved result.",
+    "schema": "JSON Schema of accelerator files: every field explained.",
 }
 
 

@@ -104,6 +104,7 @@ def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Tab
     table = _table(title, "")
     for row in rows:
         table.add_column(row["case"], justify="right")
+    table.add_row("accelerator", *(row["arch"] + "       " for row in rows[:1]), *(row["arch"] for row in rows[1:]))
     figures = (
         ("latency ms", "latency_ms", 1.0, "{:,.2f}"),
         ("energy mJ", "energy_pj", 1e-9, "{:,.2f}"),

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from lw3dsim import __version__
-from lw3dsim.account.area import area_mm2, leakage_mw
-from lw3dsim.account.energy import COMPONENTS, layer_energy_pj
-from lw3dsim.account.events import Events, compulsory_bytes, count_events
+from lw3dsim.account.events import count_events
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import AnyLayer, Workload
 from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
-from lw3dsim.report.result import Result
+from lw3dsim.report.assemble import LayerRun, assemble
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates, check_policy
 from lw3dsim.transform.passes import apply_transforms
@@ -32,20 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lw3dsim.report.result import Result
+
 DEFAULT_ARCH = "edge_base"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerRun:
-    """One layer mapped and simulated, without its graph context."""
-
-    problem: Problem
-    mapping: str
-    steps: int
-    latency_cycles: int
-    cycles_by_cause: tuple[tuple[str, int], ...]
-    events: Events
-    dram_bound_cycles: int
 
 
 def simulate(
@@ -102,7 +86,7 @@ def simulate(
         "engine": engine,
         "arch": msgspec.to_builtins(design),
     }
-    return _result(network, design, runs, config)
+    return assemble(network, design, runs, config)
 
 
 def _resolve(arch: str | Path | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:
@@ -165,124 +149,3 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> La
         events=count_events(schedule, clocks.burst_bytes),
         dram_bound_cycles=-(-schedule.total_bursts * clocks.burst_ticks // clocks.cycle_ticks),
     )
-
-
-def _result(network: Workload, arch: Accelerator, runs: list[LayerRun], config: dict[str, Any]) -> Result:
-    problems = [run.problem for run in runs]
-    leakage = leakage_mw(arch, problems)
-    layers = [
-        _layer_record(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)
-    ]
-    area = area_mm2(arch, problems)
-    energy = {name: math.fsum(layer["energy_breakdown_pj"][name] for layer in layers) for name in COMPONENTS}
-    summed = {key: sum(layer[key] for layer in layers) for key in SUMMED}
-    totals = _figures(summed, arch) | {"area_mm2": math.fsum(area.values())}
-    totals["energy_pj"] = math.fsum(energy.values())
-    totals |= _rates(totals)
-    return Result(
-        data={
-            "workload": network.name,
-            "arch": arch.name,
-            "version": __version__,
-            "config": config,
-            "totals": totals,
-            "energy_breakdown_pj": energy,
-            "cycles_breakdown": _sum_of(layers, "cycles_breakdown", CAUSES),
-            "dram_bytes_breakdown": _sum_of(layers, "dram_bytes_breakdown", ("ifmap", "weight", "ofmap")),
-            "area_breakdown_mm2": area,
-            "layers": layers,
-        }
-    )
-
-
-# Integer figures that add up over layers.
-SUMMED = (
-    "latency_cycles",
-    "macs",
-    "executed_mults",
-    "ideal_mults",
-    "params",
-    "dram_read_bytes",
-    "dram_write_bytes",
-    "compulsory_bytes",
-    "sram_read_bytes",
-    "sram_write_bytes",
-    "compute_bound_cycles",
-    "dram_bound_cycles",
-    "ideal_cycles",
-    "steps",
-)
-
-
-def _layer_record(
-    network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float
-) -> dict[str, Any]:
-    problem, events = run.problem, run.events
-    bound = -(-events.mults // arch.multipliers)
-    if problem.structure == "vector":
-        bound = -(-events.vector_ops // arch.vector_lanes)
-    energy = layer_energy_pj(problem, events, run.latency_cycles, arch, leakage)
-    counts = {
-        "latency_cycles": run.latency_cycles,
-        "macs": network.layer_macs(layer),
-        "executed_mults": events.mults,
-        "ideal_mults": problem.ideal_mults,
-        "params": network.layer_params(layer),
-        "dram_read_bytes": events.dram_read_bytes,
-        "dram_write_bytes": events.dram_write_bytes,
-        "compulsory_bytes": compulsory_bytes(problem),
-        "sram_read_bytes": events.sram_read_bytes,
-        "sram_write_bytes": events.sram_write_bytes,
-        "compute_bound_cycles": bound,
-        "dram_bound_cycles": run.dram_bound_cycles,
-        "ideal_cycles": -(-problem.ideal_mults // arch.multipliers),
-        "steps": run.steps,
-    }
-    figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "algorithm": problem.algorithm.label if problem.structure != "vector" else "none",
-        "note": problem.algorithm.reason,
-        "mapping": run.mapping,
-        "output_shape": "x".join(map(str, network.shapes[layer.name])),
-        **figures,
-        **_rates(figures),
-        "bound_by": _binding(run),
-        "energy_breakdown_pj": energy,
-        "cycles_breakdown": dict(run.cycles_by_cause),
-        "dram_bytes_breakdown": {
-            "ifmap": events.dram_ifmap_bytes,
-            "weight": events.dram_weight_bytes,
-            "ofmap": events.dram_ofmap_bytes,
-        },
-    }
-
-
-def _binding(run: LayerRun) -> str:
-    """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
-    cycles = dict(run.cycles_by_cause)
-    waiting = cycles["dram_read"] + cycles["dram_write"]
-    if run.dram_bound_cycles >= run.latency_cycles - waiting:
-        return "dram"
-    return max(cycles, key=lambda cause: cycles[cause])
-
-
-def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:
-    """Return counts and what follows from them on ``arch``."""
-    cycles = counts["latency_cycles"]
-    return {
-        **counts,
-        "latency_ms": cycles * arch.cycle_ps / 1e9,
-        "utilization": counts["executed_mults"] / (arch.multipliers * cycles),
-        "effective_macs_per_cycle": counts["macs"] / cycles,
-    }
-
-
-def _rates(figures: dict[str, Any]) -> dict[str, float]:
-    seconds = figures["latency_ms"] / 1e3
-    return {"clips_per_s": 1 / seconds, "edp_js": figures["energy_pj"] * 1e-12 * seconds}
-
-
-def _sum_of(layers: list[dict[str, Any]], field: str, names: Sequence[str]) -> dict[str, int]:
-    return {name: sum(layer[field][name] for layer in layers) for name in names}

@@ -91,4 +91,5 @@ def schema_fields(section):
 
 if __name__ == "__main__":
     table = comparison()
-    README.write_text(TABLE.sub(lambda m: m[1] + table + "\n" + m[2], README.read_text(encoding="utf-8")), encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    README.write_text(TABLE.sub(lambda m: m[1] + table + "\n" + m[2], text), encoding="utf-8")

@@ -16,10 +16,10 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
+from lw3dsim.map.axis import cut
 from lw3dsim.map.mapping import ORDERS, input_footprint, make_axes
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import search
-from lw3dsim.map.tiling import cut
 from lw3dsim.map.tilings import enumerate_tilings
 from lw3dsim.map.traffic import traffic
 from lw3dsim.schedule.build import build_schedule

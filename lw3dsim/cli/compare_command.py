@@ -88,7 +88,7 @@ def command(
     elif form == "csv":
         click.echo(comparison.table.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
-        print_tables(comparison_tables(_title(network), comparison.rows()))
+        print_tables([*comparison_tables(_title(network), comparison.rows()), *comparison.notes()])
 
 
 def _title(network: Workload) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lw3dsim.engine.trace import Trace
-    from lw3dsim.map.tiling import Ints
+    from lw3dsim.map.arrays import Ints
     from lw3dsim.schedule.program import LoadStream, Schedule
 
 CAUSES = (

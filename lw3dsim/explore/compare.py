@@ -58,6 +58,16 @@ class Comparison:
             for name, result in zip(self.names, self.results, strict=True)
         ]
 
+    def notes(self) -> list[str]:
+        """Return one line per case whose algorithm no layer could run."""
+        lines = []
+        for name, result in zip(self.names, self.results, strict=True):
+            wanted = result.config["algorithm"]
+            fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
+            if wanted not in ("direct", "auto") and not fast:
+                lines.append(f"{name}: no layer can run {wanted} here, all run direct")
+        return lines
+
     @property
     def table(self) -> pd.DataFrame:
         """One row per case; ``*_ratio`` columns are relative to the first case."""

@@ -11,18 +11,15 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lw3dsim.map.arrays import Floats, Ints, ceil_div
 from lw3dsim.map.microarchitecture import Machine, group_cost, group_shape, vector_cost
-from lw3dsim.map.tiling import Ints, ceil_div
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.tilings import Tilings
     from lw3dsim.map.traffic import Traffic
-
-Floats = NDArray[np.float64]
 
 
 def latency(

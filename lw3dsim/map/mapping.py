@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lw3dsim.map.tiling import Axis, Flags, Footprint, Ints, Run, cut, footprint
+from lw3dsim.map.arrays import Flags, Ints, parts
+from lw3dsim.map.axis import Axis, cut
+from lw3dsim.map.bursts import Footprint, Run, footprint
 
 if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
@@ -72,12 +74,6 @@ def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     """Cut T, H or W of the output itself."""
     size = problem.out[dimension]
     return cut(size, size, tile, 1, 1, 0, 1)
-
-
-def parts(total: int, tile: int) -> Ints:
-    """Return the sizes of ``total`` cut into ``tile``, the last one ragged."""
-    starts = np.arange(0, total, tile, dtype=np.int64)
-    return np.minimum(tile, total - starts)
 
 
 def frame_chunks(problem: Problem, tile: int) -> Axis:

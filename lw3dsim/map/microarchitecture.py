@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.errors import MappingError
-from lw3dsim.map.tiling import Flags, Ints, ceil_div
+from lw3dsim.map.arrays import Flags, Ints, ceil_div
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.errors import MappingError
-from lw3dsim.map.estimate import Floats, latency, rough_step_cycles, step_cycles
+from lw3dsim.map.estimate import latency, rough_step_cycles, step_cycles
 from lw3dsim.map.mapping import ORDERS, Mapping, Order, Parallel, weight_tile_bits
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.tilings import Tilings, enumerate_tilings
@@ -20,8 +20,8 @@ from lw3dsim.map.traffic import Traffic, traffic
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.arrays import Flags, Floats, Ints
     from lw3dsim.map.problem import Problem
-    from lw3dsim.map.tiling import Flags, Ints
 
 # Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
 TOLERANCE = 1000

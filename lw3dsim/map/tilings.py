@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.map.arrays import Ints, ceil_div, padded
+from lw3dsim.map.bursts import Run, merged_bursts, row_bursts
 from lw3dsim.map.mapping import input_axis, output_axis
-from lw3dsim.map.tiling import Axis, Ints, Run, ceil_div, merged_bursts, padded, row_bursts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from lw3dsim.map.axis import Axis
     from lw3dsim.map.problem import Problem
 
 # Numbers of parts that a dimension is cut into.

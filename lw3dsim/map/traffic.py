@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.map.arrays import Ints, ceil_div
+from lw3dsim.map.bursts import Run
 from lw3dsim.map.mapping import weight_tile_bits
-from lw3dsim.map.tiling import Ints, Run, ceil_div
 
 if TYPE_CHECKING:
     from lw3dsim.map.mapping import Order

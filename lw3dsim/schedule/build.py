@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.map.arrays import ceil_div
 from lw3dsim.map.mapping import (
     Axes,
     Mapping,
@@ -15,14 +16,13 @@ from lw3dsim.map.mapping import (
     weight_tile_bits,
 )
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.tiling import ceil_div
 from lw3dsim.schedule.kinds import make_kinds
 from lw3dsim.schedule.program import LoadStream, Loops, Schedule, StoreStream
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.arrays import Ints
     from lw3dsim.map.problem import Problem
-    from lw3dsim.map.tiling import Ints
 
 
 def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, burst_bytes: int) -> Schedule:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.mapping import Axes, parts
+from lw3dsim.map.arrays import parts
 from lw3dsim.map.microarchitecture import CAUSES, Groups, Machine, group_cost, group_shape, vector_cost
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.map.axis import Axis
+    from lw3dsim.map.mapping import Axes
     from lw3dsim.map.problem import Problem
-    from lw3dsim.map.tiling import Axis, Flags, Ints
 
 EVENTS = tuple(f.name for f in fields(Groups) if f.name not in ("compute", "drain", "cause"))
 

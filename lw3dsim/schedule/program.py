@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.map.tiling import Flags, Ints
+    from lw3dsim.map.arrays import Flags, Ints
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,62 @@
+"""One dimension cut into tiles, and what each tile reads of the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """One dimension cut into tiles: per tile its outputs and what it reads of the input.
+
+    ``needed`` counts the distinct input positions, ``span`` the positions from
+    the first to the last of them, ``pieces`` the contiguous stretches. ``is_whole``
+    says that a single tile reads the dimension from end to end.
+    """
+
+    outputs: Ints
+    needed: Ints
+    span: Ints
+    pieces: Ints
+    is_whole: bool
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return len(self.outputs)
+
+
+@lru_cache(maxsize=65536)
+def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
+    """Cut ``size_out`` outputs into tiles of ``tile`` (the last one ragged) and see what each reads."""
+    starts = np.arange(0, size_out, tile, dtype=np.int64)
+    outputs = np.minimum(tile, size_out - starts)
+    reach = (kernel - 1) * dilation + 1
+    if reach >= stride and dilation == 1:
+        first = np.clip(starts * stride - padding, 0, size_in)
+        last = np.clip((starts + outputs - 1) * stride - padding + reach, 0, size_in)
+        needed = span = last - first
+        pieces = np.minimum(needed, 1)
+    else:
+        read = [
+            _positions(int(s), int(o), size_in, kernel, stride, padding, dilation)
+            for s, o in zip(starts, outputs, strict=True)
+        ]
+        needed = np.array([len(p) for p in read], dtype=np.int64)
+        span = np.array([int(p[-1] - p[0] + 1) if len(p) else 0 for p in read], dtype=np.int64)
+        pieces = np.array([int((np.diff(p) > 1).sum()) + 1 if len(p) else 0 for p in read], dtype=np.int64)
+    is_whole = len(starts) == 1 and int(needed[0]) == size_in
+    return Axis(outputs=outputs, needed=needed, span=span, pieces=pieces, is_whole=is_whole)
+
+
+def _positions(start: int, outputs: int, size_in: int, kernel: int, stride: int, padding: int, dilation: int) -> Ints:
+    first = (start + np.arange(outputs, dtype=np.int64)) * stride - padding
+    read = np.unique(first[:, None] + np.arange(kernel, dtype=np.int64) * dilation)
+    return read[(read >= 0) & (read < size_in)]

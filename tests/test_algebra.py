@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lw3dsim.algebra.winograd import gain, integers, matrix_adds, signed_bits, tile_adds, transform
+from lw3dsim.algebra.accuracy import float32_error
+from lw3dsim.algebra.costs import add_cost, signed_digits, tile_cost
+from lw3dsim.algebra.winograd import gain, integers, signed_bits, transform
 from lw3dsim.transform.algorithms import Algorithm
 
 SIZES = [(m, r) for m in range(1, 11) for r in range(1, 11) if m + r - 1 <= 10]
 
 
+@pytest.mark.parametrize("points", ["integer", "float"])
 @pytest.mark.parametrize(("m", "r"), SIZES)
-def test_every_transform_is_a_correlation(m, r):
-    transform(m, r).verify()
+def test_every_transform_is_a_correlation(m, r, points):
+    transform(m, r, points).verify()
 
 
 def test_too_many_coordinates_are_refused():
@@ -62,12 +66,48 @@ def test_bit_growth_is_the_known_one(size, dims):
     assert signed_bits(127 * gain(t.G) ** dims) == weight[dims - 1]
 
 
-def test_additions_of_f23_are_the_published_four():
-    # Lavin & Gray 2016: 32 operations for the 2D data transform of F(2x2, 3x3), 24 for its inverse.
-    t = transform(2, 3)
-    assert matrix_adds(t.BT) == 4
-    assert tile_adds((t.BT, t.BT)) == 32
-    assert tile_adds((t.AT, t.AT)) == 24
+# Lavin & Gray 2016 (2D; a multiply-add is one operation there, shifts are free here): data, weight, output transform.
+PUBLISHED_OPS = {(2, 3): (32, 28, 24), (4, 3): (144, 72, 100)}
+
+
+@pytest.mark.parametrize("size", PUBLISHED_OPS)
+def test_additions_match_or_beat_the_published_ones(size):
+    t = transform(*size)
+    counts = [tile_cost((integers(matrix),) * 2).shared for matrix in (t.BT, t.G, t.AT)]
+    assert all(ours <= theirs for ours, theirs in zip(counts, PUBLISHED_OPS[size], strict=True))
+    assert (counts[0], counts[2]) == (PUBLISHED_OPS[size][0], PUBLISHED_OPS[size][2])
+
+
+def test_additions_in_one_and_three_dimensions_follow_by_nesting():
+    t = transform(4, 3)
+    ops = [[tile_cost((integers(matrix),) * dims).shared for matrix in (t.BT, t.G, t.AT)] for dims in (1, 3)]
+    assert ops == [[12, 8, 10], [1296, 504, 760]]
+
+
+@given(st.integers(-5000, 5000))
+def test_signed_digits_are_the_number_and_never_adjacent(value):
+    digits = signed_digits(value)
+    assert sum(sign << shift for shift, sign in digits) == value
+    shifts = [shift for shift, _ in digits]
+    assert all(b - a > 1 for a, b in itertools.pairwise(shifts))
+
+
+@given(st.lists(st.lists(st.integers(-40, 40), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_sharing_never_adds_work(rows):
+    cost = add_cost(tuple(map(tuple, rows)))
+    assert cost.shared <= cost.plain
+    assert (cost.depth == 0) == (cost.plain == 0)
+
+
+@pytest.mark.parametrize(("m", "published"), [(2, 7.65e-8), (4, 3.29e-7), (6, 8.79e-7)])
+def test_float_error_is_within_twice_the_published_one(m, published):
+    # Barabasz et al. 2020, mean error of F(m, 3) in 1D, float32.
+    assert published / 2 < float32_error(m, 3) < published * 2
+
+
+def test_the_float_points_are_no_worse_than_the_integer_ones():
+    for m in range(4, 9):
+        assert float32_error(m, 3, points="float") < 1.1 * float32_error(m, 3, points="integer")
 
 
 @pytest.mark.parametrize(

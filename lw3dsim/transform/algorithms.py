@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from lw3dsim.algebra.costs import tile_cost
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
     Matrix,
     Transform,
     gain,
+    integers,
     signed_bits,
-    tile_adds,
     transform,
 )
 from lw3dsim.describe.workload import Conv3d, Layer
@@ -88,18 +89,18 @@ class Algorithm:
 
     @property
     def input_adds(self) -> int:
-        """Additions of transforming one input tile."""
-        return tile_adds(tuple(t.BT for t in self._transforms))
+        """Additions, with common subexpressions shared, of transforming one input tile."""
+        return tile_cost(tuple(integers(t.BT) for t in self._transforms)).shared
 
     @property
     def weight_adds(self) -> int:
-        """Additions of transforming one kernel."""
-        return tile_adds(tuple(t.G for t in self._transforms))
+        """Additions, with common subexpressions shared, of transforming one kernel."""
+        return tile_cost(tuple(integers(t.G) for t in self._transforms)).shared
 
     @property
     def output_adds(self) -> int:
-        """Additions of transforming one output tile."""
-        return tile_adds(tuple(t.AT for t in self._transforms))
+        """Additions, with common subexpressions shared, of transforming one output tile."""
+        return tile_cost(tuple(integers(t.AT) for t in self._transforms)).shared
 
     @property
     def _transforms(self) -> list[Transform]:

@@ -7,6 +7,7 @@ remedy. The command line prints it and exits with code 2.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,9 +34,25 @@ class OutputError(OSError):
     """A result could not be written."""
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxlevel = 3
+
+
+def short(value: object) -> str:
+    """Return ``repr(value)`` cut to a readable length, however large the value."""
+    return _SHORT.repr(value)
+
+
+def one_line(text: str, most: int = 80) -> str:
+    """Return ``text`` as typed, cut to ``most`` characters, with what can't be printed replaced."""
+    cut = text if len(text) <= most else text[: most - 3] + "..."
+    return "".join(c if c.isprintable() else "?" for c in cut)
+
+
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? Allowed: ..."`` for an unknown name."""
-    names = sorted(allowed)
+    names = sorted(allowed) or ["(none)"]
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Allowed: {', '.join(names)}"
@@ -43,4 +60,4 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> InputError:
     """Build the error for a name that is not one of ``allowed``."""
-    return InputError(f"unknown {what} {name!r}; {suggest(name, allowed)}")
+    return InputError(f"unknown {what} {short(name)}; {suggest(name, allowed)}")

@@ -122,3 +122,22 @@ layers:
   - {name: first, kind: conv3d, out_channels: 2, kernel: [1, 1, 1], inputs: x}
 """
     assert [layer.name for layer in parse_workload(text).layers] == ["first", "second"]
+
+
+def test_numbers_in_yaml_are_what_they_look_like():
+    text = (
+        "name: n\ninputs: {x: {channels: 1, frames: 1, height: 4, width: %s}}\nlayers: [{name: a, kind: activation}]\n"
+    )
+    assert parse_workload(text % "10").shapes["x"].width == 10
+    for odd in ("010", "1:30", "1_0", "0x10"):
+        with pytest.raises(InputError, match="not a readable value"):
+            parse_workload(text % odd)
+
+
+def test_every_fsb_variant_is_a_transform():
+    from typing import get_args
+
+    from lw3dsim.describe.workload_file import FsbVariant
+    from lw3dsim.transform.passes import PASSES
+
+    assert set(get_args(FsbVariant)) <= set(PASSES)

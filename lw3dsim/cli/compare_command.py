@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.options import algorithm_options, format_option, machine_options, workload_options
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
@@ -68,6 +68,9 @@ def command(
     if cases:
         chosen = [_parse_case(text, common) for text in cases]
         chosen = [_sized(case, input_size, classes) for case in chosen]
+        for name in sorted({case.name for case in chosen}):
+            if sum(case.name == name for case in chosen) > 1:
+                raise InputError(f"--case: the name {name!r} is used twice; rename one")
     else:
         chosen = [replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)]
     resized = any(case.input_size or case.classes for case in chosen)
@@ -101,13 +104,15 @@ def _parse_case(text: str, common: list[str]) -> Case:
 
     name, colon, options = text.partition(":")
     if not colon or not name.strip():
-        raise InputError(f'--case "{text}": expected "name: options of simulate", such as "fsb: --transform fsb"')
+        raise InputError(
+            f'--case "{one_line(text)}": expected "name: options of simulate", such as "fsb: --transform fsb"'
+        )
     try:
         context = _case_options.make_context("case", [*common, *shlex.split(options)], resilient_parsing=False)
     except click.UsageError as error:
-        raise InputError(f'--case "{text}": {error.format_message()}') from None
+        raise InputError(f'--case "{one_line(text)}": {error.format_message()}') from None
     except ValueError as error:
-        raise InputError(f'--case "{text}": {error}') from None
+        raise InputError(f'--case "{one_line(text)}": {error}') from None
     return Case(name=name.strip(), **context.params)
 
 

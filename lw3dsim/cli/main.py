@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lw3dsim import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMANDS = {
     "list": "Names of workloads, accelerators, transforms and algorithms.",
@@ -49,18 +53,44 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command; answer a wrong one in one line."""
+        with _one_sentence():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn an input or output error into one sentence and exit code 2."""
-        from lw3dsim.errors import InputError, OutputError
-
-        try:
+        with _one_sentence():
             return super().invoke(ctx)
-        except (InputError, OutputError) as error:
-            raise _Refused(str(error)) from None
 
 
 class _Refused(click.ClickException):
     exit_code = 2
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn errors that the user can mend into one printable line and exit code 2."""
+    from lw3dsim.errors import InputError, OutputError
+
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise _Refused(_line(error.format_message())) from None
+    except (InputError, OutputError) as error:
+        raise _Refused(_line(str(error))) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise _Refused(f"standard output cannot be written ({error.strerror})") from None
+
+
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -81,7 +81,7 @@ class Dram(_Section, frozen=True):
     preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = "lpddr4-3200-x32"
     channels: Annotated[int, Meta(ge=1, le=64, description="channels working in lock-step on every transfer")] = 1
     bandwidth_gbps: Annotated[
-        Annotated[float, Meta(gt=0, le=100_000)] | None,
+        Annotated[float, Meta(ge=0.001, le=100_000)] | None,
         Meta(description="overrides the sustained GB/s of one channel"),
     ] = None
     latency_ns: Annotated[

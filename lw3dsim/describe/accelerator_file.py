@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dram_presets import DRAM_PRESETS
-from lw3dsim.describe.source import Document, KeyPath, decode, parse_yaml, read_text
-from lw3dsim.errors import InputError, suggest
+from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
+from lw3dsim.errors import InputError, one_line, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def load_arch(name: str | Path, *, overrides: Sequence[str] = ()) -> Accelerator
 
 def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()) -> Accelerator:
     """Build the accelerator that the YAML ``text`` describes; see :func:`load_arch`."""
-    document = parse_yaml(text, path)
+    document = parse_file(text, path)
     arch: Accelerator = decode(document, Accelerator, document.data)
     _check_preset(document, arch)
     for override in overrides:
@@ -40,8 +40,8 @@ def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()
 def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
     for override in reversed(overrides):
-        if override.partition("=")[0].strip() == key:
-            return f"--set {override}"
+        if f"{key}.".startswith(f"{override.partition('=')[0].strip()}."):
+            return f"--set {one_line(override)}"
     path = find("arch_configs", "arch", str(name))
     return f"{parse_yaml(read_text(path), str(path)).where(tuple(key.split('.')))} {key}"
 
@@ -57,9 +57,9 @@ def _overridden(document: Document, override: str) -> Document:
     path, equals, value = override.partition("=")
     key: KeyPath = tuple(path.strip().split("."))
     if not equals or not all(key):
-        raise InputError(f"--set {override}: expected key.path=value, such as pe.rows=16")
-    place = f"--set {override}"
-    data = parse_yaml(value or "null", place).data
+        raise InputError(f"--set {one_line(override)}: expected key.path=value, such as pe.rows=16")
+    place = f"--set {one_line(override)}"
+    data = parse_yaml(value, place).data
     return Document(path=place, data=_with_value(document.data, key, data, place), lines={})
 
 

@@ -6,6 +6,7 @@ editable install) they are the top-level folders beside it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lw3dsim.errors import InputError, unknown
@@ -32,8 +33,8 @@ def find(folder: str, what: str, name: str) -> Path:
     if name in shipped_names(folder):
         return shipped_folder(folder) / f"{name}.yaml"
     path = Path(name)
-    if path.is_dir():
-        raise InputError(f"{name}: is a folder; give a {what} file or one of: {', '.join(shipped_names(folder))}")
-    if path.is_file() or path.suffix in (".yaml", ".yml") or path.parent != Path():
+    if name and os.path.isdir(name):  # noqa: PTH112  # unlike Path.is_dir, no error for impossible names
+        raise InputError(f"{name}: is a folder; give a file or one of: {', '.join(shipped_names(folder))}")
+    if name and (os.path.exists(name) or path.suffix in (".yaml", ".yml") or len(path.parts) > 1):  # noqa: PTH110  # likewise
         return path
     raise unknown(what, name, shipped_names(folder))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 import msgspec
 import yaml
 
-from lw3dsim.errors import InputError, suggest
+from lw3dsim.errors import InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,13 @@ MAX_FILE_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 40
 
+# YAML 1.1 reads 010 as octal, 1:30 as base 60, 1_0 as 10, and 1e3 as text; here numbers are what they look like.
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
+
 KeyPath = tuple[str | int, ...]
 
-_SCALAR_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,8 @@ class Document:
 
     def where(self, key: KeyPath = ()) -> str:
         """Return ``file:line`` of the nearest known key at or above ``key``."""
+        if not self.lines:
+            return self.path
         at = key
         while at and at not in self.lines:
             at = at[:-1]
@@ -55,41 +61,68 @@ def dotted(key: KeyPath) -> str:
     """Write a key path as ``layers[2].kernel``."""
     text = ""
     for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part or "''"
     return text
 
 
 def read_text(path: Path) -> str:
-    """Return the text of ``path``; raise InputError when it is unreadable, too large or not UTF-8."""
+    """Return the text of ``path``; raise InputError when it is no regular file, unreadable, too large or not UTF-8."""
+    name = one_line(str(path), 200)
     try:
+        if not path.is_file():
+            raise InputError(f"{name}: is not a regular file that exists; give one")
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable file") from None
+        raise InputError(f"{name}: cannot be read ({error.strerror}); give a readable file") from None
     if len(raw) > MAX_FILE_BYTES:
-        raise InputError(f"{path}: larger than {MAX_FILE_BYTES // 1024} KiB; a description is a short text file")
+        raise InputError(f"{name}: larger than {MAX_FILE_BYTES // 1024} KiB; a description is a short text file")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from None
+        raise InputError(f"{name}: not UTF-8 text at byte {error.start}; save it as UTF-8") from None
 
 
 def parse_yaml(text: str, path: str) -> Document:
-    """Parse one YAML document; raise InputError for anything that is not plain, bounded YAML."""
+    """Parse one YAML document; raise InputError for anything that is not plain, bounded YAML.
+
+    An empty text gives a document whose data is None.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        _check_depth(text, path, loader)
         root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
         raise InputError(f"{path}:{line} not valid YAML: {problem}") from None
-    except RecursionError:
-        raise InputError(f"{path}:1 nested deeper than {MAX_DEPTH} levels; flatten it") from None
     if root is None:
-        raise InputError(f"{path}:1 the file is empty; it needs a mapping of keys")
+        return Document(path=path, data=None, lines={})
     builder = _Builder(path)
     return Document(path=path, data=builder.build(root, ()), lines=builder.lines)
+
+
+def parse_file(text: str, path: str) -> Document:
+    """Parse a description file: one YAML document that is a mapping."""
+    document = parse_yaml(text, path)
+    if not isinstance(document.data, dict):
+        what = "the file is empty" if document.data is None else f"the file holds {short(document.data)}"
+        raise InputError(f"{path}:1 {what}; it needs a mapping of keys")
+    return document
+
+
+def _check_depth(text: str, path: str, loader: type) -> None:
+    """Refuse deep nesting from the event stream, before anything recurses over it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH + 1:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise InputError(f"{path}:{line} nested deeper than {MAX_DEPTH} levels; flatten it")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Builder:
@@ -108,35 +141,52 @@ class _Builder:
         if self._count > MAX_NODES:
             raise InputError(f"{self.path}:{line} expands to more than {MAX_NODES} values; remove the nested aliases")
         if len(key) > MAX_DEPTH:
-            raise InputError(f"{self.path}:{line} nested deeper than {MAX_DEPTH} levels; flatten it")
+            raise InputError(f"{self.path}:{line} nested deeper than {MAX_DEPTH} levels; remove the recursive alias")
+        if node.tag not in _TAGS:
+            raise self._error(key, line, f"the tag {one_line(node.tag)} is not allowed; write plain values")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*key, i)) for i, item in enumerate(node.value)]
         return self._scalar(node, key, line)
 
+    def _error(self, key: KeyPath, line: int, message: str) -> InputError:
+        return InputError(f"{self.path}:{line} {dotted(key)}: {message}" if key else f"{self.path}:{line} {message}")
+
     def _mapping(self, node: yaml.MappingNode, key: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for name_node, value in node.value:
             line = name_node.start_mark.line + 1
             if not isinstance(name_node, yaml.ScalarNode):
-                raise InputError(f"{self.path}:{line} {dotted(key)}: a key must be a plain word")
+                raise self._error(key, line, "a key must be a plain word")
             name = str(name_node.value)
+            if not name.isprintable():
+                raise self._error(key, line, f"the key {short(name)} holds a control character; remove it")
+            if name_node.tag == "tag:yaml.org,2002:merge":
+                raise self._error((*key, name), line, "merging is not supported; write the keys out, or use a block")
             if name in data:
-                raise InputError(f"{self.path}:{line} {dotted((*key, name))}: given twice; keep one")
+                raise self._error((*key, name), line, "given twice; keep one")
             self.lines[(*key, name)] = line
             data[name] = self.build(value, (*key, name))
         return data
 
     def _scalar(self, node: yaml.Node, key: KeyPath, line: int) -> Any:
-        if node.tag not in _SCALAR_TAGS:
-            return str(node.value)
+        text, kind = str(node.value), node.tag.rpartition(":")[2]
+        if not text.isprintable():
+            raise self._error(key, line, f"{short(text)} holds a control character; remove it")
+        if kind == "timestamp":
+            return text
+        if kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text):
+            return float(text)
+        place = f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}"
+        if kind == "int" and not _DECIMAL.fullmatch(text):
+            raise InputError(f"{place}: not a readable value; write a plain decimal number")
         try:
             value = self._scalars.construct_object(node)
-        except (ValueError, yaml.YAMLError):
-            raise InputError(f"{self.path}:{line} {dotted(key)} = {node.value}: not a readable value") from None
+        except (ValueError, LookupError, AttributeError, yaml.YAMLError):
+            raise InputError(f"{place}: not a readable value") from None
         if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{self.path}:{line} {dotted(key)} = {node.value}: must be a finite number")
+            raise InputError(f"{place}: must be a finite number")
         return value
 
 
@@ -154,23 +204,38 @@ def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:
 def _explain(document: Document, kind: Any, data: Any, at: KeyPath, message: str) -> InputError:
     problem, _, tail = message.partition(" - at ")
     inner = _parse_path(tail)
-    if match := re.match(r"Object contains unknown field `(.+)`", problem):
+    if match := re.match(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
         fields = _fields(_type_at(kind, inner, data))
         return document.error((*at, *inner, match[1]), f"unknown key; {suggest(match[1], fields)}")
     if match := re.match(r"Object missing required field `(.+)`", problem):
         return document.error((*at, *inner), f"the key {match[1]!r} is missing; add it")
     value = _value_at(data, inner)
-    place = f"{document.where((*at, *inner))} {dotted((*at, *inner))} = {_short(value)}"
+    key = dotted((*at, *inner))
+    place = f"{document.where((*at, *inner))} {key} = {short(value)}" if key else document.where()
     if problem.startswith("Invalid"):
-        choices = _choices(_type_at(kind, inner, data), inner, kind)
+        choices = _choices(kind, inner, data)
         return InputError(f"{place}: not allowed; {suggest(str(value), choices)}" if choices else f"{place}: {problem}")
+    if problem == "Number out of range":
+        problem = _rule_for(kind, data, inner)
     rule = problem.replace("`", "").replace("Expected", "expected", 1)
     return InputError(f"{place}: {rule}")
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _rule_for(kind: Any, data: Any, path: KeyPath) -> str:
+    """Return the rule that a number too large for msgspec breaks, by asking with one that is merely large."""
+    try:
+        msgspec.convert(_replaced(data, path, 10**18), kind)
+    except msgspec.ValidationError as error:
+        return str(error).partition(" - at ")[0]
+    return "expected a smaller number"
+
+
+def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
+    if not path:
+        return value
+    copy: Any = dict(data) if isinstance(data, dict) else list(data)
+    copy[path[0]] = _replaced(copy[path[0]], path[1:], value)
+    return copy
 
 
 def _parse_path(tail: str) -> KeyPath:
@@ -224,9 +289,12 @@ def _fields(kind: Any) -> list[str]:
     return []
 
 
-def _choices(kind: Any, path: KeyPath, root: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return [str(choice) for choice in get_args(kind)]
-    members = get_args(_unwrap(root)) if path and len(path) == 1 else ()
-    tags = [m.__struct_config__.tag for m in members if hasattr(m, "__struct_config__")]
-    return [tag for tag in tags if isinstance(tag, str)]
+def _choices(root: Any, path: KeyPath, data: Any) -> list[str]:
+    """Return the words allowed at ``path`` of ``root``: the tags of a union, or the literals of a field."""
+    members = [_unwrap(member) for member in get_args(_unwrap(root))]
+    configs = [member.__struct_config__ for member in members if hasattr(member, "__struct_config__")]
+    if configs and path == (configs[0].tag_field,):
+        return [str(config.tag) for config in configs]
+    kind = _type_at(root, path, data)
+    literals = [kind] if get_origin(kind) is Literal else [_unwrap(member) for member in get_args(kind)]
+    return [str(word) for literal in literals if get_origin(literal) is Literal for word in get_args(literal)]

@@ -11,14 +11,14 @@ entry's own name means the block's output.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.source import Document, KeyPath, decode, parse_yaml, read_text
+from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.describe.workload import AnyLayer, Extent, Shape, Size, Workload, build_workload
-from lw3dsim.errors import InputError, suggest
+from lw3dsim.errors import InputError, short, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,10 @@ MAX_LAYERS = 10_000
 MAX_BLOCK_DEPTH = 8
 
 Values = dict[str, Any]
+
+
+# The transforms that can be *the* FSB form of a network, by the names of lw3dsim.transform.
+FsbVariant = Literal["fsb", "fsb_c3d", "slowdepth", "slowfsb", "fasttrg", "fastdepth"]
 
 
 class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +49,7 @@ class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Layers written once, with parameters."""
 
     parameters: tuple[str, ...] = ()
-    layers: tuple[dict[str, Any], ...]
+    layers: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
 
 
 class _BlockUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,14 +65,14 @@ class _BlockUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of a workload file."""
 
-    name: str
-    inputs: dict[str, _Input]
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    inputs: dict[str, Any]
     layers: tuple[dict[str, Any], ...]
     description: str = ""
     source: str = ""
-    fsb_variant: str = "fsb"
+    fsb_variant: FsbVariant = "fsb"
     parameters: dict[str, Any] = {}
-    blocks: dict[str, _Block] = {}
+    blocks: dict[str, Any] = {}
 
 
 def load_workload(name: str | Path, *, input_size: str | None = None, classes: int | None = None) -> Workload:
@@ -85,15 +89,17 @@ def parse_workload(
     text: str, path: str = "<text>", *, input_size: str | None = None, classes: int | None = None
 ) -> Workload:
     """Build the workload that the YAML ``text`` describes; see :func:`load_workload`."""
-    document = parse_yaml(text, path)
+    document = parse_file(text, path)
     file = decode(document, _File, document.data)
     parameters = dict(file.parameters)
     if classes is not None:
         if "classes" not in parameters:
             raise InputError(f"{path}: has no parameter 'classes' to override")
         parameters["classes"] = classes
-    inputs = _inputs(document, file, parse_size(input_size) if input_size else None)
-    reader = _Reader(document, file.blocks)
+    inputs = _inputs(document, file, parse_size(input_size) if input_size is not None else None)
+    blocks = {name: decode(document, _Block, block, ("blocks", name)) for name, block in file.blocks.items()}
+    reader = _Reader(document, blocks)
+    reader.origin = {name: ("inputs", name) for name in inputs}
     scope = _Scope(names={name: name for name in inputs}, values=parameters, last=next(reversed(inputs)))
     reader.expand(file.layers, ("layers",), "", scope)
     return build_workload(
@@ -110,17 +116,24 @@ def parse_workload(
 def parse_size(text: str) -> tuple[int, int, int]:
     """Parse ``"TxHxW"`` into frames, height and width; raise InputError otherwise."""
     parts = text.lower().split("x")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and 0 < int(part) <= 8192 for part in parts):
-        raise InputError(f"--input {text}: expected frames x height x width as TxHxW, each 1..8192, such as 16x112x112")
+    if len(parts) != 3 or not all(_is_extent(part) for part in parts):
+        raise InputError(
+            f"--input {short(text)}: expected frames x height x width as TxHxW, each 1..8192, such as 16x112x112"
+        )
     return (int(parts[0]), int(parts[1]), int(parts[2]))
+
+
+def _is_extent(text: str) -> bool:
+    return len(text) <= 4 and text.isascii() and text.isdigit() and 0 < int(text) <= 8192
 
 
 def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) -> dict[str, Shape]:
     if not file.inputs:
         raise document.error(("inputs",), "needs at least one network input")
     shapes: dict[str, Shape] = {}
-    for name, spec in file.inputs.items():
+    for name, entry in file.inputs.items():
         key = ("inputs", name)
+        spec = decode(document, _Input, entry, key)
         if spec.sample_of is None:
             shape = (spec.channels, spec.frames, spec.height, spec.width)
             if None in shape or spec.frame_stride is not None:
@@ -131,6 +144,9 @@ def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) 
             raise document.error(
                 (*key, "sample_of"), f"unknown input {spec.sample_of!r}; {suggest(spec.sample_of, shapes)}"
             )
+        own = [field for field in ("channels", "frames", "height", "width") if getattr(spec, field) is not None]
+        if own:
+            raise document.error(key, f"a sampled input takes its shape from {spec.sample_of!r}; remove {own[0]}")
         base = shapes[spec.sample_of]
         frames = base.frames // (spec.frame_stride or 1)
         if frames == 0:
@@ -180,6 +196,8 @@ class _Reader:
         full = prefix + name
         layer: AnyLayer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)
         self._declare(full, key)
+        if len(self.layers) >= MAX_LAYERS:
+            raise self.document.error(key, f"more than {MAX_LAYERS} layers; write a smaller network")
         self.layers.append(layer)
         scope.names[name] = full
         scope.last = full
@@ -199,6 +217,7 @@ class _Reader:
             raise self.document.error(
                 (*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {use.block!r} use itself?"
             )
+        self._declare(prefix + use.name, key)
         (last, *more) = self._resolve(use.inputs, key, scope)
         if more:
             raise self.document.error((*key, "inputs"), "a block reads one tensor; join them by a layer first")
@@ -230,8 +249,6 @@ class _Reader:
         return value
 
     def _declare(self, name: str, key: KeyPath) -> None:
-        if len(self.layers) >= MAX_LAYERS:
-            raise self.document.error(key, f"more than {MAX_LAYERS} layers; write a smaller network")
         if name in self.origin:
             raise self.document.error(key, f"the name {name!r} is used twice; rename one")
         self.origin[name] = key

@@ -40,7 +40,7 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 8
     slots = _slots(problem, arch, everything)
     fits = _fits(problem, arch, everything, slots)
     if not fits.any():
-        raise _too_small(problem, arch, everything)
+        raise _too_small(problem, arch, everything, slots)
     fitting = np.flatnonzero(fits)
     tilings = everything.take(fitting)
     found = [
@@ -165,13 +165,14 @@ def _fits(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str
     return np.asarray(fits)
 
 
-def _too_small(problem: Problem, arch: Accelerator, tilings: Tilings) -> MappingError:
+def _too_small(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str, Ints]) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
-    capacity, slots = _capacity_bits(arch), arch.buffers.slots
+    capacity = _capacity_bits(arch)
     for name, bits in _tile_bits(problem, tilings).items():
-        need, have = -(-int(bits.min()) * slots // 8192), capacity[name] // 8192
+        need, have = -(-int((bits * slots[name]).min()) // 8192), capacity[name] // 8192
         if need > have:
-            remedy = f"needs at least {need} KiB; raise it" + (" or lower buffers.slots" if slots > 1 else "")
+            lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
+            remedy = f"needs at least {need} KiB; raise it{lower}"
             return MappingError(f"buffers.{name}_kib", f"{have} KiB hold no tile ({remedy})")
     return MappingError(
         "buffers",

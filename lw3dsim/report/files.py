@@ -7,32 +7,40 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from lw3dsim.errors import InputError, OutputError
+from lw3dsim.errors import InputError, OutputError, one_line
 from lw3dsim.report.result import Result
 from lw3dsim.report.saved import SavedResult
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 RESULT_FILE = "result.json"
+
+MAX_RESULT_BYTES = 256 << 20
 
 
 def check_folder(path: str | Path) -> Path:
-    """Create the output folder ``path`` if need be; raise OutputError when nothing can be written there."""
+    """Return the output folder ``path``; raise OutputError when it cannot be made or written to. Creates nothing."""
+    if not str(path):
+        raise OutputError("'' is no folder; give a writable one")
     folder = Path(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+        with tempfile.TemporaryFile(dir=there):
             return folder
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written to ({error.strerror}); give a writable folder") from None
+        raise _unwritable(path, error) from None
 
 
 def check_file(path: str | Path) -> None:
-    """Raise OutputError when the file ``path`` cannot be written."""
+    """Raise OutputError when the file ``path`` cannot be written; an existing one must be a regular file."""
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{path}: is a folder; give a file name")
+    if os.path.lexists(target) and not target.is_file():
+        raise OutputError(f"{path}: is no regular file; give a writable file name")
     try:
         with tempfile.TemporaryFile(dir=target.parent):
             return
@@ -40,27 +48,36 @@ def check_file(path: str | Path) -> None:
         raise _unwritable(path, error) from None
 
 
-def _unwritable(path: str | Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written ({error.strerror}); give a writable place")
-
-
 def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step; raise OutputError when that is impossible."""
-    target = Path(path)
-    temporary: str | None = None
+    write_texts({Path(path): text})
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write several files: all under temporary names first, then all renamed; raise OutputError before any is."""
+    for path in texts:
+        check_file(path)
+    written: list[tuple[str, Path]] = []
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  # mkstemp makes private files
-        os.replace(temporary, target)  # noqa: PTH105  # the atomic call, named
-        temporary = None
+        for path, text in texts.items():
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            written.append((temporary, path))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  # mkstemp makes private files
+        while written:
+            os.replace(*written[0])  # noqa: PTH105  # the atomic call, named
+            written.pop(0)
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
-        if temporary is not None:
+        for temporary, _ in written:
             with suppress(OSError):
                 Path(temporary).unlink()
+
+
+def _unwritable(path: str | Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written ({error.strerror}); give a writable place")
 
 
 def _umask() -> int:
@@ -70,28 +87,37 @@ def _umask() -> int:
 
 
 def save_result(result: Result, folder: Path) -> None:
-    """Write result.json, layers.csv and report.html into ``folder``."""
+    """Write result.json, layers.csv and report.html into ``folder``, which is made if need be."""
     from lw3dsim.report.page import result_page
 
     texts = {
-        "layers.csv": result.layers.to_csv(index=False),
-        "report.html": result_page(result),
-        RESULT_FILE: result.to_json(),
+        folder / "layers.csv": result.layers.to_csv(index=False),
+        folder / "report.html": result_page(result),
+        folder / RESULT_FILE: result.to_json(),
     }
-    for name, text in texts.items():
-        write_text(folder / name, text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    write_texts(texts)
 
 
 def load_result(path: str | Path) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
-    file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+    name = one_line(str(path), 200)
     remedy = "give the folder or the result.json of `simulate --out`"
     try:
+        file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+        if not file.is_file():
+            raise InputError(f"{name}: is not a regular file that exists; {remedy}")
+        if file.stat().st_size > MAX_RESULT_BYTES:
+            raise InputError(f"{name}: larger than {MAX_RESULT_BYTES >> 20} MiB; {remedy}")
         raw = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from None
+        raise InputError(f"{name}: cannot be read ({error.strerror}); {remedy}") from None
     try:
-        msgspec.json.decode(raw, type=SavedResult)
+        saved = msgspec.json.decode(raw, type=SavedResult)
+        saved.check()
         return Result(data=json.loads(raw))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None

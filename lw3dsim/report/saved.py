@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from lw3dsim.describe.accelerator import Accelerator
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Amount = Annotated[float, Meta(ge=0)]
+PositiveAmount = Annotated[float, Meta(gt=0)]
+Energies = Annotated[dict[str, Amount], Meta(min_length=1)]
+Counts = Annotated[dict[str, Count], Meta(min_length=1)]
 
 
 class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Figures that the totals and every layer carry."""
 
-    latency_cycles: int
-    latency_ms: float
-    energy_pj: float
-    edp_js: float
-    clips_per_s: float
-    macs: int
-    executed_mults: int
-    ideal_mults: int
-    params: int
-    dram_read_bytes: int
-    dram_write_bytes: int
-    compulsory_bytes: int
-    sram_read_bytes: int
-    sram_write_bytes: int
-    compute_bound_cycles: int
-    dram_bound_cycles: int
-    ideal_cycles: int
-    steps: int
-    utilization: float
-    effective_macs_per_cycle: float
+    latency_cycles: Positive
+    latency_ms: PositiveAmount
+    energy_pj: PositiveAmount
+    edp_js: PositiveAmount
+    clips_per_s: PositiveAmount
+    macs: Count
+    executed_mults: Count
+    ideal_mults: Count
+    params: Count
+    dram_read_bytes: Positive
+    dram_write_bytes: Positive
+    compulsory_bytes: Positive
+    sram_read_bytes: Count
+    sram_write_bytes: Count
+    compute_bound_cycles: Count
+    dram_bound_cycles: Positive
+    ideal_cycles: Count
+    steps: Positive
+    utilization: Amount
+    effective_macs_per_cycle: Amount
 
 
 class _Totals(_Figures, frozen=True, kw_only=True):
     """Figures of the network."""
 
-    area_mm2: float
+    area_mm2: PositiveAmount
 
 
 class _Layer(_Figures, frozen=True, kw_only=True):
@@ -48,9 +58,9 @@ class _Layer(_Figures, frozen=True, kw_only=True):
     mapping: str
     bound_by: str
     output_shape: str
-    energy_breakdown_pj: dict[str, float]
-    cycles_breakdown: dict[str, int]
-    dram_bytes_breakdown: dict[str, int]
+    energy_breakdown_pj: Energies
+    cycles_breakdown: Counts
+    dram_bytes_breakdown: Counts
 
 
 class _Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +88,14 @@ class SavedResult(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     config: _Config
     totals: _Totals
-    energy_breakdown_pj: dict[str, float]
-    cycles_breakdown: dict[str, int]
-    dram_bytes_breakdown: dict[str, int]
-    area_breakdown_mm2: dict[str, float]
-    layers: list[_Layer]
+    energy_breakdown_pj: Energies
+    cycles_breakdown: Counts
+    dram_bytes_breakdown: Counts
+    area_breakdown_mm2: Energies
+    layers: Annotated[list[_Layer], Meta(min_length=1)]
+
+    def check(self) -> None:
+        """Raise ValueError where figures contradict each other."""
+        for figures in (self.totals, *self.layers):
+            if (figures.macs > 0) != (figures.ideal_mults > 0):
+                raise ValueError(f"ideal_mults = {figures.ideal_mults} with macs = {figures.macs}")

@@ -17,9 +17,9 @@ MAX_ROWS = 40
 
 def print_tables(tables: Sequence[Table | str]) -> None:
     """Print tables and lines to standard output, as wide as they need where it is not a terminal."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=180)
+        console = Console(highlight=False, markup=False, emoji=False, width=180)
     for table in tables:
         console.print(table)
 

@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lw3dsim.errors import InputError, unknown
+from lw3dsim.errors import InputError, one_line, unknown
 from lw3dsim.transform.fsb import depthwise_pointwise, fsb, merge_bottlenecks
 from lw3dsim.transform.trg import trg
 
@@ -103,7 +103,12 @@ def _apply_one(workload: Workload, item: str) -> Workload:
     if name not in PASSES:
         raise unknown("transform", name, PASSES)
     chosen = PASSES[name]
-    parameters = dict(_setting(chosen, setting) for setting in settings)
+    parameters: dict[str, object] = {}
+    for setting in settings:
+        parameter, value = _setting(chosen, setting)
+        if parameter in parameters:
+            raise InputError(f"--transform {one_line(item)}: {parameter!r} is given twice; keep one")
+        parameters[parameter] = value
     after = chosen.apply(workload, **parameters)
     return replace(after, transforms=(*workload.transforms, item))
 
@@ -122,8 +127,14 @@ def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
             return name, _positive(float(value), float(value), 64)
         return name, value if name == "path" else _positive(int(value), int(value), 10_000)
     except ValueError:
-        example = {"middle": "64/128/128", "alpha": "0.5", "layers": "2"}[name]
-        raise InputError(f"--transform {chosen.name}:{setting}: expected positive numbers such as {example}") from None
+        raise InputError(f"--transform {chosen.name}:{one_line(setting)}: expected {_EXPECTED[name]}") from None
+
+
+_EXPECTED = {
+    "middle": "positive channel counts up to 65536, such as 64/128/128",
+    "alpha": "a positive number up to 64, such as 0.5",
+    "layers": "a positive number up to 10000, such as 2",
+}
 
 
 def _positive(value: object, least: float, most: float) -> object:

@@ -176,13 +176,12 @@ class _Builder:
             raise self._error(key, line, f"{short(text)} holds a control character; remove it")
         if kind == "timestamp":
             return text
-        if kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text):
-            return float(text)
         place = f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}"
         if kind == "int" and not _DECIMAL.fullmatch(text):
             raise InputError(f"{place}: not a readable value; write a plain decimal number")
+        is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
         try:
-            value = self._scalars.construct_object(node)
+            value = float(text) if is_scientific else self._scalars.construct_object(node)
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             raise InputError(f"{place}: not a readable value") from None
         if isinstance(value, float) and not math.isfinite(value):

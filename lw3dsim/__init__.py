@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Result", "__version__", "compare", "load_arch", "load_workload", "simulate"]
+__all__ = ["Result", "__version__", "compare", "execute", "load_arch", "load_workload", "simulate"]
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.execution import execute
     from lw3dsim.explore.compare import compare
     from lw3dsim.pipeline import simulate
     from lw3dsim.report.result import Result
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Result": "lw3dsim.report.result",
     "compare": "lw3dsim.explore.compare",
+    "execute": "lw3dsim.execution",
     "load_arch": "lw3dsim.describe.accelerator_file",
     "load_workload": "lw3dsim.describe.workload_file",
     "simulate": "lw3dsim.pipeline",

@@ -20,7 +20,7 @@ from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
 from lw3dsim.report.assemble import LayerRun, assemble
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.transform.algorithms import candidates, check_policy
+from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
@@ -55,25 +55,12 @@ def simulate(
     file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
     ``progress(done, all)`` is called after every layer. Raises InputError.
     """
-    check_policy(algorithm)
     check_engine(engine)
-    if not isinstance(workload, Workload):
-        workload = load_workload(workload, input_size=input_size, classes=classes)
-    elif input_size or classes:
-        raise InputError("input_size and classes resize a workload given by name or file, not a loaded one")
-    network = apply_transforms(workload, transform)
-    design = _resolve(arch, overrides, m1, m2)
+    network = resolve_network(workload, transform, input_size, classes)
+    design = resolve_design(arch, overrides, m1, m2)
     runs = []
     for done, layer in enumerate(network.layers, start=1):
-        try:
-            runs.append(_run_layer(network, layer, design, algorithm, engine))
-        except MappingError as error:
-            place = (
-                f"{design.name} {error.key}"
-                if isinstance(arch, Accelerator)
-                else locate_key(arch, error.key, overrides)
-            )
-            raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
+        runs.append(run_layer(network, layer, arch, design, algorithm, engine, overrides))
         if progress is not None:
             progress(done, len(network.layers))
     config = {
@@ -89,7 +76,21 @@ def simulate(
     return assemble(network, design, runs, config)
 
 
-def _resolve(arch: str | Path | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:
+def resolve_network(
+    workload: str | Path | Workload, transform: str | None, input_size: str | None, classes: int | None
+) -> Workload:
+    """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
+    if not isinstance(workload, Workload):
+        workload = load_workload(workload, input_size=input_size, classes=classes)
+    elif input_size is not None or classes is not None:
+        raise InputError("input_size and classes resize a workload given by name or file, not a loaded one")
+    return apply_transforms(workload, transform)
+
+
+def resolve_design(
+    arch: str | Path | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None
+) -> Accelerator:
+    """Return the accelerator that a name, file or loaded accelerator means, with overrides and tiles applied."""
     if isinstance(arch, Accelerator):
         if overrides:
             raise InputError("overrides change an accelerator given by name or file, not a loaded one")
@@ -104,7 +105,26 @@ def _resolve(arch: str | Path | Accelerator, overrides: Sequence[str], m1: int |
     return msgspec.structs.replace(design, winograd=tiles)
 
 
-def _run_layer(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str) -> LayerRun:
+def run_layer(
+    network: Workload,
+    layer: AnyLayer,
+    arch: str | Path | Accelerator,
+    design: Accelerator,
+    policy: str,
+    engine: str,
+    overrides: Sequence[str],
+) -> LayerRun:
+    """Map and simulate a layer on ``design``; ``arch`` and ``overrides``, which it came from, locate an error."""
+    try:
+        return _best_algorithm(network, layer, design, policy, engine)
+    except MappingError as error:
+        place = f"{design.name} {error.key}"
+        if not isinstance(arch, Accelerator):
+            place = locate_key(arch, error.key, overrides)
+        raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
+
+
+def _best_algorithm(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str) -> LayerRun:
     """Map and simulate a layer with the best of the algorithms that ``policy`` allows."""
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
@@ -142,7 +162,7 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> La
         timing = simulate_schedule(schedule, clocks, engine)
     return LayerRun(
         problem=problem,
-        mapping=mapping.describe(),
+        mapping=mapping,
         steps=schedule.steps,
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),

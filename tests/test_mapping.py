@@ -108,7 +108,7 @@ def test_traffic_of_activations_is_that_of_the_schedule(problem, data):
     one = tilings.take(np.array([i]))
     if int(one.steps(problem)[0]) > 20_000:
         return
-    mapping = msgspec_mapping(one, order)
+    mapping = mapping_of(one, order)
     schedule = build_schedule(problem, mapping, ARCH, CLOCKS.burst_bytes)
     estimate = int(traffic(problem, one, order, CLOCKS.burst_bytes).bursts[0])
     activations = int(schedule.ifmap.bursts.sum() + schedule.ofmap.bursts.sum())
@@ -122,7 +122,7 @@ def test_traffic_of_activations_is_that_of_the_schedule(problem, data):
         assert activations + weights <= estimate
 
 
-def msgspec_mapping(tilings, order):
+def mapping_of(tilings, order):
     from lw3dsim.map.mapping import Mapping
 
     sizes = {name: int(getattr(tilings, name)[0]) for name in "ncthw"}
@@ -134,7 +134,7 @@ def msgspec_mapping(tilings, order):
 def test_bursts_of_a_tile_are_those_of_its_runs(problem, data):
     """A brute-force walk over the addresses of each tile, runs aligned to bursts."""
     tilings = enumerate_tilings(problem, 2, 4, CLOCKS.burst_bytes)
-    mapping = msgspec_mapping(tilings.take(np.array([data.draw(st.integers(0, len(tilings) - 1))])), "tiles_outer")
+    mapping = mapping_of(tilings.take(np.array([data.draw(st.integers(0, len(tilings) - 1))])), "tiles_outer")
     axes = make_axes(problem, mapping)
     channels, total = (axes.c, problem.c) if problem.structure == "dense" else (axes.n, problem.n)
     bursts = input_footprint(problem, axes, CLOCKS.burst_bytes).bursts(channels, total)

@@ -103,9 +103,14 @@ def _monic(roots: list[Fraction], length: int) -> tuple[Fraction, ...]:
     return (*coefficients, *[Fraction(0)] * (length - len(coefficients)))
 
 
+def common_denominator(matrix: Matrix) -> int:
+    """Return the least common denominator of the entries."""
+    return math.lcm(*(entry.denominator for row in matrix for entry in row))
+
+
 def integers(matrix: Matrix) -> IntMatrix:
     """Scale a rational matrix to integers by the common denominator of its entries."""
-    scale = math.lcm(*(entry.denominator for row in matrix for entry in row))
+    scale = common_denominator(matrix)
     return tuple(tuple(int(entry * scale) for entry in row) for row in matrix)
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator.",
     "compare": "Simulate several cases of a workload side by side.",
+    "execute": "Run real tensors through the schedules and check the arithmetic.",
     "algebra": "Matrices, additions, bit growth and error of F(m, r).",
     "report": "Write an HTML page of a saved result.",
     "schema": "JSON Schema of accelerator files: every field explained.",

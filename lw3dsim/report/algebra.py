@@ -6,7 +6,7 @@ from typing import Any
 
 from lw3dsim.algebra.accuracy import float32_error
 from lw3dsim.algebra.costs import tile_cost
-from lw3dsim.algebra.winograd import Matrix, PointSet, gain, integers, points_of, signed_bits, transform
+from lw3dsim.algebra.winograd import PointSet, common_denominator, gain, integers, points_of, signed_bits, transform
 
 
 def algebra_record(m: int, r: int, dims: int, points: PointSet, bits: int) -> dict[str, Any]:
@@ -32,20 +32,9 @@ def algebra_record(m: int, r: int, dims: int, points: PointSet, bits: int) -> di
     record["weight_bits"] = signed_bits(largest * weight)
     record["product_bits"] = signed_bits(product)
     record["output_bits"] = signed_bits(product * gain(t.AT) ** dims)
-    record["scale"] = (_scale(t.AT) * _scale(t.G) * _scale(t.BT)) ** dims
+    record["scale"] = (common_denominator(t.AT) * common_denominator(t.G) * common_denominator(t.BT)) ** dims
     record["float32_error"] = float32_error(m, r, dims, points)
     return record
-
-
-def _scale(matrix: Matrix) -> int:
-    """Return the common denominator by which ``integers`` scales a matrix."""
-    scaled = integers(matrix)
-    return next(
-        int(s / e)
-        for row, scaled_row in zip(matrix, scaled, strict=True)
-        for e, s in zip(row, scaled_row, strict=True)
-        if e
-    )
 
 
 def algebra_lines(record: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
 
 
@@ -26,7 +27,7 @@ class LayerRun:
     """One layer mapped and simulated, without its graph context."""
 
     problem: Problem
-    mapping: str
+    mapping: Mapping
     steps: int
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
@@ -112,7 +113,7 @@ def _layer_record(
         "kind": layer.kind,
         "algorithm": problem.algorithm.label if problem.structure != "vector" else "none",
         "note": problem.algorithm.reason,
-        "mapping": run.mapping,
+        "mapping": run.mapping.describe(),
         "output_shape": "x".join(map(str, network.shapes[layer.name])),
         **figures,
         **_rates(figures),

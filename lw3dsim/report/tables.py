@@ -99,6 +99,25 @@ def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
     )
 
 
+def execution_tables(data: Mapping[str, Any]) -> list[Table | str]:
+    """Return the table of ``lw3dsim execute``: per layer, whether the executed arithmetic equals the direct one."""
+    table = _table(f"{data['workload']} on {data['arch']}, {data['dtype']}, seed {data['seed']}", "layer", "algorithm")
+    for heading in ("equal", "max error", "SQNR dB", "data bits seen", "worst case"):
+        table.add_column(heading, justify="right")
+    for layer in data["layers"]:
+        table.add_row(
+            layer["name"],
+            layer["algorithm"] if layer["kind"] in ("conv3d", "linear") else layer["kind"],
+            "yes" if layer["exact"] else "no",
+            f"{layer['max_abs_error']:.3g}",
+            "" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.1f}",
+            str(layer.get("observed_data_bits", "")),
+            str(layer.get("data_bits", "")),
+        )
+    equal = sum(layer["exact"] for layer in data["layers"])
+    return [table, f"{equal} of {len(data['layers'])} layers equal the direct computation exactly"]
+
+
 def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:
     """Return the table of ``lw3dsim compare``: a row per figure, a column per case with its ratio to the first."""
     table = _table(title, "")

@@ -31,6 +31,7 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, burst_
     loops = _unroll(problem, mapping, axes)
     kind, kinds = make_kinds(problem, axes, loops, make_machine(problem, arch, mapping.parallel))
     return Schedule(
+        loops=loops,
         kind=kind,
         kinds=kinds,
         ifmap=_ifmap(problem, mapping, axes, loops, burst_bytes),

@@ -93,8 +93,9 @@ class Kinds:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One layer's steps: ``kind`` per step, the kinds, and the three streams."""
+    """One layer's steps: their loop indices, ``kind`` per step, the kinds, and the three streams."""
 
+    loops: Loops
     kind: Ints
     kinds: Kinds
     ifmap: LoadStream

@@ -1,0 +1,1 @@
+"""Arithmetic: real tensors through the schedule, tile by tile, against a direct reference."""

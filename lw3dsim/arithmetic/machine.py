@@ -1,0 +1,319 @@
+"""Execute a schedule on tensors: load tiles, transform, multiply, accumulate, transform back, store.
+
+Only tiles that the schedule has loaded are read, and every output element must
+be stored exactly once; both are checked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.arithmetic.direct import LOWEST
+from lw3dsim.arithmetic.number import Number, Tensor, divided
+from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed
+from lw3dsim.map.arrays import parts
+from lw3dsim.map.microarchitecture import Machine, group_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.problem import Problem
+    from lw3dsim.schedule.program import Schedule
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N)."""
+
+    reduction: str  # "sum", "max", "avg" or "trg"
+    relu: bool
+    weights: Tensor | None
+    bias: Tensor | None
+
+
+@dataclass(kw_only=True)
+class Execution:
+    """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM."""
+
+    problem: Problem
+    mapping: Mapping
+    machine: Machine
+    number: Number
+    task: Task
+    sources: Sequence[Tensor]
+    output: Tensor
+    written: Tensor
+    operands: Operands | None = None
+    data_peak: float = 0
+    ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
+    kernels: Tensor = field(default_factory=lambda: np.zeros(0))
+    ofmap: Tensor = field(default_factory=lambda: np.zeros(0))
+
+
+def execute(
+    problem: Problem,
+    mapping: Mapping,
+    schedule: Schedule,
+    machine: Machine,
+    number: Number,
+    task: Task,
+    sources: Sequence[Tensor],
+) -> tuple[Tensor, float]:
+    """Run every step of ``schedule``; return the output (N, T, H, W) and the largest transformed input.
+
+    Raises AssertionError when an output element is not stored exactly once.
+    """
+    shape = (problem.groups * problem.n, *problem.out)
+    run = Execution(
+        problem=problem,
+        mapping=mapping,
+        machine=machine,
+        number=number,
+        task=task,
+        sources=sources,
+        output=np.zeros(shape, dtype="int64" if number.is_integer else number.dtype),
+        written=np.zeros(shape, dtype=np.int8),
+        operands=make_operands(problem, number) if problem.algorithm.is_winograd else None,
+    )
+    loads = set(schedule.ifmap.steps.tolist())
+    weight_loads = set(schedule.weight.steps.tolist())
+    loops = np.stack([getattr(schedule.loops, name) for name in "gnthwc"], axis=1).tolist()
+    for step, (g, n, t, h, w, c) in enumerate(loops):
+        place = _Place.of(problem, mapping, g, n, (t, h, w), c)
+        if step in loads:
+            run.ifmap = _load_ifmap(run, place)
+        if step in weight_loads:
+            run.kernels = _load_weights(run, place)
+        if schedule.loops.is_first[step]:
+            run.ofmap = _fresh(run, place)
+        _compute(run, place)
+        if schedule.loops.is_last[step]:
+            _store(run, place)
+    if not (run.written == 1).all():
+        raise AssertionError("an output element was not stored exactly once")
+    return run.output, run.data_peak
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a step works: channel ranges within the group, output origin and size, reduction range."""
+
+    group: int
+    n: slice
+    c: slice
+    origin: Triple
+    size: Triple
+
+    @classmethod
+    def of(cls, problem: Problem, mapping: Mapping, g: int, n: int, at: Triple, c: int) -> _Place:
+        tile = (mapping.t, mapping.h, mapping.w)
+        origin = [i * size for i, size in zip(at, tile, strict=True)]
+        size = [min(s, out - o) for s, out, o in zip(tile, problem.out, origin, strict=True)]
+        return cls(
+            group=g,
+            n=slice(n * mapping.n, min((n + 1) * mapping.n, problem.n)),
+            c=slice(c * mapping.c, min((c + 1) * mapping.c, problem.c)),
+            origin=(origin[0], origin[1], origin[2]),
+            size=(size[0], size[1], size[2]),
+        )
+
+    def outputs(self, problem: Problem) -> tuple[slice, ...]:
+        """Return the output tile as slices of (N, T, H, W)."""
+        first = self.group * problem.n
+        space = (slice(o, o + s) for o, s in zip(self.origin, self.size, strict=True))
+        return (slice(first + self.n.start, first + self.n.stop), *space)
+
+
+def _window(problem: Problem, place: _Place) -> list[tuple[int, int]]:
+    """Return the input range (first, length) that the step's tiles look at, padding and ragged overhang included."""
+    ranges = []
+    for d in range(3):
+        m = problem.algorithm.tile[d]
+        outputs = -(-place.size[d] // m) * m
+        reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
+        ranges.append(
+            (place.origin[d] * problem.stride[d] - problem.padding[d], (outputs - 1) * problem.stride[d] + reach)
+        )
+    if problem.reduces_frames:
+        ranges[0] = (place.c.start - problem.padding[0], place.c.stop - place.c.start)
+    return ranges
+
+
+def _load_ifmap(run: Execution, place: _Place) -> Tensor:
+    """Bring a tile of every source on chip, its padding filled in; shape (sources, channels, T, H, W)."""
+    problem = run.problem
+    if problem.structure == "dense":
+        first = place.group * problem.c
+        channels = slice(first + place.c.start, first + place.c.stop)
+    else:
+        channels = place.n
+    window = _window(problem, place)
+    work = run.operands.work if run.operands is not None else _direct_type(run)
+    shape = (len(run.sources), channels.stop - channels.start, *(length for _, length in window))
+    tile = np.full(shape, _outside(run), dtype=work)
+    into, taken = [], []
+    for (first, length), size in zip(window, problem.inp, strict=True):
+        low, high = max(first, 0), min(first + length, size)
+        into.append(slice(low - first, max(high, low) - first))
+        taken.append(slice(low, max(high, low)))
+    for i, source in enumerate(run.sources):
+        tile[i][(slice(None), *into)] = source[(channels, *taken)]
+    return tile
+
+
+def _direct_type(run: Execution) -> str:
+    """Return the type of direct computation: wide enough for the whole sum."""
+    if run.task.reduction != "sum" or run.task.weights is None:
+        return "int64" if run.number.is_integer else run.number.dtype
+    taps = run.problem.algorithm.taps
+    return run.number.working_type(2 * run.number.largest**2 * run.problem.c * taps)
+
+
+def _outside(run: Execution) -> float:
+    if run.task.reduction == "max":
+        return LOWEST if run.number.is_integer else -np.inf
+    return 0
+
+
+def _load_weights(run: Execution, place: _Place) -> Tensor:
+    """Bring a tile of kernels on chip, transformed where the algorithm wants it: (n, c, K, R, S) or coordinates."""
+    problem = run.problem
+    assert run.task.weights is not None  # noqa: S101  # layers with weight loads have weights
+    first = place.group * problem.n
+    columns = place.c if problem.structure == "dense" else slice(0, 1)
+    kernels = run.task.weights[first + place.n.start : first + place.n.stop, columns]
+    if run.operands is None:
+        return kernels.astype(_direct_type(run))
+    transformed = applied(run.operands.G, kernels.astype(run.operands.work))
+    return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work)
+
+
+def _fresh(run: Execution, place: _Place) -> Tensor:
+    """Open an output tile."""
+    shape = (place.n.stop - place.n.start, *place.size)
+    work = "int64" if run.number.is_integer else run.number.dtype
+    return np.full(shape, _outside(run), dtype=work)
+
+
+def _compute(run: Execution, place: _Place) -> None:
+    """Multiply (or pool) the tile, group by group, and add to the output tile."""
+    if run.task.weights is None:
+        _vector(run, place)
+        return
+    algorithm = run.problem.algorithm
+    shape = group_shape(run.problem, run.machine, *(np.array([size]) for size in place.size))
+    ranges = []
+    for size, m, part in zip(place.size, algorithm.tile, shape, strict=True):
+        counts = parts(-(-size // m), int(part[0])).tolist()
+        starts = np.cumsum([0, *counts[:-1]]).tolist()
+        ranges.append(list(zip(starts, counts, strict=True)))
+    for group in itertools.product(*ranges):
+        result = _winograd_group(run, group) if run.operands is not None else _direct_group(run, group)
+        keep, into = [], []
+        for (start, count), m, size in zip(group, algorithm.tile, place.size, strict=True):
+            stop = min((start + count) * m, size)
+            into.append(slice(start * m, stop))
+            keep.append(slice(0, stop - start * m))
+        run.ofmap[(slice(None), *into)] += result[(slice(None), *keep)].astype(run.ofmap.dtype)
+
+
+def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
+    problem, tile = run.problem, run.ifmap[0]
+    size = [count for _, count in group]
+    total = None
+    for tap in itertools.product(*(range(k) for k in problem.kernel)):
+        place = tuple(
+            slice(start * s + i * d, start * s + i * d + (count - 1) * s + 1, s)
+            for (start, count), i, d, s in zip(group, tap, problem.dilation, problem.stride, strict=True)
+        )
+        window = tile[(slice(None), *place)]
+        k, r, s = tap
+        kernel = run.kernels[:, :, k, r, s]
+        if problem.structure == "depthwise":
+            product = kernel[:, 0, None, None, None] * window
+        else:
+            product = (kernel @ window.reshape(len(window), -1)).reshape(len(kernel), *size)
+        total = product if total is None else total + product
+    assert total is not None  # noqa: S101  # a kernel has at least one tap
+    return np.asarray(total)
+
+
+def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
+    problem, operands = run.problem, run.operands
+    assert operands is not None  # noqa: S101  # called for Winograd problems only
+    algorithm = problem.algorithm
+    n = tuple(m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
+    view = np.lib.stride_tricks.sliding_window_view(run.ifmap[0], n, axis=(1, 2, 3))
+    # Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
+    step = [m * s for m, s in zip(algorithm.tile, problem.stride, strict=True)]
+    place = tuple(
+        slice(start * s, (start + count - 1) * s + 1, s) for (start, count), s in zip(group, step, strict=True)
+    )
+    V = applied(operands.BT, view[(slice(None), *place)])
+    run.data_peak = max(run.data_peak, float(np.abs(V).max(initial=0)))
+    V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
+    U = run.kernels
+    if problem.structure == "depthwise":
+        product = U[:, 0, None, None, None] * V
+    else:
+        tiles, E = V.shape[1:4], int(np.prod(n))
+        sums = U.reshape(*U.shape[:2], E).transpose(2, 0, 1) @ V.reshape(len(V), -1, E).transpose(2, 0, 1)
+        product = sums.transpose(1, 2, 0).reshape(len(U), *tiles, *n)
+    if operands.is_narrowed:
+        product = product * (2.0 ** (operands.data_shift + operands.weight_shift))
+    result = applied(operands.AT, product)
+    if run.number.is_integer:
+        result = _descaled(result, operands)
+    # (n, tiles t, h, w, outputs t, h, w) -> (n, t, h, w)
+    count = [c * m for (_, c), m in zip(group, algorithm.tile, strict=True)]
+    return result.transpose(0, 1, 4, 2, 5, 3, 6).reshape(len(result), *count)
+
+
+def _descaled(result: Tensor, operands: Operands) -> Tensor:
+    """Divide by the scale of the integer matrices: exact at full width, rounded where operands were narrowed."""
+    if operands.is_narrowed:
+        return np.floor(result / operands.scale + 0.5)
+    whole = result // operands.scale
+    if not (whole * operands.scale == result).all():
+        raise AssertionError("a Winograd tile is not divisible by the scale of its transforms")
+    return np.asarray(whole)
+
+
+def _vector(run: Execution, place: _Place) -> None:
+    """Pool, add, concatenate (by then one tensor), difference or copy a tile."""
+    problem, tile = run.problem, run.ifmap
+    if run.task.reduction == "trg":
+        frames = tile.shape[2]
+        mean = divided(tile[0].sum(axis=1, keepdims=True), frames, run.number)
+        run.ofmap[...] = np.concatenate([np.diff(tile[0], axis=1), mean], axis=1)
+        return
+    window = list(problem.kernel)
+    if problem.reduces_frames:
+        window[0] = place.c.stop - place.c.start
+    for tap in itertools.product(*(range(k) for k in window)):
+        at = tuple(
+            slice(i, i + (size - 1) * s + 1, s) for i, size, s in zip(tap, place.size, problem.stride, strict=True)
+        )
+        part = tile[(slice(None), slice(None), *at)]
+        if run.task.reduction == "max":
+            run.ofmap = np.maximum(run.ofmap, part[0])
+        else:
+            run.ofmap = run.ofmap + part.sum(axis=0)
+
+
+def _store(run: Execution, place: _Place) -> None:
+    """Finish an output tile in the vector unit and write it to DRAM."""
+    values, where = run.ofmap, place.outputs(run.problem)
+    if run.task.reduction == "avg":
+        values = divided(values, int(np.prod(run.problem.kernel)), run.number)
+    if run.task.bias is not None:
+        values = values + run.task.bias[where[0], None, None, None]
+    run.output[where] = np.maximum(values, 0) if run.task.relu else values
+    run.written[where] += 1

@@ -1,0 +1,82 @@
+"""The kinds of numbers that a schedule can be executed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lw3dsim.errors import unknown
+
+if TYPE_CHECKING:
+    from lw3dsim.algebra.winograd import PointSet
+
+Tensor = NDArray[Any]
+
+# float64 holds integers below 2^53 exactly, and multiplies matrices of them fast.
+EXACT_IN_FLOAT = 2**53
+EXACT_IN_INT = 2**63
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """``bits`` of a signed integer operand, or 0 for floating point of type ``dtype``."""
+
+    name: str
+    bits: int
+    dtype: str
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether arithmetic is exact."""
+        return self.bits > 0
+
+    @property
+    def largest(self) -> int:
+        """Largest magnitude of an integer operand; the range is symmetric."""
+        return int(2 ** (self.bits - 1) - 1)
+
+    @property
+    def points(self) -> PointSet:
+        """The point set whose transforms suit these numbers."""
+        return "integer" if self.is_integer else "float"
+
+    def working_type(self, bound: int) -> str:
+        """Return the NumPy type in which values of magnitude up to ``bound`` are computed."""
+        if not self.is_integer:
+            return self.dtype
+        return "float64" if bound < EXACT_IN_FLOAT else "int64" if bound < EXACT_IN_INT else "object"
+
+
+NUMBERS = {
+    number.name: number
+    for number in (
+        Number(name="int8", bits=8, dtype="int64"),
+        Number(name="int16", bits=16, dtype="int64"),
+        Number(name="float32", bits=0, dtype="float32"),
+        Number(name="float64", bits=0, dtype="float64"),
+    )
+}
+
+
+def number_named(name: str) -> Number:
+    """Return the kind of number called ``name``; raise InputError for an unknown one."""
+    if name not in NUMBERS:
+        raise unknown("dtype", name, NUMBERS)
+    return NUMBERS[name]
+
+
+def random_tensor(shape: tuple[int, ...], number: Number, random: np.random.Generator, scale: float = 1.0) -> Tensor:
+    """Return uniform integers over the operand range, or uniform floats in [-scale, scale]."""
+    if number.is_integer:
+        return random.integers(-number.largest, number.largest, shape, endpoint=True, dtype=np.int64)
+    return random.uniform(-scale, scale, shape).astype(number.dtype)
+
+
+def divided(values: Tensor, divisor: int, number: Number) -> Tensor:
+    """Divide; integers round half up, as a shift with a rounding carry does."""
+    if number.is_integer:
+        return np.asarray((2 * values + divisor) // (2 * divisor))
+    return np.asarray(values / np.asarray(divisor, dtype=values.dtype))

@@ -1,0 +1,91 @@
+"""Winograd operands: matrices in the numbers of a run, their transforms, and narrowing to declared widths."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, signed_bits, transform
+
+if TYPE_CHECKING:
+    from lw3dsim.arithmetic.number import Number, Tensor
+    from lw3dsim.map.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operands:
+    """The transforms of one problem: a matrix per dimension (T, H, W), and the shifts that narrow each coordinate.
+
+    ``scale`` divides an integer result; ``work`` is the type computed in.
+    """
+
+    BT: tuple[Tensor, ...]
+    G: tuple[Tensor, ...]
+    AT: tuple[Tensor, ...]
+    scale: int
+    work: str
+    data_shift: Tensor
+    weight_shift: Tensor
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether transformed operands lose bits."""
+        return bool(self.data_shift.any() or self.weight_shift.any())
+
+
+def make_operands(problem: Problem, number: Number) -> Operands:
+    """Return the operands of a Winograd problem in ``number``."""
+    algorithm = problem.algorithm
+    forms = [transform(m, r, number.points) for m, r in zip(algorithm.tile, algorithm.filter, strict=True)]
+    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
+    if not number.is_integer:
+        none = np.zeros([len(matrix) for matrix in BT], dtype=np.int64)
+        arrays = [tuple(_floats(m, number.dtype) for m in group) for group in (BT, G, AT)]
+        return Operands(
+            BT=arrays[0], G=arrays[1], AT=arrays[2], scale=1, work=number.dtype, data_shift=none, weight_shift=none
+        )
+    bound = number.largest**2 * problem.c * math.prod(gain(m) for group in (BT, G, AT) for m in group)
+    work = number.working_type(2 * bound)
+    arrays = [tuple(np.array(integers(m), dtype=np.int64).astype(work) for m in group) for group in (BT, G, AT)]
+    return Operands(
+        BT=arrays[0],
+        G=arrays[1],
+        AT=arrays[2],
+        scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
+        work=work,
+        data_shift=_shifts(BT, number, problem.data_bits),
+        weight_shift=_shifts(G, number, problem.weight_bits),
+    )
+
+
+def _floats(matrix: Matrix, dtype: str) -> Tensor:
+    return np.array([[float(entry) for entry in row] for row in matrix], dtype=dtype)
+
+
+def _shifts(matrices: list[Matrix], number: Number, bits: int) -> Tensor:
+    """Return, per coordinate, the bits to drop so that its worst case fits ``bits``."""
+    gains = [[sum(map(abs, row)) for row in integers(matrix)] for matrix in matrices]
+    grid = reduce(np.multiply.outer, (np.array(g, dtype=object) for g in gains))
+    widths = np.vectorize(lambda g: signed_bits(number.largest * int(g)), otypes=[np.int64])(grid)
+    return np.asarray(np.maximum(widths - bits, 0))
+
+
+def applied(matrices: tuple[Tensor, ...], values: Tensor) -> Tensor:
+    """Apply a matrix along each of the last three dimensions."""
+    for d, matrix in enumerate(matrices):
+        axis = values.ndim - 3 + d
+        values = np.moveaxis(np.tensordot(values, matrix, axes=([axis], [1])), -1, axis)
+    return values
+
+
+def narrowed(values: Tensor, shift: Tensor, bits: int) -> Tensor:
+    """Drop ``shift`` bits of each coordinate (last three dimensions), round, saturate to ``bits``."""
+    if not shift.any():
+        return values
+    step = (2**shift).astype(np.float64)
+    largest = 2 ** (bits - 1) - 1
+    return np.clip(np.floor(values.astype(np.float64) / step + 0.5), -largest, largest)

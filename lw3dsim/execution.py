@@ -1,0 +1,179 @@
+"""Execute a network: the schedules that ``simulate`` times, run on real tensors, compared with a direct reference."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.machine import Task
+from lw3dsim.arithmetic.machine import execute as execute_schedule
+from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.pipeline import DEFAULT_ARCH, resolve_design, resolve_network, run_layer
+from lw3dsim.schedule.build import build_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.report.assemble import LayerRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionResult:
+    """What the executed arithmetic gave, per layer and over all; ``data`` is exactly what :meth:`to_json` writes."""
+
+    data: dict[str, Any]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every layer equals its direct reference."""
+        return bool(self.data["exact"])
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """Per layer: name, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
+        return list(self.data["layers"])
+
+    def to_json(self) -> str:
+        """Return the result as JSON text."""
+        return json.dumps(self.data, indent=2) + "\n"
+
+
+def execute(
+    workload: str | Path | Workload,
+    arch: str | Path | Accelerator = DEFAULT_ARCH,
+    transform: str | None = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    *,
+    dtype: str = "int8",
+    seed: int = 0,
+    input_size: str | None = None,
+    classes: int | None = None,
+    overrides: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> ExecutionResult:
+    """Run random tensors through the mapped schedules of a network, layer after layer.
+
+    Arguments as for ``simulate``; ``dtype`` is int8, int16 (which set the operand
+    widths of the accelerator), float32 or float64; ``seed`` makes clips and
+    weights. Each layer is compared with a direct computation on the same inputs:
+    integers in full, floats in float64. Between integer layers the vector unit
+    shifts values back to the operand width. Raises InputError.
+    """
+    number = number_named(dtype)
+    network = resolve_network(workload, transform, input_size, classes)
+    design = _with_width(resolve_design(arch, overrides, m1, m2), number)
+    random = np.random.default_rng(seed)
+    tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
+    records = []
+    for done, layer in enumerate(network.layers, start=1):
+        run = run_layer(network, layer, arch, design, algorithm, "fast", overrides)
+        output, record = _execute_layer(network, layer, run, design, number, random, tensors)
+        tensors[layer.name] = _requantised(output, number)
+        _forget(tensors, network, done)
+        records.append(record)
+        if progress is not None:
+            progress(done, len(network.layers))
+    return ExecutionResult(
+        data={
+            "workload": network.name,
+            "arch": design.name,
+            "dtype": dtype,
+            "seed": seed,
+            "transforms": list(network.transforms),
+            "algorithm": algorithm,
+            "exact": all(record["exact"] for record in records),
+            "layers": records,
+        }
+    )
+
+
+def _with_width(design: Accelerator, number: Number) -> Accelerator:
+    if not number.is_integer:
+        return design
+    precision = msgspec.structs.replace(design.precision, activation_bits=number.bits, weight_bits=number.bits)
+    return msgspec.structs.replace(design, precision=precision)
+
+
+def _execute_layer(
+    network: Workload,
+    layer: AnyLayer,
+    run: LayerRun,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    problem = run.problem
+    sources = [tensors[name] for name in layer.inputs]
+    task = _make_task(network, layer, number, random)
+    reference = compute(layer, sources, task.weights, task.bias, number)
+    if isinstance(layer, Concat):
+        sources = [np.concatenate(sources)]
+    if isinstance(layer, Linear):
+        sources = [sources[0].reshape(-1, 1, 1, 1)]
+    schedule = build_schedule(problem, run.mapping, design, make_clocks(design).burst_bytes)
+    machine = make_machine(problem, design, run.mapping.parallel)
+    output, peak = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
+    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
+    record |= _compared(output, reference)
+    if number.is_integer and problem.algorithm.is_winograd:
+        worst = problem.algorithm.data_bits(number.bits)
+        record |= {"data_bits": worst, "observed_data_bits": int(peak).bit_length() + 1}
+    return output, record
+
+
+def _make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+    relu = getattr(layer, "activation", "none") == "relu"
+    if isinstance(layer, Conv3d | Linear):
+        channels = network.input_shapes(layer)[0]
+        fan = channels.elements if isinstance(layer, Linear) else channels.channels // layer.groups
+        kernel = (1, 1, 1) if isinstance(layer, Linear) else layer.kernel
+        size = network.shapes[layer.name].channels
+        scale = 1 / math.sqrt(fan * math.prod(kernel))
+        weights = random_tensor((size, fan, *kernel), number, random, scale)
+        has_bias = layer.biases(network.input_shapes(layer)) > 0
+        bias = random_tensor((size,), number, random, scale) if has_bias else None
+        return Task(reduction="sum", relu=relu, weights=weights, bias=bias)
+    reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
+    return Task(reduction=reduction, relu=relu, weights=None, bias=None)
+
+
+def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:
+    """Return whether ``output`` equals ``reference``, the largest error, and the SQNR in dB (None without error)."""
+    error = output.astype(np.float64) - reference.astype(np.float64)
+    noise = float(np.square(error).sum())
+    signal = float(np.square(reference.astype(np.float64)).sum())
+    sqnr_db = 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None
+    exact = bool(np.array_equal(output, reference))
+    return {"exact": exact, "max_abs_error": float(np.abs(error).max()), "sqnr_db": sqnr_db}
+
+
+def _requantised(values: Tensor, number: Number) -> Tensor:
+    """Shift integers right, rounding, until the largest fits the operand width; leave floats alone."""
+    if not number.is_integer:
+        return values
+    peak = int(np.abs(values).max(initial=0))
+    shift = max(peak.bit_length() - (number.bits - 1), 0)
+    rounded = (values + (1 << shift >> 1)) >> shift
+    return np.asarray(np.clip(rounded, -number.largest, number.largest))
+
+
+def _forget(tensors: dict[str, Tensor], network: Workload, done: int) -> None:
+    """Drop the tensors that no later layer reads."""
+    needed = {name for layer in network.layers[done:] for name in layer.inputs}
+    for name in set(tensors) - needed:
+        del tensors[name]

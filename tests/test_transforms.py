@@ -147,3 +147,18 @@ def test_a_refused_winograd_says_why():
     assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
     assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason
     assert not candidates(conv((1, 1, 1)), "hfa", 4, 4)[0].reason
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "label", "mults"),
+    [
+        # Per output and channel: F(4x4, 2x2) has 25 coordinates in 4 phases; F(4x4, 4x4) 49 in 4; F(4, 2) 5 in 4.
+        ((1, 3, 3), (1, 2, 2), "winograd2d F(4,2)xF(4,2) in 4 phases", 100 / 16),
+        ((1, 7, 7), (1, 2, 2), "winograd2d F(4,4)xF(4,4) in 4 phases", 196 / 16),
+        ((7, 1, 1), (4, 1, 1), "winograd1d F(4,2) in 4 phases", 20 / 4),
+    ],
+)
+def test_auto_may_split_strided_kernels_into_phases(kernel, stride, label, mults):
+    offered = {a.label: a for a in candidates(conv(kernel, stride=stride), "auto", 4, 4)}
+    assert float(offered[label].mults_per_output) == mults
+    assert label not in {a.label for a in candidates(conv(kernel, stride=stride), "hfa", 4, 4)}

@@ -7,6 +7,7 @@ be stored exactly once; both are checked.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.number import Number, Tensor, divided
-from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed
+from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.map.arrays import parts
 from lw3dsim.map.microarchitecture import Machine, group_shape
 
@@ -138,6 +139,8 @@ def _window(problem: Problem, place: _Place) -> list[tuple[int, int]]:
         m = problem.algorithm.tile[d]
         outputs = -(-place.size[d] // m) * m
         reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
+        if problem.algorithm.is_winograd:
+            reach = problem.algorithm.filter[d] * problem.algorithm.split[d]
         ranges.append(
             (place.origin[d] * problem.stride[d] - problem.padding[d], (outputs - 1) * problem.stride[d] + reach)
         )
@@ -191,7 +194,8 @@ def _load_weights(run: Execution, place: _Place) -> Tensor:
     kernels = run.task.weights[first + place.n.start : first + place.n.stop, columns]
     if run.operands is None:
         return kernels.astype(_direct_type(run))
-    transformed = applied(run.operands.G, kernels.astype(run.operands.work))
+    pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
+    transformed = applied(run.operands.G, pieces)
     return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work)
 
 
@@ -250,22 +254,22 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     assert operands is not None  # noqa: S101  # called for Winograd problems only
     algorithm = problem.algorithm
     n = tuple(m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(run.ifmap[0], n, axis=(1, 2, 3))
-    # Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
-    step = [m * s for m, s in zip(algorithm.tile, problem.stride, strict=True)]
-    place = tuple(
-        slice(start * s, (start + count - 1) * s + 1, s) for (start, count), s in zip(group, step, strict=True)
-    )
-    V = applied(operands.BT, view[(slice(None), *place)])
+    pieces = phases(run.ifmap[0], algorithm.split)
+    view = np.lib.stride_tricks.sliding_window_view(pieces, n, axis=(-3, -2, -1))
+    # Within a phase Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
+    step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
+    t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(group, step, strict=True))
+    V = applied(operands.BT, view[:, :, t, h, w])
     run.data_peak = max(run.data_peak, float(np.abs(V).max(initial=0)))
     V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
     U = run.kernels
+    tiles, E = V.shape[2:5], int(np.prod(n))
     if problem.structure == "depthwise":
-        product = U[:, 0, None, None, None] * V
+        product = (U[:, 0, :, None, None, None] * V).sum(axis=1)
     else:
-        tiles, E = V.shape[1:4], int(np.prod(n))
-        sums = U.reshape(*U.shape[:2], E).transpose(2, 0, 1) @ V.reshape(len(V), -1, E).transpose(2, 0, 1)
-        product = sums.transpose(1, 2, 0).reshape(len(U), *tiles, *n)
+        weights = U.reshape(len(U), -1, E).transpose(2, 0, 1)
+        product = (weights @ V.reshape(-1, math.prod(tiles), E).transpose(2, 0, 1)).transpose(1, 2, 0)
+        product = product.reshape(len(U), *tiles, *n)
     if operands.is_narrowed:
         product = product * (2.0 ** (operands.data_shift + operands.weight_shift))
     result = applied(operands.AT, product)

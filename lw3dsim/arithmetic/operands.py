@@ -48,7 +48,7 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         return Operands(
             BT=arrays[0], G=arrays[1], AT=arrays[2], scale=1, work=number.dtype, data_shift=none, weight_shift=none
         )
-    bound = number.largest**2 * problem.c * math.prod(gain(m) for group in (BT, G, AT) for m in group)
+    bound = number.largest**2 * problem.c * algorithm.taps * math.prod(gain(m) for group in (BT, G, AT) for m in group)
     work = number.working_type(2 * bound)
     arrays = [tuple(np.array(integers(m), dtype=np.int64).astype(work) for m in group) for group in (BT, G, AT)]
     return Operands(
@@ -72,6 +72,18 @@ def _shifts(matrices: list[Matrix], number: Number, bits: int) -> Tensor:
     grid = reduce(np.multiply.outer, (np.array(g, dtype=object) for g in gains))
     widths = np.vectorize(lambda g: signed_bits(number.largest * int(g)), otypes=[np.int64])(grid)
     return np.asarray(np.maximum(widths - bits, 0))
+
+
+def phases(values: Tensor, split: tuple[int, int, int]) -> Tensor:
+    """Split (..., T, H, W) into phases (..., st sh sw, T / st, H / sh, W / sw), zero-padded where they are uneven."""
+    extra = [-size % s for size, s in zip(values.shape[-3:], split, strict=True)]
+    padded = np.pad(values, [(0, 0)] * (values.ndim - 3) + [(0, e) for e in extra])
+    lead = padded.shape[:-3]
+    t, h, w = (size // s for size, s in zip(padded.shape[-3:], split, strict=True))
+    parts = padded.reshape(*lead, t, split[0], h, split[1], w, split[2])
+    k = len(lead)
+    order = (*range(k), k + 1, k + 3, k + 5, k, k + 2, k + 4)
+    return parts.transpose(order).reshape(*lead, math.prod(split), t, h, w)
 
 
 def applied(matrices: tuple[Tensor, ...], values: Tensor) -> Tensor:

@@ -166,8 +166,8 @@ def group_cost(
         weight_read_bits=rows * c * problem.kernel_bits,
         ofmap_read_bits=read_bits,
         ofmap_write_bits=write_bits,
-        input_tiles=own_input * transformed * c,
-        weight_kernels=rows * c if machine.transforms_weights else np.zeros_like(rows),
+        input_tiles=own_input * transformed * c * problem.algorithm.taps,
+        weight_kernels=rows * c * problem.algorithm.taps if machine.transforms_weights else np.zeros_like(rows),
         output_tiles=rows * transformed,
         vector_ops=vector_ops,
     )
@@ -183,9 +183,10 @@ def _interval(
     port = np.maximum(ceil_div(patch_bits, machine.ifmap_port_bits), ceil_div(kernel_bits, machine.weight_port_bits))
     transform = np.zeros_like(multiply)
     if algorithm.is_winograd:
-        transform = ceil_div(own_input * count * algorithm.coordinates, machine.input_rate)
+        transform = algorithm.taps * ceil_div(own_input * count * algorithm.coordinates, machine.input_rate)
     if machine.transforms_weights:
-        transform = np.maximum(transform, ceil_div(rows * algorithm.coordinates, machine.weight_rate))
+        weights = algorithm.taps * ceil_div(rows * algorithm.coordinates, machine.weight_rate)
+        transform = np.maximum(transform, weights)
     interval = np.maximum(np.maximum(multiply, port), transform)
     return interval, np.where(interval == multiply, 0, np.where(interval == port, 2, 3)).astype(np.int64)
 
@@ -203,6 +204,7 @@ def _patch(problem: Problem, tiles: tuple[Ints, Ints, Ints]) -> Ints:
     patch = np.ones_like(tiles[0])
     for d in range(3):
         outputs = tiles[d] * problem.algorithm.tile[d]
+        # A phase of a strided kernel may reach past it: ceil(K / s) s >= K.
         reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
         contiguous = (outputs - 1) * problem.stride[d] + reach
         patch = patch * np.minimum(contiguous, outputs * problem.kernel[d])

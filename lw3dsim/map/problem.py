@@ -89,7 +89,7 @@ def make_problem(
     structure, groups, n, c = _structure(layer, shape, output)
     precision = arch.precision
     data_bits, weight_bits = _operand_bits(algorithm, arch)
-    stored = algorithm.coordinates * weight_bits
+    stored = algorithm.taps * algorithm.coordinates * weight_bits
     if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
         kernel = geometry[0]
         stored = kernel[0] * kernel[1] * kernel[2] * precision.weight_bits

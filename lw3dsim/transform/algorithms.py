@@ -8,9 +8,11 @@ dense 3D kernel. Winograd needs stride 1 and dilation 1 in the dimensions it til
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
+
+import msgspec
 
 from lw3dsim.algebra.costs import tile_cost
 from lw3dsim.algebra.winograd import (
@@ -35,13 +37,16 @@ class Algorithm:
     """How the multiplications of a convolution are done.
 
     ``tile`` is the outputs (t, h, w) of one Winograd tile, (1, 1, 1) for direct;
-    ``filter`` the (K, R, S) of the kernel. ``reason`` says why a wanted Winograd
-    form was not taken.
+    ``filter`` the (K, R, S) that it transforms. A strided kernel is split into
+    ``split`` phases along each dimension (polyphase): each is a unit-stride kernel of
+    ``filter`` on every split-th input, and their products are added up like input
+    channels. ``reason`` says why a wanted Winograd form was not taken.
     """
 
     kind: Kind
     tile: tuple[int, int, int] = (1, 1, 1)
     filter: tuple[int, int, int] = (1, 1, 1)
+    split: tuple[int, int, int] = (1, 1, 1)
     reason: str = ""
 
     @property
@@ -58,8 +63,8 @@ class Algorithm:
 
     @property
     def taps(self) -> int:
-        """Kernel positions that the multipliers run over: K*R*S for direct, 1 for Winograd."""
-        return 1 if self.is_winograd else math.prod(self.filter)
+        """What the multipliers run over per input channel: K*R*S positions for direct, the phases for Winograd."""
+        return math.prod(self.split) if self.is_winograd else math.prod(self.filter)
 
     @property
     def outputs(self) -> int:
@@ -77,7 +82,8 @@ class Algorithm:
         if not self.is_winograd:
             return "direct"
         parts = [f"F({m},{r})" for m, r in zip(self.tile, self.filter, strict=True) if m + r > 2]
-        return f"{self.kind} {'x'.join(parts)}"
+        phases = f" in {self.taps} phases" if self.taps > 1 else ""
+        return f"{self.kind} {'x'.join(parts)}{phases}"
 
     def data_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide input, at full worst-case growth."""
@@ -132,7 +138,9 @@ def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:
         return [Algorithm(kind="direct")]
     direct = Algorithm(kind="direct", filter=layer.kernel)
     if policy == "auto":
-        wanted = [_fitted(layer, kind, m1, m2) for kind in ("winograd1d", "winograd2d", "nested")]
+        kinds_of_auto: tuple[Kind, ...] = ("winograd1d", "winograd2d", "nested")
+        wanted = [_fitted(layer, kind, m1, m2) for kind in kinds_of_auto]
+        wanted += [_polyphase(layer, kind, m1, m2) for kind in kinds_of_auto]
         return [direct, *(a for a in wanted if a.is_winograd)]
     kinds: dict[str, tuple[Kind, ...]] = {
         "direct": (),
@@ -162,6 +170,19 @@ def _fitted(layer: Conv3d, kind: Kind, m1: int, m2: int) -> Algorithm:
     if not fits:
         return direct
     return _refused(layer, tile) or Algorithm(kind=kind, tile=tile, filter=layer.kernel)
+
+
+def _polyphase(layer: Conv3d, kind: Kind, m1: int, m2: int) -> Algorithm:
+    """Return ``kind`` on the phases of a strided kernel, or direct where it is not strided or does not fit."""
+    strided = [s if k > 1 else 1 for k, s in zip(layer.kernel, layer.stride, strict=True)]
+    phase = [-(-k // s) for k, s in zip(layer.kernel, strided, strict=True)]
+    fits = all(s <= k for k, s in zip(layer.kernel, strided, strict=True))
+    if math.prod(strided) == 1 or math.prod(phase) == 1 or not fits:
+        return Algorithm(kind="direct", filter=layer.kernel)
+    stride = [1 if k > 1 else s for k, s in zip(layer.kernel, layer.stride, strict=True)]
+    piece = msgspec.structs.replace(layer, kernel=tuple(phase), stride=tuple(stride))
+    fitted = _fitted(piece, kind, m1, m2)
+    return replace(fitted, split=(strided[0], strided[1], strided[2])) if fitted.is_winograd else fitted
 
 
 def _refused(layer: Conv3d, tile: tuple[int, int, int]) -> Algorithm | None:

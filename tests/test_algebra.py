@@ -8,10 +8,12 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sympy import Rational
+from wincnn import cookToomFilter
 
 from lw3dsim.algebra.accuracy import float32_error
 from lw3dsim.algebra.costs import add_cost, signed_digits, tile_cost
-from lw3dsim.algebra.winograd import gain, integers, signed_bits, transform
+from lw3dsim.algebra.winograd import gain, integers, points_of, signed_bits, transform
 from lw3dsim.transform.algorithms import Algorithm
 
 SIZES = [(m, r) for m in range(1, 11) for r in range(1, 11) if m + r - 1 <= 10]
@@ -21,6 +23,20 @@ SIZES = [(m, r) for m in range(1, 11) for r in range(1, 11) if m + r - 1 <= 10]
 @pytest.mark.parametrize(("m", "r"), SIZES)
 def test_every_transform_is_a_correlation(m, r, points):
     transform(m, r, points).verify()
+
+
+@pytest.mark.parametrize("points", ["integer", "float"])
+@pytest.mark.parametrize(("m", "r"), [(2, 3), (4, 3), (6, 3), (2, 5), (4, 4), (3, 2), (7, 3), (8, 3)])
+def test_matrices_are_those_of_wincnn(m, r, points):
+    """An independent Cook-Toom; a coordinate's sign may stand in G or in BT."""
+    finite = [Rational(p.numerator, p.denominator) for p in points_of(m + r - 1, points)]
+    AT, G, BT, _ = cookToomFilter(finite, m, r)
+    ours = transform(m, r, points)
+    assert [[Fraction(int(x.p), int(x.q)) for x in AT.row(i)] for i in range(m)] == [list(row) for row in ours.AT]
+    for q in range(ours.n):
+        theirs = [[Fraction(int(x.p), int(x.q)) for x in matrix.row(q)] for matrix in (G, BT)]
+        mine = [list(ours.G[q]), list(ours.BT[q])]
+        assert mine in (theirs, [[-x for x in row] for row in theirs])
 
 
 def test_too_many_coordinates_are_refused():

@@ -1,12 +1,16 @@
 """Are the documents true: their commands run, their Python runs, the table in the README is what the tool prints?
 
-Regenerate the table after a change of numbers: ``python tests/test_docs.py``.
+Regenerate the tables after a change of numbers: ``python tests/test_docs.py``.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,7 @@ from lw3dsim.transform.passes import PASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+WINOGRAD = ROOT / "docs" / "winograd.md"
 TABLE = re.compile(r"(<!-- compare c3d -->\n).*?(\n- \*\*FSB)", re.DOTALL)
 
 
@@ -89,7 +94,35 @@ def schema_fields(section):
     return definitions[section.capitalize()]["properties"]
 
 
+def tradeoffs():
+    spec = importlib.util.spec_from_file_location("tradeoffs", ROOT / "experiments" / "winograd_tradeoffs.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tradeoffs"] = module
+    spec.loader.exec_module(module)
+    return module.tables()
+
+
+def test_the_winograd_tables_are_what_the_script_prints():
+    assert tradeoffs() in WINOGRAD.read_text(encoding="utf-8")
+
+
+def test_the_paper_tables_come_out_as_documented():
+    command = [sys.executable, str(ROOT / "experiments" / "paper_tables.py"), "--format", "json"]
+    rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    ratios = {(row["table"], row["row"], row["column"]): row["ratio"] for row in rows}
+    assert ratios["1", "baseline", "C3D"] == pytest.approx(1, abs=0.03)
+    assert ratios["1", "FSB-only", "C3D"] == pytest.approx(1, abs=0.08)
+    assert ratios["1", "FSB+hFA", "C3D"] == pytest.approx(1, abs=0.02)
+    assert all(abs(ratio - 1) < 0.01 for (table, *_), ratio in ratios.items() if table == "4")
+    assert all(row["note"] for row in rows if abs(row["ratio"] - 1) > 0.05)
+
+
 if __name__ == "__main__":
+    text = WINOGRAD.read_text(encoding="utf-8")
+    tables = re.sub(
+        r"(<!-- tables -->\n).*?(\n## What)", lambda m: f"{m[1]}\n{tradeoffs()}\n{m[2]}", text, flags=re.DOTALL
+    )
+    WINOGRAD.write_text(tables, encoding="utf-8")
     table = comparison()
     text = README.read_text(encoding="utf-8")
     README.write_text(TABLE.sub(lambda m: m[1] + table + "\n" + m[2], text), encoding="utf-8")

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lw3dsim import execute, load_arch
+from lw3dsim import execute, load_arch, simulate
 from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as run_schedule
+from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Conv3d, Linear, Pool3d, Shape, Trg
@@ -249,3 +250,47 @@ def with_loops(schedule, **changes):
     from dataclasses import replace
 
     return replace(schedule, loops=replace(schedule.loops, **changes))
+
+
+@pytest.mark.parametrize("bits", [9, 10, 11, 12])
+@pytest.mark.parametrize(
+    ("kernel", "groups", "policy", "m"),
+    [((3, 1, 1), 1, "hfa", 4), ((1, 3, 3), 1, "hfa", 4), ((1, 3, 3), 16, "hfa", 2), ((3, 3, 3), 1, "nested", 2)],
+)
+def test_the_estimated_sqnr_is_close_to_the_executed_one(bits, kernel, groups, policy, m):
+    """White uniform operands: at most 1.5 dB too high; lower where dropped bits of a weight happen to be zero."""
+    arch = load_arch(
+        "edge_base",
+        overrides=[f"precision.transformed_data_bits={bits}", f"precision.transformed_weight_bits={bits}"],
+    )
+    padding = tuple(k // 2 for k in kernel)
+    layer = Conv3d(name="x", inputs=("i",), out_channels=16, kernel=kernel, padding=padding, groups=groups)
+    shape, number, random = Shape(16, 12, 24, 24), NUMBERS["int8"], np.random.default_rng(bits)
+    values = random_tensor(tuple(shape), number, random)
+    weights = random_tensor((16, 16 // groups, *kernel), number, random)
+    task = Task(reduction="sum", relu=False, weights=weights, bias=None)
+    algorithm = candidates(layer, policy, m, m)[0]
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
+    output, _ = executed(layer, shape, algorithm, arch, number, task, [values])
+    reference = compute(layer, [values], weights, None, number)
+    estimate = sqnr_db(problem)
+    noise = np.square((output - reference).astype(float)).sum()
+    if noise == 0:
+        assert estimate is None or estimate > 40
+        return
+    executed_db = 10 * np.log10(np.square(reference.astype(float)).sum() / noise)
+    assert executed_db - 4 < estimate < executed_db + 1.5
+
+
+def test_the_estimate_in_a_network_is_within_a_few_decibels():
+    overrides = ["precision.transformed_data_bits=11", "precision.transformed_weight_bits=12"]
+    options = {"transform": "fsb_c3d", "algorithm": "hfa", "input_size": "16x32x32", "overrides": overrides}
+    estimated = {layer["name"]: layer["sqnr_db"] for layer in simulate("c3d", **options).data["layers"]}
+    differences = [
+        estimated[layer["name"]] - layer["sqnr_db"]
+        for layer in execute("c3d", **options).layers
+        if layer["sqnr_db"] is not None
+    ]
+    assert len(differences) > 5
+    # Activations in a network are neither white nor full-range, so fewer dB are left than for uniform operands.
+    assert 0 < np.mean(differences) < 15

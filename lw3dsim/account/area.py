@@ -39,6 +39,7 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     data = max((p.data_bits for p in multiplying), default=arch.precision.activation_bits)
     weight = max((p.weight_bits for p in multiplying), default=arch.precision.weight_bits)
     wide = arch.precision.accumulator_bits
+    register = max((p.register_bits for p in multiplying), default=wide)
     winograd = [p for p in multiplying if p.algorithm.is_winograd]
     onchip = arch.winograd.weight_transform == "onchip"
 
@@ -50,11 +51,14 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     return {
         "multipliers": arch.multipliers * arithmetic("mult", quantity, data, weight),
         "accumulators": arch.multipliers
-        * (arithmetic("add", quantity, wide) + banks * arch.pe.acc_depth * arithmetic("register", quantity, wide)),
+        * (
+            arithmetic("add", quantity, register)
+            + banks * arch.pe.acc_depth * arithmetic("register", quantity, register)
+        ),
         "operand_registers": arch.multipliers
         * (arithmetic("register", quantity, data) + arithmetic("register", quantity, weight)),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
-        "output_transform": adders("output_adds", arch.output_coords_per_cycle, wide),
+        "output_transform": adders("output_adds", arch.output_coords_per_cycle, register),
         "vector": arch.vector_lanes * arithmetic("add", quantity, wide),
     }

@@ -68,7 +68,8 @@ def layer_energy_pj(
 def _logic_pj(problem: Problem, events: Events) -> dict[str, float]:
     algorithm, wide = problem.algorithm, problem.accumulator_bits
     data, weight = problem.data_bits, problem.weight_bits
-    accumulate = arithmetic("add", "energy_pj", wide) + 2 * arithmetic("register", "energy_pj", wide)
+    register = problem.register_bits
+    accumulate = arithmetic("add", "energy_pj", register) + 2 * arithmetic("register", "energy_pj", register)
     operands = arithmetic("register", "energy_pj", data) + arithmetic("register", "energy_pj", weight)
     return {
         "multipliers": events.mults * arithmetic("mult", "energy_pj", data, weight),
@@ -77,6 +78,6 @@ def _logic_pj(problem: Problem, events: Events) -> dict[str, float]:
         "operand_registers": events.mults * operands,
         "input_transform": events.input_tiles * algorithm.input_adds * arithmetic("add", "energy_pj", data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * arithmetic("add", "energy_pj", weight),
-        "output_transform": events.output_tiles * algorithm.output_adds * arithmetic("add", "energy_pj", wide),
+        "output_transform": events.output_tiles * algorithm.output_adds * arithmetic("add", "energy_pj", register),
         "vector": events.vector_ops * arithmetic("add", "energy_pj", wide),
     }

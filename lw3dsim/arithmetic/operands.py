@@ -40,8 +40,7 @@ class Operands:
 def make_operands(problem: Problem, number: Number) -> Operands:
     """Return the operands of a Winograd problem in ``number``."""
     algorithm = problem.algorithm
-    forms = [transform(m, r, number.points) for m, r in zip(algorithm.tile, algorithm.filter, strict=True)]
-    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
+    BT, G, AT = winograd_forms(problem, number)
     if not number.is_integer:
         none = np.zeros([len(matrix) for matrix in BT], dtype=np.int64)
         arrays = [tuple(_floats(m, number.dtype) for m in group) for group in (BT, G, AT)]
@@ -57,16 +56,23 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         AT=arrays[2],
         scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
         work=work,
-        data_shift=_shifts(BT, number, problem.data_bits),
-        weight_shift=_shifts(G, number, problem.weight_bits),
+        data_shift=narrowing_shifts(BT, number, problem.data_bits),
+        weight_shift=narrowing_shifts(G, number, problem.weight_bits),
     )
+
+
+def winograd_forms(problem: Problem, number: Number) -> tuple[list[Matrix], list[Matrix], list[Matrix]]:
+    """Return BT, G and AT of a Winograd problem along T, H and W, on the points that suit ``number``."""
+    algorithm = problem.algorithm
+    forms = [transform(m, r, number.points) for m, r in zip(algorithm.tile, algorithm.filter, strict=True)]
+    return [form.BT for form in forms], [form.G for form in forms], [form.AT for form in forms]
 
 
 def _floats(matrix: Matrix, dtype: str) -> Tensor:
     return np.array([[float(entry) for entry in row] for row in matrix], dtype=dtype)
 
 
-def _shifts(matrices: list[Matrix], number: Number, bits: int) -> Tensor:
+def narrowing_shifts(matrices: list[Matrix], number: Number, bits: int) -> Tensor:
     """Return, per coordinate, the bits to drop so that its worst case fits ``bits``."""
     gains = [[sum(map(abs, row)) for row in integers(matrix)] for matrix in matrices]
     grid = reduce(np.multiply.outer, (np.array(g, dtype=object) for g in gains))

@@ -83,7 +83,7 @@ def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages,
+        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth,
         transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
     )
 

@@ -23,7 +23,8 @@ class Problem:
     ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``
     input channels. ``depthwise`` layers have ``n`` channels and c = 1. ``vector``
     layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
-    number of window frames of a pool that leaves one frame, else 1. Sizes of
+    number of window frames of a pool that leaves one frame, else 1. ``register_bits``
+    is the width of an accumulator in a PE: declared, or wider where Winograd products need it. Sizes of
     ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
     kernel of one (n, c) pair, transformed when weights are transformed offline.
     """
@@ -46,6 +47,7 @@ class Problem:
     accumulator_bits: int
     data_bits: int
     weight_bits: int
+    register_bits: int
     kernel_bits: int
     bias_bits: int
     input_block: int
@@ -112,11 +114,17 @@ def make_problem(
         accumulator_bits=precision.accumulator_bits,
         data_bits=data_bits,
         weight_bits=weight_bits,
+        register_bits=max(precision.accumulator_bits, _sum_bits(algorithm, data_bits, weight_bits, c)),
         kernel_bits=0 if structure == "vector" else stored,
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
         input_block=_block(shape, arch),
         output_block=_block(output, arch),
     )
+
+
+def _sum_bits(algorithm: Algorithm, data_bits: int, weight_bits: int, channels: int) -> int:
+    """Return the width of a sum of products over all channels that can't overflow; narrower for exact known ranges."""
+    return data_bits + weight_bits - 1 + (channels * algorithm.taps - 1).bit_length()
 
 
 def _operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:

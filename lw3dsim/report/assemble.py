@@ -10,6 +10,7 @@ from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import COMPONENTS, layer_energy_pj
 from lw3dsim.account.events import Events, compulsory_bytes
+from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.report.result import Result
 
@@ -48,6 +49,7 @@ def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config:
     totals = _figures(summed, arch) | {"area_mm2": math.fsum(area.values())}
     totals["energy_pj"] = math.fsum(energy.values())
     totals |= _rates(totals)
+    totals["sqnr_db"] = combined_db([layer["sqnr_db"] for layer in layers])
     return Result(
         data={
             "workload": network.name,
@@ -117,6 +119,7 @@ def _layer_record(
         "output_shape": "x".join(map(str, network.shapes[layer.name])),
         **figures,
         **_rates(figures),
+        "sqnr_db": sqnr_db(problem),
         "bound_by": _binding(run),
         "energy_breakdown_pj": energy,
         "cycles_breakdown": dict(run.cycles_by_cause),

@@ -40,6 +40,7 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     steps: Positive
     utilization: Amount
     effective_macs_per_cycle: Amount
+    sqnr_db: float | None = None
 
 
 class _Totals(_Figures, frozen=True, kw_only=True):

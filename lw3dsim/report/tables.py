@@ -77,6 +77,7 @@ def result_tables(result: Result) -> list[Table | str]:
         f"{totals['energy_pj'] / 1e9:.3f} mJ, {dram / 1e6:.1f} MB DRAM "
         f"({dram / totals['compulsory_bytes']:.2f} x compulsory), utilization {totals['utilization']:.1%}, "
         f"{totals['effective_macs_per_cycle']:.1f} MACs/cycle, {totals['area_mm2']:.2f} mm2"
+        + (f", SQNR about {totals['sqnr_db']:.0f} dB" if totals["sqnr_db"] is not None else "")
     )
     return lines
 

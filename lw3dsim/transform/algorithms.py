@@ -109,6 +109,12 @@ class Algorithm:
         return tile_cost(tuple(integers(t.AT) for t in self._transforms)).shared
 
     @property
+    def transform_depth(self) -> int:
+        """Adders behind each other in the input and output transforms: their pipeline stages."""
+        forms = self._transforms
+        return sum(tile_cost(tuple(integers(getattr(t, name)) for t in forms)).depth for name in ("BT", "AT"))
+
+    @property
     def _transforms(self) -> list[Transform]:
         """F(m, r) along T, H and W; none for direct."""
         if not self.is_winograd:

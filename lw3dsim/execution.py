@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as execute_schedule
@@ -127,12 +128,14 @@ def _execute_layer(
         sources = [sources[0].reshape(-1, 1, 1, 1)]
     schedule = build_schedule(problem, run.mapping, design, make_clocks(design).burst_bytes)
     machine = make_machine(problem, design, run.mapping.parallel)
-    output, peak = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
+    output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
     record |= _compared(output, reference)
     if number.is_integer and problem.algorithm.is_winograd:
-        worst = problem.algorithm.data_bits(number.bits)
-        record |= {"data_bits": worst, "observed_data_bits": int(peak).bit_length() + 1}
+        algorithm, seen = problem.algorithm, {"data": peaks.data, "weight": peaks.weight, "sum": peaks.total}
+        worst = (algorithm.data_bits(number.bits), algorithm.weight_bits(number.bits), problem.register_bits)
+        record |= {f"{name}_bits": bits for name, bits in zip(seen, worst, strict=True)}
+        record |= {f"observed_{name}_bits": signed_bits(int(peak)) for name, peak in seen.items()}
     return output, record
 
 

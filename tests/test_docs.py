@@ -119,9 +119,8 @@ def test_the_paper_tables_come_out_as_documented():
 
 if __name__ == "__main__":
     text = WINOGRAD.read_text(encoding="utf-8")
-    tables = re.sub(
-        r"(<!-- tables -->\n).*?(\n## What)", lambda m: f"{m[1]}\n{tradeoffs()}\n{m[2]}", text, flags=re.DOTALL
-    )
+    pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)
+    tables = pattern.sub(lambda m: f"{m[1]}\n{tradeoffs()}\n{m[2]}", text)
     WINOGRAD.write_text(tables, encoding="utf-8")
     table = comparison()
     text = README.read_text(encoding="utf-8")

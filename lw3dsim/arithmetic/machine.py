@@ -40,6 +40,15 @@ class Task:
 
 
 @dataclass(kw_only=True)
+class Peaks:
+    """The largest magnitudes seen: transformed inputs, transformed weights, sums of products."""
+
+    data: float = 0
+    weight: float = 0
+    total: float = 0
+
+
+@dataclass(kw_only=True)
 class Execution:
     """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM."""
 
@@ -52,7 +61,7 @@ class Execution:
     output: Tensor
     written: Tensor
     operands: Operands | None = None
-    data_peak: float = 0
+    peaks: Peaks = field(default_factory=lambda: Peaks())
     ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
     kernels: Tensor = field(default_factory=lambda: np.zeros(0))
     ofmap: Tensor = field(default_factory=lambda: np.zeros(0))
@@ -66,8 +75,8 @@ def execute(
     number: Number,
     task: Task,
     sources: Sequence[Tensor],
-) -> tuple[Tensor, float]:
-    """Run every step of ``schedule``; return the output (N, T, H, W) and the largest transformed input.
+) -> tuple[Tensor, Peaks]:
+    """Run every step of ``schedule``; return the output (N, T, H, W) and the largest magnitudes on the way.
 
     Raises AssertionError when an output element is not stored exactly once.
     """
@@ -99,7 +108,7 @@ def execute(
             _store(run, place)
     if not (run.written == 1).all():
         raise AssertionError("an output element was not stored exactly once")
-    return run.output, run.data_peak
+    return run.output, run.peaks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +205,12 @@ def _load_weights(run: Execution, place: _Place) -> Tensor:
         return kernels.astype(_direct_type(run))
     pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
     transformed = applied(run.operands.G, pieces)
+    run.peaks.weight = max(run.peaks.weight, _peak(transformed))
     return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work)
+
+
+def _peak(values: Tensor) -> float:
+    return float(np.abs(values).max(initial=0))
 
 
 def _fresh(run: Execution, place: _Place) -> Tensor:
@@ -260,7 +274,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
     t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(group, step, strict=True))
     V = applied(operands.BT, view[:, :, t, h, w])
-    run.data_peak = max(run.data_peak, float(np.abs(V).max(initial=0)))
+    run.peaks.data = max(run.peaks.data, _peak(V))
     V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
     U = run.kernels
     tiles, E = V.shape[2:5], int(np.prod(n))
@@ -270,6 +284,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
         weights = U.reshape(len(U), -1, E).transpose(2, 0, 1)
         product = (weights @ V.reshape(-1, math.prod(tiles), E).transpose(2, 0, 1)).transpose(1, 2, 0)
         product = product.reshape(len(U), *tiles, *n)
+    run.peaks.total = max(run.peaks.total, _peak(product))
     if operands.is_narrowed:
         product = product * (2.0 ** (operands.data_shift + operands.weight_shift))
     result = applied(operands.AT, product)

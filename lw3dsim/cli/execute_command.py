@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from lw3dsim.cli.options import algorithm_options, format_option, machine_options, warn_unchanged, workload_options
+from lw3dsim.cli.options import (
+    algorithm_options,
+    format_option,
+    machine_options,
+    print_csv,
+    warn_unchanged,
+    workload_options,
+)
 
 
 @click.command("execute")
@@ -16,7 +24,8 @@ from lw3dsim.cli.options import algorithm_options, format_option, machine_option
 @algorithm_options
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of clips and weights.")
-@format_option("table", "json")
+@click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
+@format_option()
 def command(
     workload: str,
     arch: str,
@@ -30,17 +39,20 @@ def command(
     m2: int | None,
     dtype: str,
     seed: int,
+    out: str | None,
     form: str,
 ) -> None:
     """Run real tensors through the schedules of WORKLOAD and compare each layer with a direct computation."""
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.engine.run import check_engine
     from lw3dsim.execution import execute
+    from lw3dsim.report.files import check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
     check_engine(engine)
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
+    folder = check_folder(out) if out is not None else None
     with click.progressbar(
         length=len(network.layers), label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
@@ -56,7 +68,16 @@ def command(
             overrides=overrides,
             progress=lambda done, total: bar.update(done * len(network.layers) // total - bar.pos),
         )
+    if folder is not None:
+        save_texts(folder, {"execution.json": result.to_json()})
     if form == "json":
         click.echo(result.to_json(), nl=False)
+    elif form == "csv":
+        print_csv([{key: layer.get(key, "") for key in _columns(result.layers)} for layer in result.layers])
     else:
         print_tables(execution_tables(result.data))
+
+
+def _columns(layers: list[dict[str, Any]]) -> list[str]:
+    """Return every key of any layer, in order of appearance."""
+    return list(dict.fromkeys(key for layer in layers for key in layer))

@@ -91,15 +91,20 @@ def save_result(result: Result, folder: Path) -> None:
     from lw3dsim.report.page import result_page
 
     texts = {
-        folder / "layers.csv": result.layers.to_csv(index=False),
-        folder / "report.html": result_page(result),
-        folder / RESULT_FILE: result.to_json(),
+        "layers.csv": result.layers.to_csv(index=False),
+        "report.html": result_page(result),
+        RESULT_FILE: result.to_json(),
     }
+    save_texts(folder, texts)
+
+
+def save_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files by name into ``folder``, which is made if need be: all of them or none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    write_texts(texts)
+    write_texts({folder / name: text for name, text in texts.items()})
 
 
 def load_result(path: str | Path) -> Result:

@@ -103,7 +103,7 @@ def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
 def execution_tables(data: Mapping[str, Any]) -> list[Table | str]:
     """Return the table of ``lw3dsim execute``: per layer, whether the executed arithmetic equals the direct one."""
     table = _table(f"{data['workload']} on {data['arch']}, {data['dtype']}, seed {data['seed']}", "layer", "algorithm")
-    for heading in ("equal", "max error", "SQNR dB", "data bits seen", "worst case"):
+    for heading in ("equal", "max error", "SQNR dB", "data bits", "weight bits", "sum bits"):
         table.add_column(heading, justify="right")
     for layer in data["layers"]:
         table.add_row(
@@ -112,11 +112,19 @@ def execution_tables(data: Mapping[str, Any]) -> list[Table | str]:
             "yes" if layer["exact"] else "no",
             f"{layer['max_abs_error']:.3g}",
             "" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.1f}",
-            str(layer.get("observed_data_bits", "")),
-            str(layer.get("data_bits", "")),
+            *(_bits_seen(layer, name) for name in ("data", "weight", "sum")),
         )
     equal = sum(layer["exact"] for layer in data["layers"])
-    return [table, f"{equal} of {len(data['layers'])} layers equal the direct computation exactly"]
+    seen = "bits: observed / worst case" if any("data_bits" in layer for layer in data["layers"]) else ""
+    return [
+        table,
+        *filter(None, [seen]),
+        f"{equal} of {len(data['layers'])} layers equal the direct computation exactly",
+    ]
+
+
+def _bits_seen(layer: Mapping[str, Any], name: str) -> str:
+    return f"{layer[f'observed_{name}_bits']} / {layer[f'{name}_bits']}" if f"{name}_bits" in layer else ""
 
 
 def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:

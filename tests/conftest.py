@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Several workers share the cores already; set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import json
 from typing import TYPE_CHECKING, Any
 

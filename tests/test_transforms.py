@@ -143,6 +143,18 @@ def test_a_policy_takes_winograd_where_it_applies(layer, policy, label):
     assert candidates(layer, policy, 4, 4)[0].label == label
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        conv((2, 3, 3), stride=(2, 1, 1), dilation=(2, 1, 1)),
+        conv((3, 2, 2), stride=(1, 2, 2), dilation=(1, 2, 2)),
+        conv((1, 3, 3), stride=(1, 2, 2), dilation=(1, 2, 2)),
+    ],
+)
+def test_a_kernel_both_strided_and_dilated_is_not_split(layer):
+    assert all(a.taps == 1 or not a.is_winograd for a in candidates(layer, "auto", 4, 4))
+
+
 def test_a_refused_winograd_says_why():
     assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
     assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason

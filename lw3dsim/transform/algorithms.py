@@ -182,7 +182,7 @@ def _polyphase(layer: Conv3d, kind: Kind, m1: int, m2: int) -> Algorithm:
     """Return ``kind`` on the phases of a strided kernel, or direct where it is not strided or does not fit."""
     strided = [s if k > 1 else 1 for k, s in zip(layer.kernel, layer.stride, strict=True)]
     phase = [-(-k // s) for k, s in zip(layer.kernel, strided, strict=True)]
-    fits = all(s <= k for k, s in zip(layer.kernel, strided, strict=True))
+    fits = all(s == 1 or (s <= k and d == 1) for k, s, d in zip(layer.kernel, strided, layer.dilation, strict=True))
     if math.prod(strided) == 1 or math.prod(phase) == 1 or not fits:
         return Algorithm(kind="direct", filter=layer.kernel)
     stride = [1 if k > 1 else s for k, s in zip(layer.kernel, layer.stride, strict=True)]

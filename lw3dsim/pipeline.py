@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lw3dsim.engine.run import Timing
+    from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
+    from lw3dsim.schedule.program import Schedule
 
 DEFAULT_ARCH = "edge_base"
 
@@ -150,12 +153,15 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> La
     steps, then the mapper's order decide.
     """
     clocks = make_clocks(arch)
-    runs = []
+    runs: list[tuple[Mapping, Schedule, Timing]] = []
+    fastest = 0
     for mapping in search(problem, arch, clocks):
         schedule = build_schedule(problem, mapping, arch, clocks.burst_bytes)
-        timing = simulate_schedule(schedule, clocks)
-        runs.append((mapping, schedule, timing))
-    fastest = min(timing.latency_cycles for _, _, timing in runs)
+        # A schedule whose bound is slower than a simulated latency can't win.
+        if runs and schedule.bound_ticks(clocks) * TOLERANCE > fastest * clocks.cycle_ticks * (TOLERANCE + 1):
+            continue
+        runs.append((mapping, schedule, simulate_schedule(schedule, clocks)))
+        fastest = min(timing.latency_cycles for _, _, timing in runs)
     near = [run for run in runs if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
     mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
     if engine != "fast":

@@ -82,7 +82,7 @@ def cases(draw):
     )
     shape = Shape(c, draw(st.integers(9, 11)), draw(st.integers(13, 17)), draw(st.integers(13, 17)))
     policy = draw(st.sampled_from(["direct", "hfa", "winograd3d", "nested", "polyphase"]))
-    return layer, shape, policy, draw(st.integers(2, 6)), draw(st.integers(2, 6)), draw(st.integers(0, 2**32 - 1))
+    return layer, shape, policy, draw(st.integers(1, 8)), draw(st.integers(1, 8)), draw(st.integers(0, 2**32 - 1))
 
 
 def choice(layer, policy, m1, m2):
@@ -108,6 +108,8 @@ def executed(layer, shape, algorithm, arch, number, task, sources, pick=0):
 def test_executed_layers_equal_an_independent_convolution(case, dtype, pick):
     layer, shape, policy, m1, m2, seed = case
     number, random = NUMBERS[dtype], np.random.default_rng(seed)
+    if dtype == "float32":
+        m1, m2 = min(m1, 6), min(m2, 6)  # beyond, single precision keeps no digit of a 3D tile
     values = random_tensor(tuple(shape), number, random)
     fan = shape.channels // layer.groups
     weights = random_tensor((layer.out_channels, fan, *layer.kernel), number, random)

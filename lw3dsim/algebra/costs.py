@@ -13,7 +13,7 @@ import heapq
 import math
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 IntMatrix = tuple[tuple[int, ...], ...]
 
@@ -86,11 +86,16 @@ def _pair(a: Term, b: Term) -> Pair:
 def _most_frequent(rows: list[list[Term]]) -> Pair | None:
     counts: Counter[Pair] = Counter()
     for row in rows:
-        found = {_pair(a, b) for i, a in enumerate(row) for b in row[i + 1 :]}
-        for pair in found:
-            counts[pair] += len(_occurrences(row, pair))
+        counts.update(_row_pairs(tuple(sorted(row))))
     best = min(counts.items(), key=lambda item: (-item[1], item[0]), default=None)
     return best[0] if best is not None and best[1] > 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _row_pairs(row: tuple[Term, ...]) -> dict[Pair, int]:
+    """Return how often each pair occurs in ``row``, disjointly; a step changes few rows, so most are known."""
+    counts = Counter(_pair(a, b) for i, a in enumerate(row) for b in row[i + 1 :])
+    return {pair: len(_occurrences(list(row), pair)) if count > 1 else 1 for pair, count in counts.items()}
 
 
 def _occurrences(row: list[Term], pair: Pair) -> list[tuple[Term, Term]]:

@@ -82,8 +82,10 @@ def narrowing_shifts(matrices: list[Matrix], number: Number, bits: int) -> Tenso
 
 def phases(values: Tensor, split: tuple[int, int, int]) -> Tensor:
     """Split (..., T, H, W) into phases (..., st sh sw, T / st, H / sh, W / sw), zero-padded where they are uneven."""
-    extra = [-size % s for size, s in zip(values.shape[-3:], split, strict=True)]
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 3) + [(0, e) for e in extra])
+    whole = [-(-size // s) * s for size, s in zip(values.shape[-3:], split, strict=True)]
+    # Not np.pad: it puts fixed-width zeros among the unbounded integers of an object array.
+    padded = np.zeros((*values.shape[:-3], *whole), dtype=values.dtype)
+    padded[..., : values.shape[-3], : values.shape[-2], : values.shape[-1]] = values
     lead = padded.shape[:-3]
     t, h, w = (size // s for size, s in zip(padded.shape[-3:], split, strict=True))
     parts = padded.reshape(*lead, t, split[0], h, split[1], w, split[2])

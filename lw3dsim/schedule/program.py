@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Flags, Ints
 
 
@@ -112,6 +113,11 @@ class Schedule:
     def total_bursts(self) -> int:
         """DRAM bursts of all streams."""
         return int(self.ifmap.bursts.sum() + self.weight.bursts.sum() + self.ofmap.bursts.sum())
+
+    def bound_ticks(self, clocks: Clocks) -> int:
+        """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
+        busy = self.setup_cycles + self.total("head") + self.total("body")
+        return max(busy * clocks.cycle_ticks, self.total_bursts * clocks.burst_ticks)
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""

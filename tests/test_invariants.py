@@ -91,3 +91,18 @@ def test_onchip_weight_transform_moves_fewer_weights_and_adds_transforms():
     assert onchip.dram_bytes_breakdown["weight"] < offline.dram_bytes_breakdown["weight"]
     assert onchip.energy_breakdown_pj["weight_transform"] > 0
     assert offline.energy_breakdown_pj["weight_transform"] == 0
+
+
+def test_a_depthwise_layer_is_bound_by_transforms_in_winograd_and_by_multipliers_direct():
+    """The figures of docs/winograd.md: C3D's conv2a.depthwise on edge_base with DRAM out of the way."""
+
+    def cycles(algorithm, *overrides):
+        ample = ["dram.bandwidth_gbps=1000", *overrides]
+        result = simulate("c3d", transform="fsb_c3d", algorithm=algorithm, overrides=ample)
+        layer = next(x for x in result.data["layers"] if x["name"] == "conv2a.depthwise")
+        return layer["latency_cycles"], layer["bound_by"]
+
+    twice = ("transforms.input_coords_per_cycle=72", "transforms.output_coords_per_cycle=72")
+    assert cycles("direct") == (pytest.approx(102e3, rel=0.01), "multiply")
+    assert cycles("hfa") == (pytest.approx(202e3, rel=0.01), "transform")
+    assert cycles("hfa", *twice)[0] == pytest.approx(102e3, rel=0.01)

@@ -61,13 +61,12 @@ def _interpolate(size: float, sizes: list[int], values: list[float]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Sram:
-    """One buffer: energy per byte read and written (pJ), leakage (mW), area (mm2), cycle time (ns)."""
+    """One buffer: energy per byte read and written (pJ), leakage (mW), area (mm2)."""
 
     read_pj_per_byte: float
     write_pj_per_byte: float
     leakage_mw: float
     area_mm2: float
-    random_cycle_ns: float
     source: str
 
 
@@ -90,14 +89,13 @@ def sram(capacity_kib: int, port_bytes: int, node_nm: int, cell: str) -> Sram:
         write_pj_per_byte=value["write_pj"] / (width // 8),
         leakage_mw=value["leak_mw"] * macros,
         area_mm2=value["area_mm2"] * macros,
-        random_cycle_ns=value["random_cycle_ns"],
         source=f"{SRAM_SOURCE}, {cell}, {node_nm} nm, {macros} macro(s) of {size:g} KiB x {width} bit",
     )
 
 
 @cache
 def _sram_table(cell: str, node_nm: int, width: int) -> dict[int, dict[str, float]]:
-    names = ("read_pj", "write_pj", "leak_mw", "area_mm2", "random_cycle_ns")
+    names = ("read_pj", "write_pj", "leak_mw", "area_mm2")
     with (_DATA / "sram_cacti7.csv").open(newline="", encoding="utf-8") as file:
         return {
             int(row["size_kib"]): {name: float(row[name]) for name in names}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lw3dsim.algebra.winograd import Matrix, PointSet, transform
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SAMPLES = 5_000
 SEED = 1
-
-Array = NDArray[np.float64]
 
 
 @cache

@@ -61,7 +61,7 @@ class Execution:
     output: Tensor
     written: Tensor
     operands: Operands | None = None
-    peaks: Peaks = field(default_factory=lambda: Peaks())
+    peaks: Peaks = field(default_factory=Peaks)
     ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
     kernels: Tensor = field(default_factory=lambda: np.zeros(0))
     ofmap: Tensor = field(default_factory=lambda: np.zeros(0))
@@ -159,7 +159,10 @@ def _window(problem: Problem, place: _Place) -> list[tuple[int, int]]:
 
 
 def _load_ifmap(run: Execution, place: _Place) -> Tensor:
-    """Bring a tile of every source on chip, its padding filled in; shape (sources, channels, T, H, W)."""
+    """Bring a tile of every source on chip, its padding filled in; shape (sources, channels, T, H, W).
+
+    For Winograd the tile is split into its phases: (sources, channels, phases, T, H, W).
+    """
     problem = run.problem
     if problem.structure == "dense":
         first = place.group * problem.c
@@ -177,7 +180,7 @@ def _load_ifmap(run: Execution, place: _Place) -> Tensor:
         taken.append(slice(low, max(high, low)))
     for i, source in enumerate(run.sources):
         tile[i][(slice(None), *into)] = source[(channels, *taken)]
-    return tile
+    return phases(tile, problem.algorithm.split) if problem.algorithm.is_winograd else tile
 
 
 def _direct_type(run: Execution) -> str:
@@ -268,8 +271,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     assert operands is not None  # noqa: S101  # called for Winograd problems only
     algorithm = problem.algorithm
     n = tuple(m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
-    pieces = phases(run.ifmap[0], algorithm.split)
-    view = np.lib.stride_tricks.sliding_window_view(pieces, n, axis=(-3, -2, -1))
+    view = np.lib.stride_tricks.sliding_window_view(run.ifmap[0], n, axis=(-3, -2, -1))
     # Within a phase Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
     step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
     t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(group, step, strict=True))

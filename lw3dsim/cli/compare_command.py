@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import algorithm_options, format_option, machine_options, workload_options
+from lw3dsim.cli.options import algorithm_options, format_option, machine_options, progress_bar, workload_options
 from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -73,15 +72,13 @@ def command(
                 raise InputError(f"--case: the name {name!r} is used twice; rename one")
     else:
         chosen = [replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)]
-    resized = any(case.input_size or case.classes for case in chosen)
-    with click.progressbar(
-        length=1000 * len(chosen), label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        position = {case.name: 1000 * i for i, case in enumerate(chosen)}
+    resized = any(case.input_size is not None or case.classes is not None for case in chosen)
+    position = {case.name: i for i, case in enumerate(chosen)}
+    with progress_bar(network.name, parts=len(chosen)) as advance:
         comparison = compare(
             workload if resized else network,
             chosen,
-            progress=lambda name, done, total: bar.update(position[name] + 1000 * done // total - bar.pos),
+            progress=lambda name, done, total: advance(position[name], done, total),
         )
     if html is not None:
         comparison.report(html)
@@ -119,4 +116,8 @@ def _parse_case(text: str, common: list[str]) -> Case:
 def _sized(case: Case, input_size: str | None, classes: int | None) -> Case:
     from dataclasses import replace
 
-    return replace(case, input_size=case.input_size or input_size, classes=case.classes or classes)
+    return replace(
+        case,
+        input_size=input_size if case.input_size is None else case.input_size,
+        classes=classes if case.classes is None else case.classes,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from lw3dsim.cli.options import (
     format_option,
     machine_options,
     print_csv,
+    progress_bar,
     warn_unchanged,
     workload_options,
 )
@@ -53,9 +54,7 @@ def command(
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
     folder = check_folder(out) if out is not None else None
-    with click.progressbar(
-        length=len(network.layers), label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
+    with progress_bar(network.name) as advance:
         result = execute(
             network,
             arch=arch,
@@ -66,7 +65,7 @@ def command(
             dtype=dtype,
             seed=seed,
             overrides=overrides,
-            progress=lambda done, total: bar.update(done * len(network.layers) // total - bar.pos),
+            progress=partial(advance, 0),
         )
     if folder is not None:
         save_texts(folder, {"execution.json": result.to_json()})

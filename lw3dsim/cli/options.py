@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Command = Callable[..., None]
     Option = Callable[[Command], Command]
@@ -61,6 +63,13 @@ def machine_options(function: Command) -> Command:
     return click.option("--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator.")(
         function
     )
+
+
+@contextmanager
+def progress_bar(label: str, parts: int = 1) -> Iterator[Callable[[int, int, int], None]]:
+    """Show a bar on standard error where that is a terminal; call it with (part, done, all of the part)."""
+    with click.progressbar(length=1000 * parts, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield lambda part, done, total: bar.update(1000 * part + 1000 * done // total - bar.pos)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 
 import click
 
@@ -10,6 +10,7 @@ from lw3dsim.cli.options import (
     algorithm_options,
     format_option,
     machine_options,
+    progress_bar,
     warn_unchanged,
     workload_options,
 )
@@ -44,7 +45,7 @@ def command(
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
     folder = check_folder(out) if out is not None else None
-    with click.progressbar(length=1000, label=network.name, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with progress_bar(network.name) as advance:
         result = simulate(
             network,
             arch=arch,
@@ -54,7 +55,7 @@ def command(
             m2=m2,
             engine=engine,
             overrides=overrides,
-            progress=lambda done, total: bar.update(1000 * done // total - bar.pos),
+            progress=partial(advance, 0),
         )
     if folder is not None:
         save_result(result, folder)

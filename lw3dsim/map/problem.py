@@ -123,7 +123,7 @@ def make_problem(
 
 
 def _sum_bits(algorithm: Algorithm, data_bits: int, weight_bits: int, channels: int) -> int:
-    """Return the width of a sum of products over all channels that can't overflow; narrower for exact known ranges."""
+    """Return the width of a sum of products over all channels that can't overflow."""
     return data_bits + weight_bits - 1 + (channels * algorithm.taps - 1).bit_length()
 
 

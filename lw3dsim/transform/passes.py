@@ -81,21 +81,24 @@ PASSES = {
 
 def apply_transforms(workload: Workload, text: str | None) -> Workload:
     """Apply the comma-separated passes of ``text`` in order; raise InputError for a bad name or parameter."""
-    for item in (text or "").split(","):
-        if item.strip():
-            workload = _apply_one(workload, item.strip())
+    for item in _items(text):
+        workload = _apply_one(workload, item)
     return workload
 
 
 def unchanged_passes(before: Workload, text: str | None) -> list[str]:
     """Return the passes of ``text`` that found nothing to rewrite."""
     idle = []
-    for item in filter(None, (part.strip() for part in (text or "").split(","))):
+    for item in _items(text):
         after = _apply_one(before, item)
         if after.layers == before.layers:
             idle.append(item)
         before = after
     return idle
+
+
+def _items(text: str | None) -> list[str]:
+    return [item for part in (text or "").split(",") if (item := part.strip())]
 
 
 def _apply_one(workload: Workload, item: str) -> Workload:
@@ -118,7 +121,7 @@ def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
     allowed = [p for p in inspect.signature(chosen.apply).parameters if p != "workload"]
     name, _, value = setting.partition("=")
     if name not in allowed:
-        raise unknown(f"parameter of transform {chosen.name}", name, allowed or ["(none)"])
+        raise unknown(f"parameter of transform {chosen.name}", name, allowed)
     try:
         if name == "middle":
             middle = tuple(int(part) for part in value.split("/"))

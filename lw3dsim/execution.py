@@ -126,7 +126,7 @@ def _execute_layer(
         sources = [np.concatenate(sources)]
     if isinstance(layer, Linear):
         sources = [sources[0].reshape(-1, 1, 1, 1)]
-    schedule = build_schedule(problem, run.mapping, design, make_clocks(design).burst_bytes)
+    schedule = build_schedule(problem, run.mapping, design, make_clocks(design))
     machine = make_machine(problem, design, run.mapping.parallel)
     output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}

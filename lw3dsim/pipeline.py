@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
@@ -42,7 +43,7 @@ def simulate(
     algorithm: str = "direct",
     m1: int | None = None,
     m2: int | None = None,
-    engine: str = "fast",
+    engine: str = "auto",
     *,
     input_size: str | None = None,
     classes: int | None = None,
@@ -146,7 +147,7 @@ def _best_algorithm(network: Workload, layer: AnyLayer, arch: Accelerator, polic
 
 
 @lru_cache(maxsize=4096)
-def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> LayerRun:
+def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> LayerRun:
     """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
 
     Latencies within 1/1000 count as equal; then fewer DRAM bytes, then fewer
@@ -154,24 +155,27 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> La
     """
     clocks = make_clocks(arch)
     runs: list[tuple[Mapping, Schedule, Timing]] = []
+    mapper_engine = "fast" if engine == "fast" else "auto"
     fastest = 0
     for mapping in search(problem, arch, clocks):
-        schedule = build_schedule(problem, mapping, arch, clocks.burst_bytes)
+        schedule = build_schedule(problem, mapping, arch, clocks)
         # A schedule whose bound is slower than a simulated latency can't win.
         if runs and schedule.bound_ticks(clocks) * TOLERANCE > fastest * clocks.cycle_ticks * (TOLERANCE + 1):
             continue
-        runs.append((mapping, schedule, simulate_schedule(schedule, clocks)))
+        runs.append((mapping, schedule, simulate_schedule(schedule, clocks, mapper_engine)))
         fastest = min(timing.latency_cycles for _, _, timing in runs)
     near = [run for run in runs if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
     mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
-    if engine != "fast":
+    if engine != mapper_engine:
         timing = simulate_schedule(schedule, clocks, engine)
+    events = count_events(schedule, clocks.burst_bytes)
     return LayerRun(
         problem=problem,
         mapping=mapping,
         steps=schedule.steps,
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
-        events=count_events(schedule, clocks.burst_bytes),
-        dram_bound_cycles=-(-schedule.total_bursts * clocks.burst_ticks // clocks.cycle_ticks),
+        events=events,
+        dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
+        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
     )

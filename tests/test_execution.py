@@ -97,7 +97,7 @@ def executed(layer, shape, algorithm, arch, number, task, sources, pick=0):
     clocks = make_clocks(arch)
     mappings = search(problem, arch, clocks)
     mapping = mappings[pick % len(mappings)]
-    schedule = build_schedule(problem, mapping, arch, clocks.burst_bytes)
+    schedule = build_schedule(problem, mapping, arch, clocks)
     return run_schedule(
         problem, mapping, schedule, make_machine(problem, arch, mapping.parallel), number, task, sources
     )
@@ -162,7 +162,7 @@ def test_vector_layers_are_executed_exactly(case, seed):
     clocks = make_clocks(ARCHS[8])
     mappings = search(problem, ARCHS[8], clocks)
     mapping = mappings[pick % len(mappings)]
-    schedule = build_schedule(problem, mapping, ARCHS[8], clocks.burst_bytes)
+    schedule = build_schedule(problem, mapping, ARCHS[8], clocks)
     reduction = {"global": "avg", "add": "sum"}.get(kind, kind)
     task = Task(reduction=reduction, relu=False, weights=None, bias=None)
     machine = make_machine(problem, ARCHS[8], mapping.parallel)
@@ -244,7 +244,7 @@ def test_a_store_that_is_missing_is_noticed():
     arch = ARCHS[8]
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 4, 4)[0], arch)
     mapping = search(problem, arch, make_clocks(arch))[0]
-    schedule = build_schedule(problem, mapping, arch, 64)
+    schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
     broken = with_loops(schedule, is_last=schedule.loops.is_last & False)
     task = Task(reduction="sum", relu=False, weights=np.ones((4, 4, 1, 1, 1), int), bias=None)
     machine = make_machine(problem, arch, mapping.parallel)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.dram import DRAM_COMPONENTS, dram_energy_pj
 from lw3dsim.account.tables import Sram, arithmetic, sram
-from lw3dsim.describe.dram_presets import DRAM_PRESETS
+from lw3dsim.describe.clocks import make_clocks
 
 if TYPE_CHECKING:
     from lw3dsim.account.events import Events
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.dram.power import DramCounts
     from lw3dsim.map.problem import Problem
 
 COMPONENTS = (
-    "dram_activate",
-    "dram_read",
-    "dram_write",
-    "dram_refresh",
-    "dram_background",
+    *DRAM_COMPONENTS,
     "ifmap_sram",
     "weight_sram",
     "ofmap_sram",
@@ -43,25 +41,16 @@ def buffers(arch: Accelerator) -> dict[str, Sram]:
 
 
 def layer_energy_pj(
-    problem: Problem, events: Events, latency_cycles: int, arch: Accelerator, leakage_mw: float
+    problem: Problem, events: Events, dram: DramCounts, latency_cycles: int, arch: Accelerator, leakage_mw: float
 ) -> dict[str, float]:
     """Return pJ by component of one layer; ``leakage_mw`` is that of the whole chip."""
-    dram = DRAM_PRESETS[arch.dram.preset]
-    channels = arch.dram.channels
     time_ns = latency_cycles * arch.cycle_ps / 1000
-    read_bits, write_bits = 8 * events.dram_read_bytes, 8 * events.dram_write_bytes
     memory = buffers(arch)
-    energy = {
-        "dram_activate": (read_bits + write_bits) * dram.activate_pj_per_bit,
-        "dram_read": read_bits * dram.read_pj_per_bit,
-        "dram_write": write_bits * dram.write_pj_per_bit,
-        # 1 mW for 1 ns is 1 pJ.
-        "dram_refresh": dram.refresh_mw * channels * time_ns,
-        "dram_background": dram.background_mw * channels * time_ns,
-    }
+    energy = dram_energy_pj(make_clocks(arch).dram, dram)
     for name, cost in memory.items():
         read, written = getattr(events, f"{name}_read_bytes"), getattr(events, f"{name}_write_bytes")
         energy[f"{name}_sram"] = read * cost.read_pj_per_byte + written * cost.write_pj_per_byte
+    # 1 mW for 1 ns is 1 pJ.
     return energy | _logic_pj(problem, events) | {"leakage": leakage_mw * time_ns}
 
 

@@ -12,7 +12,7 @@ from lw3dsim.cli.options import format_option, print_json
 def command(form: str) -> None:
     """Names of workloads, accelerators, transforms, algorithms, DRAM presets and engines."""
     from lw3dsim.describe.catalog import shipped_names
-    from lw3dsim.describe.dram_presets import DRAM_PRESETS
+    from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.engine.run import ENGINES
     from lw3dsim.transform.algorithms import POLICIES
     from lw3dsim.transform.passes import PASSES
@@ -22,7 +22,7 @@ def command(form: str) -> None:
         "archs": shipped_names("arch_configs"),
         "transforms": list(PASSES),
         "algorithms": list(POLICIES),
-        "dram_presets": list(DRAM_PRESETS),
+        "dram_presets": list(DRAM_STANDARDS),
         "engines": list(ENGINES),
     }
     if form == "json":

@@ -75,22 +75,59 @@ class Buffers(_Section, frozen=True):
     slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
 
 
+DramModel = Literal["plain", "in_order", "fr_fcfs"]
+Refresh = Literal["all-bank", "per-bank", "none"]
+
+
 class Dram(_Section, frozen=True):
     """The memory outside the chip."""
 
     preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = "lpddr4-3200-x32"
-    channels: Annotated[int, Meta(ge=1, le=64, description="channels working in lock-step on every transfer")] = 1
+    channels: Annotated[int, Meta(ge=1, le=64, description="channels, each with its own banks and queue")] = 1
+    model: Annotated[
+        DramModel | None,
+        Meta(
+            description="in_order: banks, rows and refresh, bursts in the order of the DMA; fr_fcfs: the same with "
+            "reordering within a transfer; plain: bandwidth and latency. "
+            "Default: in_order, plain where bandwidth_gbps or latency_ns is given"
+        ),
+    ] = None
+    mapping: Annotated[
+        str,
+        Meta(
+            description="address fields from the most significant on, out of row, bank, bankgroup, col, channel; "
+            "bankgroup follows bank, channel comes last, where they are not named"
+        ),
+    ] = "row-bank-col"
+    refresh: Annotated[Refresh, Meta(description="how rows are refreshed; per-bank where the standard has it")] = (
+        "all-bank"
+    )
+    queue: Annotated[int, Meta(ge=1, le=1024, description="bursts that wait in the controller, per channel")] = 32
     bandwidth_gbps: Annotated[
         Annotated[float, Meta(ge=0.001, le=100_000)] | None,
-        Meta(description="overrides the sustained GB/s of one channel"),
+        Meta(description="the sustained GB/s of one channel; plain model only"),
     ] = None
     latency_ns: Annotated[
         Annotated[float, Meta(ge=0, le=100_000)] | None,
-        Meta(description="overrides the first-access latency"),
+        Meta(description="the first-access latency; plain model only"),
     ] = None
+    layout: Annotated[
+        Literal["auto", "blocked", "cthw"],
+        Meta(
+            description="activations in DRAM: blocked is [C/b][T][H][W][b] with b = channel_block; cthw has b = 1; "
+            "auto chooses b per tensor, channel_block times a power of two or all channels"
+        ),
+    ] = "auto"
     channel_block: Annotated[
-        int, Meta(ge=1, le=1024, description="channels stored next to each other: layout [C/b][T][H][W][b]")
+        int, Meta(ge=1, le=1024, description="channels stored next to each other (the smallest block for auto)")
     ] = 8
+
+    @property
+    def resolved_model(self) -> DramModel:
+        """The model that is simulated."""
+        if self.model is not None:
+            return self.model
+        return "in_order" if self.bandwidth_gbps is None and self.latency_ns is None else "plain"
 
 
 class Precision(_Section, frozen=True):

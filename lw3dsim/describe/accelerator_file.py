@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.dram_presets import DRAM_PRESETS
+from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
 from lw3dsim.errors import InputError, one_line, suggest
 
@@ -48,8 +48,8 @@ def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str
 
 def _check_preset(document: Document, arch: Accelerator) -> None:
     preset = arch.dram.preset
-    if preset not in DRAM_PRESETS:
-        raise document.error(("dram", "preset"), f"unknown preset {preset!r}; {suggest(preset, DRAM_PRESETS)}")
+    if preset not in DRAM_STANDARDS:
+        raise document.error(("dram", "preset"), f"unknown preset {preset!r}; {suggest(preset, DRAM_STANDARDS)}")
 
 
 def _overridden(document: Document, override: str) -> Document:

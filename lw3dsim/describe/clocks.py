@@ -1,38 +1,104 @@
-"""One integer time base for core and DRAM: what a cycle, a burst and a latency are in ticks of 1 ps."""
+"""One integer time base for core and DRAM, and the DRAM system: what a cycle, a burst and a latency are in ticks of 1 ps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.describe.dram_presets import DRAM_PRESETS
+from lw3dsim.describe.dram_standards import DRAM_STANDARDS, DramStandard
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator import Accelerator, DramModel, Refresh
+
+# Share of the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes: DRAMsim3 (Li et al.,
+# IEEE CAL 2020) for LPDDR4 and DDR4, the FR-FCFS controller of this package for the others.
+SUSTAINED = {
+    "lpddr4-3200-x16": 0.917,
+    "lpddr4-3200-x32": 0.917,
+    "lpddr5-6400-x16": 0.9,
+    "ddr4-2400-x64": 0.779,
+    "ddr3-1600-x64": 0.9,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DramSystem:
+    """The channels outside the chip: their standard, how many, which model, and how addresses are spread."""
+
+    standard: DramStandard
+    channels: int
+    model: DramModel
+    mapping: str
+    refresh: Refresh
+    queue: int
+
+    @property
+    def stripe_bursts(self) -> int:
+        """Bursts of one row of every bank of every channel."""
+        standard = self.standard
+        return self.channels * standard.banks * standard.columns // standard.burst_length
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clocks:
     """Durations in ticks of one picosecond.
 
-    ``burst_bytes`` moves in ``burst_ticks`` over all channels together;
-    ``latency_ticks`` passes from the end of a transfer on the bus to its data on chip.
+    A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never in less
+    than ``least_burst_ticks``; ``latency_ticks`` pass from the end of a transfer on
+    the bus to its data on chip, where the model is plain.
     """
 
     cycle_ticks: int
     burst_ticks: int
+    least_burst_ticks: int
     latency_ticks: int
-    burst_bytes: int
+    dram: DramSystem
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes of a burst, the unit of every access."""
+        return self.dram.standard.burst_bytes
+
+    @property
+    def stripe_bursts(self) -> int:
+        """What tensors are aligned to, in bursts."""
+        return self.dram.stripe_bursts
+
+    def bound_ticks(self, bursts: int) -> int:
+        """Return the time that ``bursts`` take at least, spread evenly over all channels."""
+        return bursts * self.least_burst_ticks // self.dram.channels
 
 
 def make_clocks(arch: Accelerator) -> Clocks:
     """Return the time base of ``arch``; burst time and latency are rounded to whole picoseconds."""
-    preset, dram = DRAM_PRESETS[arch.dram.preset], arch.dram
-    gbps = preset.peak_gbps * preset.sustained if dram.bandwidth_gbps is None else dram.bandwidth_gbps
-    latency_ns = preset.latency_ns if dram.latency_ns is None else dram.latency_ns
+    dram = arch.dram
+    standard = DRAM_STANDARDS[dram.preset]
+    system = DramSystem(
+        standard=standard,
+        channels=dram.channels,
+        model=dram.resolved_model,
+        mapping=dram.mapping,
+        refresh=dram.refresh,
+        queue=dram.queue,
+    )
+    peak_ticks = standard.burst_clocks * standard.clock_ps
+    if system.model != "plain":
+        spaced = max(standard.burst_clocks, standard.tccd_l) * standard.clock_ps
+        sustained = round(spaced / (1 - standard.trfc / standard.trefi))
+        return Clocks(
+            cycle_ticks=arch.cycle_ps,
+            burst_ticks=sustained,
+            least_burst_ticks=peak_ticks,
+            latency_ticks=(standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps,
+            dram=system,
+        )
+    gbps = standard.peak_gbps * SUSTAINED[dram.preset] if dram.bandwidth_gbps is None else dram.bandwidth_gbps
+    closed_row_ns = (standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps / 1000
+    burst_ticks = max(round(standard.burst_bytes * 1000 / gbps), 1)
     return Clocks(
         cycle_ticks=arch.cycle_ps,
-        burst_ticks=max(round(preset.burst_bytes * 1000 / gbps), 1),
-        latency_ticks=round(latency_ns * 1000),
-        burst_bytes=preset.burst_bytes * dram.channels,
+        burst_ticks=burst_ticks,
+        least_burst_ticks=burst_ticks,
+        latency_ticks=round((closed_row_ns if dram.latency_ns is None else dram.latency_ns) * 1000),
+        dram=system,
     )

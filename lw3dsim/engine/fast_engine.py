@@ -1,134 +1,107 @@
-"""The fast engine: one pass over channel grants, with the pipeline recurrences in between.
+"""The fast engine: one pass over DMA grants, with the pipeline recurrences in between.
 
-At any instant the channel goes to the pending request with the smallest
-(request time, port). A request that is not known yet depends on a transfer that
-has not been granted, so it can't be earlier than the one granted now: granting
-the smallest known request is the same rule as in the reference engine.
+At any instant DMA is granted to the pending request with the smallest (request
+time, port). A request that is not known yet depends on a transfer that has not
+been granted, so it can't be earlier than the one granted now: granting the
+smallest known request is the same rule as in the reference engine.
+
+Plain integer code over sequences: CPython runs it on lists, :mod:`lw3dsim.engine.compiled` compiles it for arrays.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.engine.trace import Job, LoadJob, Trace
+from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.engine.memory import Memory
+    from lw3dsim.engine.trace import Job, Trace
 
 NEVER = 1 << 62
 
 
-class _Load:
-    """A load stream in progress."""
-
-    def __init__(self, job: LoadJob) -> None:
-        self.job = job
-        self.count = len(job.first)
-        self.grant: list[int] = []
-        self.ready: list[int] = []
-        self.using = -1  # the tile that the latest computed step uses
-
-    def request(self, free_at: int, ends: list[int], setup: int) -> int:
-        """Return when the next tile is requested, NEVER if that is not known yet."""
-        tile = len(self.grant)
-        if tile == self.count:
-            return NEVER
-        if tile < self.job.slots:
-            return max(free_at, setup)
-        release = self.job.last[tile - self.job.slots]
-        return max(free_at, ends[release]) if release < len(ends) else NEVER
-
-    def ready_for(self, step: int) -> int:
-        """Return when the tile of ``step`` is on chip, NEVER if its transfer is not granted yet."""
-        if self.using + 1 < self.count and self.job.first[self.using + 1] == step:
-            if self.using + 1 == len(self.ready):
-                return NEVER
-            return self.ready[self.using + 1]
-        return self.ready[self.using] if self.using >= 0 else 0
-
-    def advance(self, step: int) -> None:
-        """Note that ``step`` has been placed in time."""
-        if self.using + 1 < self.count and self.job.first[self.using + 1] == step:
-            self.using += 1
-
-
-def run(job: Job, memory: Memory) -> Trace:
-    """Simulate ``job``; see ``docs/timing.md`` for the rules."""
-    loads = (_Load(job.ifmap), _Load(job.weight))
-    store = job.ofmap
-    start: list[int] = []
-    handover: list[int] = []
-    end: list[int] = []
-    drained: list[int] = []
-    store_grant: list[int] = []
-    store_ready: list[int] = []
-    opened = 0
-    stream_free = [0, 0, 0]
-    channel_free = 0
-    while len(store_grant) < len(store.closes):
-        opened = _advance(job, loads, opened, store_ready, start, handover, end, drained)
-        tile = len(store_grant)
-        closing = store.closes[tile]
-        times = (
-            loads[0].request(stream_free[0], end, job.setup),
-            loads[1].request(stream_free[1], end, job.setup),
-            max(stream_free[2], drained[closing]) if closing < len(drained) else NEVER,
-        )
-        port = times.index(min(times))
-        begin = max(channel_free, times[port])
-        bursts = store.bursts[tile] if port == 2 else loads[port].job.bursts[len(loads[port].grant)]
-        channel_free, ready = memory.transfer(begin, bursts)
-        stream_free[port] = channel_free
-        if port == 2:
-            store_grant.append(begin)
-            store_ready.append(channel_free)
+def run(job: Job, memory: Memory, trace: Trace) -> None:
+    """Simulate ``job`` and fill in ``trace``; see ``docs/timing.md`` for the rules."""
+    ifmaps = weights = stores = step = opened = 0
+    ifmap_free = weight_free = ofmap_free = free = 0
+    while stores < len(job.closes):
+        step, opened = place_steps(job, trace, ifmaps, weights, stores, step, opened)
+        ifmap = weight = ofmap = NEVER
+        if ifmaps < len(job.ifmap_first):
+            ifmap = request(job.ifmap_first, job.ifmap_slots, ifmaps, trace.end, step, max(ifmap_free, job.setup))
+        if weights < len(job.weight_first):
+            weight = request(job.weight_first, job.weight_slots, weights, trace.end, step, max(weight_free, job.setup))
+        if job.closes[stores] < step:
+            ofmap = max(ofmap_free, trace.drained[job.closes[stores]])
+        if ifmap <= weight and ifmap <= ofmap:
+            begin = max(free, ifmap)
+            free, ready = transfer(memory, job.ifmap_box[ifmaps], begin, 0)
+            ifmap_free = free
+            trace.ifmap_grant[ifmaps], trace.ifmap_ready[ifmaps] = begin, ready
+            ifmaps += 1
+        elif weight <= ofmap:
+            begin = max(free, weight)
+            free, ready = transfer(memory, job.weight_box[weights], begin, 0)
+            weight_free = free
+            trace.weight_grant[weights], trace.weight_ready[weights] = begin, ready
+            weights += 1
         else:
-            loads[port].grant.append(begin)
-            loads[port].ready.append(ready)
-    return Trace(
-        ifmap_grant=loads[0].grant,
-        ifmap_ready=loads[0].ready,
-        weight_grant=loads[1].grant,
-        weight_ready=loads[1].ready,
-        ofmap_grant=store_grant,
-        ofmap_ready=store_ready,
-        start=start,
-        handover=handover,
-        end=end,
-        drained=drained,
-        finish=store_ready[-1],
-    )
+            begin = max(free, ofmap)
+            free, ready = transfer(memory, job.ofmap_box[stores], begin, 1)
+            ofmap_free = free
+            trace.ofmap_grant[stores], trace.ofmap_ready[stores] = begin, ready
+            stores += 1
 
 
-def _advance(
-    job: Job,
-    loads: tuple[_Load, _Load],
-    opened: int,
-    store_ready: list[int],
-    start: list[int],
-    handover: list[int],
-    end: list[int],
-    drained: list[int],
-) -> int:
-    """Place every step whose tiles and slot are known; return the output tiles opened so far."""
-    opens, slots, cycle = job.ofmap.opens, job.ofmap.slots, job.cycle
-    while len(end) < job.steps:
-        step = len(end)
-        begin = max(loads[0].ready_for(step), loads[1].ready_for(step), end[-1] if end else job.setup)
-        is_opening = opened < len(opens) and opens[opened] == step
-        if is_opening and opened >= slots:
-            if opened - slots >= len(store_ready):
+def request(first: Sequence[int], slots: int, tile: int, end: Sequence[int], placed: int, earliest: int) -> int:
+    """Return when ``tile`` of a load stream is requested, NEVER while that depends on a step not placed yet."""
+    if tile < slots:
+        return earliest
+    release = first[tile - slots + 1] - 1
+    return max(earliest, end[release]) if release < placed else NEVER
+
+
+def place_steps(
+    job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, step: int, opened: int
+) -> tuple[int, int]:
+    """Place every step whose tiles and slot are known; return the steps placed and output tiles opened so far."""
+    ifmap = tile_of(job.ifmap_first, ifmaps, step)
+    weight = tile_of(job.weight_first, weights, step)
+    end, drained = (trace.end[step - 1], trace.drained[step - 1]) if step else (job.setup, 0)
+    while step < len(job.kind):
+        begin = end
+        if ifmap < len(job.ifmap_first) and job.ifmap_first[ifmap] == step:
+            if ifmap == ifmaps:
                 break
-            begin = max(begin, store_ready[opened - slots])
-        if begin >= NEVER:
-            break
-        begin = -(-begin // cycle) * cycle
-        opened += is_opening
-        for load in loads:
-            load.advance(step)
-        swap = max(begin + job.head[step], drained[-1] if drained else 0)
-        start.append(begin)
-        handover.append(swap)
-        end.append(swap + job.body[step])
-        drained.append(end[-1] + job.drain[step])
-    return opened
+            begin = max(begin, trace.ifmap_ready[ifmap])
+            ifmap += 1
+        if weight < len(job.weight_first) and job.weight_first[weight] == step:
+            if weight == weights:
+                break
+            begin = max(begin, trace.weight_ready[weight])
+            weight += 1
+        if opened < len(job.opens) and job.opens[opened] == step:
+            if opened - job.ofmap_slots >= stores:
+                break
+            if opened >= job.ofmap_slots:
+                begin = max(begin, trace.ofmap_ready[opened - job.ofmap_slots])
+            opened += 1
+        begin = -(-begin // job.cycle) * job.cycle
+        kind = job.kind[step]
+        handover = max(begin + job.head[kind], drained)
+        end = handover + job.body[kind]
+        drained = end + job.drain[kind]
+        trace.start[step], trace.handover[step], trace.end[step], trace.drained[step] = begin, handover, end, drained
+        step += 1
+    return step, opened
+
+
+def tile_of(first: Sequence[int], loaded: int, step: int) -> int:
+    """Return the first tile of a stream that ``step`` or a later step newly uses; ``loaded`` tiles are granted."""
+    tile = loaded
+    while tile > 0 and first[tile - 1] >= step:
+        tile -= 1
+    return tile

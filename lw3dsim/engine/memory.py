@@ -1,33 +1,113 @@
-"""The DRAM that an engine asks for the time of a transfer.
+"""The DRAM as an engine sees it: when a box of bursts is moved.
 
-An engine calls :meth:`Memory.transfer` once per transfer, in the order in which
-the channel is granted, so a model may keep state between calls.
+:func:`transfer` is called once per tile, in the order in which DMA is granted, and keeps its state in flat integer
+sequences: lists here, arrays where it is compiled. Times are ticks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import MutableSequence, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lw3dsim.dram import in_order
+from lw3dsim.dram.in_order import serve
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.dram.power import DramCounts
+    from lw3dsim.map.arrays import Ints
+    from lw3dsim.schedule.program import Schedule
+
+PLAIN, IN_ORDER = range(2)
+MODELS = {"plain": PLAIN, "in_order": IN_ORDER}
 
 
-class Memory(Protocol):
-    """One shared channel. Times are integer ticks."""
+class Memory(NamedTuple):
+    """A DRAM and all boxes that a job moves.
 
-    def transfer(self, start: int, bursts: int) -> tuple[int, int]:
-        """Move ``bursts`` from ``start`` on; return when the channel is free and when the data has arrived."""
-        ...
+    Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``count`` bursts from address
+    ``first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
+    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the bank model.
+    """
 
-
-@dataclass(frozen=True, kw_only=True)
-class PlainDram:
-    """Sustained bandwidth and a pipelined latency; a transfer of nothing takes no time."""
-
+    model: int
+    channels: int
+    clock_ticks: int
     burst_ticks: int
     latency_ticks: int
+    box_bursts: Sequence[int]
+    offsets: Sequence[int]
+    first: Sequence[int]
+    count: Sequence[int]
+    constants: Sequence[int]
+    banks: MutableSequence[int]
+    groups: MutableSequence[int]
+    ranks: MutableSequence[int]
+    rings: MutableSequence[int]
 
-    def transfer(self, start: int, bursts: int) -> tuple[int, int]:
-        """See Memory."""
-        if bursts == 0:
-            return start, start
-        free = start + bursts * self.burst_ticks
-        return free, free + self.latency_ticks
+
+def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
+    """Move ``box``, granted at ``start``.
+
+    Return when the next transfer may be granted, and when the data is on chip
+    (loads) or has left the bus (stores). Nothing to move takes no time.
+    """
+    if m.model == PLAIN:
+        free = start - (-m.box_bursts[box] * m.burst_ticks // m.channels)
+        return free, free if is_store or free == start else free + m.latency_ticks
+    begin = accepted = done = -(-start // m.clock_ticks)
+    for run in range(m.offsets[box], m.offsets[box + 1]):
+        entered, last = serve(
+            m.constants, m.banks, m.groups, m.ranks, m.rings, m.first[run], m.count[run], begin, is_store
+        )
+        accepted, done = max(accepted, entered), max(done, last)
+    return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
+
+
+def make_memory(schedule: Schedule, clocks: Clocks) -> Memory:
+    """Return an idle memory with the boxes of ``schedule``: those of its inputs, weights and outputs in turn."""
+    regions = [stream.region for stream in (schedule.ifmap, schedule.weight, schedule.ofmap)]
+    is_plain = clocks.dram.model == "plain"
+    runs = [] if is_plain else [region.runs() for region in regions]
+    return idle_memory(
+        clocks,
+        box_bursts=np.concatenate([region.box_bursts for region in regions]),
+        offsets=_stacked([run.offsets for run in runs]),
+        first=np.concatenate([run.first for run in runs]) if runs else np.zeros(0, dtype=np.int64),
+        count=np.concatenate([run.count for run in runs]) if runs else np.zeros(0, dtype=np.int64),
+    )
+
+
+def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
+    """Return the DRAM of ``clocks`` before anything moves."""
+    dram = clocks.dram
+    constants, state = in_order.constants(dram), in_order.idle_state(dram)
+    return Memory(
+        MODELS[dram.model],
+        dram.channels,
+        dram.standard.clock_ps,
+        clocks.burst_ticks,
+        clocks.latency_ticks,
+        box_bursts,
+        offsets,
+        first,
+        count,
+        *(np.array(words, dtype=np.int64) for words in (constants, *state)),
+    )
+
+
+def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
+    """Return what the DRAM did until ``finish``, None where it knows no banks; to be called once, at the end."""
+    if memory.model == PLAIN:
+        return None
+    return in_order.counts(memory.constants, memory.banks, memory.ranks, -(-finish // memory.clock_ticks))
+
+
+def _stacked(offsets: list[Ints]) -> Ints:
+    """Join tables of offsets: each counts on from the end of the one before."""
+    joined = np.zeros(1, dtype=np.int64)
+    for table in offsets:
+        joined = np.concatenate([joined, joined[-1] + table[1:]])
+    return joined

@@ -1,29 +1,40 @@
-"""Run a schedule on an engine: latency, cycles by cause, and the trace."""
+"""Run a schedule on an engine: latency, cycles by cause, the trace, and what the DRAM did."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
+from lw3dsim.engine import compiled, fast_engine
 from lw3dsim.engine.attribution import attribute
-from lw3dsim.engine.memory import PlainDram
-from lw3dsim.engine.trace import Trace, make_job
+from lw3dsim.engine.memory import dram_counts, make_memory
+from lw3dsim.engine.trace import Trace, empty_trace, make_job
 from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.dram.power import DramCounts
+    from lw3dsim.engine.memory import Memory
+    from lw3dsim.engine.trace import Job
     from lw3dsim.schedule.program import Schedule
 
-ENGINES = ("fast", "simpy")
+ENGINES = ("auto", "fast", "simpy")
+
+Table = TypeVar("Table", "Job", "Memory", Trace)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The time of one layer."""
+    """The time of one layer, and what its DRAM did (None where the model knows no banks)."""
 
     latency_cycles: int
     cycles_by_cause: dict[str, int]
     trace: Trace
+    dram: DramCounts | None
 
 
 def check_engine(name: str) -> None:
@@ -32,17 +43,38 @@ def check_engine(name: str) -> None:
         raise unknown("engine", name, ENGINES)
 
 
-def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "fast") -> Timing:
-    """Simulate ``schedule`` with the named engine; both give the same integers."""
+def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") -> Timing:
+    """Simulate ``schedule`` with the named engine; all give the same integers.
+
+    ``fast`` is compiled, ``auto`` only when there is enough to do, ``simpy`` is the reference.
+    """
     check_engine(engine)
+    job, memory = make_job(schedule, clocks.cycle_ticks), make_memory(schedule, clocks)
+    work = len(job.kind) + len(memory.first)
     if engine == "simpy":
-        from lw3dsim.engine.simpy_engine import run
+        from lw3dsim.engine import simpy_engine
+
+        trace, memory = _interpreted(simpy_engine.run, job, memory)
+    elif engine == "fast" or compiled.is_worthwhile(work):
+        trace = empty_trace(job)
+        compiled.run(job, memory, trace)
     else:
-        from lw3dsim.engine.fast_engine import run
-    memory = PlainDram(burst_ticks=clocks.burst_ticks, latency_ticks=clocks.latency_ticks)
-    trace = run(make_job(schedule, clocks.cycle_ticks), memory)
+        trace, memory = _interpreted(fast_engine.run, job, memory)
     return Timing(
         latency_cycles=-(-trace.finish // clocks.cycle_ticks),
         cycles_by_cause=attribute(schedule, trace, clocks.cycle_ticks),
         trace=trace,
+        dram=dram_counts(memory, trace.finish),
     )
+
+
+def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> tuple[Trace, Memory]:
+    """Run on lists, which CPython is fastest on; return the trace and the memory as it was left."""
+    job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
+    run(job, memory, trace)
+    return trace, memory
+
+
+def as_lists(table: Table) -> Table:
+    """Return a copy of a job, memory or trace on lists."""
+    return type(table)(*(item.tolist() if isinstance(item, np.ndarray) else item for item in table))

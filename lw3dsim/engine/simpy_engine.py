@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import simpy
 
-from lw3dsim.engine.trace import Job, LoadJob, Trace
+from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from lw3dsim.engine.memory import Memory
+    from lw3dsim.engine.trace import Job, Trace
 
     Process = Generator[simpy.Event, Any, None]
 
@@ -31,10 +32,10 @@ class _Channel:
         self.wake = env.event()
         env.process(self._arbitrate())
 
-    def request(self, port: int, bursts: int) -> simpy.Event:
-        """Ask for a transfer; the event carries (grant, channel free, data ready) when the channel is free again."""
+    def request(self, port: int, box: int) -> simpy.Event:
+        """Ask for a transfer; the event carries (grant, data ready) when the next one may be granted."""
         done = self.env.event()
-        self.pending.append((int(self.env.now), port, bursts, done))
+        self.pending.append((int(self.env.now), port, box, done))
         if not self.wake.triggered:
             self.wake.succeed()
         return done
@@ -47,11 +48,11 @@ class _Channel:
             yield self._settled()
             chosen = min(self.pending, key=lambda request: request[:2])
             self.pending.remove(chosen)
-            _, _, bursts, done = chosen
+            _, port, box, done = chosen
             grant = int(self.env.now)
-            free, ready = self.memory.transfer(grant, bursts)
+            free, ready = transfer(self.memory, box, grant, int(port == OFMAP))
             yield self.env.timeout(free - grant)
-            done.succeed((grant, free, ready))
+            done.succeed((grant, ready))
 
     def _settled(self) -> simpy.Event:
         event = simpy.Event(self.env)
@@ -63,56 +64,40 @@ class _Channel:
 class _Machine:
     """All units of the accelerator and the trace that they leave."""
 
-    def __init__(self, job: Job, memory: Memory) -> None:
+    def __init__(self, job: Job, memory: Memory, trace: Trace) -> None:
         self.job = job
+        self.trace = trace
         self.env = env = simpy.Environment()
         self.channel = _Channel(env, memory)
-        self.grant: list[list[int]] = [[], [], []]
-        self.ready: list[list[int]] = [[], [], []]
-        self.start: list[int] = []
-        self.handover: list[int] = []
-        self.end: list[int] = []
-        self.drained: list[int] = []
-        self.tile_ready = [[env.event() for _ in load.first] for load in (job.ifmap, job.weight)]
-        self.step_end = [env.event() for _ in range(job.steps)]
-        self.step_drained = [env.event() for _ in range(job.steps)]
-        self.stored = [env.event() for _ in job.ofmap.closes]
+        self.tile_ready = [[env.event() for _ in first] for first in (job.ifmap_first, job.weight_first)]
+        self.step_end = [env.event() for _ in job.kind]
+        self.step_drained = [env.event() for _ in job.kind]
+        self.stored = [env.event() for _ in job.closes]
         self.drain_queue = simpy.Store(env)
         self.drain_idle = simpy.Container(env, capacity=1, init=1)
 
-    def run(self) -> Trace:
-        """Run all units to the end of the last store."""
-        env, job = self.env, self.job
-        env.process(self._load(IFMAP, job.ifmap))
-        env.process(self._load(WEIGHT, job.weight))
+    def run(self) -> None:
+        """Run all units until the last store has left the bus."""
+        env, job, trace = self.env, self.job, self.trace
+        ifmap = job.ifmap_first, job.ifmap_box, job.ifmap_slots, trace.ifmap_grant, trace.ifmap_ready
+        weight = job.weight_first, job.weight_box, job.weight_slots, trace.weight_grant, trace.weight_ready
+        env.process(self._load(IFMAP, *ifmap))
+        env.process(self._load(WEIGHT, *weight))
         env.process(self._compute())
         env.process(self._drain())
-        finished = env.process(self._store())
-        env.run(until=finished)
-        return Trace(
-            ifmap_grant=self.grant[IFMAP],
-            ifmap_ready=self.ready[IFMAP],
-            weight_grant=self.grant[WEIGHT],
-            weight_ready=self.ready[WEIGHT],
-            ofmap_grant=self.grant[OFMAP],
-            ofmap_ready=self.ready[OFMAP],
-            start=self.start,
-            handover=self.handover,
-            end=self.end,
-            drained=self.drained,
-            finish=int(env.now),
-        )
+        env.process(self._store())
+        env.run(until=env.all_of(self.stored))
 
-    def _load(self, port: int, load: LoadJob) -> Process:
+    def _load(
+        self, port: int, first: Sequence[int], box: Sequence[int], slots: int, granted: Any, arrived: Any
+    ) -> Process:
         """DMA of one load stream: a tile at a time, as slots become free."""
         yield self.env.timeout(self.job.setup)
-        for tile, bursts in enumerate(load.bursts):
-            if tile >= load.slots:
-                yield self.step_end[load.last[tile - load.slots]]
-            grant, _, ready = yield self.channel.request(port, bursts)
-            self.grant[port].append(grant)
-            self.ready[port].append(ready)
-            self.env.process(self._arrive(self.tile_ready[port][tile], ready))
+        for tile in range(len(first)):
+            if tile >= slots:
+                yield self.step_end[first[tile - slots + 1] - 1]
+            granted[tile], arrived[tile] = yield self.channel.request(port, box[tile])
+            self.env.process(self._arrive(self.tile_ready[port][tile], arrived[tile]))
 
     def _arrive(self, event: simpy.Event, time: int) -> Process:
         yield self.env.timeout(time - self.env.now)
@@ -120,47 +105,45 @@ class _Machine:
 
     def _compute(self) -> Process:
         """Multiply the steps in order; hand the last group of each to the drain."""
-        job, env = self.job, self.env
+        job, env, trace = self.job, self.env, self.trace
         yield env.timeout(job.setup)
-        first_use = [{step: tile for tile, step in enumerate(load.first)} for load in (job.ifmap, job.weight)]
-        opening = {step: tile for tile, step in enumerate(job.ofmap.opens)}
-        for step in range(job.steps):
+        first_use = [{step: tile for tile, step in enumerate(first)} for first in (job.ifmap_first, job.weight_first)]
+        opening = {step: tile for tile, step in enumerate(job.opens)}
+        for step, kind in enumerate(job.kind):
             for port in (IFMAP, WEIGHT):
                 if step in first_use[port]:
                     yield self.tile_ready[port][first_use[port][step]]
             tile = opening.get(step, 0)
-            if tile >= job.ofmap.slots:
-                yield self.stored[tile - job.ofmap.slots]
+            if tile >= job.ofmap_slots:
+                yield self.stored[tile - job.ofmap_slots]
             yield env.timeout(-env.now % job.cycle)
-            self.start.append(int(env.now))
-            yield env.timeout(job.head[step])
+            trace.start[step] = int(env.now)
+            yield env.timeout(job.head[kind])
             yield self.drain_idle.get(1)
-            self.handover.append(int(env.now))
-            yield env.timeout(job.body[step])
-            self.end.append(int(env.now))
+            trace.handover[step] = int(env.now)
+            yield env.timeout(job.body[kind])
+            trace.end[step] = int(env.now)
             self.step_end[step].succeed()
             yield self.drain_queue.put(step)
 
     def _drain(self) -> Process:
         """Drain what is left of each step; idle again, the next step may hand over."""
-        for _ in range(self.job.steps):
+        for _ in self.job.kind:
             step = yield self.drain_queue.get()
-            yield self.env.timeout(self.job.drain[step])
-            self.drained.append(int(self.env.now))
+            yield self.env.timeout(self.job.drain[self.job.kind[step]])
+            self.trace.drained[step] = int(self.env.now)
             self.step_drained[step].succeed()
             yield self.drain_idle.put(1)
 
     def _store(self) -> Process:
         """DMA of the output tiles, in order."""
-        store = self.job.ofmap
-        for tile, step in enumerate(store.closes):
+        job, trace = self.job, self.trace
+        for tile, step in enumerate(job.closes):
             yield self.step_drained[step]
-            grant, free, _ = yield self.channel.request(OFMAP, store.bursts[tile])
-            self.grant[OFMAP].append(grant)
-            self.ready[OFMAP].append(free)
-            self.stored[tile].succeed()
+            trace.ofmap_grant[tile], trace.ofmap_ready[tile] = yield self.channel.request(OFMAP, job.ofmap_box[tile])
+            self.env.process(self._arrive(self.stored[tile], trace.ofmap_ready[tile]))
 
 
-def run(job: Job, memory: Memory) -> Trace:
-    """Simulate ``job``; see ``docs/timing.md`` for the rules."""
-    return _Machine(job, memory).run()
+def run(job: Job, memory: Memory, trace: Trace) -> None:
+    """Simulate ``job`` and fill in ``trace``; see ``docs/timing.md`` for the rules."""
+    _Machine(job, memory, trace).run()

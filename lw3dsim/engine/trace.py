@@ -1,102 +1,99 @@
-"""What an engine is given and what it returns: a job of plain integers, a trace of plain integers."""
+"""What an engine is given and what it returns: integers only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import MutableSequence, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.schedule.program import LoadStream, Schedule, StoreStream
+    from lw3dsim.map.arrays import Ints
+    from lw3dsim.schedule.program import Schedule
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadJob:
-    """A load stream for an engine: first using step, last using step and bursts of every tile."""
+class Job(NamedTuple):
+    """A schedule in ticks.
 
-    first: list[int]
-    last: list[int]
-    bursts: list[int]
-    slots: int
+    Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles. A load stream has, per
+    tile, the first step that uses it and the box it moves; a tile stays until the step before the next
+    tile's. The store stream has the steps that open and close a tile, and its box.
+    """
 
-
-@dataclass(frozen=True, kw_only=True)
-class StoreJob:
-    """The store stream for an engine: opening step, closing step and bursts of every tile."""
-
-    opens: list[int]
-    closes: list[int]
-    bursts: list[int]
-    slots: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A schedule in ticks. ``head``, ``body`` and ``drain`` are whole core cycles, in ticks, per step."""
-
-    head: list[int]
-    body: list[int]
-    drain: list[int]
-    ifmap: LoadJob
-    weight: LoadJob
-    ofmap: StoreJob
+    kind: Sequence[int]
+    head: Sequence[int]
+    body: Sequence[int]
+    drain: Sequence[int]
+    ifmap_first: Sequence[int]
+    ifmap_box: Sequence[int]
+    weight_first: Sequence[int]
+    weight_box: Sequence[int]
+    opens: Sequence[int]
+    closes: Sequence[int]
+    ofmap_box: Sequence[int]
+    ifmap_slots: int
+    weight_slots: int
+    ofmap_slots: int
     setup: int
     cycle: int
 
-    @property
-    def steps(self) -> int:
-        """Number of steps."""
-        return len(self.head)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
+class Trace(NamedTuple):
     """When everything happened, in ticks.
 
     Per tile of each stream: ``*_grant`` (its transfer starts) and ``*_ready`` (a
     load's data is on chip; a store has left the bus). Per step: ``start``,
     ``handover`` (the drain unit takes over after the head), ``end`` (computed),
-    ``drained``. ``finish`` is the end of the last store.
+    ``drained``.
     """
 
-    ifmap_grant: list[int]
-    ifmap_ready: list[int]
-    weight_grant: list[int]
-    weight_ready: list[int]
-    ofmap_grant: list[int]
-    ofmap_ready: list[int]
-    start: list[int]
-    handover: list[int]
-    end: list[int]
-    drained: list[int]
-    finish: int
+    ifmap_grant: MutableSequence[int]
+    ifmap_ready: MutableSequence[int]
+    weight_grant: MutableSequence[int]
+    weight_ready: MutableSequence[int]
+    ofmap_grant: MutableSequence[int]
+    ofmap_ready: MutableSequence[int]
+    start: MutableSequence[int]
+    handover: MutableSequence[int]
+    end: MutableSequence[int]
+    drained: MutableSequence[int]
+
+    @property
+    def finish(self) -> int:
+        """The end of the last store."""
+        return int(max(self.ofmap_ready))
 
 
 def make_job(schedule: Schedule, cycle_ticks: int) -> Job:
-    """Turn a schedule into the engine's lists."""
-    kind, kinds = schedule.kind, schedule.kinds
+    """Turn a schedule into arrays of ticks; boxes are numbered through ifmap, weight and ofmap."""
+    kinds, ifmap, weight, ofmap = schedule.kinds, schedule.ifmap, schedule.weight, schedule.ofmap
+    weights = len(ifmap.region.box_bursts)
+    outputs = weights + len(weight.region.box_bursts)
     return Job(
-        head=(kinds.head[kind] * cycle_ticks).tolist(),
-        body=(kinds.body[kind] * cycle_ticks).tolist(),
-        drain=(kinds.drain[kind] * cycle_ticks).tolist(),
-        ifmap=_load_job(schedule.ifmap, schedule.steps),
-        weight=_load_job(schedule.weight, schedule.steps),
-        ofmap=_store_job(schedule.ofmap),
+        kind=schedule.kind,
+        head=kinds.head * cycle_ticks,
+        body=kinds.body * cycle_ticks,
+        drain=kinds.drain * cycle_ticks,
+        ifmap_first=ifmap.steps,
+        ifmap_box=ifmap.box,
+        weight_first=weight.steps,
+        weight_box=weight.box + weights,
+        opens=ofmap.opens,
+        closes=ofmap.closes,
+        ofmap_box=ofmap.box + outputs,
+        ifmap_slots=ifmap.slots,
+        weight_slots=weight.slots,
+        ofmap_slots=ofmap.slots,
         setup=schedule.setup_cycles * cycle_ticks,
         cycle=cycle_ticks,
     )
 
 
-def _load_job(stream: LoadStream, steps: int) -> LoadJob:
-    last = np.append(stream.steps[1:], steps) - 1 if len(stream.steps) else stream.steps
-    return LoadJob(first=stream.steps.tolist(), last=last.tolist(), bursts=stream.bursts.tolist(), slots=stream.slots)
+def empty_trace(job: Job) -> Trace:
+    """Return a trace for ``job`` on arrays, nothing placed in it yet."""
+    steps, sizes = len(job.kind), (len(job.ifmap_first), len(job.weight_first), len(job.closes))
 
+    def times(count: int) -> Ints:
+        return np.zeros(count, dtype=np.int64)
 
-def _store_job(stream: StoreStream) -> StoreJob:
-    return StoreJob(
-        opens=stream.opens.tolist(),
-        closes=stream.closes.tolist(),
-        bursts=stream.bursts.tolist(),
-        slots=stream.slots,
-    )
+    return Trace(*(times(size) for size in sizes for _ in range(2)), *(times(steps) for _ in range(4)))

@@ -24,3 +24,15 @@ def parts(total: int, part: int) -> Ints:
     """Return the sizes of ``total`` cut into parts of ``part``, the last one ragged."""
     starts = np.arange(0, total, part, dtype=np.int64)
     return np.minimum(part, total - starts)
+
+
+def spread(counts: Ints) -> tuple[Ints, Ints]:
+    """Return, for ``counts`` elements of every group behind each other, each one's group and place in it."""
+    group = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    return group, np.arange(len(group), dtype=np.int64) - (np.cumsum(counts) - counts)[group]
+
+
+def full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
+    """Return (count, size) of the full parts and of the ragged last part of ``total``."""
+    rest = total % part
+    return [(total // part, part), (np.minimum(rest, 1), rest)]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.map.arrays import spread
+
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
 
@@ -16,16 +18,16 @@ if TYPE_CHECKING:
 class Axis:
     """One dimension cut into tiles: per tile its outputs and what it reads of the input.
 
-    ``needed`` counts the distinct input positions, ``span`` the positions from
-    the first to the last of them, ``pieces`` the contiguous stretches. ``is_whole``
-    says that a single tile reads the dimension from end to end.
+    ``needed`` counts the distinct input positions, ``first`` is the first of them
+    (0 where there are none) and ``span`` the positions from the first to the last.
+    ``positions`` lists those of all tiles behind each other, ``needed`` per tile.
     """
 
     outputs: Ints
     needed: Ints
+    first: Ints
     span: Ints
-    pieces: Ints
-    is_whole: bool
+    positions: Ints
 
     @property
     def tiles(self) -> int:
@@ -42,18 +44,30 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
     if reach >= stride and dilation == 1:
         first = np.clip(starts * stride - padding, 0, size_in)
         last = np.clip((starts + outputs - 1) * stride - padding + reach, 0, size_in)
-        needed = span = last - first
-        pieces = np.minimum(needed, 1)
-    else:
-        read = [
-            _positions(int(s), int(o), size_in, kernel, stride, padding, dilation)
-            for s, o in zip(starts, outputs, strict=True)
-        ]
-        needed = np.array([len(p) for p in read], dtype=np.int64)
-        span = np.array([int(p[-1] - p[0] + 1) if len(p) else 0 for p in read], dtype=np.int64)
-        pieces = np.array([int((np.diff(p) > 1).sum()) + 1 if len(p) else 0 for p in read], dtype=np.int64)
-    is_whole = len(starts) == 1 and int(needed[0]) == size_in
-    return Axis(outputs=outputs, needed=needed, span=span, pieces=pieces, is_whole=is_whole)
+        return contiguous(outputs, first, last - first)
+    read = [
+        _positions(int(s), int(o), size_in, kernel, stride, padding, dilation)
+        for s, o in zip(starts, outputs, strict=True)
+    ]
+    return Axis(
+        outputs=outputs,
+        needed=np.array([len(p) for p in read], dtype=np.int64),
+        first=np.array([int(p[0]) if len(p) else 0 for p in read], dtype=np.int64),
+        span=np.array([int(p[-1] - p[0] + 1) if len(p) else 0 for p in read], dtype=np.int64),
+        positions=np.concatenate(read),
+    )
+
+
+def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
+    """Return the axis whose tiles read ``needed`` positions from ``first`` on."""
+    tile, at = spread(needed)
+    return Axis(
+        outputs=outputs,
+        needed=needed,
+        first=np.where(needed > 0, first, 0),
+        span=needed,
+        positions=first[tile] + at,
+    )
 
 
 def _positions(start: int, outputs: int, size_in: int, kernel: int, stride: int, padding: int, dilation: int) -> Ints:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import Floats, Ints, ceil_div
+from lw3dsim.map.arrays import Floats, Ints, ceil_div, full_and_rest
 from lw3dsim.map.microarchitecture import Machine, group_cost, group_shape, vector_cost
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ def latency(
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
     share = problem.c / (tilings.c_parts(problem) * tilings.c)
     compute = steps * (step_cycles * share + machine.fill_cycles) * clocks.cycle_ticks
-    transfer = moved.bursts.astype(np.float64) * clocks.burst_ticks
+    burst_ticks = clocks.burst_ticks / clocks.dram.channels
+    transfer = moved.bursts.astype(np.float64) * burst_ticks
     # A slot is refilled only after its step: load, latency and compute share the slots.
     turnaround = (transfer + compute + moved.loads.astype(np.float64) * clocks.latency_ticks) / slots
-    exposed = moved.exposed.astype(np.float64) * clocks.burst_ticks
+    exposed = moved.exposed.astype(np.float64) * burst_ticks
     return np.asarray(np.maximum(np.maximum(compute, transfer), turnaround) + exposed)
 
 
@@ -68,9 +69,9 @@ def rough_step_cycles(problem: Problem, machine: Machine, tilings: Tilings) -> I
 def step_cycles(problem: Problem, machine: Machine, tilings: Tilings) -> Ints:
     """Return the cycles of a full step, every full and every ragged group counted."""
     shape = group_shape(problem, machine, tilings.t, tilings.h, tilings.w)
-    cuts = [_full_and_rest(tilings.n, np.full_like(tilings.n, machine.rows))]
+    cuts = [full_and_rest(tilings.n, np.full_like(tilings.n, machine.rows))]
     for size, m, part in zip((tilings.t, tilings.h, tilings.w), problem.algorithm.tile, shape, strict=True):
-        cuts.append(_full_and_rest(ceil_div(size, m), part))
+        cuts.append(full_and_rest(ceil_div(size, m), part))
     cycles = np.zeros_like(tilings.n)
     for (rows_count, rows), (t_count, t), (h_count, h), (w_count, w) in itertools.product(*cuts):
         count = rows_count * t_count * h_count * w_count
@@ -79,12 +80,6 @@ def step_cycles(problem: Problem, machine: Machine, tilings: Tilings) -> Ints:
             tiles = (t[some], h[some], w[some])
             cycles[some] += count[some] * _group_cycles(problem, machine, tilings.take(some), rows[some], tiles)
     return cycles
-
-
-def _full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
-    """Return (count, size) of the full parts and of the ragged last part."""
-    rest = total % part
-    return [(total // part, part), (np.minimum(rest, 1), rest)]
 
 
 def _group_cycles(

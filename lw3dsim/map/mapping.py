@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lw3dsim.map.arrays import Flags, Ints, parts
-from lw3dsim.map.axis import Axis, cut
-from lw3dsim.map.bursts import Footprint, Run, footprint
+from lw3dsim.map.axis import Axis, contiguous, cut
+from lw3dsim.map.layout import Boxes, Layout
 
 if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
@@ -78,17 +78,10 @@ def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
 
 def frame_chunks(problem: Problem, tile: int) -> Axis:
     """Cut the window frames of a pool that leaves one frame into chunks of ``tile``."""
-    frames = np.arange(problem.c, dtype=np.int64) - problem.padding[0]
-    real = (frames >= 0) & (frames < problem.inp[0])
-    needed = np.add.reduceat(real.astype(np.int64), np.arange(0, problem.c, tile))
-    is_whole = len(needed) == 1 and int(needed[0]) == problem.inp[0]
-    return Axis(
-        outputs=np.ones_like(needed),
-        needed=needed,
-        span=needed,
-        pieces=np.minimum(needed, 1),
-        is_whole=is_whole,
-    )
+    starts = np.arange(0, problem.c, tile, dtype=np.int64)
+    first = np.clip(starts - problem.padding[0], 0, problem.inp[0])
+    last = np.clip(np.minimum(starts + tile, problem.c) - problem.padding[0], 0, problem.inp[0])
+    return contiguous(np.ones_like(starts), first, last - first)
 
 
 def make_axes(problem: Problem, mapping: Mapping) -> Axes:
@@ -102,17 +95,49 @@ def make_axes(problem: Problem, mapping: Mapping) -> Axes:
     )
 
 
-def input_footprint(problem: Problem, axes: Axes, burst_bytes: int) -> Footprint:
-    """Return the DRAM bursts of the input tiles."""
-    run = Run(element_bits=problem.activation_bits, block=problem.input_block, burst_bytes=burst_bytes)
-    return footprint(axes.t, axes.h, axes.w, problem.inp, run)
+def input_layout(problem: Problem, burst_bytes: int) -> Layout:
+    """Return where the input lies, all groups together."""
+    channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
+    return _layout(problem, channels, problem.inp, problem.input_block, burst_bytes)
 
 
-def output_footprint(problem: Problem, mapping: Mapping, burst_bytes: int) -> Footprint:
-    """Return the DRAM bursts of the output tiles."""
-    run = Run(element_bits=problem.activation_bits, block=problem.output_block, burst_bytes=burst_bytes)
+def output_layout(problem: Problem, burst_bytes: int) -> Layout:
+    """Return where the output lies, all groups together."""
+    return _layout(problem, problem.groups * problem.n, problem.out, problem.output_block, burst_bytes)
+
+
+def _layout(problem: Problem, channels: int, extent: tuple[int, int, int], block: int, burst_bytes: int) -> Layout:
+    return Layout(
+        channels=channels,
+        extent=extent,
+        block=block,
+        element_bits=problem.activation_bits,
+        burst_bytes=burst_bytes,
+    )
+
+
+def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
+    """Return the first channel and the channels of every tile, group after group of ``channels``."""
+    count = parts(channels, tile)
+    within = np.cumsum(count) - count
+    group = np.arange(groups, dtype=np.int64)[:, None] * channels
+    return (group + within).ravel(), np.tile(count, groups)
+
+
+def input_boxes(problem: Problem, mapping: Mapping, axes: Axes, burst_bytes: int) -> Boxes:
+    """Return the boxes of the input tiles, in the order (group, channel tile, t, h, w)."""
+    is_dense = problem.structure == "dense"
+    first, count = channel_ranges(problem.groups, *((problem.c, mapping.c) if is_dense else (problem.n, mapping.n)))
+    layout = input_layout(problem, burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=axes.t, h=axes.h, w=axes.w)
+
+
+def output_boxes(problem: Problem, mapping: Mapping, burst_bytes: int) -> Boxes:
+    """Return the boxes of the output tiles, in the order (group, channel tile, t, h, w)."""
+    first, count = channel_ranges(problem.groups, problem.n, mapping.n)
     t, h, w = (output_axis(problem, d, tile) for d, tile in enumerate((mapping.t, mapping.h, mapping.w)))
-    return footprint(t, h, w, problem.out, run)
+    layout = output_layout(problem, burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)
 
 
 def weight_tile_bits(problem: Problem, n: Ints, c: Ints, is_first: Flags | bool) -> Ints:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.map.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -171,8 +173,18 @@ def _vector_ops(layer: AnyLayer, shape: Shape) -> int:
 
 
 def _block(shape: Shape, arch: Accelerator) -> int:
-    """Return the channel block of a tensor's layout; blocks are as equal as they can be."""
+    """Return the channel block of a tensor's layout."""
     if shape.extent == (1, 1, 1):
         return shape.channels
-    blocks = -(-shape.channels // arch.dram.channel_block)
-    return -(-shape.channels // blocks)
+    dram = arch.dram
+    if dram.layout == "cthw":
+        return 1
+    if dram.layout == "blocked":
+        return min(dram.channel_block, shape.channels)
+    return fewest_bursts_block(
+        shape.channels,
+        shape.extent,
+        arch.precision.activation_bits,
+        DRAM_STANDARDS[dram.preset].burst_bytes,
+        dram.channel_block,
+    )

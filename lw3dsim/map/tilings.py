@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.map.arrays import Ints, ceil_div, padded
-from lw3dsim.map.bursts import Run, merged_bursts, row_bursts
-from lw3dsim.map.mapping import input_axis, output_axis
+from lw3dsim.map.mapping import channel_ranges, input_axis, input_layout, output_axis, output_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lw3dsim.map.axis import Axis
+    from lw3dsim.map.layout import Layout
     from lw3dsim.map.problem import Problem
 
 # Numbers of parts that a dimension is cut into.
@@ -25,22 +25,22 @@ PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 2
 class Side:
     """One tensor (input or output) under every tiling; sums run over the tiles of an axis.
 
-    ``t_needed`` and ``h_needed`` sum the rows read, ``w_span`` the pixels of a row,
-    ``w_bursts`` the bursts of a row cut into tiles, ``h_bursts`` those of whole rows
-    merged, ``t_bursts`` those of whole frames merged; ``*_whole`` says that one tile
-    covers the axis. ``pixels`` is the largest tile.
+    A tensor moves ``rows`` x (``blocks`` x ``row_bursts`` + ``columns`` x ``row_pixels``) bursts:
+    rows of whole channel blocks, and scattered columns of blocks, pixel by pixel.
+    ``pixels`` is the largest tile.
     """
 
-    t_needed: Ints
-    h_needed: Ints
-    w_span: Ints
-    w_bursts: Ints
-    h_bursts: Ints
-    t_bursts: Ints
-    t_whole: Ints
-    h_whole: Ints
-    w_whole: Ints
+    rows: Ints
+    row_bursts: Ints
+    row_pixels: Ints
+    blocks: Ints
+    columns: Ints
     pixels: Ints
+
+    @property
+    def bursts(self) -> Ints:
+        """Bursts of moving the tensor once, tile by tile; the sum of Boxes.bursts."""
+        return self.rows * (self.blocks * self.row_bursts + self.columns * self.row_pixels)
 
     def take(self, index: Ints) -> Side:
         """Return the columns at ``index``."""
@@ -94,9 +94,15 @@ class Tilings:
 def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_bytes: int) -> Tilings:
     """Return every combination of candidate tile sizes; nothing is checked against the buffers."""
     n, c, *space = _candidates(problem, rows, mults_per_pe)
-    cuts = [[_Cut.of(problem, d, size, burst_bytes) for size in space[d]] for d in range(3)]
+    layouts = input_layout(problem, burst_bytes), output_layout(problem, burst_bytes)
+    cuts = [[_Cut.of(problem, d, size, layouts) for size in space[d]] for d in range(3)]
     index = np.meshgrid(*(np.arange(len(axis)) for axis in (n, c, *space)), indexing="ij")
     at = [i.ravel() for i in index]
+    is_dense = problem.structure == "dense"
+    channels = (
+        _channel_sums(layouts[0], problem.groups, *((problem.c, c) if is_dense else (problem.n, n)))[:, at[is_dense]],
+        _channel_sums(layouts[1], problem.groups, problem.n, n)[:, at[0]],
+    )
 
     def column(dimension: int, side: str, field: str) -> Ints:
         values = [getattr(getattr(cut, side), field) for cut in cuts[dimension]]
@@ -111,9 +117,18 @@ def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_byte
         w=tile[4],
         spatial=column(0, "input", "tiles") * column(1, "input", "tiles") * column(2, "input", "tiles"),
         frames=column(0, "input", "largest"),
-        input=_side(column, "input"),
-        output=_side(column, "output"),
+        input=_side(column, "input", channels[0]),
+        output=_side(column, "output", channels[1]),
     )
+
+
+def _channel_sums(layout: Layout, groups: int, channels: int, tiles: list[int]) -> Ints:
+    """Return, per size in ``tiles``, the whole blocks and the scattered columns that all tiles touch together."""
+    sums = []
+    for tile in tiles:
+        _, columns, is_scattered = layout.touched(*channel_ranges(groups, channels, tile))
+        sums.append((columns[~is_scattered].sum() // layout.columns, columns[is_scattered].sum()))
+    return np.array(sums, dtype=np.int64).T
 
 
 def _candidates(problem: Problem, rows: int, mults_per_pe: int) -> list[list[int]]:
@@ -144,21 +159,17 @@ class _Sums:
     tiles: int
     needed: int
     span: int
-    row_bursts: int
-    merged_bursts: int
+    span_bursts: int
     largest: int
-    is_whole: bool
 
     @classmethod
-    def of(cls, axis: Axis, line: int, run: Run, *, is_width: bool) -> _Sums:
+    def of(cls, axis: Axis, layout: Layout, *, is_width: bool) -> _Sums:
         return cls(
             tiles=axis.tiles,
             needed=int(axis.needed.sum()),
             span=int(axis.span.sum()),
-            row_bursts=int(row_bursts(axis, run).sum()),
-            merged_bursts=int(merged_bursts(axis, line, run).sum()),
+            span_bursts=int(layout.span_bursts(axis.first, axis.span)[1].sum()) if is_width else 0,
             largest=int((axis.span if is_width else axis.needed).max()),
-            is_whole=axis.is_whole,
         )
 
 
@@ -170,28 +181,20 @@ class _Cut:
     output: _Sums
 
     @classmethod
-    def of(cls, problem: Problem, dimension: int, tile: int, burst_bytes: int) -> _Cut:
-        sums = []
-        for axis, size, block in (
-            (input_axis(problem, dimension, tile), problem.inp, problem.input_block),
-            (output_axis(problem, dimension, tile), problem.out, problem.output_block),
-        ):
-            run = Run(element_bits=problem.activation_bits, block=block, burst_bytes=burst_bytes)
-            line = (size[1] * size[2], size[2], 1)[dimension] * block
-            sums.append(_Sums.of(axis, line, run, is_width=dimension == 2))
-        return cls(input=sums[0], output=sums[1])
+    def of(cls, problem: Problem, dimension: int, tile: int, layouts: tuple[Layout, Layout]) -> _Cut:
+        axes = input_axis(problem, dimension, tile), output_axis(problem, dimension, tile)
+        inp, out = (
+            _Sums.of(axis, layout, is_width=dimension == 2) for axis, layout in zip(axes, layouts, strict=True)
+        )
+        return cls(input=inp, output=out)
 
 
-def _side(column: Callable[[int, str, str], Ints], side: str) -> Side:
+def _side(column: Callable[[int, str, str], Ints], side: str, channels: Ints) -> Side:
     return Side(
-        t_needed=column(0, side, "needed"),
-        h_needed=column(1, side, "needed"),
-        w_span=column(2, side, "span"),
-        w_bursts=column(2, side, "row_bursts"),
-        h_bursts=column(1, side, "merged_bursts"),
-        t_bursts=column(0, side, "merged_bursts"),
-        t_whole=column(0, side, "is_whole"),
-        h_whole=column(1, side, "is_whole"),
-        w_whole=column(2, side, "is_whole"),
+        rows=column(0, side, "needed") * column(1, side, "needed"),
+        row_bursts=column(2, side, "span_bursts"),
+        row_pixels=column(2, side, "span"),
+        blocks=channels[0],
+        columns=channels[1],
         pixels=column(0, side, "largest") * column(1, side, "largest") * column(2, side, "largest"),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.dram.power import DramCounts
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
 
@@ -33,6 +34,7 @@ class LayerRun:
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
     events: Events
+    dram: DramCounts
     dram_bound_cycles: int
 
 
@@ -75,6 +77,11 @@ SUMMED = (
     "params",
     "dram_read_bytes",
     "dram_write_bytes",
+    "dram_activates",
+    "dram_refreshes",
+    "row_hits",
+    "row_misses",
+    "row_conflicts",
     "compulsory_bytes",
     "sram_read_bytes",
     "sram_write_bytes",
@@ -92,7 +99,7 @@ def _layer_record(
     bound = -(-events.mults // arch.multipliers)
     if problem.structure == "vector":
         bound = -(-events.vector_ops // arch.vector_lanes)
-    energy = layer_energy_pj(problem, events, run.latency_cycles, arch, leakage)
+    energy = layer_energy_pj(problem, events, run.dram, run.latency_cycles, arch, leakage)
     counts = {
         "latency_cycles": run.latency_cycles,
         "macs": network.layer_macs(layer),
@@ -101,6 +108,11 @@ def _layer_record(
         "params": network.layer_params(layer),
         "dram_read_bytes": events.dram_read_bytes,
         "dram_write_bytes": events.dram_write_bytes,
+        "dram_activates": run.dram.activates,
+        "dram_refreshes": run.dram.refreshes + run.dram.bank_refreshes,
+        "row_hits": run.dram.row_hits,
+        "row_misses": run.dram.row_misses,
+        "row_conflicts": run.dram.row_conflicts,
         "compulsory_bytes": compulsory_bytes(problem),
         "sram_read_bytes": events.sram_read_bytes,
         "sram_write_bytes": events.sram_write_bytes,

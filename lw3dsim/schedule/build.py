@@ -6,37 +6,50 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import ceil_div
+from lw3dsim.map.arrays import ceil_div, padded
 from lw3dsim.map.mapping import (
     Axes,
     Mapping,
-    input_footprint,
+    input_boxes,
     make_axes,
-    output_footprint,
+    output_boxes,
     weight_tile_bits,
 )
 from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.kinds import make_kinds
 from lw3dsim.schedule.program import LoadStream, Loops, Schedule, StoreStream
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Ints
     from lw3dsim.map.problem import Problem
 
 
-def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, burst_bytes: int) -> Schedule:
-    """Return the schedule of ``problem`` under ``mapping``."""
+def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks) -> Schedule:
+    """Return the schedule of ``problem`` under ``mapping``.
+
+    Its tensors lie behind each other in DRAM: inputs, weights, outputs, each from
+    a whole stripe of all banks on, so that no two share a row.
+    """
     axes = make_axes(problem, mapping)
     loops = _unroll(problem, mapping, axes)
     kind, kinds = make_kinds(problem, axes, loops, make_machine(problem, arch, mapping.parallel))
+    boxes = input_boxes(problem, mapping, axes, clocks.burst_bytes)
+    each = padded(boxes.layout.bursts, clocks.stripe_bursts)
+    inputs = Activations(boxes=boxes, bases=tuple(i * each for i in range(problem.sources)))
+    tiles = _weight_tiles(problem, axes, clocks.burst_bytes)
+    weights = Weights(box_bursts=tiles, base=problem.sources * each)
+    base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
+    outputs = Activations(boxes=output_boxes(problem, mapping, clocks.burst_bytes), bases=(base,))
     return Schedule(
         loops=loops,
         kind=kind,
         kinds=kinds,
-        ifmap=_ifmap(problem, mapping, axes, loops, burst_bytes),
-        weight=_weight(problem, mapping, axes, loops, burst_bytes),
-        ofmap=_ofmap(problem, mapping, axes, loops, burst_bytes),
+        ifmap=_ifmap(problem, mapping, axes, loops, inputs),
+        weight=_weight(problem, mapping, axes, loops, weights),
+        ofmap=_ofmap(problem, mapping, axes, loops, outputs),
         setup_cycles=arch.layer_setup_cycles,
     )
 
@@ -66,39 +79,50 @@ def _changes(*indices: Ints) -> Ints:
     return np.flatnonzero(changed)
 
 
-def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, burst_bytes: int) -> LoadStream:
-    if problem.structure == "dense":
-        steps = _changes(loops.g, loops.t, loops.h, loops.w, loops.c)
-        channels, which, total = axes.c, loops.c[steps], problem.c
-    else:
-        steps = _changes(loops.n, loops.t, loops.h, loops.w, loops.c)
-        channels, which, total = axes.n, loops.n[steps], problem.n
-    frame = loops.c[steps] if problem.reduces_frames else loops.t[steps]
-    place = input_footprint(problem, axes, burst_bytes)
-    at = (frame, loops.h[steps], loops.w[steps])
-    bursts = place.bursts(channels, total)[(which, *at)] * problem.sources
-    bits = channels[which] * place.pixels[at] * problem.activation_bits * problem.sources
-    return LoadStream(steps=steps, bursts=bursts, bits=bits, slots=mapping.ifmap_slots)
+def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> LoadStream:
+    is_dense = problem.structure == "dense"
+    channel, sizes = (loops.c, axes.c) if is_dense else (loops.n, axes.n)
+    frame = loops.c if problem.reduces_frames else loops.t
+    steps = _changes(loops.g, channel, frame, loops.h, loops.w)
+    at = (frame[steps], loops.h[steps], loops.w[steps])
+    box = _box(region, loops.g[steps] * len(sizes) + channel[steps], at)
+    pixels = axes.t.needed[at[0]] * axes.h.needed[at[1]] * axes.w.span[at[2]]
+    bits = sizes[channel[steps]] * pixels * problem.activation_bits * problem.sources
+    return LoadStream(steps=steps, box=box, bits=bits, slots=mapping.ifmap_slots, region=region)
 
 
-def _weight(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, burst_bytes: int) -> LoadStream:
+def _weight_tiles(problem: Problem, axes: Axes, burst_bytes: int) -> Ints:
+    """Return the bursts of the weight tiles, in the order (group, n, c)."""
     if problem.structure == "vector":
-        none = np.zeros(0, dtype=np.int64)
-        return LoadStream(steps=none, bursts=none, bits=none, slots=mapping.weight_slots)
-    steps = _changes(loops.g, loops.n, loops.c)
-    bits = weight_tile_bits(problem, axes.n[loops.n[steps]], axes.c[loops.c[steps]], loops.is_first[steps])
-    return LoadStream(steps=steps, bursts=ceil_div(bits, 8 * burst_bytes), bits=bits, slots=mapping.weight_slots)
+        return np.zeros(0, dtype=np.int64)
+    is_first = np.arange(len(axes.c)) == 0
+    bits = weight_tile_bits(problem, axes.n[:, None], axes.c[None, :], is_first[None, :])
+    return np.tile(ceil_div(bits, 8 * burst_bytes).ravel(), problem.groups)
 
 
-def _ofmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, burst_bytes: int) -> StoreStream:
+def _weight(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Weights) -> LoadStream:
+    steps = np.zeros(0, dtype=np.int64) if problem.structure == "vector" else _changes(loops.g, loops.n, loops.c)
+    g, n, c = loops.g[steps], loops.n[steps], loops.c[steps]
+    bits = weight_tile_bits(problem, axes.n[n], axes.c[c], loops.is_first[steps])
+    box = (g * len(axes.n) + n) * len(axes.c) + c
+    return LoadStream(steps=steps, box=box, bits=bits, slots=mapping.weight_slots, region=region)
+
+
+def _ofmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> StoreStream:
     closes = np.flatnonzero(loops.is_last)
-    place = output_footprint(problem, mapping, burst_bytes)
     at = (loops.t[closes], loops.h[closes], loops.w[closes])
-    n = loops.n[closes]
+    g, n, boxes = loops.g[closes], loops.n[closes], region.boxes
+    pixels = boxes.t.needed[at[0]] * boxes.h.needed[at[1]] * boxes.w.span[at[2]]
     return StoreStream(
         opens=np.flatnonzero(loops.is_first),
         closes=closes,
-        bursts=place.bursts(axes.n, problem.n)[(n, *at)],
-        bits=axes.n[n] * place.pixels[at] * problem.activation_bits,
+        box=_box(region, g * len(axes.n) + n, at),
+        bits=axes.n[n] * pixels * problem.activation_bits,
         slots=mapping.ofmap_slots,
+        region=region,
     )
+
+
+def _box(region: Activations, channel: Ints, at: tuple[Ints, Ints, Ints]) -> Ints:
+    """Return the number of the box at (channel range, t, h, w)."""
+    return np.asarray(np.ravel_multi_index((channel, *at), region.boxes.shape), dtype=np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.schedule.dma import Activations, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +37,20 @@ class LoadStream:
     """Tiles that DMA brings into one buffer, in order.
 
     ``steps`` is the first step that uses each tile; a tile's slot is free again
-    when the last step before the next tile's has computed.
+    when the last step before the next tile's has computed. ``box`` is what of
+    ``region`` a tile is, ``bits`` what it takes in the buffer.
     """
 
     steps: Ints
-    bursts: Ints
+    box: Ints
     bits: Ints
     slots: int
+    region: Activations | Weights
+
+    @property
+    def bursts(self) -> Ints:
+        """DRAM bursts of every tile."""
+        return self.region.box_bursts[self.box]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +63,15 @@ class StoreStream:
 
     opens: Ints
     closes: Ints
-    bursts: Ints
+    box: Ints
     bits: Ints
     slots: int
+    region: Activations
+
+    @property
+    def bursts(self) -> Ints:
+        """DRAM bursts of every tile."""
+        return self.region.box_bursts[self.box]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +131,7 @@ class Schedule:
     def bound_ticks(self, clocks: Clocks) -> int:
         """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
         busy = self.setup_cycles + self.total("head") + self.total("body")
-        return max(busy * clocks.cycle_ticks, self.total_bursts * clocks.burst_ticks)
+        return max(busy * clocks.cycle_ticks, clocks.bound_ticks(self.total_bursts))
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""

@@ -1,0 +1,89 @@
+"""The fast engine compiled: the same functions, translated to machine code by Numba.
+
+Numba is imported, and the translation loaded or made, at the first run. The
+translation is kept in the user's cache folder under a digest of the sources, so
+a changed source is never run in its old form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.dram import in_order
+from lw3dsim.engine import fast_engine, memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lw3dsim.engine.memory import Memory
+    from lw3dsim.engine.trace import Job, Trace
+
+# Steps and runs that take CPython as long as loading a translation, or making one, takes.
+PAYS_FOR_LOADING = 200_000
+PAYS_FOR_COMPILING = 2_000_000
+
+_interpreted: list[int] = []
+
+# What is compiled, callees first.
+_PARTS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
+    (in_order, ("_place", "_precharge", "_activate", "_column", "_refresh", "_entered", "_remember", "_visit", "serve")),
+    (memory, ("transfer",)),
+    (fast_engine, ("request", "tile_of", "place_steps", "run")),
+)
+
+
+def run(job: Job, memory: Memory, trace: Trace) -> None:
+    """Simulate ``job`` on arrays and fill in ``trace``; see :func:`lw3dsim.engine.fast_engine.run`."""
+    _compiled()(job, memory, trace)
+
+
+def is_worthwhile(work: int) -> bool:
+    """Return whether to compile for ``work`` more steps and runs, given what has been interpreted so far.
+
+    Loading Numba and the translation takes as long as interpreting about PAYS_FOR_LOADING of them.
+    """
+    if _compiled.cache_info().currsize:
+        return True
+    _interpreted.append(work)
+    return sum(_interpreted) > (PAYS_FOR_LOADING if is_cached() else PAYS_FOR_COMPILING)
+
+
+def is_cached() -> bool:
+    """Return whether a translation of today's sources is on this machine."""
+    return any(_cache_folder().rglob("*.nbc"))
+
+
+@cache
+def _compiled() -> Callable[[Job, Memory, Trace], None]:
+    import numba
+
+    if not is_cached():
+        print("compiling the fast engine, once for this machine ...", file=sys.stderr, flush=True)  # noqa: T201
+    names: dict[str, Any] = {}
+    folder, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_cache_folder())
+    try:
+        for module, functions in _PARTS:
+            names |= {name: value for name, value in vars(module).items() if isinstance(value, int)}
+            for name in functions:
+                plain = getattr(module, name)
+                clone = FunctionType(plain.__code__, names, name)
+                clone.__module__ = module.__name__
+                names[name] = numba.njit(cache=True)(clone)
+    finally:
+        numba.config.CACHE_DIR = folder
+    compiled: Callable[[Job, Memory, Trace], None] = names["run"]
+    return compiled
+
+
+@cache
+def _cache_folder() -> Path:
+    sources = [Path(str(module.__file__)).read_bytes() for module, _ in _PARTS]
+    digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "lw3dsim" / f"engine-{digest}"

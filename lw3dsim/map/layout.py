@@ -1,0 +1,192 @@
+"""Where a tensor lies in DRAM, and which bursts the box of a tile touches.
+
+A tensor is stored channel-blocked, [C/b][T][H][W][b]: blocks of b channels, the b
+values of a pixel next to each other. b = 1 is C-T-H-W, b = C is T-H-W-C. Every row
+starts on a burst; the block of a pixel that is larger than a burst takes whole
+bursts (*columns*). A DMA moves whole bursts: what a tile's edge needs of a burst
+costs all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.map.arrays import ceil_div, padded, spread
+
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.map.axis import Axis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts."""
+
+    channels: int
+    extent: tuple[int, int, int]
+    block: int
+    element_bits: int
+    burst_bytes: int
+
+    @property
+    def columns(self) -> int:
+        """Bursts of a pixel's block; 1 where pixels share a burst."""
+        return -(-self.block * self.element_bits // (8 * self.burst_bytes))
+
+    @property
+    def pixel_bits(self) -> int:
+        """Bits from a pixel to the next."""
+        burst_bits = 8 * self.burst_bytes
+        bits = self.block * self.element_bits
+        return padded(bits, burst_bits) if bits > burst_bits else bits
+
+    @property
+    def row_bursts(self) -> int:
+        """Bursts from a row to the next."""
+        return -(-self.extent[2] * self.pixel_bits // (8 * self.burst_bytes))
+
+    @property
+    def frame_bursts(self) -> int:
+        """Bursts from a frame to the next."""
+        return self.extent[1] * self.row_bursts
+
+    @property
+    def block_bursts(self) -> int:
+        """Bursts from a block of channels to the next."""
+        return self.extent[0] * self.frame_bursts
+
+    @property
+    def bursts(self) -> int:
+        """Bursts of the whole tensor."""
+        return -(-self.channels // self.block) * self.block_bursts
+
+    def describe(self) -> str:
+        """Return the layout in words, outermost dimension first."""
+        if self.block == 1:
+            return "C T H W"
+        return f"C/{self.block} T H W {self.block}" if self.block < self.channels else f"T H W {self.block}"
+
+    def span_bursts(self, first: Ints, span: Ints) -> tuple[Ints, Ints]:
+        """Return the first burst within a row, and the bursts, of ``span`` pixels from ``first`` on."""
+        burst_bits = 8 * self.burst_bytes
+        start = first * self.pixel_bits // burst_bits
+        return start, np.where(span > 0, ceil_div((first + span) * self.pixel_bits, burst_bits) - start, 0)
+
+    def touched(self, first: Ints, count: Ints) -> tuple[Ints, Ints, Flags]:
+        """Return the first column, the columns, and whether they are scattered, of ``count`` channels from ``first``.
+
+        Columns are numbered through all blocks. They are scattered where a tile
+        takes only some columns of a block: its bursts are then apart at every pixel.
+        """
+        start, end = self._column(first, 0), self._column(first + count - 1, self.element_bits - 1) + 1
+        return start, end - start, (start % self.columns != 0) | (end % self.columns != 0)
+
+    def _column(self, channel: Ints, bit: int) -> Ints:
+        within = (channel % self.block * self.element_bits + bit) // (8 * self.burst_bytes)
+        return channel // self.block * self.columns + within
+
+
+def fewest_bursts_block(
+    channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
+) -> int:
+    """Return the block, ``block`` times a power of two or all channels, that stores a tensor in the fewest bursts.
+
+    Ties go to the smallest. Rows of such blocks are whole bursts wherever the sizes allow it.
+    """
+    sizes = [min(block << i, channels) for i in range(max(channels // block, 1).bit_length() + 1)]
+    if extent == (1, 1, 1):
+        return channels
+
+    def bursts(size: int) -> int:
+        layout = Layout(
+            channels=channels, extent=extent, block=size, element_bits=element_bits, burst_bytes=burst_bytes
+        )
+        return layout.bursts
+
+    return min(sizes, key=lambda size: (bursts(size), size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """DMA descriptors: box i moves the runs ``offsets[i]`` to ``offsets[i + 1]``, each ``count`` bursts from ``first``."""
+
+    offsets: Ints
+    first: Ints
+    count: Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boxes:
+    """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
+
+    ``channel_first`` and ``channel_count`` give the ranges. Boxes are numbered in
+    row-major order of (channel range, t, h, w), the shape of :attr:`shape`.
+    """
+
+    layout: Layout
+    channel_first: Ints
+    channel_count: Ints
+    t: Axis
+    h: Axis
+    w: Axis
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Channel ranges and tiles along T, H, W."""
+        return len(self.channel_first), self.t.tiles, self.h.tiles, self.w.tiles
+
+    @property
+    def bursts(self) -> Ints:
+        """Bursts of every box, in :attr:`shape`."""
+        _, columns, is_scattered = self.layout.touched(self.channel_first, self.channel_count)
+        _, of_span = self.layout.span_bursts(self.w.first, self.w.span)
+        in_rows = (columns // self.layout.columns)[:, None] * of_span
+        apart = columns[:, None] * self.w.span
+        rows = self.t.needed[:, None, None] * self.h.needed[None, :, None]
+        return np.where(is_scattered[:, None], apart, in_rows)[:, None, None, :] * rows
+
+    def runs(self, base: int) -> Runs:
+        """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined."""
+        layout = self.layout
+        start, columns, is_scattered = layout.touched(self.channel_first, self.channel_count)
+        span_first, span_count = layout.span_bursts(self.w.first, self.w.span)
+        channel, t, h, w = (index.ravel() for index in np.indices(self.shape, dtype=np.int64))
+        apart = is_scattered[channel]
+        # A box is a nest: its blocks, its frames, its rows, and at scattered columns its pixels.
+        blocks = ceil_div(start + columns, layout.columns) - start // layout.columns
+        pixels = np.where(apart, self.w.span[w], np.minimum(span_count[w], 1))
+        sizes = np.stack([blocks[channel], self.t.needed[t], self.h.needed[h], pixels])
+        box, left = spread(np.prod(sizes, axis=0))
+        place = []
+        for size in sizes[::-1]:
+            left, at = np.divmod(left, size[box])
+            place.append(at)
+        pixel, row, frame, block = place
+        channel, t, h, w, apart = channel[box], t[box], h[box], w[box], apart[box]
+        block += start[channel] // layout.columns
+        from_column = np.maximum(start[channel] - block * layout.columns, 0)
+        to_column = np.minimum(start[channel] + columns[channel] - block * layout.columns, layout.columns)
+        first = base + block * layout.block_bursts
+        first += self.t.positions[_starts(self.t)[t] + frame] * layout.frame_bursts
+        first += self.h.positions[_starts(self.h)[h] + row] * layout.row_bursts
+        first += np.where(apart, (self.w.first[w] + pixel) * layout.columns + from_column, span_first[w])
+        count = np.where(apart, to_column - from_column, span_count[w])
+        return _joined(box, first, count, math.prod(self.shape))
+
+
+def _starts(axis: Axis) -> Ints:
+    return np.asarray(np.cumsum(axis.needed) - axis.needed, dtype=np.int64)
+
+
+def _joined(box: Ints, first: Ints, count: Ints, boxes: int) -> Runs:
+    """Join the runs of a box that lie behind each other."""
+    begins = np.ones(len(box), dtype=bool)
+    begins[1:] = (box[1:] != box[:-1]) | (first[1:] != first[:-1] + count[:-1])
+    at = np.flatnonzero(begins)
+    total = np.add.reduceat(count, at) if len(at) else count
+    offsets = np.searchsorted(box[at], np.arange(boxes + 1))
+    return Runs(offsets=offsets.astype(np.int64), first=first[at], count=total)

@@ -1,0 +1,61 @@
+"""What DMA moves: regions of DRAM, cut into boxes, each a list of runs of bursts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.map.arrays import spread
+from lw3dsim.map.layout import Boxes, Runs
+
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activations:
+    """One tensor, or several of equal layout, from the bursts ``bases`` on; a box is moved from each in turn."""
+
+    boxes: Boxes
+    bases: tuple[int, ...]
+
+    @property
+    def bursts(self) -> int:
+        """Bursts of one of the tensors."""
+        return self.boxes.layout.bursts
+
+    @property
+    def box_bursts(self) -> Ints:
+        """Bursts moved per box."""
+        return self.boxes.bursts.ravel() * len(self.bases)
+
+    def runs(self) -> Runs:
+        """Return the DMA descriptors of every box."""
+        one = self.boxes.runs(0)
+        per_box, tensors = np.diff(one.offsets), len(self.bases)
+        segment, at = spread(np.repeat(per_box, tensors))
+        box, tensor = np.divmod(segment, tensors)
+        run = one.offsets[box] + at
+        bases = np.array(self.bases, dtype=np.int64)
+        return Runs(offsets=one.offsets * tensors, first=one.first[run] + bases[tensor], count=one.count[run])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weight tiles behind each other from burst ``base`` on, each starting on a burst, as the schedule first needs them."""
+
+    box_bursts: Ints
+    base: int
+
+    @property
+    def bursts(self) -> int:
+        """Bursts of all tiles."""
+        return int(self.box_bursts.sum())
+
+    def runs(self) -> Runs:
+        """Return the DMA descriptors of every tile: one run each."""
+        ends = np.cumsum(self.box_bursts)
+        boxes = np.arange(len(ends) + 1, dtype=np.int64)
+        return Runs(offsets=boxes, first=self.base + ends - self.box_bursts, count=self.box_bursts)

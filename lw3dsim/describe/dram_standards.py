@@ -1,0 +1,282 @@
+"""One channel of each DRAM standard: organisation, timings in clocks, currents by supply rail, interface energy.
+
+Sources
+-------
+LPDDR4: timings and currents of the JEDEC 8 Gb LPDDR4-3200 x16 device, as DRAMSys (Fraunhofer IESE) ships
+them; the x32 channel is two such devices. DDR4, DDR3: the speed grades and 8 Gb x16 currents that DRAMsim3
+(Li et al., IEEE CAL 2020) ships, DDR3 at 1.35 V. LPDDR5: JESD209-5 timings of an 8 Gb x16 die with 4 bank
+groups, as Ramulator 2.1 resolves them, BL16 at WCK:CK = 4:1.
+
+LPDDR5 currents are derived: the sheet is Micron Y52P LPDDR5X (MT62F1G32D2 family, Rev. H 03/2025, Table 18,
+16 Gb die, x16, maxima, 7500 Mb/s column; read at second hand). What a burst draws above standby is scaled by
+6400/7500, constant energy per bit. The sheet lists VDD1 for neither refresh nor VDDQ for standby without a
+bank open: those rails are taken to draw IDD3N. A 16 Gb die at maxima: expect a real 8 Gb part to draw less.
+
+Interface energy (``io_*``) is what the device currents leave out: the controller's PHY or the far end of the
+termination, per bit moved. LPDDR4: measured in silicon, 65 nm, 4266 Mb/s (Kim et al., IEEE TCAS-II 65(12),
+2018, pp. 1894-1898). The others are termination only, 0.5 V^2 / (R_driver + R_termination) per unit interval
+for lines tied to one rail (POD of DDR4, LVSTL of LPDDR5: random data draws half of the time), V^2 / 4 / (R_driver
++ R_termination) for DDR3's centre-tied SSTL, as CACTI-IO models it (Jouppi et al., ICCAD 2012). A read drives
+34 ohm into 40 ohm, a write 34 ohm into 120 ohm (DDR3, DDR4: the conditions of Micron's IDD tables);
+LPDDR5 drives 40 ohm into 40 ohm at 0.5 V.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rail:
+    """Currents of one supply of one device, mA at ``volts``.
+
+    ``idd0`` one bank cycling at tRC, ``idd2n`` all banks closed, ``idd3n`` banks open, ``idd4r`` and ``idd4w``
+    bursts without a gap, ``idd5ab`` during all-bank refresh (tRFC).
+    """
+
+    volts: float
+    idd0: float
+    idd2n: float
+    idd3n: float
+    idd4r: float
+    idd4w: float
+    idd5ab: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DramStandard:
+    """One channel with one rank.
+
+    ``clock_ps`` ps per clock, ``beats_per_clock`` transfers per clock; every ``t*``, ``cl``, ``cwl`` and ``turnaround``
+    in clocks. ``columns`` per row are device columns of ``device_bits``; a burst covers ``burst_length`` of them.
+    ``turnaround`` (tRTRS) separates a read burst from the write burst after it, ``tppd`` two precharges (0: no rule).
+    Per-bank refresh is absent where ``trefi_pb`` is 0. ``io_*`` in pJ per bit, not part of the device's energy.
+    """
+
+    bus_bits: int
+    device_bits: int
+    bank_groups: int
+    banks_per_group: int
+    rows: int
+    columns: int
+    burst_length: int
+    clock_ps: int
+    beats_per_clock: int
+    cl: int
+    cwl: int
+    trcd: int
+    trp: int
+    tras: int
+    trrd_s: int
+    trrd_l: int
+    tfaw: int
+    tccd_s: int
+    tccd_l: int
+    twtr_s: int
+    twtr_l: int
+    trtp: int
+    twr: int
+    turnaround: int
+    tppd: int
+    trfc: int
+    trefi: int
+    trfc_pb: int = 0
+    trefi_pb: int = 0
+    tpbr2act: int = 0
+    tpbr2pbr: int = 0
+    rails: tuple[Rail, ...]
+    io_read_pj_per_bit: float
+    io_write_pj_per_bit: float
+    source: str
+
+    @property
+    def trc(self) -> int:
+        """Clocks between activates of one bank: open, restore, precharge."""
+        return self.tras + self.trp
+
+    @property
+    def banks(self) -> int:
+        """Banks of the channel."""
+        return self.bank_groups * self.banks_per_group
+
+    @property
+    def devices(self) -> int:
+        """Devices side by side on the bus."""
+        return self.bus_bits // self.device_bits
+
+    @property
+    def burst_clocks(self) -> int:
+        """Clocks that a burst occupies the bus."""
+        return self.burst_length // self.beats_per_clock
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes of a burst, the unit of every access."""
+        return self.bus_bits * self.burst_length // 8
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Bytes of the channel."""
+        return self.banks * self.rows * self.columns * self.bus_bits // 8
+
+    @property
+    def peak_gbps(self) -> float:
+        """GB/s on the bus without a gap."""
+        return self.bus_bits * self.beats_per_clock / 8 * 1000 / self.clock_ps
+
+
+def _lpddr4_3200(bus_bits: int) -> DramStandard:
+    return DramStandard(
+        bus_bits=bus_bits,
+        device_bits=16,
+        bank_groups=1,
+        banks_per_group=8,
+        rows=65536,
+        columns=1024,
+        burst_length=16,
+        clock_ps=625,
+        beats_per_clock=2,
+        cl=28,
+        cwl=14,
+        trcd=29,
+        trp=29,
+        tras=68,
+        trrd_s=16,
+        trrd_l=16,
+        tfaw=64,
+        tccd_s=8,
+        tccd_l=8,
+        twtr_s=16,
+        twtr_l=16,
+        trtp=12,
+        twr=29,
+        turnaround=1,
+        tppd=4,
+        trfc=448,
+        trefi=6246,
+        trfc_pb=224,
+        trefi_pb=780,
+        tpbr2act=16,  # the next activate keeps tRRD
+        tpbr2pbr=224,
+        rails=(
+            Rail(volts=1.8, idd0=3.5, idd2n=2.0, idd3n=2.25, idd4r=2.25, idd4w=2.25, idd5ab=10.0),
+            Rail(volts=1.1, idd0=45.0, idd2n=27.0, idd3n=30.0, idd4r=275.0, idd4w=210.0, idd5ab=90.0),
+            Rail(volts=1.1, idd0=0.75, idd2n=0.75, idd3n=0.75, idd4r=150.0, idd4w=55.0, idd5ab=0.75),
+        ),
+        io_read_pj_per_bit=1.83,
+        io_write_pj_per_bit=5.68,
+        source=f"JEDEC 8 Gb LPDDR4-3200 x16, {bus_bits // 16} device(s), as DRAMSys ships it; VDD1, VDD2, VDDQ",
+    )
+
+
+DRAM_STANDARDS: dict[str, DramStandard] = {
+    "lpddr4-3200-x16": _lpddr4_3200(16),
+    "lpddr4-3200-x32": _lpddr4_3200(32),
+    "lpddr5-6400-x16": DramStandard(
+        bus_bits=16,
+        device_bits=16,
+        bank_groups=4,
+        banks_per_group=4,
+        rows=32768,
+        columns=1024,
+        burst_length=16,
+        clock_ps=1250,
+        beats_per_clock=8,
+        cl=17,
+        cwl=9,
+        trcd=15,
+        trp=15,
+        tras=34,
+        trrd_s=4,
+        trrd_l=4,
+        tfaw=16,
+        tccd_s=2,
+        tccd_l=4,
+        twtr_s=5,
+        twtr_l=10,
+        trtp=8,
+        twr=28,
+        turnaround=1,  # tWCKDQO rounded up
+        tppd=2,
+        trfc=168,
+        trefi=3125,
+        trfc_pb=96,
+        trefi_pb=391,
+        tpbr2act=6,
+        tpbr2pbr=72,
+        rails=(
+            Rail(volts=1.8, idd0=3.8, idd2n=1.5, idd3n=2.8, idd4r=15.771, idd4w=14.491, idd5ab=2.8),
+            Rail(volts=1.05, idd0=53.0, idd2n=32.5, idd3n=40.0, idd4r=338.667, idd4w=232.0, idd5ab=205.0),
+            Rail(volts=0.5, idd0=0.6, idd2n=0.6, idd3n=0.6, idd4r=95.576, idd4w=0.6, idd5ab=0.6),
+        ),
+        io_read_pj_per_bit=0.244,
+        io_write_pj_per_bit=0.244,
+        source="JESD209-5 timings (Ramulator 2.1, 8 Gb x16); currents derived from Micron Y52P LPDDR5X x 6400/7500",
+    ),
+    "ddr4-2400-x64": DramStandard(
+        bus_bits=64,
+        device_bits=16,
+        bank_groups=2,
+        banks_per_group=4,
+        rows=65536,
+        columns=1024,
+        burst_length=8,
+        clock_ps=830,
+        beats_per_clock=2,
+        cl=17,
+        cwl=12,
+        trcd=17,
+        trp=17,
+        tras=39,
+        trrd_s=7,
+        trrd_l=8,
+        tfaw=36,
+        tccd_s=4,
+        tccd_l=6,
+        twtr_s=3,
+        twtr_l=9,
+        trtp=9,
+        twr=18,
+        turnaround=1,
+        tppd=0,
+        trfc=420,
+        trefi=9360,
+        rails=(Rail(volts=1.2, idd0=80.0, idd2n=34.0, idd3n=47.0, idd4r=243.0, idd4w=228.0, idd5ab=280.0),),
+        io_read_pj_per_bit=4.05,
+        io_write_pj_per_bit=1.95,
+        source="8 Gb x16 DDR4-2400 (17-17-17), 4 devices, as DRAMsim3 ships it",
+    ),
+    "ddr3-1600-x64": DramStandard(
+        bus_bits=64,
+        device_bits=16,
+        bank_groups=1,
+        banks_per_group=8,
+        rows=65536,
+        columns=1024,
+        burst_length=8,
+        clock_ps=1250,
+        beats_per_clock=2,
+        cl=11,
+        cwl=8,
+        trcd=11,
+        trp=11,
+        tras=28,
+        trrd_s=6,
+        trrd_l=6,
+        tfaw=32,
+        tccd_s=4,
+        tccd_l=4,
+        twtr_s=6,
+        twtr_l=6,
+        trtp=6,
+        twr=12,
+        turnaround=1,
+        tppd=0,
+        trfc=280,
+        trefi=6240,
+        rails=(Rail(volts=1.35, idd0=67.0, idd2n=36.0, idd3n=51.0, idd4r=185.0, idd4w=185.0, idd5ab=270.0),),
+        io_read_pj_per_bit=3.85,
+        io_write_pj_per_bit=1.85,
+        source="8 Gb x16 DDR3L-1600 (11-11-11), 4 devices, as DRAMsim3 ships it",
+    ),
+}

@@ -1,9 +1,9 @@
 """Which command goes next on a channel, and what it changes.
 
-Banks are tried round robin, from the one after the last that issued. A closed bank opens the row of its oldest request.
-In an open one the first request, in order, whose command the timing rules allow goes: a hit, or for the oldest request to
-another row a precharge, unless hits wait and fewer than HIT_LIMIT were served. A due refresh stops the banks involved,
-closes them lowest first as they become ready, then issues; the other banks go on.
+Banks are tried round robin, from the one after the last that issued. A closed bank opens the row of its oldest
+request. In an open one the first request, in order, whose command the timing rules allow goes: a hit, or for the
+oldest request to another row a precharge, unless hits wait and the row has served fewer than HIT_LIMIT bursts. A due
+refresh stops the banks involved, closes them lowest first as they become ready, then issues; the other banks go on.
 
 Functions over flat integer lists: the loop runs as it is in CPython and can be compiled over arrays.
 """

@@ -16,7 +16,7 @@ READ_QUEUE = 32
 WRITE_QUEUE = 32
 BANK_QUEUE = 8
 DRAIN_ABOVE = 8  # writes that start a drain when no command waits
-HIT_LIMIT = 4  # row hits after which an older request to another row may close the row
+HIT_LIMIT = 4  # bursts of a row after which an older request to another row may close it
 
 # Registers of a channel, and what it counts.
 (
@@ -28,6 +28,7 @@ HIT_LIMIT = 4  # row hits after which an older request to another row may close 
     MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS,
 ) = range(13)  # fmt: skip
 
+IN_LINE, AT_BANK = 1, 2  # where a pending read waits: the transaction queue or the queue of its bank
 NEVER = 1 << 60
 
 
@@ -49,7 +50,7 @@ class Channel(NamedTuple):
     ``bank_ready`` [command x bank], ``group_ready`` [command x group] and ``rank_ready`` [command] hold the first
     clock that the timing rules allow. ``queue`` [bank x slot] holds requests in order of arrival; ``first_read``,
     ``first_write`` name the first slot that hits the open row, BANK_QUEUE if none; ``may_close`` says that the oldest
-    request may close it.
+    request may close it. ``pending_reads`` and ``pending_writes`` tell per block whether, and where, a request waits.
     """
 
     limits: Limits

@@ -15,6 +15,7 @@ from __future__ import annotations
 from lw3dsim.dram.banks import choose, issue, look
 from lw3dsim.dram.channel import (
     ACTIVE_CLOCKS,
+    AT_BANK,
     BANK_QUEUE,
     CHOSEN_BANK,
     CHOSEN_SLOT,
@@ -22,6 +23,7 @@ from lw3dsim.dram.channel import (
     DRAINING,
     FORWARDED_READS,
     IN_BANKS,
+    IN_LINE,
     LAST_BEAT,
     MERGED_READS,
     MERGED_WRITES,
@@ -97,7 +99,7 @@ def _admit(channel: Channel) -> bool:
         elif channel.pending_reads[block]:
             channel.counts[MERGED_READS] += 1
         else:
-            channel.pending_reads[block] = 1
+            channel.pending_reads[block] = IN_LINE
             channel.reads[registers[READS_WAITING]] = request
             registers[READS_WAITING] += 1
     registers[NEXT] += 1
@@ -106,7 +108,7 @@ def _admit(channel: Channel) -> bool:
 
 
 def _schedule(channel: Channel, now: int) -> bool:
-    """Move the first request whose bank queue has room; remember when there is none."""
+    """Move the first request whose bank queue has room; remember when there is none. Return whether to try again."""
     registers = channel.registers
     waiting = registers[WRITES_WAITING]
     if registers[DRAINING] == 0 and waiting:
@@ -116,21 +118,24 @@ def _schedule(channel: Channel, now: int) -> bool:
             registers[DRAINING] = waiting
     if registers[DRAINING]:
         slot = _first_with_room(channel, channel.writes, waiting)
-        if slot < waiting and channel.pending_reads[channel.block_of[channel.writes[slot]]]:
-            registers[DRAINING] = 0  # the read of this burst goes first
-        else:
-            if slot < waiting:
-                _to_bank(channel, channel.writes, slot, waiting, now)
-                registers[WRITES_WAITING] -= 1
-                registers[DRAINING] -= 1
-                return True
+        if slot == waiting:
             registers[SCHEDULABLE] = 0
             return False
+        read = channel.pending_reads[channel.block_of[channel.writes[slot]]]
+        if not read:
+            _to_bank(channel, channel.writes, slot, waiting, now)
+            registers[WRITES_WAITING] -= 1
+            registers[DRAINING] -= 1
+            return True
+        registers[DRAINING] = 0  # the read of this burst goes first
+        if read == AT_BANK:
+            return True
     waiting = registers[READS_WAITING]
     slot = _first_with_room(channel, channel.reads, waiting)
     if slot == waiting:
         registers[SCHEDULABLE] = 0
         return False
+    channel.pending_reads[channel.block_of[channel.reads[slot]]] = AT_BANK
     _to_bank(channel, channel.reads, slot, waiting, now)
     registers[READS_WAITING] -= 1
     return True

@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "Simulate several cases of a workload side by side.",
     "execute": "Run real tensors through the schedules and check the arithmetic.",
     "algebra": "Matrices, additions, bit growth and error of F(m, r).",
+    "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
     "report": "Write an HTML page of a saved result.",
     "schema": "JSON Schema of accelerator files: every field explained.",
 }

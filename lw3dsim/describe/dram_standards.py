@@ -66,7 +66,6 @@ class DramStandard:
     cwl: int
     trcd: int
     trp: int
-    trp_ab: int
     tras: int
     trrd_s: int
     trrd_l: int
@@ -141,7 +140,6 @@ def _lpddr4_3200(bus_bits: int) -> DramStandard:
         cwl=14,
         trcd=29,
         trp=29,
-        trp_ab=29,
         tras=68,
         trrd_s=16,
         trrd_l=16,
@@ -188,7 +186,6 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         cwl=9,
         trcd=15,
         trp=15,
-        trp_ab=17,
         tras=34,
         trrd_s=4,
         trrd_l=4,
@@ -230,7 +227,6 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         cwl=12,
         trcd=17,
         trp=17,
-        trp_ab=17,
         tras=39,
         trrd_s=7,
         trrd_l=8,
@@ -264,7 +260,6 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         cwl=8,
         trcd=11,
         trp=11,
-        trp_ab=11,
         tras=28,
         trrd_s=6,
         trrd_l=6,

@@ -54,7 +54,7 @@ RULES: tuple[Rule, ...] = (
     _rule("ACT", "REFpb", "rank", "tRRD", lambda s: s.trrd_s),
     _rule("PRE", "ACT", "bank", "tRP", lambda s: s.trp),
     _rule("PRE", "PRE", "rank", "tPPD", lambda s: s.tppd),
-    _rule("PRE", "REF", "rank", "tRP", lambda s: s.trp_ab),
+    _rule("PRE", "REF", "rank", "tRP", lambda s: s.trp),
     _rule("PRE", "REFpb", "bank", "tRP", lambda s: s.trp),
     _rule("RD", "RD", "group", "tCCD_L", lambda s: max(s.tccd_l, s.burst_clocks)),
     _rule("RD", "RD", "rank", "tCCD_S", lambda s: max(s.tccd_s, s.burst_clocks)),

@@ -1,0 +1,45 @@
+"""``lw3dsim dram``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.errors import one_line, unknown
+
+if TYPE_CHECKING:
+    from lw3dsim.dram.channel import Refresh
+
+
+@click.command("dram")
+@click.option("--preset", required=True, metavar="NAME", help="DRAM standard, as lpddr4-3200-x32.")
+@click.option("--trace", required=True, metavar="FILE", help="CSV or CSV.gz of addr_hex,op lines, one burst each.")
+@click.option(
+    "--mapping",
+    default="row-bank-col",
+    show_default=True,
+    help="Address fields, most significant first: row, bank, bankgroup, col, channel.",
+)
+@click.option("--channels", type=click.IntRange(1, 64), default=1, show_default=True, help="Channels, each fed alone.")
+@click.option("--refresh", type=click.Choice(["all-bank", "per-bank", "none"]), default="all-bank", show_default=True)
+@format_option("table", "json")
+def command(preset: str, trace: str, mapping: str, channels: int, refresh: Refresh, form: str) -> None:
+    """Replay an address trace on a DRAM: time, row hits, commands and energy."""
+    from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+    from lw3dsim.dram.replay import replay
+    from lw3dsim.dram.trace import read_trace
+    from lw3dsim.report.dram import dram_record, dram_tables
+    from lw3dsim.report.tables import print_tables
+
+    if preset not in DRAM_STANDARDS:
+        raise unknown("DRAM preset", preset, DRAM_STANDARDS)
+    path = Path(trace)
+    result = replay(DRAM_STANDARDS[preset], read_trace(path), mapping, channels, refresh)
+    record = dram_record(result, preset, mapping, refresh, one_line(path.name))
+    if form == "json":
+        print_json(record)
+    else:
+        print_tables(dram_tables(record))

@@ -1,0 +1,225 @@
+"""Which command goes next on a channel, and what it changes.
+
+Banks are tried round robin, from the one after the last that issued. A closed bank opens the row of its oldest
+request. In an open one the first request, in order, whose command the timing rules allow goes: a hit, or for the
+oldest request to another row a precharge, unless hits wait and the row has served fewer than HIT_LIMIT bursts. A due
+refresh stops the banks involved, closes them lowest first as they become ready, then issues; the other banks go on.
+
+Functions over flat integer lists: the loop runs as it is in CPython and can be compiled over arrays.
+"""
+
+from __future__ import annotations
+
+from lw3dsim.dram.channel import (
+    ACTIVATED,
+    ACTIVE_CLOCKS,
+    BANK_QUEUE,
+    BANK_REFRESHED,
+    CHOSEN_BANK,
+    CHOSEN_SLOT,
+    CONFLICTS,
+    HIT_LIMIT,
+    HITS,
+    IN_BANKS,
+    LAST_BANK,
+    LAST_BEAT,
+    MISSES,
+    NEVER,
+    OLDEST_ACT,
+    OPEN_BANKS,
+    OPENED_AT,
+    PRECHARGED,
+    READ,
+    REFRESH_BANK,
+    REFRESHED,
+    REFRESHES_DUE,
+    SCHEDULABLE,
+    WAKE,
+    WRITTEN,
+    Channel,
+)
+from lw3dsim.dram.timing_rules import ACT, PRE, RD, REF, REFPB, WR
+
+
+def look(channel: Channel, bank: int) -> None:
+    """Find what the requests of ``bank`` want of its open row."""
+    first_read = first_write = BANK_QUEUE
+    row = channel.open_row[bank]
+    start = bank * BANK_QUEUE
+    if row >= 0:
+        for slot in range(channel.queued[bank]):
+            request = channel.queue[start + slot]
+            if channel.row_of[request] != row:
+                continue
+            if not channel.is_write[request]:
+                first_read = min(first_read, slot)
+            elif first_write == BANK_QUEUE and not _read_before(channel, start, slot):
+                first_write = slot
+    channel.first_read[bank] = first_read
+    channel.first_write[bank] = first_write
+    other = row >= 0 and channel.queued[bank] > 0 and channel.row_of[channel.queue[start]] != row
+    hits = min(first_read, first_write) < BANK_QUEUE
+    channel.may_close[bank] = int(other and (not hits or channel.row_hits[bank] >= HIT_LIMIT))
+
+
+def _read_before(channel: Channel, start: int, slot: int) -> bool:
+    """Tell whether a read of the same burst waits before ``slot``."""
+    block = channel.block_of[channel.queue[start + slot]]
+    for before in range(start, start + slot):
+        request = channel.queue[before]
+        if channel.block_of[request] == block and not channel.is_write[request]:
+            return True
+    return False
+
+
+def ready(channel: Channel, command: int, bank: int) -> int:
+    """Return the first clock at which the timing rules allow ``command`` to ``bank``."""
+    group = channel.group_of[bank]
+    groups = len(channel.group_ready) // len(channel.rank_ready)
+    clock = channel.bank_ready[command * channel.limits.banks + bank]
+    clock = max(clock, channel.group_ready[command * groups + group], channel.rank_ready[command])
+    if command == ACT:
+        clock = max(clock, channel.activates[channel.registers[OLDEST_ACT]] + channel.limits.faw)
+    return clock
+
+
+def choose(channel: Channel, now: int) -> int:
+    """Return the command to issue at ``now``, its bank and slot in registers; else -1, with the clock to look again."""
+    registers = channel.registers
+    registers[WAKE] = NEVER
+    held = -1
+    if registers[REFRESHES_DUE]:
+        command = _refresh(channel, now)
+        if command >= 0 or not channel.limits.per_bank:
+            return command
+        held = registers[REFRESH_BANK]
+    banks = channel.limits.banks
+    bank = registers[LAST_BANK]
+    for _ in range(banks):
+        bank = bank + 1 if bank + 1 < banks else 0
+        if channel.queued[bank] and bank != held:
+            command = _bank_command(channel, bank, now)
+            if command >= 0:
+                registers[LAST_BANK] = registers[CHOSEN_BANK] = bank
+                return command
+    return -1
+
+
+def _bank_command(channel: Channel, bank: int, now: int) -> int:
+    registers = channel.registers
+    if channel.open_row[bank] < 0:
+        return _if_ready(channel, ACT, bank, now)
+    if channel.may_close[bank] and _if_ready(channel, PRE, bank, now) >= 0:
+        channel.conflict[bank] = 1
+        return PRE
+    read, write = channel.first_read[bank], channel.first_write[bank]
+    for command, slot in ((RD, read), (WR, write)) if read < write else ((WR, write), (RD, read)):
+        if slot < BANK_QUEUE and _if_ready(channel, command, bank, now) >= 0:
+            registers[CHOSEN_SLOT] = slot
+            return command
+    return -1
+
+
+def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
+    clock = ready(channel, command, bank)
+    if clock <= now:
+        return command
+    channel.registers[WAKE] = min(channel.registers[WAKE], clock)
+    return -1
+
+
+def _refresh(channel: Channel, now: int) -> int:
+    """Return the next command of a due refresh: close the banks involved, then refresh."""
+    registers = channel.registers
+    if channel.limits.per_bank:
+        bank = registers[REFRESH_BANK]
+        registers[CHOSEN_BANK] = bank
+        if channel.open_row[bank] < 0:
+            return _if_ready(channel, REFPB, bank, now)
+        return _if_ready(channel, PRE, bank, now)
+    if registers[OPEN_BANKS] == 0:
+        registers[CHOSEN_BANK] = 0
+        return _if_ready(channel, REF, 0, now)
+    for bank in range(channel.limits.banks):
+        if channel.open_row[bank] >= 0 and _if_ready(channel, PRE, bank, now) >= 0:
+            registers[CHOSEN_BANK] = bank
+            return PRE
+    return -1
+
+
+def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
+    """Carry out ``command`` at ``now``: state, counts, and the clocks that its timing rules block."""
+    if command == ACT:
+        _open(channel, bank, now)
+    elif command == PRE:
+        _close(channel, bank, now)
+    elif command in (RD, WR):
+        _transfer(channel, command, bank, slot, now)
+    else:
+        registers = channel.registers
+        registers[REFRESHES_DUE] -= 1
+        registers[REFRESH_BANK] = (registers[REFRESH_BANK] + 1) % channel.limits.banks
+        channel.counts[REFRESHED if command == REF else BANK_REFRESHED] += 1
+        for refreshed in range(channel.limits.banks):
+            if command == REF or refreshed == bank:
+                channel.conflict[refreshed] = 0
+    bank_ready, group_ready, rank_ready = channel.bank_ready, channel.group_ready, channel.rank_ready
+    banks = channel.limits.banks
+    groups = len(group_ready) // len(rank_ready)
+    for rule in range(channel.rule_first[command], channel.rule_first[command + 1]):
+        clock = now + channel.rule_clocks[rule]
+        then, scope = channel.rule_then[rule], channel.rule_scope[rule]
+        if scope == 0:
+            at = then * banks + bank
+            bank_ready[at] = max(bank_ready[at], clock)
+        elif scope == 1:
+            at = then * groups + channel.group_of[bank]
+            group_ready[at] = max(group_ready[at], clock)
+        else:
+            rank_ready[then] = max(rank_ready[then], clock)
+
+
+def _open(channel: Channel, bank: int, now: int) -> None:
+    registers = channel.registers
+    channel.open_row[bank] = channel.row_of[channel.queue[bank * BANK_QUEUE]]
+    channel.row_hits[bank] = 0
+    channel.activates[registers[OLDEST_ACT]] = now
+    registers[OLDEST_ACT] = (registers[OLDEST_ACT] + 1) % 4
+    if registers[OPEN_BANKS] == 0:
+        registers[OPENED_AT] = now
+    registers[OPEN_BANKS] += 1
+    channel.counts[ACTIVATED] += 1
+    look(channel, bank)
+
+
+def _close(channel: Channel, bank: int, now: int) -> None:
+    registers = channel.registers
+    channel.open_row[bank] = -1
+    channel.row_hits[bank] = 0
+    registers[OPEN_BANKS] -= 1
+    if registers[OPEN_BANKS] == 0:
+        channel.counts[ACTIVE_CLOCKS] += now - registers[OPENED_AT]
+    channel.counts[PRECHARGED] += 1
+    look(channel, bank)
+
+
+def _transfer(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
+    registers, counts = channel.registers, channel.counts
+    at, end = bank * BANK_QUEUE + slot, bank * BANK_QUEUE + channel.queued[bank] - 1
+    block = channel.block_of[channel.queue[at]]
+    channel.queue[at:end] = channel.queue[at + 1 : end + 1]
+    channel.queued[bank] -= 1
+    if command == RD:
+        channel.pending_reads[block] = 0
+        counts[READ] += 1
+        latency = channel.limits.read_latency
+    else:
+        channel.pending_writes[block] = 0
+        counts[WRITTEN] += 1
+        latency = channel.limits.write_latency
+    counts[HITS if channel.row_hits[bank] else CONFLICTS if channel.conflict[bank] else MISSES] += 1
+    channel.row_hits[bank] += 1
+    registers[IN_BANKS] -= 1
+    registers[SCHEDULABLE] = 1
+    registers[LAST_BEAT] = max(registers[LAST_BEAT], now + latency)
+    look(channel, bank)

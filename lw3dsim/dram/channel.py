@@ -1,0 +1,138 @@
+"""The state of one DRAM channel and its controller: flat lists of integers, one index per bank, queue slot or rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from lw3dsim.dram.timing_rules import COMMANDS, rule_arrays
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.dram_standards import DramStandard
+
+Refresh = Literal["all-bank", "per-bank", "none"]
+REFRESHES: tuple[Refresh, ...] = ("all-bank", "per-bank", "none")
+
+READ_QUEUE = 32
+WRITE_QUEUE = 32
+BANK_QUEUE = 8
+DRAIN_ABOVE = 8  # writes that start a drain when no command waits
+HIT_LIMIT = 4  # bursts of a row after which an older request to another row may close it
+
+# Registers of a channel, and what it counts.
+(
+    NEXT, READS_WAITING, WRITES_WAITING, DRAINING, IN_BANKS, SCHEDULABLE, LAST_BANK, OLDEST_ACT, OPEN_BANKS, OPENED_AT,
+    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, LAST_BEAT, NOW,
+) = range(18)  # fmt: skip
+(
+    READ, WRITTEN, ACTIVATED, PRECHARGED, REFRESHED, BANK_REFRESHED, HITS, MISSES, CONFLICTS, MERGED_READS,
+    MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS,
+) = range(13)  # fmt: skip
+
+IN_LINE, AT_BANK = 1, 2  # where a pending read waits: the transaction queue or the queue of its bank
+NEVER = 1 << 60
+
+
+class Limits(NamedTuple):
+    """Constants of a replay, in clocks where they are times."""
+
+    banks: int
+    faw: int
+    read_latency: int
+    write_latency: int
+    refresh_interval: int
+    per_bank: int
+
+
+class Channel(NamedTuple):
+    """Everything the controller's loop touches.
+
+    ``bank_of``, ``row_of``, ``block_of``, ``is_write`` describe request i; requests to one burst share a block.
+    ``bank_ready`` [command x bank], ``group_ready`` [command x group] and ``rank_ready`` [command] hold the first
+    clock that the timing rules allow. ``queue`` [bank x slot] holds requests in order of arrival; ``first_read``,
+    ``first_write`` name the first slot that hits the open row, BANK_QUEUE if none; ``may_close`` says that the oldest
+    request may close it. ``pending_reads`` and ``pending_writes`` tell per block whether, and where, a request waits.
+    """
+
+    limits: Limits
+    bank_of: list[int]
+    row_of: list[int]
+    block_of: list[int]
+    is_write: list[int]
+    group_of: list[int]
+    rule_first: list[int]
+    rule_scope: list[int]
+    rule_then: list[int]
+    rule_clocks: list[int]
+    bank_ready: list[int]
+    group_ready: list[int]
+    rank_ready: list[int]
+    activates: list[int]
+    open_row: list[int]
+    row_hits: list[int]
+    conflict: list[int]
+    queue: list[int]
+    queued: list[int]
+    first_read: list[int]
+    first_write: list[int]
+    may_close: list[int]
+    reads: list[int]
+    writes: list[int]
+    pending_reads: list[int]
+    pending_writes: list[int]
+    registers: list[int]
+    counts: list[int]
+
+
+def new_channel(
+    standard: DramStandard,
+    bank_of: list[int],
+    row_of: list[int],
+    block_of: list[int],
+    is_write: list[int],
+    refresh: Refresh,
+) -> Channel:
+    """Return an idle channel with its requests; blocks are numbered from 0."""
+    rules = rule_arrays(standard)
+    banks, groups = standard.banks, standard.bank_groups
+    per_bank = refresh == "per-bank"
+    interval = standard.trefi_pb if per_bank else standard.trefi
+    registers = [0] * 18
+    registers[NEXT_REFRESH] = NEVER if refresh == "none" else interval
+    blocks = max(block_of, default=-1) + 1
+    return Channel(
+        limits=Limits(
+            banks=banks,
+            faw=standard.tfaw,
+            read_latency=standard.cl + standard.burst_clocks,
+            write_latency=standard.cwl + standard.burst_clocks,
+            refresh_interval=interval,
+            per_bank=int(per_bank),
+        ),
+        bank_of=bank_of,
+        row_of=row_of,
+        block_of=block_of,
+        is_write=is_write,
+        group_of=[bank // standard.banks_per_group for bank in range(banks)],
+        rule_first=rules.first,
+        rule_scope=rules.scope,
+        rule_then=rules.then,
+        rule_clocks=rules.clocks,
+        bank_ready=[0] * (len(COMMANDS) * banks),
+        group_ready=[0] * (len(COMMANDS) * groups),
+        rank_ready=[0] * len(COMMANDS),
+        activates=[-standard.tfaw] * 4,
+        open_row=[-1] * banks,
+        row_hits=[0] * banks,
+        conflict=[0] * banks,
+        queue=[0] * (BANK_QUEUE * banks),
+        queued=[0] * banks,
+        first_read=[BANK_QUEUE] * banks,
+        first_write=[BANK_QUEUE] * banks,
+        may_close=[0] * banks,
+        reads=[0] * READ_QUEUE,
+        writes=[0] * WRITE_QUEUE,
+        pending_reads=[0] * blocks,
+        pending_writes=[0] * blocks,
+        registers=registers,
+        counts=[0] * 13,
+    )

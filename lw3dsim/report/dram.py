@@ -1,0 +1,84 @@
+"""A replayed trace as a record and as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from lw3dsim import __version__
+
+if TYPE_CHECKING:
+    from lw3dsim.dram.replay import Replay
+
+
+def dram_record(result: Replay, preset: str, mapping: str, refresh: str, trace: str) -> dict[str, Any]:
+    """Return the outcome of ``lw3dsim dram`` as plain data: clocks, counts, pJ, GB/s."""
+    counts, energy = result.counts, result.energy
+    return {
+        "preset": preset,
+        "mapping": mapping,
+        "channels": result.channels,
+        "refresh": refresh,
+        "trace": trace,
+        "version": __version__,
+        "requests": result.requests,
+        "bytes": result.bytes_moved,
+        "cycles": result.cycles,
+        "ns": result.ns,
+        "gbps": result.gbps,
+        "peak_gbps": result.standard.peak_gbps * result.channels,
+        "reads": counts.reads,
+        "writes": counts.writes,
+        "row_hits": counts.row_hits,
+        "row_misses": counts.row_misses,
+        "row_conflicts": counts.row_conflicts,
+        "activates": counts.activates,
+        "precharges": counts.precharges,
+        "refreshes": counts.refreshes,
+        "bank_refreshes": counts.bank_refreshes,
+        "merged_reads": counts.merged_reads,
+        "merged_writes": counts.merged_writes,
+        "forwarded_reads": counts.forwarded_reads,
+        "active_clocks": counts.active_clocks,
+        "idle_clocks": counts.idle_clocks,
+        "energy_pj": {
+            "activate": energy.activate,
+            "read": energy.read,
+            "write": energy.write,
+            "refresh": energy.refresh,
+            "background": energy.background,
+            "total": energy.total,
+            "io": energy.io,
+        },
+        "pj_per_bit": result.pj_per_bit,
+    }
+
+
+def dram_tables(record: dict[str, Any]) -> list[Table | str]:
+    """Return the tables of ``lw3dsim dram``."""
+    accesses = record["reads"] + record["writes"]
+    rows = _table("bursts", "count", "share")
+    for name in ("reads", "writes", "row_hits", "row_misses", "row_conflicts"):
+        rows.add_row(name.replace("_", " "), f"{record[name]:,}", f"{record[name] / accesses:.1%}")
+    parts = _table("energy", "nJ", "pJ/bit")
+    for name, energy in record["energy_pj"].items():
+        label = "io (outside the devices)" if name == "io" else name
+        parts.add_row(label, f"{energy / 1e3:,.1f}", f"{energy / 8 / record['bytes']:.3f}")
+    refreshes = record["refreshes"] or record["bank_refreshes"]
+    used = record["gbps"] / record["peak_gbps"]
+    lines = [
+        f"{record['bytes']:,} bytes in {record['cycles']:,} clocks = {record['ns'] / 1e3:,.1f} us: "
+        f"{record['gbps']:.3f} of {record['peak_gbps']:.3f} GB/s ({used:.1%})",
+        f"{record['activates']:,} activates, {record['precharges']:,} precharges, {refreshes:,} refreshes "
+        f"({record['refresh']}); mapping {record['mapping']}, {record['channels']} channel(s)",
+    ]
+    return [f"{record['trace']} on {record['preset']}", "", rows, "", parts, "", *lines]
+
+
+def _table(heading: str, *figures: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(heading, no_wrap=True)
+    for figure in figures:
+        table.add_column(figure, justify="right", no_wrap=True)
+    return table

@@ -13,10 +13,12 @@ from lw3dsim.account.events import count_events
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import AnyLayer, Workload
+from lw3dsim.describe.workload import AnyLayer, Linear, Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.errors import InputError, MappingError
+from lw3dsim.map.blocks import Use, candidate_blocks, wanted_block
+from lw3dsim.map.mapping import Mapping
 from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
 from lw3dsim.report.assemble import LayerRun, assemble
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.engine.run import Timing
-    from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
     from lw3dsim.schedule.program import Schedule
 
@@ -67,6 +69,7 @@ def simulate(
         runs.append(run_layer(network, layer, arch, design, algorithm, engine, overrides))
         if progress is not None:
             progress(done, len(network.layers))
+    runs = _settle_layouts(network, runs, design, engine)
     config = {
         "workload": {
             "name": network.name,
@@ -146,6 +149,49 @@ def _best_algorithm(network: Workload, layer: AnyLayer, arch: Accelerator, polic
     return min(runs, key=lambda run: run.latency_cycles)
 
 
+def _settle_layouts(network: Workload, runs: list[LayerRun], arch: Accelerator, engine: str) -> list[LayerRun]:
+    """Give every tensor the layout that the mappings of its users want together; time anew what that changes."""
+    burst_bytes = make_clocks(arch).burst_bytes
+    problems = [run.problem for run in runs]
+    extra = [0] * len(runs)
+    for tensor, users in _uses(network, runs, burst_bytes).items():
+        uses = [use for _, use in users]
+        blocks = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block)
+        moved = [{block: use.bursts(block, burst_bytes) for block in blocks} for use in uses]
+        block = wanted_block(moved, uses[0].block) if arch.dram.layout == "auto" else uses[0].block
+        for (i, use), bursts in zip(users, moved, strict=True):
+            side = {"input_block": block} if use.side == "input" else {"output_block": block}
+            problems[i] = replace(problems[i], **side)
+            extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
+    return [
+        replace(
+            run if run.problem == problem else run_mapping(problem, run.mapping, arch, engine), layout_extra_bytes=over
+        )
+        for run, problem, over in zip(runs, problems, extra, strict=True)
+    ]
+
+
+def _uses(network: Workload, runs: list[LayerRun], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
+    """Return, for every tensor whose layout is free, the mapped layers that use it.
+
+    Tensors that one layer reads together share a layout, and a vector has but one.
+    """
+    uses: dict[str, list[tuple[int, Use]]] = {}
+    fixed = {name for layer in network.layers for name in layer.inputs if len(layer.inputs) > 1}
+    for i, (layer, run) in enumerate(zip(network.layers, runs, strict=True)):
+        own = Use(problem=run.problem, mapping=run.mapping, side="output", times=1)
+        uses.setdefault(layer.name, []).append((i, own))
+        if not isinstance(layer, Linear):
+            once = replace(own, side="input")
+            times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block, burst_bytes), 1)
+            uses.setdefault(layer.inputs[0], []).append((i, replace(once, times=times)))
+    return {
+        name: users
+        for name, users in uses.items()
+        if name not in fixed and network.shapes[name].extent != (1, 1, 1)
+    }
+
+
 @lru_cache(maxsize=4096)
 def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> LayerRun:
     """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
@@ -154,8 +200,8 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> La
     steps, then the mapper's order decide.
     """
     clocks = make_clocks(arch)
-    runs: list[tuple[Mapping, Schedule, Timing]] = []
     mapper_engine = "fast" if engine == "fast" else "auto"
+    runs: list[tuple[Mapping, Schedule, Timing]] = []
     fastest = 0
     for mapping in search(problem, arch, clocks):
         schedule = build_schedule(problem, mapping, arch, clocks)
@@ -168,6 +214,18 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> La
     mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
     if engine != mapper_engine:
         timing = simulate_schedule(schedule, clocks, engine)
+    return _layer_run(problem, mapping, schedule, timing, clocks)
+
+
+@lru_cache(maxsize=4096)
+def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: str = "auto") -> LayerRun:
+    """Simulate ``problem`` under a given mapping."""
+    clocks = make_clocks(arch)
+    schedule = build_schedule(problem, mapping, arch, clocks)
+    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
+
+
+def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, clocks: Clocks) -> LayerRun:
     events = count_events(schedule, clocks.burst_bytes)
     return LayerRun(
         problem=problem,
@@ -178,4 +236,5 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> La
         events=events,
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        layouts=(schedule.ifmap.region.boxes.layout.describe(), schedule.ofmap.region.boxes.layout.describe()),
     )

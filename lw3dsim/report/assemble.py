@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRun:
-    """One layer mapped and simulated, without its graph context."""
+    """One layer mapped and simulated, without its graph context.
+
+    ``layouts`` of its input and output; ``layout_extra_bytes`` is what they cost
+    against the layouts that would be best for this layer alone.
+    """
 
     problem: Problem
     mapping: Mapping
@@ -36,6 +40,8 @@ class LayerRun:
     events: Events
     dram: DramCounts
     dram_bound_cycles: int
+    layouts: tuple[str, str]
+    layout_extra_bytes: int = 0
 
 
 def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config: dict[str, Any]) -> Result:
@@ -82,6 +88,7 @@ SUMMED = (
     "row_hits",
     "row_misses",
     "row_conflicts",
+    "layout_extra_bytes",
     "compulsory_bytes",
     "sram_read_bytes",
     "sram_write_bytes",
@@ -113,6 +120,7 @@ def _layer_record(
         "row_hits": run.dram.row_hits,
         "row_misses": run.dram.row_misses,
         "row_conflicts": run.dram.row_conflicts,
+        "layout_extra_bytes": run.layout_extra_bytes,
         "compulsory_bytes": compulsory_bytes(problem),
         "sram_read_bytes": events.sram_read_bytes,
         "sram_write_bytes": events.sram_write_bytes,
@@ -128,6 +136,8 @@ def _layer_record(
         "algorithm": problem.algorithm.label if problem.structure != "vector" else "none",
         "note": problem.algorithm.reason,
         "mapping": run.mapping.describe(),
+        "input_layout": run.layouts[0],
+        "output_layout": run.layouts[1],
         "output_shape": "x".join(map(str, network.shapes[layer.name])),
         **figures,
         **_rates(figures),

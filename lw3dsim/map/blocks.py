@@ -1,0 +1,63 @@
+"""The layout of each tensor: the channel block that its producer and its consumers want, once all are mapped.
+
+A block is judged by the bursts that all layers together move for the tensor. What
+one layer wants need not be what another wants; what a layer pays for the
+compromise is reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.map.mapping import input_boxes, make_axes, output_boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lw3dsim.map.mapping import Mapping as TileMapping
+    from lw3dsim.map.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """A mapped layer that reads (``times`` over) or writes a tensor."""
+
+    problem: Problem
+    mapping: TileMapping
+    side: Literal["input", "output"]
+    times: int
+
+    @property
+    def block(self) -> int:
+        """The block that the layer was mapped for."""
+        return self.problem.input_block if self.side == "input" else self.problem.output_block
+
+    @property
+    def tile(self) -> int:
+        """Channels of a tile."""
+        is_reduced = self.side == "input" and self.problem.structure == "dense"
+        return self.mapping.c if is_reduced else self.mapping.n
+
+    def bursts(self, block: int, burst_bytes: int) -> int:
+        """Return the bursts that the layer moves for the tensor in blocks of ``block``."""
+        if self.side == "input":
+            problem = replace(self.problem, input_block=block)
+            boxes = input_boxes(problem, self.mapping, make_axes(problem, self.mapping), burst_bytes)
+            return int(boxes.bursts.sum()) * self.times
+        return int(output_boxes(replace(self.problem, output_block=block), self.mapping, burst_bytes).bursts.sum())
+
+
+def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:
+    """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
+    powers = [smallest << i for i in range(channels.bit_length()) if smallest << i < channels]
+    return sorted({*powers, channels, *(min(use.tile, channels) for use in uses), *(use.block for use in uses)})
+
+
+def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:
+    """Return the block with the fewest bursts of all users together; ties stay with the ``present`` one.
+
+    ``moved`` holds, per user, its bursts by block.
+    """
+    users = list(moved)
+    return min(users[0], key=lambda block: (sum(bursts[block] for bursts in users), block != present, block))

@@ -80,7 +80,7 @@ def test_clocks_rows_and_commands_equal_dramsim3(replays):
 
 
 def test_energy_by_part_agrees_with_dramsim3(replays):
-    # Its run seems to go on past the last beat where that is a write: at most one refresh more, and the background of another mean state.
+    # Where a trace ends in writes its run seems to go on: at most one refresh more, and a little other background.
     for row, ours in replays.values():
         energy = ours.energy
         for name, part in (("e_act_nJ", energy.activate), ("e_rd_nJ", energy.read), ("e_wr_nJ", energy.write)):

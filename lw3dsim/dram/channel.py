@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.dram_standards import DramStandard
 
 Refresh = Literal["all-bank", "per-bank", "none"]
-REFRESHES: tuple[Refresh, ...] = ("all-bank", "per-bank", "none")
 
 READ_QUEUE = 32
 WRITE_QUEUE = 32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS, DramStandard
@@ -63,6 +63,12 @@ class Clocks:
     def stripe_bursts(self) -> int:
         """What tensors are aligned to, in bursts."""
         return self.dram.stripe_bursts
+
+    @property
+    def in_order(self) -> Clocks:
+        """The same without reordering."""
+        is_reordering = self.dram.model == "fr_fcfs"
+        return replace(self, dram=replace(self.dram, model="in_order")) if is_reordering else self
 
     def bound_ticks(self, bursts: int) -> int:
         """Return the time that ``bursts`` take at least, spread evenly over all channels."""

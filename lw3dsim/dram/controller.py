@@ -49,32 +49,54 @@ def run(channel: Channel, until: int = 0) -> int:
     Refreshes go on to that beat, or to clock ``until`` if that is later; call again with a later one to go on.
     """
     registers = channel.registers
-    requests = len(channel.bank_of)
-    now = registers[NOW]
-    while True:
-        changed = registers[NEXT] < requests and _admit(channel)
-        while now >= registers[NEXT_REFRESH]:
-            registers[NEXT_REFRESH] += channel.limits.refresh_interval
-            registers[REFRESHES_DUE] += 1
-            registers[WAKE] = now
-        if now >= registers[WAKE]:
-            command = choose(channel, now)
-            if command >= 0:
-                issue(channel, command, registers[CHOSEN_BANK], registers[CHOSEN_SLOT], now)
-                registers[WAKE] = now + 1
-        if registers[SCHEDULABLE] and _schedule(channel, now):
-            changed = True
-        waiting = registers[IN_BANKS] + registers[READS_WAITING] + registers[WRITES_WAITING]
-        done = registers[NEXT] == requests and waiting == 0
-        now = now + 1 if changed else max(now + 1, min(registers[WAKE], registers[NEXT_REFRESH]))
-        end = max(registers[LAST_BEAT], until)
-        if done and now > end:
-            break
-    registers[NOW] = end + 1
+    serve(channel)
+    end = max(registers[LAST_BEAT], until)
+    stand_by(channel, end)
     if registers[OPEN_BANKS]:
         channel.counts[ACTIVE_CLOCKS] += end - registers[OPENED_AT]
         registers[OPENED_AT] = end
     return registers[LAST_BEAT]
+
+
+def serve(channel: Channel) -> None:
+    """Go on until the last request has been issued; the clock then stands behind that command."""
+    registers = channel.registers
+    now = following = registers[NOW]
+    while (
+        registers[NEXT] < len(channel.bank_of)
+        or registers[IN_BANKS]
+        or registers[READS_WAITING]
+        or registers[WRITES_WAITING]
+    ):
+        now = following
+        following = _clock(channel, now)
+        registers[NOW] = now + 1
+
+
+def stand_by(channel: Channel, until: int) -> None:
+    """Go on to clock ``until`` with whatever refresh is due."""
+    registers = channel.registers
+    while registers[NOW] <= until:
+        registers[NOW] = _clock(channel, registers[NOW])
+    registers[NOW] = until + 1
+
+
+def _clock(channel: Channel, now: int) -> int:
+    """Carry out what happens at clock ``now``; return the next clock at which something can."""
+    registers = channel.registers
+    changed = registers[NEXT] < len(channel.bank_of) and _admit(channel)
+    while now >= registers[NEXT_REFRESH]:
+        registers[NEXT_REFRESH] += channel.limits.refresh_interval
+        registers[REFRESHES_DUE] += 1
+        registers[WAKE] = now
+    if now >= registers[WAKE]:
+        command = choose(channel, now)
+        if command >= 0:
+            issue(channel, command, registers[CHOSEN_BANK], registers[CHOSEN_SLOT], now)
+            registers[WAKE] = now + 1
+    if registers[SCHEDULABLE] and _schedule(channel, now):
+        changed = True
+    return now + 1 if changed else max(now + 1, min(registers[WAKE], registers[NEXT_REFRESH]))
 
 
 def _admit(channel: Channel) -> bool:

@@ -85,7 +85,7 @@ def replay(
     cycles = max(run(line) for line in lines)
     for line in lines:
         run(line, cycles)
-    counts = summed(_counts(line, cycles) for line in lines)
+    counts = summed(channel_counts(line, cycles) for line in lines)
     return Replay(
         standard=standard,
         channels=channels,
@@ -110,7 +110,8 @@ def _channel(
     )
 
 
-def _counts(line: c.Channel, cycles: int) -> DramCounts:
+def channel_counts(line: c.Channel, cycles: int) -> DramCounts:
+    """Return what a channel did in ``cycles`` clocks."""
     counts = line.counts
     return DramCounts(
         reads=counts[c.READ],

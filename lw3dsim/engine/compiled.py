@@ -65,7 +65,8 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
 
     if not is_cached():
         print("compiling the fast engine, once for this machine ...", file=sys.stderr, flush=True)  # noqa: T201
-    names: dict[str, Any] = {}
+    # A reordering memory is not given to this engine; the name must be known all the same.
+    names: dict[str, Any] = {"reorder": numba.njit(_refused)}
     folder, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_cache_folder())
     try:
         for module, functions in _PARTS:
@@ -79,6 +80,10 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
         numba.config.CACHE_DIR = folder
     compiled: Callable[[Job, Memory, Trace], None] = names["run"]
     return compiled
+
+
+def _refused(memory: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:  # noqa: ARG001
+    raise ValueError
 
 
 @cache

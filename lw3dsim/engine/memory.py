@@ -13,15 +13,18 @@ import numpy as np
 
 from lw3dsim.dram import in_order
 from lw3dsim.dram.in_order import serve
+from lw3dsim.engine import reordering
+from lw3dsim.engine.reordering import transfer as reorder
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.clocks import Clocks, DramSystem
+    from lw3dsim.dram.channel import Channel
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.map.arrays import Ints
     from lw3dsim.schedule.program import Schedule
 
-PLAIN, IN_ORDER = range(2)
-MODELS = {"plain": PLAIN, "in_order": IN_ORDER}
+PLAIN, IN_ORDER, REORDERING = range(3)
+MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
 
 
 class Memory(NamedTuple):
@@ -29,7 +32,8 @@ class Memory(NamedTuple):
 
     Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``count`` bursts from address
     ``first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
-    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the bank model.
+    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the in-order bank model,
+    ``controllers`` to the reordering one.
     """
 
     model: int
@@ -46,6 +50,8 @@ class Memory(NamedTuple):
     groups: MutableSequence[int]
     ranks: MutableSequence[int]
     rings: MutableSequence[int]
+    controllers: tuple[Channel, ...] = ()
+    dram: DramSystem | None = None
 
 
 def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
@@ -57,6 +63,8 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     if m.model == PLAIN:
         free = start - (-m.box_bursts[box] * m.burst_ticks // m.channels)
         return free, free if is_store or free == start else free + m.latency_ticks
+    if m.model == REORDERING:
+        return reorder(m, box, start, is_store)
     begin = accepted = done = -(-start // m.clock_ticks)
     for run in range(m.offsets[box], m.offsets[box + 1]):
         entered, last = serve(
@@ -84,6 +92,7 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
     """Return the DRAM of ``clocks`` before anything moves."""
     dram = clocks.dram
     constants, state = in_order.constants(dram), in_order.idle_state(dram)
+    is_reordering = dram.model == "fr_fcfs"
     return Memory(
         MODELS[dram.model],
         dram.channels,
@@ -95,6 +104,8 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         first,
         count,
         *(np.array(words, dtype=np.int64) for words in (constants, *state)),
+        reordering.controllers(dram) if is_reordering else (),
+        dram if is_reordering else None,
     )
 
 
@@ -102,6 +113,8 @@ def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
     """Return what the DRAM did until ``finish``, None where it knows no banks; to be called once, at the end."""
     if memory.model == PLAIN:
         return None
+    if memory.model == REORDERING:
+        return reordering.counts(memory, -(-finish // memory.clock_ticks))
     return in_order.counts(memory.constants, memory.banks, memory.ranks, -(-finish // memory.clock_ticks))
 
 

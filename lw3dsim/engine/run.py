@@ -9,7 +9,7 @@ import numpy as np
 
 from lw3dsim.engine import compiled, fast_engine
 from lw3dsim.engine.attribution import attribute
-from lw3dsim.engine.memory import dram_counts, make_memory
+from lw3dsim.engine.memory import REORDERING, dram_counts, make_memory
 from lw3dsim.engine.trace import Trace, empty_trace, make_job
 from lw3dsim.errors import unknown
 
@@ -46,7 +46,8 @@ def check_engine(name: str) -> None:
 def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") -> Timing:
     """Simulate ``schedule`` with the named engine; all give the same integers.
 
-    ``fast`` is compiled, ``auto`` only when there is enough to do, ``simpy`` is the reference.
+    ``fast`` is compiled, ``auto`` only when there is enough to do; a reordering
+    memory is interpreted. ``simpy`` is the reference.
     """
     check_engine(engine)
     job, memory = make_job(schedule, clocks.cycle_ticks), make_memory(schedule, clocks)
@@ -55,7 +56,7 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
         from lw3dsim.engine import simpy_engine
 
         trace, memory = _interpreted(simpy_engine.run, job, memory)
-    elif engine == "fast" or compiled.is_worthwhile(work):
+    elif memory.model != REORDERING and (engine == "fast" or compiled.is_worthwhile(work)):
         trace = empty_trace(job)
         compiled.run(job, memory, trace)
     else:

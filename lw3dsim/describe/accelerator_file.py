@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
@@ -29,11 +30,11 @@ def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()
     """Build the accelerator that the YAML ``text`` describes; see :func:`load_arch`."""
     document = parse_file(text, path)
     arch: Accelerator = decode(document, Accelerator, document.data)
-    _check_preset(document, arch)
+    _check_dram(document, arch)
     for override in overrides:
         document = _overridden(document, override)
         arch = decode(document, Accelerator, document.data)
-        _check_preset(document, arch)
+        _check_dram(document, arch)
     return arch
 
 
@@ -46,10 +47,25 @@ def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str
     return f"{parse_yaml(read_text(path), str(path)).where(tuple(key.split('.')))} {key}"
 
 
-def _check_preset(document: Document, arch: Accelerator) -> None:
-    preset = arch.dram.preset
-    if preset not in DRAM_STANDARDS:
-        raise document.error(("dram", "preset"), f"unknown preset {preset!r}; {suggest(preset, DRAM_STANDARDS)}")
+def _check_dram(document: Document, arch: Accelerator) -> None:
+    """Refuse what the schema can't: an unknown preset or mapping, and keys that contradict each other."""
+    dram = arch.dram
+    if dram.preset not in DRAM_STANDARDS:
+        raise document.error(
+            ("dram", "preset"), f"unknown preset {dram.preset!r}; {suggest(dram.preset, DRAM_STANDARDS)}"
+        )
+    try:
+        address_map(dram.mapping, DRAM_STANDARDS[dram.preset], dram.channels)
+    except InputError as error:
+        raise document.error(("dram", "mapping"), str(error)) from None
+    if dram.refresh == "per-bank" and not DRAM_STANDARDS[dram.preset].trefi_pb:
+        raise document.error(("dram", "refresh"), f"{dram.preset} refreshes all banks together; use all-bank or none")
+    if dram.model in ("in_order", "fr_fcfs"):
+        for key in ("bandwidth_gbps", "latency_ns"):
+            if getattr(dram, key) is not None:
+                raise document.error(
+                    ("dram", key), f"belongs to the plain model, not to {dram.model}; drop it or set model to plain"
+                )
 
 
 def _overridden(document: Document, override: str) -> Document:

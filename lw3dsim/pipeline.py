@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lw3dsim.account.events import count_events
+from lw3dsim.account.power import make_activity
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -173,5 +174,6 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "fast") -> La
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
         events=count_events(schedule, clocks.burst_bytes),
+        activity=make_activity(schedule, timing.trace),
         dram_bound_cycles=-(-schedule.total_bursts * clocks.burst_ticks // clocks.cycle_ticks),
     )

@@ -8,7 +8,7 @@ orders the layers, infers every shape and refuses whatever does not fit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -25,6 +25,7 @@ Margin = Annotated[int, msgspec.Meta(ge=0, le=8192)]
 Triple = tuple[Extent, Extent, Extent]
 Margins = tuple[Margin, Margin, Margin]
 Function = Literal["none", "relu"]
+Density = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 MAX_ELEMENTS = 2**36
@@ -53,10 +54,11 @@ class Shape(NamedTuple):
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every layer has: a name, and the names of the tensors that it reads."""
+    """What every layer has: a name, the tensors that it reads, and the share of its outputs that are not zero."""
 
     name: str
     inputs: tuple[str, ...]
+    density: Density = 1.0
 
     @property
     def kind(self) -> str:
@@ -85,7 +87,10 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
-    """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias."""
+    """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias.
+
+    ``weight_density`` is the share of weights that are not zero.
+    """
 
     out_channels: Size
     kernel: Triple
@@ -96,6 +101,7 @@ class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     bias: bool = False
     batch_norm: bool = False
     activation: Function = "none"
+    weight_density: Density = 1.0
 
     @property
     def taps(self) -> int:
@@ -133,6 +139,7 @@ class Linear(Layer, frozen=True, kw_only=True, tag_field="kind", tag="linear"):
     out_features: Size
     bias: bool = True
     activation: Function = "none"
+    weight_density: Density = 1.0
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
@@ -251,6 +258,7 @@ class Workload:
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
+    ``input_densities`` are shares of nonzero elements, 1 for inputs not named.
     """
 
     name: str
@@ -261,6 +269,14 @@ class Workload:
     shapes: Mapping[str, Shape]
     fsb_variant: str = "fsb"
     transforms: tuple[str, ...] = ()
+    input_densities: Mapping[str, float] = field(default_factory=dict)
+
+    def density(self, name: str) -> float:
+        """Return the share of nonzero elements of a tensor: of an input, or what a layer declares of its output."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer.density
+        return self.input_densities.get(name, 1.0)
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""
@@ -288,6 +304,7 @@ def build_workload(
     source: str = "",
     fsb_variant: str = "fsb",
     transforms: tuple[str, ...] = (),
+    input_densities: Mapping[str, float] | None = None,
     locate: Callable[[str], str] | None = None,
 ) -> Workload:
     """Order the layers, infer every shape and verify the graph.
@@ -317,6 +334,7 @@ def build_workload(
         shapes=shapes,
         fsb_variant=fsb_variant,
         transforms=transforms,
+        input_densities=dict(input_densities or {}),
     )
 
 

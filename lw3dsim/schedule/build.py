@@ -16,12 +16,13 @@ from lw3dsim.map.mapping import (
     weight_tile_bits,
 )
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.schedule.kinds import make_kinds
+from lw3dsim.schedule.kinds import StolenCycles, make_kinds
 from lw3dsim.schedule.program import LoadStream, Loops, Schedule, StoreStream
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.arrays import Ints
+    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
 
 
@@ -29,14 +30,19 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, burst_
     """Return the schedule of ``problem`` under ``mapping``."""
     axes = make_axes(problem, mapping)
     loops = _unroll(problem, mapping, axes)
-    kind, kinds = make_kinds(problem, axes, loops, make_machine(problem, arch, mapping.parallel))
+    machine = make_machine(problem, arch, mapping.parallel)
+    ifmap = _ifmap(problem, mapping, axes, loops, burst_bytes)
+    weight = _weight(problem, mapping, axes, loops, burst_bytes)
+    ofmap = _ofmap(problem, mapping, axes, loops, burst_bytes)
+    stolen = _stolen_cycles(machine, len(loops.c), ifmap, weight, ofmap)
+    kind, kinds = make_kinds(problem, axes, loops, machine, stolen)
     return Schedule(
         loops=loops,
         kind=kind,
         kinds=kinds,
-        ifmap=_ifmap(problem, mapping, axes, loops, burst_bytes),
-        weight=_weight(problem, mapping, axes, loops, burst_bytes),
-        ofmap=_ofmap(problem, mapping, axes, loops, burst_bytes),
+        ifmap=ifmap,
+        weight=weight,
+        ofmap=ofmap,
         setup_cycles=arch.layer_setup_cycles,
     )
 
@@ -55,6 +61,23 @@ def _unroll(problem: Problem, mapping: Mapping, axes: Axes) -> Loops:
     grid = np.indices([size[name] for name in order], dtype=np.int64).reshape(6, -1)
     index = dict(zip(order, grid, strict=True))
     return Loops(**index, is_first=index["c"] == 0, is_last=index["c"] == size["c"] - 1)
+
+
+def _stolen_cycles(
+    machine: Machine, steps: int, ifmap: LoadStream, weight: LoadStream, ofmap: StoreStream
+) -> StolenCycles:
+    """Return the cycles that DMA takes from the array at the ports of buffers with a single bank.
+
+    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The
+    first tile comes before the array runs, the last leaves after; with one slot they never meet.
+    """
+    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
+    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
+        if name in machine.shared_ports and stream.slots > 1:
+            computing[stream.steps[1:]] += port.cycles(stream.bits[1:])
+    if "ofmap" in machine.shared_ports and ofmap.slots > 1:
+        draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
+    return StolenCycles(computing=computing, draining=draining)
 
 
 def _changes(*indices: Ints) -> Ints:

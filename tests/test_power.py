@@ -29,7 +29,9 @@ def test_the_peak_is_that_of_every_window_tried(parts, window):
     tried = np.interp(begins + window, p.time, p.energy) - np.interp(begins, p.time, p.energy)
     assert p.peak_mw(window) * window / 1000 >= tried.max() - 1e-9
     assert p.peak_mw(window) * window / 1000 <= p.energy[-1] + 1e-9
-    assert p.peak_mw(2 * window) <= p.peak_mw(window) * (1 + 1e-9)
+    # A window that is two of the first kind behind each other.
+    if 2 * window <= p.time[-1]:
+        assert p.peak_mw(2 * window) <= p.peak_mw(window) * (1 + 1e-9)
 
 
 def test_a_burst_is_seen_whole_by_a_window_of_its_length_and_averaged_by_a_longer_one():

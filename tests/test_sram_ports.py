@@ -1,4 +1,4 @@
-"""Do banks, widths and macro times cost the cycles that docs/microarchitecture.md says, and never the wrong way round?"""
+"""Do banks, widths and macro times cost the cycles that docs/microarchitecture.md says, more of them never more?"""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from lw3dsim.transform.algorithms import candidates
 ARCH = load_arch(
     "edge_base", overrides=["buffers.ifmap_kib=8", "buffers.weight_kib=8", "buffers.ofmap_kib=16", "pe.acc_depth=16"]
 )
+AMPLE = msgspec.structs.replace(ARCH, dram=msgspec.structs.replace(ARCH.dram, bandwidth_gbps=1000.0, latency_ns=0.0))
 LAYERS = {
     "dense": (Conv3d(name="x", inputs=("i",), out_channels=48, kernel=(3, 3, 3), padding=(1, 1, 1)), "direct"),
     "depthwise": (Conv3d(name="x", inputs=("i",), out_channels=24, kernel=(1, 3, 3), groups=24), "hfa"),
@@ -83,10 +84,29 @@ def test_without_a_second_slot_dma_and_array_never_meet():
     assert shared.total("drain") == free.total("drain")
 
 
+def exact(schedule):
+    return [schedule.total(name) for name in ("head", "body", "drain", "drain_stall")]
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("clock_mhz", [500, 3000])
+def test_more_banks_never_cost_a_mapping_a_cycle(kind, clock_mhz):
+    arch = msgspec.structs.replace(ARCH, clock_mhz=clock_mhz)
+    mapping, _ = schedule_on(arch, kind)
+    for name in ("ifmap", "weight", "ofmap"):
+        totals = [
+            exact(schedule_on(with_buffers(arch, **{f"{name}_banks": b}), kind, mapping)[1]) for b in (1, 2, 4, 8)
+        ]
+        for fewer, more in itertools.pairwise(totals):
+            assert sum(more[:2]) <= sum(fewer[:2])
+            assert more[2] <= fewer[2]
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("clock_mhz", [500, 3000])
 def test_more_banks_never_cost_time(kind, clock_mhz):
-    arch = msgspec.structs.replace(ARCH, clock_mhz=clock_mhz)
+    # Ample DRAM: where it binds, a later store can let a load go first and help by chance (Graham's anomaly).
+    arch = msgspec.structs.replace(AMPLE, clock_mhz=clock_mhz)
     for name in ("ifmap", "weight", "ofmap"):
         times = [latency(with_buffers(arch, **{f"{name}_banks": banks}), kind) for banks in (1, 2, 4, 8)]
         assert all(later <= earlier * 1.001 for earlier, later in itertools.pairwise(times))
@@ -116,7 +136,7 @@ def test_slow_macros_slow_the_port_unless_enough_banks_rotate():
 
 
 def test_a_faster_cell_avoids_the_cost():
-    slow = msgspec.structs.replace(ARCH, clock_mhz=3000)
+    slow = msgspec.structs.replace(AMPLE, clock_mhz=3000)
     fast = msgspec.structs.replace(slow, tech=msgspec.structs.replace(slow.tech, sram_cell="itrs-hp"))
     assert buffers(fast)["ifmap"].cycles_per_access == 1
     assert latency(fast, "depthwise") < latency(slow, "depthwise")

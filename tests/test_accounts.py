@@ -162,10 +162,10 @@ layers:
   - {name: b, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], inputs: slow}
 """
     network = apply_transforms(parse_workload(text), "fsb:alpha=0.5,trg:layers=1:density=0.2")
-    assert network.density("clip") == network.density("slow") == 0.3
-    assert network.density("a.temporal.trg") == 0.2
-    assert network.density("a.pointwise") == 0.4
-    assert network.density("a.depthwise") == 1
+    assert network.densities["clip"] == network.densities["slow"] == 0.3
+    assert network.densities["a.temporal.trg"] == 0.2
+    assert network.densities["a.pointwise"] == 0.4
+    assert network.densities["a.depthwise"] == 1
     assert {layer.weight_density for layer in network.layers if layer.kind == "conv3d"} == {1.0}
     with pytest.raises(InputError, match="share from 0 to 1"):
         apply_transforms(network, "trg:density=2")

@@ -156,3 +156,12 @@ def test_a_bank_takes_the_largest_macro_that_meets_the_clock():
     assert fast.macros == 3  # 128 KiB would cycle in time but answer after 2.02 ns
     assert (fast.cycles_per_access, fast.access_cycles) == (1, 1)
     assert sram(256, 32, 1, HOROWITZ, 500).cycles_per_access == 2
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_wider_port_never_takes_more_cycles(cell):
+    for node, cycle_ps in itertools.product(NODES, range(100, 2000, 50)):
+        tech = Tech(node_nm=node, sram_cell=cell)
+        found = [sram(64, port, 2, tech, cycle_ps) for port in (1, 8, 16, 32, 64, 100)]
+        cycles = [(s.cycles_per_access, s.access_cycles) for s in found]
+        assert cycles == sorted(cycles, reverse=True)

@@ -8,7 +8,7 @@ orders the layers, infers every shape and refuses whatever does not fit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -254,11 +254,11 @@ def _windows(
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A verified layer graph: layers in execution order and the shape of every tensor.
+    """A verified layer graph: layers in execution order, the shape of every tensor, and its density.
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
-    ``input_densities`` are shares of nonzero elements, 1 for inputs not named.
+    A density is the share of elements that are not zero.
     """
 
     name: str
@@ -267,16 +267,9 @@ class Workload:
     inputs: Mapping[str, Shape]
     layers: tuple[AnyLayer, ...]
     shapes: Mapping[str, Shape]
+    densities: Mapping[str, float]
     fsb_variant: str = "fsb"
     transforms: tuple[str, ...] = ()
-    input_densities: Mapping[str, float] = field(default_factory=dict)
-
-    def density(self, name: str) -> float:
-        """Return the share of nonzero elements of a tensor: of an input, or what a layer declares of its output."""
-        for layer in self.layers:
-            if layer.name == name:
-                return layer.density
-        return self.input_densities.get(name, 1.0)
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""
@@ -309,7 +302,7 @@ def build_workload(
 ) -> Workload:
     """Order the layers, infer every shape and verify the graph.
 
-    ``locate`` gives the place of a layer (``file:line``) for messages.
+    ``input_densities`` are 1 for inputs not named. ``locate`` gives the place of a layer (``file:line``) for messages.
     Raises InputError for duplicate names, dangling inputs, cycles and unread
     inputs, and ShapeError where shapes do not fit.
     """
@@ -332,9 +325,9 @@ def build_workload(
         inputs=dict(inputs),
         layers=tuple(ordered),
         shapes=shapes,
+        densities={**dict.fromkeys(inputs, 1.0), **(input_densities or {}), **{x.name: x.density for x in ordered}},
         fsb_variant=fsb_variant,
         transforms=transforms,
-        input_densities=dict(input_densities or {}),
     )
 
 

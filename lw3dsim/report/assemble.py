@@ -96,7 +96,7 @@ SUMMED = (
 
 def _energy(network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float) -> dict[str, Causes]:
     weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
-    sparsity = Sparsity(data=network.density(layer.inputs[0]), weight=weight)
+    sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)
     return layer_energy_pj(run.problem, run.events, dict(run.cycles_by_cause), arch, leakage, sparsity)
 
 

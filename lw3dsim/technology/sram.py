@@ -2,8 +2,9 @@
 
 A macro has one read-write port. A buffer is cut into ``banks``; a bank is built of
 
-* macros *beside* each other: a port wider than 256 bits is several 256-bit macros. A
-  port narrower than its macros still pays for their whole words.
+* macros *beside* each other: a port wider than 256 bits is several 256-bit macros, or
+  narrower ones where those take fewer cycles. A port narrower than its macros still pays
+  for their whole words.
 * macros *behind* each other, one of which is accessed. A bank uses the largest macros
   that keep to the cycles of the smallest one: if that meets the clock, all do.
   Choosing one of several costs nothing here.
@@ -78,12 +79,15 @@ def buffers(arch: Accelerator) -> dict[str, Sram]:
 @cache
 def sram(capacity_kib: int, port_bytes: int, banks: int, tech: Tech, cycle_ps: int) -> Sram:
     """Return a buffer of ``capacity_kib`` in ``banks`` with one port of ``port_bytes`` at a clock period."""
-    width = next((w for w in WIDTHS if port_bytes * 8 <= w), WIDTHS[-1])
+    widest = next((w for w in WIDTHS if port_bytes * 8 <= w), WIDTHS[-1])
+    width = min((w for w in WIDTHS if w <= widest), key=lambda w: (*_cycles(tech, w, cycle_ps), -w))
     beside = -(-port_bytes * 8 // width)
     table = _table(tech.sram_cell, tech.node_nm, width)
-    smallest = table[min(table)]
-    cycles = {name: math.ceil(smallest[name] * PS_PER_NS / cycle_ps) for name in ("random_cycle_ns", "access_ns")}
-    largest = min(_largest(table, name, count * cycle_ps / PS_PER_NS) for name, count in cycles.items())
+    cycles, access_cycles = _cycles(tech, width, cycle_ps)
+    largest = min(
+        _largest(table, name, count * cycle_ps / PS_PER_NS)
+        for name, count in (("random_cycle_ns", cycles), ("access_ns", access_cycles))
+    )
     column_kib = capacity_kib / (banks * beside)
     behind = math.ceil(column_kib / largest)
     size = max(column_kib / behind, min(table))
@@ -96,13 +100,21 @@ def sram(capacity_kib: int, port_bytes: int, banks: int, tech: Tech, cycle_ps: i
         area_mm2=value["area_mm2"] * macros,
         random_cycle_ns=value["random_cycle_ns"],
         access_ns=value["access_ns"],
-        cycles_per_access=cycles["random_cycle_ns"],
-        access_cycles=cycles["access_ns"],
+        cycles_per_access=cycles,
+        access_cycles=access_cycles,
         macros=macros,
         macro_kib=size,
         macro_bits=width,
         source=f"{SRAM_SOURCE}, {tech.sram_cell}, {tech.node_nm} nm, {macros} macro(s) of {size:g} KiB x {width} bit",
     )
+
+
+def _cycles(tech: Tech, width: int, cycle_ps: int) -> tuple[int, int]:
+    """Return the clock cycles of the smallest macro of a width: between two accesses, and until it answers."""
+    table = _table(tech.sram_cell, tech.node_nm, width)
+    smallest = table[min(table)]
+    every, answer = (math.ceil(smallest[name] * PS_PER_NS / cycle_ps) for name in ("random_cycle_ns", "access_ns"))
+    return every, answer
 
 
 def _largest(table: dict[int, dict[str, float]], name: str, limit_ns: float) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim import load_arch, simulate
+from lw3dsim.account.units import dram_rows
 from lw3dsim.describe.accelerator import Tech
-from lw3dsim.describe.dram_presets import DRAM_PRESETS
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 
@@ -85,7 +85,7 @@ def relative_table() -> list[str]:
     """Return the cost of moving 16 bits over that of a 16-bit MAC, on ``eyeriss_like``."""
     arch = load_arch("eyeriss_like")
     word = arch.precision.activation_bits
-    dram = DRAM_PRESETS[arch.dram.preset]
+    dram_read = next(row.value for row in dram_rows(arch) if row.component == "dram_read")
     columns = []
     for family in FAMILIES:
         tech = Tech(node_nm=65, arithmetic=family)
@@ -95,7 +95,7 @@ def relative_table() -> list[str]:
                 "MAC": mac,
                 "register file": arithmetic(tech, "register", "energy_pj", word),
                 "global buffer": buffers(arch)["ifmap"].read_pj_per_byte * word / 8,
-                "DRAM": dram.read_pj_per_bit * word,
+                "DRAM": dram_read * word,
             }
         )
     rows = []

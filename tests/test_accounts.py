@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from lw3dsim import simulate
+from lw3dsim import load_arch, simulate
 from lw3dsim.account.energy import COMPONENTS, MOVED, TIMED
+from lw3dsim.account.units import unit_costs
 from lw3dsim.algebra.winograd import transform
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import InputError
@@ -181,3 +182,18 @@ def test_a_mean_over_frames_costs_a_multiplication_unless_it_is_a_shift():
     # 12-bit sums (8 + 4 bits) of 8 x 12 x 12 pixels, over the frames; Horowitz at 144 bits of product.
     extra = (0.2 + (3.1 - 0.2) * (144 - 64) / (1024 - 64)) * 8 * 144 / 12
     assert vector_pj(12) - vector_pj(16) == pytest.approx(extra)
+
+
+@pytest.mark.parametrize("family", ["horowitz", "aladdin"])
+def test_energy_is_count_times_the_unit_cost_that_is_printed(family):
+    overrides = [f"tech.arithmetic={family}", "tech.node_nm=32"]
+    costs = {
+        (row.component, row.unit, row.per): row.value for row in unit_costs(load_arch("edge_base", overrides=overrides))
+    }
+    for layer in simulate("c3d", overrides=overrides, input_size="16x32x32").data["layers"]:
+        mults, spent = layer["executed_mults"], layer["energy_breakdown_pj"]
+        access = costs["operand_registers (direct)", "pJ", "8 bit register access"]
+        assert spent["multipliers"] == pytest.approx(
+            mults * costs["multipliers (direct)", "pJ", "8x8 bit multiplication"]
+        )
+        assert spent["operand_registers"] == pytest.approx(mults * 2 * access)

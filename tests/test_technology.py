@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from lw3dsim import load_arch
+from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.units import dram_rows, unit_costs
 from lw3dsim.describe.accelerator import Tech
 from lw3dsim.describe.catalog import shipped_names
-from lw3dsim.describe.dram_presets import DRAM_PRESETS
 from lw3dsim.technology.arithmetic import arithmetic, arithmetic_rows
 from lw3dsim.technology.sram import sram
 
@@ -39,14 +39,11 @@ def test_every_unit_cost_of_every_design_names_its_source(arch):
         assert all(tech.sram_cell in row.source and f"{tech.node_nm} nm" in row.source for row in memory)
         logic = [row for row in rows if row.component.startswith("multipliers")]
         assert all(("Horowitz" in row.source) == (tech.arithmetic == "horowitz") for row in logic)
-    assert {row.component for row in dram_rows(design)} == {
-        f"dram_{name}" for name in ("activate", "read", "write", "refresh", "background")
-    }
+    assert {row.component for row in dram_rows(design)} == {name for name in COMPONENTS if name.startswith("dram_")}
 
 
 def test_every_row_of_the_tables_names_its_source():
     assert all(row["source"] for row in arithmetic_rows())
-    assert all(preset.source for preset in DRAM_PRESETS.values())
 
 
 @pytest.mark.parametrize(

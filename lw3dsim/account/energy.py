@@ -65,32 +65,30 @@ def layer_energy_pj(
     sparsity: Sparsity,
 ) -> dict[str, Causes]:
     """Return pJ by component and cause of one layer; ``leakage_mw`` is that of the whole chip."""
-    timed = {"leakage": leakage_mw} | _dram_mw(arch)
+    time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
+    bytes_of = {"ifmap": events.dram_ifmap_bytes, "weight": events.dram_weight_bytes, "ofmap": events.dram_ofmap_bytes}
+    # 1 mW for 1 ns is 1 pJ.
+    values = _dram_pj(events, arch, time_ns) | {"leakage": leakage_mw * time_ns}
     energy: dict[str, Causes] = {}
-    for component, value in _dram_pj(events, arch).items():
-        bytes_of = {name: int(getattr(events, f"dram_{name}_bytes")) for name in MOVED[component]}
-        energy[component] = _shared(value, bytes_of)
-    for component, power in timed.items():
-        # 1 mW for 1 ns is 1 pJ.
-        energy[component] = {cause: power * cycles * arch.cycle_ps / 1000 for cause, cycles in cycles_by_cause.items()}
+    for component, value in values.items():
+        by = cycles_by_cause if component in TIMED else {name: bytes_of[name] for name in MOVED[component]}
+        energy[component] = _shared(value, by)
     energy |= _sram_pj(events, buffers(arch))
     energy |= {name: {"compute": value} for name, value in _logic_pj(problem, events, arch, sparsity).items()}
     return {component: energy[component] for component in COMPONENTS}
 
 
-def _dram_pj(events: Events, arch: Accelerator) -> dict[str, float]:
+def _dram_pj(events: Events, arch: Accelerator, time_ns: float) -> dict[str, float]:
     dram = DRAM_PRESETS[arch.dram.preset]
+    channels = arch.dram.channels
     read_bits, write_bits = 8 * events.dram_read_bytes, 8 * events.dram_write_bytes
     return {
         "dram_activate": (read_bits + write_bits) * dram.activate_pj_per_bit,
         "dram_read": read_bits * dram.read_pj_per_bit,
         "dram_write": write_bits * dram.write_pj_per_bit,
+        "dram_refresh": dram.refresh_mw * channels * time_ns,
+        "dram_background": dram.background_mw * channels * time_ns,
     }
-
-
-def _dram_mw(arch: Accelerator) -> dict[str, float]:
-    dram, channels = DRAM_PRESETS[arch.dram.preset], arch.dram.channels
-    return {"dram_refresh": dram.refresh_mw * channels, "dram_background": dram.background_mw * channels}
 
 
 def _shared(value: float, weights: Mapping[str, int]) -> Causes:

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING
 from lw3dsim.technology.arithmetic import DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lw3dsim.describe.accelerator import Accelerator, Tech
 
 WIDTHS = (64, 128, 256)
@@ -60,13 +62,11 @@ class Sram:
     cycles_per_access: int
     access_cycles: int
     macros: int
-    macro_kib: float
-    macro_bits: int
     source: str
 
 
 @cache
-def buffers(arch: Accelerator) -> dict[str, Sram]:
+def buffers(arch: Accelerator) -> Mapping[str, Sram]:
     """Return the three buffers of a design."""
     b, tech = arch.buffers, arch.tech
     return {
@@ -103,8 +103,6 @@ def sram(capacity_kib: int, port_bytes: int, banks: int, tech: Tech, cycle_ps: i
         cycles_per_access=cycles,
         access_cycles=access_cycles,
         macros=macros,
-        macro_kib=size,
-        macro_bits=width,
         source=f"{SRAM_SOURCE}, {tech.sram_cell}, {tech.node_nm} nm, {macros} macro(s) of {size:g} KiB x {width} bit",
     )
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.tables import arithmetic
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.map.problem import Problem, make_problem
+from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def problem_of(kernel: tuple[int, int, int], groups: int, policy: str, m: int, a
 
 def row_of(kernel: tuple[int, int, int], groups: int, policy: str, m: int) -> Row:
     """Return the costs per output of one kernel with tile size ``m`` (1 is direct)."""
-    problem = problem_of(kernel, groups, policy, m, load_arch("edge_base"))
+    arch = load_arch("edge_base")
+    tech, problem = arch.tech, problem_of(kernel, groups, policy, m, arch)
     algorithm, c = problem.algorithm, problem.c
     mults = float(algorithm.mults_per_output) * c
     shared = CHANNELS if problem.structure == "dense" else 1
@@ -74,14 +75,14 @@ def row_of(kernel: tuple[int, int, int], groups: int, policy: str, m: int) -> Ro
     output_adds = algorithm.output_adds / algorithm.outputs
     register = problem.register_bits
     per_mult = (
-        arithmetic("mult", "energy_pj", problem.data_bits, problem.weight_bits)
-        + arithmetic("register", "energy_pj", problem.data_bits)
-        + arithmetic("register", "energy_pj", problem.weight_bits)
-        + arithmetic("add", "energy_pj", register)
-        + 2 * arithmetic("register", "energy_pj", register)
+        arithmetic(tech, "mult", "energy_pj", problem.data_bits, problem.weight_bits)
+        + arithmetic(tech, "register", "energy_pj", problem.data_bits)
+        + arithmetic(tech, "register", "energy_pj", problem.weight_bits)
+        + arithmetic(tech, "add", "energy_pj", register)
+        + 2 * arithmetic(tech, "register", "energy_pj", register)
     )
-    energy = mults * per_mult + input_adds * arithmetic("add", "energy_pj", problem.data_bits)
-    energy += output_adds * arithmetic("add", "energy_pj", register)
+    energy = mults * per_mult + input_adds * arithmetic(tech, "add", "energy_pj", problem.data_bits)
+    energy += output_adds * arithmetic(tech, "add", "energy_pj", register)
     quality = []
     for bits in NARROW_BITS:
         widths = [f"precision.transformed_{operand}_bits={bits}" for operand in ("data", "weight")]

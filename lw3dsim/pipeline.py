@@ -10,6 +10,7 @@ import msgspec
 
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
+from lw3dsim.account.power import make_activity
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -239,4 +240,5 @@ def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: T
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
         layouts=(schedule.ifmap.region.boxes.layout.describe(), schedule.ofmap.region.boxes.layout.describe()),
+        activity=make_activity(schedule, timing.trace),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from lw3dsim import load_workload, simulate
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
     "dram_write_bytes", "compulsory_bytes", "sram_read_bytes", "sram_write_bytes", "utilization", "area_mm2",
-    "clips_per_s", "edp_js",
+    "clips_per_s", "edp_js", "average_power_mw", "peak_power_mw",
 }  # fmt: skip
 TOP = {
     "workload", "arch", "version", "config", "totals", "energy_breakdown_pj", "cycles_breakdown",
@@ -115,7 +116,7 @@ def test_simulate_takes_files(cli_json, tmp_path):
 def test_out_writes_a_result_that_report_reads(cli, tmp_path):
     folder = tmp_path / "run"
     saved = cli("simulate", "c3d", *SMALL, "--out", str(folder), "--format", "json")
-    assert {path.name for path in folder.iterdir()} == {"result.json", "layers.csv", "report.html"}
+    assert {path.name for path in folder.iterdir()} == {"result.json", "layers.csv", "energy.csv", "report.html"}
     assert (folder / "result.json").read_text() == saved.stdout
     page = (folder / "report.html").read_text()
     (folder / "report.html").unlink()
@@ -124,6 +125,33 @@ def test_out_writes_a_result_that_report_reads(cli, tmp_path):
     other = tmp_path / "page.html"
     assert cli("report", str(folder / "result.json"), "--out", str(other)).exit_code == 0
     assert other.read_text() == page
+
+
+def test_out_writes_energy_by_cause_that_sums_to_the_total(cli, tmp_path):
+    saved = cli("simulate", "c3d", *SMALL, "--out", str(tmp_path), "--format", "json")
+    with (tmp_path / "energy.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    total = json.loads(saved.stdout)["totals"]["energy_pj"]
+    assert math.fsum(float(row["energy_pj"]) for row in rows) == pytest.approx(total, rel=1e-12)
+
+
+def test_energy_prints_unit_costs_with_sources(cli, cli_json):
+    data = cli_json("energy", "--arch", "edge_small", "--set", "tech.node_nm=32", "--format", "json")
+    assert (data["arch"], data["node_nm"]) == ("edge_small", 32)
+    assert all(row["source"] for row in data["unit_costs"])
+    table = cli("energy").stdout
+    assert "CACTI 7" in table
+    assert "Horowitz" in table
+    assert "tech.node_nm" in cli("energy", "--set", "tech.node_nm=40").stderr
+
+
+def test_compare_shows_both_arithmetic_families(cli_json):
+    cases = ["--case", "horowitz:", "--case", "aladdin: --set tech.arithmetic=aladdin"]
+    data = cli_json("compare", "c3d", *SMALL, *cases, "--format", "json")
+    first, second = (case["result"] for case in data["cases"])
+    assert first["totals"]["latency_cycles"] == second["totals"]["latency_cycles"]
+    multipliers = [result["energy_breakdown_pj"]["multipliers"] for result in (first, second)]
+    assert multipliers[1] / multipliers[0] == pytest.approx(4.56, rel=1e-3)
 
 
 def test_compare_runs_the_four_cases_and_ratios_to_the_first(cli, cli_json, tmp_path):

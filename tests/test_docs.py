@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.cli.main import main
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.workload_file import parse_workload
@@ -25,6 +26,7 @@ from lw3dsim.transform.passes import PASSES
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 WINOGRAD = ROOT / "docs" / "winograd.md"
+ENERGY = ROOT / "docs" / "energy.md"
 TABLE = re.compile(r"(<!-- compare c3d -->\n).*?(\n- \*\*FSB)", re.DOTALL)
 
 
@@ -94,16 +96,36 @@ def schema_fields(section):
     return definitions[section.capitalize()]["properties"]
 
 
-def tradeoffs():
-    spec = importlib.util.spec_from_file_location("tradeoffs", ROOT / "experiments" / "winograd_tradeoffs.py")
+def tables_of(script):
+    spec = importlib.util.spec_from_file_location(script, ROOT / "experiments" / f"{script}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["tradeoffs"] = module
+    sys.modules[script] = module
     spec.loader.exec_module(module)
     return module.tables()
 
 
 def test_the_winograd_tables_are_what_the_script_prints():
-    assert tradeoffs() in WINOGRAD.read_text(encoding="utf-8")
+    assert tables_of("winograd_tradeoffs") in WINOGRAD.read_text(encoding="utf-8")
+
+
+def energy_document():
+    text = ENERGY.read_text(encoding="utf-8")
+    for name, table in tables_of("energy_tables").items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        text, found = pattern.subn(lambda m, table=table: f"{m[1]}\n{table}\n{m[2]}", text)
+        assert found == 1, name
+    return text
+
+
+def test_the_energy_tables_are_what_the_script_prints():
+    assert energy_document() == ENERGY.read_text(encoding="utf-8")
+
+
+def test_the_energy_document_names_every_component():
+    text = ENERGY.read_text(encoding="utf-8")
+    for name in COMPONENTS:
+        family = next((part for part in ("_sram", "_transform") if name.endswith(part)), None)
+        assert (f"`*{family}`" if family else f"`{name}`") in text
 
 
 def test_the_paper_tables_come_out_as_documented():
@@ -118,9 +140,10 @@ def test_the_paper_tables_come_out_as_documented():
 
 
 if __name__ == "__main__":
+    ENERGY.write_text(energy_document(), encoding="utf-8")
     text = WINOGRAD.read_text(encoding="utf-8")
     pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)
-    tables = pattern.sub(lambda m: f"{m[1]}\n{tradeoffs()}\n{m[2]}", text)
+    tables = pattern.sub(lambda m: f"{m[1]}\n{tables_of('winograd_tradeoffs')}\n{m[2]}", text)
     WINOGRAD.write_text(tables, encoding="utf-8")
     table = comparison()
     text = README.read_text(encoding="utf-8")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.energy import buffers
-from lw3dsim.account.tables import arithmetic
+from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lw3dsim.account.tables import Quantity
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.problem import Problem
+    from lw3dsim.technology.arithmetic import Quantity
 
 UM2_PER_MM2 = 1e6
 UW_PER_MW = 1e3
@@ -45,20 +45,20 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
 
     def adders(adds: str, rate: int, bits: int) -> float:
         per_coordinate = max((getattr(p.algorithm, adds) / p.algorithm.coordinates for p in winograd), default=0.0)
-        return per_coordinate * rate * arithmetic("add", quantity, bits)
+        return per_coordinate * rate * arithmetic(arch.tech, "add", quantity, bits)
 
     banks = 2
     return {
-        "multipliers": arch.multipliers * arithmetic("mult", quantity, data, weight),
+        "multipliers": arch.multipliers * arithmetic(arch.tech, "mult", quantity, data, weight),
         "accumulators": arch.multipliers
         * (
-            arithmetic("add", quantity, register)
-            + banks * arch.pe.acc_depth * arithmetic("register", quantity, register)
+            arithmetic(arch.tech, "add", quantity, register)
+            + banks * arch.pe.acc_depth * arithmetic(arch.tech, "register", quantity, register)
         ),
         "operand_registers": arch.multipliers
-        * (arithmetic("register", quantity, data) + arithmetic("register", quantity, weight)),
+        * (arithmetic(arch.tech, "register", quantity, data) + arithmetic(arch.tech, "register", quantity, weight)),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, register),
-        "vector": arch.vector_lanes * arithmetic("add", quantity, wide),
+        "vector": arch.vector_lanes * arithmetic(arch.tech, "add", quantity, wide),
     }

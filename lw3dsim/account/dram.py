@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 DRAM_COMPONENTS = ("dram_activate", "dram_read", "dram_write", "dram_refresh", "dram_background", "dram_io")
 
+# Paid by time, and by the streams that move.
+DRAM_TIMED = ("dram_refresh", "dram_background")
+MOVED = ("dram_activate", "dram_read", "dram_write", "dram_io")
+
 
 def plain_counts(dram: DramSystem, events: Events, time_ps: int) -> DramCounts:
     """Return what a plain DRAM is taken to do: sequential streams, a row opened once, refresh in time, banks open."""
@@ -43,3 +47,20 @@ def dram_energy_pj(dram: DramSystem, counts: DramCounts) -> dict[str, float]:
         "dram_background": energy.background,
         "dram_io": energy.io,
     }
+
+
+def moved_shares(dram: DramSystem, component: str, events: Events) -> dict[str, float]:
+    """Return what the streams contribute to a component of MOVED: bytes, weighted where reads and writes differ."""
+    standard = dram.standard
+    read, write = {
+        "dram_activate": (1.0, 1.0),
+        "dram_read": (1.0, 0.0),
+        "dram_write": (0.0, 1.0),
+        "dram_io": (standard.io_read_pj_per_bit, standard.io_write_pj_per_bit),
+    }[component]
+    shares = {
+        "ifmap": read * events.dram_ifmap_bytes,
+        "weight": read * events.dram_weight_bytes,
+        "ofmap": write * events.dram_ofmap_bytes,
+    }
+    return {name: share for name, share in shares.items() if share}

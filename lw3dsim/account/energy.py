@@ -1,14 +1,24 @@
-"""Energy of a layer by component: events times the unit energies of ``tables`` and the DRAM preset."""
+"""Energy of a layer by component and cause: events times unit energies of ``technology`` and the DRAM preset.
+
+A cause says why: DRAM by the tensor that moves; SRAM by who uses the port (``dma``,
+``array``, ``partial_sums``); arithmetic ``compute``; what runs with time (leakage, DRAM
+background and refresh) by the causes of the layer's cycles, in proportion.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.dram import DRAM_COMPONENTS, dram_energy_pj
-from lw3dsim.account.tables import Sram, arithmetic, sram
+from lw3dsim.account.dram import DRAM_COMPONENTS, DRAM_TIMED, MOVED, dram_energy_pj, moved_shares
+from lw3dsim.account.events import constant_mults
 from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.sram import Sram, buffers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lw3dsim.account.events import Events
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.dram.power import DramCounts
@@ -29,44 +39,93 @@ COMPONENTS = (
     "leakage",
 )
 
+# Paid by time, and by the tensors that move.
+TIMED = (*DRAM_TIMED, "leakage")
 
-def buffers(arch: Accelerator) -> dict[str, Sram]:
-    """Return the costs of the three buffers."""
-    b, tech = arch.buffers, arch.tech
-    return {
-        "ifmap": sram(b.ifmap_kib, b.ifmap_port_bytes, tech.node_nm, tech.sram_cell),
-        "weight": sram(b.weight_kib, b.weight_port_bytes, tech.node_nm, tech.sram_cell),
-        "ofmap": sram(b.ofmap_kib, b.ofmap_port_bytes, tech.node_nm, tech.sram_cell),
-    }
+Causes = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparsity:
+    """Densities (0..1) of a layer's input tensor and of its weights."""
+
+    data: float = 1.0
+    weight: float = 1.0
 
 
 def layer_energy_pj(
-    problem: Problem, events: Events, dram: DramCounts, latency_cycles: int, arch: Accelerator, leakage_mw: float
-) -> dict[str, float]:
-    """Return pJ by component of one layer; ``leakage_mw`` is that of the whole chip."""
-    time_ns = latency_cycles * arch.cycle_ps / 1000
-    memory = buffers(arch)
-    energy = dram_energy_pj(make_clocks(arch).dram, dram)
-    for name, cost in memory.items():
-        read, written = getattr(events, f"{name}_read_bytes"), getattr(events, f"{name}_write_bytes")
-        energy[f"{name}_sram"] = read * cost.read_pj_per_byte + written * cost.write_pj_per_byte
+    problem: Problem,
+    events: Events,
+    dram: DramCounts,
+    cycles_by_cause: Mapping[str, int],
+    arch: Accelerator,
+    leakage_mw: float,
+    sparsity: Sparsity,
+) -> dict[str, Causes]:
+    """Return pJ by component and cause of one layer; ``leakage_mw`` is that of the whole chip."""
+    time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
+    system = make_clocks(arch).dram
     # 1 mW for 1 ns is 1 pJ.
-    return energy | _logic_pj(problem, events) | {"leakage": leakage_mw * time_ns}
+    values = dram_energy_pj(system, dram) | {"leakage": leakage_mw * time_ns}
+    energy: dict[str, Causes] = {}
+    for component, value in values.items():
+        by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
+        energy[component] = _shared(value, by)
+    energy |= _sram_pj(events, buffers(arch))
+    energy |= {name: {"compute": value} for name, value in _logic_pj(problem, events, arch, sparsity).items()}
+    return {component: energy[component] for component in COMPONENTS}
 
 
-def _logic_pj(problem: Problem, events: Events) -> dict[str, float]:
-    algorithm, wide = problem.algorithm, problem.accumulator_bits
-    data, weight = problem.data_bits, problem.weight_bits
-    register = problem.register_bits
-    accumulate = arithmetic("add", "energy_pj", register) + 2 * arithmetic("register", "energy_pj", register)
-    operands = arithmetic("register", "energy_pj", data) + arithmetic("register", "energy_pj", weight)
+def _shared(value: float, weights: Mapping[str, float]) -> Causes:
+    """Split ``value`` in proportion to ``weights``."""
+    total = sum(weights.values())
+    return {name: value * weight / total if total else 0.0 for name, weight in weights.items()}
+
+
+def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
+    ifmap, weight, ofmap = memory["ifmap"], memory["weight"], memory["ofmap"]
+    # What leaves by DMA was written once as results; all else at the output buffer is partial sums.
+    results = events.ofmap_dma_bytes
     return {
-        "multipliers": events.mults * arithmetic("mult", "energy_pj", data, weight),
-        "accumulators": events.accumulations * accumulate
-        + events.tree_adds * arithmetic("add", "energy_pj", data + weight),
-        "operand_registers": events.mults * operands,
-        "input_transform": events.input_tiles * algorithm.input_adds * arithmetic("add", "energy_pj", data),
-        "weight_transform": events.weight_kernels * algorithm.weight_adds * arithmetic("add", "energy_pj", weight),
-        "output_transform": events.output_tiles * algorithm.output_adds * arithmetic("add", "energy_pj", register),
-        "vector": events.vector_ops * arithmetic("add", "energy_pj", wide),
+        "ifmap_sram": {
+            "dma": events.ifmap_write_bytes * ifmap.write_pj_per_byte,
+            "array": events.ifmap_read_bytes * ifmap.read_pj_per_byte,
+        },
+        "weight_sram": {
+            "dma": events.weight_write_bytes * weight.write_pj_per_byte,
+            "array": events.weight_read_bytes * weight.read_pj_per_byte,
+        },
+        "ofmap_sram": {
+            "dma": results * ofmap.read_pj_per_byte,
+            "array": results * ofmap.write_pj_per_byte,
+            "partial_sums": (events.ofmap_read_bytes - results) * ofmap.read_pj_per_byte
+            + (events.ofmap_write_bytes - results) * ofmap.write_pj_per_byte,
+        },
+    }
+
+
+def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Sparsity) -> dict[str, float]:
+    algorithm, wide, tech = problem.algorithm, problem.accumulator_bits, arch.tech
+    data, weight, register = problem.data_bits, problem.weight_bits, problem.register_bits
+
+    def add(bits: int) -> float:
+        return arithmetic(tech, "add", "energy_pj", bits)
+
+    def access(bits: int) -> float:
+        return arithmetic(tech, "register", "energy_pj", bits)
+
+    # A multiplication by zero is gated with its registers; an adder tree sums up even so.
+    active = algorithm.active_share(sparsity.data, sparsity.weight)
+    accumulating = 1.0 if events.tree_adds else active
+    divide = problem.divider_bits
+    return {
+        "multipliers": active * events.mults * arithmetic(tech, "mult", "energy_pj", data, weight),
+        "accumulators": accumulating * events.accumulations * (add(register) + 2 * access(register))
+        + events.tree_adds * add(data + weight),
+        "operand_registers": active * events.mults * (access(data) + access(weight)),
+        "input_transform": events.input_tiles * algorithm.input_adds * add(data),
+        "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
+        "output_transform": events.output_tiles * algorithm.output_adds * add(register),
+        "vector": events.vector_ops * add(wide)
+        + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
     }

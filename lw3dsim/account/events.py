@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """Event counts of one layer; DRAM bytes are whole bursts, SRAM bytes what passes a port."""
+    """Event counts of one layer; DRAM bytes are whole bursts, SRAM bytes what passes a port.
+
+    ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer.
+    """
 
     mults: int
     accumulations: int
@@ -32,6 +35,7 @@ class Events:
     weight_write_bytes: int
     ofmap_read_bytes: int
     ofmap_write_bytes: int
+    ofmap_dma_bytes: int
 
     @property
     def dram_read_bytes(self) -> int:
@@ -74,7 +78,15 @@ def count_events(schedule: Schedule, burst_bytes: int) -> Events:
         weight_write_bytes=_bytes(int(schedule.weight.bits.sum())),
         ofmap_read_bytes=_bytes(total("ofmap_read_bits") + int(schedule.ofmap.bits.sum())),
         ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
+        ofmap_dma_bytes=_bytes(int(schedule.ofmap.bits.sum())),
     )
+
+
+def constant_mults(problem: Problem) -> int:
+    """Return the multiplications by a constant: the mean of a TRG over frames that are no power of two."""
+    frames = problem.inp[0]
+    is_shift = frames & (frames - 1) == 0
+    return 0 if not problem.whole_frames or is_shift else problem.n * problem.out[1] * problem.out[2]
 
 
 def compulsory_bytes(problem: Problem) -> int:

@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": "Simulate a workload on an accelerator.",
     "compare": "Simulate several cases of a workload side by side.",
     "execute": "Run real tensors through the schedules and check the arithmetic.",
+    "energy": "Unit energies, leakage and areas of an accelerator, with their sources.",
     "algebra": "Matrices, additions, bit growth and error of F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
     "report": "Write an HTML page of a saved result.",

@@ -21,7 +21,9 @@ from lw3dsim.cli.options import (
 @machine_options
 @workload_options
 @algorithm_options
-@click.option("--out", type=click.Path(), metavar="DIR", help="Also write result.json, layers.csv, report.html here.")
+@click.option(
+    "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
+)
 @format_option()
 def command(
     workload: str,
@@ -59,7 +61,7 @@ def command(
         )
     if folder is not None:
         save_result(result, folder)
-        click.echo(f"wrote {folder}/result.json, layers.csv, report.html", err=True)
+        click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, report.html", err=True)
     if form == "json":
         click.echo(result.to_json(), nl=False)
     elif form == "csv":

@@ -21,6 +21,7 @@ Count = Annotated[int, Meta(ge=1, le=1024)]
 Bits = Annotated[int, Meta(ge=2, le=64)]
 Rate = Annotated[int, Meta(ge=1, le=65536)]
 Kib = Annotated[int, Meta(ge=1, le=65536)]
+Banks = Annotated[int, Meta(ge=1, le=64)]
 
 
 class Pe(_Section, frozen=True):
@@ -72,6 +73,9 @@ class Buffers(_Section, frozen=True):
     ifmap_port_bytes: Annotated[Rate, Meta(description="bytes that the input buffer delivers a cycle")] = 64
     weight_port_bytes: Annotated[Rate, Meta(description="bytes that the weight buffer delivers a cycle")] = 64
     ofmap_port_bytes: Annotated[Rate, Meta(description="bytes read or written a cycle at the output buffer")] = 64
+    ifmap_banks: Annotated[Banks, Meta(description="single-port banks of the input buffer; 1: DMA stops the array")] = 2
+    weight_banks: Annotated[Banks, Meta(description="single-port banks of the weight buffer, likewise")] = 2
+    ofmap_banks: Annotated[Banks, Meta(description="single-port banks of the output buffer, likewise")] = 2
     slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
 
 
@@ -147,10 +151,13 @@ class Precision(_Section, frozen=True):
 class Tech(_Section, frozen=True):
     """What the unit energies and areas are taken from."""
 
-    node_nm: Annotated[Literal[45], Meta(description="process node of logic and SRAM tables")] = 45
+    node_nm: Annotated[Literal[65, 45, 32, 22], Meta(description="process node of logic and SRAM")] = 45
     sram_cell: Annotated[
         Literal["itrs-lstp", "itrs-lop", "itrs-hp"], Meta(description="CACTI 7 cell and periphery type")
     ] = "itrs-lstp"
+    arithmetic: Annotated[
+        Literal["horowitz", "aladdin"], Meta(description="family of arithmetic costs; see docs/energy.md")
+    ] = "horowitz"
 
 
 class Accelerator(_Section, frozen=True):
@@ -169,6 +176,9 @@ class Accelerator(_Section, frozen=True):
     layer_setup_cycles: Annotated[
         int, Meta(ge=0, le=1_000_000, description="cycles to configure the machine for a layer")
     ] = 100
+    power_window_us: Annotated[
+        float, Meta(ge=0.001, le=1_000_000, description="length of the window over which peak power is averaged")
+    ] = 10.0
     winograd: Winograd = Winograd()
     transforms: Transforms = Transforms()
     dram: Dram = Dram()

@@ -25,6 +25,7 @@ Margin = Annotated[int, msgspec.Meta(ge=0, le=8192)]
 Triple = tuple[Extent, Extent, Extent]
 Margins = tuple[Margin, Margin, Margin]
 Function = Literal["none", "relu"]
+Density = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 MAX_ELEMENTS = 2**36
@@ -53,10 +54,11 @@ class Shape(NamedTuple):
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every layer has: a name, and the names of the tensors that it reads."""
+    """What every layer has: a name, the tensors that it reads, and the share of its outputs that are not zero."""
 
     name: str
     inputs: tuple[str, ...]
+    density: Density = 1.0
 
     @property
     def kind(self) -> str:
@@ -85,7 +87,10 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
-    """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias."""
+    """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias.
+
+    ``weight_density`` is the share of weights that are not zero.
+    """
 
     out_channels: Size
     kernel: Triple
@@ -96,6 +101,7 @@ class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     bias: bool = False
     batch_norm: bool = False
     activation: Function = "none"
+    weight_density: Density = 1.0
 
     @property
     def taps(self) -> int:
@@ -133,6 +139,7 @@ class Linear(Layer, frozen=True, kw_only=True, tag_field="kind", tag="linear"):
     out_features: Size
     bias: bool = True
     activation: Function = "none"
+    weight_density: Density = 1.0
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
@@ -247,10 +254,11 @@ def _windows(
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A verified layer graph: layers in execution order and the shape of every tensor.
+    """A verified layer graph: layers in execution order, the shape of every tensor, and its density.
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
+    A density is the share of elements that are not zero.
     """
 
     name: str
@@ -259,6 +267,7 @@ class Workload:
     inputs: Mapping[str, Shape]
     layers: tuple[AnyLayer, ...]
     shapes: Mapping[str, Shape]
+    densities: Mapping[str, float]
     fsb_variant: str = "fsb"
     transforms: tuple[str, ...] = ()
 
@@ -288,11 +297,12 @@ def build_workload(
     source: str = "",
     fsb_variant: str = "fsb",
     transforms: tuple[str, ...] = (),
+    input_densities: Mapping[str, float] | None = None,
     locate: Callable[[str], str] | None = None,
 ) -> Workload:
     """Order the layers, infer every shape and verify the graph.
 
-    ``locate`` gives the place of a layer (``file:line``) for messages.
+    ``input_densities`` are 1 for inputs not named. ``locate`` gives the place of a layer (``file:line``) for messages.
     Raises InputError for duplicate names, dangling inputs, cycles and unread
     inputs, and ShapeError where shapes do not fit.
     """
@@ -315,6 +325,7 @@ def build_workload(
         inputs=dict(inputs),
         layers=tuple(ordered),
         shapes=shapes,
+        densities={**dict.fromkeys(inputs, 1.0), **(input_densities or {}), **{x.name: x.density for x in ordered}},
         fsb_variant=fsb_variant,
         transforms=transforms,
     )

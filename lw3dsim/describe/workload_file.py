@@ -17,7 +17,7 @@ import msgspec
 
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
-from lw3dsim.describe.workload import AnyLayer, Extent, Shape, Size, Workload, build_workload
+from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
 from lw3dsim.errors import InputError, short, suggest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FsbVariant = Literal["fsb", "fsb_c3d", "slowdepth", "slowfsb", "fasttrg", "fastd
 
 
 class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network input: its own shape, or every n-th frame of another input."""
+    """A network input: its own shape, or every n-th frame of another input; and the share that is not zero."""
 
     channels: Size | None = None
     frames: Extent | None = None
@@ -43,6 +43,7 @@ class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     width: Extent | None = None
     sample_of: str | None = None
     frame_stride: Extent | None = None
+    density: Density | None = None
 
 
 class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,7 +97,7 @@ def parse_workload(
         if "classes" not in parameters:
             raise InputError(f"{path}: has no parameter 'classes' to override")
         parameters["classes"] = classes
-    inputs = _inputs(document, file, parse_size(input_size) if input_size is not None else None)
+    inputs, densities = _inputs(document, file, parse_size(input_size) if input_size is not None else None)
     blocks = {name: decode(document, _Block, block, ("blocks", name)) for name, block in file.blocks.items()}
     reader = _Reader(document, blocks)
     reader.origin = {name: ("inputs", name) for name in inputs}
@@ -109,6 +110,7 @@ def parse_workload(
         description=file.description,
         source=file.source,
         fsb_variant=file.fsb_variant,
+        input_densities=densities,
         locate=reader.locate,
     )
 
@@ -127,10 +129,14 @@ def _is_extent(text: str) -> bool:
     return len(text) <= 4 and text.isascii() and text.isdigit() and 0 < int(text) <= 8192
 
 
-def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) -> dict[str, Shape]:
+def _inputs(
+    document: Document, file: _File, size: tuple[int, int, int] | None
+) -> tuple[dict[str, Shape], dict[str, float]]:
+    """Return the shapes and densities of the inputs; a sampled input is as dense as its source unless it says so."""
     if not file.inputs:
         raise document.error(("inputs",), "needs at least one network input")
     shapes: dict[str, Shape] = {}
+    densities: dict[str, float] = {}
     for name, entry in file.inputs.items():
         key = ("inputs", name)
         spec = decode(document, _Input, entry, key)
@@ -138,6 +144,7 @@ def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) 
             shape = (spec.channels, spec.frames, spec.height, spec.width)
             if None in shape or spec.frame_stride is not None:
                 raise document.error(key, "needs channels, frames, height and width, or sample_of and frame_stride")
+            densities[name] = 1.0 if spec.density is None else spec.density
             shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
             continue
         if spec.sample_of not in shapes:
@@ -152,7 +159,8 @@ def _inputs(document: Document, file: _File, size: tuple[int, int, int] | None) 
         if frames == 0:
             raise document.error((*key, "frame_stride"), f"leaves no frame of the {base.frames} of {spec.sample_of!r}")
         shapes[name] = base._replace(frames=frames)
-    return shapes
+        densities[name] = densities[spec.sample_of] if spec.density is None else spec.density
+    return shapes, densities
 
 
 @dataclass(kw_only=True)

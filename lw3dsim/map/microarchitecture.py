@@ -9,6 +9,7 @@ All functions work element by element on integer arrays.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from lw3dsim.errors import MappingError
 from lw3dsim.map.arrays import Flags, Ints, ceil_div
+from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -26,12 +28,25 @@ CAUSES = ("multiply", "vector", "sram_port", "transform")
 
 
 @dataclass(frozen=True, kw_only=True)
+class PortRate:
+    """What a buffer delivers: ``bits`` in every ``per_cycles`` cycles."""
+
+    bits: int
+    per_cycles: int
+
+    def cycles(self, bits: Ints) -> Ints:
+        """Return the cycles in which ``bits`` pass."""
+        return ceil_div(bits * self.per_cycles, self.bits)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """The array as one problem uses it: lanes, depths and port widths, resolved once.
 
     ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
     in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
-    channels that an adder tree takes at once (1 in pixel-parallel mode).
+    channels that an adder tree takes at once (1 in pixel-parallel mode). ``shared_ports``
+    are the buffers of a single bank, where DMA and array meet.
     """
 
     rows: int
@@ -39,9 +54,10 @@ class Machine:
     depth: int
     cycles_per_tile: int
     chunk: int
-    ifmap_port_bits: int
-    weight_port_bits: int
-    ofmap_port_bits: int
+    ifmap_port: PortRate
+    weight_port: PortRate
+    ofmap_port: PortRate
+    shared_ports: tuple[str, ...]
     input_rate: int
     output_rate: int
     weight_rate: int
@@ -69,23 +85,39 @@ def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
             f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
         )
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
-    buffers = arch.buffers
+    macros = buffers(arch)
+    latency = max(macros["ifmap"].access_cycles, macros["weight"].access_cycles) - 1
     return Machine(
         rows=arch.pe.rows,
         lanes=arch.pe.cols * at_once,
         depth=arch.pe.acc_depth // cycles_per_tile,
         cycles_per_tile=cycles_per_tile,
         chunk=mults if parallel == "channel" else 1,
-        ifmap_port_bits=8 * buffers.ifmap_port_bytes,
-        weight_port_bits=8 * buffers.weight_port_bytes,
-        ofmap_port_bits=8 * buffers.ofmap_port_bytes,
+        ifmap_port=_port_rate(arch, "ifmap", macros["ifmap"].cycles_per_access),
+        weight_port=_port_rate(arch, "weight", macros["weight"].cycles_per_access),
+        ofmap_port=_port_rate(arch, "ofmap", macros["ofmap"].cycles_per_access),
+        shared_ports=tuple(name for name in macros if _banks(arch, name) == 1),
         input_rate=arch.input_coords_per_cycle,
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth,
+        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + latency,
         transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
     )
+
+
+def _banks(arch: Accelerator, name: str) -> int:
+    return int(getattr(arch.buffers, f"{name}_banks"))
+
+
+def _port_rate(arch: Accelerator, name: str, cycles_per_access: int) -> PortRate:
+    """Return what a buffer delivers when successive words rotate over the banks of one slot."""
+    bits = 8 * int(getattr(arch.buffers, f"{name}_port_bytes"))
+    rotating = max(_banks(arch, name) // arch.buffers.slots, 1)
+    common = math.gcd(bits * rotating, cycles_per_access)
+    if cycles_per_access <= rotating:
+        return PortRate(bits=bits, per_cycles=1)
+    return PortRate(bits=bits * rotating // common, per_cycles=cycles_per_access // common)
 
 
 def balanced(total: Ints, most: Ints | int) -> Ints:
@@ -180,7 +212,7 @@ def _interval(
     algorithm = problem.algorithm
     multiply = algorithm.taps * ceil_div(count, machine.lanes) * machine.cycles_per_tile
     kernel_bits = rows * np.minimum(c, machine.chunk) * problem.kernel_bits
-    port = np.maximum(ceil_div(patch_bits, machine.ifmap_port_bits), ceil_div(kernel_bits, machine.weight_port_bits))
+    port = np.maximum(machine.ifmap_port.cycles(patch_bits), machine.weight_port.cycles(kernel_bits))
     transform = np.zeros_like(multiply)
     if algorithm.is_winograd:
         transform = algorithm.taps * ceil_div(own_input * count * algorithm.coordinates, machine.input_rate)
@@ -193,7 +225,7 @@ def _interval(
 
 def _drain(problem: Problem, machine: Machine, tiles: Ints, port_bits: Ints, vector_ops: Ints) -> Ints:
     """Return the drain of a group: partial sums at the port, bias and requantisation, the output transform."""
-    drain = np.maximum(ceil_div(port_bits, machine.ofmap_port_bits), ceil_div(vector_ops, machine.vector_lanes))
+    drain = np.maximum(machine.ofmap_port.cycles(port_bits), ceil_div(vector_ops, machine.vector_lanes))
     if problem.algorithm.is_winograd:
         drain = np.maximum(drain, ceil_div(tiles * problem.algorithm.coordinates, machine.output_rate))
     return drain
@@ -222,9 +254,7 @@ def vector_cost(
     read_bits = np.where(is_first, 0, outputs * wide)
     write_bits = outputs * np.where(is_last, narrow, wide)
     vector = ceil_div(ops, machine.vector_lanes)
-    port = np.maximum(
-        ceil_div(in_bits, machine.ifmap_port_bits), ceil_div(read_bits + write_bits, machine.ofmap_port_bits)
-    )
+    port = np.maximum(machine.ifmap_port.cycles(in_bits), machine.ofmap_port.cycles(read_bits + write_bits))
     none = np.zeros_like(ops)
     return Groups(
         compute=np.maximum(vector, port),

@@ -61,6 +61,11 @@ class Problem:
         return self.structure == "vector" and self.c > 1
 
     @property
+    def divider_bits(self) -> int:
+        """Width of a sum over all frames, which a TRG divides by their number."""
+        return self.activation_bits + (self.inp[0] - 1).bit_length()
+
+    @property
     def outputs(self) -> int:
         """Number of output elements."""
         t, h, w = self.out
@@ -92,7 +97,7 @@ def make_problem(
     geometry = _geometry(layer, shape)
     structure, groups, n, c = _structure(layer, shape, output)
     precision = arch.precision
-    data_bits, weight_bits = _operand_bits(algorithm, arch)
+    data_bits, weight_bits = operand_bits(algorithm, arch)
     stored = algorithm.taps * algorithm.coordinates * weight_bits
     if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
         kernel = geometry[0]
@@ -129,7 +134,7 @@ def _sum_bits(algorithm: Algorithm, data_bits: int, weight_bits: int, channels: 
     return data_bits + weight_bits - 1 + (channels * algorithm.taps - 1).bit_length()
 
 
-def _operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
+def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
     """Return the multiplier's operand widths: full bit growth, or the declared narrower ones."""
     precision = arch.precision
     data = algorithm.data_bits(precision.activation_bits)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
-from lw3dsim.account.energy import COMPONENTS, layer_energy_pj
+from lw3dsim.account.energy import COMPONENTS, Causes, Sparsity, layer_energy_pj
 from lw3dsim.account.events import Events, compulsory_bytes
+from lw3dsim.account.power import Activity, Profile, joined, layer_profile
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
+from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.report.result import Result
 
@@ -39,6 +41,7 @@ class LayerRun:
     cycles_by_cause: tuple[tuple[str, int], ...]
     events: Events
     dram: DramCounts
+    activity: Activity
     dram_bound_cycles: int
     layouts: tuple[str, str]
     layout_extra_bytes: int = 0
@@ -48,15 +51,21 @@ def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config:
     """Return the result of ``runs``, one per layer of ``network`` in order; ``config`` is what repeats the run."""
     problems = [run.problem for run in runs]
     leakage = leakage_mw(arch, problems)
+    energies = [_energy(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)]
+    profiles = [
+        layer_profile(run.activity, spent, run.latency_cycles * arch.cycle_ps)
+        for run, spent in zip(runs, energies, strict=True)
+    ]
     layers = [
-        _layer_record(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)
+        _layer_record(network, layer, run, arch, spent, profile)
+        for layer, run, spent, profile in zip(network.layers, runs, energies, profiles, strict=True)
     ]
     area = area_mm2(arch, problems)
     energy = {name: math.fsum(layer["energy_breakdown_pj"][name] for layer in layers) for name in COMPONENTS}
     summed = {key: sum(layer[key] for layer in layers) for key in SUMMED}
     totals = _figures(summed, arch) | {"area_mm2": math.fsum(area.values())}
     totals["energy_pj"] = math.fsum(energy.values())
-    totals |= _rates(totals)
+    totals |= _rates(totals) | _peak(joined(profiles), arch)
     totals["sqnr_db"] = combined_db([layer["sqnr_db"] for layer in layers])
     return Result(
         data={
@@ -99,14 +108,25 @@ SUMMED = (
 )
 
 
+def _energy(network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float) -> dict[str, Causes]:
+    weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
+    sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)
+    return layer_energy_pj(run.problem, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsity)
+
+
 def _layer_record(
-    network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float
+    network: Workload,
+    layer: AnyLayer,
+    run: LayerRun,
+    arch: Accelerator,
+    spent: dict[str, Causes],
+    profile: Profile,
 ) -> dict[str, Any]:
     problem, events = run.problem, run.events
     bound = -(-events.mults // arch.multipliers)
     if problem.structure == "vector":
         bound = -(-events.vector_ops // arch.vector_lanes)
-    energy = layer_energy_pj(problem, events, run.dram, run.latency_cycles, arch, leakage)
+    energy = {component: math.fsum(causes.values()) for component, causes in spent.items()}
     counts = {
         "latency_cycles": run.latency_cycles,
         "macs": network.layer_macs(layer),
@@ -141,9 +161,13 @@ def _layer_record(
         "output_shape": "x".join(map(str, network.shapes[layer.name])),
         **figures,
         **_rates(figures),
+        **_peak(profile, arch),
         "sqnr_db": sqnr_db(problem),
         "bound_by": _binding(run),
         "energy_breakdown_pj": energy,
+        "energy_causes_pj": {
+            component: {cause: value for cause, value in causes.items() if value} for component, causes in spent.items()
+        },
         "cycles_breakdown": dict(run.cycles_by_cause),
         "dram_bytes_breakdown": {
             "ifmap": events.dram_ifmap_bytes,
@@ -175,7 +199,15 @@ def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:
 
 def _rates(figures: dict[str, Any]) -> dict[str, float]:
     seconds = figures["latency_ms"] / 1e3
-    return {"clips_per_s": 1 / seconds, "edp_js": figures["energy_pj"] * 1e-12 * seconds}
+    return {
+        "clips_per_s": 1 / seconds,
+        "edp_js": figures["energy_pj"] * 1e-12 * seconds,
+        "average_power_mw": figures["energy_pj"] * 1e-9 / seconds,
+    }
+
+
+def _peak(profile: Profile, arch: Accelerator) -> dict[str, float]:
+    return {"peak_power_mw": profile.peak_mw(arch.power_window_us * 1e6)}
 
 
 def _sum_of(layers: list[dict[str, Any]], field: str, names: Sequence[str]) -> dict[str, int]:

@@ -87,11 +87,12 @@ def _umask() -> int:
 
 
 def save_result(result: Result, folder: Path) -> None:
-    """Write result.json, layers.csv and report.html into ``folder``, which is made if need be."""
+    """Write result.json, layers.csv, energy.csv and report.html into ``folder``, which is made if need be."""
     from lw3dsim.report.page import result_page
 
     texts = {
         "layers.csv": result.layers.to_csv(index=False),
+        "energy.csv": result.energy.to_csv(index=False, lineterminator="\n"),
         "report.html": result_page(result),
         RESULT_FILE: result.to_json(),
     }

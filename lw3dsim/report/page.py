@@ -120,11 +120,13 @@ def _tiles(result: Result) -> str:
     per_mac = f"{totals['energy_pj'] / totals['macs']:.3g} pJ per MAC" if totals["macs"] else ""
     layers = f"{len(result.data['layers'])} layers, one after the other"
     multipliers = f"of {figures.multipliers(result):,} multipliers"
+    peak = f"peak {_number(totals['peak_power_mw'])} mW over {result.config['arch']['power_window_us']:g} µs"
     macs = f"{totals['macs'] / 1e9:.4g} G direct MACs"
     tiles = (
         ("Latency", totals["latency_ms"], "ms", f"{totals['latency_cycles']:,} cycles"),
         ("Throughput", totals["clips_per_s"], "clips/s", layers),
         ("Energy", energy_mj, "mJ", per_mac),
+        ("Average power", totals["average_power_mw"], "mW", peak),
         ("Energy-delay product", totals["edp_js"] * 1e3, "mJ s", "per clip"),
         ("DRAM traffic", dram * MB_PER_BYTE, "MB", f"{dram / totals['compulsory_bytes']:.2f} x compulsory"),
         ("Utilization", totals["utilization"] * 100, "%", multipliers),
@@ -256,6 +258,8 @@ HEADLINES = (
     ("latency, ms", "latency_ms", 1.0),
     ("throughput, clips/s", "clips_per_s", 1.0),
     ("energy, mJ", "energy_pj", MJ_PER_PJ),
+    ("average power, mW", "average_power_mw", 1.0),
+    ("peak power, mW", "peak_power_mw", 1.0),
     ("energy-delay product, mJ s", "edp_js", 1e3),
     ("DRAM traffic, MB", "dram_bytes", MB_PER_BYTE),
     ("compulsory DRAM traffic, MB", "compulsory_bytes", MB_PER_BYTE),

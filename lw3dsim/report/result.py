@@ -67,6 +67,19 @@ class Result:
 
         return pd.DataFrame([flat_layer(layer) for layer in self.data["layers"]])
 
+    @property
+    def energy(self) -> pd.DataFrame:
+        """Energy as a tidy table: layer, component, cause, energy_pj; sums to every total of energy."""
+        import pandas as pd
+
+        rows = [
+            {"layer": layer["name"], "component": component, "cause": cause, "energy_pj": value}
+            for layer in self.data["layers"]
+            for component, causes in layer["energy_causes_pj"].items()
+            for cause, value in causes.items()
+        ]
+        return pd.DataFrame(rows)
+
     def to_json(self) -> str:
         """Return the result as JSON text; the same inputs give the same bytes."""
         return json.dumps(self.data, indent=2) + "\n"
@@ -80,11 +93,13 @@ class Result:
 
 
 def flat_layer(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer's record with its breakdowns spread into columns."""
+    """Return a layer's record with its breakdowns spread into columns; causes of energy have a table of their own."""
     flat: dict[str, Any] = {}
     for key, value in layer.items():
         if not isinstance(value, dict):
             flat[key] = value
+        elif key == "energy_causes_pj":
+            continue
         elif key == "energy_breakdown_pj":
             flat |= {f"energy_{name}_pj": part for name, part in value.items()}
         elif key == "cycles_breakdown":

@@ -24,6 +24,8 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: PositiveAmount
     energy_pj: PositiveAmount
     edp_js: PositiveAmount
+    average_power_mw: PositiveAmount
+    peak_power_mw: PositiveAmount
     clips_per_s: PositiveAmount
     macs: Count
     executed_mults: Count
@@ -60,6 +62,7 @@ class _Layer(_Figures, frozen=True, kw_only=True):
     bound_by: str
     output_shape: str
     energy_breakdown_pj: Energies
+    energy_causes_pj: dict[str, dict[str, Amount]]
     cycles_breakdown: Counts
     dram_bytes_breakdown: Counts
 

@@ -74,7 +74,8 @@ def result_tables(result: Result) -> list[Table | str]:
     dram = totals["dram_read_bytes"] + totals["dram_write_bytes"]
     lines.append(
         f"{cycles:,} cycles = {totals['latency_ms']:.3f} ms ({totals['clips_per_s']:.1f} clips/s), "
-        f"{totals['energy_pj'] / 1e9:.3f} mJ, {dram / 1e6:.1f} MB DRAM "
+        f"{totals['energy_pj'] / 1e9:.3f} mJ, "
+        f"{totals['average_power_mw']:,.0f} mW (peak {totals['peak_power_mw']:,.0f} mW), {dram / 1e6:.1f} MB DRAM "
         f"({dram / totals['compulsory_bytes']:.2f} x compulsory), utilization {totals['utilization']:.1%}, "
         f"{totals['effective_macs_per_cycle']:.1f} MACs/cycle, {totals['area_mm2']:.2f} mm2"
         + (f", SQNR about {totals['sqnr_db']:.0f} dB" if totals["sqnr_db"] is not None else "")
@@ -98,6 +99,19 @@ def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
         f"{dram / layer['compulsory_bytes']:.2f}",
         f"{layer['energy_pj'] / 1e6:,.1f}",
     )
+
+
+def unit_tables(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:
+    """Return the tables of ``lw3dsim energy``: the unit costs, and their sources by number."""
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+    table = _table(f"Unit costs of {name}", "component")
+    table.add_column("value", justify="right")
+    for heading in ("unit", "per", "source"):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        place = f"[{sources.index(row['source']) + 1}]"
+        table.add_row(row["component"], f"{row['value']:.4g}", row["unit"], row["per"], place)
+    return [table, *(f"[{number}] {source}" for number, source in enumerate(sources, start=1))]
 
 
 def execution_tables(data: Mapping[str, Any]) -> list[Table | str]:
@@ -136,6 +150,8 @@ def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Tab
     figures = (
         ("latency ms", "latency_ms", 1.0, "{:,.2f}"),
         ("energy mJ", "energy_pj", 1e-9, "{:,.2f}"),
+        ("average power mW", "average_power_mw", 1.0, "{:,.0f}"),
+        ("peak power mW", "peak_power_mw", 1.0, "{:,.0f}"),
         ("EDP mJs", "edp_js", 1e3, "{:,.4g}"),
         ("parameters M", "params", 1e-6, "{:,.2f}"),
         ("MACs G", "macs", 1e-9, "{:,.2f}"),

@@ -17,13 +17,14 @@ from lw3dsim.map.mapping import (
 )
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import make_kinds
+from lw3dsim.schedule.kinds import StolenCycles, make_kinds
 from lw3dsim.schedule.program import LoadStream, Loops, Schedule, StoreStream
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Ints
+    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
 
 
@@ -35,7 +36,6 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     """
     axes = make_axes(problem, mapping)
     loops = _unroll(problem, mapping, axes)
-    kind, kinds = make_kinds(problem, axes, loops, make_machine(problem, arch, mapping.parallel))
     boxes = input_boxes(problem, mapping, axes, clocks.burst_bytes)
     each = padded(boxes.layout.bursts, clocks.stripe_bursts)
     inputs = Activations(boxes=boxes, bases=tuple(i * each for i in range(problem.sources)))
@@ -43,13 +43,19 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     weights = Weights(box_bursts=tiles, base=problem.sources * each)
     base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
     outputs = Activations(boxes=output_boxes(problem, mapping, clocks.burst_bytes), bases=(base,))
+    ifmap = _ifmap(problem, mapping, axes, loops, inputs)
+    weight = _weight(problem, mapping, axes, loops, weights)
+    ofmap = _ofmap(problem, mapping, axes, loops, outputs)
+    machine = make_machine(problem, arch, mapping.parallel)
+    stolen = _stolen_cycles(machine, len(loops.c), ifmap, weight, ofmap)
+    kind, kinds = make_kinds(problem, axes, loops, machine, stolen)
     return Schedule(
         loops=loops,
         kind=kind,
         kinds=kinds,
-        ifmap=_ifmap(problem, mapping, axes, loops, inputs),
-        weight=_weight(problem, mapping, axes, loops, weights),
-        ofmap=_ofmap(problem, mapping, axes, loops, outputs),
+        ifmap=ifmap,
+        weight=weight,
+        ofmap=ofmap,
         setup_cycles=arch.layer_setup_cycles,
     )
 
@@ -68,6 +74,23 @@ def _unroll(problem: Problem, mapping: Mapping, axes: Axes) -> Loops:
     grid = np.indices([size[name] for name in order], dtype=np.int64).reshape(6, -1)
     index = dict(zip(order, grid, strict=True))
     return Loops(**index, is_first=index["c"] == 0, is_last=index["c"] == size["c"] - 1)
+
+
+def _stolen_cycles(
+    machine: Machine, steps: int, ifmap: LoadStream, weight: LoadStream, ofmap: StoreStream
+) -> StolenCycles:
+    """Return the cycles that DMA takes from the array at the ports of buffers with a single bank.
+
+    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The
+    first tile comes before the array runs, the last leaves after; with one slot they never meet.
+    """
+    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
+    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
+        if name in machine.shared_ports and stream.slots > 1:
+            computing[stream.steps[1:]] += port.cycles(stream.bits[1:])
+    if "ofmap" in machine.shared_ports and ofmap.slots > 1:
+        draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
+    return StolenCycles(computing=computing, draining=draining)
 
 
 def _changes(*indices: Ints) -> Ints:

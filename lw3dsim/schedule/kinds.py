@@ -23,8 +23,16 @@ EVENTS = tuple(f.name for f in fields(Groups) if f.name not in ("compute", "drai
 
 
 @dataclass(frozen=True, kw_only=True)
+class StolenCycles:
+    """Per step: cycles for which DMA holds the only port of a buffer while the array wants it."""
+
+    computing: Ints
+    draining: Ints
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Sizes:
-    """Per kind: sizes of a step, input positions it needs, and its place in the reduction."""
+    """Per kind: sizes of a step, input positions it needs, its place in the reduction, cycles lost to DMA."""
 
     n: Ints
     c: Ints
@@ -32,14 +40,19 @@ class _Sizes:
     needed: tuple[Ints, Ints, Ints]
     is_first: Flags
     is_last: Flags
+    stolen: StolenCycles
 
 
-def make_kinds(problem: Problem, axes: Axes, loops: Loops, machine: Machine) -> tuple[Ints, Kinds]:
+def make_kinds(
+    problem: Problem, axes: Axes, loops: Loops, machine: Machine, stolen: StolenCycles
+) -> tuple[Ints, Kinds]:
     """Return the kind of every step and the table of kinds."""
     t = loops.c if problem.reduces_frames else loops.t
     space = [(axes.t, t), (axes.h, loops.h), (axes.w, loops.w)]
     # Only vector steps depend on what a tile needs of the input; the array reads whole patches.
     key: list[Ints | Flags] = [axes.n[loops.n], axes.c[loops.c], loops.is_first, loops.is_last]
+    if machine.shared_ports:
+        key += [stolen.computing, stolen.draining]
     for axis, index in space:
         key.append(axis.outputs[index])
         if problem.structure == "vector":
@@ -52,6 +65,7 @@ def make_kinds(problem: Problem, axes: Axes, loops: Loops, machine: Machine) -> 
         needed=_at(space, "needed", example),
         is_first=loops.is_first[example],
         is_last=loops.is_last[example],
+        stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
     )
     make = _vector_kinds if problem.structure == "vector" else _array_kinds
     return kind, make(problem, machine, sizes)
@@ -85,12 +99,12 @@ def _vector_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
     )
     fill, none = np.full_like(sizes.n, machine.fill_cycles), np.zeros_like(sizes.n)
     return Kinds(
-        head=cost.compute + fill,
+        head=cost.compute + fill + sizes.stolen.computing,
         body=none,
-        drain=none,
+        drain=sizes.stolen.draining,
         fill=fill,
         drain_stall=none,
-        **{name: np.where(cost.cause == i, cost.compute, 0) for i, name in enumerate(CAUSES)},
+        **_by_cause([np.where(cost.cause == i, cost.compute, 0) for i in range(len(CAUSES))], sizes.stolen),
         **{event: getattr(cost, event) for event in EVENTS},
     )
 
@@ -121,14 +135,20 @@ def _array_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
 
     first_group, fill = cost.compute[starts], np.full_like(starts, machine.fill_cycles)
     return Kinds(
-        head=first_group + fill,
+        head=first_group + fill + sizes.stolen.computing,
         body=summed(cost.compute + stall) - first_group,
-        drain=cost.drain[ends],
+        drain=cost.drain[ends] + sizes.stolen.draining,
         fill=fill,
         drain_stall=summed(stall),
-        **{name: summed(np.where(cost.cause == i, cost.compute, 0)) for i, name in enumerate(CAUSES)},
+        **_by_cause([summed(np.where(cost.cause == i, cost.compute, 0)) for i in range(len(CAUSES))], sizes.stolen),
         **{event: summed(getattr(cost, event)) for event in EVENTS},
     )
+
+
+def _by_cause(cycles: list[Ints], stolen: StolenCycles) -> dict[str, Ints]:
+    """Return compute cycles by cause; those that DMA takes are the port's."""
+    named = dict(zip(CAUSES, cycles, strict=True))
+    return named | {"sram_port": named["sram_port"] + stolen.computing}
 
 
 def _groups(problem: Problem, machine: Machine, sizes: _Sizes, kind: int) -> Ints:

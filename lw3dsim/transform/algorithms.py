@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -114,12 +115,39 @@ class Algorithm:
         forms = self._transforms
         return sum(tile_cost(tuple(integers(getattr(t, name)) for t in forms)).depth for name in ("BT", "AT"))
 
+    def active_share(self, data_density: float, weight_density: float) -> float:
+        """Return the share of multiplications whose operands are both nonzero, zeros taken as independent.
+
+        A transformed coordinate is zero only if all inputs of its row of the transform are: k
+        nonzero entries leave density d at 1 - (1 - d)^k. Averaged over the coordinates.
+        """
+        if not self.is_winograd:
+            return data_density * weight_density
+        shares = [
+            _kept(data_density, math.prod(row[0] for row in rows))
+            * _kept(weight_density, math.prod(row[1] for row in rows))
+            for rows in product(*(_nonzeros(t) for t in self._transforms))
+        ]
+        return math.fsum(shares) / len(shares)
+
     @property
     def _transforms(self) -> list[Transform]:
         """F(m, r) along T, H and W; none for direct."""
         if not self.is_winograd:
             return []
         return [transform(m, r) for m, r in zip(self.tile, self.filter, strict=True)]
+
+
+def _nonzeros(form: Transform) -> list[tuple[int, int]]:
+    """Return, per coordinate, the nonzero entries of its rows of BT and of G."""
+    return [
+        (sum(entry != 0 for entry in data), sum(entry != 0 for entry in weight))
+        for data, weight in zip(form.BT, form.G, strict=True)
+    ]
+
+
+def _kept(density: float, nonzeros: int) -> float:
+    return 1 - (1 - density) ** nonzeros
 
 
 def _grown(bits: int, matrices: list[Matrix]) -> int:

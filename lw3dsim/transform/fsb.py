@@ -4,7 +4,8 @@ A dense K x R x S convolution C -> N becomes temporal {M,C,K,1,1}, depthwise
 {M,1,1,R,S}, pointwise {N,M,1,1,1}; stride, padding and dilation go to the part
 that owns the dimension. Where a network is already split in time and space, the
 1 x R x S part becomes depthwise and the pointwise convolution behind it does the
-channel fusion.
+channel fusion. Rewritten kernels are dense, whatever the density of those that they
+stand for; the last tensor of a chain keeps the density of the one that it replaces.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def fsb(workload: Workload, *, alpha: float = 1.0, middle: Sequence[int] = (), p
             elif middle:
                 given = iter((m_next, *given))
         elif _is_split_spatial(workload, layer):
-            chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels)]
+            chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels, weight_density=1.0)]
     return replace_layers(workload, chains)
 
 
@@ -71,6 +72,7 @@ def merge_bottlenecks(workload: Workload, *, path: str = "") -> Workload:
             stride=_product(a.stride, b.stride, c.stride),
             padding=(a.padding[0], *b.padding[1:]),
             dilation=(a.dilation[0], *b.dilation[1:]),
+            weight_density=1.0,
         )
         chains |= {a.name: [], b.name: [], c.name: [dense]}
     return replace_layers(workload, chains)
@@ -103,7 +105,13 @@ def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
 
 def _depthwise_then_pointwise(layer: Conv3d, channels: int) -> list[AnyLayer]:
     depthwise = msgspec.structs.replace(
-        layer, name=f"{layer.name}.depthwise", out_channels=channels, groups=channels, bias=False
+        layer,
+        name=f"{layer.name}.depthwise",
+        out_channels=channels,
+        groups=channels,
+        bias=False,
+        density=1.0,
+        weight_density=1.0,
     )
     return [depthwise, _pointwise(layer, depthwise.name)]
 
@@ -118,6 +126,7 @@ def _pointwise(layer: Conv3d, source: str) -> Conv3d:
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        density=layer.density,
     )
 
 

@@ -48,7 +48,7 @@ PASSES = {
     p.name: p
     for p in (
         Pass(name="fsb", description="FSB for every dense KxRxS convolution (alpha, middle)", apply=fsb),
-        Pass(name="trg", description="TRG before the first temporal convolutions (layers)", apply=trg),
+        Pass(name="trg", description="TRG before the first temporal convolutions (layers, density)", apply=trg),
         Pass(
             name="fsb_c3d",
             description="FSB-C3D: Table 4's widths, TRG in the first two layers",
@@ -128,6 +128,8 @@ def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
             return name, _positive(middle, min(middle), 65536)
         if name == "alpha":
             return name, _positive(float(value), float(value), 64)
+        if name == "density":
+            return name, _share(float(value))
         return name, value if name == "path" else _positive(int(value), int(value), 10_000)
     except ValueError:
         raise InputError(f"--transform {chosen.name}:{one_line(setting)}: expected {_EXPECTED[name]}") from None
@@ -136,11 +138,18 @@ def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
 _EXPECTED = {
     "middle": "positive channel counts up to 65536, such as 64/128/128",
     "alpha": "a positive number up to 64, such as 0.5",
+    "density": "a share from 0 to 1, such as 0.4",
     "layers": "a positive number up to 10000, such as 2",
 }
 
 
 def _positive(value: object, least: float, most: float) -> object:
     if not 0 < least <= most:
+        raise ValueError
+    return value
+
+
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:
         raise ValueError
     return value

@@ -34,6 +34,7 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
             source=workload.source,
             fsb_variant=workload.fsb_variant,
             transforms=workload.transforms,
+            input_densities={name: workload.densities[name] for name in workload.inputs},
         )
     except InputError as error:
         raise InputError(f"a transform does not fit the workload: {error}") from None

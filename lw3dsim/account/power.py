@@ -1,0 +1,135 @@
+"""Power over time: when the energy of a layer is spent, and the most of it in any window.
+
+The dynamic energy of a step is spread evenly over its [start, end], that of a transfer
+over its [grant, ready]; leakage and DRAM background are constant over the layer.
+Energy as a function of time is then piecewise linear, and so is what falls into a
+window that slides over it: its maximum has an edge of the window on a breakpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.account.dram import MOVED
+from lw3dsim.account.energy import TIMED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lw3dsim.account.energy import Causes
+    from lw3dsim.engine.trace import Trace
+    from lw3dsim.map.arrays import Floats, Ints
+    from lw3dsim.schedule.program import Schedule
+
+PS_PER_NS = 1000
+
+# What a step's share of an energy is measured by, by component and, where they differ, cause.
+_DRIVERS = {
+    ("ifmap_sram", "array"): "ifmap_read_bits",
+    ("weight_sram", "array"): "weight_read_bits",
+    ("ofmap_sram", "array"): "ofmap_write_bits",
+    ("ofmap_sram", "partial_sums"): "ofmap_write_bits",
+    ("multipliers", "compute"): "mults",
+    ("accumulators", "compute"): "mults",
+    ("operand_registers", "compute"): "mults",
+    ("input_transform", "compute"): "input_tiles",
+    ("weight_transform", "compute"): "weight_kernels",
+    ("output_transform", "compute"): "output_tiles",
+    ("vector", "compute"): "vector_ops",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """When a layer works, in ps: its steps, of a kind each that counts events, and its transfers with their bursts."""
+
+    start: Ints
+    end: Ints
+    kind: Ints
+    counts: Mapping[str, Ints]
+    grant: Mapping[str, Ints]
+    ready: Mapping[str, Ints]
+    bursts: Mapping[str, Ints]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Energy spent (pJ) up to each of some times (ps), linear in between; begins with (0, 0)."""
+
+    time: Floats
+    energy: Floats
+
+    def peak_mw(self, window_ps: float) -> float:
+        """Return the largest power averaged over a window, over all of the time where that is shorter."""
+        length = float(self.time[-1])
+        window = min(window_ps, length)
+        begins = np.clip(np.concatenate((self.time, self.time - window)), 0, length - window)
+        spent = np.interp(begins + window, self.time, self.energy) - np.interp(begins, self.time, self.energy)
+        return float(spent.max()) / window * PS_PER_NS
+
+
+def make_activity(schedule: Schedule, trace: Trace) -> Activity:
+    """Return when the steps and transfers of a simulated schedule take place."""
+    streams = ("ifmap", "weight", "ofmap")
+    return Activity(
+        start=np.array(trace.start, dtype=np.int64),
+        end=np.array(trace.end, dtype=np.int64),
+        kind=schedule.kind,
+        counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
+        grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in streams},
+        ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in streams},
+        bursts={name: getattr(schedule, name).bursts for name in streams},
+    )
+
+
+def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: int) -> Profile:
+    """Return the profile of a layer whose ``energy`` by component and cause is known."""
+    steps = np.zeros(len(activity.start))
+    moved = dict.fromkeys(activity.bursts, 0.0)
+    constant = 0.0
+    for component, causes in energy.items():
+        for cause, value in causes.items():
+            if component in TIMED:
+                constant += value
+            elif component in MOVED:
+                moved[cause] += value
+            elif cause == "dma":
+                moved[component.removesuffix("_sram")] += value
+            elif value:
+                steps += _spread(value, activity.counts[_DRIVERS[component, cause]][activity.kind])
+    begin, end, spent = [activity.start], [activity.end], [steps]
+    for name, value in moved.items():
+        begin.append(activity.grant[name])
+        end.append(activity.ready[name])
+        spent.append(_spread(value, activity.bursts[name]))
+    begin.append(np.zeros(1, dtype=np.int64))
+    end.append(np.full(1, latency_ps, dtype=np.int64))
+    spent.append(np.full(1, constant))
+    return _profile(np.concatenate(begin), np.concatenate(end), np.concatenate(spent))
+
+
+def joined(profiles: Sequence[Profile]) -> Profile:
+    """Return the profile of layers one behind the other."""
+    times, energies = [np.zeros(1)], [np.zeros(1)]
+    for profile in profiles:
+        times.append(times[-1][-1] + profile.time)
+        energies.append(energies[-1][-1] + profile.energy)
+    return Profile(time=np.concatenate(times), energy=np.concatenate(energies))
+
+
+def _spread(value: float, counts: Ints) -> Floats:
+    total = counts.sum()
+    return np.asarray(value * counts / total if total else np.zeros(len(counts)), dtype=np.float64)
+
+
+def _profile(begin: Ints, end: Ints, spent: Floats) -> Profile:
+    lasting = end > begin
+    begin, end, spent = begin[lasting], end[lasting], spent[lasting]
+    rate = spent / (end - begin)
+    time, place = np.unique(np.concatenate((begin, end)), return_inverse=True)
+    slope = np.cumsum(np.bincount(place, weights=np.concatenate((rate, -rate)), minlength=len(time)))
+    energy = np.concatenate(([0.0], np.cumsum(slope[:-1] * np.diff(time))))
+    return Profile(time=time.astype(np.float64), energy=energy)

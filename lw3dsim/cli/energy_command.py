@@ -1,0 +1,29 @@
+"""``lw3dsim energy``."""
+
+from __future__ import annotations
+
+import click
+
+from lw3dsim.cli.options import format_option, print_json
+
+
+@click.command("energy")
+@click.option("--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a field of the accelerator."
+)
+@format_option("table", "json")
+def command(arch: str, overrides: tuple[str, ...], form: str) -> None:
+    """Print unit energies, leakage, areas and memory times of an accelerator, with the source of each."""
+    from dataclasses import asdict
+
+    from lw3dsim.account.units import unit_costs
+    from lw3dsim.describe.accelerator_file import load_arch
+    from lw3dsim.report.tables import print_tables, unit_tables
+
+    design = load_arch(arch, overrides=overrides)
+    rows = [asdict(row) for row in unit_costs(design)]
+    if form == "json":
+        print_json({"arch": design.name, "node_nm": design.tech.node_nm, "unit_costs": rows})
+    else:
+        print_tables(unit_tables(design.name, rows))

@@ -1,0 +1,164 @@
+"""Do unit values have a source, pass through what was published, and follow the stated rules in between?"""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+
+from lw3dsim import load_arch
+from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.account.units import dram_rows, unit_costs
+from lw3dsim.describe.accelerator import Tech
+from lw3dsim.describe.catalog import shipped_names
+from lw3dsim.technology.arithmetic import arithmetic, arithmetic_rows
+from lw3dsim.technology.sram import sram
+
+CELLS = ("itrs-lstp", "itrs-lop", "itrs-hp")
+NODES = (65, 45, 32, 22)
+FAMILIES = ("horowitz", "aladdin")
+HOROWITZ, ALADDIN = Tech(), Tech(arithmetic="aladdin")
+SLOW_PS = 1_000_000
+
+
+def techs():
+    return [
+        Tech(node_nm=node, sram_cell=cell, arithmetic=family)
+        for node, cell, family in itertools.product(NODES, CELLS, FAMILIES)
+    ]
+
+
+@pytest.mark.parametrize("arch", shipped_names("arch_configs"))
+def test_every_unit_cost_of_every_design_names_its_source(arch):
+    design = load_arch(arch)
+    for tech in techs():
+        rows = unit_costs(msgspec.structs.replace(design, tech=tech))
+        assert all(row.source and row.per and row.unit and row.value >= 0 for row in rows)
+        memory = [row for row in rows if row.component.endswith("_sram")]
+        assert all(tech.sram_cell in row.source and f"{tech.node_nm} nm" in row.source for row in memory)
+        logic = [row for row in rows if row.component.startswith("multipliers")]
+        assert all(("Horowitz" in row.source) == (tech.arithmetic == "horowitz") for row in logic)
+    assert {row.component for row in dram_rows(design)} == {name for name in COMPONENTS if name.startswith("dram_")}
+
+
+def test_every_row_of_the_tables_names_its_source():
+    assert all(row["source"] for row in arithmetic_rows())
+
+
+@pytest.mark.parametrize(
+    ("operation", "bits", "energy_pj"),
+    [("add", (8,), 0.03), ("add", (32,), 0.1), ("mult", (8, 8), 0.2), ("mult", (32, 32), 3.1)],
+)
+def test_arithmetic_passes_through_horowitz(operation, bits, energy_pj):
+    assert arithmetic(HOROWITZ, operation, "energy_pj", *bits) == pytest.approx(energy_pj)
+
+
+# hwcomponents-library's own output at other nodes: our 45 nm rows and the published factors must give the same.
+@pytest.mark.parametrize(
+    ("node_nm", "operation", "bits", "energy_pj", "leakage_uw", "area_um2"),
+    [
+        (65, "add", (8,), 0.07496, 0.8566, 152.4),
+        (65, "mult", (16, 16), 4.52588, 28.5544, 3480.3),
+        (45, "mult", (8, 8), 0.91199, 5.7539, 580.0),
+        (45, "register", (16,), 0.16571, 0, 139.8),
+        (32, "mult", (32, 32), 9.62101, 60.7004, 4239.8),
+        (32, "add", (32,), 0.15934, 1.8210, 185.6),
+    ],
+)
+def test_aladdin_scales_as_published(node_nm, operation, bits, energy_pj, leakage_uw, area_um2):
+    tech = Tech(node_nm=node_nm, arithmetic="aladdin")
+    assert arithmetic(tech, operation, "energy_pj", *bits) == pytest.approx(energy_pj, rel=1e-3)
+    assert arithmetic(tech, operation, "leakage_uw", *bits) == pytest.approx(leakage_uw, rel=1e-3)
+    # The published area factors have two digits.
+    assert arithmetic(tech, operation, "area_um2", *bits) == pytest.approx(area_um2, rel=0.01)
+
+
+def test_22_nm_lies_between_its_published_neighbours():
+    # 32 and 16 nm of the same library.
+    for operation, bits, below, above in (("add", (8,), 0.01049, 0.03983), ("mult", (8, 8), 0.15827, 0.60131)):
+        tech = Tech(node_nm=22, arithmetic="aladdin")
+        assert below < arithmetic(tech, operation, "energy_pj", *bits) < above
+
+
+def test_the_families_differ_as_documented():
+    assert arithmetic(ALADDIN, "mult", "energy_pj", 8, 8) == pytest.approx(4.56 * 0.2, rel=1e-3)
+    assert arithmetic(ALADDIN, "add", "energy_pj", 8) == pytest.approx(2 * 0.03, rel=0.01)
+    assert arithmetic(ALADDIN, "register", "energy_pj", 8) == arithmetic(HOROWITZ, "register", "energy_pj", 8)
+
+
+@pytest.mark.parametrize("tech", techs(), ids=lambda t: f"{t.arithmetic}-{t.sram_cell}-{t.node_nm}")
+def test_wider_operands_never_cost_less(tech):
+    for quantity in ("energy_pj", "area_um2", "leakage_uw"):
+        for operation in ("add", "register"):
+            values = [arithmetic(tech, operation, quantity, bits) for bits in range(2, 65)]
+            assert values == sorted(values)
+        values = [arithmetic(tech, "mult", quantity, 8, bits) for bits in range(2, 65)]
+        assert values == sorted(values)
+
+
+def test_smaller_nodes_never_cost_more():
+    for family, quantity in itertools.product(FAMILIES, ("energy_pj", "area_um2", "leakage_uw")):
+        values = [arithmetic(Tech(node_nm=node, arithmetic=family), "mult", quantity, 8, 8) for node in NODES]
+        assert values == sorted(values, reverse=True)
+
+
+def test_sram_passes_through_cacti():
+    # CACTI 7, itrs-lstp, 45 nm, 64 KiB x 256 bit; two such macros beside each other make a 512-bit port.
+    one = sram(64, 32, 1, HOROWITZ, SLOW_PS)
+    assert one.read_pj_per_byte == pytest.approx(1.6187, rel=1e-3)
+    assert (one.random_cycle_ns, one.access_ns, one.macros) == (1.8932, 1.5687, 1)
+    assert sram(128, 64, 1, HOROWITZ, SLOW_PS).area_mm2 == pytest.approx(2 * 0.19894, rel=1e-3)
+
+
+def test_banks_are_macros_of_their_own():
+    whole, halves = sram(128, 32, 1, HOROWITZ, SLOW_PS), sram(128, 32, 2, HOROWITZ, SLOW_PS)
+    half = sram(64, 32, 1, HOROWITZ, SLOW_PS)
+    assert halves.read_pj_per_byte == half.read_pj_per_byte < whole.read_pj_per_byte
+    assert halves.area_mm2 == 2 * half.area_mm2
+    assert halves.leakage_mw == 2 * half.leakage_mw
+
+
+def test_macros_never_leave_the_table():
+    tiny, smallest = sram(1, 64, 1, HOROWITZ, SLOW_PS), sram(8, 64, 1, HOROWITZ, SLOW_PS)
+    assert tiny.area_mm2 == smallest.area_mm2
+    large, twice = sram(2048, 64, 1, HOROWITZ, SLOW_PS), sram(4096, 64, 1, HOROWITZ, SLOW_PS)
+    assert twice.read_pj_per_byte == large.read_pj_per_byte
+    assert twice.area_mm2 == 2 * large.area_mm2
+
+
+def test_a_port_narrower_than_its_macro_pays_for_whole_words():
+    assert sram(64, 4, 1, HOROWITZ, SLOW_PS).read_pj_per_byte == pytest.approx(
+        2 * sram(64, 8, 1, HOROWITZ, SLOW_PS).read_pj_per_byte
+    )
+
+
+@pytest.mark.parametrize("tech", techs(), ids=lambda t: f"{t.arithmetic}-{t.sram_cell}-{t.node_nm}")
+@pytest.mark.parametrize("cycle_ps", [250, 1000, 2000, 5000])
+def test_a_larger_buffer_is_never_slower_and_keeps_to_the_clock(tech, cycle_ps):
+    for port_bytes, banks in itertools.product((8, 16, 48, 64), (1, 2, 8)):
+        sizes = [sram(kib, port_bytes, banks, tech, cycle_ps) for kib in (1, 8, 48, 128, 300, 1024, 4096, 65536)]
+        assert len({(s.cycles_per_access, s.access_cycles) for s in sizes}) == 1
+        for s in sizes:
+            assert s.random_cycle_ns <= s.cycles_per_access * cycle_ps / 1000 * (1 + 1e-9)
+            assert s.access_ns <= s.access_cycles * cycle_ps / 1000 * (1 + 1e-9)
+        areas = [s.area_mm2 for s in sizes]
+        assert areas == sorted(areas)
+
+
+def test_a_bank_takes_the_largest_macro_that_meets_the_clock():
+    # 256 KiB x 256 bit cycle in 3.45 ns: one macro at 200 MHz, two at 500 MHz. The smallest needs 0.87 ns.
+    assert sram(256, 32, 1, HOROWITZ, 5000).macros == 1
+    fast = sram(256, 32, 1, HOROWITZ, 2000)
+    assert fast.macros == 3  # 128 KiB would cycle in time but answer after 2.02 ns
+    assert (fast.cycles_per_access, fast.access_cycles) == (1, 1)
+    assert sram(256, 32, 1, HOROWITZ, 500).cycles_per_access == 2
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_wider_port_never_takes_more_cycles(cell):
+    for node, cycle_ps in itertools.product(NODES, range(100, 2000, 50)):
+        tech = Tech(node_nm=node, sram_cell=cell)
+        found = [sram(64, port, 2, tech, cycle_ps) for port in (1, 8, 16, 32, 64, 100)]
+        cycles = [(s.cycles_per_access, s.access_cycles) for s in found]
+        assert cycles == sorted(cycles, reverse=True)

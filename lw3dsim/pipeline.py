@@ -19,7 +19,7 @@ from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.map.blocks import Use, candidate_blocks, wanted_block
-from lw3dsim.map.mapping import Mapping
+from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
 from lw3dsim.report.assemble import LayerRun, assemble
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.engine.run import Timing
+    from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
     from lw3dsim.schedule.program import Schedule
 
@@ -161,8 +162,7 @@ def _settle_layouts(network: Workload, runs: list[LayerRun], arch: Accelerator, 
         moved = [{block: use.bursts(block, burst_bytes) for block in blocks} for use in uses]
         block = wanted_block(moved, uses[0].block) if arch.dram.layout == "auto" else uses[0].block
         for (i, use), bursts in zip(users, moved, strict=True):
-            side = {"input_block": block} if use.side == "input" else {"output_block": block}
-            problems[i] = replace(problems[i], **side)
+            problems[i] = use.in_blocks_of(block, problems[i])
             extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
     return [
         replace(
@@ -187,9 +187,7 @@ def _uses(network: Workload, runs: list[LayerRun], burst_bytes: int) -> dict[str
             times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block, burst_bytes), 1)
             uses.setdefault(layer.inputs[0], []).append((i, replace(once, times=times)))
     return {
-        name: users
-        for name, users in uses.items()
-        if name not in fixed and network.shapes[name].extent != (1, 1, 1)
+        name: users for name, users in uses.items() if name not in fixed and network.shapes[name].extent != (1, 1, 1)
     }
 
 
@@ -239,6 +237,6 @@ def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: T
         events=events,
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
-        layouts=(schedule.ifmap.region.boxes.layout.describe(), schedule.ofmap.region.boxes.layout.describe()),
+        layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),
         activity=make_activity(schedule, timing.trace),
     )

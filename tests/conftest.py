@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from click.testing import Result as CliResult
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_engine() -> None:
+    """Compile once, so that no test is told about it."""
+    from lw3dsim.engine import compiled
+
+    compiled.load()
+
+
 @pytest.fixture
 def cli() -> Callable[..., CliResult]:
     """Run the command line in this process."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lw3dsim import load_arch, simulate
-from lw3dsim.account.energy import COMPONENTS, MOVED, TIMED
+from lw3dsim.account.dram import MOVED
+from lw3dsim.account.energy import COMPONENTS, TIMED
 from lw3dsim.account.units import unit_costs
 from lw3dsim.algebra.winograd import transform
 from lw3dsim.describe.workload_file import parse_workload

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import channel as c
 from lw3dsim.dram import controller
-from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.dram.banks import choose, issue, look, ready
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.dram.replay import replay

@@ -40,7 +40,9 @@ ENGINES = {
 }
 
 
-def clocks(model, *, preset="lpddr4-3200-x32", channels=1, mapping="row-bank-col", refresh="all-bank", queue=32, **ticks):
+def clocks(
+    model, *, preset="lpddr4-3200-x32", channels=1, mapping="row-bank-col", refresh="all-bank", queue=32, **ticks
+):
     dram = DramSystem(
         standard=DRAM_STANDARDS[preset], channels=channels, model=model, mapping=mapping, refresh=refresh, queue=queue
     )
@@ -112,7 +114,9 @@ banked = st.builds(
     st.just("in_order"),
     preset=st.sampled_from(sorted(DRAM_STANDARDS)),
     channels=st.sampled_from([1, 2, 3, 4]),
-    mapping=st.sampled_from(["row-bank-col", "row-col-bank", "bank-row-col", "row-bank-channel-col", "row-bank-col-bankgroup"]),
+    mapping=st.sampled_from(
+        ["row-bank-col", "row-col-bank", "bank-row-col", "row-bank-channel-col", "row-bank-col-bankgroup"]
+    ),
     refresh=st.sampled_from(["all-bank", "none"]),
     queue=st.sampled_from([1, 4, 32]),
 )
@@ -120,14 +124,14 @@ run_lists = st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([1, 2, 1
 box_lists = st.lists(run_lists, min_size=4, max_size=4)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_engines_agree_on_every_time_and_count(job, clocks, boxes):
     results = [run(job, memory_of(clocks, boxes)) for run in ENGINES.values()]
     assert results[0] == results[1] == results[2]
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):
     assert ENGINES["compiled"](job, memory_of(clocks, boxes)) == ENGINES["interpreted"](job, memory_of(clocks, boxes))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lw3dsim import simulate
 from lw3dsim.engine import fast_engine, simpy_engine
-from lw3dsim.engine.memory import PlainDram
-from lw3dsim.engine.trace import Job, LoadJob, StoreJob
-from lw3dsim.pipeline import run_problem
+from lw3dsim.engine.trace import Job
+from lw3dsim.pipeline import run_mapping, run_problem
+from test_engines import clocks, interpreted, memory_of, run_compiled
 
 pytestmark = pytest.mark.benchmark
 
@@ -25,17 +26,50 @@ CASES = [
 def test_map_and_simulate(benchmark, workload, transform, algorithm):
     def cold():
         run_problem.cache_clear()
+        run_mapping.cache_clear()
         simulate(workload, transform=transform, algorithm=algorithm)
 
     benchmark.pedantic(cold, rounds=3, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("engine", [fast_engine, simpy_engine], ids=["fast", "simpy"])
-@pytest.mark.parametrize("steps", [1_000, 100_000])
-def test_steps(benchmark, engine, steps):
-    load = LoadJob(first=list(range(steps)), last=list(range(steps)), bursts=[9] * steps, slots=2)
-    store = StoreJob(opens=list(range(steps)), closes=list(range(steps)), bursts=[4] * steps, slots=2)
-    job = Job(
-        head=[7] * steps, body=[5] * steps, drain=[6] * steps, ifmap=load, weight=load, ofmap=store, setup=0, cycle=1
+def stream_job(steps):
+    """A tile of every stream at every step, in a pipeline that DRAM, array and drain bind in turn."""
+    every = np.arange(steps, dtype=np.int64)
+    one = np.zeros(steps, dtype=np.int64)
+    return Job(
+        kind=every % 3,
+        head=np.array([70, 700, 90]),
+        body=np.array([50, 10, 900]),
+        drain=np.array([60, 400, 10]),
+        ifmap_first=every,
+        ifmap_box=one,
+        weight_first=every,
+        weight_box=one + 1,
+        opens=every,
+        closes=every,
+        ofmap_box=one + 2,
+        ifmap_slots=2,
+        weight_slots=2,
+        ofmap_slots=2,
+        setup=0,
+        cycle=1,
     )
-    benchmark.pedantic(engine.run, args=(job, PlainDram(burst_ticks=1, latency_ticks=20)), rounds=1)
+
+
+RUNNERS = {
+    "compiled": run_compiled,
+    "interpreted": interpreted(fast_engine.run),
+    "simpy": interpreted(simpy_engine.run),
+}
+
+
+@pytest.mark.parametrize("model", ["plain", "in_order"])
+@pytest.mark.parametrize("engine", RUNNERS)
+@pytest.mark.parametrize("steps", [1_000, 100_000, 1_000_000])
+def test_steps(benchmark, steps, engine, model):
+    if steps > 100_000 and engine != "compiled":
+        pytest.skip("minutes")
+    boxes = [[(0, 9)], [(4096, 9)], [(8192, 4)]]
+    setup = lambda: ((stream_job(steps), memory_of(clocks(model), boxes)), {})  # noqa: E731
+    RUNNERS["compiled"](*setup()[0])
+    benchmark.pedantic(RUNNERS[engine], setup=setup, rounds=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.dram import DRAM_COMPONENTS, DRAM_TIMED, MOVED, dram_energy_pj, moved_shares
+from lw3dsim.account.dram import DRAM_COMPONENTS, DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.technology.arithmetic import arithmetic

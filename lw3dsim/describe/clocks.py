@@ -1,4 +1,4 @@
-"""One integer time base for core and DRAM, and the DRAM system: what a cycle, a burst and a latency are in ticks of 1 ps."""
+"""One integer time base for core and DRAM: what a cycle, a burst and a latency are in ticks of 1 ps."""
 
 from __future__ import annotations
 

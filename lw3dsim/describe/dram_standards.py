@@ -213,7 +213,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         ),
         io_read_pj_per_bit=0.244,
         io_write_pj_per_bit=0.244,
-        io_source="termination only, LVSTL 40 into 40 ohm at 0.5 V, by the CACTI-IO formula (Jouppi et al., ICCAD 2012)",
+        io_source="termination only, LVSTL 40 into 40 ohm at 0.5 V, after CACTI-IO (ICCAD 2012)",
         source="JESD209-5 timings (Ramulator 2.1, 8 Gb x16); currents derived from Micron Y52P LPDDR5X x 6400/7500",
     ),
     "ddr4-2400-x64": DramStandard(
@@ -247,7 +247,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         rails=(Rail(volts=1.2, idd0=80.0, idd2n=34.0, idd3n=47.0, idd4r=243.0, idd4w=228.0, idd5ab=280.0),),
         io_read_pj_per_bit=4.05,
         io_write_pj_per_bit=1.95,
-        io_source="termination only, POD 34 into 40 and 120 ohm at 1.2 V, by the CACTI-IO formula (Jouppi et al., ICCAD 2012)",
+        io_source="termination only, POD 34 into 40 and 120 ohm at 1.2 V, after CACTI-IO (ICCAD 2012)",
         source="8 Gb x16 DDR4-2400 (17-17-17), 4 devices, as DRAMsim3 ships it",
     ),
     "ddr3-1600-x64": DramStandard(
@@ -281,7 +281,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         rails=(Rail(volts=1.35, idd0=67.0, idd2n=36.0, idd3n=51.0, idd4r=185.0, idd4w=185.0, idd5ab=270.0),),
         io_read_pj_per_bit=3.85,
         io_write_pj_per_bit=1.85,
-        io_source="termination only, SSTL 34 into 40 and 120 ohm at 1.35 V, by the CACTI-IO formula (Jouppi et al., ICCAD 2012)",
+        io_source="termination only, SSTL 34 into 40 and 120 ohm at 1.35 V, after CACTI-IO (ICCAD 2012)",
         source="8 Gb x16 DDR3L-1600 (11-11-11), 4 devices, as DRAMsim3 ships it",
     ),
 }

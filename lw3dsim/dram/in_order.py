@@ -11,7 +11,6 @@ it is due or later. That only one command fits a clock is not enforced. Times ar
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.address_map import address_map
@@ -20,9 +19,7 @@ from lw3dsim.dram.timing_rules import gap
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import DramSystem
-
-Words = MutableSequence[int]
-Constants = Sequence[int]
+    from lw3dsim.map.arrays import Words
 
 NEVER = 1 << 60
 
@@ -90,14 +87,14 @@ def idle_state(dram: DramSystem) -> tuple[list[int], list[int], list[int], list[
     return banks, groups, channels, [0] * (dram.channels * (k[QUEUE] + 2) * VISIT_WORDS)
 
 
-def counts(k: Constants, banks: Words, channels: Words, clock: int) -> DramCounts:
+def counts(k: Words, banks: Words, channels: Words, clock: int) -> DramCounts:
     """Return what all channels did until ``clock``; closes their accounts."""
     return summed(_channel_counts(k, banks, channels, i, clock) for i in range(len(channels) // CHANNEL_WORDS))
 
 
-def _channel_counts(k: Constants, banks: Words, channels: Words, channel: int, clock: int) -> DramCounts:
+def _channel_counts(k: Words, banks: Words, channels: Words, channel: int, clock: int) -> DramCounts:
     finish(k, banks, channels, channel, clock)
-    words = channels[channel * CHANNEL_WORDS : (channel + 1) * CHANNEL_WORDS]
+    words = [int(word) for word in channels[channel * CHANNEL_WORDS : (channel + 1) * CHANNEL_WORDS]]
     misses, conflicts, refreshes = words[MISSES], words[CONFLICTS], words[REFRESHES]
     return DramCounts(
         reads=words[READS],
@@ -115,7 +112,15 @@ def _channel_counts(k: Constants, banks: Words, channels: Words, channel: int, c
 
 
 def serve(
-    k: Constants, banks: Words, groups: Words, channels: Words, rings: Words, first: int, count: int, start: int, write: int
+    k: Words,
+    banks: Words,
+    groups: Words,
+    channels: Words,
+    rings: Words,
+    first: int,
+    count: int,
+    start: int,
+    write: int,
 ) -> tuple[int, int]:
     """Move ``count`` bursts from address ``first`` on, requested at clock ``start``.
 
@@ -136,7 +141,7 @@ def serve(
     return accepted, done
 
 
-def _place(k: Constants, address: int) -> tuple[int, int, int, int]:
+def _place(k: Words, address: int) -> tuple[int, int, int, int]:
     """Return channel, bank group, bank (counted through all groups) and row of a burst."""
     channel = group = bank = row = 0
     for field in range(FIELDS, FIELDS + 10, 2):
@@ -154,7 +159,7 @@ def _place(k: Constants, address: int) -> tuple[int, int, int, int]:
 
 
 def _visit(
-    k: Constants,
+    k: Words,
     banks: Words,
     groups: Words,
     channels: Words,
@@ -205,7 +210,7 @@ def _visit(
 
 
 def _column(
-    k: Constants, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, clock: int, write: int
+    k: Words, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, clock: int, write: int
 ) -> None:
     """Note that the last read or write of a visit is issued at ``clock``."""
     to_pre, same_group, same_rank, other_group, other_rank = (
@@ -221,7 +226,7 @@ def _column(
     channels[c + RANK_READ + other] = max(channels[c + RANK_READ + other], clock + other_rank)
 
 
-def _precharge(k: Constants, banks: Words, channels: Words, b: int, c: int, clock: int) -> None:
+def _precharge(k: Words, banks: Words, channels: Words, b: int, c: int, clock: int) -> None:
     banks[b + OPEN_ROW] = -1
     banks[b + ACT_AT] = max(banks[b + ACT_AT], clock + k[RP])
     channels[c + RANK_PRE] = clock + k[PPD]
@@ -232,7 +237,7 @@ def _precharge(k: Constants, banks: Words, channels: Words, b: int, c: int, cloc
 
 
 def _activate(
-    k: Constants, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, row: int, clock: int
+    k: Words, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, row: int, clock: int
 ) -> None:
     banks[b + OPEN_ROW] = row
     banks[b + COLUMN_AT] = clock + k[RCD]
@@ -248,7 +253,7 @@ def _activate(
     channels[c + OPEN_BANKS] += 1
 
 
-def _refresh(k: Constants, banks: Words, channels: Words, channel: int) -> None:
+def _refresh(k: Words, banks: Words, channels: Words, channel: int) -> None:
     """Close the banks that are due for refresh one after another, and refresh them."""
     c = channel * CHANNEL_WORDS
     due = channels[c + DUE]
@@ -270,7 +275,7 @@ def _refresh(k: Constants, banks: Words, channels: Words, channel: int) -> None:
     channels[c + DUE] = due + k[REFRESH_EVERY]
 
 
-def _entered(k: Constants, channels: Words, rings: Words, channel: int, index: int) -> int:
+def _entered(k: Words, channels: Words, rings: Words, channel: int, index: int) -> int:
     """Return when burst ``index`` of a channel finds room in the queue: when the one ``queue`` before it is issued."""
     c = channel * CHANNEL_WORDS
     index -= k[QUEUE]
@@ -289,7 +294,7 @@ def _entered(k: Constants, channels: Words, rings: Words, channel: int, index: i
     return rings[entry + VISIT_CLOCK] + (index - rings[entry + VISIT_INDEX]) * rings[entry + VISIT_STEP]
 
 
-def _remember(k: Constants, channels: Words, rings: Words, channel: int, clock: int, step: int, bursts: int) -> None:
+def _remember(k: Words, channels: Words, rings: Words, channel: int, clock: int, step: int, bursts: int) -> None:
     """Append a visit of ``bursts`` from ``clock`` on to the ring of a channel."""
     c = channel * CHANNEL_WORDS
     entries = k[QUEUE] + 2
@@ -302,7 +307,7 @@ def _remember(k: Constants, channels: Words, rings: Words, channel: int, clock: 
     channels[c + ISSUED] += bursts
 
 
-def finish(k: Constants, banks: Words, channels: Words, channel: int, clock: int) -> None:
+def finish(k: Words, banks: Words, channels: Words, channel: int, clock: int) -> None:
     """Refresh what is due until ``clock``, and close the account of the time without an open bank."""
     c = channel * CHANNEL_WORDS
     while channels[c + DUE] <= clock:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lw3dsim.engine.trace import Trace
-    from lw3dsim.map.arrays import Ints
+    from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import LoadStream, Schedule
 
 CAUSES = (
@@ -64,7 +62,7 @@ def attribute(schedule: Schedule, trace: Trace, cycle_ticks: int) -> dict[str, i
     return cycles
 
 
-def _ready_at_steps(stream: LoadStream, ready: Sequence[int], steps: int) -> Ints:
+def _ready_at_steps(stream: LoadStream, ready: Words, steps: int) -> Ints:
     """Return, per step, when the tile it newly needs arrived (0 where it needs none)."""
     times = np.zeros(steps, dtype=np.int64)
     times[stream.steps] = ready

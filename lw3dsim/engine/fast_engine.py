@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job, Trace
+    from lw3dsim.map.arrays import Words
 
 NEVER = 1 << 62
 
@@ -56,7 +55,7 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
             stores += 1
 
 
-def request(first: Sequence[int], slots: int, tile: int, end: Sequence[int], placed: int, earliest: int) -> int:
+def request(first: Words, slots: int, tile: int, end: Words, placed: int, earliest: int) -> int:
     """Return when ``tile`` of a load stream is requested, NEVER while that depends on a step not placed yet."""
     if tile < slots:
         return earliest
@@ -99,7 +98,7 @@ def place_steps(
     return step, opened
 
 
-def tile_of(first: Sequence[int], loaded: int, step: int) -> int:
+def tile_of(first: Words, loaded: int, step: int) -> int:
     """Return the first tile of a stream that ``step`` or a later step newly uses; ``loaded`` tiles are granted."""
     tile = loaded
     while tile > 0 and first[tile - 1] >= step:

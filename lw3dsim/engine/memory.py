@@ -6,21 +6,19 @@ sequences: lists here, arrays where it is compiled. Times are ticks.
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.dram import in_order
 from lw3dsim.dram.in_order import serve
-from lw3dsim.engine import reordering
-from lw3dsim.engine.reordering import transfer as reorder
+from lw3dsim.engine.reordering import make_reordering
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.clocks import Clocks, DramSystem
-    from lw3dsim.dram.channel import Channel
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
-    from lw3dsim.map.arrays import Ints
+    from lw3dsim.engine.reordering import Reordering
+    from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import Schedule
 
 PLAIN, IN_ORDER, REORDERING = range(3)
@@ -30,10 +28,10 @@ MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
 class Memory(NamedTuple):
     """A DRAM and all boxes that a job moves.
 
-    Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``count`` bursts from address
-    ``first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
-    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the in-order bank model,
-    ``controllers`` to the reordering one.
+    Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``run_bursts`` bursts from
+    address ``run_first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
+    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the in-order
+    bank model, ``reordering`` to the other.
     """
 
     model: int
@@ -41,17 +39,23 @@ class Memory(NamedTuple):
     clock_ticks: int
     burst_ticks: int
     latency_ticks: int
-    box_bursts: Sequence[int]
-    offsets: Sequence[int]
-    first: Sequence[int]
-    count: Sequence[int]
-    constants: Sequence[int]
-    banks: MutableSequence[int]
-    groups: MutableSequence[int]
-    ranks: MutableSequence[int]
-    rings: MutableSequence[int]
-    controllers: tuple[Channel, ...] = ()
-    dram: DramSystem | None = None
+    box_bursts: Words
+    offsets: Words
+    run_first: Words
+    run_bursts: Words
+    constants: Words
+    banks: Words
+    groups: Words
+    ranks: Words
+    rings: Words
+    reordering: Reordering | None = None
+
+
+def reorder(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
+    """Move ``box`` through the controllers of a reordering memory; interpreted only."""
+    if m.reordering is None:
+        raise ValueError("this memory does not reorder")
+    return m.reordering.transfer(m, box, start, is_store)
 
 
 def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
@@ -68,7 +72,7 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     begin = accepted = done = -(-start // m.clock_ticks)
     for run in range(m.offsets[box], m.offsets[box + 1]):
         entered, last = serve(
-            m.constants, m.banks, m.groups, m.ranks, m.rings, m.first[run], m.count[run], begin, is_store
+            m.constants, m.banks, m.groups, m.ranks, m.rings, m.run_first[run], m.run_bursts[run], begin, is_store
         )
         accepted, done = max(accepted, entered), max(done, last)
     return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
@@ -91,21 +95,23 @@ def make_memory(schedule: Schedule, clocks: Clocks) -> Memory:
 def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
     """Return the DRAM of ``clocks`` before anything moves."""
     dram = clocks.dram
-    constants, state = in_order.constants(dram), in_order.idle_state(dram)
-    is_reordering = dram.model == "fr_fcfs"
+    banks, groups, ranks, rings = (np.array(words, dtype=np.int64) for words in in_order.idle_state(dram))
     return Memory(
-        MODELS[dram.model],
-        dram.channels,
-        dram.standard.clock_ps,
-        clocks.burst_ticks,
-        clocks.latency_ticks,
-        box_bursts,
-        offsets,
-        first,
-        count,
-        *(np.array(words, dtype=np.int64) for words in (constants, *state)),
-        reordering.controllers(dram) if is_reordering else (),
-        dram if is_reordering else None,
+        model=MODELS[dram.model],
+        channels=dram.channels,
+        clock_ticks=dram.standard.clock_ps,
+        burst_ticks=clocks.burst_ticks,
+        latency_ticks=clocks.latency_ticks,
+        box_bursts=box_bursts,
+        offsets=offsets,
+        run_first=first,
+        run_bursts=count,
+        constants=np.array(in_order.constants(dram), dtype=np.int64),
+        banks=banks,
+        groups=groups,
+        ranks=ranks,
+        rings=rings,
+        reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
     )
 
 
@@ -113,8 +119,8 @@ def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
     """Return what the DRAM did until ``finish``, None where it knows no banks; to be called once, at the end."""
     if memory.model == PLAIN:
         return None
-    if memory.model == REORDERING:
-        return reordering.counts(memory, -(-finish // memory.clock_ticks))
+    if memory.reordering is not None:
+        return memory.reordering.counts(-(-finish // memory.clock_ticks))
     return in_order.counts(memory.constants, memory.banks, memory.ranks, -(-finish // memory.clock_ticks))
 
 

@@ -6,11 +6,12 @@ last command of this one has been issued; rows stay open and refresh goes on in 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.describe.address_map import address_map
+from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import LAST_BEAT, NEXT, NOW, Channel, new_channel
 from lw3dsim.dram.controller import run, serve, stand_by
 from lw3dsim.dram.power import DramCounts, summed
@@ -23,49 +24,56 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
 
 
-def controllers(dram: DramSystem) -> tuple[Channel, ...]:
-    """Return an idle controller per channel."""
-    return tuple(new_channel(dram.standard, [], [], [], [], dram.refresh) for _ in range(dram.channels))
+@dataclass(frozen=True, kw_only=True)
+class Reordering:
+    """The controllers of a memory, one per channel, and where addresses lie."""
+
+    dram: DramSystem
+    where: AddressMap
+    controllers: tuple[Channel, ...]
+
+    def transfer(self, m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
+        """Move ``box`` at ``start``; see :func:`lw3dsim.engine.memory.transfer`."""
+        begin = accepted = done = -(-start // m.clock_ticks)
+        standard = self.dram.standard
+        place = self.where.locate(_bursts(m, box) * standard.burst_bytes)
+        banks = place.bank_group * standard.banks_per_group + place.bank
+        for number, controller in enumerate(self.controllers):
+            mine = place.channel == number
+            if mine.any():
+                stand_by(controller, begin - 1)
+                _load(controller, banks[mine].tolist(), place.row[mine].tolist(), is_store)
+                serve(controller)
+                accepted = max(accepted, controller.registers[NOW])
+                done = max(done, controller.registers[LAST_BEAT])
+        return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
+
+    def counts(self, clock: int) -> DramCounts:
+        """Return what all channels did until ``clock``; closes their accounts."""
+        for controller in self.controllers:
+            _load(controller, [], [], 0)
+            run(controller, clock)
+        return summed(channel_counts(controller, clock) for controller in self.controllers)
 
 
-def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
-    """Move ``box`` at ``start``; see :func:`lw3dsim.engine.memory.transfer`."""
-    assert m.dram is not None
-    begin = accepted = done = -(-start // m.clock_ticks)
-    place = address_map(m.dram.mapping, m.dram.standard, m.dram.channels)
-    where = place.locate(_bursts(m, box) * m.dram.standard.burst_bytes)
-    banks = where.bank_group * m.dram.standard.banks_per_group + where.bank
-    for number, channel in enumerate(m.controllers):
-        mine = where.channel == number
-        if not mine.any():
-            continue
-        stand_by(channel, begin - 1)
-        _load(channel, banks[mine], where.row[mine], is_store)
-        serve(channel)
-        accepted = max(accepted, channel.registers[NOW])
-        done = max(done, channel.registers[LAST_BEAT])
-    return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
-
-
-def counts(m: Memory, clock: int) -> DramCounts:
-    """Return what all channels did until ``clock``; closes their accounts."""
-    for channel in m.controllers:
-        _load(channel, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
-        run(channel, clock)
-    return summed(channel_counts(channel, clock) for channel in m.controllers)
+def make_reordering(dram: DramSystem) -> Reordering:
+    """Return idle controllers for ``dram``."""
+    idle = (new_channel(dram.standard, [], [], [], [], dram.refresh) for _ in range(dram.channels))
+    where = address_map(dram.mapping, dram.standard, dram.channels)
+    return Reordering(dram=dram, where=where, controllers=tuple(idle))
 
 
 def _bursts(m: Memory, box: int) -> Ints:
     """Return the addresses of the bursts of a box, in the order of the DMA."""
     runs = slice(m.offsets[box], m.offsets[box + 1])
-    run, at = spread(np.array(m.count[runs], dtype=np.int64))
-    return np.asarray(np.array(m.first[runs], dtype=np.int64)[run] + at)
+    run, at = spread(np.array(m.run_bursts[runs], dtype=np.int64))
+    return np.asarray(np.array(m.run_first[runs], dtype=np.int64)[run] + at)
 
 
-def _load(channel: Channel, banks: Ints, rows: Ints, is_store: int) -> None:
+def _load(channel: Channel, banks: list[int], rows: list[int], is_store: int) -> None:
     """Replace the requests of an idle controller."""
-    channel.bank_of[:] = banks.tolist()
-    channel.row_of[:] = rows.tolist()
+    channel.bank_of[:] = banks
+    channel.row_of[:] = rows
     channel.block_of[:] = range(len(banks))
     channel.is_write[:] = [is_store] * len(banks)
     channel.pending_reads[:] = [0] * len(banks)

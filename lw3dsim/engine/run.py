@@ -51,7 +51,7 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
     """
     check_engine(engine)
     job, memory = make_job(schedule, clocks.cycle_ticks), make_memory(schedule, clocks)
-    work = len(job.kind) + len(memory.first)
+    work = len(job.kind) + len(memory.run_first)
     if engine == "simpy":
         from lw3dsim.engine import simpy_engine
 
@@ -78,4 +78,5 @@ def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Me
 
 def as_lists(table: Table) -> Table:
     """Return a copy of a job, memory or trace on lists."""
-    return type(table)(*(item.tolist() if isinstance(item, np.ndarray) else item for item in table))
+    arrays = {name: item.tolist() for name, item in table._asdict().items() if isinstance(item, np.ndarray)}
+    return table._replace(**arrays)

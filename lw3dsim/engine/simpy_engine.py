@@ -9,10 +9,11 @@ import simpy
 from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
 
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job, Trace
+    from lw3dsim.map.arrays import Words
 
     Process = Generator[simpy.Event, Any, None]
 
@@ -88,9 +89,7 @@ class _Machine:
         env.process(self._store())
         env.run(until=env.all_of(self.stored))
 
-    def _load(
-        self, port: int, first: Sequence[int], box: Sequence[int], slots: int, granted: Any, arrived: Any
-    ) -> Process:
+    def _load(self, port: int, first: Words, box: Words, slots: int, granted: Words, arrived: Words) -> Process:
         """DMA of one load stream: a tile at a time, as slots become free."""
         yield self.env.timeout(self.job.setup)
         for tile in range(len(first)):
@@ -130,7 +129,7 @@ class _Machine:
         """Drain what is left of each step; idle again, the next step may hand over."""
         for _ in self.job.kind:
             step = yield self.drain_queue.get()
-            yield self.env.timeout(self.job.drain[self.job.kind[step]])
+            yield self.env.timeout(int(self.job.drain[self.job.kind[step]]))
             self.trace.drained[step] = int(self.env.now)
             self.step_drained[step].succeed()
             yield self.drain_idle.put(1)

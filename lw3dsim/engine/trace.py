@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Ints
+    from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import Schedule
 
 
@@ -20,17 +19,17 @@ class Job(NamedTuple):
     tile's. The store stream has the steps that open and close a tile, and its box.
     """
 
-    kind: Sequence[int]
-    head: Sequence[int]
-    body: Sequence[int]
-    drain: Sequence[int]
-    ifmap_first: Sequence[int]
-    ifmap_box: Sequence[int]
-    weight_first: Sequence[int]
-    weight_box: Sequence[int]
-    opens: Sequence[int]
-    closes: Sequence[int]
-    ofmap_box: Sequence[int]
+    kind: Words
+    head: Words
+    body: Words
+    drain: Words
+    ifmap_first: Words
+    ifmap_box: Words
+    weight_first: Words
+    weight_box: Words
+    opens: Words
+    closes: Words
+    ofmap_box: Words
     ifmap_slots: int
     weight_slots: int
     ofmap_slots: int
@@ -47,16 +46,16 @@ class Trace(NamedTuple):
     ``drained``.
     """
 
-    ifmap_grant: MutableSequence[int]
-    ifmap_ready: MutableSequence[int]
-    weight_grant: MutableSequence[int]
-    weight_ready: MutableSequence[int]
-    ofmap_grant: MutableSequence[int]
-    ofmap_ready: MutableSequence[int]
-    start: MutableSequence[int]
-    handover: MutableSequence[int]
-    end: MutableSequence[int]
-    drained: MutableSequence[int]
+    ifmap_grant: Words
+    ifmap_ready: Words
+    weight_grant: Words
+    weight_ready: Words
+    ofmap_grant: Words
+    ofmap_ready: Words
+    start: Words
+    handover: Words
+    end: Words
+    drained: Words
 
     @property
     def finish(self) -> int:

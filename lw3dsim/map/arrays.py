@@ -9,6 +9,9 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
+# What engines work on: lists where CPython runs them, arrays where they are compiled.
+Words = NDArray[np.int64] | list[int]
+
 
 def ceil_div(a: Ints | int, b: Ints | int) -> Ints:
     """Return ceil(a / b) of non-negative integers, element by element."""

@@ -41,11 +41,15 @@ class Use:
 
     def bursts(self, block: int, burst_bytes: int) -> int:
         """Return the bursts that the layer moves for the tensor in blocks of ``block``."""
+        problem = self.in_blocks_of(block, self.problem)
         if self.side == "input":
-            problem = replace(self.problem, input_block=block)
             boxes = input_boxes(problem, self.mapping, make_axes(problem, self.mapping), burst_bytes)
             return int(boxes.bursts.sum()) * self.times
-        return int(output_boxes(replace(self.problem, output_block=block), self.mapping, burst_bytes).bursts.sum())
+        return int(output_boxes(problem, self.mapping, burst_bytes).bursts.sum())
+
+    def in_blocks_of(self, block: int, problem: Problem) -> Problem:
+        """Return ``problem``, this layer's, with the tensor in blocks of ``block``."""
+        return replace(problem, input_block=block) if self.side == "input" else replace(problem, output_block=block)
 
 
 def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:

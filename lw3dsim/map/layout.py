@@ -112,7 +112,7 @@ def fewest_bursts_block(
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """DMA descriptors: box i moves the runs ``offsets[i]`` to ``offsets[i + 1]``, each ``count`` bursts from ``first``."""
+    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on."""
 
     offsets: Ints
     first: Ints
@@ -147,7 +147,7 @@ class Boxes:
         in_rows = (columns // self.layout.columns)[:, None] * of_span
         apart = columns[:, None] * self.w.span
         rows = self.t.needed[:, None, None] * self.h.needed[None, :, None]
-        return np.where(is_scattered[:, None], apart, in_rows)[:, None, None, :] * rows
+        return np.asarray(np.where(is_scattered[:, None], apart, in_rows)[:, None, None, :] * rows)
 
     def runs(self, base: int) -> Runs:
         """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined."""

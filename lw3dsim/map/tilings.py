@@ -183,9 +183,7 @@ class _Cut:
     @classmethod
     def of(cls, problem: Problem, dimension: int, tile: int, layouts: tuple[Layout, Layout]) -> _Cut:
         axes = input_axis(problem, dimension, tile), output_axis(problem, dimension, tile)
-        inp, out = (
-            _Sums.of(axis, layout, is_width=dimension == 2) for axis, layout in zip(axes, layouts, strict=True)
-        )
+        inp, out = (_Sums.of(axis, layout, is_width=dimension == 2) for axis, layout in zip(axes, layouts, strict=True))
         return cls(input=inp, output=out)
 
 

@@ -43,7 +43,7 @@ class LayerRun:
     dram: DramCounts
     activity: Activity
     dram_bound_cycles: int
-    layouts: tuple[str, str]
+    layouts: tuple[str, ...]
     layout_extra_bytes: int = 0
 
 

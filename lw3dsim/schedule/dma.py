@@ -44,7 +44,7 @@ class Activations:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Weight tiles behind each other from burst ``base`` on, each starting on a burst, as the schedule first needs them."""
+    """Weight tiles behind each other from burst ``base`` on, each starting on a burst."""
 
     box_bursts: Ints
     base: int

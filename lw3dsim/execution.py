@@ -81,7 +81,7 @@ def execute(
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
     records = []
     for done, layer in enumerate(network.layers, start=1):
-        run = run_layer(network, layer, arch, design, algorithm, "fast", overrides)
+        run = run_layer(network, layer, arch, design, algorithm, "auto", overrides)
         output, record = _execute_layer(network, layer, run, design, number, random, tensors)
         tensors[layer.name] = _requantised(output, number)
         _forget(tensors, network, done)

@@ -49,9 +49,9 @@ def machine_options(function: Command) -> Command:
     """Add the options that choose the accelerator and the engine."""
     function = click.option(
         "--engine",
-        default="fast",
+        default="auto",
         show_default=True,
-        help="fast, or simpy, the readable reference: equal numbers.",
+        help="auto; fast, compiled; or simpy, the readable reference: equal numbers.",
     )(function)
     function = click.option(
         "--set",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Steps and runs that take CPython as long as loading a translation, or making one, takes.
 PAYS_FOR_LOADING = 200_000
-PAYS_FOR_COMPILING = 2_000_000
+PAYS_FOR_COMPILING = 1_000_000
 
 _interpreted: list[int] = []
 
@@ -63,8 +63,10 @@ def is_worthwhile(work: int) -> bool:
 def load() -> None:
     """Load the translation, or make it, ahead of the first run."""
     zeros = np.zeros(2, dtype=np.int64)
-    job = Job(*[zeros[:1]] * 11, *[1] * 5)
-    run(job, Memory(*[1] * 5, *[zeros] * 9), empty_trace(job))
+    fields: Any = [*[zeros[:1]] * 11, 1, 1, 1, 0, 1]
+    job = Job(*fields)
+    words: Any = [zeros] * 9
+    run(job, Memory(0, 1, 1, 1, 0, *words), empty_trace(job))
 
 
 def is_cached() -> bool:
@@ -76,10 +78,11 @@ def is_cached() -> bool:
 def _compiled() -> Callable[[Job, Memory, Trace], None]:
     import numba
 
+    njit: Any = numba.njit
     if not is_cached():
         print("compiling the fast engine, once for this machine ...", file=sys.stderr, flush=True)  # noqa: T201
     # A reordering memory is not given to this engine; the name must be known all the same.
-    names: dict[str, Any] = {"reorder": numba.njit(_refused)}
+    names: dict[str, Any] = {"reorder": njit(_refused)}
     config: Any = numba.config
     folder, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder())
     try:
@@ -90,7 +93,7 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
                 clone = FunctionType(plain.__code__, names, name)
                 clone.__module__ = module.__name__
                 # Nothing is allocated, so no references need counting: 15 times faster.
-                names[name] = numba.njit(cache=True, _nrt=False)(clone)
+                names[name] = njit(cache=True, _nrt=False)(clone)
     finally:
         config.CACHE_DIR = folder
     compiled: Callable[[Job, Memory, Trace], None] = names["run"]

@@ -31,7 +31,7 @@ class Case:
     algorithm: str = "direct"
     m1: int | None = None
     m2: int | None = None
-    engine: str = "fast"
+    engine: str = "auto"
     input_size: str | None = None
     classes: int | None = None
     overrides: tuple[str, ...] = ()

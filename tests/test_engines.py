@@ -131,6 +131,13 @@ def test_engines_agree_on_every_time_and_count(job, clocks, boxes):
     assert results[0] == results[1] == results[2]
 
 
+@settings(max_examples=60, deadline=None)
+@given(jobs(4), st.builds(clocks, st.just("fr_fcfs"), channels=st.sampled_from([1, 2])), box_lists)
+def test_engines_agree_on_a_reordering_memory(job, clocks, boxes):
+    boxes = [[(first, min(count, 70)) for first, count in box] for box in boxes]
+    assert ENGINES["interpreted"](job, memory_of(clocks, boxes)) == ENGINES["simpy"](job, memory_of(clocks, boxes))
+
+
 @settings(max_examples=300, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lw3dsim import compare, simulate
+from lw3dsim import compare, load_workload, simulate
 from lw3dsim.describe.catalog import shipped_names
 
 

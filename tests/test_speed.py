@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from test_engines import clocks, interpreted, memory_of, run_compiled
 
 from lw3dsim import simulate
 from lw3dsim.engine import fast_engine, simpy_engine
 from lw3dsim.engine.trace import Job
 from lw3dsim.pipeline import run_mapping, run_problem
-from test_engines import clocks, interpreted, memory_of, run_compiled
 
 pytestmark = pytest.mark.benchmark
 

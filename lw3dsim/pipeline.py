@@ -202,16 +202,16 @@ def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> La
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks = clocks.in_order
     mapper_engine = "fast" if engine == "fast" else "auto"
-    runs: list[tuple[Mapping, Schedule, Timing]] = []
+    tried: list[tuple[Mapping, Schedule, Timing]] = []
     fastest = 0
     for mapping in search(problem, arch, clocks):
         schedule = build_schedule(problem, mapping, arch, clocks)
         # A schedule whose bound is slower than a simulated latency can't win.
-        if runs and schedule.bound_ticks(clocks) * TOLERANCE > fastest * clocks.cycle_ticks * (TOLERANCE + 1):
+        if tried and schedule.bound_ticks(clocks) * TOLERANCE > fastest * clocks.cycle_ticks * (TOLERANCE + 1):
             continue
-        runs.append((mapping, schedule, simulate_schedule(schedule, mapper_clocks, mapper_engine)))
-        fastest = min(timing.latency_cycles for _, _, timing in runs)
-    near = [run for run in runs if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
+        tried.append((mapping, schedule, simulate_schedule(schedule, mapper_clocks, mapper_engine)))
+        fastest = min(timing.latency_cycles for _, _, timing in tried)
+    near = [run for run in tried if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
     mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
     if engine != mapper_engine or clocks != mapper_clocks:
         timing = simulate_schedule(schedule, clocks, engine)

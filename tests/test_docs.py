@@ -1,6 +1,7 @@
-"""Are the documents true: their commands run, their Python runs, the table in the README is what the tool prints?
+"""Are the documents true: their commands run, their Python runs, their tables are what the tool prints?
 
-Regenerate the tables after a change of numbers: ``python tests/test_docs.py``.
+Regenerate the tables after a change of numbers: ``python tests/test_docs.py`` (two minutes, most of them for the
+reordering memory, whose table no test makes again).
 """
 
 from __future__ import annotations
@@ -13,13 +14,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from test_dram import PRESET, figures, reference_traces
 
+from lw3dsim import simulate
+from lw3dsim.account.dram import DRAM_COMPONENTS
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.cli.main import main
 from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.dram import in_order
+from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.transform.passes import PASSES
 
@@ -27,6 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 WINOGRAD = ROOT / "docs" / "winograd.md"
 ENERGY = ROOT / "docs" / "energy.md"
+DRAM = ROOT / "docs" / "dram.md"
+MODEL = ROOT / "docs" / "model.md"
 TABLE = re.compile(r"(<!-- compare c3d -->\n).*?(\n- \*\*FSB)", re.DOTALL)
 
 
@@ -72,7 +84,7 @@ def test_the_example_workload_is_one():
 
 
 def test_documents_name_every_transform_cause_and_linked_file():
-    model = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+    model = MODEL.read_text(encoding="utf-8")
     timing = (ROOT / "docs" / "timing.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in model for name in PASSES)
     assert all(f"`{name}`" in timing for name in CAUSES)
@@ -108,13 +120,18 @@ def test_the_winograd_tables_are_what_the_script_prints():
     assert tables_of("winograd_tradeoffs") in WINOGRAD.read_text(encoding="utf-8")
 
 
-def energy_document():
-    text = ENERGY.read_text(encoding="utf-8")
-    for name, table in tables_of("energy_tables").items():
+def filled_in(document, tables):
+    """Return the text of a document with its tables made anew."""
+    text = document.read_text(encoding="utf-8")
+    for name, table in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
         text, found = pattern.subn(lambda m, table=table: f"{m[1]}\n{table}\n{m[2]}", text)
         assert found == 1, name
     return text
+
+
+def energy_document():
+    return filled_in(ENERGY, tables_of("energy_tables"))
 
 
 def test_the_energy_tables_are_what_the_script_prints():
@@ -126,6 +143,122 @@ def test_the_energy_document_names_every_component():
     for name in COMPONENTS:
         family = next((part for part in ("_sram", "_transform") if name.endswith(part)), None)
         assert (f"`*{family}`" if family else f"`{name}`") in text
+
+
+def clocks_in_order(preset, mapping, trace):
+    """Return the clock of the last beat of a trace whose requests all come at clock 0."""
+    arch = load_arch("edge_base", overrides=[f"dram.preset={preset}", f"dram.mapping={mapping}"])
+    dram = make_clocks(arch).dram
+    bursts = trace.addresses // dram.standard.burst_bytes
+    begins = np.flatnonzero(np.concatenate(([True], (np.diff(bursts) != 1) | (np.diff(trace.writes) != 0))))
+    counts = np.diff(np.append(begins, len(bursts)))
+    constants, state = in_order.constants(dram), in_order.idle_state(dram)
+    runs = zip(bursts[begins].tolist(), counts.tolist(), trace.writes[begins].tolist(), strict=True)
+    return max(in_order.serve(constants, *state, first, count, 0, int(write))[1] for first, count, write in runs)
+
+
+def in_order_table():
+    """Return the clocks in order of the reference traces, and their ratio to FR-FCFS."""
+    reordered = {(row["config"], row["trace"]): int(row["cycles_last_data"]) for row in figures("dramsim3.csv")}
+    configs = (
+        ("DDR4", "row-bank-col", "DDR4_2400_x64_1rank"),
+        ("DDR4", "row-bank-col-bankgroup", None),
+        ("LPDDR4", "row-bank-col", "LPDDR4_3200_x32_RoBaCo"),
+    )
+    names = [f"{family}, `{mapping}`" + ("" if family == "DDR4" else " (x32)") for family, mapping, _ in configs]
+    lines = ["| trace | " + " | ".join(f"{name} | over FR-FCFS" for name in names) + " |"]
+    lines.append("|---" + "|---:|---:" * len(configs) + "|")
+    labels = ("sequential read", "sequential write", "4 KiB stride", "read/write blocks", "random read")
+    for label, (name, trace) in zip(labels, reference_traces().items(), strict=True):
+        cells = []
+        for family, mapping, config in configs:
+            standard, clocks = DRAM_STANDARDS[PRESET[family]], clocks_in_order(PRESET[family], mapping, trace)
+            reference = reordered[config, name] if config else replay(standard, trace, mapping).cycles
+            cells += [f"{clocks:,}", f"{clocks / reference:.3f}x"]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+# Figures of a result by their heading.
+FIGURES = {
+    "ms": lambda r: f"{r.totals['latency_ms']:.2f}",
+    "mJ": lambda r: f"{r.totals['energy_pj'] / 1e9:.2f}",
+    "of it DRAM": lambda r: f"{sum(r.energy_breakdown_pj[name] for name in DRAM_COMPONENTS) / 1e9:.2f}",
+    "DRAM MB": lambda r: f"{(r.totals['dram_read_bytes'] + r.totals['dram_write_bytes']) / 1e6:.1f}",
+    "row hits": lambda r: f"{r.totals['row_hits']:,}",
+    "misses": lambda r: f"{r.totals['row_misses']:,}",
+    "conflicts": lambda r: f"{r.totals['row_conflicts']:,}",
+    "activates": lambda r: f"{r.totals['dram_activates']:,}",
+    "extra MB": lambda r: f"{r.totals['layout_extra_bytes'] / 1e6:.1f}",
+}
+FSB_HFA = {"transform": "fsb_c3d", "algorithm": "hfa"}
+CASES = {"baseline": {}, "FSB": {"transform": "fsb_c3d"}, "FSB+hFA": FSB_HFA}
+
+
+def network_table(label, runs, headings):
+    """Return a table of C3D on the base design: ``runs`` maps labels to (case, values of ``dram`` fields)."""
+    lines = [
+        f"| {label} | " + " | ".join(headings) + " |",
+        "|---" * (label.count("|") + 1) + "|---:" * len(headings) + "|",
+    ]
+    for name, (case, fields) in runs.items():
+        result = simulate("c3d", overrides=[f"dram.{field}" for field in fields], **case)
+        lines.append(f"| {name} | " + " | ".join(FIGURES[heading](result) for heading in headings) + " |")
+    return "\n".join(lines)
+
+
+def models_table():
+    runs = {
+        f"{name} | `{model}`": (CASES[name], [f"model={model}"])
+        for name in ("baseline", "FSB+hFA")
+        for model in ("plain", "in_order", "fr_fcfs")
+    }
+    headings = ("ms", "mJ", "of it DRAM", "row hits", "misses", "conflicts", "activates")
+    return network_table("C3D | `dram.model`", runs, headings)
+
+
+def dram_tables():
+    """Return the tables of ``docs/dram.md``, but for the slow one."""
+    groups = {
+        f"`{preset}` | `{mapping}`": (FSB_HFA, [f"preset={preset}", f"mapping={mapping}"])
+        for preset in ("ddr4-2400-x64", "lpddr5-6400-x16")
+        for mapping in ("row-bank-col", "row-bank-col-bankgroup")
+    }
+    channels = {
+        f"{width} | {count} | `{mapping}`": (
+            FSB_HFA,
+            [f"preset=lpddr4-3200-{width}", f"channels={count}", f"mapping={mapping}"],
+        )
+        for width, count, mapping in (
+            ("x32", 1, "row-bank-col"),
+            ("x16", 1, "row-bank-col"),
+            ("x16", 2, "row-bank-col"),
+            ("x32", 2, "row-bank-col"),
+            ("x32", 2, "channel-row-bank-col"),
+        )
+    }
+    return {
+        "in order": in_order_table(),
+        "bank groups": network_table("`dram.preset` | `dram.mapping`", groups, ("ms", "mJ", "row hits", "conflicts")),
+        "channels": network_table("LPDDR4 | `dram.channels` | `dram.mapping`", channels, ("ms", "mJ", "of it DRAM")),
+    }
+
+
+def layouts_table():
+    runs = {
+        f"{name} | `{layout}`": (case, [f"layout={layout}"])
+        for name, case in CASES.items()
+        for layout in ("auto", "blocked", "cthw")
+    }
+    return {"layouts": network_table("C3D | `dram.layout`", runs, ("ms", "mJ", "DRAM MB", "extra MB"))}
+
+
+def test_the_tables_of_the_dram_are_what_the_models_give():
+    assert filled_in(DRAM, dram_tables()) == DRAM.read_text(encoding="utf-8")
+
+
+def test_the_table_of_layouts_is_what_they_give():
+    assert filled_in(MODEL, layouts_table()) == MODEL.read_text(encoding="utf-8")
 
 
 def test_the_paper_tables_come_out_as_documented():
@@ -140,6 +273,8 @@ def test_the_paper_tables_come_out_as_documented():
 
 
 if __name__ == "__main__":
+    DRAM.write_text(filled_in(DRAM, {**dram_tables(), "models": models_table()}), encoding="utf-8")
+    MODEL.write_text(filled_in(MODEL, layouts_table()), encoding="utf-8")
     ENERGY.write_text(energy_document(), encoding="utf-8")
     text = WINOGRAD.read_text(encoding="utf-8")
     pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)

@@ -110,7 +110,7 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     if int(one.steps(problem)[0]) > 20_000:
         return
     schedule = build_schedule(problem, mapping_of(one, order), ARCH, CLOCKS)
-    assert schedule.total_bursts == int(traffic(problem, one, order, CLOCKS.burst_bytes).bursts[0])
+    assert schedule.total_bursts == int(traffic(problem, one, order, CLOCKS).bursts[0])
 
 
 def mapping_of(tilings, order):

@@ -33,6 +33,11 @@ class DramSystem:
     queue: int
 
     @property
+    def page_bursts(self) -> int:
+        """Bursts of one row of one bank."""
+        return self.standard.columns // self.standard.burst_length
+
+    @property
     def stripe_bursts(self) -> int:
         """Bursts of one row of every bank of every channel."""
         standard = self.standard
@@ -45,13 +50,16 @@ class Clocks:
 
     A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never in less
     than ``least_burst_ticks``; ``latency_ticks`` pass from the end of a transfer on
-    the bus to its data on chip, where the model is plain.
+    the bus to its data on chip, where the model is plain. For estimates, a row is
+    opened every ``visit_ticks``, and a store turns the bus round in ``turnaround_ticks``.
     """
 
     cycle_ticks: int
     burst_ticks: int
     least_burst_ticks: int
     latency_ticks: int
+    visit_ticks: int = 0
+    turnaround_ticks: int = 0
     dram: DramSystem
 
     @property
@@ -96,6 +104,9 @@ def make_clocks(arch: Accelerator) -> Clocks:
             burst_ticks=sustained,
             least_burst_ticks=peak_ticks,
             latency_ticks=(standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps,
+            # Rows that follow each other seldom lie in all banks: taken as half of them.
+            visit_ticks=max(2 * standard.trc // standard.banks, standard.trrd_s) * standard.clock_ps,
+            turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * standard.clock_ps,
             dram=system,
         )
     gbps = standard.peak_gbps * SUSTAINED[dram.preset] if dram.bandwidth_gbps is None else dram.bandwidth_gbps

@@ -11,6 +11,7 @@ it is due or later. That only one command fits a clock is not enforced. Times ar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.address_map import address_map
@@ -46,7 +47,8 @@ COLUMN, CHANNEL, GROUP, BANK, ROW = range(5)
 KINDS = {"col": COLUMN, "channel": CHANNEL, "bankgroup": GROUP, "bank": BANK, "row": ROW}
 
 
-def constants(dram: DramSystem) -> list[int]:
+@lru_cache(maxsize=256)
+def constants(dram: DramSystem) -> tuple[int, ...]:
     """Return what :func:`serve` needs to know of ``dram``."""
     s = dram.standard
     fields = address_map(dram.mapping, s, dram.channels).fields[::-1]
@@ -74,7 +76,7 @@ def constants(dram: DramSystem) -> list[int]:
         k[REFRESH_EVERY] = NEVER
     for name, size in fields:
         k += [KINDS[name], size]
-    return k
+    return tuple(k)
 
 
 def idle_state(dram: DramSystem) -> tuple[list[int], list[int], list[int], list[int]]:

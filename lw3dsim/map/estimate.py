@@ -38,6 +38,9 @@ def latency(
     compute = steps * (step_cycles * share + machine.fill_cycles) * clocks.cycle_ticks
     burst_ticks = clocks.burst_ticks / clocks.dram.channels
     transfer = moved.bursts.astype(np.float64) * burst_ticks
+    # Rows can't be opened faster than banks take turns; the bus turns round for every store.
+    opening = moved.visits.astype(np.float64) * (clocks.visit_ticks / clocks.dram.channels)
+    transfer = np.maximum(transfer, opening) + moved.stores.astype(np.float64) * clocks.turnaround_ticks
     # A slot is refilled only after its step: load, latency and compute share the slots.
     turnaround = (transfer + compute + moved.loads.astype(np.float64) * clocks.latency_ticks) / slots
     exposed = moved.exposed.astype(np.float64) * burst_ticks

@@ -34,7 +34,7 @@ MAX_STEPS = 4_000_000
 STREAMS = ("ifmap", "weight", "ofmap")
 
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 8) -> list[Mapping]:
+def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Mapping]:
     """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits."""
     everything = enumerate_tilings(problem, arch.pe.rows, arch.pe.mults_per_pe, clocks.burst_bytes)
     slots = _slots(problem, arch, everything)
@@ -43,17 +43,22 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 8
         raise _too_small(problem, arch, everything, slots)
     fitting = np.flatnonzero(fits)
     tilings = everything.take(fitting)
-    found = [
-        _promising(problem, arch, tilings, order, mode, clocks) for order in ORDERS for mode in _modes(problem, arch)
-    ]
-    origin = [(f, i) for f in found for i in range(len(f.index))]
+    found = [found for mode in _modes(problem, arch) for found in _promising(problem, arch, tilings, mode, clocks)]
     best = _best(
         np.concatenate([f.latency for f in found]),
         np.concatenate([f.bursts for f in found]),
         np.concatenate([f.steps for f in found]),
         keep,
     )
-    return [_mapping(everything, slots, int(fitting[f.index[i]]), f) for f, i in (origin[chosen] for chosen in best)]
+    mappings = []
+    for chosen in best:
+        i = chosen
+        for f in found:
+            if i < len(f.index):
+                mappings.append(_mapping(everything, slots, int(fitting[f.index[i]]), f))
+                break
+            i -= len(f.index)
+    return mappings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,31 +79,40 @@ def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
 
 
 def _promising(
-    problem: Problem,
-    arch: Accelerator,
-    tilings: Tilings,
-    order: Order,
-    parallel: Parallel,
-    clocks: Clocks,
-) -> _Found:
-    """Rank all tilings roughly, then the best of them with every group counted."""
+    problem: Problem, arch: Accelerator, tilings: Tilings, parallel: Parallel, clocks: Clocks
+) -> list[_Found]:
+    """Rank all tilings roughly, for every loop order, then the best of them with every group counted."""
     machine, slots = make_machine(problem, arch, parallel), arch.buffers.slots
-    moved: Traffic = traffic(problem, tilings, order, clocks.burst_bytes)
     rough = rough_step_cycles(problem, machine, tilings)
-    estimate = latency(problem, machine, tilings, moved, rough, slots, clocks)
-    index = np.lexsort((np.arange(len(tilings)), moved.bursts, estimate))[:SHORTLIST]
-    tilings, moved, estimate = tilings.take(index), moved.take(index), estimate[index]
-    if problem.structure != "vector":
-        counted = step_cycles(problem, machine, tilings)
-        estimate = latency(problem, machine, tilings, moved, counted, slots, clocks)
-    return _Found(
-        index=index,
-        order=order,
-        parallel=parallel,
-        latency=estimate,
-        bursts=moved.bursts,
-        steps=tilings.steps(problem),
-    )
+    found = []
+    for order in ORDERS:
+        moved: Traffic = traffic(problem, tilings, order, clocks)
+        estimate = latency(problem, machine, tilings, moved, rough, slots, clocks)
+        index = _smallest(estimate, moved.bursts, SHORTLIST)
+        few, moved, estimate = tilings.take(index), moved.take(index), estimate[index]
+        if problem.structure != "vector":
+            counted = step_cycles(problem, machine, few)
+            estimate = latency(problem, machine, few, moved, counted, slots, clocks)
+        found.append(
+            _Found(
+                index=index,
+                order=order,
+                parallel=parallel,
+                latency=estimate,
+                bursts=moved.bursts,
+                steps=few.steps(problem),
+            )
+        )
+    return found
+
+
+def _smallest(estimate: Floats, bursts: Ints, count: int) -> Ints:
+    """Return the positions of the ``count`` smallest estimates, fewer bursts first among equals, then position."""
+    index = np.arange(len(estimate))
+    if len(index) > count:
+        # Sorting all of them would cost more than estimating them.
+        index = np.flatnonzero(estimate <= np.partition(estimate, count)[count])
+    return np.asarray(index[np.lexsort((index, bursts[index], estimate[index]))][:count])
 
 
 def _best(estimate: Floats, bursts: Ints, steps: Ints, keep: int) -> list[int]:

@@ -27,10 +27,13 @@ class Side:
 
     A tensor moves ``rows`` x (``blocks`` x ``row_bursts`` + ``columns`` x ``row_pixels``) bursts:
     rows of whole channel blocks, and scattered columns of blocks, pixel by pixel.
-    ``pixels`` is the largest tile.
+    ``planes`` counts the parts of a frame that tiles touch, ``row_span`` the bursts
+    from the first to the last row of all of them. ``pixels`` is the largest tile.
     """
 
     rows: Ints
+    planes: Ints
+    row_span: Ints
     row_bursts: Ints
     row_pixels: Ints
     blocks: Ints
@@ -41,6 +44,11 @@ class Side:
     def bursts(self) -> Ints:
         """Bursts of moving the tensor once, tile by tile; the sum of Boxes.bursts."""
         return self.rows * (self.blocks * self.row_bursts + self.columns * self.row_pixels)
+
+    def visits(self, page_bursts: int) -> Ints:
+        """Return about how often a DRAM row is opened in moving the tensor once: pages of every plane touched."""
+        planes = self.planes + self.row_span // page_bursts
+        return planes * (self.blocks + np.minimum(self.columns, 1))
 
     def take(self, index: Ints) -> Side:
         """Return the columns at ``index``."""
@@ -117,8 +125,8 @@ def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_byte
         w=tile[4],
         spatial=column(0, "input", "tiles") * column(1, "input", "tiles") * column(2, "input", "tiles"),
         frames=column(0, "input", "largest"),
-        input=_side(column, "input", channels[0]),
-        output=_side(column, "output", channels[1]),
+        input=_side(column, "input", channels[0], layouts[0]),
+        output=_side(column, "output", channels[1], layouts[1]),
     )
 
 
@@ -187,9 +195,12 @@ class _Cut:
         return cls(input=inp, output=out)
 
 
-def _side(column: Callable[[int, str, str], Ints], side: str, channels: Ints) -> Side:
+def _side(column: Callable[[int, str, str], Ints], side: str, channels: Ints, layout: Layout) -> Side:
+    frames, rows, cuts = column(0, side, "needed"), column(1, side, "needed"), column(2, side, "tiles")
     return Side(
-        rows=column(0, side, "needed") * column(1, side, "needed"),
+        rows=frames * rows,
+        planes=frames * column(1, side, "tiles") * cuts,
+        row_span=frames * rows * cuts * layout.row_bursts,
         row_bursts=column(2, side, "span_bursts"),
         row_pixels=column(2, side, "span"),
         blocks=channels[0],

@@ -11,6 +11,7 @@ from lw3dsim.map.arrays import Ints, ceil_div, full_and_rest
 from lw3dsim.map.mapping import weight_tile_bits
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.mapping import Order
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.tilings import Tilings
@@ -18,32 +19,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Bursts of the whole layer, the loads that carry them, and the bursts that nothing can hide.
+    """Bursts of the whole layer, the loads and stores that carry them, and the bursts that nothing can hide.
 
-    ``exposed`` is the first input and weight tile and the last output tile.
+    ``visits`` is about how often a DRAM row is opened; ``exposed`` is the first
+    input and weight tile and the last output tile.
     """
 
     bursts: Ints
     loads: Ints
+    stores: Ints
+    visits: Ints
     exposed: Ints
 
     def take(self, index: Ints) -> Traffic:
         """Return the traffic of the tilings at ``index``."""
-        return Traffic(bursts=self.bursts[index], loads=self.loads[index], exposed=self.exposed[index])
+        return Traffic(**{name: values[index] for name, values in vars(self).items()})
 
 
-def traffic(problem: Problem, tilings: Tilings, order: Order, burst_bytes: int) -> Traffic:
+def traffic(problem: Problem, tilings: Tilings, order: Order, clocks: Clocks) -> Traffic:
     """Count the bursts of ``problem``, exactly as the schedule of each tiling moves them."""
+    burst_bytes, page_bursts = clocks.burst_bytes, clocks.dram.page_bursts
     n_parts, c_parts, spatial = tilings.n_parts(problem), tilings.c_parts(problem), tilings.spatial
     ifmap_times, weight_times = _repetitions(problem, n_parts, c_parts, spatial, order)
     channel_tiles = c_parts if problem.structure == "dense" else n_parts
     ifmap, ofmap = problem.sources * tilings.input.bursts, tilings.output.bursts
     tiles = problem.groups * spatial * channel_tiles * np.where(problem.reduces_frames, c_parts, 1)
     first_weight = ceil_div(weight_tile_bits(problem, tilings.n, tilings.c, True), 8 * burst_bytes)
+    weight = weight_times * _weight_bursts(problem, tilings, burst_bytes)
+    stores = problem.groups * spatial * n_parts
     return Traffic(
-        bursts=ifmap_times * ifmap + weight_times * _weight_bursts(problem, tilings, burst_bytes) + ofmap,
+        bursts=ifmap_times * ifmap + weight + ofmap,
         loads=ifmap_times * tiles,
-        exposed=ceil_div(ifmap, tiles) + first_weight + ceil_div(ofmap, problem.groups * spatial * n_parts),
+        stores=stores,
+        visits=ifmap_times * problem.sources * tilings.input.visits(page_bursts)
+        + weight // page_bursts
+        + tilings.output.visits(page_bursts),
+        exposed=ceil_div(ifmap, tiles) + first_weight + ceil_div(ofmap, stores),
     )
 
 

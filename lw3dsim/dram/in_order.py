@@ -147,8 +147,11 @@ def _place(k: Words, address: int) -> tuple[int, int, int, int]:
     """Return channel, bank group, bank (counted through all groups) and row of a burst."""
     channel = group = bank = row = 0
     for field in range(FIELDS, FIELDS + 10, 2):
-        kind, digit = k[field], address % k[field + 1]
-        address //= k[field + 1]
+        kind, size = k[field], k[field + 1]
+        if size == 1:
+            continue
+        digit = address % size
+        address //= size
         if kind == CHANNEL:
             channel = digit
         elif kind == GROUP:
@@ -287,7 +290,7 @@ def _entered(k: Words, channels: Words, rings: Words, channel: int, index: int) 
     ring = channel * entries * VISIT_WORDS
     head = channels[c + HEAD]
     while head != channels[c + TAIL]:
-        following = (head + 1) % entries
+        following = head + 1 if head + 1 < entries else 0
         if rings[ring + following * VISIT_WORDS + VISIT_INDEX] > index:
             break
         head = following
@@ -301,7 +304,8 @@ def _remember(k: Words, channels: Words, rings: Words, channel: int, clock: int,
     c = channel * CHANNEL_WORDS
     entries = k[QUEUE] + 2
     if channels[c + ISSUED] > 0:
-        channels[c + TAIL] = (channels[c + TAIL] + 1) % entries
+        tail = channels[c + TAIL] + 1
+        channels[c + TAIL] = tail if tail < entries else 0
     entry = (channel * entries + channels[c + TAIL]) * VISIT_WORDS
     rings[entry + VISIT_INDEX] = channels[c + ISSUED]
     rings[entry + VISIT_CLOCK] = clock

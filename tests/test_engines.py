@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -284,3 +287,24 @@ def test_engines_agree_on_networks(workload, size, transform, algorithm):
     for result in results:
         del result["config"]
     assert results[0] == results[1]
+
+
+def test_one_translation_serves_every_schedule():
+    simulate("c3d", input_size="16x32x32", transform="fsb_c3d", algorithm="hfa", engine="fast")
+    simulate("slowfast_r50_4x16", input_size="32x32x32", engine="fast", overrides=["dram.model=plain"])
+    assert compiled.translations() == 1
+
+
+def test_where_nothing_can_be_kept_the_engine_still_runs(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    code = "import lw3dsim; lw3dsim.simulate('c3d', input_size='16x16x16', engine='fast')"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"LW3DSIM_CACHE_DIR": str(blocked)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "compiling" in run.stderr

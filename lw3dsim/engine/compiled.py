@@ -13,7 +13,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lw3dsim.engine.trace import Trace
+
+Table = TypeVar("Table", Job, Memory)
 
 # Steps and runs that take CPython as long as loading a translation, or making one, takes.
 PAYS_FOR_LOADING = 200_000
@@ -46,7 +48,17 @@ _PARTS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` on arrays and fill in ``trace``; see :func:`lw3dsim.engine.fast_engine.run`."""
-    _compiled()(job, memory, trace)
+    _compiled()(_plain(job), _plain(memory), trace)
+
+
+def _plain(table: Table) -> Table:
+    """Return ``table`` with its arrays contiguous and writable: other kinds would each be translated anew."""
+    arrays: dict[str, Any] = {
+        name: np.require(item, np.int64, ["C", "W"])
+        for name, item in table._asdict().items()
+        if isinstance(item, np.ndarray)
+    }
+    return table._replace(**arrays)
 
 
 def is_worthwhile(work: int) -> bool:
@@ -69,6 +81,12 @@ def load() -> None:
     run(job, Memory(0, 1, 1, 1, 0, *words), empty_trace(job))
 
 
+def translations() -> int:
+    """Return for how many kinds of arguments the engine has been translated in this process."""
+    kernel: Any = _compiled()
+    return len(kernel.signatures)
+
+
 def is_cached() -> bool:
     """Return whether a translation of today's sources is on this machine."""
     return any(_cache_folder().rglob("*.nbc"))
@@ -84,6 +102,7 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
     # A reordering memory is not given to this engine; the name must be known all the same.
     names: dict[str, Any] = {"reorder": njit(_refused)}
     config: Any = numba.config
+    is_kept = _is_writable(_cache_folder())
     folder, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder())
     try:
         for module, functions in _PARTS:
@@ -93,7 +112,7 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
                 clone = FunctionType(plain.__code__, names, name)
                 clone.__module__ = module.__name__
                 # Nothing is allocated, so no references need counting: 15 times faster.
-                names[name] = njit(cache=True, error_model="numpy", _nrt=False)(clone)
+                names[name] = njit(cache=is_kept, error_model="numpy", _nrt=False)(clone)
     finally:
         config.CACHE_DIR = folder
     compiled: Callable[[Job, Memory, Trace], None] = names["run"]
@@ -104,9 +123,18 @@ def _refused(memory: Memory, box: int, start: int, is_store: int) -> tuple[int, 
     raise ValueError
 
 
+def _is_writable(folder: Path) -> bool:
+    """Create ``folder`` and return whether a translation can be kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 @cache
 def _cache_folder() -> Path:
     sources = [Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module, _ in _PARTS))]
     digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
-    base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "lw3dsim" / f"engine-{digest}"

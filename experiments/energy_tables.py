@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim import load_arch, simulate
-from lw3dsim.account.units import dram_rows
+from lw3dsim.account.dram import DRAM_COMPONENTS, dram_energy_pj
 from lw3dsim.describe.accelerator import Tech
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.dram.power import DramCounts
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.report.result import Result
 
 FAMILIES = ("horowitz", "aladdin")
@@ -27,7 +30,7 @@ GROUPS = {
     "transforms": ("input_transform", "weight_transform", "output_transform"),
     "vector": ("vector",),
     "SRAM": ("ifmap_sram", "weight_sram", "ofmap_sram"),
-    "DRAM": ("dram_activate", "dram_read", "dram_write", "dram_refresh", "dram_background"),
+    "DRAM": DRAM_COMPONENTS,
     "leakage": ("leakage",),
 }
 
@@ -81,11 +84,18 @@ def fsb_run(family: str, algorithm: str) -> Result:
     return simulate("c3d", transform="fsb_c3d", algorithm=algorithm, overrides=[f"tech.arithmetic={family}"])
 
 
+def stream_pj_per_bit(arch: Accelerator) -> float:
+    """Return the energy of a bit of a row read as a whole: activate, bursts, interface; no refresh, no standby."""
+    dram = make_clocks(arch).dram
+    bursts = dram.standard.columns // dram.standard.burst_length
+    row = DramCounts(reads=bursts, writes=0, activates=1, precharges=1, refreshes=0, active_clocks=0, idle_clocks=0)
+    return sum(dram_energy_pj(dram, row).values()) / (8 * bursts * dram.standard.burst_bytes)
+
+
 def relative_table() -> list[str]:
     """Return the cost of moving 16 bits over that of a 16-bit MAC, on ``eyeriss_like``."""
     arch = load_arch("eyeriss_like")
     word = arch.precision.activation_bits
-    dram_read = next(row.value for row in dram_rows(arch) if row.component == "dram_read")
     columns = []
     for family in FAMILIES:
         tech = Tech(node_nm=65, arithmetic=family)
@@ -95,7 +105,7 @@ def relative_table() -> list[str]:
                 "MAC": mac,
                 "register file": arithmetic(tech, "register", "energy_pj", word),
                 "global buffer": buffers(arch)["ifmap"].read_pj_per_byte * word / 8,
-                "DRAM": dram_read * word,
+                "DRAM": stream_pj_per_bit(arch) * word,
             }
         )
     rows = []

@@ -97,12 +97,13 @@ class Dram(_Section, frozen=True):
         ),
     ] = None
     mapping: Annotated[
-        str,
+        str | None,
         Meta(
             description="address fields from the most significant on, out of row, bank, bankgroup, col, channel; "
-            "bankgroup follows bank, channel comes last, where they are not named"
+            "bankgroup follows bank, channel comes last, where they are not named. "
+            "Default: row-bank-col, with bankgroup behind it where the standard has bank groups"
         ),
-    ] = "row-bank-col"
+    ] = None
     refresh: Annotated[Refresh, Meta(description="how rows are refreshed; per-bank where the standard has it")] = (
         "all-bank"
     )
@@ -119,7 +120,7 @@ class Dram(_Section, frozen=True):
         Literal["auto", "blocked", "cthw"],
         Meta(
             description="activations in DRAM: blocked is [C/b][T][H][W][b] with b = channel_block; cthw has b = 1; "
-            "auto chooses b per tensor, channel_block times a power of two or all channels"
+            "auto chooses b per tensor: channel_block times a power of two, all channels, or what its users' tiles hold"
         ),
     ] = "auto"
     channel_block: Annotated[

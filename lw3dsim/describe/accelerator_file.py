@@ -55,7 +55,8 @@ def _check_dram(document: Document, arch: Accelerator) -> None:
             ("dram", "preset"), f"unknown preset {dram.preset!r}; {suggest(dram.preset, DRAM_STANDARDS)}"
         )
     try:
-        address_map(dram.mapping, DRAM_STANDARDS[dram.preset], dram.channels)
+        if dram.mapping is not None:
+            address_map(dram.mapping, DRAM_STANDARDS[dram.preset], dram.channels)
     except InputError as error:
         raise document.error(("dram", "mapping"), str(error)) from None
     if dram.refresh == "per-bank" and not DRAM_STANDARDS[dram.preset].trefi_pb:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, DramModel, Refresh
 
 # Share of the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes: DRAMsim3 (Li et al.,
-# IEEE CAL 2020) for LPDDR4 and DDR4, the FR-FCFS controller of this package for the others.
+# IEEE CAL 2020) for LPDDR4 x32 and DDR4, the FR-FCFS controller of this package for the others.
 SUSTAINED = {
-    "lpddr4-3200-x16": 0.917,
+    "lpddr4-3200-x16": 0.916,
     "lpddr4-3200-x32": 0.917,
-    "lpddr5-6400-x16": 0.9,
+    "lpddr5-6400-x16": 0.918,
     "ddr4-2400-x64": 0.779,
-    "ddr3-1600-x64": 0.9,
+    "ddr3-1600-x64": 0.955,
 }
 
 
@@ -83,6 +83,11 @@ class Clocks:
         return bursts * self.least_burst_ticks // self.dram.channels
 
 
+def default_mapping(standard: DramStandard) -> str:
+    """Return the address mapping of a design that names none: streams go round the bank groups."""
+    return "row-bank-col-bankgroup" if standard.bank_groups > 1 else "row-bank-col"
+
+
 def make_clocks(arch: Accelerator) -> Clocks:
     """Return the time base of ``arch``; burst time and latency are rounded to whole picoseconds."""
     dram = arch.dram
@@ -91,13 +96,16 @@ def make_clocks(arch: Accelerator) -> Clocks:
         standard=standard,
         channels=dram.channels,
         model=dram.resolved_model,
-        mapping=dram.mapping,
+        mapping=dram.mapping or default_mapping(standard),
         refresh=dram.refresh,
         queue=dram.queue,
     )
     peak_ticks = standard.burst_clocks * standard.clock_ps
     if system.model != "plain":
-        spaced = max(standard.burst_clocks, standard.tccd_l) * standard.clock_ps
+        # Bursts behind each other lie in other bank groups where the group is the lowest field but the channel.
+        takes_turns = [name for name in system.mapping.split("-") if name != "channel"][-1] == "bankgroup"
+        gap = standard.tccd_s if takes_turns else standard.tccd_l
+        spaced = max(standard.burst_clocks, gap) * standard.clock_ps
         sustained = round(spaced / (1 - standard.trfc / standard.trefi))
         return Clocks(
             cycle_ticks=arch.cycle_ps,

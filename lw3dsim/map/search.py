@@ -34,7 +34,7 @@ MAX_STEPS = 4_000_000
 STREAMS = ("ifmap", "weight", "ofmap")
 
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Mapping]:
+def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 6) -> list[Mapping]:
     """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits."""
     everything = enumerate_tilings(problem, arch.pe.rows, arch.pe.mults_per_pe, clocks.burst_bytes)
     slots = _slots(problem, arch, everything)

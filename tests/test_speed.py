@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_engines import clocks, interpreted, memory_of, run_compiled
+from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.engine import fast_engine, simpy_engine
@@ -57,7 +57,7 @@ def stream_job(steps):
 
 
 RUNNERS = {
-    "compiled": run_compiled,
+    "compiled": lambda job, memory: compiled.run(job, memory, empty_trace(job)),
     "interpreted": interpreted(fast_engine.run),
     "simpy": interpreted(simpy_engine.run),
 }

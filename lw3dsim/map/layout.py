@@ -151,30 +151,32 @@ class Boxes:
 
     def runs(self, base: int) -> Runs:
         """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined."""
-        layout = self.layout
-        start, columns, is_scattered = layout.touched(self.channel_first, self.channel_count)
+        layout, columns = self.layout, self.layout.columns
+        start, touched, is_scattered = layout.touched(self.channel_first, self.channel_count)
         span_first, span_count = layout.span_bursts(self.w.first, self.w.span)
+        # A box is a nest of blocks, frames and rows, and at scattered columns of pixels.
+        blocks = ceil_div(start + touched, columns) - start // columns
         channel, t, h, w = (index.ravel() for index in np.indices(self.shape, dtype=np.int64))
+        box, block = spread(np.where(span_count[w] > 0, blocks[channel], 0))
+        channel, t, h, w = channel[box], t[box], h[box], w[box]
+        block += start[channel] // columns
         apart = is_scattered[channel]
-        # A box is a nest: its blocks, its frames, its rows, and at scattered columns its pixels.
-        blocks = ceil_div(start + columns, layout.columns) - start // layout.columns
-        pixels = np.where(apart, self.w.span[w], np.minimum(span_count[w], 1))
-        sizes = np.stack([blocks[channel], self.t.needed[t], self.h.needed[h], pixels])
-        box, left = spread(np.prod(sizes, axis=0))
-        place = []
-        for size in sizes[::-1]:
-            left, at = np.divmod(left, size[box])
-            place.append(at)
-        pixel, row, frame, block = place
-        channel, t, h, w, apart = channel[box], t[box], h[box], w[box], apart[box]
-        block += start[channel] // layout.columns
-        from_column = np.maximum(start[channel] - block * layout.columns, 0)
-        to_column = np.minimum(start[channel] + columns[channel] - block * layout.columns, layout.columns)
+        first_column = np.maximum(start[channel] - block * columns, 0)
+        last_column = np.minimum(start[channel] + touched[channel] - block * columns, columns)
         first = base + block * layout.block_bursts
-        first += self.t.positions[_starts(self.t)[t] + frame] * layout.frame_bursts
-        first += self.h.positions[_starts(self.h)[h] + row] * layout.row_bursts
-        first += np.where(apart, (self.w.first[w] + pixel) * layout.columns + from_column, span_first[w])
-        count = np.where(apart, to_column - from_column, span_count[w])
+        first += np.where(apart, self.w.first[w] * columns + first_column, span_first[w])
+        count = np.where(apart, last_column - first_column, span_count[w])
+        pixels = np.where(apart, self.w.span[w], 1)
+
+        part, frame = spread(self.t.needed[t])
+        first = first[part] + self.t.positions[_starts(self.t)[t[part]] + frame] * layout.frame_bursts
+        h, count, pixels, box = h[part], count[part], pixels[part], box[part]
+        part, row = spread(self.h.needed[h])
+        first = first[part] + self.h.positions[_starts(self.h)[h[part]] + row] * layout.row_bursts
+        count, pixels, box = count[part], pixels[part], box[part]
+        if is_scattered.any():
+            part, pixel = spread(pixels)
+            first, count, box = first[part] + pixel * columns, count[part], box[part]
         return _joined(box, first, count, math.prod(self.shape))
 
 

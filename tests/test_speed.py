@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
-from lw3dsim.engine import fast_engine, simpy_engine
-from lw3dsim.engine.trace import Job
+from lw3dsim.engine import compiled, fast_engine, simpy_engine
+from lw3dsim.engine.trace import Job, empty_trace
 from lw3dsim.pipeline import run_mapping, run_problem
 
 pytestmark = pytest.mark.benchmark
@@ -73,3 +77,36 @@ def test_steps(benchmark, steps, engine, model):
     setup = lambda: ((stream_job(steps), memory_of(clocks(model), boxes)), {})  # noqa: E731
     RUNNERS["compiled"](*setup()[0])
     benchmark.pedantic(RUNNERS[engine], setup=setup, rounds=1)
+
+
+COMMAND = [sys.executable, "-m", "lw3dsim"]
+C3D = ["simulate", "c3d", "--transform", "fsb_c3d", "--algorithm", "hfa", "--format", "json"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], C3D], ids=["help", "c3d"])
+@pytest.mark.parametrize("cache", ["warm", "cold"])
+def test_start_of_the_command_line(benchmark, arguments, cache, tmp_path):
+    folder = {} if cache == "warm" else {"LW3DSIM_CACHE_DIR": str(tmp_path)}
+
+    def run():
+        subprocess.run([*COMMAND, *arguments], env=os.environ | folder, check=True, capture_output=True)
+
+    if cache == "warm":
+        run()
+    benchmark.pedantic(run, rounds=3 if cache == "warm" else 1)
+
+
+@pytest.mark.parametrize("arch", ["edge_small", "edge_base", "edge_large"])
+def test_peak_memory_of_the_largest_network(benchmark, arch):
+    """Peak resident memory, in MB, as extra information; every case and buffer size runs in a process of its own."""
+    code = (
+        "import lw3dsim, resource, sys; lw3dsim.simulate('c3d_paper', arch=sys.argv[1]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def run():
+        done = subprocess.run([sys.executable, "-c", code, arch], check=True, capture_output=True, text=True)
+        return int(done.stdout)
+
+    benchmark.extra_info["peak_memory_mb"] = round(benchmark.pedantic(run, rounds=1) / 1024)
+    print(f"{arch}: {benchmark.extra_info['peak_memory_mb']} MB")  # noqa: T201

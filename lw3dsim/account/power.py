@@ -63,12 +63,16 @@ class Profile:
     energy: Floats
 
     def peak_mw(self, window_ps: float) -> float:
-        """Return the largest power averaged over a window, over all of the time where that is shorter."""
+        """Return the largest power averaged over a window, over all of the time where that is shorter.
+
+        Never less than the average: in a time of one to two windows all of them overlap in its middle.
+        """
         length = float(self.time[-1])
         window = min(window_ps, length)
         begins = np.clip(np.concatenate((self.time, self.time - window)), 0, length - window)
         spent = np.interp(begins + window, self.time, self.energy) - np.interp(begins, self.time, self.energy)
-        return float(spent.max()) / window * PS_PER_NS
+        average = float(self.energy[-1]) / length
+        return max(float(spent.max()) / window, average) * PS_PER_NS
 
 
 def make_activity(schedule: Schedule, trace: Trace) -> Activity:

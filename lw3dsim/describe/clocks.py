@@ -10,13 +10,13 @@ from lw3dsim.describe.dram_standards import DRAM_STANDARDS, DramStandard
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, DramModel, Refresh
 
-# Share of the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes: DRAMsim3 (Li et al.,
-# IEEE CAL 2020) for LPDDR4 x32 and DDR4, the FR-FCFS controller of this package for the others.
+# Share of the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes, under the default
+# mapping: the FR-FCFS controller of this package, which equals DRAMsim3 (Li et al., IEEE CAL 2020) clock for clock.
 SUSTAINED = {
     "lpddr4-3200-x16": 0.916,
     "lpddr4-3200-x32": 0.917,
-    "lpddr5-6400-x16": 0.918,
-    "ddr4-2400-x64": 0.779,
+    "lpddr5-6400-x16": 0.925,
+    "ddr4-2400-x64": 0.947,
     "ddr3-1600-x64": 0.955,
 }
 

@@ -48,8 +48,8 @@ class Replay:
 
     @property
     def gbps(self) -> float:
-        """Bandwidth over the whole trace, GB/s."""
-        return self.bytes_moved / self.ns
+        """Bandwidth on the bus over the whole trace, GB/s; merged and forwarded requests need no burst."""
+        return (self.counts.reads + self.counts.writes) * self.standard.burst_bytes / self.ns
 
     @property
     def pj_per_bit(self) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HEADER = "addr_hex,op"
 MAX_REQUESTS = 2_000_000
-_LONGEST_LINE = 200
+LONGEST_LINE = 200
 _MAX_ADDRESS_DIGITS = 15  # below 2^60, so that an address is an int64 with room to spare
 _HEX = frozenset("0123456789abcdefABCDEF")
 
@@ -59,15 +59,19 @@ def read_trace(path: Path) -> Trace:
 
 
 def _parse(name: str, file: BinaryIO | gzip.GzipFile) -> Trace:
-    if (header := _line(file)) != HEADER:
+    if (header := (_line(file) or "").strip()) != HEADER:
         raise InputError(f"{name}:1 {_shown(header)}: the first line must be {HEADER}")
     addresses, writes = array("q"), bytearray()
     number = 1
     while text := _line(file):
         number += 1
+        if len(text) > LONGEST_LINE:
+            raise InputError(
+                f"{name}:{number} {_shown(text)}: longer than {LONGEST_LINE} characters; one request a line"
+            )
         if len(addresses) == MAX_REQUESTS:
             raise InputError(f"{name}:{number} more than {MAX_REQUESTS:,} requests; split the trace")
-        address, comma, op = text.partition(",")
+        address, comma, op = text.strip().partition(",")
         digits = address.removeprefix("0x")
         if not comma or not digits or not _HEX.issuperset(digits):
             raise InputError(
@@ -93,9 +97,9 @@ def _parse(name: str, file: BinaryIO | gzip.GzipFile) -> Trace:
 
 
 def _line(file: BinaryIO | gzip.GzipFile) -> str | None:
-    """Return the next line, cut to a length that no good line has; None at the end of the file."""
-    raw = file.readline(_LONGEST_LINE)
-    return raw.decode("utf-8", errors="replace").strip() if raw else None
+    """Return the next line without its end, cut to a length that no good line has; None at the end of the file."""
+    raw = file.readline(LONGEST_LINE + 2)
+    return raw.decode("utf-8", errors="replace").rstrip("\r\n") if raw else None
 
 
 def _shown(text: str | None) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from lw3dsim.dram.in_order import LOW_SPAN
 from lw3dsim.engine import compiled, fast_engine
 from lw3dsim.engine.attribution import attribute
-from lw3dsim.engine.memory import REORDERING, dram_counts, make_memory
+from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.trace import Trace, empty_trace, make_job
 from lw3dsim.errors import unknown
 
@@ -51,7 +52,7 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
     """
     check_engine(engine)
     job, memory = make_job(schedule, clocks.cycle_ticks), make_memory(schedule, clocks)
-    work = len(job.kind) + len(memory.run_first)
+    work = _work(job, memory)
     if engine == "simpy":
         from lw3dsim.engine import simpy_engine
 
@@ -67,6 +68,15 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
         trace=trace,
         dram=dram_counts(memory, trace.finish),
     )
+
+
+def _work(job: Job, memory: Memory) -> int:
+    """Return the steps and the row visits of a job, what an engine's time goes into."""
+    if memory.model == PLAIN:
+        return len(job.kind)
+    runs = np.diff(memory.offsets)
+    per_box = runs + np.asarray(memory.box_bursts) // int(memory.constants[LOW_SPAN])
+    return len(job.kind) + sum(int(per_box[box].sum()) for box in (job.ifmap_box, job.weight_box, job.ofmap_box))
 
 
 def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> tuple[Trace, Memory]:

@@ -124,23 +124,31 @@ def compare(
         raise InputError("compare needs at least one case")
     results = []
     for case in chosen:
-        sized = case.input_size is not None or case.classes is not None
-        results.append(
-            simulate(
-                workload if sized else network,
-                arch=case.arch,
-                transform=case.transform,
-                algorithm=case.algorithm,
-                m1=case.m1,
-                m2=case.m2,
-                engine=case.engine,
-                input_size=case.input_size,
-                classes=case.classes,
-                overrides=case.overrides,
-                progress=_named(progress, case.name),
-            )
-        )
+        try:
+            results.append(_simulated(case, workload, network, _named(progress, case.name)))
+        except InputError as error:
+            raise InputError(f"case {case.name}: {error}" if len(chosen) > 1 else str(error)) from None
     return Comparison(workload=network.name, names=tuple(case.name for case in chosen), results=tuple(results))
+
+
+def _simulated(
+    case: Case, workload: str | Path | Workload, network: Workload, progress: Callable[[int, int], None] | None
+) -> Result:
+    """Simulate one case; a case that resizes the network starts from the workload as it was given."""
+    is_resized = case.input_size is not None or case.classes is not None
+    return simulate(
+        workload if is_resized else network,
+        arch=case.arch,
+        transform=case.transform,
+        algorithm=case.algorithm,
+        m1=case.m1,
+        m2=case.m2,
+        engine=case.engine,
+        input_size=case.input_size,
+        classes=case.classes,
+        overrides=case.overrides,
+        progress=progress,
+    )
 
 
 def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:

@@ -91,9 +91,10 @@ def jobs(draw, boxes):
             return release_steps(np.array(first, dtype=np.int64), draw(slots))
         return np.array([draw(st.integers(-1, step - 1)) for step in first], dtype=np.int64)
 
-    def stores_before(step):
-        """Any of the stores that are closed before ``step``; most often none."""
-        return draw(st.integers(-1, bisect_left(closes, step) - 1)) if draw(st.integers(0, 2)) == 0 else -1
+    def gates(first):
+        """For every tile any of the stores that are closed before its first use; most often none."""
+        closed = [0 if in_slots or draw(st.integers(0, 2)) else bisect_left(closes, step) for step in first]
+        return np.array([draw(st.integers(-1, stores - 1)) for stores in closed], dtype=np.int64)
 
     freed = [draw(st.integers(-1, tile - 1)) for tile in range(len(closes))]
     return Job(
@@ -105,10 +106,11 @@ def jobs(draw, boxes):
         ifmap_first=np.array(ifmap, dtype=np.int64),
         ifmap_box=numbers(box, len(ifmap)),
         ifmap_after=after(ifmap),
-        ifmap_gate=np.array([-1 if in_slots else stores_before(step) for step in ifmap], dtype=np.int64),
+        ifmap_gate=gates(ifmap),
         weight_first=np.array(weight, dtype=np.int64),
         weight_box=numbers(box, len(weight)),
         weight_after=after(weight),
+        weight_gate=gates(weight),
         opens=np.array(opens, dtype=np.int64),
         closes=np.array(closes, dtype=np.int64),
         ofmap_box=numbers(box, len(closes)),
@@ -167,18 +169,17 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     trace, _ = ENGINES["compiled"](job, memory)
     taken = [-(-int(bursts) * clocks.burst_ticks // clocks.dram.channels) for bursts in memory.box_bursts]
     transfers = []
-    for first, box, after, grant, ready in (
-        (job.ifmap_first, job.ifmap_box, job.ifmap_after, trace.ifmap_grant, trace.ifmap_ready),
-        (job.weight_first, job.weight_box, job.weight_after, trace.weight_grant, trace.weight_ready),
+    for first, box, after, gate, grant, ready in (
+        (job.ifmap_first, job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready),
+        (job.weight_first, job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready),
     ):
         for tile, moved in enumerate(box):
             transfers.append((grant[tile], grant[tile] + taken[moved]))
             assert trace.start[first[tile]] >= ready[tile]
             if after[tile] >= 0:
                 assert grant[tile] >= trace.end[after[tile]]
-    for tile, store in enumerate(job.ifmap_gate):
-        if store >= 0:
-            assert trace.ifmap_grant[tile] >= trace.ofmap_ready[store]
+            if gate[tile] >= 0:
+                assert grant[tile] >= trace.ofmap_ready[gate[tile]]
     for tile, moved in enumerate(job.ofmap_box):
         transfers.append((trace.ofmap_grant[tile], trace.ofmap_grant[tile] + taken[moved]))
         assert trace.ofmap_grant[tile] >= trace.drained[job.closes[tile]]
@@ -221,6 +222,7 @@ def one_job(*, ifmap_slots=2, ofmap_slots=2, **changes):
         weight_first=steps,
         weight_box=np.array([1, 1]),
         weight_after=none,
+        weight_gate=none,
         opens=steps,
         closes=steps,
         ofmap_box=np.array([2, 2]),

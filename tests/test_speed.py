@@ -49,6 +49,7 @@ def stream_job(steps):
         weight_first=every,
         weight_box=one + 1,
         weight_after=release_steps(every, 2),
+        weight_gate=one - 1,
         opens=every,
         closes=every,
         ofmap_box=one + 2,

@@ -64,7 +64,7 @@ def load() -> None:
     """Load the translation, or make it, ahead of the first run."""
     zeros = np.zeros(2, dtype=np.int64)
     one, free = zeros[:1], zeros[:1] - 1
-    fields: Any = [*[one] * 7, free, free, one, one, free, one, one, one, free, 0, 1]
+    fields: Any = [*[one] * 7, free, free, one, one, free, free, one, one, one, free, 0, 1]
     job = Job(*fields)
     words: Any = [zeros] * 9
     run(job, Memory(0, 1, 1, 1, 0, *words), empty_trace(job))

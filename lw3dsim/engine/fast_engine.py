@@ -2,7 +2,7 @@
 
 At any instant DMA is granted to the pending request with the smallest (request
 time, port). A request that is not known yet waits for a transfer that has not been
-granted: directly, where it reads back a store; or through a step not placed, which
+granted: directly, where a store is its gate; or through a step not placed, which
 waits for a tile not loaded, or for a store that makes room. Follow that chain to a
 transfer whose request is known: it exists, as everything waits for what lies before
 it. The unknown request comes when that transfer is over or later, so not before it
@@ -41,6 +41,7 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
             ifmap = max(ifmap, known(job.ifmap_gate[ifmaps], trace.ofmap_ready, stores, ifmap_free))
         if weights < len(job.weight_first):
             weight = known(job.weight_after[weights], trace.end, step, weight_free)
+            weight = max(weight, known(job.weight_gate[weights], trace.ofmap_ready, stores, weight_free))
         if job.closes[stores] < step:
             ofmap = max(ofmap_free, trace.drained[job.closes[stores]])
         if ifmap <= weight and ifmap <= ofmap:

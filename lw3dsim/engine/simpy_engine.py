@@ -80,9 +80,8 @@ class _Machine:
     def run(self) -> None:
         """Run all units until the last store has left the bus."""
         env, job, trace = self.env, self.job, self.trace
-        no_gate = [-1] * len(job.weight_box)
         ifmap = job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready
-        weight = job.weight_box, job.weight_after, no_gate, trace.weight_grant, trace.weight_ready
+        weight = job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready
         env.process(self._load(IFMAP, *ifmap))
         env.process(self._load(WEIGHT, *weight))
         env.process(self._compute())

@@ -16,8 +16,8 @@ class Job(NamedTuple):
 
     Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles, ``lead[kind[s]]`` after
     the end of step s-1 at the earliest. A load stream has, per tile, the first step that uses it, the box it moves,
-    and the step ``*_after`` whose end makes room for it; an input tile also the store ``ifmap_gate`` that must have
-    left the bus, as the tile reads it back. The store stream has the steps that open and close a tile, its box, and
+    the step ``*_after`` whose end makes room for it, and the store ``*_gate`` that must have left the bus before it
+    is asked for: an input tile reads that back. The store stream has the steps that open and close a tile, its box, and
     the store ``ofmap_after`` that makes room for it. -1: nothing to wait for. What a tile waits for lies before it:
     steps before its first use, stores closed before that; for an output tile, stores before its own.
     """
@@ -34,6 +34,7 @@ class Job(NamedTuple):
     weight_first: Words
     weight_box: Words
     weight_after: Words
+    weight_gate: Words
     opens: Words
     closes: Words
     ofmap_box: Words
@@ -86,6 +87,7 @@ def make_job(schedule: Schedule, cycle_ticks: int) -> Job:
         weight_first=weight.steps,
         weight_box=weight.box + weights,
         weight_after=release_steps(weight.steps, weight.slots),
+        weight_gate=np.full(len(weight.steps), -1, dtype=np.int64),
         opens=ofmap.opens,
         closes=ofmap.closes,
         ofmap_box=ofmap.box + outputs,

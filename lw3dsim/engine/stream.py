@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamTiming:
-    """The time of a chain, and the cycle in which every clip has left the bus."""
+    """The time of a chain, the cycle in which every clip has left the bus, and the least that all of them take."""
 
     timing: Timing
     finish_cycles: tuple[int, ...]
+    bound_cycles: int
 
 
 def simulate_stream(chain: Chain, clocks: Clocks, engine: str = "auto") -> StreamTiming:
@@ -32,7 +33,11 @@ def simulate_stream(chain: Chain, clocks: Clocks, engine: str = "auto") -> Strea
         make_stream_job(chain, clocks.cycle_ticks), make_stream_memory(chain, clocks), chain.kinds, engine
     )
     stored = np.array(timing.trace.ofmap_ready, dtype=np.int64).reshape(chain.clips, chain.stores_per_clip).max(axis=1)
-    return StreamTiming(timing=timing, finish_cycles=tuple((-(-stored // clocks.cycle_ticks)).tolist()))
+    return StreamTiming(
+        timing=timing,
+        finish_cycles=tuple((-(-stored // clocks.cycle_ticks)).tolist()),
+        bound_cycles=-(-chain.bound_ticks(clocks) // clocks.cycle_ticks),
+    )
 
 
 def make_stream_job(chain: Chain, cycle_ticks: int) -> Job:
@@ -68,7 +73,7 @@ def make_stream_memory(chain: Chain, clocks: Clocks) -> Memory:
     none = np.zeros(0, dtype=np.int64)
     return idle_memory(
         clocks,
-        box_bursts=np.concatenate([region.box_bursts for region in chain.regions]),
+        box_bursts=chain.box_bursts,
         offsets=np.cumsum(np.concatenate(per_box)),
         first=np.concatenate([none, *(run.first for run in runs)]),
         count=np.concatenate([none, *(run.count for run in runs)]),

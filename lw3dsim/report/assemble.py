@@ -227,7 +227,8 @@ def _peak(profile: Profile, arch: Accelerator) -> dict[str, float]:
 def _stream_figures(stream: StreamTiming, latency_cycles: int, arch: Accelerator) -> dict[str, Any]:
     """Return what a stream of clips adds to the totals; ``latency_cycles`` is that of all layers one by one.
 
-    ``stream_latency_*`` is all clips, ``stream_first_clip_cycles`` the first of them. Clips a second are those of
+    ``stream_latency_*`` is all clips, ``stream_first_clip_cycles`` the first of them, ``stream_bound_cycles`` what
+    the array or DRAM is busy for all clips, whichever is longer. Clips a second are those of
     the steady state, from the end of the first clip on. ``overlap_gain`` is by how much the layers of all clips are
     faster behind each other than one by one.
     """
@@ -239,6 +240,7 @@ def _stream_figures(stream: StreamTiming, latency_cycles: int, arch: Accelerator
         "stream_latency_cycles": last,
         "stream_latency_ms": last * arch.cycle_ps / 1e9,
         "stream_first_clip_cycles": first,
+        "stream_bound_cycles": stream.bound_cycles,
         "stream_clips_per_s": counted / (cycles * arch.cycle_ps * 1e-12),
         "overlap_gain": clips * latency_cycles / last,
     }

@@ -53,6 +53,7 @@ class _Totals(_Figures, frozen=True, kw_only=True):
     stream_latency_cycles: Positive | None = None
     stream_latency_ms: PositiveAmount | None = None
     stream_first_clip_cycles: Positive | None = None
+    stream_bound_cycles: Positive | None = None
     stream_clips_per_s: PositiveAmount | None = None
     overlap_gain: PositiveAmount | None = None
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 # Bits of a KiB.
 KIB = 8192
 
+# No store to wait for, in any clip; -1 counts on to the last store of the clip before.
+NONE = -2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
@@ -102,12 +105,24 @@ class Chain:
         """Output tiles of a clip."""
         return len(self.ofmap.closes) // self.clips
 
+    @property
+    def box_bursts(self) -> Ints:
+        """Bursts moved per box."""
+        return np.concatenate([region.box_bursts for region in self.regions])
+
+    def bound_ticks(self, clocks: Clocks) -> int:
+        """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
+        busy = self.setup_cycles + int(self.lead[self.kind].sum())
+        busy += self.kinds.total("head", self.kind) + self.kinds.total("body", self.kind)
+        moved = sum(int(self.box_bursts[stream.box].sum()) for stream in (self.ifmap, self.weight, self.ofmap))
+        return max(busy * clocks.cycle_ticks, clocks.bound_ticks(moved))
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
     """A layer and what lies before it: steps, stores, kinds, boxes (one number per stream) and bursts.
 
-    ``gate`` is the store that its input tiles wait for.
+    ``gate`` is the store that its input tiles wait for, or NONE.
     """
 
     schedule: Schedule
@@ -136,32 +151,17 @@ def make_link(problem: Problem, mapping: Mapping, schedule: Schedule, reads: tup
 def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) -> Chain:
     """Return the chain of ``links``, all layers of a clip before those of the next."""
     places = _places(links, clocks)
-    steps, stores = sum(link.schedule.steps for link in links), sum(len(link.held_bits) for link in links)
     kind, kinds, lead = _kinds(places)
     kind = np.tile(kind, clips)
     kind[0] = links[0].schedule.kind[0]
-    loads = []
-    for i, (name, kib) in enumerate((("ifmap", buffers.ifmap_kib), ("weight", buffers.weight_kib))):
-        first, last, box, bits, gate = _loads(places, name, i)
-        bits, last = np.tile(bits, clips), _repeated(last, clips, steps)
-        loads.append(
-            Loads(
-                first=_repeated(first, clips, steps),
-                last=last,
-                box=np.tile(box, clips),
-                bits=bits,
-                after=room_after(bits, last, buffers.slots, kib * KIB),
-                gate=np.where(np.tile(gate, clips) < 0, -1, _repeated(gate, clips, stores)),
-            )
-        )
     return Chain(
         clips=clips,
         kind=kind,
         kinds=kinds,
         lead=lead,
-        ifmap=loads[0],
-        weight=loads[1],
-        ofmap=_stores(places, clips, steps, buffers),
+        ifmap=_loads(places, clips, "ifmap", 0, buffers),
+        weight=_loads(places, clips, "weight", 1, buffers),
+        ofmap=_stores(places, clips, buffers),
         setup_cycles=links[0].schedule.setup_cycles,
         regions=tuple(region.shifted(place.burst) for place in places for region in place.regions),
     )
@@ -197,7 +197,7 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
                 kind=kind,
                 boxes=(box, box + sizes[0], box + sizes[0] + sizes[1]),
                 burst=burst,
-                gate=max((last_store[i] for i in link.reads), default=-1),
+                gate=max((last_store[i] for i in link.reads), default=NONE),
             )
         )
         step += schedule.steps
@@ -233,35 +233,63 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
     return np.concatenate(of_steps), Kinds(**columns), np.concatenate(leads)
 
 
-def _loads(places: Sequence[_Place], name: str, number: int) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """Return first step, last step, box, bits and gate of the tiles of a load stream of one clip."""
-    parts = []
-    for place in places:
-        stream: LoadStream = getattr(place.schedule, name)
+def _loads(places: Sequence[_Place], clips: int, name: str, number: int, buffers: Buffers) -> Loads:
+    """Return the tiles of a load stream; ``number`` is its place among the streams."""
+    streams: list[LoadStream] = [getattr(place.schedule, name) for place in places]
+    capacity = getattr(buffers, f"{name}_kib") * KIB
+    firsts, lasts, gates = [], [], []
+    for place, stream in zip(places, streams, strict=True):
         tiles = len(stream.steps)
+        firsts.append(stream.steps + place.step)
         # A tile stays until the step before the next tile's first, the last one to the end of its layer.
-        last = np.append(stream.steps[1:], place.schedule.steps)[:tiles] - 1
-        gate = np.full(tiles, place.gate, dtype=np.int64)
+        lasts.append(np.append(stream.steps[1:], place.schedule.steps)[:tiles] - 1 + place.step)
+        gates.append(np.full(tiles, place.gate, dtype=np.int64))
         if name == "weight":
-            gate[:1] = -1
-        box = stream.box + place.boxes[number]
-        parts.append((stream.steps + place.step, last + place.step, box, stream.bits, gate))
-    first, last, box, bits, gate = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return first, last, box, bits, gate
+            gates[-1][:1] = NONE
+        if _stops_at_borders(name, buffers):
+            gates[-1][:] = place.store - 1
+    steps, stores = _sizes(places)
+    bits = np.tile(np.concatenate([stream.bits for stream in streams]), clips)
+    last, gate = _repeated(lasts, clips, steps), _repeated(gates, clips, stores)
+    return Loads(
+        first=_repeated(firsts, clips, steps),
+        last=last,
+        box=_repeated([stream.box + place.boxes[number] for place, stream in zip(places, streams, strict=True)], clips),
+        bits=bits,
+        after=room_after(bits, last, buffers.slots, capacity),
+        gate=np.maximum(np.where(np.tile(np.concatenate(gates), clips) == NONE, -1, gate), -1),
+    )
 
 
-def _stores(places: Sequence[_Place], clips: int, steps: int, buffers: Buffers) -> Stores:
+def _stops_at_borders(name: str, buffers: Buffers) -> bool:
+    """Return whether DMA must not meet the array of another layer: a buffer has one bank for both.
+
+    What it takes from the array within a layer is part of the schedule. Nothing computes before its input is there,
+    so stopping the input is enough to let the last output leave alone.
+    """
+    if name == "weight":
+        return buffers.weight_banks == 1
+    return 1 in (buffers.ifmap_banks, buffers.ofmap_banks)
+
+
+def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
     streams = [(place, place.schedule.ofmap) for place in places]
+    steps, _ = _sizes(places)
     bits = np.tile(np.concatenate([place.held_bits for place in places]), clips)
     return Stores(
-        opens=_repeated(np.concatenate([stream.opens + place.step for place, stream in streams]), clips, steps),
-        closes=_repeated(np.concatenate([stream.closes + place.step for place, stream in streams]), clips, steps),
-        box=np.tile(np.concatenate([stream.box + place.boxes[2] for place, stream in streams]), clips),
+        opens=_repeated([stream.opens + place.step for place, stream in streams], clips, steps),
+        closes=_repeated([stream.closes + place.step for place, stream in streams], clips, steps),
+        box=_repeated([stream.box + place.boxes[2] for place, stream in streams], clips),
         bits=bits,
         after=room_after(bits, np.arange(len(bits), dtype=np.int64), buffers.slots, buffers.ofmap_kib * KIB),
     )
 
 
-def _repeated(index: Ints, clips: int, size: int) -> Ints:
-    """Return ``index`` once per clip, counting on by ``size``."""
-    return (np.arange(clips, dtype=np.int64)[:, None] * size + index).ravel()
+def _sizes(places: Sequence[_Place]) -> tuple[int, int]:
+    """Return the steps and the stores of a clip."""
+    return sum(place.schedule.steps for place in places), sum(len(place.held_bits) for place in places)
+
+
+def _repeated(layers: Sequence[Ints], clips: int, size: int = 0) -> Ints:
+    """Return what all ``layers`` count once per clip, counting on by ``size``."""
+    return (np.arange(clips, dtype=np.int64)[:, None] * size + np.concatenate(layers)).ravel()

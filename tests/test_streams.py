@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import make_chain, resolve_design, resolve_network, run_layers
-from lw3dsim.schedule.chain import KIB, room_after
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import KIB, make_link, room_after
 
 # Two branches of unequal depth, joined twice; a layer reads the clip again late in the network.
 BRANCHES = """
@@ -153,6 +155,19 @@ def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(case):
         assert most_at_once(begins, ends, np.ones_like(bits)) <= buffers.slots, name
 
 
+def test_partial_sums_take_an_accumulator_each():
+    network, design, (run, *_) = mapped("branches")
+    clocks = make_clocks(design)
+    problem = run.problem
+    assert (problem.activation_bits, problem.accumulator_bits) == (8, 32)
+    held = []
+    for c in (problem.c, 1):
+        mapping = replace(run.mapping, c=c)
+        held.append(make_link(problem, mapping, build_schedule(problem, mapping, design, clocks), ()).held_bits)
+    assert held[0].sum() == 8 * network.shapes["a"].elements
+    assert np.array_equal(held[1], 4 * held[0])
+
+
 def most_at_once(begins, ends, sizes):
     """The largest sum of sizes that are there together; what goes at an instant goes before what comes."""
     times = np.concatenate((ends, begins))
@@ -167,15 +182,20 @@ def test_input_is_read_when_all_of_it_has_been_stored(case):
     chain, stream = streamed(case, clips)
     trace = stream.timing.trace
     ends = np.cumsum([run.steps for _ in range(clips) for run in runs])
-    loads, stores = (np.searchsorted(ends, steps, "right") for steps in (chain.ifmap.first, chain.ofmap.closes))
+    loads, weights, stores = (
+        np.searchsorted(ends, steps, "right") for steps in (chain.ifmap.first, chain.weight.first, chain.ofmap.closes)
+    )
     names = [layer.name for layer in network.layers]
-    granted, ready = np.asarray(trace.ifmap_grant), np.asarray(trace.ofmap_ready)
+    granted, fetched, ready = map(np.asarray, (trace.ifmap_grant, trace.weight_grant, trace.ofmap_ready))
     for place in range(clips * len(names)):
         clip, layer = divmod(place, len(names))
         for source in network.layers[layer].inputs:
             if source in names:
                 producer = clip * len(names) + names.index(source)
-                assert granted[loads == place].min() >= ready[stores == producer].max()
+                stored = ready[stores == producer].max()
+                assert granted[loads == place].min() >= stored
+                # All but the first of its weights come with the input.
+                assert all(fetched[weights == place][1:] >= stored)
 
 
 def test_tensors_of_a_stream_never_share_a_row(case):

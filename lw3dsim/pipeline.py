@@ -17,6 +17,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import AnyLayer, Linear, Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine, simulate_schedule
+from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.map.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.map.mapping import input_layout, output_layout
@@ -24,6 +25,7 @@ from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, search
 from lw3dsim.report.assemble import LayerRun, assemble
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.passes import apply_transforms
 
@@ -33,11 +35,18 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.engine.run import Timing
+    from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
+    from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
 
 DEFAULT_ARCH = "edge_base"
+
+MAX_CLIPS = 1000
+
+# A step and its tiles take about 300 bytes.
+MAX_STREAM_STEPS = 10_000_000
 
 
 def simulate(
@@ -52,6 +61,7 @@ def simulate(
     input_size: str | None = None,
     classes: int | None = None,
     overrides: Sequence[str] = (),
+    clips: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate a workload on an accelerator, layer after layer.
@@ -61,17 +71,15 @@ def simulate(
     nested, auto; ``m1`` and ``m2`` override the accelerator's Winograd tiles.
     ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
     file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
-    ``progress(done, all)`` is called after every layer. Raises InputError.
+    ``clips`` is how many clips to run behind each other as well, without a stop at the
+    borders of layers. ``progress(done, all)`` is called after every layer. Raises InputError.
     """
     check_engine(engine)
+    check_clips(clips)
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    runs = []
-    for done, layer in enumerate(network.layers, start=1):
-        runs.append(run_layer(network, layer, arch, design, algorithm, engine, overrides))
-        if progress is not None:
-            progress(done, len(network.layers))
-    runs = _settle_layouts(network, runs, design, engine)
+    runs = run_layers(network, arch, design, algorithm, engine, overrides, progress)
+    stream = None if clips is None else run_stream(network, runs, design, clips, engine)
     config = {
         "workload": {
             "name": network.name,
@@ -82,7 +90,9 @@ def simulate(
         "engine": engine,
         "arch": msgspec.to_builtins(design),
     }
-    return assemble(network, design, runs, config)
+    if clips is not None:
+        config["clips"] = clips
+    return assemble(network, design, runs, config, stream)
 
 
 def resolve_network(
@@ -112,6 +122,24 @@ def resolve_design(
     tiles = design.winograd
     tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
     return msgspec.structs.replace(design, winograd=tiles)
+
+
+def run_layers(
+    network: Workload,
+    arch: str | Path | Accelerator,
+    design: Accelerator,
+    policy: str,
+    engine: str = "auto",
+    overrides: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[LayerRun]:
+    """Map and simulate every layer by itself, then give every tensor the layout that all its users want."""
+    runs = []
+    for done, layer in enumerate(network.layers, start=1):
+        runs.append(run_layer(network, layer, arch, design, policy, engine, overrides))
+        if progress is not None:
+            progress(done, len(network.layers))
+    return _settle_layouts(network, runs, design, engine)
 
 
 def run_layer(
@@ -224,6 +252,39 @@ def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: s
     clocks = make_clocks(arch)
     schedule = build_schedule(problem, mapping, arch, clocks)
     return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
+
+
+def check_clips(clips: int | None) -> None:
+    """Raise InputError for a number of clips that is none."""
+    if clips is not None and not 1 <= clips <= MAX_CLIPS:
+        raise InputError(f"--clips {clips}: expected 1 to {MAX_CLIPS} clips")
+
+
+def run_stream(
+    network: Workload, runs: Sequence[LayerRun], arch: Accelerator, clips: int, engine: str = "auto"
+) -> StreamTiming:
+    """Simulate ``clips`` clips behind each other through all layers as they were mapped in ``runs``."""
+    check_clips(clips)
+    steps = clips * sum(run.steps for run in runs)
+    if steps > MAX_STREAM_STEPS:
+        raise InputError(f"--clips {clips}: {steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips")
+    clocks = make_clocks(arch)
+    return simulate_stream(make_chain(network, runs, arch, clips), clocks, engine)
+
+
+def make_chain(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, clips: int) -> Chain:
+    """Return the layers of ``network``, as they were mapped in ``runs``, as one chain for ``clips`` clips."""
+    clocks = make_clocks(arch)
+    schedules: dict[tuple[Problem, Mapping], Schedule] = {}
+    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    links = []
+    for layer, run in zip(network.layers, runs, strict=True):
+        key = run.problem, run.mapping
+        if key not in schedules:
+            schedules[key] = build_schedule(*key, arch, clocks)
+        reads = tuple(number[name] for name in layer.inputs if name in number)
+        links.append(make_link(*key, schedules[key], reads))
+    return join(links, clips, arch.buffers, clocks)
 
 
 def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, clocks: Clocks) -> LayerRun:

@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from bisect import bisect_left
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.memory import dram_counts, idle_memory
 from lw3dsim.engine.run import as_lists
-from lw3dsim.engine.trace import Job, empty_trace
+from lw3dsim.engine.trace import Job, empty_trace, release_steps, release_stores
 
 
 def run_compiled(job, memory):
@@ -78,28 +79,45 @@ def jobs(draw, boxes):
     kinds = draw(st.integers(1, 4))
     cycle = draw(st.sampled_from([1, 3, 7, 1250]))
     closes = sorted({steps - 1, *draw(st.sets(st.integers(0, steps - 1)))})
+    opens = [0, *(step + 1 for step in closes[:-1])]
     ifmap, weight = draw(first_steps(steps)), draw(first_steps(steps))
+    in_slots = draw(st.booleans())
 
     def numbers(strategy, size):
         return np.array(draw(st.lists(strategy, min_size=size, max_size=size)), dtype=np.int64)
 
     cycles = st.integers(0, 12).map(lambda n: n * cycle)
     box, slots = st.integers(0, boxes - 1), st.integers(1, 7)
+
+    def after(first):
+        if in_slots:
+            return release_steps(np.array(first, dtype=np.int64), draw(slots))
+        return np.array([draw(st.integers(-1, step - 1)) for step in first], dtype=np.int64)
+
+    def gates(first):
+        """For every tile any of the stores that are closed before its first use; most often none."""
+        closed = [0 if in_slots or draw(st.integers(0, 2)) else bisect_left(closes, step) for step in first]
+        return np.array([draw(st.integers(-1, stores - 1)) for stores in closed], dtype=np.int64)
+
+    freed = [draw(st.integers(-1, tile - 1)) for tile in range(len(closes))]
     return Job(
         kind=numbers(st.integers(0, kinds - 1), steps),
         head=numbers(cycles, kinds),
         body=numbers(cycles, kinds),
         drain=numbers(cycles, kinds),
+        lead=numbers(cycles, kinds) * draw(st.booleans()),
         ifmap_first=np.array(ifmap, dtype=np.int64),
         ifmap_box=numbers(box, len(ifmap)),
+        ifmap_after=after(ifmap),
+        ifmap_gate=gates(ifmap),
         weight_first=np.array(weight, dtype=np.int64),
         weight_box=numbers(box, len(weight)),
-        opens=np.array([0, *(step + 1 for step in closes[:-1])], dtype=np.int64),
+        weight_after=after(weight),
+        weight_gate=gates(weight),
+        opens=np.array(opens, dtype=np.int64),
         closes=np.array(closes, dtype=np.int64),
         ofmap_box=numbers(box, len(closes)),
-        ifmap_slots=draw(slots),
-        weight_slots=draw(slots),
-        ofmap_slots=draw(slots),
+        ofmap_after=release_stores(len(closes), draw(slots)) if in_slots else np.array(freed, dtype=np.int64),
         setup=cycle * draw(st.integers(0, 3)),
         cycle=cycle,
     )
@@ -149,28 +167,31 @@ def test_compiled_and_interpreted_agree(job, clocks, boxes):
 
 @settings(max_examples=200, deadline=None)
 @given(jobs(4), plain, box_lists)
-def test_slots_channel_and_units_are_never_shared(job, clocks, boxes):
+def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     memory = memory_of(clocks, boxes)
     trace, _ = ENGINES["compiled"](job, memory)
     taken = [-(-int(bursts) * clocks.burst_ticks // clocks.dram.channels) for bursts in memory.box_bursts]
     transfers = []
-    for first, box, slots, grant, ready in (
-        (job.ifmap_first, job.ifmap_box, job.ifmap_slots, trace.ifmap_grant, trace.ifmap_ready),
-        (job.weight_first, job.weight_box, job.weight_slots, trace.weight_grant, trace.weight_ready),
+    for first, box, after, gate, grant, ready in (
+        (job.ifmap_first, job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready),
+        (job.weight_first, job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready),
     ):
         for tile, moved in enumerate(box):
             transfers.append((grant[tile], grant[tile] + taken[moved]))
             assert trace.start[first[tile]] >= ready[tile]
-            if tile >= slots:
-                assert grant[tile] >= trace.end[first[tile - slots + 1] - 1]
+            if after[tile] >= 0:
+                assert grant[tile] >= trace.end[after[tile]]
+            if gate[tile] >= 0:
+                assert grant[tile] >= trace.ofmap_ready[gate[tile]]
     for tile, moved in enumerate(job.ofmap_box):
         transfers.append((trace.ofmap_grant[tile], trace.ofmap_grant[tile] + taken[moved]))
         assert trace.ofmap_grant[tile] >= trace.drained[job.closes[tile]]
-        if tile >= job.ofmap_slots:
-            assert trace.start[job.opens[tile]] >= trace.ofmap_ready[tile - job.ofmap_slots]
+        if job.ofmap_after[tile] >= 0:
+            assert trace.start[job.opens[tile]] >= trace.ofmap_ready[job.ofmap_after[tile]]
     transfers.sort()
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(transfers))
-    assert all(end <= start for end, start in zip(trace.end, trace.start[1:], strict=False))
+    leads = job.lead[job.kind][1:]
+    assert all(end + lead <= start for end, start, lead in zip(trace.end, trace.start[1:], leads, strict=False))
     assert all(time % job.cycle == 0 for time in (*trace.start, *trace.handover, *trace.end, *trace.drained))
 
 
@@ -188,24 +209,27 @@ def test_every_requested_burst_is_served_once(job, clocks, boxes):
 BOXES = [[(0, 4)], [(64, 2)], [(128, 5)]]
 
 
-def one_job(**changes):
+def one_job(*, ifmap_slots=2, ofmap_slots=2, **changes):
     """Two steps of 10 + 0 cycles, a tile of each stream per step, one slot more than needed."""
-    steps = np.arange(2)
+    steps, none = np.arange(2), np.array([-1, -1])
     base = Job(
         kind=steps,
         head=np.array([10, 10]),
         body=np.array([0, 0]),
         drain=np.array([3, 3]),
+        lead=np.array([0, 0]),
         ifmap_first=steps,
         ifmap_box=np.array([0, 0]),
+        ifmap_after=release_steps(steps, ifmap_slots),
+        ifmap_gate=none,
         weight_first=steps,
         weight_box=np.array([1, 1]),
+        weight_after=none,
+        weight_gate=none,
         opens=steps,
         closes=steps,
         ofmap_box=np.array([2, 2]),
-        ifmap_slots=2,
-        weight_slots=2,
-        ofmap_slots=2,
+        ofmap_after=release_stores(2, ofmap_slots),
         setup=1,
         cycle=1,
     )
@@ -253,6 +277,24 @@ def test_a_step_waits_for_the_store_that_frees_its_output_slot(run):
     trace = times(run, one_job(ofmap_slots=1))
     assert trace.drained[0] == 20
     assert trace.ofmap_ready[0] == trace.start[1] == 25
+
+
+@every
+def test_a_tile_is_read_back_when_its_store_has_left_the_bus(run):
+    trace = times(run, one_job(ifmap_gate=np.array([-1, 0])))
+    assert trace.drained[0] == 20
+    assert trace.ofmap_ready[0] == trace.ifmap_grant[1] == 25
+    assert trace.start[1] == 29
+
+
+@every
+@pytest.mark.parametrize("lead", [0, 1, 9])
+def test_a_later_layer_is_configured_after_the_last_step_while_its_tiles_come(run, lead):
+    # Step 0 ends at 17; the tiles of step 1 are on chip at 11 and 13.
+    trace = times(run, one_job(lead=np.array([0, lead])))
+    assert trace.end[0] == 17
+    assert trace.weight_ready[1] == 13
+    assert trace.start[1] == 17 + lead
 
 
 @every

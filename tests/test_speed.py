@@ -12,7 +12,7 @@ from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
-from lw3dsim.engine.trace import Job, empty_trace
+from lw3dsim.engine.trace import Job, empty_trace, release_steps, release_stores
 from lw3dsim.pipeline import run_mapping, run_problem
 
 pytestmark = pytest.mark.benchmark
@@ -45,16 +45,19 @@ def stream_job(steps):
         head=np.array([70, 700, 90]),
         body=np.array([50, 10, 900]),
         drain=np.array([60, 400, 10]),
+        lead=one[:3],
         ifmap_first=every,
         ifmap_box=one,
+        ifmap_after=release_steps(every, 2),
+        ifmap_gate=one - 1,
         weight_first=every,
         weight_box=one + 1,
+        weight_after=release_steps(every, 2),
+        weight_gate=one - 1,
         opens=every,
         closes=every,
         ofmap_box=one + 2,
-        ifmap_slots=2,
-        weight_slots=2,
-        ofmap_slots=2,
+        ofmap_after=release_stores(steps, 2),
         setup=0,
         cycle=1,
     )

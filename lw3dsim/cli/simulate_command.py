@@ -22,6 +22,11 @@ from lw3dsim.cli.options import (
 @workload_options
 @algorithm_options
 @click.option(
+    "--clips",
+    type=click.IntRange(1, 1000),
+    help="Also run this many clips behind each other, without a stop between layers.",
+)
+@click.option(
     "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
 )
 @format_option()
@@ -36,6 +41,7 @@ def command(
     algorithm: str,
     m1: int | None,
     m2: int | None,
+    clips: int | None,
     out: str | None,
     form: str,
 ) -> None:
@@ -57,6 +63,7 @@ def command(
             m2=m2,
             engine=engine,
             overrides=overrides,
+            clips=clips,
             progress=partial(advance, 0),
         )
     if folder is not None:

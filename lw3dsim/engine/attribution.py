@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.engine.trace import Trace
+    from lw3dsim.engine.trace import Job, Trace
     from lw3dsim.map.arrays import Ints, Words
-    from lw3dsim.schedule.program import LoadStream, Schedule
+    from lw3dsim.schedule.program import Kinds
 
 CAUSES = (
     "multiply",
@@ -24,8 +24,8 @@ CAUSES = (
 )
 
 
-def attribute(schedule: Schedule, trace: Trace, cycle_ticks: int) -> dict[str, int]:
-    """Return cycles by cause.
+def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
+    """Return the cycles of ``job`` by cause; ``kinds`` says what its steps do while they compute.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
     they, its output slot (``dram_write``). Waiting for the drain unit, stalls of
@@ -33,45 +33,42 @@ def attribute(schedule: Schedule, trace: Trace, cycle_ticks: int) -> dict[str, i
     """
     start = np.array(trace.start, dtype=np.int64)
     end = np.array(trace.end, dtype=np.int64)
-    before = np.concatenate(([schedule.setup_cycles * cycle_ticks], end[:-1]))
-    wait = start - before
+    kind, cycle = np.asarray(job.kind), job.cycle
+    lead = np.asarray(job.lead)[kind]
+    wait = start - np.concatenate(([job.setup], end[:-1])) - lead
     loaded = np.maximum(
-        _ready_at_steps(schedule.ifmap, trace.ifmap_ready, schedule.steps),
-        _ready_at_steps(schedule.weight, trace.weight_ready, schedule.steps),
+        _ready_at_steps(job.ifmap_first, trace.ifmap_ready, len(start)),
+        _ready_at_steps(job.weight_first, trace.weight_ready, len(start)),
     )
-    slot = _slot_at_steps(schedule, trace)
+    slot = _room_at_steps(job, trace)
     reads = int(wait[loaded >= slot].sum())
     writes = int(wait.sum()) - reads
-    head = np.asarray(schedule.kinds.head)[schedule.kind] * cycle_ticks
-    handover = int((np.array(trace.handover, dtype=np.int64) - start - head).sum())
-    finish = -(-trace.finish // cycle_ticks)
-    drained = int(trace.drained[-1]) // cycle_ticks
-    cycles = {
-        "multiply": schedule.total("multiply"),
-        "sram_port": schedule.total("sram_port"),
-        "transform": schedule.total("transform"),
-        "vector": schedule.total("vector"),
-        "drain": schedule.total("drain_stall") + handover // cycle_ticks + drained - int(end[-1]) // cycle_ticks,
-        "dram_read": reads // cycle_ticks,
-        "dram_write": writes // cycle_ticks + finish - drained,
-        "fill": schedule.total("fill"),
-        "configuration": schedule.setup_cycles,
+    handover = int((np.array(trace.handover, dtype=np.int64) - start - np.asarray(job.head)[kind]).sum())
+    finish = -(-trace.finish // cycle)
+    drained = int(trace.drained[-1]) // cycle
+    cycles = {name: kinds.total(name, kind) for name in ("multiply", "sram_port", "transform", "vector")} | {
+        "drain": kinds.total("drain_stall", kind) + handover // cycle + drained - int(end[-1]) // cycle,
+        "dram_read": reads // cycle,
+        "dram_write": writes // cycle + finish - drained,
+        "fill": kinds.total("fill", kind),
+        "configuration": (job.setup + int(lead.sum())) // cycle,
     }
     if sum(cycles.values()) != finish:
         raise AssertionError(f"attribution {sum(cycles.values())} differs from the latency {finish}")
     return cycles
 
 
-def _ready_at_steps(stream: LoadStream, ready: Words, steps: int) -> Ints:
+def _ready_at_steps(first: Words, ready: Words, steps: int) -> Ints:
     """Return, per step, when the tile it newly needs arrived (0 where it needs none)."""
     times = np.zeros(steps, dtype=np.int64)
-    times[stream.steps] = ready
+    times[first] = ready
     return times
 
 
-def _slot_at_steps(schedule: Schedule, trace: Trace) -> Ints:
-    """Return, per step, when the output slot it opens became free (0 where it opens none or a fresh one)."""
-    times = np.zeros(schedule.steps, dtype=np.int64)
-    reused = schedule.ofmap.opens[schedule.ofmap.slots :]
-    times[reused] = trace.ofmap_ready[: len(reused)]
+def _room_at_steps(job: Job, trace: Trace) -> Ints:
+    """Return, per step, when room was made for the output tile it opens (0 where there was room)."""
+    times = np.zeros(len(job.kind), dtype=np.int64)
+    after = np.asarray(job.ofmap_after)
+    waits = after >= 0
+    times[np.asarray(job.opens)[waits]] = np.asarray(trace.ofmap_ready)[after[waits]]
     return times

@@ -42,7 +42,7 @@ _PARTS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
         ("_place", "_precharge", "_activate", "_column", "_refresh", "_entered", "_remember", "_visit", "serve"),
     ),
     (memory, ("transfer",)),
-    (fast_engine, ("request", "tile_of", "place_steps", "run")),
+    (fast_engine, ("known", "tile_of", "place_steps", "run")),
 )
 
 
@@ -75,7 +75,8 @@ def is_worthwhile(work: int) -> bool:
 def load() -> None:
     """Load the translation, or make it, ahead of the first run."""
     zeros = np.zeros(2, dtype=np.int64)
-    fields: Any = [*[zeros[:1]] * 11, 1, 1, 1, 0, 1]
+    one, free = zeros[:1], zeros[:1] - 1
+    fields: Any = [*[one] * 7, free, free, one, one, free, free, one, one, one, free, 0, 1]
     job = Job(*fields)
     words: Any = [zeros] * 9
     run(job, Memory(0, 1, 1, 1, 0, *words), empty_trace(job))

@@ -1,9 +1,15 @@
 """The fast engine: one pass over DMA grants, with the pipeline recurrences in between.
 
 At any instant DMA is granted to the pending request with the smallest (request
-time, port). A request that is not known yet depends on a transfer that has not
-been granted, so it can't be earlier than the one granted now: granting the
-smallest known request is the same rule as in the reference engine.
+time, port). A request that is not known yet waits for a transfer that has not been
+granted: directly, where a store is its gate; or through a step not placed, which
+waits for a tile not loaded, or for a store that makes room. Follow that chain to a
+transfer whose request is known: it exists, as everything waits for what lies before
+it. The unknown request comes when that transfer is over or later, so not before it
+was requested, so not before the smallest known request, which is granted now. Where
+the times are equal (transfers of no bursts), the reference engine does not see the
+unknown request either before the one it waits for has been granted. Hence granting
+the smallest known request is the same rule as in the reference engine.
 
 Plain integer code over sequences: CPython runs it on lists, :mod:`lw3dsim.engine.compiled` compiles it for arrays.
 """
@@ -25,14 +31,17 @@ NEVER = 1 << 62
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` and fill in ``trace``; see ``docs/timing.md`` for the rules."""
     ifmaps = weights = stores = step = opened = 0
-    ifmap_free = weight_free = ofmap_free = free = 0
+    ofmap_free = free = 0
+    ifmap_free = weight_free = job.setup
     while stores < len(job.closes):
         step, opened = place_steps(job, trace, ifmaps, weights, stores, step, opened)
         ifmap = weight = ofmap = NEVER
         if ifmaps < len(job.ifmap_first):
-            ifmap = request(job.ifmap_first, job.ifmap_slots, ifmaps, trace.end, step, max(ifmap_free, job.setup))
+            ifmap = known(job.ifmap_after[ifmaps], trace.end, step, ifmap_free)
+            ifmap = max(ifmap, known(job.ifmap_gate[ifmaps], trace.ofmap_ready, stores, ifmap_free))
         if weights < len(job.weight_first):
-            weight = request(job.weight_first, job.weight_slots, weights, trace.end, step, max(weight_free, job.setup))
+            weight = known(job.weight_after[weights], trace.end, step, weight_free)
+            weight = max(weight, known(job.weight_gate[weights], trace.ofmap_ready, stores, weight_free))
         if job.closes[stores] < step:
             ofmap = max(ofmap_free, trace.drained[job.closes[stores]])
         if ifmap <= weight and ifmap <= ofmap:
@@ -55,12 +64,11 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
             stores += 1
 
 
-def request(first: Words, slots: int, tile: int, end: Words, placed: int, earliest: int) -> int:
-    """Return when ``tile`` of a load stream is requested, NEVER while that depends on a step not placed yet."""
-    if tile < slots:
+def known(awaited: int, times: Words, placed: int, earliest: int) -> int:
+    """Return when ``awaited``, -1 for nothing, is over, not before ``earliest``; NEVER while it is not placed."""
+    if awaited < 0:
         return earliest
-    release = first[tile - slots + 1] - 1
-    return max(earliest, end[release]) if release < placed else NEVER
+    return max(earliest, times[awaited]) if awaited < placed else NEVER
 
 
 def place_steps(
@@ -71,7 +79,8 @@ def place_steps(
     weight = tile_of(job.weight_first, weights, step)
     end, drained = (trace.end[step - 1], trace.drained[step - 1]) if step else (job.setup, 0)
     while step < len(job.kind):
-        begin = end
+        kind = job.kind[step]
+        begin = end + job.lead[kind]
         if ifmap < len(job.ifmap_first) and job.ifmap_first[ifmap] == step:
             if ifmap == ifmaps:
                 break
@@ -83,13 +92,11 @@ def place_steps(
             begin = max(begin, trace.weight_ready[weight])
             weight += 1
         if opened < len(job.opens) and job.opens[opened] == step:
-            if opened - job.ofmap_slots >= stores:
+            begin = known(job.ofmap_after[opened], trace.ofmap_ready, stores, begin)
+            if begin == NEVER:
                 break
-            if opened >= job.ofmap_slots:
-                begin = max(begin, trace.ofmap_ready[opened - job.ofmap_slots])
             opened += 1
         begin = -(-begin // job.cycle) * job.cycle
-        kind = job.kind[step]
         handover = max(begin + job.head[kind], drained)
         end = handover + job.body[kind]
         drained = end + job.drain[kind]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Kinds, Schedule
 
 ENGINES = ("auto", "fast", "simpy")
 
@@ -30,7 +30,7 @@ Table = TypeVar("Table", "Job", "Memory", Trace)
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The time of one layer, and what its DRAM did (None where the model knows no banks)."""
+    """The time of one layer or of a stream, and what its DRAM did (None where the model knows no banks)."""
 
     latency_cycles: int
     cycles_by_cause: dict[str, int]
@@ -51,7 +51,12 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
     memory is interpreted. ``simpy`` is the reference.
     """
     check_engine(engine)
-    job, memory = make_job(schedule, clocks.cycle_ticks), make_memory(schedule, clocks)
+    job = make_job(schedule, clocks.cycle_ticks)
+    return simulate_job(job, make_memory(schedule, clocks), schedule.kinds, engine)
+
+
+def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
+    """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
     work = _work(job, memory)
     if engine == "simpy":
         from lw3dsim.engine import simpy_engine
@@ -63,8 +68,8 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
     else:
         trace, memory = _interpreted(fast_engine.run, job, memory)
     return Timing(
-        latency_cycles=-(-trace.finish // clocks.cycle_ticks),
-        cycles_by_cause=attribute(schedule, trace, clocks.cycle_ticks),
+        latency_cycles=-(-trace.finish // job.cycle),
+        cycles_by_cause=attribute(job, kinds, trace),
         trace=trace,
         dram=dram_counts(memory, trace.finish),
     )

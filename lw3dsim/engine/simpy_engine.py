@@ -80,8 +80,8 @@ class _Machine:
     def run(self) -> None:
         """Run all units until the last store has left the bus."""
         env, job, trace = self.env, self.job, self.trace
-        ifmap = job.ifmap_first, job.ifmap_box, job.ifmap_slots, trace.ifmap_grant, trace.ifmap_ready
-        weight = job.weight_first, job.weight_box, job.weight_slots, trace.weight_grant, trace.weight_ready
+        ifmap = job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready
+        weight = job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready
         env.process(self._load(IFMAP, *ifmap))
         env.process(self._load(WEIGHT, *weight))
         env.process(self._compute())
@@ -89,12 +89,14 @@ class _Machine:
         env.process(self._store())
         env.run(until=env.all_of(self.stored))
 
-    def _load(self, port: int, first: Words, box: Words, slots: int, granted: Words, arrived: Words) -> Process:
-        """DMA of one load stream: a tile at a time, as slots become free."""
+    def _load(self, port: int, box: Words, after: Words, gate: Words, granted: Words, arrived: Words) -> Process:
+        """DMA of one load stream: a tile at a time, as room becomes free and what it reads back has been stored."""
         yield self.env.timeout(self.job.setup)
-        for tile in range(len(first)):
-            if tile >= slots:
-                yield self.step_end[first[tile - slots + 1] - 1]
+        for tile in range(len(box)):
+            if after[tile] >= 0:
+                yield self.step_end[after[tile]]
+            if gate[tile] >= 0:
+                yield self.stored[gate[tile]]
             granted[tile], arrived[tile] = yield self.channel.request(port, box[tile])
             self.env.process(self._arrive(self.tile_ready[port][tile], arrived[tile]))
 
@@ -109,12 +111,12 @@ class _Machine:
         first_use = [{step: tile for tile, step in enumerate(first)} for first in (job.ifmap_first, job.weight_first)]
         opening = {step: tile for tile, step in enumerate(job.opens)}
         for step, kind in enumerate(job.kind):
+            yield env.timeout(job.lead[kind])
             for port in (IFMAP, WEIGHT):
                 if step in first_use[port]:
                     yield self.tile_ready[port][first_use[port][step]]
-            tile = opening.get(step, 0)
-            if tile >= job.ofmap_slots:
-                yield self.stored[tile - job.ofmap_slots]
+            if step in opening and job.ofmap_after[opening[step]] >= 0:
+                yield self.stored[job.ofmap_after[opening[step]]]
             yield env.timeout(-env.now % job.cycle)
             trace.start[step] = int(env.now)
             yield env.timeout(job.head[kind])

@@ -12,27 +12,33 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """A schedule in ticks.
+    """One layer, or several behind each other, in ticks.
 
-    Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles. A load stream has, per
-    tile, the first step that uses it and the box it moves; a tile stays until the step before the next
-    tile's. The store stream has the steps that open and close a tile, and its box.
+    Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles, ``lead[kind[s]]`` after
+    the end of step s-1 at the earliest. A load stream has, per tile, the first step that uses it, the box it moves,
+    the step ``*_after`` whose end makes room for it, and the store ``*_gate`` that must have left the bus before it
+    is asked for: an input tile reads that back. The store stream has the steps that open and close a tile, its box, and
+    the store ``ofmap_after`` that makes room for it. -1: nothing to wait for. What a tile waits for lies before it:
+    steps before its first use, stores closed before that; for an output tile, stores before its own.
     """
 
     kind: Words
     head: Words
     body: Words
     drain: Words
+    lead: Words
     ifmap_first: Words
     ifmap_box: Words
+    ifmap_after: Words
+    ifmap_gate: Words
     weight_first: Words
     weight_box: Words
+    weight_after: Words
+    weight_gate: Words
     opens: Words
     closes: Words
     ofmap_box: Words
-    ifmap_slots: int
-    weight_slots: int
-    ofmap_slots: int
+    ofmap_after: Words
     setup: int
     cycle: int
 
@@ -73,19 +79,34 @@ def make_job(schedule: Schedule, cycle_ticks: int) -> Job:
         head=kinds.head * cycle_ticks,
         body=kinds.body * cycle_ticks,
         drain=kinds.drain * cycle_ticks,
+        lead=np.zeros_like(kinds.head),
         ifmap_first=ifmap.steps,
         ifmap_box=ifmap.box,
+        ifmap_after=release_steps(ifmap.steps, ifmap.slots),
+        ifmap_gate=np.full(len(ifmap.steps), -1, dtype=np.int64),
         weight_first=weight.steps,
         weight_box=weight.box + weights,
+        weight_after=release_steps(weight.steps, weight.slots),
+        weight_gate=np.full(len(weight.steps), -1, dtype=np.int64),
         opens=ofmap.opens,
         closes=ofmap.closes,
         ofmap_box=ofmap.box + outputs,
-        ifmap_slots=ifmap.slots,
-        weight_slots=weight.slots,
-        ofmap_slots=ofmap.slots,
+        ofmap_after=release_stores(len(ofmap.closes), ofmap.slots),
         setup=schedule.setup_cycles * cycle_ticks,
         cycle=cycle_ticks,
     )
+
+
+def release_steps(first: Ints, slots: int) -> Ints:
+    """Return ``after`` of a load stream of one layer in ``slots``: the last step that uses tile j - slots."""
+    after = np.full(len(first), -1, dtype=np.int64)
+    after[slots:] = first[1 : max(len(first) - slots + 1, 1)] - 1
+    return after
+
+
+def release_stores(tiles: int, slots: int) -> Ints:
+    """Return ``after`` of a store stream in ``slots``: the store of tile j - slots."""
+    return np.maximum(np.arange(tiles, dtype=np.int64) - slots, -1)
 
 
 def empty_trace(job: Job) -> Trace:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.dram.power import DramCounts
+    from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
 
@@ -47,8 +48,17 @@ class LayerRun:
     layout_extra_bytes: int = 0
 
 
-def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config: dict[str, Any]) -> Result:
-    """Return the result of ``runs``, one per layer of ``network`` in order; ``config`` is what repeats the run."""
+def assemble(
+    network: Workload,
+    arch: Accelerator,
+    runs: list[LayerRun],
+    config: dict[str, Any],
+    stream: StreamTiming | None = None,
+) -> Result:
+    """Return the result of ``runs``, one per layer of ``network`` in order, and of the ``stream`` of all of them.
+
+    ``config`` is what repeats the run.
+    """
     problems = [run.problem for run in runs]
     leakage = leakage_mw(arch, problems)
     energies = [_energy(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)]
@@ -67,6 +77,9 @@ def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config:
     totals["energy_pj"] = math.fsum(energy.values())
     totals |= _rates(totals) | _peak(joined(profiles), arch)
     totals["sqnr_db"] = combined_db([layer["sqnr_db"] for layer in layers])
+    if stream is not None:
+        totals |= _stream_figures(stream, totals["latency_cycles"], arch)
+    breakdown = {} if stream is None else {"stream_cycles_breakdown": stream.timing.cycles_by_cause}
     return Result(
         data={
             "workload": network.name,
@@ -78,6 +91,7 @@ def assemble(network: Workload, arch: Accelerator, runs: list[LayerRun], config:
             "cycles_breakdown": _sum_of(layers, "cycles_breakdown", CAUSES),
             "dram_bytes_breakdown": _sum_of(layers, "dram_bytes_breakdown", ("ifmap", "weight", "ofmap")),
             "area_breakdown_mm2": area,
+            **breakdown,
             "layers": layers,
         }
     )
@@ -208,6 +222,28 @@ def _rates(figures: dict[str, Any]) -> dict[str, float]:
 
 def _peak(profile: Profile, arch: Accelerator) -> dict[str, float]:
     return {"peak_power_mw": profile.peak_mw(arch.power_window_us * 1e6)}
+
+
+def _stream_figures(stream: StreamTiming, latency_cycles: int, arch: Accelerator) -> dict[str, Any]:
+    """Return what a stream of clips adds to the totals; ``latency_cycles`` is that of all layers one by one.
+
+    ``stream_latency_*`` is all clips, ``stream_first_clip_cycles`` the first of them, ``stream_bound_cycles`` what
+    the array or DRAM is busy for all clips, whichever is longer. Clips a second are those of
+    the steady state, from the end of the first clip on. ``overlap_gain`` is by how much the layers of all clips are
+    faster behind each other than one by one.
+    """
+    first, last = stream.finish_cycles[0], stream.finish_cycles[-1]
+    clips = len(stream.finish_cycles)
+    counted, cycles = (clips - 1, last - first) if clips > 1 else (1, last)
+    return {
+        "clips": clips,
+        "stream_latency_cycles": last,
+        "stream_latency_ms": last * arch.cycle_ps / 1e9,
+        "stream_first_clip_cycles": first,
+        "stream_bound_cycles": stream.bound_cycles,
+        "stream_clips_per_s": counted / (cycles * arch.cycle_ps * 1e-12),
+        "overlap_gain": clips * latency_cycles / last,
+    }
 
 
 def _sum_of(layers: list[dict[str, Any]], field: str, names: Sequence[str]) -> dict[str, int]:

@@ -46,9 +46,16 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Totals(_Figures, frozen=True, kw_only=True):
-    """Figures of the network."""
+    """Figures of the network; those of a stream of clips where one was run."""
 
     area_mm2: PositiveAmount
+    clips: Positive | None = None
+    stream_latency_cycles: Positive | None = None
+    stream_latency_ms: PositiveAmount | None = None
+    stream_first_clip_cycles: Positive | None = None
+    stream_bound_cycles: Positive | None = None
+    stream_clips_per_s: PositiveAmount | None = None
+    overlap_gain: PositiveAmount | None = None
 
 
 class _Layer(_Figures, frozen=True, kw_only=True):
@@ -96,6 +103,7 @@ class SavedResult(msgspec.Struct, frozen=True, kw_only=True):
     cycles_breakdown: Counts
     dram_bytes_breakdown: Counts
     area_breakdown_mm2: Energies
+    stream_cycles_breakdown: Counts | None = None
     layers: Annotated[list[_Layer], Meta(min_length=1)]
 
     def check(self) -> None:

@@ -80,7 +80,22 @@ def result_tables(result: Result) -> list[Table | str]:
         f"{totals['effective_macs_per_cycle']:.1f} MACs/cycle, {totals['area_mm2']:.2f} mm2"
         + (f", SQNR about {totals['sqnr_db']:.0f} dB" if totals["sqnr_db"] is not None else "")
     )
+    if "clips" in totals:
+        lines += _stream_lines(totals, result.data["stream_cycles_breakdown"])
     return lines
+
+
+def _stream_lines(totals: Mapping[str, Any], cycles: Mapping[str, int]) -> list[str]:
+    clips = totals["clips"]
+    name = f"{clips} clips" if clips > 1 else "1 clip"
+    first = totals["stream_first_clip_cycles"] / totals["stream_latency_cycles"] * totals["stream_latency_ms"]
+    return [
+        f"{name} without a stop between layers: {totals['stream_latency_cycles']:,} cycles = "
+        f"{totals['stream_latency_ms']:.3f} ms, the first after {first:.3f} ms, "
+        f"then {totals['stream_clips_per_s']:.2f} clips/s, {totals['overlap_gain']:.4f} x as fast as layer by layer "
+        f"(at most {totals['overlap_gain'] * totals['stream_latency_cycles'] / totals['stream_bound_cycles']:.2f} x)",
+        _breakdown_line("their cycles", cycles),
+    ]
 
 
 def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,10 @@ class Activations:
         """Bursts moved per box."""
         return self.boxes.bursts.ravel() * len(self.bases)
 
+    def shifted(self, bursts: int) -> Activations:
+        """Return the same ``bursts`` further on in DRAM."""
+        return replace(self, bases=tuple(base + bursts for base in self.bases))
+
     def runs(self) -> Runs:
         """Return the DMA descriptors of every box."""
         if len(self.bases) == 1:
@@ -55,6 +59,10 @@ class Weights:
     def bursts(self) -> int:
         """Bursts of all tiles."""
         return int(self.box_bursts.sum())
+
+    def shifted(self, bursts: int) -> Weights:
+        """Return the same ``bursts`` further on in DRAM."""
+        return replace(self, base=self.base + bursts)
 
     def runs(self) -> Runs:
         """Return the DMA descriptors of every tile: one run each."""

@@ -105,6 +105,11 @@ class Kinds:
     output_tiles: Ints
     vector_ops: Ints
 
+    def total(self, event: str, kind: Ints) -> int:
+        """Return the sum of a column over steps of these ``kind``."""
+        counts = np.bincount(kind, minlength=len(self.head))
+        return int((counts * getattr(self, event)).sum())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -135,5 +140,4 @@ class Schedule:
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
-        counts = np.bincount(self.kind, minlength=len(self.kinds.head))
-        return int((counts * getattr(self.kinds, event)).sum())
+        return self.kinds.total(event, self.kind)

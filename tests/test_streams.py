@@ -1,0 +1,328 @@
+"""Do clips that follow each other without a stop keep every rule of ``docs/timing.md``, and every bound?"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lw3dsim import simulate
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.engine.stream import simulate_stream
+from lw3dsim.errors import InputError
+from lw3dsim.pipeline import make_chain, resolve_design, resolve_network, run_layers
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import KIB, make_link, room_after
+
+# Two branches of unequal depth, joined twice; a layer reads the clip again late in the network.
+BRANCHES = """
+name: branches
+inputs:
+  clip: {channels: 4, frames: 8, height: 20, width: 20}
+layers:
+  - {name: a, kind: conv3d, out_channels: 24, kernel: [3, 3, 3], padding: [1, 1, 1]}
+  - {name: b, kind: conv3d, inputs: a, out_channels: 24, kernel: [1, 3, 3], padding: [0, 1, 1], groups: 24}
+  - {name: c, kind: conv3d, inputs: b, out_channels: 24, kernel: [1, 1, 1]}
+  - {name: d, kind: add, inputs: [a, c]}
+  - {name: e, kind: conv3d, inputs: clip, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: f, kind: concat, inputs: [e, d]}
+  - {name: g, kind: pool3d, inputs: f, mode: avg, kernel: global}
+  - {name: h, kind: linear, inputs: g, out_features: 400}
+"""
+SLACK = 1.001
+ARRAY = ("multiply", "sram_port", "transform", "vector", "fill", "configuration")
+
+
+def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=()):
+    network = resolve_network(parse_workload(BRANCHES) if workload == "branches" else workload, transform, size, None)
+    design = resolve_design(arch, overrides, None, None)
+    return network, design, run_layers(network, arch, design, algorithm, overrides=overrides)
+
+
+CASES = {
+    "branches": ("branches",),
+    "branches on a small machine": ("branches", None, "", "auto", "edge_small"),
+    "branches, plain DRAM": ("branches", None, "", "direct", "edge_base", ("dram.model=plain",)),
+    "branches, three slots": ("branches", None, "", "direct", "edge_small", ("buffers.slots=3",)),
+    "branches, one slot, two channels": (
+        "branches", None, "", "direct", "edge_base", ("buffers.slots=1", "dram.channels=2"),
+    ),
+    "branches, single banks": (
+        "branches", None, "", "direct", "edge_base",
+        ("buffers.ifmap_banks=1", "buffers.weight_banks=1", "buffers.ofmap_banks=1"),
+    ),
+    "c3d": ("c3d", "16x32x32"),
+    "c3d, fsb": ("c3d", "16x32x32", "fsb_c3d", "hfa"),
+    "slowfast": ("slowfast_r50_4x16", "32x32x32", "slowfsb", "hfa"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+def case(request):
+    return mapped(*request.param)
+
+
+def streamed(case, clips, engine="auto"):
+    network, design, runs = case
+    chain = make_chain(network, runs, design, clips)
+    return chain, simulate_stream(chain, make_clocks(design), engine)
+
+
+def latency(runs):
+    return sum(run.latency_cycles for run in runs)
+
+
+def test_a_stream_is_no_slower_than_its_layers_one_by_one(case):
+    for clips in (1, 3):
+        _, stream = streamed(case, clips)
+        most = clips * (SLACK * latency(case[-1]) + a_refresh_per_layer(case))
+        assert stream.timing.latency_cycles == stream.finish_cycles[-1] <= most
+
+
+def a_refresh_per_layer(case):
+    """Cycles: a layer alone begins with a whole refresh interval ahead of it, in a stream with any part of one."""
+    _, design, runs = case
+    if design.dram.resolved_model == "plain":
+        return 0
+    standard = make_clocks(design).dram.standard
+    return len(runs) * standard.trfc * standard.clock_ps / design.cycle_ps
+
+
+@pytest.mark.parametrize("name", ["c3d", "c3d, fsb", "slowfast", "branches, plain DRAM"])
+def test_a_stream_of_one_clip_is_faster_than_its_layers_one_by_one(name):
+    *_, runs = case = mapped(*CASES[name])
+    _, stream = streamed(case, 1)
+    assert stream.timing.latency_cycles < latency(runs)
+
+
+def test_a_stream_is_no_faster_than_the_array_or_the_dram(case):
+    *_, runs = case
+    _, stream = streamed(case, 3)
+    assert stream.timing.latency_cycles >= stream.bound_cycles
+    busy = [sum(dict(run.cycles_by_cause)[cause] for cause in ARRAY) for run in runs]
+    assert stream.bound_cycles >= 3 * sum(busy)
+    assert stream.bound_cycles >= 3 * sum(run.dram_bound_cycles - 1 for run in runs)
+
+
+def test_every_cycle_of_a_stream_has_a_cause(case):
+    _, design, runs = case
+    _, stream = streamed(case, 3)
+    causes = stream.timing.cycles_by_cause
+    assert sum(causes.values()) == stream.finish_cycles[-1]
+    assert causes["configuration"] == 3 * len(runs) * design.layer_setup_cycles
+    for cause in ("multiply", "sram_port", "transform", "vector", "fill"):
+        assert causes[cause] == 3 * sum(dict(run.cycles_by_cause)[cause] for run in runs)
+
+
+def test_a_stream_moves_what_its_layers_move(case):
+    _, design, runs = case
+    _, stream = streamed(case, 2)
+    if design.dram.resolved_model == "plain":
+        assert stream.timing.dram is None
+        return
+    assert stream.timing.dram.reads == 2 * sum(run.dram.reads for run in runs)
+    assert stream.timing.dram.writes == 2 * sum(run.dram.writes for run in runs)
+
+
+def test_more_clips_never_lower_throughput(case):
+    each = []
+    for clips in (1, 2, 3, 6):
+        _, stream = streamed(case, clips)
+        assert list(stream.finish_cycles) == sorted(set(stream.finish_cycles))
+        each.append(stream.finish_cycles[-1] / clips)
+    assert all(more <= fewer * SLACK + a_refresh_per_layer(case) for fewer, more in itertools.pairwise(each))
+
+
+def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(case):
+    _, design, _ = case
+    chain, stream = streamed(case, 2)
+    trace, buffers = stream.timing.trace, design.buffers
+    start, end = np.asarray(trace.start), np.asarray(trace.end)
+    held = {
+        "ifmap": (trace.ifmap_grant, end[chain.ifmap.last], chain.ifmap.bits),
+        "weight": (trace.weight_grant, end[chain.weight.last], chain.weight.bits),
+        "ofmap": (start[chain.ofmap.opens], trace.ofmap_ready, chain.ofmap.bits),
+    }
+    for name, (begins, ends, bits) in held.items():
+        capacity = getattr(buffers, f"{name}_kib") * KIB
+        assert most_at_once(begins, ends, bits) <= capacity, name
+        assert most_at_once(begins, ends, np.ones_like(bits)) <= buffers.slots, name
+
+
+def test_partial_sums_take_an_accumulator_each():
+    network, design, (run, *_) = mapped("branches")
+    clocks = make_clocks(design)
+    problem = run.problem
+    assert (problem.activation_bits, problem.accumulator_bits) == (8, 32)
+    held = []
+    for c in (problem.c, 1):
+        mapping = replace(run.mapping, c=c)
+        held.append(make_link(problem, mapping, build_schedule(problem, mapping, design, clocks), ()).held_bits)
+    assert held[0].sum() == 8 * network.shapes["a"].elements
+    assert np.array_equal(held[1], 4 * held[0])
+
+
+def most_at_once(begins, ends, sizes):
+    """The largest sum of sizes that are there together; what goes at an instant goes before what comes."""
+    times = np.concatenate((ends, begins))
+    changes = np.concatenate((-sizes, sizes))
+    order = np.lexsort((changes, times))
+    return int(np.cumsum(changes[order]).max())
+
+
+def test_input_is_read_when_all_of_it_has_been_stored(case):
+    network, _, runs = case
+    clips = 2
+    chain, stream = streamed(case, clips)
+    trace = stream.timing.trace
+    ends = np.cumsum([run.steps for _ in range(clips) for run in runs])
+    loads, weights, stores = (
+        np.searchsorted(ends, steps, "right") for steps in (chain.ifmap.first, chain.weight.first, chain.ofmap.closes)
+    )
+    names = [layer.name for layer in network.layers]
+    granted, fetched, ready = map(np.asarray, (trace.ifmap_grant, trace.weight_grant, trace.ofmap_ready))
+    for place in range(clips * len(names)):
+        clip, layer = divmod(place, len(names))
+        for source in network.layers[layer].inputs:
+            if source in names:
+                producer = clip * len(names) + names.index(source)
+                stored = ready[stores == producer].max()
+                assert granted[loads == place].min() >= stored
+                # All but the first of its weights come with the input.
+                assert all(fetched[weights == place][1:] >= stored)
+
+
+def test_tensors_of_a_stream_never_share_a_row(case):
+    _, design, _ = case
+    chain, _ = streamed(case, 2)
+    stripe = make_clocks(design).stripe_bursts
+    places = []
+    for region in chain.regions:
+        for base in getattr(region, "bases", None) or (region.base,):
+            assert base % stripe == 0
+            places.append((base, base + region.bursts))
+    places = sorted(place for place in places if place[0] < place[1])
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(places))
+
+
+@pytest.mark.parametrize("model", ["plain", "in_order"])
+@pytest.mark.parametrize("name", ["branches on a small machine", "slowfast"])
+def test_engines_agree_on_streams(name, model):
+    workload, size, transform, algorithm, *arch = *CASES[name], *[None] * (4 - len(CASES[name]))
+    case = mapped(workload, size, transform, algorithm, *arch[:1], overrides=(f"dram.model={model}",))
+    (_, fast), (_, reference) = (streamed(case, 2, engine) for engine in ("fast", "simpy"))
+    assert fast.timing.trace._replace(**as_lists(fast.timing.trace)) == reference.timing.trace
+    assert fast.finish_cycles == reference.finish_cycles
+    assert fast.timing.dram == reference.timing.dram
+    assert fast.timing.cycles_by_cause == reference.timing.cycles_by_cause
+
+
+def as_lists(trace):
+    return {name: np.asarray(times).tolist() for name, times in trace._asdict().items()}
+
+
+def test_a_stream_of_one_layer_is_that_layer():
+    text = BRANCHES[: BRANCHES.index("  - {name: b")]
+    data = simulate(parse_workload(text), clips=1).data
+    assert data["totals"]["stream_latency_cycles"] == data["totals"]["latency_cycles"]
+    assert data["stream_cycles_breakdown"] == data["cycles_breakdown"]
+    assert data["totals"]["overlap_gain"] == 1
+
+
+def test_the_next_layer_and_the_next_clip_are_fetched_ahead():
+    network, design, runs = mapped("c3d", "16x32x32")
+    chain, stream = streamed((network, design, runs), 2)
+    trace = stream.timing.trace
+    first = np.cumsum([0, *(run.steps for run in runs)])
+    ahead = 0
+    for step in first[1:-1]:
+        tile = int(np.searchsorted(chain.weight.first, step))
+        ahead += chain.weight.first[tile] == step and trace.weight_grant[tile] < trace.end[step - 1]
+    assert ahead >= 8
+    next_clip = int(np.searchsorted(chain.ifmap.first, first[-1]))
+    assert trace.ifmap_grant[next_clip] < trace.end[first[-1] - 1]
+
+
+@pytest.mark.parametrize("name", ["ifmap", "weight", "ofmap"])
+def test_dma_stays_away_from_a_single_bank_while_another_layer_computes(name):
+    case = mapped("branches", overrides=(f"buffers.{name}_banks=1",))
+    chain, stream = streamed(case, 2)
+    trace = stream.timing.trace
+    ends = np.cumsum([run.steps for _ in range(2) for run in case[2]])
+    start, end = np.asarray(trace.start), np.asarray(trace.end)
+    steps, times = {
+        "ifmap": (chain.ifmap.first, trace.ifmap_grant),
+        "weight": (chain.weight.first, trace.weight_grant),
+        "ofmap": (chain.ofmap.closes, trace.ofmap_ready),
+    }[name]
+    layers = np.searchsorted(ends, steps, "right")
+    for layer, time in zip(layers, times, strict=True):
+        assert layer == 0 or time >= end[ends[layer - 1] - 1]
+        assert layer == len(ends) - 1 or time <= start[ends[layer]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 5), st.integers(9, 40))
+def test_room_is_made_by_the_earliest_event_that_suffices(sizes, slots, capacity):
+    events = 7 + 3 * np.arange(len(sizes))
+    after = room_after(np.array(sizes, dtype=np.int64), events, slots, capacity)
+    for tile, event in enumerate(after):
+        fits = [
+            gone for gone in range(tile + 1) if sum(sizes[gone : tile + 1]) <= capacity and tile + 1 - gone <= slots
+        ]
+        assert event == (events[fits[0] - 1] if fits[0] else -1)
+
+
+def test_figures_of_a_stream():
+    network = parse_workload(BRANCHES)
+    alone, two = simulate(network), simulate(network, clips=2)
+    totals = two.totals
+    new = {
+        "clips", "stream_bound_cycles", "stream_latency_cycles", "stream_latency_ms", "stream_first_clip_cycles",
+        "stream_clips_per_s", "overlap_gain",
+    }  # fmt: skip
+    assert totals.keys() - alone.totals.keys() == new
+    assert {name: value for name, value in totals.items() if name not in new} == alone.totals
+    assert two.data["layers"] == alone.data["layers"]
+    assert "stream_cycles_breakdown" not in alone.data
+    assert totals["clips"] == two.config["clips"] == 2
+    period_ms = totals["stream_latency_ms"] * (1 - totals["stream_first_clip_cycles"] / totals["stream_latency_cycles"])
+    assert totals["stream_clips_per_s"] == pytest.approx(1000 / period_ms)
+    assert totals["overlap_gain"] == 2 * totals["latency_cycles"] / totals["stream_latency_cycles"]
+    assert sum(two.data["stream_cycles_breakdown"].values()) == totals["stream_latency_cycles"]
+
+
+def test_clips_on_the_command_line(cli, cli_json, tmp_path):
+    path = tmp_path / "branches.yaml"
+    path.write_text(BRANCHES, encoding="utf-8")
+    folder = tmp_path / "out"
+    printed = cli("simulate", str(path), "--clips", "3", "--out", str(folder)).stdout
+    assert "3 clips without a stop between layers" in printed
+    assert "clips without" not in cli("simulate", str(path)).stdout
+    data = cli_json("simulate", str(path), "--clips", "3", "--format", "json")
+    assert data["totals"]["clips"] == 3
+    assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == data
+    assert cli("report", str(folder)).exit_code == 0
+
+
+@pytest.mark.parametrize("clips", ["0", "-1", "1001", "x"])
+def test_a_number_of_clips_that_is_none_is_refused(cli, clips):
+    result = cli("simulate", "c3d", "--clips", clips)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert "--clips" in result.stderr
+
+
+def test_too_many_clips_are_refused_before_memory_runs_out(monkeypatch):
+    with pytest.raises(InputError, match="--clips 0: expected 1 to 1000"):
+        simulate("c3d", clips=0)
+    monkeypatch.setattr("lw3dsim.pipeline.MAX_STREAM_STEPS", 5)
+    with pytest.raises(InputError, match=r"--clips 9: \d+ steps are more than 5"):
+        simulate(parse_workload(BRANCHES), clips=9)

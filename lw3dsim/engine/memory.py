@@ -15,11 +15,13 @@ from lw3dsim.dram.in_order import serve
 from lw3dsim.engine.reordering import make_reordering
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
     from lw3dsim.map.arrays import Ints, Words
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.dma import Activations, Weights
 
 PLAIN, IN_ORDER, REORDERING = range(3)
 MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
@@ -78,17 +80,16 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
 
 
-def make_memory(schedule: Schedule, clocks: Clocks) -> Memory:
-    """Return an idle memory with the boxes of ``schedule``: those of its inputs, weights and outputs in turn."""
-    regions = [stream.region for stream in (schedule.ifmap, schedule.weight, schedule.ofmap)]
-    is_plain = clocks.dram.model == "plain"
-    runs = [] if is_plain else [region.runs() for region in regions]
+def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Memory:
+    """Return an idle memory with the boxes of ``regions`` in turn."""
+    runs = [] if clocks.dram.model == "plain" else [region.runs() for region in regions]
+    none = np.zeros(0, dtype=np.int64)
     return idle_memory(
         clocks,
         box_bursts=np.concatenate([region.box_bursts for region in regions]),
-        offsets=_stacked([run.offsets for run in runs]),
-        first=np.concatenate([run.first for run in runs]) if runs else np.zeros(0, dtype=np.int64),
-        count=np.concatenate([run.count for run in runs]) if runs else np.zeros(0, dtype=np.int64),
+        offsets=np.cumsum(np.concatenate([np.zeros(1, dtype=np.int64), *(np.diff(run.offsets) for run in runs)])),
+        first=np.concatenate([none, *(run.first for run in runs)]),
+        count=np.concatenate([none, *(run.count for run in runs)]),
     )
 
 
@@ -122,11 +123,3 @@ def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
     if memory.reordering is not None:
         return memory.reordering.counts(-(-finish // memory.clock_ticks))
     return in_order.counts(memory.constants, memory.banks, memory.ranks, -(-finish // memory.clock_ticks))
-
-
-def _stacked(offsets: list[Ints]) -> Ints:
-    """Join tables of offsets: each counts on from the end of the one before."""
-    joined = np.zeros(1, dtype=np.int64)
-    for table in offsets:
-        joined = np.concatenate([joined, joined[-1] + table[1:]])
-    return joined

@@ -52,7 +52,7 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
     """
     check_engine(engine)
     job = make_job(schedule, clocks.cycle_ticks)
-    return simulate_job(job, make_memory(schedule, clocks), schedule.kinds, engine)
+    return simulate_job(job, make_memory(schedule.regions, clocks), schedule.kinds, engine)
 
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.engine.memory import idle_memory
+from lw3dsim.engine.memory import make_memory
 from lw3dsim.engine.run import simulate_job
 from lw3dsim.engine.trace import Job
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.run import Timing
     from lw3dsim.schedule.chain import Chain
 
@@ -29,9 +28,8 @@ class StreamTiming:
 
 def simulate_stream(chain: Chain, clocks: Clocks, engine: str = "auto") -> StreamTiming:
     """Simulate ``chain`` with the named engine; all give the same integers."""
-    timing = simulate_job(
-        make_stream_job(chain, clocks.cycle_ticks), make_stream_memory(chain, clocks), chain.kinds, engine
-    )
+    job, memory = make_stream_job(chain, clocks.cycle_ticks), make_memory(chain.regions, clocks)
+    timing = simulate_job(job, memory, chain.kinds, engine)
     stored = np.array(timing.trace.ofmap_ready, dtype=np.int64).reshape(chain.clips, chain.stores_per_clip).max(axis=1)
     return StreamTiming(
         timing=timing,
@@ -63,18 +61,4 @@ def make_stream_job(chain: Chain, cycle_ticks: int) -> Job:
         ofmap_after=ofmap.after,
         setup=chain.setup_cycles * cycle_ticks,
         cycle=cycle_ticks,
-    )
-
-
-def make_stream_memory(chain: Chain, clocks: Clocks) -> Memory:
-    """Return an idle memory with the boxes of ``chain``."""
-    runs = [] if clocks.dram.model == "plain" else [region.runs() for region in chain.regions]
-    per_box = [np.zeros(1, dtype=np.int64), *(np.diff(run.offsets) for run in runs)]
-    none = np.zeros(0, dtype=np.int64)
-    return idle_memory(
-        clocks,
-        box_bursts=chain.box_bursts,
-        offsets=np.cumsum(np.concatenate(per_box)),
-        first=np.concatenate([none, *(run.first for run in runs)]),
-        count=np.concatenate([none, *(run.count for run in runs)]),
     )

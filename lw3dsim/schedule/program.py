@@ -129,6 +129,11 @@ class Schedule:
         return len(self.kind)
 
     @property
+    def regions(self) -> tuple[Activations | Weights, ...]:
+        """What its streams move, in the order in which engines number the boxes."""
+        return self.ifmap.region, self.weight.region, self.ofmap.region
+
+    @property
     def total_bursts(self) -> int:
         """DRAM bursts of all streams."""
         return int(self.ifmap.bursts.sum() + self.weight.bursts.sum() + self.ofmap.bursts.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ class Activations:
         """Bursts of one of the tensors."""
         return self.boxes.layout.bursts
 
-    @property
+    @cached_property
     def box_bursts(self) -> Ints:
         """Bursts moved per box."""
         return self.boxes.bursts.ravel() * len(self.bases)

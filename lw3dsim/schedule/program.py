@@ -8,6 +8,7 @@ a *kind*, so cycles and events are computed and stored once per kind.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,10 +48,10 @@ class LoadStream:
     slots: int
     region: Activations | Weights
 
-    @property
+    @cached_property
     def bursts(self) -> Ints:
         """DRAM bursts of every tile."""
-        return self.region.box_bursts[self.box]
+        return np.asarray(self.region.box_bursts[self.box], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +69,10 @@ class StoreStream:
     slots: int
     region: Activations
 
-    @property
+    @cached_property
     def bursts(self) -> Ints:
         """DRAM bursts of every tile."""
-        return self.region.box_bursts[self.box]
+        return np.asarray(self.region.box_bursts[self.box], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ class Schedule:
         """What its streams move, in the order in which engines number the boxes."""
         return self.ifmap.region, self.weight.region, self.ofmap.region
 
-    @property
+    @cached_property
     def total_bursts(self) -> int:
         """DRAM bursts of all streams."""
         return int(self.ifmap.bursts.sum() + self.weight.bursts.sum() + self.ofmap.bursts.sum())

@@ -7,19 +7,23 @@ import os
 import subprocess
 import sys
 from bisect import bisect_left
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from max_plus import grant_order, solve, wrong_grants
 
-from lw3dsim import simulate
+from lw3dsim import compare, load_workload, simulate
+from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.clocks import Clocks, DramSystem
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.memory import dram_counts, idle_memory
 from lw3dsim.engine.run import as_lists
 from lw3dsim.engine.trace import Job, empty_trace, release_steps, release_stores
+from lw3dsim.explore.compare import default_cases
 
 
 def run_compiled(job, memory):
@@ -160,6 +164,19 @@ def test_engines_agree_on_a_reordering_memory(job, clocks, boxes):
 
 
 @settings(max_examples=300, deadline=None)
+@given(jobs(4), plain, box_lists)
+def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
+    memory = memory_of(clocks, boxes)
+    trace, _ = ENGINES["compiled"](job, memory)
+    order = grant_order(job, memory, trace)
+    x = solve(job, memory, order)
+    assert not wrong_grants(x, order)
+    assert [x.start, x.handover, x.end, x.drained] == [trace.start, trace.handover, trace.end, trace.drained]
+    assert [x.grant[0], x.grant[1], x.grant[2]] == [trace.ifmap_grant, trace.weight_grant, trace.ofmap_grant]
+    assert [x.there[0], x.there[1], x.there[2]] == [trace.ifmap_ready, trace.weight_ready, trace.ofmap_ready]
+
+
+@settings(max_examples=700, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):
     assert ENGINES["compiled"](job, memory_of(clocks, boxes)) == ENGINES["interpreted"](job, memory_of(clocks, boxes))
@@ -313,22 +330,21 @@ def test_steps_start_on_core_clock_edges(run):
     assert trace.start[0] == 20
 
 
-@pytest.mark.parametrize(
-    ("workload", "size", "transform", "algorithm"),
-    [
-        ("c3d", "16x56x56", "fsb_c3d", "hfa"),
-        ("c3d", "16x32x32", "", "winograd3d"),
-        ("slowfast_r50_4x16", "32x64x64", "slowfsb", "hfa"),
-    ],
-)
-def test_engines_agree_on_networks(workload, size, transform, algorithm):
-    results = [
-        dict(simulate(workload, transform=transform, algorithm=algorithm, input_size=size, engine=engine).data)
-        for engine in ("fast", "simpy")
-    ]
-    for result in results:
-        del result["config"]
-    assert results[0] == results[1]
+SMALL = {
+    "c3d": "16x32x32",
+    "c3d_paper": "16x32x32",
+    "slowfast_r50_4x16": "32x32x32",
+    "slowfast_r50_8x8": "32x32x32",
+}
+
+
+@pytest.mark.parametrize("workload", shipped_names("workloads"))
+def test_engines_agree_on_every_case_of_every_network(workload):
+    network = load_workload(workload, input_size=SMALL[workload])
+    for case in default_cases(network, "edge_base"):
+        results = [compare(network, [replace(case, engine=engine)]).results[0].data for engine in ("fast", "simpy")]
+        first, second = ({key: value for key, value in result.items() if key != "config"} for result in results)
+        assert first == second, case.name
 
 
 def test_one_translation_serves_every_schedule():

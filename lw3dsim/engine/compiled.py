@@ -113,7 +113,9 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
                 clone = FunctionType(plain.__code__, names, name)
                 clone.__module__ = module.__name__
                 # Nothing is allocated, so no references need counting: 15 times faster.
-                names[name] = njit(cache=is_kept, error_model="numpy", _nrt=False)(clone)
+                names[name] = njit(
+                    cache=is_kept, error_model="numpy", forceinline=name not in ("run", "_refresh"), _nrt=False
+                )(clone)
     finally:
         config.CACHE_DIR = folder
     compiled: Callable[[Job, Memory, Trace], None] = names["run"]

@@ -43,7 +43,10 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 6
         raise _too_small(problem, arch, everything, slots)
     fitting = np.flatnonzero(fits)
     tilings = everything.take(fitting)
-    found = [found for mode in _modes(problem, arch) for found in _promising(problem, arch, tilings, mode, clocks)]
+    moved = {order: traffic(problem, tilings, order, clocks) for order in ORDERS}
+    found = [
+        found for mode in _modes(problem, arch) for found in _promising(problem, arch, tilings, moved, mode, clocks)
+    ]
     best = _best(
         np.concatenate([f.latency for f in found]),
         np.concatenate([f.bursts for f in found]),
@@ -79,17 +82,21 @@ def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
 
 
 def _promising(
-    problem: Problem, arch: Accelerator, tilings: Tilings, parallel: Parallel, clocks: Clocks
+    problem: Problem,
+    arch: Accelerator,
+    tilings: Tilings,
+    traffics: dict[Order, Traffic],
+    parallel: Parallel,
+    clocks: Clocks,
 ) -> list[_Found]:
     """Rank all tilings roughly, for every loop order, then the best of them with every group counted."""
     machine, slots = make_machine(problem, arch, parallel), arch.buffers.slots
     rough = rough_step_cycles(problem, machine, tilings)
     found = []
-    for order in ORDERS:
-        moved: Traffic = traffic(problem, tilings, order, clocks)
-        estimate = latency(problem, machine, tilings, moved, rough, slots, clocks)
-        index = _smallest(estimate, moved.bursts, SHORTLIST)
-        few, moved, estimate = tilings.take(index), moved.take(index), estimate[index]
+    for order, whole in traffics.items():
+        estimate = latency(problem, machine, tilings, whole, rough, slots, clocks)
+        index = _smallest(estimate, whole.bursts, SHORTLIST)
+        few, moved, estimate = tilings.take(index), whole.take(index), estimate[index]
         if problem.structure != "vector":
             counted = step_cycles(problem, machine, few)
             estimate = latency(problem, machine, few, moved, counted, slots, clocks)

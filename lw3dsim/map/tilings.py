@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import Ints, ceil_div, padded
-from lw3dsim.map.mapping import channel_ranges, input_axis, input_layout, output_axis, output_layout
+from lw3dsim.map.arrays import Ints, ceil_div, full_and_rest, padded
+from lw3dsim.map.mapping import (
+    channel_ranges,
+    input_axis,
+    input_layout,
+    output_axis,
+    output_layout,
+    weight_tile_bits,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +64,10 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Tilings:
-    """Candidate tilings, one per array element: tile sizes, tiles in space, and both tensors."""
+    """Candidate tilings, one per array element: tile sizes, tiles in space, and the three tensors.
+
+    ``weight_bursts`` moves all weight tiles once, ``first_weight_bursts`` a full one with its biases.
+    """
 
     n: Ints
     c: Ints
@@ -66,6 +76,8 @@ class Tilings:
     w: Ints
     spatial: Ints
     frames: Ints
+    weight_bursts: Ints
+    first_weight_bursts: Ints
     input: Side
     output: Side
 
@@ -82,6 +94,8 @@ class Tilings:
             w=self.w[index],
             spatial=self.spatial[index],
             frames=self.frames[index],
+            weight_bursts=self.weight_bursts[index],
+            first_weight_bursts=self.first_weight_bursts[index],
             input=self.input.take(index),
             output=self.output.take(index),
         )
@@ -112,6 +126,8 @@ def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_byte
         _channel_sums(layouts[1], problem.groups, problem.n, n)[:, at[0]],
     )
 
+    weights, first_weight = _weight_bursts(problem, *np.meshgrid(n, c, indexing="ij"), burst_bytes)
+
     def column(dimension: int, side: str, field: str) -> Ints:
         values = [getattr(getattr(cut, side), field) for cut in cuts[dimension]]
         return np.array(values, dtype=np.int64)[at[2 + dimension]]
@@ -125,9 +141,25 @@ def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_byte
         w=tile[4],
         spatial=column(0, "input", "tiles") * column(1, "input", "tiles") * column(2, "input", "tiles"),
         frames=column(0, "input", "largest"),
+        weight_bursts=weights[at[0], at[1]],
+        first_weight_bursts=first_weight[at[0], at[1]],
         input=_side(column, "input", channels[0], layouts[0]),
         output=_side(column, "output", channels[1], layouts[1]),
     )
+
+
+def _weight_bursts(problem: Problem, n: Ints, c: Ints, burst_bytes: int) -> tuple[Ints, Ints]:
+    """Return the bursts of all weight tiles of n x c once, and those of a full tile with its biases."""
+    bursts = np.zeros_like(n)
+    c_cuts = full_and_rest(np.full_like(c, problem.c), c)
+    for n_count, rows in full_and_rest(np.full_like(n, problem.n), n):
+        for c_count, columns in c_cuts:
+            bits = weight_tile_bits(problem, rows, columns, False)
+            bursts += n_count * c_count * ceil_div(bits, 8 * burst_bytes)
+        # The first reduction step, which brings the biases, is a full one: tiles are never larger than the tensor.
+        plain, biased = (weight_tile_bits(problem, rows, c_cuts[0][1], is_first) for is_first in (False, True))
+        bursts += n_count * (ceil_div(biased, 8 * burst_bytes) - ceil_div(plain, 8 * burst_bytes))
+    return problem.groups * bursts, ceil_div(weight_tile_bits(problem, n, c, True), 8 * burst_bytes)
 
 
 def _channel_sums(layout: Layout, groups: int, channels: int, tiles: list[int]) -> Ints:

@@ -34,7 +34,7 @@ def latency(
     """Return the estimated latency in ticks, from the cycles of a full step."""
     steps = tilings.steps(problem).astype(np.float64)
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
-    share = problem.c / (tilings.c_parts(problem) * tilings.c)
+    share = problem.c / (tilings.c_parts * tilings.c)
     compute = steps * (step_cycles * share + machine.fill_cycles) * clocks.cycle_ticks
     burst_ticks = clocks.burst_ticks / clocks.dram.channels
     transfer = moved.bursts.astype(np.float64) * burst_ticks

@@ -147,7 +147,7 @@ def _mapping(tilings: Tilings, slots: dict[str, Ints], i: int, found: _Found) ->
 
 def _slots(problem: Problem, arch: Accelerator, tilings: Tilings) -> dict[str, Ints]:
     """Return the slots of each buffer: all of it is one slot where a single tile is all there is."""
-    n, c = tilings.n_parts(problem), tilings.c_parts(problem)
+    n, c = tilings.n_parts, tilings.c_parts
     tiles = {
         "ifmap": tilings.spatial * c * (1 if problem.structure == "dense" else n),
         "weight": n * c,

@@ -64,7 +64,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Tilings:
-    """Candidate tilings, one per array element: tile sizes, tiles in space, and the three tensors.
+    """Candidate tilings, one per array element: tile sizes, tiles along channels and in space, and the three tensors.
 
     ``weight_bursts`` moves all weight tiles once, ``first_weight_bursts`` a full one with its biases.
     """
@@ -74,6 +74,8 @@ class Tilings:
     t: Ints
     h: Ints
     w: Ints
+    n_parts: Ints
+    c_parts: Ints
     spatial: Ints
     frames: Ints
     weight_bursts: Ints
@@ -92,6 +94,8 @@ class Tilings:
             t=self.t[index],
             h=self.h[index],
             w=self.w[index],
+            n_parts=self.n_parts[index],
+            c_parts=self.c_parts[index],
             spatial=self.spatial[index],
             frames=self.frames[index],
             weight_bursts=self.weight_bursts[index],
@@ -102,15 +106,7 @@ class Tilings:
 
     def steps(self, problem: Problem) -> Ints:
         """Return the steps of the layer."""
-        return problem.groups * self.n_parts(problem) * self.c_parts(problem) * self.spatial
-
-    def n_parts(self, problem: Problem) -> Ints:
-        """Return the tiles along the output channels."""
-        return ceil_div(problem.n, self.n)
-
-    def c_parts(self, problem: Problem) -> Ints:
-        """Return the tiles along the reduction."""
-        return ceil_div(problem.c, self.c)
+        return problem.groups * self.n_parts * self.c_parts * self.spatial
 
 
 def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_bytes: int) -> Tilings:
@@ -139,6 +135,8 @@ def enumerate_tilings(problem: Problem, rows: int, mults_per_pe: int, burst_byte
         t=tile[2],
         h=tile[3],
         w=tile[4],
+        n_parts=ceil_div(problem.n, np.array(n, dtype=np.int64))[at[0]],
+        c_parts=ceil_div(problem.c, np.array(c, dtype=np.int64))[at[1]],
         spatial=column(0, "input", "tiles") * column(1, "input", "tiles") * column(2, "input", "tiles"),
         frames=column(0, "input", "largest"),
         weight_bursts=weights[at[0], at[1]],

@@ -38,7 +38,7 @@ class Traffic:
 def traffic(problem: Problem, tilings: Tilings, order: Order, clocks: Clocks) -> Traffic:
     """Count the bursts of ``problem``, exactly as the schedule of each tiling moves them."""
     page_bursts = clocks.dram.page_bursts
-    n_parts, c_parts, spatial = tilings.n_parts(problem), tilings.c_parts(problem), tilings.spatial
+    n_parts, c_parts, spatial = tilings.n_parts, tilings.c_parts, tilings.spatial
     ifmap_times, weight_times = _repetitions(problem, n_parts, c_parts, spatial, order)
     channel_tiles = c_parts if problem.structure == "dense" else n_parts
     ifmap, ofmap = problem.sources * tilings.input.bursts, tilings.output.bursts

@@ -34,7 +34,7 @@ MAX_STEPS = 4_000_000
 STREAMS = ("ifmap", "weight", "ofmap")
 
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 6) -> list[Mapping]:
+def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 5) -> list[Mapping]:
     """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits."""
     everything = enumerate_tilings(problem, arch.pe.rows, arch.pe.mults_per_pe, clocks.burst_bytes)
     slots = _slots(problem, arch, everything)
@@ -95,7 +95,13 @@ def _promising(
     found = []
     for order, whole in traffics.items():
         estimate = latency(problem, machine, tilings, whole, rough, slots, clocks)
+        if order != ORDERS[0]:
+            # Loops that one tile leaves nothing of come in one order only: such a schedule has been seen.
+            estimate[(tilings.n_parts == 1) | (tilings.spatial == 1)] = np.inf
         index = _smallest(estimate, whole.bursts, SHORTLIST)
+        index = index[np.isfinite(estimate[index])]
+        if len(index) == 0:
+            continue
         few, moved, estimate = tilings.take(index), whole.take(index), estimate[index]
         if problem.structure != "vector":
             counted = step_cycles(problem, machine, few)

@@ -397,3 +397,16 @@ def test_an_odd_but_legal_network_gives_sane_numbers(cli_json, tmp_path, name, o
 def test_every_transform_takes_every_shipped_workload(cli, cli_json, workload):
     for transform in cli_json("list", "--format", "json")["transforms"]:
         assert cli("show", workload, "--transform", transform, "--format", "json").exit_code == 0
+
+
+def test_a_tensor_in_too_many_runs_names_the_way_out(cli, tmp_path):
+    network = tmp_path / "big.yaml"
+    network.write_text(
+        "name: big\ninputs: {x: {channels: 64, frames: 64, height: 1080, width: 1920}}\n"
+        "layers:\n  - {name: a, kind: conv3d, out_channels: 64, kernel: [3, 3, 3], padding: [1, 1, 1]}\n"
+    )
+    refused = cli("simulate", str(network))
+    assert refused.exit_code == 2
+    assert "runs of bursts" in refused.stderr
+    assert "plain" in refused.stderr
+    assert cli("simulate", str(network), "--set", "dram.model=plain").exit_code == 0

@@ -11,7 +11,7 @@ from lw3dsim.cli.options import format_option, print_json
 from lw3dsim.errors import one_line, unknown
 
 if TYPE_CHECKING:
-    from lw3dsim.dram.channel import Refresh
+    from lw3dsim.describe.accelerator import Refresh
 
 
 @click.command("dram")

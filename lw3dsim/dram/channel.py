@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.dram.timing_rules import COMMANDS, rule_arrays
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Refresh
     from lw3dsim.describe.dram_standards import DramStandard
 
-Refresh = Literal["all-bank", "per-bank", "none"]
 
 READ_QUEUE = 32
 WRITE_QUEUE = 32

@@ -21,6 +21,7 @@ from lw3dsim.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lw3dsim.describe.accelerator import Refresh
     from lw3dsim.describe.dram_standards import DramStandard
     from lw3dsim.dram.trace import Trace
 
@@ -62,7 +63,7 @@ def replay(
     trace: Trace,
     mapping: str = DEFAULT_MAPPING,
     channels: int = 1,
-    refresh: c.Refresh = "all-bank",
+    refresh: Refresh = "all-bank",
 ) -> Replay:
     """Replay ``trace``; raise InputError for an address beyond the capacity or a refresh the standard lacks."""
     where = address_map(mapping, standard, channels)
@@ -102,7 +103,7 @@ def _channel(
     rows: NDArray[np.int64],
     bursts: NDArray[np.int64],
     writes: NDArray[np.bool_],
-    refresh: c.Refresh,
+    refresh: Refresh,
 ) -> c.Channel:
     blocks = np.unique(bursts, return_inverse=True)[1]
     return c.new_channel(

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.errors import MappingError
 from lw3dsim.map.arrays import ceil_div, padded, spread
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Flags, Ints
     from lw3dsim.map.axis import Axis
+
+# Runs of one tensor that fit into a gigabyte while they are listed.
+MAX_RUNS = 16_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,12 +154,23 @@ class Boxes:
         return np.asarray(np.where(is_scattered[:, None], apart, in_rows)[:, None, None, :] * rows)
 
     def runs(self, base: int) -> Runs:
-        """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined."""
+        """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined.
+
+        Raises MappingError where they would be more than MAX_RUNS before that.
+        """
         layout, columns = self.layout, self.layout.columns
         start, touched, is_scattered = layout.touched(self.channel_first, self.channel_count)
         span_first, span_count = layout.span_bursts(self.w.first, self.w.span)
-        # A box is a nest of blocks, frames and rows, and at scattered columns of pixels.
+        across = np.where(is_scattered[:, None], self.w.span, np.minimum(span_count, 1)).sum(axis=1)
         blocks = ceil_div(start + touched, columns) - start // columns
+        runs = int((blocks * across).sum()) * int(self.t.needed.sum()) * int(self.h.needed.sum())
+        if runs > MAX_RUNS:
+            size = "x".join(map(str, (layout.channels, *layout.extent)))
+            raise MappingError(
+                "dram.model",
+                f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
+            )
+        # A box is a nest of blocks, frames and rows, and at scattered columns of pixels.
         channel, t, h, w = (index.ravel() for index in np.indices(self.shape, dtype=np.int64))
         box, block = spread(np.where(span_count[w] > 0, blocks[channel], 0))
         channel, t, h, w = channel[box], t[box], h[box], w[box]

@@ -5,9 +5,10 @@ The package is one way through, a folder per stage::
     describe -> transform -> map -> schedule -> simulate -> account -> report -> explore
 
 Each stage is a function from frozen values to a new frozen value, and imports
-run only leftwards (the simulate stage lives in ``engine``; ``technology``, the cost
-tables, stands after ``describe``). ``algebra`` (Winograd transforms) and ``errors`` lie
-below all of them; ``pipeline`` strings the stages together.
+run only leftwards (the simulate stage lives in ``engine``, with the bank models of
+``dram`` before it; ``technology``, the cost tables, stands after ``describe``).
+``algebra`` (Winograd transforms) and ``errors`` lie below all of them; ``pipeline``
+strings the stages together.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import make_chain, resolve_design, resolve_network, run_layers
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import KIB, make_link, room_after
+from lw3dsim.schedule.chain import make_link, room_after
 
 # Two branches of unequal depth, joined twice; a layer reads the clip again late in the network.
 BRANCHES = """
@@ -150,7 +150,7 @@ def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(case):
         "ofmap": (start[chain.ofmap.opens], trace.ofmap_ready, chain.ofmap.bits),
     }
     for name, (begins, ends, bits) in held.items():
-        capacity = getattr(buffers, f"{name}_kib") * KIB
+        capacity = getattr(buffers, f"{name}_kib") * 8 * 1024
         assert most_at_once(begins, ends, bits) <= capacity, name
         assert most_at_once(begins, ends, np.ones_like(bits)) <= buffers.slots, name
 

@@ -1,4 +1,4 @@
-"""Energy of a layer by component and cause: events times unit energies of ``technology`` and the DRAM preset.
+"""Energy of a layer by component and cause: events times unit energies of ``technology`` and the DRAM standard.
 
 A cause says why: DRAM by the tensor that moves; SRAM by who uses the port (``dma``,
 ``array``, ``partial_sums``); arithmetic ``compute``; what runs with time (leakage, DRAM
@@ -39,7 +39,7 @@ COMPONENTS = (
     "leakage",
 )
 
-# Paid by time, and by the tensors that move.
+# Paid by time.
 TIMED = (*DRAM_TIMED, "leakage")
 
 Causes = dict[str, float]

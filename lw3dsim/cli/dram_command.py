@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.errors import one_line, unknown
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--trace", required=True, metavar="FILE", help="CSV or CSV.gz of addr_hex,op lines, one burst each.")
 @click.option(
     "--mapping",
-    default="row-bank-col",
+    default=DEFAULT_MAPPING,
     show_default=True,
     help="Address fields, most significant first: row, bank, bankgroup, col, channel.",
 )

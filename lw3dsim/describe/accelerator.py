@@ -20,6 +20,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 Count = Annotated[int, Meta(ge=1, le=1024)]
 Bits = Annotated[int, Meta(ge=2, le=64)]
 Rate = Annotated[int, Meta(ge=1, le=65536)]
+KIB_BITS = 8192
 Kib = Annotated[int, Meta(ge=1, le=65536)]
 Banks = Annotated[int, Meta(ge=1, le=64)]
 
@@ -77,6 +78,12 @@ class Buffers(_Section, frozen=True):
     weight_banks: Annotated[Banks, Meta(description="single-port banks of the weight buffer, likewise")] = 2
     ofmap_banks: Annotated[Banks, Meta(description="single-port banks of the output buffer, likewise")] = 2
     slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
+
+    @property
+    def capacity_bits(self) -> dict[str, int]:
+        """Capacity of each buffer, by stream."""
+        kib = {"ifmap": self.ifmap_kib, "weight": self.weight_kib, "ofmap": self.ofmap_kib}
+        return {name: size * KIB_BITS for name, size in kib.items()}
 
 
 DramModel = Literal["plain", "in_order", "fr_fcfs"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS, DramStandard
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ class DramSystem:
     @property
     def stripe_bursts(self) -> int:
         """Bursts of one row of every bank of every channel."""
-        standard = self.standard
-        return self.channels * standard.banks * standard.columns // standard.burst_length
+        return self.channels * self.standard.banks * self.page_bursts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Clocks:
 
 def default_mapping(standard: DramStandard) -> str:
     """Return the address mapping of a design that names none: streams go round the bank groups."""
-    return "row-bank-col-bankgroup" if standard.bank_groups > 1 else "row-bank-col"
+    return f"{DEFAULT_MAPPING}-bankgroup" if standard.bank_groups > 1 else DEFAULT_MAPPING
 
 
 def make_clocks(arch: Accelerator) -> Clocks:
@@ -100,7 +100,7 @@ def make_clocks(arch: Accelerator) -> Clocks:
         refresh=dram.refresh,
         queue=dram.queue,
     )
-    peak_ticks = standard.burst_clocks * standard.clock_ps
+    closed_row_ticks = (standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps
     if system.model != "plain":
         # Bursts behind each other lie in other bank groups where the group is the lowest field but the channel.
         takes_turns = [name for name in system.mapping.split("-") if name != "channel"][-1] == "bankgroup"
@@ -110,20 +110,19 @@ def make_clocks(arch: Accelerator) -> Clocks:
         return Clocks(
             cycle_ticks=arch.cycle_ps,
             burst_ticks=sustained,
-            least_burst_ticks=peak_ticks,
-            latency_ticks=(standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps,
+            least_burst_ticks=standard.burst_clocks * standard.clock_ps,
+            latency_ticks=closed_row_ticks,
             # Rows that follow each other seldom lie in all banks: taken as half of them.
             visit_ticks=max(2 * standard.trc // standard.banks, standard.trrd_s) * standard.clock_ps,
             turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * standard.clock_ps,
             dram=system,
         )
     gbps = standard.peak_gbps * SUSTAINED[dram.preset] if dram.bandwidth_gbps is None else dram.bandwidth_gbps
-    closed_row_ns = (standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps / 1000
     burst_ticks = max(round(standard.burst_bytes * 1000 / gbps), 1)
     return Clocks(
         cycle_ticks=arch.cycle_ps,
         burst_ticks=burst_ticks,
         least_burst_ticks=burst_ticks,
-        latency_ticks=round((closed_row_ns if dram.latency_ns is None else dram.latency_ns) * 1000),
+        latency_ticks=closed_row_ticks if dram.latency_ns is None else round(dram.latency_ns * 1000),
         dram=system,
     )

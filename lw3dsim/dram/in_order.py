@@ -53,7 +53,7 @@ def constants(dram: DramSystem) -> tuple[int, ...]:
     s = dram.standard
     fields = address_map(dram.mapping, s, dram.channels).fields[::-1]
     lanes = dram.channels if fields[0][0] == "channel" else 1
-    low = fields[1] if lanes > 1 or fields[0][0] == "channel" else fields[0]
+    low = fields[1] if fields[0][0] == "channel" else fields[0]
     read_read, write_write = gap(s, "RD", "RD", "group"), gap(s, "WR", "WR", "group")
     is_per_bank = dram.refresh == "per-bank"
     k = [0] * FIELDS

@@ -33,7 +33,8 @@ Table = TypeVar("Table", Job, Memory)
 PAYS_FOR_LOADING = 200_000
 PAYS_FOR_COMPILING = 1_000_000
 
-_interpreted: list[int] = []
+# What has been interpreted so far, one number.
+_interpreted = [0]
 
 # What is compiled, callees first.
 _PARTS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
@@ -61,15 +62,18 @@ def _plain(table: Table) -> Table:
     return table._replace(**arrays)
 
 
+def is_loaded() -> bool:
+    """Return whether the engine has been translated in this process."""
+    return _compiled.cache_info().currsize > 0
+
+
 def is_worthwhile(work: int) -> bool:
     """Return whether to compile for ``work`` more steps and runs, given what has been interpreted so far.
 
     Loading Numba and the translation takes as long as interpreting about PAYS_FOR_LOADING of them.
     """
-    if _compiled.cache_info().currsize:
-        return True
-    _interpreted.append(work)
-    return sum(_interpreted) > (PAYS_FOR_LOADING if is_cached() else PAYS_FOR_COMPILING)
+    _interpreted[0] += work
+    return _interpreted[0] > PAYS_FOR_LOADING and (is_cached() or _interpreted[0] > PAYS_FOR_COMPILING)
 
 
 def load() -> None:

@@ -57,12 +57,13 @@ def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") 
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
-    work = _work(job, memory)
     if engine == "simpy":
         from lw3dsim.engine import simpy_engine
 
         trace, memory = _interpreted(simpy_engine.run, job, memory)
-    elif memory.model != REORDERING and (engine == "fast" or compiled.is_worthwhile(work)):
+    elif memory.model != REORDERING and (
+        engine == "fast" or compiled.is_loaded() or compiled.is_worthwhile(_work(job, memory))
+    ):
         trace = empty_trace(job)
         compiled.run(job, memory, trace)
     else:

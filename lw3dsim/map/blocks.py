@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from lw3dsim.map.layout import block_sizes
 from lw3dsim.map.mapping import input_boxes, make_axes, output_boxes
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ class Use:
 
 def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:
     """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
-    powers = [smallest << i for i in range(channels.bit_length()) if smallest << i < channels]
-    return sorted({*powers, channels, *(min(use.tile, channels) for use in uses), *(use.block for use in uses)})
+    return sorted(
+        {*block_sizes(smallest, channels), *(min(use.tile, channels) for use in uses), *(use.block for use in uses)}
+    )
 
 
 def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:

@@ -94,6 +94,12 @@ class Layout:
         return channel // self.block * self.columns + within
 
 
+def block_sizes(block: int, channels: int) -> list[int]:
+    """Return ``block`` times powers of two, as far as they are below ``channels``, and ``channels``."""
+    powers = (block << i for i in range(channels.bit_length()))
+    return [*(size for size in powers if size < channels), channels]
+
+
 def fewest_bursts_block(
     channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
 ) -> int:
@@ -101,7 +107,6 @@ def fewest_bursts_block(
 
     Ties go to the smallest. Rows of such blocks are whole bursts wherever the sizes allow it.
     """
-    sizes = [min(block << i, channels) for i in range(max(channels // block, 1).bit_length() + 1)]
     if extent == (1, 1, 1):
         return channels
 
@@ -111,7 +116,7 @@ def fewest_bursts_block(
         )
         return layout.bursts
 
-    return min(sizes, key=lambda size: (bursts(size), size))
+    return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
 
 
 @dataclass(frozen=True, kw_only=True)

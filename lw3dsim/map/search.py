@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
 from lw3dsim.map.estimate import latency, rough_step_cycles, step_cycles
 from lw3dsim.map.mapping import ORDERS, Mapping, Order, Parallel, weight_tile_bits
@@ -53,15 +54,9 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 5
         np.concatenate([f.steps for f in found]),
         keep,
     )
-    mappings = []
-    for chosen in best:
-        i = chosen
-        for f in found:
-            if i < len(f.index):
-                mappings.append(_mapping(everything, slots, int(fitting[f.index[i]]), f))
-                break
-            i -= len(f.index)
-    return mappings
+    owner = np.repeat(np.arange(len(found)), [len(f.index) for f in found])
+    index = np.concatenate([f.index for f in found])
+    return [_mapping(everything, slots, int(fitting[index[i]]), found[owner[i]]) for i in best]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,15 +172,9 @@ def _tile_bits(problem: Problem, tilings: Tilings) -> dict[str, Ints]:
     }
 
 
-def _capacity_bits(arch: Accelerator) -> dict[str, int]:
-    buffers = arch.buffers
-    kib = (buffers.ifmap_kib, buffers.weight_kib, buffers.ofmap_kib)
-    return {name: size * 8192 for name, size in zip(STREAMS, kib, strict=True)}
-
-
 def _fits(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str, Ints]) -> Flags:
     """Return which tilings fit all buffers in a bounded number of steps, as a mask."""
-    bits, capacity = _tile_bits(problem, tilings), _capacity_bits(arch)
+    bits, capacity = _tile_bits(problem, tilings), arch.buffers.capacity_bits
     fits = tilings.steps(problem) <= MAX_STEPS
     for name in STREAMS:
         fits &= bits[name] <= capacity[name] // slots[name]
@@ -194,9 +183,9 @@ def _fits(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str
 
 def _too_small(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str, Ints]) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
-    capacity = _capacity_bits(arch)
+    capacity = arch.buffers.capacity_bits
     for name, bits in _tile_bits(problem, tilings).items():
-        need, have = -(-int((bits * slots[name]).min()) // 8192), capacity[name] // 8192
+        need, have = -(-int((bits * slots[name]).min()) // KIB_BITS), capacity[name] // KIB_BITS
         if need > have:
             lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
             remedy = f"needs at least {need} KiB; raise it{lower}"

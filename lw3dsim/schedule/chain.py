@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.dma import Activations, Weights
     from lw3dsim.schedule.program import LoadStream, Schedule
 
-# Bits of a KiB.
-KIB = 8192
-
 # No store to wait for, in any clip; -1 counts on to the last store of the clip before.
 NONE = -2
 
@@ -134,11 +131,6 @@ class _Place:
     burst: int
     gate: int
 
-    @property
-    def regions(self) -> tuple[Activations | Weights, ...]:
-        """What the layer moves, as if it were alone."""
-        return tuple(stream.region for stream in (self.schedule.ifmap, self.schedule.weight, self.schedule.ofmap))
-
 
 def make_link(problem: Problem, mapping: Mapping, schedule: Schedule, reads: tuple[int, ...]) -> Link:
     """Return a mapped layer as a link of a chain."""
@@ -163,7 +155,7 @@ def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) ->
         weight=_loads(places, clips, "weight", 1, buffers),
         ofmap=_stores(places, clips, buffers),
         setup_cycles=links[0].schedule.setup_cycles,
-        regions=tuple(region.shifted(place.burst) for place in places for region in place.regions),
+        regions=tuple(region.shifted(place.burst) for place in places for region in place.schedule.regions),
     )
 
 
@@ -187,7 +179,7 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
     last_store: list[int] = []
     for link in links:
         schedule = link.schedule
-        sizes = [len(stream.region.box_bursts) for stream in (schedule.ifmap, schedule.weight, schedule.ofmap)]
+        sizes = [len(region.box_bursts) for region in schedule.regions]
         places.append(
             _Place(
                 schedule=schedule,
@@ -236,7 +228,6 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
 def _loads(places: Sequence[_Place], clips: int, name: str, number: int, buffers: Buffers) -> Loads:
     """Return the tiles of a load stream; ``number`` is its place among the streams."""
     streams: list[LoadStream] = [getattr(place.schedule, name) for place in places]
-    capacity = getattr(buffers, f"{name}_kib") * KIB
     firsts, lasts, gates = [], [], []
     for place, stream in zip(places, streams, strict=True):
         tiles = len(stream.steps)
@@ -256,7 +247,7 @@ def _loads(places: Sequence[_Place], clips: int, name: str, number: int, buffers
         last=last,
         box=_repeated([stream.box + place.boxes[number] for place, stream in zip(places, streams, strict=True)], clips),
         bits=bits,
-        after=room_after(bits, last, buffers.slots, capacity),
+        after=room_after(bits, last, buffers.slots, buffers.capacity_bits[name]),
         gate=np.maximum(np.where(np.tile(np.concatenate(gates), clips) == NONE, -1, gate), -1),
     )
 
@@ -281,7 +272,7 @@ def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
         closes=_repeated([stream.closes + place.step for place, stream in streams], clips, steps),
         box=_repeated([stream.box + place.boxes[2] for place, stream in streams], clips),
         bits=bits,
-        after=room_after(bits, np.arange(len(bits), dtype=np.int64), buffers.slots, buffers.ofmap_kib * KIB),
+        after=room_after(bits, np.arange(len(bits), dtype=np.int64), buffers.slots, buffers.capacity_bits["ofmap"]),
     )
 
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 def _compiled_engine() -> None:
     """Compile once, so that no test is told about it."""
     from lw3dsim.engine import compiled
+    from lw3dsim.map.kernels import TRANSLATION
 
     compiled.load()
+    assert TRANSLATION.functions
 
 
 @pytest.fixture

@@ -18,11 +18,13 @@ from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.axis import cut
+from lw3dsim.map.candidates import candidate_sizes, make_choices
+from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
+from lw3dsim.map.plain import plain_layer
 from lw3dsim.map.problem import make_problem
+from lw3dsim.map.ranking import Place, input_bursts, input_repeats, output_bursts, total_steps, weight_loads
 from lw3dsim.map.search import search
-from lw3dsim.map.tilings import enumerate_tilings
-from lw3dsim.map.traffic import traffic
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -100,22 +102,30 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
                 assert stream.bits.max() * stream.slots <= getattr(ARCH.buffers, f"{name}_kib") * 8192
 
 
+def a_tiling(problem, data):
+    """Any candidate tiling, whether it fits or not: its sums, its place in them, and the mapping."""
+    sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
+    choices = make_choices(problem, sizes, CLOCKS.burst_bytes, kernels(0))
+    at = Place(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
+    order = data.draw(st.sampled_from(ORDERS))
+    tile = {name: axis[i] for name, axis, i in zip("ncthw", sizes, at, strict=True)}
+    slots = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)
+    return choices, at, Mapping(**tile, order=order, parallel="pixel", **slots)
+
+
 @slow
 @given(layers(), st.data())
 def test_predicted_traffic_is_that_of_the_schedule(problem, data):
-    tilings = enumerate_tilings(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe, CLOCKS.burst_bytes)
-    i = data.draw(st.integers(0, len(tilings) - 1))
-    order = data.draw(st.sampled_from(ORDERS))
-    one = tilings.take(np.array([i]))
-    if int(one.steps(problem)[0]) > 20_000:
+    choices, at, mapping = a_tiling(problem, data)
+    layer, order = plain_layer(problem), ORDERS.index(mapping.order)
+    if total_steps(layer, choices, at) > 20_000:
         return
-    schedule = build_schedule(problem, mapping_of(one, order), ARCH, CLOCKS)
-    assert schedule.total_bursts == int(traffic(problem, one, order, CLOCKS).bursts[0])
-
-
-def mapping_of(tilings, order):
-    sizes = {name: int(getattr(tilings, name)[0]) for name in "ncthw"}
-    return Mapping(**sizes, order=order, parallel="pixel", ifmap_slots=2, weight_slots=2, ofmap_slots=2)
+    schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
+    loads = input_repeats(layer, choices, at, order) * input_bursts(layer, choices, at)
+    assert schedule.ifmap.bursts.sum() == loads
+    assert schedule.weight.bursts.sum() == weight_loads(choices, at, order)
+    assert schedule.ofmap.bursts.sum() == output_bursts(layer, choices, at)
+    assert schedule.steps == total_steps(layer, choices, at)
 
 
 @slow
@@ -123,8 +133,7 @@ def mapping_of(tilings, order):
 def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem, block, bits, data):
     """A brute-force walk over the addresses of each element of a tile."""
     problem = replace(problem, input_block=block, activation_bits=bits)
-    tilings = enumerate_tilings(problem, 2, 4, CLOCKS.burst_bytes)
-    mapping = mapping_of(tilings.take(np.array([data.draw(st.integers(0, len(tilings) - 1))])), "tiles_outer")
+    _, _, mapping = a_tiling(problem, data)
     boxes = input_boxes(problem, mapping, make_axes(problem, mapping), CLOCKS.burst_bytes)
     runs = boxes.runs(1000)
     assert np.array_equal(

@@ -12,8 +12,8 @@ PACKAGE = ROOT / "lw3dsim"
 
 # A stage imports itself and what stands before it.
 ORDER = (
-    "errors", "algebra", "describe", "technology", "transform", "map", "schedule", "dram", "engine", "arithmetic",
-    "account",
+    "errors", "native", "algebra", "describe", "technology", "transform", "map", "schedule", "dram", "engine",
+    "arithmetic", "account",
     "report", "pipeline", "execution", "explore", "cli",
 )  # fmt: skip
 SOURCES = sorted(PACKAGE.rglob("*.py"))

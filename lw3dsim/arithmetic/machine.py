@@ -17,12 +17,14 @@ from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.map.arrays import parts
-from lw3dsim.map.microarchitecture import Machine, group_shape
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.step import group_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
     from lw3dsim.schedule.program import Schedule
 
@@ -229,10 +231,10 @@ def _compute(run: Execution, place: _Place) -> None:
         _vector(run, place)
         return
     algorithm = run.problem.algorithm
-    shape = group_shape(run.problem, run.machine, *(np.array([size]) for size in place.size))
+    shape = group_shape(plain_layer(run.problem), plain_array(run.machine), *place.size)
     ranges = []
     for size, m, part in zip(place.size, algorithm.tile, shape, strict=True):
-        counts = parts(-(-size // m), int(part[0])).tolist()
+        counts = parts(-(-size // m), part).tolist()
         starts = np.cumsum([0, *counts[:-1]]).tolist()
         ranges.append(list(zip(starts, counts, strict=True)))
     for group in itertools.product(*ranges):

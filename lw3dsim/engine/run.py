@@ -62,7 +62,7 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
 
         trace, memory = _interpreted(simpy_engine.run, job, memory)
     elif memory.model != REORDERING and (
-        engine == "fast" or compiled.is_loaded() or compiled.is_worthwhile(_work(job, memory))
+        engine == "fast" or compiled.TRANSLATION.is_loaded or compiled.TRANSLATION.is_worthwhile(_work(job, memory))
     ):
         trace = empty_trace(job)
         compiled.run(job, memory, trace)

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.errors import MappingError
-from lw3dsim.map.arrays import ceil_div, padded, spread
+from lw3dsim.map.arrays import ceil_div, padded
+from lw3dsim.map.kernels import RUNS_PER_TILING, kernels
+from lw3dsim.map.plain import plain_rows
+from lw3dsim.map.runs import Cuts, Strides
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Flags, Ints
@@ -165,7 +168,7 @@ class Boxes:
         """
         layout, columns = self.layout, self.layout.columns
         start, touched, is_scattered = layout.touched(self.channel_first, self.channel_count)
-        span_first, span_count = layout.span_bursts(self.w.first, self.w.span)
+        _, span_count = layout.span_bursts(self.w.first, self.w.span)
         across = np.where(is_scattered[:, None], self.w.span, np.minimum(span_count, 1)).sum(axis=1)
         blocks = ceil_div(start + touched, columns) - start // columns
         runs = int((blocks * across).sum()) * int(self.t.needed.sum()) * int(self.h.needed.sum())
@@ -175,40 +178,24 @@ class Boxes:
                 "dram.model",
                 f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
             )
-        # A box is a nest of blocks, frames and rows, and at scattered columns of pixels.
-        channel, t, h, w = (index.ravel() for index in np.indices(self.shape, dtype=np.int64))
-        box, block = spread(np.where(span_count[w] > 0, blocks[channel], 0))
-        channel, t, h, w = channel[box], t[box], h[box], w[box]
-        block += start[channel] // columns
-        apart = is_scattered[channel]
-        first_column = np.maximum(start[channel] - block * columns, 0)
-        last_column = np.minimum(start[channel] + touched[channel] - block * columns, columns)
-        first = base + block * layout.block_bursts
-        first += np.where(apart, self.w.first[w] * columns + first_column, span_first[w])
-        count = np.where(apart, last_column - first_column, span_count[w])
-        pixels = np.where(apart, self.w.span[w], 1)
-
-        part, frame = spread(self.t.needed[t])
-        first = first[part] + self.t.positions[_starts(self.t)[t[part]] + frame] * layout.frame_bursts
-        h, count, pixels, box = h[part], count[part], pixels[part], box[part]
-        part, row = spread(self.h.needed[h])
-        first = first[part] + self.h.positions[_starts(self.h)[h[part]] + row] * layout.row_bursts
-        count, pixels, box = count[part], pixels[part], box[part]
-        if is_scattered.any():
-            part, pixel = spread(pixels)
-            first, count, box = first[part] + pixel * columns, count[part], box[part]
-        return _joined(box, first, count, math.prod(self.shape))
+        work = kernels(runs // RUNS_PER_TILING)
+        boxes, (of_t, of_h) = math.prod(self.shape), (_offsets(axis) for axis in (self.t, self.h))
+        cuts = (
+            self.channel_first, self.channel_count, of_t, self.t.positions, of_h, self.h.positions, self.w.first,
+            self.w.span,
+        )  # fmt: skip
+        offsets, first, count = (work.empty(size) for size in (boxes + 1, runs, runs))
+        listed = work.functions["list_runs"](
+            plain_rows(layout),
+            Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
+            Cuts(*(work.words(column) for column in cuts)),
+            base,
+            offsets,
+            first,
+            count,
+        )
+        return Runs(offsets=np.asarray(offsets), first=np.array(first[:listed]), count=np.array(count[:listed]))
 
 
-def _starts(axis: Axis) -> Ints:
-    return np.asarray(np.cumsum(axis.needed) - axis.needed, dtype=np.int64)
-
-
-def _joined(box: Ints, first: Ints, count: Ints, boxes: int) -> Runs:
-    """Join the runs of a box that lie behind each other."""
-    begins = np.ones(len(box), dtype=bool)
-    begins[1:] = (box[1:] != box[:-1]) | (first[1:] != first[:-1] + count[:-1])
-    at = np.flatnonzero(begins)
-    total = np.add.reduceat(count, at) if len(at) else count
-    offsets = np.searchsorted(box[at], np.arange(boxes + 1))
-    return Runs(offsets=offsets.astype(np.int64), first=first[at], count=total)
+def _offsets(axis: Axis) -> Ints:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(axis.needed)])

@@ -1,74 +1,75 @@
-"""The mapper: enumerate tilings, keep what fits the buffers, rank by estimated latency and traffic.
+"""The mapper: rank every tiling that fits the buffers by estimated latency and traffic, offer the best few.
 
-The caller simulates the best few and takes the best by simulation.
+The caller simulates them and takes the best by simulation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
-from lw3dsim.map.estimate import latency, rough_step_cycles, step_cycles
-from lw3dsim.map.mapping import ORDERS, Mapping, Order, Parallel, weight_tile_bits
+from lw3dsim.map.candidates import candidate_sizes, make_choices
+from lw3dsim.map.kernels import kernels
+from lw3dsim.map.mapping import ORDERS, Mapping, Parallel, input_layout, output_layout
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.tilings import Tilings, enumerate_tilings
-from lw3dsim.map.traffic import Traffic, traffic
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.ranking import (
+    AT_N,
+    BURSTS,
+    FIELDS,
+    LATENCY,
+    MODE,
+    NEVER,
+    NUMBER,
+    ORDER,
+    Limits,
+    Place,
+    Task,
+    Times,
+    ifmap_bits,
+    input_tiles,
+    ofmap_bits,
+    slots_of,
+    spatial_tiles,
+)
+from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.sums import weight_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.arrays import Flags, Floats, Ints
+    from lw3dsim.map.kernels import Kernels
     from lw3dsim.map.problem import Problem
+    from lw3dsim.map.ranking import Choices
 
 # Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
 TOLERANCE = 1000
 
-# Tilings that are costed group by group, per loop order and parallel mode.
-SHORTLIST = 3000
-
 MAX_STEPS = 4_000_000
 
-STREAMS = ("ifmap", "weight", "ofmap")
 
+def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Mapping]:
+    """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits.
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 5) -> list[Mapping]:
-    """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits."""
-    everything = enumerate_tilings(problem, arch.pe.rows, arch.pe.mults_per_pe, clocks.burst_bytes)
-    slots = _slots(problem, arch, everything)
-    fits = _fits(problem, arch, everything, slots)
-    if not fits.any():
-        raise _too_small(problem, arch, everything, slots)
-    fitting = np.flatnonzero(fits)
-    tilings = everything.take(fitting)
-    moved = {order: traffic(problem, tilings, order, clocks) for order in ORDERS}
-    found = [
-        found for mode in _modes(problem, arch) for found in _promising(problem, arch, tilings, moved, mode, clocks)
-    ]
-    best = _best(
-        np.concatenate([f.latency for f in found]),
-        np.concatenate([f.bursts for f in found]),
-        np.concatenate([f.steps for f in found]),
-        keep,
-    )
-    owner = np.repeat(np.arange(len(found)), [len(f.index) for f in found])
-    index = np.concatenate([f.index for f in found])
-    return [_mapping(everything, slots, int(fitting[index[i]]), found[owner[i]]) for i in best]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """The shortlist of one loop order and parallel mode; ``index`` points into the fitting tilings."""
-
-    index: Ints
-    order: Order
-    parallel: Parallel
-    latency: Floats
-    bursts: Ints
-    steps: Ints
+    Half of them are those that move least among the nearly fastest.
+    """
+    sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
+    tilings = 1
+    for axis in sizes:
+        tilings *= len(axis)
+    work = kernels(tilings)
+    choices = make_choices(problem, sizes, clocks.burst_bytes, work)
+    tasks = [_task(problem, arch, clocks, choices, mode) for mode in range(len(_modes(problem, arch)))]
+    fastest = _ranked(tasks, NEVER, keep, work)
+    if not fastest:
+        raise _too_small(tasks[0], arch)
+    limit = fastest[0][LATENCY] * (TOLERANCE + 1) // TOLERANCE
+    thrifty = _ranked(tasks, limit, keep // 2, work) if keep > 1 else []
+    best = {row[NUMBER]: row for row in [*thrifty, *fastest]}
+    return [_mapping(problem, arch, tasks[0], row) for row in list(best.values())[:keep]]
 
 
 def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
@@ -76,116 +77,76 @@ def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
     return ("pixel", "channel") if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
 
 
-def _promising(
-    problem: Problem,
-    arch: Accelerator,
-    tilings: Tilings,
-    traffics: dict[Order, Traffic],
-    parallel: Parallel,
-    clocks: Clocks,
-) -> list[_Found]:
-    """Rank all tilings roughly, for every loop order, then the best of them with every group counted."""
-    machine, slots = make_machine(problem, arch, parallel), arch.buffers.slots
-    rough = rough_step_cycles(problem, machine, tilings)
-    found = []
-    for order, whole in traffics.items():
-        estimate = latency(problem, machine, tilings, whole, rough, slots, clocks)
-        if order != ORDERS[0]:
-            # Loops that one tile leaves nothing of come in one order only: such a schedule has been seen.
-            estimate[(tilings.n_parts == 1) | (tilings.spatial == 1)] = np.inf
-        index = _smallest(estimate, whole.bursts, SHORTLIST)
-        index = index[np.isfinite(estimate[index])]
-        if len(index) == 0:
-            continue
-        few, moved, estimate = tilings.take(index), whole.take(index), estimate[index]
-        if problem.structure != "vector":
-            counted = step_cycles(problem, machine, few)
-            estimate = latency(problem, machine, few, moved, counted, slots, clocks)
-        found.append(
-            _Found(
-                index=index,
-                order=order,
-                parallel=parallel,
-                latency=estimate,
-                bursts=moved.bursts,
-                steps=few.steps(problem),
-            )
-        )
-    return found
-
-
-def _smallest(estimate: Floats, bursts: Ints, count: int) -> Ints:
-    """Return the positions of the ``count`` smallest estimates, fewer bursts first among equals, then position."""
-    index = np.arange(len(estimate))
-    if len(index) > count:
-        # Sorting all of them would cost more than estimating them.
-        index = np.flatnonzero(estimate <= np.partition(estimate, count)[count])
-    return np.asarray(index[np.lexsort((index, bursts[index], estimate[index]))][:count])
-
-
-def _best(estimate: Floats, bursts: Ints, steps: Ints, keep: int) -> list[int]:
-    """Return positions of the best: half by traffic among the nearly fastest, then by latency."""
-    near = np.flatnonzero(estimate * TOLERANCE <= estimate.min() * (TOLERANCE + 1))
-    thrifty = near[np.lexsort((near, estimate[near], steps[near], bursts[near]))][: keep // 2]
-    fastest = np.lexsort((np.arange(len(estimate)), steps, bursts, estimate))[:keep]
-    return list(dict.fromkeys([*thrifty.tolist(), *fastest.tolist()]))[:keep]
-
-
-def _mapping(tilings: Tilings, slots: dict[str, Ints], i: int, found: _Found) -> Mapping:
-    return Mapping(
-        n=int(tilings.n[i]),
-        c=int(tilings.c[i]),
-        t=int(tilings.t[i]),
-        h=int(tilings.h[i]),
-        w=int(tilings.w[i]),
-        order=found.order,
-        parallel=found.parallel,
-        ifmap_slots=int(slots["ifmap"][i]),
-        weight_slots=int(slots["weight"][i]),
-        ofmap_slots=int(slots["ofmap"][i]),
+def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices, mode: int) -> Task:
+    buffers = arch.buffers.capacity_bits
+    return Task(
+        layer=plain_layer(problem),
+        array=plain_array(make_machine(problem, arch, _modes(problem, arch)[mode])),
+        mode=mode,
+        limits=Limits(
+            ifmap_bits=buffers["ifmap"],
+            weight_bits=buffers["weight"],
+            ofmap_bits=buffers["ofmap"],
+            slots=arch.buffers.slots,
+            max_steps=MAX_STEPS,
+        ),
+        times=Times(
+            cycle=clocks.cycle_ticks,
+            burst=clocks.burst_ticks,
+            visit=clocks.visit_ticks,
+            turnaround=clocks.turnaround_ticks,
+            latency=clocks.latency_ticks,
+            channels=clocks.dram.channels,
+            page_bursts=clocks.dram.page_bursts,
+            input_row_bursts=input_layout(problem, clocks.burst_bytes).row_bursts,
+            output_row_bursts=output_layout(problem, clocks.burst_bytes).row_bursts,
+        ),
+        choices=choices,
     )
 
 
-def _slots(problem: Problem, arch: Accelerator, tilings: Tilings) -> dict[str, Ints]:
-    """Return the slots of each buffer: all of it is one slot where a single tile is all there is."""
-    n, c = tilings.n_parts, tilings.c_parts
-    tiles = {
-        "ifmap": tilings.spatial * c * (1 if problem.structure == "dense" else n),
-        "weight": n * c,
-        "ofmap": tilings.spatial * n,
-    }
-    return {name: np.where(count * problem.groups == 1, 1, arch.buffers.slots) for name, count in tiles.items()}
+def _ranked(tasks: Sequence[Task], most: int, keep: int, work: Kernels) -> list[list[int]]:
+    """Return the best ``keep`` rows over all parallel modes, see ranking.rank."""
+    kept = work.words([NEVER] * (keep * FIELDS))
+    groups = work.empty(GROUP_WORDS)
+    for task in tasks:
+        work.functions["rank"](task, most, groups, kept)
+    rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, keep * FIELDS, FIELDS)]
+    return [row for row in rows if row[BURSTS] != NEVER]
 
 
-def _tile_bits(problem: Problem, tilings: Tilings) -> dict[str, Ints]:
-    """Return the bits that the largest tile of each stream takes in its buffer."""
-    n, c = tilings.n, tilings.c
-    channels = c if problem.structure == "dense" else n
-    pixels = tilings.input.pixels
-    if problem.reduces_frames:
-        pixels = pixels // np.maximum(tilings.frames, 1) * np.minimum(c, tilings.frames)
-    outputs = n * tilings.t * tilings.h * tilings.w
-    return {
-        "ifmap": channels * pixels * problem.sources * problem.activation_bits,
-        "weight": weight_tile_bits(problem, n, c, True),
-        "ofmap": outputs * np.where(c < problem.c, problem.accumulator_bits, problem.activation_bits),
-    }
+def _mapping(problem: Problem, arch: Accelerator, task: Task, row: Sequence[int]) -> Mapping:
+    layer, limits, choices = task.layer, task.limits, task.choices
+    at = Place(*row[AT_N:FIELDS])
+    groups, n_parts = layer.groups, choices.n.parts[at.n]
+    return Mapping(
+        n=int(choices.n.size[at.n]),
+        c=int(choices.c.size[at.c]),
+        t=int(choices.t.size[at.t]),
+        h=int(choices.h.size[at.h]),
+        w=int(choices.w.size[at.w]),
+        order=ORDERS[row[ORDER]],
+        parallel=_modes(problem, arch)[row[MODE]],
+        ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
+        weight_slots=slots_of(limits, groups * n_parts * choices.c.parts[at.c]),
+        ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),
+    )
 
 
-def _fits(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str, Ints]) -> Flags:
-    """Return which tilings fit all buffers in a bounded number of steps, as a mask."""
-    bits, capacity = _tile_bits(problem, tilings), arch.buffers.capacity_bits
-    fits = tilings.steps(problem) <= MAX_STEPS
-    for name in STREAMS:
-        fits &= bits[name] <= capacity[name] // slots[name]
-    return np.asarray(fits)
-
-
-def _too_small(problem: Problem, arch: Accelerator, tilings: Tilings, slots: dict[str, Ints]) -> MappingError:
+def _too_small(task: Task, arch: Accelerator) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
+    layer, limits, choices = task.layer, task.limits, task.choices
+    # The smallest sizes come last.
+    at = Place(*(len(axis.size) - 1 for axis in choices[:5]))
+    whole_c = at._replace(c=0)
     capacity = arch.buffers.capacity_bits
-    for name, bits in _tile_bits(problem, tilings).items():
-        need, have = -(-int((bits * slots[name]).min()) // KIB_BITS), capacity[name] // KIB_BITS
+    needs = {
+        "ifmap": ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)),
+        "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1) * limits.slots,
+        "ofmap": min(ofmap_bits(layer, choices, place) for place in (at, whole_c)) * limits.slots,
+    }
+    for name, bits in needs.items():
+        need, have = -(-int(bits) // KIB_BITS), capacity[name] // KIB_BITS
         if need > have:
             lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
             remedy = f"needs at least {need} KiB; raise it{lower}"

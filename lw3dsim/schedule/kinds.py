@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import parts
-from lw3dsim.map.microarchitecture import CAUSES, Groups, Machine, group_cost, group_shape, vector_cost
+from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, Steps
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.map.arrays import Flags, Ints, Words
     from lw3dsim.map.axis import Axis
     from lw3dsim.map.mapping import Axes
+    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
-
-EVENTS = tuple(f.name for f in fields(Groups) if f.name not in ("compute", "drain", "cause"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,7 @@ def make_kinds(
         is_last=loops.is_last[example],
         stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
     )
-    make = _vector_kinds if problem.structure == "vector" else _array_kinds
-    return kind, make(problem, machine, sizes)
+    return kind, _cost(problem, machine, sizes)
 
 
 def _distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
@@ -86,80 +85,29 @@ def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, 
     return t, h, w
 
 
-def _vector_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
+def _cost(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
+    work = kernels(len(sizes.n) * TILINGS_PER_STEP)
+
+    def words(values: Ints | Flags) -> Words:
+        return work.words(values.astype(np.int64))
+
     (t, h, w), (t_in, h_in, w_in) = sizes.outputs, sizes.needed
-    cost = vector_cost(
-        problem,
-        machine,
-        inputs=problem.sources * sizes.n * t_in * h_in * w_in,
-        outputs=sizes.n * t * h * w,
-        c=sizes.c,
-        is_first=sizes.is_first,
-        is_last=sizes.is_last,
+    steps = Steps(
+        n=words(sizes.n),
+        c=words(sizes.c),
+        t=words(t),
+        h=words(h),
+        w=words(w),
+        inputs=words(problem.sources * sizes.n * t_in * h_in * w_in),
+        is_first=words(sizes.is_first),
+        is_last=words(sizes.is_last),
     )
-    fill, none = np.full_like(sizes.n, machine.fill_cycles), np.zeros_like(sizes.n)
-    return Kinds(
-        head=cost.compute + fill + sizes.stolen.computing,
-        body=none,
-        drain=sizes.stolen.draining,
-        fill=fill,
-        drain_stall=none,
-        **_by_cause([np.where(cost.cause == i, cost.compute, 0) for i in range(len(CAUSES))], sizes.stolen),
-        **{event: getattr(cost, event) for event in EVENTS},
-    )
-
-
-def _array_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
-    """Cost every group of every kind at once, then add up each kind with its two banks swapping in step."""
-    table = np.concatenate([_groups(problem, machine, sizes, kind) for kind in range(len(sizes.n))])
-    kind = table[:, 0]
-    cost = group_cost(
-        problem,
-        machine,
-        rows=table[:, 1],
-        tiles=(table[:, 2], table[:, 3], table[:, 4]),
-        outputs=table[:, 5],
-        c=sizes.c[kind],
-        is_first=sizes.is_first[kind],
-        is_last=sizes.is_last[kind],
-    )
-    starts = np.flatnonzero(np.r_[True, kind[1:] != kind[:-1]])
-    ends = np.r_[starts[1:], len(kind)] - 1
-    # A swap waits for the multiply of this group and the drain of the one before.
-    stall = np.zeros_like(cost.compute)
-    stall[1:] = np.maximum(cost.drain[:-1] - cost.compute[1:], 0)
-    stall[starts] = 0
-
-    def summed(values: Ints) -> Ints:
-        return np.asarray(np.add.reduceat(values, starts), dtype=np.int64)
-
-    first_group, fill = cost.compute[starts], np.full_like(starts, machine.fill_cycles)
-    return Kinds(
-        head=first_group + fill + sizes.stolen.computing,
-        body=summed(cost.compute + stall) - first_group,
-        drain=cost.drain[ends] + sizes.stolen.draining,
-        fill=fill,
-        drain_stall=summed(stall),
-        **_by_cause([summed(np.where(cost.cause == i, cost.compute, 0)) for i in range(len(CAUSES))], sizes.stolen),
-        **{event: summed(getattr(cost, event)) for event in EVENTS},
-    )
-
-
-def _by_cause(cycles: list[Ints], stolen: StolenCycles) -> dict[str, Ints]:
-    """Return compute cycles by cause; those that DMA takes are the port's."""
-    named = dict(zip(CAUSES, cycles, strict=True))
-    return named | {"sram_port": named["sram_port"] + stolen.computing}
-
-
-def _groups(problem: Problem, machine: Machine, sizes: _Sizes, kind: int) -> Ints:
-    """Return the groups of a step in order, as rows (kind, channels, tiles t, h, w, output pixels)."""
-    space = [int(axis[kind]) for axis in sizes.outputs]
-    shape = group_shape(problem, machine, *(np.array([size], dtype=np.int64) for size in space))
-    tiles, kept = [], []
-    for size, m, group in zip(space, problem.algorithm.tile, shape, strict=True):
-        tiles.append(parts(-(-size // m), int(group[0])))
-        kept.append(parts(size, int(group[0]) * m))
-    channels, *grid = np.meshgrid(parts(int(sizes.n[kind]), machine.rows), *tiles, indexing="ij")
-    pixels = kept[0][:, None, None] * kept[1][None, :, None] * kept[2][None, None, :]
-    columns = (np.full_like(channels, kind), channels, *grid, np.broadcast_to(pixels, channels.shape))
-    return np.stack([column.ravel() for column in columns], axis=1)
+    table = work.empty(len(sizes.n) * COLUMNS)
+    groups = work.empty(GROUP_WORDS)
+    work.functions["cost_steps"](plain_layer(problem), plain_array(machine), steps, groups, table)
+    columns = dict(zip(NAMES, np.reshape(table, (-1, COLUMNS)).T, strict=True))
+    columns["head"] = columns["head"] + sizes.stolen.computing
+    columns["drain"] = columns["drain"] + sizes.stolen.draining
+    # Cycles that DMA takes from the array are the port's.
+    columns["sram_port"] = columns["sram_port"] + sizes.stolen.computing
+    return Kinds(fill=np.full_like(sizes.n, machine.fill_cycles), **columns)

@@ -1,0 +1,94 @@
+"""The mapper's kernels: on lists as CPython runs them, on arrays as they are translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lw3dsim.map import ranking, runs, step, sums
+from lw3dsim.native import Translation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lw3dsim.map.arrays import Ints, Words
+
+# What ranking a tiling takes CPython, in steps of the fast engine; and costing a step, and listing runs, in tilings.
+STEPS_PER_TILING = 5
+TILINGS_PER_STEP = 20
+RUNS_PER_TILING = 20
+
+TRANSLATION = Translation(
+    "the mapper",
+    (
+        (
+            step,
+            (
+                "ceiling", "balanced", "group_shape", "patch", "cost_group", "cost_groups", "first_group",
+                "stall_cycles", "array_cycles", "vector_ops", "vector_cycles", "step_cycles", "array_step",
+                "vector_step", "cost_steps",
+            ),
+        ),
+        (
+            sums,
+            (
+                "is_read", "read_positions", "bursts_of", "column_of", "weight_bits", "weight_bursts", "sum_extent",
+                "sum_channels",
+            ),
+        ),
+        (
+            ranking,
+            (
+                "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
+                "input_repeats", "weight_loads", "input_channels", "input_bursts", "output_bursts", "row_visits",
+                "least_compute", "full_steps", "estimate", "is_worth", "comes_before", "insert", "offer",
+                "fill_choices", "rank",
+            ),
+        ),
+        (runs, ("append", "box_runs", "list_runs")),
+    ),
+    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "cost_steps",
+              "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs", "list_runs"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """The functions by name, and what makes the sequences that they take: from values, or of a size to be filled."""
+
+    functions: Mapping[str, Callable[..., Any]]
+    words: Callable[[Sequence[int] | Ints], Words]
+    empty: Callable[[int], Words]
+
+
+def kernels(work: int) -> Kernels:
+    """Return the kernels for as much ``work`` as ranking so many tilings: translated where that pays."""
+    if TRANSLATION.is_worthwhile(STEPS_PER_TILING * work):
+        return Kernels(functions=TRANSLATION.functions, words=_array, empty=_zeros)
+    return _INTERPRETED
+
+
+def _array(values: Sequence[int] | Ints) -> Words:
+    return np.array(values, dtype=np.int64)
+
+
+def _zeros(size: int) -> Words:
+    return np.zeros(size, dtype=np.int64)
+
+
+def _list(values: Sequence[int] | Ints) -> Words:
+    words: list[int] = np.asarray(values, dtype=np.int64).tolist()
+    return words
+
+
+def _zero_list(size: int) -> Words:
+    return [0] * size
+
+
+_INTERPRETED = Kernels(
+    functions={name: getattr(module, name) for module, names in TRANSLATION.parts for name in names},
+    words=_list,
+    empty=_zero_list,
+)

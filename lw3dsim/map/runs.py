@@ -1,0 +1,90 @@
+"""The DMA descriptors of boxes: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.map.step import ceiling
+from lw3dsim.map.sums import bursts_of, column_of
+
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Words
+    from lw3dsim.map.plain import Rows
+
+
+class Cuts(NamedTuple):
+    """The boxes of a tensor: channel ranges, by first and count, times the tiles of T, H and W.
+
+    Tile i of T needs the positions ``frame[frames[i]]`` to ``frame[frames[i + 1] - 1]``, of H likewise in ``row``;
+    of W it takes ``span`` pixels from ``left`` on.
+    """
+
+    channel: Words
+    channels: Words
+    frames: Words
+    frame: Words
+    rows: Words
+    row: Words
+    left: Words
+    span: Words
+
+
+class Strides(NamedTuple):
+    """Bursts from a channel block, a frame and a row to the next."""
+
+    block: int
+    frame: int
+    row: int
+
+
+def list_runs(rows: Rows, strides: Strides, cuts: Cuts, base: int, offsets: Words, first: Words, count: Words) -> int:
+    """Fill in the runs of every box of the tensor at burst ``base``; return how many there are.
+
+    Boxes follow each other in row-major order of (channel range, t, h, w); a box is a nest of blocks, frames and
+    rows. What touches the run before is joined to it.
+    """
+    box = runs = 0
+    for i in range(len(cuts.channel)):
+        for t in range(len(cuts.frames) - 1):
+            for h in range(len(cuts.rows) - 1):
+                for w in range(len(cuts.left)):
+                    runs = box_runs(rows, strides, cuts, base, i, t, h, w, first, count, runs)
+                    box += 1
+                    offsets[box] = runs
+    return runs
+
+
+def box_runs(
+    rows: Rows, strides: Strides, cuts: Cuts, base: int, i: int, t: int, h: int, w: int,
+    first: Words, count: Words, runs: int,
+) -> int:  # fmt: skip
+    """Append the runs of one box to ``runs`` others; return how many there are then."""
+    left, span, columns = cuts.left[w], cuts.span[w], rows.columns
+    start = column_of(rows, cuts.channel[i], 0)
+    end = column_of(rows, cuts.channel[i] + cuts.channels[i] - 1, rows.element_bits - 1) + 1
+    # Where only some columns of a block are taken, bursts are apart at every pixel.
+    is_scattered = start % columns != 0 or end % columns != 0
+    of_row = bursts_of(rows, left, span)
+    if of_row == 0:
+        return runs
+    own = runs
+    for block in range(start // columns, ceiling(end, columns)):
+        low, high = max(start - block * columns, 0), min(end - block * columns, columns)
+        for f in range(cuts.frames[t], cuts.frames[t + 1]):
+            for r in range(cuts.rows[h], cuts.rows[h + 1]):
+                at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row
+                if is_scattered:
+                    for pixel in range(left, left + span):
+                        runs = append(first, count, own, runs, at + pixel * columns + low, high - low)
+                else:
+                    runs = append(first, count, own, runs, at + left * rows.pixel_bits // rows.burst_bits, of_row)
+    return runs
+
+
+def append(first: Words, count: Words, own: int, runs: int, at: int, bursts: int) -> int:
+    """Append ``bursts`` from ``at`` on, or join them to the last run of the box, whose first is ``own``."""
+    if runs > own and first[runs - 1] + count[runs - 1] == at:
+        count[runs - 1] += bursts
+        return runs
+    first[runs], count[runs] = at, bursts
+    return runs + 1

@@ -1,0 +1,123 @@
+"""Plain integer functions translated to machine code by Numba, and kept on this machine.
+
+The functions stay what CPython runs; a :class:`Translation` holds clones of them.
+Numba is imported, and a translation loaded or made, at its first use. Translations
+are kept in the user's cache folder under a digest of their sources, so a changed
+source is never run in its old form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache, cached_property
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
+# Steps, runs or tilings that take CPython as long as loading a translation, or making one, takes.
+PAYS_FOR_LOADING = 200_000
+PAYS_FOR_COMPILING = 1_000_000
+
+# What has been interpreted so far by all translations together, one number.
+_interpreted = [0]
+
+
+class Translation:
+    """Functions to be translated: ``parts`` are modules and the names in them, callees first, the last the entry.
+
+    ``name`` says to the user what is compiled. ``refused`` are functions that the others
+    name but must not call once translated. ``outlined`` are not copied into their callers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[tuple[ModuleType, tuple[str, ...]]],
+        *,
+        refused: Sequence[str] = (),
+        outlined: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.parts = tuple(parts)
+        self.refused = frozenset(refused)
+        self.outlined = frozenset(outlined)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the functions have been translated in this process."""
+        return "functions" in self.__dict__
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether a translation of today's sources is on this machine."""
+        return any(self._folder.rglob("*.nbc"))
+
+    def is_worthwhile(self, work: int) -> bool:
+        """Return whether to translate for ``work`` more units, given what has been interpreted so far."""
+        if self.is_loaded:
+            return True
+        _interpreted[0] += work
+        return _interpreted[0] > PAYS_FOR_LOADING and (self.is_cached or _interpreted[0] > PAYS_FOR_COMPILING)
+
+    @cached_property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The translated functions by name."""
+        import numba
+
+        njit: Any = numba.njit
+        if not self.is_cached:
+            print(f"compiling {self.name}, once for this machine ...", file=sys.stderr, flush=True)  # noqa: T201
+        translated: dict[str, Any] = {name: njit(_refuse) for name in self.refused}
+        config: Any = numba.config
+        is_kept = _is_writable(self._folder)
+        folder, config.CACHE_DIR = config.CACHE_DIR, str(self._folder)
+        try:
+            for module, functions in self.parts:
+                # Constants are a module's own: two may give one name to different values.
+                names = {name: value for name, value in vars(module).items() if _is_constant(value)} | translated
+                for name in functions:
+                    plain = getattr(module, name)
+                    clone = FunctionType(plain.__code__, names, name)
+                    clone.__module__ = module.__name__
+                    # Nothing is allocated, so no references need counting: 15 times faster.
+                    names[name] = translated[name] = njit(
+                        cache=is_kept, error_model="numpy", forceinline=name not in self.outlined, _nrt=False
+                    )(clone)
+        finally:
+            config.CACHE_DIR = folder
+        return translated
+
+    @cached_property
+    def _folder(self) -> Path:
+        sources = [Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module, _ in self.parts))]
+        digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+        return _cache_folder() / f"{self.name.rsplit(' ', 1)[-1]}-{digest}"
+
+
+@cache
+def _cache_folder() -> Path:
+    base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base) / "lw3dsim"
+
+
+def _is_constant(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, type) and issubclass(value, tuple))
+
+
+def _refuse(*_: Any) -> Any:
+    raise ValueError
+
+
+def _is_writable(folder: Path) -> bool:
+    """Create ``folder`` and return whether a translation can be kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

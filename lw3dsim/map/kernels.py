@@ -43,7 +43,8 @@ TRANSLATION = Translation(
             (
                 "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
                 "input_repeats", "weight_loads", "input_channels", "input_bursts", "output_bursts", "row_visits",
-                "least_compute", "full_steps", "estimate", "is_worth", "comes_before", "insert", "offer",
+                "least_compute", "full_steps", "estimate", "is_worth", "may_win", "comes_before", "insert",
+                "offer",
                 "fill_choices", "rank",
             ),
         ),

@@ -119,19 +119,38 @@ def rank(task: Task, most: int, groups: Words, kept: Words) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
 
     ``kept`` holds rows of FIELDS, the best first: the fastest; or, where ``most`` is given (not NEVER), those of the
-    fewest bursts among all of at most ``most`` ticks. ``groups`` is scratch.
+    fewest bursts among all of at most ``most`` ticks. ``groups`` is scratch. The whole of an axis comes first among
+    its sizes and moves least: where even that would lose, the axis is not cut.
     """
     choices = task.choices
     for n in range(len(choices.n.size)):
         least = least_compute(task.layer, task.array, choices.n.size[n], choices.n.parts[n])
         least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
+            if not may_win(task, Place(n, c, 0, 0, 0), least, most, kept):
+                continue
             for t in range(len(choices.t.size)):
+                if not may_win(task, Place(n, c, t, 0, 0), least, most, kept):
+                    continue
                 for h in range(len(choices.h.size)):
+                    if not may_win(task, Place(n, c, t, h, 0), least, most, kept):
+                        continue
                     for w in range(len(choices.w.size)):
                         at = Place(n, c, t, h, w)
                         if fits(task, at):
                             offer(task, at, least, most, groups, kept)
+
+
+def may_win(task: Task, at: Place, least: int, most: int, kept: Words) -> bool:
+    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best."""
+    layer, choices = task.layer, task.choices
+    inputs = input_bursts(layer, choices, at)
+    bursts = min(
+        input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
+        input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(choices, at, TILES_OUTER),
+    )
+    bursts += output_bursts(layer, choices, at)
+    return is_worth(kept, most, max(least, bursts * task.times.burst), bursts, task.times.channels)
 
 
 def offer(task: Task, at: Place, least: int, most: int, groups: Words, kept: Words) -> None:

@@ -74,10 +74,20 @@ def _distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
     """Return one example row per distinct combination of values, and the combination of every row."""
     code = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        values, index = np.unique(column, return_inverse=True)
-        _, code = np.unique(code * len(values) + index, return_inverse=True)
-    _, example = np.unique(code, return_index=True)
-    return example.astype(np.int64), code.astype(np.int64)
+        code = _ranks(code * (int(column.max()) + 1) + column)
+    example = np.zeros(int(code.max()) + 1, dtype=np.int64)
+    example[code[::-1]] = np.arange(len(code))[::-1]
+    return example, code
+
+
+def _ranks(values: Ints) -> Ints:
+    """Return the rank of each value among the distinct ones; without sorting, where values are small."""
+    largest = int(values.max())
+    if largest > 8 * len(values):
+        return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
+    is_there = np.zeros(largest + 1, dtype=np.int64)
+    is_there[values] = 1
+    return np.asarray((np.cumsum(is_there) - 1)[values], dtype=np.int64)
 
 
 def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, Ints, Ints]:

@@ -134,13 +134,11 @@ def _interpolate(table: dict[int, dict[str, float]], size: float) -> dict[str, f
 @cache
 def _table(cell: str, node_nm: int, width: int) -> dict[int, dict[str, float]]:
     """Return the values of the macros of a width by their size in KiB."""
-    key = [cell, str(node_nm), str(width)]
-    with (DATA / "sram_cacti7.csv").open(newline="", encoding="utf-8") as file:
-        names, *rows = csv.reader(file)
-        of_key, of_size = [names.index(name) for name in ("cell", "node_nm", "width_bits")], names.index("size_kib")
-        columns = {name: names.index(column) for name, column in _COLUMNS.items()}
-        return {
-            int(row[of_size]): {name: float(row[column]) for name, column in columns.items()}
-            for row in rows
-            if [row[i] for i in of_key] == key
-        }
+    header, *lines = (DATA / "sram_cacti7.csv").read_text(encoding="utf-8").splitlines()
+    # Rows begin with cell and node.
+    of_tech = (line for line in lines if line.startswith(f"{cell},{node_nm},"))
+    return {
+        int(row["size_kib"]): {name: float(row[column]) for name, column in _COLUMNS.items()}
+        for row in csv.DictReader([header, *of_tech])
+        if int(row["width_bits"]) == width
+    }

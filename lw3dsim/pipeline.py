@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from lw3dsim.errors import InputError, MappingError
 from lw3dsim.map.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.problem import Problem, make_problem
-from lw3dsim.map.search import TOLERANCE, search
+from lw3dsim.map.search import TOLERANCE, Candidate, search
 from lw3dsim.report.assemble import LayerRun, assemble
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
@@ -223,27 +223,51 @@ def _uses(network: Workload, runs: list[LayerRun], burst_bytes: int) -> dict[str
 def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> LayerRun:
     """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
 
-    Latencies within 1/1000 count as equal; then fewer DRAM bytes, then fewer
-    steps, then the mapper's order decide.
+    Latencies within 1/1000 count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
     clocks = make_clocks(arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks = clocks.in_order
     mapper_engine = "fast" if engine == "fast" else "auto"
-    tried: list[tuple[Mapping, Schedule, Timing]] = []
-    fastest = 0
-    for mapping in search(problem, arch, clocks):
-        schedule = build_schedule(problem, mapping, arch, clocks)
-        # A schedule whose bound is slower than a simulated latency can't win.
-        if tried and schedule.bound_ticks(clocks) * TOLERANCE > fastest * clocks.cycle_ticks * (TOLERANCE + 1):
+    tried: list[_Tried] = []
+    for candidate in search(problem, arch, clocks):
+        if tried and _cannot_win(candidate, _best(tried), clocks):
             continue
-        tried.append((mapping, schedule, simulate_schedule(schedule, mapper_clocks, mapper_engine)))
-        fastest = min(timing.latency_cycles for _, _, timing in tried)
-    near = [run for run in tried if run[2].latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
-    mapping, schedule, timing = min(near, key=lambda run: (run[1].total_bursts, run[1].steps))
+        schedule = build_schedule(problem, candidate.mapping, arch, clocks)
+        timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
+        tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing))
+    best = _best(tried)
+    timing = best.timing
     if engine != mapper_engine or clocks != mapper_clocks:
-        timing = simulate_schedule(schedule, clocks, engine)
-    return _layer_run(problem, mapping, schedule, timing, clocks)
+        timing = simulate_schedule(best.schedule, clocks, engine)
+    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, clocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """A candidate that has been simulated."""
+
+    candidate: Candidate
+    schedule: Schedule
+    timing: Timing
+
+
+def _best(tried: Sequence[_Tried]) -> _Tried:
+    """Return the one of the fewest bursts among the nearly fastest."""
+    fastest = min(run.timing.latency_cycles for run in tried)
+    near = [run for run in tried if run.timing.latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
+    return min(near, key=lambda run: run.candidate.bursts)
+
+
+def _cannot_win(candidate: Candidate, best: _Tried, clocks: Clocks) -> bool:
+    """Return whether a bound tells that simulating ``candidate`` is no use, with ``best`` at hand.
+
+    It is slower for sure, or not faster by more than counts and moves no less.
+    """
+    ticks = best.timing.latency_cycles * clocks.cycle_ticks
+    is_slower = candidate.bound_ticks * TOLERANCE > ticks * (TOLERANCE + 1)
+    is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= ticks * TOLERANCE
+    return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
 
 
 @lru_cache(maxsize=4096)

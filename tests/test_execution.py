@@ -96,7 +96,7 @@ def executed(layer, shape, algorithm, arch, number, task, sources, pick=0):
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
     clocks = make_clocks(arch)
     mappings = search(problem, arch, clocks)
-    mapping = mappings[pick % len(mappings)]
+    mapping = mappings[pick % len(mappings)].mapping
     schedule = build_schedule(problem, mapping, arch, clocks)
     return run_schedule(
         problem, mapping, schedule, make_machine(problem, arch, mapping.parallel), number, task, sources
@@ -161,7 +161,7 @@ def test_vector_layers_are_executed_exactly(case, seed):
     problem = make_problem(layer, shapes, layer.output_shape(shapes), candidates(layer, "direct", 4, 4)[0], ARCHS[8])
     clocks = make_clocks(ARCHS[8])
     mappings = search(problem, ARCHS[8], clocks)
-    mapping = mappings[pick % len(mappings)]
+    mapping = mappings[pick % len(mappings)].mapping
     schedule = build_schedule(problem, mapping, ARCHS[8], clocks)
     reduction = {"global": "avg", "add": "sum"}.get(kind, kind)
     task = Task(reduction=reduction, relu=False, weights=None, bias=None)
@@ -243,7 +243,7 @@ def test_a_store_that_is_missing_is_noticed():
     layer, shape = Conv3d(name="x", inputs=("i",), out_channels=4, kernel=(1, 1, 1)), Shape(4, 4, 9, 9)
     arch = ARCHS[8]
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 4, 4)[0], arch)
-    mapping = search(problem, arch, make_clocks(arch))[0]
+    mapping = search(problem, arch, make_clocks(arch))[0].mapping
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
     broken = with_loops(schedule, is_last=schedule.loops.is_last & False)
     task = Task(reduction="sum", relu=False, weights=np.ones((4, 4, 1, 1, 1), int), bias=None)

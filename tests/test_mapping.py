@@ -14,17 +14,20 @@ from hypothesis import strategies as st
 from lw3dsim import load_arch
 from lw3dsim.account.events import compulsory_bytes, count_events
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.axis import cut
+from lw3dsim.map.bounds import layer_cycles
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
-from lw3dsim.map.plain import plain_layer
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.problem import make_problem
-from lw3dsim.map.ranking import Place, input_bursts, input_repeats, output_bursts, total_steps, weight_loads
+from lw3dsim.map.ranking import Place, Task, input_bursts, input_repeats, output_bursts, total_steps, weight_loads
 from lw3dsim.map.search import search
+from lw3dsim.map.step import GROUP_WORDS
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -80,14 +83,32 @@ def layers(draw):
     return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH)
 
 
+@st.composite
+def vector_layers(draw):
+    shape = Shape(draw(st.integers(1, 24)), draw(st.integers(1, 9)), draw(st.integers(3, 20)), draw(st.integers(3, 20)))
+    kernel, stride = draw(st.sampled_from([((2, 2, 2), (2, 2, 2)), ((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (1, 1, 1))]))
+    padding = draw(st.sampled_from([(0, 0, 0), tuple(k // 2 for k in kernel)]))
+    kind = draw(st.sampled_from(["pool", "global", "trg", "add"]))
+    layer = {
+        "pool": Pool3d(name="x", inputs=("i",), mode="max", kernel=kernel, stride=stride, padding=padding),
+        "global": Pool3d(name="x", inputs=("i",), mode="avg", kernel="global"),
+        "trg": Trg(name="x", inputs=("i",)),
+        "add": Add(name="x", inputs=("i", "j")),
+    }[kind]
+    shapes = (shape,) * len(layer.inputs)
+    if kind == "pool" and any(size + 2 * p < k for size, p, k in zip(shape.extent, padding, kernel, strict=True)):
+        shapes = (Shape(shape.channels, 4, 5, 6),)
+    return make_problem(layer, shapes, layer.output_shape(shapes), candidates(layer, "direct", 4, 4)[0], ARCH)
+
+
 slow = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slow
-@given(layers())
+@given(layers() | vector_layers())
 def test_every_mapping_offered_keeps_the_invariants(problem):
-    for mapping in search(problem, ARCH, CLOCKS):
-        schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
+    for candidate in search(problem, ARCH, CLOCKS):
+        schedule = build_schedule(problem, candidate.mapping, ARCH, CLOCKS)
         events = count_events(schedule, CLOCKS.burst_bytes)
         timing = simulate_schedule(schedule, CLOCKS)
         assert problem.ideal_mults <= events.mults
@@ -95,6 +116,9 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
         assert timing.latency_cycles >= -(-events.mults // ARCH.multipliers)
         assert timing.latency_cycles * CLOCKS.cycle_ticks >= CLOCKS.bound_ticks(schedule.total_bursts)
         assert sum(timing.cycles_by_cause.values()) == timing.latency_cycles
+        assert candidate.bursts == schedule.total_bursts
+        assert timing.latency_cycles * CLOCKS.cycle_ticks >= candidate.bound_ticks
+        assert candidate.bound_ticks >= schedule.bound_ticks(CLOCKS)
         # Every output is written once: the stored tiles add up to the tensor.
         assert schedule.ofmap.bits.sum() == problem.outputs * problem.activation_bits
         for name, stream in (("ifmap", schedule.ifmap), ("weight", schedule.weight)):
@@ -114,7 +138,7 @@ def a_tiling(problem, data):
 
 
 @slow
-@given(layers(), st.data())
+@given(layers() | vector_layers(), st.data())
 def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     choices, at, mapping = a_tiling(problem, data)
     layer, order = plain_layer(problem), ORDERS.index(mapping.order)
@@ -126,6 +150,18 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     assert schedule.weight.bursts.sum() == weight_loads(choices, at, order)
     assert schedule.ofmap.bursts.sum() == output_bursts(layer, choices, at)
     assert schedule.steps == total_steps(layer, choices, at)
+
+
+@slow
+@given(layers() | vector_layers(), st.data())
+def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
+    choices, at, mapping = a_tiling(problem, data)
+    layer, array = plain_layer(problem), plain_array(make_machine(problem, ARCH, "pixel"))
+    if total_steps(layer, choices, at) > 20_000:
+        return
+    schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
+    task = Task(layer=layer, array=array, mode=0, limits=None, times=None, choices=choices)
+    assert layer_cycles(task, at, [0] * GROUP_WORDS) == schedule.total("head") + schedule.total("body")
 
 
 @slow
@@ -199,7 +235,7 @@ def test_more_of_a_resource_never_costs_more_than_an_anomaly():
         problem = make_problem(
             layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 4, 4)[0], arch
         )
-        schedules = [build_schedule(problem, m, arch, clocks) for m in search(problem, arch, clocks)]
+        schedules = [build_schedule(problem, m.mapping, arch, clocks) for m in search(problem, arch, clocks)]
         return min(simulate_schedule(schedule, clocks).latency_cycles for schedule in schedules)
 
     buffers = ARCH.buffers

@@ -43,13 +43,13 @@ def problem_on(arch, kind):
 
 def schedule_on(arch, kind, mapping=None):
     clocks, problem = make_clocks(arch), problem_on(arch, kind)
-    mapping = mapping or search(problem, arch, clocks)[0]
+    mapping = mapping or search(problem, arch, clocks)[0].mapping
     return mapping, build_schedule(problem, mapping, arch, clocks)
 
 
 def latency(arch, kind):
     clocks, problem = make_clocks(arch), problem_on(arch, kind)
-    schedules = [build_schedule(problem, m, arch, clocks) for m in search(problem, arch, clocks)]
+    schedules = [build_schedule(problem, m.mapping, arch, clocks) for m in search(problem, arch, clocks)]
     return min(simulate_schedule(schedule, clocks).latency_cycles for schedule in schedules)
 
 

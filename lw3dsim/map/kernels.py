@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.map import ranking, runs, step, sums
+from lw3dsim.map import bounds, ranking, runs, step, sums
 from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
@@ -48,10 +48,18 @@ TRANSLATION = Translation(
                 "fill_choices", "rank",
             ),
         ),
+        (
+            bounds,
+            (
+                "last_part", "box_row", "tile_frames", "first_loads", "last_store", "sort_of", "vector_layer_cycles",
+                "layer_cycles", "bound_ticks", "bound_kept",
+            ),
+        ),
         (runs, ("append", "box_runs", "list_runs")),
     ),
     outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "cost_steps",
-              "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs", "list_runs"),
+              "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs", "list_runs",
+              "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept"),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WEIGHTS_OUTER, TILES_OUTER = range(2)
 
 # A row of kept tilings: what it is ranked by, then what it is.
-FIRST, SECOND, THIRD, NUMBER, LATENCY, BURSTS, ORDER, MODE, AT_N, AT_C, AT_T, AT_H, AT_W, FIELDS = range(14)
+FIRST, SECOND, THIRD, NUMBER, LATENCY, BURSTS, BOUND, ORDER, MODE, AT_N, AT_C, AT_T, AT_H, AT_W, FIELDS = range(15)
 
 # More than any time or any number of bursts.
 NEVER = 1 << 62

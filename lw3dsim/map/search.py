@@ -5,17 +5,20 @@ The caller simulates them and takes the best by simulation.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
+from lw3dsim.map.bounds import Least
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, Parallel, input_layout, output_layout
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.ranking import (
     AT_N,
+    BOUND,
     BURSTS,
     FIELDS,
     LATENCY,
@@ -51,10 +54,19 @@ TOLERANCE = 1000
 MAX_STEPS = 4_000_000
 
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Mapping]:
-    """Return the ``keep`` most promising mappings, best first; raise MappingError when none fits.
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A mapping, the bursts that it moves, and ticks that no simulation of it beats."""
 
-    Half of them are those that move least among the nearly fastest.
+    mapping: Mapping
+    bursts: int
+    bound_ticks: int
+
+
+def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Candidate]:
+    """Return the ``keep`` most promising mappings; raise MappingError when none fits.
+
+    Half of them are those that move least among the nearly fastest; they come first.
     """
     sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
     tilings = 1
@@ -63,13 +75,22 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4
     work = kernels(tilings)
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
     tasks = [_task(problem, arch, clocks, choices, mode) for mode in range(len(_modes(problem, arch)))]
-    fastest = _ranked(tasks, NEVER, keep, work)
+    least = Least(
+        setup=arch.layer_setup_cycles * clocks.cycle_ticks,
+        burst=clocks.least_burst_ticks,
+        inp=plain_rows(input_layout(problem, clocks.burst_bytes)),
+        out=plain_rows(output_layout(problem, clocks.burst_bytes)),
+    )
+    fastest = _ranked(tasks, least, NEVER, keep, work)
     if not fastest:
         raise _too_small(tasks[0], arch)
     limit = fastest[0][LATENCY] * (TOLERANCE + 1) // TOLERANCE
-    thrifty = _ranked(tasks, limit, keep // 2, work) if keep > 1 else []
+    thrifty = _ranked(tasks, least, limit, keep // 2, work) if keep > 1 else []
     best = {row[NUMBER]: row for row in [*thrifty, *fastest]}
-    return [_mapping(problem, arch, tasks[0], row) for row in list(best.values())[:keep]]
+    return [
+        Candidate(mapping=_mapping(problem, arch, tasks[0], row), bursts=row[BURSTS], bound_ticks=row[BOUND])
+        for row in list(best.values())[:keep]
+    ]
 
 
 def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
@@ -105,12 +126,14 @@ def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices,
     )
 
 
-def _ranked(tasks: Sequence[Task], most: int, keep: int, work: Kernels) -> list[list[int]]:
+def _ranked(tasks: Sequence[Task], least: Least, most: int, keep: int, work: Kernels) -> list[list[int]]:
     """Return the best ``keep`` rows over all parallel modes, see ranking.rank."""
     kept = work.words([NEVER] * (keep * FIELDS))
     groups = work.empty(GROUP_WORDS)
     for task in tasks:
         work.functions["rank"](task, most, groups, kept)
+    for task in tasks:
+        work.functions["bound_kept"](task, least, groups, kept)
     rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, keep * FIELDS, FIELDS)]
     return [row for row in rows if row[BURSTS] != NEVER]
 

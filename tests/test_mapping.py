@@ -97,7 +97,9 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
         assert schedule.ofmap.bits.sum() == problem.outputs * problem.activation_bits
         for name, stream in (("ifmap", schedule.ifmap), ("weight", schedule.weight)):
             if len(stream.bits):
-                assert stream.bits.max() * stream.slots <= getattr(ARCH.buffers, f"{name}_kib") * 8192
+                assert (
+                    stream.bits.max() * getattr(mapping, f"{name}_slots") <= getattr(ARCH.buffers, f"{name}_kib") * 8192
+                )
 
 
 @slow

@@ -85,7 +85,7 @@ def make_activity(schedule: Schedule, trace: Trace) -> Activity:
         counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
         grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in streams},
         ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in streams},
-        bursts={name: getattr(schedule, name).bursts for name in streams},
+        bursts={name: schedule.bursts(getattr(schedule, name)) for name in streams},
     )
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.map.mapping import input_axis
 
 if TYPE_CHECKING:
+    from lw3dsim.map.fused import Group
     from lw3dsim.map.problem import Problem
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Program
 
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """Event counts of one layer; DRAM bytes are whole bursts, SRAM bytes what passes a port.
+    """Event counts of one layer or fused group; DRAM bytes are whole bursts, SRAM bytes what passes a port.
 
-    ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer.
+    ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer;
+    ``intermediate_*`` belong to the tensors inside a fused group, which lie there too.
     """
 
     mults: int
@@ -36,6 +39,8 @@ class Events:
     ofmap_read_bytes: int
     ofmap_write_bytes: int
     ofmap_dma_bytes: int
+    intermediate_read_bytes: int
+    intermediate_write_bytes: int
 
     @property
     def dram_read_bytes(self) -> int:
@@ -50,16 +55,16 @@ class Events:
     @property
     def sram_read_bytes(self) -> int:
         """Bytes read from all buffers."""
-        return self.ifmap_read_bytes + self.weight_read_bytes + self.ofmap_read_bytes
+        return self.ifmap_read_bytes + self.weight_read_bytes + self.ofmap_read_bytes + self.intermediate_read_bytes
 
     @property
     def sram_write_bytes(self) -> int:
         """Bytes written to all buffers."""
-        return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes
+        return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes + self.intermediate_write_bytes
 
 
-def count_events(schedule: Schedule, burst_bytes: int) -> Events:
-    """Count the events of a schedule; they do not depend on time."""
+def count_events(schedule: Program, burst_bytes: int) -> Events:
+    """Count the events of a program; they do not depend on time."""
     total = schedule.total
     return Events(
         mults=total("mults"),
@@ -79,6 +84,8 @@ def count_events(schedule: Schedule, burst_bytes: int) -> Events:
         ofmap_read_bytes=_bytes(total("ofmap_read_bits") + int(schedule.ofmap.bits.sum())),
         ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
         ofmap_dma_bytes=_bytes(int(schedule.ofmap.bits.sum())),
+        intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
+        intermediate_write_bytes=_bytes(total("intermediate_write_bits")),
     )
 
 
@@ -97,8 +104,22 @@ def compulsory_bytes(problem: Problem) -> int:
         pixels *= int(axis.needed[0])
     channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
     inputs = channels * pixels * problem.sources * problem.activation_bits
-    weights = problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
-    return _bytes(inputs) + _bytes(weights) + _bytes(problem.outputs * problem.activation_bits)
+    return _bytes(inputs) + _bytes(_weight_bits(problem)) + _bytes(problem.outputs * problem.activation_bits)
+
+
+def group_compulsory_bytes(group: Group) -> int:
+    """Return the bytes of every needed input and operand, every weight and every output of a fused group, once each."""
+    axes = [group.axis(d, size, is_kept=False) for d, size in enumerate(group.stages[-1].out)]
+    bits = group.stages[0].activation_bits
+    total = _bytes(group.stages[-1].outputs * bits)
+    for _, tensor, sources in group.dram_inputs:
+        pixels = math.prod(int(axis.new[tensor].sum()) for axis in axes)
+        total += _bytes(sources * group.channels[tensor] * pixels * bits)
+    return total + sum(_bytes(_weight_bits(stage)) for stage in group.stages)
+
+
+def _weight_bits(problem: Problem) -> int:
+    return problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
 
 
 def _bytes(bits: int) -> int:

@@ -46,7 +46,8 @@ class Machine:
     ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
     in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
     channels that an adder tree takes at once (1 in pixel-parallel mode). ``shared_ports``
-    are the buffers of a single bank, where DMA and array meet.
+    are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
+    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.
     """
 
     rows: int
@@ -64,6 +65,13 @@ class Machine:
     vector_lanes: int
     fill_cycles: int
     transforms_weights: bool
+    reads_back: bool = False
+    keeps: bool = False
+
+    @property
+    def input_port(self) -> PortRate:
+        """The port at which the input is read."""
+        return self.ofmap_port if self.reads_back else self.ifmap_port
 
     @property
     def group_tiles(self) -> int:
@@ -153,6 +161,8 @@ class Groups:
     weight_read_bits: Ints
     ofmap_read_bits: Ints
     ofmap_write_bits: Ints
+    intermediate_read_bits: Ints
+    intermediate_write_bits: Ints
     input_tiles: Ints
     weight_kernels: Ints
     output_tiles: Ints
@@ -186,18 +196,27 @@ def group_cost(
     write_bits = pixels * np.where(is_last, problem.activation_bits, problem.accumulator_bits)
     vector_ops = np.where(is_last, pixels, 0)
     used = rows * count * problem.algorithm.coordinates * problem.algorithm.taps
-    transformed = count if problem.algorithm.is_winograd else np.zeros_like(count)
+    none = np.zeros_like(count)
+    transformed = count if problem.algorithm.is_winograd else none
+    compute = rounds * interval
+    if machine.reads_back:
+        # What is read and what drains take turns at the port of the output buffer.
+        turns = machine.ofmap_port.cycles(patch_bits * c) + machine.ofmap_port.cycles(read_bits + write_bits)
+        cause = np.where(turns > compute, 2, cause)
+        compute = np.maximum(compute, turns)
     return Groups(
-        compute=rounds * interval,
+        compute=compute,
         drain=_drain(problem, machine, rows * count, read_bits + write_bits, vector_ops),
         cause=cause,
         mults=used * c,
         accumulations=used * rounds,
         tree_adds=np.asarray(used * (c - rounds)),
-        ifmap_read_bits=patch_bits * c,
+        ifmap_read_bits=none if machine.reads_back else patch_bits * c,
         weight_read_bits=rows * c * problem.kernel_bits,
         ofmap_read_bits=read_bits,
-        ofmap_write_bits=write_bits,
+        ofmap_write_bits=none if machine.keeps else write_bits,
+        intermediate_read_bits=patch_bits * c if machine.reads_back else none,
+        intermediate_write_bits=write_bits if machine.keeps else none,
         input_tiles=own_input * transformed * c * problem.algorithm.taps,
         weight_kernels=rows * c * problem.algorithm.taps if machine.transforms_weights else np.zeros_like(rows),
         output_tiles=rows * transformed,
@@ -212,7 +231,7 @@ def _interval(
     algorithm = problem.algorithm
     multiply = algorithm.taps * ceil_div(count, machine.lanes) * machine.cycles_per_tile
     kernel_bits = rows * np.minimum(c, machine.chunk) * problem.kernel_bits
-    port = np.maximum(machine.ifmap_port.cycles(patch_bits), machine.weight_port.cycles(kernel_bits))
+    port = np.maximum(machine.input_port.cycles(patch_bits), machine.weight_port.cycles(kernel_bits))
     transform = np.zeros_like(multiply)
     if algorithm.is_winograd:
         transform = algorithm.taps * ceil_div(own_input * count * algorithm.coordinates, machine.input_rate)
@@ -244,18 +263,29 @@ def _patch(problem: Problem, tiles: tuple[Ints, Ints, Ints]) -> Ints:
 
 
 def vector_cost(
-    problem: Problem, machine: Machine, *, inputs: Ints, outputs: Ints, c: Ints, is_first: Flags, is_last: Flags
+    problem: Problem,
+    machine: Machine,
+    *,
+    inputs: Ints,
+    outputs: Ints,
+    c: Ints,
+    is_first: Flags,
+    is_last: Flags,
+    read_back: Ints | int = 0,
 ) -> Groups:
-    """Return the cost of vector steps that read ``inputs`` elements and update ``outputs`` elements."""
+    """Return the cost of vector steps that read ``inputs`` elements and update ``outputs`` elements.
+
+    ``read_back`` are the elements of an intermediate tensor that they read besides, at the output buffer.
+    """
     wide, narrow = problem.accumulator_bits, problem.activation_bits
     frames = problem.c if problem.reduces_frames else 1
     ops = outputs * ceil_div(problem.ops_per_output * np.asarray(c), frames)
-    in_bits = inputs * narrow
+    none = np.zeros_like(ops)
+    in_bits, back_bits = inputs * narrow, np.asarray(none + read_back * narrow, dtype=np.int64)
     read_bits = np.where(is_first, 0, outputs * wide)
     write_bits = outputs * np.where(is_last, narrow, wide)
     vector = ceil_div(ops, machine.vector_lanes)
-    port = np.maximum(machine.ifmap_port.cycles(in_bits), machine.ofmap_port.cycles(read_bits + write_bits))
-    none = np.zeros_like(ops)
+    port = np.maximum(machine.ifmap_port.cycles(in_bits), machine.ofmap_port.cycles(read_bits + write_bits + back_bits))
     return Groups(
         compute=np.maximum(vector, port),
         drain=none,
@@ -266,7 +296,9 @@ def vector_cost(
         ifmap_read_bits=in_bits,
         weight_read_bits=none,
         ofmap_read_bits=read_bits,
-        ofmap_write_bits=write_bits,
+        ofmap_write_bits=none if machine.keeps else write_bits,
+        intermediate_read_bits=back_bits,
+        intermediate_write_bits=write_bits if machine.keeps else none,
         input_tiles=none,
         weight_kernels=none,
         output_tiles=none,

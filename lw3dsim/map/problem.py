@@ -61,6 +61,11 @@ class Problem:
         return self.structure == "vector" and self.c > 1
 
     @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to multiply by."""
+        return self.structure != "vector"
+
+    @property
     def divider_bits(self) -> int:
         """Width of a sum over all frames, which a TRG divides by their number."""
         return self.activation_bits + (self.inp[0] - 1).bit_length()

@@ -31,7 +31,7 @@ class StolenCycles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sizes:
+class Sizes:
     """Per kind: sizes of a step, input positions it needs, its place in the reduction, cycles lost to DMA."""
 
     n: Ints
@@ -57,8 +57,8 @@ def make_kinds(
         key.append(axis.outputs[index])
         if problem.structure == "vector":
             key.append(axis.needed[index])
-    example, kind = _distinct(key)
-    sizes = _Sizes(
+    example, kind = distinct(key)
+    sizes = Sizes(
         n=axes.n[loops.n[example]],
         c=axes.c[loops.c[example]],
         outputs=_at(space, "outputs", example),
@@ -67,11 +67,16 @@ def make_kinds(
         is_last=loops.is_last[example],
         stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
     )
+    return kind, cost_kinds(problem, machine, sizes)
+
+
+def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
+    """Return the table of kinds of these ``sizes``."""
     make = _vector_kinds if problem.structure == "vector" else _array_kinds
-    return kind, make(problem, machine, sizes)
+    return make(problem, machine, sizes)
 
 
-def _distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
+def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
     """Return one example row per distinct combination of values, and the combination of every row."""
     code = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
@@ -86,12 +91,14 @@ def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, 
     return t, h, w
 
 
-def _vector_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
+def _vector_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     (t, h, w), (t_in, h_in, w_in) = sizes.outputs, sizes.needed
+    of_source = sizes.n * t_in * h_in * w_in
     cost = vector_cost(
         problem,
         machine,
-        inputs=problem.sources * sizes.n * t_in * h_in * w_in,
+        inputs=(problem.sources - machine.reads_back) * of_source,
+        read_back=machine.reads_back * of_source,
         outputs=sizes.n * t * h * w,
         c=sizes.c,
         is_first=sizes.is_first,
@@ -102,6 +109,7 @@ def _vector_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
         head=cost.compute + fill + sizes.stolen.computing,
         body=none,
         drain=sizes.stolen.draining,
+        wait=none,
         fill=fill,
         drain_stall=none,
         **_by_cause([np.where(cost.cause == i, cost.compute, 0) for i in range(len(CAUSES))], sizes.stolen),
@@ -109,7 +117,7 @@ def _vector_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
     )
 
 
-def _array_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
+def _array_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     """Cost every group of every kind at once, then add up each kind with its two banks swapping in step."""
     table = np.concatenate([_groups(problem, machine, sizes, kind) for kind in range(len(sizes.n))])
     kind = table[:, 0]
@@ -138,6 +146,7 @@ def _array_kinds(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
         head=first_group + fill + sizes.stolen.computing,
         body=summed(cost.compute + stall) - first_group,
         drain=cost.drain[ends] + sizes.stolen.draining,
+        wait=np.zeros_like(starts),
         fill=fill,
         drain_stall=summed(stall),
         **_by_cause([summed(np.where(cost.cause == i, cost.compute, 0)) for i in range(len(CAUSES))], sizes.stolen),
@@ -151,7 +160,7 @@ def _by_cause(cycles: list[Ints], stolen: StolenCycles) -> dict[str, Ints]:
     return named | {"sram_port": named["sram_port"] + stolen.computing}
 
 
-def _groups(problem: Problem, machine: Machine, sizes: _Sizes, kind: int) -> Ints:
+def _groups(problem: Problem, machine: Machine, sizes: Sizes, kind: int) -> Ints:
     """Return the groups of a step in order, as rows (kind, channels, tiles t, h, w, output pixels)."""
     space = [int(axis[kind]) for axis in sizes.outputs]
     shape = group_shape(problem, machine, *(np.array([size], dtype=np.int64) for size in space))

@@ -69,13 +69,15 @@ class Kinds:
 
     ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
     of the step's computation, ``drain`` what is left to drain when the step has
-    computed. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
+    computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
+    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
     ``drain_stall`` attribute head + body. Events are as in Groups.
     """
 
     head: Ints
     body: Ints
     drain: Ints
+    wait: Ints
     fill: Ints
     multiply: Ints
     vector: Ints
@@ -89,6 +91,8 @@ class Kinds:
     weight_read_bits: Ints
     ofmap_read_bits: Ints
     ofmap_write_bits: Ints
+    intermediate_read_bits: Ints
+    intermediate_write_bits: Ints
     input_tiles: Ints
     weight_kernels: Ints
     output_tiles: Ints

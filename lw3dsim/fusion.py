@@ -158,7 +158,7 @@ class _Judge:
     def _least(self, group: Group, clocks: Clocks) -> float:
         """Return a bound of the cost: ideal multiplications, and compulsory bytes once."""
         least = group_compulsory_bytes(group)
-        mults = sum(stage.ideal_mults for stage in group.stages)
+        mults = sum(group.ideal_mults)
         moving = clocks.bound_ticks(-(-least // clocks.burst_bytes)) / clocks.cycle_ticks
         return self._weighted(max(mults / self.arch.multipliers, moving), least)
 

@@ -57,10 +57,11 @@ class Sparsity:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A layer by itself or in a fused group: its problem, and what its own steps did."""
+    """A layer by itself or in a fused group: its problem, what its own steps did, the mults of the paper's formula."""
 
     problem: Problem
     events: Events
+    ideal_mults: int
 
 
 def layer_energy_pj(

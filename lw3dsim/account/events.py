@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,12 +108,10 @@ def compulsory_bytes(problem: Problem) -> int:
 
 def group_compulsory_bytes(group: Group) -> int:
     """Return the bytes of every needed input and operand, every weight and every output of a fused group, once each."""
-    axes = [group.axis(d, size, is_kept=False) for d, size in enumerate(group.stages[-1].out)]
     bits = group.stages[0].activation_bits
     total = _bytes(group.stages[-1].outputs * bits)
     for _, tensor, sources in group.dram_inputs:
-        pixels = math.prod(int(axis.new[tensor].sum()) for axis in axes)
-        total += _bytes(sources * group.channels[tensor] * pixels * bits)
+        total += _bytes(sources * group.channels[tensor] * group.needed[tensor] * bits)
     return total + sum(_bytes(_weight_bits(stage)) for stage in group.stages)
 
 

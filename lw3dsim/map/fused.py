@@ -7,6 +7,7 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -60,6 +61,19 @@ class Group:
         first = self.stages[0]
         return (first.c if first.structure == "dense" else first.n, *(stage.n for stage in self.stages))
 
+    @cached_property
+    def needed(self) -> tuple[int, ...]:
+        """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
+        axes = [self.axis(d, size, is_kept=False) for d, size in enumerate(self.stages[-1].out)]
+        return tuple(math.prod(int(axis.new[i][0]) for axis in axes) for i in range(len(self.stages) + 1))
+
+    @property
+    def ideal_mults(self) -> tuple[int, ...]:
+        """Multiplications of every stage by the paper's formula, rounded up, for the outputs that are needed."""
+        return tuple(
+            stage.ideal_mults_of(stage.n * outputs) for stage, outputs in zip(self.stages, self.needed[1:], strict=True)
+        )
+
     @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:
         """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
@@ -82,9 +96,10 @@ class Group:
 
     def axis(self, dimension: int, tile: int, *, is_kept: bool) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``."""
-        return cut_group(self._reaches(dimension), tile, is_kept)
+        return cut_group(self.reaches(dimension), tile, is_kept)
 
-    def _reaches(self, d: int) -> tuple[Reach, ...]:
+    def reaches(self, d: int) -> tuple[Reach, ...]:
+        """Return one axis of every stage."""
         return tuple(
             Reach(
                 kernel=stage.kernel[d],

@@ -87,9 +87,11 @@ class Problem:
     @property
     def ideal_mults(self) -> int:
         """Multiplications by the paper's formula, rounded up."""
-        if self.structure == "vector":
-            return 0
-        return -int(-(self.outputs * self.c * self.algorithm.mults_per_output) // 1)
+        return self.ideal_mults_of(self.outputs)
+
+    def ideal_mults_of(self, outputs: int) -> int:
+        """Return the multiplications of so many output elements by the paper's formula, rounded up."""
+        return -int(-(outputs * self.c * self.algorithm.mults_per_output) // 1) if self.has_weights else 0
 
 
 def make_problem(

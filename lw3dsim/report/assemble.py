@@ -131,7 +131,7 @@ def _record(
         "latency_cycles": run.latency_cycles,
         "macs": sum(network.layer_macs(layer) for layer in unit.layers),
         "executed_mults": events.mults,
-        "ideal_mults": sum(problem.ideal_mults for problem in problems),
+        "ideal_mults": sum(stage.ideal_mults for stage in run.stages),
         "params": sum(network.layer_params(layer) for layer in unit.layers),
         "dram_read_bytes": events.dram_read_bytes,
         "dram_write_bytes": events.dram_write_bytes,
@@ -148,7 +148,7 @@ def _record(
         "intermediate_write_bytes": events.intermediate_write_bytes,
         "compute_bound_cycles": sum(_bound_cycles(stage, arch) for stage in run.stages),
         "dram_bound_cycles": run.dram_bound_cycles,
-        "ideal_cycles": sum(-(-problem.ideal_mults // arch.multipliers) for problem in problems),
+        "ideal_cycles": sum(-(-stage.ideal_mults // arch.multipliers) for stage in run.stages),
         "steps": run.steps,
     }
     figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}

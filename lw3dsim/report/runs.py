@@ -47,7 +47,7 @@ class LayerRun(_Figures):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The layer as the only stage."""
-        return (Stage(problem=self.problem, events=self.events),)
+        return (Stage(problem=self.problem, events=self.events, ideal_mults=self.problem.ideal_mults),)
 
     @property
     def compulsory_bytes(self) -> int:
@@ -66,8 +66,8 @@ class GroupRun(_Figures):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The layers of the group."""
-        pairs = zip(self.group.stages, self.stage_events, strict=True)
-        return tuple(Stage(problem=problem, events=events) for problem, events in pairs)
+        each = zip(self.group.stages, self.stage_events, self.group.ideal_mults, strict=True)
+        return tuple(Stage(problem=problem, events=events, ideal_mults=mults) for problem, events, mults in each)
 
     @property
     def compulsory_bytes(self) -> int:

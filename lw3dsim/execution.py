@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.report.assemble import LayerRun
+    from lw3dsim.report.runs import LayerRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,14 @@ from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine, simulate_schedule
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
-from lw3dsim.map.blocks import Use, candidate_blocks, wanted_block
+from lw3dsim.fusion import check_fusion, fuse, run_group_mapping
+from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted_block
+from lw3dsim.map.fused import Group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.problem import Problem, make_problem
 from lw3dsim.map.search import TOLERANCE, Candidate, search
-from lw3dsim.report.assemble import LayerRun, assemble
+from lw3dsim.report.assemble import assemble
+from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates
@@ -36,8 +39,10 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.engine.run import Timing
     from lw3dsim.engine.stream import StreamTiming
+    from lw3dsim.map.group_search import Objective
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
+    from lw3dsim.report.runs import Run
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
 
@@ -62,6 +67,8 @@ def simulate(
     classes: int | None = None,
     overrides: Sequence[str] = (),
     clips: int | None = None,
+    fusion: str = "off",
+    objective: Objective = "latency",
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate a workload on an accelerator, layer after layer.
@@ -72,14 +79,20 @@ def simulate(
     ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
     file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
     ``clips`` is how many clips to run behind each other as well, without a stop at the
-    borders of layers. ``progress(done, all)`` is called after every layer. Raises InputError.
+    borders of layers. ``fusion`` "auto" runs neighbouring layers tile by tile on chip where that serves the
+    ``objective`` (latency or dram_bytes). ``progress(done, all)`` is called after every layer. Raises InputError.
     """
     check_engine(engine)
     check_clips(clips)
+    check_fusion(fusion, objective)
+    if fusion != "off" and clips is not None:
+        raise InputError("--clips does not go with --fusion yet: leave one of them out")
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    runs = run_layers(network, arch, design, algorithm, engine, overrides, progress)
-    stream = None if clips is None else run_stream(network, runs, design, clips, engine)
+    runs = map_layers(network, arch, design, algorithm, engine, overrides, progress)
+    units = whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, engine, objective)
+    units = _settle_layouts(network, units, design, engine)
+    stream = None if clips is None else run_stream(network, layer_runs(units), design, clips, engine)
     config = {
         "workload": {
             "name": network.name,
@@ -92,7 +105,9 @@ def simulate(
     }
     if clips is not None:
         config["clips"] = clips
-    return assemble(network, design, runs, config, stream)
+    if fusion != "off":
+        config |= {"fusion": fusion, "objective": objective}
+    return assemble(network, design, units, config, stream)
 
 
 def resolve_network(
@@ -134,12 +149,36 @@ def run_layers(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, then give every tensor the layout that all its users want."""
+    runs = map_layers(network, arch, design, policy, engine, overrides, progress)
+    return layer_runs(_settle_layouts(network, whole_units(network, runs), design, engine))
+
+
+def layer_runs(units: Sequence[Unit]) -> list[LayerRun]:
+    """Return the runs of units that are layers."""
+    return [unit.run for unit in units if isinstance(unit.run, LayerRun)]
+
+
+def whole_units(network: Workload, runs: Sequence[LayerRun]) -> list[Unit]:
+    """Return every layer as a unit of its own."""
+    return [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
+
+
+def map_layers(
+    network: Workload,
+    arch: str | Path | Accelerator,
+    design: Accelerator,
+    policy: str,
+    engine: str,
+    overrides: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+) -> list[LayerRun]:
+    """Map and simulate every layer by itself."""
     runs = []
     for done, layer in enumerate(network.layers, start=1):
         runs.append(run_layer(network, layer, arch, design, policy, engine, overrides))
         if progress is not None:
             progress(done, len(network.layers))
-    return _settle_layouts(network, runs, design, engine)
+    return runs
 
 
 def run_layer(
@@ -179,43 +218,58 @@ def _best_algorithm(network: Workload, layer: AnyLayer, arch: Accelerator, polic
     return min(runs, key=lambda run: run.latency_cycles)
 
 
-def _settle_layouts(network: Workload, runs: list[LayerRun], arch: Accelerator, engine: str) -> list[LayerRun]:
+def _settle_layouts(network: Workload, units: list[Unit], arch: Accelerator, engine: str) -> list[Unit]:
     """Give every tensor the layout that the mappings of its users want together; time anew what that changes."""
     burst_bytes = make_clocks(arch).burst_bytes
-    problems = [run.problem for run in runs]
-    extra = [0] * len(runs)
-    for tensor, users in _uses(network, runs, burst_bytes).items():
+    works = [unit.run.group if isinstance(unit.run, GroupRun) else unit.run.problem for unit in units]
+    extra = [0] * len(units)
+    for tensor, users in _uses(network, units, burst_bytes).items():
         uses = [use for _, use in users]
         blocks = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block)
         moved = [{block: use.bursts(block, burst_bytes) for block in blocks} for use in uses]
         block = wanted_block(moved, uses[0].block) if arch.dram.layout == "auto" else uses[0].block
         for (i, use), bursts in zip(users, moved, strict=True):
-            problems[i] = use.in_blocks_of(block, problems[i])
+            works[i] = in_block(works[i], use.side, block)
             extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
     return [
-        replace(
-            run if run.problem == problem else run_mapping(problem, run.mapping, arch, engine), layout_extra_bytes=over
-        )
-        for run, problem, over in zip(runs, problems, extra, strict=True)
+        replace(unit, run=replace(_settled(unit.run, work, arch, engine), layout_extra_bytes=over))
+        for unit, work, over in zip(units, works, extra, strict=True)
     ]
 
 
-def _uses(network: Workload, runs: list[LayerRun], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
-    """Return, for every tensor whose layout is free, the mapped layers that use it.
+def _settled(run: Run, work: Problem | Group, arch: Accelerator, engine: str) -> Run:
+    """Return ``run``, timed anew where its tensors lie differently in ``work``."""
+    if isinstance(run, GroupRun):
+        assert isinstance(work, Group)  # noqa: S101  # the work of this run
+        return run if run.group == work else run_group_mapping(work, run.mapping, arch, engine)
+    assert isinstance(work, Problem)  # noqa: S101  # the work of this run
+    return run if run.problem == work else run_mapping(work, run.mapping, arch, engine)
+
+
+def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use | GroupUse]]]:
+    """Return, for every tensor whose layout is free, the mapped layers and groups that use it.
 
     Tensors that one layer reads together share a layout, and a vector has but one.
     """
-    uses: dict[str, list[tuple[int, Use]]] = {}
+    uses: dict[str, list[tuple[int, Use | GroupUse]]] = {}
     fixed = {name for layer in network.layers for name in layer.inputs if len(layer.inputs) > 1}
-    for i, (layer, run) in enumerate(zip(network.layers, runs, strict=True)):
+    for i, unit in enumerate(units):
+        first, run = unit.layers[0], unit.run
+        read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
+        if isinstance(run, GroupRun):
+            written.append((i, GroupUse(group=run.group, mapping=run.mapping, side="output")))
+            read.append((i, GroupUse(group=run.group, mapping=run.mapping, side="input")))
+            continue
         own = Use(problem=run.problem, mapping=run.mapping, side="output", times=1)
-        uses.setdefault(layer.name, []).append((i, own))
-        if not isinstance(layer, Linear):
+        written.append((i, own))
+        if not isinstance(first, Linear):
             once = replace(own, side="input")
             times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block, burst_bytes), 1)
-            uses.setdefault(layer.inputs[0], []).append((i, replace(once, times=times)))
+            read.append((i, replace(once, times=times)))
     return {
-        name: users for name, users in uses.items() if name not in fixed and network.shapes[name].extent != (1, 1, 1)
+        name: users
+        for name, users in uses.items()
+        if users and name not in fixed and network.shapes[name].extent != (1, 1, 1)
     }
 
 

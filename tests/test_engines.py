@@ -22,8 +22,9 @@ from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.memory import dram_counts, idle_memory
 from lw3dsim.engine.run import as_lists
-from lw3dsim.engine.trace import Job, empty_trace, release_steps, release_stores
+from lw3dsim.engine.trace import Job, empty_trace
 from lw3dsim.explore.compare import default_cases
+from lw3dsim.schedule.room import release_steps, release_stores
 
 
 def run_compiled(job, memory):

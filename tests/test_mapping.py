@@ -123,7 +123,8 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
         assert schedule.ofmap.bits.sum() == problem.outputs * problem.activation_bits
         for name, stream in (("ifmap", schedule.ifmap), ("weight", schedule.weight)):
             if len(stream.bits):
-                assert stream.bits.max() * stream.slots <= getattr(ARCH.buffers, f"{name}_kib") * 8192
+                slots = getattr(candidate.mapping, f"{name}_slots")
+                assert stream.bits.max() * slots <= getattr(ARCH.buffers, f"{name}_kib") * 8192
 
 
 def a_tiling(problem, data):
@@ -146,9 +147,9 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
         return
     schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
     loads = input_repeats(layer, choices, at, order) * input_bursts(layer, choices, at)
-    assert schedule.ifmap.bursts.sum() == loads
-    assert schedule.weight.bursts.sum() == weight_loads(choices, at, order)
-    assert schedule.ofmap.bursts.sum() == output_bursts(layer, choices, at)
+    assert schedule.bursts(schedule.ifmap).sum() == loads
+    assert schedule.bursts(schedule.weight).sum() == weight_loads(choices, at, order)
+    assert schedule.bursts(schedule.ofmap).sum() == output_bursts(layer, choices, at)
     assert schedule.steps == total_steps(layer, choices, at)
 
 

@@ -12,8 +12,9 @@ from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
-from lw3dsim.engine.trace import Job, empty_trace, release_steps, release_stores
+from lw3dsim.engine.trace import Job, empty_trace
 from lw3dsim.pipeline import run_mapping, run_problem
+from lw3dsim.schedule.room import release_steps, release_stores
 
 pytestmark = pytest.mark.benchmark
 

@@ -18,7 +18,8 @@ from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import make_chain, resolve_design, resolve_network, run_layers
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import make_link, room_after
+from lw3dsim.schedule.chain import make_link
+from lw3dsim.schedule.room import room_after
 
 # Two branches of unequal depth, joined twice; a layer reads the clip again late in the network.
 BRANCHES = """

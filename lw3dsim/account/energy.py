@@ -1,12 +1,14 @@
 """Energy of a layer by component and cause: events times unit energies of ``technology`` and the DRAM standard.
 
 A cause says why: DRAM by the tensor that moves; SRAM by who uses the port (``dma``,
-``array``, ``partial_sums``); arithmetic ``compute``; what runs with time (leakage, DRAM
-background and refresh) by the causes of the layer's cycles, in proportion.
+``array``, ``partial_sums``, or intermediate tensors of a fused group); arithmetic
+``compute``; what runs with time (leakage, DRAM background and refresh) by the causes of
+the layer's cycles, in proportion.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import Sram, buffers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.account.events import Events
     from lw3dsim.describe.accelerator import Accelerator
@@ -53,16 +55,28 @@ class Sparsity:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A layer by itself or in a fused group: its problem, what its own steps did, the mults of the paper's formula."""
+
+    problem: Problem
+    events: Events
+    ideal_mults: int
+
+
 def layer_energy_pj(
-    problem: Problem,
+    stages: Sequence[Stage],
     events: Events,
     dram: DramCounts,
     cycles_by_cause: Mapping[str, int],
     arch: Accelerator,
     leakage_mw: float,
-    sparsity: Sparsity,
+    sparsities: Sequence[Sparsity],
 ) -> dict[str, Causes]:
-    """Return pJ by component and cause of one layer; ``leakage_mw`` is that of the whole chip."""
+    """Return pJ by component and cause of a layer or group with these ``events``; ``leakage_mw`` is of the whole chip.
+
+    There is a sparsity per stage.
+    """
     time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
     system = make_clocks(arch).dram
     # 1 mW for 1 ns is 1 pJ.
@@ -72,7 +86,8 @@ def layer_energy_pj(
         by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
         energy[component] = _shared(value, by)
     energy |= _sram_pj(events, buffers(arch))
-    energy |= {name: {"compute": value} for name, value in _logic_pj(problem, events, arch, sparsity).items()}
+    logic = [_logic_pj(s.problem, s.events, arch, sparsity) for s, sparsity in zip(stages, sparsities, strict=True)]
+    energy |= {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
     return {component: energy[component] for component in COMPONENTS}
 
 
@@ -100,6 +115,8 @@ def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
             "array": results * ofmap.write_pj_per_byte,
             "partial_sums": (events.ofmap_read_bytes - results) * ofmap.read_pj_per_byte
             + (events.ofmap_write_bytes - results) * ofmap.write_pj_per_byte,
+            "intermediate_reads": events.intermediate_read_bytes * ofmap.read_pj_per_byte,
+            "intermediate_writes": events.intermediate_write_bytes * ofmap.write_pj_per_byte,
         },
     }
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from lw3dsim.map.mapping import input_axis
 
 if TYPE_CHECKING:
+    from lw3dsim.map.fused import Group
     from lw3dsim.map.problem import Problem
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Program
 
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """Event counts of one layer; DRAM bytes are whole bursts, SRAM bytes what passes a port.
+    """Event counts of one layer or fused group; DRAM bytes are whole bursts, SRAM bytes what passes a port.
 
-    ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer.
+    ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer;
+    ``intermediate_*`` belong to the tensors inside a fused group, which lie there too.
     """
 
     mults: int
@@ -36,6 +38,8 @@ class Events:
     ofmap_read_bytes: int
     ofmap_write_bytes: int
     ofmap_dma_bytes: int
+    intermediate_read_bytes: int
+    intermediate_write_bytes: int
 
     @property
     def dram_read_bytes(self) -> int:
@@ -50,16 +54,16 @@ class Events:
     @property
     def sram_read_bytes(self) -> int:
         """Bytes read from all buffers."""
-        return self.ifmap_read_bytes + self.weight_read_bytes + self.ofmap_read_bytes
+        return self.ifmap_read_bytes + self.weight_read_bytes + self.ofmap_read_bytes + self.intermediate_read_bytes
 
     @property
     def sram_write_bytes(self) -> int:
         """Bytes written to all buffers."""
-        return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes
+        return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes + self.intermediate_write_bytes
 
 
-def count_events(schedule: Schedule, burst_bytes: int) -> Events:
-    """Count the events of a schedule; they do not depend on time."""
+def count_events(schedule: Program, burst_bytes: int) -> Events:
+    """Count the events of a program; they do not depend on time."""
     total = schedule.total
     return Events(
         mults=total("mults"),
@@ -69,9 +73,9 @@ def count_events(schedule: Schedule, burst_bytes: int) -> Events:
         weight_kernels=total("weight_kernels"),
         output_tiles=total("output_tiles"),
         vector_ops=total("vector_ops"),
-        dram_ifmap_bytes=int(schedule.ifmap.bursts.sum()) * burst_bytes,
-        dram_weight_bytes=int(schedule.weight.bursts.sum()) * burst_bytes,
-        dram_ofmap_bytes=int(schedule.ofmap.bursts.sum()) * burst_bytes,
+        dram_ifmap_bytes=int(schedule.bursts(schedule.ifmap).sum()) * burst_bytes,
+        dram_weight_bytes=int(schedule.bursts(schedule.weight).sum()) * burst_bytes,
+        dram_ofmap_bytes=int(schedule.bursts(schedule.ofmap).sum()) * burst_bytes,
         ifmap_read_bytes=_bytes(total("ifmap_read_bits")),
         ifmap_write_bytes=_bytes(int(schedule.ifmap.bits.sum())),
         weight_read_bytes=_bytes(total("weight_read_bits")),
@@ -79,6 +83,8 @@ def count_events(schedule: Schedule, burst_bytes: int) -> Events:
         ofmap_read_bytes=_bytes(total("ofmap_read_bits") + int(schedule.ofmap.bits.sum())),
         ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
         ofmap_dma_bytes=_bytes(int(schedule.ofmap.bits.sum())),
+        intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
+        intermediate_write_bytes=_bytes(total("intermediate_write_bits")),
     )
 
 
@@ -97,8 +103,20 @@ def compulsory_bytes(problem: Problem) -> int:
         pixels *= int(axis.needed[0])
     channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
     inputs = channels * pixels * problem.sources * problem.activation_bits
-    weights = problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
-    return _bytes(inputs) + _bytes(weights) + _bytes(problem.outputs * problem.activation_bits)
+    return _bytes(inputs) + _bytes(_weight_bits(problem)) + _bytes(problem.outputs * problem.activation_bits)
+
+
+def group_compulsory_bytes(group: Group) -> int:
+    """Return the bytes of every needed input and operand, every weight and every output of a fused group, once each."""
+    bits = group.stages[0].activation_bits
+    total = _bytes(group.stages[-1].outputs * bits)
+    for _, tensor, sources in group.dram_inputs:
+        total += _bytes(sources * group.channels[tensor] * group.needed[tensor] * bits)
+    return total + sum(_bytes(_weight_bits(stage)) for stage in group.stages)
+
+
+def _weight_bits(problem: Problem) -> int:
+    return problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
 
 
 def _bytes(bits: int) -> int:

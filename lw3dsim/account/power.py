@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes
     from lw3dsim.engine.trace import Trace
     from lw3dsim.map.arrays import Floats, Ints
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Program
 
 PS_PER_NS = 1000
 
@@ -32,6 +32,8 @@ _DRIVERS = {
     ("weight_sram", "array"): "weight_read_bits",
     ("ofmap_sram", "array"): "ofmap_write_bits",
     ("ofmap_sram", "partial_sums"): "ofmap_write_bits",
+    ("ofmap_sram", "intermediate_reads"): "intermediate_read_bits",
+    ("ofmap_sram", "intermediate_writes"): "intermediate_write_bits",
     ("multipliers", "compute"): "mults",
     ("accumulators", "compute"): "mults",
     ("operand_registers", "compute"): "mults",
@@ -75,8 +77,8 @@ class Profile:
         return max(float(spent.max()) / window, average) * PS_PER_NS
 
 
-def make_activity(schedule: Schedule, trace: Trace) -> Activity:
-    """Return when the steps and transfers of a simulated schedule take place."""
+def make_activity(schedule: Program, trace: Trace) -> Activity:
+    """Return when the steps and transfers of a simulated program take place."""
     streams = ("ifmap", "weight", "ofmap")
     return Activity(
         start=np.array(trace.start, dtype=np.int64),
@@ -85,7 +87,7 @@ def make_activity(schedule: Schedule, trace: Trace) -> Activity:
         counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
         grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in streams},
         ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in streams},
-        bursts={name: getattr(schedule, name).bursts for name in streams},
+        bursts={name: schedule.bursts(getattr(schedule, name)) for name in streams},
     )
 
 

@@ -94,8 +94,8 @@ def execute(
         written=np.zeros(shape, dtype=np.int8),
         operands=make_operands(problem, number) if problem.algorithm.is_winograd else None,
     )
-    loads = set(schedule.ifmap.steps.tolist())
-    weight_loads = set(schedule.weight.steps.tolist())
+    loads = set(schedule.ifmap.first.tolist())
+    weight_loads = set(schedule.weight.first.tolist())
     loops = np.stack([getattr(schedule.loops, name) for name in "gnthwc"], axis=1).tolist()
     for step, (g, n, t, h, w, c) in enumerate(loops):
         place = _Place.of(problem, mapping, g, n, (t, h, w), c)

@@ -45,6 +45,24 @@ def algorithm_options(function: Command) -> Command:
     )(function)
 
 
+def fusion_options(function: Command) -> Command:
+    """Add the options that choose what is fused."""
+    function = click.option(
+        "--objective",
+        type=click.Choice(["latency", "dram_bytes"]),
+        default="latency",
+        show_default=True,
+        help="What fused groups are chosen for.",
+    )(function)
+    return click.option(
+        "--fusion",
+        type=click.Choice(["off", "auto"]),
+        default="off",
+        show_default=True,
+        help="auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
+    )(function)
+
+
 def machine_options(function: Command) -> Command:
     """Add the options that choose the accelerator and the engine."""
     function = click.option(

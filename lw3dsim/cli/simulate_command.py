@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from lw3dsim.cli.options import (
     algorithm_options,
     format_option,
+    fusion_options,
     machine_options,
     progress_bar,
     warn_unchanged,
     workload_options,
 )
+
+if TYPE_CHECKING:
+    from lw3dsim.map.group_search import Objective
 
 
 @click.command("simulate")
@@ -21,6 +26,7 @@ from lw3dsim.cli.options import (
 @machine_options
 @workload_options
 @algorithm_options
+@fusion_options
 @click.option(
     "--clips",
     type=click.IntRange(1, 1000),
@@ -41,6 +47,8 @@ def command(
     algorithm: str,
     m1: int | None,
     m2: int | None,
+    fusion: str,
+    objective: Objective,
     clips: int | None,
     out: str | None,
     form: str,
@@ -64,6 +72,8 @@ def command(
             engine=engine,
             overrides=overrides,
             clips=clips,
+            fusion=fusion,
+            objective=objective,
             progress=partial(advance, 0),
         )
     if folder is not None:

@@ -78,12 +78,26 @@ class Buffers(_Section, frozen=True):
     weight_banks: Annotated[Banks, Meta(description="single-port banks of the weight buffer, likewise")] = 2
     ofmap_banks: Annotated[Banks, Meta(description="single-port banks of the output buffer, likewise")] = 2
     slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
+    intermediate_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            lt=1,
+            description="share of the output buffer that holds the tensors inside a fused group while it runs; "
+            "0: the accelerator can't fuse",
+        ),
+    ] = 0.5
 
     @property
     def capacity_bits(self) -> dict[str, int]:
         """Capacity of each buffer, by stream."""
         kib = {"ifmap": self.ifmap_kib, "weight": self.weight_kib, "ofmap": self.ofmap_kib}
         return {name: size * KIB_BITS for name, size in kib.items()}
+
+    @property
+    def intermediate_bits(self) -> int:
+        """What of the output buffer holds intermediate tensors while a fused group runs."""
+        return int(self.ofmap_kib * KIB_BITS * self.intermediate_share)
 
 
 DramModel = Literal["plain", "in_order", "fr_fcfs"]

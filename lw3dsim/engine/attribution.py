@@ -28,7 +28,7 @@ def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
     """Return the cycles of ``job`` by cause; ``kinds`` says what its steps do while they compute.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
-    they, its output slot (``dram_write``). Waiting for the drain unit, stalls of
+    they, its output slot (``dram_write``). Waiting for the drain unit or what it writes, stalls of
     the bank swap and the last drain are ``drain``; the last store is ``dram_write``.
     """
     start = np.array(trace.start, dtype=np.int64)
@@ -45,13 +45,18 @@ def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
     writes = int(wait.sum()) - reads
     handover = int((np.array(trace.handover, dtype=np.int64) - start - np.asarray(job.head)[kind]).sum())
     finish = -(-trace.finish // cycle)
+    drained_before = kinds.total("wait", kind)
     drained = int(trace.drained[-1]) // cycle
     cycles = {name: kinds.total(name, kind) for name in ("multiply", "sram_port", "transform", "vector")} | {
-        "drain": kinds.total("drain_stall", kind) + handover // cycle + drained - int(end[-1]) // cycle,
+        "drain": kinds.total("drain_stall", kind)
+        + drained_before
+        + handover // cycle
+        + drained
+        - int(end[-1]) // cycle,
         "dram_read": reads // cycle,
         "dram_write": writes // cycle + finish - drained,
         "fill": kinds.total("fill", kind),
-        "configuration": (job.setup + int(lead.sum())) // cycle,
+        "configuration": (job.setup + int(lead.sum())) // cycle - drained_before,
     }
     if sum(cycles.values()) != finish:
         raise AssertionError(f"attribution {sum(cycles.values())} differs from the latency {finish}")

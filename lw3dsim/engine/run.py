@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
-    from lw3dsim.schedule.program import Kinds, Schedule
+    from lw3dsim.schedule.program import Kinds, Program
 
 ENGINES = ("auto", "fast", "simpy")
 
@@ -44,15 +44,15 @@ def check_engine(name: str) -> None:
         raise unknown("engine", name, ENGINES)
 
 
-def simulate_schedule(schedule: Schedule, clocks: Clocks, engine: str = "auto") -> Timing:
-    """Simulate ``schedule`` with the named engine; all give the same integers.
+def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto") -> Timing:
+    """Simulate ``program`` with the named engine; all give the same integers.
 
     ``fast`` is compiled, ``auto`` only when there is enough to do; a reordering
     memory is interpreted. ``simpy`` is the reference.
     """
     check_engine(engine)
-    job = make_job(schedule, clocks.cycle_ticks)
-    return simulate_job(job, make_memory(schedule.regions, clocks), schedule.kinds, engine)
+    job = make_job(program, clocks.cycle_ticks)
+    return simulate_job(job, make_memory(program.regions, clocks), program.kinds, engine)
 
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints, Words
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Program
 
 
 class Job(NamedTuple):
@@ -69,44 +69,30 @@ class Trace(NamedTuple):
         return int(max(self.ofmap_ready))
 
 
-def make_job(schedule: Schedule, cycle_ticks: int) -> Job:
-    """Turn a schedule into arrays of ticks; boxes are numbered through ifmap, weight and ofmap."""
-    kinds, ifmap, weight, ofmap = schedule.kinds, schedule.ifmap, schedule.weight, schedule.ofmap
-    weights = len(ifmap.region.box_bursts)
-    outputs = weights + len(weight.region.box_bursts)
+def make_job(program: Program, cycle_ticks: int) -> Job:
+    """Turn a program into arrays of ticks."""
+    kinds, ifmap, weight, ofmap = program.kinds, program.ifmap, program.weight, program.ofmap
     return Job(
-        kind=schedule.kind,
+        kind=program.kind,
         head=kinds.head * cycle_ticks,
         body=kinds.body * cycle_ticks,
         drain=kinds.drain * cycle_ticks,
-        lead=np.zeros_like(kinds.head),
-        ifmap_first=ifmap.steps,
+        lead=program.lead * cycle_ticks,
+        ifmap_first=ifmap.first,
         ifmap_box=ifmap.box,
-        ifmap_after=release_steps(ifmap.steps, ifmap.slots),
-        ifmap_gate=np.full(len(ifmap.steps), -1, dtype=np.int64),
-        weight_first=weight.steps,
-        weight_box=weight.box + weights,
-        weight_after=release_steps(weight.steps, weight.slots),
-        weight_gate=np.full(len(weight.steps), -1, dtype=np.int64),
+        ifmap_after=ifmap.after,
+        ifmap_gate=ifmap.gate,
+        weight_first=weight.first,
+        weight_box=weight.box,
+        weight_after=weight.after,
+        weight_gate=weight.gate,
         opens=ofmap.opens,
         closes=ofmap.closes,
-        ofmap_box=ofmap.box + outputs,
-        ofmap_after=release_stores(len(ofmap.closes), ofmap.slots),
-        setup=schedule.setup_cycles * cycle_ticks,
+        ofmap_box=ofmap.box,
+        ofmap_after=ofmap.after,
+        setup=program.setup_cycles * cycle_ticks,
         cycle=cycle_ticks,
     )
-
-
-def release_steps(first: Ints, slots: int) -> Ints:
-    """Return ``after`` of a load stream of one layer in ``slots``: the last step that uses tile j - slots."""
-    after = np.full(len(first), -1, dtype=np.int64)
-    after[slots:] = first[1 : max(len(first) - slots + 1, 1)] - 1
-    return after
-
-
-def release_stores(tiles: int, slots: int) -> Ints:
-    """Return ``after`` of a store stream in ``slots``: the store of tile j - slots."""
-    return np.maximum(np.arange(tiles, dtype=np.int64) - slots, -1)
 
 
 def empty_trace(job: Job) -> Trace:

@@ -8,16 +8,21 @@ compromise is reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
+from lw3dsim.map.fused import Group
+from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layout import block_sizes
 from lw3dsim.map.mapping import input_boxes, make_axes, output_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lw3dsim.map.fused import GroupMapping
     from lw3dsim.map.mapping import Mapping as TileMapping
     from lw3dsim.map.problem import Problem
+
+Side = Literal["input", "output"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,7 @@ class Use:
 
     problem: Problem
     mapping: TileMapping
-    side: Literal["input", "output"]
+    side: Side
     times: int
 
     @property
@@ -42,18 +47,51 @@ class Use:
 
     def bursts(self, block: int, burst_bytes: int) -> int:
         """Return the bursts that the layer moves for the tensor in blocks of ``block``."""
-        problem = self.in_blocks_of(block, self.problem)
+        problem = in_block(self.problem, self.side, block)
         if self.side == "input":
             boxes = input_boxes(problem, self.mapping, make_axes(problem, self.mapping), burst_bytes)
             return int(boxes.bursts.sum()) * self.times
         return int(output_boxes(problem, self.mapping, burst_bytes).bursts.sum())
 
-    def in_blocks_of(self, block: int, problem: Problem) -> Problem:
-        """Return ``problem``, this layer's, with the tensor in blocks of ``block``."""
-        return replace(problem, input_block=block) if self.side == "input" else replace(problem, output_block=block)
+
+@dataclass(frozen=True, kw_only=True)
+class GroupUse:
+    """A mapped group that reads or writes a tensor."""
+
+    group: Group
+    mapping: GroupMapping
+    side: Side
+
+    @property
+    def block(self) -> int:
+        """The block that the group was mapped for."""
+        return self.group.stages[0].input_block if self.side == "input" else self.group.stages[-1].output_block
+
+    @property
+    def tile(self) -> int:
+        """Channels of a tile."""
+        return self.group.channels[0] if self.side == "input" else self.mapping.chunks[-1]
+
+    def bursts(self, block: int, burst_bytes: int) -> int:
+        """Return the bursts that the group moves for the tensor in blocks of ``block``."""
+        group, axes = in_block(self.group, self.side, block), self.mapping.axes(self.group)
+        if self.side == "input":
+            return int(group_input_boxes(group, 0, 0, axes, burst_bytes).bursts.sum())
+        return int(group_output_boxes(group, self.mapping, axes, burst_bytes).bursts.sum())
 
 
-def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:
+@overload
+def in_block(work: Problem, side: Side, block: int) -> Problem: ...
+@overload
+def in_block(work: Group, side: Side, block: int) -> Group: ...
+def in_block(work: Problem | Group, side: Side, block: int) -> Problem | Group:
+    """Return a layer or group with its input or output in blocks of ``block``."""
+    if isinstance(work, Group):
+        return work.in_blocks(input_block=block) if side == "input" else work.in_blocks(output_block=block)
+    return replace(work, input_block=block) if side == "input" else replace(work, output_block=block)
+
+
+def candidate_blocks(uses: Sequence[Use | GroupUse], channels: int, smallest: int) -> list[int]:
     """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
     return sorted(
         {*block_sizes(smallest, channels), *(min(use.tile, channels) for use in uses), *(use.block for use in uses)}

@@ -26,9 +26,9 @@ TRANSLATION = Translation(
         (
             step,
             (
-                "ceiling", "balanced", "group_shape", "patch", "cost_group", "cost_groups", "first_group",
-                "stall_cycles", "array_cycles", "vector_ops", "vector_cycles", "step_cycles", "array_step",
-                "vector_step", "cost_steps",
+                "ceiling", "balanced", "group_shape", "patch", "input_port", "output_port", "update_bits",
+                "cost_group", "cost_groups", "first_group", "stall_cycles", "array_cycles", "vector_ops",
+                "vector_cycles", "step_cycles", "array_step", "vector_step", "cost_steps", "full_step_costs",
             ),
         ),
         (
@@ -58,8 +58,8 @@ TRANSLATION = Translation(
         (runs, ("append", "box_runs", "list_runs")),
     ),
     outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "cost_steps",
-              "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs", "list_runs",
-              "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept"),
+              "full_step_costs", "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs",
+              "list_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept"),
 )  # fmt: skip
 
 

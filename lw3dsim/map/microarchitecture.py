@@ -35,7 +35,8 @@ class Machine:
     ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
     in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
     channels that an adder tree takes at once (1 in pixel-parallel mode). ``shared_ports``
-    are the buffers of a single bank, where DMA and array meet.
+    are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
+    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.
     """
 
     rows: int
@@ -53,6 +54,8 @@ class Machine:
     vector_lanes: int
     fill_cycles: int
     transforms_weights: bool
+    reads_back: bool = False
+    keeps: bool = False
 
 
 def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:

@@ -44,7 +44,10 @@ class Layer(NamedTuple):
 
 
 class Array(NamedTuple):
-    """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``."""
+    """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``.
+
+    ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
+    """
 
     rows: int
     lanes: int
@@ -63,6 +66,8 @@ class Array(NamedTuple):
     vector_lanes: int
     fill_cycles: int
     transforms_weights: int
+    reads_back: int
+    keeps: int
 
 
 class Rows(NamedTuple):
@@ -124,6 +129,8 @@ def plain_array(machine: Machine) -> Array:
         vector_lanes=machine.vector_lanes,
         fill_cycles=machine.fill_cycles,
         transforms_weights=int(machine.transforms_weights),
+        reads_back=int(machine.reads_back),
+        keeps=int(machine.keeps),
     )
 
 

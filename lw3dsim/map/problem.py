@@ -61,6 +61,11 @@ class Problem:
         return self.structure == "vector" and self.c > 1
 
     @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to multiply by."""
+        return self.structure != "vector"
+
+    @property
     def divider_bits(self) -> int:
         """Width of a sum over all frames, which a TRG divides by their number."""
         return self.activation_bits + (self.inp[0] - 1).bit_length()
@@ -82,9 +87,11 @@ class Problem:
     @property
     def ideal_mults(self) -> int:
         """Multiplications by the paper's formula, rounded up."""
-        if self.structure == "vector":
-            return 0
-        return -int(-(self.outputs * self.c * self.algorithm.mults_per_output) // 1)
+        return self.ideal_mults_of(self.outputs)
+
+    def ideal_mults_of(self, outputs: int) -> int:
+        """Return the multiplications of so many output elements by the paper's formula, rounded up."""
+        return -int(-(outputs * self.c * self.algorithm.mults_per_output) // 1) if self.has_weights else 0
 
 
 def make_problem(

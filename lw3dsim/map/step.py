@@ -32,12 +32,12 @@ GROUP_WORDS = PARTS + 4
 # Columns of a step's row of cycles and events.
 HEAD, BODY, DRAINING, STALL, FIRST_CAUSE = range(5)
 MULTS = FIRST_CAUSE + len(CAUSES)
-(ACCUMULATIONS, TREE_ADDS, IFMAP_READ, WEIGHT_READ, OFMAP_READ, OFMAP_WRITE, INPUT_TILES, WEIGHT_KERNELS,
- OUTPUT_TILES, VECTOR_OPS, COLUMNS) = range(MULTS + 1, MULTS + 12)  # fmt: skip
+(ACCUMULATIONS, TREE_ADDS, IFMAP_READ, WEIGHT_READ, OFMAP_READ, OFMAP_WRITE, INTERMEDIATE_READ, INTERMEDIATE_WRITE,
+ INPUT_TILES, WEIGHT_KERNELS, OUTPUT_TILES, VECTOR_OPS, COLUMNS) = range(MULTS + 1, MULTS + 14)  # fmt: skip
 NAMES = (
     "head", "body", "drain", "drain_stall", *CAUSES, "mults", "accumulations", "tree_adds", "ifmap_read_bits",
-    "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits", "input_tiles", "weight_kernels", "output_tiles",
-    "vector_ops",
+    "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits", "intermediate_read_bits", "intermediate_write_bits",
+    "input_tiles", "weight_kernels", "output_tiles", "vector_ops",
 )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
     patch_bits = own * groups[at + PATCH] * layer.activation_bits * wide
     port = max(
-        ceiling(patch_bits * array.ifmap_port_cycles, array.ifmap_port_bits),
+        output_port(array, patch_bits) if array.reads_back else input_port(array, patch_bits),
         ceiling(channels * wide * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits),
     )
     transform = 0
@@ -117,18 +117,36 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     if array.transforms_weights:
         transform = max(transform, layer.taps * ceiling(channels * layer.coordinates, array.weight_rate))
     interval = max(multiply, port, transform)
-    groups[at + COMPUTE] = ceiling(c, array.chunk) * interval
-    groups[at + CAUSE] = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM
-
+    compute = ceiling(c, array.chunk) * interval
+    cause = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM
     pixels = channels * groups[at + OUTPUTS]
-    bits = pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
-    bits += 0 if is_first else pixels * layer.accumulator_bits
-    drain = ceiling(bits * array.ofmap_port_cycles, array.ofmap_port_bits)
+    drain = output_port(array, pixels * update_bits(layer, is_first, is_last))
+    if array.reads_back:
+        # What is read and what drains take turns at the port of the output buffer.
+        turns = output_port(array, own * groups[at + PATCH] * layer.activation_bits * c) + drain
+        if turns > compute:
+            compute, cause = turns, SRAM_PORT
+    groups[at + COMPUTE], groups[at + CAUSE] = compute, cause
     if is_last:
         drain = max(drain, ceiling(pixels, array.vector_lanes))
     if layer.is_winograd:
         drain = max(drain, ceiling(channels * tiles * layer.coordinates, array.output_rate))
     groups[at + DRAIN] = drain
+
+
+def input_port(array: Array, bits: int) -> int:
+    """Return the cycles in which ``bits`` pass the port of the input buffer."""
+    return ceiling(bits * array.ifmap_port_cycles, array.ifmap_port_bits)
+
+
+def output_port(array: Array, bits: int) -> int:
+    """Return the cycles in which ``bits`` pass the port of the output buffer."""
+    return ceiling(bits * array.ofmap_port_cycles, array.ofmap_port_bits)
+
+
+def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
+    """Return the bits that pass the output buffer's port per output: partial sums are read and written wide."""
+    return (layer.activation_bits if is_last else layer.accumulator_bits) + (0 if is_first else layer.accumulator_bits)
 
 
 def first_group(groups: Words) -> int:
@@ -178,15 +196,16 @@ def array_cycles(groups: Words) -> int:
     return cycles
 
 
-def vector_cycles(layer: Layer, array: Array, inputs: int, outputs: int, c: int, is_first: int, is_last: int) -> int:
-    """Return the cycles of a vector step without its fill, negative where the ports take longer than the lanes."""
+def vector_cycles(
+    layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int
+) -> int:
+    """Return the cycles of a vector step without its fill, negative where the ports take longer than the lanes.
+
+    It reads ``inputs`` elements and, of an intermediate tensor, ``read_back``; it updates ``outputs``.
+    """
     vector = ceiling(vector_ops(layer, outputs, c), array.vector_lanes)
-    bits = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
-    bits += 0 if is_first else outputs * layer.accumulator_bits
-    port = max(
-        ceiling(inputs * layer.activation_bits * array.ifmap_port_cycles, array.ifmap_port_bits),
-        ceiling(bits * array.ofmap_port_cycles, array.ofmap_port_bits),
-    )
+    bits = read_back * layer.activation_bits + outputs * update_bits(layer, is_first, is_last)
+    port = max(input_port(array, inputs * layer.activation_bits), output_port(array, bits))
     return vector if vector >= port else -port
 
 
@@ -202,7 +221,7 @@ def step_cycles(
     """Return the cycles of a step, its fill included; a vector step reads ``pixels`` input positions."""
     if layer.structure == VECTOR:
         inputs = layer.sources * n * pixels
-        return array.fill_cycles + abs(vector_cycles(layer, array, inputs, n * t * h * w, c, is_first, is_last))
+        return array.fill_cycles + abs(vector_cycles(layer, array, inputs, 0, n * t * h * w, c, is_first, is_last))
     cost_groups(layer, array, n, c, t, h, w, is_first, is_last, groups)
     return array.fill_cycles + array_cycles(groups)
 
@@ -217,6 +236,8 @@ def array_step(
     table[row + HEAD], table[row + BODY] = lead + array.fill_cycles, stall - lead
     table[row + DRAINING], table[row + STALL] = groups[(SORTS - 1) * FIELDS + DRAIN], stall
     rounds = ceiling(c, array.chunk)
+    read = INTERMEDIATE_READ if array.reads_back else IFMAP_READ
+    write = INTERMEDIATE_WRITE if array.keeps else OFMAP_WRITE
     for sort in range(SORTS):
         at = sort * FIELDS
         count = groups[at + COUNT]
@@ -234,10 +255,10 @@ def array_step(
         table[row + MULTS] += count * used * c
         table[row + ACCUMULATIONS] += count * used * rounds
         table[row + TREE_ADDS] += count * used * (c - rounds)
-        table[row + IFMAP_READ] += count * own * groups[at + PATCH] * layer.activation_bits * c
+        table[row + read] += count * own * groups[at + PATCH] * layer.activation_bits * c
         table[row + WEIGHT_READ] += count * channels * c * layer.kernel_bits
         table[row + OFMAP_READ] += 0 if is_first else count * pixels * layer.accumulator_bits
-        table[row + OFMAP_WRITE] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
+        table[row + write] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
         if layer.is_winograd:
             table[row + INPUT_TILES] += count * own * tiles * c * layer.taps
             table[row + OUTPUT_TILES] += count * channels * tiles
@@ -247,23 +268,26 @@ def array_step(
 
 
 def vector_step(
-    layer: Layer, array: Array, inputs: int, outputs: int, c: int, is_first: int, is_last: int, table: Words, row: int
-) -> None:
-    """Fill the ``row`` of ``table`` with a vector step that reads ``inputs`` and updates ``outputs`` elements."""
+    layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int,
+    table: Words, row: int,
+) -> None:  # fmt: skip
+    """Fill the ``row`` of ``table`` with the cycles and events of a vector step."""
     for column in range(COLUMNS):
         table[row + column] = 0
-    cycles = vector_cycles(layer, array, inputs, outputs, c, is_first, is_last)
+    cycles = vector_cycles(layer, array, inputs, read_back, outputs, c, is_first, is_last)
     table[row + HEAD] = abs(cycles) + array.fill_cycles
     cause = FIRST_CAUSE + (VECTOR_UNIT if cycles >= 0 else SRAM_PORT)
     table[row + cause] = abs(cycles)
     table[row + IFMAP_READ] = inputs * layer.activation_bits
+    table[row + INTERMEDIATE_READ] = read_back * layer.activation_bits
     table[row + OFMAP_READ] = 0 if is_first else outputs * layer.accumulator_bits
-    table[row + OFMAP_WRITE] = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
+    write = INTERMEDIATE_WRITE if array.keeps else OFMAP_WRITE
+    table[row + write] = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
     table[row + VECTOR_OPS] = vector_ops(layer, outputs, c)
 
 
 class Steps(NamedTuple):
-    """Steps to be costed: their sizes; what vector steps read and update; their places in the reduction."""
+    """Steps to be costed: their sizes; what vector steps read, and read back; their places in the reduction."""
 
     n: Words
     c: Words
@@ -271,6 +295,7 @@ class Steps(NamedTuple):
     h: Words
     w: Words
     inputs: Words
+    read_back: Words
     is_first: Words
     is_last: Words
 
@@ -281,7 +306,18 @@ def cost_steps(layer: Layer, array: Array, steps: Steps, groups: Words, table: W
         n, c, t, h, w = steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i]
         is_first, is_last = steps.is_first[i], steps.is_last[i]
         if layer.structure == VECTOR:
-            vector_step(layer, array, steps.inputs[i], n * t * h * w, c, is_first, is_last, table, i * COLUMNS)
+            inputs, back = steps.inputs[i], steps.read_back[i]
+            vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, table, i * COLUMNS)
         else:
             cost_groups(layer, array, n, c, t, h, w, is_first, is_last, groups)
             array_step(layer, array, c, is_first, is_last, groups, table, i * COLUMNS)
+
+
+def full_step_costs(layer: Layer, array: Array, steps: Steps, groups: Words, cycles: Words, drain: Words) -> None:
+    """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
+    for i in range(len(steps.n)):
+        cost_groups(
+            layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],
+            steps.is_last[i], groups,
+        )  # fmt: skip
+        cycles[i], drain[i] = array_cycles(groups), groups[(SORTS - 1) * FIELDS + DRAIN]

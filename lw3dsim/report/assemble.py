@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import COMPONENTS, Causes, Sparsity, layer_energy_pj
-from lw3dsim.account.events import Events, compulsory_bytes
-from lw3dsim.account.power import Activity, Profile, joined, layer_profile
+from lw3dsim.account.power import Profile, joined, layer_profile
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.engine.attribution import CAUSES
@@ -19,56 +17,35 @@ from lw3dsim.report.result import Result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.energy import Stage
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.dram.power import DramCounts
+    from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerRun:
-    """One layer mapped and simulated, without its graph context.
-
-    ``layouts`` of its input and output; ``layout_extra_bytes`` is what they cost
-    against the layouts that would be best for this layer alone.
-    """
-
-    problem: Problem
-    mapping: Mapping
-    steps: int
-    latency_cycles: int
-    cycles_by_cause: tuple[tuple[str, int], ...]
-    events: Events
-    dram: DramCounts
-    activity: Activity
-    dram_bound_cycles: int
-    layouts: tuple[str, ...]
-    layout_extra_bytes: int = 0
+    from lw3dsim.report.runs import Run, Unit
 
 
 def assemble(
     network: Workload,
     arch: Accelerator,
-    runs: list[LayerRun],
+    units: Sequence[Unit],
     config: dict[str, Any],
     stream: StreamTiming | None = None,
 ) -> Result:
-    """Return the result of ``runs``, one per layer of ``network`` in order, and of the ``stream`` of all of them.
+    """Return the result of ``units``, the layers and fused groups of ``network`` in order.
 
-    ``config`` is what repeats the run.
+    ``config`` is what repeats the run, ``stream`` all of it for several clips.
     """
-    problems = [run.problem for run in runs]
+    problems = [stage.problem for unit in units for stage in unit.run.stages]
     leakage = leakage_mw(arch, problems)
-    energies = [_energy(network, layer, run, arch, leakage) for layer, run in zip(network.layers, runs, strict=True)]
+    energies = [unit_energy_pj(network, unit, arch, leakage) for unit in units]
     profiles = [
-        layer_profile(run.activity, spent, run.latency_cycles * arch.cycle_ps)
-        for run, spent in zip(runs, energies, strict=True)
+        layer_profile(unit.run.activity, spent, unit.run.latency_cycles * arch.cycle_ps)
+        for unit, spent in zip(units, energies, strict=True)
     ]
     layers = [
-        _layer_record(network, layer, run, arch, spent, profile)
-        for layer, run, spent, profile in zip(network.layers, runs, energies, profiles, strict=True)
+        _record(network, unit, arch, spent, profile)
+        for unit, spent, profile in zip(units, energies, profiles, strict=True)
     ]
     area = area_mm2(arch, problems)
     energy = {name: math.fsum(layer["energy_breakdown_pj"][name] for layer in layers) for name in COMPONENTS}
@@ -115,6 +92,8 @@ SUMMED = (
     "compulsory_bytes",
     "sram_read_bytes",
     "sram_write_bytes",
+    "intermediate_read_bytes",
+    "intermediate_write_bytes",
     "compute_bound_cycles",
     "dram_bound_cycles",
     "ideal_cycles",
@@ -122,31 +101,38 @@ SUMMED = (
 )
 
 
-def _energy(network: Workload, layer: AnyLayer, run: LayerRun, arch: Accelerator, leakage: float) -> dict[str, Causes]:
-    weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
-    sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)
-    return layer_energy_pj(run.problem, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsity)
+def unit_energy_pj(network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> dict[str, Causes]:
+    """Return pJ by component and cause of a layer or group; ``leakage`` is that of the whole chip in mW."""
+    sparsities = [
+        Sparsity(
+            data=network.densities[layer.inputs[0]],
+            weight=layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0,
+        )
+        for layer in unit.layers
+    ]
+    run = unit.run
+    return layer_energy_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsities)
 
 
-def _layer_record(
-    network: Workload,
-    layer: AnyLayer,
-    run: LayerRun,
-    arch: Accelerator,
-    spent: dict[str, Causes],
-    profile: Profile,
+def _bound_cycles(stage: Stage, arch: Accelerator) -> int:
+    """Return the cycles in which the multipliers, or the vector unit, could do the work of a stage."""
+    if stage.problem.structure == "vector":
+        return -(-stage.events.vector_ops // arch.vector_lanes)
+    return -(-stage.events.mults // arch.multipliers)
+
+
+def _record(
+    network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Causes], profile: Profile
 ) -> dict[str, Any]:
-    problem, events = run.problem, run.events
-    bound = -(-events.mults // arch.multipliers)
-    if problem.structure == "vector":
-        bound = -(-events.vector_ops // arch.vector_lanes)
+    run = unit.run
+    problems, events = [stage.problem for stage in run.stages], run.events
     energy = {component: math.fsum(causes.values()) for component, causes in spent.items()}
     counts = {
         "latency_cycles": run.latency_cycles,
-        "macs": network.layer_macs(layer),
+        "macs": sum(network.layer_macs(layer) for layer in unit.layers),
         "executed_mults": events.mults,
-        "ideal_mults": problem.ideal_mults,
-        "params": network.layer_params(layer),
+        "ideal_mults": sum(stage.ideal_mults for stage in run.stages),
+        "params": sum(network.layer_params(layer) for layer in unit.layers),
         "dram_read_bytes": events.dram_read_bytes,
         "dram_write_bytes": events.dram_write_bytes,
         "dram_activates": run.dram.activates,
@@ -155,28 +141,30 @@ def _layer_record(
         "row_misses": run.dram.row_misses,
         "row_conflicts": run.dram.row_conflicts,
         "layout_extra_bytes": run.layout_extra_bytes,
-        "compulsory_bytes": compulsory_bytes(problem),
+        "compulsory_bytes": run.compulsory_bytes,
         "sram_read_bytes": events.sram_read_bytes,
         "sram_write_bytes": events.sram_write_bytes,
-        "compute_bound_cycles": bound,
+        "intermediate_read_bytes": events.intermediate_read_bytes,
+        "intermediate_write_bytes": events.intermediate_write_bytes,
+        "compute_bound_cycles": sum(_bound_cycles(stage, arch) for stage in run.stages),
         "dram_bound_cycles": run.dram_bound_cycles,
-        "ideal_cycles": -(-problem.ideal_mults // arch.multipliers),
+        "ideal_cycles": sum(-(-stage.ideal_mults // arch.multipliers) for stage in run.stages),
         "steps": run.steps,
     }
     figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}
     return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "algorithm": problem.algorithm.label if problem.structure != "vector" else "none",
-        "note": problem.algorithm.reason,
+        "name": unit.name,
+        "kind": unit.kind,
+        "algorithm": " + ".join(dict.fromkeys(p.algorithm.label for p in problems if p.has_weights)) or "none",
+        "note": "; ".join(dict.fromkeys(p.algorithm.reason for p in problems if p.algorithm.reason)),
         "mapping": run.mapping.describe(),
         "input_layout": run.layouts[0],
         "output_layout": run.layouts[1],
-        "output_shape": "x".join(map(str, network.shapes[layer.name])),
+        "output_shape": "x".join(map(str, network.shapes[unit.layers[-1].name])),
         **figures,
         **_rates(figures),
         **_peak(profile, arch),
-        "sqnr_db": sqnr_db(problem),
+        "sqnr_db": _sqnr_db(problems),
         "bound_by": _binding(run),
         "energy_breakdown_pj": energy,
         "energy_causes_pj": {
@@ -191,7 +179,12 @@ def _layer_record(
     }
 
 
-def _binding(run: LayerRun) -> str:
+def _sqnr_db(problems: Sequence[Problem]) -> float | None:
+    values = [sqnr_db(problem) for problem in problems]
+    return values[0] if len(values) == 1 else combined_db(values)
+
+
+def _binding(run: Run) -> str:
     """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
     cycles = dict(run.cycles_by_cause)
     waiting = cycles["dram_read"] + cycles["dram_write"]

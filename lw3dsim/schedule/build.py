@@ -18,7 +18,8 @@ from lw3dsim.map.mapping import (
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.kinds import StolenCycles, make_kinds
-from lw3dsim.schedule.program import LoadStream, Loops, Schedule, StoreStream
+from lw3dsim.schedule.program import Loads, Loops, Schedule, Stores
+from lw3dsim.schedule.room import last_uses, release_steps, release_stores
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -44,19 +45,21 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
     outputs = Activations(boxes=output_boxes(problem, mapping, clocks.burst_bytes), bases=(base,))
     ifmap = _ifmap(problem, mapping, axes, loops, inputs)
-    weight = _weight(problem, mapping, axes, loops, weights)
-    ofmap = _ofmap(problem, mapping, axes, loops, outputs)
+    weight = _weight(problem, mapping, axes, loops, len(inputs.box_bursts))
+    ofmap = _ofmap(problem, mapping, axes, loops, outputs, len(inputs.box_bursts) + len(tiles))
     machine = make_machine(problem, arch, mapping.parallel)
-    stolen = _stolen_cycles(machine, len(loops.c), ifmap, weight, ofmap)
+    stolen = _stolen_cycles(machine, mapping, len(loops.c), ifmap, weight, ofmap)
     kind, kinds = make_kinds(problem, axes, loops, machine, stolen)
     return Schedule(
         loops=loops,
         kind=kind,
         kinds=kinds,
+        lead=np.zeros_like(kinds.head),
         ifmap=ifmap,
         weight=weight,
         ofmap=ofmap,
         setup_cycles=arch.layer_setup_cycles,
+        regions=(inputs, weights, outputs),
     )
 
 
@@ -77,7 +80,7 @@ def _unroll(problem: Problem, mapping: Mapping, axes: Axes) -> Loops:
 
 
 def _stolen_cycles(
-    machine: Machine, steps: int, ifmap: LoadStream, weight: LoadStream, ofmap: StoreStream
+    machine: Machine, mapping: Mapping, steps: int, ifmap: Loads, weight: Loads, ofmap: Stores
 ) -> StolenCycles:
     """Return the cycles that DMA takes from the array at the ports of buffers with a single bank.
 
@@ -85,10 +88,13 @@ def _stolen_cycles(
     first tile comes before the array runs, the last leaves after; with one slot they never meet.
     """
     computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
-    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
-        if name in machine.shared_ports and stream.slots > 1:
-            computing[stream.steps[1:]] += port.cycles(stream.bits[1:])
-    if "ofmap" in machine.shared_ports and ofmap.slots > 1:
+    for name, stream, port, slots in (
+        ("ifmap", ifmap, machine.ifmap_port, mapping.ifmap_slots),
+        ("weight", weight, machine.weight_port, mapping.weight_slots),
+    ):
+        if name in machine.shared_ports and slots > 1:
+            computing[stream.first[1:]] += port.cycles(stream.bits[1:])
+    if "ofmap" in machine.shared_ports and mapping.ofmap_slots > 1:
         draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
     return StolenCycles(computing=computing, draining=draining)
 
@@ -102,7 +108,7 @@ def _changes(*indices: Ints) -> Ints:
     return np.flatnonzero(changed)
 
 
-def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> LoadStream:
+def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> Loads:
     is_dense = problem.structure == "dense"
     channel, sizes = (loops.c, axes.c) if is_dense else (loops.n, axes.n)
     frame = loops.c if problem.reduces_frames else loops.t
@@ -111,7 +117,19 @@ def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region:
     box = _box(region, loops.g[steps] * len(sizes) + channel[steps], at)
     pixels = axes.t.needed[at[0]] * axes.h.needed[at[1]] * axes.w.span[at[2]]
     bits = sizes[channel[steps]] * pixels * problem.activation_bits * problem.sources
-    return LoadStream(steps=steps, box=box, bits=bits, slots=mapping.ifmap_slots, region=region)
+    return _loads(steps, box, bits, mapping.ifmap_slots, len(loops.c))
+
+
+def _loads(first: Ints, box: Ints, bits: Ints, slots: int, steps: int) -> Loads:
+    """Return the tiles of a layer in ``slots`` of one size, each used until the next comes."""
+    return Loads(
+        first=first,
+        last=last_uses(first, steps),
+        box=box,
+        bits=bits,
+        after=release_steps(first, slots),
+        gate=np.full(len(first), -1, dtype=np.int64),
+    )
 
 
 def _weight_tiles(problem: Problem, axes: Axes, burst_bytes: int) -> Ints:
@@ -123,26 +141,25 @@ def _weight_tiles(problem: Problem, axes: Axes, burst_bytes: int) -> Ints:
     return np.tile(ceil_div(bits, 8 * burst_bytes).ravel(), problem.groups)
 
 
-def _weight(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Weights) -> LoadStream:
+def _weight(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, first_box: int) -> Loads:
     steps = np.zeros(0, dtype=np.int64) if problem.structure == "vector" else _changes(loops.g, loops.n, loops.c)
     g, n, c = loops.g[steps], loops.n[steps], loops.c[steps]
     bits = weight_tile_bits(problem, axes.n[n], axes.c[c], loops.is_first[steps])
-    box = (g * len(axes.n) + n) * len(axes.c) + c
-    return LoadStream(steps=steps, box=box, bits=bits, slots=mapping.weight_slots, region=region)
+    box = first_box + (g * len(axes.n) + n) * len(axes.c) + c
+    return _loads(steps, box, bits, mapping.weight_slots, len(loops.c))
 
 
-def _ofmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> StoreStream:
+def _ofmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations, first_box: int) -> Stores:
     closes = np.flatnonzero(loops.is_last)
     at = (loops.t[closes], loops.h[closes], loops.w[closes])
     g, n, boxes = loops.g[closes], loops.n[closes], region.boxes
     pixels = boxes.t.needed[at[0]] * boxes.h.needed[at[1]] * boxes.w.span[at[2]]
-    return StoreStream(
+    return Stores(
         opens=np.flatnonzero(loops.is_first),
         closes=closes,
-        box=_box(region, g * len(axes.n) + n, at),
+        box=first_box + _box(region, g * len(axes.n) + n, at),
         bits=axes.n[n] * pixels * problem.activation_bits,
-        slots=mapping.ofmap_slots,
-        region=region,
+        after=release_stores(len(closes), mapping.ofmap_slots),
     )
 
 

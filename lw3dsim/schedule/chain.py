@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.map.arrays import padded
-from lw3dsim.schedule.program import Kinds
+from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
+from lw3dsim.schedule.room import room_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
-    from lw3dsim.schedule.dma import Activations, Weights
-    from lw3dsim.schedule.program import LoadStream, Schedule
+    from lw3dsim.schedule.program import Schedule
 
 # No store to wait for, in any clip; -1 counts on to the last store of the clip before.
 NONE = -2
@@ -50,74 +50,24 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loads:
-    """The tiles of a load stream: the first and last step that use each, its box, its bits in the buffer.
+class Chain(Program):
+    """Layers behind each other, ``clips`` times over; clips take turns in the same tensors.
 
-    ``after`` is the step whose end makes room for it, ``gate`` the store that must have left the bus; -1: none.
-    """
-
-    first: Ints
-    last: Ints
-    box: Ints
-    bits: Ints
-    after: Ints
-    gate: Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stores:
-    """The tiles of the store stream: the steps that open and close each, its box, its bits in the buffer.
-
-    ``after`` is the store that makes room for it; -1: none.
-    """
-
-    opens: Ints
-    closes: Ints
-    box: Ints
-    bits: Ints
-    after: Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chain:
-    """Layers behind each other, ``clips`` times over.
-
-    ``lead`` are the cycles, by kind, that configure a layer before its first step; the
-    very first layer waits for ``setup_cycles`` instead, DMA as well. Boxes are numbered
-    through all ``regions``. Clips take turns in the same tensors.
+    ``lead`` configures a layer before its first step; the very first layer waits for
+    ``setup_cycles`` instead, DMA as well.
     """
 
     clips: int
-    kind: Ints
-    kinds: Kinds
-    lead: Ints
-    ifmap: Loads
-    weight: Loads
-    ofmap: Stores
-    setup_cycles: int
-    regions: tuple[Activations | Weights, ...]
 
     @property
     def stores_per_clip(self) -> int:
         """Output tiles of a clip."""
         return len(self.ofmap.closes) // self.clips
 
-    @property
-    def box_bursts(self) -> Ints:
-        """Bursts moved per box."""
-        return np.concatenate([region.box_bursts for region in self.regions])
-
-    def bound_ticks(self, clocks: Clocks) -> int:
-        """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
-        busy = self.setup_cycles + int(self.lead[self.kind].sum())
-        busy += self.kinds.total("head", self.kind) + self.kinds.total("body", self.kind)
-        moved = sum(int(self.box_bursts[stream.box].sum()) for stream in (self.ifmap, self.weight, self.ofmap))
-        return max(busy * clocks.cycle_ticks, clocks.bound_ticks(moved))
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """A layer and what lies before it: steps, stores, kinds, boxes (one number per stream) and bursts.
+    """A layer and what lies before it: steps, stores, kinds, boxes and bursts.
 
     ``gate`` is the store that its input tiles wait for, or NONE.
     """
@@ -127,7 +77,7 @@ class _Place:
     step: int
     store: int
     kind: int
-    boxes: tuple[int, int, int]
+    box: int
     burst: int
     gate: int
 
@@ -151,26 +101,12 @@ def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) ->
         kind=kind,
         kinds=kinds,
         lead=lead,
-        ifmap=_loads(places, clips, "ifmap", 0, buffers),
-        weight=_loads(places, clips, "weight", 1, buffers),
+        ifmap=_loads(places, clips, "ifmap", buffers),
+        weight=_loads(places, clips, "weight", buffers),
         ofmap=_stores(places, clips, buffers),
         setup_cycles=links[0].schedule.setup_cycles,
         regions=tuple(region.shifted(place.burst) for place in places for region in place.schedule.regions),
     )
-
-
-def room_after(bits: Ints, gone: Ints, slots: int, capacity: int) -> Ints:
-    """Return, per tile of ``bits``, the event that makes room for it; -1 where there is room from the start.
-
-    Tiles come and go in order, tile i with the event ``gone[i]``. At most ``slots`` tiles are there together, and
-    no more than fit into ``capacity`` bits.
-    """
-    ends = np.cumsum(bits)
-    before = np.concatenate(([0], ends))
-    # The least number of tiles, counted from the first, that must have gone.
-    leave = np.searchsorted(before, ends - capacity)
-    leave = np.maximum(leave, np.arange(len(bits)) + 1 - slots)
-    return np.asarray(np.where(leave > 0, gone[np.maximum(leave, 1) - 1], -1), dtype=np.int64)
 
 
 def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
@@ -179,7 +115,6 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
     last_store: list[int] = []
     for link in links:
         schedule = link.schedule
-        sizes = [len(region.box_bursts) for region in schedule.regions]
         places.append(
             _Place(
                 schedule=schedule,
@@ -187,7 +122,7 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
                 step=step,
                 store=store,
                 kind=kind,
-                boxes=(box, box + sizes[0], box + sizes[0] + sizes[1]),
+                box=box,
                 burst=burst,
                 gate=max((last_store[i] for i in link.reads), default=NONE),
             )
@@ -195,9 +130,8 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
         step += schedule.steps
         store += len(schedule.ofmap.closes)
         kind += len(schedule.kinds.head) + 1
-        box += sum(sizes)
-        outputs = schedule.ofmap.region
-        burst += outputs.bases[-1] + padded(outputs.bursts, clocks.stripe_bursts)
+        box += len(schedule.box_bursts)
+        burst += padded(schedule.end_burst, clocks.stripe_bursts)
         last_store.append(store - 1)
     return places
 
@@ -215,7 +149,7 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
         kind[0] = place.kind + kinds
         of_steps.append(kind)
         rows.append(np.append(np.arange(kinds), schedule.kind[0]))
-        leads.append(np.append(np.zeros(kinds, dtype=np.int64), schedule.setup_cycles))
+        leads.append(np.append(schedule.lead, schedule.setup_cycles + schedule.lead[schedule.kind[0]]))
     columns = {
         field.name: np.concatenate(
             [getattr(place.schedule.kinds, field.name)[row] for place, row in zip(places, rows, strict=True)]
@@ -225,16 +159,14 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
     return np.concatenate(of_steps), Kinds(**columns), np.concatenate(leads)
 
 
-def _loads(places: Sequence[_Place], clips: int, name: str, number: int, buffers: Buffers) -> Loads:
-    """Return the tiles of a load stream; ``number`` is its place among the streams."""
-    streams: list[LoadStream] = [getattr(place.schedule, name) for place in places]
+def _loads(places: Sequence[_Place], clips: int, name: str, buffers: Buffers) -> Loads:
+    """Return the tiles of a load stream."""
+    streams: list[Loads] = [getattr(place.schedule, name) for place in places]
     firsts, lasts, gates = [], [], []
     for place, stream in zip(places, streams, strict=True):
-        tiles = len(stream.steps)
-        firsts.append(stream.steps + place.step)
-        # A tile stays until the step before the next tile's first, the last one to the end of its layer.
-        lasts.append(np.append(stream.steps[1:], place.schedule.steps)[:tiles] - 1 + place.step)
-        gates.append(np.full(tiles, place.gate, dtype=np.int64))
+        firsts.append(stream.first + place.step)
+        lasts.append(stream.last + place.step)
+        gates.append(np.full(len(stream.first), place.gate, dtype=np.int64))
         if name == "weight":
             gates[-1][:1] = NONE
         if _stops_at_borders(name, buffers):
@@ -245,7 +177,7 @@ def _loads(places: Sequence[_Place], clips: int, name: str, number: int, buffers
     return Loads(
         first=_repeated(firsts, clips, steps),
         last=last,
-        box=_repeated([stream.box + place.boxes[number] for place, stream in zip(places, streams, strict=True)], clips),
+        box=_repeated([stream.box + place.box for place, stream in zip(places, streams, strict=True)], clips),
         bits=bits,
         after=room_after(bits, last, buffers.slots, buffers.capacity_bits[name]),
         gate=np.maximum(np.where(np.tile(np.concatenate(gates), clips) == NONE, -1, gate), -1),
@@ -270,7 +202,7 @@ def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
     return Stores(
         opens=_repeated([stream.opens + place.step for place, stream in streams], clips, steps),
         closes=_repeated([stream.closes + place.step for place, stream in streams], clips, steps),
-        box=_repeated([stream.box + place.boxes[2] for place, stream in streams], clips),
+        box=_repeated([stream.box + place.box for place, stream in streams], clips),
         bits=bits,
         after=room_after(bits, np.arange(len(bits), dtype=np.int64), buffers.slots, buffers.capacity_bits["ofmap"]),
     )

@@ -27,6 +27,11 @@ class Activations:
         """Bursts of one of the tensors."""
         return self.boxes.layout.bursts
 
+    @property
+    def end(self) -> int:
+        """The first burst behind all tensors."""
+        return max(self.bases) + self.bursts
+
     @cached_property
     def box_bursts(self) -> Ints:
         """Bursts moved per box."""
@@ -60,6 +65,11 @@ class Weights:
     def bursts(self) -> int:
         """Bursts of all tiles."""
         return int(self.box_bursts.sum())
+
+    @property
+    def end(self) -> int:
+        """The first burst behind all tiles."""
+        return self.base + self.bursts
 
     def shifted(self, bursts: int) -> Weights:
         """Return the same ``bursts`` further on in DRAM."""

@@ -31,7 +31,7 @@ class StolenCycles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sizes:
+class Sizes:
     """Per kind: sizes of a step, input positions it needs, its place in the reduction, cycles lost to DMA."""
 
     n: Ints
@@ -57,8 +57,8 @@ def make_kinds(
         key.append(axis.outputs[index])
         if problem.structure == "vector":
             key.append(axis.needed[index])
-    example, kind = _distinct(key)
-    sizes = _Sizes(
+    example, kind = distinct(key)
+    sizes = Sizes(
         n=axes.n[loops.n[example]],
         c=axes.c[loops.c[example]],
         outputs=_at(space, "outputs", example),
@@ -67,10 +67,10 @@ def make_kinds(
         is_last=loops.is_last[example],
         stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
     )
-    return kind, _cost(problem, machine, sizes)
+    return kind, cost_kinds(problem, machine, sizes)
 
 
-def _distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
+def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
     """Return one example row per distinct combination of values, and the combination of every row."""
     code = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
@@ -95,20 +95,23 @@ def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, 
     return t, h, w
 
 
-def _cost(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
+def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
+    """Return the table of kinds of these ``sizes``."""
     work = kernels(len(sizes.n) * TILINGS_PER_STEP)
 
     def words(values: Ints | Flags) -> Words:
         return work.words(values.astype(np.int64))
 
     (t, h, w), (t_in, h_in, w_in) = sizes.outputs, sizes.needed
+    of_source = sizes.n * t_in * h_in * w_in
     steps = Steps(
         n=words(sizes.n),
         c=words(sizes.c),
         t=words(t),
         h=words(h),
         w=words(w),
-        inputs=words(problem.sources * sizes.n * t_in * h_in * w_in),
+        inputs=words((problem.sources - machine.reads_back) * of_source),
+        read_back=words(machine.reads_back * of_source),
         is_first=words(sizes.is_first),
         is_last=words(sizes.is_last),
     )
@@ -120,4 +123,4 @@ def _cost(problem: Problem, machine: Machine, sizes: _Sizes) -> Kinds:
     columns["drain"] = columns["drain"] + sizes.stolen.draining
     # Cycles that DMA takes from the array are the port's.
     columns["sram_port"] = columns["sram_port"] + sizes.stolen.computing
-    return Kinds(fill=np.full_like(sizes.n, machine.fill_cycles), **columns)
+    return Kinds(fill=np.full_like(sizes.n, machine.fill_cycles), wait=np.zeros_like(sizes.n), **columns)

@@ -1,4 +1,4 @@
-"""The schedule of one layer: arrays over steps for the engine, and a table of step kinds for the accounts.
+"""Programs: arrays over steps for the engine, and a table of step kinds for the accounts.
 
 A step waits for its input and weight tiles, computes (*head*, then *body*), and
 drains; see ``docs/timing.md`` for when each may start. Steps of equal size share
@@ -34,45 +34,33 @@ class Loops:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadStream:
-    """Tiles that DMA brings into one buffer, in order.
+class Loads:
+    """Tiles that DMA brings into one buffer, in order: the first and last step that use each, its box, its bits there.
 
-    ``steps`` is the first step that uses each tile; a tile's slot is free again
-    when the last step before the next tile's has computed. ``box`` is what of
-    ``region`` a tile is, ``bits`` what it takes in the buffer.
+    ``after`` is the step whose end makes room for it, ``gate`` the store that must have left the bus; -1: none.
     """
 
-    steps: Ints
+    first: Ints
+    last: Ints
     box: Ints
     bits: Ints
-    slots: int
-    region: Activations | Weights
-
-    @cached_property
-    def bursts(self) -> Ints:
-        """DRAM bursts of every tile."""
-        return np.asarray(self.region.box_bursts[self.box], dtype=np.int64)
+    after: Ints
+    gate: Ints
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreStream:
-    """Tiles that DMA takes out of the output buffer, in order.
+class Stores:
+    """Tiles that DMA takes out of the output buffer, in order: the steps that open and close each, its box, its bits.
 
-    The slot of a tile is taken when step ``opens`` starts and free when its
-    store has left the bus; the store may start when step ``closes`` has drained.
+    A tile takes room when step ``opens`` starts, until its store has left the bus; the store may start when step
+    ``closes`` has drained. ``after`` is the store that makes room for it; -1: none.
     """
 
     opens: Ints
     closes: Ints
     box: Ints
     bits: Ints
-    slots: int
-    region: Activations
-
-    @cached_property
-    def bursts(self) -> Ints:
-        """DRAM bursts of every tile."""
-        return np.asarray(self.region.box_bursts[self.box], dtype=np.int64)
+    after: Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +69,15 @@ class Kinds:
 
     ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
     of the step's computation, ``drain`` what is left to drain when the step has
-    computed. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
+    computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
+    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
     ``drain_stall`` attribute head + body. Events are as in Groups.
     """
 
     head: Ints
     body: Ints
     drain: Ints
+    wait: Ints
     fill: Ints
     multiply: Ints
     vector: Ints
@@ -101,6 +91,8 @@ class Kinds:
     weight_read_bits: Ints
     ofmap_read_bits: Ints
     ofmap_write_bits: Ints
+    intermediate_read_bits: Ints
+    intermediate_write_bits: Ints
     input_tiles: Ints
     weight_kernels: Ints
     output_tiles: Ints
@@ -113,37 +105,58 @@ class Kinds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """One layer's steps: their loop indices, ``kind`` per step, the kinds, and the three streams."""
+class Program:
+    """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
 
-    loops: Loops
+    ``lead`` are the cycles, by kind, that a step starts after the end of the one before
+    at the earliest. Boxes are numbered through all ``regions``.
+    """
+
     kind: Ints
     kinds: Kinds
-    ifmap: LoadStream
-    weight: LoadStream
-    ofmap: StoreStream
+    lead: Ints
+    ifmap: Loads
+    weight: Loads
+    ofmap: Stores
     setup_cycles: int
+    regions: tuple[Activations | Weights, ...]
 
     @property
     def steps(self) -> int:
         """Number of steps."""
         return len(self.kind)
 
+    @cached_property
+    def box_bursts(self) -> Ints:
+        """Bursts moved per box."""
+        return np.concatenate([region.box_bursts for region in self.regions])
+
+    def bursts(self, stream: Loads | Stores) -> Ints:
+        """Return the DRAM bursts of every tile of ``stream``."""
+        return np.asarray(self.box_bursts[stream.box], dtype=np.int64)
+
     @property
-    def regions(self) -> tuple[Activations | Weights, ...]:
-        """What its streams move, in the order in which engines number the boxes."""
-        return self.ifmap.region, self.weight.region, self.ofmap.region
+    def end_burst(self) -> int:
+        """The first burst behind all regions."""
+        return max(region.end for region in self.regions)
 
     @cached_property
     def total_bursts(self) -> int:
         """DRAM bursts of all streams."""
-        return int(self.ifmap.bursts.sum() + self.weight.bursts.sum() + self.ofmap.bursts.sum())
+        return sum(int(self.bursts(stream).sum()) for stream in (self.ifmap, self.weight, self.ofmap))
 
     def bound_ticks(self, clocks: Clocks) -> int:
         """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
-        busy = self.setup_cycles + self.total("head") + self.total("body")
+        busy = self.setup_cycles + int(self.lead[self.kind].sum()) + self.total("head") + self.total("body")
         return max(busy * clocks.cycle_ticks, clocks.bound_ticks(self.total_bursts))
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
         return self.kinds.total(event, self.kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Program):
+    """The program of one layer, with the loop indices of its steps; regions are its inputs, weights and outputs."""
+
+    loops: Loops

@@ -1,0 +1,244 @@
+"""Every mapping of a fused group that fits the buffers, as columns: tiles, kept halo, resident weights, chunks.
+
+Intermediate tensors have places for their largest tile. What is retained for later
+tiles is there all the time, in all channels. Tensors between runs hold all channels of
+a tile and take turns at the two ends of what is left; inside a run they hold a chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.map.arrays import Flags, Ints, ceil_div, padded
+from lw3dsim.map.fused import KEPT, Group, GroupMapping, Kept
+from lw3dsim.map.mapping import Parallel, weight_tile_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.fused import GroupAxis
+
+MAX_GROUP_STEPS = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisOption:
+    """One way to cut an axis."""
+
+    tile: int
+    is_kept: bool
+    axis: GroupAxis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """Group mappings, one per element: which option of each axis, chunks by run, resident weights by stage.
+
+    ``options`` are the ways to cut T, H and W, ``option`` points into them.
+    """
+
+    options: tuple[tuple[AxisOption, ...], ...]
+    option: tuple[Ints, ...]
+    chunks: tuple[Ints, ...]
+    resident: tuple[Flags, ...]
+    ofmap_slots: Ints
+
+    def __len__(self) -> int:
+        return len(self.ofmap_slots)
+
+    def take(self, index: Ints | Flags) -> Candidates:
+        """Return the candidates at ``index`` (positions or a mask)."""
+        return replace(
+            self,
+            option=tuple(option[index] for option in self.option),
+            chunks=tuple(chunk[index] for chunk in self.chunks),
+            resident=tuple(flags[index] for flags in self.resident),
+            ofmap_slots=self.ofmap_slots[index],
+        )
+
+    def columns(self, values: Sequence[Sequence[int]]) -> tuple[Ints, Ints, Ints]:
+        """Return, per candidate, what ``values`` says of its options of T, H and W."""
+        t, h, w = (np.array(v, dtype=np.int64)[at] for v, at in zip(values, self.option, strict=True))
+        return t, h, w
+
+    def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
+        """Return candidate ``i``, its stages in these modes."""
+        chosen = [options[int(at[i])] for options, at in zip(self.options, self.option, strict=True)]
+        kept: Kept = next((name for name, option in zip(KEPT, chosen, strict=True) if option.is_kept), "none")
+        return GroupMapping(
+            t=chosen[0].tile,
+            h=chosen[1].tile,
+            w=chosen[2].tile,
+            kept=kept,
+            chunks=tuple(int(chunk[i]) for chunk in self.chunks),
+            resident=tuple(bool(flags[i]) for flags in self.resident),
+            parallel=parallel,
+            ofmap_slots=int(self.ofmap_slots[i]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extents:
+    """Per tensor and candidate: the largest tile's new positions, and the most that are retained; and the tiles."""
+
+    new: tuple[Ints, ...]
+    retained: tuple[Ints, ...]
+    tiles: Ints
+
+    @classmethod
+    def of(cls, group: Group, candidates: Candidates) -> Extents:
+        """Return the extents under all candidates."""
+
+        def largest(name: str, tensor: int) -> tuple[Ints, Ints, Ints]:
+            values = [[int(getattr(o.axis, name)[tensor].max()) for o in axis] for axis in candidates.options]
+            return candidates.columns(values)
+
+        new, retained = [], []
+        for tensor in range(len(group.stages) + 1):
+            t, h, w = largest("new", tensor)
+            rt, rh, rw = largest("retained", tensor)
+            new.append(t * h * w)
+            retained.append(rt * h * w + t * rh * w + t * h * rw)
+        nt, nh, nw = candidates.columns([[o.axis.tiles for o in axis] for axis in candidates.options])
+        return cls(new=tuple(new), retained=tuple(retained), tiles=nt * nh * nw)
+
+    def window_bits(self, group: Group) -> Ints:
+        """Return what the input of a tile takes: tensor 0, and the operands of additions that come from DRAM."""
+        first = group.stages[0]
+        bits = (self.new[0] + self.retained[0]) * (group.channels[0] * first.sources * first.activation_bits)
+        for i, operand in enumerate(group.operands):
+            if operand == "dram":
+                bits = bits + self.new[i + 1] * (group.stages[i].n * first.activation_bits)
+        return bits
+
+    def beside_bits(self, group: Group, run: range) -> Ints:
+        """Return what intermediate tensors take beside the chunks of ``run``: retained positions, and its two ends."""
+        stages, channels = len(group.stages), group.channels
+        bits = np.zeros_like(self.tiles)
+        for i in range(1, stages):
+            bits = bits + self.retained[i] * channels[i]
+        for i in (run.start, run.stop):
+            if 0 < i < stages:
+                bits = bits + self.new[i] * channels[i]
+        return bits * group.stages[0].activation_bits
+
+
+def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
+    """Return all candidates of ``group`` that fit the buffers of ``arch``."""
+    options = tuple(_options(group, d) for d in range(3))
+    grid = np.indices([len(axis) for axis in options], dtype=np.int64).reshape(3, -1)
+    kept = [np.array([o.is_kept for o in axis], dtype=np.int64)[at] for axis, at in zip(options, grid, strict=True)]
+    # A window slides along one axis only.
+    grid = grid[:, kept[0] + kept[1] + kept[2] <= 1]
+    none = np.zeros(grid.shape[1], dtype=np.int64)
+    tiles = Candidates(options=options, option=tuple(grid), chunks=(), resident=(), ofmap_slots=none)
+    fits = Extents.of(group, tiles).window_bits(group) <= arch.buffers.capacity_bits["ifmap"]
+    tiles = tiles.take(fits)
+    sets = _resident_sets(group, arch)
+    chosen = np.repeat(np.arange(len(sets)), len(tiles))
+    tiles = replace(
+        tiles.take(np.tile(np.arange(len(tiles)), len(sets))),
+        resident=tuple(np.array(flags)[chosen] for flags in zip(*sets, strict=True)),
+    )
+    return _with_chunks(group, arch, tiles, Extents.of(group, tiles))
+
+
+def _options(group: Group, dimension: int) -> tuple[AxisOption, ...]:
+    """Return the ways to cut an axis: tile sizes, each also with its halos kept where there are any."""
+    size = group.stages[-1].out[dimension]
+    options = []
+    for tile in [size] if dimension == 0 and group.takes_all_frames else _sizes(group, dimension):
+        plain, kept = (group.axis(dimension, tile, is_kept=is_kept) for is_kept in (False, True))
+        options.append(AxisOption(tile=tile, is_kept=False, axis=plain))
+        if any(stays.any() for stays in kept.retained):
+            options.append(AxisOption(tile=tile, is_kept=True, axis=kept))
+    return tuple(options)
+
+
+def _sizes(group: Group, dimension: int) -> list[int]:
+    """Return tile sizes of the last output: near-equal parts, and those that fill Winograd tiles of the stages."""
+    size, stride, quanta = group.stages[-1].out[dimension], 1, {1}
+    for stage in reversed(group.stages):
+        filled = stage.algorithm.tile[dimension]
+        if filled % stride == 0:
+            quanta.add(filled // stride)
+        stride *= stage.stride[dimension]
+    return sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta})
+
+
+def _resident_sets(group: Group, arch: Accelerator) -> list[tuple[bool, ...]]:
+    """Return which stages may keep their weights on chip: the smallest of them, as many as fit."""
+    bits = [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    order = sorted((i for i, size in enumerate(bits) if size), key=lambda i: (bits[i], i))
+    sets = []
+    for count in range(len(order) + 1):
+        kept = set(order[:count])
+        if sum(bits[i] for i in kept) <= arch.buffers.capacity_bits["weight"]:
+            sets.append(tuple(i in kept for i in range(len(bits))))
+    return sets
+
+
+def stage_weight_bits(group: Group, i: int) -> int:
+    """Return the bits of all weights and biases of a stage."""
+    stage = group.stages[i]
+    return int(weight_tile_bits(stage, np.array(stage.n), np.array(stage.c), True)) if stage.has_weights else 0
+
+
+def _with_chunks(group: Group, arch: Accelerator, tiles: Candidates, extents: Extents) -> Candidates:
+    """Give every candidate the largest chunks of channels that fit; leave out those that none fits."""
+    slots, room = arch.buffers.slots, np.full(len(tiles), arch.buffers.capacity_bits["weight"], dtype=np.int64)
+    for i, flags in enumerate(tiles.resident):
+        room -= flags * stage_weight_bits(group, i)
+    out_bits = arch.buffers.capacity_bits["ofmap"] - arch.buffers.intermediate_bits
+    out_each = extents.new[-1] * group.stages[-1].activation_bits
+    # A single store needs no second slot.
+    is_whole = (extents.tiles == 1) & (out_each * group.channels[-1] <= out_bits)
+    fits, chunks = np.ones(len(tiles), dtype=bool), []
+    steps = np.zeros_like(room)
+    for run in group.runs:
+        most = _most_channels(group, run, tiles, extents, arch.buffers.intermediate_bits, room // slots)
+        if run.stop == len(group.stages):
+            most = np.minimum(most, np.where(is_whole, most, out_bits // slots // np.maximum(out_each, 1)))
+        available = np.array(_chunk_sizes(group, run, arch.pe.rows), dtype=np.int64)
+        at = np.searchsorted(available, most, "right") - 1
+        fits &= at >= 0
+        chunks.append(available[np.maximum(at, 0)])
+        steps += extents.tiles * ceil_div(np.array(group.channels[run.stop]), chunks[-1]) * len(run)
+    is_whole &= chunks[-1] == group.channels[-1]
+    fits &= (is_whole | (out_each * chunks[-1] <= out_bits // slots)) & (steps <= MAX_GROUP_STEPS)
+    return replace(tiles, chunks=tuple(chunks), ofmap_slots=np.where(is_whole, 1, slots)).take(fits)
+
+
+def _most_channels(
+    group: Group, run: range, tiles: Candidates, extents: Extents, intermediate_bits: int, weight_bits: Ints
+) -> Ints:
+    """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights; 0: none fits."""
+    left = intermediate_bits - extents.beside_bits(group, run)
+    each = np.zeros_like(left)
+    for i in range(run.start + 1, run.stop):
+        each = each + extents.new[i] * group.stages[0].activation_bits
+    most = np.where(left < 0, 0, np.where(each > 0, left // np.maximum(each, 1), group.channels[run.stop]))
+    for i in run:
+        stage = group.stages[i]
+        if stage.has_weights:
+            streamed = weight_bits // (stage.c * stage.kernel_bits + stage.bias_bits)
+            most = np.minimum(most, np.where(tiles.resident[i], stage.n, streamed))
+    return np.asarray(most)
+
+
+def _chunk_sizes(group: Group, run: range, rows: int) -> list[int]:
+    """Return chunk sizes of a run, ascending: near-equal parts of its channels in whole rows, and small ones.
+
+    What is stored comes in whole blocks of its layout where it is as large as one.
+    """
+    total = group.channels[run.stop]
+    sizes = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
+    if run.stop == len(group.stages):
+        block = max(rows, group.stages[-1].output_block)
+        sizes = {size for size in sizes if size < block}
+        sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
+    return sorted(sizes | {min(total, size) for size in (1, 2, 4)})

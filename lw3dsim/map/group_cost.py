@@ -1,0 +1,254 @@
+"""What mappings of a fused group move and take: DRAM bursts and steps exactly, latency about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.map.arrays import Flags, Floats, Ints, ceil_div, full_and_rest
+from lw3dsim.map.group_candidates import Extents
+from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.map.mapping import channel_ranges, input_layout, output_layout, weight_tile_bits
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.step import GROUP_WORDS, Steps, vector_cycles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.fused import Group, GroupAxis
+    from lw3dsim.map.group_candidates import Candidates
+    from lw3dsim.map.layout import Layout
+    from lw3dsim.map.mapping import Parallel
+    from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.map.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupCost:
+    """Per candidate: DRAM bursts, steps and estimated latency in ticks; per stage whether it runs channel-parallel."""
+
+    bursts: Ints
+    steps: Ints
+    latency: Floats
+    in_channels: tuple[Flags, ...]
+
+    def parallel(self, i: int) -> tuple[Parallel, ...]:
+        """Return the mode of every stage of candidate ``i``."""
+        return tuple("channel" if flags[i] else "pixel" for flags in self.in_channels)
+
+
+def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks) -> GroupCost:
+    """Return what every candidate moves and takes."""
+    moved = _moved(group, candidates, clocks)
+    work = [_stage_work(group, candidates, arch, i) for i in range(len(group.stages))]
+    compute = sum((w.cycles for w in work), np.zeros(len(candidates))) * clocks.cycle_ticks
+    burst_ticks = clocks.burst_ticks / clocks.dram.channels
+    transfer = np.maximum(moved.bursts * burst_ticks, moved.visits * (clocks.visit_ticks / clocks.dram.channels))
+    transfer = transfer + moved.stores * clocks.turnaround_ticks
+    # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
+    window = Extents.of(group, candidates).window_bits(group)
+    is_alone = 2 * window > arch.buffers.capacity_bits["ifmap"]
+    waits = np.where(is_alone, moved.input_bursts * burst_ticks + work[0].cycles * clocks.cycle_ticks, 0.0)
+    return GroupCost(
+        bursts=moved.bursts,
+        steps=sum((w.steps for w in work), np.zeros_like(moved.bursts)),
+        latency=np.maximum(np.maximum(compute, transfer), waits) + moved.exposed * burst_ticks,
+        in_channels=tuple(w.in_channels for w in work),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moved:
+    """Per candidate: all bursts, those of inputs, row visits, stores, and the bursts that nothing can hide."""
+
+    bursts: Ints
+    input_bursts: Ints
+    visits: Ints
+    stores: Ints
+    exposed: Ints
+
+
+def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
+    page = clocks.dram.page_bursts
+    inputs, visits = np.zeros(len(candidates), dtype=np.int64), np.zeros(len(candidates), dtype=np.int64)
+    for stage, tensor, sources in group.dram_inputs:
+        layout = input_layout(group.stages[stage], clocks.burst_bytes)
+        sums = _Sums.of(candidates, tensor, layout)
+        blocks, columns = _blocks(layout, [group.channels[tensor]], group.channels[tensor])
+        inputs = inputs + sources * sums.bursts(blocks[0], columns[0])
+        visits = visits + sources * sums.visits(blocks[0] + np.minimum(columns[0], 1), layout, page)
+    layout = output_layout(group.stages[-1], clocks.burst_bytes)
+    sizes, at = np.unique(candidates.chunks[-1], return_inverse=True)
+    blocks, columns = _blocks(layout, sizes.tolist(), group.channels[-1])
+    sums = _Sums.of(candidates, len(group.stages), layout)
+    outputs = sums.bursts(blocks[at], columns[at])
+    visits = visits + sums.visits(blocks[at] + np.minimum(columns[at], 1), layout, page)
+    weights, first = _weight_bursts(group, candidates, clocks.burst_bytes)
+    stores = sums.tiles * ceil_div(np.full_like(outputs, group.channels[-1]), candidates.chunks[-1])
+    return _Moved(
+        bursts=inputs + outputs + weights,
+        input_bursts=inputs,
+        visits=visits + weights // page,
+        stores=stores,
+        exposed=ceil_div(inputs, sums.tiles) + first + ceil_div(outputs, stores),
+    )
+
+
+def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints]:
+    """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
+    whole, apart = [], []
+    for tile in tiles:
+        _, columns, is_scattered = layout.touched(*channel_ranges(1, channels, tile))
+        whole.append(columns[~is_scattered].sum() // layout.columns)
+        apart.append(columns[is_scattered].sum())
+    return np.array(whole, dtype=np.int64), np.array(apart, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sums:
+    """The new positions of a tensor, summed over the tiles of every axis; w also in bursts of a row."""
+
+    t: Ints
+    h: Ints
+    w: Ints
+    w_bursts: Ints
+    cuts: Ints
+    tiles: Ints
+
+    @classmethod
+    def of(cls, candidates: Candidates, tensor: int, layout: Layout) -> _Sums:
+        def spanned(axis: GroupAxis) -> int:
+            return int(layout.span_bursts(axis.first[tensor], axis.new[tensor])[1].sum())
+
+        t, h, w = candidates.columns([[int(o.axis.new[tensor].sum()) for o in axis] for axis in candidates.options])
+        nt, nh, nw = candidates.columns([[_active(o.axis, tensor) for o in axis] for axis in candidates.options])
+        # Only rows are spans of bursts.
+        *_, w_bursts = candidates.columns([[spanned(o.axis) for o in axis] for axis in candidates.options])
+        return cls(t=t, h=h, w=w, w_bursts=w_bursts, cuts=nh * nw, tiles=nt * nh * nw)
+
+    def bursts(self, blocks: Ints, columns: Ints) -> Ints:
+        """Return the bursts of all tiles in ``blocks`` whole and ``columns`` scattered."""
+        return self.t * self.h * (blocks * self.w_bursts + columns * self.w)
+
+    def visits(self, blocks: Ints, layout: Layout, page_bursts: int) -> Ints:
+        """Return about how often a DRAM row is opened."""
+        return self.t * (self.cuts + self.h * layout.row_bursts // page_bursts) * blocks
+
+
+def _active(axis: GroupAxis, tensor: int) -> int:
+    return int((axis.new[tensor] > 0).sum())
+
+
+def _tiles_with(candidates: Candidates, tensor: int) -> Ints:
+    """Return the tiles that compute (or load) anything of ``tensor``."""
+    t, h, w = candidates.columns([[_active(o.axis, tensor) for o in axis] for axis in candidates.options])
+    return t * h * w
+
+
+def _weight_bursts(group: Group, candidates: Candidates, burst_bytes: int) -> tuple[Ints, Ints]:
+    """Return the bursts of all weight loads, and those of the first."""
+    total = np.zeros(len(candidates), dtype=np.int64)
+    first = np.zeros_like(total)
+    for run, chunk in zip(group.runs, candidates.chunks, strict=True):
+        for i in run:
+            stage = group.stages[i]
+            if not stage.has_weights:
+                continue
+            once = np.zeros_like(total)
+            c = np.array(stage.c, dtype=np.int64)
+            for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk):
+                once += count * ceil_div(weight_tile_bits(stage, n, c, True), 8 * burst_bytes)
+            total += once * np.where(candidates.resident[i], 1, _tiles_with(candidates, i + 1))
+            if not first.any():
+                first = ceil_div(weight_tile_bits(stage, chunk, c, True), 8 * burst_bytes)
+    return total, first
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """Per candidate: steps and estimated cycles of a stage, and whether it runs channel-parallel."""
+
+    steps: Ints
+    cycles: Floats
+    in_channels: Flags
+
+
+def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int) -> _Work:
+    """Return the work of stage ``i`` in the better parallel mode."""
+    stage = group.stages[i]
+    chunk = next(c for run, c in zip(group.runs, candidates.chunks, strict=True) if i in run)
+    count = ceil_div(np.full_like(chunk, stage.n), chunk)
+    steps = count * _tiles_with(candidates, i + 1)
+    last = len(group.stages) - 1
+
+    def cycles(parallel: Parallel) -> Floats:
+        machine = replace(make_machine(stage, arch, parallel), reads_back=i > 0, keeps=i < last)
+        if stage.structure == "vector":
+            busy, drain = _vector_cycles(group, candidates, i, machine), np.zeros(len(candidates))
+        else:
+            busy, drain = _array_cycles(group, candidates, i, machine, chunk)
+        return np.asarray(busy + steps * (machine.fill_cycles + drain * (i > 0)), dtype=np.float64)
+
+    by_pixel = cycles("pixel")
+    if stage.structure != "dense" or stage.algorithm.is_winograd or arch.pe.mults_per_pe == 1:
+        return _Work(steps=steps, cycles=by_pixel, in_channels=np.zeros(len(candidates), dtype=bool))
+    by_channel = cycles("channel")
+    return _Work(steps=steps, cycles=np.minimum(by_pixel, by_channel), in_channels=by_channel < by_pixel)
+
+
+def _summed(candidates: Candidates, of: Callable[[GroupAxis, int], int]) -> Ints:
+    """Return the product over the axes of a figure of each."""
+    values = [[of(option.axis, d) for option in axis] for d, axis in enumerate(candidates.options)]
+    t, h, w = candidates.columns(values)
+    return t * h * w
+
+
+def _vector_cycles(group: Group, candidates: Candidates, i: int, machine: Machine) -> Floats:
+    """Return the cycles of a vector stage as if all its tiles were one."""
+    stage = group.stages[i]
+    layer, array = plain_layer(stage), plain_array(machine)
+    read = stage.n * _summed(candidates, lambda axis, _: int(axis.needed[i].sum()))
+    outputs = stage.n * _summed(candidates, lambda axis, _: int(axis.new[i + 1].sum()))
+    # Sums over all tiles: few are distinct.
+    pairs, at = np.unique(np.stack([read, outputs]), axis=1, return_inverse=True)
+    cycles = [
+        abs(vector_cycles(layer, array, (stage.sources - array.reads_back) * r, array.reads_back * r, o, stage.c, 1, 1))
+        for r, o in pairs.T.tolist()
+    ]
+    return np.array(cycles, dtype=np.float64)[at]
+
+
+def _array_cycles(group: Group, candidates: Candidates, i: int, machine: Machine, chunk: Ints) -> tuple[Floats, Floats]:
+    """Return the cycles of all steps, each in proportion to that of the largest tile, and what that leaves to drain."""
+    stage = group.stages[i]
+    tile = stage.algorithm.tile
+    space = candidates.columns([[int(o.axis.new[i + 1].max()) for o in axis] for axis in candidates.options])
+    sizes, at = np.unique(np.stack([chunk, *space]), axis=1, return_inverse=True)
+    cycles, drain = _full_steps(stage, machine, sizes)
+    channel_groups = sum(
+        (count * ceil_div(n, machine.rows) for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk)),
+        np.zeros_like(chunk),
+    )
+    tiles = _summed(candidates, lambda axis, d: int((-(-axis.new[i + 1] // tile[d])).sum()))
+    largest = ceil_div(space[0], tile[0]) * ceil_div(space[1], tile[1]) * ceil_div(space[2], tile[2])
+    share = (channel_groups / ceil_div(chunk, machine.rows)) * (tiles / largest)
+    return cycles[at] * share, drain[at].astype(np.float64)
+
+
+def _full_steps(stage: Problem, machine: Machine, sizes: Ints) -> tuple[Ints, Ints]:
+    """Return the cycles, and what is left to drain, of steps of ``sizes``, columns of (n, t, h, w)."""
+    count = sizes.shape[1]
+    work = kernels(count * TILINGS_PER_STEP)
+    n, t, h, w = (work.words(size) for size in sizes)
+    none, yes, c = work.empty(count), work.words([1] * count), work.words([stage.c] * count)
+    steps = Steps(n=n, c=c, t=t, h=h, w=w, inputs=none, read_back=none, is_first=yes, is_last=yes)
+    cycles, drain = work.empty(count), work.empty(count)
+    work.functions["full_step_costs"](
+        plain_layer(stage), plain_array(machine), steps, work.empty(GROUP_WORDS), cycles, drain
+    )
+    return np.asarray(cycles), np.asarray(drain)

@@ -1,0 +1,104 @@
+"""What was mapped and simulated: layers by themselves, and fused groups of layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.energy import Stage
+from lw3dsim.account.events import compulsory_bytes, group_compulsory_bytes
+
+if TYPE_CHECKING:
+    from lw3dsim.account.events import Events
+    from lw3dsim.account.power import Activity
+    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.dram.power import DramCounts
+    from lw3dsim.map.fused import Group, GroupMapping
+    from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """What a simulation gave.
+
+    ``layouts`` of input and output; ``layout_extra_bytes`` is what they cost
+    against the layouts that would be best for this layer or group alone.
+    """
+
+    steps: int
+    latency_cycles: int
+    cycles_by_cause: tuple[tuple[str, int], ...]
+    events: Events
+    dram: DramCounts
+    activity: Activity
+    dram_bound_cycles: int
+    layouts: tuple[str, ...]
+    layout_extra_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRun(_Figures):
+    """One layer mapped and simulated, without its graph context."""
+
+    problem: Problem
+    mapping: Mapping
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The layer as the only stage."""
+        return (Stage(problem=self.problem, events=self.events, ideal_mults=self.problem.ideal_mults),)
+
+    @property
+    def compulsory_bytes(self) -> int:
+        """The bytes of its inputs, weights and outputs, once each."""
+        return compulsory_bytes(self.problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRun(_Figures):
+    """A fused group mapped and simulated; ``stage_events`` are what the steps of each stage did."""
+
+    group: Group
+    mapping: GroupMapping
+    stage_events: tuple[Events, ...]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The layers of the group."""
+        each = zip(self.group.stages, self.stage_events, self.group.ideal_mults, strict=True)
+        return tuple(Stage(problem=problem, events=events, ideal_mults=mults) for problem, events, mults in each)
+
+    @property
+    def compulsory_bytes(self) -> int:
+        """The bytes of the inputs, weights and outputs of the group, once each."""
+        return group_compulsory_bytes(self.group)
+
+
+Run = LayerRun | GroupRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A layer of a network, or several that are fused, and its run."""
+
+    layers: tuple[AnyLayer, ...]
+    run: Run
+
+    @property
+    def name(self) -> str:
+        """The name of the first layer, and of each further one what its dotted name does not share with the first."""
+        first, *others = (layer.name for layer in self.layers)
+        return "+".join([first, *(_unshared(first.split("."), name.split(".")) for name in others)])
+
+    @property
+    def kind(self) -> str:
+        """The kind of the layer, ``fused`` for several."""
+        return self.layers[0].kind if len(self.layers) == 1 else "fused"
+
+
+def _unshared(first: list[str], name: list[str]) -> str:
+    shared = 0
+    while shared < min(len(first), len(name)) - 1 and first[shared] == name[shared]:
+        shared += 1
+    return ".".join(name[shared:])

@@ -1,0 +1,332 @@
+"""The schedule of a fused group: every tile through all stages, then the next tile.
+
+Engines see steps, tiles and kinds as for a single layer. A step that reads what the step
+before it drains waits for that drain, as a part of its ``lead``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.map.arrays import ceil_div, padded, parts
+from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
+from lw3dsim.map.mapping import weight_tile_bits
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.schedule.dma import Activations, Weights
+from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, distinct
+from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
+from lw3dsim.schedule.room import release_stores, room_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.microarchitecture import Machine
+
+Triple = tuple["Ints", "Ints", "Ints"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """The steps of a group: its tile, and its place in the tile (stage, chunk of channels, and their number).
+
+    ``at`` are the tile's indices along T, H, W. ``waits`` marks steps that read what the step before them drains.
+    """
+
+    tile: Ints
+    at: Triple
+    stage: Ints
+    chunk: Ints
+    n: Ints
+    waits: Flags
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSchedule(Program):
+    """The program of a fused group; regions are its input, operands of its additions, weights and output."""
+
+    places: Steps
+
+    def of_stage(self, stage: int) -> Program:
+        """Return the steps of one stage, which move nothing."""
+        none = np.zeros(0, dtype=np.int64)
+        loads = Loads(first=none, last=none, box=none, bits=none, after=none, gate=none)
+        stores = Stores(opens=none, closes=none, box=none, bits=none, after=none)
+        return Program(
+            kind=self.kind[self.places.stage == stage],
+            kinds=self.kinds,
+            lead=self.lead,
+            ifmap=loads,
+            weight=loads,
+            ofmap=stores,
+            setup_cycles=0,
+            regions=self.regions,
+        )
+
+
+def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: Clocks) -> GroupSchedule:
+    """Return the schedule of ``group`` under ``mapping``.
+
+    Its tensors lie behind each other in DRAM, each from a whole stripe of all banks on. Raises MappingError where
+    tiles do not fit the input or the weight buffer.
+    """
+    axes = mapping.axes(group)
+    steps = _steps(group, mapping, axes)
+    regions = _regions(group, mapping, axes, clocks)
+    boxes = np.cumsum([0, *(len(region.box_bursts) for region in regions)]).tolist()
+    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers.capacity_bits["ifmap"])
+    weight = _weight(group, mapping, steps, boxes[-3], arch.buffers.capacity_bits["weight"])
+    ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
+    machines = stage_machines(group, mapping, arch)
+    stolen = _stolen_cycles(machines[0], mapping, len(steps.tile), ifmap, weight, ofmap)
+    kind, kinds = _kinds(group, machines, axes, steps, stolen)
+    return GroupSchedule(
+        kind=kind,
+        kinds=kinds,
+        lead=kinds.wait,
+        ifmap=ifmap,
+        weight=weight,
+        ofmap=ofmap,
+        setup_cycles=arch.layer_setup_cycles,
+        regions=regions,
+        places=steps,
+    )
+
+
+def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Machine]:
+    """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
+    last = len(group.stages) - 1
+    return [
+        replace(make_machine(stage, arch, parallel), reads_back=i > 0, keeps=i < last)
+        for i, (stage, parallel) in enumerate(zip(group.stages, mapping.parallel, strict=True))
+    ]
+
+
+def _steps(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Steps:
+    """Unroll tiles, runs, chunks and the stages of a run; leave out stages that have nothing to compute for a tile."""
+    rows = []
+    for run, size in zip(group.runs, mapping.chunks, strict=True):
+        for number, channels in enumerate(parts(group.channels[run.stop], size).tolist()):
+            rows += [(i, number, channels, i > 0 and (number == 0 or i > run.start)) for i in run]
+    tiles = dict(zip("thw", (axis.tiles for axis in axes), strict=True))
+    index = np.indices([tiles[name] for name in mapping.loops], dtype=np.int64).reshape(3, -1)
+    at = dict(zip(mapping.loops, index, strict=True))
+    tile = np.repeat(np.arange(index.shape[1]), len(rows))
+    stage, chunk, n, waits = (np.tile(column, index.shape[1]) for column in np.array(rows, dtype=np.int64).T)
+    new = np.stack([_at(axes, [at[name] for name in "thw"], i + 1).prod(axis=0) for i in range(len(group.stages))])
+    some = new[stage, tile] > 0
+    tile = tile[some]
+    return Steps(
+        tile=tile,
+        at=(at["t"][tile], at["h"][tile], at["w"][tile]),
+        stage=stage[some],
+        chunk=chunk[some],
+        n=n[some],
+        waits=waits[some] != 0,
+    )
+
+
+def _at(axes: Sequence[GroupAxis], at: Sequence[Ints], tensor: int) -> Ints:
+    """Return the new positions of ``tensor`` along T, H, W at the tiles ``at``, as three rows."""
+    return np.stack([axis.new[tensor][index] for axis, index in zip(axes, at, strict=True)])
+
+
+def _regions(
+    group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], clocks: Clocks
+) -> tuple[Activations | Weights, ...]:
+    """Return inputs, weights and output, behind each other in DRAM."""
+    regions: list[Activations | Weights] = []
+    base = 0
+    for stage, tensor, sources in group.dram_inputs:
+        boxes = group_input_boxes(group, stage, tensor, axes, clocks.burst_bytes)
+        each = padded(boxes.layout.bursts, clocks.stripe_bursts)
+        regions.append(Activations(boxes=boxes, bases=tuple(base + i * each for i in range(sources))))
+        base += sources * each
+    tiles = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
+    weights = Weights(box_bursts=ceil_div(np.concatenate(tiles), 8 * clocks.burst_bytes), base=base)
+    base += padded(weights.bursts, clocks.stripe_bursts)
+    output = Activations(boxes=group_output_boxes(group, mapping, axes, clocks.burst_bytes), bases=(base,))
+    return (*regions, weights, output)
+
+
+def _weight_bits(group: Group, mapping: GroupMapping, i: int) -> Ints:
+    """Return the bits of the weight tiles of stage ``i``, a chunk of channels each; none where it has no weights."""
+    stage = group.stages[i]
+    if not stage.has_weights:
+        return np.zeros(0, dtype=np.int64)
+    size = next(chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) if i in run)
+    return weight_tile_bits(stage, parts(stage.n, size), np.array(stage.c), True)
+
+
+def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[int], capacity: int) -> Loads:
+    """Return the tiles of the input, and of the operands of additions where they come from DRAM.
+
+    Of an input tile, that makes room which no later tile needs, when the last step that
+    reads the tile has ended.
+    """
+    loads = [_input_loads(group, axes, steps)]
+    loads += [_operand_loads(group, axes, steps, i) for i, operand in enumerate(group.operands) if operand == "dram"]
+    first, last, box, bits, freed_at, freed = (
+        np.concatenate([np.asarray(load[k]) + (boxes[r] if k == 2 else 0) for r, load in enumerate(loads)])
+        for k in range(6)
+    )
+    order = np.argsort(first)
+    return Loads(
+        first=first[order],
+        last=last[order],
+        box=box[order],
+        bits=bits[order],
+        after=room_for(first[order], bits[order], freed_at, freed, capacity, "ifmap"),
+        gate=np.full(len(first), -1, dtype=np.int64),
+    )
+
+
+def _input_loads(group: Group, axes: Sequence[GroupAxis], steps: Steps) -> tuple[Ints, ...]:
+    """Return, per tile of tensor 0, its first and last step, box and bits, and per tile when how many bits go."""
+    reads = steps.stage == 0
+    for i, operand in enumerate(group.operands):
+        if operand == "input":
+            reads |= steps.stage == i
+    begins, ends, tile = _first_and_last(np.flatnonzero(reads), steps.tile)
+    at = [index[begins] for index in steps.at]
+    scale = group.channels[0] * group.stages[0].activation_bits * group.stages[0].sources
+    bits = _at(axes, at, 0).prod(axis=0) * scale
+    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
+    # The last tile that uses each is as far away in the loops as along the axis that is innermost.
+    ahead = sum((axis.last[index] - index for axis, index in zip(axes, at, strict=True)), np.zeros_like(tile))
+    last = ends[np.searchsorted(tile, tile + ahead, "right") - 1]
+    stays = _retained(axes, at) * scale
+    is_next = np.r_[_continues(axes, at), False]
+    freed = stays + bits - np.where(is_next, np.r_[stays[1:], 0], 0)
+    some = bits > 0
+    return begins[some], last[some], box[some], bits[some], ends, freed
+
+
+def _retained(axes: Sequence[GroupAxis], at: Sequence[Ints]) -> Ints:
+    """Return the retained positions of tensor 0 at the tiles ``at``: those of one axis times the new of the others."""
+    total = np.zeros_like(at[0])
+    for d, axis in enumerate(axes):
+        part = axis.retained[0][at[d]]
+        for e, other in enumerate(axes):
+            if e != d:
+                part = part * other.new[0][at[e]]
+        total = total + part
+    return total
+
+
+def _continues(axes: Sequence[GroupAxis], at: Sequence[Ints]) -> Flags:
+    """Return which tiles are followed by one that may retain something of theirs, along the axis of kept halos."""
+    follows = np.zeros(len(at[0]) - 1, dtype=bool)
+    for axis, index in zip(axes, at, strict=True):
+        if axis.retained[0].any():
+            follows |= index[1:] > index[:-1]
+    return follows
+
+
+def _operand_loads(group: Group, axes: Sequence[GroupAxis], steps: Steps, i: int) -> tuple[Ints, ...]:
+    """Return the same for the second operand of addition ``i``: a tile as large as its new outputs."""
+    begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == i), steps.tile)
+    at = [index[begins] for index in steps.at]
+    stage = group.stages[i]
+    bits = _at(axes, at, i + 1).prod(axis=0) * (stage.n * stage.activation_bits)
+    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
+    return begins, ends, box, bits, ends, bits
+
+
+def _first_and_last(users: Ints, tile: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the first and the last of the steps ``users`` in every tile that has any, and the tile."""
+    of = tile[users]
+    starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+    return users[starts], users[np.r_[starts[1:], len(users)] - 1], of[starts]
+
+
+def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, capacity: int) -> Loads:
+    """Return the weight tiles: every chunk of a resident stage once, of the others for every tile anew."""
+    bits = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
+    offset = np.cumsum([0, *map(len, bits)])[:-1]
+    has_weights = np.array([len(of_stage) > 0 for of_stage in bits])
+    users = np.flatnonzero(has_weights[steps.stage])
+    tile = offset[steps.stage[users]] + steps.chunk[users]
+    stays = np.array(mapping.resident)[steps.stage[users]]
+    final = np.zeros(sum(map(len, bits)), dtype=np.int64)
+    np.maximum.at(final, tile, users)
+    is_first = np.zeros(len(users), dtype=bool)
+    is_first[np.unique(tile, return_index=True)[1]] = True
+    loaded = ~stays | is_first
+    first, tile, stays = users[loaded], tile[loaded], stays[loaded]
+    sizes = np.concatenate(bits)[tile]
+    return Loads(
+        first=first,
+        last=np.where(stays, final[tile], first),
+        box=first_box + tile,
+        bits=sizes,
+        after=room_for(first, sizes, first[~stays], sizes[~stays], capacity, "weight"),
+        gate=np.full(len(first), -1, dtype=np.int64),
+    )
+
+
+def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps: Steps, first_box: int) -> Stores:
+    closes = np.flatnonzero(steps.stage == len(group.stages) - 1)
+    at = [index[closes] for index in steps.at]
+    shape = (-(-group.channels[-1] // mapping.chunks[-1]), *(axis.tiles for axis in axes))
+    bits = steps.n[closes] * _at(axes, at, len(group.stages)).prod(axis=0) * group.stages[-1].activation_bits
+    return Stores(
+        opens=closes,
+        closes=closes,
+        box=first_box + np.ravel_multi_index((steps.chunk[closes], *at), shape),
+        bits=bits,
+        after=release_stores(len(closes), mapping.ofmap_slots),
+    )
+
+
+def _stolen_cycles(
+    machine: Machine, mapping: GroupMapping, steps: int, ifmap: Loads, weight: Loads, ofmap: Stores
+) -> StolenCycles:
+    """Return the cycles that DMA takes from the array at the ports of buffers with a single bank, as in one layer."""
+    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
+    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
+        if name in machine.shared_ports:
+            computing[stream.first[1:]] += port.cycles(stream.bits[1:])
+    if "ofmap" in machine.shared_ports and mapping.ofmap_slots > 1:
+        draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
+    return StolenCycles(computing=computing, draining=draining)
+
+
+def _kinds(
+    group: Group, machines: Sequence[Machine], axes: Sequence[GroupAxis], steps: Steps, stolen: StolenCycles
+) -> tuple[Ints, Kinds]:
+    """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
+    kind = np.zeros(len(steps.tile), dtype=np.int64)
+    tables: list[Kinds] = []
+    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
+        own = np.flatnonzero(steps.stage == i)
+        at = [index[own] for index in steps.at]
+        outputs = _at(axes, at, i + 1)
+        needed = np.stack([axis.needed[i][index] for axis, index in zip(axes, at, strict=True)])
+        read = needed if stage.structure == "vector" else outputs
+        example, of_step = distinct([steps.n[own], *outputs, *read, stolen.computing[own], stolen.draining[own]])
+        step = own[example]
+        everything = np.ones(len(example), dtype=bool)
+        sizes = Sizes(
+            n=steps.n[step],
+            c=np.full(len(example), stage.c, dtype=np.int64),
+            outputs=(outputs[0][example], outputs[1][example], outputs[2][example]),
+            needed=(needed[0][example], needed[1][example], needed[2][example]),
+            is_first=everything,
+            is_last=everything,
+            stolen=StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step]),
+        )
+        kind[own] = of_step + sum(len(table.head) for table in tables)
+        tables.append(cost_kinds(stage, machine, sizes))
+    columns = {f.name: np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(Kinds)}
+    before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
+    wait = np.where(steps.waits, before, 0)
+    example, of_step = distinct([kind, wait])
+    columns = {name: values[kind[example]] for name, values in columns.items()}
+    return of_step, Kinds(**columns | {"wait": wait[example]})

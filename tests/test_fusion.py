@@ -1,0 +1,180 @@
+"""Are the best neighbours fused, and does a network with fused groups keep every contract of a result?"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lw3dsim import simulate
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.fusion import links, operands
+from lw3dsim.map.partition import best_partition, paths_to
+from lw3dsim.pipeline import map_layers, resolve_design, resolve_network
+
+C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
+
+BOTTLENECK = """
+name: bottleneck
+inputs:
+  clip: {channels: 32, frames: 4, height: 16, width: 16}
+layers:
+  - {name: r.a, kind: conv3d, out_channels: 8, kernel: [3, 1, 1], padding: [1, 0, 0], activation: relu}
+  - {name: r.b, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: r.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: r.sum, kind: add, inputs: [r.c, clip], activation: relu}
+  - {name: s.c, kind: conv3d, inputs: r.sum, out_channels: 16, kernel: [1, 1, 1]}
+  - {name: s.short, kind: conv3d, inputs: r.sum, out_channels: 16, kernel: [3, 1, 1], padding: [1, 0, 0]}
+  - {name: s.sum, kind: add, inputs: [s.c, s.short]}
+  - {name: pool, kind: pool3d, mode: max, kernel: [1, 2, 2]}
+"""
+
+
+@st.composite
+def trees(draw):
+    """Links of a few layers: each feeds one later layer or none; and a cost of every path."""
+    layers = draw(st.integers(1, 7))
+    feeds: dict[int, list[int]] = {}
+    for u in range(layers - 1):
+        v = draw(st.one_of(st.none(), st.integers(u + 1, layers - 1)))
+        if v is not None:
+            feeds.setdefault(v, []).append(u)
+    longest = draw(st.integers(1, 4))
+    paths = [path for v in range(layers) for path in paths_to(v, feeds, longest)]
+    cost = {
+        path: draw(st.integers(0, 20)) if len(path) == 1 else draw(st.none() | st.integers(0, 30)) for path in paths
+    }
+    return layers, feeds, longest, cost
+
+
+@settings(deadline=None, max_examples=150)
+@given(trees())
+def test_no_other_cut_is_cheaper(tree):
+    layers, feeds, longest, cost = tree
+    chosen = best_partition(layers, feeds, cost.get, longest)
+    assert sorted(i for path in chosen for i in path) == list(range(layers))
+    allowed = [path for path, value in cost.items() if value is not None]
+    least = min(sum(cost[path] for path in cut) for cut in cuts(frozenset(range(layers)), allowed))
+    assert sum(cost[path] for path in chosen) == least
+
+
+def cuts(left, paths):
+    """All ways to cover the layers that are left by disjoint paths."""
+    if not left:
+        yield ()
+        return
+    first = min(left)
+    for path in paths:
+        if first in path and left.issuperset(path):
+            for others in cuts(left - set(path), paths):
+                yield (path, *others)
+
+
+def linked(text):
+    network = resolve_network(parse_workload(text), None, None, None)
+    design = resolve_design("edge_base", (), None, None)
+    runs = map_layers(network, "edge_base", design, "direct", "auto", (), None)
+    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    names = {i: name for name, i in number.items()}
+    return network, {names[v]: {names[u] for u in sources} for v, sources in links(network, runs).items() if sources}
+
+
+def test_only_tensors_with_a_single_user_stay_on_chip():
+    network, feeds = linked(BOTTLENECK)
+    # r.sum is read twice: it is the end of a group, and s.c and s.short begin one.
+    assert feeds == {
+        "r.b": {"r.a"}, "r.c": {"r.b"}, "r.sum": {"r.c"}, "s.sum": {"s.c", "s.short"}, "pool": {"s.sum"},
+    }  # fmt: skip
+    layers = {layer.name: layer for layer in network.layers}
+    chain = [layers[name] for name in ("r.a", "r.b", "r.c", "r.sum")]
+    assert operands(chain) == ("none", "none", "none", "input")
+    assert operands([layers["r.c"], layers["r.sum"]]) == ("none", "dram")
+    assert operands([layers["s.short"], layers["s.sum"]]) == ("none", "dram")
+
+
+@pytest.fixture(scope="module", params=["latency", "dram_bytes"])
+def pair(request):
+    """C3D's FSB form by itself, and fused for an objective."""
+    made = {"transform": "fsb_c3d", "algorithm": "hfa", "input_size": "16x56x56"}
+    return simulate("c3d", **made), simulate("c3d", **made, fusion="auto", objective=request.param), request.param
+
+
+def test_fusion_is_no_worse_than_none(pair):
+    alone, fused, objective = pair
+    figure = {"latency": "latency_cycles", "dram_bytes": "dram_read_bytes"}[objective]
+    assert fused.totals[figure] <= alone.totals[figure] * 1.002
+    assert fused.totals["dram_read_bytes"] + fused.totals["dram_write_bytes"] < 0.8 * (
+        alone.totals["dram_read_bytes"] + alone.totals["dram_write_bytes"]
+    )
+    for name in ("macs", "params"):
+        assert fused.totals[name] == alone.totals[name]
+
+
+def test_fused_groups_keep_the_invariants(pair):
+    _, fused, _ = pair
+    for layer in fused.data["layers"]:
+        moved = layer["dram_read_bytes"] + layer["dram_write_bytes"]
+        assert moved >= layer["compulsory_bytes"]
+        assert layer["executed_mults"] >= layer["ideal_mults"]
+        assert layer["latency_cycles"] >= max(layer["dram_bound_cycles"], layer["ideal_cycles"])
+        assert sum(layer["cycles_breakdown"].values()) == layer["latency_cycles"]
+        assert sum(layer["dram_bytes_breakdown"].values()) == moved
+        assert math.isclose(sum(layer["energy_breakdown_pj"].values()), layer["energy_pj"])
+        for component, causes in layer["energy_causes_pj"].items():
+            assert math.isclose(math.fsum(causes.values()), layer["energy_breakdown_pj"][component], abs_tol=1e-6)
+        is_fused = layer["kind"] == "fused"
+        assert is_fused == ("+" in layer["name"]) == (layer["intermediate_write_bytes"] > 0)
+        assert ("intermediate_reads" in layer["energy_causes_pj"]["ofmap_sram"]) == is_fused
+    names = "+".join(layer["name"] for layer in fused.data["layers"])
+    for layer in resolve_network("c3d", "fsb_c3d", None, None).layers:
+        assert layer.name.rsplit(".", 1)[-1] in names
+
+
+@pytest.mark.parametrize("block", ["conv2a", "conv3a", "conv3b"])
+def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
+    network = resolve_network("c3d", "fsb_c3d", None, None)
+    design = resolve_design("edge_base", (), None, None)
+    from lw3dsim.fusion import run_group
+    from lw3dsim.map.fused import Group
+    from lw3dsim.map.problem import make_problem
+    from lw3dsim.transform.algorithms import candidates
+
+    layers = [layer for layer in network.layers if layer.name.startswith(f"{block}.") and "trg" not in layer.name]
+    problems = tuple(
+        make_problem(x, network.input_shapes(x), network.shapes[x.name], candidates(x, "hfa", 4, 4)[0], design)
+        for x in layers
+    )
+    run = run_group(Group(problems, operands(layers)), design, "auto", "dram_bytes")
+    c, m, n = problems[0].c, problems[0].n, problems[2].n
+    positions = math.prod(problems[0].out)
+    unfused = (c + 4 * m + n) * positions
+    limit = (c + 4 * m + n) / (c + n)
+    assert unfused / (run.events.dram_ifmap_bytes + run.events.dram_ofmap_bytes) >= 0.85 * limit
+
+
+def test_the_command_line_fuses(cli_json):
+    result = cli_json("simulate", *C3D, "--fusion", "auto", "--objective", "dram_bytes")
+    assert result["config"]["fusion"] == "auto"
+    assert sum(layer["kind"] == "fused" for layer in result["layers"]) >= 4
+
+
+def test_without_a_share_of_the_buffer_nothing_is_fused(cli_json):
+    result = cli_json("simulate", *C3D, "--fusion", "auto", "--set", "buffers.intermediate_share=0")
+    assert all(layer["kind"] != "fused" for layer in result["layers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--fusion", "on"), "on"),
+        (("--fusion", "auto", "--clips", "2"), "--clips does not go with --fusion"),
+        (("--set", "buffers.intermediate_share=1"), "intermediate_share"),
+        (("--fusion", "auto", "--objective", "speed"), "speed"),
+    ],
+)
+def test_what_can_not_be_is_refused(cli, options, text):
+    result = cli("simulate", "c3d", "--input", "16x32x32", *options)
+    assert result.exit_code == 2
+    assert text in result.stderr

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lw3dsim.engine.trace import Trace
+    from lw3dsim.map.arrays import Ints
 
 Table = TypeVar("Table", Job, Memory)
 
@@ -43,16 +44,22 @@ _PARTS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
         ("_place", "_precharge", "_activate", "_column", "_refresh", "_entered", "_remember", "_visit", "serve"),
     ),
     (memory, ("transfer",)),
-    (fast_engine, ("known", "tile_of", "place_steps", "run")),
+    (fast_engine, ("known", "tile_of", "place_steps", "advance")),
 )
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` on arrays and fill in ``trace``; see :func:`lw3dsim.engine.fast_engine.run`."""
-    _compiled()(_plain(job), _plain(memory), trace)
+    state = np.array(fast_engine.initial_state(job), dtype=np.int64)
+    advance(plain(job), plain(memory), trace, state, fast_engine.NEVER)
 
 
-def _plain(table: Table) -> Table:
+def advance(job: Job, memory: Memory, trace: Trace, state: Ints, stop: int) -> None:
+    """Go on from ``state`` on what :func:`plain` returns; see :func:`lw3dsim.engine.fast_engine.advance`."""
+    _compiled()(job, memory, trace, state, stop)
+
+
+def plain(table: Table) -> Table:
     """Return ``table`` with its arrays contiguous and writable: other kinds would each be translated anew."""
     arrays: dict[str, Any] = {
         name: np.require(item, np.int64, ["C", "W"])
@@ -98,7 +105,7 @@ def is_cached() -> bool:
 
 
 @cache
-def _compiled() -> Callable[[Job, Memory, Trace], None]:
+def _compiled() -> Callable[[Job, Memory, Trace, Ints, int], None]:
     import numba
 
     njit: Any = numba.njit
@@ -113,16 +120,16 @@ def _compiled() -> Callable[[Job, Memory, Trace], None]:
         for module, functions in _PARTS:
             names |= {name: value for name, value in vars(module).items() if isinstance(value, int)}
             for name in functions:
-                plain = getattr(module, name)
-                clone = FunctionType(plain.__code__, names, name)
+                source = getattr(module, name)
+                clone = FunctionType(source.__code__, names, name)
                 clone.__module__ = module.__name__
                 # Nothing is allocated, so no references need counting: 15 times faster.
                 names[name] = njit(
-                    cache=is_kept, error_model="numpy", forceinline=name not in ("run", "_refresh"), _nrt=False
+                    cache=is_kept, error_model="numpy", forceinline=name not in ("advance", "_refresh"), _nrt=False
                 )(clone)
     finally:
         config.CACHE_DIR = folder
-    compiled: Callable[[Job, Memory, Trace], None] = names["run"]
+    compiled: Callable[[Job, Memory, Trace, Ints, int], None] = names["advance"]
     return compiled
 
 

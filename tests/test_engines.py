@@ -351,7 +351,7 @@ def test_engines_agree_on_every_case_of_every_network(workload):
 def test_one_translation_serves_every_schedule():
     simulate("c3d", input_size="16x32x32", transform="fsb_c3d", algorithm="hfa", engine="fast")
     simulate("slowfast_r50_4x16", input_size="32x32x32", engine="fast", overrides=["dram.model=plain"])
-    assert len(compiled.TRANSLATION.functions["run"].signatures) == 1
+    assert len(compiled.TRANSLATION.functions["advance"].signatures) == 1
 
 
 def test_where_nothing_can_be_kept_the_engine_still_runs(tmp_path):

@@ -12,6 +12,7 @@ from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
+from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
 from lw3dsim.engine.trace import Job, empty_trace
 from lw3dsim.pipeline import run_mapping, run_problem
 from lw3dsim.schedule.room import release_steps, release_stores
@@ -81,6 +82,38 @@ def test_steps(benchmark, steps, engine, model):
     setup = lambda: ((stream_job(steps), memory_of(clocks(model), boxes)), {})  # noqa: E731
     RUNNERS["compiled"](*setup()[0])
     benchmark.pedantic(RUNNERS[engine], setup=setup, rounds=1)
+
+
+JUMPERS = {
+    "compiled": (run_compiled, COMPILED),
+    "compiled, no jump": (run_compiled, NO_JUMPS),
+    "interpreted": (run_interpreted, INTERPRETED),
+    "interpreted, no jump": (run_interpreted, NO_JUMPS),
+}
+
+
+@pytest.mark.parametrize("engine", JUMPERS)
+@pytest.mark.parametrize("steps", [100_000, 1_000_000])
+def test_jumps(benchmark, steps, engine):
+    """A job that repeats throughout, plain DRAM."""
+    if engine == "interpreted, no jump" and steps > 100_000:
+        pytest.skip("minutes")
+    run, effort = JUMPERS[engine]
+    boxes = [[(0, 9)], [(4096, 9)], [(8192, 4)]]
+    job = stream_job(steps)
+    setup = lambda: ((job, memory_of(clocks("plain"), boxes), empty_trace(job), effort), {})  # noqa: E731
+    benchmark.pedantic(run, setup=setup, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("engine", JUMPERS)
+def test_looking_for_what_is_not_there(benchmark, engine):
+    """A job without any repetition, plain DRAM."""
+    run, effort = JUMPERS[engine]
+    steps = 1_000_000 if run is run_compiled else 100_000
+    boxes = [[(0, 9)], [(4096, 9)], [(8192, 4)]]
+    job = stream_job(steps)._replace(kind=np.random.default_rng(1).integers(0, 3, steps))
+    setup = lambda: ((job, memory_of(clocks("plain"), boxes), empty_trace(job), effort), {})  # noqa: E731
+    benchmark.pedantic(run, setup=setup, rounds=3, warmup_rounds=1)
 
 
 COMMAND = [sys.executable, "-m", "lw3dsim"]

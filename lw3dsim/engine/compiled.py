@@ -14,6 +14,7 @@ from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
     from lw3dsim.engine.trace import Trace
+    from lw3dsim.map.arrays import Ints
 
 Table = TypeVar("Table", Job, Memory)
 
@@ -25,20 +26,26 @@ TRANSLATION = Translation(
             ("_place", "_precharge", "_activate", "_column", "_refresh", "_entered", "_remember", "_visit", "serve"),
         ),
         (memory, ("transfer",)),
-        (fast_engine, ("known", "tile_of", "place_steps", "run")),
+        (fast_engine, ("known", "tile_of", "place_steps", "advance")),
     ),
     # A reordering memory is not given to this engine; the name must be known all the same.
     refused=("reorder",),
-    outlined=("run", "_refresh"),
+    outlined=("advance", "_refresh"),
 )
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` on arrays and fill in ``trace``; see :func:`lw3dsim.engine.fast_engine.run`."""
-    TRANSLATION.functions["run"](_plain(job), _plain(memory), trace)
+    state = np.array(fast_engine.initial_state(job), dtype=np.int64)
+    advance(plain(job), plain(memory), trace, state, fast_engine.NEVER)
 
 
-def _plain(table: Table) -> Table:
+def advance(job: Job, memory: Memory, trace: Trace, state: Ints, stop: int) -> None:
+    """Go on from ``state`` on what :func:`plain` returns; see :func:`lw3dsim.engine.fast_engine.advance`."""
+    TRANSLATION.functions["advance"](job, memory, trace, state, stop)
+
+
+def plain(table: Table) -> Table:
     """Return ``table`` with its arrays contiguous and writable: other kinds would each be translated anew."""
     arrays: dict[str, Any] = {
         name: np.require(item, np.int64, ["C", "W"])

@@ -27,13 +27,25 @@ if TYPE_CHECKING:
 
 NEVER = 1 << 62
 
+# How far a run has come: tiles granted, steps placed, output tiles opened, and the *next* of DMA and of each stream.
+IFMAPS, WEIGHTS, STORES, STEP, OPENED, FREE, IFMAP_FREE, WEIGHT_FREE, OFMAP_FREE, STATE_WORDS = range(10)
+
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` and fill in ``trace``; see ``docs/timing.md`` for the rules."""
-    ifmaps = weights = stores = step = opened = 0
-    ofmap_free = free = 0
-    ifmap_free = weight_free = job.setup
-    while stores < len(job.closes):
+    advance(job, memory, trace, initial_state(job), NEVER)
+
+
+def initial_state(job: Job) -> list[int]:
+    """Return the state in which nothing has happened yet."""
+    return [0, 0, 0, 0, 0, 0, job.setup, job.setup, 0]
+
+
+def advance(job: Job, memory: Memory, trace: Trace, state: Words, stop: int) -> None:
+    """Go on from ``state``, until ``stop`` steps are placed or everything is stored; leave in ``state`` how far."""
+    ifmaps, weights, stores, step, opened = state[IFMAPS], state[WEIGHTS], state[STORES], state[STEP], state[OPENED]
+    free, ifmap_free, weight_free, ofmap_free = state[FREE], state[IFMAP_FREE], state[WEIGHT_FREE], state[OFMAP_FREE]
+    while stores < len(job.closes) and step < stop:
         step, opened = place_steps(job, trace, ifmaps, weights, stores, step, opened)
         ifmap = weight = ofmap = NEVER
         if ifmaps < len(job.ifmap_first):
@@ -62,6 +74,8 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
             ofmap_free = free
             trace.ofmap_grant[stores], trace.ofmap_ready[stores] = begin, ready
             stores += 1
+    state[IFMAPS], state[WEIGHTS], state[STORES], state[STEP], state[OPENED] = ifmaps, weights, stores, step, opened
+    state[FREE], state[IFMAP_FREE], state[WEIGHT_FREE], state[OFMAP_FREE] = free, ifmap_free, weight_free, ofmap_free
 
 
 def known(awaited: int, times: Words, placed: int, earliest: int) -> int:

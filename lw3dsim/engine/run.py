@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from lw3dsim.dram.in_order import LOW_SPAN
-from lw3dsim.engine import compiled, fast_engine
+from lw3dsim.engine import compiled, fast_engine, steady
 from lw3dsim.engine.attribution import attribute
+from lw3dsim.engine.fast_engine import NEVER
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
+from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Trace, empty_trace, make_job
 from lw3dsim.errors import unknown
 
@@ -21,21 +24,31 @@ if TYPE_CHECKING:
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
+    from lw3dsim.map.arrays import Ints
     from lw3dsim.schedule.program import Kinds, Program
 
 ENGINES = ("auto", "fast", "simpy")
 
 Table = TypeVar("Table", "Job", "Memory", Trace)
 
+# When it pays to look for repetitions; a look takes as long as placing some steps, hundreds of them compiled.
+INTERPRETED = Effort(steps=500, window=1 << 16, gain=64)
+COMPILED = Effort(steps=100_000, window=1 << 12, gain=1 << 11)
+NO_JUMPS = Effort(steps=NEVER, window=1, gain=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The time of one layer or of a stream, and what its DRAM did (None where the model knows no banks)."""
+    """The time of one layer or of a stream, and what its DRAM did (None where the model knows no banks).
+
+    ``placed_steps`` are those that the engine placed one by one; the others it jumped over.
+    """
 
     latency_cycles: int
     cycles_by_cause: dict[str, int]
     trace: Trace
     dram: DramCounts | None
+    placed_steps: int
 
 
 def check_engine(name: str) -> None:
@@ -44,19 +57,21 @@ def check_engine(name: str) -> None:
         raise unknown("engine", name, ENGINES)
 
 
-def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto") -> Timing:
+def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *, jump: bool = True) -> Timing:
     """Simulate ``program`` with the named engine; all give the same integers.
 
     ``fast`` is compiled, ``auto`` only when there is enough to do; a reordering
-    memory is interpreted. ``simpy`` is the reference.
+    memory is interpreted. ``simpy`` is the reference. ``jump`` lets the others
+    jump over what repeats, where there is enough of it; the integers stay the same.
     """
     check_engine(engine)
     job = make_job(program, clocks.cycle_ticks)
-    return simulate_job(job, make_memory(program.regions, clocks), program.kinds, engine)
+    return simulate_job(job, make_memory(program.regions, clocks), program.kinds, engine, jump=jump)
 
 
-def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
+def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
+    placed = len(job.kind)
     if engine == "simpy":
         from lw3dsim.engine import simpy_engine
 
@@ -65,7 +80,10 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
         engine == "fast" or compiled.TRANSLATION.is_loaded or compiled.TRANSLATION.is_worthwhile(_work(job, memory))
     ):
         trace = empty_trace(job)
-        compiled.run(job, memory, trace)
+        placed = run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS)
+    elif memory.model == PLAIN and jump and placed >= INTERPRETED.steps:
+        trace = empty_trace(job)
+        placed = run_interpreted(job, memory, trace, INTERPRETED)
     else:
         trace, memory = _interpreted(fast_engine.run, job, memory)
     return Timing(
@@ -73,7 +91,27 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str) -> Timing:
         cycles_by_cause=attribute(job, kinds, trace),
         trace=trace,
         dram=dram_counts(memory, trace.finish),
+        placed_steps=placed,
     )
+
+
+def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
+    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
+    if memory.model != PLAIN or len(job.kind) < effort.steps:
+        compiled.run(job, memory, trace)
+        return len(job.kind)
+    job, memory = compiled.plain(job), compiled.plain(memory)
+    return steady.run(partial(compiled.advance, job, memory, trace), job, memory, trace, effort)
+
+
+def run_interpreted(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
+    """Run interpreted on arrays, with jumps in a plain memory; return the steps placed one by one."""
+    tables: tuple[Job, Memory, Trace] = steady.as_views(job), steady.as_views(memory), steady.as_views(trace)
+
+    def advance(state: Ints, stop: int) -> None:
+        fast_engine.advance(*tables, steady.view(state), stop)
+
+    return steady.run(advance, job, memory, trace, effort)
 
 
 def _work(job: Job, memory: Memory) -> int:

@@ -15,9 +15,10 @@ from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError, unknown
 from lw3dsim.map.fused import Group, can_fuse
-from lw3dsim.map.group_search import OBJECTIVES, TOLERANCE, search_group
+from lw3dsim.map.group_search import OBJECTIVES, search_group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.partition import best_partition
+from lw3dsim.map.shortlist import TOLERANCE
 from lw3dsim.report.runs import GroupRun, Unit
 from lw3dsim.schedule.fused import build_group_schedule
 

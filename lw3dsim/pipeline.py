@@ -24,7 +24,8 @@ from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted
 from lw3dsim.map.fused import Group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.problem import Problem, make_problem
-from lw3dsim.map.search import TOLERANCE, Candidate, search
+from lw3dsim.map.search import Candidate, search
+from lw3dsim.map.shortlist import TOLERANCE
 from lw3dsim.report.assemble import assemble
 from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule

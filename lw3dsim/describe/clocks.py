@@ -68,6 +68,12 @@ class Clocks:
         return self.dram.standard.burst_bytes
 
     @property
+    def answer_ticks(self) -> int:
+        """The least time from the end of an idle memory's first transfer, at peak rate, to its data on chip."""
+        is_plain = self.dram.model == "plain"
+        return self.latency_ticks - (0 if is_plain else self.least_burst_ticks)
+
+    @property
     def stripe_bursts(self) -> int:
         """What tensors are aligned to, in bursts."""
         return self.dram.stripe_bursts

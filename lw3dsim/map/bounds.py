@@ -1,7 +1,7 @@
 """What a tiling takes at least: exact compute cycles, and a time that no simulation beats. Plain integer code.
 
-The array works through all steps one after another; the first needs its tiles, and the
-last output tile leaves after it. The DRAM moves every burst at its peak rate at best.
+The array works through all steps one after another; the first needs its tiles, and after
+the last its output tile drains and leaves. The DRAM moves every burst at its peak rate at best.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.map.plain import DENSE, VECTOR
 from lw3dsim.map.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER, Place
-from lw3dsim.map.step import ceiling, step_cycles
+from lw3dsim.map.step import DRAIN, LAST_GROUP, ceiling, cost_groups, step_cycles
 from lw3dsim.map.sums import bursts_of, column_of, read_positions
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Least(NamedTuple):
-    """Ticks before the first step and for a burst at the peak rate; how input and output lie in DRAM."""
+    """Ticks before the first step, of a burst at the peak rate, and that DRAM takes to answer the first load.
+
+    ``inp`` and ``out`` are how input and output lie in DRAM.
+    """
 
     setup: int
     burst: int
+    answer: int
     inp: Rows
     out: Rows
 
@@ -41,8 +45,21 @@ def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Words)
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     alone = first_loads(layer, task.choices, least, at) + last_store(layer, task.choices, least, at)
-    compute = layer_cycles(task, at, groups) * task.times.cycle + alone * least.burst // channels
+    cycles = layer_cycles(task, at, groups) + last_drain(task, at, groups)
+    compute = cycles * task.times.cycle + alone * least.burst // channels + least.answer
     return least.setup + max(compute, bursts * least.burst // channels)
+
+
+def last_drain(task: Task, at: Place, groups: Words) -> int:
+    """Return the cycles that the last step drains when all have computed."""
+    layer, choices = task.layer, task.choices
+    if layer.structure == VECTOR:
+        return 0
+    t, h = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
+    w, n = last_part(layer.out[2], choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
+    is_first = 1 if choices.c.parts[at.c] == 1 else 0
+    cost_groups(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, groups)
+    return groups[LAST_GROUP + DRAIN]
 
 
 def first_loads(layer: Layer, choices: Choices, least: Least, at: Place) -> int:

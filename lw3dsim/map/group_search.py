@@ -14,6 +14,7 @@ import numpy as np
 from lw3dsim.errors import MappingError
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.shortlist import TOLERANCE
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 Objective = Literal["latency", "dram_bytes"]
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "dram_bytes")
-
-# Latencies (or DRAM bytes) within 1/1000 count as equal; fewer DRAM bytes (or the latency) then decide.
-TOLERANCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.map import bounds, ranking, runs, step, sums
+from lw3dsim.map import bounds, ranking, runs, shortlist, step, sums
 from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
@@ -51,15 +51,18 @@ TRANSLATION = Translation(
         (
             bounds,
             (
-                "last_part", "box_row", "tile_frames", "first_loads", "last_store", "sort_of", "vector_layer_cycles",
+                "last_part", "box_row", "tile_frames", "first_loads", "last_store", "sort_of", "last_drain",
+                "vector_layer_cycles",
                 "layer_cycles", "bound_ticks", "bound_kept",
             ),
         ),
+        (shortlist, ("shortlist",)),
         (runs, ("append", "box_runs", "list_runs")),
     ),
     outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "cost_steps",
               "full_step_costs", "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs",
-              "list_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept"),
+              "list_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept",
+              "shortlist"),
 )  # fmt: skip
 
 

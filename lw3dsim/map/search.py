@@ -21,7 +21,6 @@ from lw3dsim.map.ranking import (
     BOUND,
     BURSTS,
     FIELDS,
-    LATENCY,
     MODE,
     NEVER,
     NUMBER,
@@ -44,12 +43,9 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.kernels import Kernels
+    from lw3dsim.map.arrays import Words
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.ranking import Choices
-
-# Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
-TOLERANCE = 1000
 
 MAX_STEPS = 4_000_000
 
@@ -74,21 +70,24 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4
         tilings *= len(axis)
     work = kernels(tilings)
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
-    tasks = [_task(problem, arch, clocks, choices, mode) for mode in range(len(_modes(problem, arch)))]
+    task = _task(problem, arch, clocks, choices)
     least = Least(
         setup=arch.layer_setup_cycles * clocks.cycle_ticks,
         burst=clocks.least_burst_ticks,
+        answer=clocks.answer_ticks,
         inp=plain_rows(input_layout(problem, clocks.burst_bytes)),
         out=plain_rows(output_layout(problem, clocks.burst_bytes)),
     )
-    fastest = _ranked(tasks, least, NEVER, keep, work)
+    modes = _modes(problem, arch)
+    second = plain_array(make_machine(problem, arch, modes[-1]))
+    kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
+    work.functions["shortlist"](task, second, len(modes), least, work.empty(GROUP_WORDS), *kept)
+    fastest, thrifty = (_rows(words) for words in kept)
     if not fastest:
-        raise _too_small(tasks[0], arch)
-    limit = fastest[0][LATENCY] * (TOLERANCE + 1) // TOLERANCE
-    thrifty = _ranked(tasks, least, limit, keep // 2, work) if keep > 1 else []
+        raise _too_small(task, arch)
     best = {row[NUMBER]: row for row in [*thrifty, *fastest]}
     return [
-        Candidate(mapping=_mapping(problem, arch, tasks[0], row), bursts=row[BURSTS], bound_ticks=row[BOUND])
+        Candidate(mapping=_mapping(problem, arch, task, row), bursts=row[BURSTS], bound_ticks=row[BOUND])
         for row in list(best.values())[:keep]
     ]
 
@@ -98,12 +97,12 @@ def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
     return ("pixel", "channel") if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
 
 
-def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices, mode: int) -> Task:
+def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices) -> Task:
     buffers = arch.buffers.capacity_bits
     return Task(
         layer=plain_layer(problem),
-        array=plain_array(make_machine(problem, arch, _modes(problem, arch)[mode])),
-        mode=mode,
+        array=plain_array(make_machine(problem, arch, _modes(problem, arch)[0])),
+        mode=0,
         limits=Limits(
             ifmap_bits=buffers["ifmap"],
             weight_bits=buffers["weight"],
@@ -126,15 +125,8 @@ def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices,
     )
 
 
-def _ranked(tasks: Sequence[Task], least: Least, most: int, keep: int, work: Kernels) -> list[list[int]]:
-    """Return the best ``keep`` rows over all parallel modes, see ranking.rank."""
-    kept = work.words([NEVER] * (keep * FIELDS))
-    groups = work.empty(GROUP_WORDS)
-    for task in tasks:
-        work.functions["rank"](task, most, groups, kept)
-    for task in tasks:
-        work.functions["bound_kept"](task, least, groups, kept)
-    rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, keep * FIELDS, FIELDS)]
+def _rows(kept: Words) -> list[list[int]]:
+    rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, len(kept), FIELDS)]
     return [row for row in rows if row[BURSTS] != NEVER]
 
 

@@ -25,7 +25,8 @@ MULTIPLY, VECTOR_UNIT, SRAM_PORT, TRANSFORM = range(4)
 SORTS = 16
 COUNT, CHANNELS, TILES, PATCH, OUTPUTS, COMPUTE, DRAIN, CAUSE, FIELDS = range(9)
 
-# Parts along each axis, behind the sorts.
+# The last group of a step; the parts along each axis, behind the sorts.
+LAST_GROUP = (SORTS - 1) * FIELDS
 PARTS = SORTS * FIELDS
 GROUP_WORDS = PARTS + 4
 
@@ -234,7 +235,7 @@ def array_step(
         table[row + column] = 0
     lead, stall = groups[first_group(groups) * FIELDS + COMPUTE], stall_cycles(groups)
     table[row + HEAD], table[row + BODY] = lead + array.fill_cycles, stall - lead
-    table[row + DRAINING], table[row + STALL] = groups[(SORTS - 1) * FIELDS + DRAIN], stall
+    table[row + DRAINING], table[row + STALL] = groups[LAST_GROUP + DRAIN], stall
     rounds = ceiling(c, array.chunk)
     read = INTERMEDIATE_READ if array.reads_back else IFMAP_READ
     write = INTERMEDIATE_WRITE if array.keeps else OFMAP_WRITE
@@ -320,4 +321,4 @@ def full_step_costs(layer: Layer, array: Array, steps: Steps, groups: Words, cyc
             layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],
             steps.is_last[i], groups,
         )  # fmt: skip
-        cycles[i], drain[i] = array_cycles(groups), groups[(SORTS - 1) * FIELDS + DRAIN]
+        cycles[i], drain[i] = array_cycles(groups), groups[LAST_GROUP + DRAIN]

@@ -134,11 +134,16 @@ def _interpolate(table: dict[int, dict[str, float]], size: float) -> dict[str, f
 @cache
 def _table(cell: str, node_nm: int, width: int) -> dict[int, dict[str, float]]:
     """Return the values of the macros of a width by their size in KiB."""
-    header, *lines = (DATA / "sram_cacti7.csv").read_text(encoding="utf-8").splitlines()
-    # Rows begin with cell and node.
-    of_tech = (line for line in lines if line.startswith(f"{cell},{node_nm},"))
     return {
         int(row["size_kib"]): {name: float(row[column]) for name, column in _COLUMNS.items()}
-        for row in csv.DictReader([header, *of_tech])
+        for row in _macros(cell, node_nm)
         if int(row["width_bits"]) == width
     }
+
+
+@cache
+def _macros(cell: str, node_nm: int) -> list[dict[str, str]]:
+    """Return the rows of the table for a technology."""
+    header, *lines = (DATA / "sram_cacti7.csv").read_text(encoding="utf-8").splitlines()
+    # Rows begin with cell and node.
+    return list(csv.DictReader([header, *(line for line in lines if line.startswith(f"{cell},{node_nm},"))]))

@@ -26,7 +26,7 @@ from lw3dsim.map.problem import make_problem
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 
-SMALL = load_arch("edge_small", overrides=("buffers.ifmap_kib=4", "buffers.weight_kib=6", "buffers.ofmap_kib=6"))
+SMALL = load_arch("edge_small", overrides=("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3"))
 BASE = load_arch("edge_base")
 CLOCKS = make_clocks(SMALL)
 thorough = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -101,7 +101,7 @@ def chains(draw):
     """A random small group of 2 to 4 layers, with its problems for the small machine."""
     shape = Shape(draw(st.sampled_from([3, 8, 16, 24])), *(draw(st.integers(2, s)) for s in (5, 12, 12)))
     layers, given_shapes, inputs = [], {"x": shape}, {"x": shape}
-    now = shape
+    now, keeps_shape = shape, draw(st.booleans())
     for i in range(draw(st.integers(2, 4))):
         name, source = f"l{i}", f"l{i - 1}" if i else "x"
         kind = draw(st.sampled_from(["dense", "depthwise", "pool", "add", "residual", "trg"]))
@@ -109,6 +109,9 @@ def chains(draw):
         window = tuple(min(k, s) for k, s in zip(window, now.extent, strict=True))
         stride = tuple(draw(st.integers(1, min(k, 2))) for k in window)
         padding = tuple(draw(st.integers(0, k // 2)) for k in window)
+        if keeps_shape:
+            window = tuple(1 if k == 2 else k for k in window)
+            stride, padding = (1, 1, 1), tuple(k // 2 for k in window)
         if kind == "pool":
             layer = Pool3d(name=name, inputs=(source,), mode="max", kernel=window, stride=stride, padding=padding)
         elif kind == "trg":
@@ -116,11 +119,11 @@ def chains(draw):
         elif kind == "add" and i:
             inputs[f"side{i}"] = given_shapes[f"side{i}"] = now
             layer = Add(name=name, inputs=draw(st.permutations([source, f"side{i}"])))
-        elif kind == "residual" and i > 1 and now == shape and not any("x" in x.inputs for x in layers[1:]):
+        elif kind == "residual" and i and now == shape and not any("x" in x.inputs for x in layers[1:]):
             layer = Add(name=name, inputs=(source, "x"))
         else:
             depthwise = kind == "depthwise"
-            out = now.channels if depthwise else draw(st.sampled_from([4, 8, 20]))
+            out = now.channels if depthwise or keeps_shape else draw(st.sampled_from([4, 8, 20]))
             layer = Conv3d(
                 name=name, inputs=(source,), out_channels=out, kernel=window, stride=stride, padding=padding,
                 groups=now.channels if depthwise else 1, bias=draw(st.booleans()),

@@ -131,7 +131,7 @@ def _execute_layer(
 ) -> tuple[Tensor, dict[str, Any]]:
     problem = run.problem
     sources = [tensors[name] for name in layer.inputs]
-    task = _make_task(network, layer, number, random)
+    task = make_task(network, layer, number, random)
     reference = compute(layer, sources, task.weights, task.bias, number)
     if isinstance(layer, Concat):
         sources = [np.concatenate(sources)]
@@ -163,11 +163,11 @@ def _execute_group(
     tasks, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
-        task = _make_task(network, layer, number, random)
+        task = make_task(network, layer, number, random)
         reference = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, number)
         known[layer.name] = _requantised(reference, number)
         tasks.append(task)
-        shifts.append(_shift_of(reference, number))
+        shifts.append(shift_of(reference, number))
     inside = {layer.name for layer in unit.layers}
     second = [
         next((tensors[name] for name in layer.inputs if name not in inside), None) if operand == "dram" else None
@@ -200,7 +200,8 @@ def _execute_unit(
     return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
 
 
-def _make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+    """Return what ``layer`` computes, with random weights and biases."""
     relu = getattr(layer, "activation", "none") == "relu"
     if isinstance(layer, Conv3d | Linear):
         channels = network.input_shapes(layer)[0]
@@ -228,10 +229,10 @@ def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:
 
 def _requantised(values: Tensor, number: Number) -> Tensor:
     """Shift integers right, rounding, until the largest fits the operand width; leave floats alone."""
-    return shifted(values, _shift_of(values, number), number) if number.is_integer else values
+    return shifted(values, shift_of(values, number), number) if number.is_integer else values
 
 
-def _shift_of(values: Tensor, number: Number) -> int:
+def shift_of(values: Tensor, number: Number) -> int:
     """Return by how many bits integers are shifted to fit the operand width; 0 for floats."""
     return max(int(np.abs(values).max(initial=0)).bit_length() - (number.bits - 1), 0) if number.is_integer else 0
 

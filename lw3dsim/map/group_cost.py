@@ -48,7 +48,7 @@ def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks:
     transfer = transfer + moved.stores * clocks.turnaround_ticks
     # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
     window = Extents.of(group, candidates).window_bits(group)
-    is_alone = 2 * window > arch.buffers.capacity_bits["ifmap"]
+    is_alone = (2 * window > arch.buffers.capacity_bits["ifmap"]) | (arch.buffers.slots == 1)
     waits = np.where(is_alone, moved.input_bursts * burst_ticks + work[0].cycles * clocks.cycle_ticks, 0.0)
     return GroupCost(
         bursts=moved.bursts,

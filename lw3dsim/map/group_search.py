@@ -39,7 +39,7 @@ class Found:
 
 
 def search_group(
-    group: Group, arch: Accelerator, clocks: Clocks, *, keep: int = 4, objective: Objective = "latency"
+    group: Group, arch: Accelerator, clocks: Clocks, *, keep: int = 5, objective: Objective = "latency"
 ) -> list[Found]:
     """Return the ``keep`` most promising mappings of ``group``, best first; raise MappingError when none fits."""
     candidates = enumerate_group(group, arch)
@@ -57,10 +57,17 @@ def search_group(
 
 
 def _best(costs: GroupCost, keep: int, objective: Objective) -> list[int]:
-    """Return the positions of the best: half by the other figure among the nearly best, then by the objective."""
-    latency, bursts = costs.latency, costs.bursts
+    """Return the positions of the best: half by the other figure among the nearly best, then by the objective.
+
+    Of candidates that take the same time in the same steps, only the one that moves least is offered.
+    """
+    latency, bursts, steps = costs.latency, costs.bursts, costs.steps
+    order = np.lexsort((np.arange(len(bursts)), bursts, steps, latency))
+    is_new = (np.diff(latency[order], prepend=-1) != 0) | (np.diff(steps[order], prepend=-1) != 0)
+    distinct = order[is_new]
     wanted, other = (bursts, latency) if objective == "dram_bytes" else (latency, bursts)
+    wanted, other, steps = wanted[distinct], other[distinct], steps[distinct]
     near = np.flatnonzero(wanted * TOLERANCE <= wanted.min() * (TOLERANCE + 1))
-    thrifty = near[np.lexsort((near, costs.steps[near], wanted[near], other[near]))][: (keep + 1) // 2]
-    best = np.lexsort((np.arange(len(wanted)), costs.steps, other, wanted))[:keep]
-    return list(dict.fromkeys([*thrifty.tolist(), *best.tolist()]))[:keep]
+    thrifty = near[np.lexsort((distinct[near], steps[near], wanted[near], other[near]))][: (keep + 1) // 2]
+    best = np.lexsort((distinct, steps, other, wanted))[:keep]
+    return [int(distinct[i]) for i in list(dict.fromkeys([*thrifty.tolist(), *best.tolist()]))[:keep]]

@@ -61,6 +61,6 @@ def room_for(first: Ints, bits: Ints, freed_at: Ints, freed: Ints, capacity: int
 
 def release_sets(first: Ints, number: Ints, slots: int) -> Ints:
     """Return ``after`` of tiles that share slots with the neighbours of equal ``number``, as if these were one tile."""
-    begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
+    begins = np.flatnonzero(np.diff(number, prepend=number[:1] - 1))
     sizes = np.diff(np.append(begins, len(first)))
     return np.repeat(release_steps(first[begins], slots), sizes)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.map.group_search import Objective
+    from lw3dsim.fusion import Objective
     from lw3dsim.report.runs import LayerRun, Unit
 
 

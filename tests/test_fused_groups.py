@@ -22,11 +22,12 @@ from lw3dsim.fusion import run_group
 from lw3dsim.map.fused import Reach, cut_group
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
-from lw3dsim.map.group_search import search_group
+from lw3dsim.map.group_search import Price, search_group
 from lw3dsim.schedule.fused import build_group_schedule
 
 BASE = load_arch("edge_base")
 CLOCKS = make_clocks(SMALL)
+FAST, THRIFTY = Price(cycle=1.0, dram_byte=0.0), Price(cycle=1e-9, dram_byte=1.0)
 thorough = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -276,10 +277,10 @@ def test_search_finds_what_brute_force_finds(chain):
     mappings = [found.mapping(i, costs.parallel(i)) for i in range(len(found))]
     schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]
     least = min(schedule.total_bursts for schedule in schedules)
-    assert search_group(group, SMALL, CLOCKS, objective="dram_bytes")[0].bursts * 1000 <= least * 1001
+    assert search_group(group, SMALL, CLOCKS, THRIFTY)[0].dram_bytes == least * CLOCKS.burst_bytes
     fastest = min(simulate_schedule(schedule, CLOCKS).latency_cycles for schedule in schedules)
     # The few that are simulated are the best by an estimate.
-    assert run_group(group, SMALL).latency_cycles <= fastest * 1.05 + 64
+    assert run_group(group, SMALL, FAST).latency_cycles <= fastest * 1.05 + 64
 
 
 @thorough
@@ -289,7 +290,7 @@ def test_one_tile_moves_every_tensor_once(chain):
         SMALL, buffers=msgspec.structs.replace(SMALL.buffers, ifmap_kib=4096, weight_kib=4096, ofmap_kib=4096)
     )
     group = fusable(chain, ample)
-    found = search_group(group, ample, CLOCKS, objective="dram_bytes")[0]
+    found = search_group(group, ample, CLOCKS, THRIFTY)[0]
     schedule = build_group_schedule(group, found.mapping, ample, CLOCKS)
     once = sum(region.box_bursts.sum() for region in schedule.regions)
     assert schedule.total_bursts == once
@@ -308,7 +309,7 @@ def fsb(channels, middle, out, size, arch):
 
 
 def mapping_of(group, **changes):
-    mapping = search_group(group, BASE, make_clocks(BASE))[0].mapping
+    mapping = search_group(group, BASE, make_clocks(BASE), FAST)[0].mapping
     return replace(mapping, **changes)
 
 
@@ -338,4 +339,4 @@ def test_resident_weights_are_loaded_once_streamed_ones_for_every_tile():
 def test_a_machine_without_a_share_fuses_nothing():
     none = msgspec.structs.replace(BASE, buffers=msgspec.structs.replace(BASE.buffers, intermediate_share=0.0))
     with pytest.raises(MappingError, match="no tile of the fused group fits"):
-        search_group(fsb(16, 16, 32, (4, 16, 16), none), none, make_clocks(none))
+        search_group(fsb(16, 16, 32, (4, 16, 16), none), none, make_clocks(none), FAST)

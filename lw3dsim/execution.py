@@ -12,14 +12,18 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.fused import GroupTask, execute_group
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as execute_schedule
-from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor
+from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
+from lw3dsim.fusion import check_fusion, fuse
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.pipeline import DEFAULT_ARCH, resolve_design, resolve_network, run_layer
+from lw3dsim.pipeline import DEFAULT_ARCH, map_layers, resolve_design, resolve_network, whole_units
+from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.report.runs import LayerRun
+    from lw3dsim.fusion import Objective
+    from lw3dsim.report.runs import LayerRun, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,8 @@ def execute(
     input_size: str | None = None,
     classes: int | None = None,
     overrides: Sequence[str] = (),
+    fusion: str = "off",
+    objective: Objective = "latency",
     progress: Callable[[int, int], None] | None = None,
 ) -> ExecutionResult:
     """Run random tensors through the mapped schedules of a network, layer after layer.
@@ -72,22 +79,26 @@ def execute(
     widths of the accelerator), float32 or float64; ``seed`` makes clips and
     weights. Each layer is compared with a direct computation on the same inputs:
     integers in full, floats in float64. Between integer layers the vector unit
-    shifts values back to the operand width. Raises InputError.
+    shifts values back to the operand width. ``fusion`` "auto" executes fused groups as ``simulate`` would; within
+    one, values are shifted as they would be layer by layer. Raises InputError.
     """
     number = number_named(dtype)
     network = resolve_network(workload, transform, input_size, classes)
     design = _with_width(resolve_design(arch, overrides, m1, m2), number)
     random = np.random.default_rng(seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
-    records = []
-    for done, layer in enumerate(network.layers, start=1):
-        run = run_layer(network, layer, arch, design, algorithm, "auto", overrides)
-        output, record = _execute_layer(network, layer, run, design, number, random, tensors)
-        tensors[layer.name] = _requantised(output, number)
+    check_fusion(fusion, objective)
+    runs = map_layers(network, arch, design, algorithm, "auto", overrides, None)
+    units = whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, "auto", objective)
+    records, done = [], set[str]()
+    for unit in units:
+        output, record = _execute_unit(network, unit, design, number, random, tensors)
+        tensors[unit.layers[-1].name] = _requantised(output, number)
+        done |= {layer.name for layer in unit.layers}
         _forget(tensors, network, done)
         records.append(record)
         if progress is not None:
-            progress(done, len(network.layers))
+            progress(len(done), len(network.layers))
     return ExecutionResult(
         data={
             "workload": network.name,
@@ -120,7 +131,7 @@ def _execute_layer(
 ) -> tuple[Tensor, dict[str, Any]]:
     problem = run.problem
     sources = [tensors[name] for name in layer.inputs]
-    task = _make_task(network, layer, number, random)
+    task = make_task(network, layer, number, random)
     reference = compute(layer, sources, task.weights, task.bias, number)
     if isinstance(layer, Concat):
         sources = [np.concatenate(sources)]
@@ -139,7 +150,58 @@ def _execute_layer(
     return output, record
 
 
-def _make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+def _execute_group(
+    network: Workload,
+    unit: Unit,
+    run: GroupRun,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
+    tasks, shifts, known = [], [], dict(tensors)
+    reference = known[unit.layers[0].inputs[0]]
+    for layer in unit.layers:
+        task = make_task(network, layer, number, random)
+        reference = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, number)
+        known[layer.name] = _requantised(reference, number)
+        tasks.append(task)
+        shifts.append(shift_of(reference, number))
+    inside = {layer.name for layer in unit.layers}
+    second = [
+        next((tensors[name] for name in layer.inputs if name not in inside), None) if operand == "dram" else None
+        for layer, operand in zip(unit.layers, run.group.operands, strict=True)
+    ]
+    schedule = build_group_schedule(run.group, run.mapping, design, make_clocks(design))
+    given = GroupTask(
+        tasks=tuple(tasks),
+        shifts=tuple(shifts),
+        inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
+        operands=tuple(second),
+    )
+    machines = stage_machines(run.group, run.mapping, design)
+    output, _ = execute_group(run.group, run.mapping, schedule, machines, number, given)
+    labels = dict.fromkeys(stage.algorithm.label for stage in run.group.stages if stage.has_weights)
+    record: dict[str, Any] = {"name": unit.name, "kind": unit.kind, "algorithm": " + ".join(labels) or "none"}
+    return output, record | _compared(output, reference)
+
+
+def _execute_unit(
+    network: Workload,
+    unit: Unit,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    if isinstance(unit.run, GroupRun):
+        return _execute_group(network, unit, unit.run, design, number, random, tensors)
+    return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
+
+
+def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+    """Return what ``layer`` computes, with random weights and biases."""
     relu = getattr(layer, "activation", "none") == "relu"
     if isinstance(layer, Conv3d | Linear):
         channels = network.input_shapes(layer)[0]
@@ -167,16 +229,16 @@ def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:
 
 def _requantised(values: Tensor, number: Number) -> Tensor:
     """Shift integers right, rounding, until the largest fits the operand width; leave floats alone."""
-    if not number.is_integer:
-        return values
-    peak = int(np.abs(values).max(initial=0))
-    shift = max(peak.bit_length() - (number.bits - 1), 0)
-    rounded = (values + (1 << shift >> 1)) >> shift
-    return np.asarray(np.clip(rounded, -number.largest, number.largest))
+    return shifted(values, shift_of(values, number), number) if number.is_integer else values
 
 
-def _forget(tensors: dict[str, Tensor], network: Workload, done: int) -> None:
-    """Drop the tensors that no later layer reads."""
-    needed = {name for layer in network.layers[done:] for name in layer.inputs}
+def shift_of(values: Tensor, number: Number) -> int:
+    """Return by how many bits integers are shifted to fit the operand width; 0 for floats."""
+    return max(int(np.abs(values).max(initial=0)).bit_length() - (number.bits - 1), 0) if number.is_integer else 0
+
+
+def _forget(tensors: dict[str, Tensor], network: Workload, done: set[str]) -> None:
+    """Drop the tensors that no layer reads which is not ``done``."""
+    needed = {name for layer in network.layers if layer.name not in done for name in layer.inputs}
     for name in set(tensors) - needed:
         del tensors[name]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.engine.run import Timing
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.map.group_search import Objective
+    from lw3dsim.fusion import Objective
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.report.result import Result
     from lw3dsim.report.runs import Run
@@ -80,8 +80,9 @@ def simulate(
     ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
     file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
     ``clips`` is how many clips to run behind each other as well, without a stop at the
-    borders of layers. ``fusion`` "auto" runs neighbouring layers tile by tile on chip where that serves the
-    ``objective`` (latency or dram_bytes). ``progress(done, all)`` is called after every layer. Raises InputError.
+    borders of layers. ``fusion`` "auto" runs neighbouring layers tile by tile on chip where
+    that serves the ``objective`` (latency, energy, edp or dram_bytes). ``progress(done, all)``
+    is called after every layer. Raises InputError.
     """
     check_engine(engine)
     check_clips(clips)

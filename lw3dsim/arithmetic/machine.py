@@ -55,7 +55,6 @@ class Execution:
     """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM."""
 
     problem: Problem
-    mapping: Mapping
     machine: Machine
     number: Number
     task: Task
@@ -85,7 +84,6 @@ def execute(
     shape = (problem.groups * problem.n, *problem.out)
     run = Execution(
         problem=problem,
-        mapping=mapping,
         machine=machine,
         number=number,
         task=task,
@@ -98,23 +96,23 @@ def execute(
     weight_loads = set(schedule.weight.first.tolist())
     loops = np.stack([getattr(schedule.loops, name) for name in "gnthwc"], axis=1).tolist()
     for step, (g, n, t, h, w, c) in enumerate(loops):
-        place = _Place.of(problem, mapping, g, n, (t, h, w), c)
+        place = Place.of(problem, mapping, g, n, (t, h, w), c)
         if step in loads:
-            run.ifmap = _load_ifmap(run, place)
+            run.ifmap = load_ifmap(run, place)
         if step in weight_loads:
-            run.kernels = _load_weights(run, place)
+            run.kernels = load_weights(run, place)
         if schedule.loops.is_first[step]:
-            run.ofmap = _fresh(run, place)
-        _compute(run, place)
+            run.ofmap = fresh_tile(run, place)
+        compute_tile(run, place)
         if schedule.loops.is_last[step]:
-            _store(run, place)
+            store_tile(run, place)
     if not (run.written == 1).all():
         raise AssertionError("an output element was not stored exactly once")
     return run.output, run.peaks
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class Place:
     """Where a step works: channel ranges within the group, output origin and size, reduction range."""
 
     group: int
@@ -124,7 +122,8 @@ class _Place:
     size: Triple
 
     @classmethod
-    def of(cls, problem: Problem, mapping: Mapping, g: int, n: int, at: Triple, c: int) -> _Place:
+    def of(cls, problem: Problem, mapping: Mapping, g: int, n: int, at: Triple, c: int) -> Place:
+        """Return the place of the step at these indices of the loops."""
         tile = (mapping.t, mapping.h, mapping.w)
         origin = [i * size for i, size in zip(at, tile, strict=True)]
         size = [min(s, out - o) for s, out, o in zip(tile, problem.out, origin, strict=True)]
@@ -143,7 +142,7 @@ class _Place:
         return (slice(first + self.n.start, first + self.n.stop), *space)
 
 
-def _window(problem: Problem, place: _Place) -> list[tuple[int, int]]:
+def _window(problem: Problem, place: Place) -> list[tuple[int, int]]:
     """Return the input range (first, length) that the step's tiles look at, padding and ragged overhang included."""
     ranges = []
     for d in range(3):
@@ -160,7 +159,7 @@ def _window(problem: Problem, place: _Place) -> list[tuple[int, int]]:
     return ranges
 
 
-def _load_ifmap(run: Execution, place: _Place) -> Tensor:
+def load_ifmap(run: Execution, place: Place) -> Tensor:
     """Bring a tile of every source on chip, its padding filled in; shape (sources, channels, T, H, W).
 
     For Winograd the tile is split into its phases: (sources, channels, phases, T, H, W).
@@ -199,7 +198,7 @@ def _outside(run: Execution) -> float:
     return 0
 
 
-def _load_weights(run: Execution, place: _Place) -> Tensor:
+def load_weights(run: Execution, place: Place) -> Tensor:
     """Bring a tile of kernels on chip, transformed where the algorithm wants it: (n, c, K, R, S) or coordinates."""
     problem = run.problem
     assert run.task.weights is not None  # noqa: S101  # layers with weight loads have weights
@@ -218,14 +217,14 @@ def _peak(values: Tensor) -> float:
     return float(np.abs(values).max(initial=0))
 
 
-def _fresh(run: Execution, place: _Place) -> Tensor:
+def fresh_tile(run: Execution, place: Place) -> Tensor:
     """Open an output tile."""
     shape = (place.n.stop - place.n.start, *place.size)
     work = "int64" if run.number.is_integer else run.number.dtype
     return np.full(shape, _outside(run), dtype=work)
 
 
-def _compute(run: Execution, place: _Place) -> None:
+def compute_tile(run: Execution, place: Place) -> None:
     """Multiply (or pool) the tile, group by group, and add to the output tile."""
     if run.task.weights is None:
         _vector(run, place)
@@ -309,7 +308,7 @@ def _descaled(result: Tensor, operands: Operands) -> Tensor:
     return np.asarray(whole)
 
 
-def _vector(run: Execution, place: _Place) -> None:
+def _vector(run: Execution, place: Place) -> None:
     """Pool, add, concatenate (by then one tensor), difference or copy a tile."""
     problem, tile = run.problem, run.ifmap
     if run.task.reduction == "trg":
@@ -331,7 +330,7 @@ def _vector(run: Execution, place: _Place) -> None:
             run.ofmap = run.ofmap + part.sum(axis=0)
 
 
-def _store(run: Execution, place: _Place) -> None:
+def store_tile(run: Execution, place: Place) -> None:
     """Finish an output tile in the vector unit and write it to DRAM."""
     values, where = run.ofmap, place.outputs(run.problem)
     if run.task.reduction == "avg":

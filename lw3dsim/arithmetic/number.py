@@ -80,3 +80,9 @@ def divided(values: Tensor, divisor: int, number: Number) -> Tensor:
     if number.is_integer:
         return np.asarray((2 * values + divisor) // (2 * divisor))
     return np.asarray(values / np.asarray(divisor, dtype=values.dtype))
+
+
+def shifted(values: Tensor, shift: int, number: Number) -> Tensor:
+    """Return integers shifted right by ``shift`` bits, rounded, and cut off at the operand width."""
+    rounded = (values + (1 << shift >> 1)) >> shift
+    return np.asarray(np.clip(rounded, -number.largest, number.largest))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lw3dsim.cli.options import (
     algorithm_options,
     format_option,
+    fusion_options,
     machine_options,
     print_csv,
     progress_bar,
@@ -17,12 +18,16 @@ from lw3dsim.cli.options import (
     workload_options,
 )
 
+if TYPE_CHECKING:
+    from lw3dsim.fusion import Objective
+
 
 @click.command("execute")
 @click.argument("workload")
 @machine_options
 @workload_options
 @algorithm_options
+@fusion_options
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of clips and weights.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
@@ -38,6 +43,8 @@ def command(
     algorithm: str,
     m1: int | None,
     m2: int | None,
+    fusion: str,
+    objective: Objective,
     dtype: str,
     seed: int,
     out: str | None,
@@ -65,6 +72,8 @@ def command(
             dtype=dtype,
             seed=seed,
             overrides=overrides,
+            fusion=fusion,
+            objective=objective,
             progress=partial(advance, 0),
         )
     if folder is not None:

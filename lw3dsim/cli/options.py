@@ -49,7 +49,7 @@ def fusion_options(function: Command) -> Command:
     """Add the options that choose what is fused."""
     function = click.option(
         "--objective",
-        type=click.Choice(["latency", "dram_bytes"]),
+        type=click.Choice(["latency", "energy", "edp", "dram_bytes"]),
         default="latency",
         show_default=True,
         help="What fused groups are chosen for.",

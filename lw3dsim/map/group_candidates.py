@@ -222,12 +222,12 @@ def _most_channels(
     for i in range(run.start + 1, run.stop):
         each = each + extents.new[i] * group.stages[0].activation_bits
     most = np.where(left < 0, 0, np.where(each > 0, left // np.maximum(each, 1), group.channels[run.stop]))
+    streamed = np.zeros_like(left)
     for i in run:
         stage = group.stages[i]
         if stage.has_weights:
-            streamed = weight_bits // (stage.c * stage.kernel_bits + stage.bias_bits)
-            most = np.minimum(most, np.where(tiles.resident[i], stage.n, streamed))
-    return np.asarray(most)
+            streamed = streamed + ~tiles.resident[i] * (stage.c * stage.kernel_bits + stage.bias_bits)
+    return np.asarray(np.where(streamed > 0, np.minimum(most, weight_bits // np.maximum(streamed, 1)), most))
 
 
 def _chunk_sizes(group: Group, run: range, rows: int) -> list[int]:

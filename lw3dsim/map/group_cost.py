@@ -52,8 +52,9 @@ def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks:
     transfer = transfer + moved.stores * clocks.turnaround_ticks
     # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
     window = Extents.of(group, candidates).window_bits(group)
-    is_alone = 2 * window > arch.buffers.capacity_bits["ifmap"]
-    waits = np.where(is_alone, moved.input_bursts * burst_ticks + work[0].cycles * clocks.cycle_ticks, 0.0)
+    is_alone = (2 * window > arch.buffers.capacity_bits["ifmap"]) | (arch.buffers.slots == 1)
+    loading = moved.input_bursts * burst_ticks + moved.input_loads * clocks.latency_ticks
+    waits = np.where(is_alone, loading + work[0].cycles * clocks.cycle_ticks, 0.0)
     return GroupCost(
         bursts=moved.bursts,
         steps=sum((w.steps for w in work), np.zeros_like(moved.bursts)),
@@ -64,10 +65,11 @@ def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks:
 
 @dataclass(frozen=True, kw_only=True)
 class _Moved:
-    """Per candidate: all bursts, those of inputs, row visits, stores, and the bursts that nothing can hide."""
+    """Per candidate: all bursts, those of inputs and their loads, row visits, stores, and bursts that nothing hides."""
 
     bursts: Ints
     input_bursts: Ints
+    input_loads: Ints
     visits: Ints
     stores: Ints
     exposed: Ints
@@ -93,6 +95,7 @@ def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
     return _Moved(
         bursts=inputs + outputs + weights,
         input_bursts=inputs,
+        input_loads=_tiles_with(candidates, 0),
         visits=visits + weights // page,
         stores=stores,
         exposed=ceil_div(inputs, sums.tiles) + first + ceil_div(outputs, stores),

@@ -7,58 +7,69 @@ latency is estimated. The caller simulates the best few and takes the best by si
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.errors import MappingError
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
-from lw3dsim.map.shortlist import TOLERANCE
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.arrays import Floats
     from lw3dsim.map.fused import Group, GroupMapping
     from lw3dsim.map.group_cost import GroupCost
 
-Objective = Literal["latency", "dram_bytes"]
 
-OBJECTIVES: tuple[Objective, ...] = ("latency", "dram_bytes")
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a cycle and a byte from or to DRAM cost."""
+
+    cycle: float
+    dram_byte: float
+
+    def of(self, cycles: float, dram_bytes: float) -> float:
+        """Return what these cycles and bytes cost."""
+        return self.cycle * cycles + self.dram_byte * dram_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A mapping of a group: the DRAM bursts that it moves, and its latency in ticks as estimated."""
+    """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
 
     mapping: GroupMapping
-    bursts: int
-    latency_ticks: float
+    dram_bytes: int
+    cycles: float
 
 
-def search_group(
-    group: Group, arch: Accelerator, clocks: Clocks, *, keep: int = 4, objective: Objective = "latency"
-) -> list[Found]:
-    """Return the ``keep`` most promising mappings of ``group``, best first; raise MappingError when none fits."""
+def search_group(group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = 5) -> list[Found]:
+    """Return the ``keep`` cheapest mappings of ``group``, best first; raise MappingError when none fits."""
     candidates = enumerate_group(group, arch)
     if len(candidates) == 0:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
     costs = group_costs(group, candidates, arch, clocks)
+    cycles = costs.latency / clocks.cycle_ticks + arch.layer_setup_cycles
+    moved = costs.bursts * clocks.burst_bytes
     return [
         Found(
             mapping=candidates.mapping(i, costs.parallel(i)),
-            bursts=int(costs.bursts[i]),
-            latency_ticks=float(costs.latency[i]),
+            dram_bytes=int(moved[i]),
+            cycles=float(cycles[i]),
         )
-        for i in _best(costs, keep, objective)
+        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved, costs, keep)
     ]
 
 
-def _best(costs: GroupCost, keep: int, objective: Objective) -> list[int]:
-    """Return the positions of the best: half by the other figure among the nearly best, then by the objective."""
-    latency, bursts = costs.latency, costs.bursts
-    wanted, other = (bursts, latency) if objective == "dram_bytes" else (latency, bursts)
-    near = np.flatnonzero(wanted * TOLERANCE <= wanted.min() * (TOLERANCE + 1))
-    thrifty = near[np.lexsort((near, costs.steps[near], wanted[near], other[near]))][: (keep + 1) // 2]
-    best = np.lexsort((np.arange(len(wanted)), costs.steps, other, wanted))[:keep]
-    return list(dict.fromkeys([*thrifty.tolist(), *best.tolist()]))[:keep]
+def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
+    """Return the positions of the cheapest.
+
+    Of candidates that take the same time in the same steps, only the one that moves least is offered.
+    """
+    order = np.lexsort((np.arange(len(cost)), costs.bursts, costs.steps, costs.latency))
+    is_new = np.diff(costs.latency[order], prepend=-1) != 0
+    is_new |= np.diff(costs.steps[order], prepend=-1) != 0
+    distinct = order[is_new]
+    best = np.lexsort((distinct, costs.steps[distinct], cost[distinct]))[:keep]
+    return [int(i) for i in distinct[best]]

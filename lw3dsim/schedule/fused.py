@@ -18,12 +18,12 @@ from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, distinct
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
-from lw3dsim.schedule.room import release_stores, room_for
+from lw3dsim.schedule.room import release_sets, release_stores, room_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator import Accelerator, Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Flags, Ints
     from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
@@ -80,8 +80,8 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     steps = _steps(group, mapping, axes)
     regions = _regions(group, mapping, axes, clocks)
     boxes = np.cumsum([0, *(len(region.box_bursts) for region in regions)]).tolist()
-    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers.capacity_bits["ifmap"])
-    weight = _weight(group, mapping, steps, boxes[-3], arch.buffers.capacity_bits["weight"])
+    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers)
+    weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
     ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
     machines = stage_machines(group, mapping, arch)
     stolen = _stolen_cycles(machines[0], mapping, len(steps.tile), ifmap, weight, ofmap)
@@ -164,7 +164,7 @@ def _weight_bits(group: Group, mapping: GroupMapping, i: int) -> Ints:
     return weight_tile_bits(stage, parts(stage.n, size), np.array(stage.c), True)
 
 
-def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[int], capacity: int) -> Loads:
+def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[int], buffers: Buffers) -> Loads:
     """Return the tiles of the input, and of the operands of additions where they come from DRAM.
 
     Of an input tile, that makes room which no later tile needs, when the last step that
@@ -177,12 +177,14 @@ def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[in
         for k in range(6)
     )
     order = np.argsort(first)
+    first, bits = first[order], bits[order]
+    after = room_for(first, bits, freed_at, freed, buffers.capacity_bits["ifmap"], "ifmap")
     return Loads(
-        first=first[order],
+        first=first,
         last=last[order],
         box=box[order],
-        bits=bits[order],
-        after=room_for(first[order], bits[order], freed_at, freed, capacity, "ifmap"),
+        bits=bits,
+        after=np.maximum(after, release_sets(first, steps.tile[first], buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
     )
 
@@ -246,7 +248,7 @@ def _first_and_last(users: Ints, tile: Ints) -> tuple[Ints, Ints, Ints]:
     return users[starts], users[np.r_[starts[1:], len(users)] - 1], of[starts]
 
 
-def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, capacity: int) -> Loads:
+def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, buffers: Buffers) -> Loads:
     """Return the weight tiles: every chunk of a resident stage once, of the others for every tile anew."""
     bits = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
     offset = np.cumsum([0, *map(len, bits)])[:-1]
@@ -261,12 +263,16 @@ def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, c
     loaded = ~stays | is_first
     first, tile, stays = users[loaded], tile[loaded], stays[loaded]
     sizes = np.concatenate(bits)[tile]
+    after = room_for(first, sizes, first[~stays], sizes[~stays], buffers.capacity_bits["weight"], "weight")
+    # The stages of a run share slots: a chunk of all of them is what they take turns with.
+    run = np.array([number for number, stages in enumerate(group.runs) for _ in stages])[steps.stage[first]]
+    number = (steps.tile[first] * len(group.runs) + run) * (int(steps.chunk.max()) + 1) + steps.chunk[first]
     return Loads(
         first=first,
         last=np.where(stays, final[tile], first),
         box=first_box + tile,
         bits=sizes,
-        after=room_for(first, sizes, first[~stays], sizes[~stays], capacity, "weight"),
+        after=np.maximum(after, release_sets(first, number, buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
     )
 

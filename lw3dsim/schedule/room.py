@@ -52,9 +52,15 @@ def room_for(first: Ints, bits: Ints, freed_at: Ints, freed: Ints, capacity: int
     order = np.argsort(freed_at, kind="stable")
     given = np.concatenate(([0], np.cumsum(freed[order])))
     leave = np.searchsorted(given, np.cumsum(bits) - capacity)
-    if (leave >= len(given)).any():
-        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
-    after = np.where(leave > 0, np.append(freed_at[order], -1)[leave - 1], -1)
-    if (after >= first).any():
+    fits = leave < len(given)
+    after = np.where(leave > 0, np.append(freed_at[order], -1)[np.where(fits, leave, 0) - 1], -1)
+    if not fits.all() or (after >= first).any():
         raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
     return np.asarray(after, dtype=np.int64)
+
+
+def release_sets(first: Ints, number: Ints, slots: int) -> Ints:
+    """Return ``after`` of tiles that share slots with the neighbours of equal ``number``, as if these were one tile."""
+    begins = np.flatnonzero(np.diff(number, prepend=number[:1] - 1))
+    sizes = np.diff(np.append(begins, len(first)))
+    return np.repeat(release_steps(first[begins], slots), sizes)

@@ -1,0 +1,194 @@
+"""Execute the schedule of a fused group on tensors, with nothing but what is on chip.
+
+Every tensor that a stage reads has a mask of what is there: loaded or computed for this
+tile, or retained from the ones before. To look at anything else is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.arithmetic.machine import (
+    Execution,
+    Peaks,
+    Place,
+    Task,
+    compute_tile,
+    fresh_tile,
+    load_ifmap,
+    load_weights,
+    store_tile,
+)
+from lw3dsim.arithmetic.number import Number, Tensor, shifted
+from lw3dsim.arithmetic.operands import make_operands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.schedule.fused import GroupSchedule
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTask:
+    """What a group computes: a task per stage, and by how many bits its results are shifted before the next reads them.
+
+    ``inputs`` are the sources of the first stage, ``operands`` the second operand of additions where DRAM has it.
+    """
+
+    tasks: tuple[Task, ...]
+    shifts: tuple[int, ...]
+    inputs: tuple[Tensor, ...]
+    operands: tuple[Tensor | None, ...]
+
+
+@dataclass(kw_only=True)
+class _OnChip:
+    """A tensor of which a part is on chip: its values, and which of them are there."""
+
+    values: Tensor
+    there: Tensor
+
+
+def execute_group(
+    group: Group,
+    mapping: GroupMapping,
+    schedule: GroupSchedule,
+    machines: Sequence[Machine],
+    number: Number,
+    task: GroupTask,
+) -> tuple[Tensor, list[Peaks]]:
+    """Run every step of ``schedule``; return the output of the last stage (N, T, H, W), and the peaks of every stage.
+
+    Raises AssertionError when a step looks at what is not on chip, or an output is not stored exactly once.
+    """
+    axes = mapping.axes(group)
+    shapes = [(group.channels[0], *group.stages[0].inp), *((stage.n, *stage.out) for stage in group.stages)]
+    tensors = [_OnChip(values=np.zeros(s, dtype=_wide(number)), there=np.zeros(s, dtype=bool)) for s in shapes]
+    runs = [_execution(group, i, machines[i], number, task, tensors) for i in range(len(group.stages))]
+    loads = set(schedule.ifmap.first.tolist())
+    chunks = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
+    places = schedule.places
+    before = -1
+    for step in range(schedule.steps):
+        at = (int(places.at[0][step]), int(places.at[1][step]), int(places.at[2][step]))
+        if places.tile[step] != before:
+            _let_go(group, axes, tensors, at)
+            before = places.tile[step]
+        i, chunk = int(places.stage[step]), int(places.chunk[step]) * chunks[int(places.stage[step])]
+        if step in loads and group.operands[i] != "dram":
+            _box(tensors[0].there, axes, at, 0)[...] = True
+        channels = slice(chunk, chunk + int(places.n[step]))
+        if i in [run.start for run in group.runs] and chunk == 0:
+            _check(group, axes, tensors, at, i, slice(None))
+        elif group.stages[i].structure != "dense":
+            _check(group, axes, tensors, at, i, channels)
+        _run_step(group, runs[i], axes, at, i, channels)
+        _box(tensors[i + 1].there, axes, at, i + 1)[channels] = True
+        if i + 1 < len(group.stages):
+            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], task.shifts[i], number)
+    if not (runs[-1].written == 1).all():
+        raise AssertionError("an output element was not stored exactly once")
+    return tensors[-1].values, [run.peaks for run in runs]
+
+
+def _wide(number: Number) -> str:
+    return "int64" if number.is_integer else number.dtype
+
+
+def _execution(
+    group: Group, i: int, machine: Machine, number: Number, task: GroupTask, tensors: Sequence[_OnChip]
+) -> Execution:
+    """Return the machine as stage ``i`` uses it."""
+    stage, operand = group.stages[i], group.operands[i]
+    sources: list[Tensor] = [tensors[i].values] if i else list(task.inputs)
+    if operand == "input":
+        sources.append(task.inputs[0])
+    if operand == "dram":
+        given = task.operands[i]
+        assert given is not None  # noqa: S101  # the caller gives what DRAM has
+        sources.append(given)
+    return Execution(
+        problem=stage,
+        machine=machine,
+        number=number,
+        task=task.tasks[i],
+        sources=sources,
+        output=tensors[i + 1].values,
+        written=np.zeros(tensors[i + 1].values.shape, dtype=np.int32),
+        operands=make_operands(stage, number) if stage.algorithm.is_winograd else None,
+    )
+
+
+def _run_step(group: Group, run: Execution, axes: Sequence[GroupAxis], at: Triple, i: int, channels: slice) -> None:
+    """Compute the new outputs of a tile in these channels, and write them."""
+    origin = tuple(int(axis.first[i + 1][index]) for axis, index in zip(axes, at, strict=True))
+    size = tuple(int(axis.new[i + 1][index]) for axis, index in zip(axes, at, strict=True))
+    place = Place(
+        group=0,
+        n=channels,
+        c=slice(0, group.stages[i].c),
+        origin=(origin[0], origin[1], origin[2]),
+        size=(size[0], size[1], size[2]),
+    )
+    run.ifmap = load_ifmap(run, place)
+    if group.stages[i].has_weights:
+        run.kernels = load_weights(run, place)
+    run.ofmap = fresh_tile(run, place)
+    compute_tile(run, place)
+    store_tile(run, place)
+
+
+def _box(values: Tensor, axes: Sequence[GroupAxis], at: Triple, tensor: int) -> Tensor:
+    """Return the new positions of a tensor at a tile."""
+    space = []
+    for axis, index in zip(axes, at, strict=True):
+        first = int(axis.first[tensor][index])
+        space.append(slice(first, first + int(axis.new[tensor][index])))
+    return values[(slice(None), *space)]
+
+
+def _let_go(group: Group, axes: Sequence[GroupAxis], tensors: Sequence[_OnChip], at: Triple) -> None:
+    """At the start of a tile, keep of every tensor but the last what the tile retains."""
+    for tensor in range(len(group.stages)):
+        there, space = tensors[tensor].there, []
+        for axis, index in zip(axes, at, strict=True):
+            first, stays = int(axis.first[tensor][index]), int(axis.retained[tensor][index])
+            is_sliding = bool(axis.retained[tensor].any())
+            space.append(slice(first - stays, first if is_sliding else first + int(axis.new[tensor][index])))
+        kept = np.zeros_like(there)
+        if any(axis.retained[tensor].any() for axis in axes):
+            kept[(slice(None), *space)] = there[(slice(None), *space)]
+        tensors[tensor].there = kept
+
+
+def _check(
+    group: Group, axes: Sequence[GroupAxis], tensors: Sequence[_OnChip], at: Triple, i: int, channels: slice
+) -> None:
+    """Raise AssertionError unless all that stage ``i`` looks at for a tile is on chip."""
+    stage, space, new = group.stages[i], [], []
+    for d, (axis, index) in enumerate(zip(axes, at, strict=True)):
+        first, count = int(axis.first[i + 1][index]), int(axis.new[i + 1][index])
+        new.append(slice(first, first + count))
+        if stage.whole_frames and d == 0:
+            space.append(slice(0, stage.inp[0]))
+            continue
+        low = first * stage.stride[d] - stage.padding[d]
+        high = (first + count - 1) * stage.stride[d] - stage.padding[d] + stage.kernel[d]
+        space.append(slice(max(low, 0), max(min(high, stage.inp[d]), 0)))
+    is_there = tensors[i].there[(channels, *space)].all()
+    if group.operands[i] == "input":
+        is_there &= tensors[0].there[(channels, *new)].all()
+    if not is_there:
+        raise AssertionError(f"stage {i} looks at what is not on chip")
+
+
+def _shift(values: Tensor, shift: int, number: Number) -> None:
+    if number.is_integer:
+        values[...] = shifted(values, shift, number)

@@ -1,0 +1,93 @@
+"""Random fused groups and their mappings."""
+
+from __future__ import annotations
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg, build_workload
+from lw3dsim.fusion import operands
+from lw3dsim.map.fused import Group, can_fuse
+from lw3dsim.map.group_candidates import enumerate_group
+from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.problem import make_problem
+from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.transform.algorithms import candidates
+
+SMALL = load_arch("edge_small", overrides=("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3"))
+
+
+@st.composite
+def chains(draw):
+    """A random small group of 2 to 4 layers, with its problems for the small machine."""
+    shape = Shape(draw(st.sampled_from([3, 8, 16, 24])), *(draw(st.integers(2, s)) for s in (5, 12, 12)))
+    layers, given_shapes, inputs = [], {"x": shape}, {"x": shape}
+    now, keeps_shape = shape, draw(st.booleans())
+    for i in range(draw(st.integers(2, 4))):
+        name, source = f"l{i}", f"l{i - 1}" if i else "x"
+        kind = draw(st.sampled_from(["dense", "depthwise", "pool", "add", "residual", "trg"]))
+        window = draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 2, 2)]))
+        window = tuple(min(k, s) for k, s in zip(window, now.extent, strict=True))
+        stride = tuple(draw(st.integers(1, min(k, 2))) for k in window)
+        padding = tuple(draw(st.integers(0, k // 2)) for k in window)
+        if keeps_shape:
+            window = tuple(1 if k == 2 else k for k in window)
+            stride, padding = (1, 1, 1), tuple(k // 2 for k in window)
+        if kind == "pool":
+            layer = Pool3d(name=name, inputs=(source,), mode="max", kernel=window, stride=stride, padding=padding)
+        elif kind == "trg":
+            layer = Trg(name=name, inputs=(source,))
+        elif kind == "add" and i:
+            inputs[f"side{i}"] = given_shapes[f"side{i}"] = now
+            layer = Add(name=name, inputs=draw(st.permutations([source, f"side{i}"])))
+        elif kind == "residual" and i and now == shape and not any("x" in x.inputs for x in layers[1:]):
+            layer = Add(name=name, inputs=(source, "x"))
+        else:
+            depthwise = kind == "depthwise"
+            out = now.channels if depthwise or keeps_shape else draw(st.sampled_from([4, 8, 20]))
+            layer = Conv3d(
+                name=name, inputs=(source,), out_channels=out, kernel=window, stride=stride, padding=padding,
+                groups=now.channels if depthwise else 1, bias=draw(st.booleans()),
+            )  # fmt: skip
+        now = layer.output_shape(tuple(given_shapes[x] for x in layer.inputs))
+        given_shapes[name] = now
+        layers.append(layer)
+    return inputs, layers, draw(st.sampled_from(["direct", "hfa"]))
+
+
+def fusable(chain, arch=SMALL):
+    """The group of a random chain."""
+    group = group_of(chain, arch)
+    assume(all(map(can_fuse, group.stages)))
+    return group
+
+
+def network_of(chain):
+    """The network of a random chain."""
+    inputs, layers, _ = chain
+    return build_workload(name="chain", inputs=inputs, layers=layers)
+
+
+def group_of(chain, arch=SMALL):
+    """All layers of a chain as a group."""
+    policy, network = chain[2], network_of(chain)
+    problems = tuple(
+        make_problem(
+            layer, network.input_shapes(layer), network.shapes[layer.name], candidates(layer, policy, 2, 2)[0], arch
+        )
+        for layer in network.layers
+    )
+    return Group(problems, operands(network.layers))
+
+
+def any_mapping(group, data, arch=SMALL):
+    """A random candidate with its predicted cost and its schedule."""
+    found, clocks = enumerate_group(group, arch), make_clocks(arch)
+    assume(len(found) > 0)
+    costs = group_costs(group, found, arch, clocks)
+    i = data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(found)
+    assume(costs.steps[i] < 5000)
+    mapping = found.mapping(i, costs.parallel(i))
+    return mapping, build_group_schedule(group, mapping, arch, clocks), int(costs.bursts[i]), int(costs.steps[i])

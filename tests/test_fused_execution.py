@@ -1,0 +1,69 @@
+"""Does what a fused group computes, with only what is on chip, equal its layers computed directly one by one?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fused_groups import SMALL, any_mapping, chains, fusable, network_of
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.fused import GroupTask, execute_group
+from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
+from lw3dsim.execution import make_task, shift_of
+from lw3dsim.schedule.fused import stage_machines
+
+INT8 = NUMBERS["int8"]
+
+
+def references(chain, seed):
+    """Inputs, tasks, shifts and the output of a chain, layer by layer on whole tensors."""
+    random, network = np.random.default_rng(seed), network_of(chain)
+    known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
+    tasks, shifts, output = [], [], None
+    for layer in network.layers:
+        task = make_task(network, layer, INT8, random)
+        output = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, INT8)
+        shifts.append(shift_of(output, INT8))
+        known[layer.name] = shifted(output, shifts[-1], INT8)
+        tasks.append(task)
+    return network, known, tasks, shifts, output
+
+
+def executed(chain, group, mapping, schedule, seed):
+    network, known, tasks, shifts, expected = references(chain, seed)
+    second = [
+        next((known[name] for name in layer.inputs if name.startswith("side")), None) if operand == "dram" else None
+        for layer, operand in zip(network.layers, group.operands, strict=True)
+    ]
+    first = tuple(known[name] for name in network.layers[0].inputs)
+    task = GroupTask(tasks=tuple(tasks), shifts=tuple(shifts), inputs=first, operands=tuple(second))
+    machines = stage_machines(group, mapping, SMALL)
+    return execute_group(group, mapping, schedule, machines, INT8, task)[0], expected
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(chains(), st.data(), st.integers(0, 2**32 - 1))
+def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, data, seed):
+    group = fusable(chain)
+    mapping, schedule, *_ = any_mapping(group, data)
+    assume(schedule.steps < 2000)
+    output, expected = executed(chain, group, mapping, schedule, seed)
+    assert np.array_equal(output, expected)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(chains(), st.data())
+def test_a_halo_that_was_not_kept_is_missed(chain, data):
+    group = fusable(chain)
+    mapping, schedule, *_ = any_mapping(group, data)
+    assume(mapping.kept != "none" and any(axis.retained[0].any() for axis in mapping.axes(group)))
+    last = int(np.flatnonzero(schedule.places.stage == 0)[-1])
+    loads = schedule.ifmap
+    # Without the loads of the first tiles the later ones have nothing to retain.
+    broken = replace(schedule, ifmap=replace(loads, first=loads.first[loads.first >= last]))
+    with pytest.raises(AssertionError, match="not on chip"):
+        executed(chain, group, mapping, broken, 0)

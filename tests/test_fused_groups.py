@@ -99,11 +99,13 @@ def first_there(axis, tensor, tile):
 @given(chains(), st.data())
 def test_predicted_traffic_and_steps_are_those_of_the_schedule(chain, data):
     group = fusable(chain)
-    _, schedule, bursts, steps = any_mapping(group, data)
+    mapping, schedule, bursts, steps = any_mapping(group, data)
     assert (schedule.total_bursts, schedule.steps) == (bursts, steps)
     assert schedule.total_bursts * CLOCKS.burst_bytes >= group_compulsory_bytes(group)
     outputs = schedule.ofmap.bits.sum()
     assert outputs == group.stages[-1].outputs * group.stages[-1].activation_bits
+    room = SMALL.buffers.capacity_bits["ofmap"] - SMALL.buffers.intermediate_bits
+    assert int(schedule.ofmap.bits.max()) * mapping.ofmap_slots <= room
 
 
 @thorough

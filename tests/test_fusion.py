@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -180,3 +181,19 @@ def test_what_can_not_be_is_refused(cli, options, text):
     result = cli("simulate", "c3d", "--input", "16x32x32", *options)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+@pytest.mark.parametrize("objective", ["latency", "dram_bytes"])
+def test_the_document_shows_what_the_tool_gives(objective):
+    fused = simulate("c3d", transform="fsb_c3d", algorithm="hfa", fusion="auto", objective=objective)
+    totals, moved = fused.totals, fused.dram_bytes_breakdown
+    figures = (
+        f"{totals['latency_ms']:.2f}",
+        f"{totals['energy_pj'] / 1e9:.2f}",
+        f"{sum(moved.values()) / 1e6:.1f}",
+        f"{(moved['ifmap'] + moved['ofmap']) / 1e6:.1f}",
+        f"{moved['weight'] / 1e6:.1f}",
+    )
+    page = Path(__file__).parent.parent / "docs" / "fusion.md"
+    row = f"| fused, `--objective {objective}` | {' | '.join(figures)} |"
+    assert row in page.read_text(encoding="utf-8")

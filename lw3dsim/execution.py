@@ -18,9 +18,10 @@ from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
-from lw3dsim.fusion import check_fusion, fuse
+from lw3dsim.fusion import check_fusion
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.pipeline import DEFAULT_ARCH, map_layers, resolve_design, resolve_network, whole_units
+from lw3dsim.objective import check_objective
+from lw3dsim.pipeline import DEFAULT_ARCH, map_network, resolve_design, resolve_network
 from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.fusion import Objective
+    from lw3dsim.objective import Objective
     from lw3dsim.report.runs import LayerRun, Unit
 
 
@@ -87,9 +88,9 @@ def execute(
     design = _with_width(resolve_design(arch, overrides, m1, m2), number)
     random = np.random.default_rng(seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
-    check_fusion(fusion, objective)
-    runs = map_layers(network, arch, design, algorithm, "auto", overrides, None)
-    units = whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, "auto", objective)
+    check_fusion(fusion)
+    check_objective(objective)
+    units = map_network(network, arch, design, algorithm, "auto", overrides, fusion, objective)
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)

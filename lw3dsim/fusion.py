@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
-from lw3dsim.account.dram import MOVED, plain_counts
-from lw3dsim.account.energy import TIMED
+from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events, group_compulsory_bytes
 from lw3dsim.account.power import make_activity
 from lw3dsim.describe.clocks import make_clocks
@@ -17,10 +16,10 @@ from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError, unknown
 from lw3dsim.map.fused import Group, can_fuse
-from lw3dsim.map.group_search import Price, search_group
+from lw3dsim.map.group_search import search_group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.partition import best_partition
-from lw3dsim.report.assemble import unit_energy_pj
+from lw3dsim.objective import Figures, Weights
 from lw3dsim.report.runs import GroupRun, Unit
 from lw3dsim.schedule.fused import build_group_schedule
 
@@ -34,37 +33,28 @@ if TYPE_CHECKING:
     from lw3dsim.map.fused import GroupMapping, Operand
     from lw3dsim.map.group_search import Found
     from lw3dsim.map.partition import Path
+    from lw3dsim.map.price import Price
     from lw3dsim.report.runs import LayerRun
     from lw3dsim.schedule.fused import GroupSchedule
 
-Objective = Literal["latency", "energy", "edp", "dram_bytes"]
-
-OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
 MODES = ("off", "auto")
 
 # Layers of a group at most.
 LONGEST = 5
 
-# All DRAM bytes of a network are worth so small a part of its latency, and the other way round.
-TIE = 1000
 
-
-def check_fusion(mode: str, objective: str) -> None:
-    """Raise InputError for an unknown mode or objective."""
+def check_fusion(mode: str) -> None:
+    """Raise InputError for an unknown mode."""
     if mode not in MODES:
         raise unknown("fusion", mode, MODES)
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
 
 
-def fuse(
-    network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, objective: Objective
-) -> list[Unit]:
+def fuse(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, weights: Weights) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
     Groups are judged by an estimate until they are part of the best cut, then by simulation.
     """
-    judge = _Judge.of(network, runs, arch, engine, objective)
+    judge = _Judge.of(network, runs, arch, engine, weights)
     while True:
         chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
         untried = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
@@ -81,60 +71,6 @@ def fuse(
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Figures:
-    """What a layer, a group or a network costs; ``other_pj`` is the energy that neither time nor DRAM traffic takes."""
-
-    cycles: float
-    dram_bytes: float
-    energy_pj: float
-    other_pj: float
-
-    @classmethod
-    def of(cls, network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> _Figures:
-        events = unit.run.events
-        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, arch, leakage).items()}
-        return cls(
-            cycles=unit.run.latency_cycles,
-            dram_bytes=events.dram_read_bytes + events.dram_write_bytes,
-            energy_pj=sum(energy.values()),
-            other_pj=sum(value for name, value in energy.items() if name not in (*TIMED, *MOVED)),
-        )
-
-    @classmethod
-    def total(cls, parts: Sequence[_Figures]) -> _Figures:
-        columns = zip(*(astuple(part) for part in parts), strict=True)
-        cycles, dram_bytes, energy_pj, other_pj = (sum(column) for column in columns)
-        return cls(cycles=cycles, dram_bytes=dram_bytes, energy_pj=energy_pj, other_pj=other_pj)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Weights:
-    """What makes figures one cost, and the price of a mapping: what its cycles and DRAM bytes add to that cost."""
-
-    cycle: float
-    dram_byte: float
-    pj: float
-    price: Price
-
-    @classmethod
-    def of(cls, objective: Objective, alone: _Figures, timed_pj: float) -> _Weights:
-        """Return the weights for a network that costs ``alone`` without fusion, ``timed_pj`` of it by time."""
-        if objective in ("latency", "dram_bytes"):
-            is_latency = objective == "latency"
-            cycle = 1.0 if is_latency else alone.dram_bytes / alone.cycles / TIE
-            dram_byte = alone.cycles / alone.dram_bytes / TIE if is_latency else 1.0
-            return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
-        # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
-        cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
-        moved_pj = alone.energy_pj - alone.other_pj - timed_pj
-        price = Price(cycle=cycle + timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes)
-        return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
-
-    def cost(self, figures: _Figures) -> float:
-        return self.cycle * figures.cycles + self.dram_byte * figures.dram_bytes + self.pj * figures.energy_pj
-
-
 @dataclass(kw_only=True)
 class _Judge:
     """What groups of a network cost: estimated, or simulated where they have been."""
@@ -144,26 +80,19 @@ class _Judge:
     arch: Accelerator
     engine: str
     leakage: float
-    alone: list[_Figures]
-    weights: _Weights
+    alone: list[Figures]
+    weights: Weights
     feeds: dict[int, list[int]]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
 
     @classmethod
     def of(
-        cls, network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, objective: Objective
+        cls, network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, weights: Weights
     ) -> _Judge:
         leakage = leakage_mw(arch, [run.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
-        alone = [_Figures.of(network, unit, arch, leakage) for unit in units]
-        timed = sum(
-            sum(by.values())
-            for unit in units
-            for name, by in unit_energy_pj(network, unit, arch, leakage).items()
-            if name in TIMED
-        )
-        weights = _Weights.of(objective, _Figures.total(alone), timed)
+        alone = [Figures.of(network, unit, arch, leakage) for unit in units]
         return cls(
             network=network,
             runs=runs,
@@ -188,7 +117,7 @@ class _Judge:
         run = run_group(self._group(path), self.arch, self.weights.price, self.engine)
         self.simulated[path] = run
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
-        self.costs[path] = self.weights.cost(_Figures.of(self.network, unit, self.arch, self.leakage))
+        self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.arch, self.leakage))
 
     def _group(self, path: Path) -> Group:
         layers = [self.network.layers[i] for i in path]

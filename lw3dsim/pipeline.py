@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events
-from lw3dsim.account.power import make_activity
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import AnyLayer, Linear, Workload
+from lw3dsim.describe.workload import Linear, Workload
 from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.engine.run import check_engine, simulate_schedule
+from lw3dsim.engine.run import check_engine
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.fusion import check_fusion, fuse, run_group_mapping
+from lw3dsim.layers import run_layer, run_mapping
 from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.fused import Group
-from lw3dsim.map.mapping import input_layout, output_layout
-from lw3dsim.map.problem import Problem, make_problem
-from lw3dsim.map.search import Candidate, search
-from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.map.problem import Problem
+from lw3dsim.objective import check_objective, make_weights
 from lw3dsim.report.assemble import assemble
 from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
-from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.engine.run import Timing
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.fusion import Objective
     from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.price import Price
+    from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
     from lw3dsim.report.runs import Run
     from lw3dsim.schedule.chain import Chain
@@ -80,19 +73,19 @@ def simulate(
     ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
     file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
     ``clips`` is how many clips to run behind each other as well, without a stop at the
-    borders of layers. ``fusion`` "auto" runs neighbouring layers tile by tile on chip where
-    that serves the ``objective`` (latency, energy, edp or dram_bytes). ``progress(done, all)``
-    is called after every layer. Raises InputError.
+    borders of layers. Mappings are chosen for the ``objective`` (latency, energy, edp or
+    dram_bytes); ``fusion`` "auto" runs neighbouring layers tile by tile on chip where that
+    serves it. ``progress(done, all)`` is called after every layer. Raises InputError.
     """
     check_engine(engine)
     check_clips(clips)
-    check_fusion(fusion, objective)
+    check_fusion(fusion)
+    check_objective(objective)
     if fusion != "off" and clips is not None:
         raise InputError("--clips does not go with --fusion yet: leave one of them out")
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    runs = map_layers(network, arch, design, algorithm, engine, overrides, progress)
-    units = whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, engine, objective)
+    units = map_network(network, arch, design, algorithm, engine, overrides, fusion, objective, progress)
     units = _settle_layouts(network, units, design, engine)
     stream = None if clips is None else run_stream(network, layer_runs(units), design, clips, engine)
     config = {
@@ -108,8 +101,34 @@ def simulate(
     if clips is not None:
         config["clips"] = clips
     if fusion != "off":
-        config |= {"fusion": fusion, "objective": objective}
+        config["fusion"] = fusion
+    if objective != "latency":
+        config["objective"] = objective
     return assemble(network, design, units, config, stream)
+
+
+def map_network(
+    network: Workload,
+    arch: str | Path | Accelerator,
+    design: Accelerator,
+    policy: str,
+    engine: str,
+    overrides: Sequence[str],
+    fusion: str,
+    objective: Objective,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Unit]:
+    """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
+
+    What time and traffic are worth follows from the layers as they are mapped for latency.
+    """
+    runs = map_layers(network, arch, design, policy, engine, overrides, progress)
+    if fusion == "off" and objective == "latency":
+        return whole_units(network, runs)
+    weights = make_weights(network, runs, design, objective)
+    if objective != "latency":
+        runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price)
+    return whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, engine, weights)
 
 
 def resolve_network(
@@ -170,54 +189,24 @@ def map_layers(
     arch: str | Path | Accelerator,
     design: Accelerator,
     policy: str,
-    engine: str,
-    overrides: Sequence[str],
-    progress: Callable[[int, int], None] | None,
+    engine: str = "auto",
+    overrides: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+    price: Price | None = None,
 ) -> list[LayerRun]:
-    """Map and simulate every layer by itself."""
+    """Map and simulate every layer by itself; ``arch`` and ``overrides``, which ``design`` is of, locate an error."""
     runs = []
     for done, layer in enumerate(network.layers, start=1):
-        runs.append(run_layer(network, layer, arch, design, policy, engine, overrides))
+        try:
+            runs.append(run_layer(network, layer, design, policy, engine, price))
+        except MappingError as error:
+            place = f"{design.name} {error.key}"
+            if not isinstance(arch, Accelerator):
+                place = locate_key(arch, error.key, overrides)
+            raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:
             progress(done, len(network.layers))
     return runs
-
-
-def run_layer(
-    network: Workload,
-    layer: AnyLayer,
-    arch: str | Path | Accelerator,
-    design: Accelerator,
-    policy: str,
-    engine: str,
-    overrides: Sequence[str],
-) -> LayerRun:
-    """Map and simulate a layer on ``design``; ``arch`` and ``overrides``, which it came from, locate an error."""
-    try:
-        return _best_algorithm(network, layer, design, policy, engine)
-    except MappingError as error:
-        place = f"{design.name} {error.key}"
-        if not isinstance(arch, Accelerator):
-            place = locate_key(arch, error.key, overrides)
-        raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
-
-
-def _best_algorithm(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str) -> LayerRun:
-    """Map and simulate a layer with the best of the algorithms that ``policy`` allows."""
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    runs, reason = [], ""
-    for algorithm in allowed:
-        try:
-            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), arch, engine))
-        except MappingError as error:
-            if not algorithm.is_winograd:
-                raise
-            reason = str(error)
-    if not runs:
-        direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        return run_problem(make_problem(layer, inputs, output, direct, arch), arch, engine)
-    return min(runs, key=lambda run: run.latency_cycles)
 
 
 def _settle_layouts(network: Workload, units: list[Unit], arch: Accelerator, engine: str) -> list[Unit]:
@@ -275,65 +264,6 @@ def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, l
     }
 
 
-@lru_cache(maxsize=4096)
-def run_problem(problem: Problem, arch: Accelerator, engine: str = "auto") -> LayerRun:
-    """Search mappings of ``problem``, simulate the most promising, keep the best by simulation.
-
-    Latencies within 1/1000 count as equal; then fewer DRAM bytes, then the mapper's order decide.
-    """
-    clocks = make_clocks(arch)
-    # Candidates are compared in the order of the DMA: reordering is too slow for that.
-    mapper_clocks = clocks.in_order
-    mapper_engine = "fast" if engine == "fast" else "auto"
-    tried: list[_Tried] = []
-    for candidate in search(problem, arch, clocks):
-        if tried and _cannot_win(candidate, _best(tried), clocks):
-            continue
-        schedule = build_schedule(problem, candidate.mapping, arch, clocks)
-        timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
-        tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing))
-    best = _best(tried)
-    timing = best.timing
-    if engine != mapper_engine or clocks != mapper_clocks:
-        timing = simulate_schedule(best.schedule, clocks, engine)
-    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, clocks)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """A candidate that has been simulated."""
-
-    candidate: Candidate
-    schedule: Schedule
-    timing: Timing
-
-
-def _best(tried: Sequence[_Tried]) -> _Tried:
-    """Return the one of the fewest bursts among the nearly fastest."""
-    fastest = min(run.timing.latency_cycles for run in tried)
-    near = [run for run in tried if run.timing.latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)]
-    return min(near, key=lambda run: run.candidate.bursts)
-
-
-def _cannot_win(candidate: Candidate, best: _Tried, clocks: Clocks) -> bool:
-    """Return whether a bound tells that simulating ``candidate`` is no use, with ``best`` at hand.
-
-    It is slower for sure, or not faster by more than counts and moves no less.
-    """
-    ticks = best.timing.latency_cycles * clocks.cycle_ticks
-    is_slower = candidate.bound_ticks * TOLERANCE > ticks * (TOLERANCE + 1)
-    is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= ticks * TOLERANCE
-    return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
-
-
-@lru_cache(maxsize=4096)
-def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: str = "auto") -> LayerRun:
-    """Simulate ``problem`` under a given mapping."""
-    clocks = make_clocks(arch)
-    schedule = build_schedule(problem, mapping, arch, clocks)
-    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
-
-
 def check_clips(clips: int | None) -> None:
     """Raise InputError for a number of clips that is none."""
     if clips is not None and not 1 <= clips <= MAX_CLIPS:
@@ -365,19 +295,3 @@ def make_chain(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, c
         reads = tuple(number[name] for name in layer.inputs if name in number)
         links.append(make_link(*key, schedules[key], reads))
     return join(links, clips, arch.buffers, clocks)
-
-
-def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, clocks: Clocks) -> LayerRun:
-    events = count_events(schedule, clocks.burst_bytes)
-    return LayerRun(
-        problem=problem,
-        mapping=mapping,
-        steps=schedule.steps,
-        latency_cycles=timing.latency_cycles,
-        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
-        events=events,
-        dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
-        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
-        layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),
-        activity=make_activity(schedule, timing.trace),
-    )

@@ -22,7 +22,8 @@ from lw3dsim.fusion import run_group
 from lw3dsim.map.fused import Reach, cut_group
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
-from lw3dsim.map.group_search import Price, search_group
+from lw3dsim.map.group_search import search_group
+from lw3dsim.map.price import Price
 from lw3dsim.schedule.fused import build_group_schedule
 
 BASE = load_arch("edge_base")

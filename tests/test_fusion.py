@@ -140,7 +140,7 @@ def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     design = resolve_design("edge_base", (), None, None)
     from lw3dsim.fusion import run_group
     from lw3dsim.map.fused import Group
-    from lw3dsim.map.group_search import Price
+    from lw3dsim.map.price import Price
     from lw3dsim.map.problem import make_problem
     from lw3dsim.transform.algorithms import candidates
 

@@ -46,13 +46,13 @@ def algorithm_options(function: Command) -> Command:
 
 
 def fusion_options(function: Command) -> Command:
-    """Add the options that choose what is fused."""
+    """Add the options that choose what is fused, and what mappings are chosen for."""
     function = click.option(
         "--objective",
         type=click.Choice(["latency", "energy", "edp", "dram_bytes"]),
         default="latency",
         show_default=True,
-        help="What fused groups are chosen for.",
+        help="What mappings and fused groups are chosen for.",
     )(function)
     return click.option(
         "--fusion",

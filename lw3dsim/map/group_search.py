@@ -21,18 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Floats
     from lw3dsim.map.fused import Group, GroupMapping
     from lw3dsim.map.group_cost import GroupCost
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """What a cycle and a byte from or to DRAM cost."""
-
-    cycle: float
-    dram_byte: float
-
-    def of(self, cycles: float, dram_bytes: float) -> float:
-        """Return what these cycles and bytes cost."""
-        return self.cycle * cycles + self.dram_byte * dram_bytes
+    from lw3dsim.map.price import Price
 
 
 @dataclass(frozen=True, kw_only=True)

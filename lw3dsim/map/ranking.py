@@ -84,6 +84,16 @@ class Task(NamedTuple):
     choices: Choices
 
 
+class Aim(NamedTuple):
+    """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``.
+
+    Or, where ``most`` is given (not NEVER), the fewest bursts among all of at most ``most`` ticks.
+    """
+
+    burst_ticks: int
+    most: int
+
+
 class Place(NamedTuple):
     """A tiling: which of the candidate sizes along every axis."""
 
@@ -115,33 +125,32 @@ def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
             choices.first_weight_bursts[at] = ceiling(bits, inp.burst_bits)
 
 
-def rank(task: Task, most: int, groups: Words, kept: Words) -> None:
-    """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
+def rank(task: Task, aim: Aim, groups: Words, kept: Words) -> None:
+    """Offer every tiling that fits the buffers, in both loop orders, to ``kept``: rows of FIELDS, the best first.
 
-    ``kept`` holds rows of FIELDS, the best first: the fastest; or, where ``most`` is given (not NEVER), those of the
-    fewest bursts among all of at most ``most`` ticks. ``groups`` is scratch. The whole of an axis comes first among
-    its sizes and moves least: where even that would lose, the axis is not cut.
+    ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
+    lose, the axis is not cut.
     """
     choices = task.choices
     for n in range(len(choices.n.size)):
         least = least_compute(task.layer, task.array, choices.n.size[n], choices.n.parts[n])
         least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
-            if not may_win(task, Place(n, c, 0, 0, 0), least, most, kept):
+            if not may_win(task, Place(n, c, 0, 0, 0), least, aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Place(n, c, t, 0, 0), least, most, kept):
+                if not may_win(task, Place(n, c, t, 0, 0), least, aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    if not may_win(task, Place(n, c, t, h, 0), least, most, kept):
+                    if not may_win(task, Place(n, c, t, h, 0), least, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Place(n, c, t, h, w)
                         if fits(task, at):
-                            offer(task, at, least, most, groups, kept)
+                            offer(task, at, least, aim, groups, kept)
 
 
-def may_win(task: Task, at: Place, least: int, most: int, kept: Words) -> bool:
+def may_win(task: Task, at: Place, least: int, aim: Aim, kept: Words) -> bool:
     """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best."""
     layer, choices = task.layer, task.choices
     inputs = input_bursts(layer, choices, at)
@@ -150,10 +159,10 @@ def may_win(task: Task, at: Place, least: int, most: int, kept: Words) -> bool:
         input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(choices, at, TILES_OUTER),
     )
     bursts += output_bursts(layer, choices, at)
-    return is_worth(kept, most, max(least, bursts * task.times.burst), bursts, task.times.channels)
+    return is_worth(kept, aim, max(least, bursts * task.times.burst), bursts, task.times.channels)
 
 
-def offer(task: Task, at: Place, least: int, most: int, groups: Words, kept: Words) -> None:
+def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Words) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
@@ -170,7 +179,7 @@ def offer(task: Task, at: Place, least: int, most: int, groups: Words, kept: Wor
         weights = weight_loads(choices, at, order)
         bursts = repeats * inputs + weights + outputs
         # Most are out by now, before anything is divided.
-        if not is_worth(kept, most, max(least, bursts * times.burst), bursts, times.channels):
+        if not is_worth(kept, aim, max(least, bursts * times.burst), bursts, times.channels):
             continue
         visits = row_visits(task, at, repeats, weights)
         transfer = max(bursts * times.burst, visits * times.visit) // times.channels
@@ -179,14 +188,14 @@ def offer(task: Task, at: Place, least: int, most: int, groups: Words, kept: Wor
         exposed = exposed * times.burst // times.channels
         asked = repeats * loads * times.latency
         ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
-        if not is_worth(kept, most, ticks, bursts, 1):
+        if not is_worth(kept, aim, ticks, bursts, 1):
             continue
         if not is_costed:
             compute, is_costed = full_steps(task, at, groups) * times.cycle, True
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
-            if not is_worth(kept, most, ticks, bursts, 1):
+            if not is_worth(kept, aim, ticks, bursts, 1):
                 continue
-        insert(kept, most, ticks, bursts, visits, order, task.mode, at)
+        insert(kept, aim, ticks, bursts, visits, order, task.mode, at)
 
 
 def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
@@ -321,17 +330,19 @@ def full_steps(task: Task, at: Place, groups: Words) -> int:
     return filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)
 
 
-def is_worth(kept: Words, most: int, ticks: int, bursts: int, channels: int) -> bool:
+def is_worth(kept: Words, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
     """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
     worst = kept[len(kept) - FIELDS + FIRST]
-    if most == NEVER:
-        return worst == NEVER or ticks <= worst * channels
-    return bursts <= worst and ticks <= most * channels
+    if aim.most == NEVER:
+        return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts) * channels
+    return bursts <= worst and ticks <= aim.most * channels
 
 
-def insert(kept: Words, most: int, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
+def insert(kept: Words, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
     """Insert a tiling into ``kept``, in the order of the first four columns, and drop the last."""
-    first, second, third = (ticks, bursts, visits) if most == NEVER else (bursts, visits, ticks)
+    first, second, third = bursts, visits, ticks
+    if aim.most == NEVER:
+        first, second, third = ticks + aim.burst_ticks * bursts, bursts, visits
     number = mode * 2 + order
     for i in at:
         number = number * SIZES + i

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 4_000_000
 
+# Mappings that are simulated, at most, unless the caller wants more.
+CANDIDATES = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -59,10 +62,13 @@ class Candidate:
     bound_ticks: int
 
 
-def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4) -> list[Candidate]:
-    """Return the ``keep`` most promising mappings; raise MappingError when none fits.
+def search(
+    problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = CANDIDATES, burst_ticks: int = 0
+) -> list[Candidate]:
+    """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
 
-    Half of them are those that move least among the nearly fastest; they come first.
+    They are those of the least ticks, a burst counted as ``burst_ticks``. Where it counts nothing, half of
+    them are those that move least among the nearly fastest; they come first.
     """
     sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
     tilings = 1
@@ -80,15 +86,17 @@ def search(problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = 4
     )
     modes = _modes(problem, arch)
     second = plain_array(make_machine(problem, arch, modes[-1]))
+    # A tiling comes in two orders.
+    keep = min(keep, 2 * tilings * len(modes))
     kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
-    work.functions["shortlist"](task, second, len(modes), least, work.empty(GROUP_WORDS), *kept)
-    fastest, thrifty = (_rows(words) for words in kept)
-    if not fastest:
+    work.functions["shortlist"](task, second, len(modes), burst_ticks, least, work.empty(GROUP_WORDS), *kept)
+    best, thrifty = (_rows(words) for words in kept)
+    if not best:
         raise _too_small(task, arch)
-    best = {row[NUMBER]: row for row in [*thrifty, *fastest]}
+    rows = {row[NUMBER]: row for row in [*thrifty, *best]}
     return [
         Candidate(mapping=_mapping(problem, arch, task, row), bursts=row[BURSTS], bound_ticks=row[BOUND])
-        for row in list(best.values())[:keep]
+        for row in list(rows.values())[:keep]
     ]
 
 

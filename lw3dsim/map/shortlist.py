@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.map.bounds import bound_kept
-from lw3dsim.map.ranking import BURSTS, LATENCY, NEVER, Task, rank
+from lw3dsim.map.ranking import BURSTS, LATENCY, NEVER, Aim, Task, rank
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
@@ -17,23 +17,26 @@ TOLERANCE = 1000
 
 
 def shortlist(
-    task: Task, second: Array, modes: int, least: Least, groups: Words, fastest: Words, thrifty: Words
+    task: Task, second: Array, modes: int, burst_ticks: int, least: Least, groups: Words, best: Words, thrifty: Words
 ) -> None:
-    """Fill ``fastest``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
+    """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
-    Where there are two ``modes``, ``second`` is the array in the other. ``groups`` is scratch.
+    A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
+    ``second`` is the array in the other. ``groups`` is scratch.
     """
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    rank(task, NEVER, groups, fastest)
+    aim = Aim(burst_ticks, NEVER)
+    rank(task, aim, groups, best)
     if modes > 1:
-        rank(other, NEVER, groups, fastest)
-    if fastest[BURSTS] == NEVER:
+        rank(other, aim, groups, best)
+    if best[BURSTS] == NEVER:
         return
-    most = fastest[LATENCY] * (TOLERANCE + 1) // TOLERANCE
-    rank(task, most, groups, thrifty)
-    if modes > 1:
-        rank(other, most, groups, thrifty)
-    for kept in (fastest, thrifty):
+    if burst_ticks == 0:
+        aim = Aim(0, best[LATENCY] * (TOLERANCE + 1) // TOLERANCE)
+        rank(task, aim, groups, thrifty)
+        if modes > 1:
+            rank(other, aim, groups, thrifty)
+    for kept in (best, thrifty):
         bound_kept(task, least, groups, kept)
         if modes > 1:
             bound_kept(other, least, groups, kept)

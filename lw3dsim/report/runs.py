@@ -36,6 +36,11 @@ class _Figures:
     layouts: tuple[str, ...]
     layout_extra_bytes: int = 0
 
+    @property
+    def dram_bytes(self) -> int:
+        """Bytes from and to DRAM."""
+        return self.events.dram_read_bytes + self.events.dram_write_bytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRun(_Figures):

@@ -1,0 +1,149 @@
+"""Layers one by one: the best algorithm and mapping of each, by simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.dram import plain_counts
+from lw3dsim.account.events import count_events
+from lw3dsim.account.power import make_activity
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.errors import MappingError
+from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.price import Price
+from lw3dsim.map.problem import make_problem
+from lw3dsim.map.search import CANDIDATES, search
+from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.report.runs import LayerRun
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.transform.algorithms import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.engine.run import Timing
+    from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.problem import Problem
+    from lw3dsim.map.search import Candidate
+    from lw3dsim.schedule.program import Schedule
+
+
+def run_layer(
+    network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str, price: Price | None
+) -> LayerRun:
+    """Map and simulate a layer with the best of the algorithms that ``policy`` allows.
+
+    Raises MappingError where no tiling fits the buffers.
+    """
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    runs, reason = [], ""
+    for algorithm in allowed:
+        try:
+            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), arch, engine, price))
+        except MappingError as error:
+            if not algorithm.is_winograd:
+                raise
+            reason = str(error)
+    if not runs:
+        direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
+        return run_problem(make_problem(layer, inputs, output, direct, arch), arch, engine, price)
+    wanted = price or Price(cycle=1.0, dram_byte=0.0)
+    return min(runs, key=lambda run: wanted.of(run.latency_cycles, run.dram_bytes))
+
+
+@lru_cache(maxsize=4096)
+def run_problem(
+    problem: Problem,
+    arch: Accelerator,
+    engine: str = "auto",
+    price: Price | None = None,
+    most: int = CANDIDATES,
+) -> LayerRun:
+    """Search mappings of ``problem``, simulate the ``most`` promising, keep the best by simulation.
+
+    The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
+    count as equal; then fewer DRAM bytes, then the mapper's order decide.
+    """
+    clocks = make_clocks(arch)
+    burst_ticks = 0 if price is None else price.burst_ticks(clocks)
+    # Candidates are compared in the order of the DMA: reordering is too slow for that.
+    mapper_clocks = clocks.in_order
+    mapper_engine = "fast" if engine == "fast" else "auto"
+    tried: list[_Tried] = []
+    for candidate in search(problem, arch, clocks, keep=most, burst_ticks=burst_ticks):
+        if tried and _cannot_win(candidate, _best(tried, burst_ticks), burst_ticks):
+            continue
+        schedule = build_schedule(problem, candidate.mapping, arch, clocks)
+        timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
+        ticks = timing.latency_cycles * clocks.cycle_ticks
+        tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing, ticks=ticks))
+    best = _best(tried, burst_ticks)
+    timing = best.timing
+    if engine != mapper_engine or clocks != mapper_clocks:
+        timing = simulate_schedule(best.schedule, clocks, engine)
+    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, clocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """A candidate that has been simulated, and the ticks that it took."""
+
+    candidate: Candidate
+    schedule: Schedule
+    timing: Timing
+    ticks: int
+
+    def cost(self, burst_ticks: int) -> int:
+        return self.ticks + burst_ticks * self.candidate.bursts
+
+
+def _best(tried: Sequence[_Tried], burst_ticks: int) -> _Tried:
+    """Return the cheapest; where bursts cost nothing, the one that moves the fewest among the nearly fastest."""
+    if burst_ticks:
+        return min(tried, key=lambda run: run.cost(burst_ticks))
+    fastest = min(run.ticks for run in tried)
+    near = [run for run in tried if run.ticks * TOLERANCE <= fastest * (TOLERANCE + 1)]
+    return min(near, key=lambda run: run.candidate.bursts)
+
+
+def _cannot_win(candidate: Candidate, best: _Tried, burst_ticks: int) -> bool:
+    """Return whether a bound tells that simulating ``candidate`` is no use, with ``best`` at hand.
+
+    It costs as much for sure; or it is slower for sure, or not faster by more than counts and moves no less.
+    """
+    if burst_ticks:
+        return candidate.bound_ticks + burst_ticks * candidate.bursts >= best.cost(burst_ticks)
+    is_slower = candidate.bound_ticks * TOLERANCE > best.ticks * (TOLERANCE + 1)
+    is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= best.ticks * TOLERANCE
+    return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
+
+
+@lru_cache(maxsize=4096)
+def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: str = "auto") -> LayerRun:
+    """Simulate ``problem`` under a given mapping."""
+    clocks = make_clocks(arch)
+    schedule = build_schedule(problem, mapping, arch, clocks)
+    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
+
+
+def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, clocks: Clocks) -> LayerRun:
+    events = count_events(schedule, clocks.burst_bytes)
+    return LayerRun(
+        problem=problem,
+        mapping=mapping,
+        steps=schedule.steps,
+        latency_cycles=timing.latency_cycles,
+        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
+        events=events,
+        dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
+        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),
+        activity=make_activity(schedule, timing.trace),
+    )

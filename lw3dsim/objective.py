@@ -1,0 +1,105 @@
+"""What a network is mapped for: latency, energy, their product or DRAM bytes, as a cost and as a price of mappings."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.account.area import leakage_mw
+from lw3dsim.account.dram import MOVED
+from lw3dsim.account.energy import TIMED
+from lw3dsim.errors import unknown
+from lw3dsim.map.price import Price
+from lw3dsim.report.assemble import unit_energy_pj
+from lw3dsim.report.runs import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.report.runs import LayerRun
+
+Objective = Literal["latency", "energy", "edp", "dram_bytes"]
+
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
+
+# All DRAM bytes of a network are worth so small a part of its latency, and the other way round.
+TIE = 1000
+
+
+def check_objective(name: str) -> None:
+    """Raise InputError for an unknown objective."""
+    if name not in OBJECTIVES:
+        raise unknown("objective", name, OBJECTIVES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a layer, a group or a network costs; ``other_pj`` is the energy that neither time nor DRAM traffic takes."""
+
+    cycles: float
+    dram_bytes: float
+    energy_pj: float
+    other_pj: float
+
+    @classmethod
+    def of(cls, network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> Figures:
+        """Return what ``unit`` costs on a chip of ``leakage`` mW."""
+        events = unit.run.events
+        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, arch, leakage).items()}
+        return cls(
+            cycles=unit.run.latency_cycles,
+            dram_bytes=events.dram_read_bytes + events.dram_write_bytes,
+            energy_pj=sum(energy.values()),
+            other_pj=sum(value for name, value in energy.items() if name not in (*TIMED, *MOVED)),
+        )
+
+    @classmethod
+    def total(cls, parts: Sequence[Figures]) -> Figures:
+        """Return the sums of ``parts``."""
+        columns = zip(*(astuple(part) for part in parts), strict=True)
+        cycles, dram_bytes, energy_pj, other_pj = (sum(column) for column in columns)
+        return cls(cycles=cycles, dram_bytes=dram_bytes, energy_pj=energy_pj, other_pj=other_pj)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What makes figures one cost, and the price of a mapping: what its cycles and DRAM bytes add to that cost."""
+
+    cycle: float
+    dram_byte: float
+    pj: float
+    price: Price
+
+    @classmethod
+    def of(cls, objective: Objective, alone: Figures, timed_pj: float) -> Weights:
+        """Return the weights for a network that costs ``alone`` without fusion, ``timed_pj`` of it by time."""
+        if objective in ("latency", "dram_bytes"):
+            is_latency = objective == "latency"
+            cycle = 1.0 if is_latency else alone.dram_bytes / alone.cycles / TIE
+            dram_byte = alone.cycles / alone.dram_bytes / TIE if is_latency else 1.0
+            return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
+        # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
+        cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
+        moved_pj = alone.energy_pj - alone.other_pj - timed_pj
+        price = Price(cycle=cycle + timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes)
+        return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
+
+    def cost(self, figures: Figures) -> float:
+        """Return the cost of ``figures``."""
+        return self.cycle * figures.cycles + self.dram_byte * figures.dram_bytes + self.pj * figures.energy_pj
+
+
+def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:
+    """Return the weights for ``network``, whose layers by themselves ran as in ``runs``."""
+    leakage = leakage_mw(arch, [run.problem for run in runs])
+    units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
+    alone = Figures.total([Figures.of(network, unit, arch, leakage) for unit in units])
+    timed = sum(
+        sum(by.values())
+        for unit in units
+        for name, by in unit_energy_pj(network, unit, arch, leakage).items()
+        if name in TIMED
+    )
+    return Weights.of(objective, alone, timed)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events, group_compulsory_bytes
+from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError, unknown
+from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Group, can_fuse
 from lw3dsim.map.group_search import search_group
 from lw3dsim.map.mapping import input_layout, output_layout
@@ -222,6 +223,7 @@ def _group_run(
         events=events,
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        dram_floor_bytes=group_compulsory_bytes(group),
         layouts=(
             input_layout(group.stages[0], clocks.burst_bytes).describe(),
             output_layout(group.stages[-1], clocks.burst_bytes).describe(),

@@ -13,11 +13,12 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.floor import floor_bytes
-from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.mapping import Mapping, input_layout, output_layout
 from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.remembered import recall, remember
 from lw3dsim.report.runs import LayerRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.engine.run import Timing
-    from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.search import Candidate
     from lw3dsim.schedule.program import Schedule
@@ -71,6 +71,10 @@ def run_problem(
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
+    question = ("layer", problem, arch, price, most)
+    known = recall(question, Mapping)
+    if known is not None:
+        return run_mapping(problem, known, arch, engine)
     clocks = make_clocks(arch)
     burst_ticks = 0 if price is None else price.burst_ticks(clocks)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
@@ -85,6 +89,7 @@ def run_problem(
         ticks = timing.latency_cycles * clocks.cycle_ticks
         tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing, ticks=ticks))
     best = _best(tried, burst_ticks)
+    remember(question, best.candidate.mapping)
     timing = best.timing
     if engine != mapper_engine or clocks != mapper_clocks:
         timing = simulate_schedule(best.schedule, clocks, engine)

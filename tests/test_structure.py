@@ -12,7 +12,7 @@ PACKAGE = ROOT / "lw3dsim"
 
 # A stage imports itself and what stands before it.
 ORDER = (
-    "errors", "native", "algebra", "describe", "technology", "transform", "map", "schedule", "dram", "engine",
+    "errors", "native", "remembered", "algebra", "describe", "technology", "transform", "map", "schedule", "dram", "engine",
     "arithmetic", "account",
     "report", "layers", "objective", "fusion", "pipeline", "execution", "explore", "cli",
 )  # fmt: skip

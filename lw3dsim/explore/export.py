@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -41,15 +40,14 @@ def write_points(study: Study, path: Path) -> None:
         return
     # A column of a parameter may hold numbers, words and nothing.
     mixed = [name for name in table.columns if table[name].dtype == object and len(set(map(type, table[name]))) > 1]
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         table.astype(dict.fromkeys(mixed, "string")).to_parquet(temporary, index=False)
-        os.replace(temporary, path)  # noqa: PTH105  # the atomic call, named
+        temporary.replace(path)
     except ImportError:
         raise InputError("a .parquet file needs the package pyarrow; run `pip install pyarrow`, or take .csv") from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give a writable file name") from None
     finally:
         with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108  # likewise
+            temporary.unlink(missing_ok=True)

@@ -166,6 +166,9 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
         print_csv(rows)
     elif form == "table":
         print_tables(front_tables(study) if point is None else point_tables(study, records[0]))
+        if rows:
+            # Not through a table, which would break the line.
+            click.echo(f"simulate {'the first' if point is None else 'it'} again: {rows[0]['command']}")
 
 
 @command.command("export")

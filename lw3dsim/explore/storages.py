@@ -6,6 +6,7 @@ import fcntl
 import os
 import warnings
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def opened(where: str, *, for_writing: bool) -> Iterator[BaseStorage]:
     if is_url(where):
         with _database_errors(where), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield optuna.storages.get_storage(where)
+            yield optuna.storages.get_storage(_with_driver(where))
         return
     path = Path(where)
     with _file_errors(where):
@@ -175,7 +176,7 @@ def _database_errors(where: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(
             f"--storage {name} needs a driver that is not installed ({_first_line(error)}); for PostgreSQL run "
-            "`pip install psycopg2-binary`"
+            "`pip install psycopg[binary]`"
         ) from None
     except (SQLAlchemyError, OptunaError) as error:
         cause = error.__cause__ or error
@@ -183,6 +184,15 @@ def _database_errors(where: str) -> Iterator[None]:
             f"--storage {name}: cannot be reached ({_first_line(getattr(cause, 'orig', None) or cause)}); what was "
             "finished before is kept: mend it, then run again with --resume"
         ) from None
+
+
+def _with_driver(url: str) -> str:
+    """Name the driver of a plain postgresql:// URL: psycopg, or the older psycopg2 where only that is installed."""
+    scheme, colon, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres"):
+        return url
+    driver = "psycopg" if find_spec("psycopg") or not find_spec("psycopg2") else "psycopg2"
+    return f"postgresql+{driver}{colon}{rest}"
 
 
 def _first_line(error: object) -> str:

@@ -144,8 +144,6 @@ def front_tables(study: Study) -> list[Table | str]:
     if hidden > 0:
         lines.append(f"({hidden} more points; --format csv lists all)")
     lines.append(f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}")
-    if front:
-        lines.append(f"simulate the first again: {space.command(front[0].point)}")
     sentence = nothing_allowed(study)
     return [*lines, sentence] if sentence else lines
 
@@ -175,4 +173,4 @@ def point_tables(study: Study, record: Record) -> list[Table | str]:
     broken = [name for name, excess in excesses(outcome.metrics, study.space.limits).items() if excess > 0]
     if broken:
         lines.append(f"breaks the limit of {', '.join(broken)}")
-    return [*lines, f"simulate it again: {study.space.command(record.point)}"]
+    return lines

@@ -1,9 +1,9 @@
 """Worker processes that evaluate points, and survive the death of any of them.
 
-A worker is a fresh Python ('spawn': nothing of the parent's threads or locks is
-inherited) that loads the compiled engine and the space once, then answers tasks
-through a pipe of its own. A dead worker is replaced and its task given
-out again; a task that takes several workers with it counts as failed.
+Workers are forked from a server that has loaded the package and the compiled
+engine and has no threads ('forkserver': nothing of the parent is inherited), so that
+one more starts at once. Each answers tasks through a pipe of its own. A dead
+worker is replaced and its tasks given out again; a task that takes several workers with it counts as failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lw3dsim.explore.evaluate import Evaluator, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.context import ForkServerProcess
 
     from lw3dsim.explore.plan import Task
     from lw3dsim.explore.space import Space
@@ -35,7 +35,7 @@ AT_HAND = 2
 class _Worker:
     """A process, our end of its pipe, and what it was given, oldest first."""
 
-    process: SpawnProcess
+    process: ForkServerProcess
     pipe: Connection
     tasks: list[Task]
 
@@ -44,7 +44,8 @@ class Pool:
     """``count`` workers for the points of ``space``; use as a context."""
 
     def __init__(self, space: Space, count: int, *, with_bounds: bool) -> None:
-        self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["lw3dsim.explore.warm"])
         self._space, self._with_bounds = space, with_bounds
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Task, Outcome]] = []

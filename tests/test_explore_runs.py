@@ -16,9 +16,12 @@ import pytest
 from explore_helpers import ROOT, command, exported, start, write_space
 from test_bad_input import refuse
 
+from lw3dsim.errors import OutputError
+from lw3dsim.explore.plan import Task
 from lw3dsim.explore.samplers import SAMPLERS
-from lw3dsim.explore.space_file import load_space
+from lw3dsim.explore.space_file import load_space, parse_space
 from lw3dsim.explore.study import read_study
+from lw3dsim.explore.workers import DEATHS, Pool
 
 SIZE = 144
 
@@ -129,23 +132,42 @@ def journal(path):
     return optuna.storages.JournalStorage(Journal(path))
 
 
-def test_a_point_that_kills_its_workers_fails_and_the_others_go_on(tmp_path):
-    from lw3dsim.explore.plan import Task
-    from lw3dsim.explore.workers import Pool
+def tasks_of(space, count):
+    return [Task(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(count)]
 
-    space = load_space(write_space(tmp_path))
-    tasks = [Task(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(3)]
+
+def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
+    space = parse_space(
+        "name: s\nworkloads: [{workload: c3d}]\nparameters: {pe.rows: [4, 8]}\nobjectives: [latency_ms]\n"
+    )
+    deadly, other = tasks_of(space, 2)
     with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(tasks[0])
-        done = []
-        for _ in range(3):
+        pool.give(deadly)
+        for _ in range(DEATHS):
+            while not pool.ready:
+                assert pool.collect(0.05) == []
             os.kill(pool.pids[0], signal.SIGKILL)
-            done += pool.collect(10)
-        assert [(task, outcome.state) for task, outcome in done + pool.collect(0)] == [(tasks[0], "failed")]
-        pool.give(tasks[1])
-        while len(done) < 1 or done[-1][0] is not tasks[1]:
-            done += pool.collect(10)
-    assert done[-1][1].state == "done"
+            assert pool.collect(10) == []
+        ((task, outcome),) = pool.collect(0)
+        assert (task, outcome.state) == (deadly, "failed")
+        assert "exit code -9" in outcome.reason
+        pool.give(other)
+        done = []
+        while not done:
+            done = pool.collect(10)
+    assert [(task.index, outcome.state) for task, outcome in done] == [(1, "done")]
+
+
+def test_workers_that_cannot_start_end_the_run(tmp_path):
+    space = load_space(write_space(tmp_path))
+    with Pool(space, 1, with_bounds=False) as pool:
+        pool.give(tasks_of(space, 1)[0])
+        for _ in range(DEATHS - 1):
+            os.kill(pool.pids[0], signal.SIGKILL)
+            pool.collect(10)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        with pytest.raises(OutputError, match="can't be started"):
+            pool.collect(10)
 
 
 def test_an_interrupt_finishes_what_is_under_way(complete, cli, tmp_path):

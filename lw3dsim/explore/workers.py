@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
+from lw3dsim.errors import OutputError
 from lw3dsim.explore.evaluate import Evaluator, Outcome
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ AT_HAND = 2
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and what it was given, oldest first."""
+    """A process, our end of its pipe, what it was given, oldest first, and whether it has said that it is ready."""
 
     process: ForkServerProcess
     pipe: Connection
     tasks: list[Task]
+    is_ready: bool = False
 
 
 class Pool:
@@ -49,6 +51,7 @@ class Pool:
         self._space, self._with_bounds = space, with_bounds
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Task, Outcome]] = []
+        self._stillborn = 0
         self._workers = [self._hire() for _ in range(count)]
 
     def __enter__(self) -> Pool:
@@ -78,6 +81,11 @@ class Pool:
         """Process ids of the workers."""
         return [worker.process.pid or 0 for worker in self._workers]
 
+    @property
+    def ready(self) -> int:
+        """Workers that have loaded what they need."""
+        return sum(worker.is_ready for worker in self._workers)
+
     def give(self, task: Task) -> None:
         """Give ``task`` to the worker with the least at hand."""
         worker = min(self._workers, key=lambda worker: len(worker.tasks))
@@ -90,11 +98,14 @@ class Pool:
         waiting: Iterable[object] = connection.wait([worker.pipe for worker in self._workers], 0 if done else timeout)
         for worker in [worker for worker in self._workers if worker.pipe in waiting]:
             try:
-                outcome: Outcome = worker.pipe.recv()
+                outcome: Outcome | None = worker.pipe.recv()
             except (EOFError, OSError):
                 self._replace(worker)
                 continue
-            done.append((worker.tasks.pop(0), outcome))
+            if outcome is None:
+                worker.is_ready, self._stillborn = True, 0
+            else:
+                done.append((worker.tasks.pop(0), outcome))
         return done
 
     def _hire(self) -> _Worker:
@@ -115,10 +126,16 @@ class Pool:
         """Put a new worker in the place of a dead one, and give out again what it had at hand."""
         dead.pipe.close()
         dead.process.join()
+        self._stillborn += not dead.is_ready
+        if self._stillborn >= DEATHS * len(self._workers):
+            raise OutputError(
+                f"worker processes can't be started (the last ended with exit code {dead.process.exitcode}); what was "
+                "finished before is kept: mend it, then run again with --resume"
+            )
         worker = self._hire()
         self._workers[self._workers.index(dead)] = worker
         for place, task in enumerate(dead.tasks):
-            if place == 0:
+            if place == 0 and dead.is_ready:
                 self._deaths[task.point.id] = self._deaths.get(task.point.id, 0) + 1
             if self._deaths.get(task.point.id, 0) >= DEATHS:
                 reason = f"{DEATHS} workers died of it, the last with exit code {dead.process.exitcode}"
@@ -136,9 +153,10 @@ def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the ent
 
     compiled.load()
     evaluator = Evaluator(space)
-    while True:
-        try:
+    try:
+        pipe.send(None)
+        while True:
             point, front = pipe.recv()
             pipe.send(evaluator.evaluate(point, front if with_bounds else None))
-        except (EOFError, OSError):
-            return
+    except (EOFError, OSError):
+        return

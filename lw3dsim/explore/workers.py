@@ -149,9 +149,9 @@ def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the ent
     """Answer tasks until the other end of ``pipe`` closes."""
     # The parent decides what an interrupt means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from lw3dsim.engine import compiled
+    # What the server has loaded, unless it could not.
+    from lw3dsim.explore import warm  # noqa: F401
 
-    compiled.load()
     evaluator = Evaluator(space)
     try:
         pipe.send(None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +13,15 @@ from lw3dsim.explore.point import as_text
 from lw3dsim.report.figures import GREY, Figure, layout_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Parameter
     from lw3dsim.explore.study import Study
 
 # Points that a figure can show without becoming slow; the front is always whole.
 MAX_POINTS = 3000
+MAX_LINES = 500
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "star", "cross", "x", "hexagon")
 
@@ -52,7 +57,9 @@ def clouds(study: Study, x: str, y: str, parameter: Parameter | None) -> Figure:
         data.append(trace)
     layout = layout_of(height=470)
     for axis, name in (("xaxis", x), ("yaxis", y)):
-        layout[axis] |= {"title": {"text": axis_title(name)}, "type": "log" if name != "sqnr_db" else "linear"}
+        layout[axis] |= {"title": {"text": axis_title(name)}}
+        if name != "sqnr_db":
+            layout[axis] |= {"type": "log", **_log_ticks([record.outcome.metrics[name] for record in study.candidates])}
     return {"data": data, "layout": layout}
 
 
@@ -69,6 +76,13 @@ def _points(study: Study, records: list[Record], x: str, y: str, name: str, colo
     }
 
 
+def _log_ticks(values: list[float]) -> dict[str, Any]:
+    """Return ticks at 1, 2 and 5 times the powers of ten."""
+    powers = range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
+
+
 def _label(study: Study, record: Record) -> str:
     values = dict(record.point.values)
     lines = [f"{p.path} = {as_text(values[p.path])}" for p in study.space.free if p.path in values]
@@ -76,49 +90,93 @@ def _label(study: Study, record: Record) -> str:
 
 
 def coordinates(study: Study) -> Figure:
-    """Return parallel coordinates: a line per design over its parameters and objectives, the front in colour."""
+    """Return parallel coordinates: a line per design over its parameters and objectives, the front in colour.
+
+    Drawn as plain lines: the kind of figure that plotly.js has for it compiles code, which the page forbids.
+    """
     front = {record.point.id for record in study.front}
-    others = [record for record in sampled(study.candidates) if record.point.id not in front]
-    # What is drawn last lies on top.
-    records = [*others, *study.front]
-    dimensions: list[dict[str, Any]] = [_dimension(parameter, records) for parameter in study.space.free]
-    dimensions += [
-        {"label": axis_title(name), "values": [record.outcome.metrics[name] for record in records]}
-        for name in study.space.objectives
+    others = [record for record in study.candidates if record.point.id not in front]
+    others = others[:: -(-len(others) // MAX_LINES) or 1]
+    axes = [_Axis.of(parameter) for parameter in study.space.free]
+    axes += [_Axis.spanning(name, study.candidates) for name in study.space.objectives]
+    data = [
+        _lines("other designs", axes, others, {"color": GREY, "width": 0.5}, 0.25),
+        _lines("front", axes, study.front, {"color": COLOURS[1], "width": 1.6}, 0.8),
     ]
-    lines = {
-        "type": "parcoords",
-        "dimensions": dimensions,
-        "line": {
-            "color": [float(record.point.id in front) for record in records],
-            "colorscale": [[0, "rgba(128,128,128,0.25)"], [1, "#D55E00"]],
-            "cmin": 0,
-            "cmax": 1,
-        },
-        "labelangle": -25,
-        "labelside": "bottom",
+    labels = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [place for place, axis in enumerate(axes) for _ in axis.ticks],
+        "y": [height for axis in axes for height in axis.ticks],
+        "text": [f" {text}" for axis in axes for text in axis.ticks.values()],
+        "textposition": "middle right",
+        "textfont": {"color": GREY, "size": 11},
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
-    layout = layout_of(height=520, legend=False)
-    layout["margin"] = {"l": 60, "r": 60, "t": 30, "b": 120}
-    return {"data": [lines], "layout": layout}
+    layout = layout_of(height=540)
+    layout["xaxis"] |= {
+        "tickvals": list(range(len(axes))),
+        "ticktext": [html.escape(axis.title, quote=False) for axis in axes],
+        "range": [-0.2, len(axes) - 0.4],
+        "tickangle": 30 if len(axes) > 6 else 0,
+    }
+    layout["yaxis"] |= {"visible": False, "range": [-0.05, 1.05]}
+    return {"data": [*data, labels], "layout": layout}
 
 
-def _dimension(parameter: Parameter, records: list[Record]) -> dict[str, Any]:
-    """Return an axis with a tick per value; where the parameter does not apply, a line passes below all."""
-    places = [
-        parameter.values.index(dict(record.point.values)[parameter.path])
-        if parameter.path in dict(record.point.values)
-        else -1
-        for record in records
-    ]
-    ticks = list(range(len(parameter.values)))
-    step = -(-len(ticks) // 12)
+@dataclass(frozen=True, kw_only=True)
+class _Axis:
+    """An axis of parallel coordinates: where a design crosses it (0 to 1), and what is written there."""
+
+    title: str
+    height: Callable[[Record], float | None]
+    ticks: dict[float, str]
+
+    @classmethod
+    def of(cls, parameter: Parameter) -> _Axis:
+        """Return the axis of a parameter; where it does not apply, lines pass it by."""
+        last = max(len(parameter.values) - 1, 1)
+
+        def height(record: Record) -> float | None:
+            values = dict(record.point.values)
+            return parameter.values.index(values[parameter.path]) / last if parameter.path in values else None
+
+        step = -(-len(parameter.values) // 12)
+        ticks = {
+            i / last: html.escape(as_text(v), quote=False) for i, v in enumerate(parameter.values) if i % step == 0
+        }
+        return cls(title=parameter.path, height=height, ticks=ticks)
+
+    @classmethod
+    def spanning(cls, name: str, records: Sequence[Record]) -> _Axis:
+        """Return the axis of an objective, logarithmic where it is a cost."""
+        scale = math.log if name != "sqnr_db" else float
+        values = [scale(record.outcome.metrics[name]) for record in records]
+        low, span = min(values), (max(values) - min(values)) or 1.0
+        ticks = {}
+        for place in range(5):
+            value = low + span * place / 4
+            ticks[place / 4] = f"{math.exp(value) if name != 'sqnr_db' else value:,.3g}"
+        return cls(
+            title=axis_title(name),
+            height=lambda record: (scale(record.outcome.metrics[name]) - low) / span,
+            ticks=ticks,
+        )
+
+
+def _lines(name: str, axes: Sequence[_Axis], records: Sequence[Record], line: Figure, opacity: float) -> Figure:
+    """Return one trace of all ``records``, interrupted between them."""
+    places = [*range(len(axes)), None]
     return {
-        "label": html.escape(parameter.path, quote=False),
-        "values": places,
-        "range": [min(places, default=0), max(len(ticks) - 1, 1)],
-        "tickvals": ticks[::step],
-        "ticktext": [html.escape(as_text(value), quote=False) for value in parameter.values[::step]],
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": places * len(records),
+        "y": [height for record in records for height in [*(axis.height(record) for axis in axes), None]],
+        "line": line,
+        "opacity": opacity,
+        "hoverinfo": "skip",
     }
 
 

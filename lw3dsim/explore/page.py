@@ -64,7 +64,7 @@ def _fronts(study: Study) -> list[str]:
 
 
 def _parallel(study: Study) -> str:
-    caption = "A line per design; the front in orange. Drag along an axis to keep a range, drag an axis to move it."
+    caption = "A line per design over its parameters and objectives; the front in orange (of the others, at most 500)."
     return figure(figures.coordinates(study), "Parallel coordinates", caption)
 
 
@@ -95,5 +95,11 @@ def _front_table(study: Study) -> str:
                 f'<td class="text"><code>{text(space.command(record.point))}</code></td>',
             ]
         )
-    headings = [figures.axis_title(name) for name in shown] + [text(p.path) for p in space.free]
+    headings = [_heading(figures.axis_title(name)) for name in shown] + [_heading(p.path) for p in space.free]
     return table(("point",), [*headings, "command"], rows)
+
+
+def _heading(name: str) -> str:
+    """Return a heading that breaks behind a point or comma alone."""
+    words = text(name).replace(".", ".\0").replace(", ", ",\0").split("\0")
+    return "<br>".join(f'<span style="white-space: nowrap">{word}</span>' for word in words)

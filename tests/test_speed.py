@@ -136,8 +136,8 @@ def test_start_of_the_command_line(benchmark, arguments, cache, tmp_path):
     benchmark.pedantic(run, rounds=3 if cache == "warm" else 1)
 
 
-def test_design_points_per_second(benchmark):
-    """Random designs of ``tiles_and_pes`` (C3D-FSB with hFA, mapping search included) on two workers that are loaded."""
+def test_design_points_per_second(benchmark, capsys):
+    """Random designs of ``tiles_and_pes`` (C3D-FSB with hFA, mapping search included) on two loaded workers."""
     space = load_space("tiles_and_pes")
     tasks = [task for seed in range(2) for task in Plan(space, "random", seed).ask()]
 
@@ -154,7 +154,8 @@ def test_design_points_per_second(benchmark):
         benchmark.pedantic(run, args=(pool,), rounds=1)
     rate = len(tasks) / benchmark.stats.stats.mean
     benchmark.extra_info["points_per_second"] = round(rate, 1)
-    print(f"{rate:.1f} design points a second on 2 workers")  # noqa: T201
+    with capsys.disabled():
+        print(f"\n{rate:.1f} design points a second on 2 workers")  # noqa: T201
 
 
 @pytest.mark.parametrize("arch", ["edge_small", "edge_base", "edge_large"])

@@ -109,7 +109,7 @@ def test_killed_workers_are_replaced_and_killed_runs_resumed(complete, cli, tmp_
         while run.poll() is None and (lines_of(storage) < goal or round_ == 5):
             time.sleep(generator.uniform(0.01, 0.05))
             victims = [pid for server in children(run.pid) for pid in children(server)]
-            if victims and lines_of(storage) > 12 and generator.random() < 0.1:
+            if victims and lines_of(storage) > 12 and generator.random() < 0.2:
                 os.kill(generator.choice(victims), signal.SIGKILL)
                 kills += 1
         run.kill()

@@ -61,7 +61,7 @@ def test_the_digest_knows_the_contents_behind_names(tmp_path):
 
 
 def test_a_point_costs_what_its_command_prints(tmp_path, cli_json):
-    space = space_of(tmp_path, parameters=CHOICES + "  run.algorithm: [hfa, direct]\n")
+    space = space_of(tmp_path, parameters=CHOICES + "  run.algorithm: [hfa, direct]\n  run.fusion: [auto]\n")
     for number in (0, 100, space.size - 1):
         point = space.point(space.numbered(number))
         outcome = Evaluator(space).evaluate(point)
@@ -110,15 +110,15 @@ def test_bounds_are_never_above_what_is_simulated(tmp_path, algorithm):
     parameters = (
         "  pe.rows: [1, 8]\n  pe.mults_per_pe: [4, 36]\n  winograd.m1: [2, 4]\n  winograd.m2: [1, 4]\n"
         "  winograd.weight_transform: [offline, onchip]\n  dram.bandwidth_gbps: [null, 1.0]\n"
-        f"  run.algorithm: [{algorithm}]\n"
+        f"  run.algorithm: [{algorithm}]\n  run.fusion: ['off', auto]\n"
     )
     dense = "  - {name: d, kind: conv3d, out_channels: 6, kernel: [3, 3, 3], padding: [1, 1, 1], activation: relu}\n"
     space = space_of(tmp_path, parameters=parameters, net=NET + dense)
     evaluator, bounds = Evaluator(space), Bounds(space)
     (load,) = space.loads
-    for choice in list(space.all_choices())[::3]:
+    for choice in list(space.all_choices())[::5]:
         point = space.point(choice)
-        least = bounds.least([(evaluator.network(load, point), algorithm)], evaluator.design(point))
+        least = bounds.least([(load.at(point), evaluator.network(load, point))], evaluator.design(point))
         found = evaluator.evaluate(point)
         assert found.state == "done", found.reason
         for name in METRICS:
@@ -149,7 +149,8 @@ BAD = {
     "  pe.rows: {values: [1], when: {pe.cols: 1}}\n": "'pe.cols' is no parameter above",
     "  pe.cols: [1]\n  pe.rows: {values: [1], when: {pe.cols: 2}}\n": "pe.cols is never 2; its values are 1",
     "  pe.cols: {same_as: pe.rows}\n": "no parameter above",
-    "  run.algorithm: [fast]\n": "unknown algorithm 'fast'",
+    "  run.algorithm: [fast]\n": "the value 'fast' is not allowed; Allowed: auto, direct",
+    "  run.fusion: [off, auto]\n": "the value False is not allowed; YAML reads a bare off as false: quote it",
     "  run.speed: [1]\n": "run.speed: no field",
     "  winograd.weight_transform: [never]\n": "not allowed",
 }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from lw3dsim.cli.options import (
     algorithm_options,
     format_option,
+    fusion_options,
     print_csv,
     progress_bar,
     warn_unchanged,
     workload_options,
 )
+
+if TYPE_CHECKING:
+    from lw3dsim.map.group_search import Objective
 
 
 @click.command("explain")
@@ -24,6 +29,7 @@ from lw3dsim.cli.options import (
 )
 @workload_options
 @algorithm_options
+@fusion_options
 @format_option()
 def command(
     workload: str,
@@ -35,6 +41,8 @@ def command(
     algorithm: str,
     m1: int | None,
     m2: int | None,
+    fusion: str,
+    objective: Objective,
     form: str,
 ) -> None:
     """Say what binds WORKLOAD on an accelerator, and what more or less of each resource would change.
@@ -57,6 +65,8 @@ def command(
             m1=m1,
             m2=m2,
             overrides=overrides,
+            fusion=fusion,
+            objective=objective,
             progress=partial(advance, 0),
         )
     if form == "json":

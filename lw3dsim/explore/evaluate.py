@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
+from lw3dsim.fusion import find_group, run_group, run_group_mapping
+from lw3dsim.map.fused import cut_group
 from lw3dsim.pipeline import resolve_design, resolve_network, run_mapping, run_problem, simulate
+from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -25,6 +28,7 @@ State = Literal["done", "infeasible", "discarded", "failed"]
 
 # What a process may hold before it forgets the layers that it has simulated.
 MEMORY_LIMIT_MB = 1024
+REMEMBERED = (run_problem, run_mapping, find_group, run_group, run_group_mapping, cut_group, buffers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +73,15 @@ class Evaluator:
         return Outcome(state=outcome.state, metrics=outcome.metrics, reason=outcome.reason, seconds=seconds)
 
     def _evaluated(self, point: Point, front: tuple[Costs, ...] | None) -> Outcome:
-        arch = resolve_design(point.run.get("arch", self._space.arch), point.overrides, None, None)
-        pairs = [(load, self.network(load, point)) for load in self._space.loads]
+        arch = self.design(point)
+        pairs = [(load.at(point), self.network(load, point)) for load in self._space.loads]
         if front is not None:
-            networks = [(network, point.run.get("algorithm", load.algorithm)) for load, network in pairs]
-            least, reason = self._bounds.verdict(networks, arch, front)
+            least, reason = self._bounds.verdict(pairs, arch, front)
             if reason:
                 return Outcome(state="discarded", metrics=least, reason=reason)
         results = [
-            simulate(network, arch, algorithm=point.run.get("algorithm", load.algorithm)) for load, network in pairs
+            simulate(network, arch, algorithm=load.algorithm, fusion=load.fusion, objective=load.objective)
+            for load, network in pairs
         ]
         parts = [metrics_of(result, arch) for result in results]
         weights = [load.weight for load in self._space.loads]
@@ -88,15 +92,14 @@ class Evaluator:
 
     def design(self, point: Point) -> Accelerator:
         """Return the accelerator of ``point``. Raises InputError."""
-        return resolve_design(point.run.get("arch", self._space.arch), point.overrides, None, None)
+        return resolve_design(point.arch(self._space.arch), point.overrides, None, None)
 
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``; made once per process."""
-        transform = point.run.get("transform", load.transform)
-        size = point.run.get("input_size", load.input_size)
-        key = (load.workload, str(transform), str(size), str(load.classes))
+        chosen = load.at(point)
+        key = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
         if key not in self._networks:
-            self._networks[key] = resolve_network(load.workload, transform, size, load.classes)
+            self._networks[key] = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
         return self._networks[key]
 
 
@@ -106,10 +109,10 @@ def _shared_area(parts: list[dict[str, float]]) -> float:
 
 
 def _forget_layers(limit_mb: int) -> None:
-    """Drop the layers simulated so far where this process holds more than ``limit_mb``: they keep a value per step."""
+    """Drop what was simulated so far where this process holds more than ``limit_mb``: layers keep a value per step."""
     if _resident_mb() > limit_mb:
-        run_problem.cache_clear()
-        run_mapping.cache_clear()
+        for function in REMEMBERED:
+            function.cache_clear()
 
 
 def _resident_mb() -> float:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.map.group_search import Objective
     from lw3dsim.report.result import Result
 
 # Fields that are doubled and halved.
@@ -37,6 +38,7 @@ DOUBLED = (
 )
 # Fields that go one up and down, and those that take another word.
 STEPPED = ("winograd.m1", "winograd.m2", "buffers.slots")
+FUSION = "run.fusion"
 SWITCHED = {"winograd.weight_transform": ("offline", "onchip")}
 # Where a throughput follows from the array unless it is given, what it then is.
 RESOLVED = {
@@ -115,19 +117,26 @@ def explain(
     input_size: str | None = None,
     classes: int | None = None,
     overrides: Sequence[str] = (),
+    fusion: str = "off",
+    objective: Objective = "latency",
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
     """Simulate a design and its neighbours, one field changed at a time; arguments as for ``simulate``.
 
-    Every size is doubled and halved; tiles and buffer slots go one up and down. Raises InputError.
+    Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched. Raises InputError.
     """
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    base = simulate(network, design, algorithm=algorithm)
+
+    def run(arch: Accelerator, fusion: str) -> Result:
+        return simulate(network, arch, algorithm=algorithm, fusion=fusion, objective=objective)
+
+    base = run(design, fusion)
     steps = [step for step in _steps(design) if algorithm != "direct" or not step[0].startswith("winograd.")]
+    steps.append((FUSION, fusion, "auto" if fusion == "off" else "off"))
     changes = []
     for done, (path, before, after) in enumerate(steps, start=1):
-        changes.append(_changed(network, design, algorithm, path, before, after))
+        changes.append(_changed(run, design, fusion, path, before, after))
         if progress is not None:
             progress(done, len(steps))
     changes.sort(key=lambda change: change.result.totals["latency_cycles"] if change.result else float("inf"))
@@ -163,13 +172,16 @@ def _value(data: Any, path: str) -> Any:
     return data
 
 
-def _changed(network: Workload, design: Accelerator, algorithm: str, path: str, before: Any, after: Any) -> Change:
+def _changed(
+    run: Callable[[Accelerator, str], Result], design: Accelerator, fusion: str, path: str, before: Any, after: Any
+) -> Change:
     data = msgspec.to_builtins(design)
     folder, _, key = path.rpartition(".")
-    (data[folder] if folder else data)[key] = after
+    if path != FUSION:
+        (data[folder] if folder else data)[key] = after
     try:
         neighbour = msgspec.convert(data, Accelerator)
-        result = simulate(network, neighbour, algorithm=algorithm)
+        result = run(neighbour, after if path == FUSION else fusion)
     except (InputError, msgspec.ValidationError) as error:
         return Change(path=path, before=before, after=after, result=None, reason=str(error).replace("`", ""))
     return Change(path=path, before=before, after=after, result=result)

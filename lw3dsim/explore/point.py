@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lw3dsim.map.group_search import Objective
 
 Value = None | bool | int | float | str
 
-# Paths of a run, what `simulate` calls them, and their option.
+# Paths of a run, and what `simulate` calls them.
 RUN_FIELDS = {
-    "run.arch": ("arch", "--arch"),
-    "run.transform": ("transform", "--transform"),
-    "run.algorithm": ("algorithm", "--algorithm"),
-    "run.input": ("input_size", "--input"),
+    "run.arch": "arch",
+    "run.transform": "transform",
+    "run.algorithm": "algorithm",
+    "run.input": "input_size",
+    "run.fusion": "fusion",
+    "run.objective": "objective",
 }
 
 
@@ -36,10 +42,9 @@ class Point:
         """The values as the ``--set`` texts of an accelerator."""
         return tuple(f"{path}={as_text(value)}" for path, value in self.values if path not in RUN_FIELDS)
 
-    @property
-    def run(self) -> dict[str, str]:
-        """The values of the run, by the name of their ``simulate`` parameter."""
-        return {RUN_FIELDS[path][0]: str(value) for path, value in self.values if path in RUN_FIELDS}
+    def arch(self, default: str) -> str:
+        """Return the accelerator that the point starts from."""
+        return str(dict(self.values).get("run.arch", default))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +56,29 @@ class Load:
     algorithm: str = "direct"
     input_size: str | None = None
     classes: int | None = None
+    fusion: str = "off"
+    objective: Objective = "latency"
     weight: float = 1.0
+
+    def at(self, point: Point) -> Load:
+        """Return the workload as ``point`` has it run."""
+        chosen: dict[str, Any] = {
+            RUN_FIELDS[path]: str(value) for path, value in point.values if path in RUN_FIELDS and path != "run.arch"
+        }
+        return replace(self, **chosen)
 
     def command(self, point: Point, arch: str) -> str:
         """Return the command that simulates ``point`` of a space on ``arch`` with this workload."""
-        options: dict[str, str | None] = {
-            "--arch": arch,
-            "--transform": self.transform,
-            "--algorithm": self.algorithm,
-            "--input": self.input_size,
-            "--classes": None if self.classes is None else str(self.classes),
+        chosen = self.at(point)
+        options = {
+            "--arch": point.arch(arch),
+            "--transform": chosen.transform,
+            "--algorithm": chosen.algorithm,
+            "--input": chosen.input_size,
+            "--classes": None if chosen.classes is None else str(chosen.classes),
+            "--fusion": chosen.fusion if chosen.fusion != "off" else None,
+            "--objective": chosen.objective if chosen.fusion != "off" else None,
         }
-        options |= {RUN_FIELDS[path][1]: str(value) for path, value in point.values if path in RUN_FIELDS}
         words = ["lw3dsim", "simulate", self.workload]
         words += [word for option, value in options.items() if value for word in (option, value)]
         words += [word for override in point.overrides for word in ("--set", override)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,8 @@ from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
+from lw3dsim.fusion import MODES
+from lw3dsim.map.group_search import OBJECTIVES
 from lw3dsim.pipeline import DEFAULT_ARCH, resolve_network
 from lw3dsim.transform.algorithms import POLICIES
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from lw3dsim.explore.point import Value
 
 MAX_VALUES = 10_000
+
+# The words that fields of a run may take.
+RUN_WORDS: dict[str, tuple[str, ...]] = {"run.algorithm": POLICIES, "run.fusion": MODES, "run.objective": OBJECTIVES}
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +43,8 @@ class _Workload(_Section, frozen=True, kw_only=True):
     algorithm: str = "direct"
     input: str | None = None
     classes: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    fusion: Literal["off", "auto"] = "off"
+    objective: Literal["latency", "dram_bytes"] = "latency"
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
 
 
@@ -120,6 +127,8 @@ def _load(document: Document, entry: _Workload, index: int) -> Load:
         algorithm=entry.algorithm,
         input_size=entry.input,
         classes=entry.classes,
+        fusion=entry.fusion,
+        objective=entry.objective,
         weight=entry.weight,
     )
 
@@ -214,8 +223,10 @@ def accelerator_paths() -> dict[str, Any]:
 
 
 def _check_value(document: Document, at: KeyPath, kind: Any, value: Value) -> None:
-    if at[-1] == "run.algorithm" and value not in POLICIES:
-        raise document.error(at, f"unknown algorithm {short(value)}; {suggest(str(value), POLICIES)}")
+    words = RUN_WORDS.get(str(at[-1]), ())
+    if words and value not in words:
+        hint = "; YAML reads a bare off as false: quote it" if value is False and "off" in words else ""
+        raise document.error(at, f"the value {short(value)} is not allowed{hint}; {suggest(str(value), words)}")
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

@@ -72,11 +72,12 @@ def samplers() -> list[str]:
 
 def table(traces: Sequence[Trace], size: int) -> list[str]:
     """Return the lines of a Markdown table: medians over seeds, with the worst seed in brackets."""
-    head = [f"{share:.0%}" for share in SHARES] + [f"to {goal:.1%}" for goal in GOALS] + ["ms a point"]
+    shares = [share for share in SHARES if all(round(share * size) <= len(trace.curve) for trace in traces)]
+    head = [f"{share:.0%}" for share in shares] + [f"to {goal:.1%}" for goal in GOALS] + ["ms a point"]
     lines = ["| sampler | " + " | ".join(head) + " |", "|---" + "|---:" * len(head) + "|"]
     for name in dict.fromkeys(trace.sampler for trace in traces):
         own = [trace for trace in traces if trace.sampler == name]
-        cells = [_at([trace.curve[round(share * size) - 1] for trace in own]) for share in SHARES]
+        cells = [_at([trace.curve[round(share * size) - 1] for trace in own]) for share in shares]
         cells += [_reached([_points_to(trace.curve, goal) for trace in own], size) for goal in GOALS]
         cost = statistics.median(trace.seconds / len(trace.curve) for trace in own)
         lines.append(f"| `{name}` | " + " | ".join([*cells, f"{cost * 1e3:.2f}"]) + " |")

@@ -93,7 +93,9 @@ def _grid(x: Axis, y: Axis) -> list[str]:
         lines.append(f'<path d="M{LEFT} {at}H{WIDTH - RIGHT}" stroke="{GRID}"/>')
         lines.append(f'<text x="{LEFT - 8}" y="{float(at) + 4:.1f}" text-anchor="end">{tick:,.6g}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    lines.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{html.escape(x.title)}</text>')
+    lines.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{html.escape(x.title)}</text>'
+    )
     turned = f'text-anchor="middle" transform="rotate(-90 18 {middle})"'
     lines.append(f'<text x="18" y="{middle}" {turned}>{html.escape(y.title)}</text>')
     return lines

@@ -19,6 +19,8 @@ from explore_helpers import exported, start, write_space
 from test_bad_input import refuse
 from test_explore_runs import children
 
+from lw3dsim.explore.storages import database
+
 SIZE = 144
 
 
@@ -64,7 +66,7 @@ def running(data):
 def url():
     if server_program("initdb") is None:
         pytest.skip("no PostgreSQL server on this machine: install the package postgresql to run this test")
-    pytest.importorskip("psycopg2", reason="no driver for PostgreSQL: install psycopg2-binary to run this test")
+    pytest.importorskip("psycopg", reason="no driver for PostgreSQL: install psycopg[binary] to run this test")
     # Not below the folder of the tests, which is closed to the user that the server runs as.
     with tempfile.TemporaryDirectory(prefix="lw3dsim-postgresql-") as data, running(data) as url:
         yield url
@@ -74,13 +76,11 @@ def test_four_processes_share_a_study_and_one_is_killed(url, cli, tmp_path):
     space = write_space(tmp_path)
     options = ("--storage", url, "--workers", "1", "--resume", "--patience", "2")
     runs = [start("dse", "run", space, *options) for _ in range(4)]
-    storage = optuna.storages.get_storage(url.replace("postgresql:", "postgresql+psycopg2:"))
     victim = runs[1]
-    owned = []
-    while not owned and victim.poll() is None:
-        # Kill one that has claimed points and not finished them.
-        time.sleep(0.02)
-        owned = running_trials(storage)
+    with database(url) as storage:
+        while not running_trials(storage) and victim.poll() is None:
+            # Kill one while points are claimed and not finished.
+            time.sleep(0.02)
     server = children(victim.pid)
     victim.kill()
     said = [run.communicate(timeout=100)[1] for run in runs]
@@ -92,7 +92,8 @@ def test_four_processes_share_a_study_and_one_is_killed(url, cli, tmp_path):
     alone = tmp_path / "alone"
     assert cli("dse", "run", space, "--storage", str(alone)).exit_code == 0
     assert exported(cli, space, alone, tmp_path) == rows
-    trials = optuna.load_study(study_name="small", storage=storage).get_trials(deepcopy=False)
+    with database(url) as storage:
+        trials = optuna.load_study(study_name="small", storage=storage).get_trials(deepcopy=False)
     finished = [trial for trial in trials if "outcome" in trial.user_attrs]
     assert len(finished) == SIZE
     assert all(trial.state.is_finished() for trial in trials)

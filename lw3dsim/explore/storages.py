@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import optuna
 from optuna.exceptions import OptunaError
-from optuna.storages import JournalStorage
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from lw3dsim.errors import InputError, OutputError, one_line
@@ -105,9 +105,8 @@ def opened(where: str, *, for_writing: bool) -> Iterator[BaseStorage]:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if is_url(where):
-        with _database_errors(where), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield optuna.storages.get_storage(_with_driver(where))
+        with _database_errors(where), database(where) as storage:
+            yield storage
         return
     path = Path(where)
     with _file_errors(where):
@@ -120,6 +119,19 @@ def opened(where: str, *, for_writing: bool) -> Iterator[BaseStorage]:
             yield _replayed(where, Journal(path))
         else:
             raise InputError(f"{one_line(where, 200)}: no study is there; begin one with `lw3dsim dse run`")
+
+
+@contextmanager
+def database(url: str) -> Iterator[BaseStorage]:
+    """Connect to the database ``url`` and close the connections at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        backend = RDBStorage(_with_driver(url))
+    try:
+        yield optuna.storages.get_storage(backend)
+    finally:
+        backend.remove_session()
+        backend.engine.dispose()
 
 
 def _replayed(where: str, journal: Journal) -> JournalStorage:

@@ -15,8 +15,7 @@ from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
-from lw3dsim.fusion import MODES
-from lw3dsim.map.group_search import OBJECTIVES
+from lw3dsim.fusion import MODES, OBJECTIVES, Objective
 from lw3dsim.pipeline import DEFAULT_ARCH, resolve_network
 from lw3dsim.transform.algorithms import POLICIES
 
@@ -44,7 +43,7 @@ class _Workload(_Section, frozen=True, kw_only=True):
     input: str | None = None
     classes: Annotated[int, Meta(ge=1, le=65536)] | None = None
     fusion: Literal["off", "auto"] = "off"
-    objective: Literal["latency", "dram_bytes"] = "latency"
+    objective: Objective = "latency"
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
 
 

@@ -132,17 +132,21 @@ def front_tables(study: Study) -> list[Table | str]:
     limited = [limit.name for limit in space.limits if limit.name not in space.objectives]
     for name in (*space.objectives, *limited, *(parameter.path for parameter in space.free)):
         table.add_column(name, justify="right", no_wrap=True)
-    for record in front[:MAX_ROWS]:
+    vectors = [space.costs(record.outcome.metrics) for record in front]
+    distinct = [record for place, record in enumerate(front) if vectors[place] not in vectors[:place]]
+    for record in distinct[:MAX_ROWS]:
         values = dict(record.point.values)
+        equal = vectors.count(space.costs(record.outcome.metrics)) - 1
         table.add_row(
-            record.point.id,
+            record.point.id + (f" +{equal}" if equal else ""),
             *(f"{record.outcome.metrics[name]:,.4g}" for name in (*space.objectives, *limited)),
             *(as_text(values[p.path]) if p.path in values else "" for p in space.free),
         )
-    hidden = len(front) - MAX_ROWS
     lines: list[Table | str] = [table]
-    if hidden > 0:
-        lines.append(f"({hidden} more points; --format csv lists all)")
+    if len(distinct) < len(front):
+        lines.append("(+N: so many more points cost the same; --format csv lists all)")
+    if len(distinct) > MAX_ROWS:
+        lines.append(f"({len(distinct) - MAX_ROWS} more points; --format csv lists all)")
     lines.append(f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}")
     sentence = nothing_allowed(study)
     return [*lines, sentence] if sentence else lines

@@ -18,7 +18,7 @@ from lw3dsim.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from lw3dsim.fusion import Objective
+    from lw3dsim.objective import Objective
 
 
 @click.command("explain")

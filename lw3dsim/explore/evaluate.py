@@ -12,8 +12,9 @@ from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
 from lw3dsim.fusion import find_group, run_group, run_group_mapping
+from lw3dsim.layers import run_mapping, run_problem
 from lw3dsim.map.fused import cut_group
-from lw3dsim.pipeline import resolve_design, resolve_network, run_mapping, run_problem, simulate
+from lw3dsim.pipeline import resolve_design, resolve_network, simulate
 from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:

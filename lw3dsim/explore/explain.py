@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.fusion import Objective
+    from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
 
 # Fields that are doubled and halved.

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lw3dsim.fusion import Objective
+    from lw3dsim.objective import Objective
 
 Value = None | bool | int | float | str
 
@@ -77,7 +77,7 @@ class Load:
             "--input": chosen.input_size,
             "--classes": None if chosen.classes is None else str(chosen.classes),
             "--fusion": chosen.fusion if chosen.fusion != "off" else None,
-            "--objective": chosen.objective if chosen.fusion != "off" else None,
+            "--objective": chosen.objective if chosen.objective != "latency" else None,
         }
         words = ["lw3dsim", "simulate", self.workload]
         words += [word for option, value in options.items() if value for word in (option, value)]

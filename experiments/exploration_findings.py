@@ -2,9 +2,9 @@
 
     lw3dsim dse run tiles_and_pes --no-bounds
     lw3dsim dse run accuracy --no-bounds
-    lw3dsim dse run edge_chip --trials 600
-    lw3dsim dse run edge_chip --trials 600 --sampler random --storage results/dse/edge_chip_random.journal
-    lw3dsim dse run shared_chip --trials 300
+    lw3dsim dse run edge_chip --trials 240
+    lw3dsim dse run edge_chip --trials 240 --sampler random --storage results/dse/edge_chip_random.journal
+    lw3dsim dse run shared_chip --trials 120
     python experiments/sampler_comparison.py tiles_and_pes --share 0.25 --csv results/dse/samplers.csv \
         > results/dse/samplers.md
     python experiments/exploration_findings.py
@@ -201,7 +201,7 @@ def edge_chip() -> dict[str, str]:
         cloud(learnt, "edge_chip: designs within the constraints, the front by m2", "winograd.m2"), encoding="utf-8"
     )
     searches = {learnt.settings.sampler: dict(learnt.history(3000)), "random": dict(chance.history(3000))}
-    marks = [number for number in (50, 100, 200, 300, 600, 1000, 3000) if all(number in h for h in searches.values())]
+    marks = [number for number in (40, 80, 120, 160, 240, 500, 1000, 3000) if all(number in h for h in searches.values())]
     lines = [
         "| hypervolume after | " + " | ".join(f"{mark:,}" for mark in marks) + " |",
         "|---" + "|---:" * len(marks) + "|",

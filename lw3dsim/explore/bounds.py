@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
-from lw3dsim.account.events import Events, compulsory_bytes
+from lw3dsim.account.events import Events
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
+from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.problem import make_problem
 from lw3dsim.transform.algorithms import candidates
 

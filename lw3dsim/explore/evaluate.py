@@ -70,7 +70,8 @@ class Evaluator:
                 state="failed", metrics={}, reason=one_line(f"{type(error).__name__}: {error}".replace("\n", " "), 300)
             )
         seconds = round(time.perf_counter() - begin, 4)
-        _forget_layers(MEMORY_LIMIT_MB)
+        if _resident_mb() > MEMORY_LIMIT_MB:
+            forget()
         return Outcome(state=outcome.state, metrics=outcome.metrics, reason=outcome.reason, seconds=seconds)
 
     def _evaluated(self, point: Point, front: tuple[Costs, ...] | None) -> Outcome:
@@ -109,11 +110,10 @@ def _shared_area(parts: list[dict[str, float]]) -> float:
     return sum(max(part[name] for part in parts) for name in parts[0])
 
 
-def _forget_layers(limit_mb: int) -> None:
-    """Drop what was simulated so far where this process holds more than ``limit_mb``: layers keep a value per step."""
-    if _resident_mb() > limit_mb:
-        for function in REMEMBERED:
-            function.cache_clear()
+def forget() -> None:
+    """Drop what this process remembers of what it has simulated: layers keep a value per step."""
+    for function in REMEMBERED:
+        function.cache_clear()
 
 
 def _resident_mb() -> float:

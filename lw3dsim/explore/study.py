@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim import __version__
 from lw3dsim.errors import InputError
-from lw3dsim.explore.evaluate import Evaluator
+from lw3dsim.explore.evaluate import Evaluator, forget
 from lw3dsim.explore.front import Costs, Front, hypervolume
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
@@ -115,6 +115,8 @@ def reference_of(space: Space) -> Costs:
     if space.reference:
         return tuple(cost(name, value) for name, value in space.reference)
     outcome = Evaluator(space).evaluate(Point(values=()))
+    # The designs are for the workers; this process need not remember.
+    forget()
     if outcome.state != "done":
         raise InputError(
             f"{space.name}: {space.arch} as it is can't be the reference of the hypervolume ({outcome.reason}); give "

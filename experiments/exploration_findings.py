@@ -208,10 +208,10 @@ def edge_chip_search() -> dict[str, str]:
     learnt, chance = study_of("edge_chip"), study_of("edge_chip", "edge_chip_random")
     searches = {learnt.settings.sampler: dict(learnt.history(3000)), "random": dict(chance.history(3000))}
     marks = [
-    if not marks:
-        raise InputError("too few points to compare; run both for longer")
         number for number in (40, 80, 120, 160, 240, 500, 1000, 3000) if all(number in h for h in searches.values())
     ]
+    if not marks:
+        raise InputError("too few points to compare; run both for longer")
     lines = [
         "| hypervolume after | " + " | ".join(f"{mark:,}" for mark in marks) + " |",
         "|---" + "|---:" * len(marks) + "|",

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from lw3dsim.algebra.costs import tile_cost
+from lw3dsim.algebra.costs import AddCost, tile_cost
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
     Matrix,
@@ -98,22 +98,22 @@ class Algorithm:
     @property
     def input_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one input tile."""
-        return tile_cost(tuple(integers(t.BT) for t in self.transforms)).shared
+        return _cost(self, "BT").shared
 
     @property
     def weight_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one kernel."""
-        return tile_cost(tuple(integers(t.G) for t in self.transforms)).shared
+        return _cost(self, "G").shared
 
     @property
     def output_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one output tile."""
-        return tile_cost(tuple(integers(t.AT) for t in self.transforms)).shared
+        return _cost(self, "AT").shared
 
     @property
     def transform_depth(self) -> int:
         """Adders behind each other in the input and output transforms: their pipeline stages."""
-        return _transform_depth(self)
+        return sum(_cost(self, name).depth for name in ("BT", "AT"))
 
     def active_share(self, data_density: float, weight_density: float) -> float:
         """Return the share of multiplications whose operands are both nonzero, zeros taken as independent.
@@ -163,9 +163,9 @@ def check_policy(policy: str) -> None:
 
 
 @cache
-def _transform_depth(algorithm: Algorithm) -> int:
-    forms = algorithm.transforms
-    return sum(tile_cost(tuple(integers(getattr(t, name)) for t in forms)).depth for name in ("BT", "AT"))
+def _cost(algorithm: Algorithm, name: str) -> AddCost:
+    """Return what one of the three transforms of a tile costs."""
+    return tile_cost(tuple(integers(getattr(form, name)) for form in algorithm.transforms))
 
 
 def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:

@@ -8,6 +8,7 @@ compromise is reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, overload
 
 from lw3dsim.map.fused import Group
@@ -47,11 +48,16 @@ class Use:
 
     def bursts(self, block: int, burst_bytes: int) -> int:
         """Return the bursts that the layer moves for the tensor in blocks of ``block``."""
-        problem = in_block(self.problem, self.side, block)
-        if self.side == "input":
-            boxes = input_boxes(problem, self.mapping, make_axes(problem, self.mapping), burst_bytes)
-            return int(boxes.bursts.sum()) * self.times
-        return int(output_boxes(problem, self.mapping, burst_bytes).bursts.sum())
+        return self.times * _moved_once(in_block(self.problem, self.side, block), self.mapping, self.side, burst_bytes)
+
+
+@lru_cache(maxsize=65536)
+def _moved_once(problem: Problem, mapping: TileMapping, side: Side, burst_bytes: int) -> int:
+    if side == "input":
+        boxes = input_boxes(problem, mapping, make_axes(problem, mapping), burst_bytes)
+    else:
+        boxes = output_boxes(problem, mapping, burst_bytes)
+    return int(boxes.bursts.sum())
 
 
 @dataclass(frozen=True, kw_only=True)

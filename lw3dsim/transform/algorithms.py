@@ -19,7 +19,6 @@ import msgspec
 from lw3dsim.algebra.costs import AddCost, tile_cost
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
-    Matrix,
     Transform,
     gain,
     integers,
@@ -89,11 +88,11 @@ class Algorithm:
 
     def data_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide input, at full worst-case growth."""
-        return _grown(bits, [t.BT for t in self.transforms])
+        return _grown(bits, _gains(self, "BT"))
 
     def weight_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide weight, at full worst-case growth."""
-        return _grown(bits, [t.G for t in self.transforms])
+        return _grown(bits, _gains(self, "G"))
 
     @property
     def input_adds(self) -> int:
@@ -150,10 +149,14 @@ def _kept(density: float, nonzeros: int) -> float:
     return 1 - (1 - density) ** nonzeros
 
 
-def _grown(bits: int, matrices: list[Matrix]) -> int:
-    if not matrices:
-        return bits
-    return signed_bits((2 ** (bits - 1) - 1) * math.prod(gain(matrix) for matrix in matrices))
+def _grown(bits: int, gains: tuple[int, ...]) -> int:
+    return signed_bits((2 ** (bits - 1) - 1) * math.prod(gains)) if gains else bits
+
+
+@cache
+def _gains(algorithm: Algorithm, name: str) -> tuple[int, ...]:
+    """Return by how much one of the transforms makes values grow along each dimension."""
+    return tuple(gain(getattr(form, name)) for form in algorithm.transforms)
 
 
 def check_policy(policy: str) -> None:

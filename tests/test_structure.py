@@ -14,7 +14,7 @@ PACKAGE = ROOT / "lw3dsim"
 ORDER = (
     "errors", "native", "algebra", "describe", "technology", "transform", "map", "schedule", "dram", "engine",
     "arithmetic", "account",
-    "report", "layers", "objective", "fusion", "pipeline", "execution", "explore", "cli",
+    "report", "layers", "objective", "fusion", "fixed", "pipeline", "execution", "explore", "cli",
 )  # fmt: skip
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

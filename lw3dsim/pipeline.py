@@ -153,6 +153,8 @@ def map_network(
     check_objective(objective)
     fixed = {} if file is None else run_fixed(file, network, design, policy, engine)
     if sum(map(len, fixed)) == len(network.layers):
+        if progress is not None:
+            progress(len(network.layers), len(network.layers))
         return units_of(network, [], fixed)
     runs = map_layers(network, arch, design, policy, engine, overrides, progress, fixed=fixed)
     if fusion == "off" and objective == "latency":

@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "Names of workloads, accelerators, transforms and algorithms.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator.",
+    "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side.",
     "execute": "Run real tensors through the schedules and check the arithmetic.",
     "energy": "Unit energies, leakage and areas of an accelerator, with their sources.",

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 SIZES = {"n": "output channels", "c": "input channels", "t": "frames", "h": "rows", "w": "columns"}
 
-# What to change where a buffer overflows.
+# What to change where a buffer overflows in a fused group.
 REMEDIES = {
-    "ifmap": "lower tile sizes or slots, or raise buffers.ifmap_kib",
-    "weight": "lower tile sizes, slots or what is resident, or raise buffers.weight_kib",
-    "ofmap": "lower tile sizes or slots, or raise buffers.ofmap_kib",
+    "ifmap": "lower the tile, or raise buffers.ifmap_kib",
+    "weight": "lower chunks or what is resident, or raise buffers.weight_kib",
+    "ofmap": "lower the tile, the last chunk or ofmap_slots, or raise buffers.ofmap_kib",
     "intermediate": "lower the tile or chunks, or raise buffers.ofmap_kib or buffers.intermediate_share",
 }
 
@@ -107,11 +107,13 @@ class _Place:
             if fill.bits > fill.capacity_bits:
                 parts = [f"{fill.slots} x {_kib(fill.tile_bits)} KiB"] * bool(fill.tile_bits)
                 parts += [f"{_kib(fill.resident_bits)} KiB resident"] * bool(fill.resident_bits)
+                layers = self.file.entries[self.unit].layers
+                alone = f"lower tile sizes or slots, or raise buffers.{fill.buffer}_kib"
                 raise self.error(
                     (),
-                    f"{'+'.join(self.file.entries[self.unit].layers)} needs {_kib(fill.bits)} KiB of the {fill.buffer} "
-                    f"buffer ({' + '.join(parts)}), {one_line(self.arch.name)} has {_kib(fill.capacity_bits)} KiB; "
-                    f"{REMEDIES[fill.buffer]}",
+                    f"{'+'.join(layers)} needs {_kib(fill.bits)} KiB of the {fill.buffer} buffer "
+                    f"({' + '.join(parts)}), {one_line(self.arch.name)} has {_kib(fill.capacity_bits)} KiB; "
+                    f"{REMEDIES[fill.buffer] if len(layers) > 1 else alone}",
                 )
 
     def check_parallel(self, key: tuple[str | int, ...], parallel: str, problem: Problem) -> None:

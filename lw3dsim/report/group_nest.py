@@ -86,7 +86,7 @@ def _extent(axes: Sequence[GroupAxis], tensor: int) -> str:
 def _size(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
     sources = run.group.stages[0].sources if tensor == 0 else 1
     text = f"{run.group.channels[tensor]} x {_extent(axes, tensor)}"
-    return f"{sources} of {text}" if sources > 1 else text
+    return f"{sources} tensors of {text}" if sources > 1 else text
 
 
 def _halo(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:

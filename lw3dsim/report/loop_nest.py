@@ -113,7 +113,7 @@ def _loads(nest: Sequence[Loop], dims: str) -> str:
     each = math.prod(loop.trips for loop in again)
     within = " ".join(loop.dim for loop in nest[depth:])
     text = plural(count, "load")
-    text += f", each tile {times(each)} (anew for {' '.join(loop.dim for loop in again)})" if again else ", once each"
+    text += f", each {times(each)} (anew for {' '.join(loop.dim for loop in again)})" if again else ", once each"
     return text + (f", stays for {within}" if within else "")
 
 
@@ -131,12 +131,12 @@ def _input_note(problem: Problem, mapping: Mapping) -> str:
     size = (axes.t.needed.max(), axes.h.needed.max(), axes.w.span.max())
     channels = mapping.c if problem.structure == "dense" else mapping.n
     text = f"{channels} x {'x'.join(map(str, size))}"
-    text = f"{problem.sources} of {text}" if problem.sources > 1 else text
+    text = f"{problem.sources} tensors of {text}" if problem.sources > 1 else text
     # The chunks of a pool that leaves one frame share none.
     cut = [(d, axis) for d, axis in enumerate((axes.t, axes.h, axes.w)) if d > 0 or not problem.reduces_frames]
     whole = math.prod(int(input_axis(problem, d, problem.out[d]).needed.sum()) for d, _ in cut)
     read = math.prod(int(axis.needed.sum()) for _, axis in cut)
-    return f"{text} (halo reloaded: {read / whole:.2f} x)" if read > whole else text
+    return f"{text} (halo again: {read / whole:.2f} x)" if read > whole else text
 
 
 def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Line]:
@@ -157,14 +157,13 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
     chunk = min(machine.chunk, mapping.c)
     reduction = Loop(dim="c", total=mapping.c, tile=chunk)
     if mapping.c > 1:
-        nest.append((reduction, f"{reduction.sizes} input channels"))
+        nest.append((reduction, f"{reduction.sizes} input channels, {mapping.parallel}-parallel"))
     lines = [
         Line(level="array", depth=depth, code=loop.code, note=note)
-        for depth, (loop, note) in enumerate((loop, note) for loop, note in nest if loop.trips > 1 or loop is rows)
+        for depth, (loop, note) in enumerate((loop, note) for loop, note in nest if loop.trips > 1 or loop.dim in "nc")
     ]
     rounds = -(-math.prod(shape) // machine.lanes)
     cycles = algorithm.taps * rounds * machine.cycles_per_tile
     taps = f"{plural(algorithm.taps, 'phase' if algorithm.is_winograd else 'tap')} x {'x'.join(map(str, shape))} {what}"
-    mode = f", {mapping.parallel}-parallel" if problem.structure == "dense" else ""
-    note = f"{taps} on {lanes(machine, arch)}{mode}, {plural(cycles, 'cycle')}"
+    note = f"{taps} on {lanes(machine, arch)}, {plural(cycles, 'cycle')}"
     return [*lines, Line(level="array", depth=len(lines), code="multiply", note=note)]

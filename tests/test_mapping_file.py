@@ -205,8 +205,7 @@ def test_the_fill_of_a_group_is_what_the_mapper_allows(chain, data):
 GOLDEN = """\
 conv1a: conv3d 3x3x3, 3x16x32x32 -> 64x16x32x32, direct
   DRAM   for h in 11      3, last 2, of 32 rows
-           load ifmap     3 x 16x5x32 (halo again: 1.62 x) = 7.5 KiB, 11 loads, once each, stays for
-                          n
+           load ifmap     3 x 16x5x32 (halos: 1.62 x) = 7.5 KiB, 11 loads, once each, stays for n
            for n in 8     8 of 64 output channels
              load weight  8x3 kernels of 3x3x3 = 0.66 KiB, 88 loads, each 11 times (anew for h)
   chip       compute      8 x 16x3x32 outputs; 88 steps

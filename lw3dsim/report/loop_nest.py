@@ -136,7 +136,7 @@ def _input_note(problem: Problem, mapping: Mapping) -> str:
     cut = [(d, axis) for d, axis in enumerate((axes.t, axes.h, axes.w)) if d > 0 or not problem.reduces_frames]
     whole = math.prod(int(input_axis(problem, d, problem.out[d]).needed.sum()) for d, _ in cut)
     read = math.prod(int(axis.needed.sum()) for _, axis in cut)
-    return f"{text} (halo again: {read / whole:.2f} x)" if read > whole else text
+    return f"{text} (halos: {read / whole:.2f} x)" if read > whole else text
 
 
 def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Line]:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events, group_compulsory_bytes
+from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError, unknown
-from lw3dsim.map.fused import Group, can_fuse
-from lw3dsim.map.group_search import search_group
+from lw3dsim.map.floor import group_compulsory_bytes
+from lw3dsim.map.fused import Group, GroupMapping, can_fuse
+from lw3dsim.map.group_search import Found, search_group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.partition import best_partition
 from lw3dsim.objective import Figures, Weights
+from lw3dsim.remembered import recall, remember
 from lw3dsim.report.runs import GroupRun, Unit
 from lw3dsim.schedule.fused import build_group_schedule
 
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.engine.run import Timing
-    from lw3dsim.map.fused import GroupMapping, Operand
-    from lw3dsim.map.group_search import Found
+    from lw3dsim.map.fused import Operand
     from lw3dsim.map.partition import Path
     from lw3dsim.map.price import Price
     from lw3dsim.map.problem import Problem
@@ -207,7 +208,13 @@ def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
 @lru_cache(maxsize=4096)
 def find_group(group: Group, arch: Accelerator, price: Price) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
-    return tuple(search_group(group, arch, make_clocks(arch), price))
+    question = ("group", group, arch, price)
+    known = recall(question, tuple[Found, ...])
+    if known is not None:
+        return known
+    found = tuple(search_group(group, arch, make_clocks(arch), price))
+    remember(question, found)
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -216,6 +223,10 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
 
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
+    question = ("best of group", group, arch, price)
+    known = recall(question, GroupMapping)
+    if known is not None:
+        return run_group_mapping(group, known, arch, engine)
     clocks = make_clocks(arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
@@ -226,6 +237,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
         cost = price.of(timing.latency_cycles, found.dram_bytes)
         tried.append((cost, schedule.steps, number, found.mapping, schedule, timing))
     *_, mapping, schedule, timing = min(tried, key=lambda one: one[:3])
+    remember(question, mapping)
     if engine != mapper_engine or clocks != mapper_clocks:
         timing = simulate_schedule(schedule, clocks, engine)
     return _group_run(group, mapping, schedule, timing, clocks)
@@ -253,6 +265,7 @@ def _group_run(
         events=events,
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        dram_floor_bytes=group_compulsory_bytes(group),
         layouts=(
             input_layout(group.stages[0], clocks.burst_bytes).describe(),
             output_layout(group.stages[-1], clocks.burst_bytes).describe(),

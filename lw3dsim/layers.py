@@ -12,11 +12,13 @@ from lw3dsim.account.power import make_activity
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.floor import floor_bytes
+from lw3dsim.map.mapping import Mapping, input_layout, output_layout
 from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.remembered import recall, remember
 from lw3dsim.report.runs import LayerRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.engine.run import Timing
-    from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
     from lw3dsim.map.search import Candidate
     from lw3dsim.schedule.program import Schedule
@@ -71,6 +71,10 @@ def run_problem(
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
+    question = ("layer", problem, arch, price, most)
+    known = recall(question, Mapping)
+    if known is not None:
+        return run_mapping(problem, known, arch, engine)
     clocks = make_clocks(arch)
     burst_ticks = 0 if price is None else price.burst_ticks(clocks)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
@@ -85,10 +89,11 @@ def run_problem(
         ticks = timing.latency_cycles * clocks.cycle_ticks
         tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing, ticks=ticks))
     best = _best(tried, burst_ticks)
+    remember(question, best.candidate.mapping)
     timing = best.timing
     if engine != mapper_engine or clocks != mapper_clocks:
         timing = simulate_schedule(best.schedule, clocks, engine)
-    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, clocks)
+    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, arch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +135,11 @@ def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: s
     """Simulate ``problem`` under a given mapping."""
     clocks = make_clocks(arch)
     schedule = build_schedule(problem, mapping, arch, clocks)
-    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
+    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), arch)
 
 
-def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, clocks: Clocks) -> LayerRun:
+def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, arch: Accelerator) -> LayerRun:
+    clocks = make_clocks(arch)
     events = count_events(schedule, clocks.burst_bytes)
     return LayerRun(
         problem=problem,
@@ -144,6 +150,7 @@ def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: T
         events=events,
         dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        dram_floor_bytes=floor_bytes(problem, arch.buffers.capacity_bits),
         layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),
         activity=make_activity(schedule, timing.trace),
     )

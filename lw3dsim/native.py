@@ -14,7 +14,7 @@ import sys
 from functools import cache, cached_property
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,10 +29,11 @@ _interpreted = [0]
 
 
 class Translation:
-    """Functions to be translated: ``parts`` are modules and the names in them, callees first, the last the entry.
+    """Functions to be translated: ``parts`` are modules and the names in them, callees first.
 
-    ``name`` says to the user what is compiled. ``refused`` are functions that the others
-    name but must not call once translated. ``outlined`` are not copied into their callers.
+    ``name`` says to the user what is compiled; ``entries`` can be called from outside.
+    ``refused`` are functions that the others name but must not call once translated.
+    ``outlined`` are, like entries, not copied into their callers.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Translation:
         name: str,
         parts: Sequence[tuple[ModuleType, tuple[str, ...]]],
         *,
+        entries: Sequence[str],
         refused: Sequence[str] = (),
         outlined: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.parts = tuple(parts)
+        self.entries = frozenset(entries)
         self.refused = frozenset(refused)
         self.outlined = frozenset(outlined)
 
@@ -67,7 +70,7 @@ class Translation:
 
     @cached_property
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """The translated functions by name."""
+        """The entries, translated, by name."""
         import numba
 
         njit: Any = numba.njit
@@ -85,29 +88,51 @@ class Translation:
                     plain = getattr(module, name)
                     clone = FunctionType(plain.__code__, names, name)
                     clone.__module__ = module.__name__
-                    # Nothing is allocated, so no references need counting: 15 times faster.
-                    names[name] = translated[name] = njit(
-                        cache=is_kept, error_model="numpy", forceinline=name not in self.outlined, _nrt=False
+                    is_entry = name in self.entries
+                    # Nothing is allocated, so no references need counting: 15 times faster. Wrappers for callers
+                    # outside take most of the time to compile where arguments are many.
+                    function = njit(
+                        cache=is_kept,
+                        error_model="numpy",
+                        forceinline=not is_entry and name not in self.outlined,
+                        no_cpython_wrapper=not is_entry,
+                        no_cfunc_wrapper=True,
+                        _nrt=False,
                     )(clone)
+                    names[name] = translated[name] = _for_all_values(function)
         finally:
             config.CACHE_DIR = folder
-        return translated
+        return {name: translated[name] for name in self.entries}
 
     @cached_property
     def _folder(self) -> Path:
         sources = [Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module, _ in self.parts))]
         digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
-        return _cache_folder() / f"{self.name.rsplit(' ', 1)[-1]}-{digest}"
+        return cache_folder() / f"{self.name.rsplit(' ', 1)[-1]}-{digest}"
 
 
 @cache
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Return where this package keeps what it need not make again: LW3DSIM_CACHE_DIR, or the user's cache folder."""
     base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "lw3dsim"
 
 
 def _is_constant(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, type) and issubclass(value, tuple))
+
+
+def _for_all_values(function: Any) -> Any:
+    """Keep ``function`` from being translated anew for every constant that is written in a call of it."""
+    from numba.core import types
+
+    template, unliteral = function.get_call_template, cast("Any", types).unliteral
+
+    def of_kinds(args: Sequence[Any], kws: dict[str, Any]) -> Any:
+        return template([unliteral(arg) for arg in args], {name: unliteral(arg) for name, arg in kws.items()})
+
+    function.get_call_template = of_kinds
+    return function
 
 
 def _refuse(*_: Any) -> Any:

@@ -6,6 +6,8 @@ import os
 
 # Several workers share the cores already; set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Tests search.
+os.environ["LW3DSIM_MAPPING_CACHE"] = "0"
 
 import json
 from typing import TYPE_CHECKING, Any

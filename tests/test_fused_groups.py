@@ -12,13 +12,14 @@ from fused_groups import SMALL, any_mapping, chains, fusable, group_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from lw3dsim.account.events import count_events, group_compulsory_bytes
+from lw3dsim.account.events import count_events
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.fusion import run_group
+from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Reach, cut_group
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
-from lw3dsim.account.events import compulsory_bytes, count_events
+from lw3dsim.account.events import count_events
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
@@ -20,6 +20,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.axis import cut
 from lw3dsim.map.bounds import layer_cycles
 from lw3dsim.map.candidates import candidate_sizes, make_choices
+from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
 from lw3dsim.map.microarchitecture import make_machine

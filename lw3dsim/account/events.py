@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.map.mapping import input_axis
-
 if TYPE_CHECKING:
-    from lw3dsim.map.fused import Group
     from lw3dsim.map.problem import Problem
     from lw3dsim.schedule.program import Program
 
@@ -93,45 +90,6 @@ def constant_mults(problem: Problem) -> int:
     frames = problem.inp[0]
     is_shift = frames & (frames - 1) == 0
     return 0 if not problem.whole_frames or is_shift else problem.n * problem.out[1] * problem.out[2]
-
-
-def compulsory_bytes(problem: Problem) -> int:
-    """Return the bytes of every needed input, every weight and every output, once each."""
-    return sum(compulsory_by_stream(problem).values())
-
-
-def compulsory_by_stream(problem: Problem) -> dict[str, int]:
-    """Return the compulsory bytes of inputs, weights and outputs."""
-    pixels = 1
-    for dimension, size in enumerate(problem.out):
-        axis = input_axis(problem, dimension, size)
-        pixels *= int(axis.needed[0])
-    channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
-    return {
-        "ifmap": _bytes(channels * pixels * problem.sources * problem.activation_bits),
-        "weight": _bytes(_weight_bits(problem)),
-        "ofmap": _bytes(problem.outputs * problem.activation_bits),
-    }
-
-
-def group_compulsory_bytes(group: Group) -> int:
-    """Return the bytes of every needed input and operand, every weight and every output of a fused group, once each."""
-    return sum(group_compulsory_by_stream(group).values())
-
-
-def group_compulsory_by_stream(group: Group) -> dict[str, int]:
-    """Return the compulsory bytes of inputs and operands, weights and outputs of a fused group."""
-    bits = group.stages[0].activation_bits
-    reads = [sources * group.channels[tensor] * group.needed[tensor] for _, tensor, sources in group.dram_inputs]
-    return {
-        "ifmap": sum(_bytes(elements * bits) for elements in reads),
-        "weight": sum(_bytes(_weight_bits(stage)) for stage in group.stages),
-        "ofmap": _bytes(group.stages[-1].outputs * bits),
-    }
-
-
-def _weight_bits(problem: Problem) -> int:
-    return problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
 
 
 def _bytes(bits: int) -> int:

@@ -57,9 +57,11 @@ def command(
 
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.explore.compare import compare, default_cases
+    from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file
     from lw3dsim.report.tables import comparison_tables, print_tables
 
+    remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
     if html is not None:
         check_file(html)

@@ -57,10 +57,12 @@ def command(
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.engine.run import check_engine
     from lw3dsim.execution import execute
+    from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
     check_engine(engine)
+    remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
     folder = check_folder(out) if out is not None else None

@@ -59,10 +59,12 @@ def command(
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.map.mapping_file import load_mapping
     from lw3dsim.pipeline import map_units, resolve_design, resolve_network
+    from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file, write_text
     from lw3dsim.report.mapping_file import mapping_text
     from lw3dsim.report.mapping_tables import unit_record, unit_text
 
+    remember_mappings()
     given = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(given, transform)
     if save is not None:

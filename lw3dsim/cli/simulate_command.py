@@ -59,8 +59,10 @@ def command(
     """Simulate WORKLOAD (a name or a file): cycles, energy, memory accesses, and where they go."""
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.pipeline import simulate
+    from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_result
 
+    remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
     warn_unchanged(network, transform)
     folder = check_folder(out) if out is not None else None

@@ -30,7 +30,8 @@ TRANSLATION = Translation(
     ),
     # A reordering memory is not given to this engine; the name must be known all the same.
     refused=("reorder",),
-    outlined=("advance", "_refresh"),
+    entries=("advance",),
+    outlined=("_refresh",),
 )
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lw3dsim.map.mapping import Parallel  # noqa: TC001  # decoded when remembered
+
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
-    from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.problem import Problem
 
 # Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.

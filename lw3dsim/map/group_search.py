@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.errors import MappingError
+from lw3dsim.map.fused import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Floats
-    from lw3dsim.map.fused import Group, GroupMapping
+    from lw3dsim.map.fused import Group
     from lw3dsim.map.group_cost import GroupCost
     from lw3dsim.map.price import Price
 

@@ -59,10 +59,9 @@ TRANSLATION = Translation(
         (shortlist, ("shortlist",)),
         (runs, ("append", "box_runs", "list_runs")),
     ),
-    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "cost_steps",
-              "full_step_costs", "array_step", "vector_step", "step_cycles", "fill_choices", "rank", "box_runs",
-              "list_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks", "bound_kept",
-              "shortlist"),
+    entries=("fill_choices", "shortlist", "cost_steps", "full_step_costs", "list_runs"),
+    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "array_step",
+              "vector_step", "step_cycles", "rank", "box_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks"),
 )  # fmt: skip
 
 

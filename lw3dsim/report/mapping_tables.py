@@ -63,6 +63,7 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, A
         "steps": run.steps,
         "buffers": [asdict(fill) | {"bits": fill.bits} for fill in nest.fill],
         "traffic": [asdict(row) for row in traffic_rows(unit)],
+        "dram_floor_bytes": run.dram_floor_bytes,
         "latency_cycles": run.latency_cycles,
         "dram_bound_cycles": run.dram_bound_cycles,
         "bound_by": binding(run),
@@ -83,8 +84,15 @@ def unit_text(network: Workload, unit: Unit, arch: Accelerator) -> str:
         f"  {plural(run.latency_cycles, 'cycle')} in {plural(run.steps, 'step')}, bound by {binding(run)}; "
         f"DRAM takes {share:.0%} of them at least"
     )
+    bound = (
+        f"  on these buffers {kib(8 * run.dram_floor_bytes)} KiB must move at least: {_ratio(unit):.2f} x that is moved"
+    )
     tables = _beside(_fill_table(nest.fill), _traffic_table(traffic_rows(unit)))
-    return "\n".join([*title, *aligned(nest.lines), *tables, line])
+    return "\n".join([*title, *aligned(nest.lines), *tables, line, bound])
+
+
+def _ratio(unit: Unit) -> float:
+    return unit.run.dram_bytes / unit.run.dram_floor_bytes
 
 
 def _title(network: Workload, layer: AnyLayer, algorithm: Algorithm) -> str:

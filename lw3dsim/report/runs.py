@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Stage
-from lw3dsim.account.events import (
+from lw3dsim.map.floor import (
     compulsory_by_stream,
     compulsory_bytes,
     group_compulsory_by_stream,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Figures:
-    """What a simulation gave.
+    """What a simulation gave, and the bytes that no schedule on these buffers moves less of (``dram_floor_bytes``).
 
     ``layouts`` of input and output; ``layout_extra_bytes`` is what they cost
     against the layouts that would be best for this layer or group alone.
@@ -38,6 +38,7 @@ class _Figures:
     dram: DramCounts
     activity: Activity
     dram_bound_cycles: int
+    dram_floor_bytes: int
     layouts: tuple[str, ...]
     layout_extra_bytes: int = 0
 

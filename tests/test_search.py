@@ -1,0 +1,150 @@
+"""Does the mapper find what trying everything finds, and does it stand on floors that hold?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lw3dsim import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.errors import MappingError
+from lw3dsim.layers import run_problem
+from lw3dsim.map.candidates import candidate_sizes
+from lw3dsim.map.floor import compulsory_bytes, floor_bytes
+from lw3dsim.map.mapping import ORDERS, Mapping
+from lw3dsim.map.price import Price
+from lw3dsim.map.problem import make_problem
+from lw3dsim.map.search import search
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.transform.algorithms import candidates
+
+ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=1", "buffers.weight_kib=1", "buffers.ofmap_kib=1"])
+EVERYTHING = 1_000_000
+BYTES = Price(cycle=0.0, dram_byte=1.0)
+
+
+def grown(field, factor):
+    value = getattr(ARCH.buffers, field) * factor
+    return msgspec.structs.replace(ARCH, buffers=msgspec.structs.replace(ARCH.buffers, **{field: value}))
+
+
+@st.composite
+def small_layers(draw):
+    kind = draw(st.sampled_from(["dense", "dense", "pointwise", "depthwise", "pool"]))
+    c, n = draw(st.integers(1, 20)), draw(st.integers(1, 20))
+    shape = Shape(c, draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
+    kernel = draw(st.sampled_from([(1, 3, 3), (1, 1, 1), (1, 2, 2)])) if kind != "pointwise" else (1, 1, 1)
+    stride = draw(st.sampled_from([(1, 1, 1), (1, 2, 2)])) if min(kernel[1:]) > 1 else (1, 1, 1)
+    common = {"name": "x", "inputs": ("i",), "kernel": kernel, "stride": stride}
+    if kind == "pool":
+        layer = Pool3d(mode="max", **common)
+    elif kind == "depthwise":
+        layer = Conv3d(out_channels=c, groups=c, padding=(0, kernel[1] // 2, kernel[2] // 2), **common)
+    else:
+        layer = Conv3d(out_channels=n, bias=draw(st.booleans()), **common)
+    policy = draw(st.sampled_from(["direct", "hfa"]))
+    return make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, policy, 2, 2)[0], ARCH)
+
+
+def everything(problem):
+    """Simulate every tiling that fits, found with nothing of the mapper but the sizes: (latency, bursts)."""
+    clocks, capacity = make_clocks(ARCH), ARCH.buffers.capacity_bits
+    modes = ("pixel", "channel") if problem.structure == "dense" and not problem.algorithm.is_winograd else ("pixel",)
+    sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
+    for tile, order, mode in itertools.product(itertools.product(*sizes), ORDERS, modes):
+        slots = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)
+        mapping = Mapping(**dict(zip("ncthw", tile, strict=True)), order=order, parallel=mode, **slots)
+        schedule = build_schedule(problem, mapping, ARCH, clocks)
+        held = {
+            "ifmap": (schedule.ifmap, schedule.ifmap.bits),
+            "weight": (schedule.weight, schedule.weight.bits),
+            "ofmap": (schedule.ofmap, schedule.ofmap.bits),
+        }
+        if mapping.c < problem.c:
+            held["ofmap"] = (schedule.ofmap, schedule.ofmap.bits // problem.activation_bits * problem.accumulator_bits)
+        # All of a buffer is one slot where a single tile is all there is.
+        slots = {name: 1 if len(set(stream.box.tolist())) == 1 else 2 for name, (stream, _) in held.items()}
+        if any(len(bits) and int(bits.max()) * slots[name] > capacity[name] for name, (_, bits) in held.items()):
+            continue
+        mapping = replace(mapping, **{f"{name}_slots": count for name, count in slots.items()})
+        schedule = build_schedule(problem, mapping, ARCH, clocks)
+        yield simulate_schedule(schedule, clocks).latency_cycles, schedule.total_bursts
+
+
+def tilings(problem):
+    return math.prod(len(axis) for axis in candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe))
+
+
+thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+
+
+@settings(thorough, max_examples=200)
+@given(small_layers().filter(lambda problem: tilings(problem) <= 100))
+def test_search_finds_what_brute_force_finds(problem):
+    tried = list(everything(problem))
+    if not tried:
+        with pytest.raises(MappingError):
+            search(problem, ARCH, make_clocks(ARCH))
+        return
+    fastest = min(latency for latency, _ in tried)
+    near = min(bursts for latency, bursts in tried if latency * 1000 <= fastest * 1001)
+    burst_bytes = make_clocks(ARCH).burst_bytes
+    run = run_problem(problem, ARCH, most=EVERYTHING)
+    assert run.latency_cycles * 1000 <= fastest * 1001
+    assert run.dram_bytes == near * burst_bytes
+    least = run_problem(problem, ARCH, price=BYTES, most=EVERYTHING)
+    assert least.dram_bytes == min(bursts for _, bursts in tried) * burst_bytes
+    # The few that are simulated by default are the best by an estimate of time, and of bytes exactly.
+    assert run_problem(problem, ARCH).latency_cycles <= fastest * 1.1
+    assert run_problem(problem, ARCH, price=BYTES).dram_bytes == least.dram_bytes
+
+
+@settings(thorough, max_examples=60)
+@given(
+    small_layers(),
+    st.sampled_from(["ifmap_kib", "weight_kib", "ofmap_kib"]),
+    st.lists(st.integers(1, 12), min_size=2, max_size=3, unique=True).map(sorted),
+)
+def test_a_larger_buffer_never_costs_more(problem, field, factors):
+    best = []
+    for factor in factors:
+        try:
+            arch = grown(field, factor)
+            fast, thrifty = (run_problem(problem, arch, price=price, most=EVERYTHING) for price in (None, BYTES))
+            best.append((fast.latency_cycles, thrifty.dram_bytes))
+        except MappingError:
+            best.append((math.inf, math.inf))
+    for (latency, moved), (later_latency, later_moved) in itertools.pairwise(best):
+        assert later_latency <= latency * 1.001
+        assert later_moved <= moved
+
+
+@settings(thorough, max_examples=60)
+@given(small_layers(), st.integers(1, 3))
+def test_nothing_moves_less_than_the_floor(problem, factor):
+    arch = grown("ifmap_kib", factor)
+    floor = floor_bytes(problem, arch.buffers.capacity_bits)
+    assert floor >= compulsory_bytes(problem)
+    try:
+        assert run_problem(problem, arch, price=BYTES, most=EVERYTHING).dram_bytes >= floor
+    except MappingError:
+        return
+
+
+def test_the_floor_of_a_matrix_product_is_that_of_hong_and_kung():
+    """For n^3 products and S words on chip, 2 n^3 / sqrt(S) words move at least, up to a factor; and not below it."""
+    n, kib = 4096, 16
+    layer = Conv3d(name="x", inputs=("i",), out_channels=n, kernel=(1, 1, 1))
+    shape = Shape(n, 1, 64, 64)
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 2, 2)[0], ARCH)
+    words = 3 * kib * 1024
+    floor = floor_bytes(problem, dict.fromkeys(("ifmap", "weight", "ofmap"), kib * 8192))
+    assert 0.5 <= floor / (2 * n**3 / math.sqrt(words)) <= 2.0

@@ -84,14 +84,14 @@ def unit_text(network: Workload, unit: Unit, arch: Accelerator) -> str:
         f"  {plural(run.latency_cycles, 'cycle')} in {plural(run.steps, 'step')}, bound by {binding(run)}; "
         f"DRAM takes {share:.0%} of them at least"
     )
-    bound = (
-        f"  on these buffers {kib(8 * run.dram_floor_bytes)} KiB must move at least: {_ratio(unit):.2f} x that is moved"
-    )
+    least = kib(8 * run.dram_floor_bytes)
+    bound = f"  no schedule on these buffers moves less than {least} KiB; this one {_ratio(unit):.2f} x that"
     tables = _beside(_fill_table(nest.fill), _traffic_table(traffic_rows(unit)))
     return "\n".join([*title, *aligned(nest.lines), *tables, line, bound])
 
 
 def _ratio(unit: Unit) -> float:
+    """Return what is moved over what must be."""
     return unit.run.dram_bytes / unit.run.dram_floor_bytes
 
 

@@ -11,7 +11,7 @@ from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.describe.source import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.fusion import can_follow, can_lead, operands, run_group_mapping
-from lw3dsim.layers import run_layer, run_mapping
+from lw3dsim.layers import bare, run_layer, run_mapping
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.fused import Group
 from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
@@ -187,7 +187,7 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
     if steps > MAX_STEPS:
         raise place.error(("tile",), f"makes {steps:,} steps of {layer.name}, at most {MAX_STEPS:,}; raise tile sizes")
     place.check_room(layer_fill(problem, mapping, place.arch))
-    return run_mapping(problem, mapping, place.arch, engine)
+    return run_mapping(problem, mapping, bare(place.arch), engine)
 
 
 def _what(name: str, problem: Problem) -> str:
@@ -220,7 +220,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
     if steps > MAX_GROUP_STEPS:
         raise place.error(("tile",), f"makes {steps:,} steps, at most {MAX_GROUP_STEPS:,}; raise tile sizes or chunks")
     place.check_room(group_fill(group, mapping, place.arch))
-    return run_group_mapping(group, mapping, place.arch, engine)
+    return run_group_mapping(group, mapping, bare(place.arch), engine)
 
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:

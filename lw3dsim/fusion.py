@@ -15,6 +15,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError, unknown
+from lw3dsim.layers import bare
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, can_fuse
 from lw3dsim.map.group_search import Found, search_group
@@ -139,7 +140,7 @@ class _Judge:
 
     def simulate(self, path: Path) -> None:
         """Simulate a path that has an estimate; what it costs is known then."""
-        run = run_group(self._group(path), self.arch, self.weights.price, self.engine)
+        run = run_group(self._group(path), bare(self.arch), self.weights.price, self.engine)
         self.simulated[path] = run
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
         self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.arch, self.leakage))
@@ -155,7 +156,7 @@ class _Judge:
         if self._least(group, clocks) + fixed >= sum(self.weights.cost(self.alone[i]) for i in path):
             return None
         try:
-            best = find_group(group, self.arch, self.weights.price)[0]
+            best = find_group(group, bare(self.arch), self.weights.price)[0]
         except MappingError:
             return None
         return fixed + self.weights.price.of(best.cycles, best.dram_bytes)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Schedule
 
 
+@lru_cache(maxsize=4096)
+def bare(arch: Accelerator) -> Accelerator:
+    """Return a design without what no mapped layer depends on: designs that differ in that alone share their layers."""
+    tiles = msgspec.structs.replace(arch.winograd, m1=1, m2=1)
+    return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
+
+
 def run_layer(
     network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str, price: Price | None
 ) -> LayerRun:
@@ -46,14 +55,14 @@ def run_layer(
     runs, reason = [], ""
     for algorithm in allowed:
         try:
-            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), arch, engine, price))
+            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), bare(arch), engine, price))
         except MappingError as error:
             if not algorithm.is_winograd:
                 raise
             reason = str(error)
     if not runs:
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        return run_problem(make_problem(layer, inputs, output, direct, arch), arch, engine, price)
+        return run_problem(make_problem(layer, inputs, output, direct, arch), bare(arch), engine, price)
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
     return min(runs, key=lambda run: wanted.of(run.latency_cycles, run.dram_bytes))
 

@@ -17,7 +17,7 @@ from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.fixed import run_fixed
 from lw3dsim.fusion import check_fusion, fuse, run_group_mapping, units_of
-from lw3dsim.layers import run_layer, run_mapping
+from lw3dsim.layers import bare, run_layer, run_mapping
 from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.fused import Group
 from lw3dsim.map.mapping_file import load_mapping
@@ -269,9 +269,9 @@ def _settled(run: Run, work: Problem | Group, arch: Accelerator, engine: str) ->
     """Return ``run``, timed anew where its tensors lie differently in ``work``."""
     if isinstance(run, GroupRun):
         assert isinstance(work, Group)  # noqa: S101  # the work of this run
-        return run if run.group == work else run_group_mapping(work, run.mapping, arch, engine)
+        return run if run.group == work else run_group_mapping(work, run.mapping, bare(arch), engine)
     assert isinstance(work, Problem)  # noqa: S101  # the work of this run
-    return run if run.problem == work else run_mapping(work, run.mapping, arch, engine)
+    return run if run.problem == work else run_mapping(work, run.mapping, bare(arch), engine)
 
 
 def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use | GroupUse]]]:

@@ -134,7 +134,7 @@ def test_fused_groups_keep_the_invariants(pair):
         assert layer.name.rsplit(".", 1)[-1] in names
 
 
-@pytest.mark.parametrize("block", ["conv2a", "conv3a", "conv3b"])
+@pytest.mark.parametrize("block", ["conv2a", "conv3a", "conv3b", "conv4a", "conv4b", "conv5a", "conv5b"])
 def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     network = resolve_network("c3d", "fsb_c3d", None, None)
     design = resolve_design("edge_base", (), None, None)

@@ -349,7 +349,7 @@ SMALL_BUFFERS = ("--set", "buffers.ifmap_kib=1", "--set", "buffers.weight_kib=1"
          "stem needs 2.53 KiB of the weight buffer (1 x 2.53 KiB), edge_base has 1 KiB; lower tile sizes"),
         (layer("n: 8", "n: 32").replace("c: 3", "c: 1"), ("--set", "buffers.ofmap_kib=16"),
          "stem needs 24 KiB of the ofmap buffer (1 x 24 KiB), edge_base has 16 KiB"),
-        (group(), ("--set", "buffers.ofmap_kib=4"),
+        (group(), ("--set", "buffers.ofmap_kib=4", "--set", "buffers.intermediate_share=0.5"),
          "m.yaml:2 units[0]: a+b needs 2.25 KiB of the intermediate buffer (1 x 2.25 KiB), edge_base has 2 KiB"),
         (group("a}", "a, resident: true}"), ("--set", "buffers.weight_kib=1"), ""),
         (group(), ("--set", "buffers.intermediate_share=0"), "can't fuse: buffers.intermediate_share is 0; raise it"),

@@ -10,10 +10,11 @@ from lw3dsim.cli.options import format_option, print_json
 @click.command("list")
 @format_option("table", "json")
 def command(form: str) -> None:
-    """Names of workloads, accelerators, transforms, algorithms, DRAM presets and engines."""
+    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, design spaces and samplers."""
     from lw3dsim.describe.catalog import shipped_names
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.engine.run import ENGINES
+    from lw3dsim.explore.samplers import SAMPLERS
     from lw3dsim.transform.algorithms import POLICIES
     from lw3dsim.transform.passes import PASSES
 
@@ -24,6 +25,8 @@ def command(form: str) -> None:
         "algorithms": list(POLICIES),
         "dram_presets": list(DRAM_STANDARDS),
         "engines": list(ENGINES),
+        "spaces": shipped_names("experiments"),
+        "samplers": list(SAMPLERS),
     }
     if form == "json":
         print_json(names)

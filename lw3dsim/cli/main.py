@@ -19,6 +19,8 @@ COMMANDS = {
     "simulate": "Simulate a workload on an accelerator.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side.",
+    "explain": "What binds a design, and what a step of each resource would buy.",
+    "dse": "Search a design space: run a study, its front, a report.",
     "execute": "Run real tensors through the schedules and check the arithmetic.",
     "energy": "Unit energies, leakage and areas of an accelerator, with their sources.",
     "algebra": "Matrices, additions, bit growth and error of F(m, r).",

@@ -86,7 +86,7 @@ class Buffers(_Section, frozen=True):
             description="share of the output buffer that holds the tensors inside a fused group while it runs; "
             "0: the accelerator can't fuse",
         ),
-    ] = 0.5
+    ] = 0.625
 
     @property
     def capacity_bits(self) -> dict[str, int]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -39,3 +44,23 @@ def full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
     """Return (count, size) of the full parts and of the ragged last part of ``total``."""
     rest = total % part
     return [(total // part, part), (np.minimum(rest, 1), rest)]
+
+
+def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
+    """Return one example row per distinct combination of values, and the combination of every row."""
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        code = _ranks(code * (int(column.max()) + 1) + column)
+    example = np.zeros(int(code.max()) + 1, dtype=np.int64)
+    example[code[::-1]] = np.arange(len(code))[::-1]
+    return example, code
+
+
+def _ranks(values: Ints) -> Ints:
+    """Return the rank of each value among the distinct ones; without sorting, where values are small."""
+    largest = int(values.max())
+    if largest > 8 * len(values):
+        return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
+    is_there = np.zeros(largest + 1, dtype=np.int64)
+    is_there[values] = 1
+    return np.asarray((np.cumsum(is_there) - 1)[values], dtype=np.int64)

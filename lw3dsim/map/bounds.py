@@ -44,9 +44,11 @@ def bound_kept(task: Task, least: Least, groups: Words, kept: Words) -> None:
 def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Words) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
-    alone = first_loads(layer, task.choices, least, at) + last_store(layer, task.choices, least, at)
+    loaded = first_loads(layer, task.choices, least, at)
+    alone = loaded + last_store(layer, task.choices, least, at)
     cycles = layer_cycles(task, at, groups) + last_drain(task, at, groups)
-    compute = cycles * task.times.cycle + alone * least.burst // channels + least.answer
+    # A first tile of padding alone is not asked for.
+    compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
     return least.setup + max(compute, bursts * least.burst // channels)
 
 

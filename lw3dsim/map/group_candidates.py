@@ -94,13 +94,12 @@ class Extents:
         """Return the extents under all candidates."""
 
         def largest(name: str, tensor: int) -> tuple[Ints, Ints, Ints]:
-            values = [[int(getattr(o.axis, name)[tensor].max()) for o in axis] for axis in candidates.options]
-            return candidates.columns(values)
+            return candidates.columns([[getattr(o.axis, name)[tensor] for o in axis] for axis in candidates.options])
 
         new, retained = [], []
         for tensor in range(len(group.stages) + 1):
-            t, h, w = largest("new", tensor)
-            rt, rh, rw = largest("retained", tensor)
+            t, h, w = largest("most_new", tensor)
+            rt, rh, rw = largest("most_retained", tensor)
             new.append(t * h * w)
             retained.append(rt * h * w + t * rh * w + t * h * rw)
         nt, nh, nw = candidates.columns([[o.axis.tiles for o in axis] for axis in candidates.options])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import Flags, Floats, Ints, ceil_div, full_and_rest
+from lw3dsim.map.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.map.group_candidates import Extents
 from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
 from lw3dsim.map.mapping import channel_ranges, input_layout, output_layout, weight_tile_bits
@@ -128,8 +128,8 @@ class _Sums:
         def spanned(axis: GroupAxis) -> int:
             return int(layout.span_bursts(axis.first[tensor], axis.new[tensor])[1].sum())
 
-        t, h, w = candidates.columns([[int(o.axis.new[tensor].sum()) for o in axis] for axis in candidates.options])
-        nt, nh, nw = candidates.columns([[_active(o.axis, tensor) for o in axis] for axis in candidates.options])
+        t, h, w = candidates.columns([[o.axis.all_new[tensor] for o in axis] for axis in candidates.options])
+        nt, nh, nw = candidates.columns([[o.axis.active[tensor] for o in axis] for axis in candidates.options])
         # Only rows are spans of bursts.
         *_, w_bursts = candidates.columns([[spanned(o.axis) for o in axis] for axis in candidates.options])
         return cls(t=t, h=h, w=w, w_bursts=w_bursts, cuts=nh * nw, tiles=nt * nh * nw)
@@ -143,13 +143,9 @@ class _Sums:
         return self.t * (self.cuts + self.h * layout.row_bursts // page_bursts) * blocks
 
 
-def _active(axis: GroupAxis, tensor: int) -> int:
-    return int((axis.new[tensor] > 0).sum())
-
-
 def _tiles_with(candidates: Candidates, tensor: int) -> Ints:
     """Return the tiles that compute (or load) anything of ``tensor``."""
-    t, h, w = candidates.columns([[_active(o.axis, tensor) for o in axis] for axis in candidates.options])
+    t, h, w = candidates.columns([[o.axis.active[tensor] for o in axis] for axis in candidates.options])
     return t * h * w
 
 
@@ -216,12 +212,12 @@ def _vector_cycles(group: Group, candidates: Candidates, i: int, machine: Machin
     stage = group.stages[i]
     layer, array = plain_layer(stage), plain_array(machine)
     read = stage.n * _summed(candidates, lambda axis, _: int(axis.needed[i].sum()))
-    outputs = stage.n * _summed(candidates, lambda axis, _: int(axis.new[i + 1].sum()))
+    outputs = stage.n * _summed(candidates, lambda axis, _: axis.all_new[i + 1])
     # Sums over all tiles: few are distinct.
-    pairs, at = np.unique(np.stack([read, outputs]), axis=1, return_inverse=True)
+    example, at = distinct([read, outputs])
     cycles = [
         abs(vector_cycles(layer, array, (stage.sources - array.reads_back) * r, array.reads_back * r, o, stage.c, 1, 1))
-        for r, o in pairs.T.tolist()
+        for r, o in zip(read[example].tolist(), outputs[example].tolist(), strict=True)
     ]
     return np.array(cycles, dtype=np.float64)[at]
 
@@ -230,9 +226,9 @@ def _array_cycles(group: Group, candidates: Candidates, i: int, machine: Machine
     """Return the cycles of all steps, each in proportion to that of the largest tile, and what that leaves to drain."""
     stage = group.stages[i]
     tile = stage.algorithm.tile
-    space = candidates.columns([[int(o.axis.new[i + 1].max()) for o in axis] for axis in candidates.options])
-    sizes, at = np.unique(np.stack([chunk, *space]), axis=1, return_inverse=True)
-    cycles, drain = _full_steps(stage, machine, sizes)
+    space = candidates.columns([[o.axis.most_new[i + 1] for o in axis] for axis in candidates.options])
+    example, at = distinct([chunk, *space])
+    cycles, drain = _full_steps(stage, machine, np.stack([size[example] for size in (chunk, *space)]))
     channel_groups = sum(
         (count * ceil_div(n, machine.rows) for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk)),
         np.zeros_like(chunk),

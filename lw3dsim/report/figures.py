@@ -134,7 +134,7 @@ def share_bars(parts: Mapping[str, float], scale: float, unit: str) -> Figure:
         "cliponaxis": False,
         "hoverinfo": "skip",
     }
-    layout = _layout(height=70 + 27 * len(values), legend=False)
+    layout = layout_of(height=70 + 27 * len(values), legend=False)
     # Room for the text behind the longest bar.
     layout["xaxis"] |= {"range": [0, 1.6 * max(values, default=1)], "visible": False}
     layout["yaxis"] |= {"autorange": "reversed", "showgrid": False}
@@ -152,7 +152,7 @@ def layer_stack(names: Sequence[str], series: Series, unit: str, marks: Series) 
         _marks(key, labels, values, unit, size_px, index, upright=True)
         for index, (key, values) in enumerate(marks.items())
     ]
-    layout = _layout(height=430)
+    layout = layout_of(height=430)
     layout |= {"barmode": "stack", "bargap": 0.18, "hovermode": "x unified"}
     # A category axis drops labels that do not fit, and shows them again when zoomed.
     layout["xaxis"] |= {"type": "category", "showgrid": False, "tickangle": -90, "tickfont": {"size": 10}}
@@ -173,7 +173,7 @@ def case_stack(names: Sequence[str], series: Series, unit: str, marks: Series) -
         _marks(key, labels, values, unit, 16.0, index, upright=False)
         for index, (key, values) in enumerate(marks.items())
     ]
-    layout = _layout(height=210 + 38 * len(labels))
+    layout = layout_of(height=210 + 38 * len(labels))
     layout |= {"barmode": "stack", "bargap": 0.35, "hovermode": "y unified"}
     _case_axes(layout, unit)
     return {"data": data, "layout": layout}
@@ -183,7 +183,7 @@ def case_groups(names: Sequence[str], series: Series, unit: str) -> Figure:
     """Return the rows of ``series`` as bars next to each other for every case."""
     labels = axis_labels(names)
     data = [_stacked(key, labels, values, unit, upright=False) for key, values in series.items()]
-    layout = _layout(height=150 + 24 * len(series) * len(labels))
+    layout = layout_of(height=150 + 24 * len(series) * len(labels))
     layout |= {"barmode": "group", "bargap": 0.25, "hovermode": "y unified"}
     _case_axes(layout, unit)
     return {"data": data, "layout": layout}
@@ -207,7 +207,7 @@ def roofline(result: Result) -> Figure | None:
     ridges = [roof / bandwidth for roof in roofs.values()]
     intensities = [x for trace in points for x in trace["x"]]
     left, right = min(*intensities, *ridges) / 2, max(*intensities, *ridges) * 1.6
-    layout = _layout(height=480)
+    layout = layout_of(height=480)
     for axis, title in (("xaxis", "direct MACs per DRAM byte"), ("yaxis", "effective MACs per cycle")):
         layout[axis] |= {"type": "log", "title": {"text": title}, "dtick": 1, "exponentformat": "none"}
     # Room for the names of the roofs.
@@ -337,7 +337,8 @@ def _case_axes(layout: Figure, unit: str) -> None:
     layout["yaxis"] |= {"type": "category", "autorange": "reversed", "showgrid": False}
 
 
-def _layout(*, height: int, legend: bool = True) -> Figure:
+def layout_of(*, height: int, legend: bool = True) -> Figure:
+    """Return the layout that all figures share."""
     axis = {
         "automargin": True,
         "gridcolor": GRID,

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
-from plotly.io import to_html
-from plotly.offline import get_plotlyjs
-
 from lw3dsim.report import figures
-from lw3dsim.report.page_style import PAGE, STYLE
+from lw3dsim.report.elements import figure as _figure
+from lw3dsim.report.elements import number as _number
+from lw3dsim.report.elements import page as _page
+from lw3dsim.report.elements import table as _table
+from lw3dsim.report.elements import text as _text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.report.result import Result
 
 MJ_PER_PJ = 1e-9
 MB_PER_BYTE = 1e-6
-
-# plotly.js offers, among others, to share a figure with a cloud service; only saving an image stays.
-CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
 
 
 def result_page(result: Result) -> str:
@@ -59,19 +56,6 @@ def comparison_page(workload: str, names: Sequence[str], results: Sequence[Resul
         *(_configuration(name, result) for name, result in pairs),
     ]
     return _page(f"{workload}: {', '.join(names)}", body)
-
-
-def _page(title: str, body: Iterable[str]) -> str:
-    return PAGE.substitute(title=_text(title), style=STYLE, plotlyjs=get_plotlyjs(), body="\n".join(body))
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))
-
-
-def _number(value: float) -> str:
-    """Return 4 digits, and never an exponent for what is large."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _dram_bytes(record: Mapping[str, Any]) -> int:
@@ -141,19 +125,6 @@ def _tile(label: str, value: float, unit: str, note: str) -> str:
     return f'<div class="tile"><span>{label}</span>{number}<span>{note}</span></div>'
 
 
-def _figure(figure: figures.Figure, title: str, caption: str = "") -> str:
-    """Return ``figure`` under its caption; the id of its element follows from the title."""
-    div = to_html(
-        figure,
-        config=CONFIG,
-        full_html=False,
-        include_plotlyjs=False,
-        validate=False,
-        div_id=title.lower().replace(" ", "-").replace(",", ""),
-    )
-    return f"<figure><figcaption><b>{title}</b><span>{caption}</span></figcaption>{div}</figure>"
-
-
 def _overview(result: Result) -> str:
     totals = result.totals
     cycles, ideal, dram = (totals[f"{key}_cycles"] / 1e6 for key in ("latency", "ideal", "dram_bound"))
@@ -211,15 +182,6 @@ def _roofline_figure(result: Result) -> str:
         "algorithm, so Winograd layers can lie above the roof of the multipliers; theirs is dotted."
     )
     return _figure(figure, "Roofline", caption)
-
-
-def _table(text: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table under headings of text and of numbers; cells are HTML and bring their own ``td``."""
-    head = "".join(f'<th class="text">{heading}</th>' for heading in text)
-    head += "".join(f"<th>{heading}</th>" for heading in numbers)
-    lines = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    body = f"<thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody>"
-    return f'<div class="scroll"><table>{body}</table></div>'
 
 
 def _layer_table(result: Result) -> str:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import ceil_div, padded, parts
+from lw3dsim.map.arrays import ceil_div, distinct, padded, parts
 from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.mapping import weight_tile_bits
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, distinct
+from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.room import release_sets, release_stores, room_for
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.map.arrays import distinct
 from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, Steps
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lw3dsim.map.arrays import Flags, Ints, Words
     from lw3dsim.map.axis import Axis
     from lw3dsim.map.mapping import Axes
@@ -68,26 +67,6 @@ def make_kinds(
         stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
     )
     return kind, cost_kinds(problem, machine, sizes)
-
-
-def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
-    """Return one example row per distinct combination of values, and the combination of every row."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        code = _ranks(code * (int(column.max()) + 1) + column)
-    example = np.zeros(int(code.max()) + 1, dtype=np.int64)
-    example[code[::-1]] = np.arange(len(code))[::-1]
-    return example, code
-
-
-def _ranks(values: Ints) -> Ints:
-    """Return the rank of each value among the distinct ones; without sorting, where values are small."""
-    largest = int(values.max())
-    if largest > 8 * len(values):
-        return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
-    is_there = np.zeros(largest + 1, dtype=np.int64)
-    is_there[values] = 1
-    return np.asarray((np.cumsum(is_there) - 1)[values], dtype=np.int64)
 
 
 def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, Ints, Ints]:

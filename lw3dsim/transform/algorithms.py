@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import Literal
 
 import msgspec
 
-from lw3dsim.algebra.costs import tile_cost
+from lw3dsim.algebra.costs import AddCost, tile_cost
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
     Matrix,
@@ -88,32 +89,31 @@ class Algorithm:
 
     def data_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide input, at full worst-case growth."""
-        return _grown(bits, [t.BT for t in self._transforms])
+        return _grown(bits, [t.BT for t in self.transforms])
 
     def weight_bits(self, bits: int) -> int:
         """Return the width of a transformed ``bits``-wide weight, at full worst-case growth."""
-        return _grown(bits, [t.G for t in self._transforms])
+        return _grown(bits, [t.G for t in self.transforms])
 
     @property
     def input_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one input tile."""
-        return tile_cost(tuple(integers(t.BT) for t in self._transforms)).shared
+        return _cost(self, "BT").shared
 
     @property
     def weight_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one kernel."""
-        return tile_cost(tuple(integers(t.G) for t in self._transforms)).shared
+        return _cost(self, "G").shared
 
     @property
     def output_adds(self) -> int:
         """Additions, with common subexpressions shared, of transforming one output tile."""
-        return tile_cost(tuple(integers(t.AT) for t in self._transforms)).shared
+        return _cost(self, "AT").shared
 
     @property
     def transform_depth(self) -> int:
         """Adders behind each other in the input and output transforms: their pipeline stages."""
-        forms = self._transforms
-        return sum(tile_cost(tuple(integers(getattr(t, name)) for t in forms)).depth for name in ("BT", "AT"))
+        return sum(_cost(self, name).depth for name in ("BT", "AT"))
 
     def active_share(self, data_density: float, weight_density: float) -> float:
         """Return the share of multiplications whose operands are both nonzero, zeros taken as independent.
@@ -126,12 +126,12 @@ class Algorithm:
         shares = [
             _kept(data_density, math.prod(row[0] for row in rows))
             * _kept(weight_density, math.prod(row[1] for row in rows))
-            for rows in product(*(_nonzeros(t) for t in self._transforms))
+            for rows in product(*(_nonzeros(t) for t in self.transforms))
         ]
         return math.fsum(shares) / len(shares)
 
     @property
-    def _transforms(self) -> list[Transform]:
+    def transforms(self) -> list[Transform]:
         """F(m, r) along T, H and W; none for direct."""
         if not self.is_winograd:
             return []
@@ -160,6 +160,12 @@ def check_policy(policy: str) -> None:
     """Raise InputError for an unknown algorithm policy."""
     if policy not in POLICIES:
         raise unknown("algorithm", policy, POLICIES)
+
+
+@cache
+def _cost(algorithm: Algorithm, name: str) -> AddCost:
+    """Return what one of the three transforms of a tile costs."""
+    return tile_cost(tuple(integers(getattr(form, name)) for form in algorithm.transforms))
 
 
 def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:

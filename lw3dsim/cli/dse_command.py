@@ -1,0 +1,206 @@
+"""``lw3dsim dse``: search a design space."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lw3dsim.cli.options import format_option, print_csv, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lw3dsim.explore.study import Study
+
+    Command = Callable[..., None]
+
+
+@click.group("dse")
+def command() -> None:
+    """Search a design space: run a study, look at it, export it.
+
+    SPACE is a shipped space (see `lw3dsim list`) or a YAML file; docs/exploration.md describes it.
+    """
+
+
+def storage_option(function: Command) -> Command:
+    """Add the ``--storage`` option."""
+    return click.option(
+        "--storage",
+        metavar="FILE|URL",
+        help="Where the study is kept: a journal file, or a database, such as postgresql://user@host/name, that "
+        "any number of processes share. Default: results/dse/NAME.journal.",
+    )(function)
+
+
+def _study(space: str, storage: str | None) -> Study:
+    from lw3dsim.explore.space_file import load_space
+    from lw3dsim.explore.storages import default_file
+    from lw3dsim.explore.study import read_study
+
+    loaded = load_space(space)
+    return read_study(loaded, storage or default_file(loaded.name))
+
+
+@command.command("run")
+@click.argument("space")
+@click.option(
+    "--trials",
+    type=click.IntRange(1, 100_000_000),
+    help="Finished points that the study shall have in all. Default: every design for exhaustive, else 1000.",
+)
+@click.option(
+    "--sampler",
+    help="exhaustive, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the space "
+    "(without --trials: up to 20,000 choices), else nsga2.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the sampler. Default: 0.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. Default: one per core.")
+@storage_option
+@click.option("--resume", is_flag=True, help="Go on with the study, or join it, where it is there.")
+@click.option("--batch", type=click.IntRange(1, 10_000), help="Points that the sampler proposes at once.")
+@click.option(
+    "--bounds/--no-bounds",
+    "with_bounds",
+    default=None,
+    help="Discard designs that bounds prove to be off the front, without simulating them. Default: do.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0.5, 86_400),
+    default=60.0,
+    show_default=True,
+    help="Seconds after which the points of a silent process on a shared storage are taken over.",
+)
+def run_command(
+    space: str,
+    trials: int | None,
+    sampler: str | None,
+    seed: int | None,
+    workers: int | None,
+    storage: str | None,
+    resume: bool,
+    batch: int | None,
+    with_bounds: bool | None,
+    patience: float,
+) -> None:
+    """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
+    from lw3dsim.errors import unknown
+    from lw3dsim.explore.progress import Display
+    from lw3dsim.explore.runner import Run
+    from lw3dsim.explore.samplers import SAMPLERS
+    from lw3dsim.explore.space_file import load_space
+    from lw3dsim.explore.storages import default_file, shown
+    from lw3dsim.explore.study import Wanted, begun, default_trials
+
+    loaded = load_space(space)
+    if sampler is not None and sampler not in SAMPLERS:
+        raise unknown("sampler", sampler, SAMPLERS)
+    where = storage or default_file(loaded.name)
+    wanted = Wanted(
+        trials=trials,
+        sampler=sampler,
+        seed=seed,
+        batch=batch,
+        with_bounds=with_bounds,
+        resume=resume,
+        patience_s=patience,
+    )
+    with begun(loaded, where, wanted) as store:
+        goal = min(trials or default_trials(loaded, store.settings.sampler), loaded.size)
+        finished = store.poll()
+        with Display(loaded, goal, store.settings.reference, len(finished)) as display:
+            ended = Run(loaded, store, goal, display, finished).run(workers or len(os.sched_getaffinity(0)))
+    again = f"; `lw3dsim dse run {space} --resume` goes on" if ended.was_interrupted else ""
+    click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)
+    _warn_empty(loaded.name, _study(space, storage))
+
+
+def _warn_empty(name: str, study: Study) -> None:
+    """Say so where no point of a study keeps the limits."""
+    from lw3dsim.explore.summary import nothing_allowed
+
+    sentence = nothing_allowed(study)
+    if sentence:
+        click.echo(f"note: {name}: {sentence}", err=True)
+
+
+@command.command("status")
+@click.argument("space")
+@storage_option
+@format_option("table", "json")
+def status_command(space: str, storage: str | None, form: str) -> None:
+    """Say how far the study of SPACE is: points by outcome, best values, hypervolume."""
+    from lw3dsim.explore.summary import status_record, status_tables
+    from lw3dsim.report.tables import print_tables
+
+    study = _study(space, storage)
+    if form == "json":
+        print_json(status_record(study))
+    else:
+        print_tables(status_tables(study))
+
+
+@command.command("front")
+@click.argument("space")
+@storage_option
+@click.option("--point", metavar="ID", help="Only this point, on the front or not, with all its metrics.")
+@click.option("--commands", is_flag=True, help="Print only the commands that simulate the points again.")
+@format_option()
+def front_command(space: str, storage: str | None, point: str | None, commands: bool, form: str) -> None:
+    """Print the Pareto front of the study of SPACE, and how to simulate its points again."""
+    from lw3dsim.explore.summary import chosen_point, front_rows, front_tables, point_tables
+    from lw3dsim.report.tables import print_tables
+
+    study = _study(space, storage)
+    records = study.front if point is None else [chosen_point(study, point)]
+    rows: list[dict[str, Any]] = front_rows(study, records)
+    if commands:
+        click.echo("\n".join(row["command"] for row in rows))
+    elif form == "json":
+        print_json({"space": study.space.name, "hypervolume": study.hypervolume, "points": rows})
+    elif form == "csv" and rows:
+        print_csv(rows)
+    elif form == "table":
+        print_tables(front_tables(study) if point is None else point_tables(study, records[0]))
+        if rows:
+            # Not through a table, which would break the line.
+            click.echo(f"simulate {'the first' if point is None else 'it'} again: {rows[0]['command']}")
+
+
+@command.command("export")
+@click.argument("space")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False), metavar="FILE", help="A .csv or a .parquet file."
+)
+@storage_option
+def export_command(space: str, storage: str | None, out: str) -> None:
+    """Write every finished point of the study of SPACE to a CSV or Parquet file."""
+    from lw3dsim.explore.export import write_points
+
+    write_points(_study(space, storage), Path(out))
+    click.echo(out)
+
+
+@command.command("report")
+@click.argument("space")
+@storage_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; default: results/dse/NAME.html."
+)
+def report_command(space: str, storage: str | None, out: str | None) -> None:
+    """Write a self-contained HTML page of the study of SPACE."""
+    from lw3dsim.explore.page import study_page
+    from lw3dsim.explore.storages import DEFAULT_FOLDER
+    from lw3dsim.report.files import check_file, write_text
+
+    study = _study(space, storage)
+    target = Path(out) if out is not None else Path(DEFAULT_FOLDER) / f"{study.space.name}.html"
+    if out is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    check_file(target)
+    write_text(target, study_page(study))
+    click.echo(str(target))

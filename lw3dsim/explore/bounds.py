@@ -1,0 +1,213 @@
+"""What a design costs at least, in about a millisecond: no mapping is searched and nothing is simulated.
+
+A layer takes no less time than its multiplications on a full array, nor than its
+compulsory bytes on a full DRAM bus; it spends no less energy than these
+multiplications and bytes, and the leakage and standby of that time. Where layers may be fused, tensors
+between layers need not move, and DRAM may be busy for one layer while the array is for another: then the
+bounds of array and DRAM hold for the network as a whole. The best of
+the algorithms that may run counts, direct included. A design is discarded only
+when these bounds break a limit, or a design that was simulated is
+nowhere worse and somewhere better than they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
+from lw3dsim.account.events import Events
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Linear
+from lw3dsim.dram.power import DramCounts
+from lw3dsim.errors import MappingError
+from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
+from lw3dsim.map.floor import compulsory_bytes
+from lw3dsim.map.problem import make_problem
+from lw3dsim.transform.algorithms import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.explore.front import Costs
+    from lw3dsim.explore.metrics import Metrics
+    from lw3dsim.explore.point import Load
+    from lw3dsim.explore.space import Space
+    from lw3dsim.map.problem import Problem
+
+# Sums are rounded; a bound stays one by a little room.
+ROOM = 1 - 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Least:
+    """What a layer takes at least: on its own, on the array alone, and on DRAM."""
+
+    cycles: int
+    array_cycles: int
+    bursts: int
+    energy_pj: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moves:
+    """Whether a layer's input and output pass DRAM for sure, and whether it runs on its own."""
+
+    reads: bool
+    writes: bool
+    is_alone: bool
+
+
+class Bounds:
+    """The bounds of the designs of a space."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def verdict(
+        self, networks: Sequence[tuple[Load, Workload]], arch: Accelerator, front: Sequence[Costs]
+    ) -> tuple[Metrics, str]:
+        """Return the bounds of a design for ``networks``, as they are run, and why it is discarded, if it is."""
+        least = self.least(networks, arch)
+        for limit in self._space.limits:
+            if excesses(least, [limit])[limit.name] > 0:
+                return least, f"{limit.name} is at best {least[limit.name]:.4g}; the limit is {limit}"
+        bound = self._space.costs(least)
+        for vector in front:
+            if all(a <= b for a, b in zip(vector, bound, strict=True)) and vector != bound:
+                best = ", ".join(f"{name} {least[name]:.4g}" for name in self._space.objectives)
+                return least, f"at best {best}: a design that was simulated is better"
+        return least, ""
+
+    def least(self, networks: Sequence[tuple[Load, Workload]], arch: Accelerator) -> Metrics:
+        """Return, per metric, the best that a design can reach."""
+        weights = [load.weight for load, _ in networks]
+        parts = [_least_of(network, load.algorithm, arch, is_fused=load.fusion != "off") for load, network in networks]
+        return combined(parts, weights, self._space.combine)
+
+
+def _least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
+    leakage, clocks = leakage_mw(arch, []), make_clocks(arch)
+    read = {name for layer in network.layers for name in layer.inputs}
+    layers = []
+    for layer in network.layers:
+        moves = _Moves(
+            reads=not is_fused or any(name in network.inputs for name in layer.inputs),
+            writes=not is_fused or layer.name not in read,
+            is_alone=not is_fused,
+        )
+        layers.append(_least_layer(network, layer, policy, arch, leakage, moves))
+    bursts = sum(layer.bursts for layer in layers)
+    together = max(sum(layer.array_cycles for layer in layers), _bus_cycles(bursts, clocks))
+    cycles = together if is_fused else sum(layer.cycles for layer in layers)
+    milliseconds = ROOM * max(cycles, 1) * arch.cycle_ps / 1e9
+    energy_mj = ROOM * math.fsum(layer.energy_pj for layer in layers) * 1e-9
+    frames = max(shape.frames for shape in network.inputs.values())
+    return {
+        "latency_ms": milliseconds,
+        "energy_mj": energy_mj,
+        "edp_mjs": energy_mj * milliseconds / 1e3,
+        "dram_mb": ROOM * bursts * clocks.burst_bytes * 1e-6,
+        "area_mm2": ROOM * math.fsum(area_mm2(arch, []).values()),
+        "sram_kib": sram_kib(arch),
+        "peak_power_mw": 0.0,
+        "average_power_mw": 0.0,
+        "sqnr_db": EXACT_DB,
+        "clips_per_s": 1e3 / milliseconds,
+        "frames_per_s": frames * 1e3 / milliseconds,
+    }
+
+
+def _bus_cycles(bursts: int, clocks: Clocks) -> int:
+    return -(-clocks.bound_ticks(bursts) // clocks.cycle_ticks)
+
+
+def _least_layer(
+    network: Workload, layer: AnyLayer, policy: str, arch: Accelerator, leakage: float, moves: _Moves
+) -> _Least:
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    # A Winograd form that can't be mapped runs direct.
+    allowed += [algorithm for algorithm in candidates(layer, "direct", 1, 1) if allowed[0].is_winograd]
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
+    sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)
+    forms = []
+    for algorithm in allowed:
+        try:
+            problem = make_problem(layer, inputs, output, algorithm, arch)
+        except MappingError:
+            continue
+        forms.append(_least_problem(problem, arch, leakage, sparsity, moves))
+    return _Least(
+        cycles=min((form.cycles for form in forms), default=0),
+        array_cycles=min((form.array_cycles for form in forms), default=0),
+        bursts=min((form.bursts for form in forms), default=0),
+        energy_pj=min((form.energy_pj for form in forms), default=0.0),
+    )
+
+
+@lru_cache(maxsize=512)
+def _traffic(problem: Problem) -> tuple[int, int, int]:
+    """Return the bytes of the weights, of the needed inputs and of the outputs, rounded down."""
+    written = problem.outputs * problem.activation_bits // 8
+    weights = problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits) // 8
+    return weights, max(compulsory_bytes(problem) - weights - written - 2, 0), written
+
+
+def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity: Sparsity, moves: _Moves) -> _Least:
+    clocks = make_clocks(arch)
+    weights, inputs, outputs = _traffic(problem)
+    read, written = weights + moves.reads * inputs, moves.writes * outputs
+    reads, writes = read // clocks.burst_bytes, written // clocks.burst_bytes
+    array = -(-problem.ideal_mults // arch.multipliers)
+    # Beside fused neighbours, time that DRAM is busy may be theirs.
+    cycles = max(array, _bus_cycles(reads + writes, clocks)) if moves.is_alone else array
+    counts = DramCounts(
+        reads=reads,
+        writes=writes,
+        activates=0,
+        precharges=0,
+        refreshes=0,
+        active_clocks=0,
+        idle_clocks=clocks.dram.channels * cycles * clocks.cycle_ticks // clocks.dram.standard.clock_ps,
+    )
+    events = _least_events(problem, read, written)
+    stage = Stage(problem=problem, events=events, ideal_mults=problem.ideal_mults)
+    energy = layer_energy_pj([stage], events, counts, {"fill": cycles}, arch, leakage, [sparsity])
+    return _Least(
+        cycles=cycles,
+        array_cycles=array,
+        bursts=reads + writes,
+        energy_pj=math.fsum(value for causes in energy.values() for value in causes.values()),
+    )
+
+
+def _least_events(problem: Problem, read: int, written: int) -> Events:
+    """Return what happens at least: the multiplications, and every byte once through its buffer."""
+    return Events(
+        mults=problem.ideal_mults,
+        accumulations=0,
+        tree_adds=0,
+        input_tiles=0,
+        weight_kernels=0,
+        output_tiles=0,
+        vector_ops=0,
+        dram_ifmap_bytes=read,
+        dram_weight_bytes=0,
+        dram_ofmap_bytes=written,
+        ifmap_read_bytes=0,
+        ifmap_write_bytes=0,
+        weight_read_bytes=0,
+        weight_write_bytes=0,
+        ofmap_read_bytes=written,
+        ofmap_write_bytes=written,
+        ofmap_dma_bytes=written,
+        intermediate_read_bytes=0,
+        intermediate_write_bytes=0,
+    )

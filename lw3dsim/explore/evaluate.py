@@ -1,0 +1,125 @@
+"""What a design point costs: one simulation per workload, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.errors import InputError, one_line
+from lw3dsim.explore.bounds import Bounds
+from lw3dsim.explore.metrics import combined, metrics_of
+from lw3dsim.fusion import find_group, run_group, run_group_mapping
+from lw3dsim.layers import run_mapping, run_problem
+from lw3dsim.map.fused import cut_group
+from lw3dsim.pipeline import resolve_design, resolve_network, simulate
+from lw3dsim.technology.sram import buffers
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.explore.front import Costs
+    from lw3dsim.explore.metrics import Metrics
+    from lw3dsim.explore.point import Load, Point
+    from lw3dsim.explore.space import Space
+
+State = Literal["done", "infeasible", "discarded", "failed"]
+
+# What a process may hold before it forgets the layers that it has simulated.
+MEMORY_LIMIT_MB = 1024
+REMEMBERED = (run_problem, run_mapping, find_group, run_group, run_group_mapping, cut_group, buffers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a point.
+
+    ``done`` has all metrics; ``infeasible`` (no mapping exists, or fields contradict each other) and
+    ``failed`` (a fault of the program) have a ``reason``; ``discarded`` was not simulated since its
+    lower bounds, which are its metrics, break a limit or are dominated already.
+    """
+
+    state: State
+    metrics: Metrics
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class Evaluator:
+    """Evaluates the points of a space in this process."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._networks: dict[tuple[str, ...], Workload] = {}
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds(self._space)
+
+    def evaluate(self, point: Point, front: tuple[Costs, ...] | None = None) -> Outcome:
+        """Return what came of ``point``; with a ``front``, it is discarded where bounds show that it can't join."""
+        begin = time.perf_counter()
+        try:
+            outcome = self._evaluated(point, front)
+        except InputError as error:
+            outcome = Outcome(state="infeasible", metrics={}, reason=str(error))
+        except Exception as error:  # whatever else goes wrong belongs to this point alone
+            outcome = Outcome(
+                state="failed", metrics={}, reason=one_line(f"{type(error).__name__}: {error}".replace("\n", " "), 300)
+            )
+        seconds = round(time.perf_counter() - begin, 4)
+        if _resident_mb() > MEMORY_LIMIT_MB:
+            forget()
+        return Outcome(state=outcome.state, metrics=outcome.metrics, reason=outcome.reason, seconds=seconds)
+
+    def _evaluated(self, point: Point, front: tuple[Costs, ...] | None) -> Outcome:
+        arch = self.design(point)
+        pairs = [(load.at(point), self.network(load, point)) for load in self._space.loads]
+        if front is not None:
+            least, reason = self._bounds.verdict(pairs, arch, front)
+            if reason:
+                return Outcome(state="discarded", metrics=least, reason=reason)
+        results = [
+            simulate(network, arch, algorithm=load.algorithm, fusion=load.fusion, objective=load.objective)
+            for load, network in pairs
+        ]
+        parts = [metrics_of(result, arch) for result in results]
+        weights = [load.weight for load in self._space.loads]
+        metrics = combined(parts, weights, self._space.combine)
+        if len(results) > 1:
+            metrics["area_mm2"] = _shared_area([result.data["area_breakdown_mm2"] for result in results])
+        return Outcome(state="done", metrics=metrics)
+
+    def design(self, point: Point) -> Accelerator:
+        """Return the accelerator of ``point``. Raises InputError."""
+        return resolve_design(point.arch(self._space.arch), point.overrides, None, None)
+
+    def network(self, load: Load, point: Point) -> Workload:
+        """Return the network that ``point`` runs for ``load``; made once per process."""
+        chosen = load.at(point)
+        key = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
+        if key not in self._networks:
+            self._networks[key] = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
+        return self._networks[key]
+
+
+def _shared_area(parts: list[dict[str, float]]) -> float:
+    """Return the area of a chip that has the largest of every component."""
+    return sum(max(part[name] for part in parts) for name in parts[0])
+
+
+def forget() -> None:
+    """Drop what this process remembers of what it has simulated: layers keep a value per step."""
+    for function in REMEMBERED:
+        function.cache_clear()
+
+
+def _resident_mb() -> float:
+    """Return the memory that this process holds now (0 where the system does not say)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * 4096 / 1e6

@@ -1,0 +1,42 @@
+"""The tables of ``lw3dsim explain``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from lw3dsim.explore.explain import Explanation
+
+# A change below this share is none: two mappings within it count as equal.
+NOISE = 0.001
+
+
+def explanation_tables(explanation: Explanation) -> list[Table | str]:
+    """Return what binds the design, then its neighbours by what they save."""
+    totals, base = explanation.base.totals, explanation.base
+    bounds = ", ".join(f"{cause} {share:.1%}" for cause, share in explanation.bounds().items())
+    lines: list[Table | str] = [
+        f"{base.workload} on {base.arch}: {totals['latency_ms']:.3f} ms, {totals['energy_pj'] / 1e9:.3f} mJ, "
+        f"{totals['area_mm2']:.2f} mm2",
+        f"cycles of layers by what binds them: {bounds}",
+    ]
+    table = Table(title="One field changed", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("field", no_wrap=True)
+    for heading in ("from", "to", "latency", "energy", "area mm2", "ms per mm2"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = explanation.rows()
+    for row in (row for row in rows if row["latency_ms"] is not None):
+        area = row["area_change_mm2"]
+        saved = totals["latency_ms"] - row["latency_ms"]
+        worth = f"{saved / area:,.2f}" if area > 0.005 and abs(row["latency_change"]) >= NOISE else ""
+        change = (_percent(row["latency_change"]), _percent(row["energy_change"]))
+        table.add_row(row["field"], str(row["before"]), str(row["after"]), *change, f"{area:+.2f}", worth)
+    lines.append(table)
+    lines += [f"{row['field']} = {row['after']}: {row['reason']}" for row in rows if row["latency_ms"] is None]
+    return lines
+
+
+def _percent(change: float) -> str:
+    return "=" if abs(change) < NOISE else f"{change:+.1%}"

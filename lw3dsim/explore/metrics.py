@@ -1,0 +1,133 @@
+"""What a design is judged by: metrics of one workload, of several together, and the limits set on them.
+
+Every metric has its unit in its name. Inside the search all objectives are
+minimised: :func:`cost` turns the few that are better large round.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.report.result import Result
+
+Metrics = dict[str, float]
+Combine = Literal["weighted", "worst"]
+
+# Full-width integers have no noise; searches and tables need a number all the same.
+EXACT_DB = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A figure of a design.
+
+    Those that are a rate are better large; those that ``adds_up`` are averaged over workloads by weight.
+    """
+
+    about: str
+    is_rate: bool = False
+    adds_up: bool = False
+
+
+METRICS = {
+    "latency_ms": Metric(about="time of one clip", adds_up=True),
+    "energy_mj": Metric(about="energy of one clip", adds_up=True),
+    "edp_mjs": Metric(about="energy of a clip times its time", adds_up=True),
+    "dram_mb": Metric(about="bytes moved to and from DRAM per clip", adds_up=True),
+    "area_mm2": Metric(about="area of a chip that has what every workload needs"),
+    "sram_kib": Metric(about="capacity of the three buffers"),
+    "peak_power_mw": Metric(about="power over the busiest window"),
+    "average_power_mw": Metric(about="energy of a clip over its time"),
+    "sqnr_db": Metric(about="signal to quantisation noise; 120 where the arithmetic is exact", is_rate=True),
+    "clips_per_s": Metric(about="clips a second", is_rate=True),
+    "frames_per_s": Metric(about="frames a second: clips a second times their frames", is_rate=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A constraint: the metric ``name`` must not be below ``low`` nor above ``high``."""
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+
+    def excess(self, value: float) -> float:
+        """Return by how much ``value`` breaks the limit, relative to it; 0 or less where it holds."""
+        above = -math.inf if self.high is None else (value - self.high) / (abs(self.high) or 1.0)
+        below = -math.inf if self.low is None else (self.low - value) / (abs(self.low) or 1.0)
+        return max(above, below)
+
+    def __str__(self) -> str:
+        bounds = [f">= {self.low:g}"] if self.low is not None else []
+        return f"{self.name} {' and '.join([*bounds, *([f'<= {self.high:g}'] if self.high is not None else [])])}"
+
+
+def metrics_of(result: Result, arch: Accelerator) -> Metrics:
+    """Return the metrics of one simulated workload on ``arch``."""
+    totals = result.totals
+    frames = max(shape[1] for shape in result.config["workload"]["inputs"].values())
+    return {
+        "latency_ms": totals["latency_ms"],
+        "energy_mj": totals["energy_pj"] * 1e-9,
+        "edp_mjs": totals["edp_js"] * 1e3,
+        "dram_mb": (totals["dram_read_bytes"] + totals["dram_write_bytes"]) * 1e-6,
+        "area_mm2": totals["area_mm2"],
+        "sram_kib": sram_kib(arch),
+        "peak_power_mw": totals["peak_power_mw"],
+        "average_power_mw": totals["average_power_mw"],
+        "sqnr_db": EXACT_DB if totals["sqnr_db"] is None else min(totals["sqnr_db"], EXACT_DB),
+        "clips_per_s": totals["clips_per_s"],
+        "frames_per_s": totals["clips_per_s"] * frames,
+    }
+
+
+def sram_kib(arch: Accelerator) -> float:
+    """Return the capacity of all buffers."""
+    buffers = arch.buffers
+    return float(buffers.ifmap_kib + buffers.weight_kib + buffers.ofmap_kib)
+
+
+def combined(parts: Sequence[Metrics], weights: Sequence[float], how: Combine) -> Metrics:
+    """Return the metrics of one chip for several workloads.
+
+    ``weighted`` takes the mean by weight of what adds up, ``worst`` the largest; power, area,
+    SQNR and rates are those of the worst workload either way.
+    """
+    total = math.fsum(weights)
+    metrics: Metrics = {}
+    for name in parts[0]:
+        values, metric = [part[name] for part in parts], METRICS[name]
+        if metric.adds_up and how == "weighted":
+            metrics[name] = math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / total
+        else:
+            metrics[name] = min(values) if metric.is_rate else max(values)
+    return metrics
+
+
+def cost(name: str, value: float) -> float:
+    """Return ``value`` as something to minimise, never below 0: dB below exact, and ms per clip or frame."""
+    if not METRICS[name].is_rate:
+        return value
+    return EXACT_DB - value if name == "sqnr_db" else 1e3 / value
+
+
+def costs(metrics: Mapping[str, float], objectives: Sequence[str]) -> tuple[float, ...]:
+    """Return the objectives of a design, all to be minimised."""
+    return tuple(cost(name, metrics[name]) for name in objectives)
+
+
+def excesses(metrics: Mapping[str, float], limits: Sequence[Limit]) -> dict[str, float]:
+    """Return, per limit, by how much it is broken; a metric that is not known breaks none."""
+    return {limit.name: limit.excess(metrics[limit.name]) for limit in limits if limit.name in metrics}
+
+
+def is_allowed(metrics: Mapping[str, float], limits: Sequence[Limit]) -> bool:
+    """Return whether a design keeps all limits."""
+    return all(excess <= 0 for excess in excesses(metrics, limits).values())

@@ -1,0 +1,92 @@
+"""A design point: the values of a space's parameters, and the command that simulates it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lw3dsim.objective import Objective
+
+Value = None | bool | int | float | str
+
+# Paths of a run, and what `simulate` calls them.
+RUN_FIELDS = {
+    "run.arch": "arch",
+    "run.transform": "transform",
+    "run.algorithm": "algorithm",
+    "run.input": "input_size",
+    "run.fusion": "fusion",
+    "run.objective": "objective",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Values by path, in the order of the space; parameters that do not apply are left out."""
+
+    values: tuple[tuple[str, Value], ...]
+
+    @cached_property
+    def id(self) -> str:
+        """A digest of the values: equal for equal designs, whatever found them."""
+        text = json.dumps(sorted(self.values), separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The values as the ``--set`` texts of an accelerator."""
+        return tuple(f"{path}={as_text(value)}" for path, value in self.values if path not in RUN_FIELDS)
+
+    def arch(self, default: str) -> str:
+        """Return the accelerator that the point starts from."""
+        return str(dict(self.values).get("run.arch", default))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """A workload that designs are judged by, and how it is run; ``weight`` is its share where costs are averaged."""
+
+    workload: str
+    transform: str | None = None
+    algorithm: str = "direct"
+    input_size: str | None = None
+    classes: int | None = None
+    fusion: str = "off"
+    objective: Objective = "latency"
+    weight: float = 1.0
+
+    def at(self, point: Point) -> Load:
+        """Return the workload as ``point`` has it run."""
+        chosen: dict[str, Any] = {
+            RUN_FIELDS[path]: str(value) for path, value in point.values if path in RUN_FIELDS and path != "run.arch"
+        }
+        return replace(self, **chosen)
+
+    def command(self, point: Point, arch: str) -> str:
+        """Return the command that simulates ``point`` of a space on ``arch`` with this workload."""
+        chosen = self.at(point)
+        options = {
+            "--arch": point.arch(arch),
+            "--transform": chosen.transform,
+            "--algorithm": chosen.algorithm,
+            "--input": chosen.input_size,
+            "--classes": None if chosen.classes is None else str(chosen.classes),
+            "--fusion": chosen.fusion if chosen.fusion != "off" else None,
+            "--objective": chosen.objective if chosen.objective != "latency" else None,
+        }
+        words = ["lw3dsim", "simulate", self.workload]
+        words += [word for option, value in options.items() if value for word in (option, value)]
+        words += [word for override in point.overrides for word in ("--set", override)]
+        return shlex.join(words)
+
+
+def as_text(value: Value) -> str:
+    """Return ``value`` as YAML that reads back as itself."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

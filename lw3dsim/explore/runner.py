@@ -1,0 +1,161 @@
+"""Run a study: plan, give out, keep what comes back, until the wanted points are finished."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from lw3dsim.explore.plan import Plan, Task
+from lw3dsim.explore.record import Record
+from lw3dsim.explore.workers import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lw3dsim.explore.evaluate import Outcome
+    from lw3dsim.explore.space import Space
+    from lw3dsim.explore.store import Store
+
+# Seconds between looks at what others have done, and at the clock.
+TICK_S = 0.25
+
+
+class Watcher(Protocol):
+    """Someone who is shown every finished point, as it comes."""
+
+    def show(self, record: Record) -> None:
+        """Take in a finished point."""
+
+    def tick(self) -> None:
+        """Look at the clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a run ended: points that are finished, points wanted, and whether it was interrupted."""
+
+    finished: int
+    wanted: int
+    was_interrupted: bool
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a wish to stop; the second is one as ever."""
+
+    def __init__(self) -> None:
+        self.is_wished = False
+
+    def __call__(self, *_: object) -> None:
+        if self.is_wished:
+            raise KeyboardInterrupt
+        self.is_wished = True
+
+
+@contextmanager
+def _interrupts() -> Iterator[_Interrupt]:
+    interrupt = _Interrupt()
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Run:
+    """One process's part in a study."""
+
+    def __init__(
+        self, space: Space, store: Store, trials: int, watcher: Watcher, finished: Sequence[Record] = ()
+    ) -> None:
+        """Take part in the study in ``store`` until it has ``trials`` points; ``finished`` are there already."""
+        self._space, self._store, self._trials, self._watcher = space, store, trials, watcher
+        self._known = {record.point.id: record for record in finished}
+        settings = store.settings
+        by_index = {record.index: record for record in self._known.values()}
+        self._plan = Plan(space, settings.sampler, settings.seed, batch=settings.batch, known=by_index)
+        self._due: deque[Task] = deque()
+        self._elsewhere: dict[str, Task] = {}
+        self._finished = 0
+
+    def run(self, workers: int) -> Ended:
+        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes."""
+        with (
+            _interrupts() as interrupt,
+            Pool(self._space, workers, with_bounds=self._store.settings.with_bounds) as pool,
+        ):
+            while not self._is_done(pool) and not interrupt.is_wished:
+                self._plan_ahead(pool)
+                self._give_out(pool)
+                self._collect(pool, TICK_S)
+                self._look_elsewhere()
+            # What is under way is finished first.
+            while pool.pending:
+                self._collect(pool, TICK_S)
+        wanted = min(self._trials, self._plan.size) if self._plan.is_exhausted else self._trials
+        return Ended(finished=self._finished, wanted=wanted, was_interrupted=self._finished < wanted)
+
+    def _is_done(self, pool: Pool) -> bool:
+        if self._finished >= self._trials:
+            return True
+        return self._plan.is_exhausted and not (self._due or self._elsewhere or pool.pending)
+
+    def _plan_ahead(self, pool: Pool) -> None:
+        """Ask for batches while workers have room and the plan allows it."""
+        while len(self._due) < pool.room and self._plan.size < self._trials and self._plan.can_ask():
+            for task in self._plan.ask():
+                if task.index >= self._trials:
+                    break
+                if task.point.id in self._known:
+                    self._take(self._known[task.point.id])
+                else:
+                    self._due.append(task)
+
+    def _give_out(self, pool: Pool) -> None:
+        tasks = [self._due.popleft() for _ in range(min(pool.room, len(self._due)))]
+        for task, is_ours in zip(tasks, self._store.claim(tasks), strict=True):
+            if is_ours:
+                pool.give(task)
+            else:
+                self._elsewhere[task.point.id] = task
+
+    def _collect(self, pool: Pool, timeout: float) -> None:
+        for task, outcome in pool.collect(timeout):
+            self._keep(task, outcome)
+        self._watcher.tick()
+
+    def _keep(self, task: Task, outcome: Outcome) -> None:
+        record = Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes)
+        if self._store.finish(record):
+            self._known[task.point.id] = record
+            self._take(record)
+        else:
+            # Someone thought us dead and has taken the point over.
+            self._elsewhere[task.point.id] = task
+
+    def _take(self, record: Record) -> None:
+        self._finished += 1
+        self._plan.finish(record)
+        self._watcher.show(record)
+
+    def _look_elsewhere(self) -> None:
+        """Take in what other processes have finished, and take over what dead ones have left."""
+        self._store.beat()
+        if not self._store.is_shared:
+            return
+        for record in self._store.poll():
+            self._known[record.point.id] = record
+            if self._elsewhere.pop(record.point.id, None) is not None:
+                self._take(record)
+        self._due = deque(task for task in self._due if not self._take_known(task))
+        for identity in [identity for identity in self._elsewhere if self._store.is_free(identity)]:
+            self._due.append(self._elsewhere.pop(identity))
+
+    def _take_known(self, task: Task) -> bool:
+        if task.point.id not in self._known:
+            return False
+        self._take(self._known[task.point.id])
+        return True

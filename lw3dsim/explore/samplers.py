@@ -1,0 +1,172 @@
+"""Samplers: which designs to look at next.
+
+A sampler proposes points in batches of fixed size. Batch b is seeded by the
+seed and b, and knows what came of the batches up to b - 1 - ``lag``, no more and
+no less: so the points of a study follow from its space, sampler and seed, however
+many workers there are, and however often it was stopped and resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lw3dsim.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.space import Choice, Space
+
+# Choices that a sampler is asked for in vain before one is drawn at random, and before all are looked through.
+TRIES = 20
+DRAWS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A sampler by name: what it is, points in a batch, and batches that it looks behind.
+
+    ``learns`` says whether its proposals depend on results; one that does
+    with a ``lag`` thinks while the workers evaluate. One that ``forgets`` looks at results alone, not at
+    its earlier proposals: a resumed study need not ask it for them again. ``needs`` are
+    packages beyond those of lw3dsim.
+    """
+
+    about: str
+    batch: int
+    lag: int = 0
+    learns: bool = False
+    forgets: bool = False
+    needs: tuple[str, ...] = ()
+
+
+SAMPLERS = {
+    "exhaustive": Kind(about="every design, in order", batch=64, lag=1),
+    "random": Kind(about="designs at random, none twice", batch=64, lag=1, forgets=True),
+    "qmc": Kind(about="scrambled Sobol sequence", batch=64, lag=1, needs=("scipy",)),
+    "tpe": Kind(
+        about="tree-structured Parzen estimator, for several objectives too", batch=8, lag=1, learns=True, forgets=True
+    ),
+    "nsga2": Kind(about="genetic algorithm NSGA-II", batch=40, learns=True),
+    "nsga3": Kind(about="genetic algorithm NSGA-III", batch=40, learns=True),
+    "gp": Kind(about="Gaussian processes", batch=4, lag=1, learns=True, forgets=True, needs=("torch", "scipy")),
+}
+
+
+class Proposer(Protocol):
+    """What a sampler does; told first what is known, then asked."""
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Learn what came of points."""
+
+    def start(self, batch: int) -> None:
+        """Begin batch number ``batch``."""
+
+    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
+        """Return a choice, and what to remember with it; None when there is no other."""
+
+
+def make_proposer(name: str, space: Space, seed: int, batch: int) -> Proposer:
+    """Return the sampler called ``name`` for batches of ``batch``.
+
+    Raises InputError for an unknown one, or one that lacks packages.
+    """
+    if name not in SAMPLERS:
+        raise unknown("sampler", name, SAMPLERS)
+    check_needs(name)
+    if name == "exhaustive":
+        return _Exhaustive(space)
+    if name == "random":
+        return _Random(space, seed)
+    if name == "qmc":
+        return _Sobol(space, seed)
+    from lw3dsim.explore.learning import Learning
+
+    return Learning(name, space, seed, batch)
+
+
+def check_needs(name: str) -> None:
+    """Raise InputError where a package that the sampler needs is not installed."""
+    for package in SAMPLERS[name].needs:
+        try:
+            import_module(package)
+        except ImportError:
+            raise InputError(
+                f"--sampler {name} needs the package {package}, which is not installed; "
+                f"run `pip install {package}` or take another sampler"
+            ) from None
+
+
+def derived_seed(seed: int, *parts: int) -> int:
+    """Return a seed of 32 bits for a part of a study."""
+    text = ":".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+class _Exhaustive:
+    """All designs in order; the last parameter moves fastest."""
+
+    def __init__(self, space: Space) -> None:
+        self._choices = space.all_choices()
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Learn nothing."""
+
+    def start(self, batch: int) -> None:
+        """Go on."""
+
+    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
+        """Return the next choice."""
+        choice = next(self._choices, None)
+        return None if choice is None else (choice, {})
+
+
+class _Random:
+    """Designs drawn evenly over the choices."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space, self._seed = space, seed
+        self._random = random.Random(seed)
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Learn nothing."""
+
+    def start(self, batch: int) -> None:
+        """Begin a sequence of the batch's own."""
+        self._random = random.Random(derived_seed(self._seed, batch))
+
+    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
+        """Return a random choice."""
+        return random_choice(self._space, self._random), {}
+
+
+class _Sobol:
+    """A scrambled Sobol sequence over the places of the values."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        from scipy.stats import qmc
+
+        self._space = space
+        self._sequence = qmc.Sobol(len(space.sizes), scramble=True, seed=seed)
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Learn nothing."""
+
+    def start(self, batch: int) -> None:
+        """Go on in the sequence."""
+
+    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
+        """Return the next choice of the sequence."""
+        (shares,) = self._sequence.random(1)
+        places = (min(int(share * size), size - 1) for share, size in zip(shares, self._space.sizes, strict=True))
+        return tuple(places), {}
+
+
+def random_choice(space: Space, generator: random.Random) -> Choice:
+    """Return a choice drawn evenly."""
+    return tuple(generator.randrange(size) for size in space.sizes)

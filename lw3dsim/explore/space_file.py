@@ -1,0 +1,287 @@
+"""Read a search space from YAML; whatever is wrong becomes one sentence with its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.catalog import find
+from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
+from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.explore.metrics import METRICS, Combine, Limit
+from lw3dsim.explore.point import RUN_FIELDS, Load
+from lw3dsim.explore.space import Parameter, Space
+from lw3dsim.fusion import MODES
+from lw3dsim.objective import OBJECTIVES, Objective
+from lw3dsim.pipeline import DEFAULT_ARCH, resolve_network
+from lw3dsim.transform.algorithms import POLICIES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lw3dsim.explore.point import Value
+
+MAX_VALUES = 10_000
+
+# The words that fields of a run may take.
+RUN_WORDS: dict[str, tuple[str, ...]] = {"run.algorithm": POLICIES, "run.fusion": MODES, "run.objective": OBJECTIVES}
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: keyword-only, unknown keys refused."""
+
+
+class _Workload(_Section, frozen=True, kw_only=True):
+    """A workload and the options of ``simulate`` that it is run with."""
+
+    workload: str
+    transform: str | None = None
+    algorithm: str = "direct"
+    input: str | None = None
+    classes: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    fusion: Literal["off", "auto"] = "off"
+    objective: Objective = "latency"
+    weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
+
+
+Scalar = None | bool | int | float | str
+Whole = Annotated[int, Meta(ge=-(10**9), le=10**9)]
+Counting = Annotated[int, Meta(ge=1, le=10**9)]
+
+
+class _Values(_Section, frozen=True, kw_only=True):
+    """The values of a parameter: exactly one of ``int``, ``log2``, ``float``, ``values`` and ``same_as``."""
+
+    whole: tuple[Whole, Whole] | None = msgspec.field(default=None, name="int")
+    step: Counting = 1
+    log2: tuple[Counting, Counting] | None = None
+    real: tuple[float, float] | None = msgspec.field(default=None, name="float")
+    steps: Annotated[int, Meta(ge=2, le=MAX_VALUES)] = 11
+    values: list[Scalar] | None = None
+    same_as: str | None = None
+    when: dict[str, Scalar | list[Scalar]] = {}
+
+
+class _Bound(_Section, frozen=True, kw_only=True):
+    """The limits of a metric."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class _File(_Section, frozen=True, kw_only=True):
+    """A space file."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    description: str = ""
+    arch: str = DEFAULT_ARCH
+    workloads: Annotated[list[_Workload], Meta(min_length=1)]
+    combine: Combine = "weighted"
+    parameters: Annotated[dict[str, Any], Meta(min_length=1)]
+    objectives: Annotated[list[str], Meta(min_length=1, max_length=6)]
+    constraints: dict[str, _Bound] = {}
+    reference: dict[str, Annotated[float, Meta(gt=0)]] = {}
+
+
+def load_space(name: str | Path) -> Space:
+    """Load a shipped space by name, or a space file. Raises InputError."""
+    path = find("experiments", "space", str(name))
+    return parse_space(read_text(path), str(path))
+
+
+def parse_space(text: str, path: str = "<text>") -> Space:
+    """Build the space that the YAML ``text`` describes; see :func:`load_space`."""
+    document = parse_file(text, path)
+    file: _File = decode(document, _File, document.data)
+    loads = tuple(_load(document, entry, index) for index, entry in enumerate(file.workloads))
+    parameters: list[Parameter] = []
+    for name in file.parameters:
+        parameters.append(_parameter(document, name, file.parameters[name], parameters))
+    return Space(
+        name=file.name,
+        description=file.description,
+        arch=file.arch,
+        loads=loads,
+        combine=file.combine,
+        parameters=tuple(parameters),
+        objectives=_objectives(document, file.objectives),
+        limits=tuple(_limit(document, name, bound) for name, bound in file.constraints.items()),
+        reference=_reference(document, file),
+        contents=_contents(document, file, loads),
+    )
+
+
+def _load(document: Document, entry: _Workload, index: int) -> Load:
+    if entry.algorithm not in POLICIES:
+        raise document.error(
+            ("workloads", index, "algorithm"),
+            f"unknown algorithm {short(entry.algorithm)}; {suggest(entry.algorithm, POLICIES)}",
+        )
+    return Load(
+        workload=entry.workload,
+        transform=entry.transform,
+        algorithm=entry.algorithm,
+        input_size=entry.input,
+        classes=entry.classes,
+        fusion=entry.fusion,
+        objective=entry.objective,
+        weight=entry.weight,
+    )
+
+
+def _parameter(document: Document, path: str, data: Any, before: list[Parameter]) -> Parameter:
+    at: KeyPath = ("parameters", path)
+    kind = _kind_of(document, path)
+    spec: _Values = decode(document, _Values, {"values": data} if isinstance(data, list) else data, at)
+    known = {parameter.path: parameter for parameter in before}
+    when = []
+    for other, allowed in spec.when.items():
+        wanted = tuple(allowed) if isinstance(allowed, list) else (allowed,)
+        _follows(document, (*at, "when", other), other, known, wanted)
+        when.append((other, wanted))
+    if spec.same_as is not None:
+        _only(document, at, spec)
+        _follows(document, (*at, "same_as"), spec.same_as, known)
+        values = known[spec.same_as].values
+    else:
+        values = _values(document, at, spec)
+    for value in values:
+        _check_value(document, at, kind, value)
+    return Parameter(path=path, values=values, when=tuple(when), same_as=spec.same_as)
+
+
+def _follows(
+    document: Document, at: KeyPath, other: str, known: dict[str, Parameter], wanted: tuple[Value, ...] = ()
+) -> None:
+    """Refuse a reference to a parameter that does not stand before, or to values that it never has."""
+    if other not in known:
+        raise document.error(at, f"{short(other)} is no parameter above this one; {suggest(other, known)}")
+    for value in wanted:
+        if value not in known[other].values:
+            choices = ", ".join(map(str, known[other].values))
+            raise document.error(at, f"{other} is never {short(value)}; its values are {choices}")
+
+
+def _only(document: Document, at: KeyPath, spec: _Values) -> None:
+    kinds = {"int": spec.whole, "log2": spec.log2, "float": spec.real, "values": spec.values, "same_as": spec.same_as}
+    given = [name for name, kind in kinds.items() if kind is not None]
+    if len(given) != 1:
+        what = f"has {' and '.join(given)}" if given else "has no values"
+        raise document.error(at, f"{what}; give a list, or one of int, log2, float, values, same_as")
+
+
+def _values(document: Document, at: KeyPath, spec: _Values) -> tuple[Value, ...]:
+    _only(document, at, spec)
+    values: list[Value] = list(spec.values or [])
+    if spec.whole is not None:
+        low, high = spec.whole
+        if (high - low) // spec.step >= MAX_VALUES:
+            raise document.error(at, f"more than {MAX_VALUES} values; take larger steps")
+        values = list(range(low, high + 1, spec.step))
+    elif spec.log2 is not None:
+        low, high = spec.log2
+        values = [low << power for power in range(32) if low << power <= high]
+    elif spec.real is not None:
+        first, last = spec.real
+        width = (last - first) / (spec.steps - 1)
+        values = [round(first + width * i, 12) for i in range(spec.steps)] if width > 0 else []
+    if not values:
+        raise document.error(at, "the range is empty; its first value must not be above its last")
+    if len(values) > MAX_VALUES:
+        raise document.error(at, f"more than {MAX_VALUES} values; drop some")
+    for i, value in enumerate(values):
+        if any(value == other and type(value) is type(other) for other in values[:i]):
+            raise document.error(at, f"the value {short(value)} is given twice; keep one")
+    return tuple(values)
+
+
+def _kind_of(document: Document, path: str) -> Any:
+    """Return the type of the field at ``path``; raise InputError for a path that is no field."""
+    if path in RUN_FIELDS:
+        return str
+    paths = accelerator_paths()
+    if path not in paths:
+        raise document.error(
+            ("parameters", path), f"no field of the accelerator or the run; {suggest(path, [*paths, *RUN_FIELDS])}"
+        )
+    return paths[path]
+
+
+def accelerator_paths() -> dict[str, Any]:
+    """Return the type of every field that can be explored, by path."""
+    paths: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Accelerator):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            paths |= {f"{field.name}.{inner.name}": inner.type for inner in msgspec.structs.fields(field.type)}
+        elif field.name not in ("name", "description"):
+            paths[field.name] = field.type
+    return paths
+
+
+def _check_value(document: Document, at: KeyPath, kind: Any, value: Value) -> None:
+    words = RUN_WORDS.get(str(at[-1]), ())
+    if words and value not in words:
+        hint = "; YAML reads a bare off as false: quote it" if value is False and "off" in words else ""
+        raise document.error(at, f"the value {short(value)} is not allowed{hint}; {suggest(str(value), words)}")
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        rule = str(error).replace("`", "").replace("Expected", "expected", 1)
+        raise document.error(at, f"the value {short(value)} is not allowed: {rule}") from None
+
+
+def _metric(document: Document, at: KeyPath, name: str) -> str:
+    if name not in METRICS:
+        raise document.error(at, f"unknown metric {short(name)}; {suggest(name, METRICS)}")
+    return name
+
+
+def _objectives(document: Document, names: list[str]) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        _metric(document, ("objectives", index), name)
+        if name in names[:index]:
+            raise document.error(("objectives", index), f"{name} is given twice; keep one")
+    return tuple(names)
+
+
+def _limit(document: Document, name: str, bound: _Bound) -> Limit:
+    at: KeyPath = ("constraints", name)
+    _metric(document, at, name)
+    if bound.min is None and bound.max is None:
+        raise document.error(at, "limits nothing; give min or max")
+    if bound.min is not None and bound.max is not None and bound.min > bound.max:
+        raise document.error(at, f"nothing is at least {bound.min:g} and at most {bound.max:g}; widen it")
+    return Limit(name=name, low=bound.min, high=bound.max)
+
+
+def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]:
+    """Return the reference by objective, in their order; empty where none is given."""
+    for name in file.reference:
+        if name not in file.objectives:
+            raise document.error(("reference", name), f"is no objective; {suggest(name, file.objectives)}")
+    missing = [name for name in file.objectives if name not in file.reference]
+    if file.reference and missing:
+        raise document.error(("reference",), f"lacks {', '.join(missing)}; give every objective or none")
+    return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
+
+
+def _contents(document: Document, file: _File, loads: tuple[Load, ...]) -> str:
+    """Return what the names of the file stand for; raise InputError for one that stands for nothing."""
+    archs = [file.arch]
+    data = file.parameters.get("run.arch")
+    archs += [str(name) for name in (data if isinstance(data, list) else [])]
+    try:
+        designs = [load_arch(name) for name in archs]
+    except InputError as error:
+        raise document.error(("arch",) if "arch" in document.data else ("parameters",), str(error)) from None
+    networks = []
+    for index, load in enumerate(loads):
+        try:
+            networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes))
+        except InputError as error:
+            raise document.error(("workloads", index), str(error)) from None
+    return msgspec.json.encode(designs).decode() + repr(networks)

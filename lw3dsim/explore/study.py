@@ -1,0 +1,197 @@
+"""Begin, resume and read the study of a space."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim import __version__
+from lw3dsim.errors import InputError
+from lw3dsim.explore.evaluate import Evaluator, forget
+from lw3dsim.explore.front import Costs, Front, hypervolume
+from lw3dsim.explore.metrics import EXACT_DB, cost
+from lw3dsim.explore.point import Point
+from lw3dsim.explore.samplers import SAMPLERS, check_needs
+from lw3dsim.explore.storages import is_url, opened, shown
+from lw3dsim.explore.store import Settings, Store, create, find_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from optuna.storages import BaseStorage
+
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.space import Space
+
+# Choices up to which a space is searched completely by default, and the points of another search.
+ENUMERABLE = 20_000
+DEFAULT_TRIALS = 1000
+
+# How far the corner of the hypervolume lies from the unchanged design.
+REFERENCE = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a run asks for; what is None is the study's own, or the default of a new one."""
+
+    trials: int | None = None
+    sampler: str | None = None
+    seed: int | None = None
+    batch: int | None = None
+    with_bounds: bool | None = None
+    resume: bool = False
+    patience_s: float = 60.0
+
+
+def default_sampler(space: Space, trials: int | None) -> str:
+    """Return ``exhaustive`` where that covers the space, else the sampler that costs little and learns."""
+    covers = space.size <= ENUMERABLE if trials is None else trials >= space.size
+    return "exhaustive" if covers else "nsga2"
+
+
+def default_trials(space: Space, sampler: str) -> int:
+    """Return the number of points that a run without one is for."""
+    return space.size if sampler == "exhaustive" else min(DEFAULT_TRIALS, space.size)
+
+
+@contextmanager
+def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
+    """Open or create the study of ``space`` in ``where`` for a run. Raises InputError and OutputError."""
+    with opened(where, for_writing=True) as storage:
+        settings = find_settings(storage, space)
+        if settings is None:
+            settings = _new_settings(space, wanted)
+            create(storage, space, settings)
+        elif not wanted.resume:
+            raise InputError(
+                f"{shown(where)}: a study {space.name} is there already; add --resume to go on with it, or take "
+                "another --storage"
+            )
+        _check_same(settings, wanted, where)
+        check_needs(settings.sampler)
+        store = Store(storage, space, settings, is_shared=is_url(where), patience=wanted.patience_s)
+        try:
+            yield store
+        finally:
+            store.release()
+
+
+def _new_settings(space: Space, wanted: Wanted) -> Settings:
+    sampler = wanted.sampler or default_sampler(space, wanted.trials)
+    check_needs(sampler)
+    return Settings(
+        version=__version__,
+        digest=space.digest,
+        sampler=sampler,
+        seed=wanted.seed or 0,
+        batch=wanted.batch or SAMPLERS[sampler].batch,
+        with_bounds=True if wanted.with_bounds is None else wanted.with_bounds,
+        reference=reference_of(space),
+    )
+
+
+def _check_same(settings: Settings, wanted: Wanted, where: str) -> None:
+    """Refuse to go on with a study under other settings: its points would not follow from any."""
+    for option, kept, asked in (
+        ("--sampler", settings.sampler, wanted.sampler),
+        ("--seed", settings.seed, wanted.seed),
+        ("--batch", settings.batch, wanted.batch),
+        ("--bounds", settings.with_bounds, wanted.with_bounds),
+    ):
+        if asked is not None and asked != kept:
+            raise InputError(
+                f"{option} {asked}: the study in {shown(where)} was begun with {kept}; drop the option, or take "
+                "another --storage"
+            )
+
+
+def reference_of(space: Space) -> Costs:
+    """Return the corner of the hypervolume: the space's own, or twice what the accelerator costs as it is.
+
+    SQNR counts from 0 dB. Raises InputError where that accelerator can't run the workloads.
+    """
+    if space.reference:
+        return tuple(cost(name, value) for name, value in space.reference)
+    outcome = Evaluator(space).evaluate(Point(values=()))
+    # The designs are for the workers; this process need not remember.
+    forget()
+    if outcome.state != "done":
+        raise InputError(
+            f"{space.name}: {space.arch} as it is can't be the reference of the hypervolume ({outcome.reason}); give "
+            "`reference` in the space, a value per objective"
+        )
+    return tuple(
+        EXACT_DB if name == "sqnr_db" else REFERENCE * cost(name, outcome.metrics[name]) for name in space.objectives
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study as it stands: its space, its settings, its finished points by index."""
+
+    space: Space
+    where: str
+    settings: Settings
+    records: tuple[Record, ...]
+
+    @property
+    def candidates(self) -> list[Record]:
+        """The points that were simulated and keep all limits."""
+        return [record for record in self.records if record.is_candidate(self.space)]
+
+    @property
+    def front(self) -> list[Record]:
+        """The points that no other beats, by their costs and id."""
+        chosen = self.candidates
+        vectors = [self.space.costs(record.outcome.metrics) for record in chosen]
+        best = set(Front(vectors).vectors)
+        pairs = zip(vectors, chosen, strict=True)
+        return [r for _, _, r in sorted((v, r.point.id, r) for v, r in pairs if v in best)]
+
+    @property
+    def hypervolume(self) -> float:
+        """The share of the box up to the reference that the front dominates."""
+        vectors = [self.space.costs(record.outcome.metrics) for record in self.front]
+        return hypervolume_share(vectors, self.settings.reference)
+
+    def count(self, state: str) -> int:
+        """Return how many points ended in ``state``."""
+        return sum(record.outcome.state == state for record in self.records)
+
+    def history(self, checkpoints: int = 200) -> list[tuple[int, float]]:
+        """Return the hypervolume after some numbers of points, in the sampler's order."""
+        front, shares, changed = Front(), [(0, 0.0)], False
+        step = max(len(self.records) // checkpoints, 1)
+        for number, record in enumerate(self.records, start=1):
+            if record.is_candidate(self.space):
+                changed |= front.add(self.space.costs(record.outcome.metrics))
+            if number % step == 0 or number == len(self.records):
+                share = hypervolume_share(front.vectors, self.settings.reference) if changed else shares[-1][1]
+                shares.append((number, share))
+                changed = False
+        return shares
+
+
+def hypervolume_share(vectors: Sequence[Costs], reference: Costs) -> float:
+    """Return the hypervolume as a share of the box between no cost at all and ``reference``."""
+    box = 1.0
+    for side in reference:
+        box *= side
+    return hypervolume(vectors, reference) / box
+
+
+def read_study(space: Space, where: str) -> Study:
+    """Read the study of ``space`` in ``where``. Raises InputError where there is none."""
+    with opened(where, for_writing=False) as storage:
+        return _read(space, where, storage)
+
+
+def _read(space: Space, where: str, storage: BaseStorage) -> Study:
+    settings = find_settings(storage, space)
+    if settings is None:
+        raise InputError(f"{shown(where)}: no study {space.name} is there; begin one with `lw3dsim dse run`")
+    records = Store(storage, space, settings, is_shared=is_url(where)).poll()
+    ordered = sorted(records, key=lambda record: record.index)
+    return Study(space=space, where=where, settings=settings, records=tuple(ordered))

@@ -1,0 +1,180 @@
+"""A study in words, rows and terminal tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from lw3dsim.errors import InputError, short
+from lw3dsim.explore.metrics import METRICS, excesses
+from lw3dsim.explore.point import Value, as_text
+from lw3dsim.explore.storages import shown
+
+if TYPE_CHECKING:
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.study import Study
+
+MAX_ROWS = 60
+STATES = {
+    "done": "simulated",
+    "discarded": "discarded by bounds",
+    "infeasible": "infeasible",
+    "failed": "failed",
+}
+
+
+def status_record(study: Study) -> dict[str, Any]:
+    """Return how far a study is, as plain values."""
+    settings, space = study.settings, study.space
+    best = {}
+    for name in space.objectives:
+        values = [record.outcome.metrics[name] for record in study.candidates]
+        if values:
+            best[name] = max(values) if METRICS[name].is_rate else min(values)
+    return {
+        "space": space.name,
+        "storage": shown(study.where),
+        "sampler": settings.sampler,
+        "seed": settings.seed,
+        "batch": settings.batch,
+        "bounds": settings.with_bounds,
+        "choices": space.size,
+        "finished": len(study.records),
+        **{state: study.count(state) for state in STATES},
+        "within_constraints": len(study.candidates),
+        "front": len(study.front),
+        "best": best,
+        "hypervolume": study.hypervolume,
+        "evaluation_seconds": round(sum(record.outcome.seconds for record in study.records), 3),
+    }
+
+
+def status_tables(study: Study) -> list[Table | str]:
+    """Return the lines of ``lw3dsim dse status``."""
+    record = status_record(study)
+    counts = ", ".join(f"{record[state]:,} {word}" for state, word in STATES.items() if record[state])
+    best = ", ".join(f"{name} {value:.4g}" for name, value in record["best"].items())
+    lines: list[Table | str] = [
+        f"{record['space']} in {record['storage']}: sampler {record['sampler']}, seed {record['seed']}, batches of "
+        f"{record['batch']}",
+        f"{record['finished']:,} points finished of {record['choices']:,} choices: {counts or 'none yet'}",
+        f"{record['within_constraints']:,} keep the constraints; {record['front']:,} are on the front; best "
+        f"{best or 'none yet'}; hypervolume {record['hypervolume']:.4f}",
+        f"{record['evaluation_seconds']:,.1f} s of evaluation in all workers",
+    ]
+    lines += [f"{count:,} infeasible: {reason}" for reason, count in _reasons(study, "infeasible")]
+    lines += [f"{count:,} failed: {reason}" for reason, count in _reasons(study, "failed")]
+    sentence = nothing_allowed(study)
+    return [*lines, sentence] if sentence else lines
+
+
+def _reasons(study: Study, state: str, most: int = 3) -> list[tuple[str, int]]:
+    reasons = Counter(record.outcome.reason for record in study.records if record.outcome.state == state)
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def nothing_allowed(study: Study) -> str:
+    """Return a sentence that says why no point keeps the limits; empty where one does, or nothing is finished."""
+    if study.candidates or not study.records:
+        return ""
+    known = [record for record in study.records if record.outcome.metrics]
+    if not known:
+        reason = _reasons(study, "infeasible", 1) or _reasons(study, "failed", 1)
+        return f"no point could be simulated, for instance since {reason[0][0]}; change the space"
+    nearest = []
+    for limit in study.space.limits:
+        values = [record.outcome.metrics[limit.name] for record in known if limit.name in record.outcome.metrics]
+        broken = [value for value in values if limit.excess(value) > 0]
+        if len(broken) == len(values) and values:
+            nearest.append(f"{limit} (nearest: {min(values, key=limit.excess):.4g})")
+    what = f"none keeps {' nor '.join(nearest)}" if nearest else "none keeps all constraints at once"
+    return f"of {len(study.records):,} points {what}; loosen it, or widen the space"
+
+
+def chosen_point(study: Study, identity: str) -> Record:
+    """Return the point whose id begins with ``identity``. Raises InputError for none, or several."""
+    found = [record for record in study.records if record.point.id.startswith(identity)]
+    if len(found) != 1 or not identity:
+        what = "several points have an id that begins so" if len(found) > 1 else "no finished point has this id"
+        raise InputError(f"--point {short(identity)}: {what}; `lw3dsim dse front` and `dse export` list them")
+    return found[0]
+
+
+def point_row(study: Study, record: Record) -> dict[str, Any]:
+    """Return a point as a flat row: id, parameters by path, metrics, outcome, and the command that repeats it."""
+    values = dict(record.point.values)
+    parameters: dict[str, Value] = {p.path: values.get(p.path) for p in study.space.parameters}
+    return {
+        "index": record.index,
+        "point": record.point.id,
+        **parameters,
+        **{name: record.outcome.metrics.get(name) for name in METRICS},
+        "state": record.outcome.state,
+        "within_constraints": record.is_candidate(study.space),
+        "reason": record.outcome.reason,
+        "seconds": record.outcome.seconds,
+        "command": study.space.command(record.point),
+    }
+
+
+def front_rows(study: Study, records: list[Record]) -> list[dict[str, Any]]:
+    """Return ``records`` as rows."""
+    return [point_row(study, record) for record in records]
+
+
+def front_tables(study: Study) -> list[Table | str]:
+    """Return the tables of ``lw3dsim dse front``."""
+    space, front = study.space, study.front
+    table = Table(title=f"Front of {space.name}", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("point", no_wrap=True)
+    limited = [limit.name for limit in space.limits if limit.name not in space.objectives]
+    for name in (*space.objectives, *limited, *(parameter.path for parameter in space.free)):
+        table.add_column(name, justify="right", no_wrap=True)
+    vectors = [space.costs(record.outcome.metrics) for record in front]
+    distinct = [record for place, record in enumerate(front) if vectors[place] not in vectors[:place]]
+    for record in distinct[:MAX_ROWS]:
+        values = dict(record.point.values)
+        equal = vectors.count(space.costs(record.outcome.metrics)) - 1
+        table.add_row(
+            record.point.id + (f" +{equal}" if equal else ""),
+            *(f"{record.outcome.metrics[name]:,.4g}" for name in (*space.objectives, *limited)),
+            *(as_text(values[p.path]) if p.path in values else "" for p in space.free),
+        )
+    lines: list[Table | str] = [table]
+    if len(distinct) < len(front):
+        lines.append("(+N: so many more points cost the same; --format csv lists all)")
+    if len(distinct) > MAX_ROWS:
+        lines.append(f"({len(distinct) - MAX_ROWS} more points; --format csv lists all)")
+    lines.append(f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}")
+    sentence = nothing_allowed(study)
+    return [*lines, sentence] if sentence else lines
+
+
+def _corner(study: Study) -> str:
+    corner = zip(study.space.objectives, study.settings.reference, strict=True)
+    return ", ".join(f"{name} {_shown_cost(name, value):.4g}" for name, value in corner)
+
+
+def _shown_cost(name: str, value: float) -> float:
+    """Return a cost as its metric again."""
+    from lw3dsim.explore.metrics import EXACT_DB
+
+    if not METRICS[name].is_rate:
+        return value
+    return EXACT_DB - value if name == "sqnr_db" else 1e3 / value
+
+
+def point_tables(study: Study, record: Record) -> list[Table | str]:
+    """Return everything about one point."""
+    outcome = record.outcome
+    lines: list[Table | str] = [f"point {record.point.id}, number {record.index}: {STATES[outcome.state]}"]
+    if outcome.reason:
+        lines.append(outcome.reason)
+    lines += [f"{path} = {as_text(value)}" for path, value in record.point.values]
+    lines += [f"{name}: {value:,.6g}" for name, value in outcome.metrics.items()]
+    broken = [name for name, excess in excesses(outcome.metrics, study.space.limits).items() if excess > 0]
+    if broken:
+        lines.append(f"breaks the limit of {', '.join(broken)}")
+    return lines

@@ -1,0 +1,162 @@
+"""Worker processes that evaluate points, and survive the death of any of them.
+
+Workers are forked from a server that has loaded the package and the compiled
+engine and has no threads ('forkserver': nothing of the parent is inherited), so that
+one more starts at once. Each answers tasks through a pipe of its own. A dead
+worker is replaced and its tasks given out again; a task that takes several workers with it counts as failed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from dataclasses import dataclass
+from multiprocessing import connection
+from typing import TYPE_CHECKING
+
+from lw3dsim.errors import OutputError
+from lw3dsim.explore.evaluate import Evaluator, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerProcess
+
+    from lw3dsim.explore.plan import Task
+    from lw3dsim.explore.space import Space
+
+# Workers that a point may take with it before it counts as failed.
+DEATHS = 3
+
+# Tasks that a worker has at hand: one to work on and one to go on with.
+AT_HAND = 2
+
+
+@dataclass
+class _Worker:
+    """A process, our end of its pipe, what it was given, oldest first, and whether it has said that it is ready."""
+
+    process: ForkServerProcess
+    pipe: Connection
+    tasks: list[Task]
+    is_ready: bool = False
+
+
+class Pool:
+    """``count`` workers for the points of ``space``; use as a context."""
+
+    def __init__(self, space: Space, count: int, *, with_bounds: bool) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["lw3dsim.explore.warm"])
+        self._space, self._with_bounds = space, with_bounds
+        self._deaths: dict[str, int] = {}
+        self._failed: list[tuple[Task, Outcome]] = []
+        self._stillborn = 0
+        self._workers = [self._hire() for _ in range(count)]
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join(timeout=0.2 if not worker.tasks else 0)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    @property
+    def room(self) -> int:
+        """Tasks that can be given out at once."""
+        return sum(AT_HAND - len(worker.tasks) for worker in self._workers)
+
+    @property
+    def pending(self) -> int:
+        """Tasks given out and not answered."""
+        return sum(len(worker.tasks) for worker in self._workers) + len(self._failed)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid or 0 for worker in self._workers]
+
+    @property
+    def ready(self) -> int:
+        """Workers that have loaded what they need."""
+        return sum(worker.is_ready for worker in self._workers)
+
+    def give(self, task: Task) -> None:
+        """Give ``task`` to the worker with the least at hand."""
+        worker = min(self._workers, key=lambda worker: len(worker.tasks))
+        worker.tasks.append(task)
+        self._send(worker, task)
+
+    def collect(self, timeout: float) -> list[tuple[Task, Outcome]]:
+        """Return what was answered, after waiting ``timeout`` seconds at most."""
+        done, self._failed = self._failed, []
+        waiting: Iterable[object] = connection.wait([worker.pipe for worker in self._workers], 0 if done else timeout)
+        for worker in [worker for worker in self._workers if worker.pipe in waiting]:
+            try:
+                outcome: Outcome | None = worker.pipe.recv()
+            except (EOFError, OSError):
+                self._replace(worker)
+                continue
+            if outcome is None:
+                worker.is_ready, self._stillborn = True, 0
+            else:
+                done.append((worker.tasks.pop(0), outcome))
+        return done
+
+    def _hire(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, self._space, self._with_bounds), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process=process, pipe=ours, tasks=[])
+
+    def _send(self, worker: _Worker, task: Task) -> None:
+        try:
+            worker.pipe.send((task.point, task.front))
+        except OSError:
+            # The death is noticed, and the task given out again, when the pipe is read.
+            return
+
+    def _replace(self, dead: _Worker) -> None:
+        """Put a new worker in the place of a dead one, and give out again what it had at hand."""
+        dead.pipe.close()
+        dead.process.join()
+        self._stillborn += not dead.is_ready
+        if self._stillborn >= DEATHS * len(self._workers):
+            raise OutputError(
+                f"worker processes can't be started (the last ended with exit code {dead.process.exitcode}); what was "
+                "finished before is kept: mend it, then run again with --resume"
+            )
+        worker = self._hire()
+        self._workers[self._workers.index(dead)] = worker
+        for place, task in enumerate(dead.tasks):
+            if place == 0 and dead.is_ready:
+                self._deaths[task.point.id] = self._deaths.get(task.point.id, 0) + 1
+            if self._deaths.get(task.point.id, 0) >= DEATHS:
+                reason = f"{DEATHS} workers died of it, the last with exit code {dead.process.exitcode}"
+                self._failed.append((task, Outcome(state="failed", metrics={}, reason=reason)))
+                continue
+            worker.tasks.append(task)
+            self._send(worker, task)
+
+
+def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the entry of a process
+    """Answer tasks until the other end of ``pipe`` closes."""
+    # The parent decides what an interrupt means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What the server has loaded, unless it could not.
+    from lw3dsim.explore import warm  # noqa: F401
+
+    evaluator = Evaluator(space)
+    try:
+        pipe.send(None)
+        while True:
+            point, front = pipe.recv()
+            pipe.send(evaluator.evaluate(point, front if with_bounds else None))
+    except (EOFError, OSError):
+        return

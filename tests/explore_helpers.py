@@ -1,0 +1,56 @@
+"""A small network and space for the tests of the exploration."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+NET = """name: net
+inputs: {x: {channels: 4, frames: 4, height: 8, width: 8}}
+layers:
+  - {name: a, kind: conv3d, out_channels: 8, kernel: [3, 1, 1], padding: [1, 0, 0]}
+  - {name: b, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1], groups: 8}
+"""
+PARAMETERS = """  pe.rows: [2, 4, 8]
+  winograd.m1: {int: [1, 4]}
+  winograd.m2: {int: [1, 4]}
+  buffers.ifmap_kib: {log2: [4, 16]}
+"""
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def write_space(folder, parameters=PARAMETERS, objectives="[latency_ms, energy_mj]", more="", name="small", net=NET):
+    """Write a space of one small network and return its path."""
+    (folder / "net.yaml").write_text(net)
+    path = folder / "space.yaml"
+    path.write_text(
+        f"name: {name}\nworkloads:\n  - {{workload: {folder / 'net.yaml'}, algorithm: hfa}}\n"
+        f"parameters:\n{parameters}objectives: {objectives}\n{more}"
+    )
+    return str(path)
+
+
+def command(*args):
+    """Return the command line as a process of its own runs it."""
+    return [sys.executable, "-m", "lw3dsim", *map(str, args)]
+
+
+def start(*args, **options):
+    """Start the command line as a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command(*args), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def exported(cli, space, storage, folder):
+    """Return every finished point of a study as rows without their time, by index."""
+    file = folder / "points.csv"
+    result = cli("dse", "export", space, "--storage", str(storage), "--out", str(file))
+    assert result.exit_code == 0, result.stderr
+    with file.open(newline="") as text:
+        rows = list(csv.DictReader(text))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]

@@ -18,9 +18,8 @@ from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
-from lw3dsim.fusion import check_fusion
+from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.objective import check_objective
 from lw3dsim.pipeline import DEFAULT_ARCH, map_network, resolve_design, resolve_network
 from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
@@ -72,6 +71,7 @@ def execute(
     overrides: Sequence[str] = (),
     fusion: str = "off",
     objective: Objective = "latency",
+    mapping: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExecutionResult:
     """Run random tensors through the mapped schedules of a network, layer after layer.
@@ -80,17 +80,16 @@ def execute(
     widths of the accelerator), float32 or float64; ``seed`` makes clips and
     weights. Each layer is compared with a direct computation on the same inputs:
     integers in full, floats in float64. Between integer layers the vector unit
-    shifts values back to the operand width. ``fusion`` "auto" executes fused groups as ``simulate`` would; within
-    one, values are shifted as they would be layer by layer. Raises InputError.
+    shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
+    simulate; within a fused group, values are shifted as they would be layer by layer. Raises InputError.
     """
     number = number_named(dtype)
     network = resolve_network(workload, transform, input_size, classes)
     design = _with_width(resolve_design(arch, overrides, m1, m2), number)
     random = np.random.default_rng(seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
-    check_fusion(fusion)
-    check_objective(objective)
-    units = map_network(network, arch, design, algorithm, "auto", overrides, fusion, objective)
+    file = None if mapping is None else load_mapping(mapping)
+    units = map_network(network, arch, design, algorithm, "auto", overrides, fusion, objective, file)
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)

@@ -27,7 +27,7 @@ from lw3dsim.report.runs import GroupRun, Unit
 from lw3dsim.schedule.fused import build_group_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.fused import Operand
     from lw3dsim.map.partition import Path
     from lw3dsim.map.price import Price
-    from lw3dsim.report.runs import LayerRun
+    from lw3dsim.map.problem import Problem
+    from lw3dsim.report.runs import LayerRun, Run
     from lw3dsim.schedule.fused import GroupSchedule
 
 MODES = ("off", "auto")
@@ -51,12 +52,34 @@ def check_fusion(mode: str) -> None:
         raise unknown("fusion", mode, MODES)
 
 
-def fuse(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, weights: Weights) -> list[Unit]:
+def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run]) -> list[Unit]:
+    """Return ``network`` cut into the ``fixed`` units and the layers that ``runs`` holds, ordered by their last layers.
+
+    Where all layers are in fixed units, ``runs`` may be empty.
+    """
+    inside = {i for path in fixed for i in path}
+    units: dict[Path, Run] = {(i,): run for i, run in enumerate(runs) if i not in inside}
+    units.update(fixed)
+    return [
+        Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
+        for path in sorted(units, key=lambda path: path[-1])
+    ]
+
+
+def fuse(
+    network: Workload,
+    runs: Sequence[LayerRun],
+    arch: Accelerator,
+    engine: str,
+    weights: Weights,
+    fixed: Mapping[Path, Run],
+) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
-    Groups are judged by an estimate until they are part of the best cut, then by simulation.
+    Units that are ``fixed`` stay as they are. Groups are judged by an estimate until they are part of the best cut,
+    then by simulation.
     """
-    judge = _Judge.of(network, runs, arch, engine, weights)
+    judge = _Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
     while True:
         chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
         untried = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
@@ -64,13 +87,7 @@ def fuse(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine:
             break
         for path in untried:
             judge.simulate(path)
-    return [
-        Unit(
-            layers=tuple(network.layers[i] for i in path),
-            run=runs[path[0]] if len(path) == 1 else judge.simulated[path],
-        )
-        for path in chosen
-    ]
+    return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
 
 
 @dataclass(kw_only=True)
@@ -90,8 +107,15 @@ class _Judge:
 
     @classmethod
     def of(
-        cls, network: Workload, runs: Sequence[LayerRun], arch: Accelerator, engine: str, weights: Weights
+        cls,
+        network: Workload,
+        runs: Sequence[LayerRun],
+        arch: Accelerator,
+        engine: str,
+        weights: Weights,
+        apart: Collection[int],
     ) -> _Judge:
+        """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
         leakage = leakage_mw(arch, [run.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         alone = [Figures.of(network, unit, arch, leakage) for unit in units]
@@ -103,7 +127,7 @@ class _Judge:
             leakage=leakage,
             alone=alone,
             weights=weights,
-            feeds=links(network, runs) if arch.buffers.intermediate_bits else {},
+            feeds=_without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
         )
@@ -149,21 +173,28 @@ def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     feeds: dict[int, list[int]] = {}
     for v, layer in enumerate(network.layers):
-        if not _can_follow(layer, runs[v]):
+        if not can_follow(layer, runs[v].problem):
             continue
         sources = [number[name] for name in dict.fromkeys(layer.inputs) if name in number]
         alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
         if len(set(layer.inputs)) == len(layer.inputs):
-            feeds[v] = [u for u in alone if _can_lead(network.layers[u], runs[u])]
+            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].problem)]
     return feeds
 
 
-def _can_lead(layer: AnyLayer, run: LayerRun) -> bool:
-    return not isinstance(layer, Linear | Concat) and can_fuse(run.problem)
+def _without(feeds: Mapping[int, list[int]], apart: Collection[int]) -> dict[int, list[int]]:
+    """Return links without those from and to the layers ``apart``."""
+    return {v: [u for u in sources if u not in apart] for v, sources in feeds.items() if v not in apart}
 
 
-def _can_follow(layer: AnyLayer, run: LayerRun) -> bool:
-    return _can_lead(layer, run) and (not isinstance(layer, Add) or len(layer.inputs) == 2)
+def can_lead(layer: AnyLayer, problem: Problem) -> bool:
+    """Return whether a layer can be the first of a group."""
+    return not isinstance(layer, Linear | Concat) and can_fuse(problem)
+
+
+def can_follow(layer: AnyLayer, problem: Problem) -> bool:
+    """Return whether a layer can be a later one of a group."""
+    return can_lead(layer, problem) and (not isinstance(layer, Add) or len(layer.inputs) == 2)
 
 
 def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:

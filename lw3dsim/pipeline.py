@@ -15,10 +15,12 @@ from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
-from lw3dsim.fusion import check_fusion, fuse, run_group_mapping
+from lw3dsim.fixed import run_fixed
+from lw3dsim.fusion import check_fusion, fuse, run_group_mapping, units_of
 from lw3dsim.layers import bare, run_layer, run_mapping
 from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.fused import Group
+from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.problem import Problem
 from lw3dsim.objective import check_objective, make_weights
 from lw3dsim.report.assemble import assemble
@@ -28,11 +30,13 @@ from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.mapping import Mapping as TileMapping
+    from lw3dsim.map.mapping_file import MappingFile
+    from lw3dsim.map.partition import Path as LayerPath
     from lw3dsim.map.price import Price
     from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
@@ -63,6 +67,7 @@ def simulate(
     clips: int | None = None,
     fusion: str = "off",
     objective: Objective = "latency",
+    mapping: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate a workload on an accelerator, layer after layer.
@@ -75,18 +80,18 @@ def simulate(
     ``clips`` is how many clips to run behind each other as well, without a stop at the
     borders of layers. Mappings are chosen for the ``objective`` (latency, energy, edp or
     dram_bytes); ``fusion`` "auto" runs neighbouring layers tile by tile on chip where that
-    serves it. ``progress(done, all)`` is called after every layer. Raises InputError.
+    serves it. What the file ``mapping`` (of ``lw3dsim map --save``) says is simulated as it says; the rest is
+    mapped. ``progress(done, all)`` is called after every layer. Raises InputError.
     """
-    check_engine(engine)
     check_clips(clips)
-    check_fusion(fusion)
-    check_objective(objective)
     if fusion != "off" and clips is not None:
         raise InputError("--clips does not go with --fusion yet: leave one of them out")
+    file = None if mapping is None else load_mapping(mapping)
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    units = map_network(network, arch, design, algorithm, engine, overrides, fusion, objective, progress)
-    units = _settle_layouts(network, units, design, engine)
+    units = map_units(network, arch, design, algorithm, engine, overrides, fusion, objective, file, progress)
+    if clips is not None and any(isinstance(unit.run, GroupRun) for unit in units):
+        raise InputError(f"--clips does not go with fused groups yet: take them out of {mapping}, or drop --clips")
     stream = None if clips is None else run_stream(network, layer_runs(units), design, clips, engine)
     config = {
         "workload": {
@@ -104,7 +109,27 @@ def simulate(
         config["fusion"] = fusion
     if objective != "latency":
         config["objective"] = objective
+    if file is not None:
+        config["mapping"] = msgspec.to_builtins(file.entries)
     return assemble(network, design, units, config, stream)
+
+
+def map_units(
+    network: Workload,
+    arch: str | Path | Accelerator,
+    design: Accelerator,
+    policy: str,
+    engine: str,
+    overrides: Sequence[str],
+    fusion: str,
+    objective: Objective,
+    file: MappingFile | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Unit]:
+    """Map and simulate the layers and groups of a network, then give every tensor the layout that its users want."""
+    check_engine(engine)
+    units = map_network(network, arch, design, policy, engine, overrides, fusion, objective, file, progress)
+    return _settle_layouts(network, units, design, engine)
 
 
 def map_network(
@@ -116,19 +141,30 @@ def map_network(
     overrides: Sequence[str],
     fusion: str,
     objective: Objective,
+    file: MappingFile | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Unit]:
     """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
 
-    What time and traffic are worth follows from the layers as they are mapped for latency.
+    What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
+    mapped for latency.
     """
-    runs = map_layers(network, arch, design, policy, engine, overrides, progress)
+    check_fusion(fusion)
+    check_objective(objective)
+    fixed = {} if file is None else run_fixed(file, network, design, policy, engine)
+    if sum(map(len, fixed)) == len(network.layers):
+        if progress is not None:
+            progress(len(network.layers), len(network.layers))
+        return units_of(network, [], fixed)
+    runs = map_layers(network, arch, design, policy, engine, overrides, progress, fixed=fixed)
     if fusion == "off" and objective == "latency":
-        return whole_units(network, runs)
+        return units_of(network, runs, fixed)
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
-        runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price)
-    return whole_units(network, runs) if fusion == "off" else fuse(network, runs, design, engine, weights)
+        runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price, fixed)
+    if fusion == "off":
+        return units_of(network, runs, fixed)
+    return fuse(network, runs, design, engine, weights, fixed)
 
 
 def resolve_network(
@@ -171,17 +207,12 @@ def run_layers(
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, then give every tensor the layout that all its users want."""
     runs = map_layers(network, arch, design, policy, engine, overrides, progress)
-    return layer_runs(_settle_layouts(network, whole_units(network, runs), design, engine))
+    return layer_runs(_settle_layouts(network, units_of(network, runs, {}), design, engine))
 
 
 def layer_runs(units: Sequence[Unit]) -> list[LayerRun]:
     """Return the runs of units that are layers."""
     return [unit.run for unit in units if isinstance(unit.run, LayerRun)]
-
-
-def whole_units(network: Workload, runs: Sequence[LayerRun]) -> list[Unit]:
-    """Return every layer as a unit of its own."""
-    return [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
 
 
 def map_layers(
@@ -193,12 +224,18 @@ def map_layers(
     overrides: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     price: Price | None = None,
+    fixed: Mapping[LayerPath, Run] | None = None,
 ) -> list[LayerRun]:
-    """Map and simulate every layer by itself; ``arch`` and ``overrides``, which ``design`` is of, locate an error."""
+    """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
+
+    ``arch`` and ``overrides``, which ``design`` is of, locate an error.
+    """
     runs = []
     for done, layer in enumerate(network.layers, start=1):
+        given = (fixed or {}).get((done - 1,))
         try:
-            runs.append(run_layer(network, layer, design, policy, engine, price))
+            own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, policy, engine, price)
+            runs.append(own)
         except MappingError as error:
             place = f"{design.name} {error.key}"
             if not isinstance(arch, Accelerator):
@@ -285,7 +322,7 @@ def run_stream(
 def make_chain(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, clips: int) -> Chain:
     """Return the layers of ``network``, as they were mapped in ``runs``, as one chain for ``clips`` clips."""
     clocks = make_clocks(arch)
-    schedules: dict[tuple[Problem, Mapping], Schedule] = {}
+    schedules: dict[tuple[Problem, TileMapping], Schedule] = {}
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     links = []
     for layer, run in zip(network.layers, runs, strict=True):

@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram import in_order
 from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
 from lw3dsim.transform.passes import PASSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +41,7 @@ WINOGRAD = ROOT / "docs" / "winograd.md"
 ENERGY = ROOT / "docs" / "energy.md"
 DRAM = ROOT / "docs" / "dram.md"
 MODEL = ROOT / "docs" / "model.md"
+MAPPING = ROOT / "docs" / "mapping.md"
 TABLE = re.compile(r"(<!-- compare c3d -->\n).*?(\n- \*\*FSB)", re.DOTALL)
 
 
@@ -261,6 +264,29 @@ def test_the_table_of_layouts_is_what_they_give():
     assert filled_in(MODEL, layouts_table()) == MODEL.read_text(encoding="utf-8")
 
 
+def mapping_blocks(folder):
+    """Return the example of ``docs/mapping.md``: the nest, the file, and the nest of the edited file."""
+    show, save, again = (line for block in blocks(MAPPING, "sh") for line in block.splitlines())
+    file = folder / "mapping.yaml"
+    nest, _ = run(show), run(save.replace("mapping.yaml", str(file)))
+    text = file.read_text(encoding="utf-8")
+    assert json.loads(run(again.replace("mapping.yaml", f"{file} --format json")))["layers"]
+    file.write_text(text.replace("{n: 32, c: 32,", "{n: 64, c: 64,"), encoding="utf-8")
+    edited = run(f"{show} --mapping {file}")
+    named = {"nest": ("text", nest), "file": ("yaml", text), "edited": ("text", edited)}
+    return {name: f"```{language}\n{block.rstrip()}\n```" for name, (language, block) in named.items()}
+
+
+def test_the_example_of_mappings_is_what_the_tool_prints(tmp_path):
+    assert filled_in(MAPPING, mapping_blocks(tmp_path)) == MAPPING.read_text(encoding="utf-8")
+
+
+def test_the_page_of_mappings_names_every_key():
+    text = MAPPING.read_text(encoding="utf-8")
+    for kind in (LayerEntry, GroupEntry, StageEntry):
+        assert all(f"`{name}`" in text or f"`{name}: " in text for name in kind.__struct_fields__)
+
+
 def test_the_paper_tables_come_out_as_documented():
     command = [sys.executable, str(ROOT / "experiments" / "paper_tables.py"), "--format", "json"]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -275,6 +301,8 @@ def test_the_paper_tables_come_out_as_documented():
 if __name__ == "__main__":
     DRAM.write_text(filled_in(DRAM, {**dram_tables(), "models": models_table()}), encoding="utf-8")
     MODEL.write_text(filled_in(MODEL, layouts_table()), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        MAPPING.write_text(filled_in(MAPPING, mapping_blocks(Path(folder))), encoding="utf-8")
     ENERGY.write_text(energy_document(), encoding="utf-8")
     text = WINOGRAD.read_text(encoding="utf-8")
     pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)

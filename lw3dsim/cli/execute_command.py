@@ -12,6 +12,7 @@ from lw3dsim.cli.options import (
     format_option,
     fusion_options,
     machine_options,
+    mapping_option,
     print_csv,
     progress_bar,
     warn_unchanged,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @workload_options
 @algorithm_options
 @fusion_options
+@mapping_option
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of clips and weights.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
@@ -45,6 +47,7 @@ def command(
     m2: int | None,
     fusion: str,
     objective: Objective,
+    mapping: str | None,
     dtype: str,
     seed: int,
     out: str | None,
@@ -76,6 +79,7 @@ def command(
             overrides=overrides,
             fusion=fusion,
             objective=objective,
+            mapping=mapping,
             progress=partial(advance, 0),
         )
     if folder is not None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "Names of workloads, accelerators, transforms and algorithms.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator.",
+    "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side.",
     "explain": "What binds a design, and what a step of each resource would buy.",
     "dse": "Search a design space: run a study, its front, a report.",

@@ -20,8 +20,9 @@ FORMATS = ("table", "json", "csv")
 
 
 def format_option(*formats: str) -> Option:
-    """Return the ``--format`` option."""
-    return click.option("--format", "form", type=click.Choice(formats or FORMATS), default="table", show_default=True)
+    """Return the ``--format`` option; the first format is the default."""
+    names = formats or FORMATS
+    return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
 
 
 def workload_options(function: Command) -> Command:
@@ -60,6 +61,15 @@ def fusion_options(function: Command) -> Command:
         default="off",
         show_default=True,
         help="auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
+    )(function)
+
+
+def mapping_option(function: Command) -> Command:
+    """Add the option that fixes mappings."""
+    return click.option(
+        "--mapping",
+        metavar="FILE",
+        help="Take the mappings of layers and groups from this file (of `map --save`); map the rest.",
     )(function)
 
 

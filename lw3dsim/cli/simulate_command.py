@@ -12,6 +12,7 @@ from lw3dsim.cli.options import (
     format_option,
     fusion_options,
     machine_options,
+    mapping_option,
     progress_bar,
     warn_unchanged,
     workload_options,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @workload_options
 @algorithm_options
 @fusion_options
+@mapping_option
 @click.option(
     "--clips",
     type=click.IntRange(1, 1000),
@@ -49,6 +51,7 @@ def command(
     m2: int | None,
     fusion: str,
     objective: Objective,
+    mapping: str | None,
     clips: int | None,
     out: str | None,
     form: str,
@@ -76,6 +79,7 @@ def command(
             clips=clips,
             fusion=fusion,
             objective=objective,
+            mapping=mapping,
             progress=partial(advance, 0),
         )
     if folder is not None:

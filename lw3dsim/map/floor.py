@@ -31,18 +31,34 @@ PHASES = tuple(2.0**k for k in range(-4, 7))
 
 def compulsory_bytes(problem: Problem) -> int:
     """Return the bytes of every needed input, every weight and every output, once each."""
+    return sum(compulsory_by_stream(problem).values())
+
+
+def compulsory_by_stream(problem: Problem) -> dict[str, int]:
+    """Return the compulsory bytes of inputs, weights and outputs."""
     channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
     inputs = channels * _needed_pixels(problem) * problem.sources * problem.activation_bits
-    return _bytes(inputs) + _bytes(_weight_bits(problem)) + _bytes(problem.outputs * problem.activation_bits)
+    return {
+        "ifmap": _bytes(inputs),
+        "weight": _bytes(_weight_bits(problem)),
+        "ofmap": _bytes(problem.outputs * problem.activation_bits),
+    }
 
 
 def group_compulsory_bytes(group: Group) -> int:
     """Return the bytes of every needed input and operand, every weight and every output of a fused group, once each."""
+    return sum(group_compulsory_by_stream(group).values())
+
+
+def group_compulsory_by_stream(group: Group) -> dict[str, int]:
+    """Return the compulsory bytes of inputs and operands, weights and outputs of a fused group."""
     bits = group.stages[0].activation_bits
-    total = _bytes(group.stages[-1].outputs * bits)
-    for _, tensor, sources in group.dram_inputs:
-        total += _bytes(sources * group.channels[tensor] * group.needed[tensor] * bits)
-    return total + sum(_bytes(_weight_bits(stage)) for stage in group.stages)
+    reads = [sources * group.channels[tensor] * group.needed[tensor] for _, tensor, sources in group.dram_inputs]
+    return {
+        "ifmap": sum(_bytes(elements * bits) for elements in reads),
+        "weight": sum(_bytes(_weight_bits(stage)) for stage in group.stages),
+        "ofmap": _bytes(group.stages[-1].outputs * bits),
+    }
 
 
 def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:

@@ -167,7 +167,7 @@ def _record(
         **_rates(figures),
         **_peak(profile, arch),
         "sqnr_db": _sqnr_db(problems),
-        "bound_by": _binding(run),
+        "bound_by": binding(run),
         "energy_breakdown_pj": energy,
         "energy_causes_pj": {
             component: {cause: value for cause, value in causes.items() if value} for component, causes in spent.items()
@@ -186,7 +186,7 @@ def _sqnr_db(problems: Sequence[Problem]) -> float | None:
     return values[0] if len(values) == 1 else combined_db(values)
 
 
-def _binding(run: Run) -> str:
+def binding(run: Run) -> str:
     """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
     cycles = dict(run.cycles_by_cause)
     waiting = cycles["dram_read"] + cycles["dram_write"]

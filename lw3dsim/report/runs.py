@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Stage
-from lw3dsim.map.floor import compulsory_bytes, group_compulsory_bytes
+from lw3dsim.map.floor import (
+    compulsory_by_stream,
+    compulsory_bytes,
+    group_compulsory_by_stream,
+    group_compulsory_bytes,
+)
 
 if TYPE_CHECKING:
     from lw3dsim.account.events import Events
@@ -60,6 +65,11 @@ class LayerRun(_Figures):
         """The bytes of its inputs, weights and outputs, once each."""
         return compulsory_bytes(self.problem)
 
+    @property
+    def compulsory_by_stream(self) -> dict[str, int]:
+        """The same of inputs, weights and outputs."""
+        return compulsory_by_stream(self.problem)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRun(_Figures):
@@ -79,6 +89,11 @@ class GroupRun(_Figures):
     def compulsory_bytes(self) -> int:
         """The bytes of the inputs, weights and outputs of the group, once each."""
         return group_compulsory_bytes(self.group)
+
+    @property
+    def compulsory_by_stream(self) -> dict[str, int]:
+        """The same of inputs, weights and outputs."""
+        return group_compulsory_by_stream(self.group)
 
 
 Run = LayerRun | GroupRun

@@ -1,0 +1,97 @@
+"""How full the buffers get under a mapping: the largest tile of each, how many are there at once, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lw3dsim.map.group_candidates import AxisOption, Candidates, Extents, stage_weight_bits
+from lw3dsim.map.mapping import make_axes, weight_tile_bits
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.fused import Group, GroupMapping
+    from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.problem import Problem
+
+BufferName = Literal["ifmap", "weight", "ofmap", "intermediate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fill:
+    """What a mapping takes of a buffer: ``slots`` times its largest tile, beside ``resident_bits`` that stay.
+
+    ``intermediate`` is the part of the output buffer that holds the tensors inside a fused group.
+    """
+
+    buffer: BufferName
+    tile_bits: int
+    slots: int
+    resident_bits: int
+    capacity_bits: int
+
+    @property
+    def bits(self) -> int:
+        """Bits that are taken at most."""
+        return self.resident_bits + self.slots * self.tile_bits
+
+
+def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fill]:
+    """Return how full the buffers get in a layer under ``mapping``; partial sums are wide."""
+    axes = make_axes(problem, mapping)
+    pixels = int(axes.t.needed.max()) * int(axes.h.needed.max()) * int(axes.w.span.max())
+    channels = mapping.c if problem.structure == "dense" else mapping.n
+    n, c = np.array(mapping.n), np.array(mapping.c)
+    element = problem.accumulator_bits if mapping.c < problem.c else problem.activation_bits
+    tiles: dict[BufferName, tuple[int, int]] = {
+        "ifmap": (channels * pixels * problem.sources * problem.activation_bits, mapping.ifmap_slots),
+        "weight": (int(weight_tile_bits(problem, n, c, True)) if problem.has_weights else 0, mapping.weight_slots),
+        "ofmap": (mapping.n * mapping.t * mapping.h * mapping.w * element, mapping.ofmap_slots),
+    }
+    capacity = arch.buffers.capacity_bits
+    return [
+        Fill(buffer=name, tile_bits=bits, slots=slots, resident_bits=0, capacity_bits=capacity[name])
+        for name, (bits, slots) in tiles.items()
+    ]
+
+
+def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Fill]:
+    """Return how full the buffers get in a fused group under ``mapping``."""
+    extents = Extents.of(group, _alone(group, mapping))
+    window = int(extents.window_bits(group)[0])
+    inside, capacity = arch.buffers.intermediate_bits, arch.buffers.capacity_bits
+    streamed, beside = [], []
+    for run, chunk in zip(group.runs, mapping.chunks, strict=True):
+        streamed.append(sum(_chunk_bits(group, i, chunk) for i in run if not mapping.resident[i]))
+        between = sum(int(extents.new[i][0]) for i in range(run.start + 1, run.stop))
+        chunks = between * min(chunk, group.channels[run.stop]) * group.stages[0].activation_bits
+        beside.append(int(extents.beside_bits(group, run)[0]) + chunks)
+    output = int(extents.new[-1][0]) * group.stages[-1].activation_bits * mapping.chunks[-1]
+    stay = sum(stage_weight_bits(group, i) for i, resident in enumerate(mapping.resident) if resident)
+    slots, in_window = arch.buffers.slots, max(min(arch.buffers.slots, capacity["ifmap"] // max(window, 1)), 1)
+    rows: list[tuple[BufferName, int, int, int, int]] = [
+        ("ifmap", window, in_window, 0, capacity["ifmap"]),
+        ("weight", max(streamed), slots if max(streamed) else 1, stay, capacity["weight"]),
+        ("intermediate", max(beside), 1, 0, inside),
+        ("ofmap", output, mapping.ofmap_slots, 0, capacity["ofmap"] - inside),
+    ]
+    return [
+        Fill(buffer=name, tile_bits=bits, slots=count, resident_bits=stays, capacity_bits=room)
+        for name, bits, count, stays, room in rows
+    ]
+
+
+def _chunk_bits(group: Group, i: int, chunk: int) -> int:
+    """Return the bits of the weights of a chunk of stage ``i``."""
+    stage = group.stages[i]
+    return int(weight_tile_bits(stage, np.array(chunk), np.array(stage.c), True)) if stage.has_weights else 0
+
+
+def _alone(group: Group, mapping: GroupMapping) -> Candidates:
+    """Return ``mapping`` as the only candidate."""
+    axes = zip("thw", mapping.tile, mapping.axes(group), strict=True)
+    options = tuple((AxisOption(tile=tile, is_kept=name == mapping.kept, axis=axis),) for name, tile, axis in axes)
+    first = np.zeros(1, dtype=np.int64)
+    return Candidates(options=options, option=(first,) * 3, chunks=(), resident=(), ofmap_slots=first)

@@ -143,7 +143,7 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
     )
     deadly, other = tasks_of(space, 2)
     with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(deadly)
+        pool.give(deadly, 0)
         for _ in range(DEATHS):
             while not pool.ready:
                 assert pool.collect(0.05) == []
@@ -152,7 +152,7 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
         ((task, outcome),) = pool.collect(0)
         assert (task, outcome.state) == (deadly, "failed")
         assert "exit code -9" in outcome.reason
-        pool.give(other)
+        pool.give(other, pool.takers[0])
         done = []
         while not done:
             done = pool.collect(10)
@@ -162,7 +162,7 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
 def test_workers_that_cannot_start_end_the_run(tmp_path):
     space = load_space(write_space(tmp_path))
     with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(tasks_of(space, 1)[0])
+        pool.give(tasks_of(space, 1)[0], 0)
         for _ in range(DEATHS - 1):
             os.kill(pool.pids[0], signal.SIGKILL)
             pool.collect(10)

@@ -105,7 +105,7 @@ class Run:
 
     def _plan_ahead(self, pool: Pool) -> None:
         """Ask for batches while workers have room and the plan allows it."""
-        while len(self._due) < pool.room and self._plan.size < self._trials and self._plan.can_ask():
+        while len(self._due) < len(pool.takers) and self._plan.size < self._trials and self._plan.can_ask():
             for task in self._plan.ask():
                 if task.index >= self._trials:
                     break
@@ -115,12 +115,20 @@ class Run:
                     self._due.append(task)
 
     def _give_out(self, pool: Pool) -> None:
-        tasks = [self._due.popleft() for _ in range(min(pool.room, len(self._due)))]
-        for task, is_ours in zip(tasks, self._store.claim(tasks), strict=True):
+        takers = pool.takers[: len(self._due)]
+        tasks = [self._next(number, pool) for number in takers]
+        for number, task, is_ours in zip(takers, tasks, self._store.claim(tasks), strict=True):
             if is_ours:
-                pool.give(task)
+                pool.give(task, number)
             else:
                 self._elsewhere[task.point.id] = task
+
+    def _next(self, number: int, pool: Pool) -> Task:
+        """Take a task that is due for worker ``number``: each goes on where it is, as neighbours share layers."""
+        place = number * len(self._due) // len(pool.pids)
+        task = self._due[place]
+        del self._due[place]
+        return task
 
     def _collect(self, pool: Pool, timeout: float) -> None:
         for task, outcome in pool.collect(timeout):

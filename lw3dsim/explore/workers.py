@@ -67,9 +67,10 @@ class Pool:
                 worker.process.join()
 
     @property
-    def room(self) -> int:
-        """Tasks that can be given out at once."""
-        return sum(AT_HAND - len(worker.tasks) for worker in self._workers)
+    def takers(self) -> list[int]:
+        """The numbers of the workers that can be given a task, as often as they can; those with the least first."""
+        free = [AT_HAND - len(worker.tasks) for worker in self._workers]
+        return [number for room in range(AT_HAND, 0, -1) for number, most in enumerate(free) if most >= room]
 
     @property
     def pending(self) -> int:
@@ -86,9 +87,9 @@ class Pool:
         """Workers that have loaded what they need."""
         return sum(worker.is_ready for worker in self._workers)
 
-    def give(self, task: Task) -> None:
-        """Give ``task`` to the worker with the least at hand."""
-        worker = min(self._workers, key=lambda worker: len(worker.tasks))
+    def give(self, task: Task, number: int) -> None:
+        """Give ``task`` to a worker, one of the takers."""
+        worker = self._workers[number]
         worker.tasks.append(task)
         self._send(worker, task)
 

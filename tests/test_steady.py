@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
 
-from lw3dsim import pipeline
+from lw3dsim import layers, pipeline
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine import steady
 from lw3dsim.engine.memory import make_memory
@@ -342,13 +342,13 @@ def test_networks_take_the_same_time_with_and_without_the_jump(case, monkeypatch
         schedules.append((schedule, clocks))
         return simulate_schedule(schedule, clocks, engine, jump=False)
 
-    monkeypatch.setattr(pipeline, "simulate_schedule", keep)
+    monkeypatch.setattr(layers, "simulate_schedule", keep)
     workload, size, transform, algorithm, arch = case
     network = resolve_network(workload, transform, size, None)
     design = resolve_design(arch, ["dram.model=plain"], None, None)
-    pipeline.run_problem.cache_clear()
+    layers.run_problem.cache_clear()
     runs = pipeline.run_layers(network, arch, design, algorithm, overrides=["dram.model=plain"])
-    pipeline.run_problem.cache_clear()
+    layers.run_problem.cache_clear()
     clocks = make_clocks(design)
     chain = pipeline.make_chain(network, runs, design, 2)
     jobs = [(make_job(schedule, own.cycle_ticks), make_memory(schedule.regions, own)) for schedule, own in schedules]

@@ -223,7 +223,7 @@ conv1a: conv3d 3x3x3, 3x16x32x32 -> 64x16x32x32, direct
            for t in 3     6, last 4, of 16 outputs
              for c in 3   1 of 3 input channels, pixel-parallel
                multiply   27 taps x 6x3x32 outputs on 36 lanes (1 column), 432 cycles
-  buffer   KiB   of  full  slots x KiB     DRAM        KiB  compulsory  x floor
+  buffer   KiB   of  full  slots x KiB     DRAM        KiB  compulsory  ratio
   ifmap     15  128   12%      2 x 7.5     ifmap       104          48     2.17
   weight  1.33  128    1%     2 x 0.66     weight     60.5        5.31    11.39
   ofmap     24  256    9%       2 x 12     ofmap     1,024       1,024     1.00

@@ -116,7 +116,7 @@ def _fill_table(fills: Sequence[Fill]) -> list[str]:
 
 
 def _traffic_table(traffic: Sequence[Traffic]) -> list[str]:
-    rows = [("DRAM", "KiB", "compulsory", "x floor")]
+    rows = [("DRAM", "KiB", "compulsory", "ratio")]
     for row in traffic:
         ratio = f"{row.dram_bytes / row.compulsory_bytes:.2f}"
         rows.append((row.name, kib(8 * row.dram_bytes), kib(8 * row.compulsory_bytes), ratio))

@@ -111,7 +111,7 @@ def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
         f"{layer['latency_cycles'] / ideal:.2f}" if ideal else "",
         f"{layer['utilization']:.1%}" if ideal else "",
         f"{dram / 1e6:,.2f}",
-        f"{dram / layer['compulsory_bytes']:.2f}",
+        f"{dram / layer['dram_floor_bytes']:.2f}",
         f"{layer['energy_pj'] / 1e6:,.1f}",
     )
 

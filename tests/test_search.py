@@ -19,11 +19,15 @@ from lw3dsim.errors import MappingError
 from lw3dsim.layers import run_problem
 from lw3dsim.map.candidates import candidate_sizes
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
+from lw3dsim.map.group_search import search_group
 from lw3dsim.map.mapping import ORDERS, Mapping
 from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import search
+from lw3dsim.pipeline import map_network, resolve_design, resolve_network
+from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 
 ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=1", "buffers.weight_kib=1", "buffers.ofmap_kib=1"])
@@ -148,3 +152,34 @@ def test_the_floor_of_a_matrix_product_is_that_of_hong_and_kung():
     words = 3 * kib * 1024
     floor = floor_bytes(problem, dict.fromkeys(("ifmap", "weight", "ofmap"), kib * 8192))
     assert 0.5 <= floor / (2 * n**3 / math.sqrt(words)) <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("workload", "transform"),
+    [("c3d", "fsb_c3d"), ("c3d_paper", "fsb_c3d"), ("slowfast_r50_4x16", None), ("slowfast_r50_8x8", "slowfsb")],
+)
+def test_traffic_is_predicted_exactly_on_shipped_networks(workload, transform):
+    network = resolve_network(workload, transform, None, None)
+    design = resolve_design("edge_base", (), None, None)
+    clocks, seen = make_clocks(design), set()
+    for layer in network.layers:
+        inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+        problem = make_problem(layer, inputs, output, candidates(layer, "hfa", 4, 4)[0], design)
+        if problem in seen:
+            continue
+        seen.add(problem)
+        for candidate in search(problem, design, clocks):
+            assert build_schedule(problem, candidate.mapping, design, clocks).total_bursts == candidate.bursts
+
+
+def test_traffic_of_fused_groups_is_predicted_exactly():
+    network = resolve_network("c3d", "fsb_c3d", None, None)
+    design = resolve_design("edge_base", (), None, None)
+    units = map_network(network, "edge_base", design, "hfa", "auto", (), "auto", "energy")
+    groups = [unit.run for unit in units if isinstance(unit.run, GroupRun)]
+    assert groups
+    for run in groups:
+        found = search_group(run.group, design, make_clocks(design), Price(cycle=1.0, dram_byte=1.0))
+        for one in found:
+            schedule = build_group_schedule(run.group, one.mapping, design, make_clocks(design))
+            assert one.dram_bytes == schedule.total_bursts * make_clocks(design).burst_bytes

@@ -91,6 +91,12 @@ class Weights:
         return self.cycle * figures.cycles + self.dram_byte * figures.dram_bytes + self.pj * figures.energy_pj
 
 
+def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -> Figures:
+    """Return what a mapped network costs."""
+    leakage = leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
+    return Figures.total([Figures.of(network, unit, arch, leakage) for unit in units])
+
+
 def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:
     """Return the weights for ``network``, whose layers by themselves ran as in ``runs``."""
     leakage = leakage_mw(arch, [run.problem for run in runs])

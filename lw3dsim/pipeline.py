@@ -22,7 +22,7 @@ from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted
 from lw3dsim.map.fused import Group
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.problem import Problem
-from lw3dsim.objective import check_objective, make_weights
+from lw3dsim.objective import check_objective, make_weights, total_figures
 from lw3dsim.report.assemble import assemble
 from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule
@@ -89,7 +89,7 @@ def simulate(
     file = None if mapping is None else load_mapping(mapping)
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    units = map_units(network, arch, design, algorithm, engine, overrides, fusion, objective, file, progress)
+    units = map_network(network, arch, design, algorithm, engine, overrides, fusion, objective, file, progress)
     if clips is not None and any(isinstance(unit.run, GroupRun) for unit in units):
         raise InputError(f"--clips does not go with fused groups yet: take them out of {mapping}, or drop --clips")
     stream = None if clips is None else run_stream(network, layer_runs(units), design, clips, engine)
@@ -114,24 +114,6 @@ def simulate(
     return assemble(network, design, units, config, stream)
 
 
-def map_units(
-    network: Workload,
-    arch: str | Path | Accelerator,
-    design: Accelerator,
-    policy: str,
-    engine: str,
-    overrides: Sequence[str],
-    fusion: str,
-    objective: Objective,
-    file: MappingFile | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Unit]:
-    """Map and simulate the layers and groups of a network, then give every tensor the layout that its users want."""
-    check_engine(engine)
-    units = map_network(network, arch, design, policy, engine, overrides, fusion, objective, file, progress)
-    return _settle_layouts(network, units, design, engine)
-
-
 def map_network(
     network: Workload,
     arch: str | Path | Accelerator,
@@ -147,24 +129,26 @@ def map_network(
     """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
 
     What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
-    mapped for latency.
+    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
     """
+    check_engine(engine)
     check_fusion(fusion)
     check_objective(objective)
     fixed = {} if file is None else run_fixed(file, network, design, policy, engine)
     if sum(map(len, fixed)) == len(network.layers):
         if progress is not None:
             progress(len(network.layers), len(network.layers))
-        return units_of(network, [], fixed)
+        return _settle_layouts(network, units_of(network, [], fixed), design, engine)
     runs = map_layers(network, arch, design, policy, engine, overrides, progress, fixed=fixed)
+    alone = _settle_layouts(network, units_of(network, runs, fixed), design, engine)
     if fusion == "off" and objective == "latency":
-        return units_of(network, runs, fixed)
+        return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
         runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price, fixed)
-    if fusion == "off":
-        return units_of(network, runs, fixed)
-    return fuse(network, runs, design, engine, weights, fixed)
+    units = units_of(network, runs, fixed) if fusion == "off" else fuse(network, runs, design, engine, weights, fixed)
+    units = _settle_layouts(network, units, design, engine)
+    return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
 
 
 def resolve_network(

@@ -67,3 +67,21 @@ def test_a_halo_that_was_not_kept_is_missed(chain, data):
     broken = replace(schedule, ifmap=replace(loads, first=loads.first[loads.first >= last]))
     with pytest.raises(AssertionError, match="not on chip"):
         executed(chain, group, mapping, broken, 0)
+
+
+def test_a_difference_over_all_frames_needs_them_all_even_where_few_are_looked_at(tmp_path, cli):
+    """A pool that drops the last of four frames; the mean of a TRG is over all four and lies in the last."""
+    path = tmp_path / "few.yaml"
+    path.write_text(
+        """
+name: few
+inputs: {clip: {channels: 16, frames: 4, height: 8, width: 8}}
+layers:
+  - {name: g, kind: trg, inputs: [clip]}
+  - {name: p, kind: conv3d, out_channels: 16, kernel: [1, 1, 1]}
+  - {name: q, kind: pool3d, mode: max, kernel: [3, 1, 1]}
+"""
+    )
+    result = cli("execute", str(path), "--fusion", "auto")
+    assert "g+p+q" in result.stdout
+    assert "1 of 1 layers equal the direct computation exactly" in result.output

@@ -197,3 +197,14 @@ def test_the_document_shows_what_the_tool_gives(objective):
     page = Path(__file__).parent.parent / "docs" / "fusion.md"
     row = f"| fused, `--objective {objective}` | {' | '.join(figures)} |"
     assert row in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("objective", ["energy", "edp", "dram_bytes"])
+def test_an_objective_is_never_served_worse_than_by_mapping_for_latency(objective):
+    figure = {"energy": "energy_pj", "edp": "edp_js"}.get(objective)
+    runs = [
+        simulate("c3d", "edge_small", "fsb_c3d", "hfa", input_size="16x32x32", objective=each)
+        for each in ("latency", objective)
+    ]
+    costs = [run.totals[figure] if figure else sum(run.dram_bytes_breakdown.values()) for run in runs]
+    assert costs[1] <= costs[0] * 1.0001

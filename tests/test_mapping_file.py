@@ -19,7 +19,7 @@ from lw3dsim.errors import InputError
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.group_candidates import stage_weight_bits
 from lw3dsim.map.mapping_file import parse_mapping
-from lw3dsim.pipeline import map_units, resolve_design, resolve_network
+from lw3dsim.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.report.loop_nest import make_nest
 from lw3dsim.report.mapping_file import _word, entry_of, mapping_text
 from lw3dsim.report.mapping_tables import traffic_rows, unit_text
@@ -47,7 +47,7 @@ layers:
 def units_of(workload, transform=None, algorithm="direct", fusion="off", objective="latency", input_size=None):
     network = resolve_network(workload, transform, input_size, None)
     design = resolve_design("edge_base", (), None, None)
-    return network, design, map_units(network, "edge_base", design, algorithm, "auto", (), fusion, objective)
+    return network, design, map_network(network, "edge_base", design, algorithm, "auto", (), fusion, objective)
 
 
 @pytest.fixture
@@ -224,10 +224,10 @@ conv1a: conv3d 3x3x3, 3x16x32x32 -> 64x16x32x32, direct
              for c in 3   1 of 3 input channels, pixel-parallel
                multiply   27 taps x 6x3x32 outputs on 36 lanes (1 column), 432 cycles
   buffer   KiB   of  full  slots x KiB     DRAM        KiB  compulsory  ratio
-  ifmap     15  128   12%      2 x 7.5     ifmap       104          48     2.17
-  weight  1.33  128    1%     2 x 0.66     weight     60.5        5.31    11.39
-  ofmap     24  256    9%       2 x 12     ofmap     1,024       1,024     1.00
-                                           total   1,188.5    1,077.31     1.10
+  ifmap     15  128   12%      2 x 7.5     ifmap       104          48   2.17
+  weight  1.33  128    1%     2 x 0.66     weight     60.5        5.31  11.39
+  ofmap     24  256    9%       2 x 12     ofmap     1,024       1,024   1.00
+                                           total   1,188.5    1,077.31   1.10
 """
 
 NEST = """\

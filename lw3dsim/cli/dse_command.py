@@ -114,7 +114,8 @@ def run_command(
         finished = store.poll()
         with Display(loaded, goal, store.settings.reference, len(finished)) as display:
             ended = Run(loaded, store, goal, display, finished).run(workers or len(os.sched_getaffinity(0)))
-    again = f"; `lw3dsim dse run {space} --resume` goes on" if ended.was_interrupted else ""
+    at = "" if storage is None else f" --storage {shown(storage)}"
+    again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
     click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)
     _warn_empty(loaded.name, _study(space, storage))
 

@@ -58,7 +58,7 @@ def command(
     """Show how WORKLOAD is mapped: per layer the loop nest, how full buffers are, DRAM traffic, what binds."""
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.map.mapping_file import load_mapping
-    from lw3dsim.pipeline import map_units, resolve_design, resolve_network
+    from lw3dsim.pipeline import map_network, resolve_design, resolve_network
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file, write_text
     from lw3dsim.report.mapping_file import mapping_text
@@ -73,7 +73,7 @@ def command(
     network, design = resolve_network(given, transform, None, None), resolve_design(arch, overrides, m1, m2)
     _check_names(names, [layer.name for layer in network.layers])
     with progress_bar(network.name) as advance:
-        units = map_units(
+        units = map_network(
             network, arch, design, algorithm, engine, overrides, fusion, objective, file, partial(advance, 0)
         )
     units = _chosen(units, names)

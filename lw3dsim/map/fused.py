@@ -178,6 +178,9 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
     for i, reach in reversed(list(enumerate(reaches))):
         low, high = _looked_at(reach, low, high)
         needed.append(high - low)
+        if i > 0 and reaches[i - 1].takes_all:
+            # What needs all of its input makes all of its output.
+            low, high = np.zeros_like(low), np.where(high > low, reaches[i - 1].out, 0)
         if i == 0:
             for other in summed:
                 low, high = _hull((low, high), other)

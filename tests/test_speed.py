@@ -14,9 +14,6 @@ from lw3dsim import simulate
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
 from lw3dsim.engine.trace import Job, empty_trace
-from lw3dsim.explore.plan import Plan
-from lw3dsim.explore.space_file import load_space
-from lw3dsim.explore.workers import Pool
 from lw3dsim.layers import run_mapping, run_problem
 from lw3dsim.schedule.room import release_steps, release_stores
 
@@ -136,26 +133,19 @@ def test_start_of_the_command_line(benchmark, arguments, cache, tmp_path):
     benchmark.pedantic(run, rounds=3 if cache == "warm" else 1)
 
 
-def test_design_points_per_second(benchmark, capsys):
-    """Random designs of ``tiles_and_pes`` (C3D-FSB with hFA, mapping search included) on two loaded workers."""
-    space = load_space("tiles_and_pes")
-    tasks = [task for seed in range(2) for task in Plan(space, "random", seed).ask()]
+@pytest.mark.parametrize(("sampler", "trials"), [("exhaustive", 1080), ("random", 200)])
+def test_design_points_per_second(benchmark, capsys, tmp_path, sampler, trials):
+    """Designs of ``tiles_and_pes``: C3D-FSB with hFA, mapping search included, on two workers, start-up and all.
 
-    def run(pool):
-        done, waiting = 0, list(tasks)
-        while done < len(tasks):
-            while waiting and pool.room:
-                pool.give(waiting.pop())
-            done += len(pool.collect(1))
-
-    with Pool(space, 2, with_bounds=False) as pool:
-        while pool.ready < 2:
-            pool.collect(0.1)
-        benchmark.pedantic(run, args=(pool,), rounds=1)
-    rate = len(tasks) / benchmark.stats.stats.mean
+    In order, neighbours share the layers that do not differ; at random there is little to share.
+    """
+    options = ["--no-bounds", "--workers", "2", "--sampler", sampler, "--trials", str(trials)]
+    command = [*COMMAND, "dse", "run", "tiles_and_pes", *options, "--storage", str(tmp_path / "points.journal")]
+    benchmark.pedantic(lambda: subprocess.run(command, check=True, capture_output=True), rounds=1)
+    rate = trials / benchmark.stats.stats.mean
     benchmark.extra_info["points_per_second"] = round(rate, 1)
     with capsys.disabled():
-        print(f"\n{rate:.1f} design points a second on 2 workers")  # noqa: T201
+        print(f"\n{rate:.1f} design points a second on 2 workers ({sampler})")  # noqa: T201
 
 
 @pytest.mark.parametrize("arch", ["edge_small", "edge_base", "edge_large"])

@@ -18,7 +18,7 @@ from lw3dsim.errors import MappingError, unknown
 from lw3dsim.layers import bare
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, can_fuse
-from lw3dsim.map.group_search import Found, search_group
+from lw3dsim.map.group_search import CANDIDATES, Found, search_group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.partition import best_partition
 from lw3dsim.objective import Figures, Weights
@@ -207,24 +207,24 @@ def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
 
 
 @lru_cache(maxsize=4096)
-def find_group(group: Group, arch: Accelerator, price: Price) -> tuple[Found, ...]:
+def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDIDATES) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
-    question = ("group", group, arch, price)
+    question = ("group", group, arch, price, most)
     known = recall(question, tuple[Found, ...])
     if known is not None:
         return known
-    found = tuple(search_group(group, arch, make_clocks(arch), price))
+    found = tuple(search_group(group, arch, make_clocks(arch), price, keep=most))
     remember(question, found)
     return found
 
 
 @lru_cache(maxsize=4096)
-def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto") -> GroupRun:
-    """Simulate the most promising mappings of ``group`` and keep the cheapest by simulation.
+def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto", most: int = CANDIDATES) -> GroupRun:
+    """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
 
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
-    question = ("best of group", group, arch, price)
+    question = ("best of group", group, arch, price, most)
     known = recall(question, GroupMapping)
     if known is not None:
         return run_group_mapping(group, known, arch, engine)
@@ -232,7 +232,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
     tried: list[tuple[float, int, int, GroupMapping, GroupSchedule, Timing]] = []
-    for number, found in enumerate(find_group(group, arch, price)):
+    for number, found in enumerate(find_group(group, arch, price, most)):
         schedule = build_group_schedule(group, found.mapping, arch, clocks)
         timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
         cost = price.of(timing.latency_cycles, found.dram_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import msgspec
@@ -282,9 +283,14 @@ def test_search_finds_what_brute_force_finds(chain):
     schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]
     least = min(schedule.total_bursts for schedule in schedules)
     assert search_group(group, SMALL, CLOCKS, THRIFTY)[0].dram_bytes == least * CLOCKS.burst_bytes
-    fastest = min(simulate_schedule(schedule, CLOCKS).latency_cycles for schedule in schedules)
-    # The few that are simulated are the best by an estimate.
-    assert run_group(group, SMALL, FAST).latency_cycles <= fastest * 1.05 + 64
+    latencies = [simulate_schedule(schedule, CLOCKS).latency_cycles for schedule in schedules]
+    moved = [schedule.total_bursts * CLOCKS.burst_bytes for schedule in schedules]
+    for price in (FAST, THRIFTY):
+        run = run_group(group, SMALL, price, most=len(found))
+        cheapest = min(price.of(*figures) for figures in zip(latencies, moved, strict=True))
+        assert math.isclose(price.of(run.latency_cycles, run.dram_bytes), cheapest)
+    # The few that are simulated by default are the best by an estimate.
+    assert run_group(group, SMALL, FAST).latency_cycles <= min(latencies) * 1.05 + 64
 
 
 @thorough

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lw3dsim.map.price import Price
 
 
+# Mappings that are simulated, at most, unless the caller wants more.
+CANDIDATES = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
@@ -34,8 +38,10 @@ class Found:
     cycles: float
 
 
-def search_group(group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = 5) -> list[Found]:
-    """Return the ``keep`` cheapest mappings of ``group``, best first; raise MappingError when none fits."""
+def search_group(
+    group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = CANDIDATES
+) -> list[Found]:
+    """Return the ``keep`` cheapest mappings of ``group``, or all, best first; raise MappingError when none fits."""
     candidates = enumerate_group(group, arch)
     if len(candidates) == 0:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
@@ -55,8 +61,10 @@ def search_group(group: Group, arch: Accelerator, clocks: Clocks, price: Price, 
 def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
     """Return the positions of the cheapest.
 
-    Of candidates that take the same time in the same steps, only the one that moves least is offered.
+    Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
     """
+    if keep >= len(cost):
+        return [int(i) for i in np.lexsort((np.arange(len(cost)), costs.steps, cost))]
     order = np.lexsort((np.arange(len(cost)), costs.bursts, costs.steps, costs.latency))
     is_new = np.diff(costs.latency[order], prepend=-1) != 0
     is_new |= np.diff(costs.steps[order], prepend=-1) != 0

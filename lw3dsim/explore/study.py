@@ -94,16 +94,16 @@ def _new_settings(space: Space, wanted: Wanted) -> Settings:
 
 def _check_same(settings: Settings, wanted: Wanted, where: str) -> None:
     """Refuse to go on with a study under other settings: its points would not follow from any."""
-    for option, kept, asked in (
-        ("--sampler", settings.sampler, wanted.sampler),
-        ("--seed", settings.seed, wanted.seed),
-        ("--batch", settings.batch, wanted.batch),
-        ("--bounds", settings.with_bounds, wanted.with_bounds),
+    bounds = {True: "--bounds", False: "--no-bounds"}
+    for kept, asked, begun, now in (
+        (settings.sampler, wanted.sampler, settings.sampler, f"--sampler {wanted.sampler}"),
+        (settings.seed, wanted.seed, str(settings.seed), f"--seed {wanted.seed}"),
+        (settings.batch, wanted.batch, str(settings.batch), f"--batch {wanted.batch}"),
+        (settings.with_bounds, wanted.with_bounds, bounds[settings.with_bounds], bounds[bool(wanted.with_bounds)]),
     ):
         if asked is not None and asked != kept:
             raise InputError(
-                f"{option} {asked}: the study in {shown(where)} was begun with {kept}; drop the option, or take "
-                "another --storage"
+                f"{now}: the study in {shown(where)} was begun with {begun}; drop the option, or take another --storage"
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.account.area import leakage_mw
@@ -36,31 +36,30 @@ def check_objective(name: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a layer, a group or a network costs; ``other_pj`` is the energy that neither time nor DRAM traffic takes."""
+    """What a layer, a group or a network costs; of its energy, what time takes, and what neither time nor DRAM does."""
 
     cycles: float
     dram_bytes: float
     energy_pj: float
+    timed_pj: float
     other_pj: float
 
     @classmethod
     def of(cls, network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> Figures:
         """Return what ``unit`` costs on a chip of ``leakage`` mW."""
-        events = unit.run.events
         energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, arch, leakage).items()}
         return cls(
             cycles=unit.run.latency_cycles,
-            dram_bytes=events.dram_read_bytes + events.dram_write_bytes,
+            dram_bytes=unit.run.dram_bytes,
             energy_pj=sum(energy.values()),
+            timed_pj=sum(value for name, value in energy.items() if name in TIMED),
             other_pj=sum(value for name, value in energy.items() if name not in (*TIMED, *MOVED)),
         )
 
     @classmethod
     def total(cls, parts: Sequence[Figures]) -> Figures:
         """Return the sums of ``parts``."""
-        columns = zip(*(astuple(part) for part in parts), strict=True)
-        cycles, dram_bytes, energy_pj, other_pj = (sum(column) for column in columns)
-        return cls(cycles=cycles, dram_bytes=dram_bytes, energy_pj=energy_pj, other_pj=other_pj)
+        return cls(**{f.name: sum(getattr(part, f.name) for part in parts) for f in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +72,8 @@ class Weights:
     price: Price
 
     @classmethod
-    def of(cls, objective: Objective, alone: Figures, timed_pj: float) -> Weights:
-        """Return the weights for a network that costs ``alone`` without fusion, ``timed_pj`` of it by time."""
+    def of(cls, objective: Objective, alone: Figures) -> Weights:
+        """Return the weights for a network that costs ``alone`` without fusion."""
         if objective in ("latency", "dram_bytes"):
             is_latency = objective == "latency"
             cycle = 1.0 if is_latency else alone.dram_bytes / alone.cycles / TIE
@@ -82,8 +81,8 @@ class Weights:
             return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
         # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
         cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
-        moved_pj = alone.energy_pj - alone.other_pj - timed_pj
-        price = Price(cycle=cycle + timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes)
+        moved_pj = alone.energy_pj - alone.other_pj - alone.timed_pj
+        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes)
         return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
 
     def cost(self, figures: Figures) -> float:
@@ -99,13 +98,5 @@ def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -
 
 def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:
     """Return the weights for ``network``, whose layers by themselves ran as in ``runs``."""
-    leakage = leakage_mw(arch, [run.problem for run in runs])
     units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
-    alone = Figures.total([Figures.of(network, unit, arch, leakage) for unit in units])
-    timed = sum(
-        sum(by.values())
-        for unit in units
-        for name, by in unit_energy_pj(network, unit, arch, leakage).items()
-        if name in TIMED
-    )
-    return Weights.of(objective, alone, timed)
+    return Weights.of(objective, total_figures(network, units, arch))

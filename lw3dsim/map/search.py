@@ -5,6 +5,7 @@ The caller simulates them and takes the best by simulation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,7 @@ def search(
     them are those that move least among the nearly fastest; they come first.
     """
     sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
-    tilings = 1
-    for axis in sizes:
-        tilings *= len(axis)
+    tilings = math.prod(map(len, sizes))
     work = kernels(tilings)
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
     task = _task(problem, arch, clocks, choices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.describe.accelerator import Accelerator
@@ -22,29 +23,28 @@ def load_arch(name: str | Path, *, overrides: Sequence[str] = ()) -> Accelerator
     ``overrides`` are ``"pe.rows=16"`` texts applied before validation. Raises
     InputError.
     """
-    path = find("arch_configs", "arch", str(name))
-    return parse_arch(read_text(path), str(path), overrides=overrides)
+    return _decoded(_overridden(_read(name), overrides))
 
 
 def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()) -> Accelerator:
     """Build the accelerator that the YAML ``text`` describes; see :func:`load_arch`."""
-    document = parse_file(text, path)
-    arch: Accelerator = decode(document, Accelerator, document.data)
-    _check_dram(document, arch)
-    for override in overrides:
-        document = _overridden(document, override)
-        arch = decode(document, Accelerator, document.data)
-        _check_dram(document, arch)
-    return arch
+    return _decoded(_overridden(parse_file(text, path), overrides))
 
 
 def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
-    for override in reversed(overrides):
-        if f"{key}.".startswith(f"{override.partition('=')[0].strip()}."):
-            return f"--set {one_line(override)}"
+    return f"{_overridden(_read(name), overrides).where(tuple(key.split('.')))} {key}"
+
+
+def _read(name: str | Path) -> Document:
     path = find("arch_configs", "arch", str(name))
-    return f"{parse_yaml(read_text(path), str(path)).where(tuple(key.split('.')))} {key}"
+    return parse_file(read_text(path), str(path))
+
+
+def _decoded(document: Document) -> Accelerator:
+    arch: Accelerator = decode(document, Accelerator, document.data)
+    _check_dram(document, arch)
+    return arch
 
 
 def _check_dram(document: Document, arch: Accelerator) -> None:
@@ -69,15 +69,17 @@ def _check_dram(document: Document, arch: Accelerator) -> None:
                 )
 
 
-def _overridden(document: Document, override: str) -> Document:
-    """Return the document with one override applied; errors in it will name the option."""
-    path, equals, value = override.partition("=")
-    key: KeyPath = tuple(path.strip().split("."))
-    if not equals or not all(key):
-        raise InputError(f"--set {one_line(override)}: expected key.path=value, such as pe.rows=16")
-    place = f"--set {one_line(override)}"
-    data = parse_yaml(value, place).data
-    return Document(path=place, data=_with_value(document.data, key, data, place), lines={})
+def _overridden(document: Document, overrides: Sequence[str]) -> Document:
+    """Return the document with ``overrides`` applied; errors in what they set will name the option."""
+    for override in overrides:
+        path, equals, value = override.partition("=")
+        key: KeyPath = tuple(path.strip().split("."))
+        place = f"--set {one_line(override)}"
+        if not equals or not all(key):
+            raise InputError(f"{place}: expected key.path=value, such as pe.rows=16")
+        data = _with_value(document.data, key, parse_yaml(value, place).data, place)
+        document = replace(document, data=data, changes=(*document.changes, (key, place)))
+    return document
 
 
 def _with_value(data: Any, key: KeyPath, value: Any, place: str) -> Any:

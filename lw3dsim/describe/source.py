@@ -37,14 +37,18 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A YAML document: its data and the line of every key in it."""
+    """A YAML document: its data, the line of every key in it, and where keys were changed since, oldest first."""
 
     path: str
     data: Any
     lines: dict[KeyPath, int]
+    changes: tuple[tuple[KeyPath, str], ...] = ()
 
     def where(self, key: KeyPath = ()) -> str:
-        """Return ``file:line`` of the nearest known key at or above ``key``."""
+        """Return what last changed or created ``key``, or else ``file:line`` of the nearest known key at or above."""
+        for changed, place in reversed(self.changes):
+            if key[: len(changed)] == changed or (key not in self.lines and changed[: len(key)] == key):
+                return place
         if not self.lines:
             return self.path
         at = key
@@ -88,15 +92,14 @@ def parse_yaml(text: str, path: str) -> Document:
 
     An empty text gives a document whose data is None.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_depth(text, path, loader)
-        root = yaml.compose(text, Loader=loader)
+        root = _BoundedLoader(text).get_single_node()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        raise InputError(f"{path}:{line} not valid YAML: {problem}") from None
+        what = problem if isinstance(error, _TooDeepError) else f"not valid YAML: {problem}"
+        raise InputError(f"{path}:{line} {what}") from None
     if root is None:
         return Document(path=path, data=None, lines={})
     builder = _Builder(path)
@@ -112,17 +115,26 @@ def parse_file(text: str, path: str) -> Document:
     return document
 
 
-def _check_depth(text: str, path: str, loader: type) -> None:
-    """Refuse deep nesting from the event stream, before anything recurses over it."""
+class _TooDeepError(yaml.MarkedYAMLError):
+    """Nesting that is not followed any further."""
+
+
+class _BoundedLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # whichever there is
+    """Refuses deep nesting while nodes are composed, before anything recurses over it."""
+
     depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH + 1:
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise InputError(f"{path}:{line} nested deeper than {MAX_DEPTH} levels; flatten it")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+
+    def descend_resolver(self, parent: yaml.Node, index: object) -> None:  # noqa: ARG002  # the signature is PyYAML's
+        """Enter a node."""
+        self.depth += 1
+        # A scalar may lie in the deepest collection.
+        if self.depth > MAX_DEPTH + 2:
+            problem = f"nested deeper than {MAX_DEPTH} levels; flatten it"
+            raise _TooDeepError(problem=problem, problem_mark=parent.start_mark)
+
+    def ascend_resolver(self) -> None:
+        """Leave a node."""
+        self.depth -= 1
 
 
 class _Builder:

@@ -18,7 +18,7 @@ from lw3dsim.errors import InputError, MappingError
 from lw3dsim.fixed import run_fixed
 from lw3dsim.fusion import check_fusion, fuse, run_group_mapping, units_of
 from lw3dsim.layers import bare, run_layer, run_mapping
-from lw3dsim.map.blocks import GroupUse, Use, candidate_blocks, in_block, wanted_block
+from lw3dsim.map.blocks import Use, candidate_blocks, group_use, in_block, layer_use, wanted_block
 from lw3dsim.map.fused import Group
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.problem import Problem
@@ -238,7 +238,7 @@ def _settle_layouts(network: Workload, units: list[Unit], arch: Accelerator, eng
     for tensor, users in _uses(network, units, burst_bytes).items():
         uses = [use for _, use in users]
         blocks = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block)
-        moved = [{block: use.bursts(block, burst_bytes) for block in blocks} for use in uses]
+        moved = [{block: use.bursts(block) for block in blocks} for use in uses]
         block = wanted_block(moved, uses[0].block) if arch.dram.layout == "auto" else uses[0].block
         for (i, use), bursts in zip(users, moved, strict=True):
             works[i] = in_block(works[i], use.side, block)
@@ -258,25 +258,24 @@ def _settled(run: Run, work: Problem | Group, arch: Accelerator, engine: str) ->
     return run if run.problem == work else run_mapping(work, run.mapping, bare(arch), engine)
 
 
-def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use | GroupUse]]]:
+def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
     """Return, for every tensor whose layout is free, the mapped layers and groups that use it.
 
     Tensors that one layer reads together share a layout, and a vector has but one.
     """
-    uses: dict[str, list[tuple[int, Use | GroupUse]]] = {}
+    uses: dict[str, list[tuple[int, Use]]] = {}
     fixed = {name for layer in network.layers for name in layer.inputs if len(layer.inputs) > 1}
     for i, unit in enumerate(units):
         first, run = unit.layers[0], unit.run
         read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
         if isinstance(run, GroupRun):
-            written.append((i, GroupUse(group=run.group, mapping=run.mapping, side="output")))
-            read.append((i, GroupUse(group=run.group, mapping=run.mapping, side="input")))
+            written.append((i, group_use(run.group, run.mapping, "output", burst_bytes)))
+            read.append((i, group_use(run.group, run.mapping, "input", burst_bytes)))
             continue
-        own = Use(problem=run.problem, mapping=run.mapping, side="output", times=1)
-        written.append((i, own))
+        written.append((i, layer_use(run.problem, run.mapping, "output", burst_bytes)))
         if not isinstance(first, Linear):
-            once = replace(own, side="input")
-            times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block, burst_bytes), 1)
+            once = layer_use(run.problem, run.mapping, "input", burst_bytes)
+            times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block), 1)
             read.append((i, replace(once, times=times)))
     return {
         name: users

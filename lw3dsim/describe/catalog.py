@@ -30,9 +30,10 @@ def find(folder: str, what: str, name: str) -> Path:
 
     Raises InputError for an unknown name (with the nearest) or a missing file.
     """
-    if name in shipped_names(folder):
-        return shipped_folder(folder) / f"{name}.yaml"
     path = Path(name)
+    shipped = shipped_folder(folder) / f"{name}.yaml"
+    if path.name == name and os.path.isfile(shipped):  # noqa: PTH113  # unlike Path.is_file, no error for impossible names
+        return shipped
     if name and os.path.isdir(name):  # noqa: PTH112  # unlike Path.is_dir, no error for impossible names
         raise InputError(f"{name}: is a folder; give a file or one of: {', '.join(shipped_names(folder))}")
     if name and (os.path.exists(name) or path.suffix in (".yaml", ".yml") or len(path.parts) > 1):  # noqa: PTH110  # likewise

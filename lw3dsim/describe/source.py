@@ -188,17 +188,19 @@ class _Builder:
             raise self._error(key, line, f"{short(text)} holds a control character; remove it")
         if kind == "timestamp":
             return text
-        place = f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}"
         if kind == "int" and not _DECIMAL.fullmatch(text):
-            raise InputError(f"{place}: not a readable value; write a plain decimal number")
+            raise self._unreadable(key, line, text, "not a readable value; write a plain decimal number")
         is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
         try:
             value = float(text) if is_scientific else self._scalars.construct_object(node)
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
-            raise InputError(f"{place}: not a readable value") from None
+            raise self._unreadable(key, line, text, "not a readable value") from None
         if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{place}: must be a finite number")
+            raise self._unreadable(key, line, text, "must be a finite number")
         return value
+
+    def _unreadable(self, key: KeyPath, line: int, text: str, message: str) -> InputError:
+        return InputError(f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}: {message}")
 
 
 def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:

@@ -8,7 +8,6 @@ compromise is reported.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, overload
 
 from lw3dsim.map.fused import Group
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lw3dsim.map.fused import GroupMapping
+    from lw3dsim.map.layout import Boxes
     from lw3dsim.map.mapping import Mapping as TileMapping
     from lw3dsim.map.problem import Problem
 
@@ -28,62 +28,40 @@ Side = Literal["input", "output"]
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """A mapped layer that reads (``times`` over) or writes a tensor."""
+    """What a mapped layer or group reads (``times`` over) or writes of a tensor."""
 
-    problem: Problem
-    mapping: TileMapping
     side: Side
-    times: int
+    boxes: Boxes
+    times: int = 1
 
     @property
     def block(self) -> int:
-        """The block that the layer was mapped for."""
-        return self.problem.input_block if self.side == "input" else self.problem.output_block
+        """The block that the layer or group was mapped for."""
+        return self.boxes.layout.block
 
     @property
     def tile(self) -> int:
         """Channels of a tile."""
-        is_reduced = self.side == "input" and self.problem.structure == "dense"
-        return self.mapping.c if is_reduced else self.mapping.n
+        return int(self.boxes.channel_count.max())
 
-    def bursts(self, block: int, burst_bytes: int) -> int:
-        """Return the bursts that the layer moves for the tensor in blocks of ``block``."""
-        return self.times * _moved_once(in_block(self.problem, self.side, block), self.mapping, self.side, burst_bytes)
+    def bursts(self, block: int) -> int:
+        """Return the bursts that are moved of the tensor in blocks of ``block``."""
+        return self.times * self.boxes.in_block(block).total_bursts
 
 
-@lru_cache(maxsize=65536)
-def _moved_once(problem: Problem, mapping: TileMapping, side: Side, burst_bytes: int) -> int:
+def layer_use(problem: Problem, mapping: TileMapping, side: Side, burst_bytes: int) -> Use:
+    """Return how a mapped layer uses its input, once over, or its output."""
     if side == "input":
-        boxes = input_boxes(problem, mapping, make_axes(problem, mapping), burst_bytes)
-    else:
-        boxes = output_boxes(problem, mapping, burst_bytes)
-    return int(boxes.bursts.sum())
+        return Use(side=side, boxes=input_boxes(problem, mapping, make_axes(problem, mapping), burst_bytes))
+    return Use(side=side, boxes=output_boxes(problem, mapping, burst_bytes))
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupUse:
-    """A mapped group that reads or writes a tensor."""
-
-    group: Group
-    mapping: GroupMapping
-    side: Side
-
-    @property
-    def block(self) -> int:
-        """The block that the group was mapped for."""
-        return self.group.stages[0].input_block if self.side == "input" else self.group.stages[-1].output_block
-
-    @property
-    def tile(self) -> int:
-        """Channels of a tile."""
-        return self.group.channels[0] if self.side == "input" else self.mapping.chunks[-1]
-
-    def bursts(self, block: int, burst_bytes: int) -> int:
-        """Return the bursts that the group moves for the tensor in blocks of ``block``."""
-        group, axes = in_block(self.group, self.side, block), self.mapping.axes(self.group)
-        if self.side == "input":
-            return int(group_input_boxes(group, 0, 0, axes, burst_bytes).bursts.sum())
-        return int(group_output_boxes(group, self.mapping, axes, burst_bytes).bursts.sum())
+def group_use(group: Group, mapping: GroupMapping, side: Side, burst_bytes: int) -> Use:
+    """Return how a mapped group uses its input or its output."""
+    axes = mapping.axes(group)
+    if side == "input":
+        return Use(side=side, boxes=group_input_boxes(group, 0, 0, axes, burst_bytes))
+    return Use(side=side, boxes=group_output_boxes(group, mapping, axes, burst_bytes))
 
 
 @overload
@@ -97,7 +75,7 @@ def in_block(work: Problem | Group, side: Side, block: int) -> Problem | Group:
     return replace(work, input_block=block) if side == "input" else replace(work, output_block=block)
 
 
-def candidate_blocks(uses: Sequence[Use | GroupUse], channels: int, smallest: int) -> list[int]:
+def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:
     """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
     return sorted(
         {*block_sizes(smallest, channels), *(min(use.tile, channels) for use in uses), *(use.block for use in uses)}

@@ -10,9 +10,9 @@ import numpy as np
 from lw3dsim.map.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.map.group_candidates import Extents
 from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
-from lw3dsim.map.mapping import channel_ranges, input_layout, output_layout, weight_tile_bits
+from lw3dsim.map.mapping import input_layout, output_layout, weight_tile_bits
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.step import GROUP_WORDS, Steps, vector_cycles
 
 if TYPE_CHECKING:
@@ -104,12 +104,10 @@ def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
 
 def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints]:
     """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
-    whole, apart = [], []
-    for tile in tiles:
-        _, columns, is_scattered = layout.touched(*channel_ranges(1, channels, tile))
-        whole.append(columns[~is_scattered].sum() // layout.columns)
-        apart.append(columns[is_scattered].sum())
-    return np.array(whole, dtype=np.int64), np.array(apart, dtype=np.int64)
+    work = kernels(sum(-(-channels // tile) for tile in tiles))
+    _, blocks, columns = sums = tuple(work.empty(len(tiles)) for _ in range(3))
+    work.functions["sum_channels"](1, channels, plain_rows(layout), work.words(tiles), *sums)
+    return np.asarray(blocks), np.asarray(columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +123,11 @@ class _Sums:
 
     @classmethod
     def of(cls, candidates: Candidates, tensor: int, layout: Layout) -> _Sums:
+        rows = plain_rows(layout)
+
         def spanned(axis: GroupAxis) -> int:
-            return int(layout.span_bursts(axis.first[tensor], axis.new[tensor])[1].sum())
+            work = kernels(axis.tiles)
+            return int(work.functions["sum_spans"](rows, work.words(axis.first[tensor]), work.words(axis.new[tensor])))
 
         t, h, w = candidates.columns([[o.axis.all_new[tensor] for o in axis] for axis in candidates.options])
         nt, nh, nw = candidates.columns([[o.axis.active[tensor] for o in axis] for axis in candidates.options])

@@ -35,7 +35,7 @@ TRANSLATION = Translation(
             sums,
             (
                 "is_read", "read_positions", "bursts_of", "column_of", "weight_bits", "weight_bursts", "sum_extent",
-                "sum_channels",
+                "columns_of", "is_scattered", "sum_channels", "sum_spans", "fill_row_bursts",
             ),
         ),
         (
@@ -57,10 +57,11 @@ TRANSLATION = Translation(
             ),
         ),
         (shortlist, ("shortlist",)),
-        (runs, ("append", "box_runs", "list_runs")),
+        (runs, ("append", "row_runs", "box_runs", "list_runs")),
     ),
-    entries=("fill_choices", "shortlist", "cost_steps", "full_step_costs", "list_runs"),
-    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "sum_channels", "weight_bursts", "array_step",
+    entries=("fill_choices", "shortlist", "cost_steps", "full_step_costs", "sum_channels", "sum_spans",
+             "fill_row_bursts", "row_runs", "list_runs"),
+    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "weight_bursts", "array_step",
               "vector_step", "step_cycles", "rank", "box_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks"),
 )  # fmt: skip
 

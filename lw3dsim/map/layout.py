@@ -10,19 +10,19 @@ costs all of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.errors import MappingError
-from lw3dsim.map.arrays import ceil_div, padded
+from lw3dsim.map.arrays import padded
 from lw3dsim.map.kernels import RUNS_PER_TILING, kernels
 from lw3dsim.map.plain import plain_rows
 from lw3dsim.map.runs import Cuts, Strides
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Flags, Ints
+    from lw3dsim.map.arrays import Ints
     from lw3dsim.map.axis import Axis
 
 # Runs of one tensor that fit into a gigabyte while they are listed.
@@ -76,25 +76,6 @@ class Layout:
         if self.block == 1:
             return "C T H W"
         return f"C/{self.block} T H W {self.block}" if self.block < self.channels else f"T H W {self.block}"
-
-    def span_bursts(self, first: Ints, span: Ints) -> tuple[Ints, Ints]:
-        """Return the first burst within a row, and the bursts, of ``span`` pixels from ``first`` on."""
-        burst_bits = 8 * self.burst_bytes
-        start = first * self.pixel_bits // burst_bits
-        return start, np.where(span > 0, ceil_div((first + span) * self.pixel_bits, burst_bits) - start, 0)
-
-    def touched(self, first: Ints, count: Ints) -> tuple[Ints, Ints, Flags]:
-        """Return the first column, the columns, and whether they are scattered, of ``count`` channels from ``first``.
-
-        Columns are numbered through all blocks. They are scattered where a tile
-        takes only some columns of a block: its bursts are then apart at every pixel.
-        """
-        start, end = self._column(first, 0), self._column(first + count - 1, self.element_bits - 1) + 1
-        return start, end - start, (start % self.columns != 0) | (end % self.columns != 0)
-
-    def _column(self, channel: Ints, bit: int) -> Ints:
-        within = (channel % self.block * self.element_bits + bit) // (8 * self.burst_bytes)
-        return channel // self.block * self.columns + within
 
 
 def block_sizes(block: int, channels: int) -> list[int]:
@@ -152,26 +133,42 @@ class Boxes:
         return len(self.channel_first), self.t.tiles, self.h.tiles, self.w.tiles
 
     @property
+    def row_bursts(self) -> Ints:
+        """Bursts of one row of the boxes by channel range and tile along W."""
+        size = len(self.channel_first) * self.w.tiles
+        work = kernels(size)
+        bursts = work.empty(size)
+        work.functions["fill_row_bursts"](plain_rows(self.layout), *map(work.words, self._row_cuts), bursts)
+        return np.reshape(bursts, (-1, self.w.tiles))
+
+    @property
     def bursts(self) -> Ints:
         """Bursts of every box, in :attr:`shape`."""
-        _, columns, is_scattered = self.layout.touched(self.channel_first, self.channel_count)
-        _, of_span = self.layout.span_bursts(self.w.first, self.w.span)
-        in_rows = (columns // self.layout.columns)[:, None] * of_span
-        apart = columns[:, None] * self.w.span
         rows = self.t.needed[:, None, None] * self.h.needed[None, :, None]
-        return np.asarray(np.where(is_scattered[:, None], apart, in_rows)[:, None, None, :] * rows)
+        return np.asarray(self.row_bursts[:, None, None, :] * rows)
+
+    @property
+    def total_bursts(self) -> int:
+        """Bursts of all boxes together: the sum of :attr:`bursts`, whose factors are summed first."""
+        return int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(self.row_bursts.sum())
+
+    @property
+    def _row_cuts(self) -> tuple[Ints, Ints, Ints, Ints]:
+        return self.channel_first, self.channel_count, self.w.first, self.w.span
+
+    def in_block(self, block: int) -> Boxes:
+        """Return the same boxes of the tensor in blocks of ``block``."""
+        return replace(self, layout=replace(self.layout, block=block))
 
     def runs(self, base: int) -> Runs:
         """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined.
 
         Raises MappingError where they would be more than MAX_RUNS before that.
         """
-        layout, columns = self.layout, self.layout.columns
-        start, touched, is_scattered = layout.touched(self.channel_first, self.channel_count)
-        _, span_count = layout.span_bursts(self.w.first, self.w.span)
-        across = np.where(is_scattered[:, None], self.w.span, np.minimum(span_count, 1)).sum(axis=1)
-        blocks = ceil_div(start + touched, columns) - start // columns
-        runs = int((blocks * across).sum()) * int(self.t.needed.sum()) * int(self.h.needed.sum())
+        layout, rows = self.layout, plain_rows(self.layout)
+        few = kernels(len(self.channel_first) * self.w.tiles)
+        of_row = few.functions["row_runs"](rows, *map(few.words, self._row_cuts))
+        runs = int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(of_row)
         if runs > MAX_RUNS:
             size = "x".join(map(str, (layout.channels, *layout.extent)))
             raise MappingError(
@@ -186,7 +183,7 @@ class Boxes:
         )  # fmt: skip
         offsets, first, count = (work.empty(size) for size in (boxes + 1, runs, runs))
         listed = work.functions["list_runs"](
-            plain_rows(layout),
+            rows,
             Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
             Cuts(*(work.words(column) for column in cuts)),
             base,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.map.step import ceiling
-from lw3dsim.map.sums import bursts_of, column_of
+from lw3dsim.map.sums import bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
@@ -37,6 +37,17 @@ class Strides(NamedTuple):
     row: int
 
 
+def row_runs(rows: Rows, channel: Words, channels: Words, left: Words, span: Words) -> int:
+    """Return the runs of one row of all boxes, before any are joined: boxes as in :class:`Cuts`."""
+    runs = 0
+    for i in range(len(channel)):
+        start, end = columns_of(rows, channel[i], channels[i])
+        blocks = ceiling(end, rows.columns) - start // rows.columns
+        for j in range(len(left)):
+            runs += blocks * (span[j] if is_scattered(rows, start, end) else min(span[j], 1))
+    return runs
+
+
 def list_runs(rows: Rows, strides: Strides, cuts: Cuts, base: int, offsets: Words, first: Words, count: Words) -> int:
     """Fill in the runs of every box of the tensor at burst ``base``; return how many there are.
 
@@ -60,10 +71,7 @@ def box_runs(
 ) -> int:  # fmt: skip
     """Append the runs of one box to ``runs`` others; return how many there are then."""
     left, span, columns = cuts.left[w], cuts.span[w], rows.columns
-    start = column_of(rows, cuts.channel[i], 0)
-    end = column_of(rows, cuts.channel[i] + cuts.channels[i] - 1, rows.element_bits - 1) + 1
-    # Where only some columns of a block are taken, bursts are apart at every pixel.
-    is_scattered = start % columns != 0 or end % columns != 0
+    start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
     of_row = bursts_of(rows, left, span)
     if of_row == 0:
         return runs
@@ -73,7 +81,7 @@ def box_runs(
         for f in range(cuts.frames[t], cuts.frames[t + 1]):
             for r in range(cuts.rows[h], cuts.rows[h + 1]):
                 at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row
-                if is_scattered:
+                if is_scattered(rows, start, end):
                     for pixel in range(left, left + span):
                         runs = append(first, count, own, runs, at + pixel * columns + low, high - low)
                 else:

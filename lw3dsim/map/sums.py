@@ -106,15 +106,45 @@ def sum_channels(groups: int, total: int, rows: Rows, size: Words, parts: Words,
         whole = scattered = 0
         for group in range(groups):
             for first in range(0, total, size[i]):
-                count = min(size[i], total - first)
-                channel = group * total + first
-                start = column_of(rows, channel, 0)
-                end = column_of(rows, channel + count - 1, rows.element_bits - 1) + 1
-                if start % rows.columns == 0 and end % rows.columns == 0:
-                    whole += end - start
-                else:
+                start, end = columns_of(rows, group * total + first, min(size[i], total - first))
+                if is_scattered(rows, start, end):
                     scattered += end - start
+                else:
+                    whole += end - start
         blocks[i], columns[i] = whole // rows.columns, scattered
+
+
+def sum_spans(rows: Rows, left: Words, span: Words) -> int:
+    """Return the bursts of a row that hold ``span`` pixels from ``left`` on, of all tiles together."""
+    bursts = 0
+    for i in range(len(left)):
+        bursts += bursts_of(rows, left[i], span[i])
+    return bursts
+
+
+def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, span: Words, bursts: Words) -> None:
+    """Fill in the bursts of one row of every box: ``channels`` from ``channel`` on, ``span`` pixels from ``left`` on.
+
+    Boxes are in row-major order of (channel range, tile along W).
+    """
+    for i in range(len(channel)):
+        start, end = columns_of(rows, channel[i], channels[i])
+        for j in range(len(left)):
+            if is_scattered(rows, start, end):
+                of_row = (end - start) * span[j]
+            else:
+                of_row = (end - start) // rows.columns * bursts_of(rows, left[j], span[j])
+            bursts[i * len(left) + j] = of_row
+
+
+def columns_of(rows: Rows, channel: int, count: int) -> tuple[int, int]:
+    """Return the first column that ``count`` channels from ``channel`` on touch, and the first behind them."""
+    return column_of(rows, channel, 0), column_of(rows, channel + count - 1, rows.element_bits - 1) + 1
+
+
+def is_scattered(rows: Rows, start: int, end: int) -> bool:
+    """Return whether columns are only some of a block's: the bursts of a tile are then apart at every pixel."""
+    return start % rows.columns != 0 or end % rows.columns != 0
 
 
 def column_of(rows: Rows, channel: int, bit: int) -> int:

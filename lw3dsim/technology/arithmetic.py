@@ -47,12 +47,15 @@ def arithmetic(tech: Tech, operation: Operation, quantity: Quantity, *bits: int)
 
     ``energy_pj`` is per operation, ``area_um2`` and ``leakage_uw`` per unit.
     """
-    rows = _rows_of(tech, operation)
-    power = 2 if operation == "mult" else 1
-    sizes = [int(row["bits"]) ** power for row in rows]
-    values = [float(row[quantity]) for row in rows]
     scale = _area_factor(tech.node_nm) if quantity == "area_um2" else _energy_factor(tech.node_nm)
-    return scale * _interpolate(math.prod(bits), sizes, values)
+    return scale * _interpolate(math.prod(bits), *_series(tech, operation, quantity))
+
+
+@cache
+def _series(tech: Tech, operation: Operation, quantity: Quantity) -> tuple[list[int], list[float]]:
+    """Return sizes (bits, or products of bits) and their values in the table."""
+    rows, power = _rows_of(tech, operation), 2 if operation == "mult" else 1
+    return [int(row["bits"]) ** power for row in rows], [float(row[quantity]) for row in rows]
 
 
 def arithmetic_source(tech: Tech, operation: Operation) -> str:

@@ -131,19 +131,18 @@ def _interpolate(table: dict[int, dict[str, float]], size: float) -> dict[str, f
     return {name: table[low][name] ** (1 - share) * table[high][name] ** share for name in table[low]}
 
 
-@cache
 def _table(cell: str, node_nm: int, width: int) -> dict[int, dict[str, float]]:
     """Return the values of the macros of a width by their size in KiB."""
-    return {
-        int(row["size_kib"]): {name: float(row[column]) for name, column in _COLUMNS.items()}
-        for row in _macros(cell, node_nm)
-        if int(row["width_bits"]) == width
-    }
+    return _tables(cell, node_nm)[width]
 
 
 @cache
-def _macros(cell: str, node_nm: int) -> list[dict[str, str]]:
-    """Return the rows of the table for a technology."""
+def _tables(cell: str, node_nm: int) -> dict[int, dict[int, dict[str, float]]]:
+    """Return the values of the macros of a technology by their width in bits and size in KiB."""
     header, *lines = (DATA / "sram_cacti7.csv").read_text(encoding="utf-8").splitlines()
+    tables: dict[int, dict[int, dict[str, float]]] = {}
     # Rows begin with cell and node.
-    return list(csv.DictReader([header, *(line for line in lines if line.startswith(f"{cell},{node_nm},"))]))
+    for row in csv.DictReader([header, *(line for line in lines if line.startswith(f"{cell},{node_nm},"))]):
+        values = {name: float(row[column]) for name, column in _COLUMNS.items()}
+        tables.setdefault(int(row["width_bits"]), {})[int(row["size_kib"])] = values
+    return tables

@@ -144,7 +144,7 @@ class _Builder:
         self.path = path
         self.lines: dict[KeyPath, int] = {}
         self._count = 0
-        self._scalars = yaml.constructor.SafeConstructor()
+        self._constant = yaml.constructor.SafeConstructor().construct_object
 
     def build(self, node: yaml.Node, key: KeyPath) -> Any:
         self._count += 1
@@ -186,13 +186,13 @@ class _Builder:
         text, kind = str(node.value), node.tag.rpartition(":")[2]
         if not text.isprintable():
             raise self._error(key, line, f"{short(text)} holds a control character; remove it")
-        if kind == "timestamp":
+        is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
+        if kind == "timestamp" or (kind == "str" and not is_scientific):
             return text
         if kind == "int" and not _DECIMAL.fullmatch(text):
             raise self._unreadable(key, line, text, "not a readable value; write a plain decimal number")
-        is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
         try:
-            value = float(text) if is_scientific else self._scalars.construct_object(node)
+            value = float(text) if is_scientific else int(text) if kind == "int" else self._constant(node)
         except (ValueError, LookupError, AttributeError, yaml.YAMLError):
             raise self._unreadable(key, line, text, "not a readable value") from None
         if isinstance(value, float) and not math.isfinite(value):

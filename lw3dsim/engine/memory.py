@@ -94,9 +94,10 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
 
 
 def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
-    """Return the DRAM of ``clocks`` before anything moves."""
+    """Return the DRAM of ``clocks`` before anything moves; the plain one knows no banks."""
     dram = clocks.dram
-    banks, groups, ranks, rings = (np.array(words, dtype=np.int64) for words in in_order.idle_state(dram))
+    tables = ((),) * 5 if dram.model == "plain" else (in_order.constants(dram), *in_order.idle_state(dram))
+    constants, banks, groups, ranks, rings = (np.array(words, dtype=np.int64) for words in tables)
     return Memory(
         model=MODELS[dram.model],
         channels=dram.channels,
@@ -107,7 +108,7 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         offsets=offsets,
         run_first=first,
         run_bursts=count,
-        constants=np.array(in_order.constants(dram), dtype=np.int64),
+        constants=constants,
         banks=banks,
         groups=groups,
         ranks=ranks,

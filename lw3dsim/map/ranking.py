@@ -170,7 +170,8 @@ def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Word
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    compute, is_costed = least // times.channels, False
+    filling = total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    compute, is_costed = least // times.channels + filling, False
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -179,7 +180,7 @@ def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Word
         weights = weight_loads(choices, at, order)
         bursts = repeats * inputs + weights + outputs
         # Most are out by now, before anything is divided.
-        if not is_worth(kept, aim, max(least, bursts * times.burst), bursts, times.channels):
+        if not is_worth(kept, aim, max(compute * times.channels, bursts * times.burst), bursts, times.channels):
             continue
         visits = row_visits(task, at, repeats, weights)
         transfer = max(bursts * times.burst, visits * times.visit) // times.channels

@@ -26,7 +26,8 @@ from lw3dsim.objective import check_objective, make_weights, total_figures
 from lw3dsim.report.assemble import assemble
 from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import join, make_link
+from lw3dsim.schedule.chain import join, make_group_link, make_link
+from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
@@ -84,15 +85,11 @@ def simulate(
     mapped. ``progress(done, all)`` is called after every layer. Raises InputError.
     """
     check_clips(clips)
-    if fusion != "off" and clips is not None:
-        raise InputError("--clips does not go with --fusion yet: leave one of them out")
     file = None if mapping is None else load_mapping(mapping)
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
     units = map_network(network, arch, design, algorithm, engine, overrides, fusion, objective, file, progress)
-    if clips is not None and any(isinstance(unit.run, GroupRun) for unit in units):
-        raise InputError(f"--clips does not go with fused groups yet: take them out of {mapping}, or drop --clips")
-    stream = None if clips is None else run_stream(network, layer_runs(units), design, clips, engine)
+    stream = None if clips is None else run_stream(units, design, clips, engine)
     config = {
         "workload": {
             "name": network.name,
@@ -178,25 +175,6 @@ def resolve_design(
     tiles = design.winograd
     tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
     return msgspec.structs.replace(design, winograd=tiles)
-
-
-def run_layers(
-    network: Workload,
-    arch: str | Path | Accelerator,
-    design: Accelerator,
-    policy: str,
-    engine: str = "auto",
-    overrides: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
-) -> list[LayerRun]:
-    """Map and simulate every layer by itself, then give every tensor the layout that all its users want."""
-    runs = map_layers(network, arch, design, policy, engine, overrides, progress)
-    return layer_runs(_settle_layouts(network, units_of(network, runs, {}), design, engine))
-
-
-def layer_runs(units: Sequence[Unit]) -> list[LayerRun]:
-    """Return the runs of units that are layers."""
-    return [unit.run for unit in units if isinstance(unit.run, LayerRun)]
 
 
 def map_layers(
@@ -290,28 +268,29 @@ def check_clips(clips: int | None) -> None:
         raise InputError(f"--clips {clips}: expected 1 to {MAX_CLIPS} clips")
 
 
-def run_stream(
-    network: Workload, runs: Sequence[LayerRun], arch: Accelerator, clips: int, engine: str = "auto"
-) -> StreamTiming:
-    """Simulate ``clips`` clips behind each other through all layers as they were mapped in ``runs``."""
+def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto") -> StreamTiming:
+    """Simulate ``clips`` clips behind each other through a network as its ``units`` were mapped."""
     check_clips(clips)
-    steps = clips * sum(run.steps for run in runs)
+    steps = clips * sum(unit.run.steps for unit in units)
     if steps > MAX_STREAM_STEPS:
         raise InputError(f"--clips {clips}: {steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips")
-    clocks = make_clocks(arch)
-    return simulate_stream(make_chain(network, runs, arch, clips), clocks, engine)
+    return simulate_stream(make_chain(units, arch, clips), make_clocks(arch), engine)
 
 
-def make_chain(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, clips: int) -> Chain:
-    """Return the layers of ``network``, as they were mapped in ``runs``, as one chain for ``clips`` clips."""
+def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
+    """Return ``units``, the layers and groups of a network as they were mapped, as one chain for ``clips`` clips."""
     clocks = make_clocks(arch)
     schedules: dict[tuple[Problem, TileMapping], Schedule] = {}
-    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
     links = []
-    for layer, run in zip(network.layers, runs, strict=True):
-        key = run.problem, run.mapping
+    for i, unit in enumerate(units):
+        inputs = (name for layer in unit.layers for name in layer.inputs)
+        reads = tuple(number[name] for name in inputs if number.get(name, i) != i)
+        if isinstance(unit.run, GroupRun):
+            links.append(make_group_link(build_group_schedule(unit.run.group, unit.run.mapping, arch, clocks), reads))
+            continue
+        key = unit.run.problem, unit.run.mapping
         if key not in schedules:
             schedules[key] = build_schedule(*key, arch, clocks)
-        reads = tuple(number[name] for name in layer.inputs if name in number)
         links.append(make_link(*key, schedules[key], reads))
     return join(links, clips, arch.buffers, clocks)

@@ -172,7 +172,6 @@ def test_without_a_share_of_the_buffer_nothing_is_fused(cli_json):
     ("options", "text"),
     [
         (("--fusion", "on"), "on"),
-        (("--fusion", "auto", "--clips", "2"), "--clips does not go with --fusion"),
         (("--set", "buffers.intermediate_share=1"), "intermediate_share"),
         (("--fusion", "auto", "--objective", "speed"), "speed"),
     ],

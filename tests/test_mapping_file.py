@@ -355,7 +355,7 @@ SMALL_BUFFERS = ("--set", "buffers.ifmap_kib=1", "--set", "buffers.weight_kib=1"
         (group(), ("--set", "buffers.intermediate_share=0"), "can't fuse: buffers.intermediate_share is 0; raise it"),
         (layer("tile: {n: 8, c: 3, t: 4, h: 4, w: 12}", "tile: {n: 1, c: 1, t: 1, h: 1, w: 1}", name="stem"),
          ("--input", "512x512x512"), "units[0].tile: makes"),
-        (group(), ("--clips", "2"), "--clips does not go with fused groups yet"),
+        (group(), ("--clips", "2"), ""),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_answered_with_what_is_needed_and_there(cli, tiny, tmp_path, text, overrides, parts):

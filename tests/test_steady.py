@@ -345,12 +345,13 @@ def test_networks_take_the_same_time_with_and_without_the_jump(case, monkeypatch
     monkeypatch.setattr(layers, "simulate_schedule", keep)
     workload, size, transform, algorithm, arch = case
     network = resolve_network(workload, transform, size, None)
-    design = resolve_design(arch, ["dram.model=plain"], None, None)
+    overrides = ["dram.model=plain"]
+    design = resolve_design(arch, overrides, None, None)
     layers.run_problem.cache_clear()
-    runs = pipeline.run_layers(network, arch, design, algorithm, overrides=["dram.model=plain"])
+    units = pipeline.map_network(network, arch, design, algorithm, "auto", overrides, "off", "latency")
     layers.run_problem.cache_clear()
     clocks = make_clocks(design)
-    chain = pipeline.make_chain(network, runs, design, 2)
+    chain = pipeline.make_chain(units, design, 2)
     jobs = [(make_job(schedule, own.cycle_ticks), make_memory(schedule.regions, own)) for schedule, own in schedules]
     jobs.append((make_job(chain, clocks.cycle_ticks), make_memory(chain.regions, clocks)))
     steps = placed = 0

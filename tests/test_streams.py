@@ -16,7 +16,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
-from lw3dsim.pipeline import make_chain, resolve_design, resolve_network, run_layers
+from lw3dsim.pipeline import make_chain, map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import make_link
 from lw3dsim.schedule.room import room_after
@@ -40,10 +40,10 @@ SLACK = 1.001
 ARRAY = ("multiply", "sram_port", "transform", "vector", "fill", "configuration")
 
 
-def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=()):
+def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=(), fusion="off"):
     network = resolve_network(parse_workload(BRANCHES) if workload == "branches" else workload, transform, size, None)
     design = resolve_design(arch, overrides, None, None)
-    return network, design, run_layers(network, arch, design, algorithm, overrides=overrides)
+    return network, design, map_network(network, arch, design, algorithm, "auto", overrides, fusion, "latency")
 
 
 CASES = {
@@ -62,21 +62,44 @@ CASES = {
     "c3d, fsb": ("c3d", "16x32x32", "fsb_c3d", "hfa"),
     "slowfast": ("slowfast_r50_4x16", "32x32x32", "slowfsb", "hfa"),
 }  # fmt: skip
+FUSED = {
+    "c3d, fused": ("c3d", "16x32x32", "fsb_c3d", "hfa", "edge_base", (), "auto"),
+    "slowfast, fused": ("slowfast_r50_4x16", "32x32x32", "slowfsb", "hfa", "edge_base", (), "auto"),
+    "c3d, fused, single banks, three slots": (
+        "c3d", "16x32x32", "fsb", "direct", "edge_base",
+        ("buffers.ifmap_banks=1", "buffers.weight_banks=1", "buffers.ofmap_banks=1", "buffers.slots=3"), "auto",
+    ),
+}  # fmt: skip
+EVERY = CASES | FUSED
 
 
-@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+@pytest.fixture(scope="module", params=EVERY.values(), ids=EVERY)
 def case(request):
     return mapped(*request.param)
 
 
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+def layered(request):
+    """A case whose layers run one by one."""
+    return mapped(*request.param)
+
+
+@pytest.fixture(scope="module", params=FUSED.values(), ids=FUSED)
+def fused(request):
+    """A case with groups."""
+    case = mapped(*request.param)
+    assert any(len(unit.layers) > 1 for unit in case[-1])
+    return case
+
+
 def streamed(case, clips, engine="auto"):
-    network, design, runs = case
-    chain = make_chain(network, runs, design, clips)
+    _, design, units = case
+    chain = make_chain(units, design, clips)
     return chain, simulate_stream(chain, make_clocks(design), engine)
 
 
-def latency(runs):
-    return sum(run.latency_cycles for run in runs)
+def latency(units):
+    return sum(unit.run.latency_cycles for unit in units)
 
 
 def test_a_stream_is_no_slower_than_its_layers_one_by_one(case):
@@ -88,22 +111,24 @@ def test_a_stream_is_no_slower_than_its_layers_one_by_one(case):
 
 def a_refresh_per_layer(case):
     """Cycles: a layer alone begins with a whole refresh interval ahead of it, in a stream with any part of one."""
-    _, design, runs = case
+    _, design, units = case
     if design.dram.resolved_model == "plain":
         return 0
     standard = make_clocks(design).dram.standard
-    return len(runs) * standard.trfc * standard.clock_ps / design.cycle_ps
+    return len(units) * standard.trfc * standard.clock_ps / design.cycle_ps
 
 
-@pytest.mark.parametrize("name", ["c3d", "c3d, fsb", "slowfast", "branches, plain DRAM"])
+@pytest.mark.parametrize(
+    "name", ["c3d", "c3d, fsb", "slowfast", "branches, plain DRAM", "c3d, fused", "slowfast, fused"]
+)
 def test_a_stream_of_one_clip_is_faster_than_its_layers_one_by_one(name):
-    *_, runs = case = mapped(*CASES[name])
+    *_, units = case = mapped(*EVERY[name])
     _, stream = streamed(case, 1)
-    assert stream.timing.latency_cycles < latency(runs)
+    assert stream.timing.latency_cycles < latency(units)
 
 
 def test_a_stream_is_no_faster_than_the_array_or_the_dram(case):
-    *_, runs = case
+    runs = [unit.run for unit in case[-1]]
     _, stream = streamed(case, 3)
     assert stream.timing.latency_cycles >= stream.bound_cycles
     busy = [sum(dict(run.cycles_by_cause)[cause] for cause in ARRAY) for run in runs]
@@ -112,7 +137,7 @@ def test_a_stream_is_no_faster_than_the_array_or_the_dram(case):
 
 
 def test_every_cycle_of_a_stream_has_a_cause(case):
-    _, design, runs = case
+    design, runs = case[1], [unit.run for unit in case[-1]]
     _, stream = streamed(case, 3)
     causes = stream.timing.cycles_by_cause
     assert sum(causes.values()) == stream.finish_cycles[-1]
@@ -122,7 +147,7 @@ def test_every_cycle_of_a_stream_has_a_cause(case):
 
 
 def test_a_stream_moves_what_its_layers_move(case):
-    _, design, runs = case
+    design, runs = case[1], [unit.run for unit in case[-1]]
     _, stream = streamed(case, 2)
     if design.dram.resolved_model == "plain":
         assert stream.timing.dram is None
@@ -140,9 +165,9 @@ def test_more_clips_never_lower_throughput(case):
     assert all(more <= fewer * SLACK + a_refresh_per_layer(case) for fewer, more in itertools.pairwise(each))
 
 
-def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(case):
-    _, design, _ = case
-    chain, stream = streamed(case, 2)
+def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(layered):
+    _, design, _ = layered
+    chain, stream = streamed(layered, 2)
     trace, buffers = stream.timing.trace, design.buffers
     start, end = np.asarray(trace.start), np.asarray(trace.end)
     held = {
@@ -157,8 +182,8 @@ def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(case):
 
 
 def test_partial_sums_take_an_accumulator_each():
-    network, design, (run, *_) = mapped("branches")
-    clocks = make_clocks(design)
+    network, design, (unit, *_) = mapped("branches")
+    clocks, run = make_clocks(design), unit.run
     problem = run.problem
     assert (problem.activation_bits, problem.accumulator_bits) == (8, 32)
     held = []
@@ -178,25 +203,48 @@ def most_at_once(begins, ends, sizes):
 
 
 def test_input_is_read_when_all_of_it_has_been_stored(case):
-    network, _, runs = case
+    *_, units = case
     clips = 2
     chain, stream = streamed(case, clips)
     trace = stream.timing.trace
-    ends = np.cumsum([run.steps for _ in range(clips) for run in runs])
+    ends = np.cumsum([unit.run.steps for _ in range(clips) for unit in units])
     loads, weights, stores = (
         np.searchsorted(ends, steps, "right") for steps in (chain.ifmap.first, chain.weight.first, chain.ofmap.closes)
     )
-    names = [layer.name for layer in network.layers]
+    number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
     granted, fetched, ready = map(np.asarray, (trace.ifmap_grant, trace.weight_grant, trace.ofmap_ready))
-    for place in range(clips * len(names)):
-        clip, layer = divmod(place, len(names))
-        for source in network.layers[layer].inputs:
-            if source in names:
-                producer = clip * len(names) + names.index(source)
-                stored = ready[stores == producer].max()
-                assert granted[loads == place].min() >= stored
-                # All but the first of its weights come with the input.
-                assert all(fetched[weights == place][1:] >= stored)
+    for place in range(clips * len(units)):
+        clip, unit = divmod(place, len(units))
+        for source in {name for layer in units[unit].layers for name in layer.inputs if number.get(name, unit) != unit}:
+            stored = ready[stores == clip * len(units) + number[source]].max()
+            assert granted[loads == place].min() >= stored
+            # All but the first of its weights come with the input.
+            assert all(fetched[weights == place][1:] >= stored)
+
+
+def test_a_fused_group_has_the_buffers_to_itself(fused):
+    *_, units = fused
+    chain, stream = streamed(fused, 2)
+    trace = stream.timing.trace
+    ends = np.cumsum([unit.run.steps for _ in range(2) for unit in units])
+    start, end = np.asarray(trace.start), np.asarray(trace.end)
+    ready = np.asarray(trace.ofmap_ready)
+    held = [
+        (chain.ifmap.first, np.asarray(trace.ifmap_grant), end[chain.ifmap.last]),
+        (chain.weight.first, np.asarray(trace.weight_grant), end[chain.weight.last]),
+        (chain.ofmap.closes, start[chain.ofmap.opens], ready),
+    ]
+    groups = [place for place in range(len(ends)) if len(units[place % len(units)].layers) > 1]
+    for steps, begins, goes in held:
+        places = np.searchsorted(ends, steps, "right")
+        for place in set(groups) & set(places.tolist()):
+            own = places == place
+            assert all(goes[places < place] <= begins[own].min())
+            assert all(begins[places > place] >= goes[own].max())
+    # Tensors between stages lie where outputs were.
+    for place in filter(None, groups):
+        first = ends[place - 1]
+        assert start[first] >= ready[chain.ofmap.closes < first].max()
 
 
 def test_tensors_of_a_stream_never_share_a_row(case):
@@ -213,10 +261,11 @@ def test_tensors_of_a_stream_never_share_a_row(case):
 
 
 @pytest.mark.parametrize("model", ["plain", "in_order"])
-@pytest.mark.parametrize("name", ["branches on a small machine", "slowfast"])
+@pytest.mark.parametrize("name", ["branches on a small machine", "slowfast", "c3d, fused"])
 def test_engines_agree_on_streams(name, model):
-    workload, size, transform, algorithm, *arch = *CASES[name], *[None] * (4 - len(CASES[name]))
-    case = mapped(workload, size, transform, algorithm, *arch[:1], overrides=(f"dram.model={model}",))
+    workload, size, transform, algorithm, *arch = *EVERY[name], *[None] * (4 - len(EVERY[name]))
+    fusion = "auto" if name in FUSED else "off"
+    case = mapped(workload, size, transform, algorithm, *arch[:1], overrides=(f"dram.model={model}",), fusion=fusion)
     (_, fast), (_, reference) = (streamed(case, 2, engine) for engine in ("fast", "simpy"))
     assert fast.timing.trace._replace(**as_lists(fast.timing.trace)) == reference.timing.trace
     assert fast.finish_cycles == reference.finish_cycles
@@ -237,10 +286,10 @@ def test_a_stream_of_one_layer_is_that_layer():
 
 
 def test_the_next_layer_and_the_next_clip_are_fetched_ahead():
-    network, design, runs = mapped("c3d", "16x32x32")
-    chain, stream = streamed((network, design, runs), 2)
+    *_, units = case = mapped("c3d", "16x32x32")
+    chain, stream = streamed(case, 2)
     trace = stream.timing.trace
-    first = np.cumsum([0, *(run.steps for run in runs)])
+    first = np.cumsum([0, *(unit.run.steps for unit in units)])
     ahead = 0
     for step in first[1:-1]:
         tile = int(np.searchsorted(chain.weight.first, step))
@@ -255,7 +304,7 @@ def test_dma_stays_away_from_a_single_bank_while_another_layer_computes(name):
     case = mapped("branches", overrides=(f"buffers.{name}_banks=1",))
     chain, stream = streamed(case, 2)
     trace = stream.timing.trace
-    ends = np.cumsum([run.steps for _ in range(2) for run in case[2]])
+    ends = np.cumsum([unit.run.steps for _ in range(2) for unit in case[2]])
     start, end = np.asarray(trace.start), np.asarray(trace.end)
     steps, times = {
         "ifmap": (chain.ifmap.first, trace.ifmap_grant),
@@ -310,6 +359,26 @@ def test_clips_on_the_command_line(cli, cli_json, tmp_path):
     assert data["totals"]["clips"] == 3
     assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == data
     assert cli("report", str(folder)).exit_code == 0
+
+
+def test_clips_of_a_fused_network(cli_json):
+    options = [
+        "c3d",
+        "--input",
+        "16x32x32",
+        "--transform",
+        "fsb_c3d",
+        "--algorithm",
+        "hfa",
+        "--fusion",
+        "auto",
+        "--format",
+        "json",
+    ]
+    alone, three = cli_json("simulate", *options), cli_json("simulate", *options, "--clips", "3")
+    assert any("+" in layer["name"] for layer in three["layers"])
+    assert three["layers"] == alone["layers"]
+    assert three["totals"]["stream_latency_cycles"] < 3 * alone["totals"]["latency_cycles"]
 
 
 @pytest.mark.parametrize("clips", ["0", "-1", "1001", "x"])

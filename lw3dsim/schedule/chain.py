@@ -9,7 +9,8 @@ input, as in a layer alone, so that they are not in front of it and of what is s
 Every buffer is a ring. Tiles enter and leave in order; it holds at most as many as
 it has slots, of any sizes that fit into it together, whichever layers they belong to.
 Within a layer this is the rule of slots of equal size, as the mapper cut the tiles
-to fit those.
+to fit those. A fused group, whose tiles come and go by rules of its own, has a buffer
+to itself: it enters the ring as one tile of all its bits.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
+    from lw3dsim.schedule.fused import GroupSchedule
     from lw3dsim.schedule.program import Schedule
 
 # No store to wait for, in any clip; -1 counts on to the last store of the clip before.
@@ -39,22 +41,23 @@ NONE = -2
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """A layer of a chain: its schedule, and the layers before it, by number, whose outputs it reads.
+    """A layer or fused group of a chain: its program, and the links before it, by number, whose outputs it reads.
 
     ``held_bits`` is what each output tile takes in the buffer: partial sums are wider than what is stored of them.
+    A group ``is_alone`` in the buffers.
     """
 
-    schedule: Schedule
+    program: Program
     reads: tuple[int, ...]
     held_bits: Ints
+    is_alone: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chain(Program):
-    """Layers behind each other, ``clips`` times over; clips take turns in the same tensors.
+    """Layers and groups behind each other, ``clips`` times over; clips take turns in the same tensors.
 
-    ``lead`` configures a layer before its first step; the very first layer waits for
-    ``setup_cycles`` instead, DMA as well.
+    ``lead`` configures a link before its first step; the very first waits for ``setup_cycles`` instead, DMA as well.
     """
 
     clips: int
@@ -67,13 +70,12 @@ class Chain(Program):
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """A layer and what lies before it: steps, stores, kinds, boxes and bursts.
+    """A link and what lies before it: steps, stores, kinds, boxes and bursts.
 
     ``gate`` is the store that its input tiles wait for, or NONE.
     """
 
-    schedule: Schedule
-    held_bits: Ints
+    link: Link
     step: int
     store: int
     kind: int
@@ -81,21 +83,43 @@ class _Place:
     burst: int
     gate: int
 
+    @property
+    def program(self) -> Program:
+        """The program of the link."""
+        return self.link.program
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tiles:
+    """The tiles of a link in a buffer: bits, the event with which each goes, and what makes room for it.
+
+    ``after`` is None where the ring says that; else the link is alone in the buffer. Events are those of a clip.
+    """
+
+    bits: Ints
+    gone: Ints
+    after: Ints | None
+
 
 def make_link(problem: Problem, mapping: Mapping, schedule: Schedule, reads: tuple[int, ...]) -> Link:
     """Return a mapped layer as a link of a chain."""
     bits = schedule.ofmap.bits
     if mapping.c < problem.c:
         bits = bits // problem.activation_bits * problem.accumulator_bits
-    return Link(schedule=schedule, reads=reads, held_bits=bits)
+    return Link(program=schedule, reads=reads, held_bits=bits, is_alone=False)
+
+
+def make_group_link(schedule: GroupSchedule, reads: tuple[int, ...]) -> Link:
+    """Return a mapped group as a link of a chain."""
+    return Link(program=schedule, reads=reads, held_bits=schedule.ofmap.bits, is_alone=True)
 
 
 def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) -> Chain:
-    """Return the chain of ``links``, all layers of a clip before those of the next."""
+    """Return the chain of ``links``, all of a clip before those of the next."""
     places = _places(links, clocks)
     kind, kinds, lead = _kinds(places)
     kind = np.tile(kind, clips)
-    kind[0] = links[0].schedule.kind[0]
+    kind[0] = links[0].program.kind[0]
     return Chain(
         clips=clips,
         kind=kind,
@@ -104,8 +128,8 @@ def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) ->
         ifmap=_loads(places, clips, "ifmap", buffers),
         weight=_loads(places, clips, "weight", buffers),
         ofmap=_stores(places, clips, buffers),
-        setup_cycles=links[0].schedule.setup_cycles,
-        regions=tuple(region.shifted(place.burst) for place in places for region in place.schedule.regions),
+        setup_cycles=links[0].program.setup_cycles,
+        regions=tuple(region.shifted(place.burst) for place in places for region in place.program.regions),
     )
 
 
@@ -114,24 +138,24 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
     step = store = kind = box = burst = 0
     last_store: list[int] = []
     for link in links:
-        schedule = link.schedule
+        program = link.program
         places.append(
             _Place(
-                schedule=schedule,
-                held_bits=link.held_bits,
+                link=link,
                 step=step,
                 store=store,
                 kind=kind,
                 box=box,
                 burst=burst,
-                gate=max((last_store[i] for i in link.reads), default=NONE),
+                # A group keeps tensors where other links keep outputs, which have to leave first.
+                gate=store - 1 if link.is_alone else max((last_store[i] for i in link.reads), default=NONE),
             )
         )
-        step += schedule.steps
-        store += len(schedule.ofmap.closes)
-        kind += len(schedule.kinds.head) + 1
-        box += len(schedule.box_bursts)
-        burst += padded(schedule.end_burst, clocks.stripe_bursts)
+        step += program.steps
+        store += len(program.ofmap.closes)
+        kind += len(program.kinds.head) + 1
+        box += len(program.box_bursts)
+        burst += padded(program.end_burst, clocks.stripe_bursts)
         last_store.append(store - 1)
     return places
 
@@ -139,20 +163,20 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
 def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
     """Return the kinds of a clip's steps, their table, and cycles of configuration by kind.
 
-    The first step of every layer is of a kind of its own, the last of the layer's.
+    The first step of every link is of a kind of its own, the last of the link's.
     """
     of_steps, rows, leads = [], [], []
     for place in places:
-        schedule = place.schedule
-        kinds = len(schedule.kinds.head)
-        kind = schedule.kind + place.kind
+        program = place.program
+        kinds = len(program.kinds.head)
+        kind = program.kind + place.kind
         kind[0] = place.kind + kinds
         of_steps.append(kind)
-        rows.append(np.append(np.arange(kinds), schedule.kind[0]))
-        leads.append(np.append(schedule.lead, schedule.setup_cycles + schedule.lead[schedule.kind[0]]))
+        rows.append(np.append(np.arange(kinds), program.kind[0]))
+        leads.append(np.append(program.lead, program.setup_cycles + program.lead[program.kind[0]]))
     columns = {
         field.name: np.concatenate(
-            [getattr(place.schedule.kinds, field.name)[row] for place, row in zip(places, rows, strict=True)]
+            [getattr(place.program.kinds, field.name)[row] for place, row in zip(places, rows, strict=True)]
         )
         for field in fields(Kinds)
     }
@@ -161,27 +185,48 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
 
 def _loads(places: Sequence[_Place], clips: int, name: str, buffers: Buffers) -> Loads:
     """Return the tiles of a load stream."""
-    streams: list[Loads] = [getattr(place.schedule, name) for place in places]
-    firsts, lasts, gates = [], [], []
+    streams: list[Loads] = [getattr(place.program, name) for place in places]
+    firsts, gates, tiles = [], [], []
     for place, stream in zip(places, streams, strict=True):
         firsts.append(stream.first + place.step)
-        lasts.append(stream.last + place.step)
+        after = np.where(stream.after < 0, -1, stream.after + place.step) if place.link.is_alone else None
+        tiles.append(_Tiles(bits=stream.bits, gone=stream.last + place.step, after=after))
         gates.append(np.full(len(stream.first), place.gate, dtype=np.int64))
         if name == "weight":
             gates[-1][:1] = NONE
         if _stops_at_borders(name, buffers):
             gates[-1][:] = place.store - 1
     steps, stores = _sizes(places)
-    bits = np.tile(np.concatenate([stream.bits for stream in streams]), clips)
-    last, gate = _repeated(lasts, clips, steps), _repeated(gates, clips, stores)
+    gate = _repeated(gates, clips, stores)
     return Loads(
         first=_repeated(firsts, clips, steps),
-        last=last,
+        last=_repeated([part.gone for part in tiles], clips, steps),
         box=_repeated([stream.box + place.box for place, stream in zip(places, streams, strict=True)], clips),
-        bits=bits,
-        after=room_after(bits, last, buffers.slots, buffers.capacity_bits[name]),
+        bits=_repeated([part.bits for part in tiles], clips),
+        after=_room(tiles, clips, steps, buffers.slots, buffers.capacity_bits[name]),
         gate=np.maximum(np.where(np.tile(np.concatenate(gates), clips) == NONE, -1, gate), -1),
     )
+
+
+def _room(tiles: Sequence[_Tiles], clips: int, events: int, slots: int, capacity: int) -> Ints:
+    """Return, per tile of all links and clips, the event that makes room for it; a clip counts ``events``."""
+    bits, gone, own, entry = [], [], [], []
+    entries = 0
+    for part in tiles:
+        count = len(part.bits)
+        if part.after is None:
+            bits.append(part.bits)
+            gone.append(part.gone)
+            entry.append(np.arange(entries, entries + count, dtype=np.int64))
+        else:
+            bits.append(np.full(min(count, 1), capacity, dtype=np.int64))
+            gone.append(part.gone.max(keepdims=True) if count else part.gone)
+            entry.append(np.full(count, entries, dtype=np.int64))
+        own.append(np.full(count, -1, dtype=np.int64) if part.after is None else part.after)
+        entries += len(bits[-1])
+    ring = room_after(_repeated(bits, clips), _repeated(gone, clips, events), slots, capacity)
+    after = np.where(np.tile(np.concatenate(own), clips) < 0, -1, _repeated(own, clips, events))
+    return np.asarray(np.maximum(ring[_repeated(entry, clips, entries)], after), dtype=np.int64)
 
 
 def _stops_at_borders(name: str, buffers: Buffers) -> bool:
@@ -196,23 +241,30 @@ def _stops_at_borders(name: str, buffers: Buffers) -> bool:
 
 
 def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
-    streams = [(place, place.schedule.ofmap) for place in places]
-    steps, _ = _sizes(places)
-    bits = np.tile(np.concatenate([place.held_bits for place in places]), clips)
+    streams = [(place, place.program.ofmap) for place in places]
+    steps, stores = _sizes(places)
+    tiles = [
+        _Tiles(
+            bits=place.link.held_bits,
+            gone=np.arange(place.store, place.store + len(stream.closes), dtype=np.int64),
+            after=np.where(stream.after < 0, -1, stream.after + place.store) if place.link.is_alone else None,
+        )
+        for place, stream in streams
+    ]
     return Stores(
         opens=_repeated([stream.opens + place.step for place, stream in streams], clips, steps),
         closes=_repeated([stream.closes + place.step for place, stream in streams], clips, steps),
         box=_repeated([stream.box + place.box for place, stream in streams], clips),
-        bits=bits,
-        after=room_after(bits, np.arange(len(bits), dtype=np.int64), buffers.slots, buffers.capacity_bits["ofmap"]),
+        bits=_repeated([part.bits for part in tiles], clips),
+        after=_room(tiles, clips, stores, buffers.slots, buffers.capacity_bits["ofmap"]),
     )
 
 
 def _sizes(places: Sequence[_Place]) -> tuple[int, int]:
     """Return the steps and the stores of a clip."""
-    return sum(place.schedule.steps for place in places), sum(len(place.held_bits) for place in places)
+    return sum(place.program.steps for place in places), sum(len(place.link.held_bits) for place in places)
 
 
-def _repeated(layers: Sequence[Ints], clips: int, size: int = 0) -> Ints:
-    """Return what all ``layers`` count once per clip, counting on by ``size``."""
-    return (np.arange(clips, dtype=np.int64)[:, None] * size + np.concatenate(layers)).ravel()
+def _repeated(links: Sequence[Ints], clips: int, size: int = 0) -> Ints:
+    """Return what all ``links`` count once per clip, counting on by ``size``."""
+    return (np.arange(clips, dtype=np.int64)[:, None] * size + np.concatenate(links)).ravel()

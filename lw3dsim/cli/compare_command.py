@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import algorithm_options, format_option, machine_options, progress_bar, workload_options
+from lw3dsim.cli.options import RunOptions, format_option, progress_bar, run_options
 from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("case", add_help_option=False)
-@machine_options
-@workload_options
-@algorithm_options
+@run_options("arch", "overrides", "engine", "transform", "input_size", "classes", "algorithm", "m1", "m2")
 def _case_options(**_: object) -> None:
     """Options of one case: those of simulate."""
 
@@ -34,7 +32,7 @@ def _case_options(**_: object) -> None:
 )
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
 @click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes, in all cases.")
-@machine_options
+@run_options("arch", "overrides", "engine")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
 @format_option()
 def command(
@@ -42,9 +40,7 @@ def command(
     cases: tuple[str, ...],
     input_size: str | None,
     classes: int | None,
-    arch: str,
-    overrides: tuple[str, ...],
-    engine: str,
+    run: RunOptions,
     html: str | None,
     form: str,
 ) -> None:
@@ -65,7 +61,7 @@ def command(
     network = load_workload(workload, input_size=input_size, classes=classes)
     if html is not None:
         check_file(html)
-    common = ["--arch", arch, "--engine", engine, *(f"--set={override}" for override in overrides)]
+    common = ["--arch", run.arch, "--engine", run.engine, *(f"--set={override}" for override in run.overrides)]
     if cases:
         chosen = [_parse_case(text, common) for text in cases]
         chosen = [_sized(case, input_size, classes) for case in chosen]
@@ -73,7 +69,9 @@ def command(
             if sum(case.name == name for case in chosen) > 1:
                 raise InputError(f"--case: the name {name!r} is used twice; rename one")
     else:
-        chosen = [replace(case, engine=engine, overrides=overrides) for case in default_cases(network, arch)]
+        chosen = [
+            replace(case, engine=run.engine, overrides=run.overrides) for case in default_cases(network, run.arch)
+        ]
     resized = any(case.input_size is not None or case.classes is not None for case in chosen)
     position = {case.name: i for i, case in enumerate(chosen)}
     with progress_bar(network.name, parts=len(chosen)) as advance:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import click
 
-from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.cli.options import RunOptions, format_option, print_json, run_options
 
 
 @click.command("energy")
-@click.option("--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator.")
-@click.option(
-    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a field of the accelerator."
-)
+@run_options("arch", "overrides")
 @format_option("table", "json")
-def command(arch: str, overrides: tuple[str, ...], form: str) -> None:
+def command(run: RunOptions, form: str) -> None:
     """Print unit energies, leakage, areas and memory times of an accelerator, with the source of each."""
     from dataclasses import asdict
 
@@ -21,7 +18,7 @@ def command(arch: str, overrides: tuple[str, ...], form: str) -> None:
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.report.tables import print_tables, unit_tables
 
-    design = load_arch(arch, overrides=overrides)
+    design = load_arch(run.arch, overrides=run.overrides)
     rows = [asdict(row) for row in unit_costs(design)]
     if form == "json":
         print_json({"arch": design.name, "node_nm": design.tech.node_nm, "unit_costs": rows})

@@ -3,83 +3,46 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from lw3dsim.cli.options import (
-    algorithm_options,
-    format_option,
-    fusion_options,
-    machine_options,
-    mapping_option,
-    print_csv,
-    progress_bar,
-    warn_unchanged,
-    workload_options,
-)
-
-if TYPE_CHECKING:
-    from lw3dsim.objective import Objective
+from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, progress_bar, run_options
 
 
 @click.command("execute")
 @click.argument("workload")
-@machine_options
-@workload_options
-@algorithm_options
-@fusion_options
-@mapping_option
+@run_options()
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of clips and weights.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
-def command(
-    workload: str,
-    arch: str,
-    overrides: tuple[str, ...],
-    engine: str,
-    transform: str | None,
-    input_size: str | None,
-    classes: int | None,
-    algorithm: str,
-    m1: int | None,
-    m2: int | None,
-    fusion: str,
-    objective: Objective,
-    mapping: str | None,
-    dtype: str,
-    seed: int,
-    out: str | None,
-    form: str,
-) -> None:
+def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str) -> None:
     """Run real tensors through the schedules of WORKLOAD and compare each layer with a direct computation."""
-    from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.engine.run import check_engine
     from lw3dsim.execution import execute
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
-    check_engine(engine)
+    check_engine(run.engine)
     remember_mappings()
-    network = load_workload(workload, input_size=input_size, classes=classes)
-    warn_unchanged(network, transform)
+    network = load_network(workload, run)
     folder = check_folder(out) if out is not None else None
     with progress_bar(network.name) as advance:
         result = execute(
             network,
-            arch=arch,
-            transform=transform,
-            algorithm=algorithm,
-            m1=m1,
-            m2=m2,
+            arch=run.arch,
+            transform=run.transform,
+            algorithm=run.algorithm,
+            m1=run.m1,
+            m2=run.m2,
             dtype=dtype,
             seed=seed,
-            overrides=overrides,
-            fusion=fusion,
-            objective=objective,
-            mapping=mapping,
+            overrides=run.overrides,
+            fusion=run.fusion,
+            objective=run.objective,
+            mapping=run.mapping,
             progress=partial(advance, 0),
         )
     if folder is not None:

@@ -7,56 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import (
-    algorithm_options,
-    format_option,
-    fusion_options,
-    machine_options,
-    mapping_option,
-    print_json,
-    progress_bar,
-    warn_unchanged,
-    workload_options,
-)
+from lw3dsim.cli.options import RunOptions, format_option, load_network, print_json, progress_bar, run_options
 from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.objective import Objective
     from lw3dsim.report.runs import Unit
 
 
 @click.command("map")
 @click.argument("workload")
-@machine_options
-@workload_options
-@algorithm_options
-@fusion_options
-@mapping_option
+@run_options()
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer, or its group. Repeat it.")
 @click.option("--save", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the mappings as YAML.")
 @format_option("text", "json")
-def command(
-    workload: str,
-    arch: str,
-    overrides: tuple[str, ...],
-    engine: str,
-    transform: str | None,
-    input_size: str | None,
-    classes: int | None,
-    algorithm: str,
-    m1: int | None,
-    m2: int | None,
-    fusion: str,
-    objective: Objective,
-    mapping: str | None,
-    names: tuple[str, ...],
-    save: str | None,
-    form: str,
-) -> None:
+def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | None, form: str) -> None:
     """Show how WORKLOAD is mapped: per layer the loop nest, how full buffers are, DRAM traffic, what binds."""
-    from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.map.mapping_file import load_mapping
     from lw3dsim.pipeline import map_network, resolve_design, resolve_network
     from lw3dsim.remembered import remember_mappings
@@ -65,20 +32,29 @@ def command(
     from lw3dsim.report.mapping_tables import unit_record, unit_text
 
     remember_mappings()
-    given = load_workload(workload, input_size=input_size, classes=classes)
-    warn_unchanged(given, transform)
+    given = load_network(workload, run)
     if save is not None:
         check_file(save)
-    file = None if mapping is None else load_mapping(mapping)
-    network, design = resolve_network(given, transform, None, None), resolve_design(arch, overrides, m1, m2)
+    file = None if run.mapping is None else load_mapping(run.mapping)
+    network = resolve_network(given, run.transform, None, None)
+    design = resolve_design(run.arch, run.overrides, run.m1, run.m2)
     _check_names(names, [layer.name for layer in network.layers])
     with progress_bar(network.name) as advance:
         units = map_network(
-            network, arch, design, algorithm, engine, overrides, fusion, objective, file, partial(advance, 0)
+            network,
+            run.arch,
+            design,
+            run.algorithm,
+            run.engine,
+            run.overrides,
+            run.fusion,
+            run.objective,
+            file,
+            partial(advance, 0),
         )
     units = _chosen(units, names)
     if save is not None:
-        write_text(save, mapping_text(network, design, algorithm, units))
+        write_text(save, mapping_text(network, design, run.algorithm, units))
         click.echo(f"wrote {save}", err=True)
     if form == "json":
         records = [unit_record(network, unit, design) for unit in units]

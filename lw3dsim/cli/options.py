@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.objective import Objective
 
     Command = Callable[..., None]
     Option = Callable[[Command], Command]
@@ -25,72 +30,100 @@ def format_option(*formats: str) -> Option:
     return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
 
 
-def workload_options(function: Command) -> Command:
-    """Add the options that shape a workload."""
-    function = click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes.")(function)
-    function = click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip.")(
-        function
-    )
-    return click.option("--transform", metavar="LIST", help="Passes to apply, comma-separated; see `lw3dsim list`.")(
-        function
-    )
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a workload is run; what a command has no option for is at its default."""
+
+    arch: str = "edge_base"
+    overrides: tuple[str, ...] = ()
+    engine: str = "auto"
+    transform: str | None = None
+    input_size: str | None = None
+    classes: int | None = None
+    algorithm: str = "direct"
+    m1: int | None = None
+    m2: int | None = None
+    fusion: str = "off"
+    objective: Objective = "latency"
+    mapping: str | None = None
 
 
-def algorithm_options(function: Command) -> Command:
-    """Add the options that choose algorithms."""
-    tile = click.IntRange(1, 8)
-    function = click.option("--m2", type=tile, help="Spatial tile of F(m2xm2, RxR).")(function)
-    function = click.option("--m1", type=tile, help="Temporal tile of F(m1, K).")(function)
-    return click.option(
-        "--algorithm", default="direct", show_default=True, help="direct, hfa, winograd3d, nested or auto."
-    )(function)
-
-
-def fusion_options(function: Command) -> Command:
-    """Add the options that choose what is fused, and what mappings are chosen for."""
-    function = click.option(
-        "--objective",
-        type=click.Choice(["latency", "energy", "edp", "dram_bytes"]),
-        default="latency",
+# By field of RunOptions, in the order of the help.
+RUN_OPTIONS: dict[str, Option] = {
+    "arch": click.option(
+        "--arch", default=RunOptions.arch, show_default=True, metavar="NAME|FILE", help="The accelerator."
+    ),
+    "overrides": click.option(
+        "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a field of the accelerator."
+    ),
+    "engine": click.option(
+        "--engine",
+        default=RunOptions.engine,
         show_default=True,
-        help="What mappings and fused groups are chosen for.",
-    )(function)
-    return click.option(
+        help="auto; fast, compiled; or simpy, the readable reference: equal numbers.",
+    ),
+    "transform": click.option(
+        "--transform", metavar="LIST", help="Passes to apply, comma-separated; see `lw3dsim list`."
+    ),
+    "input_size": click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip."),
+    "classes": click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes."),
+    "algorithm": click.option(
+        "--algorithm",
+        default=RunOptions.algorithm,
+        show_default=True,
+        help="direct, hfa, winograd3d, nested or auto.",
+    ),
+    "m1": click.option("--m1", type=click.IntRange(1, 8), help="Temporal tile of F(m1, K)."),
+    "m2": click.option("--m2", type=click.IntRange(1, 8), help="Spatial tile of F(m2xm2, RxR)."),
+    "fusion": click.option(
         "--fusion",
         type=click.Choice(["off", "auto"]),
-        default="off",
+        default=RunOptions.fusion,
         show_default=True,
         help="auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
-    )(function)
-
-
-def mapping_option(function: Command) -> Command:
-    """Add the option that fixes mappings."""
-    return click.option(
+    ),
+    "objective": click.option(
+        "--objective",
+        type=click.Choice(["latency", "energy", "edp", "dram_bytes"]),
+        default=RunOptions.objective,
+        show_default=True,
+        help="What mappings and fused groups are chosen for.",
+    ),
+    "mapping": click.option(
         "--mapping",
         metavar="FILE",
         help="Take the mappings of layers and groups from this file (of `map --save`); map the rest.",
-    )(function)
+    ),
+}
 
 
-def machine_options(function: Command) -> Command:
-    """Add the options that choose the accelerator and the engine."""
-    function = click.option(
-        "--engine",
-        default="auto",
-        show_default=True,
-        help="auto; fast, compiled; or simpy, the readable reference: equal numbers.",
-    )(function)
-    function = click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY.PATH=VALUE",
-        help="Override a field of the accelerator.",
-    )(function)
-    return click.option("--arch", default="edge_base", show_default=True, metavar="NAME|FILE", help="The accelerator.")(
-        function
-    )
+def run_options(*fields: str) -> Option:
+    """Add the options of these ``fields``, by default all, and pass what they say as one value: ``run``."""
+    names = fields or tuple(RUN_OPTIONS)
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def with_run(**given: Any) -> None:
+            run = RunOptions(**{name: given.pop(name) for name in names})
+            function(run=run, **given)
+
+        command: Command = with_run
+        for name in reversed(names):
+            command = RUN_OPTIONS[name](command)
+        return command
+
+    return decorate
+
+
+def load_network(workload: str, run: RunOptions) -> Workload:
+    """Load ``workload`` in the size of ``run``; say on standard error which passes find nothing to rewrite in it."""
+    from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.transform.passes import unchanged_passes
+
+    network = load_workload(workload, input_size=run.input_size, classes=run.classes)
+    for name in unchanged_passes(network, run.transform):
+        click.echo(f"note: transform {name} changes no layer of {network.name}", err=True)
+    return network
 
 
 @contextmanager
@@ -115,11 +148,3 @@ def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     click.echo(text.getvalue(), nl=False)
-
-
-def warn_unchanged(workload: Any, transform: str | None) -> None:
-    """Say on standard error which passes found nothing to rewrite."""
-    from lw3dsim.transform.passes import unchanged_passes
-
-    for name in unchanged_passes(workload, transform):
-        click.echo(f"note: transform {name} changes no layer of {workload.name}", err=True)

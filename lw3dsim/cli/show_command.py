@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import click
 
-from lw3dsim.cli.options import (
-    algorithm_options,
-    format_option,
-    print_csv,
-    print_json,
-    warn_unchanged,
-    workload_options,
-)
+from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, print_json, run_options
 
 
 @click.command("show")
 @click.argument("workload")
-@workload_options
-@algorithm_options
+@run_options("transform", "input_size", "classes", "algorithm", "m1", "m2")
 @format_option()
-def command(
-    workload: str,
-    transform: str | None,
-    input_size: str | None,
-    classes: int | None,
-    algorithm: str,
-    m1: int | None,
-    m2: int | None,
-    form: str,
-) -> None:
+def command(workload: str, run: RunOptions, form: str) -> None:
     """Layers of WORKLOAD (a name or a file): shapes, parameters, MACs, ideal multiplications."""
-    from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.report.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 
-    network = load_workload(workload, input_size=input_size, classes=classes)
-    warn_unchanged(network, transform)
-    record = network_record(apply_transforms(network, transform), algorithm, m1 or 4, m2 or 4)
+    network = load_network(workload, run)
+    record = network_record(apply_transforms(network, run.transform), run.algorithm, run.m1 or 4, run.m2 or 4)
     if form == "json":
         print_json(record)
     elif form == "csv":

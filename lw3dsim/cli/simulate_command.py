@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import (
-    algorithm_options,
-    format_option,
-    fusion_options,
-    machine_options,
-    mapping_option,
-    progress_bar,
-    warn_unchanged,
-    workload_options,
-)
-
-if TYPE_CHECKING:
-    from lw3dsim.objective import Objective
+from lw3dsim.cli.options import RunOptions, format_option, load_network, progress_bar, run_options
 
 
 @click.command("simulate")
 @click.argument("workload")
-@machine_options
-@workload_options
-@algorithm_options
-@fusion_options
-@mapping_option
+@run_options()
 @click.option(
     "--clips",
     type=click.IntRange(1, 1000),
@@ -38,48 +21,29 @@ if TYPE_CHECKING:
     "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
 )
 @format_option()
-def command(
-    workload: str,
-    arch: str,
-    overrides: tuple[str, ...],
-    engine: str,
-    transform: str | None,
-    input_size: str | None,
-    classes: int | None,
-    algorithm: str,
-    m1: int | None,
-    m2: int | None,
-    fusion: str,
-    objective: Objective,
-    mapping: str | None,
-    clips: int | None,
-    out: str | None,
-    form: str,
-) -> None:
+def command(workload: str, run: RunOptions, clips: int | None, out: str | None, form: str) -> None:
     """Simulate WORKLOAD (a name or a file): cycles, energy, memory accesses, and where they go."""
-    from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.pipeline import simulate
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_result
 
     remember_mappings()
-    network = load_workload(workload, input_size=input_size, classes=classes)
-    warn_unchanged(network, transform)
+    network = load_network(workload, run)
     folder = check_folder(out) if out is not None else None
     with progress_bar(network.name) as advance:
         result = simulate(
             network,
-            arch=arch,
-            transform=transform,
-            algorithm=algorithm,
-            m1=m1,
-            m2=m2,
-            engine=engine,
-            overrides=overrides,
+            arch=run.arch,
+            transform=run.transform,
+            algorithm=run.algorithm,
+            m1=run.m1,
+            m2=run.m2,
+            engine=run.engine,
+            overrides=run.overrides,
             clips=clips,
-            fusion=fusion,
-            objective=objective,
-            mapping=mapping,
+            fusion=run.fusion,
+            objective=run.objective,
+            mapping=run.mapping,
             progress=partial(advance, 0),
         )
     if folder is not None:

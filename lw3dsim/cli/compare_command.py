@@ -62,9 +62,10 @@ def command(
     if html is not None:
         check_file(html)
     common = ["--arch", run.arch, "--engine", run.engine, *(f"--set={override}" for override in run.overrides)]
+    sizes = {"--input": input_size, "--classes": classes}
+    common += [f"{option}={value}" for option, value in sizes.items() if value is not None]
     if cases:
         chosen = [_parse_case(text, common) for text in cases]
-        chosen = [_sized(case, input_size, classes) for case in chosen]
         for name in sorted({case.name for case in chosen}):
             if sum(case.name == name for case in chosen) > 1:
                 raise InputError(f"--case: the name {name!r} is used twice; rename one")
@@ -111,13 +112,3 @@ def _parse_case(text: str, common: list[str]) -> Case:
     except ValueError as error:
         raise InputError(f'--case "{one_line(text)}": {error}') from None
     return Case(name=name.strip(), **context.params)
-
-
-def _sized(case: Case, input_size: str | None, classes: int | None) -> Case:
-    from dataclasses import replace
-
-    return replace(
-        case,
-        input_size=input_size if case.input_size is None else case.input_size,
-        classes=classes if case.classes is None else case.classes,
-    )

@@ -195,10 +195,9 @@ def test_an_existing_study_is_not_touched_without_resume(complete, cli, tmp_path
     other = write_space(tmp_path, more="constraints: {area_mm2: {max: 3}}\n")
     refuse(cli("dse", "run", other, "--storage", str(storage), "--resume"), "of another space")
     refuse(cli("dse", "front", other, "--storage", str(storage)), "of another space")
-    refuse(
-        cli("dse", "run", space, "--storage", str(storage), "--resume", "--sampler", "tpe"),
-        "--sampler tpe|begun with exhaustive",
-    )
+    again = ("dse", "run", space, "--storage", str(storage), "--resume")
+    refuse(cli(*again, "--sampler", "tpe"), "--sampler tpe|begun with exhaustive")
+    refuse(cli(*again, "--no-bounds"), "--no-bounds: the study|begun with --bounds;")
     assert storage.read_bytes() == before
 
 

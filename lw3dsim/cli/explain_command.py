@@ -20,8 +20,10 @@ def command(workload: str, run: RunOptions, form: str) -> None:
     """
     from lw3dsim.explore.explain import explain
     from lw3dsim.explore.explanation_tables import explanation_tables
+    from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.tables import print_tables
 
+    remember_mappings()
     network = load_network(workload, run)
     with progress_bar(network.name) as advance:
         explanation = explain(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lw3dsim.map.group_candidates import AxisOption, Candidates, Extents, stage_weight_bits
+from lw3dsim.map.group_candidates import AxisOptions, Candidates, Extents, stage_weight_bits
 from lw3dsim.map.mapping import make_axes, weight_tile_bits
 
 if TYPE_CHECKING:
@@ -92,6 +92,6 @@ def _chunk_bits(group: Group, i: int, chunk: int) -> int:
 def _alone(group: Group, mapping: GroupMapping) -> Candidates:
     """Return ``mapping`` as the only candidate."""
     axes = zip("thw", mapping.tile, mapping.axes(group), strict=True)
-    options = tuple((AxisOption(tile=tile, is_kept=name == mapping.kept, axis=axis),) for name, tile, axis in axes)
+    options = tuple(AxisOptions.of([tile], [name == mapping.kept], [axis]) for name, tile, axis in axes)
     first = np.zeros(1, dtype=np.int64)
     return Candidates(options=options, option=(first,) * 3, chunks=(), resident=(), ofmap_slots=first)

@@ -143,26 +143,6 @@ class GroupAxis:
         """Number of tiles."""
         return len(self.first[0])
 
-    @cached_property
-    def most_new(self) -> tuple[int, ...]:
-        """Per tensor, the most new positions of a tile."""
-        return tuple(int(new.max()) for new in self.new)
-
-    @cached_property
-    def all_new(self) -> tuple[int, ...]:
-        """Per tensor, the new positions of all tiles together."""
-        return tuple(int(new.sum()) for new in self.new)
-
-    @cached_property
-    def most_retained(self) -> tuple[int, ...]:
-        """Per tensor, the most positions that a tile retains."""
-        return tuple(int(retained.max()) for retained in self.retained)
-
-    @cached_property
-    def active(self) -> tuple[int, ...]:
-        """Per tensor, the tiles that have any new positions."""
-        return tuple(int(np.count_nonzero(new)) for new in self.new)
-
 
 @lru_cache(maxsize=65536)
 def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis:

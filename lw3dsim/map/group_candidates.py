@@ -8,30 +8,81 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lw3dsim.map.arrays import Flags, Ints, ceil_div, padded
-from lw3dsim.map.fused import KEPT, Group, GroupMapping, Kept
+from lw3dsim.map.fused import KEPT, Group, GroupMapping, Kept, cut_group
 from lw3dsim.map.mapping import Parallel, weight_tile_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.map.fused import GroupAxis
+    from lw3dsim.map.fused import GroupAxis, Reach
 
 MAX_GROUP_STEPS = 200_000
 
+Figure = Literal["most_new", "most_retained", "all_new", "all_needed", "active"]
+
 
 @dataclass(frozen=True, kw_only=True)
-class AxisOption:
-    """One way to cut an axis."""
+class AxisOptions:
+    """The ways to cut an axis: tile size, whether halos are kept, and the axis so cut.
 
-    tile: int
-    is_kept: bool
-    axis: GroupAxis
+    ``tiles`` counts them per option; the other figures are by (tensor, option), ``all_needed`` by (stage, option).
+    """
+
+    tile: Ints
+    is_kept: Flags
+    axes: tuple[GroupAxis, ...]
+    tiles: Ints
+    most_new: Ints
+    most_retained: Ints
+    all_new: Ints
+    all_needed: Ints
+    active: Ints
+
+    @classmethod
+    def of(cls, tiles: Sequence[int], is_kept: Sequence[bool], axes: Sequence[GroupAxis]) -> AxisOptions:
+        """Return the options of these tile sizes."""
+
+        def figures(values: Iterable[Sequence[int]]) -> Ints:
+            return np.array(list(zip(*values, strict=True)), dtype=np.int64)
+
+        return cls(
+            tile=np.array(tiles, dtype=np.int64),
+            is_kept=np.array(is_kept, dtype=bool),
+            axes=tuple(axes),
+            tiles=np.array([axis.tiles for axis in axes], dtype=np.int64),
+            most_new=figures([int(new.max()) for new in axis.new] for axis in axes),
+            most_retained=figures([int(retained.max()) for retained in axis.retained] for axis in axes),
+            all_new=figures([int(new.sum()) for new in axis.new] for axis in axes),
+            all_needed=figures([int(needed.sum()) for needed in axis.needed] for axis in axes),
+            active=figures([int(np.count_nonzero(new)) for new in axis.new] for axis in axes),
+        )
+
+    def __len__(self) -> int:
+        return len(self.axes)
+
+    @property
+    def begins(self) -> Ints:
+        """The first tile of every option, all tiles counted behind each other."""
+        return np.cumsum(self.tiles) - self.tiles
+
+    def all_first(self, tensor: int) -> Ints:
+        """Return the first new position of ``tensor`` at all tiles of all options."""
+        return np.concatenate([axis.first[tensor] for axis in self.axes])
+
+    def all_counts(self, tensor: int) -> Ints:
+        """Return the new positions of ``tensor`` at all tiles of all options."""
+        return np.concatenate([axis.new[tensor] for axis in self.axes])
+
+    def winograd_tiles(self, tensor: int, size: int) -> Ints:
+        """Return, per option, the Winograd tiles of ``size`` outputs in all tiles of ``tensor`` together."""
+        return np.asarray(np.add.reduceat(ceil_div(self.all_counts(tensor), size), self.begins), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +92,7 @@ class Candidates:
     ``options`` are the ways to cut T, H and W, ``option`` points into them.
     """
 
-    options: tuple[tuple[AxisOption, ...], ...]
+    options: tuple[AxisOptions, ...]
     option: tuple[Ints, ...]
     chunks: tuple[Ints, ...]
     resident: tuple[Flags, ...]
@@ -60,19 +111,29 @@ class Candidates:
             ofmap_slots=self.ofmap_slots[index],
         )
 
-    def columns(self, values: Sequence[Sequence[int]]) -> tuple[Ints, Ints, Ints]:
+    def of_axes(self, values: Sequence[Ints]) -> tuple[Ints, Ints, Ints]:
         """Return, per candidate, what ``values`` says of its options of T, H and W."""
-        t, h, w = (np.array(v, dtype=np.int64)[at] for v, at in zip(values, self.option, strict=True))
+        t, h, w = (of_option[at] for of_option, at in zip(values, self.option, strict=True))
         return t, h, w
+
+    def columns(self, figure: Figure, i: int) -> tuple[Ints, Ints, Ints]:
+        """Return row ``i`` of a figure of T, H and W, per candidate."""
+        return self.of_axes([getattr(axis, figure)[i] for axis in self.options])
+
+    def product(self, figure: Figure, i: int) -> Ints:
+        """Return the product of a figure over T, H and W."""
+        t, h, w = self.columns(figure, i)
+        return t * h * w
 
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
-        chosen = [options[int(at[i])] for options, at in zip(self.options, self.option, strict=True)]
-        kept: Kept = next((name for name, option in zip(KEPT, chosen, strict=True) if option.is_kept), "none")
+        chosen = [(axis, int(at[i])) for axis, at in zip(self.options, self.option, strict=True)]
+        t, h, w = (int(axis.tile[at]) for axis, at in chosen)
+        kept: Kept = next((name for name, (axis, at) in zip(KEPT, chosen, strict=True) if axis.is_kept[at]), "none")
         return GroupMapping(
-            t=chosen[0].tile,
-            h=chosen[1].tile,
-            w=chosen[2].tile,
+            t=t,
+            h=h,
+            w=w,
             kept=kept,
             chunks=tuple(int(chunk[i]) for chunk in self.chunks),
             resident=tuple(bool(flags[i]) for flags in self.resident),
@@ -92,17 +153,13 @@ class Extents:
     @classmethod
     def of(cls, group: Group, candidates: Candidates) -> Extents:
         """Return the extents under all candidates."""
-
-        def largest(name: str, tensor: int) -> tuple[Ints, Ints, Ints]:
-            return candidates.columns([[getattr(o.axis, name)[tensor] for o in axis] for axis in candidates.options])
-
         new, retained = [], []
         for tensor in range(len(group.stages) + 1):
-            t, h, w = largest("most_new", tensor)
-            rt, rh, rw = largest("most_retained", tensor)
+            t, h, w = candidates.columns("most_new", tensor)
+            rt, rh, rw = candidates.columns("most_retained", tensor)
             new.append(t * h * w)
             retained.append(rt * h * w + t * rh * w + t * h * rw)
-        nt, nh, nw = candidates.columns([[o.axis.tiles for o in axis] for axis in candidates.options])
+        nt, nh, nw = candidates.of_axes([axis.tiles for axis in candidates.options])
         return cls(new=tuple(new), retained=tuple(retained), tiles=nt * nh * nw)
 
     def window_bits(self, group: Group) -> Ints:
@@ -128,9 +185,9 @@ class Extents:
 
 def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     """Return all candidates of ``group`` that fit the buffers of ``arch``."""
-    options = tuple(_options(group, d) for d in range(3))
+    options = tuple(_options(group.reaches(d), tuple(_sizes(group, d))) for d in range(3))
     grid = np.indices([len(axis) for axis in options], dtype=np.int64).reshape(3, -1)
-    kept = [np.array([o.is_kept for o in axis], dtype=np.int64)[at] for axis, at in zip(options, grid, strict=True)]
+    kept = [axis.is_kept[at].astype(np.int64) for axis, at in zip(options, grid, strict=True)]
     # A window slides along one axis only.
     grid = grid[:, kept[0] + kept[1] + kept[2] <= 1]
     none = np.zeros(grid.shape[1], dtype=np.int64)
@@ -146,20 +203,19 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     return _with_chunks(group, arch, tiles, Extents.of(group, tiles))
 
 
-def _options(group: Group, dimension: int) -> tuple[AxisOption, ...]:
-    """Return the ways to cut an axis: tile sizes, each also with its halos kept where there are any."""
-    size = group.stages[-1].out[dimension]
-    options = []
-    for tile in [size] if dimension == 0 and group.takes_all_frames else _sizes(group, dimension):
-        plain, kept = (group.axis(dimension, tile, is_kept=is_kept) for is_kept in (False, True))
-        options.append(AxisOption(tile=tile, is_kept=False, axis=plain))
-        if any(stays.any() for stays in kept.retained):
-            options.append(AxisOption(tile=tile, is_kept=True, axis=kept))
-    return tuple(options)
+@lru_cache(maxsize=4096)
+def _options(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> AxisOptions:
+    """Return the ways to cut an axis: tile ``sizes``, each also with its halos kept where there are any."""
+    ways = [(tile, is_kept, cut_group(reaches, tile, is_kept)) for tile in sizes for is_kept in (False, True)]
+    return AxisOptions.of(
+        *zip(*(way for way in ways if not way[1] or any(stays.any() for stays in way[2].retained)), strict=True)
+    )
 
 
 def _sizes(group: Group, dimension: int) -> list[int]:
     """Return tile sizes of the last output: near-equal parts, and those that fill Winograd tiles of the stages."""
+    if dimension == 0 and group.takes_all_frames:
+        return [group.stages[-1].out[0]]
     size, stride, quanta = group.stages[-1].out[dimension], 1, {1}
     for stage in reversed(group.stages):
         filled = stage.algorithm.tile[dimension]

@@ -16,12 +16,10 @@ from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.step import GROUP_WORDS, Steps, vector_cycles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.fused import Group, GroupAxis
-    from lw3dsim.map.group_candidates import Candidates
+    from lw3dsim.map.fused import Group
+    from lw3dsim.map.group_candidates import AxisOptions, Candidates
     from lw3dsim.map.layout import Layout
     from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.microarchitecture import Machine
@@ -95,7 +93,7 @@ def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
     return _Moved(
         bursts=inputs + outputs + weights,
         input_bursts=inputs,
-        input_loads=_tiles_with(candidates, 0),
+        input_loads=candidates.product("active", 0),
         visits=visits + weights // page,
         stores=stores,
         exposed=ceil_div(inputs, sums.tiles) + first + ceil_div(outputs, stores),
@@ -123,16 +121,10 @@ class _Sums:
 
     @classmethod
     def of(cls, candidates: Candidates, tensor: int, layout: Layout) -> _Sums:
-        rows = plain_rows(layout)
-
-        def spanned(axis: GroupAxis) -> int:
-            work = kernels(axis.tiles)
-            return int(work.functions["sum_spans"](rows, work.words(axis.first[tensor]), work.words(axis.new[tensor])))
-
-        t, h, w = candidates.columns([[o.axis.all_new[tensor] for o in axis] for axis in candidates.options])
-        nt, nh, nw = candidates.columns([[o.axis.active[tensor] for o in axis] for axis in candidates.options])
+        t, h, w = candidates.columns("all_new", tensor)
+        nt, nh, nw = candidates.columns("active", tensor)
         # Only rows are spans of bursts.
-        *_, w_bursts = candidates.columns([[spanned(o.axis) for o in axis] for axis in candidates.options])
+        w_bursts = _row_bursts(candidates.options[2], tensor, layout)[candidates.option[2]]
         return cls(t=t, h=h, w=w, w_bursts=w_bursts, cuts=nh * nw, tiles=nt * nh * nw)
 
     def bursts(self, blocks: Ints, columns: Ints) -> Ints:
@@ -144,10 +136,13 @@ class _Sums:
         return self.t * (self.cuts + self.h * layout.row_bursts // page_bursts) * blocks
 
 
-def _tiles_with(candidates: Candidates, tensor: int) -> Ints:
-    """Return the tiles that compute (or load) anything of ``tensor``."""
-    t, h, w = candidates.columns([[o.axis.active[tensor] for o in axis] for axis in candidates.options])
-    return t * h * w
+def _row_bursts(axis: AxisOptions, tensor: int, layout: Layout) -> Ints:
+    """Return, per option of W, the bursts of a row that hold the new pixels of ``tensor``, of all tiles together."""
+    work = kernels(int(axis.tiles.sum()))
+    bursts = work.empty(len(axis))
+    cuts = axis.begins, axis.tiles, axis.all_first(tensor), axis.all_counts(tensor)
+    work.functions["sum_spans"](plain_rows(layout), *map(work.words, cuts), bursts)
+    return np.asarray(bursts)
 
 
 def _weight_bursts(group: Group, candidates: Candidates, burst_bytes: int) -> tuple[Ints, Ints]:
@@ -163,7 +158,7 @@ def _weight_bursts(group: Group, candidates: Candidates, burst_bytes: int) -> tu
             c = np.array(stage.c, dtype=np.int64)
             for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk):
                 once += count * ceil_div(weight_tile_bits(stage, n, c, True), 8 * burst_bytes)
-            total += once * np.where(candidates.resident[i], 1, _tiles_with(candidates, i + 1))
+            total += once * np.where(candidates.resident[i], 1, candidates.product("active", i + 1))
             if not first.any():
                 first = ceil_div(weight_tile_bits(stage, chunk, c, True), 8 * burst_bytes)
     return total, first
@@ -183,7 +178,7 @@ def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int)
     stage = group.stages[i]
     chunk = next(c for run, c in zip(group.runs, candidates.chunks, strict=True) if i in run)
     count = ceil_div(np.full_like(chunk, stage.n), chunk)
-    steps = count * _tiles_with(candidates, i + 1)
+    steps = count * candidates.product("active", i + 1)
     last = len(group.stages) - 1
 
     def cycles(parallel: Parallel) -> Floats:
@@ -201,19 +196,12 @@ def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int)
     return _Work(steps=steps, cycles=np.minimum(by_pixel, by_channel), in_channels=by_channel < by_pixel)
 
 
-def _summed(candidates: Candidates, of: Callable[[GroupAxis, int], int]) -> Ints:
-    """Return the product over the axes of a figure of each."""
-    values = [[of(option.axis, d) for option in axis] for d, axis in enumerate(candidates.options)]
-    t, h, w = candidates.columns(values)
-    return t * h * w
-
-
 def _vector_cycles(group: Group, candidates: Candidates, i: int, machine: Machine) -> Floats:
     """Return the cycles of a vector stage as if all its tiles were one."""
     stage = group.stages[i]
     layer, array = plain_layer(stage), plain_array(machine)
-    read = stage.n * _summed(candidates, lambda axis, _: int(axis.needed[i].sum()))
-    outputs = stage.n * _summed(candidates, lambda axis, _: axis.all_new[i + 1])
+    read = stage.n * candidates.product("all_needed", i)
+    outputs = stage.n * candidates.product("all_new", i + 1)
     # Sums over all tiles: few are distinct.
     example, at = distinct([read, outputs])
     cycles = [
@@ -227,16 +215,18 @@ def _array_cycles(group: Group, candidates: Candidates, i: int, machine: Machine
     """Return the cycles of all steps, each in proportion to that of the largest tile, and what that leaves to drain."""
     stage = group.stages[i]
     tile = stage.algorithm.tile
-    space = candidates.columns([[o.axis.most_new[i + 1] for o in axis] for axis in candidates.options])
+    space = candidates.columns("most_new", i + 1)
     example, at = distinct([chunk, *space])
     cycles, drain = _full_steps(stage, machine, np.stack([size[example] for size in (chunk, *space)]))
     channel_groups = sum(
         (count * ceil_div(n, machine.rows) for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk)),
         np.zeros_like(chunk),
     )
-    tiles = _summed(candidates, lambda axis, d: int((-(-axis.new[i + 1] // tile[d])).sum()))
+    t, h, w = candidates.of_axes(
+        [axis.winograd_tiles(i + 1, size) for axis, size in zip(candidates.options, tile, strict=True)]
+    )
     largest = ceil_div(space[0], tile[0]) * ceil_div(space[1], tile[1]) * ceil_div(space[2], tile[2])
-    share = (channel_groups / ceil_div(chunk, machine.rows)) * (tiles / largest)
+    share = (channel_groups / ceil_div(chunk, machine.rows)) * (t * h * w / largest)
     return cycles[at] * share, drain[at].astype(np.float64)
 
 

@@ -114,12 +114,15 @@ def sum_channels(groups: int, total: int, rows: Rows, size: Words, parts: Words,
         blocks[i], columns[i] = whole // rows.columns, scattered
 
 
-def sum_spans(rows: Rows, left: Words, span: Words) -> int:
-    """Return the bursts of a row that hold ``span`` pixels from ``left`` on, of all tiles together."""
-    bursts = 0
-    for i in range(len(left)):
-        bursts += bursts_of(rows, left[i], span[i])
-    return bursts
+def sum_spans(rows: Rows, begins: Words, tiles: Words, left: Words, span: Words, bursts: Words) -> None:
+    """Fill in, per way to cut a row, the bursts that hold ``span`` pixels from ``left`` on, of all tiles together.
+
+    The tiles of way i are ``tiles[i]`` from tile ``begins[i]`` on.
+    """
+    for i in range(len(begins)):
+        bursts[i] = 0
+        for tile in range(begins[i], begins[i] + tiles[i]):
+            bursts[i] += bursts_of(rows, left[tile], span[tile])
 
 
 def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, span: Words, bursts: Words) -> None:

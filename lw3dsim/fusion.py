@@ -231,17 +231,56 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
     clocks = make_clocks(arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
-    tried: list[tuple[float, int, int, GroupMapping, GroupSchedule, Timing]] = []
-    for number, found in enumerate(find_group(group, arch, price, most)):
-        schedule = build_group_schedule(group, found.mapping, arch, clocks)
-        timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
-        cost = price.of(timing.latency_cycles, found.dram_bytes)
-        tried.append((cost, schedule.steps, number, found.mapping, schedule, timing))
-    *_, mapping, schedule, timing = min(tried, key=lambda one: one[:3])
+    best: _Tried | None = None
+    for built in _built(group, arch, price, most):
+        # None of the others can be cheaper.
+        if best is not None and built.least > best.cost:
+            break
+        timing = simulate_schedule(built.schedule, mapper_clocks, mapper_engine)
+        tried = _Tried(built=built, timing=timing, cost=price.of(timing.latency_cycles, built.dram_bytes))
+        best = tried if best is None else min(best, tried, key=_Tried.rank)
+    assert best is not None  # noqa: S101  # a group has candidates, or there is an error before
+    mapping, schedule, timing = best.built.mapping, best.built.schedule, best.timing
     remember(question, mapping)
     if engine != mapper_engine or clocks != mapper_clocks:
         timing = simulate_schedule(schedule, clocks, engine)
     return _group_run(group, mapping, schedule, timing, clocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Built:
+    """A candidate with its schedule: its place in the mapper's order, and what it costs at least."""
+
+    number: int
+    mapping: GroupMapping
+    dram_bytes: int
+    schedule: GroupSchedule
+    least: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """A candidate that has been simulated, and what it costs."""
+
+    built: _Built
+    timing: Timing
+    cost: float
+
+    def rank(self) -> tuple[float, int, int]:
+        return self.cost, self.built.schedule.steps, self.built.number
+
+
+def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Built]:
+    """Return the candidates of ``group`` by what they cost at least: what array and DRAM are busy is close to it."""
+    clocks = make_clocks(arch)
+    candidates = []
+    for number, found in enumerate(find_group(group, arch, price, most)):
+        schedule = build_group_schedule(group, found.mapping, arch, clocks)
+        least = price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
+        candidates.append(
+            _Built(number=number, mapping=found.mapping, dram_bytes=found.dram_bytes, schedule=schedule, least=least)
+        )
+    return sorted(candidates, key=lambda built: (built.least, built.number))
 
 
 @lru_cache(maxsize=4096)

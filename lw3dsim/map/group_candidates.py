@@ -258,7 +258,9 @@ def _with_chunks(group: Group, arch: Accelerator, tiles: Candidates, extents: Ex
         most = _most_channels(group, run, tiles, extents, arch.buffers.intermediate_bits, room // slots)
         if run.stop == len(group.stages):
             most = np.minimum(most, np.where(is_whole, most, out_bits // slots // np.maximum(out_each, 1)))
-        available = np.array(_chunk_sizes(group, run, arch.pe.rows), dtype=np.int64)
+        # What is stored comes in whole blocks of its layout.
+        block = group.stages[-1].output_block if run.stop == len(group.stages) else 1
+        available = _chunk_sizes(group.channels[run.stop], arch.pe.rows, block)
         at = np.searchsorted(available, most, "right") - 1
         fits &= at >= 0
         chunks.append(available[np.maximum(at, 0)])
@@ -285,15 +287,14 @@ def _most_channels(
     return np.asarray(np.where(streamed > 0, np.minimum(most, weight_bits // np.maximum(streamed, 1)), most))
 
 
-def _chunk_sizes(group: Group, run: range, rows: int) -> list[int]:
-    """Return chunk sizes of a run, ascending: near-equal parts of its channels in whole rows, and small ones.
+@lru_cache(maxsize=4096)
+def _chunk_sizes(total: int, rows: int, block: int) -> Ints:
+    """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
 
-    What is stored comes in whole blocks of its layout where it is as large as one.
+    They are whole blocks as well where they are as large as one.
     """
-    total = group.channels[run.stop]
     sizes = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
-    if run.stop == len(group.stages):
-        block = max(rows, group.stages[-1].output_block)
+    if block > rows:
         sizes = {size for size in sizes if size < block}
         sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
-    return sorted(sizes | {min(total, size) for size in (1, 2, 4)})
+    return np.array(sorted(sizes | {min(total, size) for size in (1, 2, 4)}), dtype=np.int64)

@@ -272,6 +272,17 @@ def test_an_override_is_quoted_as_typed_and_within_one_line(cli):
     refuse(cli("simulate", "c3d", "--set", "pe.rows=1\nname: x"), "--set")
 
 
+def test_overrides_need_make_sense_only_together(cli):
+    refreshes, ddr4, lpddr5 = "dram.refresh=per-bank", "dram.preset=ddr4-2400-x64", "dram.preset=lpddr5-6400-x16"
+    refuse(cli("energy", "--set", refreshes, "--set", ddr4), f"--set {refreshes}|all banks together")
+    outputs = {
+        cli("energy", *(word for override in order for word in ("--set", override))).stdout
+        for order in ((refreshes, ddr4, lpddr5), (ddr4, refreshes, lpddr5), (lpddr5, refreshes))
+    }
+    assert len(outputs) == 1
+    assert "LPDDR5" in outputs.pop()
+
+
 @pytest.mark.parametrize(("cases", "parts"), CASES, ids=range(len(CASES)))
 def test_a_wrong_case_is_answered_with_the_case(cli, cases, parts):
     refuse(cli("compare", "c3d", *SMALL, *(option for case in cases for option in ("--case", case))), parts)

@@ -12,6 +12,7 @@ from lw3dsim.describe.source import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.fusion import can_follow, can_lead, operands, run_group_mapping
 from lw3dsim.layers import bare, run_layer, run_mapping
+from lw3dsim.layouts import free_tensors
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.fused import Group
 from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
@@ -49,6 +50,7 @@ def run_fixed(file: MappingFile, network: Workload, arch: Accelerator, policy: s
     Raises InputError where the file is for another network, or a unit does not fit the network or the accelerator.
     """
     _check_network(file, network)
+    _check_layouts(file, network)
     names = [layer.name for layer in network.layers]
     seen: dict[str, int] = {}
     runs: dict[Path, Run] = {}
@@ -166,6 +168,23 @@ def _check_network(file: MappingFile, network: Workload) -> None:
             for sizes in (file.inputs, inputs)
         )
         raise _foreign(file, "inputs", wanted, given, "give that size with --input")
+
+
+def _check_layouts(file: MappingFile, network: Workload) -> None:
+    """Refuse layouts of what is no tensor, has no layout of its own, or fewer channels."""
+    free = free_tensors(network)
+    for name, block in file.layouts.items():
+        key = ("layouts", name)
+        if name not in network.shapes:
+            raise file.document.error(key, f"{network.name} has no such tensor; {suggest(name, sorted(free))}")
+        if name not in free:
+            raise file.document.error(
+                key, "a vector, or an input of several of a layer, has no layout of its own; leave it out"
+            )
+        channels = network.shapes[name].channels
+        if block > channels:
+            place = f"{file.document.where(key)} {dotted(key)} = {block}"
+            raise InputError(f"{place}: {name} has {channels} channels; give 1 to {channels}")
 
 
 def _foreign(file: MappingFile, key: str, wanted: str, given: str, remedy: str) -> InputError:

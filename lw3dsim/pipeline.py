@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,18 +9,16 @@ import msgspec
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Linear, Workload
+from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.run import check_engine
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError, MappingError
 from lw3dsim.fixed import run_fixed
-from lw3dsim.fusion import check_fusion, fuse, run_group_mapping, units_of
-from lw3dsim.layers import bare, run_layer, run_mapping
-from lw3dsim.map.blocks import Use, candidate_blocks, group_use, in_block, layer_use, wanted_block
-from lw3dsim.map.fused import Group
+from lw3dsim.fusion import check_fusion, fuse, units_of
+from lw3dsim.layers import run_layer
+from lw3dsim.layouts import settle_layouts
 from lw3dsim.map.mapping_file import load_mapping
-from lw3dsim.map.problem import Problem
 from lw3dsim.objective import check_objective, make_weights, total_figures
 from lw3dsim.report.assemble import assemble
 from lw3dsim.report.runs import GroupRun, LayerRun, Unit
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.map.partition import Path as LayerPath
     from lw3dsim.map.price import Price
+    from lw3dsim.map.problem import Problem
     from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
     from lw3dsim.report.runs import Run
@@ -108,6 +106,7 @@ def simulate(
         config["objective"] = objective
     if file is not None:
         config["mapping"] = msgspec.to_builtins(file.entries)
+        config["layouts"] = file.layouts
     return assemble(network, design, units, config, stream)
 
 
@@ -132,19 +131,20 @@ def map_network(
     check_fusion(fusion)
     check_objective(objective)
     fixed = {} if file is None else run_fixed(file, network, design, policy, engine)
+    layouts = {} if file is None else file.layouts
     if sum(map(len, fixed)) == len(network.layers):
         if progress is not None:
             progress(len(network.layers), len(network.layers))
-        return _settle_layouts(network, units_of(network, [], fixed), design, engine)
+        return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
     runs = map_layers(network, arch, design, policy, engine, overrides, progress, fixed=fixed)
-    alone = _settle_layouts(network, units_of(network, runs, fixed), design, engine)
+    alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
     if fusion == "off" and objective == "latency":
         return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
         runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price, fixed)
     units = units_of(network, runs, fixed) if fusion == "off" else fuse(network, runs, design, engine, weights, fixed)
-    units = _settle_layouts(network, units, design, engine)
+    units = settle_layouts(network, units, design, engine, layouts)
     return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
 
 
@@ -206,60 +206,6 @@ def map_layers(
         if progress is not None:
             progress(done, len(network.layers))
     return runs
-
-
-def _settle_layouts(network: Workload, units: list[Unit], arch: Accelerator, engine: str) -> list[Unit]:
-    """Give every tensor the layout that the mappings of its users want together; time anew what that changes."""
-    burst_bytes = make_clocks(arch).burst_bytes
-    works = [unit.run.group if isinstance(unit.run, GroupRun) else unit.run.problem for unit in units]
-    extra = [0] * len(units)
-    for tensor, users in _uses(network, units, burst_bytes).items():
-        uses = [use for _, use in users]
-        blocks = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block)
-        moved = [{block: use.bursts(block) for block in blocks} for use in uses]
-        block = wanted_block(moved, uses[0].block) if arch.dram.layout == "auto" else uses[0].block
-        for (i, use), bursts in zip(users, moved, strict=True):
-            works[i] = in_block(works[i], use.side, block)
-            extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
-    return [
-        replace(unit, run=replace(_settled(unit.run, work, arch, engine), layout_extra_bytes=over))
-        for unit, work, over in zip(units, works, extra, strict=True)
-    ]
-
-
-def _settled(run: Run, work: Problem | Group, arch: Accelerator, engine: str) -> Run:
-    """Return ``run``, timed anew where its tensors lie differently in ``work``."""
-    if isinstance(run, GroupRun):
-        assert isinstance(work, Group)  # noqa: S101  # the work of this run
-        return run if run.group == work else run_group_mapping(work, run.mapping, bare(arch), engine)
-    assert isinstance(work, Problem)  # noqa: S101  # the work of this run
-    return run if run.problem == work else run_mapping(work, run.mapping, bare(arch), engine)
-
-
-def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
-    """Return, for every tensor whose layout is free, the mapped layers and groups that use it.
-
-    Tensors that one layer reads together share a layout, and a vector has but one.
-    """
-    uses: dict[str, list[tuple[int, Use]]] = {}
-    fixed = {name for layer in network.layers for name in layer.inputs if len(layer.inputs) > 1}
-    for i, unit in enumerate(units):
-        first, run = unit.layers[0], unit.run
-        read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
-        if isinstance(run, GroupRun):
-            written.append((i, group_use(run.group, run.mapping, "output", burst_bytes)))
-            read.append((i, group_use(run.group, run.mapping, "input", burst_bytes)))
-            continue
-        written.append((i, layer_use(run.problem, run.mapping, "output", burst_bytes)))
-        if not isinstance(first, Linear):
-            once = layer_use(run.problem, run.mapping, "input", burst_bytes)
-            times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block), 1)
-            read.append((i, replace(once, times=times)))
-    return {
-        name: users
-        for name, users in uses.items()
-        if users and name not in fixed and network.shapes[name].extent != (1, 1, 1)
-    }
 
 
 def check_clips(clips: int | None) -> None:

@@ -16,6 +16,7 @@ from test_bad_input import refuse
 from lw3dsim import simulate
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import InputError
+from lw3dsim.layouts import layouts_of
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.group_candidates import stage_weight_bits
 from lw3dsim.map.mapping_file import parse_mapping
@@ -50,6 +51,10 @@ def units_of(workload, transform=None, algorithm="direct", fusion="off", objecti
     return network, design, map_network(network, "edge_base", design, algorithm, "auto", (), fusion, objective)
 
 
+def saved_text(network, design, policy, units):
+    return mapping_text(network, design, policy, units, layouts_of(network, units, design))
+
+
 @pytest.fixture
 def tiny(tmp_path):
     path = tmp_path / "tiny.yaml"
@@ -79,7 +84,7 @@ def saved(cli, tiny, tmp_path):
 def test_a_saved_mapping_repeats_the_run_to_the_bit(tmp_path, options):
     network, design, units = units_of(C3D["workload"], input_size=C3D["input_size"], **options)
     path = tmp_path / "mapping.yaml"
-    path.write_text(mapping_text(network, design, options.get("algorithm", "direct"), units))
+    path.write_text(saved_text(network, design, options.get("algorithm", "direct"), units))
     first, again = simulate(**C3D, **options), simulate(**C3D, **options, mapping=path)
     assert {key: value for key, value in again.data.items() if key != "config"} == {
         key: value for key, value in first.data.items() if key != "config"
@@ -118,8 +123,7 @@ def test_what_a_file_leaves_out_is_mapped_as_usual(cli, tiny, tmp_path):
 
 
 def test_an_edited_tile_changes_exactly_that_layer(saved, tiny):
-    # With one layout for all tensors; with `auto` the neighbours' layout may follow.
-    options = {"algorithm": "hfa", "overrides": ["dram.layout=blocked"]}
+    options = {"algorithm": "hfa"}
     path = saved
     before = simulate(tiny, **options, mapping=path).data["layers"]
     data = yaml.safe_load(path.read_text())
@@ -129,6 +133,38 @@ def test_an_edited_tile_changes_exactly_that_layer(saved, tiny):
     assert [a["name"] for a, b in zip(after, before, strict=True) if a != b] == ["stem"]
     assert after[1]["mapping"].startswith("n16 ")
     assert after[1]["steps"] != before[1]["steps"]
+
+
+def test_an_edited_layout_changes_exactly_the_users_of_the_tensor(saved, tiny):
+    before = simulate(tiny, algorithm="hfa", mapping=saved).data["layers"]
+    data = yaml.safe_load(saved.read_text())
+    assert data["layouts"].keys() == {"clip", "trg", "a", "b", "sum", "pool"}
+    data["layouts"]["a"] = 3
+    saved.write_text(yaml.safe_dump(data))
+    result = simulate(tiny, algorithm="hfa", mapping=saved)
+    after = result.data["layers"]
+    assert [one["name"] for one, other in zip(after, before, strict=True) if one != other] == ["a", "b"]
+    assert (after[2]["output_layout"], after[3]["input_layout"]) == ("C/3 T H W 3",) * 2
+    assert all(a["layout_extra_bytes"] > b["layout_extra_bytes"] for a, b in zip(after[2:4], before[2:4], strict=True))
+    assert result.config["layouts"]["a"] == 3
+
+
+@pytest.mark.parametrize(
+    ("layouts", "parts"),
+    [
+        ("{q: 1}", "m.yaml:1 layouts.q: tiny has no such tensor"),
+        ("{stem: 4}", "layouts.stem: a vector, or an input of several"),
+        ("{fc: 4}", "layouts.fc: a vector, or an input of several"),
+        ("{a: 9}", "m.yaml:1 layouts.a = 9: a has 8 channels; give 1 to 8"),
+        ("{a: 0}", "layouts.a = 0: expected int >= 1"),
+        ("{a: b}", "layouts.a = 'b': expected int"),
+        ("[a]", "layouts = ['a']"),
+    ],
+)
+def test_a_layout_that_can_not_be_is_refused(cli, tiny, tmp_path, layouts, parts):
+    path = tmp_path / "m.yaml"
+    path.write_text(f"layouts: {layouts}\n{layer()}")
+    refuse(cli("simulate", tiny, "--mapping", str(path)), parts)
 
 
 def test_fixed_groups_run_without_fusion_and_fixed_layers_stay_alone(tiny, tmp_path):
@@ -382,8 +418,6 @@ def test_a_layer_may_run_direct_where_it_could_do_better(tiny, tmp_path):
     entry = entry_of(units[2])
     assert entry.algorithm == "winograd1d F(4,3)"
     path = tmp_path / "direct.yaml"
-    path.write_text(
-        mapping_text(network, design, "hfa", units[2:3]).replace('    algorithm: "winograd1d F(4,3)"\n', "")
-    )
+    path.write_text(saved_text(network, design, "hfa", units[2:3]).replace('    algorithm: "winograd1d F(4,3)"\n', ""))
     assert simulate(tiny, algorithm="hfa", mapping=path).data["layers"][2]["algorithm"] == "direct"
     assert sum(fill.tile_bits for fill in layer_fill(units[2].run.problem, units[2].run.mapping, design)) > 0

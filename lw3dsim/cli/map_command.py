@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @format_option("text", "json")
 def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | None, form: str) -> None:
     """Show how WORKLOAD is mapped: per layer the loop nest, how full buffers are, DRAM traffic, what binds."""
+    from lw3dsim.layouts import layouts_of
     from lw3dsim.map.mapping_file import load_mapping
     from lw3dsim.pipeline import map_network, resolve_design, resolve_network
     from lw3dsim.remembered import remember_mappings
@@ -54,7 +55,8 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
         )
     units = _chosen(units, names)
     if save is not None:
-        write_text(save, mapping_text(network, design, run.algorithm, units))
+        layouts = layouts_of(network, units, design)
+        write_text(save, mapping_text(network, design, run.algorithm, units, layouts))
         click.echo(f"wrote {save}", err=True)
     if form == "json":
         records = [unit_record(network, unit, design) for unit in units]

@@ -1,7 +1,7 @@
 """Mapping files: the mappings of layers and fused groups as short YAML, to be edited and simulated again.
 
-A file says for which network it was made, then lists *units*: a layer by itself or the
-layers of a fused group, each with its tiles. What it says of sizes is checked where it
+A file says for which network it was made, how tensors lie in DRAM, then lists *units*: a
+layer by itself or the layers of a fused group, each with its tiles. What it says of sizes is checked where it
 is used (:mod:`lw3dsim.fixed`); here is its form.
 """
 
@@ -164,17 +164,22 @@ class _File(_Section, frozen=True, kw_only=True):
     algorithm: str = ""
     arch: str = ""
     version: str = ""
+    layouts: dict[str, Any] = {}
     units: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MappingFile:
-    """A mapping file as read: for which network it is, where it says so, and its units; ``document`` locates errors."""
+    """A mapping file as read: for which network it is, where it says so, and its units; ``document`` locates errors.
+
+    ``layouts`` are channel blocks of tensors in DRAM.
+    """
 
     document: Document
     workload: str | None
     transforms: tuple[str, ...] | None
     inputs: dict[str, tuple[int, int, int, int]] | None
+    layouts: dict[str, int]
     entries: tuple[Entry, ...]
 
     def key(self, number: int, *path: str | int) -> KeyPath:
@@ -206,5 +211,6 @@ def parse_mapping(text: str, path: str = "<text>") -> MappingFile:
         workload=file.workload,
         transforms=file.transforms,
         inputs=file.inputs,
+        layouts={name: decode(document, Size, block, ("layouts", name)) for name, block in file.layouts.items()},
         entries=tuple(entries),
     )

@@ -10,7 +10,7 @@ from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.report.runs import GroupRun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ABOUT = """\
 # What `lw3dsim map --save` chose. Edit it, and give it to `simulate --mapping`: units that are listed run as they
 # are here, layers that are not are mapped anew. docs/mapping.md explains every key.
+#   layouts channels that a tensor keeps next to each other in DRAM: 1 is C T H W, all of them T H W C
 #   tile    n output channels, c input channels (frames where a pool leaves one), t x h x w outputs of a step
 #   order   weights_outer: for n, for t h w, for c; tiles_outer: for t h w, for n, for c
 #   slots   tiles that a buffer holds at once
@@ -36,7 +37,9 @@ def entry_of(unit: Unit) -> Entry:
     return LayerEntry.of(names[0], run.problem.algorithm.label, run.mapping)
 
 
-def mapping_text(network: Workload, arch: Accelerator, policy: str, units: Sequence[Unit]) -> str:
+def mapping_text(
+    network: Workload, arch: Accelerator, policy: str, units: Sequence[Unit], layouts: Mapping[str, int]
+) -> str:
     """Return the mapping file of ``units`` of ``network``, mapped with the algorithms of ``policy``."""
     inputs = ", ".join(f"{_word(name)}: {list(shape)}" for name, shape in network.inputs.items())
     lines = [
@@ -47,6 +50,8 @@ def mapping_text(network: Workload, arch: Accelerator, policy: str, units: Seque
         f"algorithm: {_word(policy)}",
         f"arch: {_word(arch.name)}",
         f"version: {_word(__version__)}",
+        *(["layouts:"] if layouts else []),
+        *(f"  {_word(name)}: {block}" for name, block in layouts.items()),
         "units:",
     ]
     for unit in units:

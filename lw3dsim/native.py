@@ -71,6 +71,8 @@ class Translation:
     @cached_property
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The entries, translated, by name."""
+        # Compiles in two thirds of the time, to code that is as fast here.
+        os.environ.setdefault("NUMBA_OPT", "1")
         import numba
 
         njit: Any = numba.njit

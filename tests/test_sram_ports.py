@@ -7,6 +7,9 @@ import itertools
 import msgspec
 import numpy as np
 import pytest
+from fused_groups import SMALL, any_mapping, chains, fusable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lw3dsim import load_arch
 from lw3dsim.describe.clocks import make_clocks
@@ -16,6 +19,7 @@ from lw3dsim.map.microarchitecture import PortRate, make_machine
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import search
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import candidates
 
@@ -82,6 +86,23 @@ def test_without_a_second_slot_dma_and_array_never_meet():
     _, shared = schedule_on(with_buffers(arch, ifmap_banks=1, weight_banks=1, ofmap_banks=1), "dense", mapping)
     assert shared.total("head") == free.total("head")
     assert shared.total("drain") == free.total("drain")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(chains(), st.sampled_from(["ifmap", "weight", "ofmap"]), st.sampled_from([1, 2]), st.data())
+def test_a_group_pays_where_its_stages_share_a_bank(chain, name, slots, data):
+    arch = with_buffers(SMALL, slots=slots)
+    group = fusable(chain, arch)
+    mapping, free, *_ = any_mapping(group, data, arch)
+    shared = build_group_schedule(group, mapping, with_buffers(arch, **{f"{name}_banks": 1}), make_clocks(arch))
+    stream = getattr(free, name)
+    bits = stream.bits[:-1] if name == "ofmap" else stream.bits[1:]
+    if name == "ifmap" and slots == 1 and "dram" not in group.operands:
+        bits = bits[:0]
+    paid = int((-(-bits // (8 * getattr(arch.buffers, f"{name}_port_bytes")))).sum())
+    changed = {"head", "sram_port"} if name != "ofmap" else {"drain"}
+    for column in ("head", "sram_port", "drain", "mults"):
+        assert shared.total(column) - free.total(column) == (paid if column in changed else 0)
 
 
 def exact(schedule):

@@ -17,7 +17,7 @@ from lw3dsim.map.mapping import (
 )
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import StolenCycles, make_kinds
+from lw3dsim.schedule.kinds import make_kinds, stolen_cycles
 from lw3dsim.schedule.program import Loads, Loops, Schedule, Stores
 from lw3dsim.schedule.room import last_uses, release_steps, release_stores
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Ints
-    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
 
 
@@ -48,7 +47,9 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     weight = _weight(problem, mapping, axes, loops, len(inputs.box_bursts))
     ofmap = _ofmap(problem, mapping, axes, loops, outputs, len(inputs.box_bursts) + len(tiles))
     machine = make_machine(problem, arch, mapping.parallel)
-    stolen = _stolen_cycles(machine, mapping, len(loops.c), ifmap, weight, ofmap)
+    # With one slot they take turns.
+    meeting = [name for name in machine.shared_ports if getattr(mapping, f"{name}_slots") > 1]
+    stolen = stolen_cycles(machine, meeting, len(loops.c), ifmap, weight, ofmap)
     kind, kinds = make_kinds(problem, axes, loops, machine, stolen)
     return Schedule(
         loops=loops,
@@ -77,26 +78,6 @@ def _unroll(problem: Problem, mapping: Mapping, axes: Axes) -> Loops:
     grid = np.indices([size[name] for name in order], dtype=np.int64).reshape(6, -1)
     index = dict(zip(order, grid, strict=True))
     return Loops(**index, is_first=index["c"] == 0, is_last=index["c"] == size["c"] - 1)
-
-
-def _stolen_cycles(
-    machine: Machine, mapping: Mapping, steps: int, ifmap: Loads, weight: Loads, ofmap: Stores
-) -> StolenCycles:
-    """Return the cycles that DMA takes from the array at the ports of buffers with a single bank.
-
-    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The
-    first tile comes before the array runs, the last leaves after; with one slot they never meet.
-    """
-    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
-    for name, stream, port, slots in (
-        ("ifmap", ifmap, machine.ifmap_port, mapping.ifmap_slots),
-        ("weight", weight, machine.weight_port, mapping.weight_slots),
-    ):
-        if name in machine.shared_ports and slots > 1:
-            computing[stream.first[1:]] += port.cycles(stream.bits[1:])
-    if "ofmap" in machine.shared_ports and mapping.ofmap_slots > 1:
-        draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
-    return StolenCycles(computing=computing, draining=draining)
 
 
 def _changes(*indices: Ints) -> Ints:

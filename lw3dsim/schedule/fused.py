@@ -16,7 +16,7 @@ from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.mapping import weight_tile_bits
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds
+from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.room import release_sets, release_stores, room_for
 
@@ -84,7 +84,9 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
     ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
     machines = stage_machines(group, mapping, arch)
-    stolen = _stolen_cycles(machines[0], mapping, len(steps.tile), ifmap, weight, ofmap)
+    # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
+    meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
+    stolen = stolen_cycles(machines[0], meeting, len(steps.tile), ifmap, weight, ofmap)
     kind, kinds = _kinds(group, machines, axes, steps, stolen)
     return GroupSchedule(
         kind=kind,
@@ -97,6 +99,11 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
         regions=regions,
         places=steps,
     )
+
+
+def _shares_window(group: Group, buffers: Buffers) -> bool:
+    """Return whether the input buffer is filled while a stage reads it: for a later tile, or for a later stage."""
+    return buffers.slots > 1 or "dram" in group.operands
 
 
 def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Machine]:
@@ -289,19 +296,6 @@ def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps
         bits=bits,
         after=release_stores(len(closes), mapping.ofmap_slots),
     )
-
-
-def _stolen_cycles(
-    machine: Machine, mapping: GroupMapping, steps: int, ifmap: Loads, weight: Loads, ofmap: Stores
-) -> StolenCycles:
-    """Return the cycles that DMA takes from the array at the ports of buffers with a single bank, as in one layer."""
-    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
-    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
-        if name in machine.shared_ports:
-            computing[stream.first[1:]] += port.cycles(stream.bits[1:])
-    if "ofmap" in machine.shared_ports and mapping.ofmap_slots > 1:
-        draining[ofmap.closes[:-1]] += machine.ofmap_port.cycles(ofmap.bits[:-1])
-    return StolenCycles(computing=computing, draining=draining)
 
 
 def _kinds(

@@ -14,11 +14,14 @@ from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, Steps
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lw3dsim.map.arrays import Flags, Ints, Words
     from lw3dsim.map.axis import Axis
     from lw3dsim.map.mapping import Axes
     from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
+    from lw3dsim.schedule.program import Loads, Stores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,23 @@ class StolenCycles:
 
     computing: Ints
     draining: Ints
+
+
+def stolen_cycles(
+    machine: Machine, meeting: Collection[str], steps: int, ifmap: Loads, weight: Loads, ofmap: Stores
+) -> StolenCycles:
+    """Return the cycles that DMA takes from the array at the only port of the buffers where they are ``meeting``.
+
+    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The
+    first tile comes before the array runs, the last leaves after.
+    """
+    computing, draining = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
+    for name, stream, port in (("ifmap", ifmap, machine.ifmap_port), ("weight", weight, machine.weight_port)):
+        if name in meeting:
+            np.add.at(computing, stream.first[1:], port.cycles(stream.bits[1:]))
+    if "ofmap" in meeting:
+        np.add.at(draining, ofmap.closes[:-1], machine.ofmap_port.cycles(ofmap.bits[:-1]))
+    return StolenCycles(computing=computing, draining=draining)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 ``winograd1d`` is F(m1, K) along time, ``winograd2d`` F(m2 x m2, R x R),
 ``winograd3d`` F(m2^3, R^3) and ``nested`` F(m1, K) x F(m2 x m2, R x R) for a
-dense 3D kernel. Winograd needs stride 1 and dilation 1 in the dimensions it tiles.
+dense 3D kernel. Winograd needs dilation 1 in the dimensions it tiles; a strided kernel is
+split into phases of stride 1, of which each is a kernel of its own.
 """
 
 from __future__ import annotations

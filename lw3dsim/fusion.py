@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
+from lw3dsim.caches import kept
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
@@ -206,7 +206,7 @@ def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDIDATES) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
     question = ("group", group, arch, price, most)
@@ -218,7 +218,7 @@ def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDID
     return found
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto", most: int = CANDIDATES) -> GroupRun:
     """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
 
@@ -283,7 +283,7 @@ def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Bu
     return sorted(candidates, key=lambda built: (built.least, built.number))
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def run_group_mapping(group: Group, mapping: GroupMapping, arch: Accelerator, engine: str = "auto") -> GroupRun:
     """Simulate ``group`` under a given mapping."""
     clocks = make_clocks(arch)

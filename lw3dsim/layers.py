@@ -11,6 +11,7 @@ import msgspec
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
+from lw3dsim.caches import kept
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
@@ -67,7 +68,7 @@ def run_layer(
     return min(runs, key=lambda run: wanted.of(run.latency_cycles, run.dram_bytes))
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def run_problem(
     problem: Problem,
     arch: Accelerator,
@@ -139,7 +140,7 @@ def _cannot_win(candidate: Candidate, best: _Tried, burst_ticks: int) -> bool:
     return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: str = "auto") -> LayerRun:
     """Simulate ``problem`` under a given mapping."""
     clocks = make_clocks(arch)

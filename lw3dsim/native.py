@@ -53,8 +53,12 @@ class Translation:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the functions have been translated in this process."""
+        """Whether calls in this process go to the translation; each function is loaded, or made, at its first."""
         return "functions" in self.__dict__
+
+    def load(self) -> None:
+        """Have calls in this process go to the translation from now on."""
+        len(self.functions)
 
     @property
     def is_cached(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -12,6 +13,10 @@ import time
 import pytest
 
 from lw3dsim import fusion, layers, native, remembered, simulate
+from lw3dsim.caches import forget
+
+# Functions whose values are few and small, whatever is simulated.
+SMALL = {"bare", "constants"}
 
 RUN = {"workload": "c3d", "transform": "fsb_c3d", "algorithm": "hfa", "input_size": "16x32x32", "fusion": "auto"}
 CLI = ("simulate", "c3d", "--transform", "fsb_c3d", "--algorithm", "hfa", "--input", "16x32x32", "--format", "json")
@@ -29,9 +34,22 @@ def memory(tmp_path, monkeypatch):
     forget()
 
 
-def forget():
-    for function in (layers.run_problem, layers.run_mapping, fusion.find_group, fusion.run_group):
-        function.cache_clear()
+def test_whatever_holds_arrays_can_be_forgotten():
+    simulate(**RUN)
+    caches = [one for one in gc.get_objects() if isinstance(one, type(layers.bare))]
+    stages = (
+        "lw3dsim.map.",
+        "lw3dsim.layers",
+        "lw3dsim.fusion",
+        "lw3dsim.schedule.",
+        "lw3dsim.engine.",
+        "lw3dsim.dram.",
+    )
+    ours = [one for one in caches if f"{one.__module__}.".startswith(stages) and one.__name__ not in SMALL]
+    assert {"run_problem", "cut", "cut_group"} <= {one.__name__ for one in ours}
+    assert sum(one.cache_info().currsize for one in ours) > 100
+    forget()
+    assert not [one.__name__ for one in ours if one.cache_info().currsize]
 
 
 def refuse(*_, **__):

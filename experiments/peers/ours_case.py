@@ -47,8 +47,7 @@ def main() -> None:
     """Warm up, run, leave the record of the median."""
     work, inputs, record = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     compiled.load()
-    if not TRANSLATION.functions:
-        raise RuntimeError
+    TRANSLATION.load()
     lw3dsim.simulate(inputs / "warm_up.yaml", arch=ARCH, overrides=our_overrides())
     memories = caches()
     cold(inputs / "warm_up.yaml", memories)

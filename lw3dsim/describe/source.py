@@ -127,8 +127,8 @@ class _BoundedLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ig
     def descend_resolver(self, parent: yaml.Node, index: object) -> None:  # noqa: ARG002  # the signature is PyYAML's
         """Enter a node."""
         self.depth += 1
-        # A scalar may lie in the deepest collection.
-        if self.depth > MAX_DEPTH + 2:
+        # The document itself is no level.
+        if self.depth > MAX_DEPTH + 1:
             problem = f"nested deeper than {MAX_DEPTH} levels; flatten it"
             raise _TooDeepError(problem=problem, problem_mark=parent.start_mark)
 

@@ -8,14 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lw3dsim.caches import forget
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
-from lw3dsim.fusion import find_group, run_group, run_group_mapping
-from lw3dsim.layers import run_mapping, run_problem
-from lw3dsim.map.fused import cut_group
 from lw3dsim.pipeline import resolve_design, resolve_network, simulate
-from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -29,7 +26,6 @@ State = Literal["done", "infeasible", "discarded", "failed"]
 
 # What a process may hold before it forgets the layers that it has simulated.
 MEMORY_LIMIT_MB = 1024
-REMEMBERED = (run_problem, run_mapping, find_group, run_group, run_group_mapping, cut_group, buffers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +104,6 @@ class Evaluator:
 def _shared_area(parts: list[dict[str, float]]) -> float:
     """Return the area of a chip that has the largest of every component."""
     return sum(max(part[name] for part in parts) for name in parts[0])
-
-
-def forget() -> None:
-    """Drop what this process remembers of what it has simulated: layers keep a value per step."""
-    for function in REMEMBERED:
-        function.cache_clear()
 
 
 def _resident_mb() -> float:

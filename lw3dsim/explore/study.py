@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim import __version__
+from lw3dsim.caches import forget
 from lw3dsim.errors import InputError
-from lw3dsim.explore.evaluate import Evaluator, forget
+from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import Costs, Front, hypervolume
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point

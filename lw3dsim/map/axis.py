@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.caches import kept
 from lw3dsim.map.arrays import spread
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Axis:
         return len(self.outputs)
 
 
-@lru_cache(maxsize=65536)
+@kept(65536)
 def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
     """Cut ``size_out`` outputs into tiles of ``tile`` (the last one ragged) and see what each reads."""
     starts = np.arange(0, size_out, tile, dtype=np.int64)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lw3dsim.caches import kept
 from lw3dsim.map.mapping import Parallel  # noqa: TC001  # decoded when remembered
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class GroupAxis:
         return len(self.first[0])
 
 
-@lru_cache(maxsize=65536)
+@kept(65536)
 def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis:
     """Cut the last output into tiles of ``tile`` and see what every stage computes for each.
 

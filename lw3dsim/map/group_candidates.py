@@ -8,11 +8,11 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lw3dsim.caches import kept
 from lw3dsim.map.arrays import Flags, Ints, ceil_div, padded
 from lw3dsim.map.fused import KEPT, Group, GroupMapping, Kept, cut_group
 from lw3dsim.map.mapping import Parallel, weight_tile_bits
@@ -203,7 +203,7 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     return _with_chunks(group, arch, tiles, Extents.of(group, tiles))
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def _options(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> AxisOptions:
     """Return the ways to cut an axis: tile ``sizes``, each also with its halos kept where there are any."""
     ways = [(tile, is_kept, cut_group(reaches, tile, is_kept)) for tile in sizes for is_kept in (False, True)]
@@ -287,7 +287,7 @@ def _most_channels(
     return np.asarray(np.where(streamed > 0, np.minimum(most, weight_bits // np.maximum(streamed, 1)), most))
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def _chunk_sizes(total: int, rows: int, block: int) -> Ints:
     """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
 

@@ -191,7 +191,8 @@ class Boxes:
             first,
             count,
         )
-        return Runs(offsets=np.asarray(offsets), first=np.array(first[:listed]), count=np.array(count[:listed]))
+        offsets, first, count = (np.array(words, dtype=np.int64) for words in (offsets, first[:listed], count[:listed]))
+        return Runs(offsets=offsets, first=first, count=count)
 
 
 def _offsets(axis: Axis) -> Ints:

@@ -32,7 +32,7 @@ def shortlist(
     if best[BURSTS] == NEVER:
         return
     if burst_ticks == 0:
-        aim = Aim(0, best[LATENCY] * (TOLERANCE + 1) // TOLERANCE)
+        aim = Aim(0, best[LATENCY] + best[LATENCY] // TOLERANCE)
         rank(task, aim, groups, thrifty)
         if modes > 1:
             rank(other, aim, groups, thrifty)

@@ -22,6 +22,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lw3dsim.caches import kept
 from lw3dsim.technology.arithmetic import DATA
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Sram:
     source: str
 
 
-@cache
+@kept(4096)
 def buffers(arch: Accelerator) -> Mapping[str, Sram]:
     """Return the three buffers of a design."""
     b, tech = arch.buffers, arch.tech

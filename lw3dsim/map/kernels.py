@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.map import bounds, ranking, runs, shortlist, step, sums
+from lw3dsim.map import bounds, compute, ranking, runs, shortlist, step, sums
 from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
@@ -35,25 +35,30 @@ TRANSLATION = Translation(
             sums,
             (
                 "is_read", "read_positions", "bursts_of", "column_of", "weight_bits", "weight_bursts", "sum_extent",
-                "columns_of", "is_scattered", "sum_channels", "sum_spans", "fill_row_bursts",
+                "columns_of", "is_scattered", "sum_channels", "sum_spans", "row_bursts",
+                "fill_row_bursts",
+            ),
+        ),
+        (
+            compute,
+            (
+                "last_part", "sort_of", "sort_of_tiles", "tile_frames", "step_head", "least_tile_cycles", "tile_cycles",
+                "vector_layer_cycles", "layer_cycles", "full_tiles", "waits_between_tiles",
             ),
         ),
         (
             ranking,
             (
                 "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
-                "input_repeats", "weight_loads", "input_channels", "input_bursts", "output_bursts", "row_visits",
-                "least_compute", "full_steps", "estimate", "is_worth", "may_win", "comes_before", "insert",
-                "offer",
-                "fill_choices", "rank",
+                "input_repeats", "weight_loads", "input_channels", "bursts_of_rows", "input_bursts", "output_bursts",
+                "row_visits", "least_compute", "most_compute", "compute_ticks", "estimate", "is_worth", "least_row",
+                "may_win", "comes_before", "insert", "offer", "fill_choices", "rank",
             ),
         ),
         (
             bounds,
             (
-                "last_part", "box_row", "tile_frames", "first_loads", "last_store", "sort_of", "last_drain",
-                "vector_layer_cycles",
-                "layer_cycles", "bound_ticks", "bound_kept",
+                "box_row", "first_loads", "last_store", "last_drain", "bound_ticks", "bound_kept",
             ),
         ),
         (shortlist, ("shortlist",)),
@@ -61,8 +66,9 @@ TRANSLATION = Translation(
     ),
     entries=("fill_choices", "shortlist", "cost_steps", "full_step_costs", "sum_channels", "sum_spans",
              "fill_row_bursts", "row_runs", "list_runs"),
-    outlined=("cost_groups", "full_steps", "insert", "sum_extent", "weight_bursts", "array_step",
-              "vector_step", "step_cycles", "rank", "box_runs", "layer_cycles", "vector_layer_cycles", "bound_ticks"),
+    outlined=("cost_groups", "compute_ticks", "insert", "sum_extent", "weight_bursts", "array_step",
+              "vector_step", "step_cycles", "rank", "box_runs", "layer_cycles", "full_tiles", "tile_cycles",
+              "waits_between_tiles", "vector_layer_cycles", "bound_ticks"),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.map.compute import full_tiles, layer_cycles, waits_between_tiles
 from lw3dsim.map.plain import DENSE, VECTOR
 from lw3dsim.map.step import ceiling, step_cycles
 from lw3dsim.map.sums import sum_channels, sum_extent, weight_bits, weight_bursts
@@ -129,20 +130,21 @@ def rank(task: Task, aim: Aim, groups: Words, kept: Words) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``: rows of FIELDS, the best first.
 
     ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
-    lose, the axis is not cut.
+    lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
     """
     choices = task.choices
+    row = least_row(choices.w)
     for n in range(len(choices.n.size)):
-        least = least_compute(task.layer, task.array, choices.n.size[n], choices.n.parts[n])
+        least = least_compute(task.layer, task.array, choices.n.size[n])
         least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
-            if not may_win(task, Place(n, c, 0, 0, 0), least, aim, kept):
+            if not may_win(task, Place(n, c, 0, 0, 0), row, least, aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Place(n, c, t, 0, 0), least, aim, kept):
+                if not may_win(task, Place(n, c, t, 0, 0), row, least, aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    if not may_win(task, Place(n, c, t, h, 0), least, aim, kept):
+                    if not may_win(task, Place(n, c, t, h, 0), row, least, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Place(n, c, t, h, w)
@@ -150,10 +152,21 @@ def rank(task: Task, aim: Aim, groups: Words, kept: Words) -> None:
                             offer(task, at, least, aim, groups, kept)
 
 
-def may_win(task: Task, at: Place, least: int, aim: Aim, kept: Words) -> bool:
-    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best."""
+def least_row(extent: Extent) -> tuple[int, int]:
+    """Return the least bursts, and the least pixels, that any way to cut a row of the input spans."""
+    bursts, pixels = extent.span_bursts[0], extent.span[0]
+    for i in range(1, len(extent.size)):
+        bursts, pixels = min(bursts, extent.span_bursts[i]), min(pixels, extent.span[i])
+    return bursts, pixels
+
+
+def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, kept: Words) -> bool:
+    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
+
+    Of a row of the input it moves at least the bursts, or pixels, of ``row``.
+    """
     layer, choices = task.layer, task.choices
-    inputs = input_bursts(layer, choices, at)
+    inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
         input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(choices, at, TILES_OUTER),
@@ -170,8 +183,8 @@ def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Word
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    filling = total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
-    compute, is_costed = least // times.channels + filling, False
+    compute = least // times.channels + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    costed = 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -189,14 +202,18 @@ def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Word
         exposed = exposed * times.burst // times.channels
         asked = repeats * loads * times.latency
         ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
-        if not is_worth(kept, aim, ticks, bursts, 1):
-            continue
-        if not is_costed:
-            compute, is_costed = full_steps(task, at, groups) * times.cycle, True
+        # Full tiles are most of the work: what they take to multiply rules out most of what is left.
+        while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
+            if costed == 0:
+                compute, costed = max(compute, full_tiles(task, at, least // times.channels)), 1
+            else:
+                most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
+                compute = compute_ticks(task, at, most, groups)
+                # Above ``most`` it is a bound, which may be too low for the other order.
+                costed = 2 if compute <= most else 1
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
-            if not is_worth(kept, aim, ticks, bursts, 1):
-                continue
-        insert(kept, aim, ticks, bursts, visits, order, task.mode, at)
+        if is_worth(kept, aim, ticks, bursts, 1):
+            insert(kept, aim, ticks, bursts, visits, order, task.mode, at)
 
 
 def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
@@ -274,9 +291,14 @@ def weight_loads(choices: Choices, at: Place, order: int) -> int:
 
 def input_bursts(layer: Layer, choices: Choices, at: Place) -> int:
     """Return the bursts of moving all input tiles once."""
+    return bursts_of_rows(layer, choices, at, choices.w.span_bursts[at.w], choices.w.span[at.w])
+
+
+def bursts_of_rows(layer: Layer, choices: Choices, at: Place, span_bursts: int, span: int) -> int:
+    """Return the bursts of all input tiles whose rows span these bursts and pixels together."""
     blocks, columns = input_channels(layer, choices, at)
     rows = choices.t.needed[at.t] * choices.h.needed[at.h]
-    return layer.sources * rows * (blocks * choices.w.span_bursts[at.w] + columns * choices.w.span[at.w])
+    return layer.sources * rows * (blocks * span_bursts + columns * span)
 
 
 def input_channels(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
@@ -308,27 +330,41 @@ def row_visits(task: Task, at: Place, repeats: int, weights: int) -> int:
     )
 
 
-def least_compute(layer: Layer, array: Array, n_size: int, n_parts: int) -> int:
+def least_compute(layer: Layer, array: Array, n_size: int) -> int:
     """Return the cycles that the layer takes at least with ``n_size`` channels in a step, all columns always busy."""
     pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
     if layer.structure == VECTOR:
         return pixels * layer.n * layer.ops_per_output // array.vector_lanes
-    products = n_parts * ceiling(n_size, array.rows) * layer.c * pixels * layer.taps * array.cycles_per_tile
+    rounds = layer.n // n_size * ceiling(n_size, array.rows) + ceiling(layer.n % n_size, array.rows)
+    products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
     return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
 
 
-def full_steps(task: Task, at: Place, groups: Words) -> int:
-    """Return the cycles of all steps, each taken as a full one."""
-    layer, choices = task.layer, task.choices
-    c = choices.c.size[at.c]
+def most_compute(kept: Words, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
+    """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
+    worst = kept[len(kept) - FIELDS + FIRST]
+    most = aim.most - exposed
+    if aim.most == NEVER:
+        if worst == NEVER:
+            return NEVER
+        most = worst - aim.burst_ticks * bursts - exposed
+    return min(most, (most + 1) * slots - 1 - transfer - asked)
+
+
+def compute_ticks(task: Task, at: Place, most: int, groups: Words) -> int:
+    """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
+    layer, choices, cycle = task.layer, task.choices, task.times.cycle
+    if layer.structure != VECTOR:
+        cycles = layer_cycles(task, at, most // cycle, groups)
+        return (cycles + (waits_between_tiles(task, at, groups) if cycles * cycle <= most else 0)) * cycle
+    c, steps = choices.c.size[at.c], total_steps(layer, choices, at)
     is_whole = 1 if c >= layer.c else 0
     pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
     n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, groups)
-    steps = total_steps(layer, choices, at)
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
     filling = steps * task.array.fill_cycles
-    return filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)
+    return (filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)) * cycle
 
 
 def is_worth(kept: Words, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:

@@ -133,11 +133,14 @@ def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, sp
     for i in range(len(channel)):
         start, end = columns_of(rows, channel[i], channels[i])
         for j in range(len(left)):
-            if is_scattered(rows, start, end):
-                of_row = (end - start) * span[j]
-            else:
-                of_row = (end - start) // rows.columns * bursts_of(rows, left[j], span[j])
-            bursts[i * len(left) + j] = of_row
+            bursts[i * len(left) + j] = row_bursts(rows, start, end, left[j], span[j])
+
+
+def row_bursts(rows: Rows, start: int, end: int, left: int, span: int) -> int:
+    """Return the bursts of a row of the columns from ``start`` to ``end``, ``span`` pixels from ``left`` on."""
+    if is_scattered(rows, start, end):
+        return (end - start) * span
+    return (end - start) // rows.columns * bursts_of(rows, left, span)
 
 
 def columns_of(rows: Rows, channel: int, count: int) -> tuple[int, int]:

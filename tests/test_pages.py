@@ -8,6 +8,9 @@ import plotly.graph_objects
 import pytest
 
 import lw3dsim
+from lw3dsim.account.dram import MOVED
+from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.explore.compare import Case, Comparison
 from lw3dsim.report import figures
 from lw3dsim.report.page import comparison_page, result_page
@@ -140,6 +143,12 @@ def test_stacks_keep_the_whole_energy(result: Result) -> None:
     total = pytest.approx(result.totals["energy_pj"])
     assert sum(figures.grouped(result.energy_breakdown_pj).values()) == total
     assert sum(row[0] for row in figures.spread([result.energy_breakdown_pj], 1).values()) == total
+
+
+def test_every_component_and_cause_has_a_style_and_every_group_of_components_too() -> None:
+    assert {*COMPONENTS, *CAUSES} <= figures.STYLES.keys()
+    assert {style.group for style in figures.STYLES.values()} - {""} <= figures.STYLES.keys()
+    assert {key for key in COMPONENTS if figures.style(key).group == "dram_transfers"} == set(MOVED)
 
 
 def test_a_network_without_macs_has_no_roofline(result: Result) -> None:

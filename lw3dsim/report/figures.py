@@ -32,6 +32,7 @@ STYLES = {
     "dram_read": Style("DRAM read", "#0072B2", "dram_transfers"),
     "dram_write": Style("DRAM write", "#56B4E9", "dram_transfers"),
     "dram_activate": Style("DRAM activate", "#3F5FA8", "dram_transfers"),
+    "dram_io": Style("DRAM interface", "#00507D", "dram_transfers"),
     "dram_refresh": Style("DRAM refresh", "#B3CDE8", "dram_standby"),
     "dram_background": Style("DRAM background", "#8AA4CF", "dram_standby"),
     "ifmap_sram": Style("ifmap SRAM", "#009E73", "sram"),

@@ -15,6 +15,7 @@ from lw3dsim.explore.compare import Case, Comparison
 from lw3dsim.report import figures
 from lw3dsim.report.page import comparison_page, result_page
 from lw3dsim.report.result import Result
+from lw3dsim.report.tables import comparison_tables
 
 HOSTILE = "</script><b> & \"q'"
 
@@ -111,6 +112,15 @@ def test_a_comparison_names_every_case(comparison: Comparison, pages: list[str])
     texts = [text.strip() for text in Page(pages[1]).texts]
     for name in comparison.names:
         assert name in texts
+
+
+def test_a_comparison_has_the_rows_of_the_terminal(comparison: Comparison, pages: list[str]) -> None:
+    (table,) = comparison_tables("c3d", comparison.rows())
+    rows = list(zip(*(list(column.cells)[1:] for column in table.columns), strict=True))
+    expected = [part for heading, *cells in rows for part in (heading, *" ".join(cells).split())]
+    texts = [text.strip() for text in Page(pages[1]).texts if text.strip()]
+    begin = texts.index(expected[0])
+    assert texts[begin : begin + len(expected)] == expected
 
 
 def test_a_comparison_gives_the_reasons_for_direct() -> None:

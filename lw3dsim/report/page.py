@@ -6,11 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.report import figures
-from lw3dsim.report.elements import figure as _figure
-from lw3dsim.report.elements import number as _number
-from lw3dsim.report.elements import page as _page
-from lw3dsim.report.elements import table as _table
-from lw3dsim.report.elements import text as _text
+from lw3dsim.report.elements import figure, number, page, table, text
+from lw3dsim.report.headlines import HEADLINES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,10 +33,10 @@ def result_page(result: Result) -> str:
         "<h2>Layers</h2>",
         _layer_table(result),
         "<h2>Configuration</h2>",
-        f"<p>{_text(arch.get('description', ''))}</p>",
+        f"<p>{text(arch.get('description', ''))}</p>",
         _configuration("The full resolved configuration", result),
     ]
-    return _page(f"{result.workload} on {result.arch}", body)
+    return page(f"{result.workload} on {result.arch}", body)
 
 
 def comparison_page(workload: str, names: Sequence[str], results: Sequence[Result]) -> str:
@@ -55,7 +52,7 @@ def comparison_page(workload: str, names: Sequence[str], results: Sequence[Resul
         "<h2>Configuration</h2>",
         *(_configuration(name, result) for name, result in pairs),
     ]
-    return _page(f"{workload}: {', '.join(names)}", body)
+    return page(f"{workload}: {', '.join(names)}", body)
 
 
 def _dram_bytes(record: Mapping[str, Any]) -> int:
@@ -80,7 +77,7 @@ def _facts(result: Result) -> list[str]:
         f"{config['engine']} engine",
         f"lw3dsim {result.data.get('version', '')}",
     )
-    return [_text(fact) for fact in facts]
+    return [text(fact) for fact in facts]
 
 
 def _gist(result: Result) -> str:
@@ -90,7 +87,7 @@ def _gist(result: Result) -> str:
     cause, caused = max(result.cycles_breakdown.items(), key=lambda item: item[1])
     group, grouped_pj = max(figures.grouped(result.energy_breakdown_pj).items(), key=lambda item: item[1])
     costly = sorted(result.data["layers"], key=lambda layer: -layer["latency_cycles"])[:3]
-    shares = ", ".join(f"{_text(layer['name'])} ({layer['latency_cycles'] / cycles:.1%})" for layer in costly)
+    shares = ", ".join(f"{text(layer['name'])} ({layer['latency_cycles'] / cycles:.1%})" for layer in costly)
     return (
         f"{caused / cycles:.0%} of the cycles go to <b>{figures.style(cause).label}</b>, "
         f"{grouped_pj / energy:.0%} of the energy to <b>{figures.style(group).label}</b>. "
@@ -104,7 +101,7 @@ def _tiles(result: Result) -> str:
     per_mac = f"{totals['energy_pj'] / totals['macs']:.3g} pJ per MAC" if totals["macs"] else ""
     layers = f"{len(result.data['layers'])} layers, one after the other"
     multipliers = f"of {figures.multipliers(result):,} multipliers"
-    peak = f"peak {_number(totals['peak_power_mw'])} mW over {result.config['arch']['power_window_us']:g} µs"
+    peak = f"peak {number(totals['peak_power_mw'])} mW over {result.config['arch']['power_window_us']:g} µs"
     macs = f"{totals['macs'] / 1e9:.4g} G direct MACs"
     tiles = (
         ("Latency", totals["latency_ms"], "ms", f"{totals['latency_cycles']:,} cycles"),
@@ -115,14 +112,14 @@ def _tiles(result: Result) -> str:
         ("DRAM traffic", dram * MB_PER_BYTE, "MB", f"{dram / totals['compulsory_bytes']:.2f} x compulsory"),
         ("Utilization", totals["utilization"] * 100, "%", multipliers),
         ("Effective rate", totals["effective_macs_per_cycle"], "MACs/cycle", macs),
-        ("Area", totals["area_mm2"], "mm²", f"{_text(result.config['arch']['tech']['node_nm'])} nm"),
+        ("Area", totals["area_mm2"], "mm²", f"{text(result.config['arch']['tech']['node_nm'])} nm"),
     )
     return f'<div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>'
 
 
 def _tile(label: str, value: float, unit: str, note: str) -> str:
-    number = f"<b>{_number(value)} <small>{unit}</small></b>"
-    return f'<div class="tile"><span>{label}</span>{number}<span>{note}</span></div>'
+    shown = f"<b>{number(value)} <small>{unit}</small></b>"
+    return f'<div class="tile"><span>{label}</span>{shown}<span>{note}</span></div>'
 
 
 def _overview(result: Result) -> str:
@@ -140,7 +137,7 @@ def _overview(result: Result) -> str:
         ("dram_bytes_breakdown", MB_PER_BYTE, "MB", "DRAM traffic by tensor", traffic),
     )
     drawn = [
-        _figure(figures.share_bars(result.data[key], scale, unit), title, caption)
+        figure(figures.share_bars(result.data[key], scale, unit), title, caption)
         for key, scale, unit, title, caption in panels
     ]
     # Two columns of about equal height: some and some bars, many and few.
@@ -167,35 +164,35 @@ def _layer_figures(result: Result) -> list[str]:
     hint = "The marks are lower bounds. Drag to zoom in, double-click to zoom out."
     moved = "What stands above the mark is moved more than once."
     return [
-        _figure(figures.layer_stack(names, cycles, "cycles", bounds), "Cycles by layer and cause", hint),
-        _figure(figures.layer_stack(names, dram, "MB", least), "DRAM traffic by layer and tensor", moved),
-        _figure(figures.layer_stack(names, energy, "mJ", {}), "Energy by layer"),
+        figure(figures.layer_stack(names, cycles, "cycles", bounds), "Cycles by layer and cause", hint),
+        figure(figures.layer_stack(names, dram, "MB", least), "DRAM traffic by layer and tensor", moved),
+        figure(figures.layer_stack(names, energy, "mJ", {}), "Energy by layer"),
     ]
 
 
 def _roofline_figure(result: Result) -> str:
-    figure = figures.roofline(result)
-    if figure is None:
+    drawing = figures.roofline(result)
+    if drawing is None:
         return ""
     caption = (
         "Layers with MACs; a point's area is its share of the cycles. MACs are those of the direct "
         "algorithm, so Winograd layers can lie above the roof of the multipliers; theirs is dotted."
     )
-    return _figure(figure, "Roofline", caption)
+    return figure(drawing, "Roofline", caption)
 
 
 def _layer_table(result: Result) -> str:
-    text = ("layer", "algorithm", "mapping", "bound by")
+    words = ("layer", "algorithm", "mapping", "bound by")
     numbers = ("cycles", "share", "util", "DRAM MB", "x compulsory", "energy µJ")
     cycles = result.totals["latency_cycles"]
     longest = max(layer["latency_cycles"] for layer in result.data["layers"])
     rows = (_layer_row(layer, cycles, longest) for layer in result.data["layers"])
-    return _table(text, numbers, rows)
+    return table(words, numbers, rows)
 
 
 def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]:
     algorithm = layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"]
-    note = f"<br><small>{_text(layer['note'])}</small>" if layer["note"] else ""
+    note = f"<br><small>{text(layer['note'])}</small>" if layer["note"] else ""
     bound = "DRAM" if layer["bound_by"] == "dram" else figures.style(layer["bound_by"]).label
     own, dram = layer["latency_cycles"], _dram_bytes(layer)
     numbers = (
@@ -205,35 +202,14 @@ def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]
         f"{layer['energy_pj'] / 1e6:,.1f}",
     )
     return [
-        f'<td class="text name">{_text(layer["name"])}</td>',
-        f'<td class="text">{_text(algorithm)}{note}</td>',
-        f'<td class="text"><code>{_text(layer["mapping"])}</code></td>',
+        f'<td class="text name">{text(layer["name"])}</td>',
+        f'<td class="text">{text(algorithm)}{note}</td>',
+        f'<td class="text"><code>{text(layer["mapping"])}</code></td>',
         f'<td class="text">{bound}</td>',
         f"<td>{own:,}</td>",
         f'<td class="share" style="--part: {own / longest:.1%}">{own / cycles:.1%}</td>',
-        *(f"<td>{number}</td>" for number in numbers),
+        *(f"<td>{value}</td>" for value in numbers),
     ]
-
-
-# Heading, key and scale of the figures of a comparison.
-HEADLINES = (
-    ("latency, ms", "latency_ms", 1.0),
-    ("throughput, clips/s", "clips_per_s", 1.0),
-    ("energy, mJ", "energy_pj", MJ_PER_PJ),
-    ("average power, mW", "average_power_mw", 1.0),
-    ("peak power, mW", "peak_power_mw", 1.0),
-    ("energy-delay product, mJ s", "edp_js", 1e3),
-    ("DRAM traffic, MB", "dram_bytes", MB_PER_BYTE),
-    ("compulsory DRAM traffic, MB", "compulsory_bytes", MB_PER_BYTE),
-    ("SRAM traffic, MB", "sram_bytes", MB_PER_BYTE),
-    ("utilization, %", "utilization", 100.0),
-    ("effective MACs/cycle", "effective_macs_per_cycle", 1.0),
-    ("direct MACs, G", "macs", 1e-9),
-    ("ideal multiplications, G", "ideal_mults", 1e-9),
-    ("executed multiplications, G", "executed_mults", 1e-9),
-    ("parameters, M", "params", 1e-6),
-    ("area, mm²", "area_mm2", 1.0),
-)
 
 
 def _case_list(names: Sequence[str], results: Sequence[Result]) -> str:
@@ -241,30 +217,22 @@ def _case_list(names: Sequence[str], results: Sequence[Result]) -> str:
     facts = [_facts(result) for result in results]
     shared = [column[0] for column in zip(*facts, strict=True) if len(set(column)) == 1]
     items = (
-        f"<li><b>{_text(name)}</b>: {'; '.join(fact for fact in own if fact not in shared) or 'as all'}</li>"
+        f"<li><b>{text(name)}</b>: {'; '.join(fact for fact in own if fact not in shared) or 'as all'}</li>"
         for name, own in zip(names, facts, strict=True)
     )
     return f'<p class="soft">{"; ".join(shared)}</p><ul>{"".join(items)}</ul>'
 
 
 def _headline_table(names: Sequence[str], results: Sequence[Result]) -> str:
-    cases = [
-        {
-            **(totals := result.totals),
-            "dram_bytes": _dram_bytes(totals),
-            "sram_bytes": totals["sram_read_bytes"] + totals["sram_write_bytes"],
-        }
-        for result in results
-    ]
     rows = []
-    for heading, key, scale in HEADLINES:
-        base = cases[0][key]
-        cells = [f'<td class="text name">{heading}</td>']
-        for index, case in enumerate(cases):
-            ratio = f"{case[key] / base:.2f}x" if index and base else ""
-            cells.append(f"<td>{_number(case[key] * scale)} <small>{ratio}</small></td>")
+    for headline in HEADLINES:
+        base = headline.value(results[0].totals)
+        cells = [f'<td class="text name">{headline.heading}</td>']
+        for index, result in enumerate(results):
+            ratio = f"{headline.value(result.totals) / base:.2f}x" if index and base else ""
+            cells.append(f"<td>{headline.shown(result.totals)} <small>{ratio}</small></td>")
         rows.append(cells)
-    return _table(("",), [f"{_text(name)} <small></small>" for name in names], rows)
+    return table(("",), [f"{text(name)} <small></small>" for name in names], rows)
 
 
 def _case_figures(names: Sequence[str], results: Sequence[Result]) -> list[str]:
@@ -278,11 +246,11 @@ def _case_figures(names: Sequence[str], results: Sequence[Result]) -> list[str]:
         "transformed offline are larger, and so is what is compulsory for them."
     )
     return [
-        _figure(figures.case_stack(names, cycles, "cycles", bounds), "Cycles by cause"),
-        _figure(figures.case_stack(names, energy, "mJ", {}), "Energy by component"),
-        _figure(figures.case_stack(names, dram, "MB", least), "DRAM traffic by tensor", caption),
-        _figure(figures.case_groups(names, mults, "billions"), "Direct MACs and multiplications"),
-        _figure(figures.case_stack(names, area, "mm²", {}), "Area by component"),
+        figure(figures.case_stack(names, cycles, "cycles", bounds), "Cycles by cause"),
+        figure(figures.case_stack(names, energy, "mJ", {}), "Energy by component"),
+        figure(figures.case_stack(names, dram, "MB", least), "DRAM traffic by tensor", caption),
+        figure(figures.case_groups(names, mults, "billions"), "Direct MACs and multiplications"),
+        figure(figures.case_stack(names, area, "mm²", {}), "Area by component"),
     ]
 
 
@@ -292,18 +260,17 @@ def _notes(name: str, result: Result) -> str:
     for layer in result.data["layers"]:
         if layer["note"]:
             layers_of.setdefault(layer["note"], []).append(layer["name"])
-    title = f"<p><b>{_text(name)}</b>: "
+    title = f"<p><b>{text(name)}</b>: "
     if result.config["algorithm"] == "direct":
         return f"{title}direct was asked for.</p>"
     if not layers_of:
         return f"{title}no layer was refused a Winograd form.</p>"
     items = [
-        f"<li>{_text(reason)} ({len(refused)}): {_text(', '.join(refused))}</li>"
-        for reason, refused in layers_of.items()
+        f"<li>{text(reason)} ({len(refused)}): {text(', '.join(refused))}</li>" for reason, refused in layers_of.items()
     ]
     return f"{title}runs direct instead of a wanted Winograd form, by reason:</p><ul>{''.join(items)}</ul>"
 
 
 def _configuration(title: str, result: Result) -> str:
-    text = json.dumps(result.config, indent=2, ensure_ascii=False)
-    return f"<details><summary>{_text(title)}</summary><pre>{_text(text)}</pre></details>"
+    config = json.dumps(result.config, indent=2, ensure_ascii=False)
+    return f"<details><summary>{text(title)}</summary><pre>{text(config)}</pre></details>"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from lw3dsim.report.headlines import HEADLINES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -162,27 +164,11 @@ def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Tab
     for row in rows:
         table.add_column(row["case"], justify="right")
     table.add_row("accelerator", *(row["arch"] + "       " for row in rows[:1]), *(row["arch"] for row in rows[1:]))
-    figures = (
-        ("latency ms", "latency_ms", 1.0, "{:,.2f}"),
-        ("energy mJ", "energy_pj", 1e-9, "{:,.2f}"),
-        ("average power mW", "average_power_mw", 1.0, "{:,.0f}"),
-        ("peak power mW", "peak_power_mw", 1.0, "{:,.0f}"),
-        ("EDP mJs", "edp_js", 1e3, "{:,.4g}"),
-        ("parameters M", "params", 1e-6, "{:,.2f}"),
-        ("MACs G", "macs", 1e-9, "{:,.2f}"),
-        ("ideal mults G", "ideal_mults", 1e-9, "{:,.2f}"),
-        ("executed mults G", "executed_mults", 1e-9, "{:,.2f}"),
-        ("DRAM MB", "dram_bytes", 1e-6, "{:,.1f}"),
-        ("compulsory MB", "compulsory_bytes", 1e-6, "{:,.1f}"),
-        ("SRAM MB", "sram_bytes", 1e-6, "{:,.1f}"),
-        ("utilization %", "utilization", 100.0, "{:.1f}"),
-        ("MACs/cycle", "effective_macs_per_cycle", 1.0, "{:.1f}"),
-        ("clips/s", "clips_per_s", 1.0, "{:,.2f}"),
-        ("area mm2", "area_mm2", 1.0, "{:.2f}"),
-    )
-    for heading, key, scale, form in figures:
-        cells = [form.format(row[key] * scale) + _ratio(row[key], rows[0][key], i) for i, row in enumerate(rows)]
-        table.add_row(heading, *cells)
+    for headline in HEADLINES:
+        values = [headline.value(row) for row in rows]
+        ratios = [_ratio(value, values[0], i) for i, value in enumerate(values)]
+        cells = (headline.shown(row) + ratio for row, ratio in zip(rows, ratios, strict=True))
+        table.add_row(headline.heading, *cells)
     return [table]
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.account.events import STREAMS
 from lw3dsim.describe.source import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.fusion import can_follow, can_lead, operands, run_group_mapping
@@ -19,6 +19,7 @@ from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import MAX_STEPS
+from lw3dsim.report.nest_lines import DIMENSIONS, kib, positions
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
     from lw3dsim.report.runs import Run
     from lw3dsim.transform.algorithms import Algorithm
-
-SIZES = {"n": "output channels", "c": "input channels", "t": "frames", "h": "rows", "w": "columns"}
 
 # What to change where a buffer overflows in a fused group.
 REMEDIES = {
@@ -107,14 +106,14 @@ class _Place:
         """Refuse what overflows a buffer; say how much is needed and how much is there."""
         for fill in fills:
             if fill.bits > fill.capacity_bits:
-                parts = [f"{fill.slots} x {_kib(fill.tile_bits)} KiB"] * bool(fill.tile_bits)
-                parts += [f"{_kib(fill.resident_bits)} KiB resident"] * bool(fill.resident_bits)
+                parts = [f"{fill.slots} x {kib(fill.tile_bits)} KiB"] * bool(fill.tile_bits)
+                parts += [f"{kib(fill.resident_bits)} KiB resident"] * bool(fill.resident_bits)
                 layers = self.file.entries[self.unit].layers
                 alone = f"lower tile sizes or slots, or raise buffers.{fill.buffer}_kib"
                 raise self.error(
                     (),
-                    f"{'+'.join(layers)} needs {_kib(fill.bits)} KiB of the {fill.buffer} buffer "
-                    f"({' + '.join(parts)}), {one_line(self.arch.name)} has {_kib(fill.capacity_bits)} KiB; "
+                    f"{'+'.join(layers)} needs {kib(fill.bits)} KiB of the {fill.buffer} buffer "
+                    f"({' + '.join(parts)}), {one_line(self.arch.name)} has {kib(fill.capacity_bits)} KiB; "
                     f"{REMEDIES[fill.buffer] if len(layers) > 1 else alone}",
                 )
 
@@ -196,10 +195,10 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
     problem, mapping, slots = place.problem(("algorithm",), layer, entry.algorithm), entry.mapping, entry.slots
     limits = dict(zip("nc", (problem.n, problem.c), strict=True)) | dict(zip("thw", problem.out, strict=True))
     for name, most in limits.items():
-        place.check_size(("tile", name), getattr(entry.tile, name), most, f"{_what(name, problem)} in {layer.name}")
+        place.check_size(("tile", name), getattr(entry.tile, name), most, f"{positions(name, problem)} in {layer.name}")
     if problem.whole_frames and mapping.t != problem.out[0]:
         raise place.wrong(("tile", "t"), mapping.t, f"{layer.name} needs all frames at once; give {problem.out[0]}")
-    for name in ("ifmap", "weight", "ofmap"):
+    for name in STREAMS:
         place.check_size(("slots", name), getattr(slots, name), place.arch.buffers.slots, "slots (buffers.slots)")
     place.check_parallel(("parallel",), mapping.parallel, problem)
     steps = problem.groups * math.prod(-(-most // getattr(mapping, name)) for name, most in limits.items())
@@ -207,10 +206,6 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
         raise place.error(("tile",), f"makes {steps:,} steps of {layer.name}, at most {MAX_STEPS:,}; raise tile sizes")
     place.check_room(layer_fill(problem, mapping, place.arch))
     return run_mapping(problem, mapping, bare(place.arch), engine)
-
-
-def _what(name: str, problem: Problem) -> str:
-    return "window frames" if name == "c" and problem.reduces_frames else SIZES[name]
 
 
 def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run:
@@ -222,7 +217,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
     group, mapping = Group(tuple(problems), operands(layers)), entry.mapping
     for name, most in zip("thw", group.stages[-1].out, strict=True):
         size = getattr(entry.tile, name)
-        place.check_size(("tile", name), size, most, f"{SIZES[name]} in {layers[-1].name}")
+        place.check_size(("tile", name), size, most, f"{DIMENSIONS[name]} in {layers[-1].name}")
     if group.takes_all_frames and mapping.t != group.stages[-1].out[0]:
         raise place.wrong(
             ("tile", "t"), mapping.t, f"the group needs all frames at once; give {group.stages[-1].out[0]}"
@@ -266,7 +261,3 @@ def _check_chunks(place: _Place, entry: GroupEntry, group: Group, layers: Sequen
         raise place.wrong(("chunks",), list(entry.chunks), f"give one size per run: {runs}")
     for i, (run, chunk) in enumerate(zip(group.runs, entry.chunks, strict=True)):
         place.check_size(("chunks", i), chunk, group.channels[run.stop], f"channels in {layers[run.stop - 1].name}")
-
-
-def _kib(bits: int) -> str:
-    return f"{bits / KIB_BITS:,.2f}".rstrip("0").rstrip(".")

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
     from lw3dsim.schedule.program import Program
 
+# What DMA moves: the tiles of a buffer each.
+STREAMS = ("ifmap", "weight", "ofmap")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
@@ -37,6 +40,11 @@ class Events:
     ofmap_dma_bytes: int
     intermediate_read_bytes: int
     intermediate_write_bytes: int
+
+    @property
+    def dram_bytes_by_stream(self) -> dict[str, int]:
+        """Bytes moved from or to DRAM, in the order of STREAMS."""
+        return dict(zip(STREAMS, (self.dram_ifmap_bytes, self.dram_weight_bytes, self.dram_ofmap_bytes), strict=True))
 
     @property
     def dram_read_bytes(self) -> int:

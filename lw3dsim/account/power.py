@@ -15,6 +15,7 @@ import numpy as np
 
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
+from lw3dsim.account.events import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,15 +80,14 @@ class Profile:
 
 def make_activity(schedule: Program, trace: Trace) -> Activity:
     """Return when the steps and transfers of a simulated program take place."""
-    streams = ("ifmap", "weight", "ofmap")
     return Activity(
         start=np.array(trace.start, dtype=np.int64),
         end=np.array(trace.end, dtype=np.int64),
         kind=schedule.kind,
         counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
-        grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in streams},
-        ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in streams},
-        bursts={name: schedule.bursts(getattr(schedule, name)) for name in streams},
+        grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in STREAMS},
+        ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in STREAMS},
+        bursts={name: schedule.bursts(getattr(schedule, name)) for name in STREAMS},
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import COMPONENTS, Causes, Sparsity, layer_energy_pj
+from lw3dsim.account.events import STREAMS
 from lw3dsim.account.power import Profile, joined, layer_profile
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.describe.workload import Conv3d, Linear
@@ -66,7 +67,7 @@ def assemble(
             "totals": totals,
             "energy_breakdown_pj": energy,
             "cycles_breakdown": _sum_of(layers, "cycles_breakdown", CAUSES),
-            "dram_bytes_breakdown": _sum_of(layers, "dram_bytes_breakdown", ("ifmap", "weight", "ofmap")),
+            "dram_bytes_breakdown": _sum_of(layers, "dram_bytes_breakdown", STREAMS),
             "area_breakdown_mm2": area,
             **breakdown,
             "layers": layers,
@@ -173,11 +174,7 @@ def _record(
             component: {cause: value for cause, value in causes.items() if value} for component, causes in spent.items()
         },
         "cycles_breakdown": dict(run.cycles_by_cause),
-        "dram_bytes_breakdown": {
-            "ifmap": events.dram_ifmap_bytes,
-            "weight": events.dram_weight_bytes,
-            "ofmap": events.dram_ofmap_bytes,
-        },
+        "dram_bytes_breakdown": events.dram_bytes_by_stream,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.map.arrays import parts
 from lw3dsim.map.mapping import weight_tile_bits
-from lw3dsim.report.nest_lines import Line, Loop, kib, lanes, plural
+from lw3dsim.report.nest_lines import DIMENSIONS, Line, Loop, kib, lanes, plural
 from lw3dsim.schedule.fused import stage_machines
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.fused import GroupAxis
     from lw3dsim.report.runs import GroupRun
-
-AXES = {"t": "frames", "h": "rows", "w": "columns"}
 
 
 def group_loops(run: GroupRun) -> tuple[Loop, ...]:
@@ -38,7 +36,7 @@ def group_lines(names: Sequence[str], run: GroupRun, arch: Accelerator, fill: Se
         if resident
     ]
     lines += [
-        Line(level="DRAM", depth=depth, code=loop.code, note=f"{loop.sizes} {AXES[loop.dim]} of {names[-1]}")
+        Line(level="DRAM", depth=depth, code=loop.code, note=f"{loop.sizes} {DIMENSIONS[loop.dim]} of {names[-1]}")
         for depth, loop in enumerate(nest)
     ]
     depth = len(nest)
@@ -92,7 +90,7 @@ def _size(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
 def _halo(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
     """Return what becomes of the halo of a tensor: kept along an axis, loaded or computed anew, or there is none."""
     kept = [
-        f"{int(axis.retained[tensor].max())} {AXES[name]} kept"
+        f"{int(axis.retained[tensor].max())} {DIMENSIONS[name]} kept"
         for name, axis in zip("thw", axes, strict=True)
         if axis.retained[tensor].any()
     ]

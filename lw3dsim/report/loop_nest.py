@@ -16,7 +16,7 @@ from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.step import group_shape
 from lw3dsim.report.group_nest import group_lines, group_loops
-from lw3dsim.report.nest_lines import Line, Loop, kib, lanes, plural, times
+from lw3dsim.report.nest_lines import Line, Loop, kib, lanes, plural, positions, times
 from lw3dsim.report.runs import GroupRun
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
     from lw3dsim.report.runs import LayerRun, Unit
-
-NAMES = {
-    "g": ("group", "groups"),
-    "n": ("output channel", "output channels"),
-    "c": ("input channel", "input channels"),
-    "t": ("frame", "frames"),
-    "h": ("row", "rows"),
-    "w": ("column", "columns"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +81,7 @@ def _dram_lines(run: LayerRun, loops: Sequence[Loop], fill: Sequence[Fill]) -> l
             loop = nest[depth]
             lines.append(Line(level="DRAM", depth=depth, code=loop.code, note=_loop_note(loop, problem)))
     outputs = f"{mapping.n} x {mapping.t}x{mapping.h}x{mapping.w}"
-    reduced = f", {mapping.c} of {problem.c} {_what('c', problem)} at a time" if mapping.c < problem.c else ""
+    reduced = f", {mapping.c} of {problem.c} {positions('c', problem)} at a time" if mapping.c < problem.c else ""
     step = f"{outputs} outputs{reduced}; {plural(run.steps, 'step')}"
     lines.append(Line(level="chip", depth=len(nest), code="compute", note=step))
     closes = next((i for i, loop in enumerate(nest) if loop.dim == "c"), len(nest))
@@ -118,11 +109,7 @@ def _loads(nest: Sequence[Loop], dims: str) -> str:
 
 
 def _loop_note(loop: Loop, problem: Problem) -> str:
-    return f"{loop.sizes} {_what(loop.dim, problem)}"
-
-
-def _what(dim: str, problem: Problem) -> str:
-    return "window frames" if dim == "c" and problem.reduces_frames else NAMES[dim][1]
+    return f"{loop.sizes} {positions(loop.dim, problem)}"
 
 
 def _input_note(problem: Problem, mapping: Mapping) -> str:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lw3dsim.report.runs import Unit
     from lw3dsim.transform.algorithms import Algorithm
 
-STREAMS = ("ifmap", "weight", "ofmap")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
@@ -38,13 +36,8 @@ class Traffic:
 
 def traffic_rows(unit: Unit) -> list[Traffic]:
     """Return the rows of the traffic table of a layer or group: by stream, then the total."""
-    events, least = unit.run.events, unit.run.compulsory_by_stream
-    moved = {
-        "ifmap": events.dram_ifmap_bytes,
-        "weight": events.dram_weight_bytes,
-        "ofmap": events.dram_ofmap_bytes,
-    }
-    rows = [Traffic(name=name, dram_bytes=moved[name], compulsory_bytes=least[name]) for name in STREAMS]
+    moved, least = unit.run.events.dram_bytes_by_stream, unit.run.compulsory_by_stream
+    rows = [Traffic(name=name, dram_bytes=size, compulsory_bytes=least[name]) for name, size in moved.items()]
     total = Traffic(name="total", dram_bytes=unit.run.dram_bytes, compulsory_bytes=unit.run.compulsory_bytes)
     return [row for row in rows if row.dram_bytes] + [total]
 

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.map.problem import Problem
 
 WIDTH = 100
+
+# What the positions of a dimension are called.
+DIMENSIONS = {
+    "g": "groups",
+    "n": "output channels",
+    "c": "input channels",
+    "t": "frames",
+    "h": "rows",
+    "w": "columns",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +91,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
         )
         for row in rows
     ]
+
+
+def positions(dim: str, problem: Problem) -> str:
+    """Return what the positions of a dimension of ``problem`` are called."""
+    return "window frames" if dim == "c" and problem.reduces_frames else DIMENSIONS[dim]
 
 
 def kib(bits: int) -> str:

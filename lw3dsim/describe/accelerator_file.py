@@ -26,11 +26,6 @@ def load_arch(name: str | Path, *, overrides: Sequence[str] = ()) -> Accelerator
     return _decoded(_overridden(_read(name), overrides))
 
 
-def parse_arch(text: str, path: str = "<text>", *, overrides: Sequence[str] = ()) -> Accelerator:
-    """Build the accelerator that the YAML ``text`` describes; see :func:`load_arch`."""
-    return _decoded(_overridden(parse_file(text, path), overrides))
-
-
 def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
     return f"{_overridden(_read(name), overrides).where(tuple(key.split('.')))} {key}"

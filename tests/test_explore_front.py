@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim.explore.front import Front, dominates, hypervolume, non_dominated
+from lw3dsim.explore.metrics import METRICS, cost
 
 REFERENCE = 6
 
@@ -53,3 +54,10 @@ def test_the_order_of_vectors_does_not_matter(found, random):
     mixed = random.sample(found, len(found))
     assert Front(mixed).vectors == Front(found).vectors
     assert hypervolume(mixed, (REFERENCE,) * 3) == hypervolume(found, (REFERENCE,) * 3)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_cost_rises_where_its_metric_gets_worse_and_turns_back_into_it(name):
+    better, worse = (30.0, 20.0) if METRICS[name].is_rate else (20.0, 30.0)
+    assert 0 <= cost(name, better) < cost(name, worse)
+    assert cost(name, cost(name, worse)) == pytest.approx(worse)

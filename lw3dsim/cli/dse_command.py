@@ -153,12 +153,12 @@ def status_command(space: str, storage: str | None, form: str) -> None:
 @format_option()
 def front_command(space: str, storage: str | None, point: str | None, commands: bool, form: str) -> None:
     """Print the Pareto front of the study of SPACE, and how to simulate its points again."""
-    from lw3dsim.explore.summary import chosen_point, front_rows, front_tables, point_tables
+    from lw3dsim.explore.summary import chosen_point, front_tables, point_rows, point_tables
     from lw3dsim.report.tables import print_tables
 
     study = _study(space, storage)
     records = study.front if point is None else [chosen_point(study, point)]
-    rows: list[dict[str, Any]] = front_rows(study, records)
+    rows: list[dict[str, Any]] = point_rows(study, records)
     if commands:
         click.echo("\n".join(row["command"] for row in rows))
     elif form == "json":

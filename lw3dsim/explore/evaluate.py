@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -68,7 +68,7 @@ class Evaluator:
         seconds = round(time.perf_counter() - begin, 4)
         if _resident_mb() > MEMORY_LIMIT_MB:
             forget()
-        return Outcome(state=outcome.state, metrics=outcome.metrics, reason=outcome.reason, seconds=seconds)
+        return replace(outcome, seconds=seconds)
 
     def _evaluated(self, point: Point, front: tuple[Costs, ...] | None) -> Outcome:
         arch = self.design(point)

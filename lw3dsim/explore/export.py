@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lw3dsim.errors import InputError, OutputError
-from lw3dsim.explore.summary import front_rows
+from lw3dsim.explore.summary import point_rows
 from lw3dsim.report.files import check_file, write_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def points_table(study: Study) -> pd.DataFrame:
     import pandas as pd
 
     front = {record.point.id for record in study.front}
-    table = pd.DataFrame(front_rows(study, list(study.records)))
+    table = pd.DataFrame(point_rows(study, study.records))
     if len(table):
         table.insert(2, "on_front", table["point"].isin(front))
     return table

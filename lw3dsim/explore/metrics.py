@@ -112,7 +112,10 @@ def combined(parts: Sequence[Metrics], weights: Sequence[float], how: Combine) -
 
 
 def cost(name: str, value: float) -> float:
-    """Return ``value`` as something to minimise, never below 0: dB below exact, and ms per clip or frame."""
+    """Return ``value`` as something to minimise, never below 0: dB below exact, and ms per clip or frame.
+
+    Its own inverse: the cost of a cost is the metric again.
+    """
     if not METRICS[name].is_rate:
         return value
     return EXACT_DB - value if name == "sqnr_db" else 1e3 / value

@@ -10,7 +10,7 @@ from lw3dsim import __version__
 from lw3dsim.caches import forget
 from lw3dsim.errors import InputError
 from lw3dsim.explore.evaluate import Evaluator
-from lw3dsim.explore.front import Costs, Front, hypervolume
+from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.samplers import SAMPLERS, check_needs
@@ -147,9 +147,8 @@ class Study:
         """The points that no other beats, by their costs and id."""
         chosen = self.candidates
         vectors = [self.space.costs(record.outcome.metrics) for record in chosen]
-        best = set(Front(vectors).vectors)
-        pairs = zip(vectors, chosen, strict=True)
-        return [r for _, _, r in sorted((v, r.point.id, r) for v, r in pairs if v in best)]
+        best = sorted(non_dominated(vectors), key=lambda place: (vectors[place], chosen[place].point.id))
+        return [chosen[place] for place in best]
 
     @property
     def hypervolume(self) -> float:

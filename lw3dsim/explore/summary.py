@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from lw3dsim.errors import InputError, short
-from lw3dsim.explore.metrics import METRICS, excesses
+from lw3dsim.explore.metrics import METRICS, cost, excesses
 from lw3dsim.explore.point import Value, as_text
 from lw3dsim.explore.storages import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.study import Study
 
@@ -119,7 +121,7 @@ def point_row(study: Study, record: Record) -> dict[str, Any]:
     }
 
 
-def front_rows(study: Study, records: list[Record]) -> list[dict[str, Any]]:
+def point_rows(study: Study, records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return ``records`` as rows."""
     return [point_row(study, record) for record in records]
 
@@ -153,17 +155,9 @@ def front_tables(study: Study) -> list[Table | str]:
 
 
 def _corner(study: Study) -> str:
+    """Return the reference of the hypervolume, whose sides are costs, as metrics."""
     corner = zip(study.space.objectives, study.settings.reference, strict=True)
-    return ", ".join(f"{name} {_shown_cost(name, value):.4g}" for name, value in corner)
-
-
-def _shown_cost(name: str, value: float) -> float:
-    """Return a cost as its metric again."""
-    from lw3dsim.explore.metrics import EXACT_DB
-
-    if not METRICS[name].is_rate:
-        return value
-    return EXACT_DB - value if name == "sqnr_db" else 1e3 / value
+    return ", ".join(f"{name} {cost(name, value):.4g}" for name, value in corner)
 
 
 def point_tables(study: Study, record: Record) -> list[Table | str]:

@@ -20,12 +20,12 @@ HIT_LIMIT = 4  # bursts of a row after which an older request to another row may
 # Registers of a channel, and what it counts.
 (
     NEXT, READS_WAITING, WRITES_WAITING, DRAINING, IN_BANKS, SCHEDULABLE, LAST_BANK, OLDEST_ACT, OPEN_BANKS, OPENED_AT,
-    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, LAST_BEAT, NOW,
-) = range(18)  # fmt: skip
+    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, LAST_BEAT, NOW, REGISTERS,
+) = range(19)  # fmt: skip
 (
     READ, WRITTEN, ACTIVATED, PRECHARGED, REFRESHED, BANK_REFRESHED, HITS, MISSES, CONFLICTS, MERGED_READS,
-    MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS,
-) = range(13)  # fmt: skip
+    MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS, COUNTS,
+) = range(14)  # fmt: skip
 
 IN_LINE, AT_BANK = 1, 2  # where a pending read waits: the transaction queue or the queue of its bank
 NEVER = 1 << 60
@@ -95,7 +95,7 @@ def new_channel(
     banks, groups = standard.banks, standard.bank_groups
     per_bank = refresh == "per-bank"
     interval = standard.trefi_pb if per_bank else standard.trefi
-    registers = [0] * 18
+    registers = [0] * REGISTERS
     registers[NEXT_REFRESH] = NEVER if refresh == "none" else interval
     blocks = max(block_of, default=-1) + 1
     return Channel(
@@ -133,5 +133,5 @@ def new_channel(
         pending_reads=[0] * blocks,
         pending_writes=[0] * blocks,
         registers=registers,
-        counts=[0] * 13,
+        counts=[0] * COUNTS,
     )

@@ -45,6 +45,7 @@ VISIT_INDEX, VISIT_CLOCK, VISIT_STEP, VISIT_WORDS = range(4)
 # Kinds of address fields; a field is a pair (kind, size) behind FIELDS, from the least significant on.
 COLUMN, CHANNEL, GROUP, BANK, ROW = range(5)
 KINDS = {"col": COLUMN, "channel": CHANNEL, "bankgroup": GROUP, "bank": BANK, "row": ROW}
+FIELDS_END = FIELDS + 2 * len(KINDS)
 
 
 @lru_cache(maxsize=256)
@@ -146,7 +147,7 @@ def serve(
 def _place(k: Words, address: int) -> tuple[int, int, int, int]:
     """Return channel, bank group, bank (counted through all groups) and row of a burst."""
     channel = group = bank = row = 0
-    for field in range(FIELDS, FIELDS + 10, 2):
+    for field in range(FIELDS, FIELDS_END, 2):
         kind, size = k[field], k[field + 1]
         if size == 1:
             continue

@@ -60,7 +60,41 @@ def load() -> None:
     """Load the translation, or make it, ahead of the first run."""
     zeros = np.zeros(2, dtype=np.int64)
     one, free = zeros[:1], zeros[:1] - 1
-    fields: Any = [*[one] * 7, free, free, one, one, free, free, one, one, one, free, 0, 1]
-    job = Job(*fields)
-    words: Any = [zeros] * 9
-    run(job, Memory(0, 1, 1, 1, 0, *words), empty_trace(job))
+    job = Job(
+        kind=one,
+        head=one,
+        body=one,
+        drain=one,
+        lead=one,
+        ifmap_first=one,
+        ifmap_box=one,
+        ifmap_after=free,
+        ifmap_gate=free,
+        weight_first=one,
+        weight_box=one,
+        weight_after=free,
+        weight_gate=free,
+        opens=one,
+        closes=one,
+        ofmap_box=one,
+        ofmap_after=free,
+        setup=0,
+        cycle=1,
+    )
+    idle = Memory(
+        model=memory.PLAIN,
+        channels=1,
+        clock_ticks=1,
+        burst_ticks=1,
+        latency_ticks=0,
+        box_bursts=zeros,
+        offsets=zeros,
+        run_first=zeros,
+        run_bursts=zeros,
+        constants=zeros,
+        banks=zeros,
+        groups=zeros,
+        ranks=zeros,
+        rings=zeros,
+    )
+    run(job, idle, empty_trace(job))

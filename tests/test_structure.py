@@ -1,4 +1,4 @@
-"""Does the house keep its own rules: imports run one way, files stay short, the project speaks of itself alone?"""
+"""Does the house keep its own rules: imports run one way, each file is of a stage, files and functions stay short?"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ request. In an open one the first request, in order, whose command the timing ru
 oldest request to another row a precharge, unless hits wait and the row has served fewer than HIT_LIMIT bursts. A due
 refresh stops the banks involved, closes them lowest first as they become ready, then issues; the other banks go on.
 
-Functions over flat integer lists: the loop runs as it is in CPython and can be compiled over arrays.
+Functions over the flat integer lists of :class:`lw3dsim.dram.channel.Channel`, which they update in place.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ class Kinds:
     of the step's computation, ``drain`` what is left to drain when the step has
     computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
     the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
-    ``drain_stall`` attribute head + body. Events are as in Groups.
+    ``drain_stall`` attribute head + body. The rest are events, filled in by
+    ``map/step.py`` in the order of its NAMES.
     """
 
     head: Ints

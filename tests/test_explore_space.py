@@ -126,6 +126,42 @@ def test_bounds_are_never_above_what_is_simulated(tmp_path, algorithm):
             assert low <= high, (name, point.values)
 
 
+ODD = """
+name: odd
+inputs: {clip: {channels: 8, frames: 3, height: 9, width: 7}}
+layers:
+  - {name: a, kind: conv3d, out_channels: 48, kernel: [1, 1, 1]}
+  - {name: p, kind: pool3d, mode: max, kernel: [2, 2, 2]}
+  - {name: b, kind: conv3d, out_channels: 16, kernel: [1, 2, 2], stride: [1, 2, 2]}
+  - {name: c, kind: conv3d, out_channels: 16, kernel: [1, 1, 1]}
+  - {name: d, kind: add, inputs: [c, b]}
+"""
+
+
+@pytest.mark.parametrize("objective", ["latency", "dram_bytes"])
+def test_what_no_later_layer_looks_at_is_in_no_bound_of_fused_layers(tmp_path, objective):
+    parameters = (
+        "  pe.rows: [1, 8]\n  pe.mults_per_pe: [4, 36]\n  dram.preset: [lpddr4-3200-x16, ddr4-2400-x64]\n"
+        f"  run.objective: [{objective}]\n  run.fusion: ['off', auto]\n"
+    )
+    space = space_of(tmp_path, parameters=parameters, net=ODD)
+    evaluator, bounds = Evaluator(space), Bounds(space)
+    (load,) = space.loads
+    mults = set()
+    for choice in space.all_choices():
+        point = space.point(choice)
+        chosen, network = load.at(point), evaluator.network(load, point)
+        least = bounds.least([(chosen, network)], evaluator.design(point))
+        found = evaluator.evaluate(point)
+        for name in METRICS:
+            low, high = costs(least, [name])[0], costs(found.metrics, [name])[0]
+            assert low <= high, (name, point.values)
+        result = simulate(network, arch=evaluator.design(point), fusion=chosen.fusion, objective=objective)
+        mults.add(result.totals["executed_mults"])
+    # Odd rows and columns, and a frame, are left out where the pool is fused.
+    assert len(mults) > 1
+
+
 def test_every_field_of_the_accelerator_can_be_explored():
     paths = accelerator_paths()
     assert {"pe.rows", "buffers.ifmap_kib", "dram.preset", "precision.weight_bits", "clock_mhz"} <= paths.keys()

@@ -3,8 +3,8 @@
 A layer takes no less time than its multiplications on a full array, nor than its
 compulsory bytes on a full DRAM bus; it spends no less energy than these
 multiplications and bytes, and the leakage and standby of that time. Where layers may be fused, tensors
-between layers need not move, and DRAM may be busy for one layer while the array is for another: then the
-bounds of array and DRAM hold for the network as a whole. The best of
+between layers need not move, what no later layer looks at is not computed, and DRAM may be busy for one
+layer while the array is for another: then the bounds of array and DRAM hold for the network as a whole. The best of
 the algorithms that may run counts, direct included. A design is discarded only
 when these bounds break a limit, or a design that was simulated is
 nowhere worse and somewhere better than they are.
@@ -14,23 +14,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.account.events import Events
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Linear
+from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
-from lw3dsim.map.floor import compulsory_bytes
+from lw3dsim.map.floor import compulsory_by_stream
+from lw3dsim.map.fused import Group, looked_at
 from lw3dsim.map.problem import make_problem
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
@@ -56,12 +58,20 @@ class _Least:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moves:
-    """Whether a layer's input and output pass DRAM for sure, and whether it runs on its own."""
+class _Part:
+    """What a layer does for sure: elements that it makes of each channel, bits from and to DRAM but for its weights.
 
-    reads: bool
-    writes: bool
+    ``is_alone`` says whether it runs on its own.
+    """
+
+    positions: int
+    read_bits: int
+    written_bits: int
     is_alone: bool
+
+
+# The interval of T, H and W of a tensor, [low, high).
+Box = tuple[tuple[int, int], ...]
 
 
 class Bounds:
@@ -94,15 +104,11 @@ class Bounds:
 
 def _least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
     leakage, clocks = leakage_mw(arch, []), make_clocks(arch)
-    read = {name for layer in network.layers for name in layer.inputs}
-    layers = []
-    for layer in network.layers:
-        moves = _Moves(
-            reads=not is_fused or any(name in network.inputs for name in layer.inputs),
-            writes=not is_fused or layer.name not in read,
-            is_alone=not is_fused,
-        )
-        layers.append(_least_layer(network, layer, policy, arch, leakage, moves))
+    parts = _fused_parts(network, arch) if is_fused else _lone_parts(network, arch)
+    layers = [
+        _least_layer(network, layer, policy, arch, leakage, part)
+        for layer, part in zip(network.layers, parts, strict=True)
+    ]
     bursts = sum(layer.bursts for layer in layers)
     together = max(sum(layer.array_cycles for layer in layers), _bus_cycles(bursts, clocks))
     cycles = together if is_fused else sum(layer.cycles for layer in layers)
@@ -128,8 +134,78 @@ def _bus_cycles(bursts: int, clocks: Clocks) -> int:
     return -(-clocks.bound_ticks(bursts) // clocks.cycle_ticks)
 
 
+def _direct(network: Workload, layer: AnyLayer, arch: Accelerator) -> Problem:
+    return make_problem(
+        layer,
+        network.input_shapes(layer),
+        network.shapes[layer.name],
+        candidates(layer, "direct", 1, 1)[0],
+        arch,
+    )
+
+
+def _lone_parts(network: Workload, arch: Accelerator) -> list[_Part]:
+    """Return the parts of layers one by one: all of its output, and what it looks at of its inputs."""
+    parts = []
+    for layer in network.layers:
+        problem = _direct(network, layer, arch)
+        least = compulsory_by_stream(problem)
+        positions = math.prod(problem.out)
+        parts.append(
+            _Part(positions=positions, read_bits=8 * least["ifmap"], written_bits=8 * least["ofmap"], is_alone=True)
+        )
+    return parts
+
+
+def _fused_parts(network: Workload, arch: Accelerator) -> list[_Part]:
+    """Return the parts of layers that may be fused: what the outputs of the network depend on.
+
+    Of what it reads only inputs of the network come from DRAM for sure, once, for the first layer that reads them.
+    """
+    bits, seen = arch.precision.activation_bits, set(network.inputs)
+    boxes: dict[str, Box] = {}
+    parts = []
+    for layer in reversed(network.layers):
+        boxes[layer.name] = _made(network, layer, boxes, arch)
+    for layer in network.layers:
+        read = sum(
+            network.shapes[name].channels * _size(_looked_at(network, layer, boxes[layer.name], arch))
+            for name in {*layer.inputs} & seen
+        )
+        seen -= {*layer.inputs}
+        positions, is_read = _size(boxes[layer.name]), bool(network.consumers(layer.name))
+        written = 0 if is_read else network.shapes[layer.name].channels * positions
+        parts.append(_Part(positions=positions, read_bits=read * bits, written_bits=written * bits, is_alone=False))
+    return parts
+
+
+def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Accelerator) -> Box:
+    """Return what is made of the output of ``layer`` at least, given what is made of later ones."""
+    whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
+    users = network.consumers(layer.name)
+    # What several layers read is stored; so is what such a layer reads.
+    if len(users) != 1 or isinstance(users[0], Linear | Concat):
+        return whole
+    box = _looked_at(network, users[0], boxes[users[0].name], arch)
+    return (whole[0], *box[1:]) if isinstance(layer, Trg) else box
+
+
+def _looked_at(network: Workload, layer: AnyLayer, box: Box, arch: Accelerator) -> Box:
+    """Return what ``layer`` looks at of its input to make ``box`` of its output."""
+    group = Group((_direct(network, layer, arch),), ("none",))
+    ranges = []
+    for d, (low, high) in enumerate(box):
+        first, end = looked_at(group.reaches(d)[0], np.array(low), np.array(high))
+        ranges.append((int(first), int(end)))
+    return tuple(ranges)
+
+
+def _size(box: Box) -> int:
+    return math.prod(high - low for low, high in box)
+
+
 def _least_layer(
-    network: Workload, layer: AnyLayer, policy: str, arch: Accelerator, leakage: float, moves: _Moves
+    network: Workload, layer: AnyLayer, policy: str, arch: Accelerator, leakage: float, part: _Part
 ) -> _Least:
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # A Winograd form that can't be mapped runs direct.
@@ -143,7 +219,7 @@ def _least_layer(
             problem = make_problem(layer, inputs, output, algorithm, arch)
         except MappingError:
             continue
-        forms.append(_least_problem(problem, arch, leakage, sparsity, moves))
+        forms.append(_least_problem(problem, arch, leakage, sparsity, part))
     return _Least(
         cycles=min((form.cycles for form in forms), default=0),
         array_cycles=min((form.array_cycles for form in forms), default=0),
@@ -152,22 +228,14 @@ def _least_layer(
     )
 
 
-@lru_cache(maxsize=512)
-def _traffic(problem: Problem) -> tuple[int, int, int]:
-    """Return the bytes of the weights, of the needed inputs and of the outputs, rounded down."""
-    written = problem.outputs * problem.activation_bits // 8
-    weights = problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits) // 8
-    return weights, max(compulsory_bytes(problem) - weights - written - 2, 0), written
-
-
-def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity: Sparsity, moves: _Moves) -> _Least:
+def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity: Sparsity, part: _Part) -> _Least:
     clocks = make_clocks(arch)
-    weights, inputs, outputs = _traffic(problem)
-    read, written = weights + moves.reads * inputs, moves.writes * outputs
+    read, written = compulsory_by_stream(problem)["weight"] + part.read_bits // 8, part.written_bits // 8
     reads, writes = read // clocks.burst_bytes, written // clocks.burst_bytes
-    array = -(-problem.ideal_mults // arch.multipliers)
+    mults = problem.ideal_mults_of(problem.groups * problem.n * part.positions)
+    array = -(-mults // arch.multipliers)
     # Beside fused neighbours, time that DRAM is busy may be theirs.
-    cycles = max(array, _bus_cycles(reads + writes, clocks)) if moves.is_alone else array
+    cycles = max(array, _bus_cycles(reads + writes, clocks)) if part.is_alone else array
     counts = DramCounts(
         reads=reads,
         writes=writes,
@@ -177,8 +245,8 @@ def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity
         active_clocks=0,
         idle_clocks=clocks.dram.channels * cycles * clocks.cycle_ticks // clocks.dram.standard.clock_ps,
     )
-    events = _least_events(problem, read, written)
-    stage = Stage(problem=problem, events=events, ideal_mults=problem.ideal_mults)
+    events = _least_events(mults, read, written)
+    stage = Stage(problem=problem, events=events, ideal_mults=mults)
     energy = layer_energy_pj([stage], events, counts, {"fill": cycles}, arch, leakage, [sparsity])
     return _Least(
         cycles=cycles,
@@ -188,10 +256,10 @@ def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity
     )
 
 
-def _least_events(problem: Problem, read: int, written: int) -> Events:
+def _least_events(mults: int, read: int, written: int) -> Events:
     """Return what happens at least: the multiplications, and every byte once through its buffer."""
     return Events(
-        mults=problem.ideal_mults,
+        mults=mults,
         accumulations=0,
         tree_adds=0,
         input_tiles=0,

@@ -157,7 +157,7 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
     first, new, retained, needed = [low], [high - low], [np.zeros_like(low)], []
     summed = [(low, high)] if reaches[-1].adds_input else []
     for i, reach in reversed(list(enumerate(reaches))):
-        low, high = _looked_at(reach, low, high)
+        low, high = looked_at(reach, low, high)
         needed.append(high - low)
         if i > 0 and reaches[i - 1].takes_all:
             # What needs all of its input makes all of its output.
@@ -187,7 +187,7 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
     )
 
 
-def _looked_at(reach: Reach, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+def looked_at(reach: Reach, low: Ints, high: Ints) -> tuple[Ints, Ints]:
     """Return the input interval of the outputs from ``low`` to ``high``; nothing is needed for none."""
     if reach.takes_all:
         some = high > low

@@ -20,7 +20,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.pipeline import DEFAULT_ARCH, map_network, resolve_design, resolve_network
+from lw3dsim.pipeline import DEFAULT_ARCH, located, map_network, resolve_design, resolve_network
 from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -89,7 +89,8 @@ def execute(
     random = np.random.default_rng(seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
     file = None if mapping is None else load_mapping(mapping)
-    units = map_network(network, arch, design, algorithm, "auto", overrides, fusion, objective, file)
+    with located(arch, design, overrides):
+        units = map_network(network, design, algorithm=algorithm, fusion=fusion, objective=objective, file=file)
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)

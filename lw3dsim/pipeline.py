@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lw3dsim.engine.stream import StreamTiming
@@ -86,7 +87,17 @@ def simulate(
     file = None if mapping is None else load_mapping(mapping)
     network = resolve_network(workload, transform, input_size, classes)
     design = resolve_design(arch, overrides, m1, m2)
-    units = map_network(network, arch, design, algorithm, engine, overrides, fusion, objective, file, progress)
+    with located(arch, design, overrides):
+        units = map_network(
+            network,
+            design,
+            algorithm=algorithm,
+            engine=engine,
+            fusion=fusion,
+            objective=objective,
+            file=file,
+            progress=progress,
+        )
     stream = None if clips is None else run_stream(units, design, clips, engine)
     config = {
         "workload": {
@@ -97,28 +108,34 @@ def simulate(
         "algorithm": algorithm,
         "engine": engine,
         "arch": msgspec.to_builtins(design),
+        **_asked_for(clips, fusion, objective, file),
     }
-    if clips is not None:
-        config["clips"] = clips
-    if fusion != "off":
-        config["fusion"] = fusion
-    if objective != "latency":
-        config["objective"] = objective
-    if file is not None:
-        config["mapping"] = msgspec.to_builtins(file.entries)
-        config["layouts"] = file.layouts
     return assemble(network, design, units, config, stream)
+
+
+def _asked_for(clips: int | None, fusion: str, objective: Objective, file: MappingFile | None) -> dict[str, Any]:
+    """Return what a result's configuration says only where it is not the default."""
+    asked: dict[str, Any] = {}
+    if clips is not None:
+        asked["clips"] = clips
+    if fusion != "off":
+        asked["fusion"] = fusion
+    if objective != "latency":
+        asked["objective"] = objective
+    if file is not None:
+        asked["mapping"] = msgspec.to_builtins(file.entries)
+        asked["layouts"] = file.layouts
+    return asked
 
 
 def map_network(
     network: Workload,
-    arch: str | Path | Accelerator,
     design: Accelerator,
-    policy: str,
-    engine: str,
-    overrides: Sequence[str],
-    fusion: str,
-    objective: Objective,
+    *,
+    algorithm: str = "direct",
+    engine: str = "auto",
+    fusion: str = "off",
+    objective: Objective = "latency",
     file: MappingFile | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Unit]:
@@ -126,23 +143,32 @@ def map_network(
 
     What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
     mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
+    Raises MappingError where the design has no room for a layer; see :func:`located`.
     """
     check_engine(engine)
     check_fusion(fusion)
     check_objective(objective)
-    fixed = {} if file is None else run_fixed(file, network, design, policy, engine)
+    fixed = {} if file is None else run_fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
     if sum(map(len, fixed)) == len(network.layers):
         if progress is not None:
             progress(len(network.layers), len(network.layers))
         return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
-    runs = map_layers(network, arch, design, policy, engine, overrides, progress, fixed=fixed)
+    runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=progress, fixed=fixed)
     alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
     if fusion == "off" and objective == "latency":
         return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
-        runs = map_layers(network, arch, design, policy, engine, overrides, progress, weights.price, fixed)
+        runs = map_layers(
+            network,
+            design,
+            algorithm=algorithm,
+            engine=engine,
+            progress=progress,
+            price=weights.price,
+            fixed=fixed,
+        )
     units = units_of(network, runs, fixed) if fusion == "off" else fuse(network, runs, design, engine, weights, fixed)
     units = settle_layouts(network, units, design, engine, layouts)
     return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
@@ -179,33 +205,44 @@ def resolve_design(
 
 def map_layers(
     network: Workload,
-    arch: str | Path | Accelerator,
     design: Accelerator,
-    policy: str,
+    *,
+    algorithm: str = "direct",
     engine: str = "auto",
-    overrides: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     price: Price | None = None,
     fixed: Mapping[LayerPath, Run] | None = None,
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
 
-    ``arch`` and ``overrides``, which ``design`` is of, locate an error.
+    Raises MappingError, which names the layer.
     """
     runs = []
     for done, layer in enumerate(network.layers, start=1):
         given = (fixed or {}).get((done - 1,))
         try:
-            own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, policy, engine, price)
+            own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, algorithm, engine, price)
             runs.append(own)
         except MappingError as error:
-            place = f"{design.name} {error.key}"
-            if not isinstance(arch, Accelerator):
-                place = locate_key(arch, error.key, overrides)
-            raise InputError(f"{place}: layer {layer.name} of {network.name}: {error}") from None
+            raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:
             progress(done, len(network.layers))
     return runs
+
+
+@contextmanager
+def located(arch: str | Path | Accelerator, design: Accelerator, overrides: Sequence[str]) -> Iterator[None]:
+    """Begin what a MappingError says with the line or override that set what it asks to change.
+
+    ``design`` is what ``arch`` and ``overrides`` mean. Raises InputError.
+    """
+    try:
+        yield
+    except MappingError as error:
+        place = f"{design.name} {error.key}"
+        if not isinstance(arch, Accelerator):
+            place = locate_key(arch, error.key, overrides)
+        raise InputError(f"{place}: {error}") from None
 
 
 def check_clips(clips: int | None) -> None:

@@ -288,13 +288,14 @@ def test_a_wrong_case_is_answered_with_the_case(cli, cases, parts):
     refuse(cli("compare", "c3d", *SMALL, *(option for case in cases for option in ("--case", case))), parts)
 
 
+@pytest.mark.parametrize("command", ["simulate", "execute", "map", "compare"])
 @pytest.mark.parametrize(("override", "place"), PLACES)
-def test_a_buffer_too_small_is_answered_with_its_place_and_the_layer(cli, tmp_path, override, place):
+def test_a_buffer_too_small_is_answered_with_its_place_and_the_layer(cli, tmp_path, command, override, place):
     network = conv(kernel="[1, 33, 33]", padding="[0, 16, 16]").replace(": 8", ": 40")
     (tmp_path / "net.yaml").write_text(network)
     (tmp_path / "mine.yaml").write_text(ARCH if override else ARCH.replace("ifmap_kib: 64", "ifmap_kib: 1"))
     options = ["--arch", str(tmp_path / "mine.yaml"), *(["--set", override] if override else [])]
-    refuse(cli("simulate", str(tmp_path / "net.yaml"), *options), f"{place}|layer a|1 KiB|at least")
+    refuse(cli(command, str(tmp_path / "net.yaml"), *options), f"{place}|layer a|1 KiB|at least")
 
 
 def test_files_that_are_no_text_are_refused(cli, tmp_path):

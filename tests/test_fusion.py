@@ -76,7 +76,7 @@ def cuts(left, paths):
 def linked(text):
     network = resolve_network(parse_workload(text), None, None, None)
     design = resolve_design("edge_base", (), None, None)
-    runs = map_layers(network, "edge_base", design, "direct", "auto", (), None)
+    runs = map_layers(network, design)
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     names = {i: name for name, i in number.items()}
     return network, {names[v]: {names[u] for u in sources} for v, sources in links(network, runs).items() if sources}

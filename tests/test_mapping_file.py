@@ -48,7 +48,7 @@ layers:
 def units_of(workload, transform=None, algorithm="direct", fusion="off", objective="latency", input_size=None):
     network = resolve_network(workload, transform, input_size, None)
     design = resolve_design("edge_base", (), None, None)
-    return network, design, map_network(network, "edge_base", design, algorithm, "auto", (), fusion, objective)
+    return network, design, map_network(network, design, algorithm=algorithm, fusion=fusion, objective=objective)
 
 
 def saved_text(network, design, policy, units):

@@ -175,7 +175,7 @@ def test_traffic_is_predicted_exactly_on_shipped_networks(workload, transform):
 def test_traffic_of_fused_groups_is_predicted_exactly():
     network = resolve_network("c3d", "fsb_c3d", None, None)
     design = resolve_design("edge_base", (), None, None)
-    units = map_network(network, "edge_base", design, "hfa", "auto", (), "auto", "energy")
+    units = map_network(network, design, algorithm="hfa", fusion="auto", objective="energy")
     groups = [unit.run for unit in units if isinstance(unit.run, GroupRun)]
     assert groups
     for run in groups:

@@ -348,7 +348,7 @@ def test_networks_take_the_same_time_with_and_without_the_jump(case, monkeypatch
     overrides = ["dram.model=plain"]
     design = resolve_design(arch, overrides, None, None)
     layers.run_problem.cache_clear()
-    units = pipeline.map_network(network, arch, design, algorithm, "auto", overrides, "off", "latency")
+    units = pipeline.map_network(network, design, algorithm=algorithm)
     layers.run_problem.cache_clear()
     clocks = make_clocks(design)
     chain = pipeline.make_chain(units, design, 2)

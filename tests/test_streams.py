@@ -43,7 +43,7 @@ ARRAY = ("multiply", "sram_port", "transform", "vector", "fill", "configuration"
 def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=(), fusion="off"):
     network = resolve_network(parse_workload(BRANCHES) if workload == "branches" else workload, transform, size, None)
     design = resolve_design(arch, overrides, None, None)
-    return network, design, map_network(network, arch, design, algorithm, "auto", overrides, fusion, "latency")
+    return network, design, map_network(network, design, algorithm=algorithm, fusion=fusion)
 
 
 CASES = {

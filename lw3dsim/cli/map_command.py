@@ -26,7 +26,7 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     """Show how WORKLOAD is mapped: per layer the loop nest, how full buffers are, DRAM traffic, what binds."""
     from lw3dsim.layouts import layouts_of
     from lw3dsim.map.mapping_file import load_mapping
-    from lw3dsim.pipeline import map_network, resolve_design, resolve_network
+    from lw3dsim.pipeline import located, map_network, resolve_design, resolve_network
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file, write_text
     from lw3dsim.report.mapping_file import mapping_text
@@ -40,18 +40,16 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     network = resolve_network(given, run.transform, None, None)
     design = resolve_design(run.arch, run.overrides, run.m1, run.m2)
     _check_names(names, [layer.name for layer in network.layers])
-    with progress_bar(network.name) as advance:
+    with progress_bar(network.name) as advance, located(run.arch, design, run.overrides):
         units = map_network(
             network,
-            run.arch,
             design,
-            run.algorithm,
-            run.engine,
-            run.overrides,
-            run.fusion,
-            run.objective,
-            file,
-            partial(advance, 0),
+            algorithm=run.algorithm,
+            engine=run.engine,
+            fusion=run.fusion,
+            objective=run.objective,
+            file=file,
+            progress=partial(advance, 0),
         )
     units = _chosen(units, names)
     if save is not None:

@@ -64,6 +64,7 @@ def execute(
     m1: int | None = None,
     m2: int | None = None,
     *,
+    engine: str = "auto",
     dtype: str = "int8",
     seed: int = 0,
     input_size: str | None = None,
@@ -76,8 +77,8 @@ def execute(
 ) -> ExecutionResult:
     """Run random tensors through the mapped schedules of a network, layer after layer.
 
-    Arguments as for ``simulate``; ``dtype`` is int8, int16 (which set the operand
-    widths of the accelerator), float32 or float64; ``seed`` makes clips and
+    Arguments as for ``simulate``; ``engine`` times what is mapped; ``dtype`` is int8, int16 (which
+    set the operand widths of the accelerator), float32 or float64; ``seed`` makes clips and
     weights. Each layer is compared with a direct computation on the same inputs:
     integers in full, floats in float64. Between integer layers the vector unit
     shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
@@ -90,7 +91,9 @@ def execute(
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
     file = None if mapping is None else load_mapping(mapping)
     with located(arch, design, overrides):
-        units = map_network(network, design, algorithm=algorithm, fusion=fusion, objective=objective, file=file)
+        units = map_network(
+            network, design, algorithm=algorithm, engine=engine, fusion=fusion, objective=objective, file=file
+        )
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)

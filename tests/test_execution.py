@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lw3dsim import execute, load_arch, simulate
+from lw3dsim import execute, execution, load_arch, simulate
 from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as run_schedule
@@ -20,6 +20,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import search
+from lw3dsim.pipeline import map_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -237,6 +238,21 @@ def test_the_command_line_executes(cli, cli_json, tmp_path):
     refused = cli("execute", "c3d", "--dtype", "int4")
     assert refused.exit_code == 2
     assert "int8" in refused.stderr
+
+
+def test_the_engine_reaches_the_layers_that_are_executed(cli, monkeypatch):
+    asked = []
+
+    def keep(*args, engine, **options):
+        asked.append(engine)
+        return map_network(*args, engine=engine, **options)
+
+    monkeypatch.setattr(execution, "map_network", keep)
+    results = [execute("c3d", engine=engine, input_size="16x16x16").data for engine in ("simpy", "fast")]
+    assert results[0] == results[1]
+    assert cli("execute", "c3d", "--input", "16x16x16", "--engine", "simpy").exit_code == 0
+    assert asked == ["simpy", "fast", "simpy"]
+    assert "unknown engine 'simp'; did you mean 'simpy'" in cli("execute", "c3d", "--engine", "simp").stderr
 
 
 def test_a_store_that_is_missing_is_noticed():

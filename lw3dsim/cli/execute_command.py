@@ -19,13 +19,11 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, print_c
 @format_option()
 def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str) -> None:
     """Run real tensors through the schedules of WORKLOAD and compare each layer with a direct computation."""
-    from lw3dsim.engine.run import check_engine
     from lw3dsim.execution import execute
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
-    check_engine(run.engine)
     remember_mappings()
     network = load_network(workload, run)
     folder = check_folder(out) if out is not None else None
@@ -37,6 +35,7 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
             algorithm=run.algorithm,
             m1=run.m1,
             m2=run.m2,
+            engine=run.engine,
             dtype=dtype,
             seed=seed,
             overrides=run.overrides,

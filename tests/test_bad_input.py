@@ -182,6 +182,8 @@ CASES = [
     ([": --m1 2"], "name: options"), (["a: --m1 0"], "--m1|1<=x<=8"), (["a:", "a: --m1 2"], "'a'|twice"),
     (['a: "--m1'], "No closing quotation"), (["a: --arch edge_bas"], "did you mean 'edge_base'"),
     (["a: --transform fbs"], "'fbs'|did you mean 'fsb'"), (["a: --set pe.rowz=1"], "pe.rowz|did you mean 'rows'"),
+    (["a: --fusion on"], "--fusion|'off', 'auto'"), (["a: --objective time"], "--objective|'latency'"),
+    (["a:", "b: --mapping none.yaml"], "case b|none.yaml"), (["a: --clips 2"], "--clips|--classes"),
 ]
 TIGHT = "buffers={ifmap_kib: 1, weight_kib: 1, ofmap_kib: 1}"
 PLACES = [

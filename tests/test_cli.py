@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import shlex
 import subprocess
 import sys
 import time
@@ -178,6 +179,37 @@ def test_compare_takes_cases_with_their_own_options(cli_json):
     assert second["arch"]["pe"]["cols"] == 2
     assert second["arch"]["winograd"]["m2"] == 2
     assert second["workload"]["inputs"]["clip"] == [3, 16, 16, 16]
+
+
+def test_a_case_is_what_simulate_gives_with_its_options(cli, cli_json, tmp_path):
+    file = tmp_path / "a mapping.yaml"
+    common = ("--transform", "fsb_c3d", "--algorithm", "hfa")
+    fused = (*common, "--fusion", "auto", "--objective", "energy")
+    assert cli("map", "c3d", *SMALL, *fused, "--save", str(file)).exit_code == 0
+    cases = {"apart": common, "fused": fused, "read": (*common, "--mapping", str(file))}
+    given = [word for name, case in cases.items() for word in ("--case", f"{name}: {shlex.join(case)}")]
+    compared = cli_json("compare", "c3d", *SMALL, *given, "--format", "json")["cases"]
+    assert [case["name"] for case in compared] == list(cases)
+    for case in compared:
+        alone = cli_json("simulate", "c3d", *SMALL, *cases[case["name"]], "--format", "json")
+        assert case["result"] == alone
+        assert (
+            case["ratios"]["energy_pj"] == alone["totals"]["energy_pj"] / compared[0]["result"]["totals"]["energy_pj"]
+        )
+    apart, joint, again = (case["result"] for case in compared)
+    assert joint["totals"]["energy_pj"] < apart["totals"]["energy_pj"]
+    assert {layer["kind"] for layer in joint["layers"]} > {"fused"}
+    assert again["layers"] == joint["layers"]
+
+
+def test_a_case_whose_mapping_file_runs_direct_is_not_said_to_be_unable(cli, tmp_path):
+    file = tmp_path / "direct.yaml"
+    assert cli("map", "c3d", *SMALL, "--save", str(file)).exit_code == 0
+    can_not = "no layer can run hfa here, all run direct"
+    for case, is_said in ((f"--mapping {file}", False), ("--set pe.acc_depth=1 --set pe.mults_per_pe=1", True)):
+        shown = cli("compare", "c3d", *SMALL, "--case", f"a: --algorithm hfa {case}")
+        assert shown.exit_code == 0, shown.stderr
+        assert (can_not in shown.stdout) == is_said
 
 
 def test_a_pass_that_changes_nothing_is_said(cli):

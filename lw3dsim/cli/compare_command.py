@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command("case", add_help_option=False)
-@run_options("arch", "overrides", "engine", "transform", "input_size", "classes", "algorithm", "m1", "m2")
+@run_options()
 def _case_options(**_: object) -> None:
-    """Options of one case: those of simulate."""
+    """Options of one case: those of a run."""
 
 
 @click.command("compare")
@@ -28,7 +28,7 @@ def _case_options(**_: object) -> None:
     "cases",
     multiple=True,
     metavar='"NAME: OPTIONS"',
-    help="A case: a name and options of simulate. Repeat it.",
+    help="A case: a name and options of simulate (not --clips, --out, --format). Repeat it.",
 )
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
 @click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes, in all cases.")

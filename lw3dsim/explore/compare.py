@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One way to run the workload; the fields are those of ``simulate``."""
+    """One way to run a clip of the workload; the fields are those of ``simulate``."""
 
     name: str
     arch: str | Path | Accelerator = DEFAULT_ARCH
@@ -35,6 +36,9 @@ class Case:
     input_size: str | None = None
     classes: int | None = None
     overrides: tuple[str, ...] = ()
+    fusion: str = "off"
+    objective: Objective = "latency"
+    mapping: str | Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,8 @@ class Comparison:
         for name, result in zip(self.names, self.results, strict=True):
             wanted = result.config["algorithm"]
             fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
-            if wanted not in ("direct", "auto") and not fast:
+            # What a mapping file lets run direct might run otherwise.
+            if wanted not in ("direct", "auto") and not fast and "mapping" not in result.config:
                 lines.append(f"{name}: no layer can run {wanted} here, all run direct")
         return lines
 
@@ -147,6 +152,9 @@ def _simulated(
         input_size=case.input_size,
         classes=case.classes,
         overrides=case.overrides,
+        fusion=case.fusion,
+        objective=case.objective,
+        mapping=case.mapping,
         progress=progress,
     )
 

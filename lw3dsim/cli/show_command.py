@@ -12,12 +12,15 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, print_c
 @run_options("transform", "input_size", "classes", "algorithm", "m1", "m2")
 @format_option()
 def command(workload: str, run: RunOptions, form: str) -> None:
-    """Layers of WORKLOAD (a name or a file): shapes, parameters, MACs, ideal multiplications."""
+    """Layers of a workload: shapes, parameters, MACs, ideal multiplications.
+
+    WORKLOAD is a name or a file.
+    """
     from lw3dsim.report.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 
     network = load_network(workload, run)
-    record = network_record(apply_transforms(network, run.transform), run.algorithm, run.m1 or 4, run.m2 or 4)
+    record = network_record(apply_transforms(network, run.transform), run.algorithm, run.m1, run.m2)
     if form == "json":
         print_json(record)
     elif form == "csv":

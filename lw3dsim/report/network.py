@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.describe.accelerator import Winograd
 from lw3dsim.describe.workload import Conv3d
 from lw3dsim.transform.algorithms import candidates
 
@@ -11,11 +12,16 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
 
 
-def network_record(workload: Workload, algorithm: str = "direct", m1: int = 4, m2: int = 4) -> dict[str, Any]:
+def network_record(
+    workload: Workload, algorithm: str = "direct", m1: int | None = None, m2: int | None = None
+) -> dict[str, Any]:
     """Return ``workload`` as plain values; ideal multiplications are the paper's formula for ``algorithm``.
 
-    Under ``auto`` the formula's smallest is given; which algorithm runs is the mapper's choice.
+    Under ``auto`` the formula's smallest is given; which algorithm runs is the mapper's choice. Tiles that are not
+    given are those of an accelerator that doesn't say.
     """
+    tiles = Winograd()
+    m1, m2 = tiles.m1 if m1 is None else m1, tiles.m2 if m2 is None else m2
     layers = [_layer_record(workload, layer, algorithm, m1, m2) for layer in workload.layers]
     convolutions = [layer for layer in layers if layer["kind"] == "conv3d"]
     return {

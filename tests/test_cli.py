@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import math
@@ -10,10 +11,17 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
+import click
 import pytest
 
-from lw3dsim import load_workload, simulate
+from lw3dsim import execute, load_workload, simulate
+from lw3dsim.cli.main import COMMANDS, main
+from lw3dsim.cli.options import RunOptions
+from lw3dsim.explore.compare import Case
+from lw3dsim.fusion import MODES
+from lw3dsim.objective import OBJECTIVES
 
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
@@ -43,6 +51,33 @@ def test_help_is_instant_and_imports_nothing_heavy():
         subprocess.run([sys.executable, "-m", "lw3dsim", "--help"], check=True, capture_output=True)
         times.append(time.perf_counter() - begin)
     assert min(times) < 0.3
+
+
+def test_each_command_begins_as_the_list_of_commands_says():
+    for name, about in COMMANDS.items():
+        command = main.get_command(None, name)
+        assert command.name == name
+        assert command.help.splitlines()[0] == about
+
+
+def test_options_offer_the_words_that_are_known():
+    words = {"fusion": MODES, "objective": OBJECTIVES}
+    choices = {
+        option.name: tuple(option.type.choices)
+        for option in main.get_command(None, "simulate").params
+        if isinstance(option.type, click.Choice) and option.name != "form"
+    }
+    assert choices == words
+
+
+@pytest.mark.parametrize("function", [simulate, execute, Case])
+def test_what_is_not_said_means_the_same_everywhere(function):
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    assert defaults.items() >= asdict(RunOptions()).items()
 
 
 def test_list_names_everything(cli_json):

@@ -44,9 +44,9 @@ def command(
     html: str | None,
     form: str,
 ) -> None:
-    """Simulate several cases of WORKLOAD side by side, with ratios to the first.
+    """Simulate several cases of a workload side by side, with ratios to the first.
 
-    Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --arch, --set and --engine
+    WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --arch, --set and --engine
     hold for every case that does not give its own.
     """
     from dataclasses import replace

@@ -11,7 +11,7 @@ from lw3dsim.cli.options import RunOptions, format_option, print_json, run_optio
 @run_options("arch", "overrides")
 @format_option("table", "json")
 def command(run: RunOptions, form: str) -> None:
-    """Print unit energies, leakage, areas and memory times of an accelerator, with the source of each."""
+    """Print unit energies, leakage, areas and memory times of an accelerator, each with its source."""
     from dataclasses import asdict
 
     from lw3dsim.account.units import unit_costs

@@ -18,7 +18,10 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, print_c
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
 def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str) -> None:
-    """Run real tensors through the schedules of WORKLOAD and compare each layer with a direct computation."""
+    """Run real tensors through the schedules of a workload and check the arithmetic.
+
+    Each layer is compared with a direct computation. WORKLOAD is a name or a file.
+    """
     from lw3dsim.execution import execute
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_texts

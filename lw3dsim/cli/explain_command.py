@@ -14,9 +14,9 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, print_c
 @run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2", "fusion", "objective")
 @format_option()
 def command(workload: str, run: RunOptions, form: str) -> None:
-    """Say what binds WORKLOAD on an accelerator, and what more or less of each resource would change.
+    """Say what binds a workload on an accelerator, and what a step of each resource would buy.
 
-    Options as for simulate. Each neighbour of the design is simulated in full.
+    WORKLOAD is a name or a file. Options as for simulate. Each neighbour of the design is simulated in full.
     """
     from lw3dsim.explore.explain import explain
     from lw3dsim.explore.explanation_tables import explanation_tables

@@ -10,7 +10,7 @@ from lw3dsim.cli.options import format_option, print_json
 @click.command("list")
 @format_option("table", "json")
 def command(form: str) -> None:
-    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, design spaces and samplers."""
+    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
     from lw3dsim.describe.catalog import shipped_names
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.engine.run import ENGINES

@@ -13,20 +13,21 @@ from lw3dsim import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# In the order of the help; each the first line of the command's own help.
 COMMANDS = {
-    "list": "Names of workloads, accelerators, transforms and algorithms.",
+    "list": "Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
-    "simulate": "Simulate a workload on an accelerator.",
+    "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
-    "compare": "Simulate several cases of a workload side by side.",
-    "explain": "What binds a design, and what a step of each resource would buy.",
-    "dse": "Search a design space: run a study, its front, a report.",
-    "execute": "Run real tensors through the schedules and check the arithmetic.",
-    "energy": "Unit energies, leakage and areas of an accelerator, with their sources.",
-    "algebra": "Matrices, additions, bit growth and error of F(m, r).",
+    "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
+    "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",
+    "dse": "Search a design space: run a study, look at it, export it.",
+    "execute": "Run real tensors through the schedules of a workload and check the arithmetic.",
+    "energy": "Print unit energies, leakage, areas and memory times of an accelerator, each with its source.",
+    "algebra": "Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
-    "report": "Write an HTML page of a saved result.",
-    "schema": "JSON Schema of accelerator files: every field explained.",
+    "report": "Write a self-contained HTML page of a saved result.",
+    "schema": "JSON Schema of accelerator files: every field with meaning, range and default.",
 }
 
 

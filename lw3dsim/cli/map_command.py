@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @click.option("--save", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the mappings as YAML.")
 @format_option("text", "json")
 def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | None, form: str) -> None:
-    """Show how WORKLOAD is mapped: per layer the loop nest, how full buffers are, DRAM traffic, what binds."""
+    """Show the mapping of each layer as a loop nest; save it as a file to edit.
+
+    Also how full buffers are, DRAM traffic, and what binds. WORKLOAD is a name or a file.
+    """
     from lw3dsim.layouts import layouts_of
     from lw3dsim.map.mapping_file import load_mapping
     from lw3dsim.pipeline import located, map_network, resolve_design, resolve_network

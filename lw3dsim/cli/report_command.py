@@ -16,7 +16,10 @@ import click
     help="Where to write; default: beside the result.",
 )
 def command(source: str, out: str | None) -> None:
-    """Write a self-contained HTML page of a result saved by `simulate --out` (a folder or its result.json)."""
+    """Write a self-contained HTML page of a saved result.
+
+    Give what `simulate --out` wrote: the folder, or its result.json.
+    """
     from lw3dsim.report.files import load_result
 
     result = load_result(source)

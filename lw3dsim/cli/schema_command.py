@@ -9,7 +9,7 @@ from lw3dsim.cli.options import print_json
 
 @click.command("schema")
 def command() -> None:
-    """JSON Schema of accelerator files: every field with meaning, range and default; for editors and readers."""
+    """JSON Schema of accelerator files: every field with meaning, range and default."""
     import msgspec
 
     from lw3dsim.describe.accelerator import Accelerator

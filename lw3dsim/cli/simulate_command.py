@@ -22,7 +22,10 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, progres
 )
 @format_option()
 def command(workload: str, run: RunOptions, clips: int | None, out: str | None, form: str) -> None:
-    """Simulate WORKLOAD (a name or a file): cycles, energy, memory accesses, and where they go."""
+    """Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.
+
+    WORKLOAD is a name or a file.
+    """
     from lw3dsim.pipeline import simulate
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_result

@@ -1,4 +1,8 @@
-"""The unit costs of a design: every value that the accounts multiply by, what it is multiplied by, and its source."""
+"""The unit costs of a design: what the accounts multiply by, what is multiplied by it, and its source.
+
+Algorithms are direct and the design's Winograd tiles of 3-tap kernels. Accumulators are shown at the declared
+width; the products of a layer may need wider ones, and are charged for them.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ RUN_OPTIONS: dict[str, Option] = {
         "--engine",
         default=RunOptions.engine,
         show_default=True,
-        help="auto; fast, compiled; or simpy, the readable reference: equal numbers.",
+        help="auto; fast (compiled); or simpy (the readable reference): equal numbers.",
     ),
     "transform": click.option(
         "--transform", metavar="LIST", help="Passes to apply, comma-separated; see `lw3dsim list`."

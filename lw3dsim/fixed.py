@@ -17,6 +17,7 @@ from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.fused import Group
 from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+from lw3dsim.map.microarchitecture import parallel_modes
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import MAX_STEPS
 from lw3dsim.report.nest_lines import DIMENSIONS, kib, positions
@@ -119,8 +120,7 @@ class _Place:
 
     def check_parallel(self, key: tuple[str | int, ...], parallel: str, problem: Problem) -> None:
         """Refuse channels in parallel where the array can't."""
-        is_direct = problem.structure == "dense" and not problem.algorithm.is_winograd
-        if parallel == "channel" and not (is_direct and self.arch.pe.mults_per_pe > 1):
+        if parallel not in parallel_modes(problem, self.arch):
             raise self.wrong(
                 key, parallel, "only dense direct layers on PEs of several multipliers can; give pixel, or leave it out"
             )

@@ -57,6 +57,10 @@ class Group:
         heads = [i for i, stage in enumerate(self.stages) if i == 0 or stage.structure == "dense"]
         return tuple(range(a, b) for a, b in zip(heads, [*heads[1:], len(self.stages)], strict=True))
 
+    def run_of(self, stage: int) -> int:
+        """Return the number of the run that a stage is in."""
+        return next(number for number, run in enumerate(self.runs) if stage in run)
+
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of every tensor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from lw3dsim.map.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and
 from lw3dsim.map.group_candidates import Extents
 from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
 from lw3dsim.map.mapping import input_layout, output_layout, weight_tile_bits
-from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.microarchitecture import make_machine, parallel_modes
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.step import GROUP_WORDS, Steps, vector_cycles
 
@@ -176,13 +176,13 @@ class _Work:
 def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int) -> _Work:
     """Return the work of stage ``i`` in the better parallel mode."""
     stage = group.stages[i]
-    chunk = next(c for run, c in zip(group.runs, candidates.chunks, strict=True) if i in run)
+    chunk = candidates.chunks[group.run_of(i)]
     count = ceil_div(np.full_like(chunk, stage.n), chunk)
     steps = count * candidates.product("active", i + 1)
     last = len(group.stages) - 1
 
     def cycles(parallel: Parallel) -> Floats:
-        machine = replace(make_machine(stage, arch, parallel), reads_back=i > 0, keeps=i < last)
+        machine = make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < last)
         if stage.structure == "vector":
             busy, drain = _vector_cycles(group, candidates, i, machine), np.zeros(len(candidates))
         else:
@@ -190,7 +190,7 @@ def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int)
         return np.asarray(busy + steps * (machine.fill_cycles + drain * (i > 0)), dtype=np.float64)
 
     by_pixel = cycles("pixel")
-    if stage.structure != "dense" or stage.algorithm.is_winograd or arch.pe.mults_per_pe == 1:
+    if "channel" not in parallel_modes(stage, arch):
         return _Work(steps=steps, cycles=by_pixel, in_channels=np.zeros(len(candidates), dtype=bool))
     by_channel = cycles("channel")
     return _Work(steps=steps, cycles=np.minimum(by_pixel, by_channel), in_channels=by_channel < by_pixel)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Order = Literal["weights_outer", "tiles_outer"]
 Parallel = Literal["pixel", "channel"]
 
+PARALLEL_MODES: tuple[Parallel, ...] = ("pixel", "channel")
 ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
 
 

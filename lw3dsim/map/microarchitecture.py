@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.errors import MappingError
 from lw3dsim.map.arrays import ceil_div
+from lw3dsim.map.mapping import PARALLEL_MODES
 from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.arrays import Ints
+    from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.problem import Problem
 
 
@@ -54,12 +56,20 @@ class Machine:
     vector_lanes: int
     fill_cycles: int
     transforms_weights: bool
-    reads_back: bool = False
-    keeps: bool = False
+    reads_back: bool
+    keeps: bool
 
 
-def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
-    """Resolve the array for ``problem`` in ``pixel`` or ``channel`` parallel mode.
+def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
+    """Return the modes in which the array can work on ``problem``: adder trees are for direct dense layers."""
+    is_direct = problem.structure == "dense" and not problem.algorithm.is_winograd
+    return PARALLEL_MODES if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
+
+
+def make_machine(
+    problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: bool = False, keeps: bool = False
+) -> Machine:
+    """Resolve the array for ``problem`` in a parallel mode.
 
     Raises MappingError when a tile needs more accumulators than a multiplier has.
     """
@@ -90,6 +100,8 @@ def make_machine(problem: Problem, arch: Accelerator, parallel: str) -> Machine:
         vector_lanes=arch.vector_lanes,
         fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + latency,
         transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
+        reads_back=reads_back,
+        keeps=keeps,
     )
 
 

@@ -14,8 +14,8 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.bounds import Least
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.kernels import kernels
-from lw3dsim.map.mapping import ORDERS, Mapping, Parallel, input_layout, output_layout
-from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.mapping import ORDERS, PARALLEL_MODES, Mapping, input_layout, output_layout
+from lw3dsim.map.microarchitecture import make_machine, parallel_modes
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.ranking import (
     AT_N,
@@ -83,7 +83,7 @@ def search(
         inp=plain_rows(input_layout(problem, clocks.burst_bytes)),
         out=plain_rows(output_layout(problem, clocks.burst_bytes)),
     )
-    modes = _modes(problem, arch)
+    modes = parallel_modes(problem, arch)
     second = plain_array(make_machine(problem, arch, modes[-1]))
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
@@ -94,21 +94,16 @@ def search(
         raise _too_small(task, arch)
     rows = {row[NUMBER]: row for row in [*thrifty, *best]}
     return [
-        Candidate(mapping=_mapping(problem, arch, task, row), bursts=row[BURSTS], bound_ticks=row[BOUND])
+        Candidate(mapping=_mapping(task, row), bursts=row[BURSTS], bound_ticks=row[BOUND])
         for row in list(rows.values())[:keep]
     ]
-
-
-def _modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
-    is_direct = problem.structure == "dense" and not problem.algorithm.is_winograd
-    return ("pixel", "channel") if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
 
 
 def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices) -> Task:
     buffers = arch.buffers.capacity_bits
     return Task(
         layer=plain_layer(problem),
-        array=plain_array(make_machine(problem, arch, _modes(problem, arch)[0])),
+        array=plain_array(make_machine(problem, arch, "pixel")),
         mode=0,
         limits=Limits(
             ifmap_bits=buffers["ifmap"],
@@ -137,7 +132,7 @@ def _rows(kept: Words) -> list[list[int]]:
     return [row for row in rows if row[BURSTS] != NEVER]
 
 
-def _mapping(problem: Problem, arch: Accelerator, task: Task, row: Sequence[int]) -> Mapping:
+def _mapping(task: Task, row: Sequence[int]) -> Mapping:
     layer, limits, choices = task.layer, task.limits, task.choices
     at = Place(*row[AT_N:FIELDS])
     groups, n_parts = layer.groups, choices.n.parts[at.n]
@@ -148,7 +143,7 @@ def _mapping(problem: Problem, arch: Accelerator, task: Task, row: Sequence[int]
         h=int(choices.h.size[at.h]),
         w=int(choices.w.size[at.w]),
         order=ORDERS[row[ORDER]],
-        parallel=_modes(problem, arch)[row[MODE]],
+        parallel=PARALLEL_MODES[row[MODE]],
         ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
         weight_slots=slots_of(limits, groups * n_parts * choices.c.parts[at.c]),
         ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),

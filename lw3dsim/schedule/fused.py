@@ -6,7 +6,7 @@ before it drains waits for that drain, as a part of its ``lead``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,7 @@ Triple = tuple["Ints", "Ints", "Ints"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps:
+class GroupSteps:
     """The steps of a group: its tile, and its place in the tile (stage, chunk of channels, and their number).
 
     ``at`` are the tile's indices along T, H, W. ``waits`` marks steps that read what the step before them drains.
@@ -51,7 +51,7 @@ class Steps:
 class GroupSchedule(Program):
     """The program of a fused group; regions are its input, operands of its additions, weights and output."""
 
-    places: Steps
+    places: GroupSteps
 
     def of_stage(self, stage: int) -> Program:
         """Return the steps of one stage, which move nothing."""
@@ -110,12 +110,12 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
     """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
     last = len(group.stages) - 1
     return [
-        replace(make_machine(stage, arch, parallel), reads_back=i > 0, keeps=i < last)
+        make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < last)
         for i, (stage, parallel) in enumerate(zip(group.stages, mapping.parallel, strict=True))
     ]
 
 
-def _steps(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Steps:
+def _steps(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupSteps:
     """Unroll tiles, runs, chunks and the stages of a run; leave out stages that have nothing to compute for a tile."""
     rows = []
     for run, size in zip(group.runs, mapping.chunks, strict=True):
@@ -129,7 +129,7 @@ def _steps(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> St
     new = np.stack([_at(axes, [at[name] for name in "thw"], i + 1).prod(axis=0) for i in range(len(group.stages))])
     some = new[stage, tile] > 0
     tile = tile[some]
-    return Steps(
+    return GroupSteps(
         tile=tile,
         at=(at["t"][tile], at["h"][tile], at["w"][tile]),
         stage=stage[some],
@@ -167,11 +167,10 @@ def _weight_bits(group: Group, mapping: GroupMapping, i: int) -> Ints:
     stage = group.stages[i]
     if not stage.has_weights:
         return np.zeros(0, dtype=np.int64)
-    size = next(chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) if i in run)
-    return weight_tile_bits(stage, parts(stage.n, size), np.array(stage.c), True)
+    return weight_tile_bits(stage, parts(stage.n, mapping.chunks[group.run_of(i)]), np.array(stage.c), True)
 
 
-def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[int], buffers: Buffers) -> Loads:
+def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps, boxes: list[int], buffers: Buffers) -> Loads:
     """Return the tiles of the input, and of the operands of additions where they come from DRAM.
 
     Of an input tile, that makes room which no later tile needs, when the last step that
@@ -196,7 +195,7 @@ def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: Steps, boxes: list[in
     )
 
 
-def _input_loads(group: Group, axes: Sequence[GroupAxis], steps: Steps) -> tuple[Ints, ...]:
+def _input_loads(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps) -> tuple[Ints, ...]:
     """Return, per tile of tensor 0, its first and last step, box and bits, and per tile when how many bits go."""
     reads = steps.stage == 0
     for i, operand in enumerate(group.operands):
@@ -238,7 +237,7 @@ def _continues(axes: Sequence[GroupAxis], at: Sequence[Ints]) -> Flags:
     return follows
 
 
-def _operand_loads(group: Group, axes: Sequence[GroupAxis], steps: Steps, i: int) -> tuple[Ints, ...]:
+def _operand_loads(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps, i: int) -> tuple[Ints, ...]:
     """Return the same for the second operand of addition ``i``: a tile as large as its new outputs."""
     begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == i), steps.tile)
     at = [index[begins] for index in steps.at]
@@ -255,7 +254,7 @@ def _first_and_last(users: Ints, tile: Ints) -> tuple[Ints, Ints, Ints]:
     return users[starts], users[np.r_[starts[1:], len(users)] - 1], of[starts]
 
 
-def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, buffers: Buffers) -> Loads:
+def _weight(group: Group, mapping: GroupMapping, steps: GroupSteps, first_box: int, buffers: Buffers) -> Loads:
     """Return the weight tiles: every chunk of a resident stage once, of the others for every tile anew."""
     bits = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
     offset = np.cumsum([0, *map(len, bits)])[:-1]
@@ -284,7 +283,7 @@ def _weight(group: Group, mapping: GroupMapping, steps: Steps, first_box: int, b
     )
 
 
-def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps: Steps, first_box: int) -> Stores:
+def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps: GroupSteps, first_box: int) -> Stores:
     closes = np.flatnonzero(steps.stage == len(group.stages) - 1)
     at = [index[closes] for index in steps.at]
     shape = (-(-group.channels[-1] // mapping.chunks[-1]), *(axis.tiles for axis in axes))
@@ -299,7 +298,7 @@ def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps
 
 
 def _kinds(
-    group: Group, machines: Sequence[Machine], axes: Sequence[GroupAxis], steps: Steps, stolen: StolenCycles
+    group: Group, machines: Sequence[Machine], axes: Sequence[GroupAxis], steps: GroupSteps, stolen: StolenCycles
 ) -> tuple[Ints, Kinds]:
     """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
     kind = np.zeros(len(steps.tile), dtype=np.int64)

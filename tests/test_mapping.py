@@ -20,6 +20,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.axis import cut
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.compute import layer_cycles
+from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
@@ -30,14 +31,17 @@ from lw3dsim.map.ranking import (
     NEVER,
     Place,
     Task,
+    ifmap_bits,
     input_bursts,
     input_repeats,
+    ofmap_bits,
     output_bursts,
     total_steps,
     weight_loads,
 )
 from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.sums import weight_bits
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -161,6 +165,20 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     assert schedule.bursts(schedule.weight).sum() == weight_loads(choices, at, order)
     assert schedule.bursts(schedule.ofmap).sum() == output_bursts(layer, choices, at)
     assert schedule.steps == total_steps(layer, choices, at)
+
+
+@slow
+@given(layers() | vector_layers(), st.data())
+def test_the_fill_of_a_layer_is_what_the_mapper_allows(problem, data):
+    choices, at, mapping = a_tiling(problem, data)
+    layer = plain_layer(problem)
+    weights = weight_bits(layer, mapping.n, mapping.c, 1) if problem.has_weights else 0
+    tiles = {fill.buffer: fill.tile_bits for fill in layer_fill(problem, mapping, ARCH)}
+    assert tiles == {
+        "ifmap": ifmap_bits(layer, choices, at),
+        "weight": weights,
+        "ofmap": ofmap_bits(layer, choices, at),
+    }
 
 
 @slow

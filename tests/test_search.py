@@ -183,3 +183,33 @@ def test_traffic_of_fused_groups_is_predicted_exactly():
         for one in found:
             schedule = build_group_schedule(run.group, one.mapping, design, make_clocks(design))
             assert one.dram_bytes == schedule.total_bursts * make_clocks(design).burst_bytes
+
+
+HARD = {
+    "partial sums that drain for longer than a step computes": (
+        "eyeriss_like",
+        Shape(193, 5, 19, 25),
+        {"out_channels": 99, "kernel": (1, 3, 1), "stride": (3, 1, 2), "padding": (0, 1, 0), "dilation": (1, 2, 2)},
+    ),
+    "a ragged last reduction step of an adder tree": (
+        "winograd3d",
+        Shape(92, 5, 17, 21),
+        {"out_channels": 176, "kernel": (3, 3, 3), "padding": (1, 1, 1)},
+    ),
+    "one row of PEs, narrow ports, gaps between what is read": (
+        "edge_small",
+        Shape(62, 5, 15, 9),
+        {"out_channels": 27, "kernel": (2, 3, 2), "stride": (3, 1, 2), "padding": (2, 1, 1), "dilation": (1, 1, 3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_the_default_search_is_near_a_wide_one(case):
+    name, shape, geometry = HARD[case]
+    overrides = [f"buffers.{buffer}_port_bytes=8" for buffer in ("ifmap", "weight", "ofmap")]
+    arch = load_arch(name, overrides=overrides if name == "edge_small" else ())
+    layer = Conv3d(name="x", inputs=("i",), **geometry)
+    algorithm = candidates(layer, "direct", 4, 4)[0]
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
+    assert run_problem(problem, arch).latency_cycles <= 1.01 * run_problem(problem, arch, most=40).latency_cycles

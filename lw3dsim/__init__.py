@@ -6,9 +6,15 @@ The package is one way through, a folder per stage::
 
 Each stage is a function from frozen values to a new frozen value, and imports
 run only leftwards (the simulate stage lives in ``engine``, with the bank models of
-``dram`` before it; ``technology``, the cost tables, stands after ``describe``).
-``algebra`` (Winograd transforms) and ``errors`` lie below all of them; ``pipeline``
-strings the stages together.
+``dram`` before it and the tensors of ``arithmetic`` after it; ``technology``, the cost
+tables, stands after ``describe``).
+
+The modules beside the folders use several stages. From the lowest up: ``layers`` maps
+and simulates a layer, ``objective`` says what a mapping is chosen for, ``fusion`` finds
+groups of layers, ``layouts`` settles how tensors lie in DRAM, ``fixed`` takes mappings
+from a file, ``pipeline`` strings all of it together, ``execution`` runs real tensors.
+``errors``, ``caches``, ``native`` (compiled kernels), ``remembered`` (mappings on disk)
+and ``algebra`` (Winograd transforms) lie below all stages.
 """
 
 from __future__ import annotations

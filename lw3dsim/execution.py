@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from lw3dsim.account.simulated import GroupRun
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupTask, execute_group
@@ -21,7 +22,6 @@ from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.pipeline import DEFAULT_ARCH, located, map_network, resolve_design, resolve_network
-from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lw3dsim.account.simulated import LayerRun, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.objective import Objective
-    from lw3dsim.report.runs import LayerRun, Unit
 
 
 @dataclass(frozen=True, kw_only=True)

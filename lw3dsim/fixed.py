@@ -26,13 +26,13 @@ from lw3dsim.transform.algorithms import candidates
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.map.partition import Path
     from lw3dsim.map.problem import Problem
-    from lw3dsim.report.runs import Run
     from lw3dsim.transform.algorithms import Algorithm
 
 # What to change where a buffer overflows in a fused group.

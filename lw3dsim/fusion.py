@@ -10,6 +10,7 @@ from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
+from lw3dsim.account.simulated import GroupRun, Unit
 from lw3dsim.caches import kept
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
@@ -23,12 +24,12 @@ from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.partition import best_partition
 from lw3dsim.objective import Figures, Weights
 from lw3dsim.remembered import recall, remember
-from lw3dsim.report.runs import GroupRun, Unit
 from lw3dsim.schedule.fused import build_group_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from lw3dsim.account.simulated import LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.partition import Path
     from lw3dsim.map.price import Price
     from lw3dsim.map.problem import Problem
-    from lw3dsim.report.runs import LayerRun, Run
     from lw3dsim.schedule.fused import GroupSchedule
 
 MODES = ("off", "auto")

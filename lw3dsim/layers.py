@@ -11,6 +11,7 @@ import msgspec
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
+from lw3dsim.account.simulated import LayerRun
 from lw3dsim.caches import kept
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
@@ -22,7 +23,6 @@ from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
 from lw3dsim.remembered import recall, remember
-from lw3dsim.report.runs import LayerRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 

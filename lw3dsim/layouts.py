@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.simulated import GroupRun
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.fusion import run_group_mapping
@@ -12,14 +13,13 @@ from lw3dsim.layers import bare, run_mapping
 from lw3dsim.map.blocks import Use, candidate_blocks, group_use, in_block, layer_use, wanted_block
 from lw3dsim.map.fused import Group
 from lw3dsim.map.problem import Problem
-from lw3dsim.report.runs import GroupRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lw3dsim.account.simulated import Run, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.report.runs import Run, Unit
 
 
 def settle_layouts(

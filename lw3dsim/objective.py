@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Literal
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
+from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.errors import unknown
 from lw3dsim.map.price import Price
-from lw3dsim.report.assemble import unit_energy_pj
-from lw3dsim.report.runs import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.report.runs import LayerRun
 
 Objective = Literal["latency", "energy", "edp", "dram_bytes"]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lw3dsim.account.simulated import GroupRun, LayerRun, Unit
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -22,7 +23,6 @@ from lw3dsim.layouts import settle_layouts
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.objective import check_objective, make_weights, total_figures
 from lw3dsim.report.assemble import assemble
-from lw3dsim.report.runs import GroupRun, LayerRun, Unit
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_group_link, make_link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lw3dsim.account.simulated import Run
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.mapping import Mapping as TileMapping
     from lw3dsim.map.mapping_file import MappingFile
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
     from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
-    from lw3dsim.report.runs import Run
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
 

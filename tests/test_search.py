@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
+from lw3dsim.account.simulated import GroupRun
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
@@ -25,7 +26,6 @@ from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem
 from lw3dsim.map.search import search
 from lw3dsim.pipeline import map_network, resolve_design, resolve_network
-from lw3dsim.report.runs import GroupRun
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates

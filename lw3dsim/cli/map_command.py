@@ -13,7 +13,7 @@ from lw3dsim.errors import unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.report.runs import Unit
+    from lw3dsim.account.simulated import Unit
 
 
 @click.command("map")

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
-from lw3dsim.account.energy import COMPONENTS, Causes, Sparsity, layer_energy_pj
+from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.events import STREAMS
-from lw3dsim.account.power import Profile, joined, layer_profile
+from lw3dsim.account.power import joined, layer_profile
+from lw3dsim.account.simulated import unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
-from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.report.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.account.energy import Stage
+    from lw3dsim.account.energy import Causes, Stage
+    from lw3dsim.account.power import Profile
+    from lw3dsim.account.simulated import Run, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.problem import Problem
-    from lw3dsim.report.runs import Run, Unit
 
 
 def assemble(
@@ -101,19 +102,6 @@ SUMMED = (
     "ideal_cycles",
     "steps",
 )
-
-
-def unit_energy_pj(network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> dict[str, Causes]:
-    """Return pJ by component and cause of a layer or group; ``leakage`` is that of the whole chip in mW."""
-    sparsities = [
-        Sparsity(
-            data=network.densities[layer.inputs[0]],
-            weight=layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0,
-        )
-        for layer in unit.layers
-    ]
-    run = unit.run
-    return layer_energy_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsities)
 
 
 def _bound_cycles(stage: Stage, arch: Accelerator) -> int:

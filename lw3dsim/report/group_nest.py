@@ -13,10 +13,10 @@ from lw3dsim.schedule.fused import stage_machines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import GroupRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.fused import GroupAxis
-    from lw3dsim.report.runs import GroupRun
 
 
 def group_loops(run: GroupRun) -> tuple[Loop, ...]:

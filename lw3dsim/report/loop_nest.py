@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.simulated import GroupRun
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.mapping import input_axis, make_axes
 from lw3dsim.map.microarchitecture import make_machine
@@ -17,16 +18,15 @@ from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.step import group_shape
 from lw3dsim.report.group_nest import group_lines, group_loops
 from lw3dsim.report.nest_lines import Line, Loop, kib, lanes, plural, positions, times
-from lw3dsim.report.runs import GroupRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import LayerRun, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
-    from lw3dsim.report.runs import LayerRun, Unit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 from lw3dsim import __version__
+from lw3dsim.account.simulated import GroupRun
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
-from lw3dsim.report.runs import GroupRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.map.mapping_file import Entry
-    from lw3dsim.report.runs import Unit
 
 ABOUT = """\
 # What `lw3dsim map --save` chose. Edit it, and give it to `simulate --mapping`: units that are listed run as they

@@ -18,10 +18,10 @@ from lw3dsim.report.nest_lines import WIDTH, aligned, columns, kib, plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.map.fill import Fill
-    from lw3dsim.report.runs import Unit
     from lw3dsim.transform.algorithms import Algorithm
 
 

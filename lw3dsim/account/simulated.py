@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.energy import Stage
+from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
+from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.map.floor import (
     compulsory_by_stream,
     compulsory_bytes,
@@ -14,9 +15,11 @@ from lw3dsim.map.floor import (
 )
 
 if TYPE_CHECKING:
+    from lw3dsim.account.energy import Causes
     from lw3dsim.account.events import Events
     from lw3dsim.account.power import Activity
-    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.map.fused import Group, GroupMapping
     from lw3dsim.map.mapping import Mapping
@@ -123,3 +126,16 @@ def _unshared(first: list[str], name: list[str]) -> str:
     while shared < min(len(first), len(name)) - 1 and first[shared] == name[shared]:
         shared += 1
     return ".".join(name[shared:])
+
+
+def unit_energy_pj(network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> dict[str, Causes]:
+    """Return pJ by component and cause of a layer or group; ``leakage`` is that of the whole chip in mW."""
+    sparsities = [
+        Sparsity(
+            data=network.densities[layer.inputs[0]],
+            weight=layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0,
+        )
+        for layer in unit.layers
+    ]
+    run = unit.run
+    return layer_energy_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsities)

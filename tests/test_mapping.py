@@ -27,8 +27,11 @@ from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.problem import make_problem
-from lw3dsim.map.ranking import (
-    NEVER,
+from lw3dsim.map.ranking import NEVER
+from lw3dsim.map.search import search
+from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.sums import weight_bits
+from lw3dsim.map.tiling import (
     Place,
     Task,
     ifmap_bits,
@@ -39,9 +42,6 @@ from lw3dsim.map.ranking import (
     total_steps,
     weight_loads,
 )
-from lw3dsim.map.search import search
-from lw3dsim.map.step import GROUP_WORDS
-from lw3dsim.map.sums import weight_bits
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 

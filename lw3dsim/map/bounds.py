@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.map.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.plain import DENSE, VECTOR
-from lw3dsim.map.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER, Place
+from lw3dsim.map.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
 from lw3dsim.map.step import DRAIN, LAST_GROUP, cost_groups
 from lw3dsim.map.sums import columns_of, read_positions, row_bursts
+from lw3dsim.map.tiling import Place
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
     from lw3dsim.map.plain import Layer, Rows
-    from lw3dsim.map.ranking import Choices, Task
+    from lw3dsim.map.tiling import Choices, Task
 
 
 class Least(NamedTuple):

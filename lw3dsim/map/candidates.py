@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lw3dsim.map.arrays import padded
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.plain import plain_layer, plain_rows
-from lw3dsim.map.ranking import Choices
 from lw3dsim.map.sums import Channels, Extent
+from lw3dsim.map.tiling import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

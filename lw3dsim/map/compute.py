@@ -16,11 +16,12 @@ from lw3dsim.map.step import (
     step_cycles,
 )
 from lw3dsim.map.sums import read_positions
+from lw3dsim.map.tiling import total_steps
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
     from lw3dsim.map.plain import Array, Layer
-    from lw3dsim.map.ranking import Choices, Place, Task
+    from lw3dsim.map.tiling import Choices, Place, Task
 
 
 def layer_cycles(task: Task, at: Place, most: int, groups: Words) -> int:
@@ -163,3 +164,29 @@ def tile_frames(layer: Layer, t: int, frames: int, c: int, chunk: int) -> int:
 def last_part(total: int, part: int) -> int:
     """Return the size of the last of the parts of ``total``."""
     return total - (ceiling(total, part) - 1) * part
+
+
+def least_compute(layer: Layer, array: Array, n_size: int) -> int:
+    """Return the cycles that the layer takes at least with ``n_size`` channels in a step, all columns always busy."""
+    pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
+    if layer.structure == VECTOR:
+        return pixels * layer.n * layer.ops_per_output // array.vector_lanes
+    rounds = layer.n // n_size * ceiling(n_size, array.rows) + ceiling(layer.n % n_size, array.rows)
+    products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
+    return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
+
+
+def compute_ticks(task: Task, at: Place, most: int, groups: Words) -> int:
+    """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
+    layer, choices, cycle = task.layer, task.choices, task.times.cycle
+    if layer.structure != VECTOR:
+        cycles = layer_cycles(task, at, most // cycle, groups)
+        return (cycles + (waits_between_tiles(task, at, groups) if cycles * cycle <= most else 0)) * cycle
+    c, steps = choices.c.size[at.c], total_steps(layer, choices, at)
+    is_whole = 1 if c >= layer.c else 0
+    pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
+    n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, groups)
+    # Compute is proportional to c: scaling by C removes the ragged last reduction step.
+    filling = steps * task.array.fill_cycles
+    return (filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)) * cycle

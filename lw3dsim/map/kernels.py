@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.map import bounds, compute, ranking, runs, shortlist, step, sums
+from lw3dsim.map import bounds, compute, ranking, runs, shortlist, step, sums, tiling
 from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
@@ -40,19 +40,25 @@ TRANSLATION = Translation(
             ),
         ),
         (
+            tiling,
+            (
+                "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
+                "input_repeats", "weight_loads", "input_channels", "bursts_of_rows", "input_bursts", "output_bursts",
+                "row_visits", "least_row", "fill_choices",
+            ),
+        ),
+        (
             compute,
             (
                 "last_part", "sort_of", "sort_of_tiles", "tile_frames", "step_head", "least_tile_cycles", "tile_cycles",
-                "vector_layer_cycles", "layer_cycles", "full_tiles", "waits_between_tiles",
+                "vector_layer_cycles", "layer_cycles", "full_tiles", "waits_between_tiles", "least_compute",
+                "compute_ticks",
             ),
         ),
         (
             ranking,
             (
-                "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
-                "input_repeats", "weight_loads", "input_channels", "bursts_of_rows", "input_bursts", "output_bursts",
-                "row_visits", "least_compute", "most_compute", "compute_ticks", "estimate", "is_worth", "least_row",
-                "may_win", "comes_before", "insert", "offer", "fill_choices", "rank",
+                "estimate", "most_compute", "is_worth", "may_win", "comes_before", "insert", "offer", "rank",
             ),
         ),
         (

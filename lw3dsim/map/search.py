@@ -17,15 +17,10 @@ from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, PARALLEL_MODES, Mapping, input_layout, output_layout
 from lw3dsim.map.microarchitecture import make_machine, parallel_modes
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
-from lw3dsim.map.ranking import (
-    AT_N,
-    BOUND,
-    BURSTS,
-    FIELDS,
-    MODE,
-    NEVER,
-    NUMBER,
-    ORDER,
+from lw3dsim.map.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER, NUMBER, ORDER
+from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.sums import weight_bits
+from lw3dsim.map.tiling import (
     Limits,
     Place,
     Task,
@@ -36,8 +31,6 @@ from lw3dsim.map.ranking import (
     slots_of,
     spatial_tiles,
 )
-from lw3dsim.map.step import GROUP_WORDS
-from lw3dsim.map.sums import weight_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +39,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.arrays import Words
     from lw3dsim.map.problem import Problem
-    from lw3dsim.map.ranking import Choices
+    from lw3dsim.map.tiling import Choices
 
 MAX_STEPS = 4_000_000
 

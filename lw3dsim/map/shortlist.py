@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.map.bounds import bound_kept
-from lw3dsim.map.ranking import BURSTS, LATENCY, NEVER, Aim, Task, rank
+from lw3dsim.map.ranking import BURSTS, LATENCY, NEVER, Aim, rank
+from lw3dsim.map.tiling import Task
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words

@@ -271,8 +271,10 @@ def mapping_blocks(folder):
     nest, _ = run(show), run(save.replace("mapping.yaml", str(file)))
     text = file.read_text(encoding="utf-8")
     assert json.loads(run(again.replace("mapping.yaml", f"{file} --format json")))["layers"]
-    file.write_text(text.replace("{n: 32, c: 32,", "{n: 64, c: 64,"), encoding="utf-8")
+    (tile,) = re.findall(r"With `(tile: {.*?})`", MAPPING.read_text(encoding="utf-8"))
+    file.write_text(re.sub(r"tile: {.*}", tile, text), encoding="utf-8")
     edited = run(f"{show} --mapping {file}")
+    assert edited != nest
     named = {"nest": ("text", nest), "file": ("yaml", text), "edited": ("text", edited)}
     return {name: f"```{language}\n{block.rstrip()}\n```" for name, (language, block) in named.items()}
 

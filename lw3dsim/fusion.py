@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.engine.run import Timing
     from lw3dsim.map.fused import Operand
+    from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.partition import Path
     from lw3dsim.map.price import Price
     from lw3dsim.map.problem import Problem
@@ -153,13 +154,20 @@ class _Judge:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
         group, clocks = self._group(path), make_clocks(self.arch)
         fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
-        if self._least(group, clocks) + fixed >= sum(self.weights.cost(self.alone[i]) for i in path):
+        fixed -= sum(self._trees(self.runs[i].problem, self.runs[i].mapping.parallel) for i in path)
+        trees = sum(min(0.0, self._trees(self.runs[i].problem, "channel")) for i in path)
+        if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
             return None
         try:
             best = find_group(group, bare(self.arch), self.weights.price)[0]
         except MappingError:
             return None
-        return fixed + self.weights.price.of(best.cycles, best.dram_bytes)
+        trees = sum(map(self._trees, group.stages, best.mapping.parallel))
+        return fixed + trees + self.weights.price.of(best.cycles, best.dram_bytes)
+
+    def _trees(self, problem: Problem, parallel: Parallel) -> float:
+        """Return what summing up products in a mode costs, over doing so in accumulators alone."""
+        return self.weights.price.of_trees(problem, self.arch) if parallel == "channel" else 0.0
 
     def _least(self, group: Group, clocks: Clocks) -> float:
         """Return a bound of the price: ideal multiplications, and compulsory bytes once."""
@@ -237,7 +245,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
         if best is not None and built.least > best.cost:
             break
         timing = simulate_schedule(built.schedule, mapper_clocks, mapper_engine)
-        tried = _Tried(built=built, timing=timing, cost=price.of(timing.latency_cycles, built.dram_bytes))
+        tried = _Tried(built=built, timing=timing, cost=built.trees + price.of(timing.latency_cycles, built.dram_bytes))
         best = tried if best is None else min(best, tried, key=_Tried.rank)
     assert best is not None  # noqa: S101  # a group has candidates, or there is an error before
     mapping, schedule, timing = best.built.mapping, best.built.schedule, best.timing
@@ -249,11 +257,12 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
 
 @dataclass(frozen=True, kw_only=True)
 class _Built:
-    """A candidate with its schedule: its place in the mapper's order, and what it costs at least."""
+    """A candidate with its schedule: its place in the mapper's order, the price of adder trees, and of all at least."""
 
     number: int
     mapping: GroupMapping
     dram_bytes: int
+    trees: float
     schedule: GroupSchedule
     least: float
 
@@ -275,10 +284,20 @@ def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Bu
     clocks = make_clocks(arch)
     candidates = []
     for number, found in enumerate(find_group(group, arch, price, most)):
-        schedule = build_group_schedule(group, found.mapping, arch, clocks)
-        least = price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
+        mapping = found.mapping
+        schedule = build_group_schedule(group, mapping, arch, clocks)
+        modes = zip(group.stages, mapping.parallel, strict=True)
+        trees = sum(price.of_trees(stage, arch) for stage, mode in modes if mode == "channel")
+        least = trees + price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
         candidates.append(
-            _Built(number=number, mapping=found.mapping, dram_bytes=found.dram_bytes, schedule=schedule, least=least)
+            _Built(
+                number=number,
+                mapping=mapping,
+                dram_bytes=found.dram_bytes,
+                trees=trees,
+                schedule=schedule,
+                least=least,
+            )
         )
     return sorted(candidates, key=lambda built: (built.least, built.number))
 

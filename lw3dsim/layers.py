@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lw3dsim.account.dram import plain_counts
+from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
 from lw3dsim.account.simulated import LayerRun
@@ -65,7 +66,12 @@ def run_layer(
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
         return run_problem(make_problem(layer, inputs, output, direct, arch), bare(arch), engine, price)
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
-    return min(runs, key=lambda run: wanted.of(run.latency_cycles, run.dram_bytes))
+    return min(runs, key=lambda run: _cost(run, arch, wanted))
+
+
+def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
+    own = onchip_pj(run.stages, run.events, arch, [Sparsity()]) if price.pj else 0.0
+    return price.of(run.latency_cycles, run.dram_bytes) + price.pj * own
 
 
 @kept(4096)
@@ -86,12 +92,14 @@ def run_problem(
     if known is not None:
         return run_mapping(problem, known, arch, engine)
     clocks = make_clocks(arch)
-    burst_ticks = 0 if price is None else price.burst_ticks(clocks)
+    burst_ticks, tree_ticks = 0, 0
+    if price is not None:
+        burst_ticks, tree_ticks = price.burst_ticks(clocks), price.in_ticks(price.of_trees(problem, arch), clocks)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks = clocks.in_order
     mapper_engine = "fast" if engine == "fast" else "auto"
     tried: list[_Tried] = []
-    for candidate in search(problem, arch, clocks, keep=most, burst_ticks=burst_ticks):
+    for candidate in search(problem, arch, clocks, keep=most, burst_ticks=burst_ticks, tree_ticks=tree_ticks):
         if tried and _cannot_win(candidate, _best(tried, burst_ticks), burst_ticks):
             continue
         schedule = build_schedule(problem, candidate.mapping, arch, clocks)
@@ -116,7 +124,7 @@ class _Tried:
     ticks: int
 
     def cost(self, burst_ticks: int) -> int:
-        return self.ticks + burst_ticks * self.candidate.bursts
+        return self.ticks + burst_ticks * self.candidate.bursts + self.candidate.own_ticks
 
 
 def _best(tried: Sequence[_Tried], burst_ticks: int) -> _Tried:
@@ -134,7 +142,8 @@ def _cannot_win(candidate: Candidate, best: _Tried, burst_ticks: int) -> bool:
     It costs as much for sure; or it is slower for sure, or not faster by more than counts and moves no less.
     """
     if burst_ticks:
-        return candidate.bound_ticks + burst_ticks * candidate.bursts >= best.cost(burst_ticks)
+        least = candidate.bound_ticks + burst_ticks * candidate.bursts + candidate.own_ticks
+        return least >= best.cost(burst_ticks)
     is_slower = candidate.bound_ticks * TOLERANCE > best.ticks * (TOLERANCE + 1)
     is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= best.ticks * TOLERANCE
     return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)

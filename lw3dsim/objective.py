@@ -81,7 +81,7 @@ class Weights:
         # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
         cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
         moved_pj = alone.energy_pj - alone.other_pj - alone.timed_pj
-        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes)
+        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes, pj=1.0)
         return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
 
     def cost(self, figures: Figures) -> float:

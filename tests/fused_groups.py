@@ -12,6 +12,7 @@ from lw3dsim.fusion import operands
 from lw3dsim.map.fused import Group, can_fuse
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
@@ -86,7 +87,7 @@ def any_mapping(group, data, arch=SMALL):
     """A random candidate with its predicted cost and its schedule."""
     found, clocks = enumerate_group(group, arch), make_clocks(arch)
     assume(len(found) > 0)
-    costs = group_costs(group, found, arch, clocks)
+    costs = group_costs(group, found, arch, clocks, Price(cycle=1.0, dram_byte=0.0))
     i = data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(found)
     assume(costs.steps[i] < 5000)
     mapping = found.mapping(i, costs.parallel(i))

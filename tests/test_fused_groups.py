@@ -277,7 +277,7 @@ def test_search_finds_what_brute_force_finds(chain):
     group = fusable(chain)
     found = enumerate_group(group, SMALL)
     assume(0 < len(found) < 150)
-    costs = group_costs(group, found, SMALL, CLOCKS)
+    costs = group_costs(group, found, SMALL, CLOCKS, FAST)
     assume(int(costs.steps.sum()) < 10_000)
     mappings = [found.mapping(i, costs.parallel(i)) for i in range(len(found))]
     schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]

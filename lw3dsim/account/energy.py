@@ -85,10 +85,22 @@ def layer_energy_pj(
     for component, value in values.items():
         by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
         energy[component] = _shared(value, by)
-    energy |= _sram_pj(events, buffers(arch))
-    logic = [_logic_pj(s.problem, s.events, arch, sparsity) for s, sparsity in zip(stages, sparsities, strict=True)]
-    energy |= {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
+    energy |= _onchip(stages, events, arch, sparsities)
     return {component: energy[component] for component in COMPONENTS}
+
+
+def onchip_pj(stages: Sequence[Stage], events: Events, arch: Accelerator, sparsities: Sequence[Sparsity]) -> float:
+    """Return the pJ of SRAM and arithmetic in a layer or group with these ``events``: neither DRAM's nor time's."""
+    energy = _onchip(stages, events, arch, sparsities)
+    return math.fsum(value for causes in energy.values() for value in causes.values())
+
+
+def _onchip(
+    stages: Sequence[Stage], events: Events, arch: Accelerator, sparsities: Sequence[Sparsity]
+) -> dict[str, Causes]:
+    logic = [_logic_pj(s.problem, s.events, arch, sparsity) for s, sparsity in zip(stages, sparsities, strict=True)]
+    spent = {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
+    return _sram_pj(events, buffers(arch)) | spent
 
 
 def _shared(value: float, weights: Mapping[str, float]) -> Causes:

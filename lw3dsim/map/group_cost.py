@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.layout import Layout
     from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.map.price import Price
     from lw3dsim.map.problem import Problem
 
 
@@ -40,10 +41,10 @@ class GroupCost:
         return tuple("channel" if flags[i] else "pixel" for flags in self.in_channels)
 
 
-def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks) -> GroupCost:
-    """Return what every candidate moves and takes."""
+def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks, price: Price) -> GroupCost:
+    """Return what every candidate moves and takes, its stages in the modes of the least ``price``."""
     moved = _moved(group, candidates, clocks)
-    work = [_stage_work(group, candidates, arch, i) for i in range(len(group.stages))]
+    work = [_stage_work(group, candidates, arch, price, i) for i in range(len(group.stages))]
     compute = sum((w.cycles for w in work), np.zeros(len(candidates))) * clocks.cycle_ticks
     burst_ticks = clocks.burst_ticks / clocks.dram.channels
     transfer = np.maximum(moved.bursts * burst_ticks, moved.visits * (clocks.visit_ticks / clocks.dram.channels))
@@ -173,8 +174,8 @@ class _Work:
     in_channels: Flags
 
 
-def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int) -> _Work:
-    """Return the work of stage ``i`` in the better parallel mode."""
+def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, price: Price, i: int) -> _Work:
+    """Return the work of stage ``i`` in the cheaper parallel mode."""
     stage = group.stages[i]
     chunk = candidates.chunks[group.run_of(i)]
     count = ceil_div(np.full_like(chunk, stage.n), chunk)
@@ -193,7 +194,8 @@ def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, i: int)
     if "channel" not in parallel_modes(stage, arch):
         return _Work(steps=steps, cycles=by_pixel, in_channels=np.zeros(len(candidates), dtype=bool))
     by_channel = cycles("channel")
-    return _Work(steps=steps, cycles=np.minimum(by_pixel, by_channel), in_channels=by_channel < by_pixel)
+    in_channels = price.cycle * by_channel + price.of_trees(stage, arch) < price.cycle * by_pixel
+    return _Work(steps=steps, cycles=np.where(in_channels, by_channel, by_pixel), in_channels=in_channels)
 
 
 def _vector_cycles(group: Group, candidates: Candidates, i: int, machine: Machine) -> Floats:

@@ -45,16 +45,19 @@ def search_group(
     candidates = enumerate_group(group, arch)
     if len(candidates) == 0:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
-    costs = group_costs(group, candidates, arch, clocks)
+    costs = group_costs(group, candidates, arch, clocks, price)
     cycles = costs.latency / clocks.cycle_ticks + arch.layer_setup_cycles
     moved = costs.bursts * clocks.burst_bytes
+    trees = np.zeros(len(candidates))
+    for stage, flags in zip(group.stages, costs.in_channels, strict=True):
+        trees += flags * price.of_trees(stage, arch)
     return [
         Found(
             mapping=candidates.mapping(i, costs.parallel(i)),
             dram_bytes=int(moved[i]),
             cycles=float(cycles[i]),
         )
-        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved, costs, keep)
+        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved + trees, costs, keep)
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.errors import MappingError
 from lw3dsim.map.arrays import ceil_div
 from lw3dsim.map.mapping import PARALLEL_MODES
+from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints
     from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.problem import Problem
+    from lw3dsim.technology.arithmetic import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,16 @@ def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
     """Return the modes in which the array can work on ``problem``: adder trees are for direct dense layers."""
     is_direct = problem.structure == "dense" and not problem.algorithm.is_winograd
     return PARALLEL_MODES if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
+
+
+def tree_pj(problem: Problem, arch: Accelerator) -> float:
+    """Return the pJ of a product that goes through an adder tree, over those of one that is accumulated by itself."""
+
+    def energy(operation: Operation, bits: int) -> float:
+        return arithmetic(arch.tech, operation, "energy_pj", bits)
+
+    alone = energy("add", problem.register_bits) + 2 * energy("register", problem.register_bits)
+    return energy("add", problem.data_bits + problem.weight_bits) + alone / arch.pe.mults_per_pe - alone
 
 
 def make_machine(

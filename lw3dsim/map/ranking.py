@@ -46,12 +46,13 @@ SIZES = 64
 
 
 class Aim(NamedTuple):
-    """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``.
+    """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
     Or, where ``most`` is given (not NEVER), the fewest bursts among all of at most ``most`` ticks.
     """
 
     burst_ticks: int
+    own_ticks: int
     most: int
 
 
@@ -149,7 +150,7 @@ def most_compute(kept: Words, aim: Aim, transfer: int, asked: int, exposed: int,
     if aim.most == NEVER:
         if worst == NEVER:
             return NEVER
-        most = worst - aim.burst_ticks * bursts - exposed
+        most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
     return min(most, (most + 1) * slots - 1 - transfer - asked)
 
 
@@ -157,7 +158,7 @@ def is_worth(kept: Words, aim: Aim, ticks: int, bursts: int, channels: int) -> b
     """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
     worst = kept[len(kept) - FIELDS + FIRST]
     if aim.most == NEVER:
-        return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts) * channels
+        return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
     return bursts <= worst and ticks <= aim.most * channels
 
 
@@ -165,7 +166,7 @@ def insert(kept: Words, aim: Aim, ticks: int, bursts: int, visits: int, order: i
     """Insert a tiling into ``kept``, in the order of the first four columns, and drop the last."""
     first, second, third = bursts, visits, ticks
     if aim.most == NEVER:
-        first, second, third = ticks + aim.burst_ticks * bursts, bursts, visits
+        first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
     number = mode * 2 + order
     for i in at:
         number = number * SIZES + i

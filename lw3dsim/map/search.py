@@ -49,20 +49,28 @@ CANDIDATES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A mapping, the bursts that it moves, and ticks that no simulation of it beats."""
+    """A mapping, the bursts that it moves, ticks that no simulation of it beats, and what its mode costs in ticks."""
 
     mapping: Mapping
     bursts: int
     bound_ticks: int
+    own_ticks: int
 
 
 def search(
-    problem: Problem, arch: Accelerator, clocks: Clocks, *, keep: int = CANDIDATES, burst_ticks: int = 0
+    problem: Problem,
+    arch: Accelerator,
+    clocks: Clocks,
+    *,
+    keep: int = CANDIDATES,
+    burst_ticks: int = 0,
+    tree_ticks: int = 0,
 ) -> list[Candidate]:
     """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
 
-    They are those of the least ticks, a burst counted as ``burst_ticks``. Where it counts nothing, half of
-    them are those that move least among the nearly fastest; they come first.
+    They are those of the least ticks, a burst counted as ``burst_ticks``, and working on channels in parallel as
+    ``tree_ticks``. Where a burst counts nothing, half of them are those that move least among the nearly fastest;
+    they come first.
     """
     sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
     tilings = math.prod(map(len, sizes))
@@ -81,13 +89,19 @@ def search(
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
-    work.functions["shortlist"](task, second, len(modes), burst_ticks, least, work.empty(GROUP_WORDS), *kept)
+    scratch = work.empty(GROUP_WORDS)
+    work.functions["shortlist"](task, second, len(modes), burst_ticks, tree_ticks, least, scratch, *kept)
     best, thrifty = (_rows(words) for words in kept)
     if not best:
         raise _too_small(task, arch)
     rows = {row[NUMBER]: row for row in [*thrifty, *best]}
     return [
-        Candidate(mapping=_mapping(task, row), bursts=row[BURSTS], bound_ticks=row[BOUND])
+        Candidate(
+            mapping=_mapping(task, row),
+            bursts=row[BURSTS],
+            bound_ticks=row[BOUND],
+            own_ticks=tree_ticks if row[MODE] else 0,
+        )
         for row in list(rows.values())[:keep]
     ]
 

@@ -18,22 +18,29 @@ TOLERANCE = 1000
 
 
 def shortlist(
-    task: Task, second: Array, modes: int, burst_ticks: int, least: Least, groups: Words, best: Words, thrifty: Words
+    task: Task,
+    second: Array,
+    modes: int,
+    burst_ticks: int,
+    own_ticks: int,
+    least: Least,
+    groups: Words,
+    best: Words,
+    thrifty: Words,
 ) -> None:
     """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
     A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
-    ``second`` is the array in the other. ``groups`` is scratch.
+    ``second`` is the array in the other, which costs ``own_ticks`` more. ``groups`` is scratch.
     """
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    aim = Aim(burst_ticks, NEVER)
-    rank(task, aim, groups, best)
+    rank(task, Aim(burst_ticks, 0, NEVER), groups, best)
     if modes > 1:
-        rank(other, aim, groups, best)
+        rank(other, Aim(burst_ticks, own_ticks, NEVER), groups, best)
     if best[BURSTS] == NEVER:
         return
     if burst_ticks == 0:
-        aim = Aim(0, best[LATENCY] + best[LATENCY] // TOLERANCE)
+        aim = Aim(0, 0, best[LATENCY] + best[LATENCY] // TOLERANCE)
         rank(task, aim, groups, thrifty)
         if modes > 1:
             rank(other, aim, groups, thrifty)

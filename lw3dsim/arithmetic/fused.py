@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
     from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.map.problem import Triple
     from lw3dsim.schedule.fused import GroupSchedule
-
-Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)

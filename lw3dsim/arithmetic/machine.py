@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.microarchitecture import Machine
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.map.problem import Problem, Triple
     from lw3dsim.schedule.program import Schedule
-
-Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)

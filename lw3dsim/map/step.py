@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.plain import Array, Layer
 
 # Ties of the binding resource go to the first.
-CAUSES = ("multiply", "vector", "sram_port", "transform")
+BINDINGS = ("multiply", "vector", "sram_port", "transform")
 MULTIPLY, VECTOR_UNIT, SRAM_PORT, TRANSFORM = range(4)
 
 # Sorts of groups: bit 3 - axis is set for the last along an axis. What is known of each, in a row of ``groups``.
@@ -32,11 +32,11 @@ GROUP_WORDS = PARTS + 4
 
 # Columns of a step's row of cycles and events.
 HEAD, BODY, DRAINING, STALL, FIRST_CAUSE = range(5)
-MULTS = FIRST_CAUSE + len(CAUSES)
+MULTS = FIRST_CAUSE + len(BINDINGS)
 (ACCUMULATIONS, TREE_ADDS, IFMAP_READ, WEIGHT_READ, OFMAP_READ, OFMAP_WRITE, INTERMEDIATE_READ, INTERMEDIATE_WRITE,
  INPUT_TILES, WEIGHT_KERNELS, OUTPUT_TILES, VECTOR_OPS, COLUMNS) = range(MULTS + 1, MULTS + 14)  # fmt: skip
 NAMES = (
-    "head", "body", "drain", "drain_stall", *CAUSES, "mults", "accumulations", "tree_adds", "ifmap_read_bits",
+    "head", "body", "drain", "drain_stall", *BINDINGS, "mults", "accumulations", "tree_adds", "ifmap_read_bits",
     "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits", "intermediate_read_bits", "intermediate_write_bits",
     "input_tiles", "weight_kernels", "output_tiles", "vector_ops",
 )  # fmt: skip

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
     from lw3dsim.map.microarchitecture import Machine
 
-Triple = tuple["Ints", "Ints", "Ints"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSteps:
@@ -40,7 +38,7 @@ class GroupSteps:
     """
 
     tile: Ints
-    at: Triple
+    at: tuple[Ints, Ints, Ints]
     stage: Ints
     chunk: Ints
     n: Ints

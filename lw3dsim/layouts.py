@@ -10,7 +10,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.fusion import run_group_mapping
 from lw3dsim.layers import bare, run_mapping
-from lw3dsim.map.blocks import Use, candidate_blocks, group_use, in_block, layer_use, wanted_block
+from lw3dsim.map.blocks import Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.fused import Group
 from lw3dsim.map.problem import Problem
 
@@ -34,11 +34,10 @@ def settle_layouts(
     extra = [0] * len(units)
     for tensor, users in _uses(network, units, burst_bytes).items():
         uses = [use for _, use in users]
-        blocks = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block)
-        is_free = arch.dram.layout == "auto" and tensor not in given
         block = given.get(tensor, uses[0].block)
-        moved = [{size: use.bursts(size) for size in {*blocks, block}} for use in uses]
-        if is_free:
+        tried = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block) | {block}
+        moved = [use.bursts(sorted(tried)) for use in uses]
+        if arch.dram.layout == "auto" and tensor not in given:
             block = wanted_block(moved, block)
         for (i, use), bursts in zip(users, moved, strict=True):
             works[i] = in_block(works[i], use.side, block)
@@ -64,15 +63,14 @@ def _uses(network: Workload, units: list[Unit], burst_bytes: int) -> dict[str, l
     for i, unit in enumerate(units):
         first, run = unit.layers[0], unit.run
         read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
+        work = run.group if isinstance(run, GroupRun) else run.problem
+        written.append((i, Use(work=work, mapping=run.mapping, side="output", burst_bytes=burst_bytes)))
+        once = Use(work=work, mapping=run.mapping, side="input", burst_bytes=burst_bytes)
         if isinstance(run, GroupRun):
-            written.append((i, group_use(run.group, run.mapping, "output", burst_bytes)))
-            read.append((i, group_use(run.group, run.mapping, "input", burst_bytes)))
-            continue
-        written.append((i, layer_use(run.problem, run.mapping, "output", burst_bytes)))
-        if not isinstance(first, Linear):
-            once = layer_use(run.problem, run.mapping, "input", burst_bytes)
-            times = run.events.dram_ifmap_bytes // burst_bytes // max(once.bursts(once.block), 1)
-            read.append((i, replace(once, times=times)))
+            read.append((i, once))
+        elif not isinstance(first, Linear):
+            bursts = once.bursts([once.block])[once.block]
+            read.append((i, replace(once, times=run.events.dram_ifmap_bytes // burst_bytes // max(bursts, 1))))
     free = free_tensors(network)
     return {name: users for name, users in uses.items() if users and name in free}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
@@ -58,7 +59,7 @@ class LayerRun(_Figures):
     problem: Problem
     mapping: Mapping
 
-    @property
+    @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The layer as the only stage."""
         return (Stage(problem=self.problem, events=self.events, ideal_mults=self.problem.ideal_mults),)
@@ -82,7 +83,7 @@ class GroupRun(_Figures):
     mapping: GroupMapping
     stage_events: tuple[Events, ...]
 
-    @property
+    @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The layers of the group."""
         each = zip(self.group.stages, self.stage_events, self.group.ideal_mults, strict=True)

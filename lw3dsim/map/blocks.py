@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, overload
 
-from lw3dsim.map.fused import Group
+from lw3dsim.caches import kept
+from lw3dsim.map.fused import Group, GroupMapping
 from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layout import block_sizes
+from lw3dsim.map.mapping import Mapping as TileMapping
 from lw3dsim.map.mapping import input_boxes, make_axes, output_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lw3dsim.map.fused import GroupMapping
     from lw3dsim.map.layout import Boxes
-    from lw3dsim.map.mapping import Mapping as TileMapping
     from lw3dsim.map.problem import Problem
 
 Side = Literal["input", "output"]
@@ -28,40 +28,45 @@ Side = Literal["input", "output"]
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """What a mapped layer or group reads (``times`` over) or writes of a tensor."""
+    """A mapped layer or group that reads (``times`` over) or writes a tensor."""
 
+    work: Problem | Group
+    mapping: TileMapping | GroupMapping
     side: Side
-    boxes: Boxes
+    burst_bytes: int
     times: int = 1
 
     @property
     def block(self) -> int:
         """The block that the layer or group was mapped for."""
-        return self.boxes.layout.block
+        stages = self.work.stages if isinstance(self.work, Group) else (self.work,)
+        return stages[0].input_block if self.side == "input" else stages[-1].output_block
 
-    @property
-    def tile(self) -> int:
-        """Channels of a tile."""
-        return int(self.boxes.channel_count.max())
-
-    def bursts(self, block: int) -> int:
-        """Return the bursts that are moved of the tensor in blocks of ``block``."""
-        return self.times * self.boxes.in_block(block).total_bursts
+    def bursts(self, blocks: Sequence[int]) -> dict[int, int]:
+        """Return the bursts that are moved of the tensor in blocks of each size."""
+        once = _moved(self.work, self.mapping, self.side, tuple(blocks), self.burst_bytes)
+        return {block: self.times * bursts for block, bursts in zip(blocks, once, strict=True)}
 
 
-def layer_use(problem: Problem, mapping: TileMapping, side: Side, burst_bytes: int) -> Use:
-    """Return how a mapped layer uses its input, once over, or its output."""
+@kept(65536)
+def _moved(
+    work: Problem | Group, mapping: TileMapping | GroupMapping, side: Side, blocks: tuple[int, ...], burst_bytes: int
+) -> tuple[int, ...]:
+    boxes = _boxes(work, mapping, side, burst_bytes)
+    return tuple(boxes.in_block(block).total_bursts for block in blocks)
+
+
+def _boxes(work: Problem | Group, mapping: TileMapping | GroupMapping, side: Side, burst_bytes: int) -> Boxes:
+    if isinstance(work, Group):
+        assert isinstance(mapping, GroupMapping)  # noqa: S101  # the mapping of this group
+        axes = mapping.axes(work)
+        if side == "input":
+            return group_input_boxes(work, 0, 0, axes, burst_bytes)
+        return group_output_boxes(work, mapping, axes, burst_bytes)
+    assert isinstance(mapping, TileMapping)  # noqa: S101  # the mapping of this layer
     if side == "input":
-        return Use(side=side, boxes=input_boxes(problem, mapping, make_axes(problem, mapping), burst_bytes))
-    return Use(side=side, boxes=output_boxes(problem, mapping, burst_bytes))
-
-
-def group_use(group: Group, mapping: GroupMapping, side: Side, burst_bytes: int) -> Use:
-    """Return how a mapped group uses its input or its output."""
-    axes = mapping.axes(group)
-    if side == "input":
-        return Use(side=side, boxes=group_input_boxes(group, 0, 0, axes, burst_bytes))
-    return Use(side=side, boxes=group_output_boxes(group, mapping, axes, burst_bytes))
+        return input_boxes(work, mapping, make_axes(work, mapping), burst_bytes)
+    return output_boxes(work, mapping, burst_bytes)
 
 
 @overload
@@ -75,11 +80,19 @@ def in_block(work: Problem | Group, side: Side, block: int) -> Problem | Group:
     return replace(work, input_block=block) if side == "input" else replace(work, output_block=block)
 
 
-def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> list[int]:
+def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> set[int]:
     """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
-    return sorted(
-        {*block_sizes(smallest, channels), *(min(use.tile, channels) for use in uses), *(use.block for use in uses)}
-    )
+    tiles = {min(_tile(use), channels) for use in uses}
+    return {*block_sizes(smallest, channels), *tiles, *(use.block for use in uses)}
+
+
+def _tile(use: Use) -> int:
+    """Return the channels of a tile."""
+    if isinstance(use.work, Group):
+        assert isinstance(use.mapping, GroupMapping)  # noqa: S101  # the mapping of this group
+        return use.work.channels[0] if use.side == "input" else use.mapping.chunks[-1]
+    assert isinstance(use.mapping, TileMapping)  # noqa: S101  # the mapping of this layer
+    return use.mapping.c if use.side == "input" and use.work.structure == "dense" else use.mapping.n
 
 
 def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
@@ -84,7 +85,7 @@ class Problem:
         k, r, s = self.kernel
         return self.outputs * self.c * k * r * s
 
-    @property
+    @cached_property
     def ideal_mults(self) -> int:
         """Multiplications by the paper's formula, rounded up."""
         return self.ideal_mults_of(self.outputs)

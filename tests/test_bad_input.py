@@ -129,7 +129,7 @@ FILES = [
     ("a: [1, 2\nb: }\n", "2|YAML"), (net(f"{POOL}: [2, 2, 2], padding: [2, 2, 2]"), "5|padding 2x2x2|half"),
     (net(CONV, tail="---\na: 1\n"), "6|document"), (net(CONV, tail="parameters: {<<: {n: 4}}\n"), "6|parameters|<<"),
     ("name: " + "[" * 1000 + "]" * 1000, "1|40 levels"), (clip(framez=4), "3|inputs.clip.framez|did you mean 'frames'"),
-    ("\n".join(" " * i + "a:" for i in range(1000)), "42|40 levels"), (use(", with: {n: 3}", "$m"), "10|$m|Allowed: n"),
+    ("\n".join(" " * i + "a:" for i in range(1000)), "41|40 levels"), (use(", with: {n: 3}", "$m"), "10|$m|Allowed: n"),
     (LAUGHS, "|aliases"), (net(CONV, head=SAMPLED.replace("clip,", "clp,")), "4|sample_of|'clp'|did you mean 'clip'"),
     (net(CONV, tail="name: z\n"), "6|name|twice"), ("1: 2\n" + net(CONV), "1|1|Allowed: blocks"),
     ("[1, 2]: 2\n" + net(CONV), "1|key"), (net(CONV, "name: b, kind: add, inputs: [a, clip]"), "6|add|8x4x8x8|4x4x8x8"),

@@ -21,6 +21,7 @@ from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, can_fuse
 from lw3dsim.map.group_search import CANDIDATES, Found, search_group
 from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.microarchitecture import parallel_modes
 from lw3dsim.map.partition import best_partition
 from lw3dsim.objective import Figures, Weights
 from lw3dsim.remembered import recall, remember
@@ -155,7 +156,8 @@ class _Judge:
         group, clocks = self._group(path), make_clocks(self.arch)
         fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
         fixed -= sum(self._trees(self.runs[i].problem, self.runs[i].mapping.parallel) for i in path)
-        trees = sum(min(0.0, self._trees(self.runs[i].problem, "channel")) for i in path)
+        modes = [(stage, parallel_modes(stage, self.arch)) for stage in group.stages]
+        trees = sum(min(self._trees(stage, mode) for mode in allowed) for stage, allowed in modes)
         if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
             return None
         try:

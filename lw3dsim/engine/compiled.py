@@ -9,7 +9,7 @@ import numpy as np
 from lw3dsim.dram import in_order
 from lw3dsim.engine import fast_engine, memory
 from lw3dsim.engine.memory import Memory
-from lw3dsim.engine.trace import Job, empty_trace
+from lw3dsim.engine.trace import Job
 from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
@@ -54,47 +54,3 @@ def plain(table: Table) -> Table:
         if isinstance(item, np.ndarray)
     }
     return table._replace(**arrays)
-
-
-def load() -> None:
-    """Load the translation, or make it, ahead of the first run."""
-    zeros = np.zeros(2, dtype=np.int64)
-    one, free = zeros[:1], zeros[:1] - 1
-    job = Job(
-        kind=one,
-        head=one,
-        body=one,
-        drain=one,
-        lead=one,
-        ifmap_first=one,
-        ifmap_box=one,
-        ifmap_after=free,
-        ifmap_gate=free,
-        weight_first=one,
-        weight_box=one,
-        weight_after=free,
-        weight_gate=free,
-        opens=one,
-        closes=one,
-        ofmap_box=one,
-        ofmap_after=free,
-        setup=0,
-        cycle=1,
-    )
-    idle = Memory(
-        model=memory.PLAIN,
-        channels=1,
-        clock_ticks=1,
-        burst_ticks=1,
-        latency_ticks=0,
-        box_bursts=zeros,
-        offsets=zeros,
-        run_first=zeros,
-        run_bursts=zeros,
-        constants=zeros,
-        banks=zeros,
-        groups=zeros,
-        ranks=zeros,
-        rings=zeros,
-    )
-    run(job, idle, empty_trace(job))

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.engine.run import Timing
     from lw3dsim.map.fused import Operand
-    from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.partition import Path
     from lw3dsim.map.price import Price
     from lw3dsim.map.problem import Problem
@@ -153,23 +152,21 @@ class _Judge:
 
     def _estimate(self, path: Path) -> float | None:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
-        group, clocks = self._group(path), make_clocks(self.arch)
+        group, arch, price = self._group(path), self.arch, self.weights.price
+        clocks = make_clocks(arch)
         fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
-        fixed -= sum(self._trees(self.runs[i].problem, self.runs[i].mapping.parallel) for i in path)
-        modes = [(stage, parallel_modes(stage, self.arch)) for stage in group.stages]
-        trees = sum(min(self._trees(stage, mode) for mode in allowed) for stage, allowed in modes)
+        fixed -= sum(price.of_mode(self.runs[i].problem, arch, self.runs[i].mapping.parallel) for i in path)
+        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
+        trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
         if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
             return None
         try:
-            best = find_group(group, bare(self.arch), self.weights.price)[0]
+            best = find_group(group, bare(arch), price)[0]
         except MappingError:
             return None
-        trees = sum(map(self._trees, group.stages, best.mapping.parallel))
-        return fixed + trees + self.weights.price.of(best.cycles, best.dram_bytes)
-
-    def _trees(self, problem: Problem, parallel: Parallel) -> float:
-        """Return what summing up products in a mode costs, over doing so in accumulators alone."""
-        return self.weights.price.of_trees(problem, self.arch) if parallel == "channel" else 0.0
+        modes_of_best = zip(group.stages, best.mapping.parallel, strict=True)
+        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes_of_best)
+        return fixed + trees + price.of(best.cycles, best.dram_bytes)
 
     def _least(self, group: Group, clocks: Clocks) -> float:
         """Return a bound of the price: ideal multiplications, and compulsory bytes once."""
@@ -289,7 +286,7 @@ def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Bu
         mapping = found.mapping
         schedule = build_group_schedule(group, mapping, arch, clocks)
         modes = zip(group.stages, mapping.parallel, strict=True)
-        trees = sum(price.of_trees(stage, arch) for stage, mode in modes if mode == "channel")
+        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes)
         least = trees + price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
         candidates.append(
             _Built(

@@ -10,6 +10,7 @@ from lw3dsim.map.microarchitecture import tree_pj
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.mapping import Parallel
     from lw3dsim.map.problem import Problem
 
 # More ticks than any layer takes: a price of time that is next to nothing.
@@ -31,6 +32,10 @@ class Price:
     def of_trees(self, problem: Problem, arch: Accelerator) -> float:
         """Return what it costs more to add up the products of ``problem`` in adder trees first; less than 0: saves."""
         return self.pj * problem.macs * tree_pj(problem, arch)
+
+    def of_mode(self, problem: Problem, arch: Accelerator, parallel: Parallel) -> float:
+        """Return what it costs to add up products in a mode, over doing so in accumulators alone."""
+        return self.of_trees(problem, arch) if parallel == "channel" else 0.0
 
     def in_ticks(self, cost: float, clocks: Clocks) -> int:
         """Return the ticks that cost as much; only where time has a price."""

@@ -183,7 +183,7 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     """Return what is made of the output of ``layer`` at least, given what is made of later ones."""
     whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
     users = network.consumers(layer.name)
-    # What several layers read is stored; so is what such a layer reads.
+    # Stored, so made whole: what several layers read, and what cannot be fused into its reader.
     if len(users) != 1 or isinstance(users[0], Linear | Concat):
         return whole
     box = _looked_at(network, users[0], boxes[users[0].name], arch)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def layer_cycles(task: Task, at: Place, most: int, groups: Words) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
-    What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, it may be a
-    lower bound that is as well.
+    What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
+    bound may be returned instead, which is above ``most`` too.
     """
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
@@ -105,8 +105,6 @@ def step_head(array: Array, groups: Words) -> int:
 def waits_between_tiles(task: Task, at: Place, groups: Words) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
-    if layer.structure == VECTOR:
-        return 0
     n, c = choices.n.size[at.n], choices.c.size[at.c]
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     is_whole = 1 if c >= layer.c else 0

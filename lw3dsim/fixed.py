@@ -18,7 +18,7 @@ from lw3dsim.map.fused import Group
 from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.map.microarchitecture import parallel_modes
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.problem import has_groups, make_problem, side_by_side
 from lw3dsim.map.search import MAX_STEPS
 from lw3dsim.report.nest_lines import DIMENSIONS, kib, positions
 from lw3dsim.transform.algorithms import candidates
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.map.fill import Fill
+    from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.map.partition import Path
     from lw3dsim.map.problem import Problem
@@ -125,6 +126,20 @@ class _Place:
                 key, parallel, "only dense direct layers on PEs of several multipliers can; give pixel, or leave it out"
             )
 
+    def side_by_side(self, layer: AnyLayer, problem: Problem, abreast: int) -> Problem:
+        """Return the problem with groups side by side on the rows; refuse what these can't hold."""
+        if not has_groups(problem):
+            raise self.wrong(
+                ("abreast",), abreast, f"{layer.name} has no groups of channels to share rows; leave it out"
+            )
+        allowed = [size for size in range(1, min(problem.n, self.arch.pe.rows) + 1) if problem.n % size == 0]
+        if abreast not in allowed:
+            given = ", ".join(map(str, allowed))
+            raise self.wrong(
+                ("abreast",), abreast, f"groups have {problem.n} channels, rows are {self.arch.pe.rows}; give {given}"
+            )
+        return side_by_side(problem, abreast)
+
     def problem(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Problem:
         """Return the problem of a layer that is to run the algorithm called ``label``."""
         algorithm = self._algorithm(key, layer, label)
@@ -193,11 +208,14 @@ def _foreign(file: MappingFile, key: str, wanted: str, given: str, remedy: str) 
 
 def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -> Run:
     problem, mapping, slots = place.problem(("algorithm",), layer, entry.algorithm), entry.mapping, entry.slots
+    if entry.abreast is not None:
+        problem = place.side_by_side(layer, problem, entry.abreast)
     limits = dict(zip("nc", (problem.n, problem.c), strict=True)) | dict(zip("thw", problem.out, strict=True))
     for name, most in limits.items():
         place.check_size(("tile", name), getattr(entry.tile, name), most, f"{positions(name, problem)} in {layer.name}")
     if problem.whole_frames and mapping.t != problem.out[0]:
         raise place.wrong(("tile", "t"), mapping.t, f"{layer.name} needs all frames at once; give {problem.out[0]}")
+    _check_whole_groups(place, layer, problem, mapping)
     for name in STREAMS:
         place.check_size(("slots", name), getattr(slots, name), place.arch.buffers.slots, "slots (buffers.slots)")
     place.check_parallel(("parallel",), mapping.parallel, problem)
@@ -206,6 +224,16 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
         raise place.error(("tile",), f"makes {steps:,} steps of {layer.name}, at most {MAX_STEPS:,}; raise tile sizes")
     place.check_room(layer_fill(problem, mapping, place.arch))
     return run_mapping(problem, mapping, bare(place.arch), engine)
+
+
+def _check_whole_groups(place: _Place, layer: AnyLayer, problem: Problem, mapping: Mapping) -> None:
+    """Refuse a part of a group where groups lie side by side on the rows."""
+    if problem.structure != "grouped":
+        return
+    if mapping.n % problem.group_n:
+        raise place.wrong(("tile", "n"), mapping.n, f"with abreast give whole groups: a multiple of {problem.group_n}")
+    if mapping.c != problem.c:
+        raise place.wrong(("tile", "c"), mapping.c, f"with abreast {layer.name} is summed up at once: give {problem.c}")
 
 
 def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run:

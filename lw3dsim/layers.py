@@ -20,7 +20,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.floor import floor_bytes
 from lw3dsim.map.mapping import Mapping, input_layout, output_layout
 from lw3dsim.map.price import Price
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
 from lw3dsim.remembered import recall, remember
@@ -57,16 +57,29 @@ def run_layer(
     runs, reason = [], ""
     for algorithm in allowed:
         try:
-            runs.append(run_problem(make_problem(layer, inputs, output, algorithm, arch), bare(arch), engine, price))
+            runs += _run_ways(make_problem(layer, inputs, output, algorithm, arch), arch, engine, price)
         except MappingError as error:
             if not algorithm.is_winograd:
                 raise
             reason = str(error)
     if not runs:
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        return run_problem(make_problem(layer, inputs, output, direct, arch), bare(arch), engine, price)
+        runs = _run_ways(make_problem(layer, inputs, output, direct, arch), arch, engine, price)
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
     return min(runs, key=lambda run: _cost(run, arch, wanted))
+
+
+def _run_ways(problem: Problem, arch: Accelerator, engine: str, price: Price | None) -> list[LayerRun]:
+    """Return a run for every way to lay ``problem`` on the rows that fits; raise MappingError where none does."""
+    runs: list[LayerRun] = []
+    for way in on_rows(problem, arch.pe.rows):
+        try:
+            runs.append(run_problem(way, bare(arch), engine, price))
+        except MappingError as error:
+            reason = error
+    if not runs:
+        raise reason
+    return runs
 
 
 def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:

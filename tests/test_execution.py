@@ -18,7 +18,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.search import search
 from lw3dsim.pipeline import map_network
 from lw3dsim.schedule.build import build_schedule
@@ -28,7 +28,7 @@ ARCHS = {
     bits: load_arch(
         "edge_small",
         overrides=[
-            "buffers.ifmap_kib=8", "buffers.weight_kib=16", "buffers.ofmap_kib=8", "pe.acc_depth=64",
+            "pe.rows=6", "buffers.ifmap_kib=8", "buffers.weight_kib=16", "buffers.ofmap_kib=8", "pe.acc_depth=64",
             f"precision.activation_bits={bits}", f"precision.weight_bits={bits}",
         ],
     )
@@ -67,8 +67,8 @@ def cases(draw):
     if structure == "depthwise":
         groups = c = n
     elif structure == "grouped":
-        groups = draw(st.integers(2, 3))
-        n, c = groups * draw(st.integers(1, 6)), groups * draw(st.integers(1, 6))
+        groups = draw(st.integers(2, 7))
+        n, c = groups * draw(st.integers(1, 6)), groups * draw(st.integers(1, 4))
     layer = Conv3d(
         name="x",
         inputs=("i",),
@@ -94,8 +94,8 @@ def choice(layer, policy, m1, m2):
 
 
 def executed(layer, shape, algorithm, arch, number, task, sources, pick=0):
-    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
-    clocks = make_clocks(arch)
+    ways = on_rows(make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch), arch.pe.rows)
+    problem, clocks = ways[pick % len(ways)], make_clocks(arch)
     mappings = search(problem, arch, clocks)
     mapping = mappings[pick % len(mappings)].mapping
     schedule = build_schedule(problem, mapping, arch, clocks)

@@ -26,7 +26,7 @@ from lw3dsim.map.kernels import kernels
 from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.ranking import NEVER
 from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
@@ -45,7 +45,10 @@ from lw3dsim.map.tiling import (
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 
-ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=8", "buffers.weight_kib=8", "buffers.ofmap_kib=8"])
+ARCH = load_arch(
+    "edge_small",
+    overrides=["pe.rows=6", "buffers.ifmap_kib=8", "buffers.weight_kib=8", "buffers.ofmap_kib=8"],
+)
 CLOCKS = make_clocks(ARCH)
 
 small = st.integers(1, 12)
@@ -77,8 +80,8 @@ def layers(draw):
     if structure == "depthwise":
         groups = c = n
     elif structure == "grouped":
-        groups = draw(st.integers(2, 3))
-        n, c = n * groups, c * groups
+        groups = draw(st.integers(2, 9))
+        n, c = draw(st.integers(1, 14)) * groups, draw(st.integers(1, 5)) * groups
     stride = draw(st.sampled_from([(1, 1, 1), (1, 2, 2), (2, 1, 1), (3, 3, 3)]))
     layer = Conv3d(
         name="x",
@@ -94,7 +97,8 @@ def layers(draw):
     policy = draw(st.sampled_from(["direct", "hfa", "winograd3d", "nested"]))
     m1, m2 = draw(st.integers(2, 4)), draw(st.integers(2, 4))
     algorithm = candidates(layer, policy, m1, m2)[0]
-    return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH)
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH)
+    return draw(st.sampled_from(on_rows(problem, ARCH.pe.rows)))
 
 
 @st.composite

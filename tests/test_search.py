@@ -22,8 +22,9 @@ from lw3dsim.map.candidates import candidate_sizes
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group_search import search_group
 from lw3dsim.map.mapping import ORDERS, Mapping
+from lw3dsim.map.microarchitecture import parallel_modes
 from lw3dsim.map.price import Price
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.search import search
 from lw3dsim.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
@@ -42,7 +43,7 @@ def grown(field, factor):
 
 @st.composite
 def small_layers(draw):
-    kind = draw(st.sampled_from(["dense", "dense", "pointwise", "depthwise", "pool"]))
+    kind = draw(st.sampled_from(["dense", "dense", "pointwise", "depthwise", "grouped", "pool"]))
     c, n = draw(st.integers(1, 20)), draw(st.integers(1, 20))
     shape = Shape(c, draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
     kernel = draw(st.sampled_from([(1, 3, 3), (1, 1, 1), (1, 2, 2)])) if kind != "pointwise" else (1, 1, 1)
@@ -52,16 +53,22 @@ def small_layers(draw):
         layer = Pool3d(mode="max", **common)
     elif kind == "depthwise":
         layer = Conv3d(out_channels=c, groups=c, padding=(0, kernel[1] // 2, kernel[2] // 2), **common)
+    elif kind == "grouped":
+        groups = draw(st.integers(2, 6))
+        shape = Shape(groups * draw(st.integers(1, 3)), *shape.extent)
+        layer = Conv3d(out_channels=groups * draw(st.integers(1, 5)), groups=groups, **common)
     else:
         layer = Conv3d(out_channels=n, bias=draw(st.booleans()), **common)
     policy = draw(st.sampled_from(["direct", "hfa"]))
-    return make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, policy, 2, 2)[0], ARCH)
+    algorithm = candidates(layer, policy, 2, 2)[0]
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH)
+    return draw(st.sampled_from(on_rows(problem, ARCH.pe.rows)))
 
 
 def everything(problem):
     """Simulate every tiling that fits, found with nothing of the mapper but the sizes: (latency, bursts)."""
     clocks, capacity = make_clocks(ARCH), ARCH.buffers.capacity_bits
-    modes = ("pixel", "channel") if problem.structure == "dense" and not problem.algorithm.is_winograd else ("pixel",)
+    modes = parallel_modes(problem, ARCH)
     sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
     for tile, order, mode in itertools.product(itertools.product(*sizes), ORDERS, modes):
         slots = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)

@@ -167,7 +167,7 @@ def load_ifmap(run: Execution, place: Place) -> Tensor:
         first = place.group * problem.c
         channels = slice(first + place.c.start, first + place.c.stop)
     else:
-        channels = place.n
+        channels = slice(*(problem.input_channels_of(n) for n in (place.n.start, place.n.stop)))
     window = _window(problem, place)
     work = run.operands.work if run.operands is not None else _direct_type(run)
     shape = (len(run.sources), channels.stop - channels.start, *(length for _, length in window))
@@ -201,8 +201,7 @@ def load_weights(run: Execution, place: Place) -> Tensor:
     problem = run.problem
     assert run.task.weights is not None  # noqa: S101  # layers with weight loads have weights
     first = place.group * problem.n
-    columns = place.c if problem.structure == "dense" else slice(0, 1)
-    kernels = run.task.weights[first + place.n.start : first + place.n.stop, columns]
+    kernels = run.task.weights[first + place.n.start : first + place.n.stop, place.c]
     if run.operands is None:
         return kernels.astype(_direct_type(run))
     pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
@@ -256,13 +255,17 @@ def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
         window = tile[(slice(None), *place)]
         k, r, s = tap
         kernel = run.kernels[:, :, k, r, s]
-        if problem.structure == "depthwise":
-            product = kernel[:, 0, None, None, None] * window
-        else:
-            product = (kernel @ window.reshape(len(window), -1)).reshape(len(kernel), *size)
+        groups = _groups(problem, len(kernel))
+        each = kernel.reshape(groups, -1, kernel.shape[1]) @ window.reshape(groups, kernel.shape[1], -1)
+        product = each.reshape(len(kernel), *size)
         total = product if total is None else total + product
     assert total is not None  # noqa: S101  # a kernel has at least one tap
     return np.asarray(total)
+
+
+def _groups(problem: Problem, channels: int) -> int:
+    """Return how many groups ``channels`` of a step are of."""
+    return channels // problem.group_n if problem.structure == "grouped" else 1
 
 
 def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
@@ -279,12 +282,10 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
     U = run.kernels
     tiles, E = V.shape[2:5], int(np.prod(n))
-    if problem.structure == "depthwise":
-        product = (U[:, 0, :, None, None, None] * V).sum(axis=1)
-    else:
-        weights = U.reshape(len(U), -1, E).transpose(2, 0, 1)
-        product = (weights @ V.reshape(-1, math.prod(tiles), E).transpose(2, 0, 1)).transpose(1, 2, 0)
-        product = product.reshape(len(U), *tiles, *n)
+    groups, reduced = _groups(problem, len(U)), U.shape[1] * U.shape[2]
+    weights = U.reshape(groups, -1, reduced, E).transpose(3, 0, 1, 2)
+    data = V.reshape(groups, reduced, math.prod(tiles), E).transpose(3, 0, 1, 2)
+    product = (weights @ data).transpose(1, 2, 3, 0).reshape(len(U), *tiles, *n)
     run.peaks.total = max(run.peaks.total, _peak(product))
     if operands.is_narrowed:
         product = product * (2.0 ** (operands.data_shift + operands.weight_shift))

@@ -15,7 +15,7 @@ from lw3dsim.map.fused import Group, GroupMapping
 from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layout import block_sizes
 from lw3dsim.map.mapping import Mapping as TileMapping
-from lw3dsim.map.mapping import input_boxes, make_axes, output_boxes
+from lw3dsim.map.mapping import input_boxes, input_tile, make_axes, output_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,7 +92,7 @@ def _tile(use: Use) -> int:
         assert isinstance(use.mapping, GroupMapping)  # noqa: S101  # the mapping of this group
         return use.work.channels[0] if use.side == "input" else use.mapping.chunks[-1]
     assert isinstance(use.mapping, TileMapping)  # noqa: S101  # the mapping of this layer
-    return use.mapping.c if use.side == "input" and use.work.structure == "dense" else use.mapping.n
+    return input_tile(use.work, use.mapping) if use.side == "input" else use.mapping.n
 
 
 def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:

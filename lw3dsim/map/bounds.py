@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.map.compute import last_part, layer_cycles, tile_frames
-from lw3dsim.map.plain import DENSE, VECTOR
+from lw3dsim.map.plain import VECTOR
 from lw3dsim.map.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
 from lw3dsim.map.step import DRAIN, LAST_GROUP, cost_groups
-from lw3dsim.map.sums import columns_of, read_positions, row_bursts
+from lw3dsim.map.sums import columns_of, input_channels, read_positions, row_bursts
 from lw3dsim.map.tiling import Place
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def first_loads(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
     in_t = tile_frames(layer, 0, frames, 0, choices.c.size[at.c])
     _, _, in_h = read_positions(layer, 1, 0, rows)
     first, span, _ = read_positions(layer, 2, 0, columns)
-    channels = choices.c.size[at.c] if layer.structure == DENSE else choices.n.size[at.n]
+    channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
     inputs = layer.sources * in_t * in_h * box_row(least.inp, 0, channels, first, span)
     weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c] if layer.structure != VECTOR else 0
     return inputs + weights

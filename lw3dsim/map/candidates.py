@@ -24,8 +24,12 @@ Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
 
 def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int) -> Sizes:
     """Return candidate tile sizes along N, C, T, H and W, the largest first."""
-    n = _sizes(problem.n, {max(rows, problem.output_block), problem.output_block}, (1, 2, 4, rows))
-    if problem.reduces_frames:
+    each, block = problem.group_n, -(-problem.output_block // problem.group_n)
+    groups = _sizes(problem.n // each, {max(rows // problem.abreast, block), block}, (1, 2, 4, rows // problem.abreast))
+    n = [each * size for size in groups]
+    if problem.structure == "grouped":
+        c = [problem.c]
+    elif problem.reduces_frames:
         c = _sizes(problem.c, {1})
     elif problem.structure == "dense" and problem.out == (1, 1, 1):
         c = _sizes(problem.c, {1, mults_per_pe})

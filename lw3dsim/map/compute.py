@@ -11,6 +11,7 @@ from lw3dsim.map.step import (
     FIELDS,
     LAST_GROUP,
     ceiling,
+    channel_passes,
     cost_groups,
     first_group,
     step_cycles,
@@ -77,7 +78,9 @@ def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int
     """Return what the reduction steps of a tile take to multiply alone, and to fill the pipeline."""
     tiles = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
     rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
-    multiply = rounds * ceiling(n, array.rows) * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
+    multiply = (
+        rounds * channel_passes(layer, array, n) * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
+    )
     return multiply + ceiling(layer.c, c) * array.fill_cycles
 
 
@@ -169,7 +172,7 @@ def least_compute(layer: Layer, array: Array, n_size: int) -> int:
     pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
     if layer.structure == VECTOR:
         return pixels * layer.n * layer.ops_per_output // array.vector_lanes
-    rounds = layer.n // n_size * ceiling(n_size, array.rows) + ceiling(layer.n % n_size, array.rows)
+    rounds = layer.n // n_size * channel_passes(layer, array, n_size) + channel_passes(layer, array, layer.n % n_size)
     products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
     return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
 

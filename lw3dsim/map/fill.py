@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lw3dsim.map.group_candidates import AxisOptions, Candidates, Extents, stage_weight_bits
-from lw3dsim.map.mapping import make_axes, weight_tile_bits
+from lw3dsim.map.mapping import input_tile, make_axes, weight_tile_bits
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -42,7 +42,7 @@ def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fi
     """Return how full the buffers get in a layer under ``mapping``; partial sums are wide."""
     axes = make_axes(problem, mapping)
     pixels = int(axes.t.needed.max()) * int(axes.h.needed.max()) * int(axes.w.span.max())
-    channels = mapping.c if problem.structure == "dense" else mapping.n
+    channels = input_tile(problem, mapping)
     n, c = np.array(mapping.n), np.array(mapping.c)
     element = problem.accumulator_bits if mapping.c < problem.c else problem.activation_bits
     tiles: dict[BufferName, tuple[int, int]] = {

@@ -36,8 +36,7 @@ def compulsory_bytes(problem: Problem) -> int:
 
 def compulsory_by_stream(problem: Problem) -> dict[str, int]:
     """Return the compulsory bytes of inputs, weights and outputs."""
-    channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
-    inputs = channels * _needed_pixels(problem) * problem.sources * problem.activation_bits
+    inputs = problem.input_channels * _needed_pixels(problem) * problem.sources * problem.activation_bits
     return {
         "ifmap": _bytes(inputs),
         "weight": _bytes(_weight_bits(problem)),
@@ -64,13 +63,13 @@ def group_compulsory_by_stream(group: Group) -> dict[str, int]:
 def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     """Return the bytes that any schedule of ``problem`` moves at least, given the capacity of each buffer."""
     least = compulsory_bytes(problem)
-    if problem.structure != "dense" or not _has_own_positions(problem):
+    if problem.structure == "vector" or problem.is_depthwise or not _has_own_positions(problem):
         return least
     pixels = math.prod(problem.out)
     products = problem.groups * problem.n * problem.c * pixels
     held = [capacity_bits[name] for name in ("weight", "ifmap", "ofmap")]
     each = [problem.kernel_bits, problem.activation_bits, problem.activation_bits]
-    whole = [problem.groups * problem.n * problem.c, problem.groups * problem.c * pixels, problem.outputs]
+    whole = [problem.groups * problem.n * problem.c, problem.input_channels * pixels, problem.outputs]
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]
     moved = 0.0
     for share in PHASES:

@@ -125,7 +125,8 @@ def can_fuse(problem: Problem) -> bool:
     gapless = all(
         (k == 1 or d == 1) and k >= s for k, s, d in zip(problem.kernel, problem.stride, problem.dilation, strict=True)
     )
-    return problem.groups == 1 and gapless
+    is_whole = problem.groups == 1 and (problem.structure != "grouped" or problem.is_depthwise)
+    return is_whole and gapless
 
 
 @dataclass(frozen=True, kw_only=True)

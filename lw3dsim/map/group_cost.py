@@ -105,7 +105,7 @@ def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints
     """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
     work = kernels(sum(-(-channels // tile) for tile in tiles))
     _, blocks, columns = sums = tuple(work.empty(len(tiles)) for _ in range(3))
-    work.functions["sum_channels"](1, channels, plain_rows(layout), work.words(tiles), *sums)
+    work.functions["sum_channels"](1, channels, 1, 1, plain_rows(layout), work.words(tiles), *sums)
     return np.asarray(blocks), np.asarray(columns)
 
 

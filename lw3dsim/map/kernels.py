@@ -26,8 +26,9 @@ TRANSLATION = Translation(
         (
             step,
             (
-                "ceiling", "balanced", "group_shape", "patch", "input_port", "output_port", "update_bits",
-                "cost_group", "cost_groups", "first_group", "stall_cycles", "array_cycles", "vector_ops",
+                "ceiling", "balanced", "group_shape", "turns", "rows_used", "channel_passes", "own_inputs", "patch",
+                "input_port", "output_port", "update_bits",
+                "cost_group", "cost_groups", "first_group", "wait", "stall_cycles", "array_cycles", "vector_ops",
                 "vector_cycles", "step_cycles", "array_step", "vector_step", "cost_steps", "full_step_costs",
             ),
         ),
@@ -35,7 +36,7 @@ TRANSLATION = Translation(
             sums,
             (
                 "is_read", "read_positions", "bursts_of", "column_of", "weight_bits", "weight_bursts", "sum_extent",
-                "columns_of", "is_scattered", "sum_channels", "sum_spans", "row_bursts",
+                "columns_of", "is_scattered", "input_channels", "sum_channels", "sum_spans", "row_bursts",
                 "fill_row_bursts",
             ),
         ),
@@ -43,7 +44,7 @@ TRANSLATION = Translation(
             tiling,
             (
                 "spatial_tiles", "total_steps", "input_tiles", "slots_of", "ifmap_bits", "ofmap_bits", "fits",
-                "input_repeats", "weight_loads", "input_channels", "bursts_of_rows", "input_bursts", "output_bursts",
+                "input_repeats", "weight_loads", "input_columns", "bursts_of_rows", "input_bursts", "output_bursts",
                 "row_visits", "least_row", "fill_choices",
             ),
         ),

@@ -98,8 +98,7 @@ def make_axes(problem: Problem, mapping: Mapping) -> Axes:
 
 def input_layout(problem: Problem, burst_bytes: int) -> Layout:
     """Return where the input lies, all groups together."""
-    channels = problem.groups * problem.c if problem.structure == "dense" else problem.n
-    return _layout(problem, channels, problem.inp, problem.input_block, burst_bytes)
+    return _layout(problem, problem.input_channels, problem.inp, problem.input_block, burst_bytes)
 
 
 def output_layout(problem: Problem, burst_bytes: int) -> Layout:
@@ -117,6 +116,11 @@ def _layout(problem: Problem, channels: int, extent: tuple[int, int, int], block
     )
 
 
+def input_tile(problem: Problem, mapping: Mapping) -> int:
+    """Return the input channels of the largest tile."""
+    return mapping.c if problem.structure == "dense" else problem.input_channels_of(mapping.n)
+
+
 def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
     """Return the first channel and the channels of every tile, group after group of ``channels``."""
     count = parts(channels, tile)
@@ -127,8 +131,9 @@ def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
 
 def input_boxes(problem: Problem, mapping: Mapping, axes: Axes, burst_bytes: int) -> Boxes:
     """Return the boxes of the input tiles, in the order (group, channel tile, t, h, w)."""
-    is_dense = problem.structure == "dense"
-    first, count = channel_ranges(problem.groups, *((problem.c, mapping.c) if is_dense else (problem.n, mapping.n)))
+    first, count = channel_ranges(
+        problem.groups, problem.input_channels // problem.groups, input_tile(problem, mapping)
+    )
     layout = input_layout(problem, burst_bytes)
     return Boxes(layout=layout, channel_first=first, channel_count=count, t=axes.t, h=axes.h, w=axes.w)
 

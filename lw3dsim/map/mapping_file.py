@@ -49,13 +49,14 @@ class BufferSlots(_Section, frozen=True, kw_only=True):
 
 
 class LayerEntry(_Section, frozen=True, kw_only=True):
-    """A layer by itself."""
+    """A layer by itself; ``abreast`` are the channels of a group that rows hold where they hold several groups."""
 
     layer: Name
     algorithm: str = "direct"
     tile: Tile
     order: Order = "weights_outer"
     parallel: Parallel = "pixel"
+    abreast: Size | None = None
     slots: BufferSlots
 
     @property
@@ -81,8 +82,8 @@ class LayerEntry(_Section, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def of(cls, name: str, algorithm: str, mapping: Mapping) -> LayerEntry:
-        """Return the entry of a layer that runs ``algorithm`` under ``mapping``."""
+    def of(cls, name: str, algorithm: str, mapping: Mapping, abreast: int | None) -> LayerEntry:
+        """Return the entry of a layer that runs ``algorithm`` under ``mapping``, groups ``abreast`` on the rows."""
         m = mapping
         return cls(
             layer=name,
@@ -90,6 +91,7 @@ class LayerEntry(_Section, frozen=True, kw_only=True):
             tile=Tile(n=m.n, c=m.c, t=m.t, h=m.h, w=m.w),
             order=m.order,
             parallel=m.parallel,
+            abreast=abreast,
             slots=BufferSlots(ifmap=m.ifmap_slots, weight=m.weight_slots, ofmap=m.ofmap_slots),
         )
 

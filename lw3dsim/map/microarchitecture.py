@@ -64,7 +64,7 @@ class Machine:
 
 def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
     """Return the modes in which the array can work on ``problem``: adder trees are for direct dense layers."""
-    is_direct = problem.structure == "dense" and not problem.algorithm.is_winograd
+    is_direct = problem.has_weights and not problem.is_depthwise and not problem.algorithm.is_winograd
     return PARALLEL_MODES if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
 
 

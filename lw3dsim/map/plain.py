@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem, Structure, Triple
 
-DENSE, DEPTHWISE, VECTOR = range(3)
-STRUCTURES: dict[Structure, int] = {"dense": DENSE, "depthwise": DEPTHWISE, "vector": VECTOR}
+DENSE, GROUPED, VECTOR = range(3)
+STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector": VECTOR}
 
 
 class Layer(NamedTuple):
@@ -22,6 +22,8 @@ class Layer(NamedTuple):
 
     structure: int
     groups: int
+    group_n: int
+    abreast: int
     n: int
     c: int
     out: Triple
@@ -87,6 +89,8 @@ def plain_layer(problem: Problem) -> Layer:
     return Layer(
         structure=STRUCTURES[problem.structure],
         groups=problem.groups,
+        group_n=problem.group_n,
+        abreast=problem.abreast,
         n=problem.n,
         c=problem.c,
         out=problem.out,

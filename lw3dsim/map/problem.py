@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer
     from lw3dsim.transform.algorithms import Algorithm
 
-Structure = Literal["dense", "depthwise", "vector"]
+Structure = Literal["dense", "grouped", "vector"]
 Triple = tuple[int, int, int]
 
 
@@ -24,7 +24,9 @@ class Problem:
     """One layer on one accelerator, with an algorithm, before tiling.
 
     ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``
-    input channels. ``depthwise`` layers have ``n`` channels and c = 1. ``vector``
+    input channels. ``grouped`` layers share the rows of the array among their groups: ``n`` output channels of
+    all of them, each the sum over the ``c`` input channels of its group of ``group_n``. Rows hold ``abreast``
+    channels of a group at once, ``group_n`` a multiple of it. Of depthwise layers all three are 1. ``vector``
     layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
     number of window frames of a pool that leaves one frame, else 1. ``register_bits``
     is the width of an accumulator in a PE: declared, or wider where Winograd products need it. Sizes of
@@ -55,6 +57,8 @@ class Problem:
     bias_bits: int
     input_block: int
     output_block: int
+    group_n: int = 1
+    abreast: int = 1
 
     @property
     def reduces_frames(self) -> bool:
@@ -65,6 +69,22 @@ class Problem:
     def has_weights(self) -> bool:
         """Whether there is anything to multiply by."""
         return self.structure != "vector"
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the input."""
+        return self.groups * self.c if self.structure == "dense" else self.input_channels_of(self.n)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel is computed from itself alone."""
+        return self.structure == "grouped" and self.group_n == self.c == 1
+
+    def input_channels_of(self, n: int) -> int:
+        """Return the input channels that ``n`` output channels read, whole groups of them; of a dense layer ``c``."""
+        if self.structure == "dense":
+            return self.c
+        return n // self.group_n * self.c if self.structure == "grouped" else n
 
     @property
     def divider_bits(self) -> int:
@@ -137,6 +157,34 @@ def make_problem(
     )
 
 
+def on_rows(problem: Problem, rows: int) -> tuple[Problem, ...]:
+    """Return the ways to lay a layer on ``rows`` of PEs: group after group, and with several groups side by side.
+
+    Side by side every row of a group reads the group's own input, and all input channels are summed up at once.
+    Left out is what takes no fewer passes and reads no fewer inputs than another way.
+    """
+    if not has_groups(problem):
+        return (problem,)
+    ways, fewest = [problem], problem.groups * problem.n + 1
+    for abreast in range(min(problem.n, rows), 0, -1):
+        passes = -(-problem.groups // (rows // abreast)) * (problem.n // abreast)
+        if problem.n % abreast == 0 and passes < fewest:
+            ways.append(side_by_side(problem, abreast))
+            fewest = passes
+    return tuple(ways)
+
+
+def has_groups(problem: Problem) -> bool:
+    """Return whether a layer has groups that may lie side by side on the rows."""
+    return problem.structure == "dense" and problem.groups > 1
+
+
+def side_by_side(problem: Problem, abreast: int) -> Problem:
+    """Return a layer with groups so that rows hold ``abreast`` output channels of several of them at once."""
+    channels = problem.groups * problem.n
+    return replace(problem, structure="grouped", groups=1, n=channels, group_n=problem.n, abreast=abreast)
+
+
 def _sum_bits(algorithm: Algorithm, data_bits: int, weight_bits: int, channels: int) -> int:
     """Return the width of a sum of products over all channels that can't overflow."""
     return data_bits + weight_bits - 1 + (channels * algorithm.taps - 1).bit_length()
@@ -158,7 +206,7 @@ def _structure(layer: AnyLayer, shape: Shape, output: Shape) -> tuple[Structure,
         return "dense", 1, output.channels, shape.channels
     if isinstance(layer, Conv3d):
         if layer.groups == shape.channels == layer.out_channels and layer.groups > 1:
-            return "depthwise", 1, layer.out_channels, 1
+            return "grouped", 1, layer.out_channels, 1
         return "dense", layer.groups, layer.out_channels // layer.groups, shape.channels // layer.groups
     if isinstance(layer, Pool3d) and output.frames == 1:
         return "vector", 1, output.channels, layer.window(shape)[0]

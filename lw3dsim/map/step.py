@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.map.plain import DEPTHWISE, VECTOR
+from lw3dsim.map.plain import GROUPED, VECTOR
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
@@ -25,10 +25,11 @@ MULTIPLY, VECTOR_UNIT, SRAM_PORT, TRANSFORM = range(4)
 SORTS = 16
 COUNT, CHANNELS, TILES, PATCH, OUTPUTS, COMPUTE, DRAIN, CAUSE, FIELDS = range(9)
 
-# The last group of a step; the parts along each axis, behind the sorts.
+# The last group of a step; behind the sorts, how many groups along each axis are full, and how many like the last.
 LAST_GROUP = (SORTS - 1) * FIELDS
-PARTS = SORTS * FIELDS
-GROUP_WORDS = PARTS + 4
+FULL = SORTS * FIELDS
+LAST = FULL + 4
+GROUP_WORDS = LAST + 4
 
 # Columns of a step's row of cycles and events.
 HEAD, BODY, DRAINING, STALL, FIRST_CAUSE = range(5)
@@ -66,20 +67,22 @@ def cost_groups(
     """Fill ``groups`` with the sixteen sorts of groups of an n x c x t x h x w step, where they occur."""
     part_t, part_h, part_w = group_shape(layer, array, t, h, w)
     tiles_t, tiles_h, tiles_w = ceiling(t, layer.tile[0]), ceiling(h, layer.tile[1]), ceiling(w, layer.tile[2])
-    groups[PARTS], groups[PARTS + 1] = ceiling(n, array.rows), ceiling(tiles_t, part_t)
-    groups[PARTS + 2], groups[PARTS + 3] = ceiling(tiles_h, part_h), ceiling(tiles_w, part_w)
+    width, again = rows_used(layer, array), turns(layer)
+    full_n = ceiling(n // again, width) - 1
+    groups[FULL], groups[FULL + 1] = full_n * again, ceiling(tiles_t, part_t) - 1
+    groups[FULL + 2], groups[FULL + 3] = ceiling(tiles_h, part_h) - 1, ceiling(tiles_w, part_w) - 1
+    groups[LAST], groups[LAST + 1], groups[LAST + 2], groups[LAST + 3] = again, 1, 1, 1
     for sort in range(SORTS):
         at, count = sort * FIELDS, 1
         for axis in range(4):
-            if not (sort >> (3 - axis)) & 1:
-                count *= groups[PARTS + axis] - 1
+            count *= groups[(LAST if (sort >> (3 - axis)) & 1 else FULL) + axis]
         groups[at + COUNT] = count
         if count == 0:
             continue
-        channels = n - (groups[PARTS] - 1) * array.rows if sort & 8 else array.rows
-        in_t = tiles_t - (groups[PARTS + 1] - 1) * part_t if sort & 4 else part_t
-        in_h = tiles_h - (groups[PARTS + 2] - 1) * part_h if sort & 2 else part_h
-        in_w = tiles_w - (groups[PARTS + 3] - 1) * part_w if sort & 1 else part_w
+        channels = n // again - full_n * width if sort & 8 else width
+        in_t = tiles_t - groups[FULL + 1] * part_t if sort & 4 else part_t
+        in_h = tiles_h - groups[FULL + 2] * part_h if sort & 2 else part_h
+        in_w = tiles_w - groups[FULL + 3] * part_w if sort & 1 else part_w
         kept = t - (tiles_t - in_t) * layer.tile[0] if sort & 4 else in_t * layer.tile[0]
         kept *= h - (tiles_h - in_h) * layer.tile[1] if sort & 2 else in_h * layer.tile[1]
         kept *= w - (tiles_w - in_w) * layer.tile[2] if sort & 1 else in_w * layer.tile[2]
@@ -88,6 +91,26 @@ def cost_groups(
         groups[at + PATCH] = patch(layer, in_t, 0) * patch(layer, in_h, 1) * patch(layer, in_w, 2)
         groups[at + OUTPUTS] = kept
         cost_group(layer, array, c, is_first, is_last, groups, at)
+
+
+def turns(layer: Layer) -> int:
+    """Return how often the rows come back to a group of the layer for more of its output channels."""
+    return layer.group_n // layer.abreast
+
+
+def rows_used(layer: Layer, array: Array) -> int:
+    """Return the rows that work at once where there are channels for all."""
+    return array.rows // layer.abreast * layer.abreast
+
+
+def channel_passes(layer: Layer, array: Array, n: int) -> int:
+    """Return in how many parts the rows take ``n`` output channels."""
+    return turns(layer) * ceiling(n // turns(layer), rows_used(layer, array))
+
+
+def own_inputs(layer: Layer, channels: int) -> int:
+    """Return the inputs that rows with ``channels`` read: one for all, or one for each of their groups."""
+    return channels // layer.abreast if layer.structure == GROUPED else 1
 
 
 def patch(layer: Layer, tiles: int, axis: int) -> int:
@@ -104,7 +127,7 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
     channels, tiles = groups[at + CHANNELS], groups[at + TILES]
-    own = channels if layer.structure == DEPTHWISE else 1
+    own = own_inputs(layer, channels)
     wide = min(c, array.chunk)
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
     patch_bits = own * groups[at + PATCH] * layer.activation_bits * wide
@@ -154,7 +177,7 @@ def first_group(groups: Words) -> int:
     """Return the sort of the first group: the last along the axes that have but one."""
     sort = 0
     for axis in range(4):
-        sort = 2 * sort + (1 if groups[PARTS + axis] == 1 else 0)
+        sort = 2 * sort + (1 if groups[FULL + axis] == 0 else 0)
     return sort
 
 
@@ -167,25 +190,30 @@ def stall_cycles(groups: Words) -> int:
     first, stall = first_group(groups), 0
     for axis in range(4):
         bit = 1 << (3 - axis)
-        count = groups[PARTS + axis]
-        if count == 1:
+        full, last = groups[FULL + axis], groups[LAST + axis]
+        if full + last == 1:
             continue
         within = bit - 1
         for outer in range(1 << axis):
             sort = outer << (4 - axis)
             times = 1
             for around in range(axis):
-                if not (sort >> (3 - around)) & 1:
-                    times *= groups[PARTS + around] - 1
+                times *= groups[(LAST if (sort >> (3 - around)) & 1 else FULL) + around]
             if times == 0:
                 continue
             before = sort | within
             after = sort | (first & within)
-            alike = groups[before * FIELDS + DRAIN] - groups[after * FIELDS + COMPUTE]
-            stall += times * (count - 2) * max(alike, 0)
-            last = groups[before * FIELDS + DRAIN] - groups[(after | bit) * FIELDS + COMPUTE]
-            stall += times * max(last, 0)
+            if full:
+                stall += times * (full - 1) * wait(groups, before, after)
+                stall += times * wait(groups, before, after | bit)
+            if last > 1:
+                stall += times * (last - 1) * wait(groups, before | bit, after | bit)
     return stall
+
+
+def wait(groups: Words, before: int, after: int) -> int:
+    """Return the cycles that a group of the sort ``after`` waits for the drain of one ``before``."""
+    return max(groups[before * FIELDS + DRAIN] - groups[after * FIELDS + COMPUTE], 0)
 
 
 def array_cycles(groups: Words) -> int:
@@ -249,7 +277,7 @@ def array_step(
             groups[at + TILES],
             groups[at + CHANNELS] * groups[at + OUTPUTS],
         )
-        own = channels if layer.structure == DEPTHWISE else 1
+        own = own_inputs(layer, channels)
         used = channels * tiles * layer.coordinates * layer.taps
         table[row + BODY] += count * groups[at + COMPUTE]
         table[row + FIRST_CAUSE + groups[at + CAUSE]] += count * groups[at + COMPUTE]

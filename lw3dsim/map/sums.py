@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.map.plain import DENSE, GROUPED
 from lw3dsim.map.step import ceiling
 
 if TYPE_CHECKING:
@@ -99,14 +100,27 @@ def bursts_of(rows: Rows, first: int, span: int) -> int:
     return ceiling((first + span) * rows.pixel_bits, rows.burst_bits) - first * rows.pixel_bits // rows.burst_bits
 
 
-def sum_channels(groups: int, total: int, rows: Rows, size: Words, parts: Words, blocks: Words, columns: Words) -> None:
-    """Fill, per tile ``size`` of ``total`` channels, the parts, and the blocks and scattered columns of all groups."""
+def input_channels(layer: Layer, n: int, c: int) -> int:
+    """Return the input channels of a step of ``n`` output channels and ``c`` of what each reduces."""
+    if layer.structure == DENSE:
+        return c
+    return n // layer.group_n * layer.c if layer.structure == GROUPED else n
+
+
+def sum_channels(
+    groups: int, total: int, each: int, of: int, rows: Rows, size: Words, parts: Words, blocks: Words, columns: Words
+) -> None:
+    """Fill, per tile ``size`` of ``total`` channels, the parts, and the blocks and scattered columns of all groups.
+
+    The tensor has ``each`` channels for ``of`` of these.
+    """
     for i in range(len(size)):
         parts[i] = ceiling(total, size[i])
         whole = scattered = 0
         for group in range(groups):
             for first in range(0, total, size[i]):
-                start, end = columns_of(rows, group * total + first, min(size[i], total - first))
+                begin, count = group * total + first, min(size[i], total - first)
+                start, end = columns_of(rows, begin // of * each, count // of * each)
                 if is_scattered(rows, start, end):
                     scattered += end - start
                 else:

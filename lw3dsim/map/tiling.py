@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.map.plain import DENSE
 from lw3dsim.map.step import ceiling
-from lw3dsim.map.sums import sum_channels, sum_extent, weight_bits, weight_bursts
+from lw3dsim.map.sums import input_channels, sum_channels, sum_extent, weight_bits, weight_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.map.arrays import Words
@@ -87,12 +87,13 @@ def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
     sum_extent(layer, inp, out, 2, choices.w)
     n, c = choices.n, choices.c
     if layer.structure == DENSE:
-        sum_channels(layer.groups, layer.c, inp, c.size, c.parts, c.in_blocks, c.in_columns)
+        sum_channels(layer.groups, layer.c, 1, 1, inp, c.size, c.parts, c.in_blocks, c.in_columns)
     else:
-        sum_channels(layer.groups, layer.n, inp, n.size, n.parts, n.in_blocks, n.in_columns)
+        each = input_channels(layer, layer.group_n, layer.c)
+        sum_channels(1, layer.n, each, layer.group_n, inp, n.size, n.parts, n.in_blocks, n.in_columns)
         for j in range(len(c.size)):
             c.parts[j] = ceiling(layer.c, c.size[j])
-    sum_channels(layer.groups, layer.n, out, n.size, n.parts, n.out_blocks, n.out_columns)
+    sum_channels(layer.groups, layer.n, 1, 1, out, n.size, n.parts, n.out_blocks, n.out_columns)
     for i in range(len(n.size)):
         for j in range(len(c.size)):
             at = i * len(c.size) + j
@@ -143,7 +144,7 @@ def ifmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
     frames = choices.t.largest[at.t]
     if layer.reduces_frames:
         frames = min(choices.c.size[at.c], frames)
-    channels = choices.c.size[at.c] if layer.structure == DENSE else choices.n.size[at.n]
+    channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
     pixels = frames * choices.h.largest[at.h] * choices.w.largest[at.w]
     return channels * pixels * layer.sources * layer.activation_bits
 
@@ -176,12 +177,12 @@ def input_bursts(layer: Layer, choices: Choices, at: Place) -> int:
 
 def bursts_of_rows(layer: Layer, choices: Choices, at: Place, span_bursts: int, span: int) -> int:
     """Return the bursts of all input tiles whose rows span these bursts and pixels together."""
-    blocks, columns = input_channels(layer, choices, at)
+    blocks, columns = input_columns(layer, choices, at)
     rows = choices.t.needed[at.t] * choices.h.needed[at.h]
     return layer.sources * rows * (blocks * span_bursts + columns * span)
 
 
-def input_channels(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
+def input_columns(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
     """Return the whole blocks and the scattered columns of the input that all channel tiles touch."""
     if layer.structure == DENSE:
         return choices.c.in_blocks[at.c], choices.c.in_columns[at.c]
@@ -199,7 +200,7 @@ def row_visits(task: Task, at: Place, repeats: int, weights: int) -> int:
     layer, times, choices = task.layer, task.times, task.choices
     cuts, pages = choices.w.tiles[at.w], times.page_bursts
     frames, rows = choices.t.needed[at.t], choices.h.needed[at.h]
-    blocks, columns = input_channels(layer, choices, at)
+    blocks, columns = input_columns(layer, choices, at)
     read = frames * choices.h.tiles[at.h] * cuts + frames * rows * cuts * times.input_row_bursts // pages
     frames, rows = layer.out[0], layer.out[1]
     written = frames * choices.h.tiles[at.h] * cuts + frames * rows * cuts * times.output_row_bursts // pages

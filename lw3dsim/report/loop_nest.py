@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.map.fill import group_fill, layer_fill
-from lw3dsim.map.mapping import input_axis, make_axes
+from lw3dsim.map.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.step import group_shape
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.mapping import Mapping
+    from lw3dsim.map.microarchitecture import Machine
     from lw3dsim.map.problem import Problem
 
 
@@ -116,7 +117,7 @@ def _input_note(problem: Problem, mapping: Mapping) -> str:
     """Return the largest tile of the input, and what its halos cost."""
     axes = make_axes(problem, mapping)
     size = (axes.t.needed.max(), axes.h.needed.max(), axes.w.span.max())
-    channels = mapping.c if problem.structure == "dense" else mapping.n
+    channels = input_tile(problem, mapping)
     text = f"{channels} x {'x'.join(map(str, size))}"
     text = f"{problem.sources} tensors of {text}" if problem.sources > 1 else text
     # The chunks of a pool that leaves one frame share none.
@@ -137,8 +138,7 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
     shape = group_shape(plain_layer(problem), plain_array(machine), *size)
     tiles = [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
     of_space = [Loop(dim=dim, total=total, tile=part) for dim, total, part in zip("thw", tiles, shape, strict=True)]
-    rows = Loop(dim="n", total=mapping.n, tile=min(machine.rows, mapping.n))
-    nest = [(rows, f"{rows.sizes} channels, one a row of {machine.rows} rows of PEs")]
+    nest = _row_loops(problem, machine, mapping.n)
     what = f"{algorithm.label.split()[1]} tiles" if algorithm.is_winograd else "outputs"
     nest += [(loop, f"{loop.sizes} {what}") for loop in of_space if loop.trips > 1]
     chunk = min(machine.chunk, mapping.c)
@@ -147,10 +147,22 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
         nest.append((reduction, f"{reduction.sizes} input channels, {mapping.parallel}-parallel"))
     lines = [
         Line(level="array", depth=depth, code=loop.code, note=note)
-        for depth, (loop, note) in enumerate((loop, note) for loop, note in nest if loop.trips > 1 or loop.dim in "nc")
+        for depth, (loop, note) in enumerate((loop, note) for loop, note in nest if loop.trips > 1 or loop.dim in "gnc")
     ]
     rounds = -(-math.prod(shape) // machine.lanes)
     cycles = algorithm.taps * rounds * machine.cycles_per_tile
     taps = f"{plural(algorithm.taps, 'phase' if algorithm.is_winograd else 'tap')} x {'x'.join(map(str, shape))} {what}"
     note = f"{taps} on {lanes(machine, arch)}, {plural(cycles, 'cycle')}"
     return [*lines, Line(level="array", depth=len(lines), code="multiply", note=note)]
+
+
+def _row_loops(problem: Problem, machine: Machine, n: int) -> list[tuple[Loop, str]]:
+    """Return how ``n`` output channels come to the rows of PEs: one group at a time, or several side by side."""
+    if problem.structure != "grouped" or problem.is_depthwise:
+        loop = Loop(dim="n", total=n, tile=min(machine.rows, n))
+        return [(loop, f"{loop.sizes} channels, one a row of {machine.rows} rows of PEs")]
+    groups = n // problem.group_n
+    side = Loop(dim="g", total=groups, tile=min(machine.rows // problem.abreast, groups))
+    loops = [(side, f"{side.sizes} groups, each with an input of its own, side by side on {machine.rows} rows of PEs")]
+    of_each = Loop(dim="n", total=problem.group_n, tile=problem.abreast)
+    return [*loops, (of_each, f"{of_each.sizes} channels of each group, one a row")]

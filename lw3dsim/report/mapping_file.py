@@ -34,7 +34,9 @@ def entry_of(unit: Unit) -> Entry:
     names = tuple(layer.name for layer in unit.layers)
     if isinstance(run, GroupRun):
         return GroupEntry.of(names, tuple(stage.algorithm.label for stage in run.group.stages), run.mapping)
-    return LayerEntry.of(names[0], run.problem.algorithm.label, run.mapping)
+    problem = run.problem
+    is_shared = problem.structure == "grouped" and not problem.is_depthwise
+    return LayerEntry.of(names[0], problem.algorithm.label, run.mapping, problem.abreast if is_shared else None)
 
 
 def mapping_text(
@@ -69,6 +71,7 @@ def _layer_lines(entry: LayerEntry) -> list[str]:
         f"    tile: {{n: {tile.n}, c: {tile.c}, t: {tile.t}, h: {tile.h}, w: {tile.w}}}",
         f"    order: {entry.order}",
         f"    parallel: {entry.parallel}",
+        *([f"    abreast: {entry.abreast}"] if entry.abreast else []),
         f"    slots: {{ifmap: {slots.ifmap}, weight: {slots.weight}, ofmap: {slots.ofmap}}}",
     ]
 

@@ -91,7 +91,11 @@ def _changes(*indices: Ints) -> Ints:
 
 def _ifmap(problem: Problem, mapping: Mapping, axes: Axes, loops: Loops, region: Activations) -> Loads:
     is_dense = problem.structure == "dense"
-    channel, sizes = (loops.c, axes.c) if is_dense else (loops.n, axes.n)
+    channel, sizes = (
+        (loops.c, axes.c)
+        if is_dense
+        else (loops.n, axes.n // problem.group_n * problem.input_channels_of(problem.group_n))
+    )
     frame = loops.c if problem.reduces_frames else loops.t
     steps = _changes(loops.g, channel, frame, loops.h, loops.w)
     at = (frame[steps], loops.h[steps], loops.w[steps])

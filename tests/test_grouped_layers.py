@@ -122,7 +122,7 @@ def test_ways_that_are_no_faster_are_left_out():
 @pytest.mark.parametrize(("out", "groups"), [(128, 64), (64, 16), (40, 8), (96, 32)])
 def test_groups_side_by_side_are_executed_exactly(tmp_path, algorithm, out, groups):
     path = network(tmp_path, (out, groups))
-    assert execute(path, algorithm=algorithm).is_exact
+    assert execute(path, algorithm=algorithm).exact
 
 
 MAPPED = """
@@ -134,11 +134,10 @@ units:
 def test_a_mapping_file_says_how_groups_lie_on_the_rows(tmp_path):
     path, mapping = network(tmp_path, (96, 32)), tmp_path / "mapping.yaml"
     mapping.write_text(MAPPED)
-    unit = map_network(
-        resolve_network(path, None, None, None), resolve_design("edge_base", (), None, None), file=load_mapping(mapping)
-    )[0]
+    net = resolve_network(path, None, None, None)
+    unit = map_network(net, resolve_design("edge_base", (), None, None), file=load_mapping(mapping))[0]
     assert (unit.run.problem.structure, unit.run.problem.abreast) == ("grouped", 3)
-    text = unit_text(unit, load_arch("edge_base"))
+    text = " ".join(unit_text(net, unit, load_arch("edge_base")).split())
     assert "for g in 16" in text
     assert "2 of 32 groups, each with an input of its own, side by side on 8 rows of PEs" in text
 

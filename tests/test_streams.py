@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lw3dsim import simulate
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.engine.attribution import COMPUTING
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import make_chain, map_network, resolve_design, resolve_network
@@ -37,7 +38,7 @@ layers:
   - {name: h, kind: linear, inputs: g, out_features: 400}
 """
 SLACK = 1.001
-ARRAY = ("multiply", "sram_port", "transform", "vector", "fill", "configuration")
+ARRAY = (*COMPUTING, "fill", "configuration")
 
 
 def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=(), fusion="off"):
@@ -142,7 +143,7 @@ def test_every_cycle_of_a_stream_has_a_cause(case):
     causes = stream.timing.cycles_by_cause
     assert sum(causes.values()) == stream.finish_cycles[-1]
     assert causes["configuration"] == 3 * len(runs) * design.layer_setup_cycles
-    for cause in ("multiply", "sram_port", "transform", "vector", "fill"):
+    for cause in (*COMPUTING, "fill"):
         assert causes[cause] == 3 * sum(dict(run.cycles_by_cause)[cause] for run in runs)
 
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import Kinds
 
+# What the array does while it computes.
+COMPUTING = ("multiply", "idle_rows", "idle_lanes", "idle_multipliers", "sram_port", "transform", "vector")
+
 CAUSES = (
-    "multiply",
-    "sram_port",
-    "transform",
-    "vector",
+    *COMPUTING,
     "drain",
     "dram_read",
     "dram_write",
@@ -47,7 +47,7 @@ def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
     finish = -(-trace.finish // cycle)
     drained_before = kinds.total("wait", kind)
     drained = int(trace.drained[-1]) // cycle
-    cycles = {name: kinds.total(name, kind) for name in ("multiply", "sram_port", "transform", "vector")} | {
+    cycles = {name: kinds.total(name, kind) for name in COMPUTING} | {
         "drain": kinds.total("drain_stall", kind)
         + drained_before
         + handover // cycle

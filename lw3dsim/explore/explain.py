@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lw3dsim.account.binding import REMEDIES
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import DEFAULT_ARCH, resolve_design, resolve_network, simulate
@@ -93,6 +94,20 @@ class Explanation:
             shares[layer["bound_by"]] = shares.get(layer["bound_by"], 0.0) + layer["latency_cycles"] / total
         return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
+    def causes(self) -> list[dict[str, Any]]:
+        """Return a row per cause that binds layers, the most cycles first: its share, its layers in words, what helps.
+
+        The words are of its longest layer; of idle lanes they say how many idle, and why.
+        """
+        layers = sorted(self.base.data["layers"], key=lambda layer: -layer["latency_cycles"])
+        rows = []
+        for cause, share in self.bounds().items():
+            bound = [layer for layer in layers if layer["bound_by"] == cause]
+            words = bound[0]["idle"] if cause.startswith("idle") else ""
+            names = [layer["name"] for layer in bound]
+            rows.append({"cause": cause, "share": share, "layers": names, "words": words, "helps": REMEDIES[cause]})
+        return rows
+
     def to_json(self) -> str:
         """Return the explanation as JSON text."""
         data = {
@@ -100,6 +115,7 @@ class Explanation:
             "arch": self.base.arch,
             "totals": self.base.totals,
             "bound_by": self.bounds(),
+            "causes": self.causes(),
             "cycles_breakdown": self.base.cycles_breakdown,
             "neighbours": self.rows(),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 # A change below this share is none: two mappings within it count as equal.
 NOISE = 0.001
 
+# Layers of a cause that are named.
+NAMED = 3
+
 
 def explanation_tables(explanation: Explanation) -> list[Table | str]:
     """Return what binds the design, then its neighbours by what they save."""
     totals, base = explanation.base.totals, explanation.base
-    bounds = ", ".join(f"{cause} {share:.1%}" for cause, share in explanation.bounds().items())
     lines: list[Table | str] = [
         f"{base.workload} on {base.arch}: {totals['latency_ms']:.3f} ms, {totals['energy_pj'] / 1e9:.3f} mJ, "
         f"{totals['area_mm2']:.2f} mm2",
-        f"cycles of layers by what binds them: {bounds}",
+        "cycles of layers by what binds them:",
+        *(_cause_line(row) for row in explanation.causes()),
     ]
     table = Table(title="One field changed", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("field", no_wrap=True)
@@ -36,6 +39,14 @@ def explanation_tables(explanation: Explanation) -> list[Table | str]:
     lines.append(table)
     lines += [f"{row['field']} = {row['after']}: {row['reason']}" for row in rows if row["latency_ms"] is None]
     return lines
+
+
+def _cause_line(row: dict[str, Any]) -> str:
+    """Return a line: what binds, how much of the time, which layers, how many lanes idle and why, what helps."""
+    names = row["layers"]
+    layers = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    words = f": {row['words']}" if row["words"] else ""
+    return f"  {row['cause']} {row['share']:.1%}, {layers}{words}. Helps: {row['helps']}"
 
 
 def _percent(change: float) -> str:

@@ -44,6 +44,7 @@ class Machine:
     """
 
     rows: int
+    multipliers: int
     lanes: int
     depth: int
     cycles_per_tile: int
@@ -98,6 +99,7 @@ def make_machine(
     latency = max(macros["ifmap"].access_cycles, macros["weight"].access_cycles) - 1
     return Machine(
         rows=arch.pe.rows,
+        multipliers=arch.multipliers,
         lanes=arch.pe.cols * at_once,
         depth=arch.pe.acc_depth // cycles_per_tile,
         cycles_per_tile=cycles_per_tile,

@@ -52,6 +52,7 @@ class Array(NamedTuple):
     """
 
     rows: int
+    multipliers: int
     lanes: int
     depth: int
     cycles_per_tile: int
@@ -117,6 +118,7 @@ def plain_array(machine: Machine) -> Array:
     """Return ``machine`` in integers."""
     return Array(
         rows=machine.rows,
+        multipliers=machine.multipliers,
         lanes=machine.lanes,
         depth=machine.depth,
         cycles_per_tile=machine.cycles_per_tile,

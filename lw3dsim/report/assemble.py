@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim import __version__
 from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.events import STREAMS
 from lw3dsim.account.power import joined, layer_profile
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.energy import Causes, Stage
     from lw3dsim.account.power import Profile
-    from lw3dsim.account.simulated import Run, Unit
+    from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
@@ -157,6 +158,7 @@ def _record(
         **_peak(profile, arch),
         "sqnr_db": _sqnr_db(problems),
         "bound_by": binding(run),
+        "idle": idle_words(run, arch),
         "energy_breakdown_pj": energy,
         "energy_causes_pj": {
             component: {cause: value for cause, value in causes.items() if value} for component, causes in spent.items()
@@ -169,15 +171,6 @@ def _record(
 def _sqnr_db(problems: Sequence[Problem]) -> float | None:
     values = [sqnr_db(problem) for problem in problems]
     return values[0] if len(values) == 1 else combined_db(values)
-
-
-def binding(run: Run) -> str:
-    """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
-    cycles = dict(run.cycles_by_cause)
-    waiting = cycles["dram_read"] + cycles["dram_write"]
-    if run.dram_bound_cycles >= run.latency_cycles - waiting:
-        return "dram"
-    return max(cycles, key=lambda cause: cycles[cause])
 
 
 def _figures(counts: dict[str, int], arch: Accelerator) -> dict[str, Any]:

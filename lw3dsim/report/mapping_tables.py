@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.describe.workload import Conv3d, Linear, Pool3d
-from lw3dsim.report.assemble import binding
 from lw3dsim.report.loop_nest import make_nest
 from lw3dsim.report.mapping_file import entry_of
 from lw3dsim.report.nest_lines import WIDTH, aligned, columns, kib, plural
@@ -60,6 +60,7 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, A
         "latency_cycles": run.latency_cycles,
         "dram_bound_cycles": run.dram_bound_cycles,
         "bound_by": binding(run),
+        "idle": idle_words(run, arch),
     }
 
 
@@ -72,9 +73,10 @@ def unit_text(network: Workload, unit: Unit, arch: Accelerator) -> str:
     title = [
         part for line in title for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 7, break_on_hyphens=False)
     ]
-    share = run.dram_bound_cycles / run.latency_cycles
+    share, cause = run.dram_bound_cycles / run.latency_cycles, binding(run)
+    idle = f" ({idle_words(run, arch)})" if cause.startswith("idle") else ""
     line = (
-        f"  {plural(run.latency_cycles, 'cycle')} in {plural(run.steps, 'step')}, bound by {binding(run)}; "
+        f"  {plural(run.latency_cycles, 'cycle')} in {plural(run.steps, 'step')}, bound by {cause}{idle}; "
         f"DRAM takes {share:.0%} of them at least"
     )
     least = kib(8 * run.dram_floor_bytes)

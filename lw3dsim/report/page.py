@@ -197,6 +197,7 @@ def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]
     algorithm = layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"]
     note = f"<br><small>{text(layer['note'])}</small>" if layer["note"] else ""
     bound = "DRAM" if layer["bound_by"] == "dram" else figures.style(layer["bound_by"]).label
+    bound += f"<br><small>{text(layer['idle'])}</small>" if layer.get("idle") else ""
     own, dram = layer["latency_cycles"], _dram_bytes(layer)
     numbers = (
         f"{layer['utilization']:.1%}" if layer["macs"] else "",

@@ -67,6 +67,7 @@ class _Layer(_Figures, frozen=True, kw_only=True):
     note: str
     mapping: str
     bound_by: str
+    idle: str = ""
     output_shape: str
     energy_breakdown_pj: Energies
     energy_causes_pj: dict[str, dict[str, Amount]]

@@ -70,6 +70,7 @@ def result_tables(result: Result) -> list[Table | str]:
     if hidden:
         rest = sum(layer["latency_cycles"] for layer in layers[MAX_ROWS:]) / cycles
         lines.append(f"({hidden} more layers, {rest:.1%} of the cycles; --format csv lists all)")
+    lines += _idle_lines(result.data["layers"])
     lines.append(_breakdown_line("cycles", result.cycles_breakdown))
     lines.append(_breakdown_line("energy", result.energy_breakdown_pj))
     lines.append(_breakdown_line("DRAM bytes", result.dram_bytes_breakdown))
@@ -85,6 +86,15 @@ def result_tables(result: Result) -> list[Table | str]:
     if "clips" in totals:
         lines += _stream_lines(totals, result.data["stream_cycles_breakdown"])
     return lines
+
+
+def _idle_lines(layers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what idles in the layers that are bound by it, layers of a kind together."""
+    names: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer["bound_by"].startswith("idle"):
+            names.setdefault(layer["idle"], []).append(layer["name"])
+    return [f"{', '.join(of)}: {words}" for words, of in names.items()]
 
 
 def _stream_lines(totals: Mapping[str, Any], cycles: Mapping[str, int]) -> list[str]:

@@ -70,7 +70,7 @@ class Kinds:
     ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
     of the step's computation, ``drain`` what is left to drain when the step has
     computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
-    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and
+    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform``, ``idle_*`` and
     ``drain_stall`` attribute head + body. The rest are events, filled in by
     ``map/step.py`` in the order of its NAMES.
     """
@@ -84,6 +84,9 @@ class Kinds:
     vector: Ints
     sram_port: Ints
     transform: Ints
+    idle_rows: Ints
+    idle_lanes: Ints
+    idle_multipliers: Ints
     drain_stall: Ints
     mults: Ints
     accumulations: Ints

@@ -18,6 +18,22 @@ class InputError(ValueError):
     """Something the user gave is wrong: a file, a key, a value, a name."""
 
 
+class ArgumentError(InputError):
+    """An argument of a call, or the option that stands for it: its name in Python, what was given, what is allowed."""
+
+    def __init__(self, argument: str, value: object, rule: str, place: str = "") -> None:
+        self.argument, self.value, self.rule, self.place = argument, value, rule, place
+        super().__init__(self.sentence(f"{argument} ="))
+
+    def sentence(self, called: str) -> str:
+        """Return the sentence with the argument ``called`` so."""
+        return f"{self.place}{called} {short(self.value)}: {self.rule}"
+
+    def within(self, place: str) -> ArgumentError:
+        """Return the error with ``place`` before it."""
+        return ArgumentError(self.argument, self.value, self.rule, place + self.place)
+
+
 class ShapeError(InputError):
     """Tensor shapes that do not fit together."""
 
@@ -40,8 +56,12 @@ _SHORT.maxlevel = 3
 
 
 def short(value: object) -> str:
-    """Return ``repr(value)`` cut to a readable length, however large the value."""
-    return _SHORT.repr(value)
+    """Return ``repr(value)`` on one line, cut to a readable length, however large the value and whatever its repr."""
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # an integer too large to be written, or an object that fails when it is asked
+        text = f"<{type(value).__name__}>"
+    return text if text.isprintable() else one_line(" ".join(text.split()))
 
 
 def one_line(text: str, most: int = 80) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +12,7 @@ import numpy as np
 
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.algebra.winograd import signed_bits
+from lw3dsim.arguments import check_callback
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupTask, execute_group
 from lw3dsim.arithmetic.machine import Task
@@ -19,27 +20,32 @@ from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
-from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.pipeline import DEFAULT_ARCH, located, map_network, resolve_design, resolve_network
+from lw3dsim.pipeline import map_prepared, prepare
+from lw3dsim.report.frozen import frozen
+from lw3dsim.request import DEFAULT_ARCH, make_request
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Unit
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.objective import Objective
+    from lw3dsim.pipeline import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionResult:
     """What the executed arithmetic gave, per layer and over all; ``data`` is exactly what :meth:`to_json` writes."""
 
-    data: dict[str, Any]
+    data: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", frozen(self.data))
 
     @property
     def exact(self) -> bool:
@@ -47,9 +53,10 @@ class ExecutionResult:
         return bool(self.data["exact"])
 
     @property
-    def layers(self) -> list[dict[str, Any]]:
+    def layers(self) -> Sequence[Mapping[str, Any]]:
         """Per layer: name, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
-        return list(self.data["layers"])
+        records: Sequence[Mapping[str, Any]] = self.data["layers"]
+        return records
 
     def to_json(self) -> str:
         """Return the result as JSON text."""
@@ -57,9 +64,9 @@ class ExecutionResult:
 
 
 def execute(
-    workload: str | Path | Workload,
-    arch: str | Path | Accelerator = DEFAULT_ARCH,
-    transform: str | None = None,
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
     algorithm: str = "direct",
     m1: int | None = None,
     m2: int | None = None,
@@ -67,33 +74,51 @@ def execute(
     engine: str = "auto",
     dtype: str = "int8",
     seed: int = 0,
-    input_size: str | None = None,
+    input_size: SizeArgument = None,
     classes: int | None = None,
-    overrides: Sequence[str] = (),
+    overrides: OverridesArgument = None,
     fusion: str = "off",
     objective: Objective = "latency",
-    mapping: str | Path | None = None,
+    mapping: PathArgument | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExecutionResult:
     """Run random tensors through the mapped schedules of a network, layer after layer.
 
     Arguments as for ``simulate``; ``engine`` times what is mapped; ``dtype`` is int8, int16 (which
-    set the operand widths of the accelerator), float32 or float64; ``seed`` makes clips and
+    set the operand widths of the accelerator), float32 or float64; ``seed`` (0 to 2^32 - 1) makes clips and
     weights. Each layer is compared with a direct computation on the same inputs:
     integers in full, floats in float64. Between integer layers the vector unit
     shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
     simulate; within a fused group, values are shifted as they would be layer by layer. Raises InputError.
     """
-    number = number_named(dtype)
-    network = resolve_network(workload, transform, input_size, classes)
-    design = _with_width(resolve_design(arch, overrides, m1, m2), number)
-    random = np.random.default_rng(seed)
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        engine=engine,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        fusion=fusion,
+        objective=objective,
+        mapping=mapping,
+        dtype=dtype,
+        seed=seed,
+    )
+    return execute_prepared(prepare(request), progress)
+
+
+def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
+    """Execute what was asked for; see :func:`execute`."""
+    request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
+    design = _with_width(prepared.design, number)
+    random = np.random.default_rng(request.seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
-    file = None if mapping is None else load_mapping(mapping)
-    with located(arch, design, overrides):
-        units = map_network(
-            network, design, algorithm=algorithm, engine=engine, fusion=fusion, objective=objective, file=file
-        )
+    units = map_prepared(replace(prepared, design=design))
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)
@@ -107,10 +132,10 @@ def execute(
         data={
             "workload": network.name,
             "arch": design.name,
-            "dtype": dtype,
-            "seed": seed,
+            "dtype": request.dtype,
+            "seed": request.seed,
             "transforms": list(network.transforms),
-            "algorithm": algorithm,
+            "algorithm": request.algorithm,
             "exact": all(record["exact"] for record in records),
             "layers": records,
         }

@@ -15,7 +15,7 @@ from lw3dsim.caches import kept
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.engine.run import simulate_schedule
-from lw3dsim.errors import MappingError, unknown
+from lw3dsim.errors import MappingError
 from lw3dsim.layers import bare
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, can_fuse
@@ -45,12 +45,6 @@ MODES = ("off", "auto")
 
 # Layers of a group at most.
 LONGEST = 5
-
-
-def check_fusion(mode: str) -> None:
-    """Raise InputError for an unknown mode."""
-    if mode not in MODES:
-        raise unknown("fusion", mode, MODES)
 
 
 def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run]) -> list[Unit]:

@@ -9,7 +9,6 @@ from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
 from lw3dsim.account.simulated import Unit, unit_energy_pj
-from lw3dsim.errors import unknown
 from lw3dsim.map.price import Price
 
 if TYPE_CHECKING:
@@ -25,12 +24,6 @@ OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
 
 # All DRAM bytes of a network are worth so small a part of its latency, and the other way round.
 TIE = 1000
-
-
-def check_objective(name: str) -> None:
-    """Raise InputError for an unknown objective."""
-    if name not in OBJECTIVES:
-        raise unknown("objective", name, OBJECTIVES)
 
 
 @dataclass(frozen=True, kw_only=True)

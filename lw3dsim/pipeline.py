@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lw3dsim.account.simulated import GroupRun, LayerRun, Unit
+from lw3dsim.arguments import check_callback
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.engine.run import check_engine
 from lw3dsim.engine.stream import simulate_stream
-from lw3dsim.errors import InputError, MappingError
+from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.fixed import run_fixed
-from lw3dsim.fusion import check_fusion, fuse, units_of
+from lw3dsim.fusion import fuse, units_of
 from lw3dsim.layers import run_layer
 from lw3dsim.layouts import settle_layouts
 from lw3dsim.map.mapping_file import load_mapping
-from lw3dsim.objective import check_objective, make_weights, total_figures
+from lw3dsim.objective import make_weights, total_figures
 from lw3dsim.report.assemble import assemble
+from lw3dsim.request import DEFAULT_ARCH, make_request
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_group_link, make_link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -30,9 +32,9 @@ from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from lw3dsim.account.simulated import Run
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.mapping import Mapping as TileMapping
     from lw3dsim.map.mapping_file import MappingFile
@@ -41,87 +43,132 @@ if TYPE_CHECKING:
     from lw3dsim.map.problem import Problem
     from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
+    from lw3dsim.request import Request
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
-
-DEFAULT_ARCH = "edge_base"
-
-MAX_CLIPS = 1000
 
 # A step and its tiles take about 300 bytes.
 MAX_STREAM_STEPS = 10_000_000
 
 
 def simulate(
-    workload: str | Path | Workload,
-    arch: str | Path | Accelerator = DEFAULT_ARCH,
-    transform: str | None = None,
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
     algorithm: str = "direct",
     m1: int | None = None,
     m2: int | None = None,
     engine: str = "auto",
     *,
-    input_size: str | None = None,
+    input_size: SizeArgument = None,
     classes: int | None = None,
-    overrides: Sequence[str] = (),
+    overrides: OverridesArgument = None,
     clips: int | None = None,
     fusion: str = "off",
     objective: Objective = "latency",
-    mapping: str | Path | None = None,
+    mapping: PathArgument | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Simulate a workload on an accelerator, layer after layer.
 
-    ``workload`` and ``arch`` are names, files or loaded objects; ``transform`` a
-    comma-separated list of passes; ``algorithm`` one of direct, hfa, winograd3d,
-    nested, auto; ``m1`` and ``m2`` override the accelerator's Winograd tiles.
-    ``input_size`` ("TxHxW") and ``classes`` resize a workload given by name or
-    file; ``overrides`` ("pe.rows=16") change an accelerator given likewise.
-    ``clips`` is how many clips to run behind each other as well, without a stop at the
-    borders of layers. Mappings are chosen for the ``objective`` (latency, energy, edp or
-    dram_bytes); ``fusion`` "auto" runs neighbouring layers tile by tile on chip where that
-    serves it. What the file ``mapping`` (of ``lw3dsim map --save``) says is simulated as it says; the rest is
-    mapped. ``progress(done, all)`` is called after every layer. Raises InputError.
+    ``workload`` and ``arch`` are names (see ``lw3dsim list``), files, or what load_workload and load_arch return.
+    ``transform`` is a pass, or several, comma-separated or in a list, each with its parameters: ``"fsb:alpha=0.5"``.
+    ``algorithm`` is direct, hfa, winograd3d, nested or auto; ``m1`` and ``m2`` (1 to 8) override the accelerator's
+    Winograd tiles, in outputs along time and along each side. ``engine`` is auto, fast or simpy: equal numbers.
+    ``input_size`` (frames, height, width; for every input or by its name) and ``classes`` resize, and ``overrides``
+    change, a workload or an accelerator that is given by name or file; see load_workload and load_arch.
+    ``clips`` (1 to 1000) is how many clips to run behind each other as well, without a stop at the borders of layers.
+    Mappings are chosen for the ``objective``: latency, energy, edp or dram_bytes. ``fusion`` "auto" runs neighbouring
+    layers tile by tile on chip where that serves it, "off" none. What the file ``mapping`` (of ``lw3dsim map --save``)
+    says is simulated as it says; the rest is mapped. ``progress(done, all)`` is called after every layer.
+
+    Raises InputError, in one sentence and before anything is simulated, for what is wrong; and where the accelerator
+    has no room for a layer.
     """
-    check_clips(clips)
-    file = None if mapping is None else load_mapping(mapping)
-    network = resolve_network(workload, transform, input_size, classes)
-    design = resolve_design(arch, overrides, m1, m2)
-    with located(arch, design, overrides):
-        units = map_network(
-            network,
-            design,
-            algorithm=algorithm,
-            engine=engine,
-            fusion=fusion,
-            objective=objective,
-            file=file,
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        engine=engine,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        clips=clips,
+        fusion=fusion,
+        objective=objective,
+        mapping=mapping,
+    )
+    return simulate_prepared(prepare(request), progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A request with everything read that it names: the network, sized and transformed, the design, the mappings."""
+
+    request: Request
+    network: Workload
+    design: Accelerator
+    file: MappingFile | None
+
+
+def prepare(request: Request) -> Prepared:
+    """Return ``request`` with what it names read. Raises InputError."""
+    return Prepared(
+        request=request,
+        file=None if request.mapping is None else load_mapping(request.mapping),
+        network=resolve_network(request.workload, request.transform, request.input_size, request.classes),
+        design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
+    )
+
+
+def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> list[Unit]:
+    """Map and simulate the layers of what was asked for. Raises InputError where the design has no room for one."""
+    request = prepared.request
+    with located(request.arch, prepared.design, request.overrides):
+        return map_network(
+            prepared.network,
+            prepared.design,
+            algorithm=request.algorithm,
+            engine=request.engine,
+            fusion=request.fusion,
+            objective=request.objective,
+            file=prepared.file,
             progress=progress,
         )
-    stream = None if clips is None else run_stream(units, design, clips, engine)
+
+
+def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Result:
+    """Simulate what was asked for; see :func:`simulate`."""
+    request, network, design = prepared.request, prepared.network, prepared.design
+    units = map_prepared(prepared, progress)
+    stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
     config = {
         "workload": {
             "name": network.name,
             "inputs": {name: list(shape) for name, shape in network.inputs.items()},
         },
         "transforms": list(network.transforms),
-        "algorithm": algorithm,
-        "engine": engine,
+        "algorithm": request.algorithm,
+        "engine": request.engine,
         "arch": msgspec.to_builtins(design),
-        **_asked_for(clips, fusion, objective, file),
+        **_asked_for(request, prepared.file),
     }
     return assemble(network, design, units, config, stream)
 
 
-def _asked_for(clips: int | None, fusion: str, objective: Objective, file: MappingFile | None) -> dict[str, Any]:
+def _asked_for(request: Request, file: MappingFile | None) -> dict[str, Any]:
     """Return what a result's configuration says only where it is not the default."""
     asked: dict[str, Any] = {}
-    if clips is not None:
-        asked["clips"] = clips
-    if fusion != "off":
-        asked["fusion"] = fusion
-    if objective != "latency":
-        asked["objective"] = objective
+    if request.clips is not None:
+        asked["clips"] = request.clips
+    if request.fusion != "off":
+        asked["fusion"] = request.fusion
+    if request.objective != "latency":
+        asked["objective"] = request.objective
     if file is not None:
         asked["mapping"] = msgspec.to_builtins(file.entries)
         asked["layouts"] = file.layouts
@@ -145,9 +192,6 @@ def map_network(
     mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
     Raises MappingError where the design has no room for a layer; see :func:`located`.
     """
-    check_engine(engine)
-    check_fusion(fusion)
-    check_objective(objective)
     fixed = {} if file is None else run_fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
     if sum(map(len, fixed)) == len(network.layers):
@@ -175,29 +219,17 @@ def map_network(
 
 
 def resolve_network(
-    workload: str | Path | Workload, transform: str | None, input_size: str | None, classes: int | None
+    workload: str | Workload, transform: str | None, input_size: SizeArgument, classes: int | None
 ) -> Workload:
     """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
     if not isinstance(workload, Workload):
         workload = load_workload(workload, input_size=input_size, classes=classes)
-    elif input_size is not None or classes is not None:
-        raise InputError("input_size and classes resize a workload given by name or file, not a loaded one")
     return apply_transforms(workload, transform)
 
 
-def resolve_design(
-    arch: str | Path | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None
-) -> Accelerator:
+def resolve_design(arch: str | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:
     """Return the accelerator that a name, file or loaded accelerator means, with overrides and tiles applied."""
-    if isinstance(arch, Accelerator):
-        if overrides:
-            raise InputError("overrides change an accelerator given by name or file, not a loaded one")
-        design = arch
-    else:
-        design = load_arch(arch, overrides=overrides)
-    for name, value in (("m1", m1), ("m2", m2)):
-        if value is not None and not 1 <= value <= 8:
-            raise InputError(f"--{name} {value}: expected a tile size of 1 to 8")
+    design = arch if isinstance(arch, Accelerator) else load_arch(arch, overrides=overrides)
     tiles = design.winograd
     tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
     return msgspec.structs.replace(design, winograd=tiles)
@@ -231,7 +263,7 @@ def map_layers(
 
 
 @contextmanager
-def located(arch: str | Path | Accelerator, design: Accelerator, overrides: Sequence[str]) -> Iterator[None]:
+def located(arch: str | Accelerator, design: Accelerator, overrides: Sequence[str]) -> Iterator[None]:
     """Begin what a MappingError says with the line or override that set what it asks to change.
 
     ``design`` is what ``arch`` and ``overrides`` mean. Raises InputError.
@@ -245,18 +277,13 @@ def located(arch: str | Path | Accelerator, design: Accelerator, overrides: Sequ
         raise InputError(f"{place}: {error}") from None
 
 
-def check_clips(clips: int | None) -> None:
-    """Raise InputError for a number of clips that is none."""
-    if clips is not None and not 1 <= clips <= MAX_CLIPS:
-        raise InputError(f"--clips {clips}: expected 1 to {MAX_CLIPS} clips")
-
-
 def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto") -> StreamTiming:
     """Simulate ``clips`` clips behind each other through a network as its ``units`` were mapped."""
-    check_clips(clips)
     steps = clips * sum(unit.run.steps for unit in units)
     if steps > MAX_STREAM_STEPS:
-        raise InputError(f"--clips {clips}: {steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips")
+        raise ArgumentError(
+            "clips", clips, f"{steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips"
+        )
     return simulate_stream(make_chain(units, arch, clips), make_clocks(arch), engine)
 
 

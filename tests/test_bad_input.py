@@ -112,8 +112,8 @@ NAMES = [
     ("show c3d --transform fsb:alpha=65", "64"), ("show c3d --transform fsb:alpha=", "0.5"),
 ]
 OPTIONS = [
-    ("simulat c3d", "'simulat'|did you mean 'simulate'|compare"), ("simulate c3d --m1 0", "--m1|0|1<=x<=8"),
-    ("show c3d --classes 65537", "--classes|65537|1<=x<=65536"), ("simulate c3d --m2 9", "--m2|9|1<=x<=8"),
+    ("simulat c3d", "'simulat'|did you mean 'simulate'|compare"), ("simulate c3d --m1 0", "--m1 0|1 to 8"),
+    ("show c3d --classes 65537", "--classes 65537|1 to 65536"), ("simulate c3d --m2 9", "--m2 9|1 to 8"),
     ("show c3d --transfrom fsb", "--transfrom|Did you mean '--transform'"), ("simulate c3d --m1 x", "--m1|'x'|integer"),
     ("show", "WORKLOAD"),
 ]
@@ -152,7 +152,8 @@ CONVS = [  # one key of the convolution in line 5
     ("out_channels", ..., "layers[0]|'out_channels'|missing"), ("kernel", "[9, 9, 9]", "a|9x9x9|6x10x10"),
     ("groups", '!!int ""', "layers[0].groups"), ("name", "!!python/name:os.system a", "layers[0].name|python"),
     ("kind", ..., "layers[0]|'kind'"), ("name", ..., "layers[0]|'name'"), ("name", "''", "layers[0]|name"),
-    ("groups", 3, "groups = 3|4 input"), ("kernel", 3, "layers[0].kernel|3"), ("out_channels", "$n", "out_channels|$n"),
+    ("groups", 3, "groups = 3|4 input"), ("kernel", 3.0, "layers[0].kernel|3.0|[3, 3, 3]|for all"),
+    ("out_channels", "$n", "out_channels|$n"),
     ("kind", "conv2d", "layers[0].kind|did you mean 'conv3d'|pool3d"), ("bias", "!!bool maybe", "layers[0].bias|maybe"),
     ("name", 5, "layers[0]|name"), ("name", "clip", "'clip'|twice"),
     ("activation", "gelu", "layers[0].activation|'gelu'|none, relu"), ("inputs", "[clip, clip]", "conv3d|one tensor"),
@@ -178,11 +179,11 @@ SETS = [
     ('pe.rows=!!int ""', ""), ("pe.rows=!!bool x", ""), ("pe.rows=&a [*a]", ""), ("clock_mhz=1e999", ""),
 ]
 CASES = [
-    (["fsb"], "name: options"), (["a: --m3 2"], "--m3|--m1"), (["a: extra"], "extra"), (["a\nb: --m1 0"], "--case"),
-    ([": --m1 2"], "name: options"), (["a: --m1 0"], "--m1|1<=x<=8"), (["a:", "a: --m1 2"], "'a'|twice"),
+    (["fsb"], "name: options"), (["a: --m3 2"], "--m3|--m1"), (["a: extra"], "extra"), (["a\nb: --m1 0"], "--m1 0"),
+    ([": --m1 2"], "name: options"), (["a: --m1 0"], "--m1 0|1 to 8"), (["a:", "a: --m1 2"], "'a'|twice"),
     (['a: "--m1'], "No closing quotation"), (["a: --arch edge_bas"], "did you mean 'edge_base'"),
     (["a: --transform fbs"], "'fbs'|did you mean 'fsb'"), (["a: --set pe.rowz=1"], "pe.rowz|did you mean 'rows'"),
-    (["a: --fusion on"], "--fusion|'off', 'auto'"), (["a: --objective time"], "--objective|'latency'"),
+    (["a: --fusion on"], "fusion 'on'|auto, off"), (["a: --objective time"], "objective 'time'|latency"),
     (["a:", "b: --mapping none.yaml"], "case b|none.yaml"), (["a: --clips 2"], "--clips|--classes"),
 ]
 TIGHT = "buffers={ifmap_kib: 1, weight_kib: 1, ofmap_kib: 1}"

@@ -13,15 +13,15 @@ import sys
 import time
 from dataclasses import asdict
 
-import click
 import pytest
 
-from lw3dsim import execute, load_workload, simulate
+from lw3dsim import execute, explain, load_workload, map_workload, simulate
 from lw3dsim.cli.main import COMMANDS, main
 from lw3dsim.cli.options import RunOptions
 from lw3dsim.explore.compare import Case
 from lw3dsim.fusion import MODES
 from lw3dsim.objective import OBJECTIVES
+from lw3dsim.request import Request, make_request
 
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
@@ -62,22 +62,20 @@ def test_each_command_begins_as_the_list_of_commands_says():
 
 def test_options_offer_the_words_that_are_known():
     words = {"fusion": MODES, "objective": OBJECTIVES}
-    choices = {
-        option.name: tuple(option.type.choices)
-        for option in main.get_command(None, "simulate").params
-        if isinstance(option.type, click.Choice) and option.name != "form"
-    }
-    assert choices == words
+    shown = {option.name: option.metavar for option in main.get_command(None, "simulate").params}
+    assert {name: shown[name] for name in words} == {name: f"[{'|'.join(each)}]" for name, each in words.items()}
 
 
-@pytest.mark.parametrize("function", [simulate, execute, Case])
+@pytest.mark.parametrize("function", [simulate, execute, explain, map_workload, make_request, Case])
 def test_what_is_not_said_means_the_same_everywhere(function):
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
-    assert defaults.items() >= asdict(RunOptions()).items()
+    asked = asdict(RunOptions()) | {"overrides": None}
+    assert defaults.items() >= {name: asked[name] for name in asked if name in defaults}.items()
+    assert asdict(Request(workload="c3d")).items() >= asdict(RunOptions()).items()
 
 
 def test_list_names_everything(cli_json):

@@ -392,8 +392,8 @@ def test_a_number_of_clips_that_is_none_is_refused(cli, clips):
 
 
 def test_too_many_clips_are_refused_before_memory_runs_out(monkeypatch):
-    with pytest.raises(InputError, match="--clips 0: expected 1 to 1000"):
+    with pytest.raises(InputError, match="clips = 0: expected a whole number from 1 to 1000"):
         simulate("c3d", clips=0)
     monkeypatch.setattr("lw3dsim.pipeline.MAX_STREAM_STEPS", 5)
-    with pytest.raises(InputError, match=r"--clips 9: \d+ steps are more than 5"):
+    with pytest.raises(InputError, match=r"clips = 9: \d+ steps are more than 5"):
         simulate(parse_workload(BRANCHES), clips=9)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, progress_bar, run_options
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, run_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @click.command("execute")
 @click.argument("workload")
 @run_options()
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of clips and weights.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of clips and weights.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
 def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str) -> None:
@@ -22,31 +25,16 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
 
     Each layer is compared with a direct computation. WORKLOAD is a name or a file.
     """
-    from lw3dsim.execution import execute
+    from lw3dsim.execution import execute_prepared
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
     remember_mappings()
-    network = load_network(workload, run)
+    prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     folder = check_folder(out) if out is not None else None
-    with progress_bar(network.name) as advance:
-        result = execute(
-            network,
-            arch=run.arch,
-            transform=run.transform,
-            algorithm=run.algorithm,
-            m1=run.m1,
-            m2=run.m2,
-            engine=run.engine,
-            dtype=dtype,
-            seed=seed,
-            overrides=run.overrides,
-            fusion=run.fusion,
-            objective=run.objective,
-            mapping=run.mapping,
-            progress=partial(advance, 0),
-        )
+    with progress_bar(prepared.network.name) as advance:
+        result = execute_prepared(prepared, partial(advance, 0))
     if folder is not None:
         save_texts(folder, {"execution.json": result.to_json()})
     if form == "json":
@@ -57,6 +45,6 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
         print_tables(execution_tables(result.data))
 
 
-def _columns(layers: list[dict[str, Any]]) -> list[str]:
+def _columns(layers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return every key of any layer, in order of appearance."""
     return list(dict.fromkeys(key for layer in layers for key in layer))

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, progress_bar, run_options
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, run_options
 
 
 @click.command("explain")
@@ -18,26 +18,15 @@ def command(workload: str, run: RunOptions, form: str) -> None:
 
     WORKLOAD is a name or a file. Options as for simulate. Each neighbour of the design is simulated in full.
     """
-    from lw3dsim.explore.explain import explain
+    from lw3dsim.explore.explain import explain_prepared
     from lw3dsim.explore.explanation_tables import explanation_tables
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.tables import print_tables
 
     remember_mappings()
-    network = load_network(workload, run)
-    with progress_bar(network.name) as advance:
-        explanation = explain(
-            network,
-            arch=run.arch,
-            transform=run.transform,
-            algorithm=run.algorithm,
-            m1=run.m1,
-            m2=run.m2,
-            overrides=run.overrides,
-            fusion=run.fusion,
-            objective=run.objective,
-            progress=partial(advance, 0),
-        )
+    prepared = prepared_run(run.request(workload))
+    with progress_bar(prepared.network.name) as advance:
+        explanation = explain_prepared(prepared, partial(advance, 0))
     if form == "json":
         click.echo(explanation.to_json(), nl=False)
     elif form == "csv":

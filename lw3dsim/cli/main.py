@@ -30,6 +30,16 @@ COMMANDS = {
     "schema": "JSON Schema of accelerator files: every field with meaning, range and default.",
 }
 
+# What arguments are called here that have another name in Python.
+OPTIONS = {
+    "cases": "--case",
+    "input_size": "--input",
+    "overrides": "--set",
+    "patience_s": "--patience",
+    "space": "SPACE",
+    "workload": "WORKLOAD",
+}
+
 
 class LazyGroup(click.Group):
     """Commands by name, each imported from ``lw3dsim.cli.<name>`` on use; input errors exit with code 2."""
@@ -78,7 +88,7 @@ class _Refused(click.ClickException):
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turn errors that the user can mend into one printable line and exit code 2."""
-    from lw3dsim.errors import InputError, OutputError
+    from lw3dsim.errors import ArgumentError, InputError, OutputError
 
     try:
         yield
@@ -86,6 +96,9 @@ def _one_sentence() -> Iterator[None]:
         raise
     except click.UsageError as error:
         raise _Refused(_line(error.format_message())) from None
+    except ArgumentError as error:
+        option = OPTIONS.get(error.argument, f"--{error.argument}")
+        raise _Refused(_line(error.sentence(option))) from None
     except (InputError, OutputError) as error:
         raise _Refused(_line(str(error))) from None
     except BrokenPipeError:

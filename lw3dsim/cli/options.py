@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.objective import Objective
+    from lw3dsim.pipeline import Prepared
+    from lw3dsim.request import Request
 
     Command = Callable[..., None]
     Option = Callable[[Command], Command]
@@ -32,7 +33,7 @@ def format_option(*formats: str) -> Option:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a workload is run; what a command has no option for is at its default."""
+    """How a workload is run, as it was typed; what a command has no option for is at its default."""
 
     arch: str = "edge_base"
     overrides: tuple[str, ...] = ()
@@ -44,8 +45,14 @@ class RunOptions:
     m1: int | None = None
     m2: int | None = None
     fusion: str = "off"
-    objective: Objective = "latency"
+    objective: str = "latency"
     mapping: str | None = None
+
+    def request(self, workload: str, **more: Any) -> Request:
+        """Return the request to run ``workload`` so; ``more`` are arguments of make_request. Raises InputError."""
+        from lw3dsim.request import make_request
+
+        return make_request(workload, **{field.name: getattr(self, field.name) for field in fields(self)}, **more)
 
 
 # By field of RunOptions, in the order of the help.
@@ -66,25 +73,25 @@ RUN_OPTIONS: dict[str, Option] = {
         "--transform", metavar="LIST", help="Passes to apply, comma-separated; see `lw3dsim list`."
     ),
     "input_size": click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip."),
-    "classes": click.option("--classes", type=click.IntRange(1, 65536), help="Number of classes."),
+    "classes": click.option("--classes", type=int, metavar="N", help="Number of classes."),
     "algorithm": click.option(
         "--algorithm",
         default=RunOptions.algorithm,
         show_default=True,
         help="direct, hfa, winograd3d, nested or auto.",
     ),
-    "m1": click.option("--m1", type=click.IntRange(1, 8), help="Temporal tile of F(m1, K)."),
-    "m2": click.option("--m2", type=click.IntRange(1, 8), help="Spatial tile of F(m2xm2, RxR)."),
+    "m1": click.option("--m1", type=int, metavar="1..8", help="Temporal tile of F(m1, K)."),
+    "m2": click.option("--m2", type=int, metavar="1..8", help="Spatial tile of F(m2xm2, RxR)."),
     "fusion": click.option(
         "--fusion",
-        type=click.Choice(["off", "auto"]),
+        metavar="[off|auto]",
         default=RunOptions.fusion,
         show_default=True,
         help="auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
     ),
     "objective": click.option(
         "--objective",
-        type=click.Choice(["latency", "energy", "edp", "dram_bytes"]),
+        metavar="[latency|energy|edp|dram_bytes]",
         default=RunOptions.objective,
         show_default=True,
         help="What mappings and fused groups are chosen for.",
@@ -115,15 +122,22 @@ def run_options(*fields: str) -> Option:
     return decorate
 
 
-def load_network(workload: str, run: RunOptions) -> Workload:
-    """Load ``workload`` in the size of ``run``; say on standard error which passes find nothing to rewrite in it."""
-    from lw3dsim.describe.workload_file import load_workload
+def load_network(request: Request) -> Workload:
+    """Load the workload of ``request``, sized; say on standard error which passes find nothing to rewrite in it."""
+    from lw3dsim.pipeline import resolve_network
     from lw3dsim.transform.passes import unchanged_passes
 
-    network = load_workload(workload, input_size=run.input_size, classes=run.classes)
-    for name in unchanged_passes(network, run.transform):
+    network = resolve_network(request.workload, None, request.input_size, request.classes)
+    for name in unchanged_passes(network, request.transform):
         click.echo(f"note: transform {name} changes no layer of {network.name}", err=True)
     return network
+
+
+def prepared_run(request: Request) -> Prepared:
+    """Read what ``request`` names, with the notes of :func:`load_network`. Raises InputError."""
+    from lw3dsim.pipeline import prepare
+
+    return prepare(replace(request, workload=load_network(request), input_size=None, classes=None))
 
 
 @contextmanager

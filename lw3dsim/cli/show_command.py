@@ -19,8 +19,9 @@ def command(workload: str, run: RunOptions, form: str) -> None:
     from lw3dsim.report.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 
-    network = load_network(workload, run)
-    record = network_record(apply_transforms(network, run.transform), run.algorithm, run.m1, run.m2)
+    request = run.request(workload)
+    network = apply_transforms(load_network(request), request.transform)
+    record = network_record(network, request.algorithm, request.m1, request.m2)
     if form == "json":
         print_json(record)
     elif form == "csv":

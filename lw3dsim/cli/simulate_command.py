@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, load_network, progress_bar, run_options
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, run_options
 
 
 @click.command("simulate")
@@ -14,7 +14,8 @@ from lw3dsim.cli.options import RunOptions, format_option, load_network, progres
 @run_options()
 @click.option(
     "--clips",
-    type=click.IntRange(1, 1000),
+    type=int,
+    metavar="1..1000",
     help="Also run this many clips behind each other, without a stop between layers.",
 )
 @click.option(
@@ -26,29 +27,15 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
 
     WORKLOAD is a name or a file.
     """
-    from lw3dsim.pipeline import simulate
+    from lw3dsim.pipeline import simulate_prepared
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_folder, save_result
 
     remember_mappings()
-    network = load_network(workload, run)
+    prepared = prepared_run(run.request(workload, clips=clips))
     folder = check_folder(out) if out is not None else None
-    with progress_bar(network.name) as advance:
-        result = simulate(
-            network,
-            arch=run.arch,
-            transform=run.transform,
-            algorithm=run.algorithm,
-            m1=run.m1,
-            m2=run.m2,
-            engine=run.engine,
-            overrides=run.overrides,
-            clips=clips,
-            fusion=run.fusion,
-            objective=run.objective,
-            mapping=run.mapping,
-            progress=partial(advance, 0),
-        )
+    with progress_bar(prepared.network.name) as advance:
+        result = simulate_prepared(prepared, partial(advance, 0))
     if folder is not None:
         save_result(result, folder)
         click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, report.html", err=True)

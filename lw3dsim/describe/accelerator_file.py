@@ -5,34 +5,52 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from lw3dsim.arguments import as_overrides, as_path
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
-from lw3dsim.errors import InputError, one_line, suggest
+from lw3dsim.errors import InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from lw3dsim.arguments import OverridesArgument, PathArgument
 
 
-def load_arch(name: str | Path, *, overrides: Sequence[str] = ()) -> Accelerator:
-    """Load a shipped accelerator by name, or an accelerator file.
+def load_arch(name: PathArgument, *, overrides: OverridesArgument = None) -> Accelerator:
+    """Load a shipped accelerator by ``name``, or an accelerator file.
 
-    ``overrides`` are ``"pe.rows=16"`` texts applied before validation. Raises
-    InputError.
+    ``overrides`` change fields before they are checked: ``"pe.rows=16"``, a list of such texts, or a dict with values
+    by key path, such as ``{"pe.rows": 16}``. Every field, with its unit and range, is in the JSON Schema that
+    ``lw3dsim schema`` prints. Raises InputError.
     """
-    return _decoded(_overridden(_read(name), overrides))
+    changes = as_overrides("overrides", overrides)
+    return _decoded(_overridden(_read(as_path("arch", name, "a name or a file")), changes))
 
 
-def locate_key(name: str | Path, key: str, overrides: Sequence[str] = ()) -> str:
+def check_loaded(arch: Accelerator) -> Accelerator:
+    """Return ``arch`` as it would be if it were read from a file: all its fields of the right types and in range.
+
+    Raises InputError where they are not, since a value that is built or changed in Python is not checked then.
+    """
+    try:
+        data = msgspec.to_builtins(arch)
+    except TypeError as error:
+        raise InputError(f"arch {short(arch.name)}: a field holds what no file can ({error})") from None
+    return _decoded(Document(path=f"arch {short(arch.name)}", data=data, lines={}))
+
+
+def locate_key(name: str, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
     return f"{_overridden(_read(name), overrides).where(tuple(key.split('.')))} {key}"
 
 
-def _read(name: str | Path) -> Document:
-    path = find("arch_configs", "arch", str(name))
+def _read(name: str) -> Document:
+    path = find("arch_configs", "arch", name)
     return parse_file(read_text(path), str(path))
 
 

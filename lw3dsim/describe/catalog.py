@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lw3dsim.errors import InputError, unknown
+from lw3dsim.errors import InputError, one_line, suggest, unknown
+
+# What networks of other tools are kept in.
+NETWORK_FILES = (".onnx", ".pt", ".pth", ".pt2", ".pb", ".tflite", ".h5", ".keras", ".safetensors")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -30,12 +33,18 @@ def find(folder: str, what: str, name: str) -> Path:
 
     Raises InputError for an unknown name (with the nearest) or a missing file.
     """
-    path = Path(name)
+    path, shown = Path(name), one_line(name, 200)
     shipped = shipped_folder(folder) / f"{name}.yaml"
     if path.name == name and os.path.isfile(shipped):  # noqa: PTH113  # unlike Path.is_file, no error for impossible names
         return shipped
     if name and os.path.isdir(name):  # noqa: PTH112  # unlike Path.is_dir, no error for impossible names
-        raise InputError(f"{name}: is a folder; give a file or one of: {', '.join(shipped_names(folder))}")
-    if name and (os.path.exists(name) or path.suffix in (".yaml", ".yml") or len(path.parts) > 1):  # noqa: PTH110  # likewise
+        raise InputError(f"{shown}: is a folder; give a file or one of: {', '.join(shipped_names(folder))}")
+    if path.suffix.lower() in NETWORK_FILES and what == "workload":
+        missing = "" if os.path.exists(name) else "no such file is there, and "  # noqa: PTH110  # likewise
+        raise InputError(f"{shown}: {missing}only workloads in YAML can be read so far; write the network as one")
+    if name and os.path.exists(name):  # noqa: PTH110  # likewise
         return path
+    if "." in path.name or len(path.parts) > 1:
+        names = suggest(path.stem, shipped_names(folder))
+        raise InputError(f"{shown}: no such file is there; give one, or a name: {names}")
     raise unknown(what, name, shipped_names(folder))

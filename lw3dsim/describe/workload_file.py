@@ -3,28 +3,32 @@
 A layer entry is either a layer (``kind: conv3d`` ...) or a use of a block
 (``block: bottleneck, repeat: 3, with: {inner: 64}``). Inside a block ``$inner``
 stands for a parameter and ``input`` for the tensors that the block was given. A
-layer without ``inputs`` reads the tensor before it. Layers of a block are
-called ``<entry>.<layer>``, or ``<entry>.<i>.<layer>`` when it is repeated; the
+layer without ``inputs`` reads the tensor before it. A window written as one number has
+it in T, H and W. Layers of a block are called ``<entry>.<layer>``, or ``<entry>.<i>.<layer>`` when it is repeated; the
 entry's own name means the block's output.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from lw3dsim.arguments import as_optional_integer, as_path, as_sizes
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
+from lw3dsim.describe.triples import spelled_out
 from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
-from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.errors import ArgumentError, suggest, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from lw3dsim.arguments import PathArgument, SizeArgument
+    from lw3dsim.arguments import Size as Extents
 
 MAX_LAYERS = 10_000
+MAX_CLASSES = 65_536
 MAX_BLOCK_DEPTH = 8
 
 Values = dict[str, Any]
@@ -76,28 +80,31 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     blocks: dict[str, Any] = {}
 
 
-def load_workload(name: str | Path, *, input_size: str | None = None, classes: int | None = None) -> Workload:
-    """Load a shipped workload by name, or a workload file.
+def load_workload(name: PathArgument, *, input_size: SizeArgument = None, classes: int | None = None) -> Workload:
+    """Load a shipped workload by ``name``, or a workload file.
 
-    ``input_size`` (``"TxHxW"``) overrides frames, height and width of the clip;
-    ``classes`` overrides the parameter of that name. Raises InputError.
+    ``input_size`` is frames, height and width of the clip in pixels, as ``"16x112x112"`` or ``(16, 112, 112)``, or a
+    dict of them by the name of an input; it overrides what the file says. ``classes`` (1 to 65536) overrides the
+    parameter of that name. Raises InputError.
     """
-    path = find("workloads", "workload", str(name))
+    path = find("workloads", "workload", as_path("workload", name, "a name or a file"))
     return parse_workload(read_text(path), str(path), input_size=input_size, classes=classes)
 
 
 def parse_workload(
-    text: str, path: str = "<text>", *, input_size: str | None = None, classes: int | None = None
+    text: str, path: str = "<text>", *, input_size: SizeArgument = None, classes: int | None = None
 ) -> Workload:
     """Build the workload that the YAML ``text`` describes; see :func:`load_workload`."""
+    sizes = as_sizes("input_size", input_size)
+    classes = as_optional_integer("classes", classes, 1, MAX_CLASSES)
     document = parse_file(text, path)
     file = decode(document, _File, document.data)
     parameters = dict(file.parameters)
     if classes is not None:
         if "classes" not in parameters:
-            raise InputError(f"{path}: has no parameter 'classes' to override")
+            raise ArgumentError("classes", classes, f"{path} has no parameter 'classes' to override; leave it out")
         parameters["classes"] = classes
-    inputs, densities = _inputs(document, file, parse_size(input_size) if input_size is not None else None)
+    inputs, densities = _inputs(document, file, sizes)
     blocks = {name: decode(document, _Block, block, ("blocks", name)) for name, block in file.blocks.items()}
     reader = _Reader(document, blocks)
     reader.origin = {name: ("inputs", name) for name in inputs}
@@ -115,26 +122,19 @@ def parse_workload(
     )
 
 
-def parse_size(text: str) -> tuple[int, int, int]:
-    """Parse ``"TxHxW"`` into frames, height and width; raise InputError otherwise."""
-    parts = text.lower().split("x")
-    if len(parts) != 3 or not all(_is_extent(part) for part in parts):
-        raise InputError(
-            f"--input {short(text)}: expected frames x height x width as TxHxW, each 1..8192, such as 16x112x112"
-        )
-    return (int(parts[0]), int(parts[1]), int(parts[2]))
-
-
-def _is_extent(text: str) -> bool:
-    return len(text) <= 4 and text.isascii() and text.isdigit() and 0 < int(text) <= 8192
-
-
 def _inputs(
-    document: Document, file: _File, size: tuple[int, int, int] | None
+    document: Document, file: _File, sizes: Extents | Mapping[str, Extents] | None
 ) -> tuple[dict[str, Shape], dict[str, float]]:
-    """Return the shapes and densities of the inputs; a sampled input is as dense as its source unless it says so."""
+    """Return the shapes and densities of the inputs; a sampled input is as dense as its source unless it says so.
+
+    ``sizes`` are for all inputs that are not sampled, or for those named.
+    """
     if not file.inputs:
         raise document.error(("inputs",), "needs at least one network input")
+    named: Mapping[str, Extents] = sizes if isinstance(sizes, Mapping) else {}
+    every = None if sizes is None or isinstance(sizes, Mapping) else sizes
+    for name in named.keys() - file.inputs.keys():
+        raise unknown("input", name, file.inputs)
     shapes: dict[str, Shape] = {}
     densities: dict[str, float] = {}
     for name, entry in file.inputs.items():
@@ -145,6 +145,7 @@ def _inputs(
             if None in shape or spec.frame_stride is not None:
                 raise document.error(key, "needs channels, frames, height and width, or sample_of and frame_stride")
             densities[name] = 1.0 if spec.density is None else spec.density
+            size = named.get(name, every)
             shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
             continue
         if spec.sample_of not in shapes:
@@ -154,6 +155,10 @@ def _inputs(
         own = [field for field in ("channels", "frames", "height", "width") if getattr(spec, field) is not None]
         if own:
             raise document.error(key, f"a sampled input takes its shape from {spec.sample_of!r}; remove {own[0]}")
+        if name in named:
+            raise ArgumentError(
+                "input_size", dict(named), f"input {name} takes its size from {spec.sample_of}; give that"
+            )
         base = shapes[spec.sample_of]
         frames = base.frames // (spec.frame_stride or 1)
         if frames == 0:
@@ -201,6 +206,7 @@ class _Reader:
         if not isinstance(name, str) or not name:
             raise self.document.error(key, "the key 'name' is missing or not a word; name the layer")
         inputs = self._resolve(data.get("inputs"), key, scope)
+        data = spelled_out(self.document, key, data)
         full = prefix + name
         layer: AnyLayer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)
         self._declare(full, key)

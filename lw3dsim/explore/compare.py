@@ -3,42 +3,63 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.describe.workload import Workload
-from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.errors import InputError
-from lw3dsim.pipeline import DEFAULT_ARCH, simulate
+from lw3dsim.arguments import as_members, as_path, as_text, check_callback, twice
+from lw3dsim.errors import ArgumentError, InputError, one_line, short
+from lw3dsim.pipeline import prepare, resolve_network, simulate_prepared
+from lw3dsim.request import DEFAULT_ARCH, make_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
     from lw3dsim.objective import Objective
     from lw3dsim.report.result import Result
+    from lw3dsim.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One way to run a clip of the workload; the fields are those of ``simulate``."""
+    """One way to run a clip of the workload: a name, and arguments of ``simulate``."""
 
     name: str
-    arch: str | Path | Accelerator = DEFAULT_ARCH
-    transform: str | None = None
+    arch: PathArgument | Accelerator = DEFAULT_ARCH
+    transform: TransformArgument = None
     algorithm: str = "direct"
     m1: int | None = None
     m2: int | None = None
     engine: str = "auto"
-    input_size: str | None = None
+    input_size: SizeArgument = None
     classes: int | None = None
-    overrides: tuple[str, ...] = ()
+    overrides: OverridesArgument = None
     fusion: str = "off"
     objective: Objective = "latency"
-    mapping: str | Path | None = None
+    mapping: PathArgument | None = None
+
+    def request(self, workload: PathArgument | Workload) -> Request:
+        """Return the request to run ``workload`` so. Raises InputError."""
+        return make_request(
+            workload,
+            arch=self.arch,
+            transform=self.transform,
+            algorithm=self.algorithm,
+            m1=self.m1,
+            m2=self.m2,
+            engine=self.engine,
+            input_size=self.input_size,
+            classes=self.classes,
+            overrides=self.overrides,
+            fusion=self.fusion,
+            objective=self.objective,
+            mapping=self.mapping,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,71 +114,82 @@ class Comparison:
             cases.append({"name": row["case"], "ratios": ratios, "result": dict(result.data)})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
 
-    def report(self, path: str | Path) -> None:
-        """Write a self-contained HTML page that compares the cases to ``path``."""
+    def report(self, path: PathArgument) -> None:
+        """Write a self-contained HTML page that compares the cases to the file ``path``.
+
+        Raises InputError and OutputError.
+        """
         from lw3dsim.report.files import write_text
         from lw3dsim.report.page import comparison_page
 
-        write_text(path, comparison_page(self.workload, self.names, self.results))
+        write_text(as_path("path", path), comparison_page(self.workload, self.names, self.results))
 
 
-def default_cases(workload: Workload, arch: str | Path | Accelerator = DEFAULT_ARCH) -> list[Case]:
-    """Return baseline, FSB, FSB + hFA and 3D Winograd; FSB in the form that the paper gives the network, if any."""
-    fsb = workload.fsb_variant
+def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:
+    """Return baseline, FSB, FSB + hFA and 3D Winograd; FSB in the form that the paper gives the network, if any.
+
+    Raises InputError.
+    """
+    request = make_request(workload, arch=arch)
+    fsb = resolve_network(request.workload, None, None, None).fsb_variant
     return [
-        Case(name="baseline", arch=arch),
-        Case(name="FSB", arch=arch, transform=fsb),
-        Case(name="FSB+hFA", arch=arch, transform=fsb, algorithm="hfa"),
-        Case(name="3D Winograd", arch=arch, algorithm="winograd3d"),
+        Case(name="baseline", arch=request.arch),
+        Case(name="FSB", arch=request.arch, transform=fsb),
+        Case(name="FSB+hFA", arch=request.arch, transform=fsb, algorithm="hfa"),
+        Case(name="3D Winograd", arch=request.arch, algorithm="winograd3d"),
     ]
 
 
 def compare(
-    workload: str | Path | Workload,
+    workload: PathArgument | Workload,
     cases: Sequence[Case] | None = None,
     *,
-    arch: str | Path | Accelerator = DEFAULT_ARCH,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
     """Simulate ``workload`` once per case (by default :func:`default_cases` on ``arch``).
 
+    All cases are read and checked before the first is simulated; each has a name of its own.
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
-    network = workload if isinstance(workload, Workload) else load_workload(workload)
-    chosen = list(cases) if cases is not None else default_cases(network, arch)
-    if not chosen:
-        raise InputError("compare needs at least one case")
-    results = []
+    check_callback("progress", progress, "progress(case, done, all)")
+    given = make_request(workload, arch=arch).workload
+    network = resolve_network(given, None, None, None)
+    chosen = default_cases(network, arch) if cases is None else _checked(cases)
+    prepared = []
     for case in chosen:
-        try:
-            results.append(_simulated(case, workload, network, _named(progress, case.name)))
-        except InputError as error:
-            raise InputError(f"case {case.name}: {error}" if len(chosen) > 1 else str(error)) from None
+        with _named(case, chosen):
+            # A case that resizes the network starts from the workload as it was given.
+            is_resized = case.input_size is not None or case.classes is not None
+            prepared.append(prepare(case.request(given if is_resized else network)))
+    results = []
+    for case, run in zip(chosen, prepared, strict=True):
+        with _named(case, chosen):
+            results.append(simulate_prepared(run, _told_of(progress, case.name)))
     return Comparison(workload=network.name, names=tuple(case.name for case in chosen), results=tuple(results))
 
 
-def _simulated(
-    case: Case, workload: str | Path | Workload, network: Workload, progress: Callable[[int, int], None] | None
-) -> Result:
-    """Simulate one case; a case that resizes the network starts from the workload as it was given."""
-    is_resized = case.input_size is not None or case.classes is not None
-    return simulate(
-        workload if is_resized else network,
-        arch=case.arch,
-        transform=case.transform,
-        algorithm=case.algorithm,
-        m1=case.m1,
-        m2=case.m2,
-        engine=case.engine,
-        input_size=case.input_size,
-        classes=case.classes,
-        overrides=case.overrides,
-        fusion=case.fusion,
-        objective=case.objective,
-        mapping=case.mapping,
-        progress=progress,
-    )
+def _checked(cases: Sequence[Case]) -> list[Case]:
+    chosen = as_members("cases", cases, Case, "a list of Case")
+    if not chosen:
+        raise InputError("compare needs at least one case")
+    named = [replace(case, name=as_text("name", case.name, "the name of a case")) for case in chosen]
+    if (name := twice(case.name for case in named)) is not None:
+        raise ArgumentError("cases", [case.name for case in named], f"the name {short(name)} is used twice; rename one")
+    return named
 
 
-def _named(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
+@contextmanager
+def _named(case: Case, cases: Sequence[Case]) -> Iterator[None]:
+    """Say of which case an error is, where there are several."""
+    place = f"case {one_line(case.name)}: " if len(cases) > 1 else ""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(place) from None
+    except InputError as error:
+        raise InputError(f"{place}{error}") from None
+
+
+def _told_of(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(name, done, total)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lw3dsim.account.binding import REMEDIES
+from lw3dsim.arguments import check_callback
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.errors import InputError
-from lw3dsim.pipeline import DEFAULT_ARCH, resolve_design, resolve_network, simulate
+from lw3dsim.pipeline import prepare, simulate_prepared
+from lw3dsim.request import DEFAULT_ARCH, make_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.objective import Objective
+    from lw3dsim.pipeline import Prepared
     from lw3dsim.report.result import Result
 
 # Fields that are doubled and halved.
@@ -123,32 +126,53 @@ class Explanation:
 
 
 def explain(
-    workload: str | Path | Workload,
-    arch: str | Path | Accelerator = DEFAULT_ARCH,
-    transform: str | None = None,
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
     algorithm: str = "direct",
     m1: int | None = None,
     m2: int | None = None,
     *,
-    input_size: str | None = None,
+    input_size: SizeArgument = None,
     classes: int | None = None,
-    overrides: Sequence[str] = (),
+    overrides: OverridesArgument = None,
     fusion: str = "off",
     objective: Objective = "latency",
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
     """Simulate a design and its neighbours, one field changed at a time; arguments as for ``simulate``.
 
-    Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched. Raises InputError.
+    Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched.
+    ``progress(done, all)`` is called after every neighbour. Raises InputError.
     """
-    network = resolve_network(workload, transform, input_size, classes)
-    design = resolve_design(arch, overrides, m1, m2)
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        fusion=fusion,
+        objective=objective,
+    )
+    return explain_prepared(prepare(request), progress)
+
+
+def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Explanation:
+    """Explain what was asked for; see :func:`explain`."""
+    request, design = prepared.request, prepared.design
 
     def run(arch: Accelerator, fusion: str) -> Result:
-        return simulate(network, arch, algorithm=algorithm, fusion=fusion, objective=objective)
+        asked = replace(request, arch=arch, overrides=(), fusion=fusion)
+        return simulate_prepared(replace(prepared, request=asked, design=arch))
 
-    base = run(design, fusion)
-    steps = [step for step in _steps(design) if algorithm != "direct" or not step[0].startswith("winograd.")]
+    base = simulate_prepared(prepared)
+    fusion = request.fusion
+    steps = [step for step in _steps(design) if request.algorithm != "direct" or not step[0].startswith("winograd.")]
     steps.append((FUSION, fusion, "auto" if fusion == "off" else "off"))
     changes = []
     for done, (path, before, after) in enumerate(steps, start=1):

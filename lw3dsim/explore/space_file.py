@@ -17,7 +17,8 @@ from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
 from lw3dsim.fusion import MODES
 from lw3dsim.objective import OBJECTIVES, Objective
-from lw3dsim.pipeline import DEFAULT_ARCH, resolve_network
+from lw3dsim.pipeline import resolve_network
+from lw3dsim.request import DEFAULT_ARCH
 from lw3dsim.transform.algorithms import POLICIES
 
 if TYPE_CHECKING:

@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.arguments import as_path
+from lw3dsim.report.frozen import frozen
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pandas as pd
 
-Breakdown = dict[str, float]
+    from lw3dsim.arguments import PathArgument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +23,13 @@ class Result:
 
     ``data`` is the whole result as plain values, exactly what :meth:`to_json`
     writes; units are in the key names. :attr:`layers` is the same as a DataFrame.
+    Nothing in it can be changed: ``copy.deepcopy(result.data)`` can.
     """
 
     data: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", frozen(self.data))
 
     @property
     def workload(self) -> str:
@@ -36,29 +42,34 @@ class Result:
         return str(self.data["arch"])
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The resolved configuration."""
-        return dict(self.data["config"])
+    def config(self) -> Mapping[str, Any]:
+        """The resolved configuration: workload and inputs, passes, algorithm, every field of the accelerator."""
+        config: Mapping[str, Any] = self.data["config"]
+        return config
 
     @property
-    def totals(self) -> dict[str, Any]:
-        """Figures of the whole network."""
-        return dict(self.data["totals"])
+    def totals(self) -> Mapping[str, Any]:
+        """Figures of the whole network, by name with unit, such as ``latency_cycles`` and ``energy_pj``."""
+        totals: Mapping[str, Any] = self.data["totals"]
+        return totals
 
     @property
-    def energy_breakdown_pj(self) -> Breakdown:
+    def energy_breakdown_pj(self) -> Mapping[str, float]:
         """Energy by component; sums to ``totals["energy_pj"]``."""
-        return dict(self.data["energy_breakdown_pj"])
+        energies: Mapping[str, float] = self.data["energy_breakdown_pj"]
+        return energies
 
     @property
-    def cycles_breakdown(self) -> dict[str, int]:
+    def cycles_breakdown(self) -> Mapping[str, int]:
         """Cycles by cause; sums to ``totals["latency_cycles"]``."""
-        return dict(self.data["cycles_breakdown"])
+        cycles: Mapping[str, int] = self.data["cycles_breakdown"]
+        return cycles
 
     @property
-    def dram_bytes_breakdown(self) -> dict[str, int]:
+    def dram_bytes_breakdown(self) -> Mapping[str, int]:
         """DRAM bytes by tensor."""
-        return dict(self.data["dram_bytes_breakdown"])
+        moved: Mapping[str, int] = self.data["dram_bytes_breakdown"]
+        return moved
 
     @property
     def layers(self) -> pd.DataFrame:
@@ -84,12 +95,12 @@ class Result:
         """Return the result as JSON text; the same inputs give the same bytes."""
         return json.dumps(self.data, indent=2) + "\n"
 
-    def report(self, path: str | Path) -> None:
-        """Write a self-contained HTML page to ``path``."""
+    def report(self, path: PathArgument) -> None:
+        """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
         from lw3dsim.report.files import write_text
         from lw3dsim.report.page import result_page
 
-        write_text(path, result_page(self))
+        write_text(as_path("path", path), result_page(self))
 
 
 def flat_layer(layer: Mapping[str, Any]) -> dict[str, Any]:

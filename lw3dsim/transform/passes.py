@@ -86,6 +86,12 @@ def apply_transforms(workload: Workload, text: str | None) -> Workload:
     return workload
 
 
+def check_transforms(text: str | None) -> None:
+    """Raise InputError where ``text`` names a pass, or a parameter of one, that there is not."""
+    for item in _items(text):
+        _parsed(item)
+
+
 def unchanged_passes(before: Workload, text: str | None) -> list[str]:
     """Return the passes of ``text`` that found nothing to rewrite."""
     idle = []
@@ -101,7 +107,8 @@ def _items(text: str | None) -> list[str]:
     return [item for part in (text or "").split(",") if (item := part.strip())]
 
 
-def _apply_one(workload: Workload, item: str) -> Workload:
+def _parsed(item: str) -> tuple[Pass, dict[str, object]]:
+    """Return the pass that ``item`` names and its parameters."""
     name, *settings = item.split(":")
     if name not in PASSES:
         raise unknown("transform", name, PASSES)
@@ -112,6 +119,11 @@ def _apply_one(workload: Workload, item: str) -> Workload:
         if parameter in parameters:
             raise InputError(f"--transform {one_line(item)}: {parameter!r} is given twice; keep one")
         parameters[parameter] = value
+    return chosen, parameters
+
+
+def _apply_one(workload: Workload, item: str) -> Workload:
+    chosen, parameters = _parsed(item)
     after = chosen.apply(workload, **parameters)
     return replace(after, transforms=(*workload.transforms, item))
 

@@ -1,0 +1,114 @@
+"""Map a network and look at the mappings: as records, as loop nests, and as a file to edit and simulate again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.arguments import as_members, as_path, check_callback
+from lw3dsim.errors import unknown
+from lw3dsim.layouts import layouts_of
+from lw3dsim.pipeline import map_prepared, prepare
+from lw3dsim.report.files import write_text
+from lw3dsim.report.mapping_file import mapping_text
+from lw3dsim.report.mapping_tables import unit_record, unit_text
+from lw3dsim.request import DEFAULT_ARCH, make_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lw3dsim.account.simulated import Unit
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.objective import Objective
+    from lw3dsim.pipeline import Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mappings:
+    """The mappings of a network's layers and fused groups on an accelerator, in order."""
+
+    network: Workload
+    arch: Accelerator
+    algorithm: str
+    units: tuple[Unit, ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a record per layer or group: its mapping, loop nest, buffer fill, traffic in bytes, what binds it."""
+        return [unit_record(self.network, unit, self.arch) for unit in self.units]
+
+    def text(self) -> str:
+        """Return the loop nests as text, a block per layer or group."""
+        return "\n\n".join(unit_text(self.network, unit, self.arch) for unit in self.units)
+
+    def to_json(self) -> str:
+        """Return the records as JSON text."""
+        data = {"workload": self.network.name, "arch": self.arch.name, "units": self.records()}
+        return json.dumps(data, indent=2) + "\n"
+
+    def save(self, path: PathArgument) -> None:
+        """Write the mappings as a YAML file to edit and to give to ``mapping``. Raises InputError and OutputError."""
+        layouts = layouts_of(self.network, list(self.units), self.arch)
+        write_text(as_path("path", path), mapping_text(self.network, self.arch, self.algorithm, self.units, layouts))
+
+
+def map_workload(
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    engine: str = "auto",
+    *,
+    layers: Sequence[str] | None = None,
+    input_size: SizeArgument = None,
+    classes: int | None = None,
+    overrides: OverridesArgument = None,
+    fusion: str = "off",
+    objective: Objective = "latency",
+    mapping: PathArgument | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Mappings:
+    """Map every layer of a workload onto an accelerator; arguments as for ``simulate``.
+
+    With ``layers``, names of layers, only their mappings are returned, of a fused group whole. Raises InputError.
+    """
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        engine=engine,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        fusion=fusion,
+        objective=objective,
+        mapping=mapping,
+    )
+    names = [] if layers is None else as_members("layers", layers, str, "a list of names of layers")
+    return mappings_of(prepare(request), names, progress)
+
+
+def mappings_of(
+    prepared: Prepared, names: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
+) -> Mappings:
+    """Map what was asked for; see :func:`map_workload`. The layers ``names`` are all where none is named."""
+    network = prepared.network
+    known = [layer.name for layer in network.layers]
+    for name in names:
+        if name not in known:
+            raise unknown("layer", name, known)
+    units = map_prepared(prepared, progress)
+    return Mappings(
+        network=network,
+        arch=prepared.design,
+        algorithm=prepared.request.algorithm,
+        units=tuple(unit for unit in units if not names or any(layer.name in names for layer in unit.layers)),
+    )

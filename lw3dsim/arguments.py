@@ -136,11 +136,10 @@ def as_path_or(name: str, value: object, kind: type[Kind], what: str) -> str | K
 
 
 def _path(value: object) -> str | None:
-    if isinstance(value, str):
-        return _plain(value)
     try:
-        return _plain(os.fspath(value))  # type: ignore[call-overload]  # asked, not known
-    except Exception:  # whatever the object does when it is asked: it is no path
+        path = _plain(os.fspath(value))  # type: ignore[call-overload]  # asked, not known
+        return None if path is None or b"\0" in os.fsencode(path) else path
+    except Exception:  # whatever the object does when it is asked: it is no path; or a name that no file can have
         return None
 
 

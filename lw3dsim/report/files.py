@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lw3dsim.arguments import as_path
 from lw3dsim.errors import InputError, OutputError, one_line
 from lw3dsim.report.result import Result
 from lw3dsim.report.saved import SavedResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from lw3dsim.arguments import PathArgument
 
 RESULT_FILE = "result.json"
 
@@ -108,8 +111,9 @@ def save_texts(folder: Path, texts: Mapping[str, str]) -> None:
     write_texts({folder / name: text for name, text in texts.items()})
 
 
-def load_result(path: str | Path) -> Result:
+def load_result(path: PathArgument) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
+    path = as_path("path", path, "a file or folder")
     name = one_line(str(path), 200)
     remedy = "give the folder or the result.json of `simulate --out`"
     try:

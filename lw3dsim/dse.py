@@ -36,7 +36,7 @@ from lw3dsim.report.files import check_file, write_text
 from lw3dsim.request import MAX_SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -89,14 +89,20 @@ def run(
     a script calls this under ``if __name__ == "__main__":``. Raises InputError and OutputError.
     """
     wanted = make_wanted(
-        trials=trials, sampler=sampler, seed=seed, batch=batch, bounds=bounds, resume=resume, patience_s=patience_s
+        trials=trials,
+        sampler=sampler,
+        seed=seed,
+        batch=batch,
+        bounds=bounds,
+        resume=resume,
+        patience_s=patience_s,
+        workers=workers,
     )
-    count = as_optional_integer("workers", workers, 1, MAX_WORKERS)
     check_callback("progress", progress, "progress(done, all)")
     loaded, where = _opened(space, storage)
     with begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
-        run_begun(loaded, store, goal, _Told(goal, progress), count)
+        run_begun(loaded, store, goal, _Told(goal, progress), wanted, store.poll())
     return read_study(loaded, where)
 
 
@@ -109,6 +115,7 @@ def make_wanted(
     bounds: bool | None,
     resume: bool,
     patience_s: float,
+    workers: int | None,
 ) -> Wanted:
     """Return what a run asks of a study. Raises InputError for the first argument that is none."""
     return Wanted(
@@ -119,6 +126,7 @@ def make_wanted(
         with_bounds=as_optional_truth("bounds", bounds),
         resume=as_truth("resume", resume),
         patience_s=as_number("patience_s", patience_s, 0.5, 86_400),
+        workers=as_optional_integer("workers", workers, 1, MAX_WORKERS),
     )
 
 
@@ -127,9 +135,11 @@ def goal_of(space: Space, store: Store, wanted: Wanted) -> int:
     return min(wanted.trials or default_trials(space, store.settings.sampler), space.size)
 
 
-def run_begun(space: Space, store: Store, goal: int, watcher: Watcher, workers: int | None) -> Ended:
-    """Evaluate points of a study that is begun, until ``goal`` are finished; by default with a worker per core."""
-    return Run(space, store, goal, watcher, store.poll()).run(workers or len(os.sched_getaffinity(0)))
+def run_begun(
+    space: Space, store: Store, goal: int, watcher: Watcher, wanted: Wanted, finished: Sequence[Record]
+) -> Ended:
+    """Evaluate points of a study that is begun, until it has ``goal``, ``finished`` ones included."""
+    return Run(space, store, goal, watcher, finished).run(wanted.workers or len(os.sched_getaffinity(0)))
 
 
 class _Told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,8 @@ def _study(space: str, storage: str | None) -> Study:
 @click.argument("space")
 @click.option(
     "--trials",
-    type=click.IntRange(1, 100_000_000),
+    type=int,
+    metavar="N",
     help="Finished points that the study shall have in all. Default: every design for exhaustive, else 1000.",
 )
 @click.option(
@@ -57,11 +57,11 @@ def _study(space: str, storage: str | None) -> Study:
     help="exhaustive, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the space "
     "(without --trials: up to 20,000 choices), else nsga2.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the sampler. Default: 0.")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. Default: one per core.")
+@click.option("--seed", type=int, metavar="N", help="Seed of the sampler. Default: 0.")
+@click.option("--workers", type=int, metavar="N", help="Worker processes. Default: one per core.")
 @storage_option
 @click.option("--resume", is_flag=True, help="Go on with the study, or join it, where it is there.")
-@click.option("--batch", type=click.IntRange(1, 10_000), help="Points that the sampler proposes at once.")
+@click.option("--batch", type=int, metavar="N", help="Points that the sampler proposes at once.")
 @click.option(
     "--bounds/--no-bounds",
     "with_bounds",
@@ -70,7 +70,8 @@ def _study(space: str, storage: str | None) -> Study:
 )
 @click.option(
     "--patience",
-    type=click.FloatRange(0.5, 86_400),
+    type=float,
+    metavar="SECONDS",
     default=60.0,
     show_default=True,
     help="Seconds after which the points of a silent process on a shared storage are taken over.",
@@ -88,32 +89,28 @@ def run_command(
     patience: float,
 ) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
-    from lw3dsim.errors import unknown
+    from lw3dsim.dse import goal_of, make_wanted, run_begun
     from lw3dsim.explore.progress import Display
-    from lw3dsim.explore.runner import Run
-    from lw3dsim.explore.samplers import SAMPLERS
     from lw3dsim.explore.space_file import load_space
     from lw3dsim.explore.storages import default_file, shown
-    from lw3dsim.explore.study import Wanted, begun, default_trials
+    from lw3dsim.explore.study import begun
 
-    loaded = load_space(space)
-    if sampler is not None and sampler not in SAMPLERS:
-        raise unknown("sampler", sampler, SAMPLERS)
-    where = storage or default_file(loaded.name)
-    wanted = Wanted(
+    wanted = make_wanted(
         trials=trials,
         sampler=sampler,
         seed=seed,
         batch=batch,
-        with_bounds=with_bounds,
+        bounds=with_bounds,
         resume=resume,
         patience_s=patience,
+        workers=workers,
     )
+    loaded = load_space(space)
+    where = storage or default_file(loaded.name)
     with begun(loaded, where, wanted) as store:
-        goal = min(trials or default_trials(loaded, store.settings.sampler), loaded.size)
-        finished = store.poll()
+        goal, finished = goal_of(loaded, store, wanted), store.poll()
         with Display(loaded, goal, store.settings.reference, len(finished)) as display:
-            ended = Run(loaded, store, goal, display, finished).run(workers or len(os.sched_getaffinity(0)))
+            ended = run_begun(loaded, store, goal, display, wanted, finished)
     at = "" if storage is None else f" --storage {shown(storage)}"
     again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
     click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)

@@ -44,6 +44,7 @@ class Wanted:
     with_bounds: bool | None = None
     resume: bool = False
     patience_s: float = 60.0
+    workers: int | None = None
 
 
 def default_sampler(space: Space, trials: int | None) -> str:

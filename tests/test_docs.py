@@ -7,6 +7,7 @@ reordering memory, whose table no test makes again).
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import re
 import shlex
@@ -20,10 +21,11 @@ import pytest
 from click.testing import CliRunner
 from test_dram import PRESET, figures, reference_traces
 
+import lw3dsim
 from lw3dsim import simulate
 from lw3dsim.account.dram import DRAM_COMPONENTS
 from lw3dsim.account.energy import COMPONENTS
-from lw3dsim.cli.main import main
+from lw3dsim.cli.main import OPTIONS, main
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
@@ -33,6 +35,7 @@ from lw3dsim.dram import in_order
 from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
+from lw3dsim.request import make_request
 from lw3dsim.transform.passes import PASSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +71,27 @@ def test_commands_of_the_readme_run(line):
 @pytest.mark.parametrize("code", blocks(README, "python"))
 def test_python_of_the_readme_runs(code):
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102  # our own example
+
+
+def test_python_of_its_own_page_runs_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = {}
+    for code in blocks(ROOT / "docs" / "python.md", "python"):
+        exec(compile(code, "python.md", "exec"), known)  # noqa: S102  # our own example
+    assert {"c3d.html", "compared.html", "c3d.map.yaml", "points.csv", "small.html"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+def test_the_page_for_python_names_every_public_name_and_argument_with_its_option():
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    assert not [name for name in lw3dsim.__all__ if name not in text and not name.startswith("__")]
+    assert not [name for name in lw3dsim.dse.__all__ if f"dse.{name}" not in text and name != "Space"]
+    for line in re.findall(r"^\| (`.*)\|$", text.split("## Arguments")[1].split("Integers")[0], re.MULTILINE):
+        names, _, options = line.split(" |")
+        for name, option in zip(re.findall(r"`(\w+)`", names), re.findall(r"`(.+?)`", options), strict=False):
+            assert OPTIONS.get(name, f"--{name}") == option
+    assert not [name for name in inspect.signature(make_request).parameters if f"`{name}`" not in text]
 
 
 def comparison():

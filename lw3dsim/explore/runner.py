@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,6 +58,10 @@ class _Interrupt:
 @contextmanager
 def _interrupts() -> Iterator[_Interrupt]:
     interrupt = _Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread is interrupted.
+        yield interrupt
+        return
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupt

@@ -12,13 +12,8 @@ def frozen(data: Any) -> Any:
     ``json`` writes it, ``==`` compares it, and ``copy.copy`` and ``copy.deepcopy`` make plain data of it that can be
     changed.
     """
-    if isinstance(data, FrozenDict | FrozenList):
-        return data
-    if isinstance(data, dict):
-        return FrozenDict({key: frozen(value) for key, value in data.items()})
-    if isinstance(data, list | tuple):
-        return FrozenList([frozen(value) for value in data])
-    return data
+    make = _FROZEN.get(type(data))
+    return data if make is None else make(data)
 
 
 def _refuse(self: object, *_: object, **__: object) -> NoReturn:  # noqa: ARG001  # the place of a method
@@ -26,7 +21,13 @@ def _refuse(self: object, *_: object, **__: object) -> NoReturn:  # noqa: ARG001
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that can't be changed."""
+    """A dict that can't be changed, and neither can what it holds."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        super().__init__(data)
+        for key, value in data.items():
+            if type(value) in _FROZEN:
+                super().__setitem__(key, frozen(value))
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
@@ -42,7 +43,13 @@ class FrozenDict(dict[str, Any]):
 
 
 class FrozenList(list[Any]):
-    """A list that can't be changed."""
+    """A list that can't be changed, and neither can what it holds."""
+
+    def __init__(self, data: list[Any] | tuple[Any, ...]) -> None:
+        super().__init__(data)
+        for place, value in enumerate(data):
+            if type(value) in _FROZEN:
+                super().__setitem__(place, frozen(value))
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
     append = clear = extend = insert = pop = remove = reverse = sort = _refuse
@@ -55,3 +62,7 @@ class FrozenList(list[Any]):
 
     def __reduce__(self) -> tuple[type[FrozenList], tuple[list[Any]]]:
         return (FrozenList, (list(self),))
+
+
+# What is frozen, by its type.
+_FROZEN: dict[type, Any] = {dict: FrozenDict, list: FrozenList, tuple: FrozenList}

@@ -63,7 +63,7 @@ def map_workload(
     m2: int | None = None,
     engine: str = "auto",
     *,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     input_size: SizeArgument = None,
     classes: int | None = None,
     overrides: OverridesArgument = None,
@@ -92,7 +92,8 @@ def map_workload(
         objective=objective,
         mapping=mapping,
     )
-    names = [] if layers is None else as_members("layers", layers, str, "a list of names of layers")
+    given = [layers] if isinstance(layers, str) else [] if layers is None else layers
+    names = as_members("layers", given, str, "a name of a layer, or a list of them")
     return mappings_of(prepare(request), names, progress)
 
 

@@ -59,7 +59,7 @@ def comparison() -> Comparison:
     cases = [
         Case(name="direct"),
         Case(name="hFA <2>", transform="fsb_c3d", algorithm="hfa", arch="edge_large"),
-        Case(name="hFA <2>", algorithm="winograd3d"),
+        Case(name="3D <3>", algorithm="winograd3d"),
     ]
     return lw3dsim.compare("c3d", cases)
 

@@ -175,7 +175,8 @@ SETS = [
     ("=3", "key.path=value"), ("pe.rows=true", "True|int"), ("pe.rows=[1]", "[1]|int"), ("clock_mhz=.nan", "finite"),
     ("pe.rows=", "int"), ("pe.rows=#3", "int"), ("pe.rows=0", ">= 1"), ("pe.rows=[", "YAML"),
     ("pe={rows: 1}", "'cols'|missing"), ("pe.rowz=3", "did you mean 'rows'"), ("dram.preset=lpddr4", "lpddr4-3200-x32"),
-    ("pee.rows=3", "did you mean 'pe'"), ("clock_mhz=" + "9" * 400, "10000"), ("dram.bandwidth_gbps=1.0e-300", ""),
+    ("pee.rows=3", "did you mean 'pe'"), ("x" * 500 + "=1", "xxx...: unknown key"),
+    ("clock_mhz=" + "9" * 400, "10000"), ("dram.bandwidth_gbps=1.0e-300", ""),
     ('pe.rows=!!int ""', ""), ("pe.rows=!!bool x", ""), ("pe.rows=&a [*a]", ""), ("clock_mhz=1e999", ""),
 ]
 CASES = [

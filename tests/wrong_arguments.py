@@ -65,6 +65,8 @@ VALUES = {
     "empty dict": dict,
     "dict of objects": lambda: {"pe.rows": object()},
     "dict by number": lambda: {1: 2},
+    "half a character in a dict": lambda: {"pe.rows": "\ud800"},
+    "lines in a dict": lambda: {"a\nb": 1},
     "set": lambda: {"fsb"},
     "generator": lambda: (i for i in range(3)),
     "range": lambda: range(10**9),

@@ -66,7 +66,7 @@ def dotted(key: KeyPath) -> str:
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part or "''"
-    return text
+    return one_line(text, 120)
 
 
 def read_text(path: Path) -> str:
@@ -94,6 +94,8 @@ def parse_yaml(text: str, path: str) -> Document:
     """
     try:
         root = _BoundedLoader(text).get_single_node()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path}: {short(text[error.start])} is half a character; remove it") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

@@ -11,6 +11,7 @@ from lw3dsim.errors import unknown
 from lw3dsim.layouts import layouts_of
 from lw3dsim.pipeline import map_prepared, prepare
 from lw3dsim.report.files import write_text
+from lw3dsim.report.forms import MAPPING
 from lw3dsim.report.mapping_file import mapping_text
 from lw3dsim.report.mapping_tables import unit_record, unit_text
 from lw3dsim.request import DEFAULT_ARCH, make_request
@@ -51,7 +52,8 @@ class Mappings:
     def save(self, path: PathArgument) -> None:
         """Write the mappings as a YAML file to edit and to give to ``mapping``. Raises InputError and OutputError."""
         layouts = layouts_of(self.network, list(self.units), self.arch)
-        write_text(as_path("path", path), mapping_text(self.network, self.arch, self.algorithm, self.units, layouts))
+        text = mapping_text(self.network, self.arch, self.algorithm, self.units, layouts)
+        write_text(as_path("path", path), text, MAPPING)
 
 
 def map_workload(

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from functools import cache, cached_property
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
+
+from lw3dsim.parts import occupy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 # Steps, runs or tilings that take CPython as long as loading a translation, or making one, takes.
 PAYS_FOR_LOADING = 200_000
 PAYS_FOR_COMPILING = 1_000_000
+
+# What Numba calls a file of its cache until it is whole.
+HALF_WRITTEN = re.compile(r".+\.nb[ic]\.tmp\.[0-9a-f]+")
 
 # What has been interpreted so far by all translations together, one number.
 _interpreted = [0]
@@ -85,6 +91,8 @@ class Translation:
         translated: dict[str, Any] = {name: njit(_refuse) for name in self.refused}
         config: Any = numba.config
         is_kept = _is_writable(self._folder)
+        if is_kept:
+            occupy(self._folder, HALF_WRITTEN)
         folder, config.CACHE_DIR = config.CACHE_DIR, str(self._folder)
         try:
             for module, functions in self.parts:

@@ -71,6 +71,10 @@ def _connection() -> sqlite3.Connection:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(folder / f"mappings-{_sources()[:16]}.sqlite", PATIENCE_S, isolation_level=None)
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables - {"mappings"}:
+        connection.close()
+        raise sqlite3.DatabaseError("the database of another program")
     # Readers and a writer do not wait for each other, and no write waits for the disk.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

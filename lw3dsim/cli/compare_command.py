@@ -55,12 +55,13 @@ def command(
     from lw3dsim.explore.compare import compare, default_cases
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file
+    from lw3dsim.report.forms import PAGE
     from lw3dsim.report.tables import comparison_tables, print_tables
 
     remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
     if html is not None:
-        check_file(html)
+        check_file(html, PAGE)
     common = ["--arch", run.arch, "--engine", run.engine, *(f"--set={override}" for override in run.overrides)]
     sizes = {"--input": input_size, "--classes": classes}
     common += [f"{option}={value}" for option, value in sizes.items() if value is not None]

@@ -90,9 +90,10 @@ def run_command(
 ) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
     from lw3dsim.dse import goal_of, make_wanted, run_begun
+    from lw3dsim.explore.databases import shown
     from lw3dsim.explore.progress import Display
     from lw3dsim.explore.space_file import load_space
-    from lw3dsim.explore.storages import default_file, shown
+    from lw3dsim.explore.storages import default_file
     from lw3dsim.explore.study import begun
 
     wanted = make_wanted(
@@ -114,16 +115,15 @@ def run_command(
     at = "" if storage is None else f" --storage {shown(storage)}"
     again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
     click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)
-    _warn_empty(loaded.name, _study(space, storage))
+    _warn(_study(space, storage))
 
 
-def _warn_empty(name: str, study: Study) -> None:
-    """Say so where no point of a study keeps the limits."""
-    from lw3dsim.explore.summary import nothing_allowed
+def _warn(study: Study) -> None:
+    """Say so on standard error where a study is unfinished, or no point of it keeps the limits."""
+    from lw3dsim.explore.summary import nothing_allowed, unfinished
 
-    sentence = nothing_allowed(study)
-    if sentence:
-        click.echo(f"note: {name}: {sentence}", err=True)
+    for sentence in filter(None, (unfinished(study), nothing_allowed(study))):
+        click.echo(f"note: {study.space.name}: {sentence}", err=True)
 
 
 @command.command("status")
@@ -156,10 +156,21 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
     study = _study(space, storage)
     records = study.front if point is None else [chosen_point(study, point)]
     rows: list[dict[str, Any]] = point_rows(study, records)
+    if form != "table" or commands:
+        _warn(study)
     if commands:
         click.echo("\n".join(row["command"] for row in rows))
     elif form == "json":
-        print_json({"space": study.space.name, "hypervolume": study.hypervolume, "points": rows})
+        print_json(
+            {
+                "space": study.space.name,
+                "finished": len(study.records),
+                "wanted": study.wanted,
+                "is_finished": study.is_finished,
+                "hypervolume": study.hypervolume,
+                "points": rows,
+            }
+        )
     elif form == "csv" and rows:
         print_csv(rows)
     elif form == "table":
@@ -177,9 +188,12 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
 @storage_option
 def export_command(space: str, storage: str | None, out: str) -> None:
     """Write every finished point of the study of SPACE to a CSV or Parquet file."""
-    from lw3dsim.explore.export import write_points
+    from lw3dsim.explore.export import form_of, write_points
 
-    write_points(_study(space, storage), Path(out))
+    form_of(Path(out))
+    study = _study(space, storage)
+    write_points(study, Path(out))
+    _warn(study)
     click.echo(out)
 
 
@@ -194,11 +208,13 @@ def report_command(space: str, storage: str | None, out: str | None) -> None:
     from lw3dsim.explore.page import study_page
     from lw3dsim.explore.storages import DEFAULT_FOLDER
     from lw3dsim.report.files import check_file, write_text
+    from lw3dsim.report.forms import PAGE
 
     study = _study(space, storage)
     target = Path(out) if out is not None else Path(DEFAULT_FOLDER) / f"{study.space.name}.html"
     if out is None:
         target.parent.mkdir(parents=True, exist_ok=True)
-    check_file(target)
-    write_text(target, study_page(study))
+    check_file(target, PAGE)
+    write_text(target, study_page(study), PAGE)
+    _warn(study)
     click.echo(str(target))

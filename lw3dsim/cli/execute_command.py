@@ -27,16 +27,16 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     """
     from lw3dsim.execution import execute_prepared
     from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import check_folder, save_texts
+    from lw3dsim.report.files import EXECUTION_FILES, check_folder, save_texts
     from lw3dsim.report.tables import execution_tables, print_tables
 
     remember_mappings()
     prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
-    folder = check_folder(out) if out is not None else None
+    folder = check_folder(out, EXECUTION_FILES) if out is not None else None
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
     if folder is not None:
-        save_texts(folder, {"execution.json": result.to_json()})
+        save_texts(folder, EXECUTION_FILES, [result.to_json()])
     if form == "json":
         click.echo(result.to_json(), nl=False)
     elif form == "csv":

@@ -23,11 +23,12 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     from lw3dsim.mapped import mappings_of
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file
+    from lw3dsim.report.forms import MAPPING
 
     remember_mappings()
     prepared = prepared_run(run.request(workload))
     if save is not None:
-        check_file(save)
+        check_file(save, MAPPING)
     with progress_bar(prepared.network.name) as advance:
         mappings = mappings_of(prepared, names, partial(advance, 0))
     if save is not None:

@@ -29,11 +29,11 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
     """
     from lw3dsim.pipeline import simulate_prepared
     from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import check_folder, save_result
+    from lw3dsim.report.files import RESULT_FILES, check_folder, save_result
 
     remember_mappings()
     prepared = prepared_run(run.request(workload, clips=clips))
-    folder = check_folder(out) if out is not None else None
+    folder = check_folder(out, RESULT_FILES) if out is not None else None
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
     if folder is not None:

@@ -120,9 +120,10 @@ class Comparison:
         Raises InputError and OutputError.
         """
         from lw3dsim.report.files import write_text
+        from lw3dsim.report.forms import PAGE
         from lw3dsim.report.page import comparison_page
 
-        write_text(as_path("path", path), comparison_page(self.workload, self.names, self.results))
+        write_text(as_path("path", path), comparison_page(self.workload, self.names, self.results), PAGE)
 
 
 def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:

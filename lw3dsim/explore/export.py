@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import io
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from lw3dsim.errors import InputError, OutputError
-from lw3dsim.explore.summary import point_rows
-from lw3dsim.report.files import check_file, write_text
+from lw3dsim.errors import InputError
+from lw3dsim.explore.summary import point_columns, point_rows, unfinished
+from lw3dsim.report.files import check_file, write_files
+from lw3dsim.report.forms import PARQUET_KEY, POINTS_CSV, POINTS_PARQUET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lw3dsim.explore.study import Study
+    from lw3dsim.report.forms import Form
+
+FORMS = {".csv": POINTS_CSV, ".parquet": POINTS_PARQUET}
+
+
+def form_of(path: Path) -> Form:
+    """Return what is written to ``path``, by the end of its name. Raises InputError and OutputError."""
+    if path.suffix not in FORMS:
+        raise InputError(f"--out {path}: expected a name that ends in .csv or .parquet")
+    check_file(path, FORMS[path.suffix])
+    return FORMS[path.suffix]
 
 
 def points_table(study: Study) -> pd.DataFrame:
@@ -23,31 +36,36 @@ def points_table(study: Study) -> pd.DataFrame:
     import pandas as pd
 
     front = {record.point.id for record in study.front}
-    table = pd.DataFrame(point_rows(study, study.records))
-    if len(table):
-        table.insert(2, "on_front", table["point"].isin(front))
+    table = pd.DataFrame(point_rows(study, study.records), columns=point_columns(study))
+    table.insert(2, "on_front", table["point"].isin(front))
     return table
 
 
 def write_points(study: Study, path: Path) -> None:
     """Write the points to a .csv or .parquet file in one step. Raises InputError and OutputError."""
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"--out {path}: expected a name that ends in .csv or .parquet")
-    check_file(path)
+    form = form_of(path)
     table = points_table(study)
-    if path.suffix == ".csv":
-        write_text(path, table.to_csv(index=False, lineterminator="\n"))
-        return
-    # A column of a parameter may hold numbers, words and nothing.
-    mixed = [name for name in table.columns if table[name].dtype == object and len(set(map(type, table[name]))) > 1]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    data = table.to_csv(index=False, lineterminator="\n").encode() if form is POINTS_CSV else _parquet(study, table)
+    write_files({path: (form, data)})
+
+
+def _parquet(study: Study, table: pd.DataFrame) -> bytes:
+    """Return ``table`` as a Parquet file that says what it is of, and whether the study was finished."""
     try:
-        table.astype(dict.fromkeys(mixed, "string")).to_parquet(temporary, index=False)
-        temporary.replace(path)
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
         raise InputError("a .parquet file needs the package pyarrow; run `pip install pyarrow`, or take .csv") from None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); give a writable file name") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    # A column of a parameter may hold numbers, words and nothing.
+    mixed = [name for name in table.columns if table[name].dtype == object and len(set(map(type, table[name]))) > 1]
+    rows = pyarrow.Table.from_pandas(table.astype(dict.fromkeys(mixed, "string")), preserve_index=False)
+    about = {
+        "space": study.space.name,
+        "finished": len(study.records),
+        "wanted": study.wanted,
+        "note": unfinished(study),
+    }
+    file = io.BytesIO()
+    metadata = {**(rows.schema.metadata or {}), PARQUET_KEY.encode(): json.dumps(about).encode()}
+    parquet.write_table(rows.replace_schema_metadata(metadata), file)
+    return file.getvalue()

@@ -6,22 +6,22 @@ import fcntl
 import os
 import warnings
 from contextlib import contextmanager
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import optuna
 from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage, RDBStorage
-from optuna.storages.journal import BaseJournalBackend
 
 from lw3dsim.errors import InputError, OutputError, one_line
+from lw3dsim.explore.databases import check_database, is_url, shown, with_driver
+from lw3dsim.explore.journal import KEEP, Journal, check_ours, cut_torn_tail
+from lw3dsim.parts import remove_left_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import FileIO
-    from typing import Any
 
     from optuna.storages import BaseStorage
 
@@ -34,89 +34,54 @@ def default_file(name: str) -> str:
     return f"{DEFAULT_FOLDER}/{name}.journal"
 
 
-def is_url(where: str) -> bool:
-    """Return whether ``where`` names a database."""
-    return "://" in where
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A storage that is open: ``where`` names it, ``journal`` is its file unless it is a database."""
 
+    storage: BaseStorage
+    where: str
+    journal: Journal | None = None
 
-class Journal(BaseJournalBackend):
-    """A journal file that one process writes, and any number read.
-
-    A record is one line, on disk when :meth:`append_logs` returns. A line that a killed process has left
-    unfinished is cut off before the next is written; readers pass over it.
-    """
-
-    def __init__(self, path: Path, file: FileIO | None = None) -> None:
-        self._path, self._file = path, file
-        self._offsets = [0]
-
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Yield the records from ``log_number_from`` on. Raises InputError for a line that is no record."""
-        number = min(log_number_from, len(self._offsets) - 1)
-        with self._path.open("rb") as file:
-            file.seek(self._offsets[number])
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                if number + 1 == len(self._offsets):
-                    self._offsets.append(self._offsets[number] + len(line))
-                number += 1
-                if number > log_number_from:
-                    yield self._parsed(line, number)
-
-    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            return msgspec.json.decode(line, type=dict)
-        except msgspec.MsgspecError as error:
-            raise InputError(
-                f"{one_line(str(self._path), 200)}:{number} is no record of a journal ({error}); nothing was written: "
-                "restore the file from a copy, or take another --storage"
-            ) from None
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records at the end; what can't be written whole is cut off again."""
-        if self._file is None:
-            raise OutputError(f"{self._path}: was opened for reading only")
-        end = self._file.seek(0, os.SEEK_END)
-        text = b"".join(msgspec.json.encode(log) + b"\n" for log in logs)
-        try:
-            while text:
-                text = text[self._file.write(text) :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(end)
-            raise
-
-
-def _mended(path: Path, file: FileIO) -> Journal:
-    """Return the journal in ``file`` after cutting off a line that was left unfinished."""
-    journal = Journal(path, file)
-    complete = sum(len(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
-    file.truncate(complete)
-    return journal
+    def place(self, study: int, number: int | None = None) -> str:
+        """Return where trial ``number`` of a study stands, or the settings of the study: a line, or a trial."""
+        if self.journal is None:
+            return shown(self.where) if number is None else f"{shown(self.where)}: trial {number}"
+        if number is None:
+            return self.journal.where(self.journal.line_of_settings(study))
+        return self.journal.where(self.journal.line_of_trial(study, number))
 
 
 @contextmanager
-def opened(where: str, *, for_writing: bool) -> Iterator[BaseStorage]:
+def opened(where: str, *, for_writing: bool) -> Iterator[Opened]:
     """Open the storage ``where``, and turn its errors into one sentence while it is open.
 
     A file is made if need be where it is opened ``for_writing``, and locked against other
-    writers. Raises InputError and OutputError.
+    writers. What is there and not ours is left as it is. Raises InputError and OutputError.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if is_url(where):
-        with _database_errors(where), database(where) as storage:
-            yield storage
+        with _database_errors(where):
+            check_database(where, for_writing=for_writing)
+            with database(where) as storage:
+                yield Opened(storage=storage, where=where)
         return
     path = Path(where)
     with _file_errors(where):
         if path.is_dir():
             raise InputError(f"{one_line(where, 200)}: is a folder; {REMEDY}")
+        if os.path.lexists(path) and not path.is_file():
+            raise InputError(f"{one_line(where, 200)}: is no regular file; {REMEDY}")
         if for_writing:
             with _locked(path) as file:
-                yield _replayed(where, _mended(path, file))
+                check_ours(path)
+                journal = Journal(path, file)
+                storage = _replayed(where, journal)
+                cut_torn_tail(file, path)
+                yield Opened(storage=storage, where=where, journal=journal)
         elif path.is_file():
-            yield _replayed(where, Journal(path))
+            check_ours(path)
+            journal = Journal(path)
+            yield Opened(storage=_replayed(where, journal), where=where, journal=journal)
         else:
             raise InputError(f"{one_line(where, 200)}: no study is there; begin one with `lw3dsim dse run`")
 
@@ -126,7 +91,8 @@ def database(url: str) -> Iterator[BaseStorage]:
     """Connect to the database ``url`` and close the connections at the end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        backend = RDBStorage(_with_driver(url))
+        with readable(lambda: shown(url)):
+            backend = RDBStorage(with_driver(url))
     try:
         yield optuna.storages.get_storage(backend)
     finally:
@@ -135,21 +101,32 @@ def database(url: str) -> Iterator[BaseStorage]:
 
 
 def _replayed(where: str, journal: Journal) -> JournalStorage:
-    try:
+    with readable(lambda: journal.where(journal.line) if journal.line else one_line(where, 200)):
         return JournalStorage(journal)
-    except InputError:
+
+
+@contextmanager
+def readable(place: Callable[[], str]) -> Iterator[None]:
+    """Turn what Optuna raises on damaged records, which may be anything, into an InputError that names the place."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (InputError, OutputError, OSError, SQLAlchemyError, OptunaError, KeyboardInterrupt):
         raise
     except Exception as error:  # a record of the right form may hold anything
         raise InputError(
-            f"{one_line(where, 200)}: holds no readable study ({type(error).__name__}: {_first_line(error)}); nothing "
-            "was written: restore the file from a copy, or take another --storage"
+            f"{place()}: holds no readable study ({type(error).__name__}: {_first_line(error)}); nothing was written: "
+            f"{KEEP}"
         ) from None
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[FileIO]:
-    """Open ``path`` for appending, as its only writer."""
+    """Open ``path`` for appending, as its only writer; one that was made here and is still empty goes again."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_left_over(path.parent)
+    was_there = path.exists()
     # Unbuffered: what is written is in the file, or the write has failed.
     with path.open("ab", buffering=0) as file:
         try:
@@ -159,7 +136,11 @@ def _locked(path: Path) -> Iterator[FileIO]:
                 f"{one_line(str(path), 200)}: another process is running this study; let it end, or share a "
                 "postgresql:// storage"
             ) from None
-        yield file
+        try:
+            yield file
+        finally:
+            if not was_there and not os.fstat(file.fileno()).st_size:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -180,7 +161,7 @@ def _file_errors(where: str) -> Iterator[None]:
 def _database_errors(where: str) -> Iterator[None]:
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-    name = _without_password(where)
+    name = shown(where)
     try:
         yield
     except (ArgumentError, NoSuchModuleError):
@@ -198,25 +179,5 @@ def _database_errors(where: str) -> Iterator[None]:
         ) from None
 
 
-def _with_driver(url: str) -> str:
-    """Name the driver of a plain postgresql:// URL: psycopg, or the older psycopg2 where only that is installed."""
-    scheme, colon, rest = url.partition("://")
-    if scheme not in ("postgresql", "postgres"):
-        return url
-    driver = "psycopg" if find_spec("psycopg") or not find_spec("psycopg2") else "psycopg2"
-    return f"postgresql+{driver}{colon}{rest}"
-
-
 def _first_line(error: object) -> str:
     return one_line((str(error).strip().splitlines() or [type(error).__name__])[0], 160)
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    return one_line(f"{scheme}://{credentials.partition(':')[0]}{at}{host}", 200)
-
-
-def shown(where: str) -> str:
-    """Return the name of a storage as it may be shown: without a password."""
-    return _without_password(where) if is_url(where) else where

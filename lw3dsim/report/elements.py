@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
+from lw3dsim.report.forms import GENERATOR
 from lw3dsim.report.page_style import PAGE, STYLE
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage
 
 def page(title: str, body: Iterable[str]) -> str:
     """Return the self-contained page of ``body``."""
-    return PAGE.substitute(title=text(title), style=STYLE, plotlyjs=get_plotlyjs(), body="\n".join(body))
+    return PAGE.substitute(
+        generator=GENERATOR, title=text(title), style=STYLE, plotlyjs=get_plotlyjs(), body="\n".join(body)
+    )
 
 
 def text(value: object) -> str:

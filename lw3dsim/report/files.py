@@ -1,11 +1,13 @@
-"""Writing outputs: checked before the work, written under a temporary name, then renamed."""
+"""Writing outputs: checked before the work, written under a hidden name, then renamed.
+
+:mod:`lw3dsim.report.forms` says which files may be replaced.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,102 +15,112 @@ import msgspec
 
 from lw3dsim.arguments import as_path
 from lw3dsim.errors import InputError, OutputError, one_line
+from lw3dsim.parts import part_file, remove_left_over
+from lw3dsim.report import forms
+from lw3dsim.report.forms import replaceable
 from lw3dsim.report.result import Result
 from lw3dsim.report.saved import SavedResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lw3dsim.arguments import PathArgument
+    from lw3dsim.report.forms import Form
 
 RESULT_FILE = "result.json"
+EXECUTION_FILE = "execution.json"
+
+# What is written into a folder, by name; of `simulate --out` the result last, which the others follow from.
+RESULT_FILES = {
+    "layers.csv": forms.LAYERS,
+    "energy.csv": forms.ENERGY,
+    "report.html": forms.PAGE,
+    RESULT_FILE: forms.RESULT,
+}
+EXECUTION_FILES = {EXECUTION_FILE: forms.EXECUTION}
 
 MAX_RESULT_BYTES = 256 << 20
 
 
-def check_folder(path: str | Path) -> Path:
-    """Return the output folder ``path``; raise OutputError when it cannot be made or written to. Creates nothing."""
+def check_folder(path: str | Path, files: Mapping[str, Form]) -> Path:
+    """Return the output folder ``path``, which is not made yet.
+
+    Raises OutputError when it cannot be made or written to, or when ``files`` would replace others than our own.
+    """
     if not str(path):
         raise OutputError("'' is no folder; give a writable one")
     folder = Path(path)
     try:
         there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
-        with tempfile.TemporaryFile(dir=there):
-            return folder
+        with part_file(there):
+            pass
     except OSError as error:
         raise _unwritable(path, error) from None
+    for name, form in files.items():
+        replaceable(folder / name, form)
+    return folder
 
 
-def check_file(path: str | Path) -> None:
-    """Raise OutputError when the file ``path`` cannot be written; an existing one must be a regular file."""
-    target = Path(path)
-    if os.path.lexists(target) and not target.is_file():
-        raise OutputError(f"{path}: is no regular file; give a writable file name")
+def check_file(path: str | Path, form: Form) -> None:
+    """Raise OutputError when the file ``path`` cannot be written, or would replace another than our own."""
+    target = replaceable(path, form)
     try:
-        with tempfile.TemporaryFile(dir=target.parent):
+        with part_file(target.parent):
             return
     except OSError as error:
         raise _unwritable(path, error) from None
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, text: str, form: Form) -> None:
     """Write ``text`` to ``path`` in one step; raise OutputError when that is impossible."""
-    write_texts({Path(path): text})
+    write_files({Path(path): (form, text.encode("utf-8"))})
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
-    """Write several files: all under temporary names first, then all renamed; raise OutputError before any is."""
-    for path in texts:
-        check_file(path)
-    written: list[tuple[str, Path]] = []
-    try:
-        for path, text in texts.items():
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            written.append((temporary, path))
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  # mkstemp makes private files
-        while written:
-            os.replace(*written[0])  # noqa: PTH105  # the atomic call, named
-            written.pop(0)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        for temporary, _ in written:
-            with suppress(OSError):
-                Path(temporary).unlink()
+def write_files(files: Mapping[Path, tuple[Form, bytes]]) -> None:
+    """Write several files: all under hidden names first, then all renamed; raise OutputError before any is."""
+    targets = [(replaceable(path, form), data) for path, (form, data) in files.items()]
+    for folder in {target.parent for target, _ in targets}:
+        remove_left_over(folder)
+    path = Path()
+    with ExitStack() as stack:
+        try:
+            written = []
+            for path, data in targets:
+                file, part = stack.enter_context(part_file(path.parent))
+                file.write(data)
+                file.flush()
+                written.append((part, path))
+            for part, path in written:
+                part.replace(path)
+        except OSError as error:
+            raise _unwritable(path, error) from None
 
 
 def _unwritable(path: str | Path, error: OSError) -> OutputError:
     return OutputError(f"{path}: cannot be written ({error.strerror}); give a writable place")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def save_result(result: Result, folder: Path) -> None:
     """Write result.json, layers.csv, energy.csv and report.html into ``folder``, which is made if need be."""
     from lw3dsim.report.page import result_page
 
-    texts = {
-        "layers.csv": result.layers.to_csv(index=False),
-        "energy.csv": result.energy.to_csv(index=False, lineterminator="\n"),
-        "report.html": result_page(result),
-        RESULT_FILE: result.to_json(),
-    }
-    save_texts(folder, texts)
+    texts = (
+        result.layers.to_csv(index=False, lineterminator="\n"),
+        result.energy.to_csv(index=False, lineterminator="\n"),
+        result_page(result),
+        result.to_json(),
+    )
+    save_texts(folder, RESULT_FILES, texts)
 
 
-def save_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write files by name into ``folder``, which is made if need be: all of them or none."""
+def save_texts(folder: Path, files: Mapping[str, Form], texts: Iterable[str]) -> None:
+    """Write ``texts`` to ``files`` of ``folder``, which is made if need be: all of them or none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    write_texts({folder / name: text for name, text in texts.items()})
+    pairs = zip(files.items(), texts, strict=True)
+    write_files({folder / name: (form, text.encode("utf-8")) for (name, form), text in pairs})
 
 
 def load_result(path: PathArgument) -> Result:

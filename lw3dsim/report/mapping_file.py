@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lw3dsim import __version__
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+from lw3dsim.report.forms import MAPPING_TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.map.mapping_file import Entry
 
-ABOUT = """\
-# What `lw3dsim map --save` chose. Edit it, and give it to `simulate --mapping`: units that are listed run as they
+ABOUT = f"""\
+{MAPPING_TITLE} Edit it, and give it to `simulate --mapping`: units that are listed run as they
 # are here, layers that are not are mapped anew. docs/mapping.md explains every key.
 #   layouts channels that a tensor keeps next to each other in DRAM: 1 is C T H W, all of them T H W C
 #   tile    n output channels, c input channels (frames where a pool leaves one), t x h x w outputs of a step

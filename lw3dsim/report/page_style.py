@@ -9,6 +9,7 @@ PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+$generator
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
 style-src 'unsafe-inline'; img-src data: blob:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -39,6 +40,7 @@ main { max-width: 1200px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 6px; overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 44px 0 14px; }
 p { margin: 0 0 10px; max-width: 100ch; overflow-wrap: anywhere; }
+.warning { background: var(--card); border-left: 4px solid #D55E00; padding: 9px 13px; font-weight: 600; }
 .soft, figcaption span { color: var(--soft); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 12px }
 .tile, figure, .scroll, details { background: var(--card); border: 1px solid var(--line); border-radius: 8px }

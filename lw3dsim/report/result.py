@@ -98,9 +98,10 @@ class Result:
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
         from lw3dsim.report.files import write_text
+        from lw3dsim.report.forms import PAGE
         from lw3dsim.report.page import result_page
 
-        write_text(as_path("path", path), result_page(self))
+        write_text(as_path("path", path), result_page(self), PAGE)
 
 
 def flat_layer(layer: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""Files under way: written under a hidden name, locked while their process lives, renamed when they are whole.
+
+A killed process leaves such a file behind, but no lock on it: whoever next writes to
+the folder removes it. A file that is locked is a living process's, and any other
+name is nobody's business.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Folders that this process holds, by descriptor.
+_held: list[int] = []
+
+NAME = re.compile(r"\.lw3dsim-[0-9a-f]{12}\.part")
+
+
+@contextmanager
+def part_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a new file in ``folder`` and its name, for the caller to rename; removed where that was not done."""
+    file, path = _locked(folder)
+    try:
+        yield file, path
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        file.close()
+
+
+def _locked(folder: Path) -> tuple[BinaryIO, Path]:
+    while True:
+        path = folder / f".lw3dsim-{token_hex(6)}.part"
+        file = path.open("xb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_kept = path.exists()
+        except BlockingIOError:
+            is_kept = False
+        except OSError:
+            # A file system without locks: nobody can tell that the file is left over, and it is left alone.
+            return file, path
+        if is_kept:
+            return file, path
+        # Someone who looked for left-over files was faster than the lock.
+        file.close()
+
+
+def remove_left_over(folder: Path, name: re.Pattern[str] = NAME) -> None:
+    """Remove the files of a ``name`` in ``folder`` that no living process has locked."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_unlocked(Path(entry.path))
+
+
+def occupy(folder: Path, name: re.Pattern[str]) -> None:
+    """Hold ``folder`` as long as this process lives, together with others that do.
+
+    Files of a ``name`` at any depth that a library leaves half-written, without a lock of their own, are removed
+    first, unless another process holds the folder: they may be its.
+    """
+    with suppress(OSError):
+        lock = os.open(folder, os.O_RDONLY)
+        _held.append(lock)
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in folder.rglob("*"):
+                if name.fullmatch(path.name):
+                    path.unlink()
+        fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _remove_unlocked(path: Path) -> None:
+    with suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()

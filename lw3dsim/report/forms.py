@@ -1,0 +1,139 @@
+"""What lw3dsim writes, and how it is known again: only a file of the same form, or an empty one, is replaced.
+
+Everything that writes to a path asks :func:`replaceable` first. A link is followed to
+its file, which is replaced, and stays a link.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from lw3dsim.errors import OutputError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Bytes from the start, or the end, that tell what a file is.
+HEAD = 4096
+
+MAX_JSON_BYTES = 256 << 20
+
+# What a page, a mapping file and a Parquet file are marked with.
+GENERATOR = '<meta name="generator" content="lw3dsim">'
+MAPPING_TITLE = "# What `lw3dsim map --save` chose."
+PARQUET_KEY = "lw3dsim.points"
+
+SQLITE = b"SQLite format 3\0"
+PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form of output: what one is called, and whether a file that begins with ``head`` is one that we wrote."""
+
+    about: str
+    is_ours: Callable[[BinaryIO, bytes], bool]
+
+
+class _Result(msgspec.Struct):
+    workload: str
+    arch: str
+    version: str
+    config: msgspec.Raw
+    totals: msgspec.Raw
+    layers: msgspec.Raw
+
+
+class _Execution(msgspec.Struct):
+    workload: str
+    arch: str
+    dtype: str
+    seed: int
+    exact: bool
+    layers: msgspec.Raw
+
+
+def _is_json(kind: type[msgspec.Struct], file: BinaryIO) -> bool:
+    file.seek(0)
+    try:
+        msgspec.json.decode(file.read(MAX_JSON_BYTES), type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _has_key(file: BinaryIO, head: bytes) -> bool:
+    """Return whether the end of a Parquet file, which holds its keys, has ours."""
+    if not head.startswith(PARQUET):
+        return False
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - 8, 0))
+    length = int.from_bytes(file.read(4), "little")
+    file.seek(max(size - 8 - length, 0))
+    return PARQUET_KEY.encode() in file.read(min(length, MAX_JSON_BYTES))
+
+
+PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
+MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))
+RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
+EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
+LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))
+ENERGY = Form(about="table of energy", is_ours=lambda _, head: head.startswith(b"layer,component,cause,energy_pj\n"))
+POINTS_CSV = Form(about="table of points", is_ours=lambda _, head: head.startswith(b"index,point,on_front,"))
+POINTS_PARQUET = Form(about="table of points", is_ours=_has_key)
+
+
+def replaceable(path: str | Path, form: Form) -> Path:
+    """Return the file to write an output of ``form`` to: ``path``, or where that links to.
+
+    Raises OutputError for a file that lw3dsim did not write in this form, or for what is no file.
+    """
+    target = Path(os.path.realpath(path)) if Path(path).is_symlink() and Path(path).is_file() else Path(path)
+    name = one_line(str(path), 200)
+    if not os.path.lexists(target):
+        return target
+    if not target.is_file():
+        raise OutputError(f"{name}: is no regular file; give a writable file name")
+    try:
+        with target.open("rb") as file:
+            head = file.read(HEAD)
+            is_ours = not head or form.is_ours(file, head)
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be read ({error.strerror}); give another name") from None
+    if not is_ours:
+        raise OutputError(
+            f"{name}: holds {kind_of(head)}, not a {form.about} that lw3dsim wrote, and is left as it is; give another "
+            "name, or delete the file"
+        )
+    return target
+
+
+def kind_of(head: bytes) -> str:
+    """Return what a file that begins with ``head`` seems to be, in words."""
+    for magic, kind in (
+        (SQLITE, "an SQLite database"),
+        (PARQUET, "a Parquet table"),
+        (b"\x89PNG\r\n", "a PNG image"),
+        (b"\x1f\x8b", "a gzip file"),
+        (b"PK\x03\x04", "a zip file"),
+        (b"%PDF", "a PDF document"),
+    ):
+        if head.startswith(magic):
+            return kind
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:
+            return "binary data"
+        text = head[: error.start].decode("utf-8")
+    if "\0" in text:
+        return "binary data"
+    start = text.lstrip()[:20].lower()
+    if start.startswith(("<!doctype html", "<html")):
+        return "a page"
+    return "JSON" if start.startswith(("{", "[")) else "text"

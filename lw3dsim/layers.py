@@ -87,7 +87,7 @@ def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
     return price.of(run.latency_cycles, run.dram_bytes) + price.pj * own
 
 
-@kept(4096)
+@kept(65536)
 def run_problem(
     problem: Problem,
     arch: Accelerator,

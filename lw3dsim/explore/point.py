@@ -24,6 +24,9 @@ RUN_FIELDS = {
     "run.objective": "objective",
 }
 
+# Paths that only some layers of a network depend on.
+TILES = frozenset(("winograd.m1", "winograd.m2"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
@@ -36,6 +39,11 @@ class Point:
         """A digest of the values: equal for equal designs, whatever found them."""
         text = json.dumps(sorted(self.values), separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def machine(self) -> tuple[tuple[str, Value], ...]:
+        """The values that all layers depend on: designs that share them share layers."""
+        return tuple(pair for pair in self.values if pair[0] not in TILES)
 
     @property
     def overrides(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Kind:
 
 
 SAMPLERS = {
-    "exhaustive": Kind(about="every design, in order", batch=64, lag=1),
+    "exhaustive": Kind(about="every design, spread evenly", batch=64, lag=1),
     "random": Kind(about="designs at random, none twice", batch=64, lag=1, forgets=True),
     "qmc": Kind(about="scrambled Sobol sequence", batch=64, lag=1, needs=("scipy",)),
     "tpe": Kind(
@@ -109,10 +109,12 @@ def derived_seed(seed: int, *parts: int) -> int:
 
 
 class _Exhaustive:
-    """All designs in order; the last parameter moves fastest."""
+    """All designs in the space's even order."""
 
     def __init__(self, space: Space) -> None:
-        self._choices = space.all_choices()
+        from lw3dsim.explore.order import even_order
+
+        self._choices = even_order(space)
 
     def tell(self, records: Sequence[Record]) -> None:
         """Learn nothing."""

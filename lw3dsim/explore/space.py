@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Choice = tuple[int, ...]
 
+# Choices up to which designs are counted.
+COUNTABLE = 200_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
@@ -78,6 +81,12 @@ class Space:
     def size(self) -> int:
         """The number of choices; designs are fewer where parameters do not always apply."""
         return math.prod(self.sizes)
+
+    @cached_property
+    def designs(self) -> int:
+        """The number of designs; of choices, in a space too large to count where parameters do not always apply."""
+        is_plain = not any(parameter.when for parameter in self.parameters)
+        return self.size if is_plain or self.size > COUNTABLE else sum(1 for _ in self.all_choices())
 
     @cached_property
     def digest(self) -> str:

@@ -33,6 +33,7 @@ from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import Study, Wanted, begun, default_trials, read_study
 from lw3dsim.explore.summary import point_rows, status_record
 from lw3dsim.report.files import check_file, write_text
+from lw3dsim.report.forms import PAGE
 from lw3dsim.request import MAX_SEED
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def run_begun(
     space: Space, store: Store, goal: int, watcher: Watcher, wanted: Wanted, finished: Sequence[Record]
 ) -> Ended:
     """Evaluate points of a study that is begun, until it has ``goal``, ``finished`` ones included."""
+    store.want(goal)
     return Run(space, store, goal, watcher, finished).run(wanted.workers or len(os.sched_getaffinity(0)))
 
 
@@ -210,8 +212,8 @@ def report(
     target = Path(given) if given is not None else Path(DEFAULT_FOLDER) / f"{found.space.name}.html"
     if given is None:
         target.parent.mkdir(parents=True, exist_ok=True)
-    check_file(target)
-    write_text(target, study_page(found))
+    check_file(target, PAGE)
+    write_text(target, study_page(found), PAGE)
     return target
 
 

@@ -54,3 +54,27 @@ def exported(cli, space, storage, folder):
     with file.open(newline="") as text:
         rows = list(csv.DictReader(text))
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def kept_study(space, where, *, points=None, sampler="exhaustive"):
+    """Make a study without worker processes: the first ``points`` that the sampler proposes, or all."""
+    from lw3dsim.explore.evaluate import Evaluator
+    from lw3dsim.explore.plan import Plan
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.space_file import load_space
+    from lw3dsim.explore.study import Wanted, begun
+
+    loaded = load_space(space)
+    evaluator, plan = Evaluator(loaded), Plan(loaded, sampler, 0)
+    with begun(loaded, str(where), Wanted(sampler=sampler, with_bounds=False)) as store:
+        store.want(points or loaded.size)
+        left = points or loaded.size
+        while left and plan.can_ask():
+            for task in plan.ask()[:left]:
+                store.claim([task])
+                outcome = evaluator.evaluate(task.point)
+                record = Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes)
+                store.finish(record)
+                plan.finish(record)
+                left -= 1
+    return loaded

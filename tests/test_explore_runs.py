@@ -13,7 +13,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from explore_helpers import ROOT, command, exported, start, write_space
+from explore_helpers import ROOT, command, exported, kept_study, start, write_space
 from test_bad_input import refuse
 
 from lw3dsim.errors import OutputError
@@ -128,7 +128,7 @@ def lines_of(path):
 
 
 def journal(path):
-    from lw3dsim.explore.storages import Journal
+    from lw3dsim.explore.journal import Journal
 
     return optuna.storages.JournalStorage(Journal(path))
 
@@ -209,7 +209,11 @@ def test_a_study_of_another_version_or_program_is_refused(complete, cli, tmp_pat
     foreign = tmp_path / "foreign"
     backend = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(foreign)))
     optuna.create_study(study_name="small", storage=backend).add_trial(optuna.trial.create_trial(value=1.0))
-    refuse(cli("dse", "run", space, "--storage", str(foreign), "--resume"), "not made by lw3dsim")
+    refuse(cli("dse", "run", space, "--storage", str(foreign), "--resume"), "not a journal of lw3dsim")
+    shared = f"sqlite:///{tmp_path}/shared.db"
+    kept_study(write_space(tmp_path, parameters="  pe.rows: [2]\n", name="ours"), shared)
+    optuna.create_study(study_name="small", storage=shared).add_trial(optuna.trial.create_trial(value=1.0))
+    refuse(cli("dse", "run", space, "--storage", shared, "--resume"), "not made by lw3dsim")
 
 
 def test_a_corrupted_journal_is_refused_and_left_alone(complete, cli, tmp_path):
@@ -217,9 +221,10 @@ def test_a_corrupted_journal_is_refused_and_left_alone(complete, cli, tmp_path):
     lines = storage.read_bytes().splitlines(keepends=True)
     for damage, parts in (
         ([*lines[:5], b'{"op_code": 4, "oops\n', *lines[6:]], ":6 is no record of a journal"),
-        ([b"\x00" * 60 + b"\n", *lines], ":1 is no record"),
-        ([b'{"op_code": 77}\n', *lines], "no readable study"),
-        ([b"[1]\n", *lines], ":1 is no record"),
+        ([*lines[:7], b'{"op_code": 77, "worker_id": "me"}\n', *lines[7:]], ":8 is no record of a journal"),
+        ([*lines, b'{"hello": 1}\n'], f":{len(lines) + 1} is no record of a journal"),
+        ([b"\x00" * 60 + b"\n", *lines], "not a journal of lw3dsim"),
+        ([b"[1]\n", *lines], "holds JSON, not a journal of lw3dsim"),
     ):
         broken = tmp_path / "broken"
         broken.write_bytes(b"".join(damage))

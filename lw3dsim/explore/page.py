@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.explore import figures
 from lw3dsim.explore.point import as_text
-from lw3dsim.explore.summary import STATES, nothing_allowed, status_record
+from lw3dsim.explore.summary import STATES, nothing_allowed, status_record, unfinished
 from lw3dsim.report.elements import figure, number, page, table, text
 
 if TYPE_CHECKING:
@@ -43,8 +43,12 @@ def _gist(study: Study) -> str:
     )
     lines = [f"<p>{text(space.description)}</p>"] if space.description else []
     lines.append(f'<p class="soft">{text("; ".join(facts))}</p>')
-    sentence = nothing_allowed(study)
-    return "".join([*lines, f"<p>{text(sentence)}</p>" if sentence else ""])
+    lines += [
+        f'<p class="warning">{text(sentence)}</p>'
+        for sentence in (unfinished(study), nothing_allowed(study))
+        if sentence
+    ]
+    return "".join(lines)
 
 
 def _fronts(study: Study) -> list[str]:

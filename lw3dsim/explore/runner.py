@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from lw3dsim.errors import InputError, short
+from lw3dsim.explore.journal import KEEP
 from lw3dsim.explore.plan import Plan, Task
 from lw3dsim.explore.record import Record
 from lw3dsim.explore.workers import Pool
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lw3dsim.explore.evaluate import Outcome
+    from lw3dsim.explore.point import Value
     from lw3dsim.explore.space import Space
     from lw3dsim.explore.store import Store
 
@@ -84,6 +87,7 @@ class Run:
         self._plan = Plan(space, settings.sampler, settings.seed, batch=settings.batch, known=by_index)
         self._due: deque[Task] = deque()
         self._elsewhere: dict[str, Task] = {}
+        self._homes: dict[tuple[tuple[str, Value], ...], int] = {}
         self._finished = 0
 
     def run(self, workers: int) -> Ended:
@@ -110,29 +114,34 @@ class Run:
 
     def _plan_ahead(self, pool: Pool) -> None:
         """Ask for batches while workers have room and the plan allows it."""
-        while len(self._due) < len(pool.takers) and self._plan.size < self._trials and self._plan.can_ask():
+        while self._is_short(pool.takers) and self._plan.size < self._trials and self._plan.can_ask():
             for task in self._plan.ask():
                 if task.index >= self._trials:
                     break
-                if task.point.id in self._known:
-                    self._take(self._known[task.point.id])
-                else:
+                if not self._take_known(task):
                     self._due.append(task)
+
+    def _is_short(self, takers: Sequence[int]) -> bool:
+        """Return whether a worker that can take a task finds none of a machine that it knows, or that nobody knows."""
+        homes = {self._homes.get(task.point.machine) for task in self._due}
+        return len(self._due) < len(takers) or (None not in homes and not homes.issuperset(takers))
 
     def _give_out(self, pool: Pool) -> None:
         takers = pool.takers[: len(self._due)]
-        tasks = [self._next(number, pool) for number in takers]
+        tasks = [self._next(number) for number in takers]
         for number, task, is_ours in zip(takers, tasks, self._store.claim(tasks), strict=True):
             if is_ours:
                 pool.give(task, number)
             else:
                 self._elsewhere[task.point.id] = task
 
-    def _next(self, number: int, pool: Pool) -> Task:
-        """Take a task that is due for worker ``number``: each goes on where it is, as neighbours share layers."""
-        place = number * len(self._due) // len(pool.pids)
+    def _next(self, number: int) -> Task:
+        """Take a task that is due for worker ``number``: it remembers the layers of the machines it has met."""
+        homes = [self._homes.get(task.point.machine) for task in self._due]
+        place = homes.index(number) if number in homes else homes.index(None) if None in homes else 0
         task = self._due[place]
         del self._due[place]
+        self._homes.setdefault(task.point.machine, number)
         return task
 
     def _collect(self, pool: Pool, timeout: float) -> None:
@@ -161,14 +170,22 @@ class Run:
             return
         for record in self._store.poll():
             self._known[record.point.id] = record
-            if self._elsewhere.pop(record.point.id, None) is not None:
-                self._take(record)
+            if (task := self._elsewhere.pop(record.point.id, None)) is not None:
+                self._take_known(task)
         self._due = deque(task for task in self._due if not self._take_known(task))
         for identity in [identity for identity in self._elsewhere if self._store.is_free(identity)]:
             self._due.append(self._elsewhere.pop(identity))
 
     def _take_known(self, task: Task) -> bool:
-        if task.point.id not in self._known:
+        """Take in a task that is finished already. Raises InputError where the sampler can't have proposed it so."""
+        record = self._known.get(task.point.id)
+        if record is None:
             return False
-        self._take(self._known[task.point.id])
+        if (record.index, dict(record.notes)) != (task.index, dict(task.notes)):
+            raise InputError(
+                f"{self._store.place(task.point.id)} is no point of this study: point {task.point.id} has index "
+                f"{record.index} and notes {short(dict(record.notes))}, but the sampler gives it index {task.index} "
+                f"and notes {short(dict(task.notes))}; {KEEP}"
+            )
+        self._take(record)
         return True

@@ -1,4 +1,4 @@
-"""Where a study is kept: an Optuna study in a local journal file, or in a database that many processes share.
+"""A study as it is kept: an Optuna study in a local journal file, or in a database that many processes share.
 
 A finished point is one trial: COMPLETE with the objectives as values; PRUNED where
 the design is infeasible or was discarded by its bounds; FAIL where the program
@@ -6,32 +6,37 @@ failed, with the error. The trial's user attributes hold the rest.
 
 A local journal belongs to one process at a time, which holds a lock on the file: a point is written
 when it is finished, as one line. In a database a process first claims a point by a
-RUNNING trial; of two claims of one point the lower number holds. A process shows by
-a count in the study that it lives; claims of one that has not counted for
-``patience`` seconds are failed, and the points taken over.
+RUNNING trial; of two claims of one point the lower number holds. A claim of a dead process
+of this machine is failed at once, and its point taken over. Processes of other machines show by
+a count in the study that they live; claims of one that has not counted for ``patience`` seconds are failed.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import msgspec
 import optuna
+from msgspec import Meta
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from lw3dsim import __version__
-from lw3dsim.errors import InputError
-from lw3dsim.explore.evaluate import Outcome
+from lw3dsim.errors import InputError, short
+from lw3dsim.explore.databases import ATTRIBUTE
+from lw3dsim.explore.journal import KEEP
+from lw3dsim.explore.kept import STATES, Claim, DamagedError, claim_of, record_of
 from lw3dsim.explore.metrics import METRICS, excesses
-from lw3dsim.explore.point import Point
-from lw3dsim.explore.record import Record
+from lw3dsim.explore.processes import is_dead, this_process
+from lw3dsim.explore.samplers import SAMPLERS
+from lw3dsim.explore.storages import readable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,15 +45,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from lw3dsim.explore.plan import Task
+    from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Parameter, Space
+    from lw3dsim.explore.storages import Opened
 
-STATES = {
-    "done": TrialState.COMPLETE,
-    "infeasible": TrialState.PRUNED,
-    "discarded": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-}
-OURS = "lw3dsim"
+# The study's attribute that holds the points that the last run was for.
+WANTED = "wanted"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,17 +59,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     digest: str
     sampler: str
-    seed: int
-    batch: int
+    seed: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    batch: Annotated[int, Meta(ge=1, le=10_000)]
     with_bounds: bool
-    reference: tuple[float, ...]
+    reference: tuple[Annotated[float, Meta(gt=0, le=1e300)], ...]
+
+
+class _Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of settings first: those of another version may have any shape."""
+
+    version: str
 
 
 @dataclass
 class _Owner:
-    """What is known of another process: its count, and when we saw it change."""
+    """What is known of another process: its count, whatever it is, and when we saw it change."""
 
-    count: int
+    count: object
     seen: float
 
 
@@ -75,39 +83,86 @@ class Store:
     """A study of ``space`` in ``storage``."""
 
     def __init__(
-        self, storage: BaseStorage, space: Space, settings: Settings, *, is_shared: bool, patience: float = 60.0
+        self, opened: Opened, space: Space, settings: Settings, *, is_shared: bool, patience: float = 60.0
     ) -> None:
         self.settings, self.is_shared = settings, is_shared
-        self._storage, self._space, self._patience = storage, space, patience
-        self._study_id = storage.get_study_id_from_name(space.name)
+        self._opened, self._storage, self._space, self._patience = opened, opened.storage, space, patience
+        self._study_id = self._storage.get_study_id_from_name(space.name)
         self._distributions = {parameter.path: _distribution(parameter) for parameter in space.parameters}
         self._next = 0
         self._open: set[int] = set()
-        self._finished: set[str] = set()
-        self._me = uuid4().hex[:12]
+        self._numbers: dict[str, int] = {}
+        self._indices: dict[int, int] = {}
+        self._me, self._process = uuid4().hex[:12], this_process()
         self._count, self._beaten = 0, -float("inf")
         self._owners: dict[str, _Owner] = {}
         self._claims: dict[str, int] = {}
-        self._taken: dict[str, str] = {}
+        self._taken: dict[str, tuple[Claim, int]] = {}
+
+    @property
+    def wanted(self) -> int:
+        """The points that the last run was for; 0 where that is not known."""
+        kept = self._storage.get_study_user_attrs(self._study_id).get(WANTED)
+        return kept if isinstance(kept, int) and kept > 0 else 0
+
+    def want(self, points: int) -> None:
+        """Keep that the study is to have so many points."""
+        if points != self.wanted:
+            self._storage.set_study_user_attr(self._study_id, WANTED, points)
+
+    def place(self, identity: str) -> str:
+        """Return where the finished point of this id stands."""
+        return self._opened.place(self._study_id, self._numbers[identity])
 
     def poll(self) -> list[Record]:
-        """Return the points finished since the last call, whoever did."""
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        """Return the points finished since the last call, whoever did. Raises InputError for a damaged study."""
+        trials = self._trials()
         news = [trials[number] for number in sorted(self._open)] + trials[self._next :]
         self._next = len(trials)
         self._open = {trial.number for trial in news if not trial.state.is_finished()}
-        self._taken = {
-            trial.user_attrs["point"]: trial.user_attrs["owner"]
-            for trial in news
-            if trial.number in self._open and "owner" in trial.user_attrs
-        }
-        records = [
-            record_of(trial, self._space)
-            for trial in news
-            if "outcome" in trial.user_attrs and trial.state.is_finished()
-        ]
-        self._finished |= {record.point.id for record in records}
+        self._taken = {}
+        records = []
+        for trial in news:
+            try:
+                if trial.number in self._open:
+                    claim = claim_of(trial)
+                    self._taken[claim.point] = claim, trial._trial_id  # noqa: SLF001  # the storage knows no other
+                elif record := record_of(trial, self._space):
+                    self._remember(record, trial.number)
+                    records.append(record)
+            except DamagedError as error:
+                raise self._damaged(trial.number, str(error)) from None
         return records
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        with readable(lambda: self._opened.place(self._study_id, self._unreadable())):
+            return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states or None)
+
+    def _unreadable(self) -> int | None:
+        """Return the first trial that can't be read; None where each can by itself."""
+        number = 0
+        while True:
+            try:
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            except KeyError:
+                return None
+            try:
+                self._storage.get_trial(trial_id)
+            except Exception:  # whatever it is, this is the one
+                return number
+            number += 1
+
+    def _remember(self, record: Record, number: int) -> None:
+        """Take in that trial ``number`` keeps ``record``; raise DamagedError where another has its point or index."""
+        for kept, key, what in (
+            (self._numbers, record.point.id, f"point {record.point.id}"),
+            (self._indices, record.index, f"index {record.index}"),
+        ):
+            if kept.setdefault(key, number) != number:  # type: ignore[arg-type]  # a key of its own dictionary
+                raise DamagedError(f"{what} is there already ({self._opened.place(self._study_id, kept[key])})")  # type: ignore[index]
+
+    def _damaged(self, number: int, what: str) -> InputError:
+        return InputError(f"{self._opened.place(self._study_id, number)} is no point of lw3dsim: {what}; {KEEP}")
 
     def claim(self, tasks: Sequence[Task]) -> list[bool]:
         """Return, per task, whether it is ours to evaluate."""
@@ -115,9 +170,9 @@ class Store:
             return [True] * len(tasks)
         numbers = {}
         for task in tasks:
-            if task.point.id not in self._finished and task.point.id not in self._taken:
+            if self.is_free(task.point.id):
                 numbers[task.point.id] = self._create(task)
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False) if numbers else []
+        trials = self._trials() if numbers else []
         return [
             task.point.id in numbers and self._holds(task.point.id, numbers[task.point.id], trials) for task in tasks
         ]
@@ -129,7 +184,9 @@ class Store:
             state=TrialState.RUNNING,
             params=values,
             distributions={path: self._distributions[path] for path in values},
-            user_attrs={"point": task.point.id, "index": task.index, "owner": self._me},
+            user_attrs=msgspec.to_builtins(
+                Claim(point=task.point.id, index=task.index, owner=self._me, process=self._process)
+            ),
         )
         return self._storage.create_new_trial(self._study_id, template)
 
@@ -150,6 +207,7 @@ class Store:
         trial = _trial_of(record, self._space, self._distributions)
         if not self.is_shared:
             self._storage.create_new_trial(self._study_id, trial)
+            self._numbers[record.point.id] = self._indices[record.index] = self._next
             self._next += 1
             return True
         trial_id = self._claims.pop(record.point.id)
@@ -165,22 +223,27 @@ class Store:
             return False
 
     def beat(self) -> None:
-        """Show that this process lives; fail the claims of processes that have not for too long."""
+        """Show that this process lives, and fail the claims of those that do not.
+
+        A process of this machine is looked up; one elsewhere counts as dead when it has not counted for too long.
+        """
+        if not self.is_shared:
+            return
+        for claim, trial_id in self._taken.values():
+            if claim.process is not None and is_dead(claim.process):
+                self._fail(trial_id)
         now = time.monotonic()
-        if not self.is_shared or now - self._beaten < self._patience / 6:
+        if now - self._beaten < self._patience / 6:
             return
         self._beaten, self._count = now, self._count + 1
         self._storage.set_study_user_attr(self._study_id, f"alive:{self._me}", self._count)
         counts = self._storage.get_study_user_attrs(self._study_id)
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False, states=(TrialState.RUNNING,))
-        for trial in trials:
-            name = trial.user_attrs.get("owner", "")
-            count = int(counts.get(f"alive:{name}", 0))
-            owner = self._owners.get(name)
+        for claim, trial_id in self._taken.values():
+            count, owner = counts.get(f"alive:{claim.owner}"), self._owners.get(claim.owner)
             if owner is None or owner.count != count:
-                self._owners[name] = _Owner(count=count, seen=now)
-            elif name != self._me and now - owner.seen > self._patience:
-                self._fail(trial._trial_id)  # noqa: SLF001  # the storage interface knows trials by it alone
+                self._owners[claim.owner] = _Owner(count=count, seen=now)
+            elif claim.owner != self._me and now - owner.seen > self._patience:
+                self._fail(trial_id)
 
     def _fail(self, trial_id: int) -> None:
         try:
@@ -190,7 +253,7 @@ class Store:
 
     def is_free(self, identity: str) -> bool:
         """Return whether nobody has claimed or finished a point, as far as the last poll saw."""
-        return identity not in self._taken and identity not in self._finished
+        return identity not in self._taken and identity not in self._numbers
 
     def release(self) -> None:
         """Give up the claims that are still ours."""
@@ -223,39 +286,42 @@ def _trial_of(record: Record, space: Space, distributions: dict[str, BaseDistrib
     )
 
 
-def record_of(trial: FrozenTrial, space: Space) -> Record:
-    """Return the finished point that a trial of the study keeps."""
-    kept = {p.path: p.values[p.values.index(trial.params[p.path])] for p in space.parameters if p.path in trial.params}
-    return Record(
-        index=trial.user_attrs["index"],
-        point=Point(values=tuple(kept.items())),
-        outcome=Outcome(**trial.user_attrs["outcome"]),
-        notes={name: value for name, value in trial.system_attrs.items() if not name.startswith("constraints")},
-    )
-
-
-def find_settings(storage: BaseStorage, space: Space) -> Settings | None:
+def find_settings(opened: Opened, space: Space) -> Settings | None:
     """Return what the study of ``space`` was begun with, None where there is none.
 
     Raises InputError for a study of another space, or one that lw3dsim has not made.
     """
+    storage = opened.storage
     try:
         study_id = storage.get_study_id_from_name(space.name)
     except KeyError:
         return None
-    kept = storage.get_study_user_attrs(study_id).get(OURS)
+    place = opened.place(study_id)
+    with readable(lambda: place):
+        kept = storage.get_study_user_attrs(study_id).get(ATTRIBUTE)
+        has_trials = storage.get_n_trials(study_id) > 0
     if kept is None:
-        if storage.get_n_trials(study_id):
+        if has_trials:
             raise InputError(
                 f"the study {space.name} there was not made by lw3dsim; rename the space or take another --storage"
             )
         return None
-    settings = msgspec.convert(kept, Settings)
-    if settings.version != __version__:
+    try:
+        version = msgspec.convert(kept, _Version).version
+        if version != __version__:
+            raise InputError(
+                f"the study {space.name} there was made by lw3dsim {short(version)}, whose numbers may differ from "
+                f"those of {__version__}; take another --storage"
+            )
+        settings = msgspec.convert(kept, Settings)
+        if settings.sampler not in SAMPLERS:
+            raise DamagedError(f"unknown sampler {short(settings.sampler)}")
+        if len(settings.reference) != len(space.objectives) or not all(map(math.isfinite, settings.reference)):
+            raise DamagedError(f"the reference {short(settings.reference)} is not one of its objectives")
+    except (msgspec.ValidationError, DamagedError, RecursionError) as error:
         raise InputError(
-            f"the study {space.name} there was made by lw3dsim {settings.version}, whose numbers may differ from "
-            f"those of {__version__}; take another --storage"
-        )
+            f"{place}: the settings of the study {space.name} are damaged ({error}); nothing was written: {KEEP}"
+        ) from None
     if settings.digest != space.digest:
         raise InputError(
             f"the study {space.name} there was made of another space: parameters, workloads, accelerator, objectives "
@@ -276,4 +342,4 @@ def create(storage: BaseStorage, space: Space, settings: Settings) -> None:
         warnings.simplefilter("ignore")  # Optuna calls it experimental
         study.set_metric_names(list(space.objectives))
     study.set_user_attr("space", space.described())
-    study.set_user_attr(OURS, msgspec.to_builtins(settings))
+    study.set_user_attr(ATTRIBUTE, msgspec.to_builtins(settings))

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lw3dsim import __version__
 from lw3dsim.caches import forget
 from lw3dsim.errors import InputError
+from lw3dsim.explore.databases import is_url, shown
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.samplers import SAMPLERS, check_needs
-from lw3dsim.explore.storages import is_url, opened, shown
+from lw3dsim.explore.storages import opened
 from lw3dsim.explore.store import Settings, Store, create, find_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from optuna.storages import BaseStorage
-
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Space
+    from lw3dsim.explore.storages import Opened
 
 # Choices up to which a space is searched completely by default, and the points of another search.
 ENUMERABLE = 20_000
@@ -61,11 +62,11 @@ def default_trials(space: Space, sampler: str) -> int:
 @contextmanager
 def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
     """Open or create the study of ``space`` in ``where`` for a run. Raises InputError and OutputError."""
-    with opened(where, for_writing=True) as storage:
-        settings = find_settings(storage, space)
+    with opened(where, for_writing=True) as place:
+        settings = find_settings(place, space)
         if settings is None:
             settings = _new_settings(space, wanted)
-            create(storage, space, settings)
+            create(place.storage, space, settings)
         elif not wanted.resume:
             raise InputError(
                 f"{shown(where)}: a study {space.name} is there already; add --resume to go on with it, or take "
@@ -73,7 +74,7 @@ def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
             )
         _check_same(settings, wanted, where)
         check_needs(settings.sampler)
-        store = Store(storage, space, settings, is_shared=is_url(where), patience=wanted.patience_s)
+        store = Store(place, space, settings, is_shared=is_url(where), patience=wanted.patience_s)
         try:
             yield store
         finally:
@@ -131,12 +132,28 @@ def reference_of(space: Space) -> Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A study as it stands: its space, its settings, its finished points by index."""
+    """A study as it stands: its space, its settings, its finished points by index.
+
+    ``last_wanted`` are the points that its last run was for; 0 where that is not known.
+    """
 
     space: Space
     where: str
     settings: Settings
     records: tuple[Record, ...]
+    last_wanted: int = 0
+
+    @cached_property
+    def wanted(self) -> int:
+        """The points that make it complete: every design where all are looked at, else those of its last run."""
+        return (
+            self.space.designs if self.settings.sampler == "exhaustive" else min(self.last_wanted, self.space.designs)
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has all the points it is to have."""
+        return len(self.records) >= self.wanted
 
     @property
     def candidates(self) -> list[Record]:
@@ -185,14 +202,14 @@ def hypervolume_share(vectors: Sequence[Costs], reference: Costs) -> float:
 
 def read_study(space: Space, where: str) -> Study:
     """Read the study of ``space`` in ``where``. Raises InputError where there is none."""
-    with opened(where, for_writing=False) as storage:
-        return _read(space, where, storage)
+    with opened(where, for_writing=False) as place:
+        return _read(space, where, place)
 
 
-def _read(space: Space, where: str, storage: BaseStorage) -> Study:
-    settings = find_settings(storage, space)
+def _read(space: Space, where: str, place: Opened) -> Study:
+    settings = find_settings(place, space)
     if settings is None:
         raise InputError(f"{shown(where)}: no study {space.name} is there; begin one with `lw3dsim dse run`")
-    records = Store(storage, space, settings, is_shared=is_url(where)).poll()
-    ordered = sorted(records, key=lambda record: record.index)
-    return Study(space=space, where=where, settings=settings, records=tuple(ordered))
+    store = Store(place, space, settings, is_shared=is_url(where))
+    ordered = sorted(store.poll(), key=lambda record: record.index)
+    return Study(space=space, where=where, settings=settings, records=tuple(ordered), last_wanted=store.wanted)

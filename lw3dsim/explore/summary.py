@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from lw3dsim.errors import InputError, short
+from lw3dsim.explore.databases import shown
 from lw3dsim.explore.metrics import METRICS, cost, excesses
 from lw3dsim.explore.point import Value, as_text
-from lw3dsim.explore.storages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +44,8 @@ def status_record(study: Study) -> dict[str, Any]:
         "bounds": settings.with_bounds,
         "choices": space.size,
         "finished": len(study.records),
+        "wanted": study.wanted,
+        "is_finished": study.is_finished,
         **{state: study.count(state) for state in STATES},
         "within_constraints": len(study.candidates),
         "front": len(study.front),
@@ -51,6 +53,19 @@ def status_record(study: Study) -> dict[str, Any]:
         "hypervolume": study.hypervolume,
         "evaluation_seconds": round(sum(record.outcome.seconds for record in study.records), 3),
     }
+
+
+def unfinished(study: Study) -> str:
+    """Return what a reader of an unfinished study must know; empty where it is finished."""
+    if study.is_finished:
+        return ""
+    done, wanted = len(study.records), study.wanted
+    known = "spread evenly over the space" if study.settings.sampler == "exhaustive" else "the first of its sampler"
+    return (
+        f"unfinished: {done:,} of {wanted:,} points ({100 * done / wanted:.0f}%), {known}; the front, the importance "
+        "of parameters and the hypervolume are those of these points alone: others may join the front and beat what is "
+        "on it, the hypervolume can still rise, and shares can still change"
+    )
 
 
 def status_tables(study: Study) -> list[Table | str]:
@@ -68,8 +83,12 @@ def status_tables(study: Study) -> list[Table | str]:
     ]
     lines += [f"{count:,} infeasible: {reason}" for reason, count in _reasons(study, "infeasible")]
     lines += [f"{count:,} failed: {reason}" for reason, count in _reasons(study, "failed")]
-    sentence = nothing_allowed(study)
-    return [*lines, sentence] if sentence else lines
+    return [*_notes(study), *lines]
+
+
+def _notes(study: Study) -> list[Table | str]:
+    """Return what has to be said first."""
+    return [sentence for sentence in (unfinished(study), nothing_allowed(study)) if sentence]
 
 
 def _reasons(study: Study, state: str, most: int = 3) -> list[tuple[str, int]]:
@@ -121,6 +140,12 @@ def point_row(study: Study, record: Record) -> dict[str, Any]:
     }
 
 
+def point_columns(study: Study) -> list[str]:
+    """Return the names of a row's columns."""
+    paths = [parameter.path for parameter in study.space.parameters]
+    return ["index", "point", *paths, *METRICS, "state", "within_constraints", "reason", "seconds", "command"]
+
+
 def point_rows(study: Study, records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return ``records`` as rows."""
     return [point_row(study, record) for record in records]
@@ -144,14 +169,12 @@ def front_tables(study: Study) -> list[Table | str]:
             *(f"{record.outcome.metrics[name]:,.4g}" for name in (*space.objectives, *limited)),
             *(as_text(values[p.path]) if p.path in values else "" for p in space.free),
         )
-    lines: list[Table | str] = [table]
+    lines: list[Table | str] = [*_notes(study), table]
     if len(distinct) < len(front):
         lines.append("(+N: so many more points cost the same; --format csv lists all)")
     if len(distinct) > MAX_ROWS:
         lines.append(f"({len(distinct) - MAX_ROWS} more points; --format csv lists all)")
-    lines.append(f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}")
-    sentence = nothing_allowed(study)
-    return [*lines, sentence] if sentence else lines
+    return [*lines, f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}"]
 
 
 def _corner(study: Study) -> str:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lw3dsim import execute, execution, load_arch, simulate
+from lw3dsim import execute, load_arch, pipeline, simulate
 from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as run_schedule
@@ -247,7 +247,7 @@ def test_the_engine_reaches_the_layers_that_are_executed(cli, monkeypatch):
         asked.append(engine)
         return map_network(*args, engine=engine, **options)
 
-    monkeypatch.setattr(execution, "map_network", keep)
+    monkeypatch.setattr(pipeline, "map_network", keep)
     results = [execute("c3d", engine=engine, input_size="16x16x16").data for engine in ("simpy", "fast")]
     assert results[0] == results[1]
     assert cli("execute", "c3d", "--input", "16x16x16", "--engine", "simpy").exit_code == 0

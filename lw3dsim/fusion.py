@@ -315,7 +315,7 @@ def _group_run(
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
         events=events,
-        dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
+        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
         dram_floor_bytes=group_compulsory_bytes(group),
         layouts=(

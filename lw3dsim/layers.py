@@ -180,7 +180,7 @@ def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: T
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
         events=events,
-        dram=timing.dram or plain_counts(clocks.dram, events, timing.latency_cycles * clocks.cycle_ticks),
+        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
         dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
         dram_floor_bytes=floor_bytes(problem, arch.buffers.capacity_bits),
         layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
+from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import channel as c
 from lw3dsim.dram import controller
-from lw3dsim.dram.banks import choose, issue, look, ready
+from lw3dsim.dram.banks import ACT_1, choose, issue, look, ready
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.dram.replay import replay
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, RD, REF, REFPB, RULES, WR
@@ -76,27 +80,60 @@ def test_clocks_rows_and_commands_equal_dramsim3(replays):
         assert [ours.cycles, counts.row_hits, counts.row_misses, counts.row_conflicts, counts.activates] == theirs
         assert [counts.reads, counts.writes] == [int(row["n_rd"]), int(row["n_wr"])]
         assert counts.refreshes == int(row["n_ref_until_end"])
-        assert ours.bytes_moved == int(row["bytes"])
+        assert ours.bytes_moved == ours.bytes_asked == int(row["bytes"])
 
 
 def test_energy_by_part_agrees_with_dramsim3(replays):
     # Where a trace ends in writes its run seems to go on: at most one refresh more, and a little other background.
+    # Its clock of DDR4 is 0.83 ns, rounded: all its energies are charge per clock times that.
     for row, ours in replays.values():
-        energy = ours.energy
+        energy, nj = ours.energy, 1e-3 * float(row["tCK_ns"]) / ours.standard.clock_ns
         for name, part in (("e_act_nJ", energy.activate), ("e_rd_nJ", energy.read), ("e_wr_nJ", energy.write)):
-            assert part / 1e3 == pytest.approx(float(row[name]), abs=0.01)
-        assert energy.background / 1e3 == pytest.approx(float(row["e_bg_nJ"]), rel=0.003)
+            assert part * nj == pytest.approx(float(row[name]), abs=0.01)
+        assert energy.background * nj == pytest.approx(float(row["e_bg_nJ"]), rel=0.003)
         one = energy.refresh / ours.counts.refreshes
-        assert -0.1 < float(row["e_ref_nJ"]) - energy.refresh / 1e3 < one / 1e3 + 0.1
-        assert energy.total / 1e3 == pytest.approx(float(row["e_total_nJ"]), rel=0.001)
+        assert -0.1 < float(row["e_ref_nJ"]) - energy.refresh * nj < one * nj + 0.1
+        assert energy.total * nj == pytest.approx(float(row["e_total_nJ"]), rel=0.001)
 
 
 def test_clocks_agree_with_ramulator(replays):
     # Another scheduler, another rule for draining writes, other tRFC for DDR4: near, not equal.
     for row in figures("ramulator2.csv"):
+        if row["config"].startswith("LPDDR5"):
+            continue
         config = "DDR4_2400_x64_1rank" if row["config"].startswith("DDR4") else "LPDDR4_3200_x32_RoBaCo"
         ours = replays[config, row["trace"]][1]
         assert ours.cycles == pytest.approx(int(row["cycles_last_data"]), rel=0.055)
+
+
+def test_a_stream_that_sees_as_many_requests_as_ramulator_takes_its_clocks():
+    # Ramulator holds 32 requests in all; here as many wait, and 8 more in the queue of a stream's bank. In bank groups
+    # that decides how early the next row, of another group, joins in. 24 and 8 see what it sees.
+    rows = {row["config"]: int(row["cycles_last_data"]) for row in figures("ramulator2.csv") if "a_seq" in row["trace"]}
+    mebibyte = reference_traces()["a_seq_read_1MiB"]
+    ddr4 = replay(DDR4, mebibyte, queue=24).cycles
+    assert ddr4 == pytest.approx(rows["DDR4_2400U_8Gb_x16_ch64"], rel=0.001)
+    lpddr5 = [replay(LPDDR5, mebibyte, request_bytes=64, queue=queue).cycles for queue in (24, 32)]
+    assert lpddr5[0] == pytest.approx(rows["LPDDR5_6400_8Gb_x16"], rel=0.02)
+    assert lpddr5[1] < 0.9 * rows["LPDDR5_6400_8Gb_x16"]
+
+
+def test_what_is_left_out_of_lpddr4_is_little_to_streams():
+    # Commands of LPDDR4 take four clocks, or two; its reads leave the bus tDQSCK later, its writes one clock.
+    whole = replace(
+        LPDDR4,
+        activate_clocks=4,
+        column_clocks=4,
+        other_clocks=2,
+        turnaround=8,
+        recovery_clocks=1,
+        twtr_s=17,
+        twtr_l=17,
+    )
+    traces = reference_traces()
+    for name, most in (("a_seq_read_1MiB", 1.003), ("d_alt_4K_rd_wr", 1.006), ("e_random_read", 1.035)):
+        part = trace_of(traces[name].addresses[:4096], traces[name].writes[:4096])
+        assert 1 <= replay(whole, part).cycles / replay(LPDDR4, part).cycles <= most
 
 
 # Timing, one rule at a time
@@ -121,9 +158,10 @@ LPDDR4_CLOCKS = {
 }  # fmt: skip
 LPDDR5_CLOCKS = {
     ("ACT", "ACT", "same"): 49, ("ACT", "ACT", "rank"): 4, ("PRE", "PRE", "rank"): 2, ("RD", "RD", "same"): 4,
-    ("RD", "RD", "rank"): 2, ("RD", "WR", "rank"): 11, ("WR", "RD", "group"): 21, ("WR", "RD", "rank"): 16,
-    ("WR", "PRE", "same"): 39, ("REF", "ACT", "rank"): 168, ("REFpb", "ACT", "same"): 96, ("REFpb", "ACT", "rank"): 6,
-    ("REFpb", "REFpb", "rank"): 72,
+    ("RD", "RD", "rank"): 2, ("RD", "WR", "same"): 14, ("RD", "WR", "rank"): 12, ("WR", "RD", "group"): 23,
+    ("WR", "RD", "rank"): 16, ("RD", "PRE", "same"): 6, ("WR", "PRE", "same"): 40, ("REF", "ACT", "rank"): 168,
+    ("REFpb", "ACT", "same"): 96, ("REFpb", "ACT", "pair"): 96, ("REFpb", "ACT", "rank"): 6,
+    ("REFpb", "REFpb", "group"): 72, ("ACT", "REFpb", "pair"): 49, ("PRE", "REFpb", "pair"): 15,
 }  # fmt: skip
 CASES = [
     pytest.param(standard, *case, clocks, id="-".join((name, *case)))
@@ -135,7 +173,9 @@ CASES = [
 
 
 def other_bank(standard, relation):
-    return {"same": 0, "group": 1, "rank": standard.banks - 1}[relation]
+    return {"same": 0, "group": 1, "pair": standard.refresh_stride % standard.banks, "rank": standard.banks - 1}[
+        relation
+    ]
 
 
 def test_the_cases_cover_every_rule():
@@ -148,26 +188,34 @@ def test_a_command_is_blocked_until_its_rule_allows_it_and_goes_then(standard, p
     target = other_bank(standard, relation)
     wanted = COMMANDS.index(then)
     line = after(standard, previous, then, target)
+    lead = int(bool(standard.taad) and then == "ACT")
     if clocks:
-        assert choose(line, 1000 + clocks - 1) == -1
-        assert line.registers[c.WAKE] == 1000 + clocks
+        assert choose(line, 1000 + clocks - 1 - lead) == -1
+        assert line.registers[c.WAKE] == 1000 + clocks - lead
+    if lead:
+        assert choose(line, 1000 + max(clocks, 1) - 1) == ACT_1
     assert choose(line, 1000 + max(clocks, 1)) == wanted
-    assert line.registers[c.CHOSEN_BANK] == (0 if then == "REF" else target)
+    refreshed = target % standard.refresh_stride
+    assert line.registers[c.CHOSEN_BANK] == {"REF": 0, "REFpb": refreshed}.get(then, target)
 
 
 def after(standard, previous, then, target):
-    """Return a channel with ``previous`` issued to bank 0 at clock 1000 and only ``then`` to ``target`` left to do."""
+    """Return a channel with ``previous`` issued to bank 0 at clock 1000 and only ``then`` to ``target`` left to do.
+
+    Its write clock runs.
+    """
     refresh = "per-bank" if then == "REFpb" else "none"
     rows = [7, 9 if then == "PRE" else 7]
     line = c.new_channel(standard, [0, target], rows, [0, 1], [int(previous == "WR"), int(then == "WR")], refresh)
     line.queued[0] = 1
+    line.registers[c.WCK_UNTIL] = c.NEVER
     opened(line, 0, previous in ("PRE", "RD", "WR"))
     issue(line, COMMANDS.index(previous), 0, 0, 1000)
     opened(line, 0, False)
     line.queued[0] = 0
     line.registers[c.REFRESHES_DUE] = int(then.startswith("REF"))
     if then.startswith("REF"):
-        line.registers[c.REFRESH_BANK] = target
+        line.registers[c.REFRESH_BANK] = target % standard.refresh_stride
     else:
         line.queue[target * c.BANK_QUEUE], line.queued[target] = 1, 1
         opened(line, target, then in ("PRE", "RD", "WR"))
@@ -192,6 +240,43 @@ def test_a_fifth_activate_waits_for_the_window():
         issue(line, ACT, bank, 0, clock)
         times.append(clock)
     assert times == [0, 7, 14, 21, 36]
+
+
+def test_an_activate_of_two_commands_lets_reads_between_them_but_not_for_long():
+    line = c.new_channel(LPDDR5, [4, 0], [7, 7], [0, 1], [0, 0], "none")
+    line.queue[4 * c.BANK_QUEUE], line.queued[4] = 0, 1
+    assert choose(line, 10) == ACT_1
+    line.queue[0], line.queued[0] = 1, 1
+    opened(line, 0, True)
+    line.registers[c.WCK_UNTIL] = c.NEVER
+    limit = 10 + LPDDR5.taad
+    assert choose(line, limit - 1) == RD
+    assert (choose(line, limit), line.registers[c.CHOSEN_BANK]) == (ACT, 4)
+    assert line.registers[c.SPLIT_BANK] == -1
+
+
+def test_the_command_bus_bounds_random_reads_of_lpddr5(monkeypatch):
+    # Two bursts of a closed row: PRE, ACT-1, ACT-2 and two reads, where tRRD and the bus would do with four clocks.
+    trace = trace_of(reference_traces()["e_random_read"].addresses[:2000])
+    split, seen = commands_of(monkeypatch, LPDDR5, trace, request_bytes=64)
+    assert split.cycles >= len(seen) + split.counts.activates
+    whole = replay(replace(LPDDR5, activate_clocks=1, taad=0), trace, request_bytes=64)
+    assert split.cycles > 1.1 * whole.cycles
+
+
+def test_a_write_clock_that_has_stopped_takes_a_command_to_start(monkeypatch):
+    # Reads 17 clocks of latency, 2 of burst and 1 of postamble apart find it running, later ones do not.
+    for gap, lead in ((20, 0), (21, 1)):
+        line = c.new_channel(LPDDR5, [0, 0], [7, 7], [0, 1], [0, 0], "none")
+        line.queue[:2], line.queued[0] = [0, 1], 2
+        opened(line, 0, True)
+        issue(line, RD, 0, 0, 1000)
+        line.bank_ready[RD * LPDDR5.banks] = 1000 + gap
+        assert choose(line, 1000 + gap - lead - 1) == -1
+        assert choose(line, 1000 + gap - lead) == RD
+        assert line.registers[c.CHOSEN_LEAD] == lead
+    _, seen = commands_of(monkeypatch, LPDDR5, trace_of([0, 32]))
+    assert [clock for clock, command, _ in seen] == [2, 17, 21]
 
 
 def commands_of(monkeypatch, standard, trace, **options):
@@ -290,6 +375,18 @@ def test_per_bank_refresh_goes_round_and_leaves_the_others_running(monkeypatch):
     assert single.energy.refresh == pytest.approx(single.counts.bank_refreshes * share)
 
 
+def test_every_bank_is_refreshed_as_often_one_way_as_the_other():
+    # A per-bank refresh of LPDDR5 takes two banks: its interval is an eighth of the other's, for 16 banks.
+    for standard in (LPDDR4, LPDDR5):
+        turn = standard.refresh_stride * standard.trefi_pb
+        assert turn <= standard.trefi
+        assert turn == pytest.approx(standard.trefi, rel=0.002)
+    trace = trace_of(reference_traces()["e_random_read"].addresses[:4000])
+    together, single = (replay(LPDDR5, trace, refresh=way) for way in ("all-bank", "per-bank"))
+    rates = [run.energy.refresh / run.cycles for run in (together, single)]
+    assert rates[1] == pytest.approx(rates[0], rel=0.15)
+
+
 def test_spreading_over_banks_and_channels_never_hurts():
     strided = np.arange(3000) * (1 << 16) % (1 << 28)
     random = reference_traces()["e_random_read"].addresses[:3000]
@@ -361,19 +458,32 @@ def test_a_bad_mapping_is_one_sentence(text, says):
 
 
 @pytest.mark.parametrize(
-    ("name", "peak", "burst", "gib"),
+    ("name", "peak", "clock_ps", "burst", "gib"),
     [
-        ("lpddr4-3200-x16", 6.4, 32, 1),
-        ("lpddr4-3200-x32", 12.8, 64, 2),
-        ("lpddr5-6400-x16", 12.8, 32, 1),
-        ("ddr4-2400-x64", 19.277, 64, 4),
-        ("ddr3-1600-x64", 12.8, 64, 4),
+        ("lpddr4-3200-x16", 6.4, 625, 32, 1),
+        ("lpddr4-3200-x32", 12.8, 625, 64, 2),
+        ("lpddr5-6400-x16", 12.8, 1250, 32, 1),
+        ("ddr4-2400-x64", 19.2, Fraction(2500, 3), 64, 4),
+        ("ddr3-1600-x64", 12.8, 1250, 64, 4),
     ],
 )
-def test_presets_are_what_their_names_say(name, peak, burst, gib):
+def test_presets_are_what_their_names_say(name, peak, clock_ps, burst, gib):
     standard = DRAM_STANDARDS[name]
-    assert standard.peak_gbps == pytest.approx(peak, abs=5e-4)
+    _, rate, width = name.split("-")
+    assert standard.peak_gbps == peak == int(rate) * int(width[1:]) / 8000
+    assert standard.clock_ps == clock_ps
+    assert Fraction(standard.burst_bytes, standard.burst_clocks) * 1000 / clock_ps == Fraction(str(peak))
     assert (standard.burst_bytes, standard.capacity_bytes) == (burst, gib << 30)
+
+
+def test_time_has_a_base_in_which_the_clocks_of_core_and_dram_are_whole():
+    for name, ticks_per_ps in (("lpddr4-3200-x32", 1), ("ddr4-2400-x64", 3)):
+        clocks = make_clocks(load_arch("edge_base", overrides=[f"dram.preset={name}", "clock_mhz=300"]))
+        assert clocks.ticks_per_ps == ticks_per_ps
+        assert clocks.cycle_ticks == 3333 * ticks_per_ps
+        assert Fraction(clocks.clock_ticks, ticks_per_ps) == DRAM_STANDARDS[name].clock_ps
+        peak = Fraction(1000 * clocks.burst_bytes * ticks_per_ps, clocks.least_burst_ticks)
+        assert peak == Fraction(str(DRAM_STANDARDS[name].peak_gbps))
 
 
 def test_energy_by_hand():
@@ -413,7 +523,39 @@ def test_the_command_reports_time_rows_and_energy(cli, cli_json, tmp_path):
     assert record["ns"] == pytest.approx(record["cycles"] * 0.625)
     table = cli("dram", "--preset", "lpddr4-3200-x32", "--trace", str(path))
     assert table.exit_code == 0
-    assert "192 bytes" in table.stdout
+    assert "a request is 64 bytes and touches 1 burst(s) of 64: 3 requests, 192 bytes asked for" in table.stdout
+
+
+def test_a_request_is_the_bursts_that_its_bytes_touch(cli, cli_json, tmp_path):
+    path = written(tmp_path, "addr_hex,op\n0,R\n70,W\n7f,R\n")
+    command = ("dram", "--preset", "lpddr5-6400-x16", "--trace", str(path))
+    # Bursts of 32 bytes: [0, 64), [0x70, 0xb0) and [0x7f, 0xbf) touch 2, 3 and 3.
+    record = cli_json(*command, "--request-bytes", "64", "--format", "json")
+    assert (record["requests"], record["request_bytes"], record["bytes"]) == (3, 64, 192)
+    assert (record["bursts"], record["burst_bytes"], record["bursts_per_request"]) == (8, 32, 8 / 3)
+    assert record["moved_bytes"] == 32 * (record["reads"] + record["writes"])
+    assert "touches 2.667 burst(s) of 32: 3 requests, 192 bytes asked for, 8 bursts" in " ".join(
+        cli(*command, "--request-bytes", "64").stdout.split()
+    )
+    # Without a size a line is the burst around its address.
+    record = cli_json(*command, "--format", "json")
+    assert (record["request_bytes"], record["bursts"], record["bytes"]) == (32, 3, 96)
+    for size, bursts in ((1, 3), (32, 5), (33, 6), (4096, 3 * 129 - 1)):
+        assert replay(LPDDR5, read_trace(path), request_bytes=size).bursts == bursts
+
+
+@given(st.integers(1, 300), st.lists(st.tuples(st.integers(0, 5000), st.booleans()), min_size=1, max_size=20))
+@settings(max_examples=40, deadline=None)
+def test_a_trace_of_requests_is_the_trace_of_their_bursts(size, requests):
+    split = [
+        (burst * 32, is_write)
+        for address, is_write in requests
+        for burst in range(address // 32, (address + size - 1) // 32 + 1)
+    ]
+    whole, single = (trace_of(*map(list, zip(*pairs, strict=True))) for pairs in (requests, split))
+    ours, theirs = replay(LPDDR5, whole, request_bytes=size), replay(LPDDR5, single)
+    assert (ours.cycles, ours.counts, ours.energy) == (theirs.cycles, theirs.counts, theirs.energy)
+    assert (ours.bursts, ours.bytes_asked) == (len(split), size * len(requests))
 
 
 BAD = {
@@ -457,6 +599,21 @@ def test_bad_files_and_names_are_one_sentence(cli, tmp_path):
         (["ddr4-2400-x64", good, "--mapping", "row-bank-clo"], "did you mean 'col'"),
         (["ddr4-2400-x64", good, "--refresh", "per-bank"], "refreshes all banks together"),
         (["ddr4-2400-x64", good, "--channels", "0"], "--channels"),
+        (["ddr4-2400-x64", good, "--request-bytes", "0"], "--request-bytes"),
+        (["ddr4-2400-x64", good, "--queue", "0"], "--queue"),
+        (
+            ["lpddr4-3200-x32", written(tmp_path, "addr_hex,op\n7fffffe0,R\n", "end.csv"), "--request-bytes", "64"],
+            "end.csv:2 address 0x7fffffe0 + 64 bytes lies outside the 2 GiB",
+        ),
+        (
+            [
+                "lpddr4-3200-x32",
+                written(tmp_path, "addr_hex,op\n" + "0,R\n" * 200, "many.csv"),
+                "--request-bytes",
+                str(1 << 20),
+            ],
+            "many.csv: 200 requests of 1048576 bytes touch 3,276,800 bursts, more than 2,000,000",
+        ),
     ]
     for (preset, path, *more), says in cases:
         refused(cli("dram", "--preset", preset, "--trace", str(path), *more), says)

@@ -55,7 +55,14 @@ def clocks(
     dram = DramSystem(
         standard=DRAM_STANDARDS[preset], channels=channels, model=model, mapping=mapping, refresh=refresh, queue=queue
     )
-    times = {"cycle_ticks": 1, "burst_ticks": 1, "least_burst_ticks": 1, "latency_ticks": 0} | ticks
+    clock_ticks = dram.standard.clock_ps.numerator
+    times = {
+        "cycle_ticks": 1,
+        "clock_ticks": clock_ticks,
+        "burst_ticks": 1,
+        "least_burst_ticks": 1,
+        "latency_ticks": 0,
+    } | ticks
     return Clocks(dram=dram, **times)
 
 

@@ -17,12 +17,11 @@ DRAM_TIMED = ("dram_refresh", "dram_background")
 MOVED = ("dram_activate", "dram_read", "dram_write", "dram_io")
 
 
-def plain_counts(dram: DramSystem, events: Events, time_ps: int) -> DramCounts:
-    """Return what a plain DRAM is taken to do: sequential streams, a row opened once, refresh in time, banks open."""
+def plain_counts(dram: DramSystem, events: Events, clocks: int) -> DramCounts:
+    """Return what a plain DRAM is taken to do in ``clocks`` of all channels: streams, rows opened once, banks open."""
     standard = dram.standard
     reads, writes = (size // standard.burst_bytes for size in (events.dram_read_bytes, events.dram_write_bytes))
     activates = -(-(reads + writes) * standard.burst_length // standard.columns)
-    clocks = dram.channels * time_ps // standard.clock_ps
     return DramCounts(
         reads=reads,
         writes=writes,

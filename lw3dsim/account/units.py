@@ -51,7 +51,7 @@ def dram_rows(arch: Accelerator) -> list[UnitCost]:
     energy = dram_energy(standard, one)
     closed = dram_energy(standard, replace(one, active_clocks=0, idle_clocks=dram.channels))
     burst = f"burst of {standard.burst_bytes} bytes"
-    ns = standard.clock_ps / 1000
+    ns = standard.clock_ns
     values = (
         ("dram_activate", energy.activate, "pJ", "activate and precharge", standard.source),
         ("dram_read", energy.read, "pJ", f"{burst} read", standard.source),

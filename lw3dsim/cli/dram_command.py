@@ -14,10 +14,18 @@ from lw3dsim.errors import one_line, unknown
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Refresh
 
+MAX_REQUEST_BYTES = 1 << 20
+
 
 @click.command("dram")
 @click.option("--preset", required=True, metavar="NAME", help="DRAM standard, as lpddr4-3200-x32.")
-@click.option("--trace", required=True, metavar="FILE", help="CSV or CSV.gz of addr_hex,op lines, one burst each.")
+@click.option("--trace", required=True, metavar="FILE", help="CSV or CSV.gz of addr_hex,op lines, one request each.")
+@click.option(
+    "--request-bytes",
+    type=click.IntRange(1, MAX_REQUEST_BYTES),
+    metavar="N",
+    help="Bytes of a request, from its address on: all bursts that they touch.  [default: the one burst around it]",
+)
 @click.option(
     "--mapping",
     default=DEFAULT_MAPPING,
@@ -26,8 +34,24 @@ if TYPE_CHECKING:
 )
 @click.option("--channels", type=click.IntRange(1, 64), default=1, show_default=True, help="Channels, each fed alone.")
 @click.option("--refresh", type=click.Choice(["all-bank", "per-bank", "none"]), default="all-bank", show_default=True)
+@click.option(
+    "--queue",
+    type=click.IntRange(1, 1024),
+    default=32,
+    show_default=True,
+    help="Reads, and as many writes, that wait before the queues of the banks.",
+)
 @format_option("table", "json")
-def command(preset: str, trace: str, mapping: str, channels: int, refresh: Refresh, form: str) -> None:
+def command(
+    preset: str,
+    trace: str,
+    request_bytes: int | None,
+    mapping: str,
+    channels: int,
+    refresh: Refresh,
+    queue: int,
+    form: str,
+) -> None:
     """Replay an address trace on a DRAM: time, row hits, commands and energy."""
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.dram.replay import replay
@@ -38,8 +62,8 @@ def command(preset: str, trace: str, mapping: str, channels: int, refresh: Refre
     if preset not in DRAM_STANDARDS:
         raise unknown("DRAM preset", preset, DRAM_STANDARDS)
     path = Path(trace)
-    result = replay(DRAM_STANDARDS[preset], read_trace(path), mapping, channels, refresh)
-    record = dram_record(result, preset, mapping, refresh, one_line(path.name))
+    result = replay(DRAM_STANDARDS[preset], read_trace(path), mapping, channels, refresh, request_bytes, queue)
+    record = dram_record(result, preset, mapping, refresh, queue, one_line(path.name))
     if form == "json":
         print_json(record)
     else:

@@ -1,4 +1,8 @@
-"""One integer time base for core and DRAM: what a cycle, a burst and a latency are in ticks of 1 ps."""
+"""One integer time base for core and DRAM: what a cycle, a burst and a latency are in ticks.
+
+A tick is the largest whole part of 1 ps in which the clock period of the DRAM is a whole number: 1 ps, or 1/3 ps
+for a clock of 1200 MHz.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 SUSTAINED = {
     "lpddr4-3200-x16": 0.916,
     "lpddr4-3200-x32": 0.917,
-    "lpddr5-6400-x16": 0.925,
+    "lpddr5-6400-x16": 0.924,
     "ddr4-2400-x64": 0.947,
     "ddr3-1600-x64": 0.955,
 }
@@ -46,15 +50,17 @@ class DramSystem:
 
 @dataclass(frozen=True, kw_only=True)
 class Clocks:
-    """Durations in ticks of one picosecond.
+    """Durations in ticks, of which ``ticks_per_ps`` are one picosecond.
 
-    A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never in less
-    than ``least_burst_ticks``; ``latency_ticks`` pass from the end of a transfer on
-    the bus to its data on chip, where the model is plain. For estimates, a row is
-    opened every ``visit_ticks``, and a store turns the bus round in ``turnaround_ticks``.
+    ``clock_ticks`` is the clock of the DRAM. A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never
+    in less than ``least_burst_ticks``; ``latency_ticks`` pass from the end of a transfer on the bus to its data on
+    chip, where the model is plain. For estimates, a row is opened every ``visit_ticks``, and a store turns the bus
+    round in ``turnaround_ticks``.
     """
 
+    ticks_per_ps: int = 1
     cycle_ticks: int
+    clock_ticks: int
     burst_ticks: int
     least_burst_ticks: int
     latency_ticks: int
@@ -84,6 +90,10 @@ class Clocks:
         is_reordering = self.dram.model == "fr_fcfs"
         return replace(self, dram=replace(self.dram, model="in_order")) if is_reordering else self
 
+    def dram_clocks(self, cycles: int) -> int:
+        """Return the whole clocks of all channels together in ``cycles`` of the core."""
+        return self.dram.channels * cycles * self.cycle_ticks // self.clock_ticks
+
     def bound_ticks(self, bursts: int) -> int:
         """Return the time that ``bursts`` take at least, spread evenly over all channels."""
         return bursts * self.least_burst_ticks // self.dram.channels
@@ -95,7 +105,7 @@ def default_mapping(standard: DramStandard) -> str:
 
 
 def make_clocks(arch: Accelerator) -> Clocks:
-    """Return the time base of ``arch``; burst time and latency are rounded to whole picoseconds."""
+    """Return the time base of ``arch``; where they are not clocks, burst time and latency are rounded to ticks."""
     dram = arch.dram
     standard = DRAM_STANDARDS[dram.preset]
     system = DramSystem(
@@ -106,29 +116,34 @@ def make_clocks(arch: Accelerator) -> Clocks:
         refresh=dram.refresh,
         queue=dram.queue,
     )
-    closed_row_ticks = (standard.trcd + standard.cl + standard.burst_clocks) * standard.clock_ps
+    ticks_per_ps, clock_ticks = standard.clock_ps.denominator, standard.clock_ps.numerator
+    closed_row_ticks = (standard.trcd + standard.cl + standard.burst_clocks) * clock_ticks
     if system.model != "plain":
         # Bursts behind each other lie in other bank groups where the group is the lowest field but the channel.
         takes_turns = [name for name in system.mapping.split("-") if name != "channel"][-1] == "bankgroup"
         gap = standard.tccd_s if takes_turns else standard.tccd_l
-        spaced = max(standard.burst_clocks, gap) * standard.clock_ps
+        spaced = max(standard.burst_clocks, gap) * clock_ticks
         sustained = round(spaced / (1 - standard.trfc / standard.trefi))
         return Clocks(
-            cycle_ticks=arch.cycle_ps,
+            ticks_per_ps=ticks_per_ps,
+            cycle_ticks=arch.cycle_ps * ticks_per_ps,
+            clock_ticks=clock_ticks,
             burst_ticks=sustained,
-            least_burst_ticks=standard.burst_clocks * standard.clock_ps,
+            least_burst_ticks=standard.burst_clocks * clock_ticks,
             latency_ticks=closed_row_ticks,
             # Rows that follow each other seldom lie in all banks: taken as half of them.
-            visit_ticks=max(2 * standard.trc // standard.banks, standard.trrd_s) * standard.clock_ps,
-            turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * standard.clock_ps,
+            visit_ticks=max(2 * standard.trc // standard.banks, standard.trrd_s) * clock_ticks,
+            turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * clock_ticks,
             dram=system,
         )
     gbps = standard.peak_gbps * SUSTAINED[dram.preset] if dram.bandwidth_gbps is None else dram.bandwidth_gbps
-    burst_ticks = max(round(standard.burst_bytes * 1000 / gbps), 1)
+    burst_ticks = max(round(standard.burst_bytes * 1000 * ticks_per_ps / gbps), 1)
     return Clocks(
-        cycle_ticks=arch.cycle_ps,
+        ticks_per_ps=ticks_per_ps,
+        cycle_ticks=arch.cycle_ps * ticks_per_ps,
+        clock_ticks=clock_ticks,
         burst_ticks=burst_ticks,
         least_burst_ticks=burst_ticks,
-        latency_ticks=closed_row_ticks if dram.latency_ns is None else round(dram.latency_ns * 1000),
+        latency_ticks=closed_row_ticks if dram.latency_ns is None else round(dram.latency_ns * 1000 * ticks_per_ps),
         dram=system,
     )

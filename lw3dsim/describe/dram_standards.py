@@ -5,7 +5,10 @@ Sources
 LPDDR4: timings and currents of the JEDEC 8 Gb LPDDR4-3200 x16 device, as DRAMSys (Fraunhofer IESE) ships
 them; the x32 channel is two such devices. DDR4, DDR3: the speed grades and 8 Gb x16 currents that DRAMsim3
 (Li et al., IEEE CAL 2020) ships, DDR3 at 1.35 V. LPDDR5: JESD209-5 timings of an 8 Gb x16 die with 4 bank
-groups, as Ramulator 2.1 resolves them, BL16 at WCK:CK = 4:1.
+groups, BL16 at WCK:CK = 4:1, as Ramulator 2.1 resolves and later forks of its table correct them by edition C:
+a read before a precharge BL/n_min + nRBTP (tables 225 and 340), a write BL/n_min + 1 + nWR (340), turns of the bus
+by BL/n_max within a bank group (339, 347, 350) and by RU(tWCK2DQO / tCK) = 2, activates by their second command.
+tREFIpb is an eighth of tREFI, so each of its commands refreshes two of the 16 banks, n and n + 8.
 
 LPDDR5 currents are derived: the sheet is Micron Y52P LPDDR5X (MT62F1G32D2 family, Rev. H 03/2025, Table 18,
 16 Gb die, x16, maxima, 7500 Mb/s column; read at second hand). What a burst draws above standby is scaled by
@@ -24,6 +27,7 @@ LPDDR5 drives 40 ohm into 40 ohm at 0.5 V.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +51,20 @@ class Rail:
 class DramStandard:
     """One channel with one rank.
 
-    ``clock_ps`` ps per clock, ``beats_per_clock`` transfers per clock; every ``t*``, ``cl``, ``cwl`` and ``turnaround``
-    in clocks. ``columns`` per row are device columns of ``device_bits``; a burst covers ``burst_length`` of them.
-    ``turnaround`` (tRTRS) separates a read burst from the write burst after it, ``tppd`` two precharges (0: no rule).
-    Per-bank refresh is absent where ``trefi_pb`` is 0. ``io_*`` in pJ per bit, not part of the device's energy.
+    ``data_rate_mtps`` million transfers per second and line, ``beats_per_clock`` of them per clock; every ``t*``,
+    ``cl``, ``cwl``, ``turnaround`` and ``*_clocks`` in clocks. ``columns`` per row are device columns of
+    ``device_bits``; a burst covers ``burst_length`` of them. It keeps its bank group busy for ``array_clocks``
+    (BL/n_max; 0: as long as the bus). ``turnaround`` separates a read burst from the write burst after it (tRTRS),
+    ``recovery_clocks`` a write burst from tWR, ``tppd`` two precharges (0: no rule).
+
+    A command occupies the command bus for ``activate_clocks``, ``column_clocks`` or, others, ``other_clocks``; timings
+    count from the last of them. Where ``taad`` is not 0 the two clocks of an activate are two commands (ACT-1 and
+    ACT-2) at most so far apart, with reads and writes in between. Where ``wck_postamble_clocks`` is not 0, a read or
+    write that comes later than so many clocks after the burst before takes one clock more, for the synchronisation
+    of its write clock (CAS).
+
+    Per-bank refresh is absent where ``trefi_pb`` is 0; it takes ``banks_per_refresh`` banks at a time, as far
+    apart as they can be. ``io_*`` in pJ per bit, not part of the device's energy.
     """
 
     bus_bits: int
@@ -60,7 +74,7 @@ class DramStandard:
     rows: int
     columns: int
     burst_length: int
-    clock_ps: int
+    data_rate_mtps: int
     beats_per_clock: int
     cl: int
     cwl: int
@@ -80,6 +94,14 @@ class DramStandard:
     tppd: int
     trfc: int
     trefi: int
+    array_clocks: int = 0
+    recovery_clocks: int = 0
+    activate_clocks: int = 1
+    taad: int = 0
+    column_clocks: int = 1
+    other_clocks: int = 1
+    wck_postamble_clocks: int = 0
+    banks_per_refresh: int = 1
     trfc_pb: int = 0
     trefi_pb: int = 0
     tpbr2act: int = 0
@@ -111,6 +133,16 @@ class DramStandard:
         return self.burst_length // self.beats_per_clock
 
     @property
+    def group_clocks(self) -> int:
+        """Clocks that a burst occupies its bank group."""
+        return max(self.array_clocks, self.burst_clocks)
+
+    @property
+    def refresh_stride(self) -> int:
+        """Per-bank refreshes until all banks have had one: bank n is refreshed with n + this, and so on."""
+        return self.banks // self.banks_per_refresh
+
+    @property
     def burst_bytes(self) -> int:
         """Bytes of a burst, the unit of every access."""
         return self.bus_bits * self.burst_length // 8
@@ -121,9 +153,19 @@ class DramStandard:
         return self.banks * self.rows * self.columns * self.bus_bits // 8
 
     @property
+    def clock_ps(self) -> Fraction:
+        """The clock period in ps, exactly."""
+        return Fraction(1_000_000 * self.beats_per_clock, self.data_rate_mtps)
+
+    @property
+    def clock_ns(self) -> float:
+        """The clock period in ns, for figures that are no decisions."""
+        return self.beats_per_clock * 1000 / self.data_rate_mtps
+
+    @property
     def peak_gbps(self) -> float:
-        """GB/s on the bus without a gap."""
-        return self.bus_bits * self.beats_per_clock / 8 * 1000 / self.clock_ps
+        """GB/s on the bus without a gap: data rate x width."""
+        return self.bus_bits * self.data_rate_mtps / 8000
 
 
 def _lpddr4_3200(bus_bits: int) -> DramStandard:
@@ -135,7 +177,7 @@ def _lpddr4_3200(bus_bits: int) -> DramStandard:
         rows=65536,
         columns=1024,
         burst_length=16,
-        clock_ps=625,
+        data_rate_mtps=3200,
         beats_per_clock=2,
         cl=28,
         cwl=14,
@@ -182,7 +224,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         rows=32768,
         columns=1024,
         burst_length=16,
-        clock_ps=1250,
+        data_rate_mtps=6400,
         beats_per_clock=8,
         cl=17,
         cwl=9,
@@ -196,14 +238,20 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         tccd_l=4,
         twtr_s=5,
         twtr_l=10,
-        trtp=8,
+        trtp=6,
         twr=28,
-        turnaround=1,  # tWCKDQO rounded up
+        turnaround=2,  # tWCK2DQO, at most 1.6 ns, rounded up
         tppd=2,
         trfc=168,
         trefi=3125,
+        array_clocks=4,
+        recovery_clocks=1,
+        activate_clocks=2,
+        taad=8,
+        wck_postamble_clocks=1,
+        banks_per_refresh=2,
         trfc_pb=96,
-        trefi_pb=391,
+        trefi_pb=390,
         tpbr2act=6,
         tpbr2pbr=72,
         rails=(
@@ -214,7 +262,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         io_read_pj_per_bit=0.244,
         io_write_pj_per_bit=0.244,
         io_source="termination only, LVSTL 40 into 40 ohm at 0.5 V, after CACTI-IO (ICCAD 2012)",
-        source="JESD209-5 timings (Ramulator 2.1, 8 Gb x16); currents derived from Micron Y52P LPDDR5X x 6400/7500",
+        source="JESD209-5 timings (8 Gb x16, 4 bank groups); currents derived from Micron Y52P LPDDR5X x 6400/7500",
     ),
     "ddr4-2400-x64": DramStandard(
         bus_bits=64,
@@ -224,7 +272,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         rows=65536,
         columns=1024,
         burst_length=8,
-        clock_ps=830,
+        data_rate_mtps=2400,
         beats_per_clock=2,
         cl=17,
         cwl=12,
@@ -258,7 +306,7 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
         rows=65536,
         columns=1024,
         burst_length=8,
-        clock_ps=1250,
+        data_rate_mtps=1600,
         beats_per_clock=2,
         cl=11,
         cwl=8,

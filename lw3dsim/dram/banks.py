@@ -5,6 +5,9 @@ request. In an open one the first request, in order, whose command the timing ru
 oldest request to another row a precharge, unless hits wait and the row has served fewer than HIT_LIMIT bursts. A due
 refresh stops the banks involved, closes them lowest first as they become ready, then issues; the other banks go on.
 
+An activate of two commands is split: its first goes as soon as the second may follow in the next clock, the second
+when no read or write can, or at last at its limit. Nothing else goes in between.
+
 Functions over the flat integer lists of :class:`lw3dsim.dram.channel.Channel`, which they update in place.
 """
 
@@ -16,6 +19,7 @@ from lw3dsim.dram.channel import (
     BANK_QUEUE,
     BANK_REFRESHED,
     CHOSEN_BANK,
+    CHOSEN_LEAD,
     CHOSEN_SLOT,
     CONFLICTS,
     HIT_LIMIT,
@@ -34,11 +38,16 @@ from lw3dsim.dram.channel import (
     REFRESHED,
     REFRESHES_DUE,
     SCHEDULABLE,
+    SPLIT_BANK,
+    SPLIT_UNTIL,
     WAKE,
+    WCK_UNTIL,
     WRITTEN,
     Channel,
 )
-from lw3dsim.dram.timing_rules import ACT, PRE, RD, REF, REFPB, WR
+from lw3dsim.dram.timing_rules import ACT, COMMANDS, PRE, RD, REF, REFPB, WR
+
+ACT_1 = len(COMMANDS)  # the first command of a split activate: nothing counts from it
 
 
 def look(channel: Channel, bank: int) -> None:
@@ -84,34 +93,45 @@ def ready(channel: Channel, command: int, bank: int) -> int:
 
 
 def choose(channel: Channel, now: int) -> int:
-    """Return the command to issue at ``now``, its bank and slot in registers; else -1, with the clock to look again."""
+    """Return the command to begin at ``now``, or -1 with the clock to look again in a register.
+
+    Its bank, its slot and the clocks until the one that its timings count from are in registers too.
+    """
     registers = channel.registers
     registers[WAKE] = NEVER
+    is_split = registers[SPLIT_BANK] >= 0
+    if is_split and now >= registers[SPLIT_UNTIL]:
+        return _activate_second(channel)
     held = -1
-    if registers[REFRESHES_DUE]:
+    if registers[REFRESHES_DUE] and not is_split:
         command = _refresh(channel, now)
         if command >= 0 or not channel.limits.per_bank:
             return command
         held = registers[REFRESH_BANK]
-    banks = channel.limits.banks
+    banks, stride = channel.limits.banks, channel.limits.refresh_stride
     bank = registers[LAST_BANK]
     for _ in range(banks):
         bank = bank + 1 if bank + 1 < banks else 0
-        if channel.queued[bank] and bank != held:
-            command = _bank_command(channel, bank, now)
+        if channel.queued[bank] and bank % stride != held:
+            command = _column(channel, bank, now) if is_split else _bank_command(channel, bank, now)
             if command >= 0:
                 registers[LAST_BANK] = registers[CHOSEN_BANK] = bank
                 return command
-    return -1
+    return _activate_second(channel) if is_split else -1
 
 
 def _bank_command(channel: Channel, bank: int, now: int) -> int:
-    registers = channel.registers
     if channel.open_row[bank] < 0:
-        return _if_ready(channel, ACT, bank, now)
+        return _activate(channel, bank, now)
     if channel.may_close[bank] and _if_ready(channel, PRE, bank, now) >= 0:
         channel.conflict[bank] = 1
         return PRE
+    return _column(channel, bank, now)
+
+
+def _column(channel: Channel, bank: int, now: int) -> int:
+    """Return the read or write that goes next to the open row of ``bank``, its slot in a register."""
+    registers = channel.registers
     read, write = channel.first_read[bank], channel.first_write[bank]
     for command, slot in ((RD, read), (WR, write)) if read < write else ((WR, write), (RD, read)):
         if slot < BANK_QUEUE and _if_ready(channel, command, bank, now) >= 0:
@@ -120,11 +140,35 @@ def _bank_command(channel: Channel, bank: int, now: int) -> int:
     return -1
 
 
+def _activate(channel: Channel, bank: int, now: int) -> int:
+    """Return the command that opens a row of ``bank``, or the first of its two."""
+    registers = channel.registers
+    if not channel.limits.aad:
+        return _if_ready(channel, ACT, bank, now)
+    clock = ready(channel, ACT, bank) - 1
+    if clock > now:
+        registers[WAKE] = min(registers[WAKE], clock)
+        return -1
+    registers[SPLIT_BANK], registers[SPLIT_UNTIL], registers[CHOSEN_LEAD] = bank, now + channel.limits.aad, 0
+    return ACT_1
+
+
+def _activate_second(channel: Channel) -> int:
+    """Return the second command of a split activate, which no rule holds up any more."""
+    registers = channel.registers
+    registers[CHOSEN_BANK], registers[SPLIT_BANK], registers[CHOSEN_LEAD] = registers[SPLIT_BANK], -1, 0
+    return ACT
+
+
 def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
     clock = ready(channel, command, bank)
-    if clock <= now:
+    lead = channel.limits.leads[command]
+    if command in (RD, WR) and max(clock, now + lead) > channel.registers[WCK_UNTIL]:
+        lead += 1  # the write clock has stopped: synchronise it first
+    if clock - lead <= now:
+        channel.registers[CHOSEN_LEAD] = lead
         return command
-    channel.registers[WAKE] = min(channel.registers[WAKE], clock)
+    channel.registers[WAKE] = min(channel.registers[WAKE], clock - lead)
     return -1
 
 
@@ -132,23 +176,28 @@ def _refresh(channel: Channel, now: int) -> int:
     """Return the next command of a due refresh: close the banks involved, then refresh."""
     registers = channel.registers
     if channel.limits.per_bank:
-        bank = registers[REFRESH_BANK]
-        registers[CHOSEN_BANK] = bank
-        if channel.open_row[bank] < 0:
-            return _if_ready(channel, REFPB, bank, now)
-        return _if_ready(channel, PRE, bank, now)
+        involved = range(registers[REFRESH_BANK], channel.limits.banks, channel.limits.refresh_stride)
+        closed = all(channel.open_row[bank] < 0 for bank in involved)
+        if closed and all(_if_ready(channel, REFPB, bank, now) >= 0 for bank in involved):
+            registers[CHOSEN_BANK] = registers[REFRESH_BANK]
+            return REFPB
+        return -1 if closed else _close_one(channel, involved, now)
     if registers[OPEN_BANKS] == 0:
         registers[CHOSEN_BANK] = 0
         return _if_ready(channel, REF, 0, now)
-    for bank in range(channel.limits.banks):
+    return _close_one(channel, range(channel.limits.banks), now)
+
+
+def _close_one(channel: Channel, banks: range, now: int) -> int:
+    for bank in banks:
         if channel.open_row[bank] >= 0 and _if_ready(channel, PRE, bank, now) >= 0:
-            registers[CHOSEN_BANK] = bank
+            channel.registers[CHOSEN_BANK] = bank
             return PRE
     return -1
 
 
 def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
-    """Carry out ``command`` at ``now``: state, counts, and the clocks that its timing rules block."""
+    """Carry out ``command``, counted from ``now``: state, counts, and the clocks that its timing rules block."""
     if command == ACT:
         _open(channel, bank, now)
     elif command == PRE:
@@ -158,11 +207,18 @@ def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> Non
     else:
         registers = channel.registers
         registers[REFRESHES_DUE] -= 1
-        registers[REFRESH_BANK] = (registers[REFRESH_BANK] + 1) % channel.limits.banks
+        registers[REFRESH_BANK] = (registers[REFRESH_BANK] + 1) % channel.limits.refresh_stride
         channel.counts[REFRESHED if command == REF else BANK_REFRESHED] += 1
-        for refreshed in range(channel.limits.banks):
-            if command == REF or refreshed == bank:
-                channel.conflict[refreshed] = 0
+        step = 1 if command == REF else channel.limits.refresh_stride
+        for refreshed in range(bank, channel.limits.banks, step):
+            channel.conflict[refreshed] = 0
+            if command == REFPB and refreshed != bank:
+                _block(channel, command, refreshed, now)
+    _block(channel, command, bank, now)
+
+
+def _block(channel: Channel, command: int, bank: int, now: int) -> None:
+    """Note what ``command`` to ``bank`` keeps waiting."""
     bank_ready, group_ready, rank_ready = channel.bank_ready, channel.group_ready, channel.rank_ready
     banks = channel.limits.banks
     groups = len(group_ready) // len(rank_ready)
@@ -222,4 +278,5 @@ def _transfer(channel: Channel, command: int, bank: int, slot: int, now: int) ->
     registers[IN_BANKS] -= 1
     registers[SCHEDULABLE] = 1
     registers[LAST_BEAT] = max(registers[LAST_BEAT], now + latency)
+    registers[WCK_UNTIL] = max(registers[WCK_UNTIL], now + latency + channel.limits.wck_postamble)
     look(channel, bank)

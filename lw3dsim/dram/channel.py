@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.dram_standards import DramStandard
 
 
-READ_QUEUE = 32
-WRITE_QUEUE = 32
+QUEUE = 32  # reads, and as many writes, that wait before the queues of the banks, unless told otherwise
 BANK_QUEUE = 8
 DRAIN_ABOVE = 8  # writes that start a drain when no command waits
 HIT_LIMIT = 4  # bursts of a row after which an older request to another row may close it
@@ -20,8 +19,9 @@ HIT_LIMIT = 4  # bursts of a row after which an older request to another row may
 # Registers of a channel, and what it counts.
 (
     NEXT, READS_WAITING, WRITES_WAITING, DRAINING, IN_BANKS, SCHEDULABLE, LAST_BANK, OLDEST_ACT, OPEN_BANKS, OPENED_AT,
-    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, LAST_BEAT, NOW, REGISTERS,
-) = range(19)  # fmt: skip
+    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, CHOSEN_LEAD, COMMAND_BUS, WCK_UNTIL,
+    SPLIT_BANK, SPLIT_UNTIL, LAST_BEAT, NOW, REGISTERS,
+) = range(24)  # fmt: skip
 (
     READ, WRITTEN, ACTIVATED, PRECHARGED, REFRESHED, BANK_REFRESHED, HITS, MISSES, CONFLICTS, MERGED_READS,
     MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS, COUNTS,
@@ -32,9 +32,19 @@ NEVER = 1 << 60
 
 
 class Limits(NamedTuple):
-    """Constants of a replay, in clocks where they are times."""
+    """Constants of a replay, in clocks where they are times.
 
+    ``leads`` [command] are clocks of the command bus before the one that timings count from. Where ``aad`` is not 0
+    an activate is two commands, at most so far apart. ``wck_postamble`` is how long a write clock goes on after a
+    burst.
+    """
+
+    queue: int
     banks: int
+    refresh_stride: int
+    leads: tuple[int, ...]
+    aad: int
+    wck_postamble: int
     faw: int
     read_latency: int
     write_latency: int
@@ -89,6 +99,7 @@ def new_channel(
     block_of: list[int],
     is_write: list[int],
     refresh: Refresh,
+    queue: int = QUEUE,
 ) -> Channel:
     """Return an idle channel with its requests; blocks are numbered from 0."""
     rules = rule_arrays(standard)
@@ -97,10 +108,17 @@ def new_channel(
     interval = standard.trefi_pb if per_bank else standard.trefi
     registers = [0] * REGISTERS
     registers[NEXT_REFRESH] = NEVER if refresh == "none" else interval
+    registers[SPLIT_BANK] = -1
+    registers[WCK_UNTIL] = -1 if standard.wck_postamble_clocks else NEVER
     blocks = max(block_of, default=-1) + 1
     return Channel(
         limits=Limits(
+            queue=queue,
             banks=banks,
+            refresh_stride=standard.refresh_stride,
+            leads=_leads(standard),
+            aad=standard.taad,
+            wck_postamble=standard.wck_postamble_clocks,
             faw=standard.tfaw,
             read_latency=standard.cl + standard.burst_clocks,
             write_latency=standard.cwl + standard.burst_clocks,
@@ -128,10 +146,16 @@ def new_channel(
         first_read=[BANK_QUEUE] * banks,
         first_write=[BANK_QUEUE] * banks,
         may_close=[0] * banks,
-        reads=[0] * READ_QUEUE,
-        writes=[0] * WRITE_QUEUE,
+        reads=[0] * queue,
+        writes=[0] * queue,
         pending_reads=[0] * blocks,
         pending_writes=[0] * blocks,
         registers=registers,
         counts=[0] * COUNTS,
     )
+
+
+def _leads(standard: DramStandard) -> tuple[int, ...]:
+    activate = 1 if standard.taad else standard.activate_clocks
+    clocks = {"ACT": activate, "RD": standard.column_clocks, "WR": standard.column_clocks}
+    return tuple(clocks.get(name, standard.other_clocks) - 1 for name in COMMANDS)

@@ -1,8 +1,9 @@
 """A first-ready, first-come-first-served controller: its queues and its loop.
 
 Each clock, in this order: at most one request enters its transaction queue, in trace order; a due refresh is noted;
-at most one command issues (``banks``); at most one request moves from a transaction queue to the queue of its bank,
-the first one in order that finds room there. Clocks in which none of this can happen are skipped.
+at most one command begins (``banks``), where none of several clocks is still on the command bus; at most one request
+moves from a transaction queue to the queue of its bank, the first one in order that finds room there. Clocks in
+which none of this can happen are skipped.
 
 Reads wait in one queue, writes in a buffer. The buffer drains, all that it holds then, when it is full, when no command
 waits and more than DRAIN_ABOVE writes do, or when nothing else is left. A read of a buffered write is answered from
@@ -12,13 +13,15 @@ overtakes a read of its burst.
 
 from __future__ import annotations
 
-from lw3dsim.dram.banks import choose, issue, look
+from lw3dsim.dram.banks import ACT_1, choose, issue, look
 from lw3dsim.dram.channel import (
     ACTIVE_CLOCKS,
     AT_BANK,
     BANK_QUEUE,
     CHOSEN_BANK,
+    CHOSEN_LEAD,
     CHOSEN_SLOT,
+    COMMAND_BUS,
     DRAIN_ABOVE,
     DRAINING,
     FORWARDED_READS,
@@ -32,12 +35,10 @@ from lw3dsim.dram.channel import (
     NOW,
     OPEN_BANKS,
     OPENED_AT,
-    READ_QUEUE,
     READS_WAITING,
     REFRESHES_DUE,
     SCHEDULABLE,
     WAKE,
-    WRITE_QUEUE,
     WRITES_WAITING,
     Channel,
 )
@@ -89,11 +90,13 @@ def _clock(channel: Channel, now: int) -> int:
         registers[NEXT_REFRESH] += channel.limits.refresh_interval
         registers[REFRESHES_DUE] += 1
         registers[WAKE] = now
-    if now >= registers[WAKE]:
+    if now >= registers[WAKE] and now >= registers[COMMAND_BUS]:
         command = choose(channel, now)
         if command >= 0:
-            issue(channel, command, registers[CHOSEN_BANK], registers[CHOSEN_SLOT], now)
-            registers[WAKE] = now + 1
+            counted = now + registers[CHOSEN_LEAD]
+            if command != ACT_1:
+                issue(channel, command, registers[CHOSEN_BANK], registers[CHOSEN_SLOT], counted)
+            registers[WAKE] = registers[COMMAND_BUS] = counted + 1
     if registers[SCHEDULABLE] and _schedule(channel, now):
         changed = True
     return now + 1 if changed else max(now + 1, min(registers[WAKE], registers[NEXT_REFRESH]))
@@ -105,7 +108,7 @@ def _admit(channel: Channel) -> bool:
     request = registers[NEXT]
     block = channel.block_of[request]
     if channel.is_write[request]:
-        if registers[WRITES_WAITING] == WRITE_QUEUE:
+        if registers[WRITES_WAITING] == channel.limits.queue:
             return False
         if channel.pending_writes[block]:
             channel.counts[MERGED_WRITES] += 1
@@ -114,7 +117,7 @@ def _admit(channel: Channel) -> bool:
             channel.writes[registers[WRITES_WAITING]] = request
             registers[WRITES_WAITING] += 1
     else:
-        if registers[READS_WAITING] == READ_QUEUE:
+        if registers[READS_WAITING] == channel.limits.queue:
             return False
         if channel.pending_writes[block]:
             channel.counts[FORWARDED_READS] += 1
@@ -136,7 +139,7 @@ def _schedule(channel: Channel, now: int) -> bool:
     if registers[DRAINING] == 0 and waiting:
         rest = registers[NEXT] == len(channel.bank_of) and registers[READS_WAITING] == 0
         idle = registers[IN_BANKS] == 0
-        if waiting == WRITE_QUEUE or (idle and (waiting > DRAIN_ABOVE or rest)):
+        if waiting == channel.limits.queue or (idle and (waiting > DRAIN_ABOVE or rest)):
             registers[DRAINING] = waiting
     if registers[DRAINING]:
         slot = _first_with_room(channel, channel.writes, waiting)

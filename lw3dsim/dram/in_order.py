@@ -4,7 +4,9 @@ A controller holds the next ``queue`` bursts of a channel. As soon as a burst is
 precharged and activated, while the bursts in front of it still move; reads and writes keep their order.
 The rules are those of :mod:`lw3dsim.dram.timing_rules`, applied to a whole visit of a row at once, so that the
 cost is per row visited and not per burst. A refresh goes in front of every command that would be issued when
-it is due or later. That only one command fits a clock is not enforced. Times are clocks of the DRAM.
+it is due or later. The command bus is not modelled: neither that one command fits a clock, nor that some take
+several, nor the synchronisation of a write clock, which fits the clock before the first burst. Times are clocks
+of the DRAM.
 
 :func:`serve` and what it calls work on flat integer sequences: lists here, arrays where they are compiled.
 """
@@ -38,9 +40,10 @@ VISIT_INDEX, VISIT_CLOCK, VISIT_STEP, VISIT_WORDS = range(4)
 (
     BANKS, GROUPS, QUEUE, LANES, LOW_SPAN, READ_DATA, WRITE_DATA, READ_STEP, WRITE_STEP,
     RCD, RAS, RC, RP, FAW, PPD, READ_TO_PRE, WRITE_TO_PRE, ACT_GROUP, ACT_RANK,
-    READ_READ_GROUP, READ_READ_RANK, READ_WRITE, WRITE_WRITE_GROUP, WRITE_WRITE_RANK, WRITE_READ_GROUP, WRITE_READ_RANK,
-    REFRESH_EVERY, REFRESH_CLOCKS, IS_PER_BANK, REFRESH_TO_OTHER, FIELDS,
-) = range(31)  # fmt: skip
+    READ_READ_GROUP, READ_READ_RANK, READ_WRITE_GROUP, READ_WRITE_RANK,
+    WRITE_WRITE_GROUP, WRITE_WRITE_RANK, WRITE_READ_GROUP, WRITE_READ_RANK,
+    REFRESH_EVERY, REFRESH_CLOCKS, IS_PER_BANK, REFRESH_STRIDE, REFRESH_TO_OTHER, FIELDS,
+) = range(33)  # fmt: skip
 
 # Kinds of address fields; a field is a pair (kind, size) behind FIELDS, from the least significant on.
 COLUMN, CHANNEL, GROUP, BANK, ROW = range(5)
@@ -67,10 +70,11 @@ def constants(dram: DramSystem) -> tuple[int, ...]:
     k[READ_TO_PRE], k[WRITE_TO_PRE] = gap(s, "RD", "PRE", "bank"), gap(s, "WR", "PRE", "bank")
     k[ACT_GROUP], k[ACT_RANK] = gap(s, "ACT", "ACT", "group"), gap(s, "ACT", "ACT", "rank")
     k[READ_READ_GROUP], k[READ_READ_RANK] = read_read, gap(s, "RD", "RD", "rank")
-    k[READ_WRITE] = gap(s, "RD", "WR", "rank")
+    k[READ_WRITE_GROUP], k[READ_WRITE_RANK] = gap(s, "RD", "WR", "group"), gap(s, "RD", "WR", "rank")
     k[WRITE_WRITE_GROUP], k[WRITE_WRITE_RANK] = write_write, gap(s, "WR", "WR", "rank")
     k[WRITE_READ_GROUP], k[WRITE_READ_RANK] = gap(s, "WR", "RD", "group"), gap(s, "WR", "RD", "rank")
     k[IS_PER_BANK], k[REFRESH_EVERY] = int(is_per_bank), s.trefi_pb if is_per_bank else s.trefi
+    k[REFRESH_STRIDE] = s.refresh_stride if is_per_bank else 1
     k[REFRESH_CLOCKS] = gap(s, "REFpb", "ACT", "bank") if is_per_bank else gap(s, "REF", "ACT", "rank")
     k[REFRESH_TO_OTHER] = gap(s, "REFpb", "ACT", "rank") if is_per_bank else k[REFRESH_CLOCKS]
     if dram.refresh == "none":
@@ -222,7 +226,7 @@ def _column(
     to_pre, same_group, same_rank, other_group, other_rank = (
         (k[WRITE_TO_PRE], k[WRITE_WRITE_GROUP], k[WRITE_WRITE_RANK], k[WRITE_READ_GROUP], k[WRITE_READ_RANK])
         if write
-        else (k[READ_TO_PRE], k[READ_READ_GROUP], k[READ_READ_RANK], k[READ_WRITE], k[READ_WRITE])
+        else (k[READ_TO_PRE], k[READ_READ_GROUP], k[READ_READ_RANK], k[READ_WRITE_GROUP], k[READ_WRITE_RANK])
     )
     same, other = write, 1 - write
     banks[b + PRE_AT] = max(banks[b + PRE_AT], clock + to_pre)
@@ -263,18 +267,15 @@ def _refresh(k: Words, banks: Words, channels: Words, channel: int) -> None:
     """Close the banks that are due for refresh one after another, and refresh them."""
     c = channel * CHANNEL_WORDS
     due = channels[c + DUE]
-    from_bank, to_bank = 0, k[BANKS]
-    if k[IS_PER_BANK]:
-        from_bank = channels[c + NEXT_BANK]
-        to_bank = from_bank + 1
-        channels[c + NEXT_BANK] = to_bank % k[BANKS]
+    from_bank, stride = channels[c + NEXT_BANK], k[REFRESH_STRIDE]
+    channels[c + NEXT_BANK] = (from_bank + 1) % stride
     clock = due
-    for bank in range(from_bank, to_bank):
+    for bank in range(from_bank, k[BANKS], stride):
         b = (channel * k[BANKS] + bank) * BANK_WORDS
         if banks[b + OPEN_ROW] >= 0:
             _precharge(k, banks, channels, b, c, max(due, banks[b + PRE_AT], channels[c + RANK_PRE]))
         clock = max(clock, banks[b + ACT_AT])
-    for bank in range(from_bank, to_bank):
+    for bank in range(from_bank, k[BANKS], stride):
         banks[(channel * k[BANKS] + bank) * BANK_WORDS + ACT_AT] = clock + k[REFRESH_CLOCKS]
     channels[c + RANK_ACT] = max(channels[c + RANK_ACT], clock + k[REFRESH_TO_OTHER])
     channels[c + REFRESHES] += 1

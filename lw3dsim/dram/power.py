@@ -3,7 +3,7 @@
 After Micron TN-41-01: each command costs what it draws above standby, for as long as it draws it, and standby is
 paid every clock. An activate with its precharge: IDD0 over tRC less the standby in it; a burst: IDD4R or IDD4W
 less IDD3N; a refresh: IDD5AB less IDD3N over tRFC; background: IDD3N while a bank is open, IDD2N while none is. A
-refresh of one bank costs its share of an all-bank refresh: the same rows are restored in the end.
+refresh of some banks costs their share of an all-bank refresh: the same rows are restored in the end.
 mA x V x ns = pJ, summed over supply rails and devices.
 """
 
@@ -80,11 +80,11 @@ def dram_energy(standard: DramStandard, counts: DramCounts) -> DramEnergy:
         activate=counts.activates * (idd0 * standard.trc - idd3n * standard.tras - idd2n * standard.trp),
         read=counts.reads * (idd4r - idd3n) * standard.burst_clocks,
         write=counts.writes * (idd4w - idd3n) * standard.burst_clocks,
-        refresh=(counts.refreshes + counts.bank_refreshes / standard.banks) * (idd5ab - idd3n) * standard.trfc,
+        refresh=(counts.refreshes + counts.bank_refreshes / standard.refresh_stride) * (idd5ab - idd3n) * standard.trfc,
         background=counts.active_clocks * idd3n + counts.idle_clocks * idd2n,
         io=io * bits,
     )
 
 
 def _pj_per_clock(standard: DramStandard, current: Callable[[Rail], float]) -> float:
-    return sum(rail.volts * current(rail) for rail in standard.rails) * standard.devices * standard.clock_ps / 1000
+    return sum(rail.volts * current(rail) for rail in standard.rails) * standard.devices * standard.clock_ns

@@ -7,7 +7,8 @@ last four activates. One command per clock is the command bus itself.
 
 The rules are those of JEDEC (JESD79-3, -4, JESD209-4, -5) as DRAMsim3 (Li et al., IEEE CAL 2020) reads
 them: read to write leaves ``turnaround`` clocks between the bursts; write recovery and write to read count
-from the last beat.
+from the last beat. LPDDR5 in bank-group mode keeps a group busy for longer than the bus (BL/n_max, BL/n_min):
+both turns of the bus are then longer within it. A command of several clocks counts from its last one.
 """
 
 from __future__ import annotations
@@ -58,13 +59,14 @@ RULES: tuple[Rule, ...] = (
     _rule("PRE", "REFpb", "bank", "tRP", lambda s: s.trp),
     _rule("RD", "RD", "group", "tCCD_L", lambda s: max(s.tccd_l, s.burst_clocks)),
     _rule("RD", "RD", "rank", "tCCD_S", lambda s: max(s.tccd_s, s.burst_clocks)),
+    _rule("RD", "WR", "group", "RL + BL/n_max - WL + tRTRS", lambda s: s.cl + s.group_clocks - s.cwl + s.turnaround),
     _rule("RD", "WR", "rank", "RL + BL - WL + tRTRS", lambda s: s.cl + s.burst_clocks - s.cwl + s.turnaround),
     _rule("RD", "PRE", "bank", "tRTP", lambda s: s.trtp),
     _rule("WR", "WR", "group", "tCCD_L", lambda s: max(s.tccd_l, s.burst_clocks)),
     _rule("WR", "WR", "rank", "tCCD_S", lambda s: max(s.tccd_s, s.burst_clocks)),
-    _rule("WR", "RD", "group", "WL + BL + tWTR_L", lambda s: s.cwl + s.burst_clocks + s.twtr_l),
+    _rule("WR", "RD", "group", "WL + BL/n_max + tWTR_L", lambda s: s.cwl + s.group_clocks + s.twtr_l),
     _rule("WR", "RD", "rank", "WL + BL + tWTR_S", lambda s: s.cwl + s.burst_clocks + s.twtr_s),
-    _rule("WR", "PRE", "bank", "WL + BL + tWR", lambda s: s.cwl + s.burst_clocks + s.twr),
+    _rule("WR", "PRE", "bank", "WL + BL + tWR", lambda s: s.cwl + s.burst_clocks + s.recovery_clocks + s.twr),
     _rule("REF", "ACT", "rank", "tRFC", lambda s: s.trfc),
     _rule("REF", "REF", "rank", "tRFC", lambda s: s.trfc),
     _rule("REFpb", "ACT", "bank", "tRFCpb", lambda s: s.trfc_pb),

@@ -1,4 +1,4 @@
-"""Address traces: CSV, plain or gzip, of ``addr_hex,op`` lines; the byte address in hex, R or W; one burst per line."""
+"""Address traces: CSV, plain or gzip, of ``addr_hex,op`` lines; the byte address in hex, R or W; one request a line."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
     return Memory(
         model=MODELS[dram.model],
         channels=dram.channels,
-        clock_ticks=dram.standard.clock_ps,
+        clock_ticks=clocks.clock_ticks,
         burst_ticks=clocks.burst_ticks,
         latency_ticks=clocks.latency_ticks,
         box_bursts=box_bursts,

@@ -58,7 +58,7 @@ class Reordering:
 
 def make_reordering(dram: DramSystem) -> Reordering:
     """Return idle controllers for ``dram``."""
-    idle = (new_channel(dram.standard, [], [], [], [], dram.refresh) for _ in range(dram.channels))
+    idle = (new_channel(dram.standard, [], [], [], [], dram.refresh, dram.queue) for _ in range(dram.channels))
     where = address_map(dram.mapping, dram.standard, dram.channels)
     return Reordering(dram=dram, where=where, controllers=tuple(idle))
 

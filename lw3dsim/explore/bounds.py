@@ -243,7 +243,7 @@ def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity
         precharges=0,
         refreshes=0,
         active_clocks=0,
-        idle_clocks=clocks.dram.channels * cycles * clocks.cycle_ticks // clocks.dram.standard.clock_ps,
+        idle_clocks=clocks.dram_clocks(cycles),
     )
     events = _least_events(mults, read, written)
     stage = Stage(problem=problem, events=events, ideal_mults=mults)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.replay import Replay
 
 
-def dram_record(result: Replay, preset: str, mapping: str, refresh: str, trace: str) -> dict[str, Any]:
+def dram_record(result: Replay, preset: str, mapping: str, refresh: str, queue: int, trace: str) -> dict[str, Any]:
     """Return the outcome of ``lw3dsim dram`` as plain data: clocks, counts, pJ, GB/s."""
     counts, energy = result.counts, result.energy
     return {
@@ -20,10 +20,16 @@ def dram_record(result: Replay, preset: str, mapping: str, refresh: str, trace: 
         "mapping": mapping,
         "channels": result.channels,
         "refresh": refresh,
+        "queue": queue,
         "trace": trace,
         "version": __version__,
         "requests": result.requests,
-        "bytes": result.bytes_moved,
+        "request_bytes": result.request_bytes,
+        "bytes": result.bytes_asked,
+        "burst_bytes": result.standard.burst_bytes,
+        "bursts": result.bursts,
+        "bursts_per_request": result.bursts / result.requests,
+        "moved_bytes": result.bytes_moved,
         "cycles": result.cycles,
         "ns": result.ns,
         "gbps": result.gbps,
@@ -68,7 +74,10 @@ def dram_tables(record: dict[str, Any]) -> list[Table | str]:
     refreshes = record["refreshes"] or record["bank_refreshes"]
     used = record["gbps"] / record["peak_gbps"]
     lines = [
-        f"{record['bytes']:,} bytes in {record['cycles']:,} clocks = {record['ns'] / 1e3:,.1f} us: "
+        f"a request is {record['request_bytes']:,} bytes and touches {record['bursts_per_request']:,.4g} burst(s) of "
+        f"{record['burst_bytes']}: {record['requests']:,} requests, {record['bytes']:,} bytes asked for, "
+        f"{record['bursts']:,} bursts",
+        f"{record['moved_bytes']:,} bytes moved in {record['cycles']:,} clocks = {record['ns'] / 1e3:,.1f} us: "
         f"{record['gbps']:.3f} of {record['peak_gbps']:.3f} GB/s ({used:.1%})",
         f"{record['activates']:,} activates, {record['precharges']:,} precharges, {refreshes:,} refreshes "
         f"({record['refresh']}); mapping {record['mapping']}, {record['channels']} channel(s)",

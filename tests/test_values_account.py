@@ -22,6 +22,7 @@ from lw3dsim.schedule.build import build_schedule
 from lw3dsim.technology.sram import buffers
 
 ARCH = machine()
+DENSE = Sparsity()
 NO_EVENTS = Events(**dict.fromkeys(Events.__dataclass_fields__, 0))
 # Every kind of event another number, so that none can stand for another.
 EVENTS = Events(
@@ -42,7 +43,7 @@ DIRECT = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH)
 WINOGRAD = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, "hfa")
 
 
-def energy(problem=DIRECT, events=EVENTS, leakage=2.5, sparsity=Sparsity()):
+def energy(problem=DIRECT, events=EVENTS, leakage=2.5, sparsity=DENSE):
     stage = Stage(problem=problem, events=events, ideal_mults=0)
     return layer_energy_pj([stage], events, COUNTS, CYCLES, ARCH, leakage, [sparsity])
 
@@ -92,7 +93,7 @@ def test_an_adder_tree_adds_at_the_width_of_the_products():
 
 def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_transforms():
     # F(2x2,3x3): 8 bits of data grow by 2 x 2 to 10, of weights by (integer G: 2 x 2 rows of sum 3) 3 x 3 to 12.
-    # In 1D they take 4, 3 (g0 + g2 is shared) and 4 additions: on 4 + 4 lines of inputs, 3 + 4 of weights, 4 + 2 of outputs.
+    # In 1D: 4, 3 (g0 + g2 is shared) and 4 additions, on 4 + 4 lines of inputs, 3 + 4 of weights, 4 + 2 of outputs.
     algorithm = WINOGRAD.algorithm
     assert (WINOGRAD.data_bits, WINOGRAD.weight_bits, WINOGRAD.register_bits) == (10, 12, 32)
     assert (algorithm.input_adds, algorithm.weight_adds, algorithm.output_adds) == (8 * 4, 7 * 3, 6 * 4)
@@ -194,7 +195,7 @@ def test_without_layers_widths_are_the_declared_ones():
 def test_the_list_of_unit_costs_has_the_figures_that_the_accounts_multiply_by():
     costs = {(row.component, row.unit, row.per): row.value for row in unit_costs(ARCH)}
     standard = make_clocks(ARCH).dram.standard
-    one = dict(reads=1, writes=1, activates=1, precharges=1, refreshes=1)
+    one = {"reads": 1, "writes": 1, "activates": 1, "precharges": 1, "refreshes": 1}
     of_one = dram_energy_pj(make_clocks(ARCH).dram, DramCounts(**one, active_clocks=1, idle_clocks=0))
     idle = dram_energy_pj(make_clocks(ARCH).dram, DramCounts(**one, active_clocks=0, idle_clocks=1))
     assert costs["dram_activate", "pJ", "activate and precharge"] == pytest.approx(of_one["dram_activate"])

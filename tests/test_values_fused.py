@@ -12,8 +12,8 @@ from lw3dsim.describe.workload import Add, Pool3d, Shape
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
-from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.schedule.chain import join, make_group_link
+from lw3dsim.schedule.fused import build_group_schedule
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)
@@ -122,7 +122,7 @@ def test_an_addition_loads_its_operand_for_each_tile():
     group = Group((pointwise, add), ("none", "dram"))
     assert group.dram_inputs == [(0, 0, 1), (1, 2, 1)]
     # An addition works channel by channel: it takes turns with the convolution in front of it.
-    assert group.runs == (range(0, 2),)
+    assert group.runs == (range(2),)
     schedule = build_group_schedule(group, mapping(kept="none", chunks=(1,), resident=(True, False)), ARCH, CLOCKS)
     assert schedule.places.stage.tolist() == [0, 1, 0, 1] * 2
     assert schedule.places.chunk.tolist() == [0, 0, 1, 1] * 2
@@ -181,7 +181,7 @@ def test_a_group_is_alone_in_the_buffers_of_a_chain():
     # Its tiles come when the last tile of the group before has been used: steps 4, 10, 16.
     assert chain.ifmap.after.tolist() == [-1, -1, 4, 4, 10, 10, 16, 16]
     # Within a group tiles take turns in two slots.
-    assert chain.weight.after.tolist() == [-1, -1, 0, 1] + [5, 5, 6, 7] + [11, 11, 12, 13] + [17, 17, 18, 19]
+    assert chain.weight.after.tolist() == [-1, -1, 0, 1, 5, 5, 6, 7, 11, 11, 12, 13, 17, 17, 18, 19]
     assert chain.ofmap.after.tolist() == [-1, -1, 1, 1, 3, 3, 5, 5]
 
 
@@ -264,8 +264,8 @@ def test_a_group_moves_at_least_its_inputs_weights_and_outputs():
 
 def test_a_group_fills_the_buffers_as_its_tiles_do():
     found = {fill.buffer: fill for fill in group_fill(GROUP, mapping(), ARCH)}
-    # The window has room for 3 new rows and 2 that stay, of 6 pixels of 2 bytes. Weights of the first layer stay, a chunk of the second is
-    # there twice. Of 4 KiB of outputs 0.625 hold what is in between: a row of 4 pixels of 3 channels.
+    # The window has room for 3 new rows and 2 that stay, of 6 pixels of 2 bytes. Weights of the first layer stay, a
+    # chunk of the second is there twice. Of 4 KiB of outputs 0.625 hold what is in between: 4 pixels of 3 channels.
     assert (found["ifmap"].tile_bits, found["ifmap"].slots, found["ifmap"].capacity_bits) == (5 * 6 * 16, 2, 32768)
     assert found["weight"].resident_bits == 3 * 2 * 72 + 3 * 32
     assert (found["weight"].tile_bits, found["weight"].slots) == (2 * 3 * 8 + 64, 2)

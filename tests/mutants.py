@@ -165,8 +165,8 @@ def mutant(file: str, number: int) -> Mutant:
 
 def around(was: str, now: str) -> tuple[str, str]:
     """Return two lines without what they share, but for a little in front and behind."""
-    front = len(_shared(was, now))
-    behind = len(_shared(was[front:][::-1], now[front:][::-1]))
+    front = _shared(was, now)
+    behind = _shared(was[front:][::-1], now[front:][::-1])
     begin = max(front - SHARED, 0)
     return tuple(line[begin : max(len(line) - behind + SHARED, 0)] for line in (was, now))
 
@@ -264,12 +264,15 @@ def judged(case: Mutant, limits: dict[str, float]) -> str:
     """Return what becomes of a mutant."""
     (folder,) = _copies
     file, room = folder / PACKAGE / case.file, room_of(case.file)
-    right = file.read_text(encoding="utf-8")
+    right, times = file.read_bytes(), file.stat()
     file.write_text(case.source, encoding="utf-8")
+    # Bytecode of the source as it is was kept by the run that was timed; a mutant's must not take its place.
+    sys.dont_write_bytecode = True
     try:
         return "survived" if tests_pass(folder, room, limits[room]) else "killed"
     finally:
-        file.write_text(right, encoding="utf-8")
+        file.write_bytes(right)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def timed(room: str) -> float:
@@ -293,8 +296,7 @@ def main() -> None:
     parser.add_argument("--rooms", default="", help="only files whose path in the package begins so")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "NUMBA_OPT": "1"}
-    sys.dont_write_bytecode = True
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     reasons = known()
     cases = drawn(options.count, options.seed, options.rooms)
     open_cases = [case for case in cases if case.key not in reasons]

@@ -18,6 +18,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Shape, Trg
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.layers import run_mapping
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.technology.sram import buffers
 
@@ -312,3 +313,12 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
     assert activity.ready["weight"].tolist() == list(trace.weight_ready)
     assert {name: bursts.sum() for name, bursts in activity.bursts.items()} == {"ifmap": 36, "weight": 10, "ofmap": 4}
     assert activity.counts["mults"][activity.kind].sum() == count_events(schedule, 32).mults
+
+
+def test_a_layer_by_itself_pays_nothing_for_layouts():
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    assert (run.layout_extra_bytes, run.dram_bytes, run.compulsory_bytes) == (0, 1600, 64 + 108 + 12)
+    assert run.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
+    # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
+    assert (run.dram_bound_cycles, run.dram.reads, run.dram.writes, run.steps) == (250, 46, 4, 8)
+    assert run.stages[0].ideal_mults == 432

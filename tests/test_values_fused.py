@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from paper import conv, machine, problem_of
@@ -12,6 +14,9 @@ from lw3dsim.describe.workload import Add, Pool3d, Shape
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
+from lw3dsim.map.group_candidates import enumerate_group
+from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.price import Price
 from lw3dsim.schedule.chain import join, make_group_link
 from lw3dsim.schedule.fused import build_group_schedule
 
@@ -96,24 +101,45 @@ def test_a_group_without_kept_halos_loads_rows_anew():
 
 
 def test_tiles_of_a_window_go_when_no_later_tile_needs_them():
-    # 14 rows of 6 pixels of 16 channels are 96 bytes each; tiles of a row; 4 KiB hold 42, 1 KiB hold 10 rows.
-    one = conv(16, 2, (1, 14, 6), (1, 3, 3), ARCH, bias=False)
+    # 14 rows of 6 pixels of 32 channels are 192 bytes each; 1 KiB holds 5. Tiles of a row.
+    one = conv(32, 2, (1, 14, 6), (1, 3, 3), ARCH, bias=False)
     two = conv(2, 2, (1, 12, 4), (1, 1, 1), ARCH, bias=False)
     group = Group((one, two), ("none", "none"))
     small = machine("buffers.ifmap_kib=1", "buffers.slots=7")
     schedule = build_group_schedule(group, mapping(resident=(True, True)), small, make_clocks(small))
-    # Steps come in pairs. Three rows, then one for each tile: of 10 rows that fit the 11th needs one to have gone: it
-    # goes with the first tile, whose step 0 has read it. Slots: 7 tiles, so tile 7 waits for the first, too.
-    rows = schedule.ifmap.bits // (96 * 8)
+    # Steps come in pairs. Three rows, then one for each tile, which gives back its first row when it has been read.
+    rows = schedule.ifmap.bits // (192 * 8)
     assert rows.tolist() == [3] + [1] * 11
     assert schedule.ifmap.first.tolist() == list(range(0, 24, 2))
-    # Tile i brings row i + 2; row i + 2 - 10 went with tile i - 8, whose first stage is step 2 (i - 8).
-    by_rows = [-1] * 8 + [2 * (i - 8) for i in range(8, 12)]
-    # In 7 slots, tile i waits for the last step before tile i - 6 begins.
-    by_slots = [-1] * 7 + [2 * (i - 6) - 1 for i in range(7, 12)]
-    assert schedule.ifmap.after.tolist() == np.maximum(by_rows, by_slots).tolist()
+    # With tile i come rows up to i + 2: i - 2 of them must have gone, the last with tile i - 3.
+    assert schedule.ifmap.after.tolist() == [-1] * 3 + [2 * (i - 3) for i in range(3, 12)]
     # A tile's rows are read for this tile and the two after it.
     assert schedule.ifmap.last.tolist() == [min(2 * (i + 2), 22) for i in range(12)]
+
+
+def test_a_window_along_frames_counts_rows_and_columns():
+    # 6 frames of 2 x 3 pixels of 16 channels are 96 bytes each; 1 KiB holds 10, 4 slots less.
+    one = conv(16, 2, (14, 2, 3), (3, 1, 1), ARCH, bias=False)
+    two = conv(2, 2, (12, 2, 3), (1, 1, 1), ARCH, bias=False)
+    small = machine("buffers.ifmap_kib=1", "buffers.slots=7", "precision.activation_bits=16")
+    one, two = (replace(problem, activation_bits=16) for problem in (one, two))
+    of_frames = mapping(h=2, w=3, kept="t", resident=(True, True))
+    schedule = build_group_schedule(Group((one, two), ("none", "none")), of_frames, small, make_clocks(small))
+    # 16 bits: 192 bytes a frame, 5 fit.
+    assert schedule.ifmap.bits.tolist() == [3 * 192 * 8] + [192 * 8] * 11
+    assert schedule.ifmap.after.tolist() == [-1] * 3 + [2 * (i - 3) for i in range(3, 12)]
+
+
+def test_output_channels_in_chunks_have_boxes_of_their_own():
+    wide = conv(3, 7, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    group = Group((FIRST, wide), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(chunks=(3, 2), resident=(True, True)), ARCH, CLOCKS)
+    # A tile stores four chunks: boxes by chunk, then tile. Behind 2 of inputs, 1 + 4 of weights.
+    assert schedule.ofmap.box.tolist() == [7, 9, 11, 13, 8, 10, 12, 14]
+    assert schedule.ofmap.bits.tolist() == [64, 64, 64, 32] * 2
+    # A step waits where it reads what was just drained: the first chunk's, not the others'.
+    assert schedule.places.waits.tolist() == [False, True, False, False, False] * 2
+    assert schedule.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5]
 
 
 def test_an_addition_loads_its_operand_for_each_tile():
@@ -274,9 +300,55 @@ def test_a_group_fills_the_buffers_as_its_tiles_do():
     assert (found["intermediate"].tile_bits, found["intermediate"].capacity_bits) == (3 * 4 * 8, 20480)
     assert (found["ofmap"].tile_bits, found["ofmap"].slots, found["ofmap"].capacity_bits) == (2 * 4 * 8, 2, 12288)
     both = {fill.buffer: fill for fill in group_fill(GROUP, mapping(resident=(True, True)), ARCH)}
+    # A window that fits but once has one slot. 1 KiB holds 8192 bits.
+    one = Group(
+        (conv(60, 2, (1, 4, 6), (1, 3, 3), ARCH, bias=False), conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH)), GROUP.operands
+    )
+    kib = machine("buffers.ifmap_kib=2")
+    window = next(fill for fill in group_fill(one, mapping(), kib) if fill.buffer == "ifmap")
+    assert (window.tile_bits, window.slots) == (60 * 5 * 6 * 8, 1)
     assert (both["weight"].tile_bits, both["weight"].slots, both["weight"].resident_bits) == (0, 1, 528 + 112)
 
 
 @pytest.mark.parametrize(("kept", "loops"), [("none", "thw"), ("t", "hwt"), ("h", "twh"), ("w", "thw")])
 def test_the_axis_of_kept_halos_is_innermost(kept, loops):
     assert mapping(kept=kept).loops == loops
+
+
+def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
+    found = enumerate_group(GROUP, ARCH)
+    wanted = mapping(chunks=(3, 2), resident=(True, True))
+    (number,) = (i for i in range(len(found)) if found.mapping(i, wanted.parallel) == wanted)
+    price = Price(cycle=1.0, dram_byte=0.0)
+
+    def cost(arch=ARCH, clocks=CLOCKS):
+        costs = group_costs(GROUP, found, arch, clocks, price)
+        return costs.bursts[number], costs.steps[number], costs.latency[number]
+
+    # Input: 4 rows of a burst, output: 2. Weights: 528 bits in 3 bursts, 112 in 1. First layer: 2 x 36 cycles for its
+    # channels, for each of two tiles, which fill 3: 150. Second: 6, a fill of 3 and the drain of 4 that is waited for:
+    # 26. In front of all and behind lie half of the input, the first weights, half of the output: 2 + 3 + 1 bursts.
+    assert cost() == (10, 4, (150 + 26) * 2000 + 6 * 10_000)
+    # Two channels move bursts in half of the time.
+    two = machine("dram.channels=2")
+    assert cost(two, make_clocks(two)) == (10, 4, 176 * 2000 + 6 * 5000)
+    slow = machine("dram.bandwidth_gbps=0.32")
+    assert cost(slow, make_clocks(slow)) == (10, 4, 10 * 100_000 + 6 * 100_000)
+    # Rows are opened for both tiles of input and output; the bus turns for each of two stores.
+    paged = replace(CLOCKS, visit_ticks=100_000, turnaround_ticks=7000)
+    assert cost(clocks=paged) == (10, 4, 4 * 100_000 + 2 * 7000 + 60_000)
+    # With one slot inputs (4 bursts, which answer after 20 ns for both tiles) take turns with the first layer.
+    single = machine("buffers.slots=1")
+    again = enumerate_group(GROUP, single)
+    costs = group_costs(GROUP, again, single, make_clocks(single), price)
+    wanted = replace(wanted, ofmap_slots=1)
+    (at,) = (i for i in range(len(again)) if again.mapping(i, wanted.parallel) == wanted)
+    assert costs.latency[at] == 4 * 10_000 + 2 * 20_000 + 150 * 2000 + 60_000
+    # Weights that do not stay come for each tile: 3 and 1 bursts. The smallest stay first.
+    moved = group_costs(GROUP, found, ARCH, CLOCKS, price).bursts
+    by_resident = {
+        one.resident: int(moved[i])
+        for i, one in enumerate(found.mapping(i, wanted.parallel) for i in range(len(found)))
+        if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
+    }
+    assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}

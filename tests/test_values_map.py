@@ -13,7 +13,14 @@ from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.map.arrays import ceil_div, full_and_rest, padded, parts, spread
 from lw3dsim.map.bounds import Least, bound_ticks
 from lw3dsim.map.candidates import candidate_sizes, make_choices
-from lw3dsim.map.compute import last_part, least_compute, sort_of
+from lw3dsim.map.compute import (
+    full_tiles,
+    last_part,
+    least_compute,
+    least_tile_cycles,
+    sort_of,
+    waits_between_tiles,
+)
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.fused import Group
@@ -22,6 +29,7 @@ from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.price import MOST_TICKS, Price
+from lw3dsim.map.ranking import estimate
 from lw3dsim.map.step import GROUP_WORDS
 from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
 
@@ -324,6 +332,34 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     assert least_compute(task.layer, task.array, 3) == 144
     assert least_compute(task.layer, task.array, 2) == 144
     assert least_compute(task.layer, task.array, 1) == 216
+
+
+def test_slots_are_shared_by_what_loads_answers_and_computes():
+    assert estimate(10, 6, 3, 2) == 10
+    assert estimate(6, 10, 3, 2) == 10
+    assert estimate(10, 8, 6, 2) == 12
+    assert estimate(9, 1, 2, 1) == 12
+
+
+def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
+    problem = conv(4, 3, (1, 5, 7), (1, 3, 3), ARCH, bias=True)
+    # 3 x 5 outputs in tiles of 2 x 4: one is full. 3 channels on 2 rows, 8 pixels on 2 lanes, 4 channels of 9 taps take
+    # 2 x 4 x 36 cycles, and 3 to fill. Of a bound of 1500 ticks 100 are a pixel's: 7 pixels are in no full tile.
+    task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
+    assert full_tiles(task, ONE, 1500) == (2 * 4 * 36 + 3) * 2000 + 700
+    # Two channels of three: of the third nothing is known.
+    assert full_tiles(task, Place(1, 0, 0, 0, 0), 1500) == (4 * 36 + 3) * 2000
+    assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36 + 2 * 3
+    # Without a full tile along H nothing but the share is left.
+    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == (2 * 8 * 36 + 3) * 2000
+
+
+def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
+    slow = machine("vector_lanes=1")
+    problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
+    task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
+    # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
+    assert waits_between_tiles(task, ONE, [0] * GROUP_WORDS) == 2 * 3
 
 
 def test_a_group_of_layers_knows_its_channels():

@@ -198,6 +198,14 @@ def test_a_pool_that_leaves_one_frame_takes_its_frames_in_turn():
     assert columns(schedule, "ifmap_read_bits", "head") == [[256, 19], [128, 11]]
 
 
+def test_frames_of_padding_are_in_no_chunk():
+    layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(4, 2, 2), stride=(4, 2, 2), padding=(1, 0, 0))
+    schedule = built(problem_of(layer, Shape(2, 2, 2, 2), ARCH), tiles(2, 3, 1, 1, 1))
+    # A window of 4 frames, the first and the last of padding: 3 and 1 of them, with 2 and 0 of the input.
+    assert schedule.ifmap.bits.tolist() == [2 * 4 * 16, 0]
+    assert columns(schedule, "vector_ops", "ifmap_read_bits") == [[2 * 12, 128], [2 * 4, 0]]
+
+
 def test_an_addition_reads_both_tensors_and_a_gradient_all_frames():
     added = built(problem_of(Add(name="x", inputs=("i", "j")), Shape(2, 1, 2, 2), ARCH), tiles(2, 1, 1, 1, 2))
     # Rows of 2 pixels of 2 channels of both tensors are 8 bytes, in 2 cycles; 8 additions on 2 lanes take 4.
@@ -341,6 +349,8 @@ def test_a_layout_counts_in_bursts():
     # 40 channels: pixels of 320 bits take two bursts of 256.
     b = layout(40, channels=40)
     assert (b.columns, b.pixel_bits, b.row_bursts, b.bursts) == (2, 512, 10, 60)
+    # 33 bytes take a second burst.
+    assert (layout(32).columns, layout(33).columns, layout(33).pixel_bits, layout(32).pixel_bits) == (1, 2, 512, 256)
     assert (layout(1).describe(), layout(8).describe(), layout(12).describe()) == (
         "C T H W", "C/8 T H W 8", "T H W 12",
     )  # fmt: skip

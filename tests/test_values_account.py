@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.binding import binding
 from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
 from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
 from lw3dsim.account.events import Events, constant_mults, count_events
 from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
+from lw3dsim.account.simulated import Unit
 from lw3dsim.account.units import unit_costs
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Shape, Trg
+from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.layers import run_mapping
@@ -322,3 +325,32 @@ def test_a_layer_by_itself_pays_nothing_for_layouts():
     # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
     assert (run.dram_bound_cycles, run.dram.reads, run.dram.writes, run.steps) == (250, 46, 4, 8)
     assert run.stages[0].ideal_mults == 432
+
+
+def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_largest_cause():
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+
+    def bound(dram_bound, **cycles):
+        causes = dict.fromkeys(dict(run.cycles_by_cause), 0) | cycles
+        latency = sum(causes.values())
+        by_cause = tuple(causes.items())
+        return binding(replace(run, cycles_by_cause=by_cause, latency_cycles=latency, dram_bound_cycles=dram_bound))
+
+    # 60 of 100 cycles wait for DRAM, in the other 40 the array works.
+    waiting = {"multiply": 25, "fill": 15, "dram_read": 40, "dram_write": 20}
+    assert bound(40, **waiting) == "dram"
+    assert bound(39, **waiting) == "dram_read"
+    assert bound(39, **waiting | {"multiply": 50, "drain": 20}) == "multiply"
+
+
+def test_a_unit_is_named_after_its_layers():
+    layers = tuple(
+        Conv3d(name=name, inputs=("i",), out_channels=1, kernel=(1, 1, 1))
+        for name in ("a.b.one", "a.b.two", "a.c", "d")
+    )
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    assert Unit(layers=layers, run=run).name == "a.b.one+two+c+d"
+    assert Unit(layers=layers[:1], run=run).name == "a.b.one"
+    # The last part of a name stays even where it is the same.
+    assert Unit(layers=(layers[2], layers[2]), run=run).name == "a.c+c"
+    assert (Unit(layers=layers[:1], run=run).kind, Unit(layers=layers, run=run).kind) == ("conv3d", "fused")

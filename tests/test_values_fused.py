@@ -177,6 +177,19 @@ def test_a_residual_reads_the_input_of_the_group_again():
     assert (schedule.ifmap.first.tolist(), schedule.ifmap.last.tolist()) == ([0, 2], [1, 3])
 
 
+def test_a_group_that_begins_with_an_addition_reads_two_tensors():
+    add = problem_of(Add(name="y", inputs=("a", "b")), Shape(2, 1, 2, 4), ARCH)
+    pointwise = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    group = Group((add, pointwise), ("none", "none"))
+    assert group.dram_inputs == [(0, 0, 2)]
+    schedule = build_group_schedule(group, mapping(kept="none", resident=(False, True)), ARCH, CLOCKS)
+    assert schedule.regions[0].bases == (0, 512)
+    assert schedule.ifmap.bits.tolist() == [2 * 64] * 2
+    assert [region.end for region in schedule.regions] == [512 + 2, 1024 + 1, 1536 + 2]
+    # Rows of 4 pixels of both tensors, a burst each; the weights; rows of the output.
+    assert schedule.box_bursts.tolist() == [2, 2, 1, 1, 1]
+
+
 def test_stages_share_a_single_bank():
     arch = machine("buffers.weight_banks=1", "buffers.ofmap_banks=1", "buffers.ifmap_banks=1")
     schedule = build_group_schedule(GROUP, mapping(), arch, make_clocks(arch))
@@ -210,6 +223,15 @@ def test_a_group_is_alone_in_the_buffers_of_a_chain():
     # Within a group tiles take turns in two slots.
     assert chain.weight.after.tolist() == [-1, -1, 0, 1, 5, 5, 6, 7, 11, 11, 12, 13, 17, 17, 18, 19]
     assert chain.ofmap.after.tolist() == [-1, -1, 1, 1, 3, 3, 5, 5]
+
+
+def test_the_stores_of_a_group_wait_for_its_own():
+    wide = conv(3, 7, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    group = Group((FIRST, wide), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(chunks=(3, 2), resident=(True, True)), ARCH, CLOCKS)
+    link = make_group_link(schedule, ())
+    chain = join([link, link], 1, ARCH.buffers, CLOCKS)
+    assert chain.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5, 7, 7, 8, 9, 10, 11, 12, 13]
 
 
 # Axes
@@ -251,6 +273,12 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     axis = cut_group((wide, added), 2, False)
     assert axis.first[0].tolist() == [0, 1]
     assert axis.new[0].tolist() == [3, 3]
+    # A border of zeros looks at nothing, the sum at its own position: outputs 0 and 3.
+    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, adds_input=False)
+    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, adds_input=False)
+    axis = cut_group((cropped, border, added), 1, False)
+    assert axis.first[0].tolist() == [0, 0, 1, 3]
+    assert axis.new[0].tolist() == [1, 3, 3, 1]
     narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=False)
     axis = cut_group((narrow, wide, added), 1, False)
     assert axis.new[0].tolist() == [2, 3, 3, 2]

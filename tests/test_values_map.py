@@ -30,6 +30,7 @@ from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.price import MOST_TICKS, Price
 from lw3dsim.map.ranking import estimate
+from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
 from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
 
@@ -332,6 +333,20 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     assert least_compute(task.layer, task.array, 3) == 144
     assert least_compute(task.layer, task.array, 2) == 144
     assert least_compute(task.layer, task.array, 1) == 216
+
+
+def test_every_tiling_comes_in_both_orders_where_there_are_two():
+    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and rows or
+    # columns too, there are two orders: 2 x 3 x 3 of 36.
+    found = [candidate.mapping for candidate in search(LAYER, ARCH, CLOCKS, keep=10**6)]
+    assert len(set(found)) == len(found) == 36 + 18
+    assert sum(mapping.order == "tiles_outer" for mapping in found) == 18
+    # Input channels cut in 3 and 1: 50 bursts, as in the schedule that is written down.
+    (bursts,) = (
+        c.bursts for c in search(LAYER, ARCH, CLOCKS, keep=10**6) if c.mapping == tiles(3, 4, 1, 2, 2, slots=1)
+    )
+    # 4 rows of 2 blocks, 960 bits of weights, 2 rows of 2 blocks.
+    assert bursts == 8 + 4 + 4
 
 
 def test_slots_are_shared_by_what_loads_answers_and_computes():

@@ -198,6 +198,15 @@ def test_a_pool_that_leaves_one_frame_takes_its_frames_in_turn():
     assert columns(schedule, "ifmap_read_bits", "head") == [[256, 19], [128, 11]]
 
 
+def test_tiles_of_a_pool_at_the_border_read_less():
+    layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+    schedule = built(problem_of(layer, Shape(2, 1, 5, 5), ARCH), tiles(2, 1, 1, 1, 3))
+    # Rows of windows -1..1, 1..3 and 3..5 of 5 rows of 5 pixels of 2 channels; 9 operations for each of 6 outputs.
+    assert columns(schedule, "ifmap_read_bits", "vector_ops", "head") == [
+        [2 * 80, 54, 30], [3 * 80, 54, 30], [2 * 80, 54, 30],
+    ]  # fmt: skip
+
+
 def test_frames_of_padding_are_in_no_chunk():
     layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(4, 2, 2), stride=(4, 2, 2), padding=(1, 0, 0))
     schedule = built(problem_of(layer, Shape(2, 2, 2, 2), ARCH), tiles(2, 3, 1, 1, 1))
@@ -211,6 +220,7 @@ def test_an_addition_reads_both_tensors_and_a_gradient_all_frames():
     # Rows of 2 pixels of 2 channels of both tensors are 8 bytes, in 2 cycles; 8 additions on 2 lanes take 4.
     assert added.ifmap.bits.tolist() == [64] * 2
     assert columns(added, "vector_ops", "vector") == [[8, 4]] * 2
+    assert added.box_bursts.tolist() == [2, 2, 1, 1]
     # The second tensor lies a stripe behind the first; its rows are moved behind those of the first.
     assert added.regions[0].runs().first.tolist() == [0, 512, 1, 513]
     assert added.regions[0].runs().offsets.tolist() == [0, 2, 4]

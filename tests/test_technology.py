@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import msgspec
 import pytest
@@ -74,6 +75,42 @@ def test_aladdin_scales_as_published(node_nm, operation, bits, energy_pj, leakag
     assert arithmetic(tech, operation, "area_um2", *bits) == pytest.approx(area_um2, rel=0.01)
 
 
+# Stillmaker & Baas 2017, table 8: energy a2 V^2 + a1 V + a0 at 0.8 V.
+ENERGY = {
+    65: 3.755 * 0.64 - 4.398 * 0.8 + 1.975,
+    45: 1.103 * 0.64 - 0.362 * 0.8 + 0.2767,
+    32: 0.9559 * 0.64 - 0.7823 * 0.8 + 0.471,
+    20: 0.373 * 0.64 - 0.1582 * 0.8 + 0.04104,
+}
+
+
+def test_nodes_scale_by_the_published_polynomials_and_areas():
+    # 22 nm lies a sixth of the way from 20 to 32 nm.
+    energy = ENERGY | {22: ENERGY[20] + (ENERGY[32] - ENERGY[20]) * 2 / 12}
+    areas = {65: 1.5, 45: 1.0, 32: 0.46, 22: 0.21 + (0.46 - 0.21) * 2 / 12}
+    for node in NODES:
+        tech = Tech(node_nm=node)
+        assert arithmetic(tech, "add", "energy_pj", 32) == pytest.approx(0.1 * energy[node] / ENERGY[45])
+        assert arithmetic(tech, "mult", "leakage_uw", 8, 8) == pytest.approx(5.7539 * energy[node] / ENERGY[45])
+        assert arithmetic(tech, "mult", "area_um2", 32, 32) == pytest.approx(3495 * areas[node])
+
+
+def test_widths_are_linear_between_those_of_the_table_and_proportional_outside():
+    def add(bits):
+        return arithmetic(HOROWITZ, "add", "area_um2", bits)
+
+    # Horowitz: adders of 8, 16, 32 bits take 36, 67, 137 um2.
+    assert [add(bits) for bits in (4, 8, 12, 16, 20, 32, 64)] == pytest.approx([18, 36, 51.5, 67, 84.5, 137, 274])
+
+    def mult(*bits):
+        return arithmetic(HOROWITZ, "mult", "energy_pj", *bits)
+
+    # Multipliers of 64 and 1024 square bits take 0.2 and 3.1 pJ.
+    assert mult(4, 8) == pytest.approx(0.1)
+    assert mult(16, 34) == pytest.approx(0.2 + 2.9 * (544 - 64) / 960)
+    assert mult(64, 32) == pytest.approx(6.2)
+
+
 def test_22_nm_lies_between_its_published_neighbours():
     # 32 and 16 nm of the same library.
     for operation, bits, below, above in (("add", (8,), 0.01049, 0.03983), ("mult", (8, 8), 0.15827, 0.60131)):
@@ -109,6 +146,50 @@ def test_sram_passes_through_cacti():
     assert one.read_pj_per_byte == pytest.approx(1.6187, rel=1e-3)
     assert (one.random_cycle_ns, one.access_ns, one.macros) == (1.8932, 1.5687, 1)
     assert sram(128, 64, 1, HOROWITZ, SLOW_PS).area_mm2 == pytest.approx(2 * 0.19894, rel=1e-3)
+
+
+def test_sram_is_log_linear_between_the_sizes_of_the_table():
+    # 8 x sqrt(2) KiB lie half way, in logarithm, between 8 and 16: two banks of 5.657 KiB between 4 and 8.
+    # CACTI 7, itrs-lstp, 45 nm, 64 bits: 4 KiB 3.3855 / 6.4536 pJ, 8 KiB 6.137 / 7.8781 pJ.
+    share = math.log2(6 / 4)
+    six = sram(6, 8, 1, HOROWITZ, SLOW_PS)
+    assert six.read_pj_per_byte == pytest.approx(3.3855 ** (1 - share) * 6.137**share / 8)
+    assert six.write_pj_per_byte == pytest.approx(6.4536 ** (1 - share) * 7.8781**share / 8)
+    assert six.area_mm2 == pytest.approx(0.013503 ** (1 - share) * 0.026267**share)
+    assert six.leakage_mw == pytest.approx(0.00014043 ** (1 - share) * 0.00025678**share)
+    assert six.random_cycle_ns == pytest.approx(0.78077 ** (1 - share) * 0.88626**share)
+    assert six.access_ns == pytest.approx(1.0179 ** (1 - share) * 1.0638**share)
+
+
+def test_ports_and_clocks_decide_macros_widths_and_cycles():
+    # A port of 20 bytes is 160 bits: one macro of 256 bits, whose word is read whole; of 12 bytes one of 128 bits.
+    assert sram(8, 20, 1, HOROWITZ, SLOW_PS).read_pj_per_byte == pytest.approx(11.484 / 20)
+    assert sram(8, 12, 1, HOROWITZ, SLOW_PS).write_pj_per_byte == pytest.approx(14.052 / 12)
+    # 33 bytes are 264 bits: two macros of 256 beside each other, 4 KiB each.
+    wide = sram(8, 33, 1, HOROWITZ, SLOW_PS)
+    assert (wide.macros, wide.read_pj_per_byte) == (2, pytest.approx(2 * 10.204 / 33))
+    assert wide.source.endswith("2 macro(s) of 4 KiB x 256 bit")
+    # 4 KiB x 64 bits: random cycle 0.78077 ns, access 1.0179 ns, in cycles of 1.0 and 0.5 ns.
+    one, two = sram(4, 8, 1, HOROWITZ, 1000), sram(4, 8, 1, HOROWITZ, 500)
+    assert (one.cycles_per_access, one.access_cycles) == (1, 2)
+    assert (two.cycles_per_access, two.access_cycles) == (2, 3)
+    # In a cycle of 0.9 ns 256-bit macros answer in one (0.87091 ns), narrower ones in two: four are 1024 bits.
+    fast = sram(16, 128, 1, HOROWITZ, 900)
+    assert (fast.cycles_per_access, fast.access_cycles, fast.macros) == (1, 1, 4)
+    # Two banks of two macros beside each other: 3 MiB are 768 KiB each; beyond 1 MiB there are two behind each other.
+    assert sram(3072, 64, 2, HOROWITZ, SLOW_PS).macros == 4
+    assert sram(6144, 64, 2, HOROWITZ, SLOW_PS).macros == 8
+    assert (
+        sram(6144, 64, 2, HOROWITZ, SLOW_PS).read_pj_per_byte == sram(3072, 64, 2, HOROWITZ, SLOW_PS).read_pj_per_byte
+    )
+
+
+def test_the_largest_macro_that_meets_the_clock_lies_on_the_line_between_two_sizes():
+    # 64 KiB x 256 bits answer in 1.5687 ns, 128 KiB in 2.0175 ns: 2 ns on the line of their logarithms.
+    largest = 64 * 2 ** (math.log(2 / 1.5687) / math.log(2.0175 / 1.5687))
+    assert 124 < largest < 125
+    assert sram(124, 32, 1, HOROWITZ, 2000).macros == 1
+    assert sram(125, 32, 1, HOROWITZ, 2000).macros == 2
 
 
 def test_banks_are_macros_of_their_own():

@@ -1,0 +1,331 @@
+"""Do the tests see a fault? Change one operator or number of the core at random, and run the tests of its subject.
+
+``make mutants N=100 SEED=1`` draws N changes (*mutants*) from all that are possible in the rooms below. Each is written
+into a copy of the package, whose tests then run until the first fails: the mutant is *killed*. One that hangs is killed
+too; one that no test sees *survives*, and is shown. What can change no figure is named in ``equivalent_mutants.yaml``,
+with the reason. Kernels run as CPython interprets them, so nothing is compiled anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "lw3dsim"
+
+# The rooms whose figures count, and those tests of each that see values and take seconds as CPython interprets kernels.
+ROOMS = {
+    "account": "values_account technology",
+    "technology": "technology values_account",
+    "schedule": "values_schedule values_fused",
+    "map/group": "values_fused values_map fused_groups",
+    "map/fused.py": "values_fused values_map",
+    "map": "values_step values_schedule values_map step mapping",
+    "engine": "values_step engines",
+    "dram": "values_account in_order dram",
+    "arithmetic": "values_arithmetic execution fused_execution",
+    "transform": "values_transform transforms algebra",
+    "algebra": "algebra values_transform",
+    "explore/metrics.py": "values_explore",
+}
+
+# How much is tried, where code runs, and how a file is read: no figure depends on them.
+LEFT_OUT = ("map/kernels.py", "map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py")
+
+# Not these: whole networks, and thousands of cases.
+SLOW = (
+    "network or every_case or peaks_lie_above or every_design or larger_buffer or wider_port or translation or kept or "
+    "never_cost or never_hurt or goes_round or never_overlap or answered_once or narrower_op or observed_ranges or "
+    "engines_agree or least_solution or never_shared or served_once or compiled_and or ramulator or dramsim3 or no_pair"
+)
+
+BINARY = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult, ast.Div: ast.Mult,
+    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd,
+}  # fmt: skip
+COMPARISON = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
+NAMES |= {"ceil": "floor", "floor": "ceil", "cumsum": "asarray"}
+
+# Characters that are shown in front of a change and behind it.
+SHARED = 60
+
+# In a copy: nothing is translated, no search is run beforehand, and properties are tried on few examples.
+PLUGIN = """
+import sys, types
+import hypothesis
+from lw3dsim import native
+native.Translation.is_worthwhile = lambda self, work: False
+native.Translation.functions = property(
+    lambda self: {name: getattr(module, name) for module, names in self.parts for name in names}
+)
+sys.modules["lw3dsim.explore.warm"] = types.ModuleType("warm")
+whole = hypothesis.settings.__init__
+def few(self, parent=None, **options):
+    whole(self, parent, **options | {"max_examples": 15, "deadline": None})
+hypothesis.settings.__init__ = few
+hypothesis.settings.register_profile("few", hypothesis.settings())
+hypothesis.settings.load_profile("few")
+"""
+
+
+class Mutant(NamedTuple):
+    """A change: its place, the line as it was and as it is (as ``ast.unparse`` writes them), the source with it."""
+
+    file: str
+    line: int
+    function: str
+    was: str
+    now: str
+    source: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.file, self.function, self.was, self.now
+
+
+def changes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what may stand in place of ``node``."""
+    if isinstance(node, ast.BinOp) and type(node.op) in BINARY and not isinstance(node.left, ast.List):
+        yield ast.BinOp(node.left, BINARY[type(node.op)](), node.right)
+        if isinstance(node.op, ast.Mult | ast.Div | ast.FloorDiv):
+            yield node.left
+    elif isinstance(node, ast.AugAssign) and type(node.op) in BINARY:
+        yield ast.AugAssign(node.target, BINARY[type(node.op)](), node.value)
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield ast.Compare(node.left, [COMPARISON[type(node.ops[0])]()], node.comparators)
+    elif isinstance(node, ast.BoolOp):
+        yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
+        yield node.operand
+    elif isinstance(node, ast.IfExp):
+        yield ast.IfExp(node.test, node.orelse, node.body)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield ast.Constant(node.value + 1)
+        yield ast.Constant(node.value - 1)
+    elif isinstance(node, ast.Name) and node.id in NAMES:
+        yield ast.Name(NAMES[node.id], node.ctx)
+    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield ast.Attribute(node.value, NAMES[node.attr], node.ctx)
+
+
+def places(node: ast.AST, function: str = "") -> Iterator[tuple[ast.AST, str, int, str]]:
+    """Yield (parent, field, index or -1, function) of what decides a figure: no annotation, decorator or message."""
+    name = getattr(node, "name", "") if isinstance(node, ast.FunctionDef | ast.ClassDef) else ""
+    function = f"{function}.{name}".strip(".") if name else function
+    for field, value in ast.iter_fields(node):
+        if field in ("annotation", "returns", "decorator_list", "type_params") or isinstance(
+            node, ast.Raise | ast.Assert
+        ):
+            continue
+        for index, child in enumerate(value if isinstance(value, list) else [value]):
+            is_flag = isinstance(child, ast.keyword) and child.arg in ("strict", "keepdims", "frozen", "kw_only")
+            is_typing = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            if isinstance(child, ast.AST) and not is_flag and not is_typing and not isinstance(child, ast.JoinedStr):
+                yield node, field, index if isinstance(value, list) else -1, function
+                yield from places(child, function)
+
+
+def sites(tree: ast.Module) -> list[tuple[ast.AST, str, int, str, ast.AST]]:
+    """Return every change that is possible in a file, with its place."""
+    found = []
+    for parent, field, index, function in places(tree):
+        value = getattr(parent, field)
+        node = value[index] if index >= 0 else value
+        found += [(parent, field, index, function, change) for change in changes(node)]
+    return found
+
+
+def mutant(file: str, number: int) -> Mutant:
+    """Return mutant ``number`` of a file of the package."""
+    tree = ast.parse((ROOT / PACKAGE / file).read_text(encoding="utf-8"))
+    before = ast.unparse(tree).splitlines()
+    parent, field, index, function, change = sites(tree)[number]
+    value = getattr(parent, field)
+    line = getattr(value[index] if index >= 0 else value, "lineno", 0)
+    if index >= 0:
+        value[index] = change
+    else:
+        setattr(parent, field, change)
+    after = ast.unparse(ast.fix_missing_locations(tree)).splitlines()
+    was, now = next(around(a.strip(), b.strip()) for a, b in zip(before, after, strict=True) if a != b)
+    return Mutant(file, line, function, was, now, "\n".join(after) + "\n")
+
+
+def around(was: str, now: str) -> tuple[str, str]:
+    """Return two lines without what they share, but for a little in front and behind."""
+    front = _shared(was, now)
+    behind = _shared(was[front:][::-1], now[front:][::-1])
+    begin = max(front - SHARED, 0)
+    return tuple(line[begin : max(len(line) - behind + SHARED, 0)] for line in (was, now))
+
+
+def _shared(a: str, b: str) -> int:
+    return next((i for i, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), min(len(a), len(b)))
+
+
+def room_of(file: str) -> str:
+    """Return the most particular room of ROOMS that a file is in, or nothing."""
+    return max((room for room in ROOMS if file.startswith(room)), key=len, default="")
+
+
+def drawn(count: int, seed: int, rooms: str) -> list[Mutant]:
+    """Return a random sample of all mutants of the rooms whose names begin with ``rooms``."""
+    files = sorted(str(path.relative_to(ROOT / PACKAGE)) for path in (ROOT / PACKAGE).rglob("*.py"))
+    everything = [
+        (file, number)
+        for file in files
+        if room_of(file) and file.startswith(rooms) and file not in LEFT_OUT
+        for number in range(len(sites(ast.parse((ROOT / PACKAGE / file).read_text(encoding="utf-8")))))
+    ]
+    print(f"{len(everything)} mutants are possible, {min(count, len(everything))} are tried")
+    chosen = random.Random(seed).sample(everything, min(count, len(everything)))  # noqa: S311  # not for secrecy
+    return [mutant(file, number) for file, number in chosen]
+
+
+def copied() -> Path:
+    """Return a fresh copy of what the tests run on."""
+    folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+    for name in (PACKAGE, "tests", "arch_configs", "workloads", "experiments", "pyproject.toml"):
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    (folder / "interpreted.py").write_text(PLUGIN, encoding="utf-8")
+    return folder
+
+
+def tests_pass(folder: Path, room: str, limit: float) -> bool:
+    """Run the tests of a room in a copy, in a process of their own that is killed after ``limit`` seconds."""
+    tests = [f"tests/test_{name}.py" for name in ROOMS[room].split()]
+    child = os.fork()
+    if not child:
+        os.setsid()
+        os.chdir(folder)
+        sys.path[:0] = [str(folder), str(folder / "tests")]
+        os.environ["PYTHONPATH"] = str(folder)
+        null = os.open(os.devnull, os.O_WRONLY)
+        if not os.environ.get("SHOW"):
+            os.dup2(null, 1), os.dup2(null, 2)
+        os._exit(_pytest([test for test in tests if (folder / test).exists()]))
+    end = time.monotonic() + limit
+    while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return False
+        time.sleep(0.02)
+    return os.waitstatus_to_exitcode(done[1]) == 0
+
+
+def _pytest(tests: list[str]) -> int:
+    import pytest
+
+    options = [
+        "-x",
+        "-q",
+        "-n0",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-p",
+        "interpreted",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+    ]
+    with contextlib.suppress(BaseException):
+        return int(pytest.main([*options, *tests]))
+    return 1
+
+
+_copies: list[Path] = []
+
+
+def _prepare() -> None:
+    """Import what takes long, once for all children of this process, and make its copy."""
+    import click  # noqa: F401
+
+    _copies.append(copied())
+
+
+def judged(case: Mutant, limits: dict[str, float]) -> str:
+    """Return what becomes of a mutant."""
+    (folder,) = _copies
+    file, room = folder / PACKAGE / case.file, room_of(case.file)
+    right, times = file.read_bytes(), file.stat()
+    file.write_text(case.source, encoding="utf-8")
+    # Bytecode of the source as it is was kept by the run that was timed; a mutant's must not take its place.
+    sys.dont_write_bytecode = True
+    try:
+        return "survived" if tests_pass(folder, room, limits[room]) else "killed"
+    finally:
+        file.write_bytes(right)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def timed(room: str) -> float:
+    """Return what the tests of a room take without any change; they must pass."""
+    begin = time.monotonic()
+    if not tests_pass(_copies[0], room, 200):
+        raise SystemExit(f"the tests of {room} fail without any mutant")
+    return time.monotonic() - begin
+
+
+def known() -> dict[tuple[str, str, str, str], str]:
+    """Return the reasons why some mutants are equivalent."""
+    text = (ROOT / "tests" / "equivalent_mutants.yaml").read_text(encoding="utf-8")
+    return {(e["file"], e["function"], e["was"], e["now"]): e["reason"] for e in yaml.safe_load(text) or []}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rooms", default="", help="only files whose path in the package begins so")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    reasons = known()
+    cases = drawn(options.count, options.seed, options.rooms)
+    open_cases = [case for case in cases if case.key not in reasons]
+    found = Counter(equivalent=len(cases) - len(open_cases))
+    rooms = sorted({room_of(case.file) for case in open_cases})
+    with ProcessPoolExecutor(options.jobs, get_context("fork"), _prepare) as pool:
+        limits = dict(zip(rooms, (20 + 5 * taken for taken in pool.map(timed, rooms)), strict=True))
+        for case, verdict in zip(open_cases, pool.map(judged, open_cases, [limits] * len(open_cases)), strict=True):
+            found[verdict] += 1
+            print(f"{verdict:9} {case.file}:{case.line} {case.function}", flush=True)
+            if verdict == "survived":
+                print(f"  - {case.was}\n  + {case.now}", flush=True)
+    tried = found["killed"] + found["survived"]
+    print(f"{dict(found)}: {100 * found['survived'] / max(tried, 1):.1f}% of {tried} survived")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+"""Are energy, area and power the figures that one gets on paper?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from paper import conv, machine, problem_of, tiles
+
+from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.binding import binding
+from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
+from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
+from lw3dsim.account.events import Events, constant_mults, count_events
+from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
+from lw3dsim.account.simulated import Unit
+from lw3dsim.account.units import unit_costs
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Shape, Trg
+from lw3dsim.dram.power import DramCounts, DramEnergy, summed
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.layers import run_mapping
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.technology.sram import buffers
+
+ARCH = machine()
+DENSE = Sparsity()
+NO_EVENTS = Events(**dict.fromkeys(Events.__dataclass_fields__, 0))
+# Every kind of event another number, so that none can stand for another.
+EVENTS = Events(
+    mults=1000, accumulations=900, tree_adds=0, input_tiles=70, weight_kernels=13, output_tiles=50, vector_ops=300,
+    dram_ifmap_bytes=640, dram_weight_bytes=320, dram_ofmap_bytes=96, ifmap_read_bytes=111, ifmap_write_bytes=222,
+    weight_read_bytes=333, weight_write_bytes=444, ofmap_read_bytes=700, ofmap_write_bytes=800, ofmap_dma_bytes=100,
+    intermediate_read_bytes=55, intermediate_write_bytes=66,
+)  # fmt: skip
+COUNTS = DramCounts(
+    reads=30, writes=3, activates=2, precharges=2, refreshes=1, row_hits=31, row_misses=2, active_clocks=640,
+    idle_clocks=0,
+)  # fmt: skip
+CYCLES = {"multiply": 60, "fill": 30, "dram_read": 10}
+
+# Horowitz, 45 nm: pJ of adders of 16 and 32 bits, of an 8 x 8 multiplier; of a flip-flop word of 8 and 32 bits.
+ADD_16, ADD_32, MULT_8, REG_8, REG_32 = 0.05, 0.1, 0.2, 0.08286, 0.33142
+DIRECT = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH)
+WINOGRAD = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, "hfa")
+
+
+def energy(problem=DIRECT, events=EVENTS, leakage=2.5, sparsity=DENSE):
+    stage = Stage(problem=problem, events=events, ideal_mults=0)
+    return layer_energy_pj([stage], events, COUNTS, CYCLES, ARCH, leakage, [sparsity])
+
+
+def test_leakage_is_power_times_time_by_the_causes_of_the_cycles():
+    # 100 cycles of 2 ns at 2.5 mW are 500 pJ: 60, 30 and 10 hundredths of it.
+    assert energy()["leakage"] == pytest.approx({"multiply": 300, "fill": 150, "dram_read": 50})
+    assert energy(leakage=0)["leakage"] == {"multiply": 0, "fill": 0, "dram_read": 0}
+
+
+def test_sram_energy_by_cause_is_bytes_times_pj_per_byte():
+    # CACTI 7, itrs-lstp, 45 nm, 4 KiB in two banks: the smallest macro of 64 bits, 4 KiB; a port of 4 bytes pays for
+    # the word. Read 3.3855 pJ, written 6.4536 pJ an access of 4 bytes.
+    read, write = 3.3855 / 4, 6.4536 / 4
+    found = energy()
+    assert found["ifmap_sram"] == pytest.approx({"dma": 222 * write, "array": 111 * read})
+    assert found["weight_sram"] == pytest.approx({"dma": 444 * write, "array": 333 * read})
+    assert found["ofmap_sram"] == pytest.approx({
+        "dma": 100 * read,
+        "array": 100 * write,
+        # What is read and written more than the results are partial sums.
+        "partial_sums": 600 * read + 700 * write,
+        "intermediate_reads": 55 * read,
+        "intermediate_writes": 66 * write,
+    })  # fmt: skip
+
+
+def test_arithmetic_energy_of_a_direct_layer_is_operations_times_pj():
+    found = {name: causes.get("compute") for name, causes in energy().items()}
+    assert found["multipliers"] == pytest.approx(1000 * MULT_8)
+    # An accumulation adds, reads and writes at 32 bits.
+    assert found["accumulators"] == pytest.approx(900 * (ADD_32 + 2 * REG_32))
+    assert found["operand_registers"] == pytest.approx(1000 * 2 * REG_8)
+    assert found["vector"] == pytest.approx(300 * ADD_32)
+    # A direct tile has no transform.
+    assert found["input_transform"] == found["weight_transform"] == found["output_transform"] == 0
+
+
+def test_an_adder_tree_adds_at_the_width_of_the_products():
+    tree = Events(**{**vars(EVENTS), "tree_adds": 40})
+    found = energy(events=tree, sparsity=Sparsity(data=0.5, weight=0.5))
+    # Products are 8 + 8 bits wide; trees and their accumulators are not gated, multipliers are: a quarter is left.
+    assert found["accumulators"]["compute"] == pytest.approx(900 * (ADD_32 + 2 * REG_32) + 40 * ADD_16)
+    assert found["multipliers"]["compute"] == pytest.approx(250 * MULT_8)
+    assert found["operand_registers"]["compute"] == pytest.approx(250 * 2 * REG_8)
+
+
+def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_transforms():
+    # F(2x2,3x3): 8 bits of data grow by 2 x 2 to 10, of weights by (integer G: 2 x 2 rows of sum 3) 3 x 3 to 12.
+    # In 1D: 4, 3 (g0 + g2 is shared) and 4 additions, on 4 + 4 lines of inputs, 3 + 4 of weights, 4 + 2 of outputs.
+    algorithm = WINOGRAD.algorithm
+    assert (WINOGRAD.data_bits, WINOGRAD.weight_bits, WINOGRAD.register_bits) == (10, 12, 32)
+    assert (algorithm.input_adds, algorithm.weight_adds, algorithm.output_adds) == (8 * 4, 7 * 3, 6 * 4)
+    found = {name: causes.get("compute") for name, causes in energy(WINOGRAD).items()}
+    add_10, add_12 = (0.03 + (0.05 - 0.03) * (bits - 8) / 8 for bits in (10, 12))
+    assert found["input_transform"] == pytest.approx(70 * 32 * add_10)
+    assert found["weight_transform"] == pytest.approx(13 * 21 * add_12)
+    assert found["output_transform"] == pytest.approx(50 * 24 * ADD_32)
+    # A multiplier of a x b bits is linear in a x b between 8 x 8 (0.2 pJ) and 32 x 32 (3.1 pJ).
+    assert found["multipliers"] == pytest.approx(1000 * (0.2 + 2.9 * (10 * 12 - 64) / (1024 - 64)))
+    reg_10, reg_12 = (0.08286 + (0.16571 - 0.08286) * (bits - 8) / 8 for bits in (10, 12))
+    assert found["operand_registers"] == pytest.approx(1000 * (reg_10 + reg_12))
+
+
+def test_dram_energy_of_streams_is_split_by_their_bytes():
+    parts, system = energy(), make_clocks(ARCH).dram
+    whole = dram_energy_pj(system, COUNTS)
+    assert list(parts) == list(COMPONENTS)
+    # 640 + 320 bytes are read, 96 written.
+    assert parts["dram_read"] == pytest.approx({"ifmap": whole["dram_read"] * 2 / 3, "weight": whole["dram_read"] / 3})
+    assert parts["dram_write"] == pytest.approx({"ofmap": whole["dram_write"]})
+    assert parts["dram_activate"] == pytest.approx(
+        {name: whole["dram_activate"] * size / 1056 for name, size in (("ifmap", 640), ("weight", 320), ("ofmap", 96))}
+    )
+    # The interface takes 1.83 pJ a bit read and 5.68 pJ a bit written: 30 and 3 bursts of 256 bits.
+    assert whole["dram_io"] == pytest.approx(256 * (30 * 1.83 + 3 * 5.68))
+    assert parts["dram_io"] == pytest.approx(
+        {"ifmap": 8 * 640 * 1.83, "weight": 8 * 320 * 1.83, "ofmap": 8 * 96 * 5.68}
+    )
+    for name in ("dram_refresh", "dram_background"):
+        assert parts[name] == pytest.approx({cause: whole[name] * share / 100 for cause, share in CYCLES.items()})
+    assert moved_shares(system, "dram_write", NO_EVENTS) == {}
+
+
+def test_onchip_energy_is_what_neither_dram_nor_time_costs():
+    stages = [Stage(problem=DIRECT, events=EVENTS, ideal_mults=0)] * 2
+    found = layer_energy_pj(stages, EVENTS, COUNTS, CYCLES, ARCH, 2.5, [Sparsity()] * 2)
+    # Two stages work twice as much; the buffers count the group's events.
+    assert found["multipliers"]["compute"] == pytest.approx(2000 * MULT_8)
+    assert found["ifmap_sram"] == energy()["ifmap_sram"]
+    rest = [name for name in COMPONENTS if not name.startswith("dram_") and name != "leakage"]
+    assert onchip_pj(stages, EVENTS, ARCH, [Sparsity()] * 2) == pytest.approx(
+        math.fsum(sum(found[name].values()) for name in rest)
+    )
+
+
+@pytest.mark.parametrize(("frames", "mults"), [(1, 0), (2, 0), (3, 5 * 4 * 6), (4, 0), (6, 5 * 4 * 6), (12, 120)])
+def test_a_mean_over_frames_that_are_no_power_of_two_multiplies_once_per_channel_and_pixel(frames, mults):
+    trg = problem_of(Trg(name="x", inputs=("i",)), Shape(5, frames, 4, 6), ARCH)
+    assert constant_mults(trg) == mults
+    assert constant_mults(conv(2, 2, (3, 4, 4), (1, 1, 1), ARCH)) == 0
+    # Sums of 3 frames take 8 + 2 bits, of 12 frames 8 + 4.
+    bits = {1: 8, 2: 9, 3: 10, 4: 10, 6: 11, 12: 12}[frames]
+    assert trg.divider_bits == bits
+    divide = 0.2 + 2.9 * (bits * bits - 64) / 960 if bits * bits >= 64 else 0.2
+    assert energy(trg, NO_EVENTS)["vector"]["compute"] == pytest.approx(mults * divide)
+
+
+# Area and leakage
+
+
+def test_area_is_that_of_every_unit():
+    found = area_mm2(ARCH, [DIRECT])
+    # 4 multipliers; each has an adder of 32 bits, two banks of two 32-bit accumulators, an operand register each.
+    assert found["multipliers"] == pytest.approx(4 * 282e-6)
+    assert found["accumulators"] == pytest.approx(4 * (137 + 2 * 2 * 279.7) * 1e-6)
+    assert found["operand_registers"] == pytest.approx(4 * (69.9 + 69.9) * 1e-6)
+    assert found["vector"] == pytest.approx(2 * 137e-6)
+    assert found["input_transform"] == found["weight_transform"] == found["output_transform"] == 0
+    # Two banks of the smallest macro each.
+    for name in ("ifmap", "weight", "ofmap"):
+        assert found[f"{name}_sram"] == pytest.approx(2 * 0.013503)
+    # uW of 4 multipliers, 4 accumulating adders and 2 lanes; registers have none; mW of 6 macros.
+    assert leakage_mw(ARCH, [DIRECT]) == pytest.approx((4 * 5.7539 + 4 * 2.7619 + 2 * 2.7619) / 1000 + 6 * 0.00014043)
+
+
+def test_area_of_transforms_is_adders_per_coordinate_at_their_rate():
+    rates = ("transforms.input_coords_per_cycle=5", "transforms.output_coords_per_cycle=7")
+    arch = machine(*rates, "transforms.weight_coords_per_cycle=3", "winograd.weight_transform=onchip")
+    found = area_mm2(arch, [DIRECT, WINOGRAD, conv(4, 3, (4, 4, 4), (3, 1, 1), ARCH, "hfa")])
+    # Of F(2x2,3x3): 32, 21 and 24 additions for 16 coordinates; of F(2,3) 4, 3 and 4 for 4: fewer.
+    add_10, add_12 = (36 + (67 - 36) * (bits - 8) / 8 for bits in (10, 12))
+    assert found["input_transform"] == pytest.approx(32 / 16 * 5 * add_10 * 1e-6)
+    assert found["weight_transform"] == pytest.approx(21 / 16 * 3 * add_12 * 1e-6)
+    assert found["output_transform"] == pytest.approx(24 / 16 * 7 * 137e-6)
+    # Multipliers are as wide as the widest of each operand.
+    assert found["multipliers"] == pytest.approx(4 * (282 + (3495 - 282) * (120 - 64) / 960) * 1e-6)
+    assert area_mm2(machine(*rates), [WINOGRAD])["weight_transform"] == 0
+
+
+def test_without_layers_widths_are_the_declared_ones():
+    arch = machine("precision.activation_bits=16", "precision.weight_bits=4", "precision.accumulator_bits=24")
+    found = area_mm2(arch, [])
+    assert found["multipliers"] == pytest.approx(4 * 282e-6)  # 16 x 4 = 8 x 8
+    assert found["accumulators"] == pytest.approx(4 * ((67 + 137) / 2 + 4 * (139.8 + 279.7) / 2) * 1e-6)
+    assert found["operand_registers"] == pytest.approx(4 * (139.8 + 69.9 / 2) * 1e-6)
+
+
+def test_the_list_of_unit_costs_has_the_figures_that_the_accounts_multiply_by():
+    costs = {(row.component, row.unit, row.per): row.value for row in unit_costs(ARCH)}
+    standard = make_clocks(ARCH).dram.standard
+    one = {"reads": 1, "writes": 1, "activates": 1, "precharges": 1, "refreshes": 1}
+    of_one = dram_energy_pj(make_clocks(ARCH).dram, DramCounts(**one, active_clocks=1, idle_clocks=0))
+    idle = dram_energy_pj(make_clocks(ARCH).dram, DramCounts(**one, active_clocks=0, idle_clocks=1))
+    assert costs["dram_activate", "pJ", "activate and precharge"] == pytest.approx(of_one["dram_activate"])
+    assert costs["dram_read", "pJ", "burst of 32 bytes read"] == pytest.approx(of_one["dram_read"])
+    assert costs["dram_write", "pJ", "burst of 32 bytes written"] == pytest.approx(of_one["dram_write"])
+    assert costs["dram_refresh", "pJ", "refresh of all banks of a channel"] == pytest.approx(of_one["dram_refresh"])
+    # A clock is 0.625 ns: pJ of a clock over ns are mW. IDD3N and IDD2N of the rails.
+    assert standard.clock_ps == 625
+    assert costs["dram_background", "mW", "time with a bank open, all channels"] == pytest.approx(37.875)
+    assert costs["dram_background", "mW", "time with no bank open, all channels"] == pytest.approx(34.125)
+    assert idle["dram_background"] == pytest.approx(34.125 * 0.625)
+    assert costs["dram_io", "pJ", "bit read"] == 1.83
+    assert costs["dram_io", "pJ", "bit written"] == 5.68
+    two = {(row.component, row.per): row.value for row in unit_costs(machine("dram.channels=2"))}
+    assert two["dram_background", "time with a bank open, all channels"] == pytest.approx(2 * 37.875)
+    assert two["dram_background", "time with no bank open, all channels"] == pytest.approx(2 * 34.125)
+    assert two["dram_read", "burst of 32 bytes read"] == costs["dram_read", "pJ", "burst of 32 bytes read"]
+    assert costs["ofmap_sram", "mm2", "buffer"] == buffers(ARCH)["ofmap"].area_mm2
+    assert costs["multipliers (winograd2d F(2,3)xF(2,3))", "pJ", "10x12 bit multiplication"] == pytest.approx(
+        0.2 + 2.9 * (120 - 64) / 960
+    )
+    # F(2,3): data grow by 2 to 9 bits, weights by 3 to 10. Sums of 16 frames take 8 + 4 bits.
+    assert costs["input_transform (winograd1d F(2,3))", "pJ", "9 bit addition"] == pytest.approx(0.03 + 0.02 / 8)
+    assert costs["weight_transform (winograd1d F(2,3))", "pJ", "10 bit addition"] == pytest.approx(0.03 + 0.04 / 8)
+    assert costs["accumulators (adder tree)", "pJ", "16 bit addition"] == ADD_16
+    assert costs["vector (mean of TRG, up to 16 frames)", "pJ", "12x12 bit multiplication"] == pytest.approx(
+        0.2 + 2.9 * (144 - 64) / 960
+    )
+    assert not any(
+        "winograd" in name
+        for name, *_ in ((r.component,) for r in unit_costs(machine("winograd.m1=1", "winograd.m2=1")))
+    )
+
+
+# DRAM
+
+
+def test_a_plain_memory_is_taken_to_read_rows_once_and_to_refresh_in_time():
+    system = make_clocks(machine("dram.channels=2")).dram
+    events = Events(**{**vars(NO_EVENTS), "dram_ifmap_bytes": 3200, "dram_weight_bytes": 32, "dram_ofmap_bytes": 1600})
+    # 101 bursts read and 50 written of 16 columns in rows of 1024: 2416 columns, 3 rows.
+    # Two channels for 10 us are 32000 clocks of 0.625 ns, a refresh every 6246.
+    assert plain_counts(system, events, 10_000_000) == DramCounts(
+        reads=101, writes=50, activates=3, precharges=3, refreshes=5, row_hits=148, row_misses=3, active_clocks=32000,
+        idle_clocks=0,
+    )  # fmt: skip
+
+
+def test_counts_of_channels_add_up_and_devices_spend_all_but_the_interface():
+    both = summed([COUNTS, COUNTS])
+    assert (both.reads, both.writes, both.active_clocks, both.idle_clocks) == (60, 6, 1280, 0)
+    assert DramEnergy(activate=1, read=2, write=4, refresh=8, background=16, io=32).total == 31
+
+
+# Power
+
+
+def test_energy_over_time_is_that_of_steps_transfers_and_what_is_constant():
+    # Two steps of 100 ps with a gap between; an input transfer in it; an output transfer behind them. Step 1 does
+    # three times the work of step 0.
+    activity = Activity(
+        start=np.array([0, 200]),
+        end=np.array([100, 300]),
+        kind=np.array([0, 1]),
+        counts={name: np.array([1, 3]) for name in ("mults", "ofmap_write_bits")},
+        grant={"ifmap": np.array([100]), "weight": np.array([], dtype=int), "ofmap": np.array([300, 350])},
+        ready={"ifmap": np.array([200]), "weight": np.array([], dtype=int), "ofmap": np.array([350, 400])},
+        bursts={"ifmap": np.array([7]), "weight": np.array([], dtype=int), "ofmap": np.array([1, 4])},
+    )
+    spent = {
+        "leakage": {"multiply": 30.0, "fill": 10.0},
+        "multipliers": {"compute": 40.0},
+        "ofmap_sram": {"array": 8.0, "dma": 5.0, "partial_sums": 0.0},
+        "ifmap_sram": {"dma": 2.0},
+        "dram_read": {"ifmap": 3.0},
+        "dram_write": {"ofmap": 5.0},
+    }
+    found = layer_profile(activity, spent, 400)
+    # 10 of 40 pJ of leakage each 100 ps. Step 0 has 12 of 48 pJ. 5 pJ of DRAM and buffer of the input. 36 of 48 pJ.
+    # The output's 10 pJ: a burst and then four in 50 ps each.
+    assert found.time.tolist() == [0, 100, 200, 300, 350, 400]
+    assert np.diff(found.energy) == pytest.approx([10 + 12, 10 + 5, 10 + 36, 5 + 2, 5 + 8])
+    # The most in 100 ps is step 1; in 150 ps it and the half of the transfer before; 1 pJ in 1 ps is 1000 mW.
+    assert found.peak_mw(100) == pytest.approx(46 / 100 * 1000)
+    assert found.peak_mw(150) == pytest.approx((46 + 7.5) / 150 * 1000)
+    assert found.peak_mw(400) == found.peak_mw(1e6) == pytest.approx(103 / 400 * 1000)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_window_may_end_or_begin_where_the_power_changes(is_late):
+    # 100 ps at 0, a burst of 10 pJ in 50 ps, 250 ps at 0.1 pJ/ps; and the same backwards in time.
+    parts = [(100, 0.0), (50, 10.0), (250, 25.0)]
+    lengths, energies = zip(*(parts[::-1] if is_late else parts), strict=True)
+    found = Profile(time=np.cumsum([0.0, *lengths]), energy=np.cumsum([0.0, *energies]))
+    # 150 ps: the burst and 100 ps of what comes behind (in front of) it.
+    assert found.peak_mw(150) == pytest.approx((10 + 10) / 150 * 1000)
+
+
+def test_profiles_follow_each_other_in_time_and_energy():
+    one = Profile(time=np.array([0.0, 10]), energy=np.array([0.0, 3]))
+    two = Profile(time=np.array([0.0, 5, 20]), energy=np.array([0.0, 4, 4]))
+    both = joined([one, two])
+    assert np.interp([0, 5, 10, 15, 30], both.time, both.energy) == pytest.approx([0, 1.5, 3, 7, 7])
+
+
+def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
+    clocks = make_clocks(ARCH)
+    schedule = build_schedule(DIRECT, tiles(2, 3, 1, 1, 2), ARCH, clocks)
+    trace = simulate_schedule(schedule, clocks, "simpy").trace
+    activity = make_activity(schedule, trace)
+    assert activity.start.tolist() == list(trace.start)
+    assert activity.end.tolist() == list(trace.end)
+    assert activity.grant["ofmap"].tolist() == list(trace.ofmap_grant)
+    assert activity.ready["weight"].tolist() == list(trace.weight_ready)
+    assert {name: bursts.sum() for name, bursts in activity.bursts.items()} == {"ifmap": 36, "weight": 10, "ofmap": 4}
+    assert activity.counts["mults"][activity.kind].sum() == count_events(schedule, 32).mults
+
+
+def test_a_layer_by_itself_pays_nothing_for_layouts():
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    assert (run.layout_extra_bytes, run.dram_bytes, run.compulsory_bytes) == (0, 1600, 64 + 108 + 12)
+    assert run.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
+    # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
+    assert (run.dram_bound_cycles, run.dram.reads, run.dram.writes, run.steps) == (250, 46, 4, 8)
+    assert run.stages[0].ideal_mults == 432
+
+
+def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_largest_cause():
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+
+    def bound(dram_bound, **cycles):
+        causes = dict.fromkeys(dict(run.cycles_by_cause), 0) | cycles
+        latency = sum(causes.values())
+        by_cause = tuple(causes.items())
+        return binding(replace(run, cycles_by_cause=by_cause, latency_cycles=latency, dram_bound_cycles=dram_bound))
+
+    # 60 of 100 cycles wait for DRAM, in the other 40 the array works.
+    waiting = {"multiply": 25, "fill": 15, "dram_read": 40, "dram_write": 20}
+    assert bound(40, **waiting) == "dram"
+    assert bound(39, **waiting) == "dram_read"
+    assert bound(39, **waiting | {"multiply": 50, "drain": 20}) == "multiply"
+
+
+def test_a_unit_is_named_after_its_layers():
+    layers = tuple(
+        Conv3d(name=name, inputs=("i",), out_channels=1, kernel=(1, 1, 1))
+        for name in ("a.b.one", "a.b.two", "a.c", "d")
+    )
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    assert Unit(layers=layers, run=run).name == "a.b.one+two+c+d"
+    assert Unit(layers=layers[:1], run=run).name == "a.b.one"
+    # The last part of a name stays even where it is the same.
+    assert Unit(layers=(layers[2], layers[2]), run=run).name == "a.c+c"
+    assert (Unit(layers=layers[:1], run=run).kind, Unit(layers=layers, run=run).kind) == ("conv3d", "fused")

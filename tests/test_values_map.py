@@ -1,0 +1,390 @@
+"""Are floors, sums, tilings and bounds of the mapper the figures that one gets on paper?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from paper import conv, machine, problem_of, tiles
+
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.map.arrays import ceil_div, full_and_rest, padded, parts, spread
+from lw3dsim.map.bounds import Least, bound_ticks
+from lw3dsim.map.candidates import candidate_sizes, make_choices
+from lw3dsim.map.compute import (
+    full_tiles,
+    last_part,
+    least_compute,
+    least_tile_cycles,
+    sort_of,
+    waits_between_tiles,
+)
+from lw3dsim.map.fill import layer_fill
+from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
+from lw3dsim.map.fused import Group
+from lw3dsim.map.kernels import kernels
+from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
+from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
+from lw3dsim.map.price import MOST_TICKS, Price
+from lw3dsim.map.ranking import estimate
+from lw3dsim.map.search import search
+from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
+
+ARCH = machine()
+CLOCKS = make_clocks(ARCH)
+LAYER = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, bias=True)
+
+
+# Floors
+
+
+def test_compulsory_bytes_are_all_tensors_once():
+    # 4 channels of 16 pixels; 12 kernels of 9 bytes and 3 biases of 4; 3 channels of 4 pixels.
+    assert compulsory_by_stream(LAYER) == {"ifmap": 64, "weight": 120, "ofmap": 12}
+    assert compulsory_bytes(LAYER) == 196
+    # Of 5 x 5 pixels a window of one with stride 2 looks at 3 x 3.
+    gaps = conv(2, 1, (1, 5, 5), (1, 1, 1), ARCH, stride=(1, 2, 2), bias=False)
+    assert compulsory_by_stream(gaps) == {"ifmap": 18, "weight": 2, "ofmap": 9}
+    grouped = conv(4, 6, (1, 2, 2), (1, 1, 1), ARCH, groups=2, bias=True)
+    assert compulsory_by_stream(grouped) == {"ifmap": 16, "weight": 12 + 24, "ofmap": 24}
+    depthwise = conv(4, 4, (1, 3, 3), (1, 3, 3), ARCH, groups=4, bias=False)
+    assert compulsory_by_stream(depthwise) == {"ifmap": 36, "weight": 36, "ofmap": 4}
+    add = problem_of(Add(name="x", inputs=("i", "j", "k")), Shape(2, 1, 2, 2), ARCH)
+    assert compulsory_by_stream(add) == {"ifmap": 24, "weight": 0, "ofmap": 8}
+    narrow = machine("precision.activation_bits=3", "precision.weight_bits=5")
+    odd = conv(1, 1, (1, 1, 3), (1, 1, 1), narrow, bias=False)
+    assert compulsory_by_stream(odd) == {"ifmap": 2, "weight": 1, "ofmap": 2}
+
+
+def moved(products, at_hand, phase_bits):
+    """What a phase of these bits bounds: the bytes of all phases but one."""
+    return phase_bits * (products / math.sqrt(math.prod(at_hand)) - 1) / 8
+
+
+def test_a_large_product_moves_more_than_its_tensors():
+    # 64 output channels of 64 channels at 64 pixels: 64^3 products, each tensor 4096 bytes. Buffers of 100 elements
+    # each; a phase of s times all three leaves 100 (1 + s) elements of each at hand; 2 is the best power of two.
+    problem = conv(64, 64, (1, 8, 8), (1, 1, 1), ARCH, bias=False)
+    held = dict.fromkeys(("ifmap", "weight", "ofmap"), 800)
+    best = max(moved(64**3, [100 * (1 + s)] * 3, s * 2400) for s in (1, 2, 4))
+    assert best == moved(64**3, [300] * 3, 4800)
+    assert floor_bytes(problem, held) == math.floor(best) > compulsory_bytes(problem)
+    # Buffers that hold everything: each tensor once.
+    assert floor_bytes(problem, dict.fromkeys(held, 10**6)) == compulsory_bytes(problem) == 3 * 4096
+
+
+def test_uneven_buffers_are_filled_up_from_the_lowest():
+    problem = conv(64, 64, (1, 8, 8), (1, 1, 1), ARCH, bias=False)
+    # Weights 20, inputs 50, outputs 80 elements: 150 in all, of which a phase of s adds s x 150. s = 1: 150 raise 20 to
+    # 50 (30 of it), both to 80 (60), then all three by 20. s = 2: 170 elements each; s = 4: 250 each... of 8 bits.
+    held = {"weight": 160, "ifmap": 400, "ofmap": 640}
+    levels = {0.5: [62.5, 62.5, 80], 1: [100] * 3, 2: [150] * 3, 4: [250] * 3, 8: [450] * 3}
+    best = max(moved(64**3, of, s * 1200) for s, of in levels.items())
+    assert floor_bytes(problem, held) == math.floor(best)
+
+
+def test_no_level_rises_above_its_tensor():
+    # 2 output channels: 64 x 2 weights of a byte, 64 x 256 inputs, 512 outputs. Buffers of 100, 300 and 40 elements:
+    # 440 in all; weights stop at 128, outputs at 512.
+    problem = conv(64, 2, (1, 16, 16), (1, 1, 1), ARCH, bias=False)
+    held = {"weight": 800, "ifmap": 2400, "ofmap": 320}
+    levels = {
+        # s = 1: 440: outputs 40 -> 100 (60), both to 128 (56), outputs to 300 (172), inputs and outputs by 76.
+        1: [128, 376, 376],
+        # s = 2: 880 - 60 - 56 - 172 = 592: by 212 to 512 each (424), 168 more for the inputs alone.
+        2: [128, 680, 512],
+        4: [128, 680 + 880, 512],
+        8: [128, 1560 + 1760, 512],
+        16: [128, 3320 + 3520, 512],
+        32: [128, 6840 + 7040, 512],
+        64: [128, 64 * 256, 512],
+    }
+    best = max(moved(64 * 2 * 256, of, s * 3520) for s, of in levels.items())
+    assert floor_bytes(problem, held) == max(math.floor(best), compulsory_bytes(problem))
+
+
+def test_a_layer_whose_outputs_share_an_input_position_has_no_floor_but_its_tensors():
+    held = dict.fromkeys(("ifmap", "weight", "ofmap"), 80)
+    large = conv(64, 64, (1, 8, 8), (1, 3, 3), ARCH, padding=(0, 1, 1), bias=False)
+    assert floor_bytes(large, held) > compulsory_bytes(large)
+    # Padding as wide as the kernel: outputs that look at nothing, or not at their own position.
+    for padding, size in (((0, 3, 3), 8), ((0, 2, 2), 8)):
+        wide = conv(64, 64, (1, size, size), (1, 3, 3), ARCH, padding=padding, bias=False)
+        # Outputs are more than input positions.
+        assert floor_bytes(wide, held) == compulsory_bytes(wide)
+    dilated = conv(64, 64, (1, 9, 9), (1, 3, 3), ARCH, padding=(0, 1, 1), dilation=(1, 2, 2), bias=False)
+    assert floor_bytes(dilated, held) == compulsory_bytes(dilated)
+    even = conv(64, 64, (1, 9, 9), (1, 3, 3), ARCH, padding=(0, 2, 2), dilation=(1, 2, 2), bias=False)
+    assert floor_bytes(even, held) > compulsory_bytes(even)
+    depthwise = conv(64, 64, (1, 8, 8), (1, 3, 3), ARCH, padding=(0, 1, 1), groups=64, bias=False)
+    assert floor_bytes(depthwise, held) == compulsory_bytes(depthwise)
+
+
+# A layer as the mapper sees it
+
+
+def test_problems_have_the_sizes_widths_and_operations_of_their_layers():
+    assert (LAYER.structure, LAYER.groups, LAYER.n, LAYER.c, LAYER.out, LAYER.inp) == (
+        "dense", 1, 3, 4, (1, 2, 2), (1, 4, 4),
+    )  # fmt: skip
+    assert (LAYER.outputs, LAYER.macs, LAYER.ideal_mults) == (12, 432, 432)
+    assert (LAYER.kernel_bits, LAYER.bias_bits, LAYER.data_bits, LAYER.weight_bits) == (72, 32, 8, 8)
+    # 36 products of 8 x 8 bits need 8 + 8 - 1 + 6 bits.
+    narrow = machine("precision.accumulator_bits=8")
+    assert conv(4, 3, (1, 4, 4), (1, 3, 3), narrow).register_bits == 21
+    assert conv(1, 3, (1, 4, 4), (1, 1, 1), narrow).register_bits == 15
+    assert conv(16, 3, (1, 4, 4), (1, 1, 1), narrow).register_bits == 19
+    assert conv(17, 3, (1, 4, 4), (1, 1, 1), narrow).register_bits == 20
+    fc = problem_of(Linear(name="x", inputs=("i",), out_features=5), Shape(3, 2, 2, 2), ARCH)
+    assert (fc.structure, fc.n, fc.c, fc.out, fc.kernel, fc.macs, fc.input_block) == (
+        "dense", 5, 24, (1, 1, 1), (1, 1, 1), 120, 24,
+    )  # fmt: skip
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel="global"), Shape(3, 4, 2, 2), ARCH)
+    assert (pool.structure, pool.n, pool.c, pool.ops_per_output, pool.reduces_frames, pool.macs) == (
+        "vector", 3, 4, 16, True, 0,
+    )  # fmt: skip
+    add = problem_of(Add(name="x", inputs=("i", "j")), Shape(3, 4, 2, 2), ARCH)
+    assert (add.sources, add.ops_per_output, add.c, add.kernel_bits, add.reduces_frames) == (2, 2, 1, 0, False)
+    trg = problem_of(Trg(name="x", inputs=("i",)), Shape(3, 4, 2, 2), ARCH)
+    assert (trg.ops_per_output, trg.whole_frames, trg.sources, trg.divider_bits) == (2, True, 1, 10)
+
+
+def test_winograd_problems_count_tiles_and_store_transformed_kernels():
+    # F(2x2,3x3): 16 products for 4 outputs; 16 weights of 12 bits a kernel. 5 x 3 outputs: 15 x 4 ideally.
+    problem = conv(4, 3, (1, 7, 5), (1, 3, 3), ARCH, "hfa")
+    assert (problem.ideal_mults, problem.macs) == (3 * 15 * 4 * 4, 3 * 15 * 4 * 9)
+    assert problem.kernel_bits == 16 * 12
+    assert conv(4, 3, (1, 7, 5), (1, 3, 3), machine("winograd.weight_transform=onchip"), "hfa").kernel_bits == 72
+    # Ideal products that are no whole number are rounded up: F(2,3) takes 4/2 of 3 outputs x 1 channel... F(4,3) 6/4.
+    four = machine("winograd.m1=4")
+    assert conv(1, 1, (5, 1, 1), (3, 1, 1), four, "hfa").ideal_mults == math.ceil(3 * 6 / 4)
+    declared = machine("precision.transformed_data_bits=9", "precision.transformed_weight_bits=16")
+    narrow = conv(4, 3, (1, 7, 5), (1, 3, 3), declared, "hfa")
+    assert (narrow.data_bits, narrow.weight_bits) == (9, 12)
+
+
+# The array
+
+
+def test_a_machine_resolves_lanes_depth_ports_and_fill():
+    arch = machine("pe.mults_per_pe=20", "pe.cols=3", "pe.acc_depth=6", "buffers.ofmap_port_bytes=2")
+    direct = make_machine(LAYER, arch, "pixel")
+    assert (direct.rows, direct.lanes, direct.depth, direct.cycles_per_tile, direct.chunk) == (2, 60, 6, 1, 1)
+    tree = make_machine(LAYER, arch, "channel")
+    assert (tree.lanes, tree.depth, tree.chunk) == (3, 6, 20)
+    # F(2x2,3x3) has 16 coordinates: one tile of 20 multipliers; on 7 it takes 3 cycles, and 2 tiles 6 accumulators.
+    fast = conv(4, 3, (1, 4, 4), (1, 3, 3), arch, "hfa")
+    assert make_machine(fast, arch, "pixel").lanes == 3
+    few = make_machine(fast, machine("pe.mults_per_pe=7", "pe.acc_depth=7"), "pixel")
+    assert (few.lanes, few.cycles_per_tile, few.depth) == (2, 3, 2)
+    # 3 pipeline stages; transforms of two dimensions, of depth 1 and 2 adders each; 4 KiB answer in a cycle of 2 ns.
+    assert (direct.fill_cycles, make_machine(fast, arch, "pixel").fill_cycles) == (3, 3 + 2 * (1 + 2))
+    # In a cycle of 0.5 ns they answer in three cycles, and cycle in two: two banks and two slots deliver a word in two.
+    quick = machine("clock_mhz=2000", "buffers.weight_banks=4")
+    found = make_machine(LAYER, quick, "pixel")
+    assert found.fill_cycles == 3 + 2
+    assert (found.ifmap_port, found.weight_port) == (PortRate(bits=16, per_cycles=1), PortRate(bits=32, per_cycles=1))
+    assert (direct.ofmap_port, direct.ifmap_port) == (PortRate(bits=16, per_cycles=1), PortRate(bits=32, per_cycles=1))
+    assert PortRate(bits=32, per_cycles=3).cycles(np.array([32, 33, 64])).tolist() == [3, 4, 6]
+    assert direct.shared_ports == ()
+    assert make_machine(LAYER, machine("buffers.weight_banks=1"), "pixel").shared_ports == ("weight",)
+
+
+def test_adder_trees_are_for_direct_dense_layers_of_several_multipliers():
+    many = machine("pe.mults_per_pe=4")
+    assert parallel_modes(LAYER, many) == ("pixel", "channel")
+    assert parallel_modes(LAYER, ARCH) == ("pixel",)
+    assert parallel_modes(conv(4, 3, (1, 4, 4), (1, 3, 3), many, "hfa"), many) == ("pixel",)
+    assert parallel_modes(conv(4, 4, (1, 4, 4), (1, 3, 3), many, groups=4), many) == ("pixel",)
+    # An accumulation: an addition of 32 bits, two accesses; a tree adds at 16 bits and accumulates a quarter as often.
+    alone = 0.1 + 2 * 0.33142
+    assert tree_pj(LAYER, many) == pytest.approx(0.05 + alone / 4 - alone)
+
+
+def test_prices_are_counted_in_ticks():
+    price = Price(cycle=4.0, dram_byte=0.5, pj=2.0)
+    assert price.of(10, 6) == 43
+    # 16 per burst of 32 bytes are 4 cycles of 2000 ticks.
+    assert price.burst_ticks(CLOCKS) == 8000
+    assert price.in_ticks(6.0, CLOCKS) == 3000
+    assert (price.in_ticks(0.0, CLOCKS), Price(cycle=0.0, dram_byte=1.0).burst_ticks(CLOCKS)) == (0, MOST_TICKS)
+    many = machine("pe.mults_per_pe=4")
+    assert price.of_trees(LAYER, many) == pytest.approx(2 * 432 * tree_pj(LAYER, many))
+    assert price.of_mode(LAYER, many, "channel") == price.of_trees(LAYER, many)
+    assert price.of_mode(LAYER, many, "pixel") == 0
+
+
+# Cutting
+
+
+def test_dimensions_are_cut_into_parts_whole_and_rest():
+    assert parts(7, 3).tolist() == [3, 3, 1]
+    assert [(c.tolist(), s.tolist()) for c, s in full_and_rest(np.array([7, 6]), np.array([3, 3]))] == [
+        ([2, 2], [3, 3]), ([1, 0], [1, 0]),
+    ]  # fmt: skip
+    assert (padded(7, 4), padded(8, 4), ceil_div(7, 4).tolist()) == (8, 8, 2)
+    assert [a.tolist() for a in spread(np.array([2, 0, 3]))] == [[0, 0, 2, 2, 2], [0, 1, 0, 1, 2]]
+    assert (last_part(7, 3), last_part(6, 3), last_part(2, 3)) == (1, 3, 2)
+    assert (sort_of(7, 3, 0, 5), sort_of(7, 3, 1, 5)) == ((10, 3), (5, 1))
+
+
+def test_candidate_sizes_are_near_equal_parts_in_whole_quanta():
+    # 3 channels by 2 rows and blocks of 2, and 1, 2, 4; 4 input channels in blocks of 2, and 1; 2 x 2 outputs.
+    assert candidate_sizes(LAYER, 2, 1) == ([3, 2, 1], [4, 2, 1], [1], [2, 1], [2, 1])
+    # Halves of 10 channels, 5, are 8 by rows of 4 and 6 by blocks of 2; of input channels 6. Winograd tiles are 2 wide.
+    wide = conv(10, 10, (1, 7, 7), (1, 3, 3), ARCH, "hfa")
+    assert candidate_sizes(wide, 4, 1) == ([10, 8, 6, 4, 2, 1], [10, 6, 4, 2, 1], [1], [5, 4, 2], [5, 4, 2])
+    fc = problem_of(Linear(name="x", inputs=("i",), out_features=3), Shape(6, 1, 1, 1), ARCH)
+    assert candidate_sizes(fc, 2, 4)[1] == [6, 4, 3, 2, 1]
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel="global"), Shape(3, 4, 2, 2), ARCH)
+    assert candidate_sizes(pool, 2, 4)[1] == [4, 2, 1]
+    trg = problem_of(Trg(name="x", inputs=("i",)), Shape(3, 4, 2, 2), ARCH)
+    assert candidate_sizes(trg, 2, 4)[2] == [4]
+
+
+def task_of(problem, sizes, arch=ARCH):
+    """A problem with only these sizes (n, c, t, h, w) to choose from."""
+    clocks = make_clocks(arch)
+    choices = make_choices(problem, sizes, clocks.burst_bytes, kernels(0))
+    capacity = arch.buffers.capacity_bits
+    return Task(
+        layer=plain_layer(problem), array=plain_array(make_machine(problem, arch, "pixel")), mode=0,
+        limits=Limits(
+            ifmap_bits=capacity["ifmap"], weight_bits=capacity["weight"], ofmap_bits=capacity["ofmap"], slots=2,
+            max_steps=100,
+        ),
+        times=Times(
+            cycle=2000, burst=10_000, visit=0, turnaround=0, latency=20_000, channels=1, page_bursts=2,
+            input_row_bursts=1, output_row_bursts=1,
+        ),
+        choices=choices,
+    )  # fmt: skip
+
+
+ONE = Place(0, 0, 0, 0, 0)
+
+
+def test_choices_sum_up_what_tiles_need():
+    # Of 3, 4, 1, 2, 2: tiles of 2 and 1; 3 and 1; 1; 1 and 1 rows of 2.
+    choices = task_of(LAYER, ([2], [3], [1], [1], [2])).choices
+    # Rows of 4 pixels of 2 channels are a burst.
+    assert (choices.n.parts, choices.n.out_blocks, choices.n.out_columns) == ([2], [2], [0])
+    # 3 channels touch both blocks, the fourth the second.
+    assert (choices.c.parts, choices.c.in_blocks, choices.c.in_columns) == ([2], [3], [0])
+    assert (choices.h.tiles, choices.h.needed, choices.h.span, choices.h.largest) == ([2], [6], [6], [3])
+    assert (choices.w.tiles, choices.w.needed, choices.w.span_bursts, choices.w.out_bursts) == ([1], [4], [1], [1])
+    # 496, 144, 248 and 72 bits of weights.
+    assert (choices.weight_bursts, choices.first_weight_bursts) == ([2 + 1 + 1 + 1], [2])
+
+
+def test_repeats_follow_from_the_order_of_the_loops():
+    cut = task_of(LAYER, ([2], [3], [1], [1], [2]))
+    whole = task_of(LAYER, ([2], [4], [1], [1], [2]))
+    # 0: weights outside. Where the reduction is cut nothing stays.
+    assert [input_repeats(cut.layer, cut.choices, ONE, order) for order in (0, 1)] == [2, 2]
+    assert [weight_loads(cut.choices, ONE, order) for order in (0, 1)] == [10, 10]
+    # Else weights or tiles stay. 2 x 4 x 72 + 64 bits take 3 bursts, 320 bits 2.
+    assert [input_repeats(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [2, 1]
+    assert [weight_loads(whole.choices, ONE, order) for order in (0, 1)] == [5, 10]
+
+
+def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
+    def room(ifmap, weight, ofmap, steps=8):
+        task = task_of(LAYER, ([2], [3], [1], [1], [2]))
+        return fits(task._replace(limits=Limits(ifmap, weight, ofmap, 2, steps)), ONE)
+
+    # Two slots of 288 bits of input, of 496 of weights, of 4 partial sums of 32.
+    assert room(576, 992, 256)
+    assert not any((room(575, 992, 256), room(576, 991, 256), room(576, 992, 255), room(576, 992, 256, 7)))
+    # One tile of all has the buffer to itself: 512 bits, 12 x 72 + 96, 12 bytes.
+    whole = task_of(LAYER, ([3], [4], [1], [2], [2]))
+    assert fits(whole._replace(limits=Limits(512, 960, 96, 2, 1)), ONE)
+    assert not fits(whole._replace(limits=Limits(511, 960, 96, 2, 1)), ONE)
+    found = {fill.buffer: (fill.tile_bits, fill.bits) for fill in layer_fill(LAYER, tiles(2, 3, 1, 1, 2), ARCH)}
+    assert found == {"ifmap": (288, 576), "weight": (496, 992), "ofmap": (128, 256)}
+
+
+def test_row_visits_count_the_pages_of_frames_that_tiles_touch():
+    task = task_of(LAYER, ([2], [3], [1], [1], [2]))
+    # Read: a frame in 2 tiles of rows, and 6 rows of a burst in pages of 2: 2 + 3, for 3 blocks. Written: 2 + 1, for 2
+    # blocks; 10 bursts of weights in pages of 2.
+    assert row_visits(task, ONE, 2, 10) == 2 * (2 + 3) * 3 + 5 + (2 + 1) * 2
+
+
+def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last():
+    task = task_of(LAYER, ([2], [3], [1], [1], [2]))
+    least = Least(
+        setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
+        out=plain_rows(output_layout(LAYER, 32)),
+    )  # fmt: skip
+    groups = [0] * GROUP_WORDS
+    # 168 cycles in 8 steps and no waits; the last drains 3. The first input tile takes 6 bursts, its weights 2, the
+    # last output tile 1; DRAM answers after 20 ns.
+    compute = (168 + 3) * 2000 + 9 * 10_000 + 20_000
+    assert bound_ticks(task, least, ONE, 1, groups) == 20_000 + compute
+    assert bound_ticks(task, least, ONE, 50, groups) == 20_000 + 500_000
+    two = task._replace(times=task.times._replace(channels=2))
+    assert bound_ticks(two, least, ONE, 1, groups) == 20_000 + (168 + 3) * 2000 + 45_000 + 20_000
+    # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
+    assert least_compute(task.layer, task.array, 3) == 144
+    assert least_compute(task.layer, task.array, 2) == 144
+    assert least_compute(task.layer, task.array, 1) == 216
+
+
+def test_every_tiling_comes_in_both_orders_where_there_are_two():
+    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and rows or
+    # columns too, there are two orders: 2 x 3 x 3 of 36.
+    found = [candidate.mapping for candidate in search(LAYER, ARCH, CLOCKS, keep=10**6)]
+    assert len(set(found)) == len(found) == 36 + 18
+    assert sum(mapping.order == "tiles_outer" for mapping in found) == 18
+    # Input channels cut in 3 and 1: 50 bursts, as in the schedule that is written down.
+    (bursts,) = (
+        c.bursts for c in search(LAYER, ARCH, CLOCKS, keep=10**6) if c.mapping == tiles(3, 4, 1, 2, 2, slots=1)
+    )
+    # 4 rows of 2 blocks, 960 bits of weights, 2 rows of 2 blocks.
+    assert bursts == 8 + 4 + 4
+
+
+def test_slots_are_shared_by_what_loads_answers_and_computes():
+    assert estimate(10, 6, 3, 2) == 10
+    assert estimate(6, 10, 3, 2) == 10
+    assert estimate(10, 8, 6, 2) == 12
+    assert estimate(9, 1, 2, 1) == 12
+
+
+def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
+    problem = conv(4, 3, (1, 5, 7), (1, 3, 3), ARCH, bias=True)
+    # 3 x 5 outputs in tiles of 2 x 4: one is full. 3 channels on 2 rows, 8 pixels on 2 lanes, 4 channels of 9 taps take
+    # 2 x 4 x 36 cycles, and 3 to fill. Of a bound of 1500 ticks 100 are a pixel's: 7 pixels are in no full tile.
+    task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
+    assert full_tiles(task, ONE, 1500) == (2 * 4 * 36 + 3) * 2000 + 700
+    # Two channels of three: of the third nothing is known.
+    assert full_tiles(task, Place(1, 0, 0, 0, 0), 1500) == (4 * 36 + 3) * 2000
+    assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36 + 2 * 3
+    # Without a full tile along H nothing but the share is left.
+    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == (2 * 8 * 36 + 3) * 2000
+
+
+def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
+    slow = machine("vector_lanes=1")
+    problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
+    task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
+    # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
+    assert waits_between_tiles(task, ONE, [0] * GROUP_WORDS) == 2 * 3
+
+
+def test_a_group_of_layers_knows_its_channels():
+    depthwise = conv(4, 4, (1, 4, 4), (1, 3, 3), ARCH, groups=4)
+    pointwise = conv(4, 6, (1, 2, 2), (1, 1, 1), ARCH)
+    group = Group((depthwise, pointwise), ("none", "none"))
+    assert group.channels == (4, 4, 6)
+    assert group.runs == (range(1), range(1, 2))
+    assert not group.takes_all_frames
+    blocked = group.in_blocks(input_block=4, output_block=3)
+    assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
+    assert group.in_blocks() == group
+    assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1

@@ -1,0 +1,237 @@
+"""Does a step of the array take the cycles, and count the events, that one gets on paper?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from paper import conv, machine, tiles
+
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.map.problem import make_problem
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.transform.algorithms import candidates
+
+WIDE = tuple(f"buffers.{name}_port_bytes=1024" for name in ("ifmap", "weight", "ofmap"))
+
+
+def step(problem, arch, parallel="pixel", n=None, c=None):
+    """The only step of a layer, or the first where its channels are cut."""
+    mapping = tiles(n or problem.n, c or problem.c, *problem.out, parallel=parallel)
+    return step_of(build_schedule(problem, mapping, arch, make_clocks(arch)), 0)
+
+
+def step_of(schedule, i):
+    return {name: int(values[schedule.kind[i]]) for name, values in vars(schedule.kinds).items()}
+
+
+def subset(step, **expected):
+    return {name: step[name] for name in expected}
+
+
+def test_a_winograd_step_may_be_bound_by_its_weights():
+    # F(2x2,3x3) on 16 multipliers: 4 x 4 outputs are 4 tiles on 2 lanes, in two turns. A channel's patch of 6 x 6 bytes
+    # takes 9 cycles, 2 kernels of 16 weights of 12 bits take 12; 4 x 16 coordinates at 2 x 16 a cycle 2.
+    arch = machine("pe.mults_per_pe=16")
+    problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
+    expected = {
+        # 12 cycles for each of 3 channels; the fill: 3 stages, transforms of 2 x (1 + 2) additions.
+        "head": 36 + 9, "body": 0, "sram_port": 36, "multiply": 0, "transform": 0, "fill": 9,
+        # 32 outputs on 2 lanes of the vector unit; the port takes 8 cycles, the output transform 2 x 4 x 16 / 32 = 4.
+        "drain": 16, "vector_ops": 32,
+        "mults": 2 * 4 * 16 * 3, "accumulations": 384, "tree_adds": 0,
+        "input_tiles": 4 * 3, "output_tiles": 2 * 4, "weight_kernels": 0,
+        "ifmap_read_bits": 3 * 36 * 8, "weight_read_bits": 6 * 192, "ofmap_write_bits": 32 * 8, "ofmap_read_bits": 0,
+    }  # fmt: skip
+    assert subset(step(problem, arch), **expected) == expected
+
+
+def test_a_winograd_step_may_be_bound_by_its_transforms():
+    rates = ("transforms.input_coords_per_cycle=5", "transforms.output_coords_per_cycle=3")
+    arch = machine("pe.mults_per_pe=16", *WIDE, *rates)
+    problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
+    # 64 coordinates by 5 take 13 cycles, 128 by 3 take 43.
+    expected = {"head": 39 + 9, "transform": 39, "sram_port": 0, "drain": 43}
+    assert subset(step(problem, arch), **expected) == expected
+    onchip = machine(
+        "pe.mults_per_pe=16", *WIDE, *rates, "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=2"
+    )
+    # 2 kernels of 16 coordinates by 2 take 16 cycles. The buffer holds them untransformed.
+    expected = {"head": 48 + 9, "transform": 48, "weight_kernels": 6, "weight_read_bits": 6 * 72}
+    assert subset(step(conv(3, 2, (1, 6, 6), (1, 3, 3), onchip, "hfa", bias=False), onchip), **expected) == expected
+
+
+def test_a_tile_that_is_larger_than_a_pe_takes_turns():
+    # 8 multipliers take a tile of 16 coordinates in 2 cycles and 2 accumulators: groups are one tile deep, two wide.
+    arch = machine("pe.mults_per_pe=8", *WIDE)
+    problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
+    # Two groups of 2 tiles, 2 cycles for each of 3 channels; 16 outputs drain in 8 cycles and stall the second by 2.
+    expected = {
+        "head": 6 + 9,
+        "body": 8,
+        "drain_stall": 2,
+        "drain": 8,
+        "multiply": 12,
+        "ifmap_read_bits": 2 * 3 * 24 * 8,
+    }
+    assert subset(step(problem, arch), **expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "count", "groups"),
+    [
+        # Groups hold two tiles. 7 outputs are 4 tiles of 2, the last of them half full: groups of 4 and 3 outputs.
+        ((9, 1, 1), (3, 1, 1), 4, [4, 3]),
+        ((1, 9, 4), (1, 3, 3), 4, [8, 6]),
+        ((1, 4, 9), (1, 3, 3), 4, [8, 6]),
+        # 5 outputs are 3 tiles: groups of 4 and 1.
+        ((1, 4, 7), (1, 3, 3), 3, [8, 2]),
+    ],
+)
+def test_ragged_tiles_multiply_whole_and_store_what_there_is(size, kernel, count, groups):
+    coordinates = 4 if kernel == (3, 1, 1) else 16
+    arch = machine(f"pe.mults_per_pe={coordinates}", "pe.cols=1", "vector_lanes=1", *WIDE)
+    problem = conv(1, 1, size, kernel, arch, "hfa", bias=False)
+    # The lane takes a cycle for a tile; outputs drain one by one and stall the second group.
+    expected = {
+        "mults": count * coordinates, "output_tiles": count, "ofmap_write_bits": 8 * sum(groups),
+        "vector_ops": sum(groups), "body": groups[0], "drain": groups[1],
+    }  # fmt: skip
+    assert subset(step(problem, arch), **expected) == expected
+
+
+def test_a_strided_kernel_runs_over_its_phases():
+    # 3 x 1 x 1 with stride 2 is two phases of 2 taps: F(2,2) has 3 coordinates.
+    arch = machine("pe.mults_per_pe=3", *WIDE)
+    problem = conv(2, 2, (9, 1, 1), (3, 1, 1), arch, "auto", stride=(2, 1, 1), bias=False)
+    assert problem.algorithm.kind == "direct"
+    layer = Conv3d(name="x", inputs=("i",), out_channels=2, kernel=(3, 1, 1), stride=(2, 1, 1), bias=False)
+    shape = Shape(2, 9, 1, 1)
+    (phased,) = (a for a in candidates(layer, "auto", 2, 2) if a.is_winograd)
+    assert (phased.coordinates, phased.taps, phased.mults_per_output) == (3, 2, 3)
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), phased, arch)
+    # 4 outputs are 2 tiles on 2 lanes: 2 phases take 2 cycles for each of 2 channels. Each tile reads 5 inputs, both 9.
+    expected = {
+        "multiply": 4, "mults": 2 * 2 * 3 * 2 * 2, "ifmap_read_bits": 2 * 9 * 8, "input_tiles": 2 * 2 * 2,
+        "output_tiles": 4,
+    }  # fmt: skip
+    assert subset(step(problem, arch), **expected) == expected
+
+
+def test_an_adder_tree_takes_several_input_channels_at_once():
+    arch = machine("pe.mults_per_pe=4", *WIDE)
+    problem = conv(6, 2, (1, 2, 2), (1, 1, 1), arch, bias=False)
+    # 6 channels are 2 rounds of 4; 4 pixels on 2 lanes take 2 cycles each. 16 multipliers do 48 products in 3 cycles.
+    expected = {
+        "head": 4 + 3, "multiply": 3, "idle_multipliers": 1, "idle_rows": 0, "idle_lanes": 0,
+        "mults": 48, "accumulations": 2 * 4 * 2, "tree_adds": 2 * 4 * 4,
+    }  # fmt: skip
+    assert subset(step(problem, arch, "channel"), **expected) == expected
+    # By pixels all 4 are on one multiplier each of 8 lanes: 6 rounds of a cycle, half of the lanes idle.
+    expected = {"head": 6 + 3, "multiply": 3, "idle_lanes": 3, "accumulations": 48, "tree_adds": 0}
+    assert subset(step(problem, arch), **expected) == expected
+    narrow = machine("pe.mults_per_pe=4")
+    # At ports of 4 bytes a round reads 4 pixels of 4 channels in 4 cycles, 2 x 4 weights in 2.
+    expected = {"head": 8 + 3, "sram_port": 8}
+    assert subset(step(conv(6, 2, (1, 2, 2), (1, 1, 1), narrow, bias=False), narrow, "channel"), **expected) == expected
+
+
+# Groups of 2 channels and 4 pixels that multiply in 2 cycles, on a vector unit of one lane: they drain in 8.
+SLOW_DRAIN = machine("vector_lanes=1", *WIDE)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "groups"),
+    [
+        # (channels, pixels) of the groups in their order.
+        (4, (1, 1, 8), [(2, 4), (2, 4), (2, 4), (2, 4)]),
+        (3, (1, 1, 8), [(2, 4), (2, 4), (1, 4), (1, 4)]),
+        # 7 pixels are cut into 4 and 3.
+        (4, (1, 1, 7), [(2, 4), (2, 3), (2, 4), (2, 3)]),
+        (2, (1, 1, 12), [(2, 4)] * 3),
+        # Whole rows: one of 3 pixels, two of 2, three of 1.
+        (2, (1, 3, 3), [(2, 3)] * 3),
+        (2, (1, 3, 2), [(2, 4), (2, 2)]),
+        (2, (1, 7, 1), [(2, 4), (2, 3)]),
+        # Whole frames of one row of 2, and of one pixel.
+        (1, (3, 2, 2), [(1, 4)] * 3),
+        (2, (5, 1, 2), [(2, 4), (2, 4), (2, 2)]),
+        (2, (5, 1, 1), [(2, 3), (2, 2)]),
+        (3, (2, 3, 2), [(2, 4), (2, 2), (2, 4), (2, 2), (1, 4), (1, 2), (1, 4), (1, 2)]),
+        (5, (1, 3, 2), [(2, 4), (2, 2), (2, 4), (2, 2), (1, 4), (1, 2)]),
+    ],
+)
+def test_banks_swap_when_the_group_before_has_drained(channels, size, groups):
+    found = step(conv(1, channels, size, (1, 1, 1), SLOW_DRAIN, bias=False), SLOW_DRAIN)
+    # Two lanes multiply the pixels, one lane of the vector unit drains the outputs.
+    computes = [-(-pixels // 2) for _, pixels in groups]
+    drains = [channels * pixels for channels, pixels in groups]
+    body = [max(c, d) for c, d in zip(computes[1:], drains, strict=False)]
+    expected = {
+        "head": 3 + computes[0], "body": sum(body), "drain": drains[-1],
+        "drain_stall": sum(body) - sum(computes[1:]),
+    }  # fmt: skip
+    assert subset(found, **expected) == expected
+
+
+def test_partial_sums_drain_wide():
+    arch = machine("vector_lanes=64")
+    problem = conv(3, 2, (1, 1, 4), (1, 1, 1), arch, bias=False)
+    schedule = build_schedule(problem, tiles(2, 1, 1, 1, 4), arch, make_clocks(arch))
+    # 8 outputs at 4 bytes a cycle: written in 8 cycles, read and written in 16, read and written in bytes in 10.
+    assert [step_of(schedule, i)["drain"] for i in range(3)] == [8, 16, 10]
+    assert [step_of(schedule, i)["ofmap_read_bits"] for i in range(3)] == [0, 256, 256]
+    assert [step_of(schedule, i)["ofmap_write_bits"] for i in range(3)] == [256, 256, 64]
+    assert [step_of(schedule, i)["vector_ops"] for i in range(3)] == [0, 0, 8]
+
+
+def test_a_layer_takes_the_time_that_one_draws_on_paper():
+    # 4 channels of 4 x 4 pixels, 3 x 3 to 3 channels, a row of outputs a step. In ns: setup 20. The first input tile's
+    # 6 bursts pass in 20..80 and are there at 100, 4 bursts of weights in 80..120 and at 140, the second input tile in
+    # 120..180 and at 200. A step's groups of 2 and 1 channels take 3 + 36 and 36 cycles: 140..290; its last 2 outputs
+    # drain in a cycle. Its 2 bursts leave in 292..312. The second step: 290..440, drained at 442, stored at 462.
+    arch = machine()
+    problem = conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True)
+    clocks = make_clocks(arch)
+    schedule = build_schedule(problem, tiles(3, 4, 1, 1, 2), arch, clocks)
+    for engine in ("simpy", "auto"):
+        timing = simulate_schedule(schedule, clocks, engine)
+        trace = timing.trace
+        assert [list(np.asarray(x)) for x in (trace.start, trace.end, trace.drained)] == [
+            [140_000, 290_000], [290_000, 440_000], [292_000, 442_000],
+        ]  # fmt: skip
+        assert list(trace.ifmap_grant) == [20_000, 120_000]
+        assert list(trace.ifmap_ready) == [100_000, 200_000]
+        assert (list(trace.weight_grant), list(trace.weight_ready)) == ([80_000], [140_000])
+        assert (list(trace.ofmap_grant), list(trace.ofmap_ready)) == ([292_000, 442_000], [312_000, 462_000])
+        assert timing.latency_cycles == 231
+        cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
+        # While one channel is multiplied one of two rows idles: 18 of 72 cycles.
+        assert cycles == {
+            "configuration": 10, "dram_read": 60, "fill": 6, "multiply": 108, "idle_rows": 36, "drain": 1,
+            "dram_write": 10,
+        }  # fmt: skip
+
+
+def test_waits_have_the_cause_that_came_last():
+    # One slot and slow DRAM. Setup to 20 ns. Input (2 pixels of 2 channels, a burst of 100 ns) 20..120, there at 140;
+    # weights 120..220, at 240. A step fills in 3 cycles and multiplies 2 pixels of 2 channels on 2 lanes in 2.
+    arch = machine("dram.bandwidth_gbps=0.32", "buffers.slots=1")
+    problem = conv(2, 2, (1, 2, 2), (1, 1, 1), arch, bias=False)
+    clocks = make_clocks(arch)
+    schedule = build_schedule(problem, tiles(2, 2, 1, 1, 2, slots=1), arch, clocks)
+    timing = simulate_schedule(schedule, clocks, "simpy")
+    # Step 0: 240..250, 4 outputs drain on 2 lanes in 2 cycles: 254. The second input is asked for at 250 and comes in
+    # 250..350, at 370; the first output leaves in 350..450. Step 1 has its input at 370 and its slot at 450: 450..460,
+    # drained at 464, stored at 564.
+    trace = timing.trace
+    assert [list(x) for x in (trace.start, trace.end, trace.drained)] == [
+        [240_000, 450_000], [250_000, 460_000], [254_000, 464_000],
+    ]  # fmt: skip
+    assert (list(trace.ifmap_grant), list(trace.ofmap_grant)) == ([20_000, 250_000], [350_000, 464_000])
+    cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
+    # The first step waits 110 cycles for its tiles; the second 100 for its slot; the last store takes 50.
+    assert cycles == {
+        "configuration": 10, "dram_read": 110, "fill": 6, "multiply": 4, "dram_write": 150, "drain": 2,
+    }  # fmt: skip

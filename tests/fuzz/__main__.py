@@ -25,7 +25,7 @@ from .kinds import KINDS
     type=click.Path(exists=True, path_type=Path),
     help="Regular expressions, one a line, of findings to pass over.",
 )
-@click.option("--limit", type=float, default=20.0, show_default=True, help="Seconds that an input may take.")
+@click.option("--limit", type=float, default=10.0, show_default=True, help="Seconds that an input may compute.")
 def main(
     seconds: float | None,
     count: int | None,

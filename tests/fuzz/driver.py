@@ -46,7 +46,7 @@ class Plan:
     first: int = 0
     seconds: float | None = None
     count: int | None = None
-    limit: float = 20.0
+    limit: float = 10.0
     keep: Path
     skip: Sequence[re.Pattern[str]] = ()
 
@@ -95,7 +95,7 @@ def _batch(plan: Plan, numbers: Sequence[tuple[int, str]]) -> Iterator[tuple[int
             begin = time.monotonic()
             try:
                 # The worker's own alarm comes first, unless compiled code holds it up.
-                found = ours.recv() if ours.poll(plan.limit * 80 + 120) else _lost(plan, kind, number, "does not end")
+                found = ours.recv() if ours.poll(plan.limit * 500 + 120) else _lost(plan, kind, number, "does not end")
             except EOFError:
                 worker.join()
                 found = _lost(plan, kind, number, f"ends the process ({worker.exitcode})")

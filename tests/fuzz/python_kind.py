@@ -39,7 +39,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "m2": ("None", "1", "4", "8"),
     "engine": ("'auto'", "'fast'", "'simpy'"),
     "input_size": ("None", "'4x8x8'", "'2x3x5'"),
-    "classes": ("None", "3", "65536"),
+    "classes": ("None", "3", "9"),
     "overrides": ("()", "['pe.rows=4']", "('dram.model=plain', 'clock_mhz=200')"),
     "clips": ("None", "1", "3"),
     "fusion": ("'off'", "'auto'"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .case import Kind
 
 # Runs that the search for a smaller input may take, and the lines of a file that it may try.
-MOST_RUNS = 60
+MOST_RUNS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def folder_of_its_own() -> Iterator[Path]:
             os.chdir(before)
 
 
-def run_case(kind: Kind, case: Case, *, seconds: float = 20.0, alone: bool = False) -> tuple[Finding | None, list[str]]:
+def run_case(kind: Kind, case: Case, *, seconds: float = 10.0, alone: bool = False) -> tuple[Finding | None, list[str]]:
     """Run ``case``; return what was found, if anything, and the commands up to there."""
     with folder_of_its_own() as folder:
         write_files(folder, case.files)
@@ -59,7 +59,9 @@ def run_case(kind: Kind, case: Case, *, seconds: float = 20.0, alone: bool = Fal
         except Finding as finding:
             return finding, session.log
         except TooSlowError:
-            return Finding(f"longer than {seconds:g} s", f"too slow: {session.log[-1].split()[1]}"), session.log
+            return Finding(
+                f"longer than {seconds:g} s", f"too slow: {' '.join(session.log[-1].split()[:2])}"
+            ), session.log
         except Exception as error:
             detail = traceback.format_exc()
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -71,14 +73,15 @@ def run_case(kind: Kind, case: Case, *, seconds: float = 20.0, alone: bool = Fal
 
 
 def run_number(
-    name: str, kind: Kind, seed: int, number: int, *, seconds: float = 20.0, alone: bool = False, shrinks: bool = True
+    name: str, kind: Kind, seed: int, number: int, *, seconds: float = 10.0, alone: bool = False, shrinks: bool = True
 ) -> Found | None:
     """Draw input ``number`` of a kind and run it; return what was found, made small."""
     case = kind.make(random_of(name, seed, number))
     finding, log = run_case(kind, case, seconds=seconds, alone=alone)
     if finding is None:
         return None
-    if shrinks and not finding.signature.startswith("too slow"):
+    takes_long = finding.signature.startswith("too slow") or any("dse run" in line for line in log)
+    if shrinks and not takes_long:
         case, finding, log = _shrunk(kind, case, finding, log, seconds)
     return Found(
         kind=name,
@@ -98,7 +101,7 @@ def _shrunk(
     """Drop files and lines of files as long as the same is found."""
     runs = 0
     for name, content in list(case.files.items()):
-        if not isinstance(content, bytes):
+        if not isinstance(content, bytes) or b"\0" in content:
             continue
         size = max(content.count(b"\n") // 2, 1)
         while size and runs < MOST_RUNS:

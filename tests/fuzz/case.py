@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from .session import Session
 
@@ -40,6 +42,18 @@ def random_of(kind: str, seed: int, number: int) -> Random:
     """Return the generator of one input; it depends on nothing else."""
     digest = hashlib.sha256(f"{kind}/{seed}/{number}".encode()).digest()
     return Random(int.from_bytes(digest[:8], "big"))  # noqa: S311  # inputs must be repeatable
+
+
+@contextlib.contextmanager
+def folder_of_its_own() -> Iterator[Path]:
+    """Go into an empty folder, and come back."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="lw3dsim-fuzz-", ignore_cleanup_errors=True) as name:
+        os.chdir(name)
+        try:
+            yield Path(name)
+        finally:
+            os.chdir(before)
 
 
 def write_files(folder: Path, files: dict[str, bytes | str]) -> None:

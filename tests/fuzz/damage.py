@@ -25,8 +25,8 @@ WORDS = (
     "", " ", "x", "none", "relu", "global", "same", "null", "true", "no", "off", "~", "0x10", "1_000", "1:30", "0o7",
     "a b", "a.b", "a-b", "..", "/", "a/b", "$", "$x", "$$", "<<", "=", "*", "&a", "!!", "\u00e9", "\u5c42",
     "\U0001f600", "\u202e", "\ufeff", "\u0000", "\n", "\r", "\t", "\x1b[31m", "\x7f", "\u2028", "\u0085", "%s", "{0}",
-    "[red]", "<b>", "'", '"', "\\", "#", "a: b", "- a", "?", "@", "`", "|", ">", "nan", "inf", "-inf", "1e999", "9" * 400,
-    "n" * 3000, "\u00df" * 300, "name", "clip", "input", "direct", "constructor", "__class__", "__init__",
+    "[red]", "<b>", "'", '"', "\\", "#", "a: b", "- a", "?", "@", "`", "|", ">", "nan", "inf", "-inf", "1e999",
+    "9" * 400, "n" * 3000, "\u00df" * 300, "name", "clip", "input", "direct", "constructor", "__class__", "__init__",
 )  # fmt: skip
 RAWS = (
     ".nan", ".inf", "-.inf", "1e999", "-1e999", "1.0e+999", "!!python/object:os.system x", "!!binary aGk=",
@@ -178,46 +178,63 @@ def text_of(tree: Any) -> str:
 
 def damage_text(rng: Random, text: str) -> bytes:
     """Write ``text`` as bytes that are not quite what was meant."""
+    return rng.choice((_lines, _lines, _bytes, _bytes, _spelling, _spelling, _whole))(rng, text)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", errors="surrogatepass")
+
+
+def _lines(rng: Random, text: str) -> bytes:
+    """Drop, double, move or add lines."""
     lines = text.split("\n")
-    raw = text.encode("utf-8", errors="surrogatepass")
-    act = rng.randrange(14)
+    act = rng.randrange(4)
+    if act == 0:
+        del lines[rng.randrange(len(lines))]
+    elif act == 1:
+        lines.insert(rng.randrange(len(lines)), rng.choice(lines))
+    elif act == 2:
+        rng.shuffle(lines)
+    else:
+        lines.append(rng.choice(["a: b", "name: x", "layers: []", "- a", "---", "a", "&a *a", "%YAML 1.1"]))
+    return _encoded("\n".join(lines))
+
+
+def _bytes(rng: Random, text: str) -> bytes:
+    """Cut, put in, or flip bytes."""
+    raw = _encoded(text)
     at = rng.randrange(len(raw) + 1)
+    act = rng.randrange(4)
+    if act == 0:
+        return raw[:at]
+    if act == 1:
+        return raw[:at] + bytes(rng.randrange(256) for _ in range(rng.choice([1, 1, 2, 8]))) + raw[at:]
+    if act == 2:
+        odd = [b"\0", b"\t", b"\x1b[2J", b"\xff\xfe", b"\xe2\x80\xae", b"---\n", b"...\n", b"#"]
+        return raw[:at] + rng.choice(odd) + raw[at:]
+    flipped = bytearray(raw)
+    for _ in range(rng.choice([1, 2, 5])):
+        flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+    return bytes(flipped)
+
+
+def _spelling(rng: Random, text: str) -> bytes:
+    """Write the same with another encoding, other line ends or other spaces."""
+    raw = _encoded(text)
+    act = rng.randrange(4)
     if act == 0:
         return b"\xef\xbb\xbf" + raw
     if act == 1:
         return raw.replace(b"\n", rng.choice([b"\r\n", b"\r", b"\n\n", b"\x0c\n", b" \n"]))
     if act == 2:
-        return raw[:at]
-    if act == 3:
-        return raw[:at] + bytes(rng.randrange(256) for _ in range(rng.choice([1, 1, 2, 8]))) + raw[at:]
-    if act == 4:
-        return (
-            raw[:at]
-            + rng.choice([b"\0", b"\t", b"\x1b[2J", b"\xff\xfe", b"\xe2\x80\xae", b"---\n", b"...\n", b"#"])
-            + raw[at:]
-        )
-    if act == 5:
-        return text.encode(rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-8"]), errors="replace")
-    if act == 6:
         return raw.replace(b"  ", rng.choice([b"\t", b" ", b"    "]))
-    if act == 7:
-        del lines[rng.randrange(len(lines))]
-    elif act == 8:
-        lines.insert(rng.randrange(len(lines)), rng.choice(lines))
-    elif act == 9:
-        rng.shuffle(lines)
-    elif act == 10:
-        return rng.choice([b"", b"\n", b" ", b"---\n", b"\0", b"null", b"[]", b"{}", b"a", b"\xff", b"\xef\xbb\xbf"])
-    elif act == 11:
-        return bomb(rng, text).encode("utf-8", errors="surrogatepass")
-    elif act == 12:
-        flipped = bytearray(raw)
-        for _ in range(rng.choice([1, 2, 5])):
-            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
-        return bytes(flipped)
-    else:
-        lines.append(rng.choice(["a: b", "name: x", "layers: []", "- a", "---", "a", "&a *a", "%YAML 1.1"]))
-    return "\n".join(lines).encode("utf-8", errors="surrogatepass")
+    return text.encode(rng.choice(["utf-16", "utf-16-le", "utf-32", "utf-8"]), errors="replace")
+
+
+def _whole(rng: Random, text: str) -> bytes:
+    """Put next to nothing there, or something that grows."""
+    few = [b"", b"\n", b" ", b"---\n", b"\0", b"null", b"[]", b"{}", b"a", b"\xff", b"\xef\xbb\xbf"]
+    return rng.choice(few) if rng.randrange(2) else _encoded(bomb(rng, text))
 
 
 def bomb(rng: Random, text: str) -> str:

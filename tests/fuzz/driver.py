@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .kinds import KINDS
+from .pool import good_files
 from .running import Found, keep, run_number
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to run: inputs ``first`` onwards of each of ``kinds``, until ``seconds`` or ``count`` (per kind) are over."""
+    """What to run: inputs from ``first`` on of each of ``kinds``, until ``seconds`` or ``count`` per kind are over."""
 
     kinds: Sequence[str]
     seed: int
@@ -54,9 +55,9 @@ class Plan:
 def fuzz(plan: Plan) -> Iterator[tuple[Tally, Found | None]]:
     """Run inputs in turn over the kinds; yield after every input, with what was found that is not skipped."""
     tally = Tally()
+    prepare()
     begin = time.monotonic()
     last = plan.first + (plan.count if plan.count is not None else 10**9)
-    numbers = [(number, kind) for number in range(plan.first, plan.first + BATCH) for kind in plan.kinds]
     at = plan.first
     while at < last:
         numbers = [(number, kind) for number in range(at, min(at + BATCH, last)) for kind in plan.kinds]
@@ -126,7 +127,6 @@ def _lost(plan: Plan, kind: str, number: int, what: str) -> Found:
 
 def _work(pipe: Connection, plan: Plan, numbers: Sequence[tuple[int, str]]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    prepare()
     for number, kind in numbers:
         alone = number % ALONE == ALONE - 1
         pipe.send(
@@ -137,7 +137,12 @@ def _work(pipe: Connection, plan: Plan, numbers: Sequence[tuple[int, str]]) -> N
 
 
 def prepare() -> None:
-    """Load what every run needs, so that no input is blamed for it; let nothing be remembered between inputs."""
+    """Load what every run needs, so that no input is blamed for it; let nothing be remembered between inputs.
+
+    Processes that are forked afterwards have it too.
+    """
     os.environ["LW3DSIM_MAPPING_CACHE"] = "0"
     os.environ["COLUMNS"] = "120"
     import lw3dsim.explore.warm  # noqa: F401
+
+    good_files()

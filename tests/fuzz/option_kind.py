@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .accelerators import MAPPINGS, PRESETS, SHIPPED
+from .accelerators import PRESETS, SHIPPED
 from .case import Case
 from .damage import NUMBERS
 from .invariants import check_execution, check_map, check_result
@@ -27,7 +28,10 @@ OUTPUTS = ("new", "new.html", "new.yaml", "new.csv", "new.parquet", "res/report.
 RIGHT: dict[str, tuple[str, ...]] = {
     "workload": ("net.yaml",) * 8,
     "arch": (*SHIPPED, "arch.yaml"),
-    "overrides": ("pe.rows=4", "dram.model=plain", "clock_mhz=200", "buffers.ofmap_kib=2", "winograd.m1=3", "pe={rows: 1, cols: 1, mults_per_pe: 2}"),
+    "overrides": (
+        "pe.rows=4", "dram.model=plain", "clock_mhz=200", "buffers.ofmap_kib=2", "winograd.m1=3",
+        "pe={rows: 1, cols: 1, mults_per_pe: 2}",
+    ),
     "engine": ("auto", "fast", "simpy"),
     "transform": TRANSFORMS,
     "input_size": ("4x8x8", "1x1x1", "2x9x5", "3X4x5"),
@@ -150,7 +154,7 @@ def run(session: Session, case: Case) -> None:
 
 def _targets(words: tuple[str, ...]) -> list[str]:
     """Return the paths that a command line asks to write."""
-    after = [value for flag, value in zip(words, words[1:], strict=False) if flag in ("--out", "--html", "--save")]
+    after = [value for flag, value in itertools.pairwise(words) if flag in ("--out", "--html", "--save")]
     return after + [word.split("=", 1)[1] for word in words if word.startswith(("--out=", "--html=", "--save="))]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
-from .session import ROOT
+from click.testing import CliRunner
+
+from .case import folder_of_its_own, write_files
 
 NET = b"""name: net
 inputs: {x: {channels: 4, frames: 4, height: 8, width: 8}}
@@ -50,25 +48,43 @@ RUNS: tuple[tuple[str, ...], ...] = (
 def good_files() -> dict[str, bytes]:
     """Return by name: ``study.journal`` and ``study.db`` of SPACE, ``map.yaml`` of NET, ``result0.json`` and so on."""
     files: dict[str, bytes] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for own, content in (("net.yaml", NET), ("space.yaml", SPACE)):
-            (folder / own).write_bytes(content)
+    with folder_of_its_own() as folder:
+        write_files(folder, {"net.yaml": NET, "space.yaml": SPACE})
         for storage in ("study.journal", "sqlite:///study.db"):
-            _run(folder, "dse", "run", "space.yaml", "--storage", storage, "--trials", str(POINTS), "--workers", "1")
-        _run(folder, "map", "net.yaml", "--fusion", "auto", "--save", "map.yaml")
+            _keep_study(storage)
+        _run("map", "net.yaml", "--fusion", "auto", "--save", "map.yaml")
         for number, words in enumerate(RUNS):
-            _run(folder, "simulate", "net.yaml", *words, "--out", f"out{number}")
-            files[f"result{number}.json"] = (folder / f"out{number}" / "result.json").read_bytes()
+            _run("simulate", "net.yaml", *words, "--out", f"out{number}")
+            files[f"result{number}.json"] = Path(f"out{number}/result.json").read_bytes()
         for own in ("study.journal", "study.db", "map.yaml"):
-            files[own] = (folder / own).read_bytes()
+            files[own] = Path(own).read_bytes()
     return files
 
 
-def _run(folder: Path, *args: str) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "lw3dsim", *args]
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+def _run(*args: str) -> None:
+    from lw3dsim.cli.main import main
+
+    result = CliRunner().invoke(main, list(args))
+    if result.exit_code:
+        raise RuntimeError(f"{args}: {result.output}") from result.exception
+
+
+def _keep_study(storage: str) -> None:
+    """Keep the first points of a study of SPACE, in this process, as ``dse run`` does with others."""
+    from lw3dsim.explore.evaluate import Evaluator
+    from lw3dsim.explore.plan import Plan
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.space_file import load_space
+    from lw3dsim.explore.study import Wanted, begun
+
+    space = load_space("space.yaml")
+    evaluator = Evaluator(space)
+    with begun(space, storage, Wanted(trials=POINTS, sampler="random")) as store:
+        tasks = Plan(space, "random", 0, batch=store.settings.batch).ask()[:POINTS]
+        store.claim(tasks)
+        for task in tasks:
+            outcome = evaluator.evaluate(task.point)
+            store.finish(Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes))
 
 
 @cache

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .case import Case, random_of, write_files
+from .case import Case, folder_of_its_own, random_of, write_files
 from .session import Finding, Session, TooSlowError, time_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .case import Kind
 
 # Runs that the search for a smaller input may take, and the lines of a file that it may try.
@@ -34,18 +29,6 @@ class Found:
     detail: str
     commands: tuple[str, ...]
     case: Case
-
-
-@contextlib.contextmanager
-def folder_of_its_own() -> Iterator[Path]:
-    """Go into an empty folder, and come back."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="lw3dsim-fuzz-", ignore_cleanup_errors=True) as name:
-        os.chdir(name)
-        try:
-            yield Path(name)
-        finally:
-            os.chdir(before)
 
 
 def run_case(kind: Kind, case: Case, *, seconds: float = 10.0, alone: bool = False) -> tuple[Finding | None, list[str]]:

@@ -114,8 +114,8 @@ class Session:
         outcome = self.cli(*args, "--format", "json", writes=writes, names=names)
         return parse_json(outcome.out) if outcome.code == 0 else None
 
-    def python(self, text: str, scope: dict[str, Any]) -> Any:
-        """Evaluate a call of the Python API; return its value, or the Outcome of a refusal."""
+    def python(self, text: str, scope: dict[str, Any], *, makes: bool = False) -> Any:
+        """Evaluate a call of the Python API, which ``makes`` new files or none; return its value, or a refusal."""
         from lw3dsim.errors import InputError, OutputError
 
         self.log.append(text)
@@ -127,7 +127,7 @@ class Session:
             self._judge(value, (), NOTES)
         except Exception as error:
             raise Finding(*_fault(error)) from None
-        self._compare(before, ())
+        self._compare(before, tuple(snapshot(self.folder).keys() - before.keys()) if makes else ())
         return value
 
     def _here(self, args: tuple[str, ...]) -> Outcome:
@@ -152,7 +152,7 @@ class Session:
         return Outcome(code=run.returncode, out=run.stdout, err=run.stderr)
 
     def _judge(self, outcome: Outcome, names: tuple[str, ...], notes: tuple[str, ...]) -> None:
-        """Raise Finding unless a command ended in success or in one sentence, behind lines that begin with ``notes``."""
+        """Raise Finding unless a command ended in success or one sentence, after lines that begin with ``notes``."""
         if outcome.error is not None and not isinstance(outcome.error, SystemExit):
             raise Finding(*_fault(outcome.error))
         if "Traceback" in outcome.err:
@@ -161,6 +161,8 @@ class Session:
             raise Finding(f"exit code {outcome.code}: {outcome.sentence[:200]}", detail=outcome.err)
         if outcome.code == 0:
             return
+        if outcome.err.startswith("Usage: ") and "--help" in outcome.err and "Error: " not in outcome.err:
+            return  # A group without a command shows its help.
         *before, sentence = outcome.err.removesuffix("\n").split("\n")
         more = [line for line in before if line.startswith("Error") or not line.startswith(notes)]
         if more or not sentence.startswith("Error: "):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .accelerators import SHIPPED
 from .case import Case
-from .damage import yaml_bytes
+from .damage import text_of, yaml_bytes
 from .invariants import owe
 from .networks import network
-from .damage import text_of
-from .session import Finding, Outcome, parse_json
-from .accelerators import SHIPPED
 from .options import ALGORITHMS, TRANSFORMS
+from .session import Finding, Outcome, parse_json
 
 if TYPE_CHECKING:
     from random import Random
@@ -67,7 +66,7 @@ def make(rng: Random) -> Case:
         tree |= {"arch": rng.choice(SHIPPED), "combine": rng.choice(["weighted", "worst"])}
     content, damaged = yaml_bytes(rng, _own(tree))
     net = text_of(network(rng, most=2, widest=6)).encode()
-    act = "run" if rng.randrange(40) == 0 else "read"
+    act = "run" if rng.randrange(60) == 0 else "read"
     return Case(files={SPACE: content, "net.yaml": net}, plan=(act, str(rng.randrange(10**6))), damaged=damaged)
 
 

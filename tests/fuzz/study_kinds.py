@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 JOURNAL, DATABASE = "study.journal", "study.db"
 READING = ("status", "front", "point", "export", "report", "table")
 FOREIGN = (
-    b"", b"hello", b"hello\n", b"a line\nand another without an end", b'{"hello": 1}\n', b"[1, 2]\n", b"null\n", b"\n\n",
-    b"\x89PNG\r\n\x1a\n" + bytes(40), b"SQLite format 3\0" + bytes(100), b"a,b\n1,2\n", b'{"op_code": 99}\n', b"\0" * 64,
-    b'{"op_code":0,"worker_id":"w","study_name":"other","directions":[1]}\n', b"\xff\xfe\n", b"%PDF-1.4\n", b"{}\n",
+    b"", b"hello", b"hello\n", b"a line\nand another without an end", b'{"hello": 1}\n', b"[1, 2]\n", b"null\n",
+    b"\n\n", b"\x89PNG\r\n\x1a\n" + bytes(40), b"SQLite format 3\0" + bytes(100), b"a,b\n1,2\n", b'{"op_code": 99}\n',
+    b"\0" * 64, b'{"op_code":0,"worker_id":"w","study_name":"other","directions":[1]}\n', b"\xff\xfe\n",
+    b"%PDF-1.4\n", b"{}\n",
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def _files(name: str, content: bytes | str) -> dict[str, bytes | str]:
 
 
 def _act(rng: Random) -> str:
-    return rng.choice(["resume", "begin"]) if rng.randrange(8) == 0 else rng.choice(READING)
+    return rng.choice(["resume", "begin"]) if rng.randrange(25) == 0 else rng.choice(READING)
 
 
 def _record(rng: Random, line: bytes) -> bytes:

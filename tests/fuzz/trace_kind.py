@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .session import Session
 
 LINES = (
-    "", " ", "x", "40", "40,", ",R", "40,r", "40,RW", "40,R,", "40,R ", " 40,R", "-40,R", "+40,R", "0x,R", "0x0x4,R", "4_0,R",
-    "40;R", "40\tR", "g,R", "\uff14\uff10,R", "fffffffffffffff,R", "ffffffffffffffff,W", "7fffffffffffffff,R", "0,W", "00000000000000000000,R",
-    "f" * 300 + ",R", "1e3,R", "addr_hex,op", "40,R\r", "#", "\0", "40,\u0420", '"40",R', "40,W\x0040,R",
+    "", " ", "x", "40", "40,", ",R", "40,r", "40,RW", "40,R,", "40,R ", " 40,R", "-40,R", "+40,R", "0x,R", "0x0x4,R",
+    "4_0,R", "40;R", "40\tR", "g,R", "\uff14\uff10,R", "fffffffffffffff,R", "ffffffffffffffff,W",
+    "7fffffffffffffff,R", "0,W", "00000000000000000000,R", "f" * 300 + ",R", "1e3,R", "addr_hex,op", "40,R\r", "#",
+    "\0", "40,\u0420", '"40",R', "40,W\x0040,R",
 )  # fmt: skip
 
 

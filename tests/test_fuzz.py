@@ -16,7 +16,7 @@ from fuzz.session import Finding, Outcome, Session, parse_json
 from lw3dsim.describe.workload_file import parse_workload
 
 # Of every kind; those that take longer are fewer. `make fuzz` goes on.
-SHORT = dict.fromkeys(KINDS, 12) | {
+SHORT = dict.fromkeys(KINDS, 10) | {
     "trace": 25,
     "result": 20,
     "journal": 20,

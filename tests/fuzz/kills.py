@@ -91,7 +91,7 @@ JOBS: dict[str, Job] = {
         inputs=_STUDY,
     ),
 }
-STUDIES = {"dse run, journal": "study.journal", "dse run, SQLite": "sqlite:///study.db"}
+STUDIES = {"dse run (journal)": "study.journal", "dse run (SQLite)": "sqlite:///study.db"}
 CACHES = "caches"
 NAMES = (*JOBS, *STUDIES, CACHES)
 

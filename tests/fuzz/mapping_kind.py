@@ -12,7 +12,7 @@ from .damage import text_of, yaml_bytes
 from .invariants import check_execution, check_map, check_same, owe
 from .networks import network
 from .options import run_words
-from .workload_kind import NAME, is_small, simulated
+from .workload_kind import NAME, is_short, is_small, simulated
 
 if TYPE_CHECKING:
     from random import Random
@@ -57,6 +57,6 @@ def run(session: Session, case: Case) -> None:
             check_execution(data)
     else:
         data = simulated(session, NAME, *words)
-        if act == "engines" and data is not None and data["totals"]["steps"] < 20_000:
+        if act == "engines" and data is not None and is_short(data):
             check_same(data, simulated(session, NAME, *words, "--engine", "simpy") or {}, "both engines give the same")
     owe(damaged or data is not None, "a saved mapping is taken", session.log[-1])

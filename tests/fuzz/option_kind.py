@@ -146,7 +146,7 @@ def run(session: Session, case: Case) -> None:
     data = parse_json(outcome.out)
     if "units" in data:
         check_map(data)
-    elif "cycles_breakdown" in data:
+    elif {"layers", "totals", "cycles_breakdown"} <= data.keys():
         check_result(data)
     elif "dtype" in data and data["dtype"].startswith("int"):
         check_execution(data)
@@ -160,6 +160,10 @@ def _targets(words: tuple[str, ...]) -> list[str]:
 
 def _is_long(words: tuple[str, ...]) -> bool:
     """Return whether a command line asks for work that takes its time by right."""
-    large = [word for word in words if "1000" in word and not word.startswith("--set")]
+    large = [word for word in words if ("1000" in word or "6553" in word) and not word.startswith("--set")]
     names = {"c3d", "c3d_paper", "slowfast_r50_4x16", "slowfast_r50_8x8"}
-    return bool(names & set(words)) or ("--clips" in " ".join(words) and bool(large)) or "--trials" in words[:-4]
+    return (
+        bool(names & set(words))
+        or (bool(large) and bool({"simulate", "execute"} & set(words)))
+        or "--trials" in words[:-4]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     accelerator_kind,
+    cache_kind,
     mapping_kind,
     option_kind,
     python_kind,
@@ -24,6 +25,7 @@ KINDS: dict[str, Kind] = {
     "result": Kind(make=result_kind.make, run=result_kind.run),
     "journal": Kind(make=study_kinds.make_journal, run=study_kinds.run_journal),
     "sqlite": Kind(make=study_kinds.make_database, run=study_kinds.run_database),
+    "cache": Kind(make=cache_kind.make, run=cache_kind.run),
     "options": Kind(make=option_kind.make, run=option_kind.run),
     "python": Kind(make=python_kind.make, run=python_kind.run),
 }

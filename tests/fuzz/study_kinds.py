@@ -66,7 +66,7 @@ def make_database(rng: Random) -> Case:
         if pick < 6:
             content = _altered(rng, good_files()[DATABASE])
         elif pick == 6:
-            content = _bytes(rng, good_files()[DATABASE])
+            content = spoiled(rng, good_files()[DATABASE])
         else:
             content = rng.choice([*FOREIGN, good_files()[JOURNAL]])
         content = damaged_place(rng, content)
@@ -179,13 +179,14 @@ def _cell(rng: Random, now: Any) -> Any:
     return rng.choice(odd)
 
 
-def _bytes(rng: Random, content: bytes) -> bytes:
+def spoiled(rng: Random, content: bytes) -> bytes:
+    """Cut ``content``, or change some of its bytes."""
     raw = bytearray(content)
     act = rng.randrange(3)
     if act == 0:
         return bytes(raw[: rng.randrange(len(raw))])
     for _ in range(rng.choice([1, 4, 64])):
-        raw[rng.randrange(len(raw) if act == 1 else 200)] = rng.randrange(256)
+        raw[rng.randrange(len(raw) if act == 1 else min(len(raw), 200))] = rng.randrange(256)
     return bytes(raw)
 
 

@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench fuzz kills clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -25,6 +25,17 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/test_speed.py
+
+# Odd and damaged inputs of every kind, for SECONDS, and commands that write, killed N times.
+SECONDS ?= 600
+SEED ?= 0
+N ?= 200
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
+
+kills: $(READY)
+	$(BIN)/python -m tests.fuzz.kills --count $(N) --seed $(SEED)
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

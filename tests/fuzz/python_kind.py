@@ -1,0 +1,148 @@
+"""Calls of the public Python API: arguments right, odd and wrong, and what is done with a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .accelerators import SHIPPED
+from .case import Case
+from .invariants import check_execution, check_result
+from .options import ALGORITHMS, TRANSFORMS
+from .pool import ARCH, NET, good_files
+from .session import Outcome, parse_json
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .session import Session
+
+ODD = (
+    "None", "True", "False", "0", "1", "-1", "2", "2.0", "2.5", "1e300", "float('nan')", "float('inf')", "10**30",
+    "2j", "np.int64(2)", "np.int8(1)", "np.uint64(2)", "np.float64(2)", "np.bool_(True)", "np.array(2)",
+    "np.array([1, 2])", "np.str_('fsb')", "Fraction(2)", "Decimal(2)", "''", "'2'", "' '", "'x'", "'fsb'", "b''",
+    "b'fsb'", "[]", "['fsb']", "('fsb', 'trg')", "{'fsb'}", "{}", "{'a': 1}", "[None]", "[[]]", "(16, 32, 32)",
+    "(4, 8, 8)", "[4, 8, 8]", "(4.0, 8, 8)", "(np.int64(4), 8, 8)", "(True, 8, 8)", "(4, 8)", "'4x8x8'", "object()",
+    "object", "len", "lambda *a: None", "lambda: None", "print", "range(3)", "iter(['fsb'])", "(x for x in 'ab')",
+    "Path('net.yaml')", "Path('missing.yaml')", "Path('.')", "Path()", "PurePosixPath('net.yaml')", "'net.yaml'",
+    "'missing.yaml'", "'\\\\0'", "'a\\\\nb'", "'\\ud800'", "'x' * 5000", "open('net.yaml')", "StringIO('name: x')",
+    "NotImplemented", "...", "ValueError('x')", "bytearray(b'x')", "memoryview(b'x')",
+    "type('T', (), {'__str__': lambda s: 1})()", "Path('net.yaml').read_text()", "np", "lw3dsim", "'auto'",
+    "['pe.rows=4']", "'pe.rows=4'", "{'pe.rows': 4}", "['pe.rows']", "[4]", "[('pe.rows', 4)]",
+    "np.array(['pe.rows=4'])",
+)  # fmt: skip
+# What stands for a workload that has no file, or an accelerator.
+NETWORK, DESIGN = "lw3dsim.load_workload('net.yaml')", "lw3dsim.load_arch('arch.yaml')"
+RIGHT: dict[str, tuple[str, ...]] = {
+    "workload": ("'net.yaml'", "Path('net.yaml')", NETWORK),
+    "arch": ("'arch.yaml'", "Path('arch.yaml')", DESIGN, *map(repr, SHIPPED)),
+    "transform": ("None", *map(repr, TRANSFORMS)),
+    "algorithm": tuple(map(repr, ALGORITHMS)),
+    "m1": ("None", "1", "4", "8"),
+    "m2": ("None", "1", "4", "8"),
+    "engine": ("'auto'", "'fast'", "'simpy'"),
+    "input_size": ("None", "'4x8x8'", "'2x3x5'"),
+    "classes": ("None", "3", "9"),
+    "overrides": ("()", "['pe.rows=4']", "('dram.model=plain', 'clock_mhz=200')"),
+    "clips": ("None", "1", "3"),
+    "fusion": ("'off'", "'auto'"),
+    "objective": ("'latency'", "'energy'", "'edp'", "'dram_bytes'"),
+    "mapping": ("None", "'map.yaml'", "Path('map.yaml')"),
+    "dtype": ("'int8'", "'int16'", "'float32'", "'float64'"),
+    "seed": ("0", "7", "2**32 - 1"),
+    "progress": ("None", "lambda *a: None"),
+}
+RUN = (
+    "transform",
+    "algorithm",
+    "m1",
+    "m2",
+    "engine",
+    "input_size",
+    "classes",
+    "overrides",
+    "fusion",
+    "objective",
+    "mapping",
+)
+CALLS: dict[str, tuple[str, ...]] = {
+    "simulate": ("arch", *RUN, "clips", "progress"),
+    "execute": ("arch", *RUN, "dtype", "seed", "progress"),
+    "compare": ("cases", "arch", "progress"),
+    "load_workload": ("input_size", "classes"),
+    "load_arch": ("overrides",),
+}
+CASE = (
+    "Case(name={0})", "Case(name={0}, {1}={2})", "Case(name='a'), Case(name='b', {1}={2})",
+    "Case(name='a'), Case(name='a')", "{0}", "Case(name='a'), {0}",
+)  # fmt: skip
+AFTER = (
+    "",
+    "",
+    ".to_json()",
+    ".layers",
+    ".totals",
+    ".config",
+    ".energy",
+    ".table",
+    ".exact",
+    ".rows()",
+    ".report({0})",
+)
+
+
+def make(rng: Random) -> Case:
+    """Draw a call: most arguments right, one or two odd."""
+    name = rng.choice(["simulate", "simulate", "execute", "compare", "load_workload", "load_arch"])
+    odd = 0.08 if rng.randrange(6) else 0.5
+    first = "arch" if name == "load_arch" else "workload"
+    words = [_argument(rng, first, odd)]
+    words += [f"{field}={_argument(rng, field, odd * 2)}" for field in CALLS[name] if rng.randrange(4) == 0]
+    text = f"lw3dsim.{name}({', '.join(words)})"
+    after = rng.choice(AFTER).format(rng.choice(("'new.html'", "Path('new.html')", rng.choice(ODD))))
+    files: dict[str, bytes | str] = {"net.yaml": NET, "arch.yaml": ARCH, "map.yaml": good_files()["map.yaml"]}
+    return Case(files=files, plan=(text, after), damaged=True)
+
+
+def _argument(rng: Random, field: str, odd: float) -> str:
+    if field == "cases":
+        words = rng.choice(("'a'", "'b c'", *ODD)), rng.choice([*RUN, "arch"])
+        return (
+            "[" + rng.choice(CASE).format(*words, _argument(rng, words[1], odd)) + "]"
+            if rng.randrange(5)
+            else rng.choice(ODD)
+        )
+    return rng.choice(ODD) if rng.random() < odd else rng.choice(RIGHT[field])
+
+
+def scope() -> dict[str, Any]:
+    """Return the names that calls are written with."""
+    import io
+    import pathlib
+    from decimal import Decimal
+    from fractions import Fraction
+
+    import numpy as np
+
+    import lw3dsim
+    from lw3dsim.explore.compare import Case as CompareCase
+
+    names = {"Path": pathlib.Path, "PurePosixPath": pathlib.PurePosixPath, "StringIO": io.StringIO}
+    return {"lw3dsim": lw3dsim, "np": np, "Fraction": Fraction, "Decimal": Decimal, "Case": CompareCase, **names}
+
+
+def run(session: Session, case: Case) -> None:
+    """Make the call; where it is granted, look at the result."""
+    text, after = case.plan
+    names = scope()
+    value = session.python(text, names)
+    if isinstance(value, Outcome):
+        return
+    names["result"] = value
+    if hasattr(value, "to_json"):
+        data = parse_json(session.python("result.to_json()", names))
+        if {"layers", "totals", "cycles_breakdown"} <= data.keys():
+            check_result(data)
+        elif str(data.get("dtype")).startswith("int"):
+            check_execution(data)
+    if after and hasattr(value, after.split("(")[0].removeprefix(".")):
+        session.python(f"result{after}", names, makes=after.startswith(".report"))

@@ -31,8 +31,8 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     from lw3dsim.report.tables import execution_tables, print_tables
 
     remember_mappings()
-    prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None
+    prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
     if folder is not None:

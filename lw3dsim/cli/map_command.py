@@ -26,9 +26,9 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     from lw3dsim.report.forms import MAPPING
 
     remember_mappings()
-    prepared = prepared_run(run.request(workload))
     if save is not None:
         check_file(save, MAPPING)
+    prepared = prepared_run(run.request(workload))
     with progress_bar(prepared.network.name) as advance:
         mappings = mappings_of(prepared, names, partial(advance, 0))
     if save is not None:

@@ -32,8 +32,8 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
     from lw3dsim.report.files import RESULT_FILES, check_folder, save_result
 
     remember_mappings()
-    prepared = prepared_run(run.request(workload, clips=clips))
     folder = check_folder(out, RESULT_FILES) if out is not None else None
+    prepared = prepared_run(run.request(workload, clips=clips))
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
     if folder is not None:

@@ -78,7 +78,7 @@ def test_a_written_row_closes_after_twr(name):
     dram = Channel(name)
     s = dram.s
     write = dram.write_at(0, 1)
-    precharge = write + s.cwl + s.burst_clocks + s.twr
+    precharge = write + s.cwl + s.burst_clocks + s.recovery_clocks + s.twr
     assert dram.write_at(0, 2) == max(precharge + s.trp, s.trc) + s.trcd
 
 
@@ -88,8 +88,20 @@ def test_the_bus_turns_round(name):
     s = dram.s
     write = dram.write_at(0, 0, 0)
     read = dram.read_at(0, 0, 1)
-    assert read == write + s.cwl + s.burst_clocks + s.twtr_l
-    assert dram.write_at(0, 0, 2) == read + s.cl + s.burst_clocks - s.cwl + s.turnaround
+    assert read == write + s.cwl + s.group_clocks + s.twtr_l
+    assert dram.write_at(0, 0, 2) == read + s.cl + s.group_clocks - s.cwl + s.turnaround
+
+
+@pytest.mark.parametrize(("name", "to_read", "to_write"), [("ddr4-2400-x64", 19, 10), ("lpddr5-6400-x16", 16, 12)])
+def test_the_bus_turns_round_sooner_for_another_bank_group(name, to_read, to_write):
+    dram = Channel(name)
+    other = dram.s.banks - 1
+    for bank in (0, other):
+        dram.read_at(bank, 0)
+    write = dram.write_at(0, 0, 1, start=1000)
+    read = dram.read_at(other, 0, 1, start=1000)
+    assert (write, read) == (1000, 1000 + to_read)
+    assert dram.write_at(0, 0, 2, start=1000) == read + to_write
 
 
 @every
@@ -139,6 +151,15 @@ def test_one_bank_refreshes_while_the_others_work():
     # Bank 0 is refreshed first: bank 1 reads on, bank 0 waits.
     assert dram.read_at(1, 0, start=s.trefi_pb) <= s.trefi_pb + s.tpbr2act + s.trcd
     assert dram.read_at(0, 0, start=s.trefi_pb) == s.trefi_pb + s.trfc_pb + s.trcd
+
+
+def test_a_per_bank_refresh_of_lpddr5_takes_two_banks():
+    s = DRAM_STANDARDS["lpddr5-6400-x16"]
+    waits = {0: s.trfc_pb, 8: s.trfc_pb, 1: s.tpbr2act, 15: s.tpbr2act}
+    for bank, wait in waits.items():
+        dram = Channel("lpddr5-6400-x16", refresh="per-bank", mapping="row-bankgroup-bank-col")
+        assert dram.read_at(bank, 0, start=s.trefi_pb) == s.trefi_pb + wait + s.trcd
+    assert Channel("lpddr5-6400-x16", refresh="per-bank").counts(8 * s.trefi_pb).bank_refreshes == 8
 
 
 @every

@@ -8,7 +8,7 @@ from .accelerators import SHIPPED
 from .case import Case
 from .invariants import check_execution, check_result
 from .options import ALGORITHMS, TRANSFORMS
-from .pool import ARCH, NET, good_files
+from .pool import ARCH, NET, SPACE, good_files
 from .session import Outcome, parse_json
 
 if TYPE_CHECKING:
@@ -50,6 +50,17 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "dtype": ("'int8'", "'int16'", "'float32'", "'float64'"),
     "seed": ("0", "7", "2**32 - 1"),
     "progress": ("None", "lambda *a: None"),
+    "layers": ("None", "'a'", "['a', 'b']"),
+    "space": ("'space.yaml'", "Path('space.yaml')", "lw3dsim.dse.load_space('space.yaml')"),
+    "storage": ("'study.journal'", "Path('study.journal')", "'sqlite:///study.db'"),
+    "path": ("'new.csv'", "Path('new.parquet')"),
+    "trials": ("None", "9"),
+    "sampler": ("None", "'random'"),
+    "workers": ("None", "1"),
+    "batch": ("None", "64"),
+    "bounds": ("None", "True"),
+    "patience_s": ("60.0", "1"),
+    "result": ("'res'", "Path('res/result.json')"),
 }
 RUN = (
     "transform",
@@ -64,13 +75,28 @@ RUN = (
     "objective",
     "mapping",
 )
-CALLS: dict[str, tuple[str, ...]] = {
-    "simulate": ("arch", *RUN, "clips", "progress"),
-    "execute": ("arch", *RUN, "dtype", "seed", "progress"),
-    "compare": ("cases", "arch", "progress"),
-    "load_workload": ("input_size", "classes"),
-    "load_arch": ("overrides",),
+# By call: what comes first, and the arguments that may follow by name.
+CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "simulate": ("workload", ("arch", *RUN, "clips", "progress")),
+    "execute": ("workload", ("arch", *RUN, "dtype", "seed", "progress")),
+    "map_workload": ("workload", ("arch", *RUN, "layers", "progress")),
+    "explain": ("workload", ("arch", *(name for name in RUN if name not in ("engine", "mapping")), "progress")),
+    "compare": ("workload", ("cases", "arch", "progress")),
+    "default_cases": ("workload", ("arch",)),
+    "load_workload": ("workload", ("input_size", "classes")),
+    "load_arch": ("arch", ("overrides",)),
+    "load_result": ("result", ()),
+    "dse.load_space": ("space", ()),
+    "dse.study": ("space", ("storage",)),
+    "dse.status": ("space", ("storage",)),
+    "dse.front": ("space", ("storage",)),
+    "dse.points": ("space", ("storage",)),
+    "dse.export": ("space", ("path", "storage")),
+    "dse.report": ("space", ("path", "storage")),
+    # The study is there already: whatever else is right, this is refused before it runs.
+    "dse.run": ("space", ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "progress")),
 }
+MAKES = ("dse.export", "dse.report", "dse.study", "dse.status", "dse.front", "dse.points")
 CASE = (
     "Case(name={0})", "Case(name={0}, {1}={2})", "Case(name='a'), Case(name='b', {1}={2})",
     "Case(name='a'), Case(name='a')", "{0}", "Case(name='a'), {0}",
@@ -87,20 +113,29 @@ AFTER = (
     ".exact",
     ".rows()",
     ".report({0})",
+    ".save({0})",
+    ".text()",
+    ".records()",
 )
 
 
 def make(rng: Random) -> Case:
     """Draw a call: most arguments right, one or two odd."""
-    name = rng.choice(["simulate", "simulate", "execute", "compare", "load_workload", "load_arch"])
+    name = rng.choice(["simulate", "simulate", "compare", *CALLS])
     odd = 0.08 if rng.randrange(6) else 0.5
-    first = "arch" if name == "load_arch" else "workload"
+    first, fields = CALLS[name]
     words = [_argument(rng, first, odd)]
-    words += [f"{field}={_argument(rng, field, odd * 2)}" for field in CALLS[name] if rng.randrange(4) == 0]
+    always = ("path", "storage") if name.startswith("dse.") else ()
+    words += [
+        f"{field}={_argument(rng, field, odd * 2)}" for field in fields if field in always or rng.randrange(4) == 0
+    ]
+    if name == "dse.run":
+        words.append("storage='study.journal'")
     text = f"lw3dsim.{name}({', '.join(words)})"
     after = rng.choice(AFTER).format(rng.choice(("'new.html'", "Path('new.html')", rng.choice(ODD))))
-    files: dict[str, bytes | str] = {"net.yaml": NET, "arch.yaml": ARCH, "map.yaml": good_files()["map.yaml"]}
-    return Case(files=files, plan=(text, after), damaged=True)
+    files: dict[str, bytes | str] = {"net.yaml": NET, "arch.yaml": ARCH, "space.yaml": SPACE}
+    files |= {own: good_files()[own] for own in ("map.yaml", "study.journal", "study.db")}
+    return Case(files=files | {"res/result.json": good_files()["result0.json"]}, plan=(text, after), damaged=True)
 
 
 def _argument(rng: Random, field: str, odd: float) -> str:
@@ -134,7 +169,7 @@ def run(session: Session, case: Case) -> None:
     """Make the call; where it is granted, look at the result."""
     text, after = case.plan
     names = scope()
-    value = session.python(text, names)
+    value = session.python(text, names, makes=text.startswith(tuple(f"lw3dsim.{name}(" for name in MAKES)))
     if isinstance(value, Outcome):
         return
     names["result"] = value
@@ -145,4 +180,4 @@ def run(session: Session, case: Case) -> None:
         elif str(data.get("dtype")).startswith("int"):
             check_execution(data)
     if after and hasattr(value, after.split("(")[0].removeprefix(".")):
-        session.python(f"result{after}", names, makes=after.startswith(".report"))
+        session.python(f"result{after}", names, makes=after.startswith((".report", ".save")))

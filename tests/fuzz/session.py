@@ -126,6 +126,9 @@ class Session:
             value = Outcome(code=2, out="", err=f"Error: {error}\n")
             self._judge(value, (), NOTES)
         except Exception as error:
+            if not _own_frames(error):
+                # The call itself can't be made: an attribute that can't be called, say.
+                return Outcome(code=2, out="", err=f"Error: {error}")
             raise Finding(*_fault(error)) from None
         self._compare(before, tuple(snapshot(self.folder).keys() - before.keys()) if makes else ())
         return value
@@ -203,10 +206,15 @@ def parse_json(text: str) -> Any:
         raise Finding(f"no JSON: {error}: {text[:80]!r}", "no JSON") from None
 
 
+def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of the product that an exception went through."""
+    product = str(ROOT / "lw3dsim")
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(product)]
+
+
 def _fault(error: BaseException) -> tuple[str, str, str]:
     """Return what an exception was, where it came from, and its traceback."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "lw3dsim" in frame.filename and "/tests/" not in frame.filename]
+    ours = _own_frames(error)
     place = f"{Path(ours[-1].filename).name}:{ours[-1].name}" if ours else "?"
     what = f"{type(error).__name__} in {place}: {str(error)[:200]}"
     detail = "".join(traceback.format_exception(error))

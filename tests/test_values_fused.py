@@ -117,6 +117,29 @@ def test_tiles_of_a_window_go_when_no_later_tile_needs_them():
     assert schedule.ifmap.last.tolist() == [min(2 * (i + 2), 22) for i in range(12)]
 
 
+def test_tiles_without_halos_fit_to_the_bit():
+    # A row of 16 pixels of 128 channels takes half of the buffer: the third tile comes when the first has been read.
+    one = conv(128, 2, (1, 4, 16), (1, 1, 1), ARCH, bias=False)
+    two = conv(2, 2, (1, 4, 16), (1, 1, 1), ARCH, bias=False)
+    many = machine("buffers.slots=7")
+    cut = mapping(w=16, kept="none", resident=(True, True))
+    schedule = build_group_schedule(Group((one, two), ("none", "none")), cut, many, make_clocks(many))
+    assert schedule.ifmap.bits.tolist() == [4096 * 4] * 4
+    assert schedule.ifmap.after.tolist() == [-1, -1, 0, 2]
+
+
+def test_a_pool_of_a_group_reads_what_its_windows_reach():
+    pool = problem_of(
+        Pool3d(name="p", inputs=("i",), mode="max", kernel=(1, 2, 3), stride=(1, 2, 1)), Shape(3, 1, 2, 4), ARCH
+    )
+    group = Group((FIRST, pool), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(w=1, kept="none", chunks=(2,), resident=(True, False)), ARCH, CLOCKS)
+    # 3 channels in chunks of 2 and 1; windows of 2 x 3 of what lies between for each of 2 outputs.
+    assert schedule.places.stage.tolist() == [0, 1, 0, 1] * 2
+    found = columns(schedule, "intermediate_read_bits", "vector_ops", "ofmap_write_bits")
+    assert found[1::2] == [[2 * 6 * 8, 12, 16], [6 * 8, 6, 8]] * 2
+
+
 def test_a_window_along_frames_counts_rows_and_columns():
     # 6 frames of 2 x 3 pixels of 16 channels are 96 bytes each; 1 KiB holds 10, 4 slots less.
     one = conv(16, 2, (14, 2, 3), (3, 1, 1), ARCH, bias=False)
@@ -140,6 +163,28 @@ def test_output_channels_in_chunks_have_boxes_of_their_own():
     # A step waits where it reads what was just drained: the first chunk's, not the others'.
     assert schedule.places.waits.tolist() == [False, True, False, False, False] * 2
     assert schedule.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5]
+
+
+def test_weights_of_three_layers_are_numbered_through():
+    third = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    group = Group((FIRST, SECOND, third), ("none", "none", "none"))
+    schedule = build_group_schedule(group, mapping(chunks=(2, 2, 1), resident=(True,) * 3), ARCH, CLOCKS)
+    # 2 boxes of inputs; two chunks of 3 channels, one of 2, two of 1.
+    assert schedule.weight.box.tolist() == [2, 3, 4, 5, 6]
+    assert schedule.weight.first.tolist() == [0, 1, 2, 3, 4]
+    assert schedule.weight.bits.tolist() == [352, 176, 112, 16, 16]
+    assert schedule.weight.last.tolist() == [5, 6, 7, 8, 9]
+
+
+def test_a_stage_has_no_step_where_it_has_nothing_to_compute():
+    inner = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    border = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False, padding=(0, 1, 0))
+    group = Group((inner, border), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(kept="none", resident=(True, True)), ARCH, CLOCKS)
+    # Four rows of outputs, of which the first and the last look at padding alone.
+    assert schedule.places.stage.tolist() == [1, 0, 1, 0, 1, 1]
+    assert schedule.places.tile.tolist() == [0, 1, 1, 2, 2, 3]
+    assert schedule.ifmap.first.tolist() == [1, 3]
 
 
 def test_an_addition_loads_its_operand_for_each_tile():

@@ -336,8 +336,8 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 
 
 def test_every_tiling_comes_in_both_orders_where_there_are_two():
-    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and rows or
-    # columns too, there are two orders: 2 x 3 x 3 of 36.
+    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and
+    # rows or columns too, there are two orders: 2 x 3 x 3 of 36.
     found = [candidate.mapping for candidate in search(LAYER, ARCH, CLOCKS, keep=10**6)]
     assert len(set(found)) == len(found) == 36 + 18
     assert sum(mapping.order == "tiles_outer" for mapping in found) == 18

@@ -381,13 +381,13 @@ def test_what_idles_is_said_in_words():
     )
     one = conv(8, 2, (1, 4, 4), (1, 3, 3), arch, "hfa", bias=False)
     assert words(one, tiles(2, 8, 1, 2, 2), arch) == "1 of 2 columns idle: 1 F(2,3)xF(2,3) tile"
-    # A tree of 20 inputs adds up 8.
-    tree = conv(8, 2, (1, 1, 4), (1, 1, 1), arch, bias=False)
-    assert words(tree, tiles(2, 8, 1, 1, 4, parallel="channel"), arch) == (
-        "12 of 20 multipliers of a PE idle: 8 input channels"
+    # Trees of 20 inputs add up 10.
+    tree, two = (conv(c, 2, (1, 1, 4), (1, 1, 1), arch, bias=False) for c in (10, 20))
+    assert words(tree, tiles(2, 10, 1, 1, 4, parallel="channel"), arch) == (
+        "10 of 20 multipliers of a PE idle: 10 input channels"
     )
-    assert words(tree, tiles(2, 5, 1, 1, 4, parallel="channel"), arch) == (
-        "16 of 20 multipliers of a PE idle: 8 input channels, 5 a step"
+    assert words(two, tiles(2, 10, 1, 1, 4, parallel="channel"), arch) == (
+        "10 of 20 multipliers of a PE idle: 20 input channels, 10 a step"
     )
 
 

@@ -126,6 +126,8 @@ def test_tiles_without_halos_fit_to_the_bit():
     schedule = build_group_schedule(Group((one, two), ("none", "none")), cut, many, make_clocks(many))
     assert schedule.ifmap.bits.tolist() == [4096 * 4] * 4
     assert schedule.ifmap.after.tolist() == [-1, -1, 0, 2]
+    # 256 bytes of weights are 8 bursts, 4 bytes one.
+    assert schedule.bursts(schedule.weight).tolist() == [8, 1]
 
 
 def test_a_pool_of_a_group_reads_what_its_windows_reach():

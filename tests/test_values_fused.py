@@ -390,6 +390,27 @@ def test_the_axis_of_kept_halos_is_innermost(kept, loops):
     assert mapping(kept=kept).loops == loops
 
 
+def test_chunks_are_the_largest_that_fit_between_and_beside():
+    # 3 channels to 40, a depthwise layer on them, then 5, on 64 pixels; all in one tile. Of 2 KiB of outputs half lies
+    # in between: 1024 bytes. The 40 channels at the end of the first run take 64 bytes each, more than there is; in two
+    # tiles of 32 pixels 1280, too; in four of 16 pixels 640, and 384 are left for chunks of as much a channel: 24.
+    small = machine("buffers.ofmap_kib=2", "buffers.intermediate_share=0.5", "pe.rows=1")
+    wide = conv(3, 40, (1, 8, 8), (1, 1, 1), small, bias=False)
+    depthwise = conv(40, 40, (1, 8, 8), (1, 1, 1), small, bias=False, groups=40)
+    narrow = conv(40, 5, (1, 8, 8), (1, 1, 1), small, bias=False)
+    group = Group((wide, depthwise, narrow), ("none",) * 3)
+    assert group.runs == (range(2), range(2, 3))
+    found = enumerate_group(group, small)
+    modes = ("pixel",) * 3
+    chunks = {(one.h, one.w): one.chunks for one in (found.mapping(i, modes) for i in range(len(found)))}
+    assert (8, 8) not in chunks
+    assert (4, 8) not in chunks
+    # Near-equal parts of 40: of at most 24 channels, 20. Outputs of 5 channels are stored in whole blocks of 2, or all.
+    assert chunks[2, 8] == (20, 5)
+    assert chunks[3, 8] == (2, 5)  # 24 pixels: 960 bytes at the end, 64 left
+    assert chunks[1, 8] == (40, 5)
+
+
 def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
     found = enumerate_group(GROUP, ARCH)
     wanted = mapping(chunks=(3, 2), resident=(True, True))

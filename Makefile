@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests
 
-.PHONY: demo test lint bench fuzz kills clean
+.PHONY: demo test lint bench fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -27,15 +27,15 @@ bench: $(READY)
 	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/test_speed.py
 
 # Odd and damaged inputs of every kind, for SECONDS, and commands that write, killed N times.
-SECONDS ?= 600
-SEED ?= 0
-N ?= 200
-
 fuzz: $(READY)
-	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),0)
 
 kills: $(READY)
-	$(BIN)/python -m tests.fuzz.kills --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.kills --count $(or $(N),200) --seed $(or $(SEED),0)
+
+# Change N operators or numbers of the core at random, one at a time, and see which changes no test of its subject sees.
+mutants: $(READY)
+	$(BIN)/python tests/mutants.py $(or $(N),100) --seed $(or $(SEED),1)
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -10,7 +10,7 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.area import area_mm2, leakage_mw
-from lw3dsim.account.binding import binding
+from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
 from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
 from lw3dsim.account.events import Events, constant_mults, count_events
@@ -241,8 +241,8 @@ def test_a_plain_memory_is_taken_to_read_rows_once_and_to_refresh_in_time():
     system = make_clocks(machine("dram.channels=2")).dram
     events = Events(**{**vars(NO_EVENTS), "dram_ifmap_bytes": 3200, "dram_weight_bytes": 32, "dram_ofmap_bytes": 1600})
     # 101 bursts read and 50 written of 16 columns in rows of 1024: 2416 columns, 3 rows.
-    # Two channels for 10 us are 32000 clocks of 0.625 ns, a refresh every 6246.
-    assert plain_counts(system, events, 10_000_000) == DramCounts(
+    # Two channels for 10 us are 32000 clocks of 0.625 ns together, a refresh every 6246.
+    assert plain_counts(system, events, 32_000) == DramCounts(
         reads=101, writes=50, activates=3, precharges=3, refreshes=5, row_hits=148, row_misses=3, active_clocks=32000,
         idle_clocks=0,
     )  # fmt: skip
@@ -298,6 +298,15 @@ def test_a_window_may_end_or_begin_where_the_power_changes(is_late):
     assert found.peak_mw(150) == pytest.approx((10 + 10) / 150 * 1000)
 
 
+def test_a_peak_at_the_very_begin_is_seen_and_none_is_below_the_average():
+    first = Profile(time=np.array([0.0, 1, 100]), energy=np.array([0.0, 5, 5]))
+    assert first.peak_mw(1) == pytest.approx(5000)
+    # 10 pJ at both ends of 30 ps: any window of 20 ps has one of them, half a pJ a ps; over all it is two thirds.
+    ends = Profile(time=np.array([0.0, 10, 20, 30]), energy=np.array([0.0, 10, 10, 20]))
+    assert ends.peak_mw(20) == pytest.approx(20 / 30 * 1000)
+    assert ends.peak_mw(10) == pytest.approx(1000)
+
+
 def test_profiles_follow_each_other_in_time_and_energy():
     one = Profile(time=np.array([0.0, 10]), energy=np.array([0.0, 3]))
     two = Profile(time=np.array([0.0, 5, 20]), energy=np.array([0.0, 4, 4]))
@@ -341,6 +350,45 @@ def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_larges
     assert bound(40, **waiting) == "dram"
     assert bound(39, **waiting) == "dram_read"
     assert bound(39, **waiting | {"multiply": 50, "drain": 20}) == "multiply"
+
+
+def words(problem, mapping, arch):
+    return idle_words(run_mapping(problem, mapping, arch), arch)
+
+
+def test_what_idles_is_said_in_words():
+    def of(*out, n=2, c=2, **more):
+        return conv(c, n, out, (1, 1, 1), ARCH, **more)
+
+    assert words(of(1, 1, 1), tiles(2, 2, 1, 1, 1), ARCH) == "1 of 2 columns idle: 1 pixel"
+    assert words(of(1, 1, 4, n=1, c=8), tiles(1, 8, 1, 1, 4), ARCH) == "1 of 2 rows idle: 1 output channel"
+    # Three channels take two rows twice: the second time one of two, on average half a row.
+    assert words(of(1, 1, 4, n=3, c=8), tiles(3, 8, 1, 1, 4), ARCH) == "0.5 of 2 rows idle: 3 output channels"
+    assert words(of(1, 1, 4, n=4, c=8), tiles(1, 8, 1, 1, 4), ARCH) == "1 of 2 rows idle: 4 output channels, 1 a step"
+    # 3 pixels take two lanes twice.
+    assert words(of(1, 1, 3, c=8), tiles(2, 8, 1, 1, 3), ARCH) == (
+        "0.5 of 2 columns idle: 1x1x3 pixels, in groups that leave lanes over"
+    )
+    assert words(of(1, 1, 6, c=8), tiles(2, 8, 1, 1, 3), ARCH) == (
+        "0.5 of 2 columns idle: 1x1x3 pixels a step, in groups that leave lanes over"
+    )
+    assert words(of(1, 1, 4), tiles(2, 2, 1, 1, 4), ARCH) == ""
+    # F(2x2,3x3) works 16 of 20 multipliers.
+    arch = machine("pe.mults_per_pe=20", *(f"buffers.{name}_port_bytes=1024" for name in ("ifmap", "weight", "ofmap")))
+    fast = conv(10, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
+    assert words(fast, tiles(2, 10, 1, 4, 4), arch) == (
+        "4 of 20 multipliers of a PE idle: F(2,3)xF(2,3) tiles have 16 coordinates"
+    )
+    one = conv(8, 2, (1, 4, 4), (1, 3, 3), arch, "hfa", bias=False)
+    assert words(one, tiles(2, 8, 1, 2, 2), arch) == "1 of 2 columns idle: 1 F(2,3)xF(2,3) tile"
+    # Trees of 20 inputs add up 10.
+    tree, two = (conv(c, 2, (1, 1, 4), (1, 1, 1), arch, bias=False) for c in (10, 20))
+    assert words(tree, tiles(2, 10, 1, 1, 4, parallel="channel"), arch) == (
+        "10 of 20 multipliers of a PE idle: 10 input channels"
+    )
+    assert words(two, tiles(2, 10, 1, 1, 4, parallel="channel"), arch) == (
+        "10 of 20 multipliers of a PE idle: 20 input channels, 10 a step"
+    )
 
 
 def test_a_unit_is_named_after_its_layers():

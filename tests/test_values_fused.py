@@ -117,6 +117,31 @@ def test_tiles_of_a_window_go_when_no_later_tile_needs_them():
     assert schedule.ifmap.last.tolist() == [min(2 * (i + 2), 22) for i in range(12)]
 
 
+def test_tiles_without_halos_fit_to_the_bit():
+    # A row of 16 pixels of 128 channels takes half of the buffer: the third tile comes when the first has been read.
+    one = conv(128, 2, (1, 4, 16), (1, 1, 1), ARCH, bias=False)
+    two = conv(2, 2, (1, 4, 16), (1, 1, 1), ARCH, bias=False)
+    many = machine("buffers.slots=7")
+    cut = mapping(w=16, kept="none", resident=(True, True))
+    schedule = build_group_schedule(Group((one, two), ("none", "none")), cut, many, make_clocks(many))
+    assert schedule.ifmap.bits.tolist() == [4096 * 4] * 4
+    assert schedule.ifmap.after.tolist() == [-1, -1, 0, 2]
+    # 256 bytes of weights are 8 bursts, 4 bytes one.
+    assert schedule.bursts(schedule.weight).tolist() == [8, 1]
+
+
+def test_a_pool_of_a_group_reads_what_its_windows_reach():
+    pool = problem_of(
+        Pool3d(name="p", inputs=("i",), mode="max", kernel=(1, 2, 3), stride=(1, 2, 1)), Shape(3, 1, 2, 4), ARCH
+    )
+    group = Group((FIRST, pool), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(w=1, kept="none", chunks=(2,), resident=(True, False)), ARCH, CLOCKS)
+    # 3 channels in chunks of 2 and 1; windows of 2 x 3 of what lies between for each of 2 outputs.
+    assert schedule.places.stage.tolist() == [0, 1, 0, 1] * 2
+    found = columns(schedule, "intermediate_read_bits", "vector_ops", "ofmap_write_bits")
+    assert found[1::2] == [[2 * 6 * 8, 12, 16], [6 * 8, 6, 8]] * 2
+
+
 def test_a_window_along_frames_counts_rows_and_columns():
     # 6 frames of 2 x 3 pixels of 16 channels are 96 bytes each; 1 KiB holds 10, 4 slots less.
     one = conv(16, 2, (14, 2, 3), (3, 1, 1), ARCH, bias=False)
@@ -140,6 +165,28 @@ def test_output_channels_in_chunks_have_boxes_of_their_own():
     # A step waits where it reads what was just drained: the first chunk's, not the others'.
     assert schedule.places.waits.tolist() == [False, True, False, False, False] * 2
     assert schedule.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5]
+
+
+def test_weights_of_three_layers_are_numbered_through():
+    third = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    group = Group((FIRST, SECOND, third), ("none", "none", "none"))
+    schedule = build_group_schedule(group, mapping(chunks=(2, 2, 1), resident=(True,) * 3), ARCH, CLOCKS)
+    # 2 boxes of inputs; two chunks of 3 channels, one of 2, two of 1.
+    assert schedule.weight.box.tolist() == [2, 3, 4, 5, 6]
+    assert schedule.weight.first.tolist() == [0, 1, 2, 3, 4]
+    assert schedule.weight.bits.tolist() == [352, 176, 112, 16, 16]
+    assert schedule.weight.last.tolist() == [5, 6, 7, 8, 9]
+
+
+def test_a_stage_has_no_step_where_it_has_nothing_to_compute():
+    inner = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
+    border = conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH, bias=False, padding=(0, 1, 0))
+    group = Group((inner, border), ("none", "none"))
+    schedule = build_group_schedule(group, mapping(kept="none", resident=(True, True)), ARCH, CLOCKS)
+    # Four rows of outputs, of which the first and the last look at padding alone.
+    assert schedule.places.stage.tolist() == [1, 0, 1, 0, 1, 1]
+    assert schedule.places.tile.tolist() == [0, 1, 1, 2, 2, 3]
+    assert schedule.ifmap.first.tolist() == [1, 3]
 
 
 def test_an_addition_loads_its_operand_for_each_tile():
@@ -341,6 +388,27 @@ def test_a_group_fills_the_buffers_as_its_tiles_do():
 @pytest.mark.parametrize(("kept", "loops"), [("none", "thw"), ("t", "hwt"), ("h", "twh"), ("w", "thw")])
 def test_the_axis_of_kept_halos_is_innermost(kept, loops):
     assert mapping(kept=kept).loops == loops
+
+
+def test_chunks_are_the_largest_that_fit_between_and_beside():
+    # 3 channels to 40, a depthwise layer on them, then 5, on 64 pixels; all in one tile. Of 2 KiB of outputs half lies
+    # in between: 1024 bytes. The 40 channels at the end of the first run take 64 bytes each, more than there is; in two
+    # tiles of 32 pixels 1280, too; in four of 16 pixels 640, and 384 are left for chunks of as much a channel: 24.
+    small = machine("buffers.ofmap_kib=2", "buffers.intermediate_share=0.5", "pe.rows=1")
+    wide = conv(3, 40, (1, 8, 8), (1, 1, 1), small, bias=False)
+    depthwise = conv(40, 40, (1, 8, 8), (1, 1, 1), small, bias=False, groups=40)
+    narrow = conv(40, 5, (1, 8, 8), (1, 1, 1), small, bias=False)
+    group = Group((wide, depthwise, narrow), ("none",) * 3)
+    assert group.runs == (range(2), range(2, 3))
+    found = enumerate_group(group, small)
+    modes = ("pixel",) * 3
+    chunks = {(one.h, one.w): one.chunks for one in (found.mapping(i, modes) for i in range(len(found)))}
+    assert (8, 8) not in chunks
+    assert (4, 8) not in chunks
+    # Near-equal parts of 40: of at most 24 channels, 20. Outputs of 5 channels are stored in whole blocks of 2, or all.
+    assert chunks[2, 8] == (20, 5)
+    assert chunks[3, 8] == (2, 5)  # 24 pixels: 960 bytes at the end, 64 left
+    assert chunks[1, 8] == (40, 5)
 
 
 def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():

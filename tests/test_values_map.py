@@ -19,6 +19,7 @@ from lw3dsim.map.compute import (
     least_compute,
     least_tile_cycles,
     sort_of,
+    tile_frames,
     waits_between_tiles,
 )
 from lw3dsim.map.fill import layer_fill
@@ -29,9 +30,23 @@ from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.price import MOST_TICKS, Price
-from lw3dsim.map.ranking import estimate
+from lw3dsim.map.ranking import (
+    AT_N,
+    BURSTS,
+    FIELDS,
+    FIRST,
+    LATENCY,
+    NEVER,
+    ORDER,
+    Aim,
+    estimate,
+    insert,
+    is_worth,
+    most_compute,
+)
 from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
+from lw3dsim.map.sums import read_positions
 from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
 
 ARCH = machine()
@@ -281,6 +296,34 @@ def test_choices_sum_up_what_tiles_need():
     assert (choices.weight_bursts, choices.first_weight_bursts) == ([2 + 1 + 1 + 1], [2])
 
 
+def test_channels_of_groups_lie_behind_each_other():
+    # 2 groups of 3 input and 2 output channels, in tiles of 2 and 1: input channels 0, 1 | 2 | 3, 4 | 5 in blocks of 2:
+    # 3, 4 touch two of them. Output channels 0 | 1 | 2 | 3 one by one touch a block each.
+    problem = conv(6, 4, (1, 2, 2), (1, 1, 1), ARCH, groups=2, bias=False)
+    choices = task_of(problem, ([1], [2], [1], [2], [2])).choices
+    assert (choices.c.parts, choices.c.in_blocks) == ([2], [1 + 1 + 2 + 1])
+    assert (choices.n.parts, choices.n.out_blocks) == ([2], [4])
+    assert choices.weight_bursts == [2 * 2 * 2]
+
+
+def test_a_window_with_gaps_reads_positions_of_the_input_alone():
+    # 3 taps 2 apart, padding 2, of 5 positions to 5: output 0 reads -2, 0, 2; output 4 reads 2, 4, 6.
+    layer = plain_layer(conv(1, 1, (1, 5, 5), (1, 3, 3), ARCH, padding=(0, 2, 2), dilation=(1, 2, 2)))
+    assert read_positions(layer, 1, 0, 1) == (0, 3, 2)
+    assert read_positions(layer, 1, 4, 1) == (2, 3, 2)
+    assert read_positions(layer, 1, 1, 1) == (1, 3, 2)
+    assert read_positions(layer, 1, 0, 2) == (0, 4, 4)
+    # A stride of 3 in front of windows of 2, without padding: 0, 1, then 3, 4.
+    gaps = plain_layer(conv(1, 1, (1, 5, 5), (1, 2, 2), ARCH, stride=(1, 3, 3)))
+    assert read_positions(gaps, 2, 0, 2) == (0, 5, 4)
+    assert read_positions(gaps, 2, 1, 1) == (3, 2, 2)
+    # Padding alone.
+    border = plain_layer(conv(1, 1, (1, 5, 5), (1, 1, 1), ARCH, padding=(0, 2, 2)))
+    assert read_positions(border, 2, 0, 2) == (0, 0, 0)
+    assert read_positions(border, 2, 1, 2) == (0, 1, 1)
+    assert read_positions(border, 2, 6, 3) == (4, 1, 1)
+
+
 def test_repeats_follow_from_the_order_of_the_loops():
     cut = task_of(LAYER, ([2], [3], [1], [1], [2]))
     whole = task_of(LAYER, ([2], [4], [1], [1], [2]))
@@ -336,8 +379,8 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 
 
 def test_every_tiling_comes_in_both_orders_where_there_are_two():
-    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and rows or
-    # columns too, there are two orders: 2 x 3 x 3 of 36.
+    # 3 cuts of output channels, 3 of input channels, 2 of rows, 2 of columns. Where output channels are cut, and
+    # rows or columns too, there are two orders: 2 x 3 x 3 of 36.
     found = [candidate.mapping for candidate in search(LAYER, ARCH, CLOCKS, keep=10**6)]
     assert len(set(found)) == len(found) == 36 + 18
     assert sum(mapping.order == "tiles_outer" for mapping in found) == 18
@@ -354,6 +397,56 @@ def test_slots_are_shared_by_what_loads_answers_and_computes():
     assert estimate(6, 10, 3, 2) == 10
     assert estimate(10, 8, 6, 2) == 12
     assert estimate(9, 1, 2, 1) == 12
+
+
+def test_a_tiling_is_kept_where_it_may_come_before_the_last():
+    kept = [0] * FIELDS + [100] + [0] * (FIELDS - 1)
+    # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
+    aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
+    assert is_worth(kept, aim, 130, 10, 2)
+    assert not is_worth(kept, aim, 131, 10, 2)
+    # With 15 that nothing hides 50 may compute. In two slots loads of 40 and answers of 30 leave 2 x 51 - 1 - 70.
+    assert most_compute(kept, aim, 20, 30, 15, 10, 2) == 50
+    assert most_compute(kept, aim, 40, 30, 15, 10, 2) == 31
+    # The fewest bursts, 100 at most, within 90 ticks.
+    few = Aim(burst_ticks=0, own_ticks=0, most=90)
+    assert is_worth(kept, few, 180, 100, 2)
+    assert not is_worth(kept, few, 181, 100, 2)
+    assert not is_worth(kept, few, 180, 101, 2)
+    assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
+    free = [NEVER] * FIELDS
+    assert is_worth(free, aim, 10**9, 10**9, 1)
+    assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == NEVER
+
+
+def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
+    kept = [NEVER] * (3 * FIELDS)
+    aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
+
+    def offered(ticks, bursts, visits, order=0, at=ONE):
+        insert(kept, aim, ticks, bursts, visits, order, 0, at)
+        rows = [kept[i : i + FIELDS] for i in range(0, len(kept), FIELDS)]
+        return [(row[LATENCY], row[BURSTS], row[ORDER], row[AT_N]) for row in rows if row[BURSTS] != NEVER]
+
+    # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11: all cost 135 and 130 + 5; fewer bursts come first.
+    assert offered(100, 10, 7) == [(100, 10, 0, 0)]
+    assert offered(70, 20, 7) == [(100, 10, 0, 0), (70, 20, 0, 0)]
+    assert offered(97, 11, 7, at=ONE._replace(n=2)) == [(100, 10, 0, 0), (97, 11, 0, 2), (70, 20, 0, 0)]
+    # Then fewer visits, then the first order and place; the last falls out.
+    assert offered(97, 11, 6, at=ONE._replace(n=3)) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 0, 2)]
+    assert offered(97, 11, 6, 1) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
+    assert offered(200, 10, 0) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
+    assert offered(90, 10, 0) == [(90, 10, 0, 0), (100, 10, 0, 0), (97, 11, 0, 3)]
+    assert kept[FIRST] == 90 + 3 * 10 + 5
+
+
+def test_frames_of_a_window_are_those_that_the_input_has():
+    layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(4, 2, 2), stride=(4, 2, 2), padding=(1, 0, 0))
+    pool = plain_layer(problem_of(layer, Shape(2, 2, 2, 2), ARCH))
+    # Frames -1, 0, 1, 2 of a window over 2: the outer ones are padding.
+    assert [tile_frames(pool, 0, 1, first, 1) for first in range(4)] == [0, 1, 1, 0]
+    assert (tile_frames(pool, 0, 1, 0, 3), tile_frames(pool, 0, 1, 1, 3), tile_frames(pool, 0, 1, 0, 4)) == (2, 2, 2)
+    assert tile_frames(plain_layer(conv(1, 1, (5, 1, 1), (3, 1, 1), ARCH)), 1, 2, 0, 1) == 4
 
 
 def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():

@@ -73,7 +73,8 @@ def one_line(text: str, most: int = 80) -> str:
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return ``"did you mean 'x'? Allowed: ..."`` for an unknown name, the question only where one is close."""
     names = sorted(allowed) or ["(none)"]
-    close = difflib.get_close_matches(name, names, n=1) or [one for one in names if one.lower() == name.lower()]
+    # A long text is close to no name, and takes long to be held against them.
+    close = difflib.get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Allowed: {', '.join(names)}"
 

@@ -9,6 +9,7 @@ import pathlib
 import pickle
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -18,7 +19,7 @@ from wrong_arguments import CALLS, TINY, VALUES, given
 import lw3dsim
 from lw3dsim import InputError, OutputError, dse, pipeline
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.explore import explain
+from lw3dsim.explore import explain, runner
 from lw3dsim.request import make_request
 
 ARGUMENTS = [(function, argument) for function, (_, arguments) in CALLS.items() for argument in arguments]
@@ -353,3 +354,17 @@ def test_a_window_that_is_none_is_refused_with_what_to_write(keys, part):
     with pytest.raises(InputError) as refused:
         conv(**keys)
     assert part in str(refused.value)
+
+
+def test_a_study_can_be_run_beside_the_main_thread():
+    """Only the main thread may watch for interrupts."""
+    entered = []
+
+    def enter():
+        with runner._interrupts() as interrupt:  # noqa: SLF001  # a whole study takes seconds
+            entered.append(interrupt.is_wished)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [False]

@@ -23,6 +23,7 @@ from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.possible import is_possible
 from lw3dsim.remembered import recall, remember
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
@@ -101,7 +102,7 @@ def run_problem(
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
     question = ("layer", problem, arch, price, most)
-    known = recall(question, Mapping)
+    known = recall(question, Mapping, lambda mapping: is_possible(problem, mapping, arch))
     if known is not None:
         return run_mapping(problem, known, arch, engine)
     clocks = make_clocks(arch)

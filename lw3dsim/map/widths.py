@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, signed_bits
+from lw3dsim.caches import kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ def vector_widths(bits: int, precision: Precision) -> SumWidths:
     return SumWidths(needed=bits, register=wide, output=wide, transform=wide)
 
 
-@lru_cache(maxsize=4096)
+@kept(4096)
 def product_widths(
     algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int, channels: int, taps: int
 ) -> SumWidths:

@@ -46,6 +46,16 @@ def bare(arch: Accelerator) -> Accelerator:
     return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
 
 
+def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
+    """Return the layers of ``network`` in every algorithm that ``policy`` allows them, each different one once."""
+    problems = [
+        make_problem(layer, network.input_shapes(layer), network.shapes[layer.name], algorithm, arch)
+        for layer in network.layers
+        for algorithm in candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    ]
+    return list(dict.fromkeys(problems))
+
+
 def run_layer(
     network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str, price: Price | None
 ) -> LayerRun:

@@ -82,7 +82,7 @@ def row_of(kernel: tuple[int, int, int], groups: int, policy: str, m: int) -> Ro
         + 2 * arithmetic(tech, "register", "energy_pj", register)
     )
     energy = mults * per_mult + input_adds * arithmetic(tech, "add", "energy_pj", problem.data_bits)
-    energy += output_adds * arithmetic(tech, "add", "energy_pj", register)
+    energy += output_adds * arithmetic(tech, "add", "energy_pj", problem.transform_bits)
     quality = []
     for bits in NARROW_BITS:
         widths = [f"precision.transformed_{operand}_bits={bits}" for operand in ("data", "weight")]

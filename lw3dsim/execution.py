@@ -21,6 +21,7 @@ from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tenso
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
 from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.problem import width_note
 from lw3dsim.pipeline import map_prepared, prepare
 from lw3dsim.report.frozen import frozen
 from lw3dsim.request import DEFAULT_ARCH, make_request
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.map.problem import Problem
     from lw3dsim.objective import Objective
     from lw3dsim.pipeline import Prepared
 
@@ -54,7 +56,7 @@ class ExecutionResult:
 
     @property
     def layers(self) -> Sequence[Mapping[str, Any]]:
-        """Per layer: name, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
+        """Per layer: name, note, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
         records: Sequence[Mapping[str, Any]] = self.data["layers"]
         return records
 
@@ -85,9 +87,9 @@ def execute(
     """Run random tensors through the mapped schedules of a network, layer after layer.
 
     Arguments as for ``simulate``; ``engine`` times what is mapped; ``dtype`` is int8, int16 (which
-    set the operand widths of the accelerator), float32 or float64; ``seed`` (0 to 2^32 - 1) makes clips and
-    weights. Each layer is compared with a direct computation on the same inputs:
-    integers in full, floats in float64. Between integer layers the vector unit
+    set the operand widths of the accelerator; sums are as wide, and overflow, as its ``precision``
+    says), float32 or float64; ``seed`` (0 to 2^32 - 1) makes clips and weights. Each layer is compared with a direct
+    computation on the same inputs: integers in full, floats in float64. Between integer layers the vector unit
     shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
     simulate; within a fused group, values are shifted as they would be layer by layer. Raises InputError.
     """
@@ -136,6 +138,8 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
             "seed": request.seed,
             "transforms": list(network.transforms),
             "algorithm": request.algorithm,
+            "accumulator_bits": design.precision.accumulator_bits,
+            "overflow": design.precision.overflow,
             "exact": all(record["exact"] for record in records),
             "layers": records,
         }
@@ -170,7 +174,7 @@ def _execute_layer(
     machine = make_machine(problem, design, run.mapping.parallel)
     output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
-    record |= _compared(output, reference)
+    record |= {"note": _note([problem], design, number)} | _compared(output, reference)
     if number.is_integer and problem.algorithm.is_winograd:
         algorithm, seen = problem.algorithm, {"data": peaks.data, "weight": peaks.weight, "sum": peaks.total}
         worst = (algorithm.data_bits(number.bits), algorithm.weight_bits(number.bits), problem.register_bits)
@@ -213,6 +217,7 @@ def _execute_group(
     output, _ = execute_group(run.group, run.mapping, schedule, machines, number, given)
     labels = dict.fromkeys(stage.algorithm.label for stage in run.group.stages if stage.has_weights)
     record: dict[str, Any] = {"name": unit.name, "kind": unit.kind, "algorithm": " + ".join(labels) or "none"}
+    record["note"] = _note(run.group.stages, design, number)
     return output, record | _compared(output, reference)
 
 
@@ -244,6 +249,12 @@ def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.ran
         return Task(reduction="sum", relu=relu, weights=weights, bias=bias)
     reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
     return Task(reduction=reduction, relu=relu, weights=None, bias=None)
+
+
+def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:
+    """Return what becomes of integer sums that need more bits than are declared."""
+    notes = [width_note(problem, design.precision.accumulator_bits) for problem in problems if number.is_integer]
+    return "; ".join(dict.fromkeys(filter(None, notes)))
 
 
 def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.microarchitecture import parallel_modes
 from lw3dsim.map.partition import best_partition
 from lw3dsim.objective import Figures, Weights
+from lw3dsim.possible import is_possible_group
 from lw3dsim.remembered import recall, remember
 from lw3dsim.schedule.fused import build_group_schedule
 
@@ -210,8 +211,13 @@ def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
 @kept(4096)
 def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDIDATES) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
+
+    def is_sound(one: Found) -> bool:
+        moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
+        return moves_enough and is_possible_group(group, one.mapping, arch)
+
     question = ("group", group, arch, price, most)
-    known = recall(question, tuple[Found, ...])
+    known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
     if known is not None:
         return known
     found = tuple(search_group(group, arch, make_clocks(arch), price, keep=most))
@@ -226,7 +232,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
     question = ("best of group", group, arch, price, most)
-    known = recall(question, GroupMapping)
+    known = recall(question, GroupMapping, lambda mapping: is_possible_group(group, mapping, arch))
     if known is not None:
         return run_group_mapping(group, known, arch, engine)
     clocks = make_clocks(arch)

@@ -23,6 +23,7 @@ from lw3dsim.map.price import Price
 from lw3dsim.map.problem import make_problem, on_rows
 from lw3dsim.map.search import CANDIDATES, search
 from lw3dsim.map.shortlist import TOLERANCE
+from lw3dsim.possible import is_possible
 from lw3dsim.remembered import recall, remember
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
@@ -43,6 +44,16 @@ def bare(arch: Accelerator) -> Accelerator:
     """Return a design without what no mapped layer depends on: designs that differ in that alone share their layers."""
     tiles = msgspec.structs.replace(arch.winograd, m1=1, m2=1)
     return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
+
+
+def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
+    """Return the layers of ``network`` in every algorithm that ``policy`` allows them, each different one once."""
+    problems = [
+        make_problem(layer, network.input_shapes(layer), network.shapes[layer.name], algorithm, arch)
+        for layer in network.layers
+        for algorithm in candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    ]
+    return list(dict.fromkeys(problems))
 
 
 def run_layer(
@@ -101,7 +112,7 @@ def run_problem(
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
     question = ("layer", problem, arch, price, most)
-    known = recall(question, Mapping)
+    known = recall(question, Mapping, lambda mapping: is_possible(problem, mapping, arch))
     if known is not None:
         return run_mapping(problem, known, arch, engine)
     clocks = make_clocks(arch)

@@ -425,3 +425,18 @@ def test_a_layer_may_run_direct_where_it_could_do_better(tiny, tmp_path):
     # Tiled as it was for Winograd, with all multiplications of the direct sum.
     assert fixed["mapping"] == chosen["mapping"]
     assert chosen["executed_mults"] < fixed["executed_mults"] == fixed["ideal_mults"] == fixed["macs"]
+
+
+@pytest.mark.parametrize(("layout", "block"), [("cthw", 8), ("blocked", 16)])
+def test_a_layout_against_that_of_the_accelerator_is_refused(cli, tmp_path, layout, block):
+    file = tmp_path / "mapping.yaml"
+    options = ("c3d", "--input", "16x16x16", "--set", f"dram.layout={layout}")
+    assert cli("map", *options, "--save", str(file)).exit_code == 0
+    assert cli("simulate", *options, "--mapping", str(file)).exit_code == 0
+    stored = {"cthw": 1, "blocked": 8}[layout]
+    text = file.read_text(encoding="utf-8")
+    assert f"conv2a: {stored}\n" in text
+    file.write_text(text.replace(f"conv2a: {stored}\n", f"conv2a: {block}\n"), encoding="utf-8")
+    refused = cli("simulate", *options, "--mapping", str(file))
+    assert refused.exit_code == 2
+    assert f"dram.layout {layout} stores conv2a in blocks of {stored}" in refused.stderr

@@ -13,8 +13,8 @@ PACKAGE = ROOT / "lw3dsim"
 # A stage imports itself and what stands before it.
 ORDER = (
     "errors", "arguments", "caches", "parts", "native", "remembered", "algebra", "describe", "technology", "transform",
-    "map", "schedule", "dram", "engine", "arithmetic", "account", "report", "layers", "objective", "fusion", "layouts",
-    "fixed", "request", "pipeline", "execution", "mapped", "explore", "dse", "cli",
+    "map", "schedule", "dram", "engine", "arithmetic", "account", "report", "possible", "layers", "objective", "fusion",
+    "layouts", "fixed", "request", "pipeline", "execution", "mapped", "explore", "dse", "cli",
 )  # fmt: skip
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

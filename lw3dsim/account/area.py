@@ -1,7 +1,7 @@
 """Area and leakage of the chip, sized for the algorithms that a run uses.
 
-Multipliers are as wide as the widest operands of any layer; a transform unit has
-the adders of its largest tile at its throughput.
+Multipliers, accumulators and vector unit are as wide as the widest operands and sums of any layer; a transform
+unit has the adders of its largest tile at its throughput.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     multiplying = [p for p in problems if p.structure != "vector"]
     data = max((p.data_bits for p in multiplying), default=arch.precision.activation_bits)
     weight = max((p.weight_bits for p in multiplying), default=arch.precision.weight_bits)
-    wide = arch.precision.accumulator_bits
-    register = max((p.register_bits for p in multiplying), default=wide)
+    declared = arch.precision.accumulator_bits
+    wide = max((p.accumulator_bits for p in problems), default=declared)
+    register = max((p.register_bits for p in multiplying), default=declared)
     winograd = [p for p in multiplying if p.algorithm.is_winograd]
+    transform = max((p.transform_bits for p in winograd), default=register)
     onchip = arch.winograd.weight_transform == "onchip"
 
     def adders(adds: str, rate: int, bits: int) -> float:
@@ -59,6 +61,6 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         * (arithmetic(arch.tech, "register", quantity, data) + arithmetic(arch.tech, "register", quantity, weight)),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
-        "output_transform": adders("output_adds", arch.output_coords_per_cycle, register),
+        "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
         "vector": arch.vector_lanes * arithmetic(arch.tech, "add", quantity, wide),
     }

@@ -154,7 +154,7 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "operand_registers": active * events.mults * (access(data) + access(weight)),
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
-        "output_transform": events.output_tiles * algorithm.output_adds * add(register),
+        "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
         "vector": events.vector_ops * add(wide)
         + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
     }

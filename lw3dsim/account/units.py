@@ -1,7 +1,7 @@
 """The unit costs of a design: what the accounts multiply by, what is multiplied by it, and its source.
 
-Algorithms are direct and the design's Winograd tiles of 3-tap kernels. Accumulators are shown at the declared
-width; the products of a layer may need wider ones, and are charged for them.
+Of a design by itself, algorithms are direct and its Winograd tiles of 3-tap kernels, and sums have the declared width.
+Of a design and a workload, both are those of the workload's layers: what they are charged for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.events import constant_mults
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.map.problem import operand_bits
@@ -17,7 +18,10 @@ from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.map.problem import Problem
     from lw3dsim.technology.arithmetic import Operation
 
 # The kernel size (K, and R = S) for which Winograd operands are shown, and the frames of a mean.
@@ -36,9 +40,22 @@ class UnitCost:
     source: str
 
 
-def unit_costs(arch: Accelerator) -> list[UnitCost]:
-    """Return the unit costs of ``arch``: DRAM, SRAM, arithmetic of direct and Winograd layers."""
-    return list(dict.fromkeys([*dram_rows(arch), *_sram_rows(arch), *_logic_rows(arch)]))
+def unit_costs(arch: Accelerator, problems: Sequence[Problem] = ()) -> list[UnitCost]:
+    """Return the unit costs of ``arch``: DRAM, SRAM, arithmetic of ``problems``, or of direct and 3-tap kernels."""
+    logic = _layer_rows(arch, problems) if problems else _declared_rows(arch)
+    return list(dict.fromkeys([*dram_rows(arch), *_sram_rows(arch), *logic]))
+
+
+def shown_widths(arch: Accelerator, workload: str | None) -> str:
+    """Return which algorithms and widths the unit costs are of, in one sentence."""
+    if workload is not None:
+        return f"Algorithms and widths are those of the layers of {workload}."
+    precision = arch.precision
+    wider = ", and wider where a layer's worst case needs more" if precision.overflow == "widen" else ""
+    return (
+        f"Algorithms are direct and Winograd of {TAPS}-tap kernels; sums have {precision.accumulator_bits} bits as "
+        f"declared{wider} (precision.overflow: {precision.overflow}); give a workload for what its layers take."
+    )
 
 
 def dram_rows(arch: Accelerator) -> list[UnitCost]:
@@ -87,26 +104,46 @@ def _sram_rows(arch: Accelerator) -> list[UnitCost]:
     return rows
 
 
-def _logic_rows(arch: Accelerator) -> list[UnitCost]:
+def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     wide = arch.precision.accumulator_bits
     rows = []
     for algorithm in _algorithms(arch):
-        data, weight = operand_bits(algorithm, arch)
-        where = f"({algorithm.label})"
-        rows += _operation(arch, f"multipliers {where}", "mult", (data, weight))
-        rows += _operation(arch, f"operand_registers {where}", "register", (data,))
-        rows += _operation(arch, f"operand_registers {where}", "register", (weight,))
-        if algorithm.is_winograd:
-            rows += _operation(arch, f"input_transform {where}", "add", (data,))
-            rows += _operation(arch, f"weight_transform {where}", "add", (weight,))
-        else:
-            rows += _operation(arch, "accumulators (adder tree)", "add", (data + weight,))
+        rows += _operand_rows(arch, algorithm, *operand_bits(algorithm, arch))
     rows += _operation(arch, "accumulators", "add", (wide,))
     rows += _operation(arch, "accumulators", "register", (wide,))
     rows += _operation(arch, "output_transform", "add", (wide,))
     rows += _operation(arch, "vector", "add", (wide,))
     mean = arch.precision.activation_bits + (FRAMES - 1).bit_length()
     return rows + _operation(arch, f"vector (mean of TRG, up to {FRAMES} frames)", "mult", (mean, mean))
+
+
+def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost]:
+    rows = []
+    for problem in sorted(problems, key=lambda one: (one.algorithm.label, one.register_bits)):
+        where = f"({problem.algorithm.label})"
+        if problem.has_weights:
+            rows += _operand_rows(arch, problem.algorithm, problem.data_bits, problem.weight_bits)
+            rows += _operation(arch, f"accumulators {where}", "add", (problem.register_bits,))
+            rows += _operation(arch, f"accumulators {where}", "register", (problem.register_bits,))
+        if problem.algorithm.is_winograd:
+            rows += _operation(arch, f"output_transform {where}", "add", (problem.transform_bits,))
+        rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
+        if constant_mults(problem):
+            mean = problem.divider_bits
+            rows += _operation(arch, f"vector (mean of TRG, {problem.inp[0]} frames)", "mult", (mean, mean))
+    return rows
+
+
+def _operand_rows(arch: Accelerator, algorithm: Algorithm, data: int, weight: int) -> list[UnitCost]:
+    """Return what handles the operands of a multiplier: ``data`` x ``weight`` bits."""
+    where = f"({algorithm.label})"
+    rows = _operation(arch, f"multipliers {where}", "mult", (data, weight))
+    rows += _operation(arch, f"operand_registers {where}", "register", (data,))
+    rows += _operation(arch, f"operand_registers {where}", "register", (weight,))
+    if not algorithm.is_winograd:
+        return rows + _operation(arch, "accumulators (adder tree)", "add", (data + weight,))
+    rows += _operation(arch, f"input_transform {where}", "add", (data,))
+    return rows + _operation(arch, f"weight_transform {where}", "add", (weight,))
 
 
 def _algorithms(arch: Accelerator) -> list[Algorithm]:

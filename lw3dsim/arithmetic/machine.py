@@ -1,11 +1,14 @@
 """Execute a schedule on tensors: load tiles, transform, multiply, accumulate, transform back, store.
 
 Only tiles that the schedule has loaded are read, and every output element must
-be stored exactly once; both are checked.
+be stored exactly once; both are checked. Where sums may overflow, they are formed in the order of the array: input
+channel by input channel (a chunk of them where an adder tree takes several at once), tap by tap; then what is
+drained is added to the partial sum in the output buffer.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass, field
@@ -16,12 +19,13 @@ import numpy as np
 from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
+from lw3dsim.arithmetic.overflow import accumulated, held
 from lw3dsim.map.arrays import parts
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.step import group_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.microarchitecture import Machine
@@ -64,6 +68,17 @@ class Execution:
     ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
     kernels: Tensor = field(default_factory=lambda: np.zeros(0))
     ofmap: Tensor = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def may_overflow(self) -> bool:
+        """Whether a sum may not fit its register."""
+        problem = self.problem
+        narrowest = min(problem.register_bits, problem.accumulator_bits)
+        return self.number.is_integer and problem.overflow != "widen" and problem.needed_bits > narrowest
+
+    def held(self, values: Tensor) -> Tensor:
+        """Return sums of outputs as the vector unit and the output buffer hold them."""
+        return held(values, self.problem.accumulator_bits, self.problem.overflow) if self.may_overflow else values
 
 
 def execute(
@@ -240,27 +255,39 @@ def compute_tile(run: Execution, place: Place) -> None:
             stop = min((start + count) * m, size)
             into.append(slice(start * m, stop))
             keep.append(slice(0, stop - start * m))
-        run.ofmap[(slice(None), *into)] += result[(slice(None), *keep)].astype(run.ofmap.dtype)
+        at = (slice(None), *into)
+        run.ofmap[at] = run.held(run.ofmap[at] + result[(slice(None), *keep)]).astype(run.ofmap.dtype)
 
 
 def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
-    problem, tile = run.problem, run.ifmap[0]
-    size = [count for _, count in group]
-    total = None
-    for tap in itertools.product(*(range(k) for k in problem.kernel)):
-        place = tuple(
-            slice(start * s + i * d, start * s + i * d + (count - 1) * s + 1, s)
-            for (start, count), i, d, s in zip(group, tap, problem.dilation, problem.stride, strict=True)
-        )
-        window = tile[(slice(None), *place)]
-        k, r, s = tap
-        kernel = run.kernels[:, :, k, r, s]
-        groups = _groups(problem, len(kernel))
-        each = kernel.reshape(groups, -1, kernel.shape[1]) @ window.reshape(groups, kernel.shape[1], -1)
-        product = each.reshape(len(kernel), *size)
-        total = product if total is None else total + product
-    assert total is not None  # noqa: S101  # a kernel has at least one tap
-    return np.asarray(total)
+    problem = run.problem
+    groups, chunk = _groups(problem, len(run.kernels)), run.machine.chunk
+    channels, size = run.kernels.shape[1], [count for _, count in group]
+    K, R, S = problem.kernel
+    operands = []
+    for k, r, s in itertools.product(range(K), range(R), range(S)):
+        window = run.ifmap[0][(slice(None), *_reach(problem, group, (k, r, s)))]
+        kernel = run.kernels[:, :, k, r, s].reshape(groups, -1, channels)
+        operands.append((kernel, window.reshape(groups, channels, -1)))
+
+    def added(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        return functools.reduce(np.add, (kernel @ window for kernel, window in pairs))
+
+    total = added(operands)
+    if run.may_overflow:
+        starts = range(0, channels, chunk)
+        terms = (a[..., c : c + chunk] @ b[:, c : c + chunk] for c in starts for a, b in operands)
+        magnitude = added((np.abs(kernel), np.abs(window)) for kernel, window in operands)
+        total = accumulated(terms, total, magnitude, problem.register_bits, problem.overflow)
+    return np.asarray(total.reshape(len(run.kernels), *size))
+
+
+def _reach(problem: Problem, group: Sequence[tuple[int, int]], tap: Sequence[int]) -> tuple[slice, ...]:
+    """Return the inputs that a tap of the outputs of a group takes."""
+    return tuple(
+        slice(start * s + i * d, start * s + i * d + (count - 1) * s + 1, s)
+        for (start, count), i, d, s in zip(group, tap, problem.dilation, problem.stride, strict=True)
+    )
 
 
 def _groups(problem: Problem, channels: int) -> int:
@@ -280,27 +307,44 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     V = applied(operands.BT, view[:, :, t, h, w])
     run.peaks.data = max(run.peaks.data, _peak(V))
     V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
-    U = run.kernels
-    tiles, E = V.shape[2:5], int(np.prod(n))
-    groups, reduced = _groups(problem, len(U)), U.shape[1] * U.shape[2]
-    weights = U.reshape(groups, -1, reduced, E).transpose(3, 0, 1, 2)
-    data = V.reshape(groups, reduced, math.prod(tiles), E).transpose(3, 0, 1, 2)
-    product = (weights @ data).transpose(1, 2, 3, 0).reshape(len(U), *tiles, *n)
-    run.peaks.total = max(run.peaks.total, _peak(product))
+    product = _coordinate_sums(run, V)
     if operands.is_narrowed:
-        product = product * (2.0 ** (operands.data_shift + operands.weight_shift))
+        product = product * _powers(operands)
     result = applied(operands.AT, product)
     if run.number.is_integer:
-        result = _descaled(result, operands)
+        result = _descaled(result, operands, is_exact=not (operands.is_narrowed or run.may_overflow))
     # (n, tiles t, h, w, outputs t, h, w) -> (n, t, h, w)
     count = [c * m for (_, c), m in zip(group, algorithm.tile, strict=True)]
     return result.transpose(0, 1, 4, 2, 5, 3, 6).reshape(len(result), *count)
 
 
-def _descaled(result: Tensor, operands: Operands) -> Tensor:
-    """Divide by the scale of the integer matrices: exact at full width, rounded where operands were narrowed."""
-    if operands.is_narrowed:
-        return np.floor(result / operands.scale + 0.5)
+def _coordinate_sums(run: Execution, inputs: Tensor) -> Tensor:
+    """Return kernels times inputs (channels, phases, tiles, coordinates), summed: (N, tiles, coordinates)."""
+    problem, kernels = run.problem, run.kernels
+    groups, (channels, taps) = _groups(problem, len(kernels)), kernels.shape[1:3]
+    tiles, n = inputs.shape[2:5], inputs.shape[5:]
+    # (coordinates, groups, N of a group, C) times (coordinates, groups, C, tiles), with C channels x phases.
+    weights = kernels.reshape(groups, -1, channels * taps, math.prod(n)).transpose(3, 0, 1, 2)
+    data = inputs.reshape(groups, channels * taps, math.prod(tiles), math.prod(n)).transpose(3, 0, 1, 2)
+    total = weights @ data
+    run.peaks.total = max(run.peaks.total, _peak(total))
+    if run.may_overflow:
+        terms = (weights[..., i : i + 1] * data[..., i : i + 1, :] for i in range(channels * taps))
+        magnitude = np.abs(weights) @ np.abs(data)
+        total = accumulated(terms, total, magnitude, problem.register_bits, problem.overflow)
+    return np.asarray(total.transpose(1, 2, 3, 0).reshape(len(kernels), *tiles, *n))
+
+
+def _powers(operands: Operands) -> Tensor:
+    """Return what shifts the products of narrowed operands back to their places."""
+    return np.asarray((2 ** (operands.data_shift + operands.weight_shift)).astype(operands.work))
+
+
+def _descaled(result: Tensor, operands: Operands, *, is_exact: bool) -> Tensor:
+    """Divide by the scale of the integer matrices: exactly, or rounded where bits were lost."""
+    if not is_exact:
+        whole = result if result.dtype == object else result.astype(np.int64)
+        return np.asarray((2 * whole + operands.scale) // (2 * operands.scale))
     whole = result // operands.scale
     if not (whole * operands.scale == result).all():
         raise AssertionError("a Winograd tile is not divisible by the scale of its transforms")
@@ -312,8 +356,11 @@ def _vector(run: Execution, place: Place) -> None:
     problem, tile = run.problem, run.ifmap
     if run.task.reduction == "trg":
         frames = tile.shape[2]
-        mean = divided(tile[0].sum(axis=1, keepdims=True), frames, run.number)
-        run.ofmap[...] = np.concatenate([np.diff(tile[0], axis=1), mean], axis=1)
+        total = tile[0][:, :1]
+        for frame in range(1, frames):
+            total = run.held(total + tile[0][:, frame : frame + 1])
+        mean = divided(total, frames, run.number)
+        run.ofmap[...] = np.concatenate([run.held(np.diff(tile[0], axis=1)), mean], axis=1)
         return
     window = list(problem.kernel)
     if problem.reduces_frames:
@@ -325,8 +372,9 @@ def _vector(run: Execution, place: Place) -> None:
         part = tile[(slice(None), slice(None), *at)]
         if run.task.reduction == "max":
             run.ofmap = np.maximum(run.ofmap, part[0])
-        else:
-            run.ofmap = run.ofmap + part.sum(axis=0)
+            continue
+        for source in part:
+            run.ofmap = run.held(run.ofmap + source)
 
 
 def store_tile(run: Execution, place: Place) -> None:
@@ -335,6 +383,6 @@ def store_tile(run: Execution, place: Place) -> None:
     if run.task.reduction == "avg":
         values = divided(values, int(np.prod(run.problem.kernel)), run.number)
     if run.task.bias is not None:
-        values = values + run.task.bias[where[0], None, None, None]
+        values = run.held(values + run.task.bias[where[0], None, None, None])
     run.output[where] = np.maximum(values, 0) if run.task.relu else values
     run.written[where] += 1

@@ -4,7 +4,8 @@ Narrowing a coordinate by s bits, rounding half up, adds a mean square error of
 (4^s + 2) / 12; rounding the result to an integer adds 1/12. The noise of both
 operands passes the products, the channel sum and the output transform like the
 signal does; operands are taken as white and uniform over their range. Full-width
-integers have no noise.
+integers have no noise. Where sums may overflow they are taken as normally distributed, and
+what saturating or wrapping the last of them loses is their noise.
 """
 
 from __future__ import annotations
@@ -17,35 +18,76 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers
 from lw3dsim.arithmetic.number import Number
-from lw3dsim.arithmetic.operands import narrowing_shifts, winograd_forms
+from lw3dsim.arithmetic.operands import winograd_forms
+from lw3dsim.map.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.map.problem import Problem
 
 
+# Beyond so many half ranges, a wrapped sum is as good as uniform over its register.
+MOST_WRAPS = 1000
+
+# Normal sums are never so many deviations from zero: one in 10^23 is.
+MOST_DEVIATIONS = 10
+
+
 @lru_cache(maxsize=4096)
 def sqnr_db(problem: Problem) -> float | None:
     """Return the estimated signal to quantisation noise ratio of the executed layer, or None where it is exact."""
-    if not problem.algorithm.is_winograd:
-        return None
     number = Number(name=f"int{problem.activation_bits}", bits=problem.activation_bits, dtype="int64")
-    BT, G, AT = winograd_forms(problem, number)
-    data_shift = narrowing_shifts(BT, number, problem.data_bits)
-    weight_shift = narrowing_shifts(G, number, problem.weight_bits)
-    if not (data_shift.any() or weight_shift.any()):
-        return None
     power = number.largest * (number.largest + 1) / 3
+    overflows = problem.overflow != "widen" and problem.needed_bits > problem.accumulator_bits
+    if not problem.has_weights:
+        # A sum of as many operands as its width is for.
+        signal = power * 2.0 ** (problem.needed_bits - problem.activation_bits)
+        return _ratio_db(signal, overflow_noise(signal, problem) if overflows else 0.0)
+    signal = problem.c * math.prod(problem.kernel) * power**2
+    if not problem.algorithm.is_winograd:
+        return _ratio_db(signal, overflow_noise(signal, problem) if overflows else 0.0)
+    noise = _winograd_noise(problem, number, power, overflows=overflows)
+    return _ratio_db(signal, noise + overflow_noise(signal, problem) if overflows else noise)
+
+
+def _ratio_db(signal: float, noise: float) -> float | None:
+    return 10 * math.log10(signal / noise) if noise > 0 else None
+
+
+def _winograd_noise(problem: Problem, number: Number, power: float, *, overflows: bool) -> float:
+    """Return the mean square error of a Winograd tile's outputs: narrowed operands, sums in the Winograd domain."""
+    BT, G, AT = winograd_forms(problem, number)
+    data_shift = narrowing_shifts(BT, number.largest, problem.data_bits)
+    weight_shift = narrowing_shifts(G, number.largest, problem.weight_bits)
     data, weight = power * _row_powers(BT), power * _row_powers(G)
     data_noise, weight_noise = (_rounding(shift) for shift in (data_shift, weight_shift))
-    noise = data_noise * weight + weight_noise * data + data_noise * weight_noise
+    terms = problem.algorithm.taps * problem.c
+    noise = terms * (data_noise * weight + weight_noise * data + data_noise * weight_noise)
+    if overflows:
+        shift = 4.0 ** (data_shift + weight_shift)
+        noise = noise + shift * np.vectorize(overflow_noise)(terms * data * weight / shift, problem)
+    if not noise.any():
+        return 0.0
     # Mean over the outputs of a tile: columns of the output transform, squared.
     through = reduce(np.multiply.outer, (np.square(_array(m)).sum(axis=0) / len(m) for m in AT))
     scale = math.prod(common_denominator(m) for group in (BT, G, AT) for m in group)
-    terms = problem.algorithm.taps
-    signal = scale**2 * math.prod(problem.kernel) * power**2
-    total = terms * problem.c * float((through * noise).sum()) + scale**2 / 12
-    return float(10 * math.log10(signal * problem.c / total))
+    return float((through * noise).sum()) / scale**2 + 1 / 12
+
+
+def overflow_noise(variance: float, problem: Problem) -> float:
+    """Return the mean square error of normal sums of this ``variance`` in the accumulators of ``problem``."""
+    sigma, limit = math.sqrt(variance), 2.0 ** (problem.accumulator_bits - 1)
+    at = limit / sigma
+    if at > MOST_DEVIATIONS:
+        return 0.0
+    if problem.overflow == "saturate":
+        density = math.exp(-at * at / 2) / math.sqrt(2 * math.pi)
+        return max((variance + limit**2) * math.erfc(at / math.sqrt(2)) - 2 * limit * sigma * density, 0.0)
+    if at * MOST_WRAPS < 1:
+        return variance + limit**2 / 3
+    # A sum beyond (2k - 1) half ranges is off by k whole ranges or more.
+    beyond = ((2 * k - 1) * math.erfc((2 * k - 1) * at / math.sqrt(2)) for k in range(1, int(MOST_DEVIATIONS / at) + 2))
+    return (2 * limit) ** 2 * math.fsum(beyond)
 
 
 def combined_db(values: list[float | None]) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, signed_bits, transform
+from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, transform
+from lw3dsim.map.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Number, Tensor
@@ -56,8 +56,8 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         AT=arrays[2],
         scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
         work=work,
-        data_shift=narrowing_shifts(BT, number, problem.data_bits),
-        weight_shift=narrowing_shifts(G, number, problem.weight_bits),
+        data_shift=narrowing_shifts(BT, number.largest, problem.data_bits),
+        weight_shift=narrowing_shifts(G, number.largest, problem.weight_bits),
     )
 
 
@@ -70,14 +70,6 @@ def winograd_forms(problem: Problem, number: Number) -> tuple[list[Matrix], list
 
 def _floats(matrix: Matrix, dtype: str) -> Tensor:
     return np.array([[float(entry) for entry in row] for row in matrix], dtype=dtype)
-
-
-def narrowing_shifts(matrices: list[Matrix], number: Number, bits: int) -> Tensor:
-    """Return, per coordinate, the bits to drop so that its worst case fits ``bits``."""
-    gains = [[sum(map(abs, row)) for row in integers(matrix)] for matrix in matrices]
-    grid = reduce(np.multiply.outer, (np.array(g, dtype=object) for g in gains))
-    widths = np.vectorize(lambda g: signed_bits(number.largest * int(g)), otypes=[np.int64])(grid)
-    return np.asarray(np.maximum(widths - bits, 0))
 
 
 def phases(values: Tensor, split: tuple[int, int, int]) -> Tensor:
@@ -103,9 +95,9 @@ def applied(matrices: tuple[Tensor, ...], values: Tensor) -> Tensor:
 
 
 def narrowed(values: Tensor, shift: Tensor, bits: int) -> Tensor:
-    """Drop ``shift`` bits of each coordinate (last three dimensions), round, saturate to ``bits``."""
+    """Drop ``shift`` bits of each coordinate (last three dimensions), round, saturate to ``bits``: integers."""
     if not shift.any():
         return values
     step = (2**shift).astype(np.float64)
     largest = 2 ** (bits - 1) - 1
-    return np.clip(np.floor(values.astype(np.float64) / step + 0.5), -largest, largest)
+    return np.clip(np.floor(values.astype(np.float64) / step + 0.5), -largest, largest).astype(np.int64)

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, print_json, run_options
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_json, run_options
 
 
 @click.command("energy")
-@run_options("arch", "overrides")
+@click.argument("workload", required=False)
+@run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2")
 @format_option("table", "json")
-def command(run: RunOptions, form: str) -> None:
-    """Print unit energies, leakage, areas and memory times of an accelerator, each with its source."""
+def command(workload: str | None, run: RunOptions, form: str) -> None:
+    """Print unit energies, leakage, areas and memory times of an accelerator, each with its source.
+
+    With a WORKLOAD, a name or a file: arithmetic in the algorithms and at the widths of its layers.
+    """
     from dataclasses import asdict
 
-    from lw3dsim.account.units import unit_costs
+    from lw3dsim.account.units import shown_widths, unit_costs
     from lw3dsim.describe.accelerator_file import load_arch
+    from lw3dsim.errors import InputError
+    from lw3dsim.layers import problems_of
     from lw3dsim.report.tables import print_tables, unit_tables
 
-    design = load_arch(run.arch, overrides=run.overrides)
-    rows = [asdict(row) for row in unit_costs(design)]
-    if form == "json":
-        print_json({"arch": design.name, "node_nm": design.tech.node_nm, "unit_costs": rows})
+    if workload is None:
+        if run != RunOptions(arch=run.arch, overrides=run.overrides):
+            raise InputError("only --arch and --set apply without a WORKLOAD; name one, for instance c3d")
+        design, problems = load_arch(run.arch, overrides=run.overrides), []
     else:
-        print_tables(unit_tables(design.name, rows))
+        prepared = prepared_run(run.request(workload))
+        design, problems = prepared.design, problems_of(prepared.network, prepared.design, run.algorithm)
+    rows = [asdict(row) for row in unit_costs(design, problems)]
+    note = shown_widths(design, workload)
+    if form == "json":
+        print_json({"arch": design.name, "node_nm": design.tech.node_nm, "note": note, "unit_costs": rows})
+    else:
+        print_tables([*unit_tables(design.name, rows), note])

@@ -156,17 +156,30 @@ class Dram(_Section, frozen=True):
         return "in_order" if self.bandwidth_gbps is None and self.latency_ns is None else "plain"
 
 
+Overflow = Literal["widen", "saturate", "wrap"]
+
+
 class Precision(_Section, frozen=True):
-    """Operand widths in bits."""
+    """Widths of operands and sums in bits, and what happens where they do not suffice."""
 
     activation_bits: Annotated[Bits, Meta(description="activations in DRAM and SRAM")] = 8
     weight_bits: Annotated[Bits, Meta(description="untransformed weights")] = 8
-    accumulator_bits: Annotated[Bits, Meta(description="accumulators and partial sums in the output buffer")] = 32
+    accumulator_bits: Annotated[
+        Bits, Meta(description="accumulators, partial sums in the output buffer, vector unit, biases; see overflow")
+    ] = 32
+    overflow: Annotated[
+        Overflow,
+        Meta(
+            description="what happens where a layer's worst case needs more than accumulator_bits: widen makes its "
+            "accumulators and partial sums as wide as that; saturate and wrap keep them, and every sum that does not "
+            "fit becomes the nearest value that does, or loses its upper bits (two's complement)"
+        ),
+    ] = "widen"
     transformed_data_bits: Annotated[
-        Bits | None, Meta(description="narrower transformed inputs; default: full bit growth")
+        Bits | None, Meta(description="transformed inputs have at most so many; default: full bit growth")
     ] = None
     transformed_weight_bits: Annotated[
-        Bits | None, Meta(description="narrower transformed weights; default: full bit growth")
+        Bits | None, Meta(description="transformed weights have at most so many; default: full bit growth")
     ] = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.map.layout import fewest_bursts_block
+from lw3dsim.map.widths import product_widths, sum_bits, vector_widths
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator import Accelerator, Overflow
     from lw3dsim.describe.workload import AnyLayer
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -28,10 +30,12 @@ class Problem:
     all of them, each the sum over the ``c`` input channels of its group of ``group_n``. Rows hold ``abreast``
     channels of a group at once, ``group_n`` a multiple of it. Of depthwise layers all three are 1. ``vector``
     layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
-    number of window frames of a pool that leaves one frame, else 1. ``register_bits``
-    is the width of an accumulator in a PE: declared, or wider where Winograd products need it. Sizes of
+    number of window frames of a pool that leaves one frame, else 1. Sizes of
     ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
     kernel of one (n, c) pair, transformed when weights are transformed offline.
+    ``register_bits`` is the width of an accumulator in a PE, ``accumulator_bits`` that of sums in the vector unit and
+    of partial sums in the output buffer, ``transform_bits`` that of the output transform's adders, ``needed_bits``
+    what the widest of the first two needs in the worst case; where they have less, ``overflow`` says what happens.
     """
 
     structure: Structure
@@ -53,6 +57,9 @@ class Problem:
     data_bits: int
     weight_bits: int
     register_bits: int
+    transform_bits: int
+    needed_bits: int
+    overflow: Overflow
     kernel_bits: int
     bias_bits: int
     input_block: int
@@ -115,6 +122,17 @@ class Problem:
         return -int(-(outputs * self.c * self.algorithm.mults_per_output) // 1) if self.has_weights else 0
 
 
+# What becomes of sums that need more bits than are declared.
+OUTCOMES: dict[Overflow, str] = {"widen": "widened", "saturate": "saturates", "wrap": "wraps"}
+
+
+def width_note(problem: Problem, declared: int) -> str:
+    """Return what happens where a layer's sums need more than the ``declared`` bits in the worst case, else nothing."""
+    if problem.needed_bits <= declared:
+        return ""
+    return f"needs {problem.needed_bits} bits, {declared} declared: {OUTCOMES[problem.overflow]}"
+
+
 def make_problem(
     layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
 ) -> Problem:
@@ -126,6 +144,10 @@ def make_problem(
     structure, groups, n, c = _structure(layer, shape, output)
     precision = arch.precision
     data_bits, weight_bits = operand_bits(algorithm, arch)
+    if structure == "vector":
+        widths = vector_widths(_vector_bits(layer, shape, precision.activation_bits), precision)
+    else:
+        widths = product_widths(algorithm, precision, data_bits, weight_bits, c, math.prod(geometry[0]))
     stored = algorithm.taps * algorithm.coordinates * weight_bits
     if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
         kernel = geometry[0]
@@ -146,10 +168,13 @@ def make_problem(
         ops_per_output=_vector_ops(layer, shape),
         whole_frames=isinstance(layer, Trg),
         activation_bits=precision.activation_bits,
-        accumulator_bits=precision.accumulator_bits,
+        accumulator_bits=widths.output,
         data_bits=data_bits,
         weight_bits=weight_bits,
-        register_bits=max(precision.accumulator_bits, _sum_bits(algorithm, data_bits, weight_bits, c)),
+        register_bits=widths.register,
+        transform_bits=widths.transform,
+        needed_bits=widths.needed,
+        overflow=precision.overflow,
         kernel_bits=0 if structure == "vector" else stored,
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
         input_block=_block(shape, arch),
@@ -183,11 +208,6 @@ def side_by_side(problem: Problem, abreast: int) -> Problem:
     """Return a layer with groups so that rows hold ``abreast`` output channels of several of them at once."""
     channels = problem.groups * problem.n
     return replace(problem, structure="grouped", groups=1, n=channels, group_n=problem.n, abreast=abreast)
-
-
-def _sum_bits(algorithm: Algorithm, data_bits: int, weight_bits: int, channels: int) -> int:
-    """Return the width of a sum of products over all channels that can't overflow."""
-    return data_bits + weight_bits - 1 + (channels * algorithm.taps - 1).bit_length()
 
 
 def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
@@ -231,6 +251,16 @@ def _vector_ops(layer: AnyLayer, shape: Shape) -> int:
     if isinstance(layer, Add):
         return len(layer.inputs)
     return 2 if isinstance(layer, Trg) else 1
+
+
+def _vector_bits(layer: AnyLayer, shape: Shape, bits: int) -> int:
+    """Return the width of the widest sum of a layer without multiplications."""
+    if isinstance(layer, Pool3d):
+        return sum_bits(bits, math.prod(layer.window(shape))) if layer.mode == "avg" else bits
+    if isinstance(layer, Add):
+        return sum_bits(bits, len(layer.inputs))
+    # A TRG sums up all frames; its differences are of two.
+    return sum_bits(bits, max(shape.frames, 2)) if isinstance(layer, Trg) else bits
 
 
 def _block(shape: Shape, arch: Accelerator) -> int:

@@ -14,6 +14,7 @@ from lw3dsim.account.power import joined, layer_profile
 from lw3dsim.account.simulated import unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.map.problem import width_note
 from lw3dsim.report.result import Result
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ SUMMED = (
     "dram_bound_cycles",
     "ideal_cycles",
     "steps",
+    "overflow_layers",
 )
 
 
@@ -142,13 +144,14 @@ def _record(
         "dram_bound_cycles": run.dram_bound_cycles,
         "ideal_cycles": sum(-(-stage.ideal_mults // arch.multipliers) for stage in run.stages),
         "steps": run.steps,
+        "overflow_layers": sum(p.needed_bits > arch.precision.accumulator_bits for p in problems),
     }
     figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}
     return {
         "name": unit.name,
         "kind": unit.kind,
         "algorithm": " + ".join(dict.fromkeys(p.algorithm.label for p in problems if p.has_weights)) or "none",
-        "note": "; ".join(dict.fromkeys(p.algorithm.reason for p in problems if p.algorithm.reason)),
+        "note": "; ".join(dict.fromkeys(filter(None, (part for p in problems for part in _notes(p, arch))))),
         "mapping": run.mapping.describe(),
         "input_layout": run.layouts[0],
         "output_layout": run.layouts[1],
@@ -166,6 +169,11 @@ def _record(
         "cycles_breakdown": dict(run.cycles_by_cause),
         "dram_bytes_breakdown": events.dram_bytes_by_stream,
     }
+
+
+def _notes(problem: Problem, arch: Accelerator) -> tuple[str, str]:
+    """Return why a layer does not run the algorithm that was wanted, and what becomes of sums too wide; or nothing."""
+    return problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits)
 
 
 def _sqnr_db(problems: Sequence[Problem]) -> float | None:

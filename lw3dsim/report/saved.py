@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
 from lw3dsim.describe.accelerator import Accelerator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -108,7 +112,68 @@ class SavedResult(msgspec.Struct, frozen=True, kw_only=True):
     layers: Annotated[list[_Layer], Meta(min_length=1)]
 
     def check(self) -> None:
-        """Raise ValueError where figures contradict each other."""
-        for figures in (self.totals, *self.layers):
-            if (figures.macs > 0) != (figures.ideal_mults > 0):
-                raise ValueError(f"ideal_mults = {figures.ideal_mults} with macs = {figures.macs}")
+        """Raise ValueError where figures contradict each other: sums of parts, and what follows from counts."""
+        for layer in self.layers:
+            _check_figures(layer, layer, f"layer {layer.name}: ", self.config.arch)
+            for component, causes in layer.energy_causes_pj.items():
+                _check_sum(causes, layer.energy_breakdown_pj.get(component, 0.0), f"layer {layer.name}: {component}")
+        _check_figures(self.totals, self, "", self.config.arch)
+        for name in COUNTS:
+            _check_sum({layer.name: getattr(layer, name) for layer in self.layers}, getattr(self.totals, name), name)
+        for name in ("energy_breakdown_pj", "cycles_breakdown", "dram_bytes_breakdown"):
+            for part, value in getattr(self, name).items():
+                parts = {layer.name: getattr(layer, name).get(part, 0) for layer in self.layers}
+                _check_sum(parts, value, f"{name}.{part}")
+        _check_sum(self.area_breakdown_mm2, self.totals.area_mm2, "area_mm2")
+        if self.stream_cycles_breakdown is not None:
+            _check_sum(self.stream_cycles_breakdown, self.totals.stream_latency_cycles or 0, "stream_latency_cycles")
+
+
+# Integer figures of layers that add up to those of the network.
+COUNTS = (
+    "latency_cycles",
+    "macs",
+    "executed_mults",
+    "ideal_mults",
+    "params",
+    "dram_read_bytes",
+    "dram_write_bytes",
+    "compulsory_bytes",
+    "sram_read_bytes",
+    "sram_write_bytes",
+    "compute_bound_cycles",
+    "dram_bound_cycles",
+    "ideal_cycles",
+    "steps",
+)
+
+# Sums of floats in another order differ by as much at most.
+RELATIVE = 1e-9
+
+
+def _check_figures(figures: _Figures, parts: _Layer | SavedResult, of: str, arch: Accelerator) -> None:
+    """Check what follows from the counts of a layer or the network, and that its breakdowns sum to them."""
+    if (figures.macs > 0) != (figures.ideal_mults > 0):
+        raise ValueError(f"{of}ideal_mults = {figures.ideal_mults} with macs = {figures.macs}")
+    cycles, seconds = figures.latency_cycles, figures.latency_ms / 1e3
+    _check_sum(parts.cycles_breakdown, cycles, f"{of}latency_cycles")
+    _check_sum(parts.dram_bytes_breakdown, figures.dram_read_bytes + figures.dram_write_bytes, f"{of}DRAM bytes")
+    _check_sum(parts.energy_breakdown_pj, figures.energy_pj, f"{of}energy_pj")
+    follow = {
+        "latency_ms": cycles * arch.cycle_ps / 1e9,
+        "utilization": figures.executed_mults / (arch.multipliers * cycles),
+        "effective_macs_per_cycle": figures.macs / cycles,
+        "clips_per_s": 1 / seconds,
+        "edp_js": figures.energy_pj * 1e-12 * seconds,
+        "average_power_mw": figures.energy_pj * 1e-9 / seconds,
+    }
+    for name, value in follow.items():
+        if not math.isclose(getattr(figures, name), value, rel_tol=RELATIVE):
+            raise ValueError(f"{of}{name} = {getattr(figures, name)!r} where {value!r} follows from the rest")
+
+
+def _check_sum(parts: Mapping[str, float], total: float, name: str) -> None:
+    """Check that ``parts`` sum to ``total``, exactly where they are counts."""
+    summed = sum(parts.values()) if isinstance(total, int) else math.fsum(parts.values())
+    if not (summed == total if isinstance(total, int) else math.isclose(summed, total, rel_tol=RELATIVE)):
+        raise ValueError(f"{name} = {total!r} where its parts sum to {summed!r}")

@@ -149,7 +149,8 @@ def execution_tables(data: Mapping[str, Any]) -> list[Table | str]:
     for layer in data["layers"]:
         table.add_row(
             layer["name"],
-            layer["algorithm"] if layer["kind"] in ("conv3d", "linear") else layer["kind"],
+            (layer["algorithm"] if layer["kind"] in ("conv3d", "linear") else layer["kind"])
+            + (f" ({layer['note']})" if layer["note"] else ""),
             "yes" if layer["exact"] else "no",
             f"{layer['max_abs_error']:.3g}",
             "" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.1f}",

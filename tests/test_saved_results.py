@@ -1,0 +1,67 @@
+"""Is a saved result that contradicts itself refused, whichever figure was altered?"""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import msgspec
+import pytest
+
+from lw3dsim import simulate
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.report.saved import COUNTS, SavedResult
+
+NETWORK = """
+name: small
+inputs: {clip: {channels: 4, frames: 2, height: 6, width: 6}}
+layers:
+  - {name: a, kind: conv3d, inputs: clip, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1]}
+  - {name: b, kind: conv3d, inputs: a, out_channels: 4, kernel: [1, 1, 1]}
+"""
+RATES = (
+    "latency_ms", "energy_pj", "edp_js", "average_power_mw", "clips_per_s", "utilization", "effective_macs_per_cycle",
+)  # fmt: skip
+BREAKDOWNS = ("cycles_breakdown", "dram_bytes_breakdown", "energy_breakdown_pj")
+
+
+@pytest.fixture(scope="module")
+def saved():
+    return json.loads(simulate(parse_workload(NETWORK), arch="edge_small", clips=2).to_json())
+
+
+def numbers(data):
+    """The places of all figures that others follow from, or that follow from others."""
+    for holder in ((), ("layers", 0), ("layers", 1)):
+        figures = holder if holder else ("totals",)
+        yield from ((*figures, name) for name in (*COUNTS, *RATES))
+        yield from ((*holder, name, part) for name in BREAKDOWNS for part in at(data, holder)[name])
+    yield from (("area_breakdown_mm2", part) for part in data["area_breakdown_mm2"])
+    yield from (("stream_cycles_breakdown", part) for part in data["stream_cycles_breakdown"])
+    yield from (("totals", name) for name in ("area_mm2", "stream_latency_cycles"))
+    for layer in (0, 1):
+        causes = data["layers"][layer]["energy_causes_pj"]
+        yield from (("layers", layer, "energy_causes_pj", c, cause) for c in causes for cause in causes[c])
+
+
+def at(data, path):
+    for key in path:
+        data = data[key]
+    return data
+
+
+def test_every_figure_that_is_altered_is_noticed(saved, tmp_path, cli):
+    places = list(numbers(saved))
+    assert len(places) > 150
+    msgspec.convert(saved, SavedResult).check()
+    for path in places:
+        altered = copy.deepcopy(saved)
+        value = at(altered, path)
+        at(altered, path[:-1])[path[-1]] = value + 1 if isinstance(value, int) else value * 1.001 + 1e-3
+        with pytest.raises(ValueError, match=r"where|with macs"):
+            msgspec.convert(altered, SavedResult).check()
+    (tmp_path / "result.json").write_text(json.dumps(altered), encoding="utf-8")
+    refused = cli("report", str(tmp_path / "result.json"), "--out", str(tmp_path / "page.html"))
+    assert refused.exit_code == 2
+    assert "not a result of lw3dsim (layer b: " in refused.stderr
+    assert not (tmp_path / "page.html").exists()

@@ -97,7 +97,7 @@ def write_files(files: Mapping[Path, tuple[Form, bytes]]) -> None:
 
 
 def _unwritable(path: str | Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written ({error.strerror}); give a writable place")
+    return OutputError(f"{one_line(str(path), 200)}: cannot be written ({error.strerror}); give a writable place")
 
 
 def save_result(result: Result, folder: Path) -> None:

@@ -7,6 +7,7 @@ its file, which is replaced, and stays a link.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -93,10 +94,14 @@ def replaceable(path: str | Path, form: Form) -> Path:
 
     Raises OutputError for a file that lw3dsim did not write in this form, or for what is no file.
     """
-    target = Path(os.path.realpath(path)) if Path(path).is_symlink() and Path(path).is_file() else Path(path)
     name = one_line(str(path), 200)
-    if not os.path.lexists(target):
-        return target
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return Path(path)
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written ({error.strerror}); give a writable file name") from None
+    target = Path(os.path.realpath(path)) if is_link and Path(path).is_file() else Path(path)
     if not target.is_file():
         raise OutputError(f"{name}: is no regular file; give a writable file name")
     try:

@@ -121,6 +121,8 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     random = np.random.default_rng(request.seed)
     tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
     units = map_prepared(replace(prepared, design=design))
+    # As many operations as a layer has, and no less than one.
+    work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
     records, done = [], set[str]()
     for unit in units:
         output, record = _execute_unit(network, unit, design, number, random, tensors)
@@ -129,7 +131,7 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         _forget(tensors, network, done)
         records.append(record)
         if progress is not None:
-            progress(len(done), len(network.layers))
+            progress(sum(work[name] for name in done), sum(work.values()))
     return ExecutionResult(
         data={
             "workload": network.name,

@@ -22,14 +22,14 @@ from lw3dsim.map.fused import Group, GroupMapping, can_fuse
 from lw3dsim.map.group_search import CANDIDATES, Found, search_group
 from lw3dsim.map.mapping import input_layout, output_layout
 from lw3dsim.map.microarchitecture import parallel_modes
-from lw3dsim.map.partition import best_partition
+from lw3dsim.map.partition import best_partition, paths_to
 from lw3dsim.objective import Figures, Weights
 from lw3dsim.possible import is_possible_group
 from lw3dsim.remembered import recall, remember
 from lw3dsim.schedule.fused import build_group_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
@@ -69,13 +69,19 @@ def fuse(
     engine: str,
     weights: Weights,
     fixed: Mapping[Path, Run],
+    progress: Callable[[int], None] | None = None,
 ) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
     Units that are ``fixed`` stay as they are. Groups are judged by an estimate until they are part of the best cut,
-    then by simulation.
+    then by simulation. ``progress`` is called with the number of each layer, once the groups that end in it are judged.
     """
     judge = _Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    for last in range(len(runs)):
+        for path in paths_to(last, judge.feeds, LONGEST):
+            judge.cost(path)
+        if progress is not None:
+            progress(last)
     while True:
         chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
         untried = [path for path in chosen if len(path) > 1 and path not in judge.simulated]

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import sys
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from types import FunctionType
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lw3dsim.parts import occupy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
 # Steps, runs or tilings that take CPython as long as loading a translation, or making one, takes.
@@ -32,6 +33,27 @@ HALF_WRITTEN = re.compile(r".+\.nb[ic]\.tmp\.[0-9a-f]+")
 
 # What has been interpreted so far by all translations together, one number.
 _interpreted = [0]
+
+
+# Who shows what is prepared, the last of them.
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def announced_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Have ``listener`` told what is loaded or compiled; else a line on standard error says what is compiled."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def _announce(text: str) -> None:
+    if _listeners:
+        _listeners[-1](text)
+    elif text.startswith("compiling"):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Translation:
@@ -83,11 +105,10 @@ class Translation:
         """The entries, translated, by name."""
         # Compiles in two thirds of the time, to code that is as fast here.
         os.environ.setdefault("NUMBA_OPT", "1")
+        _announce(f"loading {self.name}" if self.is_cached else f"compiling {self.name}, once for this machine ...")
         import numba
 
         njit: Any = numba.njit
-        if not self.is_cached:
-            print(f"compiling {self.name}, once for this machine ...", file=sys.stderr, flush=True)  # noqa: T201
         translated: dict[str, Any] = {name: njit(_refuse) for name in self.refused}
         config: Any = numba.config
         is_kept = _is_writable(self._folder)

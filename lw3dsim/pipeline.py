@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
 
+# Fusing takes about as long as so many passes over the layers.
+FUSING = 4
+
 # A step and its tiles take about 300 bytes.
 MAX_STREAM_STEPS = 10_000_000
 
@@ -80,7 +85,8 @@ def simulate(
     ``clips`` (1 to 1000) is how many clips to run behind each other as well, without a stop at the borders of layers.
     Mappings are chosen for the ``objective``: latency, energy, edp or dram_bytes. ``fusion`` "auto" runs neighbouring
     layers tile by tile on chip where that serves it, "off" none. What the file ``mapping`` (of ``lw3dsim map --save``)
-    says is simulated as it says; the rest is mapped. ``progress(done, all)`` is called after every layer.
+    says is simulated as it says; the rest is mapped. ``progress(done, all)`` is called after every layer, in units of
+    work (:func:`work_of`).
 
     Raises InputError, in one sentence and before anything is simulated, for what is wrong; and where the accelerator
     has no room for a layer.
@@ -194,13 +200,14 @@ def map_network(
     """
     fixed = {} if file is None else run_fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
+    is_plain = fusion == "off" and objective == "latency"
+    told = _Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
     if sum(map(len, fixed)) == len(network.layers):
-        if progress is not None:
-            progress(len(network.layers), len(network.layers))
+        told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
-    runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=progress, fixed=fixed)
+    runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=told.layer, fixed=fixed)
     alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
-    if fusion == "off" and objective == "latency":
+    if is_plain:
         return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
@@ -209,13 +216,49 @@ def map_network(
             design,
             algorithm=algorithm,
             engine=engine,
-            progress=progress,
+            progress=told.layer,
             price=weights.price,
             fixed=fixed,
         )
-    units = units_of(network, runs, fixed) if fusion == "off" else fuse(network, runs, design, engine, weights, fixed)
+    units = units_of(network, runs, fixed)
+    if fusion != "off":
+        units = fuse(network, runs, design, engine, weights, fixed, progress=partial(told.layer, times=FUSING))
     units = settle_layouts(network, units, design, engine, layouts)
     return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
+
+
+def work_of(network: Workload) -> list[int]:
+    """Return, per layer, about how long mapping and simulating it takes, in units of their own.
+
+    That grows with the square root of the elements that it moves; a layer like one before it takes no time.
+    """
+    seen, work = set[object](), []
+    for layer in network.layers:
+        inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+        kind = (msgspec.structs.replace(layer, name="", inputs=()), *inputs)
+        elements = sum(shape.elements for shape in (*inputs, output)) + network.layer_params(layer)
+        work.append(1 if kind in seen else 1 + isqrt(elements))
+        seen.add(kind)
+    return work
+
+
+class _Told:
+    """Tells someone how much of ``passes`` over the layers of a network is done."""
+
+    def __init__(self, network: Workload, passes: int, to: Callable[[int, int], None] | None) -> None:
+        self._work, self._to, self._done = work_of(network), to, 0
+        self._all = passes * sum(self._work)
+
+    def layer(self, index: int, times: int = 1) -> None:
+        """Say that a layer is done in this pass, which counts as so many."""
+        self._done += times * self._work[index]
+        if self._to is not None:
+            self._to(self._done, self._all)
+
+    def all(self) -> None:
+        """Say that nothing is left."""
+        if self._to is not None:
+            self._to(self._all, self._all)
 
 
 def resolve_network(
@@ -241,24 +284,24 @@ def map_layers(
     *,
     algorithm: str = "direct",
     engine: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
     price: Price | None = None,
     fixed: Mapping[LayerPath, Run] | None = None,
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
 
-    Raises MappingError, which names the layer.
+    ``progress`` is called with the number of each, once it is done. Raises MappingError, which names the layer.
     """
     runs = []
-    for done, layer in enumerate(network.layers, start=1):
-        given = (fixed or {}).get((done - 1,))
+    for number, layer in enumerate(network.layers):
+        given = (fixed or {}).get((number,))
         try:
             own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, algorithm, engine, price)
             runs.append(own)
         except MappingError as error:
             raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:
-            progress(done, len(network.layers))
+            progress(number)
     return runs
 
 

@@ -1,4 +1,4 @@
-"""What a run shows while it runs: a bar on a terminal, else a line now and then."""
+"""What a run shows while it runs: a line drawn over itself on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
@@ -6,92 +6,123 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from lw3dsim.explore.front import Front
+from lw3dsim.explore.metrics import METRICS
 from lw3dsim.explore.study import hypervolume_share
+from lw3dsim.native import announced_to
+from lw3dsim.report.progress import Estimate, Line, bar_line, clock
+from lw3dsim.report.terminal import four_digits
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from lw3dsim.explore.front import Costs
+    from lw3dsim.explore.metrics import Metrics
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Space
 
 LINE_EVERY_S = 10.0
-BAR_EVERY_S = 0.5
+STARTING = "workers load the compiled mapper and engine ..."
 
 
 class Display:
-    """Shows points a second, the best of every objective, the hypervolume and the time left; use as a context."""
+    """Shows points, the time left, the best design, points a second, the front and the hypervolume.
+
+    Use as a context. The ``finished`` points of an earlier run come first, and tell nothing of how fast this one is.
+    """
 
     def __init__(self, space: Space, trials: int, reference: Costs, finished: int) -> None:
         self._space, self._trials, self._reference = space, trials, reference
         self._front = Front()
         self._share, self._changed = 0.0, False
-        self._best: dict[str, float] = {}
+        self._best: Metrics | None = None
         self._shown, self._earlier = 0, finished
-        self._begin = self._last = time.monotonic()
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            TextColumn(space.name),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task(space.name, total=trials, facts="")
+        self._begin: float | None = None
+        self._last = time.monotonic()
+        self._line, self._estimate = Line(), Estimate(trials)
+        self._announced: AbstractContextManager[None] = announced_to(self._announce)
 
     def __enter__(self) -> Display:
-        self._bar.start()
+        self._announced.__enter__()
+        self._announce(STARTING)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._refresh()
-        self._bar.stop()
-        if not self._console.is_terminal:
-            self._line()
+        self._announced.__exit__(None, None, None)
+        self._line.clear()
+        self._say()
 
     def show(self, record: Record) -> None:
         """Take in a finished point."""
         self._shown += 1
+        if self._shown > self._earlier:
+            now = time.monotonic()
+            self._estimate.finish(self._shown, now)
+            if self._begin is None:
+                # The first point ends the start-up: its worker has loaded what all load.
+                self._begin = now
+                self._estimate.begin(now)
         if record.is_candidate(self._space):
             metrics = record.outcome.metrics
-            self._changed |= self._front.add(self._space.costs(metrics))
-            for place, name in enumerate(self._space.objectives):
-                if self._front.vectors and self._space.costs(metrics)[place] <= min(
-                    v[place] for v in self._front.vectors
-                ):
-                    self._best[name] = metrics[name]
+            costs = self._space.costs(metrics)
+            self._changed |= self._front.add(costs)
+            if self._best is None or costs < self._space.costs(self._best):
+                self._best = metrics
 
     def tick(self) -> None:
         """Draw anew where it is time to."""
         now = time.monotonic()
-        if now - self._last < (BAR_EVERY_S if self._console.is_terminal else LINE_EVERY_S):
-            return
-        self._last = now
-        if self._console.is_terminal:
-            self._refresh()
+        if self._line.is_shown:
+            if self._line.is_due(now):
+                self._draw(now)
+        elif now - self._last >= LINE_EVERY_S:
+            self._last = now
+            self._say()
+
+    def _announce(self, text: str) -> None:
+        if self._line.is_shown:
+            self._line.draw(f"{self._space.name}: {text}")
         else:
-            self._line()
+            print(f"{self._space.name}: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
-    @property
-    def rate(self) -> float:
-        """Points a second of this run."""
-        return max(self._shown - self._earlier, 0) / max(time.monotonic() - self._begin, 1e-9)
+    def _rate(self, now: float) -> str:
+        """Return points a second since the first was finished; nothing before there are others."""
+        count = self._shown - self._earlier - 1
+        if self._begin is None or count < 1:
+            return ""
+        return f"{count / max(now - self._begin, 1e-9):.1f}/s"
 
-    def _facts(self) -> str:
+    def _facts(self, now: float) -> list[str]:
         if self._changed:
             self._share, self._changed = hypervolume_share(self._front.vectors, self._reference), False
-        best = ", ".join(f"{name} {self._best[name]:.4g}" for name in self._space.objectives if name in self._best)
-        front = f"front of {len(self._front.vectors)}"
-        return f"{self.rate:.1f}/s, best {best or 'none yet'}, {front}, hypervolume {self._share:.4f}"
+        facts = (
+            self._best_design(),
+            self._rate(now),
+            f"front of {len(self._front.vectors)}",
+            f"hypervolume {self._share:.4f}",
+        )
+        return [fact for fact in facts if fact]
 
-    def _refresh(self) -> None:
-        self._bar.update(self._task, completed=self._shown, facts=self._facts())
+    def _best_design(self) -> str:
+        """Return all objectives of one design: the best in the first objective."""
+        if self._best is None:
+            return "no design yet"
+        first, *others = self._space.objectives
+        rest = ", ".join(f"{name} {four_digits(self._best[name])}" for name in others)
+        word = "most" if METRICS[first].is_rate else "least"
+        return f"{word} {first} {four_digits(self._best[first])}" + (f" (with {rest})" if rest else "")
 
-    def _line(self) -> None:
-        left = (self._trials - self._shown) / self.rate if self.rate else float("inf")
-        rest = f", {left:,.0f} s left" if 0 < left < float("inf") else ""
-        print(f"{self._shown}/{self._trials} points, {self._facts()}{rest}", file=sys.stderr, flush=True)  # noqa: T201
+    def _draw(self, now: float) -> None:
+        if self._begin is None and self._shown <= self._earlier:
+            return
+        count = f"{self._shown}/{self._trials}"
+        left = self._estimate.left_s(now)
+        share = self._shown / self._trials
+        self._line.draw(bar_line(self._space.name, share, count, left, self._facts(now), self._line.width))
+
+    def _say(self) -> None:
+        now = time.monotonic()
+        left = self._estimate.left_s(now) if self._shown < self._trials else None
+        rest = [] if left is None else [f"{clock(left)} left"]
+        facts = ", ".join([f"{self._shown}/{self._trials} points", *rest, *self._facts(now)])
+        print(facts, file=sys.stderr, flush=True)  # noqa: T201

@@ -70,6 +70,14 @@ def one_line(text: str, most: int = 80) -> str:
     return "".join(c if c.isprintable() else "?" for c in cut)
 
 
+def check_text(place: str, text: str) -> None:
+    """Raise InputError for ``text`` that holds bytes of the command line that are no characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{place}: is not text in this terminal's encoding; write it in UTF-8") from None
+
+
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return ``"did you mean 'x'? Allowed: ..."`` for an unknown name, the question only where one is close."""
     names = sorted(allowed) or ["(none)"]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from lw3dsim.cli.options import RunOptions, format_option, progress_bar, run_options
-from lw3dsim.errors import InputError, one_line
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import RunOptions, format_option, progress_bar, put, run_options
+from lw3dsim.errors import InputError, check_text, one_line, short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.cli.options import Show
     from lw3dsim.describe.workload import Workload
     from lw3dsim.explore.compare import Case
 
 
-@click.command("case", add_help_option=False)
+@click.command("case", cls=Command, add_help_option=False)
 @run_options()
 def _case_options(**_: object) -> None:
     """Options of one case: those of a run."""
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.argument("workload")
 @click.option(
     "--case",
@@ -32,45 +38,45 @@ def _case_options(**_: object) -> None:
 )
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
 @click.option("--classes", type=int, metavar="N", help="Number of classes, in all cases.")
-@run_options("arch", "overrides", "engine")
+@click.option(
+    "--arch",
+    "archs",
+    multiple=True,
+    metavar="NAME|FILE",
+    help=f"The accelerator, by default {RunOptions.arch}. Repeat it to compare accelerators.",
+)
+@run_options("overrides", "engine")
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
 @format_option()
 def command(
     workload: str,
     cases: tuple[str, ...],
+    archs: tuple[str, ...],
     input_size: str | None,
     classes: int | None,
     run: RunOptions,
     html: str | None,
     form: str,
+    show: Show,
 ) -> None:
     """Simulate several cases of a workload side by side, with ratios to the first.
 
-    WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --arch, --set and --engine
-    hold for every case that does not give its own.
+    WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --input, --classes, --set
+    and --engine hold for every case that does not give its own. Several --arch without --case: the workload as it is,
+    direct, once on each; with --case: each case that has no --arch of its own, once on each.
     """
-    from dataclasses import replace
-
     from lw3dsim.describe.workload_file import load_workload
-    from lw3dsim.explore.compare import compare, default_cases
+    from lw3dsim.explore.compare import compare
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file
     from lw3dsim.report.forms import PAGE
-    from lw3dsim.report.tables import comparison_tables, print_tables
+    from lw3dsim.report.tables import comparison_tables
 
     remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
     if html is not None:
         check_file(html, PAGE)
-    common = ["--arch", run.arch, "--engine", run.engine, *(f"--set={override}" for override in run.overrides)]
-    sizes = {"--input": input_size, "--classes": classes}
-    common += [f"{option}={value}" for option, value in sizes.items() if value is not None]
-    if cases:
-        chosen = [_parse_case(text, common) for text in cases]
-    else:
-        chosen = [
-            replace(case, engine=run.engine, overrides=run.overrides) for case in default_cases(network, run.arch)
-        ]
+    chosen = _cases(network, cases, archs, replace(run, input_size=input_size, classes=classes))
     resized = any(case.input_size is not None or case.classes is not None for case in chosen)
     position = {case.name: i for i, case in enumerate(chosen)}
     with progress_bar(network.name, parts=len(chosen)) as advance:
@@ -83,30 +89,60 @@ def command(
         comparison.report(html)
         click.echo(f"wrote {html}", err=True)
     if form == "json":
-        click.echo(comparison.to_json(), nl=False)
+        put(comparison.to_json())
     elif form == "csv":
-        click.echo(comparison.table.to_csv(index=False, lineterminator="\n"), nl=False)
+        put(comparison.table.to_csv(index=False, lineterminator="\n"))
     else:
-        print_tables([*comparison_tables(_title(network), comparison.rows()), *comparison.notes()])
+        show([*comparison_tables(_title(network), comparison.rows()), *comparison.notes_by_case()])
 
 
 def _title(network: Workload) -> str:
     return f"{network.name} ({', '.join(f'{name} {shape}' for name, shape in network.inputs.items())})"
 
 
-def _parse_case(text: str, common: list[str]) -> Case:
-    """Parse ``"name: --transform fsb --algorithm hfa"``; options given later win over the common ones."""
+def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common: RunOptions) -> list[Case]:
+    """Return the cases that are meant; what they do not say is as in ``common``. Raises InputError."""
+    from lw3dsim.explore.compare import Case, default_cases
+
+    for arch in archs:
+        if archs.count(arch) > 1:
+            raise InputError(f"--arch {one_line(arch)} is given twice; give each accelerator once")
+    wanted = archs or (RunOptions.arch,)
+    if texts:
+        cases = [case for text in texts for case in _parsed(text, wanted, common)]
+    elif len(wanted) > 1:
+        cases = [Case(name=arch, arch=arch) for arch in wanted]
+    else:
+        cases = default_cases(network, wanted[0])
+    for name in sorted({case.name for case in cases}):
+        if sum(case.name == name for case in cases) > 1:
+            raise InputError(f"--case: the name {short(name)} is used twice; rename one")
+    return cases if texts else [replace(case, engine=common.engine, overrides=common.overrides) for case in cases]
+
+
+def _parsed(text: str, archs: Sequence[str], common: RunOptions) -> list[Case]:
+    """Parse ``"name: --transform fsb --algorithm hfa"``; return a case for each of ``archs``, or on its own."""
     from lw3dsim.explore.compare import Case
 
+    check_text(f'--case "{one_line(text)}"', text)
     name, colon, options = text.partition(":")
     if not colon or not name.strip():
         raise InputError(
             f'--case "{one_line(text)}": expected "name: options of simulate", such as "fsb: --transform fsb"'
         )
+    defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes")}
     try:
-        context = _case_options.make_context("case", [*common, *shlex.split(options)], resilient_parsing=False)
+        context = _case_options.make_context("case", shlex.split(options), default_map=defaults)
     except click.UsageError as error:
         raise InputError(f'--case "{one_line(text)}": {error.format_message()}') from None
     except ValueError as error:
         raise InputError(f'--case "{one_line(text)}": {error}') from None
-    return Case(name=name.strip(), **context.params)
+    own = context.params["overrides"]
+    keys = [override.partition("=")[0].strip() for override in own]
+    kept = (override for override in common.overrides if override.partition("=")[0].strip() not in keys)
+    case = Case(name=name.strip(), **{**context.params, "overrides": (*kept, *own)})
+    if context.get_parameter_source("arch") is ParameterSource.COMMANDLINE:
+        return [case]
+    if len(archs) == 1:
+        return [replace(case, arch=archs[0])]
+    return [replace(case, name=f"{case.name} on {arch}", arch=arch) for arch in archs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,13 @@ OPTIONS = {
 
 class LazyGroup(click.Group):
     """Commands by name, each imported from ``lw3dsim.cli.<name>`` on use; input errors exit with code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program, on standard streams that can be used."""
+        from lw3dsim.cli import streams
+
+        streams.prepare()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the command names in reading order."""
@@ -88,6 +96,7 @@ class _Refused(click.ClickException):
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turn errors that the user can mend into one printable line and exit code 2."""
+    from lw3dsim.cli import streams
     from lw3dsim.errors import ArgumentError, InputError, OutputError
 
     try:
@@ -102,15 +111,22 @@ def _one_sentence() -> Iterator[None]:
     except (InputError, OutputError) as error:
         raise _Refused(_line(str(error))) from None
     except BrokenPipeError:
-        raise
+        streams.abandon()
+        sys.exit(streams.READER_GONE)
     except OSError as error:
         if error.filename is not None:
             raise
+        streams.abandon()
         raise _Refused(f"standard output cannot be written ({error.strerror})") from None
 
 
+# Longer words than any name or path of use are shown in part.
+LONGEST_WORD = 200
+
+
 def _line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    words = (word if len(word) <= LONGEST_WORD else f"{word[:60]}...{word[-40:]}" for word in text.split())
+    return "".join(c if c.isprintable() else " " for c in " ".join(words))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

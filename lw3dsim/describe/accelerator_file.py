@@ -13,7 +13,7 @@ from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
-from lw3dsim.errors import InputError, one_line, short, suggest
+from lw3dsim.errors import InputError, check_text, one_line, short, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,8 +88,12 @@ def _overridden(document: Document, overrides: Sequence[str]) -> Document:
         path, equals, value = override.partition("=")
         key: KeyPath = tuple(path.strip().split("."))
         place = f"--set {one_line(override)}"
+        check_text(place, override)
         if not equals or not all(key):
             raise InputError(f"{place}: expected key.path=value, such as pe.rows=16")
+        for before, earlier in document.changes:
+            if before[: len(key)] == key:
+                raise InputError(f"{place}: {earlier} is undone by it; keep one of the two")
         data = _with_value(document.data, key, parse_yaml(value, place).data, place)
         document = replace(document, data=data, changes=(*document.changes, (key, place)))
     return document

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.arguments import as_members, as_path, as_text, check_callback, twice
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
 from lw3dsim.pipeline import prepare, resolve_network, simulate_prepared
+from lw3dsim.report.headlines import ratio
 from lw3dsim.request import DEFAULT_ARCH, make_request
+from lw3dsim.transform.passes import unchanged_passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,11 +66,12 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The results of several cases of one workload, in order."""
+    """The results of several cases of one workload, in order; ``unchanged`` are each case's idle passes."""
 
     workload: str
     names: tuple[str, ...]
     results: tuple[Result, ...]
+    unchanged: tuple[tuple[str, ...], ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the totals of each case, with summed DRAM and SRAM bytes."""
@@ -83,35 +86,34 @@ class Comparison:
             for name, result in zip(self.names, self.results, strict=True)
         ]
 
-    def notes(self) -> list[str]:
-        """Return one line per case whose algorithm no layer could run."""
-        lines = []
-        for name, result in zip(self.names, self.results, strict=True):
-            wanted = result.config["algorithm"]
-            fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
-            # What a mapping file lets run direct might run otherwise.
-            if wanted not in ("direct", "auto") and not fast and "mapping" not in result.config:
-                lines.append(f"{name}: no layer can run {wanted} here, all run direct")
-        return lines
+    def notes(self) -> list[list[str]]:
+        """Return, per case, what it asks for and what changes nothing in this network."""
+        cases = zip(self.results, self.unchanged, strict=True)
+        return [[*_unchanged(passes), *_without_effect(result)] for result, passes in cases]
+
+    def notes_by_case(self) -> list[str]:
+        """Return the notes as lines that begin with the names of their cases."""
+        return [f"{name}: {note}" for name, notes in zip(self.names, self.notes(), strict=True) for note in notes]
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per case; ``*_ratio`` columns are relative to the first case."""
+        """One row per case; ``*_ratio`` columns are relative to the first case, empty where that has zero."""
         import pandas as pd
 
         frame = pd.DataFrame(self.rows())
         for column in frame.columns.drop(["case", "arch"]):
-            frame[f"{column}_ratio"] = frame[column] / frame[column].iloc[0]
+            values = frame[column].to_list()
+            frame[f"{column}_ratio"] = pd.Series([ratio(value, values[0]) for value in values], dtype="float64")
         return frame
 
     def to_json(self) -> str:
         """Return all results as JSON text."""
         rows = self.rows()
         cases = []
-        for row, result in zip(rows, self.results, strict=True):
+        for row, result, notes in zip(rows, self.results, self.notes(), strict=True):
             figures = {key: value for key, value in row.items() if key not in ("case", "arch")}
-            ratios = {key: value / rows[0][key] if rows[0][key] else None for key, value in figures.items()}
-            cases.append({"name": row["case"], "ratios": ratios, "result": dict(result.data)})
+            ratios = {key: ratio(value, rows[0][key]) for key, value in figures.items()}
+            cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": dict(result.data)})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
 
     def report(self, path: PathArgument) -> None:
@@ -123,7 +125,27 @@ class Comparison:
         from lw3dsim.report.forms import PAGE
         from lw3dsim.report.page import comparison_page
 
-        write_text(as_path("path", path), comparison_page(self.workload, self.names, self.results), PAGE)
+        page = comparison_page(self.workload, self.names, self.results, self.notes())
+        write_text(as_path("path", path), page, PAGE)
+
+
+def _unchanged(passes: Sequence[str]) -> list[str]:
+    return [f"transform {name} changes no layer" for name in passes]
+
+
+def _without_effect(result: Result) -> list[str]:
+    """Return what a run asked for that no layer does."""
+    wanted, notes = result.config["algorithm"], []
+    fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
+    # What a mapping file lets run direct might run otherwise.
+    if wanted != "direct" and not fast and "mapping" not in result.config:
+        why = (
+            "no layer is faster than direct" if wanted == "auto" else f"no layer can run {wanted} here, all run direct"
+        )
+        notes.append(why)
+    if result.config.get("fusion") == "auto" and all(layer["kind"] != "fused" for layer in result.data["layers"]):
+        notes.append("no layers are worth fusing")
+    return notes
 
 
 def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:
@@ -163,11 +185,19 @@ def compare(
             # A case that resizes the network starts from the workload as it was given.
             is_resized = case.input_size is not None or case.classes is not None
             prepared.append(prepare(case.request(given if is_resized else network)))
-    results = []
+    results, unchanged = [], []
     for case, run in zip(chosen, prepared, strict=True):
         with _named(case, chosen):
             results.append(simulate_prepared(run, _told_of(progress, case.name)))
-    return Comparison(workload=network.name, names=tuple(case.name for case in chosen), results=tuple(results))
+            unchanged.append(_idle_passes(run.request))
+    names = tuple(case.name for case in chosen)
+    return Comparison(workload=network.name, names=names, results=tuple(results), unchanged=tuple(unchanged))
+
+
+def _idle_passes(request: Request) -> tuple[str, ...]:
+    """Return the passes that rewrite nothing."""
+    before = resolve_network(request.workload, None, request.input_size, request.classes)
+    return tuple(unchanged_passes(before, request.transform))
 
 
 def _checked(cases: Sequence[Case]) -> list[Case]:

@@ -22,7 +22,10 @@ class Headline(NamedTuple):
 
     def shown(self, totals: Mapping[str, Any]) -> str:
         """Return the figure as text."""
-        return self.form.format(self.value(totals) * self.scale)
+        value = self.value(totals) * self.scale
+        text = self.form.format(value)
+        # Of what is small, digits that count rather than zeros.
+        return text if value == 0 or float(text.replace(",", "")) >= 0.1 else f"{value:.3g}"
 
 
 HEADLINES = (
@@ -43,3 +46,8 @@ HEADLINES = (
     Headline("clips/s", ("clips_per_s",), 1.0, "{:,.2f}"),
     Headline("area mm2", ("area_mm2",), 1.0, "{:.2f}"),
 )
+
+
+def ratio(value: float | None, base: float | None) -> float | None:
+    """Return ``value`` over ``base``; None, rather than infinity, where there is none."""
+    return value / base if value is not None and base else None

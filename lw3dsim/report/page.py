@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.report import figures
 from lw3dsim.report.elements import figure, number, page, table, text
-from lw3dsim.report.headlines import HEADLINES
+from lw3dsim.report.headlines import HEADLINES, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,12 +39,18 @@ def result_page(result: Result) -> str:
     return page(f"{result.workload} on {result.arch}", body)
 
 
-def comparison_page(workload: str, names: Sequence[str], results: Sequence[Result]) -> str:
-    """Return the self-contained HTML page that compares ``results``, called ``names``, with the first."""
+def comparison_page(
+    workload: str, names: Sequence[str], results: Sequence[Result], notes: Sequence[Sequence[str]] = ()
+) -> str:
+    """Return the self-contained HTML page that compares ``results``, called ``names``, with the first.
+
+    ``notes`` are, per result, what is to be said of it as a whole.
+    """
     pairs = list(zip(names, results, strict=True))
     body = [
         _case_list(names, results),
         _headline_table(names, results),
+        *(f"<p>{text(name)}: {text(note)}</p>" for name, said in zip(names, notes, strict=False) for note in said),
         "<h2>Where it goes</h2>",
         *_case_figures(names, results),
         "<h2>Notes</h2>",
@@ -233,8 +239,9 @@ def _headline_table(names: Sequence[str], results: Sequence[Result]) -> str:
         base = headline.value(results[0].totals)
         cells = [f'<td class="text name">{headline.heading}</td>']
         for index, result in enumerate(results):
-            ratio = f"{headline.value(result.totals) / base:.2f}x" if index and base else ""
-            cells.append(f"<td>{headline.shown(result.totals)} <small>{ratio}</small></td>")
+            times = ratio(headline.value(result.totals), base) if index else None
+            shown = "" if times is None else f"{times:.2f}x"
+            cells.append(f"<td>{headline.shown(result.totals)} <small>{shown}</small></td>")
         rows.append(cells)
     return table(("",), [f"{text(name)} <small></small>" for name in names], rows)
 

@@ -14,6 +14,7 @@ from lw3dsim.report.files import write_text
 from lw3dsim.report.forms import MAPPING
 from lw3dsim.report.mapping_file import mapping_text
 from lw3dsim.report.mapping_tables import unit_record, unit_text
+from lw3dsim.report.nest_lines import WIDTH
 from lw3dsim.request import DEFAULT_ARCH, make_request
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class Mappings:
         """Return a record per layer or group: its mapping, loop nest, buffer fill, traffic in bytes, what binds it."""
         return [unit_record(self.network, unit, self.arch) for unit in self.units]
 
-    def text(self) -> str:
-        """Return the loop nests as text, a block per layer or group."""
-        return "\n\n".join(unit_text(self.network, unit, self.arch) for unit in self.units)
+    def text(self, width: int = WIDTH) -> str:
+        """Return the loop nests as text, a block per layer or group, in ``width`` characters where that can be."""
+        return "\n\n".join(unit_text(self.network, unit, self.arch, width) for unit in self.units)
 
     def to_json(self) -> str:
         """Return the records as JSON text."""

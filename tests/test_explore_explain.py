@@ -24,7 +24,8 @@ def test_every_neighbour_is_the_design_with_one_field_changed(cli_json, cli, net
     base = simulate(net, algorithm="hfa", overrides=["pe.rows=4"]).totals
     assert data["totals"] == base
     for field, value in (("pe.rows", 8), ("winograd.m2", 3), ("dram.channels", 2), ("buffers.weight_kib", 64)):
-        totals = simulate(net, algorithm="hfa", overrides=["pe.rows=4", f"{field}={value}"]).totals
+        fields = {"pe.rows": 4, field: value}
+        totals = simulate(net, algorithm="hfa", overrides=[f"{key}={set_to}" for key, set_to in fields.items()]).totals
         row = rows[field, value]
         assert row["latency_ms"] == totals["latency_ms"]
         assert row["energy_change"] == totals["energy_pj"] / base["energy_pj"] - 1

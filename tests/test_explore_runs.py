@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -366,3 +367,40 @@ def test_help_of_the_search_imports_nothing_heavy():
         [sys.executable, "-c", code], check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
     assert json.dumps(command("dse"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200, None])
+def test_the_front_shows_whole_ids_and_figures_at_any_width(complete, cli, cli_json, monkeypatch, width):
+    space, _, storage = complete
+    points = cli_json("dse", "front", space, "--storage", str(storage), "--format", "json")["points"]
+    monkeypatch.setattr("lw3dsim.report.terminal.terminal_width", lambda: width)
+    lines = cli("dse", "front", space, "--storage", str(storage)).stdout.splitlines()
+    by_id = {point["point"]: point for point in points}
+    rows = [line.split() for line in lines if line.split()[:1] and line.split()[0] in by_id]
+    assert rows
+    for identity, latency, energy, *_ in rows:
+        assert float(latency.replace(",", "")) == pytest.approx(by_id[identity]["latency_ms"], rel=5e-4)
+        assert float(energy.replace(",", "")) == pytest.approx(by_id[identity]["energy_mj"], rel=5e-4)
+        assert cli("dse", "front", space, "--storage", str(storage), "--point", identity).exit_code == 0
+
+
+def test_status_names_the_design_of_each_best_figure(complete, cli, cli_json):
+    space, rows, storage = complete
+    data = cli_json("dse", "status", space, "--storage", str(storage), "--format", "json")
+    shown = cli("dse", "status", space, "--storage", str(storage)).stdout
+    for name, identity in data["best_points"].items():
+        (row,) = (row for row in rows if row["point"] == identity)
+        assert float(row[name]) == data["best"][name] == min(float(row[name]) for row in rows if row[name])
+        assert f"by {identity}" in shown
+
+
+def test_a_run_shows_the_figures_of_one_design_and_its_start_up_apart(complete, cli, tmp_path):
+    space, _, _ = complete
+    told = finish(cli, space, tmp_path / "study", "--workers", "2").stderr
+    assert told.startswith("small: workers load the compiled mapper and engine ...\n")
+    rows = exported(cli, space, tmp_path / "study", tmp_path)
+    pattern = r"least latency_ms (\S+) \(with energy_mj (\S+)\)"
+    latency, energy = (float(text.replace(",", "")) for text in re.search(pattern, told).groups())
+    designs = [(float(row["latency_ms"]), float(row["energy_mj"])) for row in rows if row["latency_ms"]]
+    assert any((latency, energy) == pytest.approx(design, rel=1e-3) for design in designs)
+    assert latency == pytest.approx(min(design[0] for design in designs), rel=1e-3)

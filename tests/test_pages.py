@@ -116,8 +116,7 @@ def test_a_comparison_names_every_case(comparison: Comparison, pages: list[str])
 
 def test_a_comparison_has_the_rows_of_the_terminal(comparison: Comparison, pages: list[str]) -> None:
     (table,) = comparison_tables("c3d", comparison.rows())
-    rows = list(zip(*(list(column.cells)[1:] for column in table.columns), strict=True))
-    expected = [part for heading, *cells in rows for part in (heading, *" ".join(cells).split())]
+    expected = [part for heading, *cells in table.rows[1:] for part in (heading, *" ".join(cells).split())]
     texts = [text.strip() for text in Page(pages[1]).texts if text.strip()]
     begin = texts.index(expected[0])
     assert texts[begin : begin + len(expected)] == expected

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, print_json
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.errors import one_line, unknown
 
 if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
     from lw3dsim.describe.accelerator import Refresh
 
 MAX_REQUEST_BYTES = 1 << 20
 
 
-@click.command("dram")
+@click.command("dram", cls=Command)
 @click.option("--preset", required=True, metavar="NAME", help="DRAM standard, as lpddr4-3200-x32.")
 @click.option("--trace", required=True, metavar="FILE", help="CSV or CSV.gz of addr_hex,op lines, one request each.")
 @click.option(
@@ -51,13 +53,13 @@ def command(
     refresh: Refresh,
     queue: int,
     form: str,
+    show: Show,
 ) -> None:
     """Replay an address trace on a DRAM: time, row hits, commands and energy."""
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.dram.replay import replay
     from lw3dsim.dram.trace import read_trace
     from lw3dsim.report.dram import dram_record, dram_tables
-    from lw3dsim.report.tables import print_tables
 
     if preset not in DRAM_STANDARDS:
         raise unknown("DRAM preset", preset, DRAM_STANDARDS)
@@ -67,4 +69,4 @@ def command(
     if form == "json":
         print_json(record)
     else:
-        print_tables(dram_tables(record))
+        show(dram_tables(record))

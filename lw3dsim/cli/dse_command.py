@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim.cli.options import format_option, print_csv, print_json
+from lw3dsim.cli.command import Group
+from lw3dsim.cli.options import format_option, print_csv, print_json, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lw3dsim.cli.options import Show
     from lw3dsim.explore.study import Study
 
     Command = Callable[..., None]
 
 
-@click.group("dse")
+@click.group("dse", cls=Group)
 def command() -> None:
     """Search a design space: run a study, look at it, export it.
 
@@ -130,16 +132,15 @@ def _warn(study: Study) -> None:
 @click.argument("space")
 @storage_option
 @format_option("table", "json")
-def status_command(space: str, storage: str | None, form: str) -> None:
+def status_command(space: str, storage: str | None, form: str, show: Show) -> None:
     """Say how far the study of SPACE is: points by outcome, best values, hypervolume."""
     from lw3dsim.explore.summary import status_record, status_tables
-    from lw3dsim.report.tables import print_tables
 
     study = _study(space, storage)
     if form == "json":
         print_json(status_record(study))
     else:
-        print_tables(status_tables(study))
+        show(status_tables(study))
 
 
 @command.command("front")
@@ -148,10 +149,9 @@ def status_command(space: str, storage: str | None, form: str) -> None:
 @click.option("--point", metavar="ID", help="Only this point, on the front or not, with all its metrics.")
 @click.option("--commands", is_flag=True, help="Print only the commands that simulate the points again.")
 @format_option()
-def front_command(space: str, storage: str | None, point: str | None, commands: bool, form: str) -> None:
+def front_command(space: str, storage: str | None, point: str | None, commands: bool, form: str, show: Show) -> None:
     """Print the Pareto front of the study of SPACE, and how to simulate its points again."""
     from lw3dsim.explore.summary import chosen_point, front_tables, point_rows, point_tables
-    from lw3dsim.report.tables import print_tables
 
     study = _study(space, storage)
     records = study.front if point is None else [chosen_point(study, point)]
@@ -159,7 +159,7 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
     if form != "table" or commands:
         _warn(study)
     if commands:
-        click.echo("\n".join(row["command"] for row in rows))
+        put("\n".join(row["command"] for row in rows))
     elif form == "json":
         print_json(
             {
@@ -174,10 +174,10 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
     elif form == "csv" and rows:
         print_csv(rows)
     elif form == "table":
-        print_tables(front_tables(study) if point is None else point_tables(study, records[0]))
+        show(front_tables(study) if point is None else point_tables(study, records[0]))
         if rows:
             # Not through a table, which would break the line.
-            click.echo(f"simulate {'the first' if point is None else 'it'} again: {rows[0]['command']}")
+            put(f"simulate {'the first' if point is None else 'it'} again: {rows[0]['command']}")
 
 
 @command.command("export")
@@ -194,7 +194,7 @@ def export_command(space: str, storage: str | None, out: str) -> None:
     study = _study(space, storage)
     write_points(study, Path(out))
     _warn(study)
-    click.echo(out)
+    put(out)
 
 
 @command.command("report")
@@ -217,4 +217,4 @@ def report_command(space: str, storage: str | None, out: str | None) -> None:
     check_file(target, PAGE)
     write_text(target, study_page(study), PAGE)
     _warn(study)
-    click.echo(str(target))
+    put(str(target))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_json, run_options
 
+if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
 
-@click.command("energy")
+
+@click.command("energy", cls=Command)
 @click.argument("workload", required=False)
 @run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2")
 @format_option("table", "json")
-def command(workload: str | None, run: RunOptions, form: str) -> None:
+def command(workload: str | None, run: RunOptions, form: str, show: Show) -> None:
     """Print unit energies, leakage, areas and memory times of an accelerator, each with its source.
 
     With a WORKLOAD, a name or a file: arithmetic in the algorithms and at the widths of its layers.
@@ -22,7 +28,7 @@ def command(workload: str | None, run: RunOptions, form: str) -> None:
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.errors import InputError
     from lw3dsim.layers import problems_of
-    from lw3dsim.report.tables import print_tables, unit_tables
+    from lw3dsim.report.tables import unit_tables
 
     if workload is None:
         if run != RunOptions(arch=run.arch, overrides=run.overrides):
@@ -36,4 +42,4 @@ def command(workload: str | None, run: RunOptions, form: str) -> None:
     if form == "json":
         print_json({"arch": design.name, "node_nm": design.tech.node_nm, "note": note, "unit_costs": rows})
     else:
-        print_tables([*unit_tables(design.name, rows), note])
+        show([*unit_tables(design.name, rows), note])

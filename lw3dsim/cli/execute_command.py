@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, run_options
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, put, run_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lw3dsim.cli.options import Show
 
-@click.command("execute")
+
+@click.command("execute", cls=Command)
 @click.argument("workload")
 @run_options()
 @click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of clips and weights.")
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
-def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str) -> None:
+def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str, show: Show) -> None:
     """Run real tensors through the schedules of a workload and check the arithmetic.
 
     Each layer is compared with a direct computation. WORKLOAD is a name or a file.
@@ -28,7 +31,7 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     from lw3dsim.execution import execute_prepared
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import EXECUTION_FILES, check_folder, save_texts
-    from lw3dsim.report.tables import execution_tables, print_tables
+    from lw3dsim.report.tables import execution_tables
 
     remember_mappings()
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None
@@ -38,11 +41,11 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     if folder is not None:
         save_texts(folder, EXECUTION_FILES, [result.to_json()])
     if form == "json":
-        click.echo(result.to_json(), nl=False)
+        put(result.to_json())
     elif form == "csv":
         print_csv([{key: layer.get(key, "") for key in _columns(result.layers)} for layer in result.layers])
     else:
-        print_tables(execution_tables(result.data))
+        show(execution_tables(result.data))
 
 
 def _columns(layers: Sequence[Mapping[str, Any]]) -> list[str]:

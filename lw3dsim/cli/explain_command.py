@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, run_options
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, put, run_options
+
+if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @click.argument("workload")
 @run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2", "fusion", "objective")
 @format_option()
-def command(workload: str, run: RunOptions, form: str) -> None:
+def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     """Say what binds a workload on an accelerator, and what a step of each resource would buy.
 
     WORKLOAD is a name or a file. Options as for simulate. Each neighbour of the design is simulated in full.
@@ -21,15 +26,14 @@ def command(workload: str, run: RunOptions, form: str) -> None:
     from lw3dsim.explore.explain import explain_prepared
     from lw3dsim.explore.explanation_tables import explanation_tables
     from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.tables import print_tables
 
     remember_mappings()
     prepared = prepared_run(run.request(workload))
     with progress_bar(prepared.network.name) as advance:
         explanation = explain_prepared(prepared, partial(advance, 0))
     if form == "json":
-        click.echo(explanation.to_json(), nl=False)
+        put(explanation.to_json())
     elif form == "csv":
         print_csv(explanation.rows())
     else:
-        print_tables(explanation_tables(explanation))
+        show(explanation_tables(explanation))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, print_json
 
+if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
 
-@click.command("list")
+
+@click.command("list", cls=Command)
 @format_option("table", "json")
-def command(form: str) -> None:
+def command(form: str, show: Show) -> None:
     """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
     from lw3dsim.describe.catalog import shipped_names
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
@@ -31,8 +37,12 @@ def command(form: str) -> None:
     if form == "json":
         print_json(names)
         return
+    lines = []
     for group, members in names.items():
-        click.echo(f"{group}:")
-        for member in members:
-            about = f"  {PASSES[member].description}" if group == "transforms" else ""
-            click.echo(f"  {member:<20}{about}".rstrip())
+        abouts = [PASSES[member].description if group == "transforms" else "" for member in members]
+        room = max(map(len, members))
+        lines += [
+            f"{group}:",
+            *(f"  {member:<{room}}  {about}".rstrip() for member, about in zip(members, abouts, strict=True)),
+        ]
+    show(lines)

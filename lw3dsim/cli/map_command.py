@@ -6,10 +6,11 @@ from functools import partial
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, run_options
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, put, run_options
 
 
-@click.command("map")
+@click.command("map", cls=Command)
 @click.argument("workload")
 @run_options()
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer, or its group. Repeat it.")
@@ -24,6 +25,8 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import check_file
     from lw3dsim.report.forms import MAPPING
+    from lw3dsim.report.nest_lines import WIDTH
+    from lw3dsim.report.terminal import terminal_width
 
     remember_mappings()
     if save is not None:
@@ -34,4 +37,5 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     if save is not None:
         mappings.save(save)
         click.echo(f"wrote {save}", err=True)
-    click.echo(mappings.to_json().rstrip() if form == "json" else mappings.text())
+    width = min(terminal_width() or WIDTH, WIDTH)
+    put(mappings.to_json() if form == "json" else mappings.text(width))

@@ -6,19 +6,23 @@ import json
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lw3dsim.describe.workload import Workload
     from lw3dsim.pipeline import Prepared
+    from lw3dsim.report.terminal import Part
     from lw3dsim.request import Request
 
     Command = Callable[..., None]
+    Show = Callable[[Sequence[Part]], None]
     Option = Callable[[Command], Command]
 
 
@@ -26,9 +30,35 @@ FORMATS = ("table", "json", "csv")
 
 
 def format_option(*formats: str) -> Option:
-    """Return the ``--format`` option; the first format is the default."""
+    """Return the ``--format`` option; the first format is the default.
+
+    Where that is a table, its options are added, and the command is passed ``show``, which prints tables and lines.
+    """
     names = formats or FORMATS
-    return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
+    option = click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
+    if names[0] != "table":
+        return option
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def with_show(*, form: str, wide: bool, columns: str | None, **given: Any) -> None:
+            if form != "table" and (wide or columns is not None):
+                which = "--wide" if wide else "--columns"
+                raise InputError(f"{which} is for the table; leave it out with --format {form}, which gives everything")
+            chosen = tuple(filter(None, (part.strip() for part in (columns or "").split(","))))
+            function(form=form, show=partial(_show, wide=wide, columns=chosen), **given)
+
+        wide = click.option("--wide", is_flag=True, help="Show the whole table, however narrow the terminal is.")
+        only = click.option("--columns", metavar="LIST", help="Show these columns of the table, comma-separated.")
+        return option(wide(only(with_show)))
+
+    return decorate
+
+
+def _show(parts: Sequence[Part], *, wide: bool, columns: Sequence[str]) -> None:
+    from lw3dsim.report.terminal import print_tables
+
+    print_tables(parts, wide=wide, columns=columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,13 +173,29 @@ def prepared_run(request: Request) -> Prepared:
 @contextmanager
 def progress_bar(label: str, parts: int = 1) -> Iterator[Callable[[int, int, int], None]]:
     """Show a bar on standard error where that is a terminal; call it with (part, done, all of the part)."""
-    with click.progressbar(length=1000 * parts, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        yield lambda part, done, total: bar.update(1000 * part + 1000 * done // total - bar.pos)
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from lw3dsim.native import announced_to
+    from lw3dsim.report.progress import Bar
+
+    bar = Bar(label, 1000 * parts)
+    try:
+        with announced_to(bar.announce):
+            yield lambda part, done, total: bar.show(1000 * part + 1000 * done // total)
+    finally:
+        bar.close()
+
+
+def put(text: str) -> None:
+    """Print ``text``, with an end of line where it has none, on standard output."""
+    # With the stream named, what its encoding lacks is escaped there; else UTF-8 would be written to some.
+    click.echo(text, file=sys.stdout, nl=not text.endswith("\n"))
 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print ``data`` as JSON on standard output."""
-    click.echo(json.dumps(data, indent=2))
+    put(json.dumps(data, indent=2))
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -161,4 +207,4 @@ def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    click.echo(text.getvalue(), nl=False)
+    put(text.getvalue())

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import put
 
-@click.command("report")
+
+@click.command("report", cls=Command)
 @click.argument("source", metavar="DIR|FILE")
 @click.option(
     "--out",
@@ -26,4 +29,4 @@ def command(source: str, out: str | None) -> None:
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     target = Path(out) if out is not None else folder / "report.html"
     result.report(target)
-    click.echo(str(target))
+    put(str(target))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, print_json, run_options
 
+if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
 
-@click.command("show")
+
+@click.command("show", cls=Command)
 @click.argument("workload")
 @run_options("transform", "input_size", "classes", "algorithm", "m1", "m2")
 @format_option()
-def command(workload: str, run: RunOptions, form: str) -> None:
+def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     """Layers of a workload: shapes, parameters, MACs, ideal multiplications.
 
     WORKLOAD is a name or a file.
@@ -31,6 +37,6 @@ def command(workload: str, run: RunOptions, form: str) -> None:
         ]
         print_csv(rows)
     else:
-        from lw3dsim.report.tables import network_tables, print_tables
+        from lw3dsim.report.tables import network_tables
 
-        print_tables(network_tables(record))
+        show(network_tables(record))

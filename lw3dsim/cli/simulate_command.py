@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, run_options
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, put, run_options
+
+if TYPE_CHECKING:
+    from lw3dsim.cli.options import Show
 
 
-@click.command("simulate")
+@click.command("simulate", cls=Command)
 @click.argument("workload")
 @run_options()
 @click.option(
@@ -22,7 +27,7 @@ from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progres
     "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
 )
 @format_option()
-def command(workload: str, run: RunOptions, clips: int | None, out: str | None, form: str) -> None:
+def command(workload: str, run: RunOptions, clips: int | None, out: str | None, form: str, show: Show) -> None:
     """Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.
 
     WORKLOAD is a name or a file.
@@ -40,10 +45,10 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
         save_result(result, folder)
         click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, report.html", err=True)
     if form == "json":
-        click.echo(result.to_json(), nl=False)
+        put(result.to_json())
     elif form == "csv":
-        click.echo(result.layers.to_csv(index=False, lineterminator="\n"), nl=False)
+        put(result.layers.to_csv(index=False, lineterminator="\n"))
     else:
-        from lw3dsim.report.tables import print_tables, result_tables
+        from lw3dsim.report.tables import result_tables
 
-        print_tables(result_tables(result))
+        show(result_tables(result))

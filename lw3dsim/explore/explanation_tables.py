@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from lw3dsim.report.terminal import Part, Table, figures, words
 
 if TYPE_CHECKING:
     from lw3dsim.explore.explain import Explanation
@@ -16,26 +16,29 @@ NOISE = 0.001
 NAMED = 3
 
 
-def explanation_tables(explanation: Explanation) -> list[Table | str]:
+def explanation_tables(explanation: Explanation) -> list[Part]:
     """Return what binds the design, then its neighbours by what they save."""
     totals, base = explanation.base.totals, explanation.base
-    lines: list[Table | str] = [
+    lines: list[Part] = [
         f"{base.workload} on {base.arch}: {totals['latency_ms']:.3f} ms, {totals['energy_pj'] / 1e9:.3f} mJ, "
         f"{totals['area_mm2']:.2f} mm2",
         "cycles of layers by what binds them:",
         *(_cause_line(row) for row in explanation.causes()),
     ]
-    table = Table(title="One field changed", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("field", no_wrap=True)
-    for heading in ("from", "to", "latency", "energy", "area mm2", "ms per mm2"):
-        table.add_column(heading, justify="right", no_wrap=True)
     rows = explanation.rows()
+    known = []
     for row in (row for row in rows if row["latency_ms"] is not None):
         area = row["area_change_mm2"]
         saved = totals["latency_ms"] - row["latency_ms"]
         worth = f"{saved / area:,.2f}" if area > 0.005 and abs(row["latency_change"]) >= NOISE else ""
         change = (_percent(row["latency_change"]), _percent(row["energy_change"]))
-        table.add_row(row["field"], str(row["before"]), str(row["after"]), *change, f"{area:+.2f}", worth)
+        known.append((row["field"], str(row["before"]), str(row["after"]), *change, f"{area:+.2f}", worth))
+    table = Table(
+        title="One field changed",
+        columns=(*words("field"), *figures("from", "to", "latency", "energy", "area mm2", "ms per mm2")),
+        rows=known,
+        importance=("to", "latency", "from", "energy", "area mm2", "ms per mm2"),
+    )
     lines.append(table)
     lines += [f"{row['field']} = {row['after']}: {row['reason']}" for row in rows if row["latency_ms"] is None]
     return lines

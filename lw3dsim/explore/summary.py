@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from lw3dsim.errors import InputError, short
 from lw3dsim.explore.databases import shown
 from lw3dsim.explore.metrics import METRICS, cost, excesses
 from lw3dsim.explore.point import Value, as_text
+from lw3dsim.report.terminal import Part, Table, figures, four_digits, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,11 +29,7 @@ STATES = {
 def status_record(study: Study) -> dict[str, Any]:
     """Return how far a study is, as plain values."""
     settings, space = study.settings, study.space
-    best = {}
-    for name in space.objectives:
-        values = [record.outcome.metrics[name] for record in study.candidates]
-        if values:
-            best[name] = max(values) if METRICS[name].is_rate else min(values)
+    best = {name: best_record(study, name) for name in space.objectives if study.candidates}
     return {
         "space": space.name,
         "storage": shown(study.where),
@@ -49,10 +44,16 @@ def status_record(study: Study) -> dict[str, Any]:
         **{state: study.count(state) for state in STATES},
         "within_constraints": len(study.candidates),
         "front": len(study.front),
-        "best": best,
+        "best": {name: record.outcome.metrics[name] for name, record in best.items()},
+        "best_points": {name: record.point.id for name, record in best.items()},
         "hypervolume": study.hypervolume,
         "evaluation_seconds": round(sum(record.outcome.seconds for record in study.records), 3),
     }
+
+
+def best_record(study: Study, objective: str) -> Record:
+    """Return the point of a study that keeps the limits and is best in ``objective``; of equal ones the first."""
+    return min(study.candidates, key=lambda record: cost(objective, record.outcome.metrics[objective]))
 
 
 def unfinished(study: Study) -> str:
@@ -68,12 +69,14 @@ def unfinished(study: Study) -> str:
     )
 
 
-def status_tables(study: Study) -> list[Table | str]:
+def status_tables(study: Study) -> list[Part]:
     """Return the lines of ``lw3dsim dse status``."""
     record = status_record(study)
     counts = ", ".join(f"{record[state]:,} {word}" for state, word in STATES.items() if record[state])
-    best = ", ".join(f"{name} {value:.4g}" for name, value in record["best"].items())
-    lines: list[Table | str] = [
+    best = ", ".join(
+        f"{name} {four_digits(value)} by {record['best_points'][name]}" for name, value in record["best"].items()
+    )
+    lines: list[Part] = [
         f"{record['space']} in {record['storage']}: sampler {record['sampler']}, seed {record['seed']}, batches of "
         f"{record['batch']}",
         f"{record['finished']:,} points finished of {record['choices']:,} choices: {counts or 'none yet'}",
@@ -86,7 +89,7 @@ def status_tables(study: Study) -> list[Table | str]:
     return [*_notes(study), *lines]
 
 
-def _notes(study: Study) -> list[Table | str]:
+def _notes(study: Study) -> list[Part]:
     """Return what has to be said first."""
     return [sentence for sentence in (unfinished(study), nothing_allowed(study)) if sentence]
 
@@ -151,27 +154,31 @@ def point_rows(study: Study, records: Iterable[Record]) -> list[dict[str, Any]]:
     return [point_row(study, record) for record in records]
 
 
-def front_tables(study: Study) -> list[Table | str]:
+def front_tables(study: Study) -> list[Part]:
     """Return the tables of ``lw3dsim dse front``."""
     space, front = study.space, study.front
-    table = Table(title=f"Front of {space.name}", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("point", no_wrap=True)
     limited = [limit.name for limit in space.limits if limit.name not in space.objectives]
-    for name in (*space.objectives, *limited, *(parameter.path for parameter in space.free)):
-        table.add_column(name, justify="right", no_wrap=True)
+    measured = (*space.objectives, *limited)
     vectors = [space.costs(record.outcome.metrics) for record in front]
     distinct = [record for place, record in enumerate(front) if vectors[place] not in vectors[:place]]
+    rows = []
     for record in distinct[:MAX_ROWS]:
         values = dict(record.point.values)
         equal = vectors.count(space.costs(record.outcome.metrics)) - 1
-        table.add_row(
-            record.point.id + (f" +{equal}" if equal else ""),
-            *(f"{record.outcome.metrics[name]:,.4g}" for name in (*space.objectives, *limited)),
-            *(as_text(values[p.path]) if p.path in values else "" for p in space.free),
+        rows.append(
+            (
+                record.point.id,
+                *(four_digits(record.outcome.metrics[metric]) for metric in measured),
+                *(as_text(values[p.path]) if p.path in values else "" for p in space.free),
+                f"+{equal}" if equal else "",
+            )
         )
-    lines: list[Table | str] = [*_notes(study), table]
+    # In this order: what a point's parameters are can be looked up by its id.
+    columns = (*words("point"), *figures(*measured, *(p.path for p in space.free), "equal"))
+    table = Table(title=f"Front of {space.name}", columns=columns, rows=rows)
+    lines: list[Part] = [*_notes(study), table]
     if len(distinct) < len(front):
-        lines.append("(+N: so many more points cost the same; --format csv lists all)")
+        lines.append("(equal +N: so many more points cost the same; --format csv lists all)")
     if len(distinct) > MAX_ROWS:
         lines.append(f"({len(distinct) - MAX_ROWS} more points; --format csv lists all)")
     return [*lines, f"hypervolume {study.hypervolume:.4f} up to {_corner(study)}"]
@@ -180,13 +187,13 @@ def front_tables(study: Study) -> list[Table | str]:
 def _corner(study: Study) -> str:
     """Return the reference of the hypervolume, whose sides are costs, as metrics."""
     corner = zip(study.space.objectives, study.settings.reference, strict=True)
-    return ", ".join(f"{name} {cost(name, value):.4g}" for name, value in corner)
+    return ", ".join(f"{name} {four_digits(cost(name, value))}" for name, value in corner)
 
 
-def point_tables(study: Study, record: Record) -> list[Table | str]:
+def point_tables(study: Study, record: Record) -> list[Part]:
     """Return everything about one point."""
     outcome = record.outcome
-    lines: list[Table | str] = [f"point {record.point.id}, number {record.index}: {STATES[outcome.state]}"]
+    lines: list[Part] = [f"point {record.point.id}, number {record.index}: {STATES[outcome.state]}"]
     if outcome.reason:
         lines.append(outcome.reason)
     lines += [f"{path} = {as_text(value)}" for path, value in record.point.values]

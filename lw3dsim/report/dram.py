@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from lw3dsim import __version__
+from lw3dsim.report.terminal import Part, Table, figures, name
 
 if TYPE_CHECKING:
     from lw3dsim.dram.replay import Replay
@@ -61,16 +60,27 @@ def dram_record(result: Replay, preset: str, mapping: str, refresh: str, queue: 
     }
 
 
-def dram_tables(record: dict[str, Any]) -> list[Table | str]:
+def dram_tables(record: dict[str, Any]) -> list[Part]:
     """Return the tables of ``lw3dsim dram``."""
     accesses = record["reads"] + record["writes"]
-    rows = _table("bursts", "count", "share")
-    for name in ("reads", "writes", "row_hits", "row_misses", "row_conflicts"):
-        rows.add_row(name.replace("_", " "), f"{record[name]:,}", f"{record[name] / accesses:.1%}")
-    parts = _table("energy", "nJ", "pJ/bit")
-    for name, energy in record["energy_pj"].items():
-        label = "io (outside the devices)" if name == "io" else name
-        parts.add_row(label, f"{energy / 1e3:,.1f}", f"{energy / 8 / record['bytes']:.3f}")
+    bursts = Table(
+        columns=(name("bursts"), *figures("count", "share")),
+        rows=[
+            (kind.replace("_", " "), f"{record[kind]:,}", f"{record[kind] / accesses:.1%}")
+            for kind in ("reads", "writes", "row_hits", "row_misses", "row_conflicts")
+        ],
+    )
+    parts = Table(
+        columns=(name("energy"), *figures("nJ", "pJ/bit")),
+        rows=[
+            (
+                "io (outside the devices)" if part == "io" else part,
+                f"{energy / 1e3:,.1f}",
+                f"{energy / 8 / record['bytes']:.3f}",
+            )
+            for part, energy in record["energy_pj"].items()
+        ],
+    )
     refreshes = record["refreshes"] or record["bank_refreshes"]
     used = record["gbps"] / record["peak_gbps"]
     lines = [
@@ -82,12 +92,4 @@ def dram_tables(record: dict[str, Any]) -> list[Table | str]:
         f"{record['activates']:,} activates, {record['precharges']:,} precharges, {refreshes:,} refreshes "
         f"({record['refresh']}); mapping {record['mapping']}, {record['channels']} channel(s)",
     ]
-    return [f"{record['trace']} on {record['preset']}", "", rows, "", parts, "", *lines]
-
-
-def _table(heading: str, *figures: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(heading, no_wrap=True)
-    for figure in figures:
-        table.add_column(figure, justify="right", no_wrap=True)
-    return table
+    return [f"{record['trace']} on {record['preset']}", "", bursts, "", parts, "", *lines]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,8 @@ from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.describe.workload import Conv3d, Linear, Pool3d
 from lw3dsim.report.loop_nest import make_nest
 from lw3dsim.report.mapping_file import entry_of
-from lw3dsim.report.nest_lines import WIDTH, aligned, columns, kib, plural
+from lw3dsim.report.nest_lines import WIDTH, aligned, kib, plural
+from lw3dsim.report.terminal import Table, View, figures, laid_out, words, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +64,13 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, A
     }
 
 
-def unit_text(network: Workload, unit: Unit, arch: Accelerator) -> str:
-    """Return the loop nest of a layer or group, its tables, and what binds it."""
+def unit_text(network: Workload, unit: Unit, arch: Accelerator, width: int = WIDTH) -> str:
+    """Return the loop nest of a layer or group, its tables, and what binds it, in ``width`` where that can be."""
     nest, run = make_nest(unit, arch), unit.run
     stages = zip(unit.layers, run.stages, strict=True)
     title = [_title(network, layer, stage.problem.algorithm) for layer, stage in stages]
     title = title if len(title) == 1 else [f"fused: {title[0]}", *(f"     + {line}" for line in title[1:])]
-    title = [
-        part for line in title for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 7, break_on_hyphens=False)
-    ]
+    title = [part for line in title for part in wrapped(line, width, hang=7)]
     share, cause = run.dram_bound_cycles / run.latency_cycles, binding(run)
     idle = f" ({idle_words(run, arch)})" if cause.startswith("idle") else ""
     line = (
@@ -81,8 +79,9 @@ def unit_text(network: Workload, unit: Unit, arch: Accelerator) -> str:
     )
     least = kib(8 * run.dram_floor_bytes)
     bound = f"  no schedule on these buffers moves less than {least} KiB; this one {_ratio(unit):.2f} x that"
-    tables = _beside(_fill_table(nest.fill), _traffic_table(traffic_rows(unit)))
-    return "\n".join([*title, *aligned(nest.lines), *tables, line, bound])
+    tables = _beside(_fill_table(nest.fill), _traffic_table(traffic_rows(unit)), width)
+    last = [part for text in (line, bound) for part in wrapped(text, width, hang=4)]
+    return "\n".join([*title, *aligned(nest.lines, width), *tables, *last])
 
 
 def _ratio(unit: Unit) -> float:
@@ -100,25 +99,31 @@ def _title(network: Workload, layer: AnyLayer, algorithm: Algorithm) -> str:
 
 
 def _fill_table(fills: Sequence[Fill]) -> list[str]:
-    rows = [("buffer", "KiB", "of", "full", "slots x KiB")]
+    rows = []
     for fill in fills:
         if fill.bits:
             stays = f" + {kib(fill.resident_bits)}" if fill.resident_bits else ""
             tiles = f"{fill.slots} x {kib(fill.tile_bits)}{stays}" if fill.tile_bits else kib(fill.resident_bits)
             share = f"{fill.bits / fill.capacity_bits:.0%}"
             rows.append((fill.buffer, kib(fill.bits), kib(fill.capacity_bits), share, tiles))
-    return columns(rows)
+    return _texts(Table(columns=(*words("buffer"), *figures("KiB", "of", "full", "slots x KiB")), rows=rows))
 
 
 def _traffic_table(traffic: Sequence[Traffic]) -> list[str]:
-    rows = [("DRAM", "KiB", "compulsory", "ratio")]
+    rows = []
     for row in traffic:
-        ratio = f"{row.dram_bytes / row.compulsory_bytes:.2f}"
+        ratio = f"{row.dram_bytes / row.compulsory_bytes:.2f}" if row.compulsory_bytes else ""
         rows.append((row.name, kib(8 * row.dram_bytes), kib(8 * row.compulsory_bytes), ratio))
-    return columns(rows)
+    return _texts(Table(columns=(*words("DRAM"), *figures("KiB", "compulsory", "ratio")), rows=rows))
 
 
-def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
-    """Return two tables next to each other."""
-    width = max(map(len, left))
-    return [f"  {a:<{width}}     {b}".rstrip() for a, b in itertools.zip_longest(left, right, fillvalue="")]
+def _texts(table: Table) -> list[str]:
+    return [line.text for line in laid_out(table, View())]
+
+
+def _beside(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:
+    """Return two tables next to each other, or below each other where ``width`` is too small for that."""
+    room = max(map(len, left))
+    if 2 + room + 5 + max(map(len, right)) > width:
+        return [f"  {line}" for line in (*left, *right)]
+    return [f"  {a:<{room}}     {b}".rstrip() for a, b in itertools.zip_longest(left, right, fillvalue="")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.report.terminal import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Line:
     note: str
 
 
-def aligned(lines: Sequence[Line]) -> list[str]:
+def aligned(lines: Sequence[Line], width: int = WIDTH) -> list[str]:
     """Return the lines as text: levels, code and notes in columns, notes wrapped."""
     level = 2 + max(len(line.level) for line in lines)
     code = 2 + max(2 * line.depth + len(line.code) for line in lines)
@@ -76,21 +76,10 @@ def aligned(lines: Sequence[Line]) -> list[str]:
     for line in lines:
         name = line.level if line.level != before else ""
         head = f"  {name:<{level}}{'  ' * line.depth + line.code:<{code}}"
-        parts = textwrap.wrap(line.note, max(WIDTH - len(head), 30), break_on_hyphens=False) or [""]
+        parts = wrapped(line.note, max(width - len(head), 30))
         text += [(head if i == 0 else " " * len(head)) + part for i, part in enumerate(parts)]
         before = line.level
     return [line.rstrip() for line in text]
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as text, the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def positions(dim: str, problem: Problem) -> str:

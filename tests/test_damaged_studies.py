@@ -198,6 +198,17 @@ def test_the_sentence_names_file_and_line(cli, study, tmp_path, old, new, says):
     assert says in said
 
 
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_study_that_was_cut_off_before_its_settings_is_begun(cli, study, tmp_path, lines):
+    space, made_in = study
+    first = (made_in / "exhaustive").read_bytes().splitlines(keepends=True)[:lines]
+    (tmp_path / "journal").write_bytes(b"".join(first) + b'{"by":"lw3')
+    with here():
+        assert cli("dse", "run", space, "--storage", str(tmp_path / "journal")).exit_code == 0
+    assert (tmp_path / "journal").read_bytes().startswith(b"".join(first))
+    assert cli("dse", "status", space, "--storage", str(tmp_path / "journal")).exit_code == 0
+
+
 def test_a_study_that_was_deleted_is_begun_anew(cli, study, tmp_path):
     space, made_in = study
     record = b'{"op_code":1,"worker_id":"x","study_id":0}\n'
@@ -214,7 +225,7 @@ def test_the_version_is_compared_first(cli, study, tmp_path):
     for kept in (b'{"version":"0.0.1","shape":[1,2]}', b'{"version":"9.0"}'):
         (tmp_path / "old").write_bytes(data.replace(settings, kept))
         said = cli("dse", "status", space, "--storage", str(tmp_path / "old")).stderr
-        assert "was made by lw3dsim '" in said
+        assert "was made by lw3dsim " in said
     (tmp_path / "none").write_bytes(data.replace(settings, b'{"version":7}'))
     said = cli("dse", "status", space, "--storage", str(tmp_path / "none")).stderr
     assert re.search(r"none:4: the settings of the study small are damaged", said), said

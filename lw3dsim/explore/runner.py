@@ -136,9 +136,12 @@ class Run:
                 self._elsewhere[task.point.id] = task
 
     def _next(self, number: int) -> Task:
-        """Take a task that is due for worker ``number``: it remembers the layers of the machines it has met."""
-        homes = [self._homes.get(task.point.machine) for task in self._due]
-        place = homes.index(number) if number in homes else homes.index(None) if None in homes else 0
+        """Take the first task that is due for worker ``number``, which remembers the layers of machines it has met.
+
+        That is the first of a machine of its own, or of nobody's; where there is none, the first of all.
+        """
+        homes = [self._homes.get(task.point.machine, number) for task in self._due]
+        place = homes.index(number) if number in homes else 0
         task = self._due[place]
         del self._due[place]
         self._homes.setdefault(task.point.machine, number)

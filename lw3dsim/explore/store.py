@@ -29,7 +29,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from lw3dsim import __version__
-from lw3dsim.errors import InputError, short
+from lw3dsim.errors import InputError, one_line, short
 from lw3dsim.explore.databases import ATTRIBUTE
 from lw3dsim.explore.journal import KEEP
 from lw3dsim.explore.kept import STATES, Claim, DamagedError, claim_of, record_of
@@ -310,8 +310,8 @@ def find_settings(opened: Opened, space: Space) -> Settings | None:
         version = msgspec.convert(kept, _Version).version
         if version != __version__:
             raise InputError(
-                f"the study {space.name} there was made by lw3dsim {short(version)}, whose numbers may differ from "
-                f"those of {__version__}; take another --storage"
+                f"the study {space.name} there was made by lw3dsim {one_line(version, 40)}, whose numbers may differ "
+                f"from those of {__version__}; take another --storage"
             )
         settings = msgspec.convert(kept, Settings)
         if settings.sampler not in SAMPLERS:
@@ -335,9 +335,13 @@ def create(storage: BaseStorage, space: Space, settings: Settings) -> None:
     better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
     directions = [better[METRICS[name].is_rate] for name in space.objectives]
     try:
-        study = optuna.create_study(storage=storage, study_name=space.name, directions=directions)
-    except DuplicatedStudyError:
+        # Begun by a process that was killed before it kept its settings.
         study = optuna.load_study(storage=storage, study_name=space.name)
+    except KeyError:
+        try:
+            study = optuna.create_study(storage=storage, study_name=space.name, directions=directions)
+        except DuplicatedStudyError:
+            study = optuna.load_study(storage=storage, study_name=space.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls it experimental
         study.set_metric_names(list(space.objectives))

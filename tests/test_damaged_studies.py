@@ -22,7 +22,7 @@ from test_explore_shared import url  # noqa: F401  # a server, where there is on
 
 from lw3dsim.cli.main import main
 from lw3dsim.explore import runner
-from lw3dsim.explore.databases import TABLES, with_driver
+from lw3dsim.explore.databases import TABLES, VERSIONS, with_driver
 from lw3dsim.explore.evaluate import Outcome
 
 PARAMETERS = "  pe.rows: [2, 4]\n  winograd.m1: {int: [1, 3]}\n  precision.transformed_data_bits: [null, 10]\n"
@@ -239,6 +239,53 @@ def test_the_sentence_names_storage_and_trial(cli, study, tmp_path):
         connection.commit()
     said = cli("dse", "status", space, "--storage", f"sqlite:///{tmp_path}/study.db").stderr
     assert f"sqlite:///{tmp_path}/study.db: trial 3 is no point of lw3dsim" in said
+
+
+@pytest.mark.parametrize(
+    ("whole", "torn"),
+    [(0, b""), *((whole, torn) for whole in (1, 2, 3) for torn in (b"", b'{"by":"lw3dsim","op_code":'))],
+)
+def test_a_study_killed_while_it_was_begun_is_begun_again(cli, study, tmp_path, whole, torn):
+    space, made_in = study
+    lines = (made_in / "exhaustive").read_bytes().splitlines(keepends=True)
+    storage = tmp_path / "journal"
+    storage.write_bytes(b"".join(lines[:whole]) + torn)
+    with here():
+        run = cli("dse", "run", space, "--storage", str(storage), "--workers", "1")
+    assert run.exit_code == 0, run.stderr
+    assert "12 points finished" in cli("dse", "status", space, "--storage", str(storage)).stdout
+
+
+EMPTIED = [("DELETE FROM", name, "is empty") for name in VERSIONS]
+DROPPED = [
+    ("DROP TABLE", name, "is missing") for name in sorted(TABLES - {"trials", "studies", "study_user_attributes"})
+]
+
+
+@pytest.mark.parametrize(("act", "table", "says"), EMPTIED + DROPPED, ids=lambda word: word)
+def test_what_optuna_would_quietly_make_again_is_refused_and_left(cli, study, tmp_path, act, table, says):
+    space, made_in = study
+    file = tmp_path / "study.db"
+    shutil.copy(made_in / "study.db", file)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"{act} {table}")
+        connection.commit()
+    before = file.read_bytes()
+    for words in (("status",), ("run", "--resume")):
+        result = cli("dse", words[0], space, "--storage", f"sqlite:///{file}", *words[1:])
+        assert result.exit_code == 2
+        assert f"study.db: the table {table} {says}" in result.stderr
+        assert file.read_bytes() == before
+
+
+def test_an_attribute_whose_name_is_no_text_is_damage(cli, study, tmp_path):
+    space, made_in = study
+    shutil.copy(made_in / "study.db", tmp_path / "study.db")
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+        connection.execute("INSERT INTO trial_system_attributes VALUES (NULL, 4, X'00FF', '1')")
+        connection.commit()
+    said = cli("dse", "status", space, "--storage", f"sqlite:///{tmp_path}/study.db").stderr
+    assert "study.db: trial 3 is no point of lw3dsim" in said
 
 
 def test_tables_of_optuna_are_known(tmp_path):

@@ -19,6 +19,8 @@ TABLES = frozenset(
         "trial_user_attributes", "trial_values", "trials", "version_info",
     )
 )  # fmt: skip
+# Those that say which Optuna made them.
+VERSIONS = ("alembic_version", "version_info")
 
 ATTRIBUTE = "lw3dsim"
 
@@ -87,8 +89,24 @@ def _check_file(name: str, *, for_writing: bool) -> None:
         raise InputError(
             f"{shown}: is a database of another program, and is left as it is; take another --storage, or delete it"
         )
-    if not for_writing and "studies" not in tables:
+    has_study = "studies" in tables and bool(_rows(path, "SELECT 1 FROM studies LIMIT 1"))
+    if has_study and (missing := _missing(path, tables)):
+        raise InputError(
+            f"{shown}: {missing}, so no study there is whole; it is left as it is: restore it from a copy, or take "
+            "another --storage"
+        )
+    if not for_writing and not has_study:
         raise InputError(f"{shown}: no study is there; begin one with `lw3dsim dse run`")
+
+
+def _missing(path: Path, tables: set[str]) -> str:
+    """Return what a database with studies lacks that Optuna made before the first: it would quietly make it again."""
+    for name in sorted(TABLES - tables):
+        return f"the table {name} is missing"
+    for name in VERSIONS:
+        if not _rows(path, f"SELECT 1 FROM {name} LIMIT 1"):  # noqa: S608
+            return f"the table {name} is empty"
+    return ""
 
 
 def _tables(path: Path) -> set[str]:

@@ -92,6 +92,8 @@ def record_of(trial: FrozenTrial, space: Space) -> Record | None:
         wanted = [kept.outcome.metrics[name] for name in space.objectives]
         if trial.values != wanted:  # no frame
             raise DamagedError(f"its values {short(trial.values)} are not its metrics {short(wanted)}")
+    if not all(isinstance(name, str) for name in trial.system_attrs):
+        raise DamagedError("the name of an attribute is no text")
     outcome = Outcome(**msgspec.structs.asdict(kept.outcome))
     notes = {name: value for name, value in trial.system_attrs.items() if not name.startswith("constraints")}
     return Record(index=kept.index, point=point, outcome=outcome, notes=notes)
@@ -115,7 +117,7 @@ def _point_of(trial: FrozenTrial, space: Space) -> Point:
             raise DamagedError(f"{parameter.path} = {short(value)} is no value of the space")
         values[parameter.path] = parameter.values[parameter.values.index(value)]
     if parameters:
-        raise DamagedError(f"{short(min(parameters))} is no parameter of the space")
+        raise DamagedError(f"{short(next(iter(parameters)))} is no parameter of the space")
     point = Point(values=tuple(values.items()))
     if space.point(space.choice_of(values)) != point:
         raise DamagedError("its parameters are no design of the space")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -331,17 +332,18 @@ def find_settings(opened: Opened, space: Space) -> Settings | None:
 
 
 def create(storage: BaseStorage, space: Space, settings: Settings) -> None:
-    """Create the study of ``space``; harmless where another process does the same at this moment."""
+    """Create the study of ``space``, or end what a killed process began of it.
+
+    Harmless where another process does the same at this moment.
+    """
     better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
     directions = [better[METRICS[name].is_rate] for name in space.objectives]
     try:
-        # Begun by a process that was killed before it kept its settings.
-        study = optuna.load_study(storage=storage, study_name=space.name)
+        storage.get_study_id_from_name(space.name)
     except KeyError:
-        try:
-            study = optuna.create_study(storage=storage, study_name=space.name, directions=directions)
-        except DuplicatedStudyError:
-            study = optuna.load_study(storage=storage, study_name=space.name)
+        with suppress(DuplicatedStudyError):
+            optuna.create_study(storage=storage, study_name=space.name, directions=directions)
+    study = optuna.load_study(storage=storage, study_name=space.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls it experimental
         study.set_metric_names(list(space.objectives))

@@ -3,8 +3,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests
+# What is installed: every package in one version, with hashes, for every platform and Python.
+LOCK    := .ci/lock.txt
+PIP     := -q --disable-pip-version-check
+# Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench fuzz kills mutants clean
+.PHONY: demo test lint bench lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -37,9 +42,16 @@ kills: $(READY)
 mutants: $(READY)
 	$(BIN)/python tests/mutants.py $(or $(N),100) --seed $(or $(SEED),1)
 
-$(READY): pyproject.toml
+# Write the lock anew, with what is newest today.
+lock: $(READY)
+	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" --extra dev pyproject.toml -o $(LOCK)
+
+# Nothing that the lock does not hold is fetched: the backend that builds the package is in it too.
+$(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP) --no-compile --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:

@@ -69,7 +69,7 @@ def _connection() -> sqlite3.Connection:
     if isinstance(known, sqlite3.Connection):
         return known
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = sqlite3.connect(folder / f"mappings-{_sources()[:16]}.sqlite", PATIENCE_S, isolation_level=None)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables - {"mappings"}:

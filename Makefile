@@ -9,7 +9,10 @@ PIP     := -q --disable-pip-version-check
 # Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench lock fuzz kills mutants clean
+# What the targets test-lowest and test-newest run; all of it unless told.
+TESTS   ?= tests
+
+.PHONY: demo test test-lowest test-newest lint bench lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -22,6 +25,14 @@ demo: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest -n auto -q
+
+# The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
+test-lowest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-lowest test-newest: $(READY)
+	$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(VENV)-$@
+	$(BIN)/uv pip install -q --python $(VENV)-$@/bin/python --upgrade --resolution $(RESOLUTION) -e '.[dev]'
+	$(VENV)-$@/bin/python -m pytest -n auto -q $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(TRACKED)
@@ -55,4 +66,4 @@ $(READY): pyproject.toml $(LOCK)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build results *.egg-info
+	rm -rf $(VENV) $(VENV)-* build results *.egg-info

@@ -7,6 +7,7 @@ from __future__ import annotations
 from types import FunctionType
 
 import numba
+import optuna
 import pytest
 import simpy
 from numba.core import types
@@ -113,6 +114,13 @@ def events_succeed_at_any_priority(*_):
     return seen == ["before", "after"]
 
 
+def trials_know_their_id(*_):
+    storage = optuna.storages.InMemoryStorage()
+    study = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE])
+    ids = [storage.create_new_trial(study) for _ in range(3)]
+    return [trial._trial_id for trial in storage.get_all_trials(study)] == ids
+
+
 INSIDES = {
     "numba: njit of a clone": is_clone_translated,
     "numba: njit(forceinline)": is_inlined,
@@ -124,6 +132,7 @@ INSIDES = {
     "numba: config.CACHE_DIR, .nbi and .nbc": files_lie_in_the_folder_at_decoration,
     "numba: Dispatcher._cache.load_overload, save_overload": caches_are_asked_and_told,
     "numba: Dispatcher._cache.flush": flushing_empties_the_index,
+    "optuna: FrozenTrial._trial_id": trials_know_their_id,
     "simpy: Event._ok, Event._value, Environment.schedule": events_succeed_at_any_priority,
 }
 

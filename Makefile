@@ -3,8 +3,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests
+# What is installed: every package in one version, with hashes, for every platform and Python.
+LOCK    := .ci/lock.txt
+PIP     := -q --disable-pip-version-check
+# Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench fuzz kills mutants clean
+# What the targets test-lowest and test-newest run; all of it unless told.
+TESTS   ?= tests
+
+.PHONY: demo test test-lowest test-newest lint bench lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -17,6 +25,14 @@ demo: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest -n auto -q
+
+# The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
+test-lowest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-lowest test-newest: $(READY)
+	$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(VENV)-$@
+	$(BIN)/uv pip install -q --python $(VENV)-$@/bin/python --upgrade --resolution $(RESOLUTION) -e '.[dev]'
+	$(VENV)-$@/bin/python -m pytest -n auto -q $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(TRACKED)
@@ -37,10 +53,17 @@ kills: $(READY)
 mutants: $(READY)
 	$(BIN)/python tests/mutants.py $(or $(N),100) --seed $(or $(SEED),1)
 
-$(READY): pyproject.toml
+# Write the lock anew, with what is newest today.
+lock: $(READY)
+	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" --extra dev pyproject.toml -o $(LOCK)
+
+# Nothing that the lock does not hold is fetched: the backend that builds the package is in it too.
+$(READY): pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP) --no-compile --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build results *.egg-info
+	rm -rf $(VENV) $(VENV)-* build results *.egg-info

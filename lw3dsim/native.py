@@ -2,8 +2,12 @@
 
 The functions stay what CPython runs; a :class:`Translation` holds clones of them.
 Numba is imported, and a translation loaded or made, at its first use. Translations
-are kept in the user's cache folder under a digest of their sources, so a changed
-source is never run in its old form.
+are kept in the user's cache folder under a digest of their sources, of Numba and of
+Python, so a changed source is never run in its old form. What is kept is code that
+runs with the rights of its user: it is loaded from a folder that nobody else owns or
+may write, and made anew otherwise.
+
+Insides of Numba that this module uses are listed in ``tests/test_insides.py``.
 """
 
 from __future__ import annotations
@@ -11,13 +15,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import sys
-from contextlib import contextmanager
+import tempfile
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
+from lw3dsim.errors import InputError, one_line, short
 from lw3dsim.parts import occupy
 
 if TYPE_CHECKING:
@@ -90,8 +98,8 @@ class Translation:
 
     @property
     def is_cached(self) -> bool:
-        """Whether a translation of today's sources is on this machine."""
-        return any(self._folder.rglob("*.nbc"))
+        """Whether a translation of today's sources that may be loaded is on this machine."""
+        return not _reason_to_distrust(self._folder) and any(self._folder.rglob("*.nbc"))
 
     def is_worthwhile(self, work: int) -> bool:
         """Return whether to translate for ``work`` more units, given what has been interpreted so far."""
@@ -105,13 +113,17 @@ class Translation:
         """The entries, translated, by name."""
         # Compiles in two thirds of the time, to code that is as fast here.
         os.environ.setdefault("NUMBA_OPT", "1")
-        _announce(f"loading {self.name}" if self.is_cached else f"compiling {self.name}, once for this machine ...")
+        reason = _reason_to_distrust(self._folder)
+        is_kept = not reason and _is_writable(self._folder)
+        if reason:
+            _announce(f"compiling {self.name} for this process alone: {reason}")
+        else:
+            _announce(f"loading {self.name}" if self.is_cached else f"compiling {self.name}, once for this machine ...")
         import numba
 
         njit: Any = numba.njit
         translated: dict[str, Any] = {name: njit(_refuse) for name in self.refused}
         config: Any = numba.config
-        is_kept = _is_writable(self._folder)
         if is_kept:
             occupy(self._folder, HALF_WRITTEN)
         folder, config.CACHE_DIR = config.CACHE_DIR, str(self._folder)
@@ -134,6 +146,8 @@ class Translation:
                         no_cfunc_wrapper=True,
                         _nrt=False,
                     )(clone)
+                    if is_kept:
+                        _forgive_files(function)
                     names[name] = translated[name] = _for_all_values(function)
         finally:
             config.CACHE_DIR = folder
@@ -142,15 +156,45 @@ class Translation:
     @cached_property
     def _folder(self) -> Path:
         sources = [Path(str(file)).read_bytes() for file in (__file__, *(module.__file__ for module, _ in self.parts))]
-        digest = hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+        makers = "".join((sys.implementation.cache_tag or "", version("numba"), version("llvmlite")))
+        digest = hashlib.sha256(b"".join((*sources, makers.encode()))).hexdigest()[:16]
         return cache_folder() / f"{self.name.rsplit(' ', 1)[-1]}-{digest}"
 
 
 @cache
 def cache_folder() -> Path:
-    """Return where this package keeps what it need not make again: LW3DSIM_CACHE_DIR, or the user's cache folder."""
-    base = os.environ.get("LW3DSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "lw3dsim"
+    """Return where this package keeps what it need not make again: LW3DSIM_CACHE_DIR, or the user's cache folder.
+
+    A relative XDG_CACHE_HOME is ignored, as its standard says; raises InputError for a relative LW3DSIM_CACHE_DIR.
+    """
+    if own := os.environ.get("LW3DSIM_CACHE_DIR"):
+        if not Path(own).is_absolute():
+            raise InputError(f"LW3DSIM_CACHE_DIR = {short(own)}: is not an absolute path; give one, or unset it")
+        return Path(own) / "lw3dsim"
+    users = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(users).is_absolute():
+        return Path(users) / "lw3dsim"
+    try:
+        return Path("~/.cache").expanduser() / "lw3dsim"
+    except RuntimeError:  # a user without a home
+        return Path(tempfile.gettempdir()) / f"lw3dsim-{os.geteuid()}"
+
+
+def _reason_to_distrust(folder: Path) -> str:
+    """Return what lets others change what is in ``folder``, with what to do; nothing where it is this user's alone."""
+    for path in (folder.parent, folder, *folder.rglob("*")):
+        try:
+            status = path.lstat()
+        except OSError:
+            continue
+        to_blame = one_line(str(path if path == folder.parent else folder), 200)
+        if status.st_uid != os.geteuid():
+            return f"{to_blame} belongs to another user; remove it, or set LW3DSIM_CACHE_DIR"
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode):
+            return f"{to_blame} may be written by other users; remove it"
+        if path == folder and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            break  # nobody else gets at what is inside, whatever its own mode
+    return ""
 
 
 def _is_constant(value: object) -> bool:
@@ -174,10 +218,31 @@ def _refuse(*_: Any) -> Any:
     raise ValueError
 
 
+def _forgive_files(function: Any) -> None:
+    """Have what was kept of ``function`` made anew where it can't be read, and not kept where it can't be written."""
+    kept = function._cache  # noqa: SLF001  # Numba has no setting for it
+    load, save = kept.load_overload, kept.save_overload
+
+    def load_or_nothing(*args: Any) -> Any:
+        try:
+            return load(*args)
+        except Exception:
+            with suppress(OSError):
+                kept.flush()
+            return None
+
+    def save_if_possible(*args: Any) -> None:
+        with suppress(OSError):
+            save(*args)
+
+    kept.load_overload, kept.save_overload = load_or_nothing, save_if_possible
+
+
 def _is_writable(folder: Path) -> bool:
-    """Create ``folder`` and return whether a translation can be kept there."""
+    """Create ``folder`` for this user alone, and return whether a translation can be kept there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         return False
     return os.access(folder, os.W_OK)

@@ -94,7 +94,7 @@ def _connection() -> sqlite3.Connection:
     if isinstance(known, sqlite3.Connection):
         return known
     path = memory_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         _create(path)
     if not _is_ours(path):

@@ -6,10 +6,13 @@ import os
 
 # Several workers share the cores already; set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Hundreds of short processes are started; each would compile what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Tests search.
 os.environ["LW3DSIM_MAPPING_CACHE"] = "0"
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.testing import Result as CliResult
+
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True, scope="session")

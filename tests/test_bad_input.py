@@ -16,7 +16,9 @@ from types import SimpleNamespace
 import pytest
 
 from lw3dsim import simulate
+from lw3dsim.describe.source import parse_yaml
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.errors import InputError
 
 HEAD = "name: t\ninputs:\n  clip: {channels: 4, frames: 4, height: 8, width: 8}\nlayers:\n"
 SECOND = HEAD.replace("layers", "  b: {channels: 4, frames: 4, height: 8, width: 8}\nlayers")
@@ -300,6 +302,34 @@ def test_a_buffer_too_small_is_answered_with_its_place_and_the_layer(cli, tmp_pa
     (tmp_path / "mine.yaml").write_text(ARCH if override else ARCH.replace("ifmap_kib: 64", "ifmap_kib: 1"))
     options = ["--arch", str(tmp_path / "mine.yaml"), *(["--set", override] if override else [])]
     refuse(cli(command, str(tmp_path / "net.yaml"), *options), f"{place}|layer a|1 KiB|at least")
+
+
+NESTS = {  # the outer end, the inner end
+    "flow sequences": ("[", "]"), "flow mappings": ("{a: ", "}"), "block sequences": ("- ", ""),
+    "a flow in a block": ("[", "]\n- b"), "keys": ("[", "]: b"), "keys of a flow": ("{[", "]: b}"),
+    "unclosed": ("[", ""), "unclosed and unopened": ("{", "]"), "sequences in lines": ("[\n", "]\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NESTS)
+@pytest.mark.parametrize("levels", [43, 200, 999, 1000, 1001, 20_000])
+def test_deep_nesting_is_refused_in_the_same_words_in_every_form_and_depth(name, levels):
+    opening, closing = NESTS[name]
+    text = f"b: 1\na:\n  {opening * levels}c{closing * levels}\n"
+    with pytest.raises(InputError, match=r"^net.yaml:\d+ nested deeper than 40 levels; flatten it$"):
+        parse_yaml(text, "net.yaml")
+
+
+def test_forty_levels_are_read_and_brackets_in_text_are_no_levels():
+    depth, data = 0, parse_yaml("[" * 40 + "a" + "]" * 40, "net.yaml").data
+    while isinstance(data, list):
+        depth, data = depth + 1, data[0]
+    assert depth == 40
+    with pytest.raises(InputError, match="40 levels"):
+        parse_yaml("[" * 41 + "a" + "]" * 41, "net.yaml")
+    assert parse_yaml("a: '" + "[" * 2000 + "'", "net.yaml").data == {"a": "[" * 2000}
+    with pytest.raises(InputError, match=r"net\.yaml:1 not valid YAML"):
+        parse_yaml("a: ['" + "[" * 2000 + "', b: }", "net.yaml")
 
 
 def test_files_that_are_no_text_are_refused(cli, tmp_path):

@@ -32,6 +32,15 @@ _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
 
 KeyPath = tuple[str | int, ...]
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten it"
+_OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")}
 
 
@@ -93,15 +102,18 @@ def parse_yaml(text: str, path: str) -> Document:
     An empty text gives a document whose data is None.
     """
     try:
-        root = _BoundedLoader(text).get_single_node()
+        loader = _BoundedLoader(text)
+        root = loader.get_single_node()
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: {short(text[error.start])} is half a character; remove it") from None
+    except _TooDeepError as error:
+        raise InputError(f"{path}:{error.line} {_TOO_DEEP}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        if mark and (line := _too_deep_before(text, mark, loader.depth)):
+            raise InputError(f"{path}:{line} {_TOO_DEEP}") from None
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        what = problem if isinstance(error, _TooDeepError) else f"not valid YAML: {problem}"
-        raise InputError(f"{path}:{line} {what}") from None
+        raise InputError(f"{path}:{mark.line + 1 if mark else 1} not valid YAML: {problem}") from None
     if root is None:
         return Document(path=path, data=None, lines={})
     builder = _Builder(path)
@@ -117,8 +129,12 @@ def parse_file(text: str, path: str) -> Document:
     return document
 
 
-class _TooDeepError(yaml.MarkedYAMLError):
-    """Nesting that is not followed any further."""
+class _TooDeepError(Exception):
+    """Nesting that is not followed any further, in ``line``."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 class _BoundedLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # whichever there is
@@ -131,12 +147,33 @@ class _BoundedLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ig
         self.depth += 1
         # The document itself is no level.
         if self.depth > MAX_DEPTH + 1:
-            problem = f"nested deeper than {MAX_DEPTH} levels; flatten it"
-            raise _TooDeepError(problem=problem, problem_mark=parent.start_mark)
+            raise _TooDeepError(parent.start_mark.line + 1)
 
     def ascend_resolver(self) -> None:
         """Leave a node."""
         self.depth -= 1
+
+
+def _too_deep_before(text: str, mark: yaml.Mark, depth: int) -> int | None:
+    """Return the line in which the text before ``mark`` nests too deep, if it does.
+
+    A scanner looks ahead within a line, in search of the colon that would make a
+    key of what it reads. So it may refuse deep nesting by a limit of its own
+    (newer versions of PyYAML do) or fail for another reason before those nodes
+    are composed, and ``depth`` levels are all that was seen of them.
+    """
+    line = text[mark.index - mark.column : mark.index + 1]
+    if depth + line.count("[") + line.count("{") <= MAX_DEPTH:
+        return None
+    depth = 0
+    try:
+        for token in yaml.scan(text[: mark.index + 1], Loader=yaml.SafeLoader):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if depth > MAX_DEPTH + 1:
+                return int(token.start_mark.line) + 1
+    except yaml.YAMLError:
+        pass
+    return None
 
 
 class _Builder:

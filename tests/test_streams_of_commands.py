@@ -54,7 +54,7 @@ def test_an_option_of_one_value_that_is_given_twice_is_refused(cli, name, option
 def test_an_override_that_undoes_another_is_refused(cli, pair):
     result = cli("energy", *(word for text in pair.split() for word in ("--set", text)))
     assert result.exit_code == 2
-    assert "--set pe.rows=8 is undone" in result.stderr
+    assert "undoes --set pe.rows=8; keep one" in result.stderr
 
 
 def test_a_closed_standard_error_is_no_failure():

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, progress_bar, put, run_options
+from lw3dsim.cli.options import RunOptions, check_overrides, format_option, progress_bar, put, run_options
 from lw3dsim.errors import InputError, check_text, one_line, short
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def _parsed(text: str, archs: Sequence[str], common: RunOptions) -> list[Case]:
     except ValueError as error:
         raise InputError(f'--case "{one_line(text)}": {error}') from None
     own = context.params["overrides"]
+    check_overrides(own)
     keys = [override.partition("=")[0].strip() for override in own]
     kept = (override for override in common.overrides if override.partition("=")[0].strip() not in keys)
     case = Case(name=name.strip(), **{**context.params, "overrides": (*kept, *own)})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,6 +142,7 @@ def run_options(*fields: str) -> Option:
         @wraps(function)
         def with_run(**given: Any) -> None:
             run = RunOptions(**{name: given.pop(name) for name in names})
+            check_overrides(run.overrides)
             function(run=run, **given)
 
         command: Command = with_run
@@ -150,6 +151,16 @@ def run_options(*fields: str) -> Option:
         return command
 
     return decorate
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Raise InputError where an override undoes an earlier one."""
+    keys = [override.partition("=")[0].strip().split(".") for override in overrides]
+    for number, key in enumerate(keys):
+        for earlier in range(number):
+            if keys[earlier][: len(key)] == key:
+                undone = one_line(overrides[earlier])
+                raise InputError(f"--set {one_line(overrides[number])} undoes --set {undone}; keep one of the two")
 
 
 def load_network(request: Request) -> Workload:

@@ -91,9 +91,6 @@ def _overridden(document: Document, overrides: Sequence[str]) -> Document:
         check_text(place, override)
         if not equals or not all(key):
             raise InputError(f"{place}: expected key.path=value, such as pe.rows=16")
-        for before, earlier in document.changes:
-            if before[: len(key)] == key:
-                raise InputError(f"{place}: {earlier} is undone by it; keep one of the two")
         data = _with_value(document.data, key, parse_yaml(value, place).data, place)
         document = replace(document, data=data, changes=(*document.changes, (key, place)))
     return document

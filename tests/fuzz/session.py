@@ -60,12 +60,12 @@ class Outcome:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlowError in what computes longer, or ten times as long on the clock: the machine may be busy."""
+    """Raise TooSlowError in what computes longer, or thirty times as long on the clock: the machine may be busy."""
 
     def over(*_: object) -> None:
         raise TooSlowError
 
-    alarms = ((signal.SIGPROF, signal.ITIMER_PROF, seconds), (signal.SIGALRM, signal.ITIMER_REAL, 10 * seconds))
+    alarms = ((signal.SIGPROF, signal.ITIMER_PROF, seconds), (signal.SIGALRM, signal.ITIMER_REAL, 30 * seconds))
     before = [signal.signal(number, over) for number, _, _ in alarms]
     for _, timer, after in alarms:
         signal.setitimer(timer, after)

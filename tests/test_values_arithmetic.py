@@ -23,10 +23,10 @@ def temporal(*overrides, channels=5, policy="hfa", **more):
 def test_shifts_drop_the_bits_that_a_coordinate_has_too_many():
     BT, G, AT = winograd_forms(temporal(), INT8)
     # Rows of BT have two ones: 2 x 127 takes 9 bits. Rows of 2 G add up to 2, 3, 3, 2: 254 takes 9 bits, 381 takes 10.
-    assert narrowing_shifts(BT, INT8, 9).ravel().tolist() == [0, 0, 0, 0]
-    assert narrowing_shifts(BT, INT8, 7).ravel().tolist() == [2, 2, 2, 2]
-    assert narrowing_shifts(G, INT8, 9).ravel().tolist() == [0, 1, 1, 0]
-    assert narrowing_shifts(G, INT8, 9).shape == (4, 1, 1)
+    assert narrowing_shifts(BT, INT8.largest, 9).ravel().tolist() == [0, 0, 0, 0]
+    assert narrowing_shifts(BT, INT8.largest, 7).ravel().tolist() == [2, 2, 2, 2]
+    assert narrowing_shifts(G, INT8.largest, 9).ravel().tolist() == [0, 1, 1, 0]
+    assert narrowing_shifts(G, INT8.largest, 9).shape == (4, 1, 1)
     assert [len(m) for m in AT] == [2, 1, 1]
 
 

@@ -428,7 +428,7 @@ def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
         rows = [kept[i : i + FIELDS] for i in range(0, len(kept), FIELDS)]
         return [(row[LATENCY], row[BURSTS], row[ORDER], row[AT_N]) for row in rows if row[BURSTS] != NEVER]
 
-    # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11: all cost 135 and 130 + 5; fewer bursts come first.
+    # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11 are 130 all, and 5 of the mode; fewer bursts come first.
     assert offered(100, 10, 7) == [(100, 10, 0, 0)]
     assert offered(70, 20, 7) == [(100, 10, 0, 0), (70, 20, 0, 0)]
     assert offered(97, 11, 7, at=ONE._replace(n=2)) == [(100, 10, 0, 0), (97, 11, 0, 2), (70, 20, 0, 0)]

@@ -68,7 +68,7 @@ def memory(tmp_path, monkeypatch):
 
 def test_whatever_holds_arrays_can_be_forgotten():
     simulate(**RUN)
-    caches = [one for one in gc.get_objects() if isinstance(one, type(layers.bare))]
+    caches = [one for one in gc.get_objects() if type(one) is type(layers.bare)]
     stages = (
         "lw3dsim.map.",
         "lw3dsim.layers",

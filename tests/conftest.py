@@ -28,9 +28,19 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = False
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before workers start, where that is to be done: each would do it for itself, at the same time."""
+    from lw3dsim.engine import compiled
+    from lw3dsim.map import kernels
+
+    is_worker = hasattr(session.config, "workerinput")
+    if not is_worker and not (compiled.TRANSLATION.is_cached and kernels.TRANSLATION.is_cached):
+        import lw3dsim.explore.warm  # noqa: F401
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _compiled_engine() -> None:
-    """Compile once, so that no test is told about it, and none counts it."""
+    """Load what is compiled, so that no test is told about it, and none counts it."""
     import lw3dsim.explore.warm  # noqa: F401
 
 

@@ -117,7 +117,8 @@ NAMES = [
 OPTIONS = [
     ("simulat c3d", "'simulat'|did you mean 'simulate'|compare"), ("simulate c3d --m1 0", "--m1 0|1 to 8"),
     ("show c3d --classes 65537", "--classes 65537|1 to 65536"), ("simulate c3d --m2 9", "--m2 9|1 to 8"),
-    ("show c3d --transfrom fsb", "--transfrom|Did you mean '--transform'"), ("simulate c3d --m1 x", "--m1|'x'|integer"),
+    ("show c3d --transfrom fsb", "option '--transfrom'|did you mean '--transform'|--algorithm"),
+    ("simulate c3d --m1 x", "--m1|'x'|integer"),
     ("show", "WORKLOAD"),
 ]
 SIZES = [

@@ -97,12 +97,16 @@ class _Refused(click.ClickException):
 def _one_sentence() -> Iterator[None]:
     """Turn errors that the user can mend into one printable line and exit code 2."""
     from lw3dsim.cli import streams
-    from lw3dsim.errors import ArgumentError, InputError, OutputError
+    from lw3dsim.errors import ArgumentError, InputError, OutputError, unknown
 
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
+    except click.NoSuchOption as error:
+        allowed = error.ctx.command.params if error.ctx else []
+        names = [name for parameter in allowed for name in parameter.opts if name.startswith("--")]
+        raise _Refused(_line(str(unknown("option", error.option_name, [*names, "--help"])))) from None
     except click.UsageError as error:
         raise _Refused(_line(error.format_message())) from None
     except ArgumentError as error:

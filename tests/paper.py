@@ -22,7 +22,8 @@ FIELDS = (
 
 def machine(*overrides):
     """Return the machine, with some fields changed."""
-    return load_arch("edge_small", overrides=(*FIELDS, *overrides))
+    chosen = {override.partition("=")[0]: override for override in (*FIELDS, *overrides)}
+    return load_arch("edge_small", overrides=tuple(chosen.values()))
 
 
 def problem_of(layer, shape, arch, policy="direct"):

@@ -9,8 +9,10 @@ from paper import conv, machine, tiles
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.map.problem import make_problem
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates
 
 WIDE = tuple(f"buffers.{name}_port_bytes=1024" for name in ("ifmap", "weight", "ofmap"))
@@ -235,3 +237,24 @@ def test_waits_have_the_cause_that_came_last():
     assert cycles == {
         "configuration": 10, "dram_read": 110, "fill": 6, "multiply": 4, "dram_write": 150, "drain": 2,
     }  # fmt: skip
+
+
+def test_clips_leave_the_bus_one_after_the_other():
+    # The layer that is drawn above, its clock of 3 ns: bursts and answers do not end with a cycle. Setup to 30 ns, the
+    # input in 30..90, there at 110, weights in 90..130, at 150. Steps of 75 cycles: 150..375, 375..600. The last drains
+    # until 603 and leaves in 603..623: the 208th cycle.
+    arch = machine("clock_mhz=333.3333")
+    problem = conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True)
+    clocks, mapping = make_clocks(arch), tiles(3, 4, 1, 1, 2)
+    assert clocks.cycle_ticks == 3000
+    schedule = build_schedule(problem, mapping, arch, clocks)
+    link = make_link(problem, mapping, schedule, ())
+    one = simulate_stream(join([link], 1, arch.buffers, clocks), clocks)
+    assert one.finish_cycles == (208,) == (one.timing.latency_cycles,)
+    # At least setup and two steps of 75 cycles; the second clip is configured in 10 more.
+    assert one.bound_cycles == 10 + 2 * 75
+    two = simulate_stream(join([link], 2, arch.buffers, clocks), clocks)
+    assert two.bound_cycles == 10 + 4 * 75 + 10
+    # Its second input tile is asked for when the slot is free, at 600, before the last row of the first clip has drained:
+    # it passes in 600..660, the row in 660..680. Steps: 600 + 30 of configuration, twice 225, a drain and a store.
+    assert two.finish_cycles == (227, -(-(600 + 30 + 450 + 3 + 20) // 3))

@@ -255,6 +255,6 @@ def test_clips_leave_the_bus_one_after_the_other():
     assert one.bound_cycles == 10 + 2 * 75
     two = simulate_stream(join([link], 2, arch.buffers, clocks), clocks)
     assert two.bound_cycles == 10 + 4 * 75 + 10
-    # Its second input tile is asked for when the slot is free, at 600, before the last row of the first clip has drained:
+    # Its second input tile is asked for when its slot is free, at 600, before the last row of the first clip drained:
     # it passes in 600..660, the row in 660..680. Steps: 600 + 30 of configuration, twice 225, a drain and a store.
     assert two.finish_cycles == (227, -(-(600 + 30 + 450 + 3 + 20) // 3))

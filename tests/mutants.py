@@ -42,8 +42,8 @@ ROOMS = {
     "engine": "values_step engines",
     "dram": "values_account in_order dram",
     "arithmetic": "values_arithmetic execution fused_execution",
-    "transform": "values_transform transforms algebra",
-    "algebra": "algebra values_transform",
+    "transform": "transforms algebra",
+    "algebra": "algebra transforms",
     "explore/metrics.py": "values_explore",
 }
 

@@ -35,6 +35,16 @@ def unprivileged():
     return {} if os.getuid() else {"user": pwd.getpwnam("nobody").pw_uid, "group": pwd.getpwnam("nobody").pw_gid}
 
 
+def answers(port):
+    import psycopg
+
+    try:
+        psycopg.connect(host="127.0.0.1", port=port, user="me", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @contextmanager
 def running(data):
     """Run a server of its own on a free port, with its files in ``data``, and yield the URL of a database."""
@@ -52,9 +62,9 @@ def running(data):
     )
     try:
         for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+            # It listens before it answers.
+            if answers(port):
+                break
             time.sleep(0.05)
         yield f"postgresql://me@127.0.0.1:{port}/postgres"
     finally:

@@ -18,7 +18,8 @@ import time
 import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -40,7 +41,7 @@ from lw3dsim.explore.samplers import SAMPLERS
 from lw3dsim.explore.storages import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
@@ -78,6 +79,23 @@ class _Owner:
 
     count: object
     seen: float
+
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def _sound(
+    method: Callable[Concatenate[Store, Arguments], Answer],
+) -> Callable[Concatenate[Store, Arguments], Answer]:
+    """Turn what damaged tables make Optuna raise in a ``method`` that writes into a sentence."""
+
+    @wraps(method)
+    def checked(self: Store, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        with readable(lambda: self._opened.place(self._study_id)):
+            return method(self, *args, **kwargs)
+
+    return checked
 
 
 class Store:
@@ -165,6 +183,7 @@ class Store:
     def _damaged(self, number: int, what: str) -> InputError:
         return InputError(f"{self._opened.place(self._study_id, number)} is no point of lw3dsim: {what}; {KEEP}")
 
+    @_sound
     def claim(self, tasks: Sequence[Task]) -> list[bool]:
         """Return, per task, whether it is ours to evaluate."""
         if not self.is_shared:
@@ -203,6 +222,7 @@ class Store:
         self._claims[identity] = trial_id
         return True
 
+    @_sound
     def finish(self, record: Record) -> bool:
         """Keep a finished point for good; return False where it was taken over meanwhile, and is not kept."""
         trial = _trial_of(record, self._space, self._distributions)
@@ -223,6 +243,7 @@ class Store:
         except UpdateFinishedTrialError:
             return False
 
+    @_sound
     def beat(self) -> None:
         """Show that this process lives, and fail the claims of those that do not.
 

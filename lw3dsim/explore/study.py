@@ -16,7 +16,7 @@ from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.samplers import SAMPLERS, check_needs
-from lw3dsim.explore.storages import opened
+from lw3dsim.explore.storages import opened, readable
 from lw3dsim.explore.store import Settings, Store, create, find_settings
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
         settings = find_settings(place, space)
         if settings is None:
             settings = _new_settings(space, wanted)
-            create(place.storage, space, settings)
+            with readable(lambda: shown(where)):
+                create(place.storage, space, settings)
         elif not wanted.resume:
             raise InputError(
                 f"{shown(where)}: a study {space.name} is there already; add --resume to go on with it, or take "

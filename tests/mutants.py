@@ -35,7 +35,7 @@ PACKAGE = "lw3dsim"
 ROOMS = {
     "account": "values_account values_schedule technology",
     "technology": "technology values_account",
-    "schedule": "values_schedule values_fused",
+    "schedule": "values_schedule values_fused values_step",
     "map/group": "values_fused values_map fused_groups",
     "map/fused.py": "values_fused values_map",
     "map": "values_step values_schedule values_map step",

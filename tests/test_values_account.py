@@ -15,13 +15,15 @@ from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
 from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
 from lw3dsim.account.events import Events, constant_mults, count_events
 from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
-from lw3dsim.account.simulated import Unit
+from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape, Trg
+from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.layers import run_mapping
+from lw3dsim.map.problem import side_by_side
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.technology.sram import buffers
 
@@ -372,6 +374,18 @@ def test_what_idles_is_said_in_words():
     assert words(of(1, 1, 6, c=8), tiles(2, 8, 1, 1, 3), ARCH) == (
         "0.5 of 2 columns idle: 1x1x3 pixels a step, in groups that leave lanes over"
     )
+    # Two pixels would fill two lanes, one a step does not.
+    assert words(of(1, 1, 2, c=8), tiles(2, 8, 1, 1, 1), ARCH) == (
+        "1 of 2 columns idle: 1x1x1 pixels a step, in groups that leave lanes over"
+    )
+    # Three groups of a channel on two rows, side by side: the third leaves one idle.
+    beside = side_by_side(of(1, 1, 4, n=3, c=24, groups=3), 1)
+    assert (
+        words(beside, tiles(3, 8, 1, 1, 4), ARCH) == "0.5 of 2 rows idle: 3 groups of 1 output channel, 2 side by side"
+    )
+    assert words(of(1, 1, 4, n=2, c=16, groups=2), tiles(1, 8, 1, 1, 4), ARCH) == (
+        "1 of 2 rows idle: 1 output channel in each of 2 groups"
+    )
     assert words(of(1, 1, 4), tiles(2, 2, 1, 1, 4), ARCH) == ""
     # F(2x2,3x3) works 16 of 20 multipliers.
     arch = machine("pe.mults_per_pe=20", *(f"buffers.{name}_port_bytes=1024" for name in ("ifmap", "weight", "ofmap")))
@@ -389,6 +403,23 @@ def test_what_idles_is_said_in_words():
     assert words(two, tiles(2, 10, 1, 1, 4, parallel="channel"), arch) == (
         "10 of 20 multipliers of a PE idle: 20 input channels, 10 a step"
     )
+
+
+def test_sparsity_is_that_of_the_tensor_and_the_kernel_that_a_layer_reads():
+    network = parse_workload("""
+name: x
+inputs: {clip: {channels: 4, frames: 1, height: 4, width: 4, density: 0.5}}
+layers:
+  - {name: x, kind: conv3d, out_channels: 3, kernel: [1, 3, 3], weight_density: 0.25, density: 0.75}
+  - {name: y, kind: pool3d, mode: max, kernel: [1, 2, 2]}
+""")
+    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    unit = Unit(layers=network.layers[:1], run=run)
+    # 432 products, of which an eighth has two operands that are not zero.
+    assert unit_energy_pj(network, unit, ARCH, 0.0)["multipliers"]["compute"] == pytest.approx(432 / 8 * MULT_8)
+    # What has no kernel is taken to have a dense one; its input is the layer before.
+    pooled = Unit(layers=network.layers[1:], run=run)
+    assert unit_energy_pj(network, pooled, ARCH, 0.0)["multipliers"]["compute"] == pytest.approx(432 * 0.75 * MULT_8)
 
 
 def test_a_unit_is_named_after_its_layers():

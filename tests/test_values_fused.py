@@ -69,6 +69,7 @@ def test_a_tile_loads_the_rows_that_no_tile_before_had():
     assert (weight.first.tolist(), weight.last.tolist()) == ([0, 1, 2, 5], [3, 4, 2, 5])
     assert weight.box.tolist() == [2, 3, 4, 4]
     assert weight.after.tolist() == [-1, -1, 0, 1]
+    assert (ifmap.gate.tolist(), weight.gate.tolist()) == ([-1] * 2, [-1] * 4)
     assert (ifmap.after.tolist(), ofmap.after.tolist()) == ([-1, -1], [-1, -1])
     assert ofmap.bits.tolist() == [2 * 4 * 8] * 2
     assert (ofmap.opens.tolist(), ofmap.closes.tolist(), ofmap.box.tolist()) == ([2, 5], [2, 5], [5, 6])

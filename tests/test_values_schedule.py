@@ -250,6 +250,13 @@ def test_one_bank_takes_port_cycles_of_all_tiles_but_the_first_in_and_the_last_o
     assert columns(schedule, "drain") == [[4], [6], [4], [6], [2], [4], [2], [3]]
 
 
+def test_with_one_slot_dma_and_array_take_turns_at_one_bank():
+    arch = machine("buffers.ifmap_banks=1", "buffers.weight_banks=1", "buffers.ofmap_banks=1", "buffers.slots=1")
+    schedule = built(mapping=tiles(2, 3, 1, 1, 2, slots=1), arch=arch)
+    assert columns(schedule, "sram_port", "head") == [[0, 30], [0, 12]] * 4
+    assert columns(schedule, "drain") == [[4], [5], [4], [5], [2], [3], [2], [3]]
+
+
 def test_bounds_are_what_array_and_memory_are_busy():
     schedule = built()
     # Setup 10, heads 4 x (30 + 12) cycles of 2 ns; 50 bursts of 10 ns.

@@ -88,7 +88,7 @@ def _tiles(run: LayerRun, machine: Machine) -> str:
         return [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
 
     whole, step = tiles(run.problem.out), tiles((mapping.t, mapping.h, mapping.w))
-    if math.prod(whole) <= machine.lanes:
+    if math.prod(whole) < machine.lanes:
         return _plural(math.prod(whole), name)
     of_step = f"{'x'.join(map(str, step))} {name}s a step" if step != whole else f"{'x'.join(map(str, whole))} {name}s"
     return f"{of_step}, in groups that leave lanes over"

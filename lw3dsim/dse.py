@@ -208,7 +208,11 @@ def report(
     Raises InputError and OutputError.
     """
     given = as_optional_path("path", path)
-    found = study(space, storage=storage)
+    return report_of(study(space, storage=storage), given)
+
+
+def report_of(found: Study, given: str | None) -> Path:
+    """Write the page of a study that is read to the file ``given``; see :func:`report`."""
     target = Path(given) if given is not None else Path(DEFAULT_FOLDER) / f"{found.space.name}.html"
     if given is None:
         target.parent.mkdir(parents=True, exist_ok=True)

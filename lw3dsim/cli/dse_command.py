@@ -205,16 +205,9 @@ def export_command(space: str, storage: str | None, out: str) -> None:
 )
 def report_command(space: str, storage: str | None, out: str | None) -> None:
     """Write a self-contained HTML page of the study of SPACE."""
-    from lw3dsim.explore.page import study_page
-    from lw3dsim.explore.storages import DEFAULT_FOLDER
-    from lw3dsim.report.files import check_file, write_text
-    from lw3dsim.report.forms import PAGE
+    from lw3dsim.dse import report_of
 
     study = _study(space, storage)
-    target = Path(out) if out is not None else Path(DEFAULT_FOLDER) / f"{study.space.name}.html"
-    if out is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    check_file(target, PAGE)
-    write_text(target, study_page(study), PAGE)
+    target = report_of(study, out)
     _warn(study)
     put(str(target))

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import GroupRun
+from lw3dsim.engine.attribution import IDLE
 from lw3dsim.map.microarchitecture import make_machine
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ def idle_words(run: Run, arch: Accelerator) -> str:
     those of working rows, of multipliers over those of working lanes. Below 1% of the cycles nothing is said.
     """
     cycles = dict(run.cycles_by_cause)
-    part = max(("idle_rows", "idle_lanes", "idle_multipliers"), key=lambda cause: cycles[cause])
+    part = max(IDLE, key=lambda cause: cycles[cause])
     if cycles[part] * 100 < run.latency_cycles:
         return ""
     if isinstance(run, GroupRun):
         return f"{part.removeprefix('idle_')} idle in {cycles[part] / run.latency_cycles:.0%} of the cycles"
     machine = make_machine(run.problem, arch, run.mapping.parallel)
-    left = sum(cycles[name] for name in ("multiply", "idle_rows", "idle_lanes", "idle_multipliers"))
+    left = sum(cycles[name] for name in ("multiply", *IDLE))
     if part == "idle_rows":
         return _told(cycles[part] / left, machine.rows, "rows", _channels(run, machine.rows))
     left -= cycles["idle_rows"]
@@ -71,7 +72,7 @@ def _told(share: float, of: int, parts: str, why: str) -> str:
 
 def _channels(run: LayerRun, rows: int) -> str:
     problem = run.problem
-    if problem.structure == "grouped" and not problem.is_depthwise:
+    if problem.is_side_by_side:
         groups = problem.n // problem.group_n
         beside = min(rows // problem.abreast, groups)
         return f"{groups} groups of {_plural(problem.group_n, 'output channel')}, {beside} side by side"

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import Kinds
 
+# Parts of the array that have nothing to multiply while others do.
+IDLE = ("idle_rows", "idle_lanes", "idle_multipliers")
+
 # What the array does while it computes.
-COMPUTING = ("multiply", "idle_rows", "idle_lanes", "idle_multipliers", "sram_port", "transform", "vector")
+COMPUTING = ("multiply", *IDLE, "sram_port", "transform", "vector")
 
 CAUSES = (
     *COMPUTING,

@@ -125,8 +125,7 @@ def can_fuse(problem: Problem) -> bool:
     gapless = all(
         (k == 1 or d == 1) and k >= s for k, s, d in zip(problem.kernel, problem.stride, problem.dilation, strict=True)
     )
-    is_whole = problem.groups == 1 and (problem.structure != "grouped" or problem.is_depthwise)
-    return is_whole and gapless
+    return problem.groups == 1 and not problem.is_side_by_side and gapless
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,11 @@ class Problem:
         """Whether every channel is computed from itself alone."""
         return self.structure == "grouped" and self.group_n == self.c == 1
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether rows hold several groups of channels, other than single channels that stand for themselves."""
+        return self.structure == "grouped" and not self.is_depthwise
+
     def input_channels_of(self, n: int) -> int:
         """Return the input channels that ``n`` output channels read, whole groups of them; of a dense layer ``c``."""
         if self.structure == "dense":

@@ -158,7 +158,7 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
 
 def _row_loops(problem: Problem, machine: Machine, n: int) -> list[tuple[Loop, str]]:
     """Return how ``n`` output channels come to the rows of PEs: one group at a time, or several side by side."""
-    if problem.structure != "grouped" or problem.is_depthwise:
+    if not problem.is_side_by_side:
         loop = Loop(dim="n", total=n, tile=min(machine.rows, n))
         return [(loop, f"{loop.sizes} channels, one a row of {machine.rows} rows of PEs")]
     groups = n // problem.group_n

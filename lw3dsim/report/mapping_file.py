@@ -36,8 +36,9 @@ def entry_of(unit: Unit) -> Entry:
     if isinstance(run, GroupRun):
         return GroupEntry.of(names, tuple(stage.algorithm.label for stage in run.group.stages), run.mapping)
     problem = run.problem
-    is_shared = problem.structure == "grouped" and not problem.is_depthwise
-    return LayerEntry.of(names[0], problem.algorithm.label, run.mapping, problem.abreast if is_shared else None)
+    return LayerEntry.of(
+        names[0], problem.algorithm.label, run.mapping, problem.abreast if problem.is_side_by_side else None
+    )
 
 
 def mapping_text(

@@ -204,7 +204,10 @@ def regular_job(steps, cycle=1, **changes):
 NOTHING = np.array([0, 0])
 KINDS = Kinds(
     **{field.name: NOTHING for field in fields(Kinds)}
-    | {"head": np.array([5, 9]), "body": np.array([9, 4]), "drain": np.array([4, 0]), "multiply": np.array([14, 13])}
+    | {"head": np.array([5, 9]), "body": np.array([9, 4]), "drain": np.array([4, 0])}
+    # On one multiplier.
+    | dict.fromkeys(("multiply", "row_cycles", "lane_cycles", "products"), np.array([14, 13]))
+    | dict.fromkeys(("rows", "lanes", "multipliers"), np.array([1, 1]))
 )
 
 

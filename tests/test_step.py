@@ -90,7 +90,7 @@ def port(rate, bits):
     return up(bits * rate.per_cycles, rate.bits)
 
 
-def reference(problem, machine, arch, n, c, size, is_first, is_last):
+def reference(problem, machine, n, c, size, is_first, is_last):
     """The columns of a step's cycles and events, summed up group by group."""
     algorithm, bits = problem.algorithm, problem.activation_bits
     out = dict.fromkeys(NAMES, 0)
@@ -128,12 +128,11 @@ def reference(problem, machine, arch, n, c, size, is_first, is_last):
         drains.append(drain)
         products = group.channels * tiles * E * algorithm.taps * c
         if cause == "multiply":
-            out["multiply"] += products / arch.multipliers
-            out["idle_rows"] += cycles * (1 - group.channels / arch.pe.rows)
-            of_lanes = tiles / (up(tiles, machine.lanes) * machine.lanes)
-            out["idle_lanes"] += cycles * group.channels / arch.pe.rows * (1 - of_lanes)
-        else:
-            out[cause] += cycles
+            # A row with a channel works for all cycles, a lane for those in which it has a tile.
+            out["row_cycles"] += group.channels * cycles
+            out["lane_cycles"] += group.channels * tiles * rounds * algorithm.taps * machine.cycles_per_tile
+            out["products"] += products
+        out[cause] += cycles
         out["mults"] += products
         out["accumulations"] += products // c * rounds
         out["tree_adds"] += products // c * (c - rounds)
@@ -202,19 +201,11 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
         machine = make_machine(problem, arch, parallel, **inside)
     except MappingError:
         return  # a tile needs more accumulators than this design has
-    expected = reference(problem, machine, arch, n, c, size, is_first, is_last)
+    expected = reference(problem, machine, n, c, size, is_first, is_last)
     layer, array = plain_layer(problem), plain_array(machine)
     groups, table = [0] * GROUP_WORDS, [0] * COLUMNS
     cost_groups(layer, array, n, c, *size, int(is_first), int(is_last), groups)
     array_step(layer, array, c, int(is_first), int(is_last), groups, table, 0)
     found = dict(zip(NAMES, table, strict=True))
-    for name in ("multiply", "idle_rows", "idle_lanes"):
-        # Rounded for each sort of groups, of which there are sixteen.
-        assert abs(found[name] - expected.pop(name)) <= 17
-    assert sum(found[name] for name in ("multiply", "idle_rows", "idle_lanes", "idle_multipliers")) == (
-        found["head"] + found["body"] - machine.fill_cycles - found["drain_stall"]
-        - found["sram_port"] - found["transform"]
-    )  # fmt: skip
-    del expected["idle_multipliers"]
     assert {name: found[name] for name in expected} == expected
     assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.rows))

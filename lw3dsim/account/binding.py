@@ -54,15 +54,13 @@ def idle_words(run: Run, arch: Accelerator) -> str:
     if isinstance(run, GroupRun):
         return f"{part.removeprefix('idle_')} idle in {cycles[part] / run.latency_cycles:.0%} of the cycles"
     machine = make_machine(run.problem, arch, run.mapping.parallel)
-    left = sum(cycles[name] for name in ("multiply", *IDLE))
+    share = float(run.busy.idle_shares[part])
     if part == "idle_rows":
-        return _told(cycles[part] / left, machine.rows, "rows", _channels(run, machine.rows))
-    left -= cycles["idle_rows"]
+        return _told(share, machine.rows, "rows", _channels(run, machine.rows))
     if part == "idle_lanes":
         name = "columns" if machine.lanes == arch.pe.cols else "lanes"
-        return _told(cycles[part] / left, machine.lanes, name, _tiles(run, machine))
-    left -= cycles["idle_lanes"]
-    return _told(cycles[part] / left, arch.pe.mults_per_pe, "multipliers of a PE", _coordinates(run, machine))
+        return _told(share, machine.lanes, name, _tiles(run, machine))
+    return _told(share, arch.pe.mults_per_pe, "multipliers of a PE", _coordinates(run, machine))
 
 
 def _told(share: float, of: int, parts: str, why: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.dram.power import DramCounts
+    from lw3dsim.engine.attribution import Busy
     from lw3dsim.map.fused import Group, GroupMapping
     from lw3dsim.map.mapping import Mapping
     from lw3dsim.map.problem import Problem
@@ -38,6 +39,7 @@ class _Figures:
     steps: int
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
+    busy: Busy
     events: Events
     dram: DramCounts
     activity: Activity

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +17,9 @@ if TYPE_CHECKING:
 # Parts of the array that have nothing to multiply while others do.
 IDLE = ("idle_rows", "idle_lanes", "idle_multipliers")
 
-# What the array does while it computes.
-COMPUTING = ("multiply", *IDLE, "sram_port", "transform", "vector")
+# What the array does while it computes: multiply, or what else binds it.
+BOUND = ("sram_port", "transform", "vector")
+COMPUTING = ("multiply", *IDLE, *BOUND)
 
 CAUSES = (
     *COMPUTING,
@@ -27,8 +31,54 @@ CAUSES = (
 )
 
 
-def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
-    """Return the cycles of ``job`` by cause; ``kinds`` says what its steps do while they compute.
+@dataclass(frozen=True, kw_only=True)
+class Busy:
+    """The ``cycles`` that the multipliers bind, and how many of them the same work takes with more of the array busy.
+
+    With all ``rows`` busy; with all ``lanes`` of all rows; with all ``multipliers`` of the array. Each is exact, and
+    at most the one before.
+    """
+
+    cycles: int
+    rows: Fraction
+    lanes: Fraction
+    multipliers: Fraction
+
+    @property
+    def idle_shares(self) -> dict[str, Fraction]:
+        """Return the idle share of the rows, of the lanes of rows that work, of the multipliers of lanes that work."""
+        wholes = (Fraction(self.cycles), self.rows, self.lanes)
+        parts = (self.rows, self.lanes, self.multipliers)
+        shares = (1 - part / whole if whole else Fraction(0) for whole, part in zip(wholes, parts, strict=True))
+        return dict(zip(IDLE, shares, strict=True))
+
+    @property
+    def cycles_by_cause(self) -> dict[str, int]:
+        """Return ``cycles`` by what they go into; shares are rounded down once, for all that is counted here."""
+        rows, lanes, multiply = (floor(part) for part in (self.rows, self.lanes, self.multipliers))
+        idle = (self.cycles - rows, rows - lanes, lanes - multiply)
+        return {"multiply": multiply} | dict(zip(IDLE, idle, strict=True))
+
+
+def count_busy(kinds: Kinds, kind: Ints) -> Busy:
+    """Return how much of the array works in steps of these ``kind`` while its multipliers bind."""
+    counts = kinds.counts(kind)
+    of_lanes = kinds.rows * kinds.lanes
+    return Busy(
+        cycles=kinds.total("multiply", kind),
+        rows=_exact_sum(counts * kinds.row_cycles, kinds.rows),
+        lanes=_exact_sum(counts * kinds.lane_cycles, of_lanes),
+        multipliers=_exact_sum(counts * kinds.products, kinds.multipliers),
+    )
+
+
+def _exact_sum(work: Ints, parts: Ints) -> Fraction:
+    """Return the sum of ``work / parts``; stages of a group may differ in their lanes."""
+    return sum((Fraction(int(work[parts == of].sum()), int(of)) for of in np.unique(parts)), start=Fraction(0))
+
+
+def attribute(job: Job, kinds: Kinds, busy: Busy, trace: Trace) -> dict[str, int]:
+    """Return the cycles of ``job`` by cause; ``kinds`` and ``busy`` say what its steps do while they compute.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
     they, its output slot (``dram_write``). Waiting for the drain unit or what it writes, stalls of
@@ -50,7 +100,8 @@ def attribute(job: Job, kinds: Kinds, trace: Trace) -> dict[str, int]:
     finish = -(-trace.finish // cycle)
     drained_before = kinds.total("wait", kind)
     drained = int(trace.drained[-1]) // cycle
-    cycles = {name: kinds.total(name, kind) for name in COMPUTING} | {
+    computing = {name: kinds.total(name, kind) for name in BOUND} | busy.cycles_by_cause
+    cycles = {name: computing[name] for name in COMPUTING} | {
         "drain": kinds.total("drain_stall", kind)
         + drained_before
         + handover // cycle

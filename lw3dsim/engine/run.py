@@ -10,7 +10,7 @@ import numpy as np
 
 from lw3dsim.dram.in_order import LOW_SPAN
 from lw3dsim.engine import compiled, fast_engine, steady
-from lw3dsim.engine.attribution import attribute
+from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.fast_engine import NEVER
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
+    from lw3dsim.engine.attribution import Busy
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
     from lw3dsim.map.arrays import Ints
@@ -46,6 +47,7 @@ class Timing:
 
     latency_cycles: int
     cycles_by_cause: dict[str, int]
+    busy: Busy
     trace: Trace
     dram: DramCounts | None
     placed_steps: int
@@ -86,9 +88,11 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
         placed = run_interpreted(job, memory, trace, INTERPRETED)
     else:
         trace, memory = _interpreted(fast_engine.run, job, memory)
+    busy = count_busy(kinds, np.asarray(job.kind))
     return Timing(
         latency_cycles=-(-trace.finish // job.cycle),
-        cycles_by_cause=attribute(job, kinds, trace),
+        cycles_by_cause=attribute(job, kinds, busy, trace),
+        busy=busy,
         trace=trace,
         dram=dram_counts(memory, trace.finish),
         placed_steps=placed,

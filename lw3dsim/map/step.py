@@ -33,11 +33,11 @@ GROUP_WORDS = LAST + 4
 
 # Columns of a step's row of cycles and events.
 HEAD, BODY, DRAINING, STALL, FIRST_CAUSE = range(5)
-IDLE_ROWS, IDLE_LANES, IDLE_MULTIPLIERS, MULTS = range(FIRST_CAUSE + len(BINDINGS), FIRST_CAUSE + len(BINDINGS) + 4)
+ROW_CYCLES, LANE_CYCLES, PRODUCTS, MULTS = range(FIRST_CAUSE + len(BINDINGS), FIRST_CAUSE + len(BINDINGS) + 4)
 (ACCUMULATIONS, TREE_ADDS, IFMAP_READ, WEIGHT_READ, OFMAP_READ, OFMAP_WRITE, INTERMEDIATE_READ, INTERMEDIATE_WRITE,
  INPUT_TILES, WEIGHT_KERNELS, OUTPUT_TILES, VECTOR_OPS, COLUMNS) = range(MULTS + 1, MULTS + 14)  # fmt: skip
 NAMES = (
-    "head", "body", "drain", "drain_stall", *BINDINGS, "idle_rows", "idle_lanes", "idle_multipliers", "mults",
+    "head", "body", "drain", "drain_stall", *BINDINGS, "row_cycles", "lane_cycles", "products", "mults",
     "accumulations", "tree_adds", "ifmap_read_bits", "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits",
     "intermediate_read_bits", "intermediate_write_bits", "input_tiles", "weight_kernels", "output_tiles", "vector_ops",
 )  # fmt: skip
@@ -282,15 +282,10 @@ def array_step(
         table[row + BODY] += count * groups[at + COMPUTE]
         table[row + FIRST_CAUSE + groups[at + CAUSE]] += count * groups[at + COMPUTE]
         if groups[at + CAUSE] == MULTIPLY:
-            # Were all rows busy it would take so many cycles; were their lanes busy too; and all multipliers.
-            of_rows = count * groups[at + COMPUTE] * channels // array.rows
-            turns_of_lanes = count * rounds * layer.taps * array.cycles_per_tile
-            of_lanes = turns_of_lanes * channels * tiles // (array.rows * array.lanes)
-            multiplying = count * used * c // array.multipliers
-            table[row + FIRST_CAUSE + MULTIPLY] += multiplying - count * groups[at + COMPUTE]
-            table[row + IDLE_ROWS] += count * groups[at + COMPUTE] - of_rows
-            table[row + IDLE_LANES] += of_rows - of_lanes
-            table[row + IDLE_MULTIPLIERS] += of_lanes - multiplying
+            # Sums, of which a layer's shares are taken once: a step is too short to round them.
+            table[row + ROW_CYCLES] += count * groups[at + COMPUTE] * channels
+            table[row + LANE_CYCLES] += count * rounds * layer.taps * array.cycles_per_tile * channels * tiles
+            table[row + PRODUCTS] += count * used * c
         table[row + MULTS] += count * used * c
         table[row + ACCUMULATIONS] += count * used * rounds
         table[row + TREE_ADDS] += count * used * (c - rounds)

@@ -97,6 +97,7 @@ def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, 
 def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     """Return the table of kinds of these ``sizes``."""
     work = kernels(len(sizes.n) * TILINGS_PER_STEP)
+    array = plain_array(machine)
 
     def words(values: Ints | Flags) -> Words:
         return work.words(values.astype(np.int64))
@@ -116,10 +117,12 @@ def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     )
     table = work.empty(len(sizes.n) * COLUMNS)
     groups = work.empty(GROUP_WORDS)
-    work.functions["cost_steps"](plain_layer(problem), plain_array(machine), steps, groups, table)
+    work.functions["cost_steps"](plain_layer(problem), array, steps, groups, table)
     columns = dict(zip(NAMES, np.reshape(table, (-1, COLUMNS)).T, strict=True))
     columns["head"] = columns["head"] + sizes.stolen.computing
     columns["drain"] = columns["drain"] + sizes.stolen.draining
     # Cycles that DMA takes from the array are the port's.
     columns["sram_port"] = columns["sram_port"] + sizes.stolen.computing
-    return Kinds(fill=np.full_like(sizes.n, machine.fill_cycles), wait=np.zeros_like(sizes.n), **columns)
+    of_machine = {"fill": array.fill_cycles, "rows": array.rows, "lanes": array.lanes, "multipliers": array.multipliers}
+    columns |= {name: np.full_like(sizes.n, value) for name, value in of_machine.items()}
+    return Kinds(wait=np.zeros_like(sizes.n), **columns)

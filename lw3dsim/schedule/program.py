@@ -70,8 +70,10 @@ class Kinds:
     ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
     of the step's computation, ``drain`` what is left to drain when the step has
     computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
-    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform``, ``idle_*`` and
-    ``drain_stall`` attribute head + body. The rest are events, filled in by
+    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and ``drain_stall``
+    attribute head + body. Of the cycles that the multipliers bind, ``row_cycles`` are those of rows that
+    work, of ``rows``; ``lane_cycles`` those of lanes that work, of ``rows`` x ``lanes``; ``products``
+    those of multipliers that work, of ``multipliers``. The rest are events, filled in by
     ``map/step.py`` in the order of its NAMES.
     """
 
@@ -84,9 +86,12 @@ class Kinds:
     vector: Ints
     sram_port: Ints
     transform: Ints
-    idle_rows: Ints
-    idle_lanes: Ints
-    idle_multipliers: Ints
+    rows: Ints
+    lanes: Ints
+    multipliers: Ints
+    row_cycles: Ints
+    lane_cycles: Ints
+    products: Ints
     drain_stall: Ints
     mults: Ints
     accumulations: Ints
@@ -104,8 +109,11 @@ class Kinds:
 
     def total(self, event: str, kind: Ints) -> int:
         """Return the sum of a column over steps of these ``kind``."""
-        counts = np.bincount(kind, minlength=len(self.head))
-        return int((counts * getattr(self, event)).sum())
+        return int((self.counts(kind) * getattr(self, event)).sum())
+
+    def counts(self, kind: Ints) -> Ints:
+        """Return how many of the steps of these ``kind`` are of each kind."""
+        return np.bincount(kind, minlength=len(self.head))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ MAGIC = b"SQLite format 3\0"
 # What SQLite says of a file that is damaged: a missing table, a malformed page, no database.
 BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
+# What a damaged file makes SQLite raise; a message that names what is damaged can't be decoded.
+UNUSABLE = (sqlite3.Error, OSError, UnicodeDecodeError)
+
 # Whether to remember, and the open file; a switch of the process.
 _state: dict[str, sqlite3.Connection | bool] = {"is_on": False}
 
@@ -65,7 +68,7 @@ def recall(question: object, kind: type[Answer], is_possible: Callable[[Answer],
     name = _name(question)
     try:
         row = _connection().execute("SELECT answer, checksum FROM mappings WHERE name = ?", (name,)).fetchone()
-    except (sqlite3.Error, OSError) as error:
+    except UNUSABLE as error:
         _give_up(error)
         return None
     if row is None or not isinstance(row[0], bytes) or row[1] != checksum_of(name, row[0]):
@@ -84,7 +87,7 @@ def remember(question: object, answer: object) -> None:
     name, text = _name(question), msgspec.json.encode(answer)
     try:
         _connection().execute("INSERT OR REPLACE INTO mappings VALUES (?, ?, ?)", (name, text, checksum_of(name, text)))
-    except (sqlite3.Error, OSError) as error:
+    except UNUSABLE as error:
         _give_up(error)
 
 
@@ -141,7 +144,8 @@ def _give_up(error: Exception) -> None:
     """Remember nothing more in this process; where our own file is damaged, the next begins a new one."""
     is_open = "connection" in _state
     forget_mappings()
-    if is_open and getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN:
+    is_broken = isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
+    if is_open and is_broken:
         for end in ("", "-wal", "-shm"):
             with suppress(OSError):
                 Path(f"{memory_path()}{end}").unlink()

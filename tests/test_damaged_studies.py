@@ -288,6 +288,30 @@ def test_an_attribute_whose_name_is_no_text_is_damage(cli, study, tmp_path):
     assert "study.db: trial 3 is no point of lw3dsim" in said
 
 
+def test_damaged_names_of_tables_are_damage(cli, study, tmp_path):
+    space, made_in = study
+    whole = (made_in / "study.db").read_bytes()
+    # SQLite puts the name into its message, which then can't be decoded.
+    (tmp_path / "study.db").write_bytes(
+        whole.replace(b"studiesstudies", b"studie\xcfstudies").replace(b"CREATE", b"CR\xcfATE")
+    )
+    said = cli("dse", "status", space, "--storage", f"sqlite:///{tmp_path}/study.db")
+    assert said.exit_code == 2
+    assert "study.db: can't be read as an SQLite database (damaged names)" in said.stderr
+
+
+def test_a_study_of_another_program_is_told_from_ours_by_its_place(cli, study, tmp_path):
+    space, _ = study
+    file = tmp_path / "theirs.db"
+    theirs = optuna.create_study(storage=f"sqlite:///{file}", study_name="small")
+    theirs.set_user_attr("lw3dsim-like", 1)
+    theirs.add_trial(optuna.create_trial(value=1.0))
+    other = optuna.create_study(storage=f"sqlite:///{file}", study_name="ours")
+    other.set_user_attr("lw3dsim", {})
+    said = cli("dse", "status", space, "--storage", f"sqlite:///{file}").stderr
+    assert f"sqlite:///{file}: the study small was not made by lw3dsim" in said
+
+
 def test_tables_of_optuna_are_known(tmp_path):
     optuna.create_study(storage=f"sqlite:///{tmp_path}/fresh.db")
     with closing(sqlite3.connect(tmp_path / "fresh.db")) as connection:

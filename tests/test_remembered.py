@@ -249,6 +249,19 @@ def test_a_file_of_ours_that_is_damaged_is_begun_anew(filled):
     assert len(entries(filled)) > 8
 
 
+def test_damaged_names_of_tables_only_cost_the_search(filled):
+    # SQLite puts the name into its message, which then can't be decoded.
+    filled.write_bytes(
+        filled.read_bytes().replace(b"mappingsmappings", b"mapping\xcfmappings").replace(b"CREATE", b"CR\xcfATE")
+    )
+    reopen()
+    assert run_small() == searched()
+    reopen()
+    assert run_small() == searched()
+    reopen()
+    assert len(entries(filled)) > 8
+
+
 def other_database(file: Path):
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE mappings (name BLOB PRIMARY KEY, answer BLOB)")

@@ -131,8 +131,10 @@ def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         try:
             return connection.execute(query).fetchall()
-        except sqlite3.DatabaseError as error:
+        # Where what is damaged is named in SQLite's message, that can't be decoded.
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            why = error if isinstance(error, sqlite3.DatabaseError) else "damaged names"
             raise InputError(
-                f"{one_line(str(path), 200)}: can't be read as an SQLite database ({error}), and is left as it is; "
+                f"{one_line(str(path), 200)}: can't be read as an SQLite database ({why}), and is left as it is; "
                 "restore it from a copy, or take another --storage"
             ) from None

@@ -325,15 +325,15 @@ def find_settings(opened: Opened, space: Space) -> Settings | None:
     if kept is None:
         if has_trials:
             raise InputError(
-                f"the study {space.name} there was not made by lw3dsim; rename the space or take another --storage"
+                f"{place}: the study {space.name} was not made by lw3dsim; rename the space or take another --storage"
             )
         return None
     try:
         version = msgspec.convert(kept, _Version).version
         if version != __version__:
             raise InputError(
-                f"the study {space.name} there was made by lw3dsim {one_line(version, 40)}, whose numbers may differ "
-                f"from those of {__version__}; take another --storage"
+                f"{place}: the study {space.name} was made by lw3dsim {one_line(version, 40)}, whose numbers may "
+                f"differ from those of {__version__}; take another --storage"
             )
         settings = msgspec.convert(kept, Settings)
         if settings.sampler not in SAMPLERS:
@@ -346,8 +346,8 @@ def find_settings(opened: Opened, space: Space) -> Settings | None:
         ) from None
     if settings.digest != space.digest:
         raise InputError(
-            f"the study {space.name} there was made of another space: parameters, workloads, accelerator, objectives "
-            "or constraints have changed since; rename the space or take another --storage"
+            f"{place}: the study {space.name} was made of another space: parameters, workloads, accelerator, "
+            "objectives or constraints have changed since; rename the space or take another --storage"
         )
     return settings
 

@@ -83,12 +83,13 @@ def _act(rng: Random) -> str:
 
 def _record(rng: Random, line: bytes) -> bytes:
     """Return a record with something changed."""
-    if not line.strip():
+    try:
+        record = json.loads(line)
+    except ValueError:  # empty, or damaged already
         return line
-    record = json.loads(line)
-    if rng.randrange(3) == 0 and "user_attr" in record:
-        inner = next(iter(record["user_attr"].values()))
-        damage_tree(rng, inner)
+    attributes = record.get("user_attr")
+    if rng.randrange(3) == 0 and isinstance(attributes, dict) and attributes:
+        damage_tree(rng, next(iter(attributes.values())))
     elif rng.randrange(4) == 0:
         record[rng.choice(sorted(record))] = value(rng)
     else:

@@ -3,7 +3,8 @@
 The functions stay what CPython runs; a :class:`Translation` holds clones of them.
 Numba is imported, and a translation loaded or made, at its first use. Translations
 are kept in the user's cache folder under a digest of their sources, of Numba and of
-Python, so a changed source is never run in its old form. What is kept is code that
+Python, so a changed source is never run in its old form, and a copy of the package
+elsewhere on this machine finds what another has made. What is kept is code that
 runs with the rights of its user: it is loaded from a folder that nobody else owns or
 may write, and made anew otherwise.
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 PAYS_FOR_LOADING = 200_000
 PAYS_FOR_COMPILING = 1_000_000
 
-# What Numba calls a file of its cache until it is whole.
-HALF_WRITTEN = re.compile(r".+\.nb[ic]\.tmp\.[0-9a-f]+")
+# What files here are called until they are whole, by Numba and by us.
+HALF_WRITTEN = re.compile(r".+\.(nb[ic]|py)\.tmp\.[0-9a-f]+")
 
 # What has been interpreted so far by all translations together, one number.
 _interpreted = [0]
@@ -131,9 +132,10 @@ class Translation:
             for module, functions in self.parts:
                 # Constants are a module's own: two may give one name to different values.
                 names = {name: value for name, value in vars(module).items() if _is_constant(value)} | translated
+                source = _kept_source(self._folder, module) if is_kept else None
                 for name in functions:
-                    plain = getattr(module, name)
-                    clone = FunctionType(plain.__code__, names, name)
+                    code = getattr(module, name).__code__
+                    clone = FunctionType(code.replace(co_filename=str(source)) if source else code, names, name)
                     clone.__module__ = module.__name__
                     is_entry = name in self.entries
                     # Nothing is allocated, so no references need counting: 15 times faster. Wrappers for callers
@@ -199,6 +201,25 @@ def _reason_to_distrust(folder: Path) -> str:
 
 def _is_constant(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, type) and issubclass(value, tuple))
+
+
+def _kept_source(folder: Path, module: ModuleType) -> Path | None:
+    """Return the copy of a module's source in ``folder``, made if need be; None where it can't be.
+
+    Numba knows what it kept by the path and the age of the source. The folder is of one content
+    of all sources: whichever copy of the package asks, in whichever place, what was made of it serves.
+    """
+    path = folder / f"{module.__name__}.py"
+    if path.exists():
+        return path
+    half = path.with_suffix(f".py.tmp.{os.getpid():x}")
+    try:
+        half.write_bytes(Path(str(module.__file__)).read_bytes())
+        os.utime(half, (0, 0))
+        half.replace(path)
+    except OSError:
+        return None
+    return path
 
 
 def _for_all_values(function: Any) -> Any:

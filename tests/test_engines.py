@@ -153,7 +153,7 @@ banked = st.builds(
     refresh=st.sampled_from(["all-bank", "none"]),
     queue=st.sampled_from([1, 4, 32]),
 )
-run_lists = st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([1, 2, 14, 63, 64, 65, 300, 9000])), max_size=4)
+run_lists = st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([1, 2, 14, 63, 64, 65, 300, 2000])), max_size=4)
 box_lists = st.lists(run_lists, min_size=4, max_size=4)
 
 

@@ -17,12 +17,14 @@ from lw3dsim.native import Translation
 def translate(tmp_path, monkeypatch, capsys):
     """Translate a small module as a new process would; return whether a translation was found, and what was said."""
     monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "cache" / "lw3dsim")
-    (tmp_path / "small.py").write_text("def twice(x):\n    return x + x\n")
-    spec = importlib.util.spec_from_file_location("small", tmp_path / "small.py")
-    small = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(small)
 
-    def run(umask=0o022):
+    def run(umask=0o022, place="."):
+        source = tmp_path / place / "small.py"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text("def twice(x):\n    return x + x\n")
+        spec = importlib.util.spec_from_file_location("small", source)
+        small = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(small)
         before = os.umask(umask)
         try:
             translation = Translation("the test", ((small, ("twice",)),), entries=("twice",))
@@ -46,6 +48,14 @@ def test_what_was_kept_is_loaded_without_a_word_whatever_the_umask(translate, tm
     assert said == "compiling the test, once for this machine ...\n"
     before = kept_files(tmp_path)
     assert translate(umask) == (True, "")
+    assert kept_files(tmp_path) == before
+
+
+def test_a_copy_of_the_sources_elsewhere_finds_what_was_made(translate, tmp_path):
+    translate(place="here")
+    before = kept_files(tmp_path)
+    assert before
+    assert translate(place="there") == (True, "")
     assert kept_files(tmp_path) == before
 
 

@@ -33,6 +33,7 @@ from lw3dsim.transform.algorithms import candidates
 
 ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=1", "buffers.weight_kib=1", "buffers.ofmap_kib=1"])
 EVERYTHING = 1_000_000
+TWO_SLOTS = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)
 BYTES = Price(cycle=0.0, dram_byte=1.0)
 
 
@@ -76,24 +77,38 @@ def everything(problem):
     clocks, capacity = make_clocks(ARCH), ARCH.buffers.capacity_bits
     modes = parallel_modes(problem, ARCH)
     sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
-    for tile, order, mode in itertools.product(itertools.product(*sizes), ORDERS, modes):
-        slots = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)
-        mapping = Mapping(**dict(zip("ncthw", tile, strict=True)), order=order, parallel=mode, **slots)
-        schedule = build_schedule(problem, mapping, ARCH, clocks)
-        held = {
-            "ifmap": (schedule.ifmap, schedule.ifmap.bits),
-            "weight": (schedule.weight, schedule.weight.bits),
-            "ofmap": (schedule.ofmap, schedule.ofmap.bits),
-        }
-        if mapping.c < problem.c:
-            held["ofmap"] = (schedule.ofmap, schedule.ofmap.bits // problem.activation_bits * problem.accumulator_bits)
-        # All of a buffer is one slot where a single tile is all there is.
-        slots = {name: 1 if len(set(stream.box.tolist())) == 1 else 2 for name, (stream, _) in held.items()}
-        if any(len(bits) and int(bits.max()) * slots[name] > capacity[name] for name, (_, bits) in held.items()):
-            continue
-        mapping = replace(mapping, **{f"{name}_slots": count for name, count in slots.items()})
-        schedule = build_schedule(problem, mapping, ARCH, clocks)
-        yield simulate_schedule(schedule, clocks).latency_cycles, schedule.total_bursts
+    for tile, mode in itertools.product(itertools.product(*sizes), modes):
+        for order in different_orders(problem, tile):
+            mapping = Mapping(**dict(zip("ncthw", tile, strict=True)), order=order, parallel=mode, **TWO_SLOTS)
+            schedule = build_schedule(problem, mapping, ARCH, clocks)
+            held = {
+                "ifmap": (schedule.ifmap, schedule.ifmap.bits),
+                "weight": (schedule.weight, schedule.weight.bits),
+                "ofmap": (schedule.ofmap, schedule.ofmap.bits),
+            }
+            if mapping.c < problem.c:
+                bits = schedule.ofmap.bits // problem.activation_bits * problem.accumulator_bits
+                held["ofmap"] = (schedule.ofmap, bits)
+            # All of a buffer is one slot where a single tile is all there is.
+            slots = {
+                f"{name}_slots": 1 if len(set(stream.box.tolist())) == 1 else 2 for name, (stream, _) in held.items()
+            }
+            if any(
+                len(bits) and int(bits.max()) * slots[f"{name}_slots"] > capacity[name]
+                for name, (_, bits) in held.items()
+            ):
+                continue
+            if slots != TWO_SLOTS:
+                schedule = build_schedule(problem, replace(mapping, **slots), ARCH, clocks)
+            yield simulate_schedule(schedule, clocks).latency_cycles, schedule.total_bursts
+
+
+def different_orders(problem, tile):
+    """The loop orders that do anything different: one, where there are no two loops to swap."""
+    n, _, *size = tile
+    return (
+        ORDERS if n < problem.n and any(part < out for part, out in zip(size, problem.out, strict=True)) else ORDERS[:1]
+    )
 
 
 def tilings(problem):

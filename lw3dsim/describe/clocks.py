@@ -96,7 +96,7 @@ class Clocks:
 
     def bound_ticks(self, bursts: int) -> int:
         """Return the time that ``bursts`` take at least, spread evenly over all channels."""
-        return bursts * self.least_burst_ticks // self.dram.channels
+        return -(-bursts * self.least_burst_ticks // self.dram.channels)
 
 
 def default_mapping(standard: DramStandard) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -65,3 +66,19 @@ def test_every_figure_that_is_altered_is_noticed(saved, tmp_path, cli):
     assert refused.exit_code == 2
     assert "not a result of lw3dsim (layer b: " in refused.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("value", [10**400, 1 << 63, 1e308, 5e-324], ids=["10^400", "2^63", "1e308", "5e-324"])
+def test_a_figure_beyond_all_measure_is_refused_in_a_sentence(saved, tmp_path, cli, value):
+    file = tmp_path / "result.json"
+    for path in numbers(saved):
+        altered = copy.deepcopy(saved)
+        at(altered, path[:-1])[path[-1]] = value
+        # Nothing but a sentence; next to nothing where nothing was is no contradiction.
+        with suppress(ValueError):
+            msgspec.convert(altered, SavedResult).check()
+    altered["layers"][0]["macs"] = value
+    file.write_text(json.dumps(altered), encoding="utf-8")
+    refused = cli("report", str(file), "--out", str(tmp_path / "page.html"))
+    assert refused.exit_code == 2
+    assert "not a result of lw3dsim" in refused.stderr

@@ -60,25 +60,27 @@ class Busy:
         return {"multiply": multiply} | dict(zip(IDLE, idle, strict=True))
 
 
-def count_busy(kinds: Kinds, kind: Ints) -> Busy:
-    """Return how much of the array works in steps of these ``kind`` while its multipliers bind."""
-    counts = kinds.counts(kind)
-    of_lanes = kinds.rows * kinds.lanes
+def count_busy(kinds: Kinds, counts: Ints) -> Busy:
+    """Return how much of the array works in so many steps of each of ``kinds`` while its multipliers bind."""
     return Busy(
-        cycles=kinds.total("multiply", kind),
+        cycles=kinds.total("multiply", counts),
         rows=_exact_sum(counts * kinds.row_cycles, kinds.rows),
-        lanes=_exact_sum(counts * kinds.lane_cycles, of_lanes),
+        lanes=_exact_sum(counts * kinds.lane_cycles, kinds.rows * kinds.lanes),
         multipliers=_exact_sum(counts * kinds.products, kinds.multipliers),
     )
 
 
 def _exact_sum(work: Ints, parts: Ints) -> Fraction:
     """Return the sum of ``work / parts``; stages of a group may differ in their lanes."""
-    return sum((Fraction(int(work[parts == of].sum()), int(of)) for of in np.unique(parts)), start=Fraction(0))
+    sums: dict[int, int] = {}
+    for done, of in zip(work.tolist(), parts.tolist(), strict=True):
+        sums[of] = sums.get(of, 0) + done
+    first, *others = (Fraction(done, of) for of, done in sums.items())
+    return sum(others, start=first)
 
 
-def attribute(job: Job, kinds: Kinds, busy: Busy, trace: Trace) -> dict[str, int]:
-    """Return the cycles of ``job`` by cause; ``kinds`` and ``busy`` say what its steps do while they compute.
+def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) -> dict[str, int]:
+    """Return the cycles of ``job`` by cause; ``counts`` are its steps of each of ``kinds``, which say what they do.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
     they, its output slot (``dram_write``). Waiting for the drain unit or what it writes, stalls of
@@ -98,18 +100,18 @@ def attribute(job: Job, kinds: Kinds, busy: Busy, trace: Trace) -> dict[str, int
     writes = int(wait.sum()) - reads
     handover = int((np.array(trace.handover, dtype=np.int64) - start - np.asarray(job.head)[kind]).sum())
     finish = -(-trace.finish // cycle)
-    drained_before = kinds.total("wait", kind)
+    drained_before = kinds.total("wait", counts)
     drained = int(trace.drained[-1]) // cycle
-    computing = {name: kinds.total(name, kind) for name in BOUND} | busy.cycles_by_cause
+    computing = {name: kinds.total(name, counts) for name in BOUND} | busy.cycles_by_cause
     cycles = {name: computing[name] for name in COMPUTING} | {
-        "drain": kinds.total("drain_stall", kind)
+        "drain": kinds.total("drain_stall", counts)
         + drained_before
         + handover // cycle
         + drained
         - int(end[-1]) // cycle,
         "dram_read": reads // cycle,
         "dram_write": writes // cycle + finish - drained,
-        "fill": kinds.total("fill", kind),
+        "fill": kinds.total("fill", counts),
         "configuration": (job.setup + int(lead.sum())) // cycle - drained_before,
     }
     if sum(cycles.values()) != finish:

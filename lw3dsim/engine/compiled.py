@@ -51,6 +51,10 @@ def plain(table: Table) -> Table:
     arrays: dict[str, Any] = {
         name: np.require(item, np.int64, ["C", "W"])
         for name, item in table._asdict().items()
-        if isinstance(item, np.ndarray)
+        if isinstance(item, np.ndarray) and not _is_plain(item)
     }
     return table._replace(**arrays)
+
+
+def _is_plain(array: Ints) -> bool:
+    return array.flags.carray and array.dtype == np.int64

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lw3dsim.caches import kept
 from lw3dsim.dram import in_order
 from lw3dsim.dram.in_order import serve
 from lw3dsim.engine.reordering import make_reordering
@@ -17,7 +18,7 @@ from lw3dsim.engine.reordering import make_reordering
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.clocks import Clocks, DramSystem
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
     from lw3dsim.map.arrays import Ints, Words
@@ -96,8 +97,7 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
 def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
     """Return the DRAM of ``clocks`` before anything moves; the plain one knows no banks."""
     dram = clocks.dram
-    tables = ((),) * 5 if dram.model == "plain" else (in_order.constants(dram), *in_order.idle_state(dram))
-    constants, banks, groups, ranks, rings = (np.array(words, dtype=np.int64) for words in tables)
+    constants, banks, groups, ranks, rings = (words.copy() for words in _idle_words(dram))
     return Memory(
         model=MODELS[dram.model],
         channels=dram.channels,
@@ -115,6 +115,13 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         rings=rings,
         reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
     )
+
+
+@kept(64)
+def _idle_words(dram: DramSystem) -> tuple[Ints, ...]:
+    """Return the constants and the state at clock 0 of a DRAM with banks; of the plain one, nothing."""
+    tables = ((),) * 5 if dram.model == "plain" else (in_order.constants(dram), *in_order.idle_state(dram))
+    return tuple(np.array(words, dtype=np.int64) for words in tables)
 
 
 def dram_counts(memory: Memory, finish: int) -> DramCounts | None:

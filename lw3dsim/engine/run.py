@@ -88,10 +88,11 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
         placed = run_interpreted(job, memory, trace, INTERPRETED)
     else:
         trace, memory = _interpreted(fast_engine.run, job, memory)
-    busy = count_busy(kinds, np.asarray(job.kind))
+    counts = kinds.counts(np.asarray(job.kind))
+    busy = count_busy(kinds, counts)
     return Timing(
         latency_cycles=-(-trace.finish // job.cycle),
-        cycles_by_cause=attribute(job, kinds, busy, trace),
+        cycles_by_cause=attribute(job, kinds, counts, busy, trace),
         busy=busy,
         trace=trace,
         dram=dram_counts(memory, trace.finish),

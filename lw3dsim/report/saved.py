@@ -13,10 +13,12 @@ from lw3dsim.describe.accelerator import Accelerator
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Amount = Annotated[float, Meta(ge=0)]
-PositiveAmount = Annotated[float, Meta(gt=0)]
+# No figure of a run comes near these, and what is computed from them does not overflow.
+LARGEST_COUNT, LARGEST_AMOUNT = (1 << 63) - 1, 1e280
+Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
+Positive = Annotated[int, Meta(ge=1, le=LARGEST_COUNT)]
+Amount = Annotated[float, Meta(ge=0, le=LARGEST_AMOUNT)]
+PositiveAmount = Annotated[float, Meta(gt=0, le=LARGEST_AMOUNT)]
 Energies = Annotated[dict[str, Amount], Meta(min_length=1)]
 Counts = Annotated[dict[str, Count], Meta(min_length=1)]
 
@@ -155,12 +157,12 @@ def _check_figures(figures: _Figures, parts: _Layer | SavedResult, of: str, arch
     """Check what follows from the counts of a layer or the network, and that its breakdowns sum to them."""
     if (figures.macs > 0) != (figures.ideal_mults > 0):
         raise ValueError(f"{of}ideal_mults = {figures.ideal_mults} with macs = {figures.macs}")
-    cycles, seconds = figures.latency_cycles, figures.latency_ms / 1e3
+    cycles, seconds = figures.latency_cycles, figures.latency_cycles * arch.cycle_ps / 1e12
     _check_sum(parts.cycles_breakdown, cycles, f"{of}latency_cycles")
     _check_sum(parts.dram_bytes_breakdown, figures.dram_read_bytes + figures.dram_write_bytes, f"{of}DRAM bytes")
     _check_sum(parts.energy_breakdown_pj, figures.energy_pj, f"{of}energy_pj")
     follow = {
-        "latency_ms": cycles * arch.cycle_ps / 1e9,
+        "latency_ms": seconds * 1e3,
         "utilization": figures.executed_mults / (arch.multipliers * cycles),
         "effective_macs_per_cycle": figures.macs / cycles,
         "clips_per_s": 1 / seconds,

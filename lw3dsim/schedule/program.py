@@ -107,13 +107,13 @@ class Kinds:
     output_tiles: Ints
     vector_ops: Ints
 
-    def total(self, event: str, kind: Ints) -> int:
-        """Return the sum of a column over steps of these ``kind``."""
-        return int((self.counts(kind) * getattr(self, event)).sum())
-
     def counts(self, kind: Ints) -> Ints:
         """Return how many of the steps of these ``kind`` are of each kind."""
         return np.bincount(kind, minlength=len(self.head))
+
+    def total(self, event: str, counts: Ints) -> int:
+        """Return the sum of a column over so many steps of each kind."""
+        return int(counts @ getattr(self, event))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +164,11 @@ class Program:
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
-        return self.kinds.total(event, self.kind)
+        return self.kinds.total(event, self._counts)
+
+    @cached_property
+    def _counts(self) -> Ints:
+        return self.kinds.counts(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

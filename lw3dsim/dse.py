@@ -140,7 +140,6 @@ def run_begun(
     space: Space, store: Store, goal: int, watcher: Watcher, wanted: Wanted, finished: Sequence[Record]
 ) -> Ended:
     """Evaluate points of a study that is begun, until it has ``goal``, ``finished`` ones included."""
-    store.want(goal)
     return Run(space, store, goal, watcher, finished).run(wanted.workers or len(os.sched_getaffinity(0)))
 
 

@@ -256,6 +256,20 @@ def test_a_study_killed_while_it_was_begun_is_begun_again(cli, study, tmp_path, 
     assert "12 points finished" in cli("dse", "status", space, "--storage", str(storage)).stdout
 
 
+def test_a_study_that_is_not_gone_on_with_stays_as_it_was(cli, study, tmp_path):
+    space, made_in = study
+    whole, storage = (made_in / "exhaustive").read_bytes(), tmp_path / "journal"
+    # A torn tail is cut before a record is written, and only then; a point of another index is no reason to write.
+    lines = whole.splitlines(keepends=True)
+    other = re.sub(rb'"index":(\d+)', lambda found: b'"index":%d' % (1000 + int(found[1])), lines[-1])
+    for content, more in ((whole + b'{"by":', ()), (b"".join(lines[:-1]) + other, ("--resume",))):
+        storage.write_bytes(content)
+        with here():
+            refused = cli("dse", "run", space, "--storage", str(storage), "--workers", "1", *more)
+        assert refused.exit_code == 2, refused.stderr
+        assert storage.read_bytes() == content
+
+
 EMPTIED = [("DELETE FROM", name, "is empty") for name in VERSIONS]
 DROPPED = [
     ("DROP TABLE", name, "is missing") for name in sorted(TABLES - {"trials", "studies", "study_user_attributes"})

@@ -11,6 +11,7 @@ import pytest
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.report.files import load_result
 from lw3dsim.report.saved import COUNTS, SavedResult
 
 NETWORK = """
@@ -82,3 +83,12 @@ def test_a_figure_beyond_all_measure_is_refused_in_a_sentence(saved, tmp_path, c
     refused = cli("report", str(file), "--out", str(tmp_path / "page.html"))
     assert refused.exit_code == 2
     assert "not a result of lw3dsim" in refused.stderr
+
+
+def test_what_a_saved_accelerator_does_not_say_is_at_its_default(saved, tmp_path, cli):
+    altered, page = copy.deepcopy(saved), tmp_path / "page.html"
+    del altered["config"]["arch"]["tech"]["node_nm"]
+    for name, data in (("whole", saved), ("less", altered)):
+        (tmp_path / name).write_text(json.dumps(data), encoding="utf-8")
+        assert json.loads(load_result(tmp_path / name).to_json()) == saved
+        assert cli("report", str(tmp_path / name), "--out", str(page)).exit_code == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 import os
 import pty
@@ -180,8 +182,11 @@ def test_every_unit_cost_is_the_one_of_the_json(at_width, cli_json, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_replayed_trace_and_an_algorithm_are_whole(at_width, cli_json, width):
-    command = ("dram", "--preset", "ddr4-2400-x64", "--trace", "tests/data/dram_random_read.csv.gz")
+def test_a_replayed_trace_and_an_algorithm_are_whole(at_width, cli_json, tmp_path, width):
+    trace = tmp_path / "trace.csv"
+    with gzip.open("tests/data/dram_random_read.csv.gz", "rt") as whole:
+        trace.write_text("".join(itertools.islice(whole, 3000)))
+    command = ("dram", "--preset", "ddr4-2400-x64", "--trace", str(trace))
     data = cli_json(*command, "--format", "json")
     text = "\n".join(at_width(width, *command))
     assert all(f"{data[key]:,}" in text for key in ("reads", "row_hits", "row_conflicts", "bytes", "cycles"))
@@ -198,6 +203,16 @@ def test_a_mapping_is_whole(at_width, cli_json, monkeypatch, width):
     units = cli_json("map", "c3d", *SMALL, "--format", "json")["units"]
     text = "\n".join(at_width(width, "map", "c3d", *SMALL))
     assert all(f"{unit['latency_cycles']:,} cycles in" in text for unit in units)
+
+
+@pytest.mark.parametrize("command", [("compare", "--html"), ("simulate", "--out")], ids=lambda words: words[0])
+def test_a_column_that_is_nowhere_is_refused_before_anything_is_written(cli, small_file, tmp_path, command):
+    name, option = command
+    before = sorted(tmp_path.rglob("*"))
+    refused = cli(name, str(small_file), option, str(tmp_path / "new"), "--columns", "nowhere")
+    assert refused.exit_code == 2
+    assert "--columns 'nowhere': no column has this heading" in refused.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("columns", ["", "20", "0", "-3", "many"])

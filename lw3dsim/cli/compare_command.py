@@ -85,6 +85,10 @@ def command(
             chosen,
             progress=lambda name, done, total: advance(position[name], done, total),
         )
+    tables = (
+        [*comparison_tables(_title(network), comparison.rows()), *comparison.notes_by_case()] if form == "table" else []
+    )
+    show.check(tables)
     if html is not None:
         comparison.report(html)
         click.echo(f"wrote {html}", err=True)
@@ -93,7 +97,7 @@ def command(
     elif form == "csv":
         put(comparison.table.to_csv(index=False, lineterminator="\n"))
     else:
-        show([*comparison_tables(_title(network), comparison.rows()), *comparison.notes_by_case()])
+        show(tables)
 
 
 def _title(network: Workload) -> str:

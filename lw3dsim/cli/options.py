@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,11 +22,30 @@ if TYPE_CHECKING:
     from lw3dsim.request import Request
 
     Command = Callable[..., None]
-    Show = Callable[[Sequence[Part]], None]
     Option = Callable[[Command], Command]
 
 
 FORMATS = ("table", "json", "csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """Prints tables and lines: whole if ``wide``, or ``columns`` of them by heading."""
+
+    wide: bool
+    columns: tuple[str, ...]
+
+    def check(self, parts: Sequence[Part]) -> None:
+        """Raise InputError where no table has one of the columns; for before anything is written."""
+        from lw3dsim.report.terminal import check_columns
+
+        check_columns(parts, self.columns)
+
+    def __call__(self, parts: Sequence[Part]) -> None:
+        """Print them. Raises InputError where no table has one of the columns."""
+        from lw3dsim.report.terminal import print_tables
+
+        print_tables(parts, wide=self.wide, columns=self.columns)
 
 
 def format_option(*formats: str) -> Option:
@@ -46,19 +65,13 @@ def format_option(*formats: str) -> Option:
                 which = "--wide" if wide else "--columns"
                 raise InputError(f"{which} is for the table; leave it out with --format {form}, which gives everything")
             chosen = tuple(filter(None, (part.strip() for part in (columns or "").split(","))))
-            function(form=form, show=partial(_show, wide=wide, columns=chosen), **given)
+            function(form=form, show=Show(wide=wide, columns=chosen), **given)
 
         wide = click.option("--wide", is_flag=True, help="Show the whole table, however narrow the terminal is.")
         only = click.option("--columns", metavar="LIST", help="Show these columns of the table, comma-separated.")
         return option(wide(only(with_show)))
 
     return decorate
-
-
-def _show(parts: Sequence[Part], *, wide: bool, columns: Sequence[str]) -> None:
-    from lw3dsim.report.terminal import print_tables
-
-    print_tables(parts, wide=wide, columns=columns)
 
 
 @dataclass(frozen=True, kw_only=True)

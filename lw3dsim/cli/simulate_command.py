@@ -35,12 +35,15 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
     from lw3dsim.pipeline import simulate_prepared
     from lw3dsim.remembered import remember_mappings
     from lw3dsim.report.files import RESULT_FILES, check_folder, save_result
+    from lw3dsim.report.tables import result_tables
 
     remember_mappings()
     folder = check_folder(out, RESULT_FILES) if out is not None else None
     prepared = prepared_run(run.request(workload, clips=clips))
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
+    tables = result_tables(result)
+    show.check(tables)
     if folder is not None:
         save_result(result, folder)
         click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, report.html", err=True)
@@ -49,6 +52,4 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
     elif form == "csv":
         put(result.layers.to_csv(index=False, lineterminator="\n"))
     else:
-        from lw3dsim.report.tables import result_tables
-
-        show(result_tables(result))
+        show(tables)

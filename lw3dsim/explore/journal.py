@@ -84,6 +84,7 @@ class Journal(BaseJournalBackend):
 
     def __init__(self, path: Path, file: FileIO | None = None) -> None:
         self._path, self._file = path, file
+        self._ends_whole = False
         self._offsets = [0]
         self._studies: list[str | None] = []
         self._settings: dict[int, int] = {}
@@ -154,6 +155,9 @@ class Journal(BaseJournalBackend):
         """Write records at the end; what can't be written whole is cut off again."""
         if self._file is None:
             raise OutputError(f"{self._path}: was opened for reading only")
+        if not self._ends_whole:
+            _cut_torn_tail(self._file, self._path)
+            self._ends_whole = True
         end = self._file.seek(0, os.SEEK_END)
         text = b"".join(msgspec.json.encode({"by": BY, **log}) + b"\n" for log in logs)
         try:
@@ -189,7 +193,7 @@ def _is_ours(line: bytes) -> bool:
     return line.endswith(b"\n") and record.get("by") == BY
 
 
-def cut_torn_tail(file: FileIO, path: Path) -> None:
+def _cut_torn_tail(file: FileIO, path: Path) -> None:
     """Cut off what stands behind the last complete line of a journal of ours."""
     with path.open("rb") as read:
         end = at = read.seek(0, os.SEEK_END)

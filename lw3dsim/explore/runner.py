@@ -98,6 +98,8 @@ class Run:
         ):
             while not self._is_done(pool) and not interrupt.is_wished:
                 self._plan_ahead(pool)
+                # What was kept of this batch is what the sampler proposes: the study may be written to.
+                self._store.want(self._trials)
                 self._give_out(pool)
                 self._collect(pool, TICK_S)
                 self._look_elsewhere()

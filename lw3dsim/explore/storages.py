@@ -16,7 +16,7 @@ from optuna.storages import JournalStorage, RDBStorage
 
 from lw3dsim.errors import InputError, OutputError, one_line
 from lw3dsim.explore.databases import check_database, is_url, shown, with_driver
-from lw3dsim.explore.journal import KEEP, Journal, check_ours, cut_torn_tail
+from lw3dsim.explore.journal import KEEP, Journal, check_ours
 from lw3dsim.parts import remove_left_over
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def opened(where: str, *, for_writing: bool) -> Iterator[Opened]:
             with _locked(path) as file:
                 check_ours(path)
                 journal = Journal(path, file)
-                storage = _replayed(where, journal)
-                cut_torn_tail(file, path)
-                yield Opened(storage=storage, where=where, journal=journal)
+                yield Opened(storage=_replayed(where, journal), where=where, journal=journal)
         elif path.is_file():
             check_ours(path)
             journal = Journal(path)

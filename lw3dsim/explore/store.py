@@ -108,7 +108,7 @@ class Store:
         self._opened, self._storage, self._space, self._patience = opened, opened.storage, space, patience
         self._study_id = self._storage.get_study_id_from_name(space.name)
         self._distributions = {parameter.path: _distribution(parameter) for parameter in space.parameters}
-        self._next = 0
+        self._next = self._last_wanted = 0
         self._open: set[int] = set()
         self._numbers: dict[str, int] = {}
         self._indices: dict[int, int] = {}
@@ -126,6 +126,9 @@ class Store:
 
     def want(self, points: int) -> None:
         """Keep that the study is to have so many points."""
+        if points == self._last_wanted:
+            return
+        self._last_wanted = points
         if points != self.wanted:
             self._storage.set_study_user_attr(self._study_id, WANTED, points)
 

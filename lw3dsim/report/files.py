@@ -140,6 +140,9 @@ def load_result(path: PathArgument) -> Result:
     try:
         saved = msgspec.json.decode(raw, type=SavedResult)
         saved.check()
-        return Result(data=json.loads(raw))
+        data = json.loads(raw)
+        # What is not said of an accelerator is at its default, here as everywhere.
+        data["config"]["arch"] = msgspec.to_builtins(saved.config.arch)
+        return Result(data=data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None

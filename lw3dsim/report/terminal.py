@@ -93,8 +93,7 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
 
     ``columns`` are headings to show, and no others. Raises InputError where no table has one of them.
     """
-    tables = [part for part in parts if isinstance(part, Table)]
-    view = View(width=None if wide else terminal_width(), columns=_known(columns, tables))
+    view = View(width=None if wide else terminal_width(), columns=check_columns(parts, columns))
     width = terminal_width()
     lines = [
         line
@@ -257,8 +256,12 @@ def _encodable(text: str, other: str | None = None) -> str:
     return text
 
 
-def _known(columns: Sequence[str], tables: Sequence[Table]) -> tuple[str, ...]:
-    """Return ``columns`` as the headings that they mean: capitals do not count, and "_" is a space."""
+def check_columns(parts: Sequence[Part], columns: Sequence[str]) -> tuple[str, ...]:
+    """Return ``columns`` as the headings that they mean: capitals do not count, and "_" is a space.
+
+    Raises InputError where no table of ``parts`` has one of them.
+    """
+    tables = [part for part in parts if isinstance(part, Table)]
     headings = {_plain(column.heading): column.heading for table in tables for column in table.columns}
     for column in columns:
         if _plain(column) not in headings:

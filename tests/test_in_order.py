@@ -145,6 +145,26 @@ def test_refreshes_go_on_while_nothing_moves(name):
     assert (counts.active_clocks, counts.idle_clocks) == (0, 10 * dram.s.trefi)
 
 
+@every
+@pytest.mark.parametrize("refresh", ["all-bank", "per-bank"])
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 3), st.integers(0, 300_000), st.booleans()), max_size=6))
+def test_refreshes_that_are_jumped_over_are_those_walked_one_by_one(name, refresh, moves):
+    if refresh == "per-bank" and not DRAM_STANDARDS[name].trfc_pb:
+        return
+    jumping, walking, clock = Channel(name, refresh=refresh), Channel(name, refresh=refresh), 0
+    every_clocks = min(walking.s.trefi, walking.s.trefi_pb or walking.s.trefi)
+    banks, _, channels, _ = walking.state
+    for bank, row, pause, write in [*moves, (0, 0, 300_000, False)]:
+        for stop in range(clock, clock + pause, every_clocks):
+            in_order.finish(walking.k, banks, channels, 0, stop)
+        clock += pause
+        where = {"count": 3, "write": int(write), "start": clock}
+        assert jumping.move(bank % jumping.s.banks, row, **where) == walking.move(bank % walking.s.banks, row, **where)
+    assert jumping.counts(clock + 10**6) == walking.counts(clock + 10**6)
+    assert jumping.state == walking.state
+
+
 def test_one_bank_refreshes_while_the_others_work():
     dram = Channel("lpddr4-3200-x32", refresh="per-bank")
     s = dram.s

@@ -199,6 +199,7 @@ def _visit(
             clock = max(arrival, banks[b + ACT_AT], groups[g + GROUP_ACT], channels[c + RANK_ACT], oldest)
         if clock >= channels[c + DUE]:
             _refresh(k, banks, channels, channel)
+            _refresh_idle(k, banks, channels, channel, arrival)
             outcome = 0
         elif banks[b + OPEN_ROW] == row:
             moved = min(bursts, (channels[c + DUE] - clock + step - 1) // step)
@@ -282,6 +283,23 @@ def _refresh(k: Words, banks: Words, channels: Words, channel: int) -> None:
     channels[c + DUE] = due + k[REFRESH_EVERY]
 
 
+def _refresh_idle(k: Words, banks: Words, channels: Words, channel: int, until: int) -> None:
+    """Jump over the rounds of refreshes that come before ``until`` and find every bank closed and ready.
+
+    The last two rounds are left: the state behind them is that behind all.
+    """
+    c = channel * CHANNEL_WORDS
+    due, refreshes = channels[c + DUE], k[REFRESH_STRIDE]
+    rounds = (until - due) // (k[REFRESH_EVERY] * refreshes) - 2
+    if rounds <= 0 or channels[c + OPEN_BANKS] > 0:
+        return
+    for bank in range(k[BANKS]):
+        if banks[(channel * k[BANKS] + bank) * BANK_WORDS + ACT_AT] > due:
+            return
+    channels[c + REFRESHES] += rounds * refreshes
+    channels[c + DUE] = due + rounds * refreshes * k[REFRESH_EVERY]
+
+
 def _entered(k: Words, channels: Words, rings: Words, channel: int, index: int) -> int:
     """Return when burst ``index`` of a channel finds room in the queue: when the one ``queue`` before it is issued."""
     c = channel * CHANNEL_WORDS
@@ -320,6 +338,7 @@ def finish(k: Words, banks: Words, channels: Words, channel: int, clock: int) ->
     c = channel * CHANNEL_WORDS
     while channels[c + DUE] <= clock:
         _refresh(k, banks, channels, channel)
+        _refresh_idle(k, banks, channels, channel, clock)
     if channels[c + OPEN_BANKS] == 0:
         channels[c + IDLE] += max(clock - channels[c + CLOSED_SINCE], 0)
         channels[c + CLOSED_SINCE] = clock

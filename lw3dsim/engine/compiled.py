@@ -23,7 +23,18 @@ TRANSLATION = Translation(
     (
         (
             in_order,
-            ("_place", "_precharge", "_activate", "_column", "_refresh", "_entered", "_remember", "_visit", "serve"),
+            (
+                "_place",
+                "_precharge",
+                "_activate",
+                "_column",
+                "_refresh",
+                "_refresh_idle",
+                "_entered",
+                "_remember",
+                "_visit",
+                "serve",
+            ),
         ),
         (memory, ("transfer",)),
         (fast_engine, ("known", "tile_of", "place_steps", "advance")),
@@ -31,7 +42,7 @@ TRANSLATION = Translation(
     # A reordering memory is not given to this engine; the name must be known all the same.
     refused=("reorder",),
     entries=("advance",),
-    outlined=("_refresh",),
+    outlined=("_refresh", "_refresh_idle"),
 )
 
 

@@ -205,7 +205,9 @@ def test_a_mapping_is_whole(at_width, cli_json, monkeypatch, width):
     assert all(f"{unit['latency_cycles']:,} cycles in" in text for unit in units)
 
 
-@pytest.mark.parametrize("command", [("compare", "--html"), ("simulate", "--out")], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "command", [("compare", "--html"), ("simulate", "--out"), ("execute", "--out")], ids=lambda words: words[0]
+)
 def test_a_column_that_is_nowhere_is_refused_before_anything_is_written(cli, small_file, tmp_path, command):
     name, option = command
     before = sorted(tmp_path.rglob("*"))

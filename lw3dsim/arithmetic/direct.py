@@ -23,10 +23,10 @@ def compute(
 ) -> Tensor:
     """Return the output (C, T, H, W) of ``layer`` before requantisation; floats are computed in float64."""
     work = "int64" if number.is_integer else "float64"
-    tensors = [source.astype(work) for source in sources]
+    tensors = [source.astype(work, copy=False) for source in sources]
     if isinstance(layer, Conv3d | Linear):
         assert weights is not None  # noqa: S101  # the caller makes weights for these layers
-        result = _multiply(layer, tensors[0], weights.astype(work), number)
+        result = _multiply(layer, tensors[0], weights.astype(work, copy=False), number)
         if bias is not None:
             result = result + bias.astype(work)[:, None, None, None]
     elif isinstance(layer, Pool3d):
@@ -51,8 +51,9 @@ def temporal_residual_gradient(values: Tensor, number: Number) -> Tensor:
 
 def _multiply(layer: Conv3d | Linear, values: Tensor, weights: Tensor, number: Number) -> Tensor:
     if isinstance(layer, Linear):
-        result = _matmul(weights[:, :, 0, 0, 0], values.reshape(-1, 1), number)
-        return result[:, :, None, None]
+        work = _work_type(number, weights.shape[1])
+        result = weights[:, :, 0, 0, 0].astype(work, copy=False) @ values.reshape(-1, 1).astype(work, copy=False)
+        return np.asarray(result.astype(values.dtype, copy=False)[:, :, None, None])
     padded = np.pad(values, [(0, 0), *((p, p) for p in layer.padding)])
     size = [
         (n - (k - 1) * d - 1) // s + 1
@@ -60,12 +61,14 @@ def _multiply(layer: Conv3d | Linear, values: Tensor, weights: Tensor, number: N
     ]
     groups, per_group = layer.groups, layer.out_channels // layer.groups
     result = np.zeros((groups, per_group, *size), dtype=padded.dtype)
+    work = _work_type(number, weights.shape[1])
+    # Converted once, the taps outermost: their kernels lie together.
+    padded, kernels = padded.astype(work), weights.transpose(2, 3, 4, 0, 1).astype(work, order="C")
     for tap in itertools.product(*(range(k) for k in layer.kernel)):
         window = padded[(slice(None), *_positions(tap, layer.dilation, layer.stride, size))]
         window = window.reshape(groups, -1, int(np.prod(size)))
-        k, r, s = tap
-        kernel = weights[:, :, k, r, s].reshape(groups, per_group, -1)
-        result += _matmul(kernel, window, number).reshape(result.shape)
+        kernel = kernels[tap].reshape(groups, per_group, -1)
+        result += (kernel @ window).astype(result.dtype, copy=False).reshape(result.shape)
     return result.reshape(layer.out_channels, *size)
 
 
@@ -77,13 +80,9 @@ def _positions(
     )
 
 
-def _matmul(a: Tensor, b: Tensor, number: Number) -> Tensor:
-    """Multiply matrices; integers through float64, which is exact for these sizes."""
-    if not number.is_integer:
-        return np.asarray(a @ b)
-    bound = number.largest**2 * a.shape[-1]
-    work = number.working_type(bound)
-    return np.asarray(a.astype(work) @ b.astype(work)).astype(np.int64)
+def _work_type(number: Number, terms: int) -> str:
+    """Return the type in which sums of so many products are exact, floats where they can be: they multiply faster."""
+    return number.working_type(number.largest**2 * terms) if number.is_integer else "float64"
 
 
 def _pool(layer: Pool3d, values: Tensor, number: Number) -> Tensor:

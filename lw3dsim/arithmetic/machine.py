@@ -218,11 +218,11 @@ def load_weights(run: Execution, place: Place) -> Tensor:
     first = place.group * problem.n
     kernels = run.task.weights[first + place.n.start : first + place.n.stop, place.c]
     if run.operands is None:
-        return kernels.astype(_direct_type(run))
+        return kernels.astype(_direct_type(run), order="C")
     pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
     transformed = applied(run.operands.G, pieces)
     run.peaks.weight = max(run.peaks.weight, _peak(transformed))
-    return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work)
+    return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work, copy=False)
 
 
 def _peak(values: Tensor) -> float:
@@ -256,7 +256,7 @@ def compute_tile(run: Execution, place: Place) -> None:
             into.append(slice(start * m, stop))
             keep.append(slice(0, stop - start * m))
         at = (slice(None), *into)
-        run.ofmap[at] = run.held(run.ofmap[at] + result[(slice(None), *keep)]).astype(run.ofmap.dtype)
+        run.ofmap[at] = run.held(run.ofmap[at] + result[(slice(None), *keep)])
 
 
 def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
@@ -306,7 +306,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(group, step, strict=True))
     V = applied(operands.BT, view[:, :, t, h, w])
     run.peaks.data = max(run.peaks.data, _peak(V))
-    V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work)
+    V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work, copy=False)
     product = _coordinate_sums(run, V)
     if operands.is_narrowed:
         product = product * _powers(operands)

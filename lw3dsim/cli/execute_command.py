@@ -38,6 +38,8 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
+    tables = execution_tables(result.data)
+    show.check(tables)
     if folder is not None:
         save_texts(folder, EXECUTION_FILES, [result.to_json()])
     if form == "json":
@@ -45,7 +47,7 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     elif form == "csv":
         print_csv([{key: layer.get(key, "") for key in _columns(result.layers)} for layer in result.layers])
     else:
-        show(execution_tables(result.data))
+        show(tables)
 
 
 def _columns(layers: Sequence[Mapping[str, Any]]) -> list[str]:

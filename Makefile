@@ -23,8 +23,9 @@ demo: $(READY)
 	@echo
 	@echo "Open results/c3d.html and results/slowfast_r50_8x8.html in a browser."
 
+# Each file of tests on one core: what its tests share is made once.
 test: lint
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist loadfile -q
 
 # The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
 test-lowest: RESOLUTION := lowest-direct
@@ -32,7 +33,7 @@ test-newest: RESOLUTION := highest
 test-lowest test-newest: $(READY)
 	$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(VENV)-$@
 	$(BIN)/uv pip install -q --python $(VENV)-$@/bin/python --upgrade --resolution $(RESOLUTION) -e '.[dev]'
-	$(VENV)-$@/bin/python -m pytest -n auto -q $(TESTS)
+	$(VENV)-$@/bin/python -m pytest -n auto --dist loadfile -q $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(TRACKED)

@@ -209,7 +209,7 @@ def _kept_source(folder: Path, module: ModuleType) -> Path | None:
     Numba knows what it kept by the path and the age of the source. The folder is of one content
     of all sources: whichever copy of the package asks, in whichever place, what was made of it serves.
     """
-    path = folder / f"{module.__name__}.py"
+    path = folder.resolve() / f"{module.__name__}.py"
     if path.exists():
         return path
     half = path.with_suffix(f".py.tmp.{os.getpid():x}")

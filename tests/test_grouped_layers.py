@@ -8,12 +8,11 @@ from test_bad_input import refuse
 
 from lw3dsim import execute, load_arch, simulate
 from lw3dsim.describe.workload import Conv3d, Shape
-from lw3dsim.engine.attribution import COMPUTING
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.map.plain import plain_array, plain_layer
 from lw3dsim.map.problem import make_problem, on_rows, side_by_side
-from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, array_step, cost_groups
+from lw3dsim.map.step import BINDINGS, COLUMNS, GROUP_WORDS, NAMES, array_step, cost_groups
 from lw3dsim.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.report.mapping_tables import unit_text
 from lw3dsim.transform.algorithms import candidates
@@ -91,7 +90,7 @@ def test_a_pass_over_several_groups_counted_by_hand():
     taps, port = 27 * 4, 3 * 6 * 6 // 4
 
     def computing(cost):
-        return sum(cost[name] for name in COMPUTING)
+        return sum(cost[name] for name in BINDINGS)
 
     # One group of the layer: 3 rows, 2 rounds of one input.
     assert computing(apart) == 2 * max(taps, port)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lw3dsim import simulate
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.engine.attribution import COMPUTING
+from lw3dsim.engine.attribution import BOUND, COMPUTING, IDLE
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.pipeline import make_chain, map_network, resolve_design, resolve_network
@@ -143,8 +143,13 @@ def test_every_cycle_of_a_stream_has_a_cause(case):
     causes = stream.timing.cycles_by_cause
     assert sum(causes.values()) == stream.finish_cycles[-1]
     assert causes["configuration"] == 3 * len(runs) * design.layer_setup_cycles
-    for cause in (*COMPUTING, "fill"):
-        assert causes[cause] == 3 * sum(dict(run.cycles_by_cause)[cause] for run in runs)
+    apart = {cause: 3 * sum(dict(run.cycles_by_cause)[cause] for run in runs) for cause in causes}
+    for cause in (*BOUND, "fill"):
+        assert causes[cause] == apart[cause]
+    # What of it idles is rounded once for the stream, once for each layer alone.
+    assert sum(causes[cause] for cause in ("multiply", *IDLE)) == sum(apart[cause] for cause in ("multiply", *IDLE))
+    for cause in ("multiply", *IDLE):
+        assert abs(causes[cause] - apart[cause]) <= 3 * len(runs)
 
 
 def test_a_stream_moves_what_its_layers_move(case):

@@ -50,10 +50,10 @@ def test_a_tile_goes_through_all_stages_chunk_by_chunk():
     # The second layer reads what the first has just drained.
     assert places.waits.tolist() == [False, False, True] * 2
     # 4 pixels of 2 channels: 2 x 2 of 9 taps in 2 rounds; drained at 4 bytes a cycle, 2 outputs a cycle in the lanes.
-    # One channel leaves one of two rows idle. Second layer: 3 rounds of 2 cycles. Its ports read 3 x 4 bytes and write
+    # One channel works one of two rows. Second layer: 3 rounds of 2 cycles. Its ports read 3 x 4 bytes and write
     # 2 x 4: 5 cycles are less than 6.
-    assert columns(schedule, "head", "body", "drain", "wait", "multiply", "idle_rows") == [
-        [39, 0, 4, 0, 36, 0], [39, 0, 2, 0, 18, 18], [9, 0, 4, 2, 6, 0],
+    assert columns(schedule, "head", "body", "drain", "wait", "multiply", "row_cycles") == [
+        [39, 0, 4, 0, 36, 72], [39, 0, 2, 0, 36, 36], [9, 0, 4, 2, 6, 12],
     ] * 2  # fmt: skip
     assert schedule.lead[schedule.kind].tolist() == [0, 0, 2] * 2
 

@@ -91,12 +91,11 @@ def test_regions_lie_behind_each_other_and_boxes_are_runs_of_bursts():
 def test_a_step_takes_its_multiplications_and_drains_its_partial_sums():
     # Of 2 pixels on 2 lanes, 9 taps take 9 cycles for each input channel, ports less: 12 pixels in 3, weights in 5.
     # A step starts in 3. Partial sums of 2 x 2 or 2 outputs leave 4 bytes a cycle; with the last input channel they are
-    # read (4 bytes) and results written (1 byte): 20 bytes, or 10. One channel works one row of two: of 27 cycles
-    # 13 count as multiplying, of 9 cycles 4.
-    names = ("head", "body", "drain", "fill", "multiply", "idle_rows", "drain_stall")
+    # read (4 bytes) and results written (1 byte): 20 bytes, or 10. One channel works one row of two.
+    names = ("head", "body", "drain", "fill", "multiply", "row_cycles", "drain_stall")
     assert columns(built(), *names) == [
-        [30, 0, 4, 3, 27, 0, 0], [12, 0, 5, 3, 9, 0, 0], [30, 0, 4, 3, 27, 0, 0], [12, 0, 5, 3, 9, 0, 0],
-        [30, 0, 2, 3, 13, 14, 0], [12, 0, 3, 3, 4, 5, 0], [30, 0, 2, 3, 13, 14, 0], [12, 0, 3, 3, 4, 5, 0],
+        [30, 0, 4, 3, 27, 54, 0], [12, 0, 5, 3, 9, 18, 0], [30, 0, 4, 3, 27, 54, 0], [12, 0, 5, 3, 9, 18, 0],
+        [30, 0, 2, 3, 27, 27, 0], [12, 0, 3, 3, 9, 9, 0], [30, 0, 2, 3, 27, 27, 0], [12, 0, 3, 3, 9, 9, 0],
     ]  # fmt: skip
 
 
@@ -137,8 +136,8 @@ def test_an_input_tile_stays_while_it_is_used_and_the_array_works_ragged():
     assert schedule.ofmap.bits.tolist() == [6 * 8] * 2
     assert schedule.ofmap.after.tolist() == [-1, 0]
     # 3 channels on 2 rows: two groups, of 2 and 1 channels, 2 pixels each. Each takes 4 x 9 cycles and drains 4 and 2
-    # bytes in a cycle, the vector unit 4 and 2 outputs in 2 and 1. While the second works a row of two is idle.
-    assert columns(schedule, "head", "body", "drain", "multiply", "idle_rows") == [[39, 36, 1, 54, 18]] * 2
+    # bytes in a cycle, the vector unit 4 and 2 outputs in 2 and 1. In the second one row of two works.
+    assert columns(schedule, "head", "body", "drain", "multiply", "row_cycles") == [[39, 36, 1, 72, 72 + 36]] * 2
 
 
 def test_a_strided_padded_layer_reads_what_its_windows_reach():
@@ -149,11 +148,11 @@ def test_a_strided_padded_layer_reads_what_its_windows_reach():
     assert schedule.ifmap.bits.tolist() == [4 * 5 * 16, 2 * 5 * 16]
     assert schedule.box_bursts.tolist() == [4, 2, 1, 2, 1]
     # The array reads patches whole: 5 x 7 for 2 x 3 outputs, 3 x 7 for 3; products of padding are executed too.
-    # 2 x 3 tiles fit no group of 4: rows first, so two groups of 3 tiles, 3 x 7 pixels each. A group takes 36 cycles: a
-    # row of two is idle for 18; of two lanes that take 2 turns 3 work, for 13.
-    names = ("ifmap_read_bits", "mults", "body", "head", "multiply", "idle_rows", "idle_lanes", "idle_multipliers")
+    # 2 x 3 tiles fit no group of 4: rows first, so two groups of 3 tiles, 3 x 7 pixels each. A group takes 36 cycles in
+    # one row of two; of its two lanes that take 2 turns 3 work, 18 cycles each.
+    names = ("ifmap_read_bits", "mults", "body", "head", "multiply", "row_cycles", "lane_cycles", "products")
     assert columns(schedule, *names) == [
-        [2 * 3 * 7 * 16, 6 * 18, 36, 39, 26, 36, 10, 0], [3 * 7 * 16, 3 * 18, 0, 39, 13, 18, 5, 0],
+        [2 * 3 * 7 * 16, 6 * 18, 36, 39, 72, 72, 6 * 18, 6 * 18], [3 * 7 * 16, 3 * 18, 0, 39, 36, 36, 3 * 18, 3 * 18],
     ]  # fmt: skip
 
 
@@ -164,9 +163,9 @@ def test_a_depthwise_layer_reads_an_input_for_every_row_of_the_array():
     assert schedule.ifmap.bits.tolist() == [2 * 12 * 8, 12 * 8]
     assert schedule.weight.bits.tolist() == [2 * 72, 72]
     # 9 cycles to multiply; the port reads 2 x 12 or 12 bytes in 6 or 3.
-    names = ("head", "multiply", "idle_rows", "ifmap_read_bits", "weight_read_bits", "mults", "drain")
+    names = ("head", "multiply", "row_cycles", "ifmap_read_bits", "weight_read_bits", "mults", "drain")
     assert columns(schedule, *names) == [
-        [12, 9, 0, 192, 144, 36, 2], [12, 4, 5, 96, 72, 18, 1],
+        [12, 9, 18, 192, 144, 36, 2], [12, 9, 9, 96, 72, 18, 1],
     ]  # fmt: skip
 
 

@@ -124,14 +124,15 @@ def test_a_strided_kernel_runs_over_its_phases():
 def test_an_adder_tree_takes_several_input_channels_at_once():
     arch = machine("pe.mults_per_pe=4", *WIDE)
     problem = conv(6, 2, (1, 2, 2), (1, 1, 1), arch, bias=False)
-    # 6 channels are 2 rounds of 4; 4 pixels on 2 lanes take 2 cycles each. 16 multipliers do 48 products in 3 cycles.
+    # 6 channels are 2 rounds of 4; 4 pixels on 2 lanes take 2 cycles each. Both rows and lanes work all the time.
     expected = {
-        "head": 4 + 3, "multiply": 3, "idle_multipliers": 1, "idle_rows": 0, "idle_lanes": 0,
+        "head": 4 + 3, "multiply": 4, "row_cycles": 4 * 2, "lane_cycles": 4 * 2 * 2, "products": 48,
         "mults": 48, "accumulations": 2 * 4 * 2, "tree_adds": 2 * 4 * 4,
     }  # fmt: skip
     assert subset(step(problem, arch, "channel"), **expected) == expected
     # By pixels all 4 are on one multiplier each of 8 lanes: 6 rounds of a cycle, half of the lanes idle.
-    expected = {"head": 6 + 3, "multiply": 3, "idle_lanes": 3, "accumulations": 48, "tree_adds": 0}
+    expected = {"head": 6 + 3, "multiply": 6, "row_cycles": 6 * 2, "lane_cycles": 6 * 2 * 4, "products": 48}
+    expected |= {"accumulations": 48, "tree_adds": 0}
     assert subset(step(problem, arch), **expected) == expected
     narrow = machine("pe.mults_per_pe=4")
     # At ports of 4 bytes a round reads 4 pixels of 4 channels in 4 cycles, 2 x 4 weights in 2.

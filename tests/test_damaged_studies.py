@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy
 from click.testing import CliRunner
 from damage import columns_of, damage_database, damaged_file, damaged_journal
-from explore_helpers import kept_study, write_space
+from explore_helpers import exported, kept_study, write_space
 from test_explore_shared import url  # noqa: F401  # a server, where there is one
 
 from lw3dsim.cli.main import main
@@ -300,6 +300,33 @@ def test_an_attribute_whose_name_is_no_text_is_damage(cli, study, tmp_path):
         connection.commit()
     said = cli("dse", "status", space, "--storage", f"sqlite:///{tmp_path}/study.db").stderr
     assert "study.db: trial 3 is no point of lw3dsim" in said
+
+
+def altered(study, folder, statement):
+    """Return the URL of a copy of the SQLite study in which ``statement`` was executed."""
+    shutil.copy(study[1] / "study.db", folder / "study.db")
+    with closing(sqlite3.connect(folder / "study.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+    return f"sqlite:///{folder}/study.db"
+
+
+def test_a_point_whose_process_died_while_it_was_written_down_is_evaluated_again(cli, study, tmp_path):
+    # Its outcome is there, its state is not; whoever goes on has failed the claim.
+    where = altered(study, tmp_path, "UPDATE trials SET state = 'FAIL' WHERE trial_id = 4")
+    assert "8 points finished" in cli("dse", "status", study[0], "--storage", where).stdout
+    with here():
+        assert cli("dse", "run", study[0], "--storage", where, "--workers", "1", "--resume").exit_code == 0
+    points = [row["point"] for row in exported(cli, study[0], where, tmp_path)]
+    assert len(points) == len(set(points)) == 12
+
+
+def test_a_study_that_lacks_a_trial_is_refused(cli, study, tmp_path):
+    where = altered(study, tmp_path, "DELETE FROM trials WHERE trial_id = 4")
+    for words in (("status",), ("run", "--resume")):
+        refused = cli("dse", words[0], study[0], "--storage", where, *words[1:])
+        assert refused.exit_code == 2
+        assert f"{where}: trial 3 is missing" in refused.stderr
 
 
 def test_damaged_names_of_tables_are_damage(cli, study, tmp_path):

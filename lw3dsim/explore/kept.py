@@ -74,9 +74,19 @@ def claim_of(trial: FrozenTrial) -> Claim:
     return _converted(trial, Claim)
 
 
+def was_given_up(trial: FrozenTrial) -> bool:
+    """Return whether a trial is a claim of a process that died, be it while it wrote down what it had found.
+
+    The trial's state is written last, and keeps the point; a claim that others have failed before that is theirs.
+    """
+    outcome = trial.user_attrs.get("outcome")
+    is_kept = "owner" not in trial.user_attrs or not isinstance(outcome, dict) or outcome.get("state") == "failed"
+    return trial.state is TrialState.FAIL and (outcome is None or not is_kept)
+
+
 def record_of(trial: FrozenTrial, space: Space) -> Record | None:
     """Return the point that a finished trial keeps, None for a claim that was given up. Raises DamagedError."""
-    if trial.state is TrialState.FAIL and "outcome" not in trial.user_attrs:
+    if was_given_up(trial):
         _converted(trial, Claim)
         return None
     kept = _converted(trial, _Finished)

@@ -34,7 +34,7 @@ from lw3dsim import __version__
 from lw3dsim.errors import InputError, one_line, short
 from lw3dsim.explore.databases import ATTRIBUTE
 from lw3dsim.explore.journal import KEEP
-from lw3dsim.explore.kept import STATES, Claim, DamagedError, claim_of, record_of
+from lw3dsim.explore.kept import STATES, Claim, DamagedError, claim_of, record_of, was_given_up
 from lw3dsim.explore.metrics import METRICS, excesses
 from lw3dsim.explore.processes import is_dead, this_process
 from lw3dsim.explore.samplers import SAMPLERS
@@ -156,9 +156,15 @@ class Store:
                 raise self._damaged(trial.number, str(error)) from None
         return records
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+    def _trials(self) -> list[FrozenTrial]:
         with readable(lambda: self._opened.place(self._study_id, self._unreadable())):
-            return self._storage.get_all_trials(self._study_id, deepcopy=False, states=states or None)
+            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        for number, trial in enumerate(trials):
+            if trial.number != number:
+                raise InputError(
+                    f"{self._opened.place(self._study_id)}: trial {number} is missing, or there twice; {KEEP}"
+                )
+        return trials
 
     def _unreadable(self) -> int | None:
         """Return the first trial that can't be read; None where each can by itself."""
@@ -218,8 +224,7 @@ class Store:
         number = self._storage.get_trial_number_from_id(trial_id)
         # All others were finished, or dead, when we last looked.
         for trial in [trials[n] for n in sorted(self._open) if n < number] + list(trials[self._next : number]):
-            is_dead = trial.state == TrialState.FAIL and "outcome" not in trial.user_attrs
-            if trial.user_attrs.get("point") == identity and not is_dead:
+            if trial.user_attrs.get("point") == identity and not was_given_up(trial):
                 self._fail(trial_id)
                 return False
         self._claims[identity] = trial_id
@@ -236,11 +241,12 @@ class Store:
             return True
         trial_id = self._claims.pop(record.point.id)
         try:
+            for name, value in trial.system_attrs.items():
+                self._storage.set_trial_system_attr(trial_id, name, value)
+            # Behind the notes: a claim that is failed with its outcome has them too.
             for name, value in trial.user_attrs.items():
                 if name not in ("point", "index"):
                     self._storage.set_trial_user_attr(trial_id, name, value)
-            for name, value in trial.system_attrs.items():
-                self._storage.set_trial_system_attr(trial_id, name, value)
             # Until here the trial counts as running; this is the step that keeps it.
             return self._storage.set_trial_state_values(trial_id, trial.state, trial.values if trial.values else None)
         except UpdateFinishedTrialError:

@@ -138,6 +138,17 @@ def test_a_refresh_comes_in_front_of_a_command_that_is_due_with_it(name, early, 
 
 
 @every
+def test_open_banks_close_one_after_another_for_a_refresh(name):
+    dram = Channel(name, refresh="all-bank")
+    s = dram.s
+    for bank in range(3):
+        dram.read_at(bank, 0)
+    # All three could close long before: the first when the refresh is due, the last two tPPD later.
+    closed = s.trefi + 2 * s.tppd + s.trp
+    assert dram.read_at(0, 0, start=s.trefi) == closed + s.trfc + s.trcd
+
+
+@every
 def test_refreshes_go_on_while_nothing_moves(name):
     dram = Channel(name, refresh="all-bank")
     counts = dram.counts(10 * dram.s.trefi)

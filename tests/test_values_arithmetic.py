@@ -11,6 +11,7 @@ from paper import conv, machine
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, Number, divided, random_tensor, shifted
 from lw3dsim.arithmetic.operands import applied, make_operands, narrowed, narrowing_shifts, phases, winograd_forms
+from lw3dsim.arithmetic.overflow import accumulated, held
 
 INT8 = NUMBERS["int8"]
 
@@ -133,3 +134,16 @@ def test_matrices_apply_along_their_own_dimension():
     matrices = np.array([[2]]), np.array([[1, 1]]), np.array([[1, 0, 0], [0, 0, 1]])
     # Rows (0 1 2) and (3 4 5) add up to (3 5 7); of it the first and the last, twice.
     assert applied(matrices, values).tolist() == [[[6, 14]]]
+
+
+def test_a_register_saturates_on_the_way_where_any_sum_may_leave_it():
+    # 100 + 100 is held as 127, less 100 it is 27; beside it sums that fit keep their value.
+    terms = [np.array([100, 1]), np.array([100, 1]), np.array([-100, 0])]
+    exact, magnitude = np.array([100, 2]), np.array([300, 2])
+    assert accumulated(terms, exact, magnitude, 8, "saturate").tolist() == [27, 2]
+    # 9 bits hold 200, and 10 bits all that the magnitudes add up to.
+    assert accumulated(terms, exact, magnitude, 9, "saturate").tolist() == [100, 2]
+    assert accumulated([], exact, magnitude, 10, "saturate").tolist() == [100, 2]
+    # What wraps forgets the order.
+    assert accumulated([], np.array([200, -129]), magnitude, 8, "wrap").tolist() == [200 - 256, 127]
+    assert held(np.array([-129, 128, 127]), 8, "saturate").tolist() == [-128, 127, 127]

@@ -11,6 +11,8 @@ from paper import conv, machine, problem_of
 from lw3dsim.account.events import count_events
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape
+from lw3dsim.map import group_candidates
+from lw3dsim.map.blocks import Use, candidate_blocks, in_block
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
@@ -449,3 +451,30 @@ def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
         if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
     }
     assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
+
+
+def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
+    reads = Use(work=GROUP, mapping=mapping(), side="input", burst_bytes=32)
+    writes = Use(work=GROUP, mapping=mapping(chunks=(2, 1)), side="output", burst_bytes=32, times=3)
+    # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, thrice, in chunks of a channel.
+    assert reads.bursts([1, 2]) == {1: 8, 2: 4}
+    assert writes.bursts([1, 2]) == {1: 12, 2: 12}
+    assert (reads.block, writes.block) == (2, 2)
+    # All input channels are in a tile, of the output a chunk.
+    assert (candidate_blocks([reads], 4, 4), candidate_blocks([writes], 4, 4)) == ({2, 4}, {1, 2, 4})
+    assert (
+        in_block(GROUP, "input", 1).stages[0].input_block == in_block(GROUP, "output", 1).stages[-1].output_block == 1
+    )
+
+
+@pytest.mark.parametrize("most", [4, 12])
+def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most):
+    def steps(found):
+        mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+        return {one: build_group_schedule(GROUP, one, ARCH, CLOCKS).steps for one in mappings}
+
+    everything = steps(enumerate_group(GROUP, ARCH))
+    monkeypatch.setattr(group_candidates, "MAX_GROUP_STEPS", most)
+    few = steps(enumerate_group(GROUP, ARCH))
+    assert few == {one: count for one, count in everything.items() if count <= most}
+    assert 0 < len(few) < len(everything)

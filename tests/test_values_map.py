@@ -11,6 +11,7 @@ from paper import conv, machine, problem_of, tiles
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.map.arrays import ceil_div, full_and_rest, padded, parts, spread
+from lw3dsim.map.blocks import Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.bounds import Least, bound_ticks
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.compute import (
@@ -47,7 +48,18 @@ from lw3dsim.map.ranking import (
 from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
 from lw3dsim.map.sums import read_positions
-from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
+from lw3dsim.map.tiling import (
+    Limits,
+    Place,
+    Task,
+    Times,
+    fits,
+    input_bursts,
+    input_repeats,
+    output_bursts,
+    row_visits,
+    weight_loads,
+)
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)
@@ -182,6 +194,29 @@ def test_winograd_problems_count_tiles_and_store_transformed_kernels():
     assert (narrow.data_bits, narrow.weight_bits) == (9, 12)
 
 
+def test_sums_that_a_register_does_not_hold_come_out_of_the_transform_as_wide_as_it_makes_them():
+    def widths(channels, *overrides):
+        problem = conv(channels, 2, (6, 2, 2), (3, 1, 1), machine(*overrides), "hfa", bias=False)
+        return problem.register_bits, problem.transform_bits, problem.accumulator_bits
+
+    # F(2,3), data of 9 bits (254), weights of 10 (254 or 381), sums of 5: 18 + 3 bits. Three coordinates add up to an
+    # output, twice as large as 15 products of 127 x 127: 483,870 takes 20 bits, no more than the register.
+    declared = "precision.accumulator_bits=8"
+    assert widths(5, declared) == (21, 21, 19)
+    # Registers of 12 bits hold 2048, of which 3 x 2048 takes 14 bits; with a bit of data dropped twice that.
+    wrapping = ("precision.accumulator_bits=12", "precision.overflow=wrap")
+    assert widths(5, *wrapping) == (12, 14, 12)
+    assert widths(5, *wrapping, "precision.transformed_data_bits=8") == (12, 15, 12)
+    # Operands of 8 and 9 bits: 16 + 3 bits hold the sums, the transform takes 20 as before. Bits that are dropped, of
+    # all data and of weights in the middle, are errors of 2 x 254 outside, and 2 x 254 + 2 x 381 + 4 inside: 499,152.
+    narrow = ("precision.transformed_data_bits=8", "precision.transformed_weight_bits=9")
+    assert widths(5, declared, *narrow) == (19, 20, 19)
+    # A dropped bit of data is an error of 2 x (254 + 381 + 381), half of it in an output: 43 x (3 x 127^2 + 1016) is
+    # more than 2^21, which 43 x 3 x 127^2 is not, nor 42 times the same.
+    dropped = "precision.transformed_data_bits=8"
+    assert [widths(channels, declared, dropped)[2] for channels in (42, 43)] == [22, 23]
+
+
 # The array
 
 
@@ -294,6 +329,22 @@ def test_choices_sum_up_what_tiles_need():
     assert (choices.w.tiles, choices.w.needed, choices.w.span_bursts, choices.w.out_bursts) == ([1], [4], [1], [1])
     # 496, 144, 248 and 72 bits of weights.
     assert (choices.weight_bursts, choices.first_weight_bursts) == ([2 + 1 + 1 + 1], [2])
+
+
+def test_channels_of_a_part_of_a_block_are_apart_at_every_pixel():
+    # A pixel of 64 channels is two bursts. Tiles of 32 take one of them at every pixel: 2 rows of 2 pixels.
+    wide = machine("dram.channel_block=64")
+    narrow_out = task_of(conv(1, 64, (1, 2, 2), (1, 1, 1), wide), ([32], [1], [1], [2], [2]), wide)
+    assert (narrow_out.choices.n.out_blocks, narrow_out.choices.n.out_columns) == ([0], [2])
+    assert output_bursts(narrow_out.layer, narrow_out.choices, ONE) == 2 * 2 * 2
+    narrow_in = task_of(conv(64, 1, (1, 2, 2), (1, 1, 1), wide), ([1], [32], [1], [2], [2]), wide)
+    assert (narrow_in.choices.c.in_blocks, narrow_in.choices.c.in_columns) == ([0], [2])
+    assert input_bursts(narrow_in.layer, narrow_in.choices, ONE) == 2 * 2 * 2
+    # Of 48 by 48: two bursts of whole blocks, then one of two.
+    both = task_of(conv(1, 96, (1, 2, 2), (1, 1, 1), wide), ([64], [1], [1], [2], [2]), wide)
+    assert (both.choices.n.out_blocks, both.choices.n.out_columns) == ([1], [1])
+    # A row of a whole block is 4 bursts, of a part of one 2.
+    assert output_bursts(both.layer, both.choices, ONE) == 2 * (4 + 2)
 
 
 def test_channels_of_groups_lie_behind_each_other():
@@ -481,3 +532,23 @@ def test_a_group_of_layers_knows_its_channels():
     assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
     assert group.in_blocks() == group
     assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1
+
+
+def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():
+    # Tiles of 3 and 1 input channels, of 2 and 1 output channels; of 3 and 3 rows of inputs, of a row of outputs.
+    mapping = tiles(2, 3, 1, 1, 2)
+    reads = Use(work=LAYER, mapping=mapping, side="input", burst_bytes=32, times=2)
+    writes = Use(work=LAYER, mapping=mapping, side="output", burst_bytes=32)
+    # A row of a block is a burst. 3 and 1 channels touch 3 + 1 blocks of one, 2 + 1 of two, 1 + 1 of four; 6 rows, two
+    # times over.
+    assert reads.bursts([1, 2, 4]) == {1: 48, 2: 36, 4: 24}
+    # 2 and 1 channels: 3 blocks of one, 2 of two or three; 2 rows.
+    assert writes.bursts([1, 2, 3]) == {1: 6, 2: 4, 3: 4}
+    assert (reads.block, writes.block) == (2, 2)
+    # Powers of two from the smallest on, all channels, the tiles of the users, and what they are mapped for.
+    assert candidate_blocks([reads], 4, 2) == {2, 3, 4}
+    assert candidate_blocks([writes], 12, 3) == {2, 3, 6, 12}
+    assert in_block(LAYER, "input", 4).input_block == in_block(LAYER, "output", 4).output_block == 4
+    # 14, 13 and 13 bursts: of equals the present one stays, else the smaller is taken.
+    moved = [{1: 10, 2: 5, 4: 6}, {1: 4, 2: 8, 4: 7}]
+    assert [wanted_block(iter(moved), present) for present in (1, 2, 4)] == [2, 2, 4]

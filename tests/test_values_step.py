@@ -217,6 +217,17 @@ def test_a_layer_takes_the_time_that_one_draws_on_paper():
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("model", ["in_order", "fr_fcfs"])
+def test_banks_move_the_bursts_of_every_tile(model):
+    # 4 input tiles of 9 bursts and as many weight tiles: 10 bursts for each of two groups of channels; 4 of outputs.
+    arch = machine(f"dram.model={model}", "dram.bandwidth_gbps=null", "dram.latency_ns=null")
+    clocks = make_clocks(arch)
+    schedule = build_schedule(conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True), tiles(2, 3, 1, 1, 2), arch, clocks)
+    counts = simulate_schedule(schedule, clocks).dram
+    assert (counts.reads, counts.writes) == (36 + 10, 4)
+    assert counts.row_hits + counts.row_misses + counts.row_conflicts == 50
+
+
 def test_waits_have_the_cause_that_came_last():
     # One slot and slow DRAM. Setup to 20 ns. Input (2 pixels of 2 channels, a burst of 100 ns) 20..120, there at 140;
     # weights 120..220, at 240. A step fills in 3 cycles and multiplies 2 pixels of 2 channels on 2 lanes in 2.

@@ -39,7 +39,7 @@ ROOMS = {
     "map/group": "values_fused values_map fused_groups",
     "map/fused.py": "values_fused values_map",
     "map/fill.py": "values_fused values_map mapping",
-    "map/partition.py": "values_fused fusion",
+    "map/partition.py": "values_fused",
     "map/widths.py": "values_map overflow",
     "map": "values_step values_map values_schedule step mapping",
     "engine": "values_step engines steady",

@@ -18,6 +18,7 @@ from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
 from lw3dsim.map.group_candidates import enumerate_group
 from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.partition import best_partition, paths_to
 from lw3dsim.map.price import Price
 from lw3dsim.schedule.chain import join, make_group_link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -478,3 +479,31 @@ def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most
     few = steps(enumerate_group(GROUP, ARCH))
     assert few == {one: count for one, count in everything.items() if count <= most}
     assert 0 < len(few) < len(everything)
+
+
+# Layers 0, 1 feed 2; 2 feeds 4; 3 feeds 4 as well.
+FEEDS = {2: (0, 1), 4: (2, 3)}
+
+
+def test_groups_are_paths_along_the_links_of_the_graph():
+    assert list(paths_to(4, FEEDS, 2)) == [(4,), (2, 4), (3, 4)]
+    assert list(paths_to(4, FEEDS, 3)) == [(4,), (2, 4), (3, 4), (0, 2, 4), (1, 2, 4)]
+    assert list(paths_to(0, FEEDS, 3)) == [(0,)]
+
+
+def test_layers_are_cut_into_the_groups_of_the_least_cost():
+    alone = {(i,): 10.0 for i in range(6)}
+
+    def cut(longest=3, **groups):
+        costs = alone | {tuple(map(int, path.strip("_"))): cost for path, cost in groups.items()}
+        return best_partition(6, FEEDS, costs.get, longest)
+
+    # Alone they cost 10 each; groups that cost as much as their layers are left alone, others that may not be are None.
+    assert cut() == cut(_24=20.0) == [(0,), (1,), (2,), (3,), (4,), (5,)]
+    # 2 with 4 saves 3; 1 with 2 saves 4, and 3 with 4 then 2 more.
+    assert cut(_24=17.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    assert cut(_24=15.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]
+    assert cut(_24=13.0, _12=16.0, _34=18.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    # All three save 12, if they may be as many.
+    assert cut(_024=18.0, _12=16.0, _34=18.0) == [(1,), (3,), (0, 2, 4), (5,)]
+    assert cut(2, _024=18.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]

@@ -427,6 +427,24 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     assert least_compute(task.layer, task.array, 3) == 144
     assert least_compute(task.layer, task.array, 2) == 144
     assert least_compute(task.layer, task.array, 1) == 216
+    # Windows of 16 in each of 3 channels, two lanes.
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel=(4, 2, 2)), Shape(3, 4, 2, 2), ARCH)
+    assert least_compute(plain_layer(pool), task.array, 3) == 3 * 16 // 2
+
+
+def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
+    # Setup takes 10 cycles of 2000 ticks, a burst 10 ns, the first answer 20 ns; bursts are checked elsewhere.
+    least = Least(
+        setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
+        out=plain_rows(output_layout(LAYER, 32)),
+    )  # fmt: skip
+    found = search(LAYER, ARCH, CLOCKS, keep=10**6)
+    assert len({candidate.bound_ticks for candidate in found}) > 10
+    for candidate in found:
+        mapping = candidate.mapping
+        task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
+        bound = bound_ticks(task, least, ONE, candidate.bursts, [0] * GROUP_WORDS)
+        assert candidate.bound_ticks == bound, mapping
 
 
 def test_every_tiling_comes_in_both_orders_where_there_are_two():

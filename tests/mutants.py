@@ -1,9 +1,9 @@
 """Do the tests see a fault? Change one operator or number of the core at random, and run the tests of its subject.
 
 ``make mutants N=100 SEED=1`` draws N changes (*mutants*) from all that are possible in the rooms below. Each is written
-into a copy of the package, whose tests then run until the first fails: the mutant is *killed*. One that hangs is killed
-too; one that no test sees *survives*, and is shown. What can change no figure is named in ``equivalent_mutants.yaml``,
-with the reason. Kernels run as CPython interprets them, so nothing is compiled anew.
+into a copy of the package, whose tests then run until the first fails: the mutant is *killed*. One that *hangs* counts
+as killed; one that no test sees *survives*, and is shown. What can change no figure is named in
+``equivalent_mutants.yaml``, with the reason. Kernels run as CPython interprets them, so nothing is compiled anew.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import argparse
 import ast
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -74,8 +74,9 @@ COMPARISON = {
 NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
 NAMES |= {"ceil": "floor", "floor": "ceil", "cumsum": "asarray"}
 
-# Seconds for the tests of a room without any mutant.
+# Seconds of a processor for the tests of a room without any mutant, and by the clock for one of them.
 LONGEST = 200
+PATIENCE = 10
 
 # Characters that are shown in front of a change and behind it.
 SHARED = 60
@@ -228,8 +229,11 @@ def copied() -> Path:
     return folder
 
 
-def tests_pass(folder: Path, room: str, limit: float) -> bool:
-    """Run the tests of a room in a copy, in a process of their own that is killed, with all its own, at the limit."""
+def outcome(folder: Path, room: str, limit: int) -> str:
+    """Run the tests of a room in a copy and say whether they passed, failed, or took more than ``limit`` seconds.
+
+    They have a process of their own, whose time on the processor counts: a busy machine makes nothing hang.
+    """
     tests = [f"tests/test_{name}.py" for name in ROOMS[room].split()]
     options = ["-x", "-q", "-n0", "-p", "interpreted", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     child = subprocess.Popen(
@@ -239,13 +243,15 @@ def tests_pass(folder: Path, room: str, limit: float) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),
     )
     try:
-        return child.wait(limit) == 0
+        status = child.wait(PATIENCE * limit)
     except subprocess.TimeoutExpired:
+        status = -signal.SIGKILL
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        return False
+    return "passed" if status == 0 else "hung" if status in (-signal.SIGKILL, -signal.SIGXCPU) else "failed"
 
 
 _copies: list[Path] = []
@@ -256,7 +262,7 @@ def _prepare() -> None:
     _copies.append(copied())
 
 
-def judged(case: Mutant, limits: dict[str, float]) -> str:
+def judged(case: Mutant, limits: dict[str, int]) -> str:
     """Return what becomes of a mutant."""
     (folder,) = _copies
     file, room = folder / PACKAGE / case.file, room_of(case.file)
@@ -265,16 +271,22 @@ def judged(case: Mutant, limits: dict[str, float]) -> str:
     # Bytecode was kept by the run that was timed; a mutant's must not take its place.
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     try:
-        return "survived" if tests_pass(folder, room, limits[room]) else "killed"
+        return {"passed": "survived", "failed": "killed", "hung": "hung"}[outcome(folder, room, limits[room])]
     finally:
         file.write_bytes(right)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def timed(room: str) -> float:
-    """Return what the tests of a room take without any change, 0 where they fail."""
-    begin = time.monotonic()
-    return time.monotonic() - begin if tests_pass(_copies[0], room, LONGEST) else 0.0
+    """Return the processor's time that the tests of a room take without any change, 0 where they fail."""
+    before = processor_time()
+    return processor_time() - before if outcome(_copies[0], room, LONGEST) == "passed" else 0.0
+
+
+def processor_time() -> float:
+    """Return the seconds that all processes which were waited for took of a processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def known() -> dict[tuple[str, str, str, str], str]:
@@ -300,13 +312,13 @@ def main() -> None:
         for room in (room for room, taken in times.items() if not taken):
             print(f"the tests of {room} fail, or take more than {LONGEST} s, without any mutant: left out")
         open_cases = [case for case in open_cases if times[room_of(case.file)]]
-        limits = {room: 20 + 3 * taken for room, taken in times.items()}
+        limits = {room: 20 + 3 * int(taken) for room, taken in times.items()}
         for case, verdict in zip(open_cases, pool.map(judged, open_cases, [limits] * len(open_cases)), strict=True):
             found[verdict] += 1
             print(f"{verdict:9} {case.file}:{case.line} {case.function}", flush=True)
             if verdict == "survived":
                 print(f"  - {case.was}\n  + {case.now}", flush=True)
-    tried = found["killed"] + found["survived"]
+    tried = found["killed"] + found["hung"] + found["survived"]
     print(f"{dict(found)}: {100 * found['survived'] / max(tried, 1):.1f}% of {tried} survived")
 
 

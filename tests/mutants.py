@@ -38,6 +38,7 @@ ROOMS = {
     "schedule": "values_schedule values_fused values_step",
     "map/group": "values_fused values_map fused_groups",
     "map/fused.py": "values_fused values_map",
+    "map/step.py": "values_step values_schedule values_map step mapping values_fused",
     "map/fill.py": "values_fused values_map mapping",
     "map/partition.py": "values_fused",
     "map/widths.py": "values_map overflow",

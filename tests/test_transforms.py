@@ -165,6 +165,10 @@ def test_a_refused_winograd_says_why():
     assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
     assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason
     assert not candidates(conv((1, 1, 1)), "hfa", 4, 4)[0].reason
+    # One output a tile takes as many products as direct; it is refused where that is so along all axes of the kernel.
+    (one,) = candidates(conv((3, 1, 1)), "hfa", 1, 2)
+    assert (one.kind, one.reason) == ("direct", "m = 1 saves nothing")
+    assert candidates(conv((3, 3, 3)), "nested", 1, 2)[0].label == "nested F(1,3)xF(2,3)xF(2,3)"
 
 
 def test_a_transformed_operand_is_zero_where_all_that_it_sums_up_are():

@@ -17,7 +17,7 @@ from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
 from lw3dsim.map.group_candidates import enumerate_group
-from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.group_cost import GroupCost, group_costs
 from lw3dsim.map.partition import best_partition, paths_to
 from lw3dsim.map.price import Price
 from lw3dsim.schedule.chain import join, make_group_link
@@ -316,6 +316,10 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     axis = cut_group((one, takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
+    # As the first stage too.
+    axis = cut_group((takes_all, one), 2, False)
+    assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
+    assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
     low, high = looked_at(takes_all, np.array([1, 2]), np.array([1, 3]))
     assert (low.tolist(), high.tolist()) == ([0, 0], [0, 4])
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
@@ -452,6 +456,13 @@ def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
         if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
     }
     assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
+
+
+def test_stages_have_a_mode_each():
+    nothing = np.zeros(2, dtype=np.int64)
+    flags = (np.array([True, False]), np.array([True, True]), np.array([False, False]))
+    cost = GroupCost(bursts=nothing, steps=nothing, latency=nothing.astype(float), in_channels=flags)
+    assert [cost.parallel(i) for i in range(2)] == [("channel", "channel", "pixel"), ("pixel", "channel", "pixel")]
 
 
 def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():

@@ -17,6 +17,7 @@ from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.compute import (
     full_tiles,
     last_part,
+    layer_cycles,
     least_compute,
     least_tile_cycles,
     sort_of,
@@ -430,6 +431,21 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     # Windows of 16 in each of 3 channels, two lanes.
     pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel=(4, 2, 2)), Shape(3, 4, 2, 2), ARCH)
     assert least_compute(plain_layer(pool), task.array, 3) == 3 * 16 // 2
+
+
+def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
+    def cycles(problem, sizes, arch=ARCH):
+        return layer_cycles(task_of(problem, sizes, arch), ONE, NEVER, [0] * GROUP_WORDS)
+
+    # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
+    assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
+    # 3 channels one by one: 4 pixels on 2 lanes take 2 cycles and a fill of 3. 8 partial sums drain in 8 cycles, are
+    # then read and written in 16: the second step waits for 3, the third for 11.
+    many = machine("vector_lanes=64")
+    assert cycles(conv(3, 2, (1, 1, 4), (1, 1, 1), many), ([2], [1], [1], [1], [4]), many) == 3 * 5 + 3 + 11
+    # A sum of 2 tensors of 8 elements reads 16 bytes, 4 a cycle.
+    add = problem_of(Add(name="x", inputs=("i", "j")), Shape(2, 1, 2, 2), many)
+    assert cycles(add, ([2], [1], [1], [2], [2]), many) == 3 + 4
 
 
 def test_every_mapping_comes_with_the_bound_of_its_own_tiles():

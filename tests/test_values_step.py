@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from paper import conv, machine, tiles
+from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.stream import simulate_stream
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.problem import make_problem, side_by_side
+from lw3dsim.map.step import vector_cycles
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates
@@ -176,6 +179,37 @@ def test_banks_swap_when_the_group_before_has_drained(channels, size, groups):
         "drain_stall": sum(body) - sum(computes[1:]),
     }  # fmt: skip
     assert subset(found, **expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("groups", "drains"),
+    [
+        # Channels of 4 pixels multiply in 2 cycles. 2 groups of 2 channels on 2 rows: one of each, then the other.
+        (2, [8, 8]),
+        # The third group is alone on its row.
+        (3, [8, 8, 4, 4]),
+    ],
+)
+def test_groups_side_by_side_take_turns_and_wait_for_the_one_before(groups, drains):
+    beside = side_by_side(conv(groups, 2 * groups, (1, 1, 4), (1, 1, 1), SLOW_DRAIN, groups=groups, bias=False), 1)
+    stall = sum(drain - 2 for drain in drains[:-1])
+    expected = {"head": 3 + 2, "body": 2 * (len(drains) - 1) + stall, "drain_stall": stall, "drain": drains[-1]}
+    assert subset(step(beside, SLOW_DRAIN), **expected) == expected
+
+
+def test_a_vector_step_takes_what_its_lanes_or_its_ports_take():
+    arch = machine()
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2)), Shape(2, 1, 4, 4), arch)
+    layer, array = plain_layer(pool), plain_array(make_machine(pool, arch, "pixel"))
+
+    def cycles(inputs, read_back, outputs):
+        return vector_cycles(layer, array, inputs, read_back, outputs, 1, 1, 1)
+
+    # 6 outputs of 4 operations on two lanes; 24 bytes of input at 4 a cycle.
+    assert cycles(24, 0, 6) == 12
+    # Negative where a port takes longer: 52 bytes of input; 50 that lie in the output buffer, and 2 outputs.
+    assert cycles(52, 0, 6) == -13
+    assert cycles(0, 50, 2) == -13
 
 
 def test_partial_sums_drain_wide():

@@ -10,7 +10,7 @@ from paper import conv, machine, problem_of
 
 from lw3dsim.account.events import count_events
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Pool3d, Shape
+from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.map import group_candidates
 from lw3dsim.map.blocks import Use, candidate_blocks, in_block
 from lw3dsim.map.fill import group_fill
@@ -102,6 +102,23 @@ def test_a_group_without_kept_halos_loads_rows_anew():
     assert schedule.ifmap.last.tolist() == [1, 4]
     assert schedule.weight.first.tolist() == [0, 1, 2, 3, 4]
     assert schedule.weight.last.tolist() == [0, 1, 5, 3, 4]
+
+
+def test_a_pool_reads_less_at_the_border():
+    # Windows of 3 rows over 4, a row of zeros around: of rows one by one 2, 3, 3 and 2, of 4 pixels of 3 channels.
+    first = conv(2, 3, (1, 6, 6), (1, 3, 3), ARCH)
+    layer = Pool3d(name="p", inputs=("i",), mode="max", kernel=(1, 3, 1), stride=(1, 1, 1), padding=(0, 1, 0))
+    group = Group((first, problem_of(layer, Shape(3, 1, 4, 4), ARCH)), ("none", "none"))
+    cut = mapping(kept="none", chunks=(2,), resident=(True, False))
+    schedule = build_group_schedule(group, cut, ARCH, CLOCKS)
+    assert count_events(schedule.of_stage(1), 32).intermediate_read_bytes == (2 + 3 + 3 + 2) * 4 * 3
+
+
+def test_frames_are_not_cut_where_a_stage_takes_all():
+    trg = problem_of(Trg(name="x", inputs=("i",)), Shape(2, 4, 2, 2), ARCH)
+    group = Group((trg, conv(2, 2, (4, 2, 2), (1, 1, 1), ARCH), conv(2, 2, (4, 2, 2), (3, 1, 1), ARCH)), ("none",) * 3)
+    found = enumerate_group(group, ARCH)
+    assert {found.mapping(i, ("pixel",) * 3).t for i in range(len(found))} == {2}
 
 
 def test_tiles_of_a_window_go_when_no_later_tile_needs_them():

@@ -28,7 +28,7 @@ from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.fused import Group
 from lw3dsim.map.kernels import kernels
-from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.mapping import frame_chunks, input_layout, output_layout
 from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.price import MOST_TICKS, Price
@@ -57,6 +57,7 @@ from lw3dsim.map.tiling import (
     fits,
     input_bursts,
     input_repeats,
+    least_row,
     output_bursts,
     row_visits,
     weight_loads,
@@ -532,6 +533,17 @@ def test_frames_of_a_window_are_those_that_the_input_has():
     assert [tile_frames(pool, 0, 1, first, 1) for first in range(4)] == [0, 1, 1, 0]
     assert (tile_frames(pool, 0, 1, 0, 3), tile_frames(pool, 0, 1, 1, 3), tile_frames(pool, 0, 1, 0, 4)) == (2, 2, 2)
     assert tile_frames(plain_layer(conv(1, 1, (5, 1, 1), (3, 1, 1), ARCH)), 1, 2, 0, 1) == 4
+    # Of 3 frames of a pixel a window of 5 from -1 on, in chunks of 2: one, two and none.
+    layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(5, 1, 1), padding=(1, 0, 0))
+    chunks = frame_chunks(problem_of(layer, Shape(2, 3, 1, 1), ARCH), 2)
+    assert (chunks.first.tolist()[:2], chunks.needed.tolist()) == ([0, 1], [1, 2, 0])
+
+
+def test_the_ways_to_cut_a_row_read_at_least_what_the_best_of_them_does():
+    # Halos are read twice: 4 positions at once, 3 + 3 in two parts. Gaps are skipped by parts: 5, and 3 in three.
+    assert least_row(task_of(LAYER, ([3], [4], [1], [2], [2, 1])).choices.w) == (1, 4)
+    gaps = conv(1, 1, (1, 1, 5), (1, 1, 1), ARCH, stride=(1, 1, 2))
+    assert least_row(task_of(gaps, ([1], [1], [1], [1], [3, 1])).choices.w) == (1, 3)
 
 
 def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():

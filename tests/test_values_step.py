@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from paper import conv, machine, problem_of, tiles
@@ -197,6 +199,25 @@ def test_groups_side_by_side_take_turns_and_wait_for_the_one_before(groups, drai
     assert subset(step(beside, SLOW_DRAIN), **expected) == expected
 
 
+@pytest.mark.parametrize(
+    ("kernel", "more", "width", "positions"),
+    [
+        # 3 outputs of 3 taps: side by side 5 positions, 2 apart 7, one in two 7; of one tap in four 3.
+        (3, {}, 5, 5),
+        (3, {"dilation": (1, 1, 2)}, 7, 7),
+        (3, {"stride": (1, 1, 2)}, 7, 7),
+        (1, {"stride": (1, 1, 4)}, 9, 3),
+        # Taps 4 apart of outputs 1 apart reach over 11, of which 9 are read.
+        (3, {"dilation": (1, 1, 4)}, 11, 9),
+    ],
+)
+def test_a_group_reads_a_position_once(kernel, more, width, positions):
+    arch = machine()
+    problem = conv(2, 1, (1, 1, width), (1, 1, kernel), arch, bias=False, **more)
+    assert problem.out == (1, 1, 3)
+    assert step(problem, arch)["ifmap_read_bits"] == 2 * positions * 8
+
+
 def test_a_vector_step_takes_what_its_lanes_or_its_ports_take():
     arch = machine()
     pool = problem_of(Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2)), Shape(2, 1, 4, 4), arch)
@@ -257,8 +278,11 @@ def test_banks_move_the_bursts_of_every_tile(model):
     arch = machine(f"dram.model={model}", "dram.bandwidth_gbps=null", "dram.latency_ns=null")
     clocks = make_clocks(arch)
     schedule = build_schedule(conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True), tiles(2, 3, 1, 1, 2), arch, clocks)
-    counts = simulate_schedule(schedule, clocks).dram
+    timing = simulate_schedule(schedule, clocks)
+    counts = timing.dram
     assert (counts.reads, counts.writes) == (36 + 10, 4)
+    # Its clocks are those until the last transfer has ended.
+    assert counts.active_clocks + counts.idle_clocks == math.ceil(timing.trace.finish / clocks.clock_ticks)
     assert counts.row_hits + counts.row_misses + counts.row_conflicts == 50
 
 

@@ -503,6 +503,14 @@ def test_energy_by_hand():
     )
 
 
+def test_all_devices_of_a_channel_draw_their_currents():
+    standard = DRAM_STANDARDS["ddr4-2400-x64"]
+    counts = DramCounts(reads=0, writes=0, activates=0, precharges=0, refreshes=0, active_clocks=1, idle_clocks=0)
+    drawn = sum(rail.volts * rail.idd3n for rail in standard.rails)
+    assert standard.devices > 1
+    assert dram_energy(standard, counts).background == pytest.approx(standard.devices * drawn * standard.clock_ns)
+
+
 def test_a_trace_reports_time_bandwidth_and_energy_a_bit():
     counts = DramCounts(reads=3, writes=1, activates=1, precharges=1, refreshes=0, active_clocks=100, idle_clocks=0)
     energy = DramEnergy(activate=100, read=200, write=300, refresh=0, background=40, io=5000)

@@ -165,6 +165,9 @@ def test_a_refused_winograd_says_why():
     assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
     assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason
     assert not candidates(conv((1, 1, 1)), "hfa", 4, 4)[0].reason
+    # One axis of two is enough.
+    assert candidates(conv((1, 3, 3), stride=(1, 2, 1)), "hfa", 2, 2)[0].reason == "stride 1x2x1"
+    assert candidates(conv((1, 3, 3), dilation=(1, 1, 2)), "hfa", 2, 2)[0].reason == "dilation 1x1x2"
     # One output a tile takes as many products as direct; it is refused where that is so along all axes of the kernel.
     (one,) = candidates(conv((3, 1, 1)), "hfa", 1, 2)
     assert (one.kind, one.reason) == ("direct", "m = 1 saves nothing")

@@ -134,6 +134,11 @@ def test_dram_energy_of_streams_is_split_by_their_bytes():
     assert moved_shares(system, "dram_write", NO_EVENTS) == {}
 
 
+def test_bytes_at_the_buffers_are_those_of_all_four():
+    assert EVENTS.sram_read_bytes == 111 + 333 + 700 + 55
+    assert EVENTS.sram_write_bytes == 222 + 444 + 800 + 66
+
+
 def test_onchip_energy_is_what_neither_dram_nor_time_costs():
     stages = [Stage(problem=DIRECT, events=EVENTS, ideal_mults=0)] * 2
     found = layer_energy_pj(stages, EVENTS, COUNTS, CYCLES, ARCH, 2.5, [Sparsity()] * 2)

@@ -114,6 +114,16 @@ def test_a_pool_reads_less_at_the_border():
     assert count_events(schedule.of_stage(1), 32).intermediate_read_bytes == (2 + 3 + 3 + 2) * 4 * 3
 
 
+def test_a_single_store_has_what_is_left_of_the_output_buffer_to_itself():
+    # 64 pixels of 40 channels lie in between, 20480 bits; of what is left, 12288, 16 channels take 8192.
+    first, second = (conv(c, n, (1, 8, 8), (1, 1, 1), ARCH, bias=False) for c, n in ((2, 40), (40, 16)))
+    found = enumerate_group(Group((first, second), ("none", "none")), ARCH)
+    mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+    assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 8, 8)} == {(16, 1)}
+    # Two stores share it: 8 x 4 pixels of 16 channels are 4096 bits each.
+    assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 4, 8)} == {(16, 2)}
+
+
 def test_frames_are_not_cut_where_a_stage_takes_all():
     trg = problem_of(Trg(name="x", inputs=("i",)), Shape(2, 4, 2, 2), ARCH)
     group = Group((trg, conv(2, 2, (4, 2, 2), (1, 1, 1), ARCH), conv(2, 2, (4, 2, 2), (3, 1, 1), ARCH)), ("none",) * 3)

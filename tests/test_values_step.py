@@ -124,6 +124,11 @@ def test_a_strided_kernel_runs_over_its_phases():
         "output_tiles": 4,
     }  # fmt: skip
     assert subset(step(problem, arch), **expected) == expected
+    # On chip 2 x 2 kernels of 2 phases are transformed; the buffer holds their 3 weights.
+    onchip = machine("pe.mults_per_pe=3", *WIDE, "winograd.weight_transform=onchip")
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), phased, onchip)
+    expected = {"weight_kernels": 2 * 2 * 2, "weight_read_bits": 2 * 2 * 3 * 8}
+    assert subset(step(problem, onchip), **expected) == expected
 
 
 def test_an_adder_tree_takes_several_input_channels_at_once():

@@ -503,6 +503,17 @@ def test_energy_by_hand():
     )
 
 
+@pytest.mark.parametrize("name", DRAM_STANDARDS)
+def test_a_trace_ends_with_its_last_beat(name):
+    standard = DRAM_STANDARDS[name]
+    read, write = (
+        replay(standard, Trace(name="one", addresses=np.array([0]), writes=np.array([flag])), refresh="none").cycles
+        for flag in (False, True)
+    )
+    # After an activate either waits for the same clocks; then for its data, and these pass.
+    assert write - read == standard.cwl - standard.cl
+
+
 def test_all_devices_of_a_channel_draw_their_currents():
     standard = DRAM_STANDARDS["ddr4-2400-x64"]
     counts = DramCounts(reads=0, writes=0, activates=0, precharges=0, refreshes=0, active_clocks=1, idle_clocks=0)

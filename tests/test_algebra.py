@@ -12,7 +12,7 @@ from sympy import Rational
 from wincnn import cookToomFilter
 
 from lw3dsim.algebra.accuracy import float32_error
-from lw3dsim.algebra.costs import add_cost, signed_digits, tile_cost
+from lw3dsim.algebra.costs import AddCost, add_cost, signed_digits, tile_cost
 from lw3dsim.algebra.winograd import gain, integers, points_of, signed_bits, transform
 from lw3dsim.transform.algorithms import Algorithm
 
@@ -106,6 +106,15 @@ def test_signed_digits_are_the_number_and_never_adjacent(value):
     assert sum(sign << shift for shift, sign in digits) == value
     shifts = [shift for shift, _ in digits]
     assert all(b - a > 1 for a, b in itertools.pairwise(shifts))
+
+
+def test_a_pair_that_recurs_within_a_row_is_shared_where_it_does_not_overlap_itself():
+    # 85 x is x + 4 x + 16 x + 64 x: with y = x + 4 x it is y + 16 y.
+    assert add_cost(((85,),)) == AddCost(plain=3, shared=2, depth=2)
+    # 21 x is x + 4 x + 16 x: both pairs of neighbours need 4 x.
+    assert add_cost(((21,),)) == AddCost(plain=2, shared=2, depth=2)
+    # Of 21 x and 5 x the sum x + 4 x is shared: two additions for three.
+    assert add_cost(((21,), (5,))) == AddCost(plain=3, shared=2, depth=2)
 
 
 @given(st.lists(st.lists(st.integers(-40, 40), min_size=3, max_size=3), min_size=1, max_size=4))

@@ -21,8 +21,8 @@ from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import channel as c
 from lw3dsim.dram import controller
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, ready
-from lw3dsim.dram.power import DramCounts, dram_energy
-from lw3dsim.dram.replay import replay
+from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy
+from lw3dsim.dram.replay import Replay, replay
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, RD, REF, REFPB, RULES, WR
 from lw3dsim.dram.trace import Trace, read_trace
 from lw3dsim.errors import InputError
@@ -501,6 +501,37 @@ def test_energy_by_hand():
     assert energy.total == pytest.approx(
         energy.activate + energy.read + energy.write + energy.refresh + energy.background
     )
+
+
+@pytest.mark.parametrize("name", DRAM_STANDARDS)
+def test_a_trace_ends_with_its_last_beat(name):
+    standard = DRAM_STANDARDS[name]
+    read, write = (
+        replay(standard, Trace(name="one", addresses=np.array([0]), writes=np.array([flag])), refresh="none").cycles
+        for flag in (False, True)
+    )
+    # After an activate either waits for the same clocks; then for its data, and these pass.
+    assert write - read == standard.cwl - standard.cl
+
+
+def test_all_devices_of_a_channel_draw_their_currents():
+    standard = DRAM_STANDARDS["ddr4-2400-x64"]
+    counts = DramCounts(reads=0, writes=0, activates=0, precharges=0, refreshes=0, active_clocks=1, idle_clocks=0)
+    drawn = sum(rail.volts * rail.idd3n for rail in standard.rails)
+    assert standard.devices > 1
+    assert dram_energy(standard, counts).background == pytest.approx(standard.devices * drawn * standard.clock_ns)
+
+
+def test_a_trace_reports_time_bandwidth_and_energy_a_bit():
+    counts = DramCounts(reads=3, writes=1, activates=1, precharges=1, refreshes=0, active_clocks=100, idle_clocks=0)
+    energy = DramEnergy(activate=100, read=200, write=300, refresh=0, background=40, io=5000)
+    found = Replay(
+        standard=DRAM_STANDARDS["lpddr4-3200-x16"], channels=1, requests=5, request_bytes=16, bursts=5, cycles=64,
+        counts=counts, energy=energy,
+    )  # fmt: skip
+    # 5 requests of 16 bytes; 4 bursts of 32 bytes; 64 clocks of 0.625 ns. The interface is outside the devices.
+    assert (found.bytes_asked, found.bytes_moved, found.ns) == (80, 128, 40.0)
+    assert (found.gbps, found.pj_per_bit) == (3.2, 1.0)
 
 
 # The command

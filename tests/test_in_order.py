@@ -70,7 +70,7 @@ def test_another_row_waits_for_tras_trtp_and_trp(name):
     activate = max(precharge + s.trp, s.trc)
     assert dram.read_at(0, 2) == activate + s.trcd
     counts = dram.counts(10**6)
-    assert (counts.row_misses, counts.row_conflicts, counts.activates) == (1, 1, 2)
+    assert (counts.row_hits, counts.row_misses, counts.row_conflicts, counts.activates) == (0, 1, 1, 2)
 
 
 @every
@@ -135,6 +135,17 @@ def test_a_refresh_comes_in_front_of_a_command_that_is_due_with_it(name, early, 
         # Activated in time, but the read is not: the row closes again and is opened after the refresh.
         assert read == max(activate + s.tras + s.trp, s.trefi, activate + s.trc) + s.trfc + s.trcd
         assert dram.counts(read).activates == 2
+
+
+@every
+def test_open_banks_close_one_after_another_for_a_refresh(name):
+    dram = Channel(name, refresh="all-bank")
+    s = dram.s
+    for bank in range(3):
+        dram.read_at(bank, 0)
+    # All three could close long before: the first when the refresh is due, the last two tPPD later.
+    closed = s.trefi + 2 * s.tppd + s.trp
+    assert dram.read_at(0, 0, start=s.trefi) == closed + s.trfc + s.trcd
 
 
 @every

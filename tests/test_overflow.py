@@ -262,6 +262,24 @@ def test_winograd_sums_wrap_in_the_winograd_domain():
     assert np.array_equal(output, held((2 * sums + 2) // 4, 12, "wrap"))
 
 
+def test_winograd_sums_saturate_channel_by_channel():
+    """F(2,3) on 8 bits, two channels; a register of 12 bits stops at 2,047 and goes on from there."""
+    arch = arch_of(12, "saturate")
+    layer = Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(3, 1, 1), bias=False)
+    problem = problem_of(layer, (Shape(2, 4, 1, 1),), arch, "hfa")
+    d, g = np.array([[10, -20, 90, 40], [50, 60, -70, 20]]), np.array([[7, 50, -30], [9, -8, 20]])
+    output = executed(problem, arch, [d.reshape(2, 4, 1, 1)], g.reshape(1, 2, 3, 1, 1)).ravel()
+    # Coordinates of BT d and of 2 G g: points 0, 1, -1 and infinity. Products: -1120, 1890, -8030, -3600; 2160, -210,
+    # -4810, -1600.
+    V = np.array([d[:, 0] - d[:, 2], d[:, 1] + d[:, 2], d[:, 2] - d[:, 1], d[:, 3] - d[:, 1]])
+    U = np.array([2 * g[:, 0], g.sum(axis=1), g[:, 0] - g[:, 1] + g[:, 2], 2 * g[:, 2]])
+    first, second = (V * U).T.tolist()
+    P = [min(max(min(max(a, -2048), 2047) + b, -2048), 2047) for a, b in zip(first, second, strict=True)]
+    assert (V * U).sum(axis=1).tolist() != P
+    sums = np.array([P[0] + P[1] + P[2], P[1] - P[2] + P[3]])
+    assert np.array_equal(output, held((2 * sums + 2) // 4, 12, "saturate"))
+
+
 SUM = 8 + 8 - 1 + math.ceil(math.log2(512 * 27))
 
 

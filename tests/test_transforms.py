@@ -155,10 +155,37 @@ def test_a_kernel_both_strided_and_dilated_is_not_split(layer):
     assert all(a.taps == 1 or not a.is_winograd for a in candidates(layer, "auto", 4, 4))
 
 
+def test_a_dilation_along_an_axis_that_the_kernel_does_not_take_hinders_no_split():
+    # Of a kernel of 3 frames nothing is dilated along H and W: two phases of 2 taps, F(4,2) has 5 coordinates.
+    offered = {a.label for a in candidates(conv((3, 1, 1), stride=(2, 1, 1), dilation=(1, 2, 2)), "auto", 4, 4)}
+    assert offered == {"direct", "winograd1d F(4,2) in 2 phases"}
+
+
 def test_a_refused_winograd_says_why():
     assert "stride" in candidates(conv((3, 1, 1), stride=(2, 1, 1)), "hfa", 4, 4)[0].reason
     assert "m + r - 1" in candidates(conv((1, 9, 9)), "hfa", 4, 4)[0].reason
     assert not candidates(conv((1, 1, 1)), "hfa", 4, 4)[0].reason
+    # One axis of two is enough.
+    assert candidates(conv((1, 3, 3), stride=(1, 2, 1)), "hfa", 2, 2)[0].reason == "stride 1x2x1"
+    assert candidates(conv((1, 3, 3), dilation=(1, 1, 2)), "hfa", 2, 2)[0].reason == "dilation 1x1x2"
+    # One output a tile takes as many products as direct; it is refused where that is so along all axes of the kernel.
+    (one,) = candidates(conv((3, 1, 1)), "hfa", 1, 2)
+    assert (one.kind, one.reason) == ("direct", "m = 1 saves nothing")
+    assert candidates(conv((3, 3, 3)), "nested", 1, 2)[0].label == "nested F(1,3)xF(2,3)xF(2,3)"
+
+
+def test_a_transformed_operand_is_zero_where_all_that_it_sums_up_are():
+    (direct,) = candidates(conv((3, 1, 1)), "direct", 2, 2)
+    assert direct.active_share(0.5, 0.25) == 0.125
+    (temporal,) = candidates(conv((3, 1, 1)), "hfa", 2, 2)
+    # F(2,3): coordinates sum up 2 inputs each, and 1, 3, 3 and 1 weights.
+    one, three = 0.25, 1 - 0.75**3
+    assert temporal.active_share(0.5, 0.25) == pytest.approx((1 - 0.5**2) * (one + three) / 2)
+    (spatial,) = candidates(conv((1, 3, 3)), "hfa", 2, 2)
+    # In two dimensions 4 inputs, and 1, 3 or 9 weights in 4, 8 and 4 of 16 coordinates.
+    nine = 1 - 0.75**9
+    assert spatial.active_share(0.5, 0.25) == pytest.approx((1 - 0.5**4) * (4 * one + 8 * three + 4 * nine) / 16)
+    assert spatial.active_share(1.0, 1.0) == 1.0
 
 
 @pytest.mark.parametrize(

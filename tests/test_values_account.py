@@ -134,6 +134,11 @@ def test_dram_energy_of_streams_is_split_by_their_bytes():
     assert moved_shares(system, "dram_write", NO_EVENTS) == {}
 
 
+def test_bytes_at_the_buffers_are_those_of_all_four():
+    assert EVENTS.sram_read_bytes == 111 + 333 + 700 + 55
+    assert EVENTS.sram_write_bytes == 222 + 444 + 800 + 66
+
+
 def test_onchip_energy_is_what_neither_dram_nor_time_costs():
     stages = [Stage(problem=DIRECT, events=EVENTS, ideal_mults=0)] * 2
     found = layer_energy_pj(stages, EVENTS, COUNTS, CYCLES, ARCH, 2.5, [Sparsity()] * 2)
@@ -244,7 +249,10 @@ def test_a_plain_memory_is_taken_to_read_rows_once_and_to_refresh_in_time():
     events = Events(**{**vars(NO_EVENTS), "dram_ifmap_bytes": 3200, "dram_weight_bytes": 32, "dram_ofmap_bytes": 1600})
     # 101 bursts read and 50 written of 16 columns in rows of 1024: 2416 columns, 3 rows.
     # Two channels for 10 us are 32000 clocks of 0.625 ns together, a refresh every 6246.
-    assert plain_counts(system, events, 32_000) == DramCounts(
+    found = plain_counts(system, events, 32_000)
+    assert (found.bank_refreshes, found.row_conflicts, found.merged_reads, found.merged_writes) == (0, 0, 0, 0)
+    assert found.forwarded_reads == 0
+    assert found == DramCounts(
         reads=101, writes=50, activates=3, precharges=3, refreshes=5, row_hits=148, row_misses=3, active_clocks=32000,
         idle_clocks=0,
     )  # fmt: skip

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from paper import conv, machine
 
+from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, Number, divided, random_tensor, shifted
 from lw3dsim.arithmetic.operands import applied, make_operands, narrowed, narrowing_shifts, phases, winograd_forms
+from lw3dsim.arithmetic.overflow import accumulated, held
+from lw3dsim.describe.workload import Conv3d, Linear
 
 INT8 = NUMBERS["int8"]
 
@@ -133,3 +136,28 @@ def test_matrices_apply_along_their_own_dimension():
     matrices = np.array([[2]]), np.array([[1, 1]]), np.array([[1, 0, 0], [0, 0, 1]])
     # Rows (0 1 2) and (3 4 5) add up to (3 5 7); of it the first and the last, twice.
     assert applied(matrices, values).tolist() == [[[6, 14]]]
+
+
+def test_a_register_saturates_on_the_way_where_any_sum_may_leave_it():
+    # 100 + 100 is held as 127, less 100 it is 27; beside it sums that fit keep their value.
+    terms = [np.array([100, 1]), np.array([100, 1]), np.array([-100, 0])]
+    exact, magnitude = np.array([100, 2]), np.array([300, 2])
+    assert accumulated(terms, exact, magnitude, 8, "saturate").tolist() == [27, 2]
+    # 9 bits hold 200, and 10 bits all that the magnitudes add up to.
+    assert accumulated(terms, exact, magnitude, 9, "saturate").tolist() == [100, 2]
+    assert accumulated([], exact, magnitude, 10, "saturate").tolist() == [100, 2]
+    # What wraps forgets the order.
+    assert accumulated([], np.array([200, -129]), magnitude, 8, "wrap").tolist() == [200 - 256, 127]
+    assert held(np.array([-129, 128, 127]), 8, "saturate").tolist() == [-128, 127, 127]
+
+
+def test_the_reference_is_exact_where_floats_are_not():
+    # Three products of (2^26 - 1)^2 are odd and more than 2^53, and so are those of either of two taps.
+    number = Number(name="x", bits=27, dtype="int64")
+    assert number.largest == 2**26 - 1
+    linear = Linear(name="x", inputs=("i",), out_features=1, bias=False)
+    values, weights = np.full((3, 1, 1, 1), number.largest), np.full((1, 3, 1, 1, 1), number.largest)
+    assert compute(linear, [values], weights, None, number).tolist() == [[[[3 * number.largest**2]]]]
+    layer = Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 2), bias=False)
+    values, weights = np.full((3, 1, 1, 2), number.largest), np.full((1, 3, 1, 1, 2), number.largest)
+    assert compute(layer, [values], weights, None, number).tolist() == [[[[6 * number.largest**2]]]]

@@ -10,12 +10,15 @@ from paper import conv, machine, problem_of
 
 from lw3dsim.account.events import count_events
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Pool3d, Shape
+from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
+from lw3dsim.map import group_candidates
+from lw3dsim.map.blocks import Use, candidate_blocks, in_block
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
 from lw3dsim.map.group_candidates import enumerate_group
-from lw3dsim.map.group_cost import group_costs
+from lw3dsim.map.group_cost import GroupCost, group_costs
+from lw3dsim.map.partition import best_partition, paths_to
 from lw3dsim.map.price import Price
 from lw3dsim.schedule.chain import join, make_group_link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -99,6 +102,33 @@ def test_a_group_without_kept_halos_loads_rows_anew():
     assert schedule.ifmap.last.tolist() == [1, 4]
     assert schedule.weight.first.tolist() == [0, 1, 2, 3, 4]
     assert schedule.weight.last.tolist() == [0, 1, 5, 3, 4]
+
+
+def test_a_pool_reads_less_at_the_border():
+    # Windows of 3 rows over 4, a row of zeros around: of rows one by one 2, 3, 3 and 2, of 4 pixels of 3 channels.
+    first = conv(2, 3, (1, 6, 6), (1, 3, 3), ARCH)
+    layer = Pool3d(name="p", inputs=("i",), mode="max", kernel=(1, 3, 1), stride=(1, 1, 1), padding=(0, 1, 0))
+    group = Group((first, problem_of(layer, Shape(3, 1, 4, 4), ARCH)), ("none", "none"))
+    cut = mapping(kept="none", chunks=(2,), resident=(True, False))
+    schedule = build_group_schedule(group, cut, ARCH, CLOCKS)
+    assert count_events(schedule.of_stage(1), 32).intermediate_read_bytes == (2 + 3 + 3 + 2) * 4 * 3
+
+
+def test_a_single_store_has_what_is_left_of_the_output_buffer_to_itself():
+    # 64 pixels of 40 channels lie in between, 20480 bits; of what is left, 12288, 16 channels take 8192.
+    first, second = (conv(c, n, (1, 8, 8), (1, 1, 1), ARCH, bias=False) for c, n in ((2, 40), (40, 16)))
+    found = enumerate_group(Group((first, second), ("none", "none")), ARCH)
+    mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+    assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 8, 8)} == {(16, 1)}
+    # Two stores share it: 8 x 4 pixels of 16 channels are 4096 bits each.
+    assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 4, 8)} == {(16, 2)}
+
+
+def test_frames_are_not_cut_where_a_stage_takes_all():
+    trg = problem_of(Trg(name="x", inputs=("i",)), Shape(2, 4, 2, 2), ARCH)
+    group = Group((trg, conv(2, 2, (4, 2, 2), (1, 1, 1), ARCH), conv(2, 2, (4, 2, 2), (3, 1, 1), ARCH)), ("none",) * 3)
+    found = enumerate_group(group, ARCH)
+    assert {found.mapping(i, ("pixel",) * 3).t for i in range(len(found))} == {2}
 
 
 def test_tiles_of_a_window_go_when_no_later_tile_needs_them():
@@ -313,6 +343,10 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     axis = cut_group((one, takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
+    # As the first stage too.
+    axis = cut_group((takes_all, one), 2, False)
+    assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
+    assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
     low, high = looked_at(takes_all, np.array([1, 2]), np.array([1, 3]))
     assert (low.tolist(), high.tolist()) == ([0, 0], [0, 4])
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
@@ -449,3 +483,65 @@ def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
         if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
     }
     assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
+
+
+def test_stages_have_a_mode_each():
+    nothing = np.zeros(2, dtype=np.int64)
+    flags = (np.array([True, False]), np.array([True, True]), np.array([False, False]))
+    cost = GroupCost(bursts=nothing, steps=nothing, latency=nothing.astype(float), in_channels=flags)
+    assert [cost.parallel(i) for i in range(2)] == [("channel", "channel", "pixel"), ("pixel", "channel", "pixel")]
+
+
+def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
+    reads = Use(work=GROUP, mapping=mapping(), side="input", burst_bytes=32)
+    writes = Use(work=GROUP, mapping=mapping(chunks=(2, 1)), side="output", burst_bytes=32, times=3)
+    # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, thrice, in chunks of a channel.
+    assert reads.bursts([1, 2]) == {1: 8, 2: 4}
+    assert writes.bursts([1, 2]) == {1: 12, 2: 12}
+    assert (reads.block, writes.block) == (2, 2)
+    # All input channels are in a tile, of the output a chunk.
+    assert (candidate_blocks([reads], 4, 4), candidate_blocks([writes], 4, 4)) == ({2, 4}, {1, 2, 4})
+    assert (
+        in_block(GROUP, "input", 1).stages[0].input_block == in_block(GROUP, "output", 1).stages[-1].output_block == 1
+    )
+
+
+@pytest.mark.parametrize("most", [4, 12])
+def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most):
+    def steps(found):
+        mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+        return {one: build_group_schedule(GROUP, one, ARCH, CLOCKS).steps for one in mappings}
+
+    everything = steps(enumerate_group(GROUP, ARCH))
+    monkeypatch.setattr(group_candidates, "MAX_GROUP_STEPS", most)
+    few = steps(enumerate_group(GROUP, ARCH))
+    assert few == {one: count for one, count in everything.items() if count <= most}
+    assert 0 < len(few) < len(everything)
+
+
+# Layers 0, 1 feed 2; 2 feeds 4; 3 feeds 4 as well.
+FEEDS = {2: (0, 1), 4: (2, 3)}
+
+
+def test_groups_are_paths_along_the_links_of_the_graph():
+    assert list(paths_to(4, FEEDS, 2)) == [(4,), (2, 4), (3, 4)]
+    assert list(paths_to(4, FEEDS, 3)) == [(4,), (2, 4), (3, 4), (0, 2, 4), (1, 2, 4)]
+    assert list(paths_to(0, FEEDS, 3)) == [(0,)]
+
+
+def test_layers_are_cut_into_the_groups_of_the_least_cost():
+    alone = {(i,): 10.0 for i in range(6)}
+
+    def cut(longest=3, **groups):
+        costs = alone | {tuple(map(int, path.strip("_"))): cost for path, cost in groups.items()}
+        return best_partition(6, FEEDS, costs.get, longest)
+
+    # Alone they cost 10 each; groups that cost as much as their layers are left alone, others that may not be are None.
+    assert cut() == cut(_24=20.0) == [(0,), (1,), (2,), (3,), (4,), (5,)]
+    # 2 with 4 saves 3; 1 with 2 saves 4, and 3 with 4 then 2 more.
+    assert cut(_24=17.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    assert cut(_24=15.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]
+    assert cut(_24=13.0, _12=16.0, _34=18.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    # All three save 12, if they may be as many.
+    assert cut(_024=18.0, _12=16.0, _34=18.0) == [(1,), (3,), (0, 2, 4), (5,)]
+    assert cut(2, _024=18.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]

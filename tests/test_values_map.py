@@ -11,11 +11,13 @@ from paper import conv, machine, problem_of, tiles
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.map.arrays import ceil_div, full_and_rest, padded, parts, spread
+from lw3dsim.map.blocks import Use, candidate_blocks, in_block, wanted_block
 from lw3dsim.map.bounds import Least, bound_ticks
 from lw3dsim.map.candidates import candidate_sizes, make_choices
 from lw3dsim.map.compute import (
     full_tiles,
     last_part,
+    layer_cycles,
     least_compute,
     least_tile_cycles,
     sort_of,
@@ -26,7 +28,7 @@ from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.fused import Group
 from lw3dsim.map.kernels import kernels
-from lw3dsim.map.mapping import input_layout, output_layout
+from lw3dsim.map.mapping import frame_chunks, input_layout, output_layout
 from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
 from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
 from lw3dsim.map.price import MOST_TICKS, Price
@@ -47,7 +49,19 @@ from lw3dsim.map.ranking import (
 from lw3dsim.map.search import search
 from lw3dsim.map.step import GROUP_WORDS
 from lw3dsim.map.sums import read_positions
-from lw3dsim.map.tiling import Limits, Place, Task, Times, fits, input_repeats, row_visits, weight_loads
+from lw3dsim.map.tiling import (
+    Limits,
+    Place,
+    Task,
+    Times,
+    fits,
+    input_bursts,
+    input_repeats,
+    least_row,
+    output_bursts,
+    row_visits,
+    weight_loads,
+)
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)
@@ -182,6 +196,29 @@ def test_winograd_problems_count_tiles_and_store_transformed_kernels():
     assert (narrow.data_bits, narrow.weight_bits) == (9, 12)
 
 
+def test_sums_that_a_register_does_not_hold_come_out_of_the_transform_as_wide_as_it_makes_them():
+    def widths(channels, *overrides):
+        problem = conv(channels, 2, (6, 2, 2), (3, 1, 1), machine(*overrides), "hfa", bias=False)
+        return problem.register_bits, problem.transform_bits, problem.accumulator_bits
+
+    # F(2,3), data of 9 bits (254), weights of 10 (254 or 381), sums of 5: 18 + 3 bits. Three coordinates add up to an
+    # output, twice as large as 15 products of 127 x 127: 483,870 takes 20 bits, no more than the register.
+    declared = "precision.accumulator_bits=8"
+    assert widths(5, declared) == (21, 21, 19)
+    # Registers of 12 bits hold 2048, of which 3 x 2048 takes 14 bits; with a bit of data dropped twice that.
+    wrapping = ("precision.accumulator_bits=12", "precision.overflow=wrap")
+    assert widths(5, *wrapping) == (12, 14, 12)
+    assert widths(5, *wrapping, "precision.transformed_data_bits=8") == (12, 15, 12)
+    # Operands of 8 and 9 bits: 16 + 3 bits hold the sums, the transform takes 20 as before. Bits that are dropped, of
+    # all data and of weights in the middle, are errors of 2 x 254 outside, and 2 x 254 + 2 x 381 + 4 inside: 499,152.
+    narrow = ("precision.transformed_data_bits=8", "precision.transformed_weight_bits=9")
+    assert widths(5, declared, *narrow) == (19, 20, 19)
+    # A dropped bit of data is an error of 2 x (254 + 381 + 381), half of it in an output: 43 x (3 x 127^2 + 1016) is
+    # more than 2^21, which 43 x 3 x 127^2 is not, nor 42 times the same.
+    dropped = "precision.transformed_data_bits=8"
+    assert [widths(channels, declared, dropped)[2] for channels in (42, 43)] == [22, 23]
+
+
 # The array
 
 
@@ -296,6 +333,22 @@ def test_choices_sum_up_what_tiles_need():
     assert (choices.weight_bursts, choices.first_weight_bursts) == ([2 + 1 + 1 + 1], [2])
 
 
+def test_channels_of_a_part_of_a_block_are_apart_at_every_pixel():
+    # A pixel of 64 channels is two bursts. Tiles of 32 take one of them at every pixel: 2 rows of 2 pixels.
+    wide = machine("dram.channel_block=64")
+    narrow_out = task_of(conv(1, 64, (1, 2, 2), (1, 1, 1), wide), ([32], [1], [1], [2], [2]), wide)
+    assert (narrow_out.choices.n.out_blocks, narrow_out.choices.n.out_columns) == ([0], [2])
+    assert output_bursts(narrow_out.layer, narrow_out.choices, ONE) == 2 * 2 * 2
+    narrow_in = task_of(conv(64, 1, (1, 2, 2), (1, 1, 1), wide), ([1], [32], [1], [2], [2]), wide)
+    assert (narrow_in.choices.c.in_blocks, narrow_in.choices.c.in_columns) == ([0], [2])
+    assert input_bursts(narrow_in.layer, narrow_in.choices, ONE) == 2 * 2 * 2
+    # Of 48 by 48: two bursts of whole blocks, then one of two.
+    both = task_of(conv(1, 96, (1, 2, 2), (1, 1, 1), wide), ([64], [1], [1], [2], [2]), wide)
+    assert (both.choices.n.out_blocks, both.choices.n.out_columns) == ([1], [1])
+    # A row of a whole block is 4 bursts, of a part of one 2.
+    assert output_bursts(both.layer, both.choices, ONE) == 2 * (4 + 2)
+
+
 def test_channels_of_groups_lie_behind_each_other():
     # 2 groups of 3 input and 2 output channels, in tiles of 2 and 1: input channels 0, 1 | 2 | 3, 4 | 5 in blocks of 2:
     # 3, 4 touch two of them. Output channels 0 | 1 | 2 | 3 one by one touch a block each.
@@ -376,6 +429,39 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     assert least_compute(task.layer, task.array, 3) == 144
     assert least_compute(task.layer, task.array, 2) == 144
     assert least_compute(task.layer, task.array, 1) == 216
+    # Windows of 16 in each of 3 channels, two lanes.
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel=(4, 2, 2)), Shape(3, 4, 2, 2), ARCH)
+    assert least_compute(plain_layer(pool), task.array, 3) == 3 * 16 // 2
+
+
+def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
+    def cycles(problem, sizes, arch=ARCH):
+        return layer_cycles(task_of(problem, sizes, arch), ONE, NEVER, [0] * GROUP_WORDS)
+
+    # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
+    assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
+    # 3 channels one by one: 4 pixels on 2 lanes take 2 cycles and a fill of 3. 8 partial sums drain in 8 cycles, are
+    # then read and written in 16: the second step waits for 3, the third for 11.
+    many = machine("vector_lanes=64")
+    assert cycles(conv(3, 2, (1, 1, 4), (1, 1, 1), many), ([2], [1], [1], [1], [4]), many) == 3 * 5 + 3 + 11
+    # A sum of 2 tensors of 8 elements reads 16 bytes, 4 a cycle.
+    add = problem_of(Add(name="x", inputs=("i", "j")), Shape(2, 1, 2, 2), many)
+    assert cycles(add, ([2], [1], [1], [2], [2]), many) == 3 + 4
+
+
+def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
+    # Setup takes 10 cycles of 2000 ticks, a burst 10 ns, the first answer 20 ns; bursts are checked elsewhere.
+    least = Least(
+        setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
+        out=plain_rows(output_layout(LAYER, 32)),
+    )  # fmt: skip
+    found = search(LAYER, ARCH, CLOCKS, keep=10**6)
+    assert len({candidate.bound_ticks for candidate in found}) > 10
+    for candidate in found:
+        mapping = candidate.mapping
+        task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
+        bound = bound_ticks(task, least, ONE, candidate.bursts, [0] * GROUP_WORDS)
+        assert candidate.bound_ticks == bound, mapping
 
 
 def test_every_tiling_comes_in_both_orders_where_there_are_two():
@@ -447,6 +533,17 @@ def test_frames_of_a_window_are_those_that_the_input_has():
     assert [tile_frames(pool, 0, 1, first, 1) for first in range(4)] == [0, 1, 1, 0]
     assert (tile_frames(pool, 0, 1, 0, 3), tile_frames(pool, 0, 1, 1, 3), tile_frames(pool, 0, 1, 0, 4)) == (2, 2, 2)
     assert tile_frames(plain_layer(conv(1, 1, (5, 1, 1), (3, 1, 1), ARCH)), 1, 2, 0, 1) == 4
+    # Of 3 frames of a pixel a window of 5 from -1 on, in chunks of 2: one, two and none.
+    layer = Pool3d(name="x", inputs=("i",), mode="max", kernel=(5, 1, 1), padding=(1, 0, 0))
+    chunks = frame_chunks(problem_of(layer, Shape(2, 3, 1, 1), ARCH), 2)
+    assert (chunks.first.tolist()[:2], chunks.needed.tolist()) == ([0, 1], [1, 2, 0])
+
+
+def test_the_ways_to_cut_a_row_read_at_least_what_the_best_of_them_does():
+    # Halos are read twice: 4 positions at once, 3 + 3 in two parts. Gaps are skipped by parts: 5, and 3 in three.
+    assert least_row(task_of(LAYER, ([3], [4], [1], [2], [2, 1])).choices.w) == (1, 4)
+    gaps = conv(1, 1, (1, 1, 5), (1, 1, 1), ARCH, stride=(1, 1, 2))
+    assert least_row(task_of(gaps, ([1], [1], [1], [1], [3, 1])).choices.w) == (1, 3)
 
 
 def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
@@ -481,3 +578,23 @@ def test_a_group_of_layers_knows_its_channels():
     assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
     assert group.in_blocks() == group
     assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1
+
+
+def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():
+    # Tiles of 3 and 1 input channels, of 2 and 1 output channels; of 3 and 3 rows of inputs, of a row of outputs.
+    mapping = tiles(2, 3, 1, 1, 2)
+    reads = Use(work=LAYER, mapping=mapping, side="input", burst_bytes=32, times=2)
+    writes = Use(work=LAYER, mapping=mapping, side="output", burst_bytes=32)
+    # A row of a block is a burst. 3 and 1 channels touch 3 + 1 blocks of one, 2 + 1 of two, 1 + 1 of four; 6 rows, two
+    # times over.
+    assert reads.bursts([1, 2, 4]) == {1: 48, 2: 36, 4: 24}
+    # 2 and 1 channels: 3 blocks of one, 2 of two or three; 2 rows.
+    assert writes.bursts([1, 2, 3]) == {1: 6, 2: 4, 3: 4}
+    assert (reads.block, writes.block) == (2, 2)
+    # Powers of two from the smallest on, all channels, the tiles of the users, and what they are mapped for.
+    assert candidate_blocks([reads], 4, 2) == {2, 3, 4}
+    assert candidate_blocks([writes], 12, 3) == {2, 3, 6, 12}
+    assert in_block(LAYER, "input", 4).input_block == in_block(LAYER, "output", 4).output_block == 4
+    # 14, 13 and 13 bursts: of equals the present one stays, else the smaller is taken.
+    moved = [{1: 10, 2: 5, 4: 6}, {1: 4, 2: 8, 4: 7}]
+    assert [wanted_block(iter(moved), present) for present in (1, 2, 4)] == [2, 2, 4]

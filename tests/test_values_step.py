@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from paper import conv, machine, tiles
+from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.stream import simulate_stream
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.map.plain import plain_array, plain_layer
+from lw3dsim.map.problem import make_problem, side_by_side
+from lw3dsim.map.step import vector_cycles
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates
@@ -119,6 +124,11 @@ def test_a_strided_kernel_runs_over_its_phases():
         "output_tiles": 4,
     }  # fmt: skip
     assert subset(step(problem, arch), **expected) == expected
+    # On chip 2 x 2 kernels of 2 phases are transformed; the buffer holds their 3 weights.
+    onchip = machine("pe.mults_per_pe=3", *WIDE, "winograd.weight_transform=onchip")
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), phased, onchip)
+    expected = {"weight_kernels": 2 * 2 * 2, "weight_read_bits": 2 * 2 * 3 * 8}
+    assert subset(step(problem, onchip), **expected) == expected
 
 
 def test_an_adder_tree_takes_several_input_channels_at_once():
@@ -178,6 +188,56 @@ def test_banks_swap_when_the_group_before_has_drained(channels, size, groups):
     assert subset(found, **expected) == expected
 
 
+@pytest.mark.parametrize(
+    ("groups", "drains"),
+    [
+        # Channels of 4 pixels multiply in 2 cycles. 2 groups of 2 channels on 2 rows: one of each, then the other.
+        (2, [8, 8]),
+        # The third group is alone on its row.
+        (3, [8, 8, 4, 4]),
+    ],
+)
+def test_groups_side_by_side_take_turns_and_wait_for_the_one_before(groups, drains):
+    beside = side_by_side(conv(groups, 2 * groups, (1, 1, 4), (1, 1, 1), SLOW_DRAIN, groups=groups, bias=False), 1)
+    stall = sum(drain - 2 for drain in drains[:-1])
+    expected = {"head": 3 + 2, "body": 2 * (len(drains) - 1) + stall, "drain_stall": stall, "drain": drains[-1]}
+    assert subset(step(beside, SLOW_DRAIN), **expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("kernel", "more", "width", "positions"),
+    [
+        # 3 outputs of 3 taps: side by side 5 positions, 2 apart 7, one in two 7; of one tap in four 3.
+        (3, {}, 5, 5),
+        (3, {"dilation": (1, 1, 2)}, 7, 7),
+        (3, {"stride": (1, 1, 2)}, 7, 7),
+        (1, {"stride": (1, 1, 4)}, 9, 3),
+        # Taps 4 apart of outputs 1 apart reach over 11, of which 9 are read.
+        (3, {"dilation": (1, 1, 4)}, 11, 9),
+    ],
+)
+def test_a_group_reads_a_position_once(kernel, more, width, positions):
+    arch = machine()
+    problem = conv(2, 1, (1, 1, width), (1, 1, kernel), arch, bias=False, **more)
+    assert problem.out == (1, 1, 3)
+    assert step(problem, arch)["ifmap_read_bits"] == 2 * positions * 8
+
+
+def test_a_vector_step_takes_what_its_lanes_or_its_ports_take():
+    arch = machine()
+    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2)), Shape(2, 1, 4, 4), arch)
+    layer, array = plain_layer(pool), plain_array(make_machine(pool, arch, "pixel"))
+
+    def cycles(inputs, read_back, outputs):
+        return vector_cycles(layer, array, inputs, read_back, outputs, 1, 1, 1)
+
+    # 6 outputs of 4 operations on two lanes; 24 bytes of input at 4 a cycle.
+    assert cycles(24, 0, 6) == 12
+    # Negative where a port takes longer: 52 bytes of input; 50 that lie in the output buffer, and 2 outputs.
+    assert cycles(52, 0, 6) == -13
+    assert cycles(0, 50, 2) == -13
+
+
 def test_partial_sums_drain_wide():
     arch = machine("vector_lanes=64")
     problem = conv(3, 2, (1, 1, 4), (1, 1, 1), arch, bias=False)
@@ -215,6 +275,20 @@ def test_a_layer_takes_the_time_that_one_draws_on_paper():
             "configuration": 10, "dram_read": 60, "fill": 6, "multiply": 108, "idle_rows": 36, "drain": 1,
             "dram_write": 10,
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["in_order", "fr_fcfs"])
+def test_banks_move_the_bursts_of_every_tile(model):
+    # 4 input tiles of 9 bursts and as many weight tiles: 10 bursts for each of two groups of channels; 4 of outputs.
+    arch = machine(f"dram.model={model}", "dram.bandwidth_gbps=null", "dram.latency_ns=null")
+    clocks = make_clocks(arch)
+    schedule = build_schedule(conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True), tiles(2, 3, 1, 1, 2), arch, clocks)
+    timing = simulate_schedule(schedule, clocks)
+    counts = timing.dram
+    assert (counts.reads, counts.writes) == (36 + 10, 4)
+    # Its clocks are those until the last transfer has ended.
+    assert counts.active_clocks + counts.idle_clocks == math.ceil(timing.trace.finish / clocks.clock_ticks)
+    assert counts.row_hits + counts.row_misses + counts.row_conflicts == 50
 
 
 def test_waits_have_the_cause_that_came_last():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
@@ -242,6 +243,10 @@ class _Builder:
         return InputError(f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}: {message}")
 
 
+# Larger than any number that is allowed, and one that every form of number holds.
+LARGE = 10**18
+
+
 def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:
     """Convert ``data``, found at key path ``at`` of ``document``, into ``kind``.
 
@@ -267,16 +272,17 @@ def _explain(document: Document, kind: Any, data: Any, at: KeyPath, message: str
     if problem.startswith("Invalid"):
         choices = _choices(kind, inner, data)
         return InputError(f"{place}: not allowed; {suggest(str(value), choices)}" if choices else f"{place}: {problem}")
-    if problem == "Number out of range":
-        problem = _rule_for(kind, data, inner)
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        # Such numbers are compared wrongly, or not at all.
+        problem = _rule_for(kind, data, inner, LARGE if value > 0 else -LARGE)
     rule = problem.replace("`", "").replace("Expected", "expected", 1)
     return InputError(f"{place}: {rule}")
 
 
-def _rule_for(kind: Any, data: Any, path: KeyPath) -> str:
-    """Return the rule that a number too large for msgspec breaks, by asking with one that is merely large."""
+def _rule_for(kind: Any, data: Any, path: KeyPath, large: int) -> str:
+    """Return the rule that a number too large for msgspec breaks, by asking with one that is merely ``large``."""
     try:
-        msgspec.convert(_replaced(data, path, 10**18), kind)
+        msgspec.convert(_replaced(data, path, large), kind)
     except msgspec.ValidationError as error:
         return str(error).partition(" - at ")[0]
     return "expected a smaller number"

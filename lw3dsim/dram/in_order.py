@@ -341,4 +341,4 @@ def finish(k: Words, banks: Words, channels: Words, channel: int, clock: int) ->
         _refresh_idle(k, banks, channels, channel, clock)
     if channels[c + OPEN_BANKS] == 0:
         channels[c + IDLE] += max(clock - channels[c + CLOSED_SINCE], 0)
-        channels[c + CLOSED_SINCE] = clock
+        channels[c + CLOSED_SINCE] = max(clock, channels[c + CLOSED_SINCE])

@@ -204,6 +204,18 @@ def test_groups_side_by_side_take_turns_and_wait_for_the_one_before(groups, drai
     assert subset(step(beside, SLOW_DRAIN), **expected) == expected
 
 
+def test_waits_for_drains_are_cycles_whatever_a_tick_is():
+    arch = machine("vector_lanes=1", *WIDE, "dram.model=plain", "dram.bandwidth_gbps=1000", "dram.latency_ns=0")
+    problem, clocks = conv(2, 6, (1, 1, 4), (1, 1, 1), arch, bias=False), make_clocks(arch)
+    timing = simulate_schedule(build_schedule(problem, tiles(2, 2, 1, 1, 4), arch, clocks), clocks)
+    assert clocks.cycle_ticks == 2000
+    # 3 steps of 3 + 4 cycles, each drained in 8 for its 8 outputs: the second waits a cycle for the first, the third
+    # comes a cycle later and waits for nobody, and the last drain is waited for.
+    assert [time // 2000 for time in timing.trace.start] == [11, 18, 27]
+    assert [time // 2000 for time in timing.trace.handover] == [18, 26, 34]
+    assert [timing.cycles_by_cause[cause] for cause in ("fill", "multiply", "drain")] == [9, 12, 1 + 8]
+
+
 @pytest.mark.parametrize(
     ("kernel", "more", "width", "positions"),
     [

@@ -89,13 +89,14 @@ def _check_file(name: str, *, for_writing: bool) -> None:
         raise InputError(
             f"{shown}: is a database of another program, and is left as it is; take another --storage, or delete it"
         )
-    has_study = "studies" in tables and bool(_rows(path, "SELECT 1 FROM studies LIMIT 1"))
-    if has_study and (missing := _missing(path, tables)):
+    # One that was killed while its tables were made has nothing in them yet.
+    is_begun = any(_rows(path, f"SELECT 1 FROM {name} LIMIT 1") for name in sorted(tables - set(VERSIONS)))  # noqa: S608
+    if is_begun and (missing := _missing(path, tables)):
         raise InputError(
             f"{shown}: {missing}, so no study there is whole; it is left as it is: restore it from a copy, or take "
             "another --storage"
         )
-    if not for_writing and not has_study:
+    if not for_writing and not is_begun:
         raise InputError(f"{shown}: no study is there; begin one with `lw3dsim dse run`")
 
 

@@ -11,6 +11,7 @@ import shlex
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.source import parse_yaml
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import InputError
+from lw3dsim.explore.export import form_of
 
 HEAD = "name: t\ninputs:\n  clip: {channels: 4, frames: 4, height: 8, width: 8}\nlayers:\n"
 SECOND = HEAD.replace("layers", "  b: {channels: 4, frames: 4, height: 8, width: 8}\nlayers")
@@ -455,3 +457,9 @@ def test_a_tensor_in_too_many_runs_names_the_way_out(cli, tmp_path):
     assert "runs of bursts" in refused.stderr
     assert "plain" in refused.stderr
     assert cli("simulate", str(network), "--set", "dram.model=plain").exit_code == 0
+
+
+def test_the_name_of_an_output_is_not_echoed_whole():
+    with pytest.raises(InputError, match=r"ends in \.csv or \.parquet") as refused:
+        form_of(Path("x" * 5000))
+    assert len(str(refused.value)) < 400

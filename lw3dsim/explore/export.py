@@ -7,7 +7,7 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.summary import point_columns, point_rows, unfinished
 from lw3dsim.report.files import check_file, write_files
 from lw3dsim.report.forms import PARQUET_KEY, POINTS_CSV, POINTS_PARQUET
@@ -26,7 +26,7 @@ FORMS = {".csv": POINTS_CSV, ".parquet": POINTS_PARQUET}
 def form_of(path: Path) -> Form:
     """Return what is written to ``path``, by the end of its name. Raises InputError and OutputError."""
     if path.suffix not in FORMS:
-        raise InputError(f"--out {path}: expected a name that ends in .csv or .parquet")
+        raise InputError(f"--out {one_line(str(path), 200)}: expected a name that ends in .csv or .parquet")
     check_file(path, FORMS[path.suffix])
     return FORMS[path.suffix]
 

@@ -38,7 +38,7 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
-    tables = execution_tables(result.data)
+    tables = execution_tables(result.data) if form == "table" else []
     show.check(tables)
     if folder is not None:
         save_texts(folder, EXECUTION_FILES, [result.to_json()])

@@ -42,7 +42,7 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
     prepared = prepared_run(run.request(workload, clips=clips))
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
-    tables = result_tables(result)
+    tables = result_tables(result) if form == "table" else []
     show.check(tables)
     if folder is not None:
         save_result(result, folder)

@@ -22,7 +22,7 @@ ODD = (
     "np.array([1, 2])", "np.str_('fsb')", "Fraction(2)", "Decimal(2)", "''", "'2'", "' '", "'x'", "'fsb'", "b''",
     "b'fsb'", "[]", "['fsb']", "('fsb', 'trg')", "{'fsb'}", "{}", "{'a': 1}", "[None]", "[[]]", "(16, 32, 32)",
     "(4, 8, 8)", "[4, 8, 8]", "(4.0, 8, 8)", "(np.int64(4), 8, 8)", "(True, 8, 8)", "(4, 8)", "'4x8x8'", "object()",
-    "len", "lambda *a: None", "lambda: None", "print", "range(3)", "iter(['fsb'])", "(x for x in 'ab')",
+    "object", "len", "lambda *a: None", "lambda: None", "print", "range(3)", "iter(['fsb'])", "(x for x in 'ab')",
     "Path('net.yaml')", "Path('missing.yaml')", "Path('.')", "Path()", "PurePosixPath('net.yaml')", "'net.yaml'",
     "'missing.yaml'", "'\\\\0'", "'a\\\\nb'", "'\\ud800'", "'x' * 5000", "StringIO('name: x')",
     "NotImplemented", "...", "ValueError('x')", "bytearray(b'x')", "memoryview(b'x')",
@@ -147,7 +147,7 @@ def _argument(rng: Random, field: str, odd: float) -> str:
             else rng.choice(ODD)
         )
     # What a callback of the caller's raises is the caller's.
-    unlike = [value for value in ODD if value != "len"] if field == "progress" else ODD
+    unlike = [value for value in ODD if value not in ("object", "len")] if field == "progress" else ODD
     return rng.choice(unlike) if rng.random() < odd else rng.choice(RIGHT[field])
 
 

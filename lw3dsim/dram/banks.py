@@ -8,10 +8,12 @@ refresh stops the banks involved, closes them lowest first as they become ready,
 An activate of two commands is split: its first goes as soon as the second may follow in the next clock, the second
 when no read or write can, or at last at its limit. Nothing else goes in between.
 
-Functions over the flat integer lists of :class:`lw3dsim.dram.channel.Channel`, which they update in place.
+Functions over the flat integers of :class:`lw3dsim.dram.channel.Channel`, which they update in place.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from lw3dsim.dram.channel import (
     ACTIVATED,
@@ -47,7 +49,16 @@ from lw3dsim.dram.channel import (
 )
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, PRE, RD, REF, REFPB, WR
 
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Words
+
 ACT_1 = len(COMMANDS)  # the first command of a split activate: nothing counts from it
+
+
+def take_out(line: Words, at: int, end: int) -> None:
+    """Close up the places of ``line`` up to ``end`` where the one at ``at`` is taken out."""
+    for place in range(at, end - 1):
+        line[place] = line[place + 1]
 
 
 def look(channel: Channel, bank: int) -> None:
@@ -132,11 +143,16 @@ def _bank_command(channel: Channel, bank: int, now: int) -> int:
 def _column(channel: Channel, bank: int, now: int) -> int:
     """Return the read or write that goes next to the open row of ``bank``, its slot in a register."""
     registers = channel.registers
-    read, write = channel.first_read[bank], channel.first_write[bank]
-    for command, slot in ((RD, read), (WR, write)) if read < write else ((WR, write), (RD, read)):
-        if slot < BANK_QUEUE and _if_ready(channel, command, bank, now) >= 0:
-            registers[CHOSEN_SLOT] = slot
-            return command
+    slot, other = channel.first_read[bank], channel.first_write[bank]
+    command, other_command = RD, WR
+    if other <= slot:
+        slot, other, command, other_command = other, slot, WR, RD
+    if slot < BANK_QUEUE and _if_ready(channel, command, bank, now) >= 0:
+        registers[CHOSEN_SLOT] = slot
+        return command
+    if other < BANK_QUEUE and _if_ready(channel, other_command, bank, now) >= 0:
+        registers[CHOSEN_SLOT] = other
+        return other_command
     return -1
 
 
@@ -175,25 +191,30 @@ def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
 def _refresh(channel: Channel, now: int) -> int:
     """Return the next command of a due refresh: close the banks involved, then refresh."""
     registers = channel.registers
+    command, first, step = REF, 0, 1
     if channel.limits.per_bank:
-        involved = range(registers[REFRESH_BANK], channel.limits.banks, channel.limits.refresh_stride)
-        closed = all(channel.open_row[bank] < 0 for bank in involved)
-        if closed and all(_if_ready(channel, REFPB, bank, now) >= 0 for bank in involved):
-            registers[CHOSEN_BANK] = registers[REFRESH_BANK]
-            return REFPB
-        return -1 if closed else _close_one(channel, involved, now)
-    if registers[OPEN_BANKS] == 0:
-        registers[CHOSEN_BANK] = 0
-        return _if_ready(channel, REF, 0, now)
-    return _close_one(channel, range(channel.limits.banks), now)
+        command, first, step = REFPB, registers[REFRESH_BANK], channel.limits.refresh_stride
+    is_closed = True
+    for bank in range(first, channel.limits.banks, step):
+        if channel.open_row[bank] >= 0:
+            is_closed = False
+            if _if_ready(channel, PRE, bank, now) >= 0:
+                registers[CHOSEN_BANK] = bank
+                return PRE
+    if not is_closed or not _may_refresh(channel, command, first, step, now):
+        return -1
+    registers[CHOSEN_BANK] = first
+    return command
 
 
-def _close_one(channel: Channel, banks: range, now: int) -> int:
-    for bank in banks:
-        if channel.open_row[bank] >= 0 and _if_ready(channel, PRE, bank, now) >= 0:
-            channel.registers[CHOSEN_BANK] = bank
-            return PRE
-    return -1
+def _may_refresh(channel: Channel, command: int, first: int, step: int, now: int) -> bool:
+    """Tell whether the timing rules allow a refresh of the banks involved; where one must wait, note until when."""
+    if command == REF:
+        return _if_ready(channel, REF, 0, now) >= 0
+    for bank in range(first, channel.limits.banks, step):  # noqa: SIM110  # compiled
+        if _if_ready(channel, REFPB, bank, now) < 0:
+            return False
+    return True
 
 
 def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
@@ -263,7 +284,7 @@ def _transfer(channel: Channel, command: int, bank: int, slot: int, now: int) ->
     registers, counts = channel.registers, channel.counts
     at, end = bank * BANK_QUEUE + slot, bank * BANK_QUEUE + channel.queued[bank] - 1
     block = channel.block_of[channel.queue[at]]
-    channel.queue[at:end] = channel.queue[at + 1 : end + 1]
+    take_out(channel.queue, at, end + 1)
     channel.queued[bank] -= 1
     if command == RD:
         channel.pending_reads[block] = 0

@@ -1,4 +1,4 @@
-"""The state of one DRAM channel and its controller: flat lists of integers, one index per bank, queue slot or rule."""
+"""The state of one DRAM channel and its controller: flat integers, one index per bank, queue slot or rule."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lw3dsim.dram.timing_rules import COMMANDS, rule_arrays
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Refresh
     from lw3dsim.describe.dram_standards import DramStandard
+    from lw3dsim.map.arrays import Words
 
 
 QUEUE = 32  # reads, and as many writes, that wait before the queues of the banks, unless told otherwise
@@ -53,7 +54,7 @@ class Limits(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """Everything the controller's loop touches.
+    """Everything the controller's loop touches: lists where CPython runs it, arrays where it is compiled.
 
     ``bank_of``, ``row_of``, ``block_of``, ``is_write`` describe request i; requests to one burst share a block.
     ``bank_ready`` [command x bank], ``group_ready`` [command x group] and ``rank_ready`` [command] hold the first
@@ -63,33 +64,33 @@ class Channel(NamedTuple):
     """
 
     limits: Limits
-    bank_of: list[int]
-    row_of: list[int]
-    block_of: list[int]
-    is_write: list[int]
-    group_of: list[int]
-    rule_first: list[int]
-    rule_scope: list[int]
-    rule_then: list[int]
-    rule_clocks: list[int]
-    bank_ready: list[int]
-    group_ready: list[int]
-    rank_ready: list[int]
-    activates: list[int]
-    open_row: list[int]
-    row_hits: list[int]
-    conflict: list[int]
-    queue: list[int]
-    queued: list[int]
-    first_read: list[int]
-    first_write: list[int]
-    may_close: list[int]
-    reads: list[int]
-    writes: list[int]
-    pending_reads: list[int]
-    pending_writes: list[int]
-    registers: list[int]
-    counts: list[int]
+    bank_of: Words
+    row_of: Words
+    block_of: Words
+    is_write: Words
+    group_of: Words
+    rule_first: Words
+    rule_scope: Words
+    rule_then: Words
+    rule_clocks: Words
+    bank_ready: Words
+    group_ready: Words
+    rank_ready: Words
+    activates: Words
+    open_row: Words
+    row_hits: Words
+    conflict: Words
+    queue: Words
+    queued: Words
+    first_read: Words
+    first_write: Words
+    may_close: Words
+    reads: Words
+    writes: Words
+    pending_reads: Words
+    pending_writes: Words
+    registers: Words
+    counts: Words
 
 
 def new_channel(

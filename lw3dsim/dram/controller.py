@@ -13,7 +13,9 @@ overtakes a read of its burst.
 
 from __future__ import annotations
 
-from lw3dsim.dram.banks import ACT_1, choose, issue, look
+from typing import TYPE_CHECKING
+
+from lw3dsim.dram.banks import ACT_1, choose, issue, look, take_out
 from lw3dsim.dram.channel import (
     ACTIVE_CLOCKS,
     AT_BANK,
@@ -42,6 +44,9 @@ from lw3dsim.dram.channel import (
     WRITES_WAITING,
     Channel,
 )
+
+if TYPE_CHECKING:
+    from lw3dsim.map.arrays import Words
 
 
 def run(channel: Channel, until: int = 0) -> int:
@@ -166,7 +171,7 @@ def _schedule(channel: Channel, now: int) -> bool:
     return True
 
 
-def _first_with_room(channel: Channel, line: list[int], waiting: int) -> int:
+def _first_with_room(channel: Channel, line: Words, waiting: int) -> int:
     queued, bank_of = channel.queued, channel.bank_of
     for slot in range(waiting):
         if queued[bank_of[line[slot]]] < BANK_QUEUE:
@@ -174,9 +179,9 @@ def _first_with_room(channel: Channel, line: list[int], waiting: int) -> int:
     return waiting
 
 
-def _to_bank(channel: Channel, line: list[int], slot: int, waiting: int, now: int) -> None:
+def _to_bank(channel: Channel, line: Words, slot: int, waiting: int, now: int) -> None:
     request = line[slot]
-    line[slot : waiting - 1] = line[slot + 1 : waiting]
+    take_out(line, slot, waiting)
     bank = channel.bank_of[request]
     channel.queue[bank * BANK_QUEUE + channel.queued[bank]] = request
     channel.queued[bank] += 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from lw3dsim.describe.address_map import DEFAULT_MAPPING, address_map
 from lw3dsim.dram import channel as c
-from lw3dsim.dram.controller import run
+from lw3dsim.dram.compiled import controller_for
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy, summed
 from lw3dsim.dram.trace import MAX_REQUESTS
 from lw3dsim.errors import InputError
@@ -89,13 +89,14 @@ def replay(
     bursts, writes = _bursts(trace, standard.burst_bytes, request_bytes, where.capacity_bytes, channels)
     place = where.locate(bursts * standard.burst_bytes)
     banks = place.bank_group * standard.banks_per_group + place.bank
+    controller = controller_for(len(bursts))
     lines = [
-        _channel(standard, banks[mine], place.row[mine], bursts[mine], writes[mine], refresh, queue)
+        controller.own(_channel(standard, banks[mine], place.row[mine], bursts[mine], writes[mine], refresh, queue))
         for mine in (place.channel == number for number in range(channels))
     ]
-    cycles = max(run(line) for line in lines)
+    cycles = max(controller.run(line, 0) for line in lines)
     for line in lines:
-        run(line, cycles)
+        controller.run(line, cycles)
     counts = summed(channel_counts(line, cycles) for line in lines)
     return Replay(
         standard=standard,
@@ -151,7 +152,7 @@ def _channel(
 
 def channel_counts(line: c.Channel, cycles: int) -> DramCounts:
     """Return what a channel did in ``cycles`` clocks."""
-    counts = line.counts
+    counts = [int(count) for count in line.counts]
     return DramCounts(
         reads=counts[c.READ],
         writes=counts[c.WRITTEN],

@@ -113,7 +113,7 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         groups=groups,
         ranks=ranks,
         rings=rings,
-        reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
+        reordering=make_reordering(dram, int(box_bursts.sum())) if dram.model == "fr_fcfs" else None,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import LAST_BEAT, NEXT, NOW, Channel, new_channel
-from lw3dsim.dram.controller import run, serve, stand_by
+from lw3dsim.dram.compiled import Controller, controller_for
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.replay import channel_counts
 from lw3dsim.map.arrays import spread
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reordering:
-    """The controllers of a memory, one per channel, and where addresses lie."""
+    """The channels of a memory, idle but for the rows they left open, what drives them, and where addresses lie."""
 
     dram: DramSystem
     where: AddressMap
-    controllers: tuple[Channel, ...]
+    controller: Controller
+    channels: tuple[Channel, ...]
 
     def transfer(self, m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
         """Move ``box`` at ``start``; see :func:`lw3dsim.engine.memory.transfer`."""
@@ -38,29 +39,32 @@ class Reordering:
         standard = self.dram.standard
         place = self.where.locate(_bursts(m, box) * standard.burst_bytes)
         banks = place.bank_group * standard.banks_per_group + place.bank
-        for number, controller in enumerate(self.controllers):
+        for number, channel in enumerate(self.channels):
             mine = place.channel == number
             if mine.any():
-                stand_by(controller, begin - 1)
-                _load(controller, banks[mine].tolist(), place.row[mine].tolist(), is_store)
-                serve(controller)
-                accepted = max(accepted, controller.registers[NOW])
-                done = max(done, controller.registers[LAST_BEAT])
+                self.controller.stand_by(channel, begin - 1)
+                self.controller.serve(self.controller.own(_loaded(channel, banks[mine], place.row[mine], is_store)))
+                accepted = max(accepted, int(channel.registers[NOW]))
+                done = max(done, int(channel.registers[LAST_BEAT]))
         return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
 
     def counts(self, clock: int) -> DramCounts:
         """Return what all channels did until ``clock``; closes their accounts."""
-        for controller in self.controllers:
-            _load(controller, [], [], 0)
-            run(controller, clock)
-        return summed(channel_counts(controller, clock) for controller in self.controllers)
+        for channel in self.channels:
+            self.controller.run(channel, clock)
+        return summed(channel_counts(channel, clock) for channel in self.channels)
 
 
-def make_reordering(dram: DramSystem) -> Reordering:
-    """Return idle controllers for ``dram``."""
+def make_reordering(dram: DramSystem, bursts: int) -> Reordering:
+    """Return idle channels for ``dram``, to move ``bursts`` or more."""
+    controller = controller_for(bursts)
     idle = (new_channel(dram.standard, [], [], [], [], dram.refresh, dram.queue) for _ in range(dram.channels))
-    where = address_map(dram.mapping, dram.standard, dram.channels)
-    return Reordering(dram=dram, where=where, controllers=tuple(idle))
+    return Reordering(
+        dram=dram,
+        where=address_map(dram.mapping, dram.standard, dram.channels),
+        controller=controller,
+        channels=tuple(controller.own(channel) for channel in idle),
+    )
 
 
 def _bursts(m: Memory, box: int) -> Ints:
@@ -70,12 +74,15 @@ def _bursts(m: Memory, box: int) -> Ints:
     return np.asarray(np.array(m.run_first[runs], dtype=np.int64)[run] + at)
 
 
-def _load(channel: Channel, banks: list[int], rows: list[int], is_store: int) -> None:
-    """Replace the requests of an idle controller."""
-    channel.bank_of[:] = banks
-    channel.row_of[:] = rows
-    channel.block_of[:] = range(len(banks))
-    channel.is_write[:] = [is_store] * len(banks)
-    channel.pending_reads[:] = [0] * len(banks)
-    channel.pending_writes[:] = [0] * len(banks)
+def _loaded(channel: Channel, banks: Ints, rows: Ints, is_store: int) -> Channel:
+    """Return an idle channel, its state shared, with requests."""
     channel.registers[NEXT] = 0
+    count = len(banks)
+    return channel._replace(
+        bank_of=banks.tolist(),
+        row_of=rows.tolist(),
+        block_of=list(range(count)),
+        is_write=[is_store] * count,
+        pending_reads=[0] * count,
+        pending_writes=[0] * count,
+    )

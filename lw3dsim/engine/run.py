@@ -62,8 +62,8 @@ def check_engine(name: str) -> None:
 def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *, jump: bool = True) -> Timing:
     """Simulate ``program`` with the named engine; all give the same integers.
 
-    ``fast`` is compiled, ``auto`` only when there is enough to do; a reordering
-    memory is interpreted. ``simpy`` is the reference. ``jump`` lets the others
+    ``fast`` is compiled, ``auto`` only when there is enough to do; of a reordering
+    memory, the controller alone. ``simpy`` is the reference. ``jump`` lets the others
     jump over what repeats, where there is enough of it; the integers stay the same.
     """
     check_engine(engine)

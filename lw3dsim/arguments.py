@@ -7,6 +7,7 @@ unchanged. Nothing here reads a file.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import numbers
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lw3dsim.errors import ArgumentError, short, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Kind = TypeVar("Kind")
 
@@ -144,9 +145,20 @@ def _path(value: object) -> str | None:
 
 
 def check_callback(name: str, value: object, call: str) -> None:
-    """Refuse what is neither None nor a function, called as ``call`` says."""
-    if value is not None and not callable(value):
+    """Refuse what is neither None nor a function that can be called as ``call`` says."""
+    if value is not None and not (callable(value) and _takes(value, call.count(",") + 1)):
         raise ArgumentError(name, value, f"expected None or a function, called as {call}")
+
+
+def _takes(function: Callable[..., object], arguments: int) -> bool:
+    """Whether so many arguments can be given; where a function of another language does not tell, yes."""
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 def as_transform(name: str, value: object) -> str | None:

@@ -143,7 +143,10 @@ REFUSED = {  # the value, and what the sentence says
     ],
     "engine": [("fats", "did you mean 'fast'"), (1, "engine = 1: expected one of auto, fast, simpy")],
     "fusion": [("on", "unknown fusion 'on'"), (True, "fusion = True")],
-    "progress": [(3, "progress = 3: expected None or a function, called as progress(done, all)")],
+    "progress": [
+        (3, "progress = 3: expected None or a function, called as progress(done, all)"),
+        (len, "expected None or a function, called as progress(done, all)"),  # takes one
+    ],
     "mapping": [(b"m.yaml", "mapping = b'm.yaml': expected a file name, as text or pathlib.Path")],
     "workload": [(5, "a loaded Workload"), ("c3", "did you mean 'c3d'")],
 }

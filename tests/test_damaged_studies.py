@@ -300,12 +300,11 @@ def test_an_attribute_whose_name_is_no_text_is_damage(cli, study, tmp_path):
     assert "study.db: trial 3 is no point of lw3dsim" in said
 
 
-def altered(study, folder, statement):
-    """Return the URL of a copy of the SQLite study in which ``statement`` was executed."""
+def altered(study, folder, statements):
+    """Return the URL of a copy of the SQLite study in which ``statements`` were executed."""
     shutil.copy(study[1] / "study.db", folder / "study.db")
     with closing(sqlite3.connect(folder / "study.db")) as connection:
-        connection.execute(statement)
-        connection.commit()
+        connection.executescript(statements)
     return f"sqlite:///{folder}/study.db"
 
 
@@ -319,12 +318,24 @@ def test_a_point_whose_process_died_while_it_was_written_down_is_evaluated_again
     assert len(points) == len(set(points)) == 12
 
 
-def test_a_study_that_lacks_a_trial_is_refused(cli, study, tmp_path):
-    where = altered(study, tmp_path, "DELETE FROM trials WHERE trial_id = 4")
+WITH_TRIALS = ("trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes", "trials")
+LACKS = {  # what is deleted, and what is said
+    "DELETE FROM trials WHERE trial_id = 4": "a row of trial_values speaks of one of trials that is missing",
+    "DELETE FROM trials": "a row of trial_values speaks of one of trials that is missing",  # numbers begin again
+    "DELETE FROM studies": "speaks of one of studies that is missing",
+    "".join(f"DELETE FROM {table} WHERE trial_id = 4;" for table in WITH_TRIALS): "trial 3 is missing",  # noqa: S608
+}
+
+
+@pytest.mark.parametrize("statements", LACKS)
+def test_a_study_that_lacks_a_trial_is_refused_and_left(cli, study, tmp_path, statements):
+    where = altered(study, tmp_path, statements)
+    before = (tmp_path / "study.db").read_bytes()
     for words in (("status",), ("run", "--resume")):
         refused = cli("dse", words[0], study[0], "--storage", where, *words[1:])
         assert refused.exit_code == 2
-        assert f"{where}: trial 3 is missing" in refused.stderr
+        assert LACKS[statements] in refused.stderr
+        assert (tmp_path / "study.db").read_bytes() == before
 
 
 def test_damaged_names_of_tables_are_damage(cli, study, tmp_path):

@@ -101,12 +101,17 @@ def _check_file(name: str, *, for_writing: bool) -> None:
 
 
 def _missing(path: Path, tables: set[str]) -> str:
-    """Return what a database with studies lacks that Optuna made before the first: it would quietly make it again."""
+    """Return what a database with studies lacks: what Optuna made before the first, or what its rows speak of.
+
+    Optuna would quietly make it again, under names that are taken.
+    """
     for name in sorted(TABLES - tables):
         return f"the table {name} is missing"
     for name in VERSIONS:
         if not _rows(path, f"SELECT 1 FROM {name} LIMIT 1"):  # noqa: S608
             return f"the table {name} is empty"
+    for table, _, parent, _ in _rows(path, "PRAGMA foreign_key_check"):
+        return f"a row of {one_line(str(table))} speaks of one of {one_line(str(parent))} that is missing"
     return ""
 
 

@@ -146,9 +146,7 @@ def _argument(rng: Random, field: str, odd: float) -> str:
             if rng.randrange(5)
             else rng.choice(ODD)
         )
-    # What a callback of the caller's raises is the caller's.
-    unlike = [value for value in ODD if value not in ("object", "len")] if field == "progress" else ODD
-    return rng.choice(unlike) if rng.random() < odd else rng.choice(RIGHT[field])
+    return rng.choice(ODD) if rng.random() < odd else rng.choice(RIGHT[field])
 
 
 def scope() -> dict[str, Any]:

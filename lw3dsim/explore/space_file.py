@@ -12,7 +12,7 @@ from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.errors import InputError, short, suggest
-from lw3dsim.explore.metrics import METRICS, Combine, Limit
+from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
 from lw3dsim.fusion import MODES
@@ -85,7 +85,8 @@ class _File(_Section, frozen=True, kw_only=True):
     parameters: Annotated[dict[str, Any], Meta(min_length=1)]
     objectives: Annotated[list[str], Meta(min_length=1, max_length=6)]
     constraints: dict[str, _Bound] = {}
-    reference: dict[str, Annotated[float, Meta(gt=0)]] = {}
+    # The box of six sides is still a number.
+    reference: dict[str, Annotated[float, Meta(ge=1e-30, le=1e30)]] = {}
 
 
 def load_space(name: str | Path) -> Space:
@@ -267,6 +268,8 @@ def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]
     missing = [name for name in file.objectives if name not in file.reference]
     if file.reference and missing:
         raise document.error(("reference",), f"lacks {', '.join(missing)}; give every objective or none")
+    if file.reference.get("sqnr_db", 0) >= EXACT_DB:
+        raise document.error(("reference", "sqnr_db"), f"no design is better; give less than {EXACT_DB:g}")
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
 
 

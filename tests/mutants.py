@@ -54,7 +54,8 @@ ROOMS = {
 
 # How much is tried, where code runs, and how a file is read: no figure depends on them.
 LEFT_OUT = (
-    "map/kernels.py", "map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py", "dram/compiled.py",
+    "map/kernels.py", "map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py",
+    "dram/compiled.py",
 )  # fmt: skip
 
 # Not these: whole networks, and thousands of cases.

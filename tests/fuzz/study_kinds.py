@@ -6,6 +6,7 @@ import csv
 import json
 import sqlite3
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,10 +153,12 @@ def _alter(rng: Random, connection: sqlite3.Connection) -> None:
 
 def _cell(rng: Random, now: Any) -> Any:
     """Return another value for a cell; JSON is damaged as such."""
-    if isinstance(now, str) and now[:1] in "{[" and rng.randrange(4):
-        tree = json.loads(now)
-        damage_tree(rng, tree)
-        return written(tree).decode("utf-8", errors="replace")
+    if isinstance(now, str) and now[:1] in ("{", "[") and rng.randrange(4):
+        # What another change left here need not be JSON.
+        with suppress(json.JSONDecodeError):
+            tree = json.loads(now)
+            damage_tree(rng, tree)
+            return written(tree).decode("utf-8", errors="replace")
     if isinstance(now, int | float) and rng.randrange(2):
         return rng.choice([now + 1, now - 1, -now, now * 1000])
     odd: list[Any] = [

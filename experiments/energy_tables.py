@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.report.result import Result
+    from lw3dsim.result.result import Result
 
 FAMILIES = ("horowitz", "aladdin")
 

@@ -12,7 +12,7 @@ import itertools
 from pathlib import Path
 
 from lw3dsim import simulate
-from lw3dsim.remembered import remember_mappings
+from lw3dsim.base.remembered import remember_mappings
 
 PAGE = Path(__file__).parent.parent / "docs" / "fusion.md"
 BEGIN, END = "<!-- begin networks -->\n", "<!-- end networks -->\n"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lw3dsim import load_workload
-from lw3dsim.report.network import network_record
+from lw3dsim.report.text.network import network_record
 from lw3dsim.transform.passes import apply_transforms
 
 C3D = ("c3d_paper", "")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload import Conv3d, Shape
-from lw3dsim.map.problem import Problem, make_problem
+from lw3dsim.machine.problem import Problem, make_problem
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.transform.algorithms import candidates
 

@@ -1,21 +1,16 @@
 """lw3dsim: what 3D-convolution video networks cost on an edge accelerator.
 
-The package is one way through, a folder per stage::
+The package is one way through, a room per stage::
 
     describe -> transform -> map -> schedule -> simulate -> account -> report -> explore
 
-Each stage is a function from frozen values to a new frozen value, and imports
-run only leftwards (the simulate stage lives in ``engine``, with the bank models of
-``dram`` before it and the tensors of ``arithmetic`` after it; ``technology``, the cost
-tables, stands after ``describe``).
-
-The modules beside the folders use several stages. From the lowest up: ``layers`` maps
-and simulates a layer, ``objective`` says what a mapping is chosen for, ``fusion`` finds
-groups of layers, ``layouts`` settles how tensors lie in DRAM, ``fixed`` takes mappings
-from a file, ``request`` is what a run is asked for, ``pipeline`` strings all of it
-together, ``execution`` runs real tensors, ``mapped`` shows mappings, ``dse`` (after ``explore``) searches.
-``errors``, ``arguments``, ``caches``, ``native`` (compiled kernels), ``remembered`` (mappings on disk)
-and ``algebra`` (Winograd transforms) lie below all stages.
+Each stage is a function from frozen values to a new frozen value. Rooms stand on each other, and imports run only
+down; ``tests/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files under
+way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, caches, outputs); ``describe``;
+``technology`` (cost tables), ``transform`` and ``tensor`` (layouts in DRAM, bursts); ``machine`` (a layer as the
+array sees it, and what a step costs); ``map`` with ``map.layer`` and ``map.group``; ``schedule`` and ``dram``;
+``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and ``report``; ``network``, which strings all of it
+together; ``comparison``; ``explore``. ``mapped`` shows mappings, ``dse`` searches, ``possible`` checks mappings.
 
 The names below are the public interface; ``docs/python.md`` shows them at work.
 """
@@ -25,7 +20,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from lw3dsim._version import __version__
 
 __all__ = [
     "Accelerator",
@@ -53,39 +48,39 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lw3dsim import dse
+    from lw3dsim.comparison.compare import Case, Comparison, compare, default_cases
+    from lw3dsim.comparison.explain import Explanation, explain
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload import Workload
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.errors import InputError, OutputError
-    from lw3dsim.execution import ExecutionResult, execute
-    from lw3dsim.explore.compare import Case, Comparison, compare, default_cases
-    from lw3dsim.explore.explain import Explanation, explain
     from lw3dsim.mapped import Mappings, map_workload
-    from lw3dsim.pipeline import simulate
-    from lw3dsim.report.files import load_result
-    from lw3dsim.report.result import Result
+    from lw3dsim.network.execution import ExecutionResult, execute
+    from lw3dsim.network.pipeline import simulate
+    from lw3dsim.result.result import Result
+    from lw3dsim.result.saved import load_result
 
 _HOME = {
     "Accelerator": "describe.accelerator",
-    "Case": "explore.compare",
-    "Comparison": "explore.compare",
-    "ExecutionResult": "execution",
-    "Explanation": "explore.explain",
+    "Case": "comparison.compare",
+    "Comparison": "comparison.compare",
+    "ExecutionResult": "network.execution",
+    "Explanation": "comparison.explain",
     "InputError": "errors",
     "Mappings": "mapped",
     "OutputError": "errors",
-    "Result": "report.result",
+    "Result": "result.result",
     "Workload": "describe.workload",
-    "compare": "explore.compare",
-    "default_cases": "explore.compare",
-    "execute": "execution",
-    "explain": "explore.explain",
+    "compare": "comparison.compare",
+    "default_cases": "comparison.compare",
+    "execute": "network.execution",
+    "explain": "comparison.explain",
     "load_arch": "describe.accelerator_file",
-    "load_result": "report.files",
+    "load_result": "result.saved",
     "load_workload": "describe.workload_file",
     "map_workload": "mapped",
-    "simulate": "pipeline",
+    "simulate": "network.pipeline",
 }
 
 

@@ -23,6 +23,8 @@ from lw3dsim.arguments import (
     as_word,
     check_callback,
 )
+from lw3dsim.base.forms import PAGE
+from lw3dsim.base.output import check_file, write_text
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.page import study_page
 from lw3dsim.explore.runner import Run
@@ -32,9 +34,7 @@ from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import Study, Wanted, begun, default_trials, read_study
 from lw3dsim.explore.summary import point_rows, status_record
-from lw3dsim.report.files import check_file, write_text
-from lw3dsim.report.forms import PAGE
-from lw3dsim.request import MAX_SEED
+from lw3dsim.network.request import MAX_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

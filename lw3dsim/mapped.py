@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_members, as_path, check_callback
+from lw3dsim.base.forms import MAPPING
+from lw3dsim.base.output import write_text
 from lw3dsim.errors import unknown
-from lw3dsim.layouts import layouts_of
-from lw3dsim.pipeline import map_prepared, prepare
-from lw3dsim.report.files import write_text
-from lw3dsim.report.forms import MAPPING
-from lw3dsim.report.mapping_file import mapping_text
-from lw3dsim.report.mapping_tables import unit_record, unit_text
-from lw3dsim.report.nest_lines import WIDTH
-from lw3dsim.request import DEFAULT_ARCH, make_request
+from lw3dsim.network.layouts import layouts_of
+from lw3dsim.network.pipeline import map_prepared, prepare
+from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.report.text.mapping_file import mapping_text
+from lw3dsim.report.text.mapping_tables import unit_record, unit_text
+from lw3dsim.report.text.nest_lines import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.objective import Objective
-    from lw3dsim.pipeline import Prepared
+    from lw3dsim.network.objective import Objective
+    from lw3dsim.network.pipeline import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import STREAMS
 from lw3dsim.errors import one_line
+from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.fill import group_fill, layer_fill
-from lw3dsim.map.group_candidates import MAX_GROUP_STEPS
-from lw3dsim.map.microarchitecture import parallel_modes
-from lw3dsim.map.search import MAX_STEPS
-from lw3dsim.report.nest_lines import DIMENSIONS, kib, positions
+from lw3dsim.map.group.candidates import MAX_GROUP_STEPS
+from lw3dsim.map.layer.search import MAX_STEPS
+from lw3dsim.map.words import DIMENSIONS, kib, positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.fill import Fill
-    from lw3dsim.map.fused import Group, GroupMapping
-    from lw3dsim.map.mapping import Mapping
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.map.group.group import Group, GroupMapping
+    from lw3dsim.map.layer.mapping import Mapping
 
 # What to change where a buffer overflows in a fused group.
 REMEDIES = {

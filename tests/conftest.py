@@ -30,14 +30,12 @@ sys.dont_write_bytecode = False
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile before workers start, where that is to be done: each would do it for itself, at the same time."""
-    from lw3dsim.dram import compiled as controller
-    from lw3dsim.engine import compiled
-    from lw3dsim.map import kernels
+    from lw3dsim.base.kernels import CONTROLLER, ENGINE, MAPPER
 
     is_worker = hasattr(session.config, "workerinput")
-    if not is_worker and not (compiled.TRANSLATION.is_cached and kernels.TRANSLATION.is_cached):
+    if not is_worker and not (ENGINE.is_cached and MAPPER.is_cached):
         import lw3dsim.explore.warm  # noqa: F401
-    if not is_worker and not controller.TRANSLATION.is_cached:
+    if not is_worker and not CONTROLLER.is_cached:
         compile_controller()
 
 
@@ -45,12 +43,12 @@ def compile_controller() -> None:
     """Replay one burst on the compiled memory controller."""
     import numpy as np
 
+    from lw3dsim.base.kernels import CONTROLLER
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
-    from lw3dsim.dram.compiled import TRANSLATION
     from lw3dsim.dram.replay import replay
     from lw3dsim.dram.trace import Trace
 
-    TRANSLATION.load()
+    CONTROLLER.load()
     one = Trace(name="one", addresses=np.zeros(1, dtype=np.int64), writes=np.zeros(1, dtype=np.bool_))
     replay(DRAM_STANDARDS["lpddr4-3200-x16"], one)
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg, build_workload
-from lw3dsim.fusion import operands
-from lw3dsim.map.fused import Group, can_fuse
-from lw3dsim.map.group_candidates import enumerate_group
-from lw3dsim.map.group_cost import group_costs
-from lw3dsim.map.price import Price
-from lw3dsim.map.problem import make_problem
+from lw3dsim.machine.problem import make_problem
+from lw3dsim.map.group.candidates import enumerate_group
+from lw3dsim.map.group.cost import group_costs
+from lw3dsim.map.group.group import Group, can_fuse
+from lw3dsim.map.layer.price import Price
+from lw3dsim.network.fusion import operands
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 

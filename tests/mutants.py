@@ -33,30 +33,27 @@ PACKAGE = "lw3dsim"
 
 # The rooms whose figures count, and those tests of each that see values and take seconds as CPython interprets kernels.
 ROOMS = {
-    "account": "values_account values_schedule technology",
-    "technology": "technology values_account",
-    "schedule": "values_schedule values_fused values_step",
-    "map/group": "values_fused values_map fused_groups",
-    "map/fused.py": "values_fused values_map",
-    "map/step.py": "values_step values_schedule values_map step mapping values_fused",
-    "map/fill.py": "values_fused values_map mapping",
-    "map/partition.py": "values_fused",
-    "map/widths.py": "values_map overflow",
-    "map": "values_step values_map values_schedule step mapping",
-    "engine": "values_step engines steady",
-    "dram": "values_account in_order dram",
-    "arithmetic": "values_arithmetic execution fused_execution overflow",
-    "transform": "transforms algebra",
-    "algebra": "algebra transforms",
+    "account": "values_account values_schedule technology golden",
+    "technology": "technology values_account golden",
+    "schedule": "values_schedule values_fused values_step golden",
+    "tensor": "values_step values_map values_schedule mapping golden",
+    "machine": "values_step values_schedule values_map step mapping values_fused golden",
+    "machine/widths.py": "values_map overflow golden",
+    "map/layer": "values_step values_map values_schedule step mapping golden",
+    "map/group": "values_fused values_map fused_groups golden",
+    "map/group/partition.py": "values_fused golden",
+    "map": "values_fused values_map mapping golden",
+    "engine": "values_step engines steady golden",
+    "dram": "values_account in_order dram golden",
+    "arithmetic": "values_arithmetic execution fused_execution overflow golden",
+    "transform": "transforms algebra golden",
+    "algebra": "algebra transforms golden",
     "explore/metrics.py": "values_explore",
     "explore/bounds.py": "values_explore explore_space",
 }
 
 # How much is tried, where code runs, and how a file is read: no figure depends on them.
-LEFT_OUT = (
-    "map/kernels.py", "map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py",
-    "dram/compiled.py",
-)  # fmt: skip
+LEFT_OUT = ("map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py", "dram/compiled.py")
 
 # Not these: whole networks, and thousands of cases.
 SLOW = (
@@ -89,11 +86,9 @@ SHARED = 60
 PLUGIN = """
 import sys, types
 import hypothesis
-from lw3dsim import native
+from lw3dsim.base import native
 native.Translation.is_worthwhile = lambda self, work: False
-native.Translation.functions = property(
-    lambda self: {name: getattr(module, name) for module, names in self.parts for name in names}
-)
+native.Translation.of = lambda self, entry: entry
 sys.modules["lw3dsim.explore.warm"] = types.ModuleType("warm")
 whole = hypothesis.settings.__init__
 def few(self, parent=None, **options):

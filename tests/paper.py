@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lw3dsim import load_arch
 from lw3dsim.describe.workload import Conv3d, Shape
-from lw3dsim.map.mapping import Mapping
-from lw3dsim.map.problem import make_problem
+from lw3dsim.machine.problem import make_problem
+from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.transform.algorithms import candidates
 
 # 2 x 2 PEs of one multiplier and two accumulators; ports of 4 bytes; a cycle of 2 ns; bursts of 32 bytes in 10 ns,

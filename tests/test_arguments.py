@@ -17,10 +17,12 @@ import pytest
 from wrong_arguments import CALLS, TINY, VALUES, given
 
 import lw3dsim
-from lw3dsim import InputError, OutputError, dse, pipeline
+from lw3dsim import InputError, OutputError, dse
+from lw3dsim.comparison import explain
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.explore import explain, runner
-from lw3dsim.request import make_request
+from lw3dsim.explore import runner
+from lw3dsim.network import pipeline
+from lw3dsim.network.request import make_request
 
 ARGUMENTS = [(function, argument) for function, (_, arguments) in CALLS.items() for argument in arguments]
 
@@ -265,7 +267,7 @@ def test_outputs_go_to_files_with_names(make):
 def test_public_names_are_listed_before_anything_heavy_is_imported():
     code = (
         "import sys, lw3dsim; names = dir(lw3dsim); assert {*lw3dsim.__all__} <= {*names}, names\n"
-        "heavy = {'numpy', 'pandas', 'msgspec', 'numba', 'optuna', 'lw3dsim.pipeline'} & sys.modules.keys()\n"
+        "heavy = {'numpy', 'pandas', 'msgspec', 'numba', 'optuna', 'lw3dsim.network.pipeline'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
         "assert all(hasattr(lw3dsim, name) for name in lw3dsim.__all__)\n"
         "assert {*lw3dsim.dse.__all__} <= {*dir(lw3dsim.dse)}"

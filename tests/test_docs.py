@@ -35,7 +35,7 @@ from lw3dsim.dram import in_order
 from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
-from lw3dsim.request import make_request
+from lw3dsim.network.request import make_request
 from lw3dsim.transform.passes import PASSES
 
 ROOT = Path(__file__).resolve().parent.parent

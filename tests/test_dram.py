@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lw3dsim.base.kernels import CONTROLLER
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import channel as c
-from lw3dsim.dram import compiled, controller
+from lw3dsim.dram import controller
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, ready
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy
 from lw3dsim.dram.replay import Replay, replay
@@ -288,7 +289,7 @@ def commands_of(monkeypatch, standard, trace, **options):
         issue(channel, command, bank, slot, now)
 
     monkeypatch.setattr(controller, "issue", spy)
-    monkeypatch.setattr(compiled.TRANSLATION, "is_worthwhile", lambda _: False)
+    monkeypatch.setattr(CONTROLLER, "is_worthwhile", lambda _: False)
     return replay(standard, trace, **options), seen
 
 
@@ -333,12 +334,12 @@ def test_the_controller_does_the_same_compiled(monkeypatch, name, refresh):
     standard = DRAM_STANDARDS[name]
     if refresh == "per-bank" and not standard.trefi_pb:
         pytest.skip("this standard has none")
-    compiled.TRANSLATION.load()
+    CONTROLLER.load()
     for channels, queue in ((1, 32), (2, 3)):
         with monkeypatch.context() as patch:
             options = {"refresh": refresh, "channels": channels, "queue": queue}
             translated = replay(standard, mixed_trace(standard, 3), **options)
-            patch.setattr(compiled.TRANSLATION, "is_worthwhile", lambda _: False)
+            patch.setattr(CONTROLLER, "is_worthwhile", lambda _: False)
             assert replay(standard, mixed_trace(standard, 3), **options) == translated
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lw3dsim import execute, load_arch, pipeline, simulate
+from lw3dsim import execute, load_arch, simulate
 from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import Task
 from lw3dsim.arithmetic.machine import execute as run_schedule
@@ -17,10 +17,11 @@ from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
-from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.problem import make_problem, on_rows
-from lw3dsim.map.search import search
-from lw3dsim.pipeline import map_network
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.machine.problem import make_problem, on_rows
+from lw3dsim.map.layer.search import search
+from lw3dsim.network import pipeline
+from lw3dsim.network.pipeline import map_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.transform.algorithms import candidates
 

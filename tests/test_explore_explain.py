@@ -7,7 +7,7 @@ from explore_helpers import NET
 from test_bad_input import refuse
 
 from lw3dsim import simulate
-from lw3dsim.explore.explain import explain
+from lw3dsim.comparison.explain import explain
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from explore_helpers import NET, kept_study, write_space
 from foreign_files import MAKERS
 from test_bad_input import refuse
 
-from lw3dsim import compare, remembered, simulate
+from lw3dsim import compare, simulate
+from lw3dsim.base import remembered
+from lw3dsim.comparison.compare import Case
 from lw3dsim.errors import OutputError
-from lw3dsim.explore.compare import Case
-from lw3dsim.report.files import EXECUTION_FILES, RESULT_FILES
+from lw3dsim.report.save import EXECUTION_FILES, RESULT_FILES
 
 # What takes the name of a file to write, as a command line; NAME is put in for {}.
 FILES = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupTask, execute_group
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
-from lw3dsim.execution import make_task, shift_of
+from lw3dsim.network.execution import make_task, shift_of
 from lw3dsim.schedule.fused import stage_machines
 
 INT8 = NUMBERS["int8"]

@@ -19,13 +19,13 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.fusion import run_group
 from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.fused import Reach, cut_group
-from lw3dsim.map.group_candidates import enumerate_group
-from lw3dsim.map.group_cost import group_costs
-from lw3dsim.map.group_search import search_group
-from lw3dsim.map.price import Price
+from lw3dsim.map.group.candidates import enumerate_group
+from lw3dsim.map.group.cost import group_costs
+from lw3dsim.map.group.group import Reach, cut_group
+from lw3dsim.map.group.search import search_group
+from lw3dsim.map.layer.price import Price
+from lw3dsim.network.fusion import run_group
 from lw3dsim.schedule.fused import build_group_schedule
 
 BASE = load_arch("edge_base")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.fusion import links, operands
-from lw3dsim.map.partition import best_partition, paths_to
-from lw3dsim.pipeline import map_layers, resolve_design, resolve_network
+from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.network.fusion import links, operands
+from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
 
 C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
 
@@ -138,10 +138,10 @@ def test_fused_groups_keep_the_invariants(pair):
 def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     network = resolve_network("c3d", "fsb_c3d", None, None)
     design = resolve_design("edge_base", (), None, None)
-    from lw3dsim.fusion import run_group
-    from lw3dsim.map.fused import Group
-    from lw3dsim.map.price import Price
-    from lw3dsim.map.problem import make_problem
+    from lw3dsim.machine.problem import make_problem
+    from lw3dsim.map.group.group import Group
+    from lw3dsim.map.layer.price import Price
+    from lw3dsim.network.fusion import run_group
     from lw3dsim.transform.algorithms import candidates
 
     layers = [layer for layer in network.layers if layer.name.startswith(f"{block}.") and "trg" not in layer.name]

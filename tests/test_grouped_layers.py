@@ -8,13 +8,12 @@ from test_bad_input import refuse
 
 from lw3dsim import execute, load_arch, simulate
 from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import make_problem, on_rows, plain_layer, side_by_side
+from lw3dsim.machine.step import BINDINGS, COLUMNS, GROUP_WORDS, NAMES, array_step, cost_groups
 from lw3dsim.map.mapping_file import load_mapping
-from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.problem import make_problem, on_rows, side_by_side
-from lw3dsim.map.step import BINDINGS, COLUMNS, GROUP_WORDS, NAMES, array_step, cost_groups
-from lw3dsim.pipeline import map_network, resolve_design, resolve_network
-from lw3dsim.report.mapping_tables import unit_text
+from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
+from lw3dsim.report.text.mapping_tables import unit_text
 from lw3dsim.transform.algorithms import candidates
 
 DESIGNS = ("array_16x16", "edge_base", "edge_direct", "edge_large", "edge_small", "eyeriss_like", "winograd3d")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim import simulate
-from lw3dsim.explore.explain import explain
+from lw3dsim.comparison.explain import explain
 
 
 def layer_of(tmp_path, layer, clip=(64, 4, 8, 8), arch="array_16x16", algorithm="direct", overrides=()):

@@ -12,7 +12,7 @@ import pytest
 import simpy
 from numba.core import types
 
-from lw3dsim.native import _for_all_values
+from lw3dsim.base.native import _for_all_values
 
 
 def twice(x):

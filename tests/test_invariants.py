@@ -70,7 +70,7 @@ def test_a_single_multiplier_array_runs_c3d_near_its_floor():
 
 
 def test_the_same_run_twice_gives_the_same_bytes():
-    from lw3dsim.layers import run_problem
+    from lw3dsim.network.layers import run_problem
 
     first = simulate("c3d", transform="fsb_c3d", algorithm="auto").to_json()
     run_problem.cache_clear()

@@ -13,25 +13,23 @@ from hypothesis import strategies as st
 
 from lw3dsim import load_arch
 from lw3dsim.account.events import count_events
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.map.axis import cut
-from lw3dsim.map.candidates import candidate_sizes, make_choices
-from lw3dsim.map.compute import layer_cycles
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
+from lw3dsim.machine.step import GROUP_WORDS
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_bytes
-from lw3dsim.map.kernels import kernels
-from lw3dsim.map.mapping import ORDERS, Mapping, input_boxes, make_axes
-from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.problem import make_problem, on_rows
-from lw3dsim.map.ranking import NEVER
-from lw3dsim.map.search import search
-from lw3dsim.map.step import GROUP_WORDS
-from lw3dsim.map.sums import weight_bits
-from lw3dsim.map.tiling import (
+from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.compute import layer_cycles
+from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_boxes, make_axes
+from lw3dsim.map.layer.ranking import NEVER
+from lw3dsim.map.layer.search import search
+from lw3dsim.map.layer.sums import weight_bits
+from lw3dsim.map.layer.tiling import (
     Place,
     Task,
     ifmap_bits,
@@ -43,6 +41,7 @@ from lw3dsim.map.tiling import (
     weight_loads,
 )
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.tensor.axis import cut
 from lw3dsim.transform.algorithms import candidates
 
 ARCH = load_arch(

@@ -17,14 +17,14 @@ from lw3dsim import simulate
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import InputError
-from lw3dsim.layouts import layouts_of
 from lw3dsim.map.fill import group_fill
-from lw3dsim.map.group_candidates import stage_weight_bits
+from lw3dsim.map.group.candidates import stage_weight_bits
 from lw3dsim.map.mapping_file import parse_mapping
-from lw3dsim.pipeline import map_network, resolve_design, resolve_network
-from lw3dsim.report.loop_nest import make_nest
-from lw3dsim.report.mapping_file import _word, entry_of, mapping_text
-from lw3dsim.report.mapping_tables import traffic_rows, unit_text
+from lw3dsim.network.layouts import layouts_of
+from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
+from lw3dsim.report.text.loop_nest import make_nest
+from lw3dsim.report.text.mapping_file import _word, entry_of, mapping_text
+from lw3dsim.report.text.mapping_tables import traffic_rows, unit_text
 from lw3dsim.schedule.build import build_schedule
 
 C3D = {"workload": "c3d", "input_size": "16x32x32"}

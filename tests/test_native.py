@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from lw3dsim import native
+from lw3dsim.base import native
+from lw3dsim.base.native import Translation
 from lw3dsim.errors import InputError
-from lw3dsim.native import Translation
+
+SMALL = """
+from lw3dsim.base.kernels import kernel
+from lw3dsim.base.native import Translation
+
+TEST = Translation("the test")
+
+@kernel
+def plus(a, b):
+    return a + b
+
+@kernel(entry=TEST)
+def twice(x):
+    return plus(x, x)
+"""
 
 
 @pytest.fixture
@@ -21,15 +37,15 @@ def translate(tmp_path, monkeypatch, capsys):
     def run(umask=0o022, place="."):
         source = tmp_path / place / "small.py"
         source.parent.mkdir(exist_ok=True)
-        source.write_text("def twice(x):\n    return x + x\n")
+        source.write_text(SMALL)
         spec = importlib.util.spec_from_file_location("small", source)
         small = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "small", small)
         spec.loader.exec_module(small)
         before = os.umask(umask)
         try:
-            translation = Translation("the test", ((small, ("twice",)),), entries=("twice",))
-            is_found = translation.is_cached
-            assert translation.functions["twice"](21) == 42
+            is_found = small.TEST.is_cached
+            assert small.TEST.of(small.twice)(21) == 42
         finally:
             os.umask(before)
         return is_found, capsys.readouterr().err
@@ -94,7 +110,7 @@ def test_what_belongs_to_another_user_is_not_loaded(translate, tmp_path, part):
 @pytest.mark.parametrize("damage", [b"", b"\x80\x04", b"garbage" * 100], ids=["empty", "cut", "foreign"])
 def test_what_is_damaged_is_made_anew(translate, tmp_path, suffix, damage):
     translate()
-    (path,) = (tmp_path / "cache").rglob(f"*.{suffix}")
+    (path,) = (tmp_path / "cache").rglob(f"*twice*.{suffix}")
     path.write_bytes(damage)
     assert translate() == (True, "")
     assert len(path.read_bytes()) > len(damage)
@@ -102,7 +118,7 @@ def test_what_is_damaged_is_made_anew(translate, tmp_path, suffix, damage):
 
 def test_another_version_of_the_compiler_has_a_folder_of_its_own(monkeypatch):
     def folder():
-        return Translation("the test", ((native, ()),), entries=())._folder  # noqa: SLF001
+        return Translation("the test")._folder  # noqa: SLF001
 
     here = folder()
     assert folder() == here

@@ -20,10 +20,10 @@ from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.arithmetic.overflow import held
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
-from lw3dsim.layers import run_mapping
-from lw3dsim.map.mapping import Mapping
-from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.problem import make_problem, width_note
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.machine.problem import make_problem, width_note
+from lw3dsim.map.layer.mapping import Mapping
+from lw3dsim.network.layers import run_mapping
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.transform.algorithms import candidates

@@ -10,12 +10,12 @@ import pytest
 import lw3dsim
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.comparison.compare import Case, Comparison
 from lw3dsim.engine.attribution import CAUSES
-from lw3dsim.explore.compare import Case, Comparison
-from lw3dsim.report import figures
-from lw3dsim.report.page import comparison_page, result_page
-from lw3dsim.report.result import Result
-from lw3dsim.report.tables import comparison_tables
+from lw3dsim.report.html import figures
+from lw3dsim.report.html.page import comparison_page, result_page
+from lw3dsim.report.text.tables import comparison_tables
+from lw3dsim.result.result import Result
 
 HOSTILE = "</script><b> & \"q'"
 

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lw3dsim import fusion, layers, native, remembered, simulate
-from lw3dsim.caches import forget
+from lw3dsim import simulate
+from lw3dsim.base import native, remembered
+from lw3dsim.base.caches import forget
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.network import fusion, layers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,9 +72,10 @@ def test_whatever_holds_arrays_can_be_forgotten():
     simulate(**RUN)
     caches = [one for one in gc.get_objects() if type(one) is type(layers.bare)]
     stages = (
+        "lw3dsim.tensor.",
+        "lw3dsim.machine.",
         "lw3dsim.map.",
-        "lw3dsim.layers",
-        "lw3dsim.fusion",
+        "lw3dsim.network.",
         "lw3dsim.schedule.",
         "lw3dsim.engine.",
         "lw3dsim.dram.",

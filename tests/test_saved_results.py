@@ -11,8 +11,7 @@ import pytest
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.report.files import load_result
-from lw3dsim.report.saved import COUNTS, SavedResult
+from lw3dsim.result.saved import COUNTS, SavedResult, load_result
 
 NETWORK = """
 name: small

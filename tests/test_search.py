@@ -17,16 +17,16 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.layers import run_problem
-from lw3dsim.map.candidates import candidate_sizes
+from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.machine.problem import make_problem, on_rows
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
-from lw3dsim.map.group_search import search_group
-from lw3dsim.map.mapping import ORDERS, Mapping
-from lw3dsim.map.microarchitecture import parallel_modes
-from lw3dsim.map.price import Price
-from lw3dsim.map.problem import make_problem, on_rows
-from lw3dsim.map.search import search
-from lw3dsim.pipeline import map_network, resolve_design, resolve_network
+from lw3dsim.map.group.search import search_group
+from lw3dsim.map.layer.candidates import candidate_sizes
+from lw3dsim.map.layer.mapping import ORDERS, Mapping
+from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.search import search
+from lw3dsim.network.layers import run_problem
+from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates

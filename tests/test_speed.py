@@ -14,7 +14,7 @@ from lw3dsim import simulate
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
 from lw3dsim.engine.trace import Job, empty_trace
-from lw3dsim.layers import run_mapping, run_problem
+from lw3dsim.network.layers import run_mapping, run_problem
 from lw3dsim.schedule.room import release_steps, release_stores
 
 pytestmark = pytest.mark.benchmark

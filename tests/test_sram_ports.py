@@ -15,9 +15,9 @@ from lw3dsim import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
-from lw3dsim.map.microarchitecture import PortRate, make_machine
-from lw3dsim.map.problem import make_problem
-from lw3dsim.map.search import search
+from lw3dsim.machine.microarchitecture import PortRate, make_machine
+from lw3dsim.machine.problem import make_problem
+from lw3dsim.map.layer.search import search
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.technology.sram import buffers

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
 
-from lw3dsim import layers, pipeline
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine import steady
 from lw3dsim.engine.memory import make_memory
@@ -27,7 +26,8 @@ from lw3dsim.engine.run import (
 )
 from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Job, empty_trace, make_job
-from lw3dsim.pipeline import resolve_design, resolve_network
+from lw3dsim.network import layers, pipeline
+from lw3dsim.network.pipeline import resolve_design, resolve_network
 from lw3dsim.schedule.program import Kinds
 from lw3dsim.schedule.room import release_steps, release_stores
 

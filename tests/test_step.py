@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from lw3dsim import load_arch
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
-from lw3dsim.map.microarchitecture import make_machine, parallel_modes
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.problem import make_problem, on_rows
-from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, array_step, channel_passes, cost_groups
+from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
+from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
+from lw3dsim.machine.step import COLUMNS, GROUP_WORDS, NAMES, array_step, channel_passes, cost_groups
 from lw3dsim.transform.algorithms import candidates
 
 

@@ -17,7 +17,7 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import BOUND, COMPUTING, IDLE
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
-from lw3dsim.pipeline import make_chain, map_network, resolve_design, resolve_network
+from lw3dsim.network.pipeline import make_chain, map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import make_link
 from lw3dsim.schedule.room import room_after
@@ -399,6 +399,6 @@ def test_a_number_of_clips_that_is_none_is_refused(cli, clips):
 def test_too_many_clips_are_refused_before_memory_runs_out(monkeypatch):
     with pytest.raises(InputError, match="clips = 0: expected a whole number from 1 to 1000"):
         simulate("c3d", clips=0)
-    monkeypatch.setattr("lw3dsim.pipeline.MAX_STREAM_STEPS", 5)
+    monkeypatch.setattr("lw3dsim.network.pipeline.MAX_STREAM_STEPS", 5)
     with pytest.raises(InputError, match=r"clips = 9: \d+ steps are more than 5"):
         simulate(parse_workload(BRANCHES), clips=9)

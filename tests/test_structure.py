@@ -10,39 +10,74 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lw3dsim"
 
-# A stage imports itself and what stands before it.
-ORDER = (
-    "errors", "arguments", "caches", "parts", "native", "remembered", "algebra", "describe", "technology", "transform",
-    "map", "schedule", "dram", "engine", "arithmetic", "account", "report", "possible", "layers", "objective", "fusion",
-    "layouts", "fixed", "request", "pipeline", "execution", "mapped", "explore", "dse", "cli",
-)  # fmt: skip
+# The tower, from the ground up: a room imports itself and the rooms on the lines before its own.
+TOWER = """
+    _version errors parts algebra
+    arguments base
+    describe
+    technology transform tensor
+    machine
+    map/layer
+    map/group
+    map
+    schedule dram
+    engine arithmetic
+    account
+    possible result
+    report
+    network
+    mapped comparison
+    explore
+    dse
+    cli
+"""
+FLOORS = {room: floor for floor, line in enumerate(TOWER.split("\n")) for room in line.split()}
+
+# A result can write itself as a page.
+UP = {("lw3dsim.result.result", "lw3dsim.report.html.page")}
+
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 
-def stage_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(module: str) -> str:
+    """Return the most particular room of the tower that a module is in; nothing for the package itself."""
+    inside = module.replace(".", "/").removeprefix("lw3dsim").removeprefix("/")
+    return max((room for room in FLOORS if f"{inside}/".startswith(f"{room}/")), key=len, default="")
 
 
-def imported_stages(path: Path) -> set[str]:
+def imported(module: str) -> set[str]:
+    """Return the modules that one imports: at its start, later, or for its types alone."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lw3dsim."):
-            names.add(node.module.split(".")[1])
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lw3dsim.")}
-    return names
+            names |= {alias.name for alias in node.names}
+    below = {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+    return {name for name in below if name in MODULES and (module, name) not in UP}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if stage_of(p) in ORDER], ids=lambda p: str(p.relative_to(PACKAGE))
-)
-def test_imports_run_one_way(path):
-    allowed = ORDER[: ORDER.index(stage_of(path)) + 1]
-    assert imported_stages(path) <= set(allowed)
+IMPORTS = {module: imported(module) for module in MODULES if room_of(module)}
 
 
-def test_every_file_belongs_to_a_stage():
-    assert {stage_of(path) for path in SOURCES} == {*ORDER, "__init__", "__main__"}
+@pytest.mark.parametrize("module", IMPORTS)
+def test_imports_run_down(module):
+    own = room_of(module)
+    for other in IMPORTS[module]:
+        assert room_of(other) == own or FLOORS[room_of(other)] < FLOORS[own], other
+
+
+def test_no_circle_of_modules():
+    left = dict(IMPORTS)
+    while free := [module for module, needs in left.items() if not needs & left.keys()]:
+        for module in free:
+            del left[module]
+    assert not left
+
+
+def test_every_file_is_in_a_room_of_the_tower():
+    assert {module for module in MODULES if not room_of(module)} == {"lw3dsim", "lw3dsim.__main__"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim.cli.main import main
-from lw3dsim.explore.compare import Comparison
-from lw3dsim.report.headlines import HEADLINES, ratio
+from lw3dsim.comparison.compare import Comparison
 from lw3dsim.report.terminal import Table, View, figures, laid_out, name, shortened, words
+from lw3dsim.result.headlines import HEADLINES, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable

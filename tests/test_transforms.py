@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lw3dsim import load_workload
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.workload import Conv3d, Shape, build_workload
-from lw3dsim.report.network import network_record
+from lw3dsim.report.text.network import network_record
 from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.fsb import fsb
 from lw3dsim.transform.passes import PASSES, apply_transforms

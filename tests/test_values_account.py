@@ -22,8 +22,8 @@ from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
-from lw3dsim.layers import run_mapping
-from lw3dsim.map.problem import side_by_side
+from lw3dsim.machine.problem import side_by_side
+from lw3dsim.network.layers import run_mapping
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.technology.sram import buffers
 

@@ -11,15 +11,15 @@ from paper import conv, machine, problem_of
 from lw3dsim.account.events import count_events
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
-from lw3dsim.map import group_candidates
-from lw3dsim.map.blocks import Use, candidate_blocks, in_block
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
-from lw3dsim.map.fused import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
-from lw3dsim.map.group_candidates import enumerate_group
-from lw3dsim.map.group_cost import GroupCost, group_costs
-from lw3dsim.map.partition import best_partition, paths_to
-from lw3dsim.map.price import Price
+from lw3dsim.map.group import candidates as group_candidates
+from lw3dsim.map.group.candidates import enumerate_group
+from lw3dsim.map.group.cost import GroupCost, group_costs
+from lw3dsim.map.group.group import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
+from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.map.layer.price import Price
+from lw3dsim.network.blocks import Use, candidate_blocks, in_block
 from lw3dsim.schedule.chain import join, make_group_link
 from lw3dsim.schedule.fused import build_group_schedule
 

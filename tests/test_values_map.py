@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 from paper import conv, machine, problem_of, tiles
 
+from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
-from lw3dsim.map.arrays import ceil_div, full_and_rest, padded, parts, spread
-from lw3dsim.map.blocks import Use, candidate_blocks, in_block, wanted_block
-from lw3dsim.map.bounds import Least, bound_ticks
-from lw3dsim.map.candidates import candidate_sizes, make_choices
-from lw3dsim.map.compute import (
+from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import GROUP_WORDS
+from lw3dsim.map.fill import layer_fill
+from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
+from lw3dsim.map.group.group import Group
+from lw3dsim.map.layer.bounds import Least, bound_ticks
+from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.compute import (
     full_tiles,
     last_part,
     layer_cycles,
@@ -24,15 +30,9 @@ from lw3dsim.map.compute import (
     tile_frames,
     waits_between_tiles,
 )
-from lw3dsim.map.fill import layer_fill
-from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
-from lw3dsim.map.fused import Group
-from lw3dsim.map.kernels import kernels
-from lw3dsim.map.mapping import frame_chunks, input_layout, output_layout
-from lw3dsim.map.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
-from lw3dsim.map.plain import plain_array, plain_layer, plain_rows
-from lw3dsim.map.price import MOST_TICKS, Price
-from lw3dsim.map.ranking import (
+from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
+from lw3dsim.map.layer.price import MOST_TICKS, Price
+from lw3dsim.map.layer.ranking import (
     AT_N,
     BURSTS,
     FIELDS,
@@ -46,10 +46,9 @@ from lw3dsim.map.ranking import (
     is_worth,
     most_compute,
 )
-from lw3dsim.map.search import search
-from lw3dsim.map.step import GROUP_WORDS
-from lw3dsim.map.sums import read_positions
-from lw3dsim.map.tiling import (
+from lw3dsim.map.layer.search import search
+from lw3dsim.map.layer.sums import read_positions
+from lw3dsim.map.layer.tiling import (
     Limits,
     Place,
     Task,
@@ -62,6 +61,8 @@ from lw3dsim.map.tiling import (
     row_visits,
     weight_loads,
 )
+from lw3dsim.network.blocks import Use, candidate_blocks, in_block, wanted_block
+from lw3dsim.tensor.layout import plain_rows
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)

@@ -7,14 +7,14 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.events import count_events
+from lw3dsim.base.arrays import distinct
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
-from lw3dsim.map.arrays import distinct
-from lw3dsim.map.layout import Layout, block_sizes, fewest_bursts_block
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.schedule.room import last_uses, release_sets, release_steps, release_stores, room_after, room_for
+from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)

@@ -12,10 +12,9 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.stream import simulate_stream
-from lw3dsim.map.microarchitecture import make_machine
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.problem import make_problem, side_by_side
-from lw3dsim.map.step import vector_cycles
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import make_problem, plain_layer, side_by_side
+from lw3dsim.machine.step import vector_cycles
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_link
 from lw3dsim.transform.algorithms import candidates

@@ -10,7 +10,7 @@ from lw3dsim import load_workload
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import InputError
-from lw3dsim.report.network import network_record
+from lw3dsim.report.text.network import network_record
 
 # MMAction2 and PyTorchVideo model zoos; the 4x16 figure is a recount with lateral kernel 5.
 PUBLISHED = [

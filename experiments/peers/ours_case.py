@@ -19,8 +19,7 @@ from inputs import our_overrides
 from measure import cpu_seconds, write_record
 
 import lw3dsim
-from lw3dsim.engine import compiled
-from lw3dsim.map import kernels
+from lw3dsim.base.kernels import ENGINE, MAPPER
 
 ARCH = "array_16x16"
 CACHED = type(cache(lambda: None))
@@ -46,8 +45,8 @@ def cold(workload: Path, memories: list[Any]) -> tuple[float, list[int]]:
 def main() -> None:
     """Warm up, run, leave the record of the median."""
     work, inputs, record = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    compiled.TRANSLATION.load()
-    kernels.TRANSLATION.load()
+    ENGINE.load()
+    MAPPER.load()
     lw3dsim.simulate(inputs / "warm_up.yaml", arch=ARCH, overrides=our_overrides())
     memories = caches()
     cold(inputs / "warm_up.yaml", memories)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Quantity
 
 UM2_PER_MM2 = 1e6

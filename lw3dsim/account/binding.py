@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.engine.attribution import IDLE
-from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.map.words import plural
 
 if TYPE_CHECKING:
     from lw3dsim.account.simulated import LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.machine.microarchitecture import Machine
 
 # What binds, and what of a design or a run would help.
 REMEDIES = {
@@ -73,10 +74,10 @@ def _channels(run: LayerRun, rows: int) -> str:
     if problem.is_side_by_side:
         groups = problem.n // problem.group_n
         beside = min(rows // problem.abreast, groups)
-        return f"{groups} groups of {_plural(problem.group_n, 'output channel')}, {beside} side by side"
+        return f"{groups} groups of {plural(problem.group_n, 'output channel')}, {beside} side by side"
     of_group = f" in each of {problem.groups} groups" if problem.groups > 1 else ""
     step = f", {run.mapping.n} a step" if run.mapping.n < problem.n else ""
-    return f"{_plural(problem.n, 'output channel')}{of_group}{step}"
+    return f"{plural(problem.n, 'output channel')}{of_group}{step}"
 
 
 def _tiles(run: LayerRun, machine: Machine) -> str:
@@ -88,7 +89,7 @@ def _tiles(run: LayerRun, machine: Machine) -> str:
 
     whole, step = tiles(run.problem.out), tiles((mapping.t, mapping.h, mapping.w))
     if math.prod(whole) < machine.lanes:
-        return _plural(math.prod(whole), name)
+        return plural(math.prod(whole), name)
     of_step = f"{'x'.join(map(str, step))} {name}s a step" if step != whole else f"{'x'.join(map(str, whole))} {name}s"
     return f"{of_step}, in groups that leave lanes over"
 
@@ -97,9 +98,5 @@ def _coordinates(run: LayerRun, machine: Machine) -> str:
     problem = run.problem
     if machine.chunk > 1:
         step = f", {run.mapping.c} a step" if run.mapping.c < problem.c else ""
-        return f"{_plural(problem.c, 'input channel')}{step}"
+        return f"{plural(problem.c, 'input channel')}{step}"
     return f"{problem.algorithm.label.split()[1]} tiles have {problem.algorithm.coordinates} coordinates"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

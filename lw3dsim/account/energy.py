@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.events import Events
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.dram.power import DramCounts
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
 
 COMPONENTS = (
     *DRAM_COMPONENTS,

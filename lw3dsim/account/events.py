@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Program
 
 # What DMA moves: the tiles of a buffer each.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lw3dsim.account.energy import Causes
+    from lw3dsim.base.arrays import Floats, Ints
     from lw3dsim.engine.trace import Trace
-    from lw3dsim.map.arrays import Floats, Ints
     from lw3dsim.schedule.program import Program
 
 PS_PER_NS = 1000

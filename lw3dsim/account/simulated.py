@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
-    from lw3dsim.map.fused import Group, GroupMapping
-    from lw3dsim.map.mapping import Mapping
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Group, GroupMapping
+    from lw3dsim.map.layer.mapping import Mapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.account.events import constant_mults
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
-from lw3dsim.map.problem import operand_bits
+from lw3dsim.machine.problem import operand_bits
 from lw3dsim.technology.arithmetic import arithmetic, arithmetic_source
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Operation
 
 # The kernel size (K, and R = S) for which Winograd operands are shown, and the frames of a mean.

@@ -28,9 +28,9 @@ from lw3dsim.arithmetic.operands import make_operands
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
-    from lw3dsim.map.microarchitecture import Machine
-    from lw3dsim.map.problem import Triple
+    from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.machine.records import Triple
+    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
     from lw3dsim.schedule.fused import GroupSchedule
 
 

@@ -20,16 +20,18 @@ from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
-from lw3dsim.map.arrays import parts
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.step import group_shape
+from lw3dsim.base.arrays import parts
+from lw3dsim.machine.microarchitecture import plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import group_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lw3dsim.map.mapping import Mapping
-    from lw3dsim.map.microarchitecture import Machine
-    from lw3dsim.map.problem import Problem, Triple
+    from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.machine.records import Triple
+    from lw3dsim.map.layer.mapping import Mapping
     from lw3dsim.schedule.program import Schedule
 
 

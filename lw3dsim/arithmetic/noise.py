@@ -19,11 +19,11 @@ import numpy as np
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers
 from lw3dsim.arithmetic.number import Number
 from lw3dsim.arithmetic.operands import winograd_forms
-from lw3dsim.map.widths import narrowing_shifts
+from lw3dsim.machine.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
 
 
 # Beyond so many half ranges, a wrapped sum is as good as uniform over its register.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, transform
-from lw3dsim.map.widths import narrowing_shifts
+from lw3dsim.machine.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Number, Tensor
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)

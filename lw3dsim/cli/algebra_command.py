@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(m: int, r: int, dims: int, points: PointSet, bits: int, form: str, show: Show) -> None:
     """Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r)."""
     from lw3dsim.algebra.winograd import MAX_COORDINATES
-    from lw3dsim.report.algebra import algebra_record, algebra_tables
+    from lw3dsim.report.text.algebra import algebra_record, algebra_tables
 
     if m + r - 1 > MAX_COORDINATES:
         raise InputError(f"--m {m} --r {r}: m + r - 1 is {m + r - 1}, at most {MAX_COORDINATES} is allowed")

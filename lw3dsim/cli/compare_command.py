@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.cli.options import Show
+    from lw3dsim.comparison.compare import Case
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.explore.compare import Case
 
 
 @click.command("case", cls=Command, add_help_option=False)
@@ -65,12 +65,12 @@ def command(
     and --engine hold for every case that does not give its own. Several --arch without --case: the workload as it is,
     direct, once on each; with --case: each case that has no --arch of its own, once on each.
     """
+    from lw3dsim.base.forms import PAGE
+    from lw3dsim.base.output import check_file
+    from lw3dsim.base.remembered import remember_mappings
+    from lw3dsim.comparison.compare import compare
     from lw3dsim.describe.workload_file import load_workload
-    from lw3dsim.explore.compare import compare
-    from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import check_file
-    from lw3dsim.report.forms import PAGE
-    from lw3dsim.report.tables import comparison_tables
+    from lw3dsim.report.text.tables import comparison_tables
 
     remember_mappings()
     network = load_workload(workload, input_size=input_size, classes=classes)
@@ -106,7 +106,7 @@ def _title(network: Workload) -> str:
 
 def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common: RunOptions) -> list[Case]:
     """Return the cases that are meant; what they do not say is as in ``common``. Raises InputError."""
-    from lw3dsim.explore.compare import Case, default_cases
+    from lw3dsim.comparison.compare import Case, default_cases
 
     for arch in archs:
         if archs.count(arch) > 1:
@@ -126,7 +126,7 @@ def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common
 
 def _parsed(text: str, archs: Sequence[str], common: RunOptions) -> list[Case]:
     """Parse ``"name: --transform fsb --algorithm hfa"``; return a case for each of ``archs``, or on its own."""
-    from lw3dsim.explore.compare import Case
+    from lw3dsim.comparison.compare import Case
 
     check_text(f'--case "{one_line(text)}"', text)
     name, colon, options = text.partition(":")

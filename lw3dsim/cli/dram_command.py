@@ -59,7 +59,7 @@ def command(
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.dram.replay import replay
     from lw3dsim.dram.trace import read_trace
-    from lw3dsim.report.dram import dram_record, dram_tables
+    from lw3dsim.report.text.dram import dram_record, dram_tables
 
     if preset not in DRAM_STANDARDS:
         raise unknown("DRAM preset", preset, DRAM_STANDARDS)

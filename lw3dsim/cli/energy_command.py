@@ -27,8 +27,8 @@ def command(workload: str | None, run: RunOptions, form: str, show: Show) -> Non
     from lw3dsim.account.units import shown_widths, unit_costs
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.errors import InputError
-    from lw3dsim.layers import problems_of
-    from lw3dsim.report.tables import unit_tables
+    from lw3dsim.network.layers import problems_of
+    from lw3dsim.report.text.tables import unit_tables
 
     if workload is None:
         if run != RunOptions(arch=run.arch, overrides=run.overrides):

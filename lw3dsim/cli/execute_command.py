@@ -28,10 +28,11 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
 
     Each layer is compared with a direct computation. WORKLOAD is a name or a file.
     """
-    from lw3dsim.execution import execute_prepared
-    from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import EXECUTION_FILES, check_folder, save_texts
-    from lw3dsim.report.tables import execution_tables
+    from lw3dsim.base.output import check_folder, save_texts
+    from lw3dsim.base.remembered import remember_mappings
+    from lw3dsim.network.execution import execute_prepared
+    from lw3dsim.report.save import EXECUTION_FILES
+    from lw3dsim.report.text.tables import execution_tables
 
     remember_mappings()
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None

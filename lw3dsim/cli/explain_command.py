@@ -23,9 +23,9 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
 
     WORKLOAD is a name or a file. Options as for simulate. Each neighbour of the design is simulated in full.
     """
-    from lw3dsim.explore.explain import explain_prepared
-    from lw3dsim.explore.explanation_tables import explanation_tables
-    from lw3dsim.remembered import remember_mappings
+    from lw3dsim.base.remembered import remember_mappings
+    from lw3dsim.comparison.explain import explain_prepared
+    from lw3dsim.comparison.explanation_tables import explanation_tables
 
     remember_mappings()
     prepared = prepared_run(run.request(workload))

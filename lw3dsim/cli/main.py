@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim import __version__
+from lw3dsim._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,12 +21,12 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
 
     Also how full buffers are, DRAM traffic, and what binds. WORKLOAD is a name or a file.
     """
+    from lw3dsim.base.forms import MAPPING
+    from lw3dsim.base.output import check_file
+    from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.mapped import mappings_of
-    from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import check_file
-    from lw3dsim.report.forms import MAPPING
-    from lw3dsim.report.nest_lines import WIDTH
     from lw3dsim.report.terminal import terminal_width
+    from lw3dsim.report.text.nest_lines import WIDTH
 
     remember_mappings()
     if save is not None:

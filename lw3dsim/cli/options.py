@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.pipeline import Prepared
+    from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.network.request import Request
     from lw3dsim.report.terminal import Part
-    from lw3dsim.request import Request
 
     Command = Callable[..., None]
     Option = Callable[[Command], Command]
@@ -93,7 +93,7 @@ class RunOptions:
 
     def request(self, workload: str, **more: Any) -> Request:
         """Return the request to run ``workload`` so; ``more`` are arguments of make_request. Raises InputError."""
-        from lw3dsim.request import make_request
+        from lw3dsim.network.request import make_request
 
         return make_request(workload, **{field.name: getattr(self, field.name) for field in fields(self)}, **more)
 
@@ -178,7 +178,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
 def load_network(request: Request) -> Workload:
     """Load the workload of ``request``, sized; say on standard error which passes find nothing to rewrite in it."""
-    from lw3dsim.pipeline import resolve_network
+    from lw3dsim.network.pipeline import resolve_network
     from lw3dsim.transform.passes import unchanged_passes
 
     network = resolve_network(request.workload, None, request.input_size, request.classes)
@@ -189,7 +189,7 @@ def load_network(request: Request) -> Workload:
 
 def prepared_run(request: Request) -> Prepared:
     """Read what ``request`` names, with the notes of :func:`load_network`. Raises InputError."""
-    from lw3dsim.pipeline import prepare
+    from lw3dsim.network.pipeline import prepare
 
     return prepare(replace(request, workload=load_network(request), input_size=None, classes=None))
 
@@ -200,7 +200,7 @@ def progress_bar(label: str, parts: int = 1) -> Iterator[Callable[[int, int, int
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from lw3dsim.native import announced_to
+    from lw3dsim.base.native import announced_to
     from lw3dsim.report.progress import Bar
 
     bar = Bar(label, 1000 * parts)

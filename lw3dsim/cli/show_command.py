@@ -22,7 +22,7 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
 
     WORKLOAD is a name or a file.
     """
-    from lw3dsim.report.network import network_record
+    from lw3dsim.report.text.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 
     request = run.request(workload)
@@ -37,6 +37,6 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
         ]
         print_csv(rows)
     else:
-        from lw3dsim.report.tables import network_tables
+        from lw3dsim.report.text.tables import network_tables
 
         show(network_tables(record))

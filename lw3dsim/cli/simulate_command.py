@@ -32,10 +32,11 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
 
     WORKLOAD is a name or a file.
     """
-    from lw3dsim.pipeline import simulate_prepared
-    from lw3dsim.remembered import remember_mappings
-    from lw3dsim.report.files import RESULT_FILES, check_folder, save_result
-    from lw3dsim.report.tables import result_tables
+    from lw3dsim.base.output import check_folder
+    from lw3dsim.base.remembered import remember_mappings
+    from lw3dsim.network.pipeline import simulate_prepared
+    from lw3dsim.report.save import RESULT_FILES, save_result
+    from lw3dsim.report.text.tables import result_tables
 
     remember_mappings()
     folder = check_folder(out, RESULT_FILES) if out is not None else None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import kernel
 from lw3dsim.dram.channel import (
     ACTIVATED,
     ACTIVE_CLOCKS,
@@ -50,17 +51,19 @@ from lw3dsim.dram.channel import (
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, PRE, RD, REF, REFPB, WR
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Words
+    from lw3dsim.base.arrays import Words
 
 ACT_1 = len(COMMANDS)  # the first command of a split activate: nothing counts from it
 
 
+@kernel
 def take_out(line: Words, at: int, end: int) -> None:
     """Close up the places of ``line`` up to ``end`` where the one at ``at`` is taken out."""
     for place in range(at, end - 1):
         line[place] = line[place + 1]
 
 
+@kernel
 def look(channel: Channel, bank: int) -> None:
     """Find what the requests of ``bank`` want of its open row."""
     first_read = first_write = BANK_QUEUE
@@ -82,6 +85,7 @@ def look(channel: Channel, bank: int) -> None:
     channel.may_close[bank] = int(other and (not hits or channel.row_hits[bank] >= HIT_LIMIT))
 
 
+@kernel
 def _read_before(channel: Channel, start: int, slot: int) -> bool:
     """Tell whether a read of the same burst waits before ``slot``."""
     block = channel.block_of[channel.queue[start + slot]]
@@ -92,6 +96,7 @@ def _read_before(channel: Channel, start: int, slot: int) -> bool:
     return False
 
 
+@kernel
 def ready(channel: Channel, command: int, bank: int) -> int:
     """Return the first clock at which the timing rules allow ``command`` to ``bank``."""
     group = channel.group_of[bank]
@@ -103,6 +108,7 @@ def ready(channel: Channel, command: int, bank: int) -> int:
     return clock
 
 
+@kernel
 def choose(channel: Channel, now: int) -> int:
     """Return the command to begin at ``now``, or -1 with the clock to look again in a register.
 
@@ -131,6 +137,7 @@ def choose(channel: Channel, now: int) -> int:
     return _activate_second(channel) if is_split else -1
 
 
+@kernel
 def _bank_command(channel: Channel, bank: int, now: int) -> int:
     if channel.open_row[bank] < 0:
         return _activate(channel, bank, now)
@@ -140,6 +147,7 @@ def _bank_command(channel: Channel, bank: int, now: int) -> int:
     return _column(channel, bank, now)
 
 
+@kernel
 def _column(channel: Channel, bank: int, now: int) -> int:
     """Return the read or write that goes next to the open row of ``bank``, its slot in a register."""
     registers = channel.registers
@@ -156,6 +164,7 @@ def _column(channel: Channel, bank: int, now: int) -> int:
     return -1
 
 
+@kernel
 def _activate(channel: Channel, bank: int, now: int) -> int:
     """Return the command that opens a row of ``bank``, or the first of its two."""
     registers = channel.registers
@@ -169,6 +178,7 @@ def _activate(channel: Channel, bank: int, now: int) -> int:
     return ACT_1
 
 
+@kernel
 def _activate_second(channel: Channel) -> int:
     """Return the second command of a split activate, which no rule holds up any more."""
     registers = channel.registers
@@ -176,6 +186,7 @@ def _activate_second(channel: Channel) -> int:
     return ACT
 
 
+@kernel
 def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
     clock = ready(channel, command, bank)
     lead = channel.limits.leads[command]
@@ -188,6 +199,7 @@ def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
     return -1
 
 
+@kernel
 def _refresh(channel: Channel, now: int) -> int:
     """Return the next command of a due refresh: close the banks involved, then refresh."""
     registers = channel.registers
@@ -207,6 +219,7 @@ def _refresh(channel: Channel, now: int) -> int:
     return command
 
 
+@kernel
 def _may_refresh(channel: Channel, command: int, first: int, step: int, now: int) -> bool:
     """Tell whether the timing rules allow a refresh of the banks involved; where one must wait, note until when."""
     if command == REF:
@@ -217,6 +230,7 @@ def _may_refresh(channel: Channel, command: int, first: int, step: int, now: int
     return True
 
 
+@kernel
 def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
     """Carry out ``command``, counted from ``now``: state, counts, and the clocks that its timing rules block."""
     if command == ACT:
@@ -238,6 +252,7 @@ def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> Non
     _block(channel, command, bank, now)
 
 
+@kernel
 def _block(channel: Channel, command: int, bank: int, now: int) -> None:
     """Note what ``command`` to ``bank`` keeps waiting."""
     bank_ready, group_ready, rank_ready = channel.bank_ready, channel.group_ready, channel.rank_ready
@@ -256,6 +271,7 @@ def _block(channel: Channel, command: int, bank: int, now: int) -> None:
             rank_ready[then] = max(rank_ready[then], clock)
 
 
+@kernel
 def _open(channel: Channel, bank: int, now: int) -> None:
     registers = channel.registers
     channel.open_row[bank] = channel.row_of[channel.queue[bank * BANK_QUEUE]]
@@ -269,6 +285,7 @@ def _open(channel: Channel, bank: int, now: int) -> None:
     look(channel, bank)
 
 
+@kernel
 def _close(channel: Channel, bank: int, now: int) -> None:
     registers = channel.registers
     channel.open_row[bank] = -1
@@ -280,6 +297,7 @@ def _close(channel: Channel, bank: int, now: int) -> None:
     look(channel, bank)
 
 
+@kernel
 def _transfer(channel: Channel, command: int, bank: int, slot: int, now: int) -> None:
     registers, counts = channel.registers, channel.counts
     at, end = bank * BANK_QUEUE + slot, bank * BANK_QUEUE + channel.queued[bank] - 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.dram.timing_rules import COMMANDS, rule_arrays
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.accelerator import Refresh
     from lw3dsim.describe.dram_standards import DramStandard
-    from lw3dsim.map.arrays import Words
 
 
 QUEUE = 32  # reads, and as many writes, that wait before the queues of the banks, unless told otherwise

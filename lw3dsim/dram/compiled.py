@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.dram import banks, controller
-from lw3dsim.native import Translation
+from lw3dsim.base.kernels import CONTROLLER, translated
+from lw3dsim.dram import controller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,26 +17,6 @@ if TYPE_CHECKING:
 
 # What a burst takes CPython, in steps of the fast engine.
 STEPS_PER_BURST = 40
-
-TRANSLATION = Translation(
-    "the memory controller",
-    (
-        (
-            banks,
-            (
-                "take_out", "_read_before", "look", "ready", "_if_ready", "_column", "_activate", "_activate_second",
-                "_bank_command", "_may_refresh", "_refresh", "choose", "_block", "_open", "_close", "_transfer",
-                "issue",
-            ),
-        ),
-        (
-            controller,
-            ("_admit", "_first_with_room", "_to_bank", "_schedule", "_clock", "serve", "stand_by", "run"),
-        ),
-    ),
-    entries=("serve", "stand_by", "run"),
-    outlined=("_clock",),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +34,13 @@ class Controller:
 
 def controller_for(bursts: int) -> Controller:
     """Return what serves so many bursts: translated where that pays."""
-    if TRANSLATION.is_worthwhile(STEPS_PER_BURST * bursts):
-        return Controller(own=_arrays, **cast("Any", TRANSLATION.functions))
+    if CONTROLLER.is_worthwhile(STEPS_PER_BURST * bursts):
+        return Controller(
+            own=_arrays,
+            serve=translated(controller.serve),
+            stand_by=translated(controller.stand_by),
+            run=translated(controller.run),
+        )
     return Controller(
         own=lambda channel: channel, serve=controller.serve, stand_by=controller.stand_by, run=controller.run
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import CONTROLLER, kernel
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, take_out
 from lw3dsim.dram.channel import (
     ACTIVE_CLOCKS,
@@ -46,9 +47,10 @@ from lw3dsim.dram.channel import (
 )
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Words
+    from lw3dsim.base.arrays import Words
 
 
+@kernel(entry=CONTROLLER)
 def run(channel: Channel, until: int = 0) -> int:
     """Serve every request; return the clock of the last data beat.
 
@@ -64,6 +66,7 @@ def run(channel: Channel, until: int = 0) -> int:
     return registers[LAST_BEAT]
 
 
+@kernel(entry=CONTROLLER)
 def serve(channel: Channel) -> None:
     """Go on until the last request has been issued; the clock then stands behind that command."""
     registers = channel.registers
@@ -79,6 +82,7 @@ def serve(channel: Channel) -> None:
         registers[NOW] = now + 1
 
 
+@kernel(entry=CONTROLLER)
 def stand_by(channel: Channel, until: int) -> None:
     """Go on to clock ``until`` with whatever refresh is due."""
     registers = channel.registers
@@ -87,6 +91,7 @@ def stand_by(channel: Channel, until: int) -> None:
     registers[NOW] = until + 1
 
 
+@kernel(inline=False)
 def _clock(channel: Channel, now: int) -> int:
     """Carry out what happens at clock ``now``; return the next clock at which something can."""
     registers = channel.registers
@@ -107,6 +112,7 @@ def _clock(channel: Channel, now: int) -> int:
     return now + 1 if changed else max(now + 1, min(registers[WAKE], registers[NEXT_REFRESH]))
 
 
+@kernel
 def _admit(channel: Channel) -> bool:
     """Take the next request if its queue has room."""
     registers = channel.registers
@@ -137,6 +143,7 @@ def _admit(channel: Channel) -> bool:
     return True
 
 
+@kernel
 def _schedule(channel: Channel, now: int) -> bool:
     """Move the first request whose bank queue has room; remember when there is none. Return whether to try again."""
     registers = channel.registers
@@ -171,6 +178,7 @@ def _schedule(channel: Channel, now: int) -> bool:
     return True
 
 
+@kernel
 def _first_with_room(channel: Channel, line: Words, waiting: int) -> int:
     queued, bank_of = channel.queued, channel.bank_of
     for slot in range(waiting):
@@ -179,6 +187,7 @@ def _first_with_room(channel: Channel, line: Words, waiting: int) -> int:
     return waiting
 
 
+@kernel
 def _to_bank(channel: Channel, line: Words, slot: int, waiting: int, now: int) -> None:
     request = line[slot]
     take_out(line, slot, waiting)

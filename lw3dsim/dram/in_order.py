@@ -16,13 +16,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import kernel
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.timing_rules import gap
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.clocks import DramSystem
-    from lw3dsim.map.arrays import Words
 
 NEVER = 1 << 60
 
@@ -118,6 +119,7 @@ def _channel_counts(k: Words, banks: Words, channels: Words, channel: int, clock
     )
 
 
+@kernel
 def serve(
     k: Words,
     banks: Words,
@@ -148,6 +150,7 @@ def serve(
     return accepted, done
 
 
+@kernel
 def _place(k: Words, address: int) -> tuple[int, int, int, int]:
     """Return channel, bank group, bank (counted through all groups) and row of a burst."""
     channel = group = bank = row = 0
@@ -168,6 +171,7 @@ def _place(k: Words, address: int) -> tuple[int, int, int, int]:
     return channel, group, group * (k[BANKS] // k[GROUPS]) + bank, row
 
 
+@kernel
 def _visit(
     k: Words,
     banks: Words,
@@ -220,6 +224,7 @@ def _visit(
     return _entered(k, channels, rings, channel, channels[c + ISSUED] - 1), clock + k[READ_DATA + write]
 
 
+@kernel
 def _column(
     k: Words, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, clock: int, write: int
 ) -> None:
@@ -237,6 +242,7 @@ def _column(
     channels[c + RANK_READ + other] = max(channels[c + RANK_READ + other], clock + other_rank)
 
 
+@kernel
 def _precharge(k: Words, banks: Words, channels: Words, b: int, c: int, clock: int) -> None:
     banks[b + OPEN_ROW] = -1
     banks[b + ACT_AT] = max(banks[b + ACT_AT], clock + k[RP])
@@ -247,6 +253,7 @@ def _precharge(k: Words, banks: Words, channels: Words, b: int, c: int, clock: i
         channels[c + CLOSED_SINCE] = clock
 
 
+@kernel
 def _activate(
     k: Words, banks: Words, groups: Words, channels: Words, b: int, g: int, c: int, row: int, clock: int
 ) -> None:
@@ -264,6 +271,7 @@ def _activate(
     channels[c + OPEN_BANKS] += 1
 
 
+@kernel(inline=False)
 def _refresh(k: Words, banks: Words, channels: Words, channel: int) -> None:
     """Close the banks that are due for refresh one after another, and refresh them."""
     c = channel * CHANNEL_WORDS
@@ -283,6 +291,7 @@ def _refresh(k: Words, banks: Words, channels: Words, channel: int) -> None:
     channels[c + DUE] = due + k[REFRESH_EVERY]
 
 
+@kernel(inline=False)
 def _refresh_idle(k: Words, banks: Words, channels: Words, channel: int, until: int) -> None:
     """Jump over the rounds of refreshes that come before ``until`` and find every bank closed and ready.
 
@@ -300,6 +309,7 @@ def _refresh_idle(k: Words, banks: Words, channels: Words, channel: int, until: 
     channels[c + DUE] = due + rounds * refreshes * k[REFRESH_EVERY]
 
 
+@kernel
 def _entered(k: Words, channels: Words, rings: Words, channel: int, index: int) -> int:
     """Return when burst ``index`` of a channel finds room in the queue: when the one ``queue`` before it is issued."""
     c = channel * CHANNEL_WORDS
@@ -319,6 +329,7 @@ def _entered(k: Words, channels: Words, rings: Words, channel: int, index: int) 
     return rings[entry + VISIT_CLOCK] + (index - rings[entry + VISIT_INDEX]) * rings[entry + VISIT_STEP]
 
 
+@kernel
 def _remember(k: Words, channels: Words, rings: Words, channel: int, clock: int, step: int, bursts: int) -> None:
     """Append a visit of ``bursts`` from ``clock`` on to the ring of a channel."""
     c = channel * CHANNEL_WORDS

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.engine.trace import Job, Trace
-    from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.program import Kinds
 
 # Parts of the array that have nothing to multiply while others do.

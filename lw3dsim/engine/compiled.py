@@ -6,44 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from lw3dsim.dram import in_order
-from lw3dsim.engine import fast_engine, memory
+from lw3dsim.base.kernels import translated
+from lw3dsim.engine import fast_engine
 from lw3dsim.engine.memory import Memory
 from lw3dsim.engine.trace import Job
-from lw3dsim.native import Translation
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.engine.trace import Trace
-    from lw3dsim.map.arrays import Ints
 
 Table = TypeVar("Table", Job, Memory)
-
-TRANSLATION = Translation(
-    "the fast engine",
-    (
-        (
-            in_order,
-            (
-                "_place",
-                "_precharge",
-                "_activate",
-                "_column",
-                "_refresh",
-                "_refresh_idle",
-                "_entered",
-                "_remember",
-                "_visit",
-                "serve",
-            ),
-        ),
-        (memory, ("transfer",)),
-        (fast_engine, ("known", "tile_of", "place_steps", "advance")),
-    ),
-    # A reordering memory is not given to this engine; the name must be known all the same.
-    refused=("reorder",),
-    entries=("advance",),
-    outlined=("_refresh", "_refresh_idle"),
-)
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
@@ -54,7 +26,7 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
 
 def advance(job: Job, memory: Memory, trace: Trace, state: Ints, stop: int) -> None:
     """Go on from ``state`` on what :func:`plain` returns; see :func:`lw3dsim.engine.fast_engine.advance`."""
-    TRANSLATION.functions["advance"](job, memory, trace, state, stop)
+    translated(fast_engine.advance)(job, memory, trace, state, stop)
 
 
 def plain(table: Table) -> Table:

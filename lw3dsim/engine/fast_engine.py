@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import ENGINE, kernel
 from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job, Trace
-    from lw3dsim.map.arrays import Words
 
 NEVER = 1 << 62
 
@@ -41,6 +42,7 @@ def initial_state(job: Job) -> list[int]:
     return [0, 0, 0, 0, 0, 0, job.setup, job.setup, 0]
 
 
+@kernel(entry=ENGINE)
 def advance(job: Job, memory: Memory, trace: Trace, state: Words, stop: int) -> None:
     """Go on from ``state``, until ``stop`` steps are placed or everything is stored; leave in ``state`` how far."""
     ifmaps, weights, stores, step, opened = state[IFMAPS], state[WEIGHTS], state[STORES], state[STEP], state[OPENED]
@@ -78,6 +80,7 @@ def advance(job: Job, memory: Memory, trace: Trace, state: Words, stop: int) -> 
     state[FREE], state[IFMAP_FREE], state[WEIGHT_FREE], state[OFMAP_FREE] = free, ifmap_free, weight_free, ofmap_free
 
 
+@kernel
 def known(awaited: int, times: Words, placed: int, earliest: int) -> int:
     """Return when ``awaited``, -1 for nothing, is over, not before ``earliest``; NEVER while it is not placed."""
     if awaited < 0:
@@ -85,6 +88,7 @@ def known(awaited: int, times: Words, placed: int, earliest: int) -> int:
     return max(earliest, times[awaited]) if awaited < placed else NEVER
 
 
+@kernel
 def place_steps(
     job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, step: int, opened: int
 ) -> tuple[int, int]:
@@ -119,6 +123,7 @@ def place_steps(
     return step, opened
 
 
+@kernel
 def tile_of(first: Words, loaded: int, step: int) -> int:
     """Return the first tile of a stream that ``step`` or a later step newly uses; ``loaded`` tiles are granted."""
     tile = loaded

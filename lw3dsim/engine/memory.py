@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.caches import kept
+from lw3dsim.base.arrays import spread
+from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import interpreted, kernel
 from lw3dsim.dram import in_order
 from lw3dsim.dram.in_order import serve
 from lw3dsim.engine.reordering import make_reordering
@@ -18,10 +20,10 @@ from lw3dsim.engine.reordering import make_reordering
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.clocks import Clocks, DramSystem
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
-    from lw3dsim.map.arrays import Ints, Words
     from lw3dsim.schedule.dma import Activations, Weights
 
 PLAIN, IN_ORDER, REORDERING = range(3)
@@ -54,13 +56,18 @@ class Memory(NamedTuple):
     reordering: Reordering | None = None
 
 
+@interpreted
 def reorder(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     """Move ``box`` through the controllers of a reordering memory; interpreted only."""
     if m.reordering is None:
         raise ValueError("this memory does not reorder")
-    return m.reordering.transfer(m, box, start, is_store)
+    runs = slice(m.offsets[box], m.offsets[box + 1])
+    run, at = spread(np.array(m.run_bursts[runs], dtype=np.int64))
+    bursts = np.asarray(np.array(m.run_first[runs], dtype=np.int64)[run] + at)
+    return m.reordering.transfer(bursts, m.clock_ticks, start, is_store)
 
 
+@kernel
 def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     """Move ``box``, granted at ``start``.
 

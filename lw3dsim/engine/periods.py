@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lw3dsim.base.arrays import Words
     from lw3dsim.engine.trace import Job
-    from lw3dsim.map.arrays import Words
 
     Looks = NDArray[np.uint16]
 

@@ -9,19 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import LAST_BEAT, NEXT, NOW, Channel, new_channel
 from lw3dsim.dram.compiled import Controller, controller_for
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.replay import channel_counts
-from lw3dsim.map.arrays import spread
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.clocks import DramSystem
-    from lw3dsim.engine.memory import Memory
-    from lw3dsim.map.arrays import Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +29,11 @@ class Reordering:
     controller: Controller
     channels: tuple[Channel, ...]
 
-    def transfer(self, m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
-        """Move ``box`` at ``start``; see :func:`lw3dsim.engine.memory.transfer`."""
-        begin = accepted = done = -(-start // m.clock_ticks)
+    def transfer(self, bursts: Ints, clock_ticks: int, start: int, is_store: int) -> tuple[int, int]:
+        """Move ``bursts``, by number, at ``start``; see :func:`lw3dsim.engine.memory.transfer`."""
+        begin = accepted = done = -(-start // clock_ticks)
         standard = self.dram.standard
-        place = self.where.locate(_bursts(m, box) * standard.burst_bytes)
+        place = self.where.locate(bursts * standard.burst_bytes)
         banks = place.bank_group * standard.banks_per_group + place.bank
         for number, channel in enumerate(self.channels):
             mine = place.channel == number
@@ -46,7 +42,7 @@ class Reordering:
                 self.controller.serve(self.controller.own(_loaded(channel, banks[mine], place.row[mine], is_store)))
                 accepted = max(accepted, int(channel.registers[NOW]))
                 done = max(done, int(channel.registers[LAST_BEAT]))
-        return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
+        return max(accepted * clock_ticks, start), max(done * clock_ticks, start)
 
     def counts(self, clock: int) -> DramCounts:
         """Return what all channels did until ``clock``; closes their accounts."""
@@ -65,13 +61,6 @@ def make_reordering(dram: DramSystem, bursts: int) -> Reordering:
         controller=controller,
         channels=tuple(controller.own(channel) for channel in idle),
     )
-
-
-def _bursts(m: Memory, box: int) -> Ints:
-    """Return the addresses of the bursts of a box, in the order of the DMA."""
-    runs = slice(m.offsets[box], m.offsets[box + 1])
-    run, at = spread(np.array(m.run_bursts[runs], dtype=np.int64))
-    return np.asarray(np.array(m.run_first[runs], dtype=np.int64)[run] + at)
 
 
 def _loaded(channel: Channel, banks: Ints, rows: Ints, is_store: int) -> Channel:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from lw3dsim.base.kernels import ENGINE
 from lw3dsim.dram.in_order import LOW_SPAN
 from lw3dsim.engine import compiled, fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
@@ -20,12 +21,12 @@ from lw3dsim.errors import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
-    from lw3dsim.map.arrays import Ints
     from lw3dsim.schedule.program import Kinds, Program
 
 ENGINES = ("auto", "fast", "simpy")
@@ -79,7 +80,7 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
 
         trace, memory = _interpreted(simpy_engine.run, job, memory)
     elif memory.model != REORDERING and (
-        engine == "fast" or compiled.TRANSLATION.is_loaded or compiled.TRANSLATION.is_worthwhile(_work(job, memory))
+        engine == "fast" or ENGINE.is_loaded or ENGINE.is_worthwhile(_work(job, memory))
     ):
         trace = empty_trace(job)
         placed = run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS)

@@ -11,9 +11,9 @@ from lw3dsim.engine.memory import transfer
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lw3dsim.base.arrays import Words
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job, Trace
-    from lw3dsim.map.arrays import Words
 
     Process = Generator[simpy.Event, Any, None]
 

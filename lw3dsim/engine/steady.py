@@ -30,13 +30,13 @@ from lw3dsim.engine.fast_engine import (
 )
 from lw3dsim.engine.memory import Memory
 from lw3dsim.engine.periods import Stretch, find_stretches
-from lw3dsim.engine.recurrence import repeats
+from lw3dsim.engine.repeats import repeats
 from lw3dsim.engine.trace import Job, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lw3dsim.map.arrays import Ints, Words
+    from lw3dsim.base.arrays import Ints, Words
 
     # What all that may still be looked at comes to, relative to the end of the last step.
     Outlook = tuple[tuple[int, ...], ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Ints, Words
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.schedule.program import Program
 
 

@@ -26,9 +26,9 @@ from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
+from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.floor import compulsory_by_stream
-from lw3dsim.map.fused import Group, looked_at
-from lw3dsim.map.problem import make_problem
+from lw3dsim.map.group.group import Group, looked_at
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lw3dsim.explore.metrics import Metrics
     from lw3dsim.explore.point import Load
     from lw3dsim.explore.space import Space
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
 
 # Sums are rounded; a bound stays one by a little room.
 ROOM = 1 - 1e-9

@@ -8,8 +8,8 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
+from lw3dsim.base.forms import HEAD, SQLITE, kind_of
 from lw3dsim.errors import InputError, one_line
-from lw3dsim.report.forms import HEAD, SQLITE, kind_of
 
 # What Optuna makes in a database; alembic_version is its version.
 TABLES = frozenset(

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lw3dsim.caches import forget
+from lw3dsim.base.caches import forget
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
-from lw3dsim.pipeline import resolve_design, resolve_network, simulate
+from lw3dsim.network.pipeline import resolve_design, resolve_network, simulate
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator

@@ -7,18 +7,18 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.base.forms import PARQUET_KEY, POINTS_CSV, POINTS_PARQUET
+from lw3dsim.base.output import check_file, write_files
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.summary import point_columns, point_rows, unfinished
-from lw3dsim.report.files import check_file, write_files
-from lw3dsim.report.forms import PARQUET_KEY, POINTS_CSV, POINTS_PARQUET
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
+    from lw3dsim.base.forms import Form
     from lw3dsim.explore.study import Study
-    from lw3dsim.report.forms import Form
 
 FORMS = {".csv": POINTS_CSV, ".parquet": POINTS_PARQUET}
 

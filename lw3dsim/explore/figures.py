@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.explore.importance import importances
 from lw3dsim.explore.point import as_text
-from lw3dsim.report.figures import GREY, Figure, layout_of
+from lw3dsim.report.html.figures import GREY, Figure, layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Meta
 from optuna.storages.journal import BaseJournalBackend
 
+from lw3dsim.base.forms import HEAD, SQLITE, kind_of
 from lw3dsim.errors import InputError, OutputError, one_line
-from lw3dsim.report.forms import HEAD, SQLITE, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.trial import TrialState, create_trial
 
 from lw3dsim.explore.metrics import excesses
-from lw3dsim.explore.samplers import derived_seed
+from lw3dsim.explore.proposer import derived_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

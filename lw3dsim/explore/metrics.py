@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.report.result import Result
+    from lw3dsim.result.result import Result
 
 Metrics = dict[str, float]
 Combine = Literal["weighted", "worst"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.explore import figures
 from lw3dsim.explore.point import as_text
 from lw3dsim.explore.summary import STATES, nothing_allowed, status_record, unfinished
-from lw3dsim.report.elements import figure, number, page, table, text
+from lw3dsim.report.html.elements import figure, number, page, table, text
 
 if TYPE_CHECKING:
     from lw3dsim.explore.study import Study

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.explore.front import Costs, Front
-from lw3dsim.explore.samplers import DRAWS, SAMPLERS, TRIES, derived_seed, make_proposer, random_choice
+from lw3dsim.explore.proposer import derived_seed, random_choice
+from lw3dsim.explore.samplers import DRAWS, SAMPLERS, TRIES, make_proposer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lw3dsim.objective import Objective
+    from lw3dsim.network.objective import Objective
 
 Value = None | bool | int | float | str
 

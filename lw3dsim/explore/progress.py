@@ -6,10 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.native import announced_to
 from lw3dsim.explore.front import Front
 from lw3dsim.explore.metrics import METRICS
 from lw3dsim.explore.study import hypervolume_share
-from lw3dsim.native import announced_to
 from lw3dsim.report.progress import Estimate, Line, bar_line, clock
 from lw3dsim.report.terminal import four_digits
 

@@ -8,17 +8,18 @@ many workers there are, and however often it was stopped and resumed.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, unknown
+from lw3dsim.explore.proposer import derived_seed, random_choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.explore.proposer import Proposer
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Choice, Space
 
@@ -58,19 +59,6 @@ SAMPLERS = {
 }
 
 
-class Proposer(Protocol):
-    """What a sampler does; told first what is known, then asked."""
-
-    def tell(self, records: Sequence[Record]) -> None:
-        """Learn what came of points."""
-
-    def start(self, batch: int) -> None:
-        """Begin batch number ``batch``."""
-
-    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
-        """Return a choice, and what to remember with it; None when there is no other."""
-
-
 def make_proposer(name: str, space: Space, seed: int, batch: int) -> Proposer:
     """Return the sampler called ``name`` for batches of ``batch``.
 
@@ -100,12 +88,6 @@ def check_needs(name: str) -> None:
                 f"--sampler {name} needs the package {package}, which is not installed; "
                 f"run `pip install {package}` or take another sampler"
             ) from None
-
-
-def derived_seed(seed: int, *parts: int) -> int:
-    """Return a seed of 32 bits for a part of a study."""
-    text = ":".join(map(str, (seed, *parts)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 class _Exhaustive:
@@ -167,8 +149,3 @@ class _Sobol:
         (shares,) = self._sequence.random(1)
         places = (min(int(share * size), size - 1) for share, size in zip(shares, self._space.sizes, strict=True))
         return tuple(places), {}
-
-
-def random_choice(space: Space, generator: random.Random) -> Choice:
-    """Return a choice drawn evenly."""
-    return tuple(generator.randrange(size) for size in space.sizes)

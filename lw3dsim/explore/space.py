@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim import __version__
+from lw3dsim._version import __version__
 from lw3dsim.explore.metrics import costs, is_allowed
 from lw3dsim.explore.point import Point
 

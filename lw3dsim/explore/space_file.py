@@ -15,10 +15,10 @@ from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
-from lw3dsim.fusion import MODES
-from lw3dsim.objective import OBJECTIVES, Objective
-from lw3dsim.pipeline import resolve_network
-from lw3dsim.request import DEFAULT_ARCH
+from lw3dsim.network.fusion import MODES
+from lw3dsim.network.objective import OBJECTIVES, Objective
+from lw3dsim.network.pipeline import resolve_network
+from lw3dsim.network.request import DEFAULT_ARCH
 from lw3dsim.transform.algorithms import POLICIES
 
 if TYPE_CHECKING:

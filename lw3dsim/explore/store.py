@@ -30,7 +30,7 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from lw3dsim import __version__
+from lw3dsim._version import __version__
 from lw3dsim.errors import InputError, one_line, short
 from lw3dsim.explore.databases import ATTRIBUTE
 from lw3dsim.explore.journal import KEEP

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lw3dsim import __version__
-from lw3dsim.caches import forget
+from lw3dsim._version import __version__
+from lw3dsim.base.caches import forget
 from lw3dsim.errors import InputError
 from lw3dsim.explore.databases import is_url, shown
 from lw3dsim.explore.evaluate import Evaluator

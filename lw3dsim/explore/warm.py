@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from lw3dsim.base.kernels import ENGINE, MAPPER
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.engine import compiled
 from lw3dsim.explore import evaluate
-from lw3dsim.map import kernels
-from lw3dsim.pipeline import simulate
+from lw3dsim.network.pipeline import simulate
 
 __all__ = ["evaluate", "load"]
 
@@ -22,8 +21,8 @@ layers:
 
 def load() -> None:
     """Load the compiled engine and mapper."""
-    compiled.TRANSLATION.load()
-    kernels.TRANSLATION.load()
+    ENGINE.load()
+    MAPPER.load()
     simulate(parse_workload(SMALL), fusion="auto", objective="dram_bytes")
 
 

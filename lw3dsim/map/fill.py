@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lw3dsim.map.group_candidates import AxisOptions, Candidates, Extents, stage_weight_bits
-from lw3dsim.map.mapping import input_tile, make_axes, weight_tile_bits
+from lw3dsim.map.group.candidates import AxisOptions, Candidates, Extents, stage_weight_bits
+from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.map.fused import Group, GroupMapping
-    from lw3dsim.map.mapping import Mapping
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Group, GroupMapping
+    from lw3dsim.map.layer.mapping import Mapping
 
 BufferName = Literal["ifmap", "weight", "ofmap", "intermediate"]
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lw3dsim.map.mapping import input_axis
+from lw3dsim.map.layer.mapping import input_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lw3dsim.map.fused import Group
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Group
 
 # Phases that are tried, as shares of all buffers.
 PHASES = tuple(2.0**k for k in range(-4, 7))

@@ -2,7 +2,7 @@
 
 A file says for which network it was made, how tensors lie in DRAM, then lists *units*: a
 layer by itself or the layers of a fused group, each with its tiles. What it says of sizes is checked where it
-is used (:mod:`lw3dsim.fixed`); here is its form.
+is used (:mod:`lw3dsim.network.fixed`); here is its form.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Meta
 
 from lw3dsim.describe.source import decode, parse_file, read_text
-from lw3dsim.map.fused import GroupMapping, Kept
-from lw3dsim.map.mapping import Mapping, Order, Parallel
+from lw3dsim.machine.microarchitecture import Parallel
+from lw3dsim.map.group.group import GroupMapping, Kept
+from lw3dsim.map.layer.mapping import Mapping, Order
 
 if TYPE_CHECKING:
     from lw3dsim.describe.source import Document, KeyPath

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import ceil_div, padded
-from lw3dsim.map.mapping import (
+from lw3dsim.base.arrays import ceil_div, padded
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.map.layer.mapping import (
     Axes,
     Mapping,
     input_boxes,
@@ -15,17 +16,16 @@ from lw3dsim.map.mapping import (
     output_boxes,
     weight_tile_bits,
 )
-from lw3dsim.map.microarchitecture import make_machine
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.kinds import make_kinds, stolen_cycles
 from lw3dsim.schedule.program import Loads, Loops, Schedule, Stores
 from lw3dsim.schedule.room import last_uses, release_steps, release_stores
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.arrays import Ints
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
 
 
 def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks) -> Schedule:

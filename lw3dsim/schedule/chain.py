@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import padded
+from lw3dsim.base.arrays import padded
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.room import room_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Buffers
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.arrays import Ints
-    from lw3dsim.map.mapping import Mapping
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.mapping import Mapping
     from lw3dsim.schedule.fused import GroupSchedule
     from lw3dsim.schedule.program import Schedule
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import spread
-from lw3dsim.map.layout import Boxes, Runs
+from lw3dsim.base.arrays import spread
+from lw3dsim.tensor.layout import Boxes, Runs
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Ints
+    from lw3dsim.base.arrays import Ints
 
 
 @dataclass(frozen=True, kw_only=True)

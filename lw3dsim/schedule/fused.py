@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import ceil_div, distinct, padded, parts
-from lw3dsim.map.group_boxes import group_input_boxes, group_output_boxes
-from lw3dsim.map.mapping import weight_tile_bits
-from lw3dsim.map.microarchitecture import make_machine
+from lw3dsim.base.arrays import ceil_div, distinct, padded, parts
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
+from lw3dsim.map.layer.mapping import weight_tile_bits
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
@@ -23,11 +23,11 @@ from lw3dsim.schedule.room import release_sets, release_stores, room_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.base.arrays import Flags, Ints
     from lw3dsim.describe.accelerator import Accelerator, Buffers
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.arrays import Flags, Ints
-    from lw3dsim.map.fused import Group, GroupAxis, GroupMapping
-    from lw3dsim.map.microarchitecture import Machine
+    from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.arrays import distinct
-from lw3dsim.map.kernels import TILINGS_PER_STEP, kernels
-from lw3dsim.map.plain import plain_array, plain_layer
-from lw3dsim.map.step import COLUMNS, GROUP_WORDS, NAMES, Steps
+from lw3dsim.base.arrays import distinct
+from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.machine.microarchitecture import plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import COLUMNS, GROUP_WORDS, NAMES, Steps, cost_steps
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lw3dsim.map.arrays import Flags, Ints, Words
-    from lw3dsim.map.axis import Axis
-    from lw3dsim.map.mapping import Axes
-    from lw3dsim.map.microarchitecture import Machine
-    from lw3dsim.map.problem import Problem
+    from lw3dsim.base.arrays import Flags, Ints, Words
+    from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.mapping import Axes
     from lw3dsim.schedule.program import Loads, Stores
+    from lw3dsim.tensor.axis import Axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     )
     table = work.empty(len(sizes.n) * COLUMNS)
     groups = work.empty(GROUP_WORDS)
-    work.functions["cost_steps"](plain_layer(problem), array, steps, groups, table)
+    work(cost_steps)(plain_layer(problem), array, steps, groups, table)
     columns = dict(zip(NAMES, np.reshape(table, (-1, COLUMNS)).T, strict=True))
     columns["head"] = columns["head"] + sizes.stolen.computing
     columns["drain"] = columns["drain"] + sizes.stolen.draining

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Flags, Ints
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.arrays import Flags, Ints
     from lw3dsim.schedule.dma import Activations, Weights
 
 
@@ -74,7 +74,7 @@ class Kinds:
     attribute head + body. Of the cycles that the multipliers bind, ``row_cycles`` are those of rows that
     work, of ``rows``; ``lane_cycles`` those of lanes that work, of ``rows`` x ``lanes``; ``products``
     those of multipliers that work, of ``multipliers``. The rest are events, filled in by
-    ``map/step.py`` in the order of its NAMES.
+    ``machine/step.py`` in the order of its NAMES.
     """
 
     head: Ints

@@ -9,7 +9,7 @@ import numpy as np
 from lw3dsim.errors import MappingError
 
 if TYPE_CHECKING:
-    from lw3dsim.map.arrays import Ints
+    from lw3dsim.base.arrays import Ints
 
 
 def release_steps(first: Ints, slots: int) -> Ints:

@@ -22,7 +22,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lw3dsim.caches import kept
+from lw3dsim.base.caches import kept
 from lw3dsim.technology.arithmetic import DATA
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ def make(rng: Random) -> Case:
 @contextmanager
 def _remembering() -> Iterator[None]:
     """Have this process remember mappings in the folder CACHE, from nothing."""
-    from lw3dsim import remembered
-    from lw3dsim.caches import forget
+    from lw3dsim.base import remembered
+    from lw3dsim.base.caches import forget
 
     before, folder = os.environ.get("LW3DSIM_MAPPING_CACHE"), remembered.cache_folder
     os.environ["LW3DSIM_MAPPING_CACHE"] = "1"

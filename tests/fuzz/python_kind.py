@@ -159,7 +159,7 @@ def scope() -> dict[str, Any]:
     import numpy as np
 
     import lw3dsim
-    from lw3dsim.explore.compare import Case as CompareCase
+    from lw3dsim.comparison.compare import Case as CompareCase
 
     names = {"Path": pathlib.Path, "PurePosixPath": pathlib.PurePosixPath, "StringIO": io.StringIO}
     return {"lw3dsim": lw3dsim, "np": np, "Fraction": Fraction, "Decimal": Decimal, "Case": CompareCase, **names}

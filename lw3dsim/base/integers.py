@@ -1,0 +1,17 @@
+"""Arithmetic of integers: plain integer code."""
+
+from __future__ import annotations
+
+from lw3dsim.base.kernels import kernel
+
+
+@kernel
+def ceiling(a: int, b: int) -> int:
+    """Return ceil(a / b)."""
+    return -(-a // b)
+
+
+@kernel
+def balanced(total: int, most: int) -> int:
+    """Return the part size that cuts ``total`` into as few, as equal parts as ``most`` allows."""
+    return ceiling(total, ceiling(total, max(most, 1)))

@@ -1,0 +1,88 @@
+"""Writing outputs: checked before the work, written under a hidden name, then renamed.
+
+:mod:`lw3dsim.base.forms` says which files may be replaced.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.forms import replaceable
+from lw3dsim.errors import OutputError, one_line
+from lw3dsim.parts import part_file, remove_left_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lw3dsim.base.forms import Form
+
+
+def check_folder(path: str | Path, files: Mapping[str, Form]) -> Path:
+    """Return the output folder ``path``, which is not made yet.
+
+    Raises OutputError when it cannot be made or written to, or when ``files`` would replace others than our own.
+    """
+    if not str(path):
+        raise OutputError("'' is no folder; give a writable one")
+    folder = Path(path)
+    try:
+        there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+        with part_file(there):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    for name, form in files.items():
+        replaceable(folder / name, form)
+    return folder
+
+
+def check_file(path: str | Path, form: Form) -> None:
+    """Raise OutputError when the file ``path`` cannot be written, or would replace another than our own."""
+    target = replaceable(path, form)
+    try:
+        with part_file(target.parent):
+            return
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def write_text(path: str | Path, text: str, form: Form) -> None:
+    """Write ``text`` to ``path`` in one step; raise OutputError when that is impossible."""
+    write_files({Path(path): (form, text.encode("utf-8"))})
+
+
+def write_files(files: Mapping[Path, tuple[Form, bytes]]) -> None:
+    """Write several files: all under hidden names first, then all renamed; raise OutputError before any is."""
+    targets = [(replaceable(path, form), data) for path, (form, data) in files.items()]
+    for folder in {target.parent for target, _ in targets}:
+        remove_left_over(folder)
+    path = Path()
+    with ExitStack() as stack:
+        try:
+            written = []
+            for path, data in targets:
+                file, part = stack.enter_context(part_file(path.parent))
+                file.write(data)
+                file.flush()
+                written.append((part, path))
+            for part, path in written:
+                part.replace(path)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+
+def _unwritable(path: str | Path, error: OSError) -> OutputError:
+    return OutputError(f"{one_line(str(path), 200)}: cannot be written ({error.strerror}); give a writable place")
+
+
+def save_texts(folder: Path, files: Mapping[str, Form], texts: Iterable[str]) -> None:
+    """Write ``texts`` to ``files`` of ``folder``, which is made if need be: all of them or none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    pairs = zip(files.items(), texts, strict=True)
+    write_files({folder / name: (form, text.encode("utf-8")) for (name, form), text in pairs})

@@ -1,0 +1,226 @@
+"""Cases of one workload side by side, with ratios to the first."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.arguments import as_members, as_path, as_text, check_callback, twice
+from lw3dsim.errors import ArgumentError, InputError, one_line, short
+from lw3dsim.network.pipeline import prepare, resolve_network, simulate_prepared
+from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.result.headlines import ratio
+from lw3dsim.transform.passes import unchanged_passes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.network.objective import Objective
+    from lw3dsim.network.request import Request
+    from lw3dsim.result.result import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One way to run a clip of the workload: a name, and arguments of ``simulate``."""
+
+    name: str
+    arch: PathArgument | Accelerator = DEFAULT_ARCH
+    transform: TransformArgument = None
+    algorithm: str = "direct"
+    m1: int | None = None
+    m2: int | None = None
+    engine: str = "auto"
+    input_size: SizeArgument = None
+    classes: int | None = None
+    overrides: OverridesArgument = None
+    fusion: str = "off"
+    objective: Objective = "latency"
+    mapping: PathArgument | None = None
+
+    def request(self, workload: PathArgument | Workload) -> Request:
+        """Return the request to run ``workload`` so. Raises InputError."""
+        return make_request(
+            workload,
+            arch=self.arch,
+            transform=self.transform,
+            algorithm=self.algorithm,
+            m1=self.m1,
+            m2=self.m2,
+            engine=self.engine,
+            input_size=self.input_size,
+            classes=self.classes,
+            overrides=self.overrides,
+            fusion=self.fusion,
+            objective=self.objective,
+            mapping=self.mapping,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The results of several cases of one workload, in order; ``unchanged`` are each case's idle passes."""
+
+    workload: str
+    names: tuple[str, ...]
+    results: tuple[Result, ...]
+    unchanged: tuple[tuple[str, ...], ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the totals of each case, with summed DRAM and SRAM bytes."""
+        return [
+            {
+                "case": name,
+                "arch": result.arch,
+                **result.totals,
+                "dram_bytes": result.totals["dram_read_bytes"] + result.totals["dram_write_bytes"],
+                "sram_bytes": result.totals["sram_read_bytes"] + result.totals["sram_write_bytes"],
+            }
+            for name, result in zip(self.names, self.results, strict=True)
+        ]
+
+    def notes(self) -> list[list[str]]:
+        """Return, per case, what it asks for and what changes nothing in this network."""
+        cases = zip(self.results, self.unchanged, strict=True)
+        return [[*_unchanged(passes), *_without_effect(result)] for result, passes in cases]
+
+    def notes_by_case(self) -> list[str]:
+        """Return the notes as lines that begin with the names of their cases."""
+        return [f"{name}: {note}" for name, notes in zip(self.names, self.notes(), strict=True) for note in notes]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per case; ``*_ratio`` columns are relative to the first case, empty where that has zero."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.rows())
+        for column in frame.columns.drop(["case", "arch"]):
+            values = frame[column].to_list()
+            frame[f"{column}_ratio"] = pd.Series([ratio(value, values[0]) for value in values], dtype="float64")
+        return frame
+
+    def to_json(self) -> str:
+        """Return all results as JSON text."""
+        rows = self.rows()
+        cases = []
+        for row, result, notes in zip(rows, self.results, self.notes(), strict=True):
+            figures = {key: value for key, value in row.items() if key not in ("case", "arch")}
+            ratios = {key: ratio(value, rows[0][key]) for key, value in figures.items()}
+            cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": dict(result.data)})
+        return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
+
+    def report(self, path: PathArgument) -> None:
+        """Write a self-contained HTML page that compares the cases to the file ``path``.
+
+        Raises InputError and OutputError.
+        """
+        from lw3dsim.base.forms import PAGE
+        from lw3dsim.base.output import write_text
+        from lw3dsim.report.html.page import comparison_page
+
+        page = comparison_page(self.workload, self.names, self.results, self.notes())
+        write_text(as_path("path", path), page, PAGE)
+
+
+def _unchanged(passes: Sequence[str]) -> list[str]:
+    return [f"transform {name} changes no layer" for name in passes]
+
+
+def _without_effect(result: Result) -> list[str]:
+    """Return what a run asked for that no layer does."""
+    wanted, notes = result.config["algorithm"], []
+    fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
+    # What a mapping file lets run direct might run otherwise.
+    if wanted != "direct" and not fast and "mapping" not in result.config:
+        why = (
+            "no layer is faster than direct" if wanted == "auto" else f"no layer can run {wanted} here, all run direct"
+        )
+        notes.append(why)
+    if result.config.get("fusion") == "auto" and all(layer["kind"] != "fused" for layer in result.data["layers"]):
+        notes.append("no layers are worth fusing")
+    return notes
+
+
+def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:
+    """Return baseline, FSB, FSB + hFA and 3D Winograd; FSB in the form that the paper gives the network, if any.
+
+    Raises InputError.
+    """
+    request = make_request(workload, arch=arch)
+    fsb = resolve_network(request.workload, None, None, None).fsb_variant
+    return [
+        Case(name="baseline", arch=request.arch),
+        Case(name="FSB", arch=request.arch, transform=fsb),
+        Case(name="FSB+hFA", arch=request.arch, transform=fsb, algorithm="hfa"),
+        Case(name="3D Winograd", arch=request.arch, algorithm="winograd3d"),
+    ]
+
+
+def compare(
+    workload: PathArgument | Workload,
+    cases: Sequence[Case] | None = None,
+    *,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Comparison:
+    """Simulate ``workload`` once per case (by default :func:`default_cases` on ``arch``).
+
+    All cases are read and checked before the first is simulated; each has a name of its own.
+    ``progress(case, done, all)`` is called after every layer. Raises InputError.
+    """
+    check_callback("progress", progress, "progress(case, done, all)")
+    given = make_request(workload, arch=arch).workload
+    network = resolve_network(given, None, None, None)
+    chosen = default_cases(network, arch) if cases is None else _checked(cases)
+    prepared = []
+    for case in chosen:
+        with _named(case, chosen):
+            # A case that resizes the network starts from the workload as it was given.
+            is_resized = case.input_size is not None or case.classes is not None
+            prepared.append(prepare(case.request(given if is_resized else network)))
+    results, unchanged = [], []
+    for case, run in zip(chosen, prepared, strict=True):
+        with _named(case, chosen):
+            results.append(simulate_prepared(run, _told_of(progress, case.name)))
+            unchanged.append(_idle_passes(run.request))
+    names = tuple(case.name for case in chosen)
+    return Comparison(workload=network.name, names=names, results=tuple(results), unchanged=tuple(unchanged))
+
+
+def _idle_passes(request: Request) -> tuple[str, ...]:
+    """Return the passes that rewrite nothing."""
+    before = resolve_network(request.workload, None, request.input_size, request.classes)
+    return tuple(unchanged_passes(before, request.transform))
+
+
+def _checked(cases: Sequence[Case]) -> list[Case]:
+    chosen = as_members("cases", cases, Case, "a list of Case")
+    if not chosen:
+        raise InputError("compare needs at least one case")
+    named = [replace(case, name=as_text("name", case.name, "the name of a case")) for case in chosen]
+    if (name := twice(case.name for case in named)) is not None:
+        raise ArgumentError("cases", [case.name for case in named], f"the name {short(name)} is used twice; rename one")
+    return named
+
+
+@contextmanager
+def _named(case: Case, cases: Sequence[Case]) -> Iterator[None]:
+    """Say of which case an error is, where there are several."""
+    place = f"case {one_line(case.name)}: " if len(cases) > 1 else ""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(place) from None
+    except InputError as error:
+        raise InputError(f"{place}{error}") from None
+
+
+def _told_of(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)

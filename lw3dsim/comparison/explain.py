@@ -1,0 +1,227 @@
+"""What binds a design, and what a step of each of its resources would buy: found by simulating its neighbours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lw3dsim.account.binding import REMEDIES
+from lw3dsim.arguments import check_callback
+from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.errors import InputError
+from lw3dsim.network.pipeline import prepare, simulate_prepared
+from lw3dsim.network.request import DEFAULT_ARCH, make_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.network.objective import Objective
+    from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.result.result import Result
+
+# Fields that are doubled and halved.
+DOUBLED = (
+    "pe.rows",
+    "pe.cols",
+    "pe.mults_per_pe",
+    "pe.acc_depth",
+    "buffers.ifmap_kib",
+    "buffers.weight_kib",
+    "buffers.ofmap_kib",
+    "buffers.ifmap_port_bytes",
+    "buffers.weight_port_bytes",
+    "buffers.ofmap_port_bytes",
+    "vector_lanes",
+    "dram.channels",
+    "dram.bandwidth_gbps",
+)
+# Fields that go one up and down, and those that take another word.
+STEPPED = ("winograd.m1", "winograd.m2", "buffers.slots")
+FUSION = "run.fusion"
+SWITCHED = {"winograd.weight_transform": ("offline", "onchip")}
+# Where a throughput follows from the array unless it is given, what it then is.
+RESOLVED = {
+    "transforms.input_coords_per_cycle": "input_coords_per_cycle",
+    "transforms.output_coords_per_cycle": "output_coords_per_cycle",
+    "transforms.weight_coords_per_cycle": "weight_coords_per_cycle",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One field changed from ``before`` to ``after``, and the result; None with the ``reason`` where there is none."""
+
+    path: str
+    before: Any
+    after: Any
+    result: Result | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """A design's result and its neighbours, what shortens it most first."""
+
+    base: Result
+    changes: tuple[Change, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row per neighbour: its figures, and their change relative to the design (area: in mm2)."""
+        return [self._row(change) for change in self.changes]
+
+    def _row(self, change: Change) -> dict[str, Any]:
+        row: dict[str, Any] = {"field": change.path, "before": change.before, "after": change.after}
+        names = ("latency_ms", "energy_pj", "area_mm2")
+        if change.result is None:
+            missing = dict.fromkeys((*names, "latency_change", "energy_change", "area_change_mm2"))
+            return {**row, **missing, "reason": change.reason}
+        old, new = self.base.totals, change.result.totals
+        return {
+            **row,
+            **{name: new[name] for name in names},
+            "latency_change": new["latency_ms"] / old["latency_ms"] - 1,
+            "energy_change": new["energy_pj"] / old["energy_pj"] - 1,
+            "area_change_mm2": new["area_mm2"] - old["area_mm2"],
+            "reason": "",
+        }
+
+    def bounds(self) -> dict[str, float]:
+        """Return the share of the cycles that go to layers bound by each cause, the largest first."""
+        total, shares = self.base.totals["latency_cycles"], dict[str, float]()
+        for layer in self.base.data["layers"]:
+            shares[layer["bound_by"]] = shares.get(layer["bound_by"], 0.0) + layer["latency_cycles"] / total
+        return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+    def causes(self) -> list[dict[str, Any]]:
+        """Return a row per cause that binds layers, the most cycles first: its share, its layers in words, what helps.
+
+        The words are of its longest layer; of idle lanes they say how many idle, and why.
+        """
+        layers = sorted(self.base.data["layers"], key=lambda layer: -layer["latency_cycles"])
+        rows = []
+        for cause, share in self.bounds().items():
+            bound = [layer for layer in layers if layer["bound_by"] == cause]
+            words = bound[0]["idle"] if cause.startswith("idle") else ""
+            names = [layer["name"] for layer in bound]
+            rows.append({"cause": cause, "share": share, "layers": names, "words": words, "helps": REMEDIES[cause]})
+        return rows
+
+    def to_json(self) -> str:
+        """Return the explanation as JSON text."""
+        data = {
+            "workload": self.base.workload,
+            "arch": self.base.arch,
+            "totals": self.base.totals,
+            "bound_by": self.bounds(),
+            "causes": self.causes(),
+            "cycles_breakdown": self.base.cycles_breakdown,
+            "neighbours": self.rows(),
+        }
+        return json.dumps(data, indent=2) + "\n"
+
+
+def explain(
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    *,
+    input_size: SizeArgument = None,
+    classes: int | None = None,
+    overrides: OverridesArgument = None,
+    fusion: str = "off",
+    objective: Objective = "latency",
+    progress: Callable[[int, int], None] | None = None,
+) -> Explanation:
+    """Simulate a design and its neighbours, one field changed at a time; arguments as for ``simulate``.
+
+    Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched.
+    ``progress(done, all)`` is called after every neighbour. Raises InputError.
+    """
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        fusion=fusion,
+        objective=objective,
+    )
+    return explain_prepared(prepare(request), progress)
+
+
+def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Explanation:
+    """Explain what was asked for; see :func:`explain`."""
+    request, design = prepared.request, prepared.design
+
+    def run(arch: Accelerator, fusion: str) -> Result:
+        asked = replace(request, arch=arch, overrides=(), fusion=fusion)
+        return simulate_prepared(replace(prepared, request=asked, design=arch))
+
+    base = simulate_prepared(prepared)
+    fusion = request.fusion
+    steps = [step for step in _steps(design) if request.algorithm != "direct" or not step[0].startswith("winograd.")]
+    steps.append((FUSION, fusion, "auto" if fusion == "off" else "off"))
+    changes = []
+    for done, (path, before, after) in enumerate(steps, start=1):
+        changes.append(_changed(run, design, fusion, path, before, after))
+        if progress is not None:
+            progress(done, len(steps))
+    changes.sort(key=lambda change: change.result.totals["latency_cycles"] if change.result else float("inf"))
+    return Explanation(base=base, changes=tuple(changes))
+
+
+def _steps(design: Accelerator) -> Iterator[tuple[str, Any, Any]]:
+    """Yield path, value and changed value of every neighbour."""
+    data = msgspec.to_builtins(design)
+    for path in DOUBLED:
+        value = _value(data, path)
+        if value is not None:
+            yield path, value, value * 2
+            if value >= 2:
+                yield path, value, value / 2 if isinstance(value, float) else value // 2
+    for path, name in RESOLVED.items():
+        value = getattr(design, name)
+        yield path, value, value * 2
+        if value >= 2:
+            yield path, value, value // 2
+    for path in STEPPED:
+        value = _value(data, path)
+        yield path, value, value + 1
+        yield path, value, value - 1
+    for path, words in SWITCHED.items():
+        value = _value(data, path)
+        yield from ((path, value, word) for word in words if word != value)
+
+
+def _value(data: Any, path: str) -> Any:
+    for key in path.split("."):
+        data = data[key]
+    return data
+
+
+def _changed(
+    run: Callable[[Accelerator, str], Result], design: Accelerator, fusion: str, path: str, before: Any, after: Any
+) -> Change:
+    data = msgspec.to_builtins(design)
+    folder, _, key = path.rpartition(".")
+    if path != FUSION:
+        (data[folder] if folder else data)[key] = after
+    try:
+        neighbour = msgspec.convert(data, Accelerator)
+        result = run(neighbour, after if path == FUSION else fusion)
+    except (InputError, msgspec.ValidationError) as error:
+        return Change(path=path, before=before, after=after, result=None, reason=str(error).replace("`", ""))
+    return Change(path=path, before=before, after=after, result=result)

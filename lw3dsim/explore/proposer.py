@@ -1,0 +1,37 @@
+"""What a sampler owes a study, and what samplers share."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from lw3dsim.explore.record import Record
+    from lw3dsim.explore.space import Choice, Space
+
+
+class Proposer(Protocol):
+    """What a sampler does; told first what is known, then asked."""
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Learn what came of points."""
+
+    def start(self, batch: int) -> None:
+        """Begin batch number ``batch``."""
+
+    def ask(self) -> tuple[Choice, dict[str, Any]] | None:
+        """Return a choice, and what to remember with it; None when there is no other."""
+
+
+def derived_seed(seed: int, *parts: int) -> int:
+    """Return a seed of 32 bits for a part of a study."""
+    text = ":".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def random_choice(space: Space, generator: random.Random) -> Choice:
+    """Return a choice drawn evenly."""
+    return tuple(generator.randrange(size) for size in space.sizes)

@@ -1,0 +1,162 @@
+"""The array as a layer uses it: lanes, depths and port widths, as written down in ``docs/microarchitecture.md``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.base.arrays import ceil_div
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.records import Array
+from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.sram import buffers
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.technology.arithmetic import Operation
+
+Parallel = Literal["pixel", "channel"]
+
+PARALLEL_MODES: tuple[Parallel, ...] = ("pixel", "channel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortRate:
+    """What a buffer delivers: ``bits`` in every ``per_cycles`` cycles."""
+
+    bits: int
+    per_cycles: int
+
+    def cycles(self, bits: Ints) -> Ints:
+        """Return the cycles in which ``bits`` pass."""
+        return ceil_div(bits * self.per_cycles, self.bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The array as one problem uses it: lanes, depths and port widths, resolved once.
+
+    ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
+    in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
+    channels that an adder tree takes at once (1 in pixel-parallel mode). ``shared_ports``
+    are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
+    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.
+    """
+
+    rows: int
+    multipliers: int
+    lanes: int
+    depth: int
+    cycles_per_tile: int
+    chunk: int
+    ifmap_port: PortRate
+    weight_port: PortRate
+    ofmap_port: PortRate
+    shared_ports: tuple[str, ...]
+    input_rate: int
+    output_rate: int
+    weight_rate: int
+    vector_lanes: int
+    fill_cycles: int
+    transforms_weights: bool
+    reads_back: bool
+    keeps: bool
+
+
+def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
+    """Return the modes in which the array can work on ``problem``: adder trees are for direct dense layers."""
+    is_direct = problem.has_weights and not problem.is_depthwise and not problem.algorithm.is_winograd
+    return PARALLEL_MODES if is_direct and arch.pe.mults_per_pe > 1 else ("pixel",)
+
+
+def tree_pj(problem: Problem, arch: Accelerator) -> float:
+    """Return the pJ of a product that goes through an adder tree, over those of one that is accumulated by itself."""
+
+    def energy(operation: Operation, bits: int) -> float:
+        return arithmetic(arch.tech, operation, "energy_pj", bits)
+
+    alone = energy("add", problem.register_bits) + 2 * energy("register", problem.register_bits)
+    return energy("add", problem.data_bits + problem.weight_bits) + alone / arch.pe.mults_per_pe - alone
+
+
+def make_machine(
+    problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: bool = False, keeps: bool = False
+) -> Machine:
+    """Resolve the array for ``problem`` in a parallel mode.
+
+    Raises MappingError when a tile needs more accumulators than a multiplier has.
+    """
+    E, mults = problem.algorithm.coordinates, arch.pe.mults_per_pe
+    cycles_per_tile = -(-E // mults)
+    if cycles_per_tile > arch.pe.acc_depth:
+        raise MappingError(
+            "pe.acc_depth",
+            f"{problem.algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
+            f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
+        )
+    at_once = 1 if parallel == "channel" else max(mults // E, 1)
+    macros = buffers(arch)
+    latency = max(macros["ifmap"].access_cycles, macros["weight"].access_cycles) - 1
+    return Machine(
+        rows=arch.pe.rows,
+        multipliers=arch.multipliers,
+        lanes=arch.pe.cols * at_once,
+        depth=arch.pe.acc_depth // cycles_per_tile,
+        cycles_per_tile=cycles_per_tile,
+        chunk=mults if parallel == "channel" else 1,
+        ifmap_port=_port_rate(arch, "ifmap", macros["ifmap"].cycles_per_access),
+        weight_port=_port_rate(arch, "weight", macros["weight"].cycles_per_access),
+        ofmap_port=_port_rate(arch, "ofmap", macros["ofmap"].cycles_per_access),
+        shared_ports=tuple(name for name in macros if _banks(arch, name) == 1),
+        input_rate=arch.input_coords_per_cycle,
+        output_rate=arch.output_coords_per_cycle,
+        weight_rate=arch.weight_coords_per_cycle,
+        vector_lanes=arch.vector_lanes,
+        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + latency,
+        transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
+        reads_back=reads_back,
+        keeps=keeps,
+    )
+
+
+def _banks(arch: Accelerator, name: str) -> int:
+    return int(getattr(arch.buffers, f"{name}_banks"))
+
+
+def _port_rate(arch: Accelerator, name: str, cycles_per_access: int) -> PortRate:
+    """Return what a buffer delivers when successive words rotate over the banks of one slot."""
+    bits = 8 * int(getattr(arch.buffers, f"{name}_port_bytes"))
+    rotating = max(_banks(arch, name) // arch.buffers.slots, 1)
+    common = math.gcd(bits * rotating, cycles_per_access)
+    if cycles_per_access <= rotating:
+        return PortRate(bits=bits, per_cycles=1)
+    return PortRate(bits=bits * rotating // common, per_cycles=cycles_per_access // common)
+
+
+def plain_array(machine: Machine) -> Array:
+    """Return ``machine`` in integers."""
+    return Array(
+        rows=machine.rows,
+        multipliers=machine.multipliers,
+        lanes=machine.lanes,
+        depth=machine.depth,
+        cycles_per_tile=machine.cycles_per_tile,
+        chunk=machine.chunk,
+        ifmap_port_bits=machine.ifmap_port.bits,
+        ifmap_port_cycles=machine.ifmap_port.per_cycles,
+        weight_port_bits=machine.weight_port.bits,
+        weight_port_cycles=machine.weight_port.per_cycles,
+        ofmap_port_bits=machine.ofmap_port.bits,
+        ofmap_port_cycles=machine.ofmap_port.per_cycles,
+        input_rate=machine.input_rate,
+        output_rate=machine.output_rate,
+        weight_rate=machine.weight_rate,
+        vector_lanes=machine.vector_lanes,
+        fill_cycles=machine.fill_cycles,
+        transforms_weights=int(machine.transforms_weights),
+        reads_back=int(machine.reads_back),
+        keeps=int(machine.keeps),
+    )

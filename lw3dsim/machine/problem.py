@@ -1,0 +1,315 @@
+"""A layer as the mapper sees it: sizes, structure, widths; nothing of the graph is left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.machine.records import STRUCTURES, Layer
+from lw3dsim.machine.widths import product_widths, sum_bits, vector_widths
+from lw3dsim.tensor.layout import fewest_bursts_block
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator, Overflow
+    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.machine.records import Structure, Triple
+    from lw3dsim.transform.algorithms import Algorithm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One layer on one accelerator, with an algorithm, before tiling.
+
+    ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``
+    input channels. ``grouped`` layers share the rows of the array among their groups: ``n`` output channels of
+    all of them, each the sum over the ``c`` input channels of its group of ``group_n``. Rows hold ``abreast``
+    channels of a group at once, ``group_n`` a multiple of it. Of depthwise layers all three are 1. ``vector``
+    layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
+    number of window frames of a pool that leaves one frame, else 1. Sizes of
+    ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
+    kernel of one (n, c) pair, transformed when weights are transformed offline.
+    ``register_bits`` is the width of an accumulator in a PE, ``accumulator_bits`` that of sums in the vector unit and
+    of partial sums in the output buffer, ``transform_bits`` that of the output transform's adders, ``needed_bits``
+    what the widest of the first two needs in the worst case; where they have less, ``overflow`` says what happens.
+    """
+
+    structure: Structure
+    algorithm: Algorithm
+    groups: int
+    n: int
+    c: int
+    out: Triple
+    inp: Triple
+    kernel: Triple
+    stride: Triple
+    padding: Triple
+    dilation: Triple
+    sources: int
+    ops_per_output: int
+    whole_frames: bool
+    activation_bits: int
+    accumulator_bits: int
+    data_bits: int
+    weight_bits: int
+    register_bits: int
+    transform_bits: int
+    needed_bits: int
+    overflow: Overflow
+    kernel_bits: int
+    bias_bits: int
+    input_block: int
+    output_block: int
+    group_n: int = 1
+    abreast: int = 1
+
+    @property
+    def reduces_frames(self) -> bool:
+        """Whether ``c`` counts window frames instead of input channels."""
+        return self.structure == "vector" and self.c > 1
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to multiply by."""
+        return self.structure != "vector"
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the input."""
+        return self.groups * self.c if self.structure == "dense" else self.input_channels_of(self.n)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel is computed from itself alone."""
+        return self.structure == "grouped" and self.group_n == self.c == 1
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether rows hold several groups of channels, other than single channels that stand for themselves."""
+        return self.structure == "grouped" and not self.is_depthwise
+
+    def input_channels_of(self, n: int) -> int:
+        """Return the input channels that ``n`` output channels read, whole groups of them; of a dense layer ``c``."""
+        if self.structure == "dense":
+            return self.c
+        return n // self.group_n * self.c if self.structure == "grouped" else n
+
+    @property
+    def divider_bits(self) -> int:
+        """Width of a sum over all frames, which a TRG divides by their number."""
+        return self.activation_bits + (self.inp[0] - 1).bit_length()
+
+    @property
+    def outputs(self) -> int:
+        """Number of output elements."""
+        t, h, w = self.out
+        return self.groups * self.n * t * h * w
+
+    @property
+    def macs(self) -> int:
+        """MACs of the direct algorithm."""
+        if self.structure == "vector":
+            return 0
+        k, r, s = self.kernel
+        return self.outputs * self.c * k * r * s
+
+    @cached_property
+    def ideal_mults(self) -> int:
+        """Multiplications by the paper's formula, rounded up."""
+        return self.ideal_mults_of(self.outputs)
+
+    def ideal_mults_of(self, outputs: int) -> int:
+        """Return the multiplications of so many output elements by the paper's formula, rounded up."""
+        return -int(-(outputs * self.c * self.algorithm.mults_per_output) // 1) if self.has_weights else 0
+
+
+# What becomes of sums that need more bits than are declared.
+OUTCOMES: dict[Overflow, str] = {"widen": "widened", "saturate": "saturates", "wrap": "wraps"}
+
+
+def width_note(problem: Problem, declared: int) -> str:
+    """Return what happens where a layer's sums need more than the ``declared`` bits in the worst case, else nothing."""
+    if problem.needed_bits <= declared:
+        return ""
+    return f"needs {problem.needed_bits} bits, {declared} declared: {OUTCOMES[problem.overflow]}"
+
+
+def make_problem(
+    layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
+) -> Problem:
+    """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``."""
+    shape = inputs[0]
+    if isinstance(layer, Linear):
+        shape = Shape(shape.elements, 1, 1, 1)
+    geometry = _geometry(layer, shape)
+    structure, groups, n, c = _structure(layer, shape, output)
+    precision = arch.precision
+    data_bits, weight_bits = operand_bits(algorithm, arch)
+    if structure == "vector":
+        widths = vector_widths(_vector_bits(layer, shape, precision.activation_bits), precision)
+    else:
+        widths = product_widths(algorithm, precision, data_bits, weight_bits, c, math.prod(geometry[0]))
+    stored = algorithm.taps * algorithm.coordinates * weight_bits
+    if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
+        kernel = geometry[0]
+        stored = kernel[0] * kernel[1] * kernel[2] * precision.weight_bits
+    return Problem(
+        structure=structure,
+        algorithm=algorithm,
+        groups=groups,
+        n=n,
+        c=c,
+        out=output.extent,
+        inp=shape.extent,
+        kernel=geometry[0],
+        stride=geometry[1],
+        padding=geometry[2],
+        dilation=geometry[3],
+        sources=len(inputs) if isinstance(layer, Add) else 1,
+        ops_per_output=_vector_ops(layer, shape),
+        whole_frames=isinstance(layer, Trg),
+        activation_bits=precision.activation_bits,
+        accumulator_bits=widths.output,
+        data_bits=data_bits,
+        weight_bits=weight_bits,
+        register_bits=widths.register,
+        transform_bits=widths.transform,
+        needed_bits=widths.needed,
+        overflow=precision.overflow,
+        kernel_bits=0 if structure == "vector" else stored,
+        bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
+        input_block=_block(shape, arch),
+        output_block=_block(output, arch),
+    )
+
+
+def on_rows(problem: Problem, rows: int) -> tuple[Problem, ...]:
+    """Return the ways to lay a layer on ``rows`` of PEs: group after group, and with several groups side by side.
+
+    Side by side every row of a group reads the group's own input, and all input channels are summed up at once.
+    Left out is what takes no fewer passes and reads no fewer inputs than another way.
+    """
+    if not has_groups(problem):
+        return (problem,)
+    ways, fewest = [problem], problem.groups * problem.n + 1
+    for abreast in range(min(problem.n, rows), 0, -1):
+        passes = -(-problem.groups // (rows // abreast)) * (problem.n // abreast)
+        if problem.n % abreast == 0 and passes < fewest:
+            ways.append(side_by_side(problem, abreast))
+            fewest = passes
+    return tuple(ways)
+
+
+def has_groups(problem: Problem) -> bool:
+    """Return whether a layer has groups that may lie side by side on the rows."""
+    return problem.structure == "dense" and problem.groups > 1
+
+
+def side_by_side(problem: Problem, abreast: int) -> Problem:
+    """Return a layer with groups so that rows hold ``abreast`` output channels of several of them at once."""
+    channels = problem.groups * problem.n
+    return replace(problem, structure="grouped", groups=1, n=channels, group_n=problem.n, abreast=abreast)
+
+
+def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
+    """Return the multiplier's operand widths: full bit growth, or the declared narrower ones."""
+    precision = arch.precision
+    data = algorithm.data_bits(precision.activation_bits)
+    weight = algorithm.weight_bits(precision.weight_bits)
+    if algorithm.is_winograd:
+        data = min(data, precision.transformed_data_bits or data)
+        weight = min(weight, precision.transformed_weight_bits or weight)
+    return data, weight
+
+
+def _structure(layer: AnyLayer, shape: Shape, output: Shape) -> tuple[Structure, int, int, int]:
+    if isinstance(layer, Linear):
+        return "dense", 1, output.channels, shape.channels
+    if isinstance(layer, Conv3d):
+        if layer.groups == shape.channels == layer.out_channels and layer.groups > 1:
+            return "grouped", 1, layer.out_channels, 1
+        return "dense", layer.groups, layer.out_channels // layer.groups, shape.channels // layer.groups
+    if isinstance(layer, Pool3d) and output.frames == 1:
+        return "vector", 1, output.channels, layer.window(shape)[0]
+    return "vector", 1, output.channels, 1
+
+
+def _geometry(layer: AnyLayer, shape: Shape) -> tuple[Triple, Triple, Triple, Triple]:
+    """Return kernel, stride, padding, dilation."""
+    one, none = (1, 1, 1), (0, 0, 0)
+    if isinstance(layer, Conv3d):
+        return layer.kernel, layer.stride, layer.padding, layer.dilation
+    if isinstance(layer, Pool3d):
+        return layer.window(shape), layer.step(shape), layer.padding, one
+    return one, one, none, one
+
+
+def _vector_ops(layer: AnyLayer, shape: Shape) -> int:
+    """Return vector-unit operations per output element (per window frame where ``c`` counts frames)."""
+    if isinstance(layer, Pool3d):
+        k, r, s = layer.window(shape)
+        return k * r * s
+    if isinstance(layer, Add):
+        return len(layer.inputs)
+    return 2 if isinstance(layer, Trg) else 1
+
+
+def _vector_bits(layer: AnyLayer, shape: Shape, bits: int) -> int:
+    """Return the width of the widest sum of a layer without multiplications."""
+    if isinstance(layer, Pool3d):
+        return sum_bits(bits, math.prod(layer.window(shape))) if layer.mode == "avg" else bits
+    if isinstance(layer, Add):
+        return sum_bits(bits, len(layer.inputs))
+    # A TRG sums up all frames; its differences are of two.
+    return sum_bits(bits, max(shape.frames, 2)) if isinstance(layer, Trg) else bits
+
+
+def _block(shape: Shape, arch: Accelerator) -> int:
+    """Return the channel block of a tensor's layout."""
+    if shape.extent == (1, 1, 1):
+        return shape.channels
+    dram = arch.dram
+    if dram.layout == "cthw":
+        return 1
+    if dram.layout == "blocked":
+        return min(dram.channel_block, shape.channels)
+    return fewest_bursts_block(
+        shape.channels,
+        shape.extent,
+        arch.precision.activation_bits,
+        DRAM_STANDARDS[dram.preset].burst_bytes,
+        dram.channel_block,
+    )
+
+
+def plain_layer(problem: Problem) -> Layer:
+    """Return ``problem`` in integers."""
+    algorithm = problem.algorithm
+    return Layer(
+        structure=STRUCTURES[problem.structure],
+        groups=problem.groups,
+        group_n=problem.group_n,
+        abreast=problem.abreast,
+        n=problem.n,
+        c=problem.c,
+        out=problem.out,
+        inp=problem.inp,
+        kernel=problem.kernel,
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        tile=algorithm.tile,
+        coordinates=algorithm.coordinates,
+        taps=algorithm.taps,
+        is_winograd=int(algorithm.is_winograd),
+        reduces_frames=int(problem.reduces_frames),
+        sources=problem.sources,
+        ops_per_output=problem.ops_per_output,
+        activation_bits=problem.activation_bits,
+        accumulator_bits=problem.accumulator_bits,
+        kernel_bits=problem.kernel_bits,
+        bias_bits=problem.bias_bits,
+    )

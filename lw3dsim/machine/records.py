@@ -1,0 +1,67 @@
+"""A layer and the array as plain integers: what kernels work on."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Structure = Literal["dense", "grouped", "vector"]
+Triple = tuple[int, int, int]
+
+DENSE, GROUPED, VECTOR = range(3)
+STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector": VECTOR}
+
+
+class Layer(NamedTuple):
+    """A Problem in integers; ``tile`` is (1, 1, 1), ``coordinates`` and ``taps`` as of a direct kernel where it is."""
+
+    structure: int
+    groups: int
+    group_n: int
+    abreast: int
+    n: int
+    c: int
+    out: Triple
+    inp: Triple
+    kernel: Triple
+    stride: Triple
+    padding: Triple
+    dilation: Triple
+    tile: Triple
+    coordinates: int
+    taps: int
+    is_winograd: int
+    reduces_frames: int
+    sources: int
+    ops_per_output: int
+    activation_bits: int
+    accumulator_bits: int
+    kernel_bits: int
+    bias_bits: int
+
+
+class Array(NamedTuple):
+    """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``.
+
+    ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
+    """
+
+    rows: int
+    multipliers: int
+    lanes: int
+    depth: int
+    cycles_per_tile: int
+    chunk: int
+    ifmap_port_bits: int
+    ifmap_port_cycles: int
+    weight_port_bits: int
+    weight_port_cycles: int
+    ofmap_port_bits: int
+    ofmap_port_cycles: int
+    input_rate: int
+    output_rate: int
+    weight_rate: int
+    vector_lanes: int
+    fill_cycles: int
+    transforms_weights: int
+    reads_back: int
+    keeps: int

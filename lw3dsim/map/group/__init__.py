@@ -1,0 +1,1 @@
+"""Groups: how fused layers are cut into tiles together, and which way is best."""

@@ -1,0 +1,267 @@
+"""A fused group: neighbouring layers that run tile by tile, with the tensors between them on chip.
+
+A *stage* is a layer of the group. Tensor 0 is the input of the group, tensor i + 1 the
+output of stage i. Tiles are those of the last output; what a stage computes for a tile
+follows from it backwards, axis by axis, through kernels, strides and padding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lw3dsim.base.caches import kept
+from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
+    from lw3dsim.machine.problem import Problem
+
+# Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
+Operand = Literal["none", "dram", "input"]
+Kept = Literal["none", "t", "h", "w"]
+
+KEPT: tuple[Kept, ...] = ("t", "h", "w")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """One axis of one stage: its window, sizes, whether it always needs all of its input, and whether it adds tensor 0.
+
+    ``out`` and ``inp`` are positions of its output and its input.
+    """
+
+    kernel: int
+    stride: int
+    padding: int
+    out: int
+    inp: int
+    takes_all: bool
+    adds_input: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Layers that run together: their problems in order, and where each finds its second operand."""
+
+    stages: tuple[Problem, ...]
+    operands: tuple[Operand, ...]
+
+    @cached_property
+    def runs(self) -> tuple[range, ...]:
+        """Stages that take turns chunk by chunk of channels: any stage, and those behind it that work per channel."""
+        heads = [i for i, stage in enumerate(self.stages) if i == 0 or stage.structure == "dense"]
+        return tuple(range(a, b) for a, b in zip(heads, [*heads[1:], len(self.stages)], strict=True))
+
+    def run_of(self, stage: int) -> int:
+        """Return the number of the run that a stage is in."""
+        return next(number for number, run in enumerate(self.runs) if stage in run)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of every tensor."""
+        first = self.stages[0]
+        return (first.c if first.structure == "dense" else first.n, *(stage.n for stage in self.stages))
+
+    @cached_property
+    def needed(self) -> tuple[int, ...]:
+        """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
+        axes = [self.axis(d, size, is_kept=False) for d, size in enumerate(self.stages[-1].out)]
+        return tuple(math.prod(int(axis.new[i][0]) for axis in axes) for i in range(len(self.stages) + 1))
+
+    @property
+    def ideal_mults(self) -> tuple[int, ...]:
+        """Multiplications of every stage by the paper's formula, rounded up, for the outputs that are needed."""
+        return tuple(
+            stage.ideal_mults_of(stage.n * outputs) for stage, outputs in zip(self.stages, self.needed[1:], strict=True)
+        )
+
+    @property
+    def dram_inputs(self) -> list[tuple[int, int, int]]:
+        """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
+        operands = [(i, i + 1, 1) for i, operand in enumerate(self.operands) if operand == "dram"]
+        return [(0, 0, self.stages[0].sources), *operands]
+
+    @property
+    def takes_all_frames(self) -> bool:
+        """Whether a stage needs all frames at once."""
+        return any(stage.whole_frames for stage in self.stages)
+
+    def in_blocks(self, *, input_block: int | None = None, output_block: int | None = None) -> Group:
+        """Return the group with its input or its output in DRAM in channel blocks of these sizes."""
+        stages = list(self.stages)
+        if input_block is not None:
+            stages[0] = replace(stages[0], input_block=input_block)
+        if output_block is not None:
+            stages[-1] = replace(stages[-1], output_block=output_block)
+        return replace(self, stages=tuple(stages))
+
+    def axis(self, dimension: int, tile: int, *, is_kept: bool) -> GroupAxis:
+        """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``."""
+        return cut_group(self.reaches(dimension), tile, is_kept)
+
+    def reaches(self, d: int) -> tuple[Reach, ...]:
+        """Return one axis of every stage."""
+        return tuple(
+            Reach(
+                kernel=stage.kernel[d],
+                stride=stage.stride[d],
+                padding=stage.padding[d],
+                out=stage.out[d],
+                inp=stage.inp[d],
+                takes_all=stage.whole_frames and d == 0,
+                adds_input=operand == "input",
+            )
+            for stage, operand in zip(self.stages, self.operands, strict=True)
+        )
+
+
+def can_fuse(problem: Problem) -> bool:
+    """Return whether a layer can be a stage: one group of channels, and windows without gaps."""
+    gapless = all(
+        (k == 1 or d == 1) and k >= s for k, s, d in zip(problem.kernel, problem.stride, problem.dilation, strict=True)
+    )
+    return problem.groups == 1 and not problem.is_side_by_side and gapless
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupAxis:
+    """One axis of a group cut into tiles.
+
+    Per tensor and tile: ``first`` position and number of the ``new`` ones, loaded or computed for the tile, and the
+    ``retained`` ones before them, which stay from tiles before. ``needed`` are, per stage and tile, the input positions
+    that its new outputs look at. ``last`` is, per tile, the last one that uses any of its new positions of tensor 0.
+    """
+
+    first: tuple[Ints, ...]
+    new: tuple[Ints, ...]
+    retained: tuple[Ints, ...]
+    needed: tuple[Ints, ...]
+    last: Ints
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return len(self.first[0])
+
+
+@kept(65536)
+def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis:
+    """Cut the last output into tiles of ``tile`` and see what every stage computes for each.
+
+    Where the halo ``is_kept``, tiles follow each other, and only what no tile before had is new.
+    """
+    size = reaches[-1].out
+    low = np.arange(0, size, tile, dtype=np.int64)
+    high = np.minimum(low + tile, size)
+    first, new, retained, needed = [low], [high - low], [np.zeros_like(low)], []
+    summed = [(low, high)] if reaches[-1].adds_input else []
+    for i, reach in reversed(list(enumerate(reaches))):
+        low, high = looked_at(reach, low, high)
+        needed.append(high - low)
+        if i > 0 and reaches[i - 1].takes_all:
+            # What needs all of its input makes all of its output.
+            low, high = np.zeros_like(low), np.where(high > low, reaches[i - 1].out, 0)
+        if i == 0:
+            for other in summed:
+                low, high = _hull((low, high), other)
+        stays = low
+        if is_kept:
+            low, stays, high = _unseen(low, high)
+        first.append(low)
+        new.append(high - low)
+        retained.append(low - stays)
+        if i > 0 and reaches[i - 1].adds_input:
+            summed.append((low, high))
+    ends = first[-1] + new[-1]
+    # Positions of a tile are used until the tile from which on only later ones stay.
+    last = np.arange(len(low), dtype=np.int64)
+    if is_kept:
+        last = np.maximum(np.searchsorted(first[-1] - retained[-1], ends, "left") - 1, last)
+    return GroupAxis(
+        first=tuple(first[::-1]),
+        new=tuple(new[::-1]),
+        retained=tuple(retained[::-1]),
+        needed=tuple(needed[::-1]),
+        last=last,
+    )
+
+
+def looked_at(reach: Reach, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Return the input interval of the outputs from ``low`` to ``high``; nothing is needed for none."""
+    if reach.takes_all:
+        some = high > low
+        return np.zeros_like(low), np.where(some, reach.inp, 0)
+    first = np.clip(low * reach.stride - reach.padding, 0, reach.inp)
+    last = np.clip((high - 1) * reach.stride - reach.padding + reach.kernel, 0, reach.inp)
+    return first, np.where(high > low, np.maximum(last, first), first)
+
+
+def _hull(one: tuple[Ints, Ints], other: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+    """Return the smallest intervals around both; empty ones do not count."""
+    has_one, has_other = one[1] > one[0], other[1] > other[0]
+    low = np.where(has_one & has_other, np.minimum(one[0], other[0]), np.where(has_one, one[0], other[0]))
+    high = np.where(has_one & has_other, np.maximum(one[1], other[1]), np.where(has_one, one[1], other[1]))
+    return low, high
+
+
+def _unseen(low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return where the positions that no tile before had begin, where those that stay begin, and where all end.
+
+    Of positions before, those stay that this tile or a later one needs.
+    """
+    some = high > low
+    reached = np.maximum.accumulate(np.where(some, high, 0))
+    before = np.concatenate((np.zeros(1, dtype=np.int64), reached[:-1]))
+    end = np.where(some, np.maximum(high, before), before)
+    first = np.where(some, np.maximum(low, before), before)
+    wanted = np.minimum.accumulate(np.where(some, low, np.iinfo(np.int64).max)[::-1])[::-1]
+    return first, np.minimum(wanted, first), end
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupMapping:
+    """How a group is cut: tile (t, h, w) of its last output, the axis along which halos are kept, chunks of channels.
+
+    ``chunks`` has the channels of a step per run, ``resident`` and ``parallel`` are per
+    stage: whether its weights are loaded once and stay, and how the array works on it.
+    """
+
+    t: int
+    h: int
+    w: int
+    kept: Kept
+    chunks: tuple[int, ...]
+    resident: tuple[bool, ...]
+    parallel: tuple[Parallel, ...]
+    ofmap_slots: int
+
+    @property
+    def tile(self) -> tuple[int, int, int]:
+        """The tile (t, h, w)."""
+        return self.t, self.h, self.w
+
+    @property
+    def loops(self) -> str:
+        """The order of the loops over tiles: the axis along which halos are kept is innermost."""
+        return "".join(axis for axis in "thw" if axis != self.kept) + self.kept.replace("none", "")
+
+    def axes(self, group: Group) -> tuple[GroupAxis, GroupAxis, GroupAxis]:
+        """Return T, H and W of ``group`` cut into these tiles."""
+        t, h, w = (
+            group.axis(d, size, is_kept=name == self.kept)
+            for d, (name, size) in enumerate(zip("thw", self.tile, strict=True))
+        )
+        return t, h, w
+
+    def describe(self) -> str:
+        """Return the mapping in one line."""
+        halo = "halo recomputed" if self.kept == "none" else f"halo kept along {self.kept}"
+        chunks = " ".join(f"n{chunk}" for chunk in self.chunks)
+        stay = " ".join(str(i + 1) for i, is_resident in enumerate(self.resident) if is_resident)
+        weights = f"weights of {stay} resident" if stay else "weights streamed"
+        return f"t{self.t} h{self.h} w{self.w} | {' '.join(self.loops)} | {chunks} | {halo} | {weights}"

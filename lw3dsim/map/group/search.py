@@ -1,0 +1,76 @@
+"""The mapper of fused groups: all mappings that fit, ranked by what they move and take.
+
+DRAM bursts are counted exactly as the schedule moves them, capacities as it fills them;
+latency is estimated. The caller simulates the best few and takes the best by simulation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.errors import MappingError
+from lw3dsim.map.group.candidates import enumerate_group
+from lw3dsim.map.group.cost import group_costs
+from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Floats
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.group.cost import GroupCost
+    from lw3dsim.map.group.group import Group
+    from lw3dsim.map.layer.price import Price
+
+
+# Mappings that are simulated, at most, unless the caller wants more.
+CANDIDATES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
+
+    mapping: GroupMapping
+    dram_bytes: int
+    cycles: float
+
+
+def search_group(
+    group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = CANDIDATES
+) -> list[Found]:
+    """Return the ``keep`` cheapest mappings of ``group``, or all, best first; raise MappingError when none fits."""
+    candidates = enumerate_group(group, arch)
+    if len(candidates) == 0:
+        raise MappingError("buffers", "no tile of the fused group fits the buffers")
+    costs = group_costs(group, candidates, arch, clocks, price)
+    cycles = costs.latency / clocks.cycle_ticks + arch.layer_setup_cycles
+    moved = costs.bursts * clocks.burst_bytes
+    trees = np.zeros(len(candidates))
+    for stage, flags in zip(group.stages, costs.in_channels, strict=True):
+        trees += flags * price.of_trees(stage, arch)
+    return [
+        Found(
+            mapping=candidates.mapping(i, costs.parallel(i)),
+            dram_bytes=int(moved[i]),
+            cycles=float(cycles[i]),
+        )
+        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved + trees, costs, keep)
+    ]
+
+
+def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
+    """Return the positions of the cheapest.
+
+    Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
+    """
+    if keep >= len(cost):
+        return [int(i) for i in np.lexsort((np.arange(len(cost)), costs.steps, cost))]
+    order = np.lexsort((np.arange(len(cost)), costs.bursts, costs.steps, costs.latency))
+    is_new = np.diff(costs.latency[order], prepend=-1) != 0
+    is_new |= np.diff(costs.steps[order], prepend=-1) != 0
+    distinct = order[is_new]
+    best = np.lexsort((distinct, costs.steps[distinct], cost[distinct]))[:keep]
+    return [int(i) for i in distinct[best]]

@@ -1,0 +1,1 @@
+"""Layers: how a layer is cut into tiles, and which way is best."""

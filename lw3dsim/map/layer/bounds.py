@@ -1,0 +1,102 @@
+"""A time that no simulation of a tiling beats: plain integer code.
+
+The array works through all steps one after another; the first needs its tiles, and after
+the last its output tile drains and leaves. The DRAM moves every burst at its peak rate at best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.step import DRAIN, LAST_GROUP, cost_groups
+from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
+from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
+from lw3dsim.map.layer.sums import input_channels, read_positions
+from lw3dsim.map.layer.tiling import Place
+from lw3dsim.tensor.bursts import columns_of, row_bursts
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Layer
+    from lw3dsim.map.layer.tiling import Choices, Task
+    from lw3dsim.tensor.bursts import Rows
+
+
+class Least(NamedTuple):
+    """Ticks before the first step, of a burst at the peak rate, and that DRAM takes to answer the first load.
+
+    ``inp`` and ``out`` are how input and output lie in DRAM.
+    """
+
+    setup: int
+    burst: int
+    answer: int
+    inp: Rows
+    out: Rows
+
+
+@kernel
+def bound_kept(task: Task, least: Least, groups: Words, kept: Words) -> None:
+    """Fill in the bound of every kept tiling of this parallel mode; ``groups`` is scratch."""
+    for row in range(0, len(kept), FIELDS):
+        if kept[row + BURSTS] != NEVER and kept[row + MODE] == task.mode:
+            i = row + AT_N
+            at = Place(kept[i], kept[i + 1], kept[i + 2], kept[i + 3], kept[i + 4])
+            kept[row + BOUND] = bound_ticks(task, least, at, kept[row + BURSTS], groups)
+
+
+@kernel(inline=False)
+def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Words) -> int:
+    """Return ticks that the layer takes at least, moving ``bursts`` in all."""
+    layer, channels = task.layer, task.times.channels
+    loaded = first_loads(layer, task.choices, least, at)
+    alone = loaded + last_store(layer, task.choices, least, at)
+    cycles = layer_cycles(task, at, NEVER, groups) + last_drain(task, at, groups)
+    # A first tile of padding alone is not asked for.
+    compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
+    return least.setup + max(compute, bursts * least.burst // channels)
+
+
+@kernel
+def last_drain(task: Task, at: Place, groups: Words) -> int:
+    """Return the cycles that the last step drains when all have computed."""
+    layer, choices = task.layer, task.choices
+    if layer.structure == VECTOR:
+        return 0
+    t, h = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
+    w, n = last_part(layer.out[2], choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
+    is_first = 1 if choices.c.parts[at.c] == 1 else 0
+    cost_groups(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, groups)
+    return groups[LAST_GROUP + DRAIN]
+
+
+@kernel
+def first_loads(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
+    """Return the bursts of the first input tile and the first weight tile."""
+    frames, rows, columns = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    in_t = tile_frames(layer, 0, frames, 0, choices.c.size[at.c])
+    _, _, in_h = read_positions(layer, 1, 0, rows)
+    first, span, _ = read_positions(layer, 2, 0, columns)
+    channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
+    inputs = layer.sources * in_t * in_h * box_row(least.inp, 0, channels, first, span)
+    weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c] if layer.structure != VECTOR else 0
+    return inputs + weights
+
+
+@kernel
+def last_store(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
+    """Return the bursts of the last output tile."""
+    frames, rows = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
+    columns = last_part(layer.out[2], choices.w.size[at.w])
+    channels = last_part(layer.n, choices.n.size[at.n])
+    first = layer.groups * layer.n - channels
+    return frames * rows * box_row(least.out, first, channels, layer.out[2] - columns, columns)
+
+
+@kernel
+def box_row(rows: Rows, channel: int, channels: int, first: int, span: int) -> int:
+    """Return the bursts that hold ``channels`` of ``span`` pixels of a row."""
+    start, end = columns_of(rows, channel, channels)
+    return row_bursts(rows, start, end, first, span)

@@ -1,0 +1,70 @@
+"""The candidate sizes of a layer's tiles along every axis, and what each costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.arrays import padded
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.map.layer.mapping import input_layout, output_layout
+from lw3dsim.map.layer.sums import Channels, Extent
+from lw3dsim.map.layer.tiling import Choices, fill_choices
+from lw3dsim.tensor.layout import plain_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lw3dsim.base.kernels import Kernels
+    from lw3dsim.machine.problem import Problem
+
+# Numbers of parts that a dimension is cut into.
+PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 256, 512, 1024, 4096)
+
+Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
+
+
+def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int) -> Sizes:
+    """Return candidate tile sizes along N, C, T, H and W, the largest first."""
+    each, block = problem.group_n, -(-problem.output_block // problem.group_n)
+    groups = _sizes(problem.n // each, {max(rows // problem.abreast, block), block}, (1, 2, 4, rows // problem.abreast))
+    n = [each * size for size in groups]
+    if problem.structure == "grouped":
+        c = [problem.c]
+    elif problem.reduces_frames:
+        c = _sizes(problem.c, {1})
+    elif problem.structure == "dense" and problem.out == (1, 1, 1):
+        c = _sizes(problem.c, {1, mults_per_pe})
+    else:
+        c = _sizes(problem.c, {problem.input_block}, (1, 2, 4))
+    t, h, w = (_sizes(size, {m}) for size, m in zip(problem.out, problem.algorithm.tile, strict=True))
+    return n, c, [problem.out[0]] if problem.whole_frames else t, h, w
+
+
+def _sizes(total: int, quanta: Iterable[int], extra: Iterable[int] = ()) -> list[int]:
+    """Return tile sizes: ``total`` in k nearly equal parts, rounded up to each quantum, and the quanta."""
+    quanta = tuple(quanta)
+    sizes = {min(total, padded(-(-total // k), q)) for k in PARTS if k <= total for q in quanta}
+    return sorted(sizes | {min(total, size) for size in (*quanta, *extra)}, reverse=True)
+
+
+def make_choices(problem: Problem, sizes: Sizes, burst_bytes: int, kernels: Kernels) -> Choices:
+    """Return the candidate sizes with their sums."""
+    layer = plain_layer(problem)
+    inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
+    n, c, *space = sizes
+    words, empty = kernels.words, kernels.empty
+    choices = Choices(
+        n=Channels(words(n), *(empty(len(n)) for _ in range(5))),
+        c=Channels(words(c), *(empty(len(c)) for _ in range(5))),
+        t=_extent(space[0], kernels),
+        h=_extent(space[1], kernels),
+        w=_extent(space[2], kernels),
+        weight_bursts=empty(len(n) * len(c)),
+        first_weight_bursts=empty(len(n) * len(c)),
+    )
+    kernels(fill_choices)(layer, inp, out, choices)
+    return choices
+
+
+def _extent(sizes: list[int], kernels: Kernels) -> Extent:
+    return Extent(kernels.words(sizes), *(kernels.empty(len(sizes)) for _ in range(6)))

@@ -1,0 +1,207 @@
+"""Cycles that the array takes for all steps of a tiling: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.step import (
+    COMPUTE,
+    DRAIN,
+    FIELDS,
+    LAST_GROUP,
+    channel_passes,
+    cost_groups,
+    first_group,
+    step_cycles,
+)
+from lw3dsim.map.layer.sums import read_positions
+from lw3dsim.map.layer.tiling import total_steps
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.map.layer.tiling import Choices, Place, Task
+
+
+@kernel(inline=False)
+def layer_cycles(task: Task, at: Place, most: int, groups: Words) -> int:
+    """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
+
+    What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
+    bound may be returned instead, which is above ``most`` too.
+    """
+    layer, array, choices = task.layer, task.array, task.choices
+    if layer.structure == VECTOR:
+        return vector_layer_cycles(task, at, groups)
+    c = choices.c.size[at.c]
+    cycles = rest = 0
+    for sort in range(16):
+        count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
+        rest += count * least_tile_cycles(layer, array, n, c, t, h, w) if count else 0
+    for sort in range(16):
+        count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
+        if count and layer.groups * (cycles + rest) <= most:
+            rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
+            cycles += count * tile_cycles(layer, array, n, c, t, h, w, groups)
+    return layer.groups * (cycles + rest)
+
+
+@kernel
+def sort_of_tiles(layer: Layer, choices: Choices, at: Place, sort: int) -> tuple[int, int, int, int, int]:
+    """Return how many tiles of a sort there are, and their sizes (n, t, h, w).
+
+    Along an axis all parts but the last are alike; bits of ``sort`` say which are the last.
+    """
+    count, n = sort_of(layer.n, choices.n.size[at.n], sort & 8, 1)
+    count, t = sort_of(layer.out[0], choices.t.size[at.t], sort & 4, count)
+    count, h = sort_of(layer.out[1], choices.h.size[at.h], sort & 2, count)
+    count, w = sort_of(layer.out[2], choices.w.size[at.w], sort & 1, count)
+    return count, n, t, h, w
+
+
+@kernel(inline=False)
+def full_tiles(task: Task, at: Place, least: int) -> int:
+    """Return ticks that the array takes at least: to multiply in all full tiles; for other pixels part of ``least``."""
+    layer, array, choices = task.layer, task.array, task.choices
+    if layer.structure == VECTOR:
+        return least
+    n, c = choices.n.size[at.n], choices.c.size[at.c]
+    t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    tiles = layer.out[0] // t * (layer.out[1] // h) * (layer.out[2] // w)
+    cycles = layer.groups * (layer.n // n) * tiles * least_tile_cycles(layer, array, n, c, t, h, w)
+    pixels = layer.out[0] * layer.out[1] * layer.out[2]
+    # Of ragged channels ``least`` does not say what a pixel takes.
+    rest = least // pixels * (pixels - tiles * t * h * w) if layer.n % n == 0 else 0
+    return cycles * task.times.cycle + rest
+
+
+@kernel
+def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int) -> int:
+    """Return what the reduction steps of a tile take to multiply alone, and to fill the pipeline."""
+    tiles = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
+    rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
+    multiply = (
+        rounds * channel_passes(layer, array, n) * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
+    )
+    return multiply + ceiling(layer.c, c) * array.fill_cycles
+
+
+@kernel(inline=False)
+def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, groups: Words) -> int:
+    """Return the cycles of the reduction steps of ``c`` channels of a tile, with waits for drains in between."""
+    parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
+    last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, groups)
+    if parts == 1:
+        return last
+    last_head = step_head(array, groups)
+    cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, groups)
+    drain = groups[LAST_GROUP + DRAIN]
+    if parts > 2:
+        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, groups)
+        head, first_drain, drain = step_head(array, groups), drain, groups[LAST_GROUP + DRAIN]
+        cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
+    return cycles + last + max(drain - last_head, 0)
+
+
+@kernel
+def step_head(array: Array, groups: Words) -> int:
+    """Return the cycles of a step, whose groups have been costed, in which the step before it may drain."""
+    return array.fill_cycles + groups[first_group(groups) * FIELDS + COMPUTE]
+
+
+@kernel(inline=False)
+def waits_between_tiles(task: Task, at: Place, groups: Words) -> int:
+    """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
+    layer, choices = task.layer, task.choices
+    n, c = choices.n.size[at.n], choices.c.size[at.c]
+    t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    is_whole = 1 if c >= layer.c else 0
+    cost_groups(layer, task.array, n, c, t, h, w, 1, is_whole, groups)
+    head = step_head(task.array, groups)
+    cost_groups(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, groups)
+    tiles = layer.groups * choices.n.parts[at.n] * choices.t.tiles[at.t] * choices.h.tiles[at.h]
+    return (tiles * choices.w.tiles[at.w] - 1) * max(groups[LAST_GROUP + DRAIN] - head, 0)
+
+
+@kernel
+def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
+    """Return ``count`` times the parts of a sort, the last or the others, and their size."""
+    if is_last:
+        return count, last_part(total, part)
+    return count * (ceiling(total, part) - 1), part
+
+
+@kernel(inline=False)
+def vector_layer_cycles(task: Task, at: Place, groups: Words) -> int:
+    """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
+    layer, choices = task.layer, task.choices
+    n_size, c_size = choices.n.size[at.n], choices.c.size[at.c]
+    t_size, h_size, w_size = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    cycles = 0
+    for chunk in range(choices.c.parts[at.c]):
+        c = min(c_size, layer.c - chunk * c_size)
+        is_first, is_last = 1 if chunk == 0 else 0, 1 if chunk == choices.c.parts[at.c] - 1 else 0
+        for t in range(0, layer.out[0], t_size):
+            frames = min(t_size, layer.out[0] - t)
+            in_t = tile_frames(layer, t, frames, chunk * c_size, c)
+            for h in range(0, layer.out[1], h_size):
+                rows = min(h_size, layer.out[1] - h)
+                _, _, in_h = read_positions(layer, 1, h, rows)
+                for w in range(0, layer.out[2], w_size):
+                    columns = min(w_size, layer.out[2] - w)
+                    _, _, in_w = read_positions(layer, 2, w, columns)
+                    pixels = in_t * in_h * in_w
+                    for sort in range(2):
+                        count, n = sort_of(layer.n, n_size, sort, 1)
+                        if count:
+                            cycles += count * step_cycles(
+                                layer, task.array, n, c, frames, rows, columns, pixels, is_first, is_last, groups
+                            )
+    return cycles
+
+
+@kernel
+def tile_frames(layer: Layer, t: int, frames: int, c: int, chunk: int) -> int:
+    """Return the input frames of a tile: those that outputs from ``t`` on read, or a ``chunk`` of the only window."""
+    if not layer.reduces_frames:
+        _, _, needed = read_positions(layer, 0, t, frames)
+        return needed
+    start = min(max(c - layer.padding[0], 0), layer.inp[0])
+    return min(max(c + chunk - layer.padding[0], 0), layer.inp[0]) - start
+
+
+@kernel
+def last_part(total: int, part: int) -> int:
+    """Return the size of the last of the parts of ``total``."""
+    return total - (ceiling(total, part) - 1) * part
+
+
+@kernel
+def least_compute(layer: Layer, array: Array, n_size: int) -> int:
+    """Return the cycles that the layer takes at least with ``n_size`` channels in a step, all columns always busy."""
+    pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
+    if layer.structure == VECTOR:
+        return pixels * layer.n * layer.ops_per_output // array.vector_lanes
+    rounds = layer.n // n_size * channel_passes(layer, array, n_size) + channel_passes(layer, array, layer.n % n_size)
+    products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
+    return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
+
+
+@kernel(inline=False)
+def compute_ticks(task: Task, at: Place, most: int, groups: Words) -> int:
+    """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
+    layer, choices, cycle = task.layer, task.choices, task.times.cycle
+    if layer.structure != VECTOR:
+        cycles = layer_cycles(task, at, most // cycle, groups)
+        return (cycles + (waits_between_tiles(task, at, groups) if cycles * cycle <= most else 0)) * cycle
+    c, steps = choices.c.size[at.c], total_steps(layer, choices, at)
+    is_whole = 1 if c >= layer.c else 0
+    pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
+    n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
+    cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, groups)
+    # Compute is proportional to c: scaling by C removes the ragged last reduction step.
+    filling = steps * task.array.fill_cycles
+    return (filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)) * cycle

@@ -1,0 +1,150 @@
+"""A mapping: how one layer is cut into on-chip steps, and the axes that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lw3dsim.base.arrays import Flags, Ints, parts
+from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
+from lw3dsim.tensor.axis import Axis, contiguous, cut
+from lw3dsim.tensor.layout import Boxes, Layout
+
+if TYPE_CHECKING:
+    from lw3dsim.machine.problem import Problem
+
+Order = Literal["weights_outer", "tiles_outer"]
+
+ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """Tile sizes (n, c, t, h, w) of a step, order of the DRAM-level loops, parallel mode, buffer slots.
+
+    ``weights_outer`` runs n over (t, h, w) over c: weights stay while tiles pass.
+    ``tiles_outer`` runs (t, h, w) over n over c: an input tile stays while weights
+    pass. c is innermost, so every output is written once.
+    """
+
+    n: int
+    c: int
+    t: int
+    h: int
+    w: int
+    order: Order
+    parallel: Parallel
+    ifmap_slots: int
+    weight_slots: int
+    ofmap_slots: int
+
+    def describe(self) -> str:
+        """Return the mapping in one line."""
+        loops = "n t h w c" if self.order == "weights_outer" else "t h w n c"
+        return f"n{self.n} c{self.c} t{self.t} h{self.h} w{self.w} | {loops} | {self.parallel}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """The cut axes of a mapping: channels and reduction as sizes, T, H, W with what they read."""
+
+    n: Ints
+    c: Ints
+    t: Axis
+    h: Axis
+    w: Axis
+
+
+def input_axis(problem: Problem, dimension: int, tile: int) -> Axis:
+    """Cut T, H or W (0, 1, 2) of ``problem`` into tiles of ``tile`` outputs, seen from the input."""
+    return cut(
+        problem.out[dimension],
+        problem.inp[dimension],
+        tile,
+        problem.kernel[dimension],
+        problem.stride[dimension],
+        problem.padding[dimension],
+        problem.dilation[dimension],
+    )
+
+
+def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
+    """Cut T, H or W of the output itself."""
+    size = problem.out[dimension]
+    return cut(size, size, tile, 1, 1, 0, 1)
+
+
+def frame_chunks(problem: Problem, tile: int) -> Axis:
+    """Cut the window frames of a pool that leaves one frame into chunks of ``tile``."""
+    starts = np.arange(0, problem.c, tile, dtype=np.int64)
+    first = np.clip(starts - problem.padding[0], 0, problem.inp[0])
+    last = np.clip(np.minimum(starts + tile, problem.c) - problem.padding[0], 0, problem.inp[0])
+    return contiguous(np.ones_like(starts), first, last - first)
+
+
+def make_axes(problem: Problem, mapping: Mapping) -> Axes:
+    """Return the axes of ``mapping``; where frames are reduced, ``t`` holds the chunks of ``c``."""
+    return Axes(
+        n=parts(problem.n, mapping.n),
+        c=parts(problem.c, mapping.c),
+        t=frame_chunks(problem, mapping.c) if problem.reduces_frames else input_axis(problem, 0, mapping.t),
+        h=input_axis(problem, 1, mapping.h),
+        w=input_axis(problem, 2, mapping.w),
+    )
+
+
+def input_layout(problem: Problem, burst_bytes: int) -> Layout:
+    """Return where the input lies, all groups together."""
+    return _layout(problem, problem.input_channels, problem.inp, problem.input_block, burst_bytes)
+
+
+def output_layout(problem: Problem, burst_bytes: int) -> Layout:
+    """Return where the output lies, all groups together."""
+    return _layout(problem, problem.groups * problem.n, problem.out, problem.output_block, burst_bytes)
+
+
+def _layout(problem: Problem, channels: int, extent: tuple[int, int, int], block: int, burst_bytes: int) -> Layout:
+    return Layout(
+        channels=channels,
+        extent=extent,
+        block=block,
+        element_bits=problem.activation_bits,
+        burst_bytes=burst_bytes,
+    )
+
+
+def input_tile(problem: Problem, mapping: Mapping) -> int:
+    """Return the input channels of the largest tile."""
+    return mapping.c if problem.structure == "dense" else problem.input_channels_of(mapping.n)
+
+
+def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
+    """Return the first channel and the channels of every tile, group after group of ``channels``."""
+    count = parts(channels, tile)
+    within = np.cumsum(count) - count
+    group = np.arange(groups, dtype=np.int64)[:, None] * channels
+    return (group + within).ravel(), np.tile(count, groups)
+
+
+def input_boxes(problem: Problem, mapping: Mapping, axes: Axes, burst_bytes: int) -> Boxes:
+    """Return the boxes of the input tiles, in the order (group, channel tile, t, h, w)."""
+    first, count = channel_ranges(
+        problem.groups, problem.input_channels // problem.groups, input_tile(problem, mapping)
+    )
+    layout = input_layout(problem, burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=axes.t, h=axes.h, w=axes.w)
+
+
+def output_boxes(problem: Problem, mapping: Mapping, burst_bytes: int) -> Boxes:
+    """Return the boxes of the output tiles, in the order (group, channel tile, t, h, w)."""
+    first, count = channel_ranges(problem.groups, problem.n, mapping.n)
+    t, h, w = (output_axis(problem, d, tile) for d, tile in enumerate((mapping.t, mapping.h, mapping.w)))
+    layout = output_layout(problem, burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)
+
+
+def weight_tile_bits(problem: Problem, n: Ints, c: Ints, is_first: Flags | bool) -> Ints:
+    """Return the stored bits of the kernels of an n x c tile; biases come with its first reduction step."""
+    return np.asarray(n * c * problem.kernel_bits + np.where(is_first, n * problem.bias_bits, 0), dtype=np.int64)

@@ -1,0 +1,47 @@
+"""What mappings are chosen for: a price of time and of DRAM traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.machine.microarchitecture import tree_pj
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.machine.microarchitecture import Parallel
+    from lw3dsim.machine.problem import Problem
+
+# More ticks than any layer takes: a price of time that is next to nothing.
+MOST_TICKS = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a cycle, a byte from or to DRAM, and a pJ that is spent on neither, cost in any unit."""
+
+    cycle: float
+    dram_byte: float
+    pj: float = 0.0
+
+    def of(self, cycles: float, dram_bytes: float) -> float:
+        """Return what these cycles and bytes cost."""
+        return self.cycle * cycles + self.dram_byte * dram_bytes
+
+    def of_trees(self, problem: Problem, arch: Accelerator) -> float:
+        """Return what it costs more to add up the products of ``problem`` in adder trees first; less than 0: saves."""
+        return self.pj * problem.macs * tree_pj(problem, arch)
+
+    def of_mode(self, problem: Problem, arch: Accelerator, parallel: Parallel) -> float:
+        """Return what it costs to add up products in a mode, over doing so in accumulators alone."""
+        return self.of_trees(problem, arch) if parallel == "channel" else 0.0
+
+    def in_ticks(self, cost: float, clocks: Clocks) -> int:
+        """Return the ticks that cost as much; only where time has a price."""
+        return round(cost / self.cycle * clocks.cycle_ticks) if cost else 0
+
+    def burst_ticks(self, clocks: Clocks) -> int:
+        """Return the ticks that cost as much as moving a burst: the price in integers."""
+        cycles = self.dram_byte * clocks.burst_bytes / self.cycle if self.cycle else float(MOST_TICKS)
+        return min(round(cycles * clocks.cycle_ticks), MOST_TICKS)

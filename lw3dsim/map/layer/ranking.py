@@ -1,0 +1,202 @@
+"""Rank all tilings of a layer by an estimate of what they cost: plain integer code.
+
+Traffic and compute cycles are exact, but for those of a vector layer and for waits between
+tiles. The latency is the larger of compute, DRAM and the turnaround of the buffer slots,
+plus what nothing can hide. It only ranks: simulation decides.
+
+Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
+those already kept by a bound: all multipliers always busy, then full tiles multiplying.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import kernel
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_compute
+from lw3dsim.map.layer.tiling import (
+    TILES_OUTER,
+    WEIGHTS_OUTER,
+    Place,
+    bursts_of_rows,
+    fits,
+    input_bursts,
+    input_repeats,
+    input_tiles,
+    least_row,
+    output_bursts,
+    row_visits,
+    spatial_tiles,
+    total_steps,
+    weight_loads,
+)
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.map.layer.tiling import Task
+
+# A row of kept tilings: what it is ranked by, then what it is.
+FIRST, SECOND, THIRD, NUMBER, LATENCY, BURSTS, BOUND, ORDER, MODE, AT_N, AT_C, AT_T, AT_H, AT_W, FIELDS = range(15)
+
+# More than any time or any number of bursts.
+NEVER = 1 << 62
+
+# More than the candidate sizes along any axis.
+SIZES = 64
+
+
+class Aim(NamedTuple):
+    """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
+
+    Or, where ``most`` is given (not NEVER), the fewest bursts among all of at most ``most`` ticks.
+    """
+
+    burst_ticks: int
+    own_ticks: int
+    most: int
+
+
+@kernel(inline=False)
+def rank(task: Task, aim: Aim, groups: Words, kept: Words) -> None:
+    """Offer every tiling that fits the buffers, in both loop orders, to ``kept``: rows of FIELDS, the best first.
+
+    ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
+    lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
+    """
+    choices = task.choices
+    row = least_row(choices.w)
+    for n in range(len(choices.n.size)):
+        least = least_compute(task.layer, task.array, choices.n.size[n])
+        least *= task.times.cycle * task.times.channels
+        for c in range(len(choices.c.size)):
+            if not may_win(task, Place(n, c, 0, 0, 0), row, least, aim, kept):
+                continue
+            for t in range(len(choices.t.size)):
+                if not may_win(task, Place(n, c, t, 0, 0), row, least, aim, kept):
+                    continue
+                for h in range(len(choices.h.size)):
+                    if not may_win(task, Place(n, c, t, h, 0), row, least, aim, kept):
+                        continue
+                    for w in range(len(choices.w.size)):
+                        at = Place(n, c, t, h, w)
+                        if fits(task, at):
+                            offer(task, at, least, aim, groups, kept)
+
+
+@kernel
+def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, kept: Words) -> bool:
+    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
+
+    Of a row of the input it moves at least the bursts, or pixels, of ``row``.
+    """
+    layer, choices = task.layer, task.choices
+    inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
+    bursts = min(
+        input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
+        input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(choices, at, TILES_OUTER),
+    )
+    bursts += output_bursts(layer, choices, at)
+    return is_worth(kept, aim, max(least, bursts * task.times.burst), bursts, task.times.channels)
+
+
+@kernel
+def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Words) -> None:
+    """Estimate one tiling in both orders and keep it where it is among the best."""
+    layer, times, choices = task.layer, task.times, task.choices
+    n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
+    stores = layer.groups * tiles * n_parts
+    loads = input_tiles(layer, choices, at)
+    inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
+    first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
+    compute = least // times.channels + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    costed = 0
+    for order in range(2):
+        # Loops that one tile leaves nothing of come in one order only.
+        if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
+            continue
+        repeats = input_repeats(layer, choices, at, order)
+        weights = weight_loads(choices, at, order)
+        bursts = repeats * inputs + weights + outputs
+        # Most are out by now, before anything is divided.
+        if not is_worth(kept, aim, max(compute * times.channels, bursts * times.burst), bursts, times.channels):
+            continue
+        visits = row_visits(task, at, repeats, weights)
+        transfer = max(bursts * times.burst, visits * times.visit) // times.channels
+        transfer += stores * times.turnaround
+        exposed = ceiling(inputs, loads) + first_weights + ceiling(outputs, stores)
+        exposed = exposed * times.burst // times.channels
+        asked = repeats * loads * times.latency
+        ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
+        # Full tiles are most of the work: what they take to multiply rules out most of what is left.
+        while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
+            if costed == 0:
+                compute, costed = max(compute, full_tiles(task, at, least // times.channels)), 1
+            else:
+                most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
+                compute = compute_ticks(task, at, most, groups)
+                # Above ``most`` it is a bound, which may be too low for the other order.
+                costed = 2 if compute <= most else 1
+            ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
+        if is_worth(kept, aim, ticks, bursts, 1):
+            insert(kept, aim, ticks, bursts, visits, order, task.mode, at)
+
+
+@kernel
+def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
+    """Return ticks. A slot is refilled only after its step: what loads, answers and computes shares the slots."""
+    return max(compute, transfer, (transfer + compute + asked) // slots)
+
+
+@kernel
+def most_compute(kept: Words, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
+    """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
+    worst = kept[len(kept) - FIELDS + FIRST]
+    most = aim.most - exposed
+    if aim.most == NEVER:
+        if worst == NEVER:
+            return NEVER
+        most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
+    return min(most, (most + 1) * slots - 1 - transfer - asked)
+
+
+@kernel
+def is_worth(kept: Words, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
+    """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
+    worst = kept[len(kept) - FIELDS + FIRST]
+    if aim.most == NEVER:
+        return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
+    return bursts <= worst and ticks <= aim.most * channels
+
+
+@kernel(inline=False)
+def insert(kept: Words, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
+    """Insert a tiling into ``kept``, in the order of the first four columns, and drop the last."""
+    first, second, third = bursts, visits, ticks
+    if aim.most == NEVER:
+        first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
+    number = mode * 2 + order
+    for i in at:
+        number = number * SIZES + i
+    row = len(kept)
+    while row > 0 and comes_before(first, second, third, number, kept, row - FIELDS):
+        row -= FIELDS
+    if row == len(kept):
+        return
+    for i in range(len(kept) - 1, row + FIELDS - 1, -1):
+        kept[i] = kept[i - FIELDS]
+    kept[row + FIRST], kept[row + SECOND], kept[row + THIRD], kept[row + NUMBER] = first, second, third, number
+    kept[row + LATENCY], kept[row + BURSTS], kept[row + ORDER], kept[row + MODE] = ticks, bursts, order, mode
+    kept[row + AT_N], kept[row + AT_C], kept[row + AT_T], kept[row + AT_H], kept[row + AT_W] = at
+
+
+@kernel
+def comes_before(first: int, second: int, third: int, number: int, kept: Words, row: int) -> bool:
+    """Return whether a tiling comes before the one in ``row`` of ``kept``."""
+    if first != kept[row + FIRST]:
+        return first < kept[row + FIRST]
+    if second != kept[row + SECOND]:
+        return second < kept[row + SECOND]
+    if third != kept[row + THIRD]:
+        return third < kept[row + THIRD]
+    return number < kept[row + NUMBER]

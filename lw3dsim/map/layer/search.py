@@ -1,0 +1,183 @@
+"""The mapper: rank every tiling that fits the buffers by estimated latency and traffic, offer the best few.
+
+The caller simulates them and takes the best by simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.kernels import kernels
+from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import GROUP_WORDS
+from lw3dsim.map.layer.bounds import Least
+from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
+from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER, NUMBER, ORDER
+from lw3dsim.map.layer.shortlist import shortlist
+from lw3dsim.map.layer.sums import weight_bits
+from lw3dsim.map.layer.tiling import (
+    Limits,
+    Place,
+    Task,
+    Times,
+    ifmap_bits,
+    input_tiles,
+    ofmap_bits,
+    slots_of,
+    spatial_tiles,
+)
+from lw3dsim.tensor.layout import plain_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.tiling import Choices
+
+MAX_STEPS = 4_000_000
+
+# Mappings that are simulated, at most, unless the caller wants more.
+CANDIDATES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A mapping, the bursts that it moves, ticks that no simulation of it beats, and what its mode costs in ticks."""
+
+    mapping: Mapping
+    bursts: int
+    bound_ticks: int
+    own_ticks: int
+
+
+def search(
+    problem: Problem,
+    arch: Accelerator,
+    clocks: Clocks,
+    *,
+    keep: int = CANDIDATES,
+    burst_ticks: int = 0,
+    tree_ticks: int = 0,
+) -> list[Candidate]:
+    """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
+
+    They are those of the least ticks, a burst counted as ``burst_ticks``, and working on channels in parallel as
+    ``tree_ticks``. Where a burst counts nothing, half of them are those that move least among the nearly fastest;
+    they come first.
+    """
+    sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
+    tilings = math.prod(map(len, sizes))
+    work = kernels(tilings)
+    choices = make_choices(problem, sizes, clocks.burst_bytes, work)
+    task = _task(problem, arch, clocks, choices)
+    least = Least(
+        setup=arch.layer_setup_cycles * clocks.cycle_ticks,
+        burst=clocks.least_burst_ticks,
+        answer=clocks.answer_ticks,
+        inp=plain_rows(input_layout(problem, clocks.burst_bytes)),
+        out=plain_rows(output_layout(problem, clocks.burst_bytes)),
+    )
+    modes = parallel_modes(problem, arch)
+    second = plain_array(make_machine(problem, arch, modes[-1]))
+    # A tiling comes in two orders.
+    keep = min(keep, 2 * tilings * len(modes))
+    kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
+    scratch = work.empty(GROUP_WORDS)
+    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, scratch, *kept)
+    best, thrifty = (_rows(words) for words in kept)
+    if not best:
+        raise _too_small(task, arch)
+    rows = {row[NUMBER]: row for row in [*thrifty, *best]}
+    return [
+        Candidate(
+            mapping=_mapping(task, row),
+            bursts=row[BURSTS],
+            bound_ticks=row[BOUND],
+            own_ticks=tree_ticks if row[MODE] else 0,
+        )
+        for row in list(rows.values())[:keep]
+    ]
+
+
+def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices) -> Task:
+    buffers = arch.buffers.capacity_bits
+    return Task(
+        layer=plain_layer(problem),
+        array=plain_array(make_machine(problem, arch, "pixel")),
+        mode=0,
+        limits=Limits(
+            ifmap_bits=buffers["ifmap"],
+            weight_bits=buffers["weight"],
+            ofmap_bits=buffers["ofmap"],
+            slots=arch.buffers.slots,
+            max_steps=MAX_STEPS,
+        ),
+        times=Times(
+            cycle=clocks.cycle_ticks,
+            burst=clocks.burst_ticks,
+            visit=clocks.visit_ticks,
+            turnaround=clocks.turnaround_ticks,
+            latency=clocks.latency_ticks,
+            channels=clocks.dram.channels,
+            page_bursts=clocks.dram.page_bursts,
+            input_row_bursts=input_layout(problem, clocks.burst_bytes).row_bursts,
+            output_row_bursts=output_layout(problem, clocks.burst_bytes).row_bursts,
+        ),
+        choices=choices,
+    )
+
+
+def _rows(kept: Words) -> list[list[int]]:
+    rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, len(kept), FIELDS)]
+    return [row for row in rows if row[BURSTS] != NEVER]
+
+
+def _mapping(task: Task, row: Sequence[int]) -> Mapping:
+    layer, limits, choices = task.layer, task.limits, task.choices
+    at = Place(*row[AT_N:FIELDS])
+    groups, n_parts = layer.groups, choices.n.parts[at.n]
+    return Mapping(
+        n=int(choices.n.size[at.n]),
+        c=int(choices.c.size[at.c]),
+        t=int(choices.t.size[at.t]),
+        h=int(choices.h.size[at.h]),
+        w=int(choices.w.size[at.w]),
+        order=ORDERS[row[ORDER]],
+        parallel=PARALLEL_MODES[row[MODE]],
+        ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
+        weight_slots=slots_of(limits, groups * n_parts * choices.c.parts[at.c]),
+        ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),
+    )
+
+
+def _too_small(task: Task, arch: Accelerator) -> MappingError:
+    """Say which buffer is too small for any tiling, and how large it would have to be."""
+    layer, limits, choices = task.layer, task.limits, task.choices
+    # The smallest sizes come last.
+    at = Place(*(len(axis.size) - 1 for axis in choices[:5]))
+    whole_c = at._replace(c=0)
+    capacity = arch.buffers.capacity_bits
+    needs = {
+        "ifmap": ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)),
+        "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1) * limits.slots,
+        "ofmap": min(ofmap_bits(layer, choices, place) for place in (at, whole_c)) * limits.slots,
+    }
+    for name, bits in needs.items():
+        need, have = -(-int(bits) // KIB_BITS), capacity[name] // KIB_BITS
+        if need > have:
+            lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
+            remedy = f"needs at least {need} KiB; raise it{lower}"
+            return MappingError(f"buffers.{name}_kib", f"{have} KiB hold no tile ({remedy})")
+    return MappingError(
+        "buffers",
+        f"no tiling fits all three buffers in {MAX_STEPS} steps; raise ifmap_kib, weight_kib, ofmap_kib",
+    )

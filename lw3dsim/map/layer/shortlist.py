@@ -1,0 +1,52 @@
+"""The few tilings worth simulating, with their bounds: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.kernels import MAPPER, kernel
+from lw3dsim.map.layer.bounds import bound_kept
+from lw3dsim.map.layer.ranking import BURSTS, LATENCY, NEVER, Aim, rank
+from lw3dsim.map.layer.tiling import Task
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Array
+    from lw3dsim.map.layer.bounds import Least
+
+# Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
+TOLERANCE = 1000
+
+
+@kernel(entry=MAPPER)
+def shortlist(
+    task: Task,
+    second: Array,
+    modes: int,
+    burst_ticks: int,
+    own_ticks: int,
+    least: Least,
+    groups: Words,
+    best: Words,
+    thrifty: Words,
+) -> None:
+    """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
+
+    A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
+    ``second`` is the array in the other, which costs ``own_ticks`` more. ``groups`` is scratch.
+    """
+    other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
+    rank(task, Aim(burst_ticks, 0, NEVER), groups, best)
+    if modes > 1:
+        rank(other, Aim(burst_ticks, own_ticks, NEVER), groups, best)
+    if best[BURSTS] == NEVER:
+        return
+    if burst_ticks == 0:
+        aim = Aim(0, 0, best[LATENCY] + best[LATENCY] // TOLERANCE)
+        rank(task, aim, groups, thrifty)
+        if modes > 1:
+            rank(other, aim, groups, thrifty)
+    for kept in (best, thrifty):
+        bound_kept(task, least, groups, kept)
+        if modes > 1:
+            bound_kept(other, least, groups, kept)

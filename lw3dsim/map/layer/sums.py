@@ -1,0 +1,152 @@
+"""What each candidate tile size along one axis costs, summed over all tiles of the axis: plain integer code.
+
+Everything that a tensor moves is a product of such sums, so that a tiling is
+judged by looking up one row per axis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import MAPPER, kernel
+from lw3dsim.machine.records import DENSE, GROUPED
+from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Layer
+    from lw3dsim.tensor.bursts import Rows
+
+
+class Extent(NamedTuple):
+    """T, H or W cut into tiles of each ``size``, the largest size first.
+
+    ``tiles`` is their number; ``needed`` counts input positions of all tiles together, ``span`` those from the
+    first to the last of each; ``largest`` is the most that a tile holds of them. ``span_bursts`` and
+    ``out_bursts`` are bursts of a row of input and output, along W only.
+    """
+
+    size: Words
+    tiles: Words
+    needed: Words
+    span: Words
+    largest: Words
+    span_bursts: Words
+    out_bursts: Words
+
+
+class Channels(NamedTuple):
+    """Channels cut into tiles of each ``size``, the largest first, ``parts`` of them in a group.
+
+    Over all groups they touch so many whole channel ``blocks`` and scattered ``columns`` of the input and the output.
+    """
+
+    size: Words
+    parts: Words
+    in_blocks: Words
+    in_columns: Words
+    out_blocks: Words
+    out_columns: Words
+
+
+@kernel(inline=False)
+def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) -> None:
+    """Fill the sums of ``extent``, whose sizes are given."""
+    total = layer.out[axis]
+    for i in range(len(extent.size)):
+        size = extent.size[i]
+        tiles = needed = spans = largest = span_bursts = out_bursts = 0
+        for first in range(0, total, size):
+            outputs = min(size, total - first)
+            start, span, count = read_positions(layer, axis, first, outputs)
+            tiles += 1
+            needed += count
+            spans += span
+            largest = max(largest, span if axis == 2 else count)
+            if axis == 2:
+                span_bursts += bursts_of(inp, start, span)
+                out_bursts += bursts_of(out, first, outputs)
+        extent.tiles[i], extent.needed[i], extent.span[i], extent.largest[i] = tiles, needed, spans, largest
+        extent.span_bursts[i], extent.out_bursts[i] = span_bursts, out_bursts
+
+
+@kernel
+def read_positions(layer: Layer, axis: int, first: int, outputs: int) -> tuple[int, int, int]:
+    """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it."""
+    kernel, stride, padding = layer.kernel[axis], layer.stride[axis], layer.padding[axis]
+    dilation, size = layer.dilation[axis], layer.inp[axis]
+    reach = (kernel - 1) * dilation + 1
+    start = first * stride - padding
+    end = start + (outputs - 1) * stride + reach
+    if dilation == 1 and reach >= stride:
+        start, end = min(max(start, 0), size), min(max(end, 0), size)
+        return (start if end > start else 0), end - start, end - start
+    low, high, count = size, -1, 0
+    for position in range(max(start, 0), min(end, size)):
+        if is_read(position - start, outputs, kernel, stride, dilation):
+            low, high, count = min(low, position), position, count + 1
+    return (low, high - low + 1, count) if count else (0, 0, 0)
+
+
+@kernel
+def is_read(offset: int, outputs: int, kernel: int, stride: int, dilation: int) -> bool:
+    """Return whether any of ``outputs`` reads the position ``offset`` from where the first begins."""
+    for tap in range(kernel):
+        rest = offset - tap * dilation
+        if rest >= 0 and rest % stride == 0 and rest // stride < outputs:
+            return True
+    return False
+
+
+@kernel
+def input_channels(layer: Layer, n: int, c: int) -> int:
+    """Return the input channels of a step of ``n`` output channels and ``c`` of what each reduces."""
+    if layer.structure == DENSE:
+        return c
+    return n // layer.group_n * layer.c if layer.structure == GROUPED else n
+
+
+@kernel(entry=MAPPER)
+def sum_channels(
+    groups: int, total: int, each: int, of: int, rows: Rows, size: Words, parts: Words, blocks: Words, columns: Words
+) -> None:
+    """Fill, per tile ``size`` of ``total`` channels, the parts, and the blocks and scattered columns of all groups.
+
+    The tensor has ``each`` channels for ``of`` of these.
+    """
+    for i in range(len(size)):
+        parts[i] = ceiling(total, size[i])
+        whole = scattered = 0
+        for group in range(groups):
+            for first in range(0, total, size[i]):
+                begin, count = group * total + first, min(size[i], total - first)
+                start, end = columns_of(rows, begin // of * each, count // of * each)
+                if is_scattered(rows, start, end):
+                    scattered += end - start
+                else:
+                    whole += end - start
+        blocks[i], columns[i] = whole // rows.columns, scattered
+
+
+@kernel
+def weight_bits(layer: Layer, n: int, c: int, is_first: int) -> int:
+    """Return the stored bits of the kernels of an n x c tile; biases come with its first reduction step."""
+    return n * c * layer.kernel_bits + (n * layer.bias_bits if is_first else 0)
+
+
+@kernel(inline=False)
+def weight_bursts(layer: Layer, n: int, c: int, burst_bits: int) -> int:
+    """Return the bursts of all weight tiles of n x c, once."""
+    bursts = 0
+    rest_n, rest_c = layer.n % n, layer.c % c
+    for is_rest in range(2):
+        count, size = (1 if rest_n else 0, rest_n) if is_rest else (layer.n // n, n)
+        if count == 0:
+            continue
+        # Biases come with the first of the tiles along c, a full one.
+        first = ceiling(weight_bits(layer, size, c, 1), burst_bits)
+        full = ceiling(weight_bits(layer, size, c, 0), burst_bits)
+        last = ceiling(weight_bits(layer, size, rest_c, 0), burst_bits) if rest_c else 0
+        bursts += count * (first + (layer.c // c - 1) * full + last)
+    return layer.groups * bursts

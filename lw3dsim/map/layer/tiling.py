@@ -1,0 +1,237 @@
+"""A tiling of a layer: how many tiles there are, what they take of the buffers, and what they move.
+
+Traffic is that of the schedule, burst for burst. Plain integer code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import MAPPER, kernel
+from lw3dsim.machine.records import DENSE
+from lw3dsim.map.layer.sums import input_channels, sum_channels, sum_extent, weight_bits, weight_bursts
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.map.layer.sums import Channels, Extent
+    from lw3dsim.tensor.bursts import Rows
+
+WEIGHTS_OUTER, TILES_OUTER = range(2)
+
+
+class Choices(NamedTuple):
+    """The candidate sizes along all axes; by n and c the bursts of all weight tiles once, and of the first."""
+
+    n: Channels
+    c: Channels
+    t: Extent
+    h: Extent
+    w: Extent
+    weight_bursts: Words
+    first_weight_bursts: Words
+
+
+class Limits(NamedTuple):
+    """Bits of each buffer, the slots of each, and the most steps of a schedule."""
+
+    ifmap_bits: int
+    weight_bits: int
+    ofmap_bits: int
+    slots: int
+    max_steps: int
+
+
+class Times(NamedTuple):
+    """Ticks of a cycle, and what DRAM takes: ticks of a burst, to open a row, to turn round for a store, to answer.
+
+    ``channels`` share bursts and rows; a DRAM row is ``page_bursts``, a row of the input and of the output of the
+    layer ``input_row_bursts`` and ``output_row_bursts``.
+    """
+
+    cycle: int
+    burst: int
+    visit: int
+    turnaround: int
+    latency: int
+    channels: int
+    page_bursts: int
+    input_row_bursts: int
+    output_row_bursts: int
+
+
+class Task(NamedTuple):
+    """What is to be ranked: a layer on an array in a parallel mode (a number), its limits, times and choices."""
+
+    layer: Layer
+    array: Array
+    mode: int
+    limits: Limits
+    times: Times
+    choices: Choices
+
+
+class Place(NamedTuple):
+    """A tiling: which of the candidate sizes along every axis."""
+
+    n: int
+    c: int
+    t: int
+    h: int
+    w: int
+
+
+@kernel(entry=MAPPER)
+def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
+    """Fill in what the sizes of ``choices`` cost, with input and output laid out in ``inp`` and ``out``."""
+    sum_extent(layer, inp, out, 0, choices.t)
+    sum_extent(layer, inp, out, 1, choices.h)
+    sum_extent(layer, inp, out, 2, choices.w)
+    n, c = choices.n, choices.c
+    if layer.structure == DENSE:
+        sum_channels(layer.groups, layer.c, 1, 1, inp, c.size, c.parts, c.in_blocks, c.in_columns)
+    else:
+        each = input_channels(layer, layer.group_n, layer.c)
+        sum_channels(1, layer.n, each, layer.group_n, inp, n.size, n.parts, n.in_blocks, n.in_columns)
+        for j in range(len(c.size)):
+            c.parts[j] = ceiling(layer.c, c.size[j])
+    sum_channels(layer.groups, layer.n, 1, 1, out, n.size, n.parts, n.out_blocks, n.out_columns)
+    for i in range(len(n.size)):
+        for j in range(len(c.size)):
+            at = i * len(c.size) + j
+            choices.weight_bursts[at] = weight_bursts(layer, n.size[i], c.size[j], inp.burst_bits)
+            bits = weight_bits(layer, n.size[i], c.size[j], 1)
+            choices.first_weight_bursts[at] = ceiling(bits, inp.burst_bits)
+
+
+@kernel
+def spatial_tiles(choices: Choices, at: Place) -> int:
+    """Return the tiles in T, H and W."""
+    return choices.t.tiles[at.t] * choices.h.tiles[at.h] * choices.w.tiles[at.w]
+
+
+@kernel
+def total_steps(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the steps of the layer."""
+    return layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c] * spatial_tiles(choices, at)
+
+
+@kernel
+def input_tiles(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the input tiles, each once."""
+    steps = total_steps(layer, choices, at)
+    return steps // choices.n.parts[at.n] if layer.structure == DENSE else steps
+
+
+@kernel
+def fits(task: Task, at: Place) -> bool:
+    """Return whether the largest tiles of a tiling fit all buffers, in a bounded number of steps."""
+    layer, limits, choices = task.layer, task.limits, task.choices
+    steps = total_steps(layer, choices, at)
+    if steps > limits.max_steps:
+        return False
+    kernels = layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c]
+    outputs = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
+    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
+    return (
+        ofmap_bits(layer, choices, at) * slots_of(limits, outputs) <= limits.ofmap_bits
+        and ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)) <= limits.ifmap_bits
+        and weights * slots_of(limits, kernels) <= limits.weight_bits
+    )
+
+
+@kernel
+def slots_of(limits: Limits, tiles: int) -> int:
+    """Return the slots of a buffer: all of it is one slot where a single tile is all there is."""
+    return 1 if tiles == 1 else limits.slots
+
+
+@kernel
+def ifmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the bits of the largest input tile."""
+    frames = choices.t.largest[at.t]
+    if layer.reduces_frames:
+        frames = min(choices.c.size[at.c], frames)
+    channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
+    pixels = frames * choices.h.largest[at.h] * choices.w.largest[at.w]
+    return channels * pixels * layer.sources * layer.activation_bits
+
+
+@kernel
+def ofmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the bits of the largest output tile; partial sums are wide."""
+    outputs = choices.n.size[at.n] * choices.t.size[at.t] * choices.h.size[at.h] * choices.w.size[at.w]
+    return outputs * (layer.accumulator_bits if choices.c.size[at.c] < layer.c else layer.activation_bits)
+
+
+@kernel
+def input_repeats(layer: Layer, choices: Choices, at: Place, order: int) -> int:
+    """Return how often all input tiles are loaded. Where the reduction is cut, its tiles take turns: none stays."""
+    if layer.structure != DENSE:
+        return 1
+    is_again = choices.c.parts[at.c] > 1 or (order == WEIGHTS_OUTER and spatial_tiles(choices, at) > 1)
+    return choices.n.parts[at.n] if is_again else 1
+
+
+@kernel
+def weight_loads(choices: Choices, at: Place, order: int) -> int:
+    """Return the bursts of all weight tiles, as often as they are loaded."""
+    is_again = choices.c.parts[at.c] > 1 or (order == TILES_OUTER and choices.n.parts[at.n] > 1)
+    once = choices.weight_bursts[at.n * len(choices.c.size) + at.c]
+    return once * spatial_tiles(choices, at) if is_again else once
+
+
+@kernel
+def input_bursts(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the bursts of moving all input tiles once."""
+    return bursts_of_rows(layer, choices, at, choices.w.span_bursts[at.w], choices.w.span[at.w])
+
+
+@kernel
+def bursts_of_rows(layer: Layer, choices: Choices, at: Place, span_bursts: int, span: int) -> int:
+    """Return the bursts of all input tiles whose rows span these bursts and pixels together."""
+    blocks, columns = input_columns(layer, choices, at)
+    rows = choices.t.needed[at.t] * choices.h.needed[at.h]
+    return layer.sources * rows * (blocks * span_bursts + columns * span)
+
+
+@kernel
+def input_columns(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
+    """Return the whole blocks and the scattered columns of the input that all channel tiles touch."""
+    if layer.structure == DENSE:
+        return choices.c.in_blocks[at.c], choices.c.in_columns[at.c]
+    return choices.n.in_blocks[at.n], choices.n.in_columns[at.n]
+
+
+@kernel
+def output_bursts(layer: Layer, choices: Choices, at: Place) -> int:
+    """Return the bursts of moving all output tiles."""
+    row = choices.n.out_blocks[at.n] * choices.w.out_bursts[at.w] + choices.n.out_columns[at.n] * layer.out[2]
+    return layer.out[0] * layer.out[1] * row
+
+
+@kernel
+def row_visits(task: Task, at: Place, repeats: int, weights: int) -> int:
+    """Return about how often a DRAM row is opened: every page of every part of a frame that a tile touches."""
+    layer, times, choices = task.layer, task.times, task.choices
+    cuts, pages = choices.w.tiles[at.w], times.page_bursts
+    frames, rows = choices.t.needed[at.t], choices.h.needed[at.h]
+    blocks, columns = input_columns(layer, choices, at)
+    read = frames * choices.h.tiles[at.h] * cuts + frames * rows * cuts * times.input_row_bursts // pages
+    frames, rows = layer.out[0], layer.out[1]
+    written = frames * choices.h.tiles[at.h] * cuts + frames * rows * cuts * times.output_row_bursts // pages
+    return (
+        repeats * layer.sources * read * (blocks + min(columns, 1))
+        + weights // pages
+        + written * (choices.n.out_blocks[at.n] + min(choices.n.out_columns[at.n], 1))
+    )
+
+
+@kernel
+def least_row(extent: Extent) -> tuple[int, int]:
+    """Return the least bursts, and the least pixels, that any way to cut a row of the input spans."""
+    bursts, pixels = extent.span_bursts[0], extent.span[0]
+    for i in range(1, len(extent.size)):
+        bursts, pixels = min(bursts, extent.span_bursts[i]), min(pixels, extent.span[i])
+    return bursts, pixels

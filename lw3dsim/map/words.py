@@ -1,0 +1,35 @@
+"""What is said of mappings in words: dimensions, counts, sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.describe.accelerator import KIB_BITS
+
+if TYPE_CHECKING:
+    from lw3dsim.machine.problem import Problem
+
+# What the positions of a dimension are called.
+DIMENSIONS = {
+    "g": "groups",
+    "n": "output channels",
+    "c": "input channels",
+    "t": "frames",
+    "h": "rows",
+    "w": "columns",
+}
+
+
+def positions(dim: str, problem: Problem) -> str:
+    """Return what the positions of a dimension of ``problem`` are called."""
+    return "window frames" if dim == "c" and problem.reduces_frames else DIMENSIONS[dim]
+
+
+def kib(bits: int) -> str:
+    """Return bits as KiB."""
+    return f"{bits / KIB_BITS:,.2f}".rstrip("0").rstrip(".")
+
+
+def plural(count: int, word: str) -> str:
+    """Return ``count`` of ``word``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,0 +1,1 @@
+"""Network: a whole network through all stages: requested, mapped, fused, simulated, executed."""

@@ -1,0 +1,286 @@
+"""Execute a network: the schedules that ``simulate`` times, run on real tensors, compared with a direct reference."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from lw3dsim.account.simulated import GroupRun
+from lw3dsim.algebra.winograd import signed_bits
+from lw3dsim.arguments import check_callback
+from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.fused import GroupTask, execute_group
+from lw3dsim.arithmetic.machine import Task
+from lw3dsim.arithmetic.machine import execute as execute_schedule
+from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.machine.problem import width_note
+from lw3dsim.network.pipeline import map_prepared, prepare
+from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.result.frozen import frozen
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.fused import build_group_schedule, stage_machines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lw3dsim.account.simulated import LayerRun, Unit
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.network.objective import Objective
+    from lw3dsim.network.pipeline import Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionResult:
+    """What the executed arithmetic gave, per layer and over all; ``data`` is exactly what :meth:`to_json` writes."""
+
+    data: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", frozen(self.data))
+
+    @property
+    def exact(self) -> bool:
+        """Whether every layer equals its direct reference."""
+        return bool(self.data["exact"])
+
+    @property
+    def layers(self) -> Sequence[Mapping[str, Any]]:
+        """Per layer: name, note, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
+        records: Sequence[Mapping[str, Any]] = self.data["layers"]
+        return records
+
+    def to_json(self) -> str:
+        """Return the result as JSON text."""
+        return json.dumps(self.data, indent=2) + "\n"
+
+
+def execute(
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    *,
+    engine: str = "auto",
+    dtype: str = "int8",
+    seed: int = 0,
+    input_size: SizeArgument = None,
+    classes: int | None = None,
+    overrides: OverridesArgument = None,
+    fusion: str = "off",
+    objective: Objective = "latency",
+    mapping: PathArgument | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ExecutionResult:
+    """Run random tensors through the mapped schedules of a network, layer after layer.
+
+    Arguments as for ``simulate``; ``engine`` times what is mapped; ``dtype`` is int8, int16 (which
+    set the operand widths of the accelerator; sums are as wide, and overflow, as its ``precision``
+    says), float32 or float64; ``seed`` (0 to 2^32 - 1) makes clips and weights. Each layer is compared with a direct
+    computation on the same inputs: integers in full, floats in float64. Between integer layers the vector unit
+    shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
+    simulate; within a fused group, values are shifted as they would be layer by layer. Raises InputError.
+    """
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        engine=engine,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        fusion=fusion,
+        objective=objective,
+        mapping=mapping,
+        dtype=dtype,
+        seed=seed,
+    )
+    return execute_prepared(prepare(request), progress)
+
+
+def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
+    """Execute what was asked for; see :func:`execute`."""
+    request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
+    design = _with_width(prepared.design, number)
+    random = np.random.default_rng(request.seed)
+    tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
+    units = map_prepared(replace(prepared, design=design))
+    # As many operations as a layer has, and no less than one.
+    work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
+    records, done = [], set[str]()
+    for unit in units:
+        output, record = _execute_unit(network, unit, design, number, random, tensors)
+        tensors[unit.layers[-1].name] = _requantised(output, number)
+        done |= {layer.name for layer in unit.layers}
+        _forget(tensors, network, done)
+        records.append(record)
+        if progress is not None:
+            progress(sum(work[name] for name in done), sum(work.values()))
+    return ExecutionResult(
+        data={
+            "workload": network.name,
+            "arch": design.name,
+            "dtype": request.dtype,
+            "seed": request.seed,
+            "transforms": list(network.transforms),
+            "algorithm": request.algorithm,
+            "accumulator_bits": design.precision.accumulator_bits,
+            "overflow": design.precision.overflow,
+            "exact": all(record["exact"] for record in records),
+            "layers": records,
+        }
+    )
+
+
+def _with_width(design: Accelerator, number: Number) -> Accelerator:
+    if not number.is_integer:
+        return design
+    precision = msgspec.structs.replace(design.precision, activation_bits=number.bits, weight_bits=number.bits)
+    return msgspec.structs.replace(design, precision=precision)
+
+
+def _execute_layer(
+    network: Workload,
+    layer: AnyLayer,
+    run: LayerRun,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    problem = run.problem
+    sources = [tensors[name] for name in layer.inputs]
+    task = make_task(network, layer, number, random)
+    reference = compute(layer, sources, task.weights, task.bias, number)
+    if isinstance(layer, Concat):
+        sources = [np.concatenate(sources)]
+    if isinstance(layer, Linear):
+        sources = [sources[0].reshape(-1, 1, 1, 1)]
+    schedule = build_schedule(problem, run.mapping, design, make_clocks(design))
+    machine = make_machine(problem, design, run.mapping.parallel)
+    output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
+    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
+    record |= {"note": _note([problem], design, number)} | _compared(output, reference)
+    if number.is_integer and problem.algorithm.is_winograd:
+        algorithm, seen = problem.algorithm, {"data": peaks.data, "weight": peaks.weight, "sum": peaks.total}
+        worst = (algorithm.data_bits(number.bits), algorithm.weight_bits(number.bits), problem.register_bits)
+        record |= {f"{name}_bits": bits for name, bits in zip(seen, worst, strict=True)}
+        record |= {f"observed_{name}_bits": signed_bits(int(peak)) for name, peak in seen.items()}
+    return output, record
+
+
+def _execute_group(
+    network: Workload,
+    unit: Unit,
+    run: GroupRun,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
+    tasks, shifts, known = [], [], dict(tensors)
+    reference = known[unit.layers[0].inputs[0]]
+    for layer in unit.layers:
+        task = make_task(network, layer, number, random)
+        reference = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, number)
+        known[layer.name] = _requantised(reference, number)
+        tasks.append(task)
+        shifts.append(shift_of(reference, number))
+    inside = {layer.name for layer in unit.layers}
+    second = [
+        next((tensors[name] for name in layer.inputs if name not in inside), None) if operand == "dram" else None
+        for layer, operand in zip(unit.layers, run.group.operands, strict=True)
+    ]
+    schedule = build_group_schedule(run.group, run.mapping, design, make_clocks(design))
+    given = GroupTask(
+        tasks=tuple(tasks),
+        shifts=tuple(shifts),
+        inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
+        operands=tuple(second),
+    )
+    machines = stage_machines(run.group, run.mapping, design)
+    output, _ = execute_group(run.group, run.mapping, schedule, machines, number, given)
+    labels = dict.fromkeys(stage.algorithm.label for stage in run.group.stages if stage.has_weights)
+    record: dict[str, Any] = {"name": unit.name, "kind": unit.kind, "algorithm": " + ".join(labels) or "none"}
+    record["note"] = _note(run.group.stages, design, number)
+    return output, record | _compared(output, reference)
+
+
+def _execute_unit(
+    network: Workload,
+    unit: Unit,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, dict[str, Any]]:
+    if isinstance(unit.run, GroupRun):
+        return _execute_group(network, unit, unit.run, design, number, random, tensors)
+    return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
+
+
+def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+    """Return what ``layer`` computes, with random weights and biases."""
+    relu = getattr(layer, "activation", "none") == "relu"
+    if isinstance(layer, Conv3d | Linear):
+        channels = network.input_shapes(layer)[0]
+        fan = channels.elements if isinstance(layer, Linear) else channels.channels // layer.groups
+        kernel = (1, 1, 1) if isinstance(layer, Linear) else layer.kernel
+        size = network.shapes[layer.name].channels
+        scale = 1 / math.sqrt(fan * math.prod(kernel))
+        weights = random_tensor((size, fan, *kernel), number, random, scale)
+        has_bias = layer.biases(network.input_shapes(layer)) > 0
+        bias = random_tensor((size,), number, random, scale) if has_bias else None
+        return Task(reduction="sum", relu=relu, weights=weights, bias=bias)
+    reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
+    return Task(reduction=reduction, relu=relu, weights=None, bias=None)
+
+
+def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:
+    """Return what becomes of integer sums that need more bits than are declared."""
+    notes = [width_note(problem, design.precision.accumulator_bits) for problem in problems if number.is_integer]
+    return "; ".join(dict.fromkeys(filter(None, notes)))
+
+
+def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:
+    """Return whether ``output`` equals ``reference``, the largest error, and the SQNR in dB (None without error)."""
+    error = output.astype(np.float64) - reference.astype(np.float64)
+    noise = float(np.square(error).sum())
+    signal = float(np.square(reference.astype(np.float64)).sum())
+    sqnr_db = 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None
+    exact = bool(np.array_equal(output, reference))
+    return {"exact": exact, "max_abs_error": float(np.abs(error).max()), "sqnr_db": sqnr_db}
+
+
+def _requantised(values: Tensor, number: Number) -> Tensor:
+    """Shift integers right, rounding, until the largest fits the operand width; leave floats alone."""
+    return shifted(values, shift_of(values, number), number) if number.is_integer else values
+
+
+def shift_of(values: Tensor, number: Number) -> int:
+    """Return by how many bits integers are shifted to fit the operand width; 0 for floats."""
+    return max(int(np.abs(values).max(initial=0)).bit_length() - (number.bits - 1), 0) if number.is_integer else 0
+
+
+def _forget(tensors: dict[str, Tensor], network: Workload, done: set[str]) -> None:
+    """Drop the tensors that no layer reads which is not ``done``."""
+    needed = {name for layer in network.layers if layer.name not in done for name in layer.inputs}
+    for name in set(tensors) - needed:
+        del tensors[name]

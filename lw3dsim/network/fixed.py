@@ -1,0 +1,215 @@
+"""Fixed mappings: the units of a mapping file, checked against a network and an accelerator, and simulated as given."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.describe.source import dotted
+from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
+from lw3dsim.machine.problem import has_groups, make_problem, side_by_side
+from lw3dsim.map.group.group import Group
+from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+from lw3dsim.network.fusion import can_follow, can_lead, operands, run_group_mapping
+from lw3dsim.network.layers import bare, run_layer, run_mapping
+from lw3dsim.network.layouts import free_tensors
+from lw3dsim.possible import group_faults, layer_faults
+from lw3dsim.transform.algorithms import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lw3dsim.account.simulated import Run
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.partition import Path
+    from lw3dsim.map.mapping_file import MappingFile
+    from lw3dsim.possible import Fault
+    from lw3dsim.transform.algorithms import Algorithm
+
+
+def run_fixed(file: MappingFile, network: Workload, arch: Accelerator, policy: str, engine: str) -> dict[Path, Run]:
+    """Return the runs of the units of ``file``, by the numbers of their layers.
+
+    Raises InputError where the file is for another network, or a unit does not fit the network or the accelerator.
+    """
+    _check_network(file, network)
+    _check_layouts(file, network, arch)
+    names = [layer.name for layer in network.layers]
+    seen: dict[str, int] = {}
+    runs: dict[Path, Run] = {}
+    for unit, entry in enumerate(file.entries):
+        for i, name in enumerate(entry.layers):
+            at = ("layer",) if isinstance(entry, LayerEntry) else ("group", i, "layer")
+            if name not in names:
+                raise file.document.error(
+                    file.key(unit, *at), f"{network.name} has no layer {short(name)}; {suggest(name, names)}"
+                )
+            if name in seen:
+                earlier = file.place(seen[name])
+                raise file.document.error(file.key(unit, *at), f"{name} is in the unit at {earlier} already; keep one")
+            seen[name] = unit
+        place = _Place(file=file, unit=unit, network=network, arch=arch, policy=policy)
+        path = tuple(names.index(name) for name in entry.layers)
+        layers = [network.layers[i] for i in path]
+        try:
+            runs[path] = (
+                _run_group(place, entry, layers, engine)
+                if isinstance(entry, GroupEntry)
+                else _run_layer(place, entry, layers[0], engine)
+            )
+        except MappingError as error:
+            raise place.error((), f"{error.key}: {error}") from None
+    return runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A unit of a mapping file, and what it is checked against."""
+
+    file: MappingFile
+    unit: int
+    network: Workload
+    arch: Accelerator
+    policy: str
+
+    def error(self, key: tuple[str | int, ...], message: str) -> InputError:
+        """Build the error for a key of the unit."""
+        return self.file.document.error(self.file.key(self.unit, *key), message)
+
+    def wrong(self, key: tuple[str | int, ...], value: object, message: str) -> InputError:
+        """Build the error for the value of a key of the unit."""
+        path = self.file.key(self.unit, *key)
+        return InputError(f"{self.file.document.where(path)} {dotted(path)} = {short(value)}: {message}")
+
+    def check(self, faults: Iterator[Fault]) -> None:
+        """Refuse the unit for the first of ``faults``, if there is any."""
+        for fault in faults:
+            if fault.value is None:
+                raise self.error(fault.key, fault.message)
+            raise self.wrong(fault.key, fault.value, fault.message)
+
+    def side_by_side(self, layer: AnyLayer, problem: Problem, abreast: int) -> Problem:
+        """Return the problem with groups side by side on the rows; refuse what these can't hold."""
+        if not has_groups(problem):
+            raise self.wrong(
+                ("abreast",), abreast, f"{layer.name} has no groups of channels to share rows; leave it out"
+            )
+        allowed = [size for size in range(1, min(problem.n, self.arch.pe.rows) + 1) if problem.n % size == 0]
+        if abreast not in allowed:
+            given = ", ".join(map(str, allowed))
+            raise self.wrong(
+                ("abreast",), abreast, f"groups have {problem.n} channels, rows are {self.arch.pe.rows}; give {given}"
+            )
+        return side_by_side(problem, abreast)
+
+    def problem(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Problem:
+        """Return the problem of a layer that is to run the algorithm called ``label``."""
+        algorithm = self._algorithm(key, layer, label)
+        return make_problem(
+            layer, self.network.input_shapes(layer), self.network.shapes[layer.name], algorithm, self.arch
+        )
+
+    def _algorithm(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Algorithm:
+        allowed = {one.label: one for one in candidates(layer, self.policy, *_tiles(self.arch))}
+        if label in allowed:
+            return allowed[label]
+        direct = candidates(layer, "direct", 1, 1)[0]
+        if label != direct.label:
+            offered = ", ".join(dict.fromkeys([*allowed, direct.label]))
+            raise self.wrong(
+                key,
+                label,
+                f"with --algorithm {self.policy} {layer.name} can run {offered}; change it, or --algorithm, --m1, --m2",
+            )
+        # Where nothing else fits the machine, the mapper runs direct and says why.
+        own = run_layer(self.network, layer, self.arch, self.policy, "auto", None).problem.algorithm
+        return direct if own.is_winograd else own
+
+
+def _tiles(arch: Accelerator) -> tuple[int, int]:
+    return arch.winograd.m1, arch.winograd.m2
+
+
+def _check_network(file: MappingFile, network: Workload) -> None:
+    """Refuse a file that says that it is for another network."""
+    inputs = {name: tuple(shape) for name, shape in network.inputs.items()}
+    if file.workload is not None and file.workload != network.name:
+        raise _foreign(file, "workload", file.workload, network.name, "give that workload")
+    if file.transforms is not None and file.transforms != network.transforms:
+        wanted, given = (",".join(names) or "none" for names in (file.transforms, network.transforms))
+        raise _foreign(file, "transforms", wanted, given, "give these with --transform")
+    if file.inputs is not None and file.inputs != inputs:
+        wanted, given = (
+            ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in sizes.items())
+            for sizes in (file.inputs, inputs)
+        )
+        raise _foreign(file, "inputs", wanted, given, "give that size with --input")
+
+
+def _check_layouts(file: MappingFile, network: Workload, arch: Accelerator) -> None:
+    """Refuse layouts of what is no tensor, has no layout of its own or fewer channels, or against the accelerator's."""
+    free = free_tensors(network)
+    for name, block in file.layouts.items():
+        key = ("layouts", name)
+        if name not in network.shapes:
+            raise file.document.error(key, f"{network.name} has no such tensor; {suggest(name, sorted(free))}")
+        if name not in free:
+            raise file.document.error(
+                key, "a vector, or an input of several of a layer, has no layout of its own; leave it out"
+            )
+        channels = network.shapes[name].channels
+        if block > channels:
+            place = f"{file.document.where(key)} {dotted(key)} = {block}"
+            raise InputError(f"{place}: {name} has {channels} channels; give 1 to {channels}")
+        declared = {"cthw": 1, "blocked": min(arch.dram.channel_block, channels)}.get(arch.dram.layout, block)
+        if block != declared:
+            place = f"{file.document.where(key)} {dotted(key)} = {block}"
+            raise InputError(
+                f"{place}: dram.layout {arch.dram.layout} stores {name} in blocks of {declared}; "
+                "give that, or set dram.layout to auto"
+            )
+
+
+def _foreign(file: MappingFile, key: str, wanted: str, given: str, remedy: str) -> InputError:
+    remedy = f"{remedy}, or map anew"
+    return InputError(f"{file.document.where((key,))} {key} = {one_line(wanted)}: the network has {given}; {remedy}")
+
+
+def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -> Run:
+    problem, mapping = place.problem(("algorithm",), layer, entry.algorithm), entry.mapping
+    if entry.abreast is not None:
+        problem = place.side_by_side(layer, problem, entry.abreast)
+    place.check(layer_faults(problem, mapping, place.arch, layer.name))
+    return run_mapping(problem, mapping, bare(place.arch), engine)
+
+
+def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run:
+    problems = [
+        place.problem(("group", i, "algorithm"), layer, stage.algorithm)
+        for i, (layer, stage) in enumerate(zip(layers, entry.group, strict=True))
+    ]
+    _check_chain(place, layers, problems)
+    group, mapping = Group(tuple(problems), operands(layers)), entry.mapping
+    place.check(group_faults(group, mapping, place.arch, entry.layers))
+    return run_group_mapping(group, mapping, bare(place.arch), engine)
+
+
+def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:
+    """Refuse a group that is not a chain of layers that can be fused."""
+    if not place.arch.buffers.intermediate_bits:
+        name = one_line(place.arch.name)
+        raise place.error(("group",), f"{name} can't fuse: buffers.intermediate_share is 0; raise it")
+    for i, (before, layer) in enumerate(itertools.pairwise(layers), start=1):
+        if before.name not in layer.inputs:
+            raise place.error(("group", i), f"{layer.name} does not read {before.name}: a group is a chain; reorder it")
+        users = [user.name for user in place.network.consumers(before.name)]
+        if len(users) > 1 or layer.inputs.count(before.name) > 1:
+            raise place.error(
+                ("group", i - 1), f"{before.name} is read by {' and '.join(users)}: only the last may have more users"
+            )
+    for i, (layer, problem) in enumerate(zip(layers, problems, strict=True)):
+        if not (can_follow(layer, problem) if i else can_lead(layer, problem)):
+            raise place.error(("group", i), f"{layer.name} can't be fused; see docs/fusion.md, and take it out")

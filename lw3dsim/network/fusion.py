@@ -1,0 +1,339 @@
+"""Fusion in the pipeline: which layers may be neighbours in a group, what groups cost, and the best cut."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.area import leakage_mw
+from lw3dsim.account.dram import plain_counts
+from lw3dsim.account.events import count_events
+from lw3dsim.account.power import make_activity
+from lw3dsim.account.simulated import GroupRun, Unit
+from lw3dsim.base.caches import kept
+from lw3dsim.base.remembered import recall, remember
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Add, Concat, Linear
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.floor import group_compulsory_bytes
+from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
+from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.map.group.search import CANDIDATES, Found, search_group
+from lw3dsim.map.layer.mapping import input_layout, output_layout
+from lw3dsim.network.layers import bare
+from lw3dsim.network.objective import Figures, Weights
+from lw3dsim.possible import is_possible_group
+from lw3dsim.schedule.fused import build_group_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from lw3dsim.account.simulated import LayerRun, Run
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.engine.run import Timing
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Operand
+    from lw3dsim.map.group.partition import Path
+    from lw3dsim.map.layer.price import Price
+    from lw3dsim.schedule.fused import GroupSchedule
+
+MODES = ("off", "auto")
+
+# Layers of a group at most.
+LONGEST = 5
+
+
+def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run]) -> list[Unit]:
+    """Return ``network`` cut into the ``fixed`` units and the layers that ``runs`` holds, ordered by their last layers.
+
+    Where all layers are in fixed units, ``runs`` may be empty.
+    """
+    inside = {i for path in fixed for i in path}
+    units: dict[Path, Run] = {(i,): run for i, run in enumerate(runs) if i not in inside}
+    units.update(fixed)
+    return [
+        Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
+        for path in sorted(units, key=lambda path: path[-1])
+    ]
+
+
+def fuse(
+    network: Workload,
+    runs: Sequence[LayerRun],
+    arch: Accelerator,
+    engine: str,
+    weights: Weights,
+    fixed: Mapping[Path, Run],
+    progress: Callable[[int], None] | None = None,
+) -> list[Unit]:
+    """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
+
+    Units that are ``fixed`` stay as they are. Groups are judged by an estimate until they are part of the best cut,
+    then by simulation. ``progress`` is called with the number of each layer, once the groups that end in it are judged.
+    """
+    judge = _Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    for last in range(len(runs)):
+        for path in paths_to(last, judge.feeds, LONGEST):
+            judge.cost(path)
+        if progress is not None:
+            progress(last)
+    while True:
+        chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
+        untried = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
+        if not untried:
+            break
+        for path in untried:
+            judge.simulate(path)
+    return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
+
+
+@dataclass(kw_only=True)
+class _Judge:
+    """What groups of a network cost: estimated, or simulated where they have been."""
+
+    network: Workload
+    runs: Sequence[LayerRun]
+    arch: Accelerator
+    engine: str
+    leakage: float
+    alone: list[Figures]
+    weights: Weights
+    feeds: dict[int, list[int]]
+    simulated: dict[Path, GroupRun]
+    costs: dict[Path, float | None]
+
+    @classmethod
+    def of(
+        cls,
+        network: Workload,
+        runs: Sequence[LayerRun],
+        arch: Accelerator,
+        engine: str,
+        weights: Weights,
+        apart: Collection[int],
+    ) -> _Judge:
+        """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
+        leakage = leakage_mw(arch, [run.problem for run in runs])
+        units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
+        alone = [Figures.of(network, unit, arch, leakage) for unit in units]
+        return cls(
+            network=network,
+            runs=runs,
+            arch=arch,
+            engine=engine,
+            leakage=leakage,
+            alone=alone,
+            weights=weights,
+            feeds=_without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
+            simulated={},
+            costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
+        )
+
+    def cost(self, path: Path) -> float | None:
+        """Return what a path costs, None where it can't be a group or can't be worth it."""
+        if path not in self.costs:
+            self.costs[path] = self._estimate(path)
+        return self.costs[path]
+
+    def simulate(self, path: Path) -> None:
+        """Simulate a path that has an estimate; what it costs is known then."""
+        run = run_group(self._group(path), bare(self.arch), self.weights.price, self.engine)
+        self.simulated[path] = run
+        unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
+        self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.arch, self.leakage))
+
+    def _group(self, path: Path) -> Group:
+        layers = [self.network.layers[i] for i in path]
+        return Group(tuple(self.runs[i].problem for i in path), operands(layers))
+
+    def _estimate(self, path: Path) -> float | None:
+        """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
+        group, arch, price = self._group(path), self.arch, self.weights.price
+        clocks = make_clocks(arch)
+        fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
+        fixed -= sum(price.of_mode(self.runs[i].problem, arch, self.runs[i].mapping.parallel) for i in path)
+        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
+        trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
+        if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
+            return None
+        try:
+            best = find_group(group, bare(arch), price)[0]
+        except MappingError:
+            return None
+        modes_of_best = zip(group.stages, best.mapping.parallel, strict=True)
+        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes_of_best)
+        return fixed + trees + price.of(best.cycles, best.dram_bytes)
+
+    def _least(self, group: Group, clocks: Clocks) -> float:
+        """Return a bound of the price: ideal multiplications, and compulsory bytes once."""
+        least = group_compulsory_bytes(group)
+        moving = clocks.bound_ticks(-(-least // clocks.burst_bytes)) / clocks.cycle_ticks
+        return self.weights.price.of(max(sum(group.ideal_mults) / self.arch.multipliers, moving), least)
+
+
+def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
+    """Return, per layer, the layers before it whose output it alone reads and could take over on chip."""
+    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    feeds: dict[int, list[int]] = {}
+    for v, layer in enumerate(network.layers):
+        if not can_follow(layer, runs[v].problem):
+            continue
+        sources = [number[name] for name in dict.fromkeys(layer.inputs) if name in number]
+        alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
+        if len(set(layer.inputs)) == len(layer.inputs):
+            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].problem)]
+    return feeds
+
+
+def _without(feeds: Mapping[int, list[int]], apart: Collection[int]) -> dict[int, list[int]]:
+    """Return links without those from and to the layers ``apart``."""
+    return {v: [u for u in sources if u not in apart] for v, sources in feeds.items() if v not in apart}
+
+
+def can_lead(layer: AnyLayer, problem: Problem) -> bool:
+    """Return whether a layer can be the first of a group."""
+    return not isinstance(layer, Linear | Concat) and can_fuse(problem)
+
+
+def can_follow(layer: AnyLayer, problem: Problem) -> bool:
+    """Return whether a layer can be a later one of a group."""
+    return can_lead(layer, problem) and (not isinstance(layer, Add) or len(layer.inputs) == 2)
+
+
+def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
+    """Return where each layer of a group finds its second operand."""
+    found: list[Operand] = ["none"]
+    for before, layer in itertools.pairwise(layers):
+        others = [name for name in layer.inputs if name != before.name]
+        found.append("none" if not others else "input" if others == list(layers[0].inputs) else "dram")
+    return tuple(found)
+
+
+@kept(4096)
+def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDIDATES) -> tuple[Found, ...]:
+    """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
+
+    def is_sound(one: Found) -> bool:
+        moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
+        return moves_enough and is_possible_group(group, one.mapping, arch)
+
+    question = ("group", group, arch, price, most)
+    known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
+    if known is not None:
+        return known
+    found = tuple(search_group(group, arch, make_clocks(arch), price, keep=most))
+    remember(question, found)
+    return found
+
+
+@kept(4096)
+def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto", most: int = CANDIDATES) -> GroupRun:
+    """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
+
+    Of equal ones that with fewer steps, then the mapper's order decide.
+    """
+    question = ("best of group", group, arch, price, most)
+    known = recall(question, GroupMapping, lambda mapping: is_possible_group(group, mapping, arch))
+    if known is not None:
+        return run_group_mapping(group, known, arch, engine)
+    clocks = make_clocks(arch)
+    # Candidates are compared in the order of the DMA: reordering is too slow for that.
+    mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
+    best: _Tried | None = None
+    for built in _built(group, arch, price, most):
+        # None of the others can be cheaper.
+        if best is not None and built.least > best.cost:
+            break
+        timing = simulate_schedule(built.schedule, mapper_clocks, mapper_engine)
+        tried = _Tried(built=built, timing=timing, cost=built.trees + price.of(timing.latency_cycles, built.dram_bytes))
+        best = tried if best is None else min(best, tried, key=_Tried.rank)
+    assert best is not None  # noqa: S101  # a group has candidates, or there is an error before
+    mapping, schedule, timing = best.built.mapping, best.built.schedule, best.timing
+    remember(question, mapping)
+    if engine != mapper_engine or clocks != mapper_clocks:
+        timing = simulate_schedule(schedule, clocks, engine)
+    return _group_run(group, mapping, schedule, timing, clocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Built:
+    """A candidate with its schedule: its place in the mapper's order, the price of adder trees, and of all at least."""
+
+    number: int
+    mapping: GroupMapping
+    dram_bytes: int
+    trees: float
+    schedule: GroupSchedule
+    least: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """A candidate that has been simulated, and what it costs."""
+
+    built: _Built
+    timing: Timing
+    cost: float
+
+    def rank(self) -> tuple[float, int, int]:
+        return self.cost, self.built.schedule.steps, self.built.number
+
+
+def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Built]:
+    """Return the candidates of ``group`` by what they cost at least: what array and DRAM are busy is close to it."""
+    clocks = make_clocks(arch)
+    candidates = []
+    for number, found in enumerate(find_group(group, arch, price, most)):
+        mapping = found.mapping
+        schedule = build_group_schedule(group, mapping, arch, clocks)
+        modes = zip(group.stages, mapping.parallel, strict=True)
+        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes)
+        least = trees + price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
+        candidates.append(
+            _Built(
+                number=number,
+                mapping=mapping,
+                dram_bytes=found.dram_bytes,
+                trees=trees,
+                schedule=schedule,
+                least=least,
+            )
+        )
+    return sorted(candidates, key=lambda built: (built.least, built.number))
+
+
+@kept(4096)
+def run_group_mapping(group: Group, mapping: GroupMapping, arch: Accelerator, engine: str = "auto") -> GroupRun:
+    """Simulate ``group`` under a given mapping."""
+    clocks = make_clocks(arch)
+    schedule = build_group_schedule(group, mapping, arch, clocks)
+    return _group_run(group, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
+
+
+def _group_run(
+    group: Group, mapping: GroupMapping, schedule: GroupSchedule, timing: Timing, clocks: Clocks
+) -> GroupRun:
+    events = count_events(schedule, clocks.burst_bytes)
+    return GroupRun(
+        group=group,
+        mapping=mapping,
+        stage_events=tuple(count_events(schedule.of_stage(i), clocks.burst_bytes) for i in range(len(group.stages))),
+        steps=schedule.steps,
+        latency_cycles=timing.latency_cycles,
+        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
+        busy=timing.busy,
+        events=events,
+        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
+        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
+        dram_floor_bytes=group_compulsory_bytes(group),
+        layouts=(
+            input_layout(group.stages[0], clocks.burst_bytes).describe(),
+            output_layout(group.stages[-1], clocks.burst_bytes).describe(),
+        ),
+        activity=make_activity(schedule, timing.trace),
+    )

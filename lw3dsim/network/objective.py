@@ -1,0 +1,94 @@
+"""What a network is mapped for: latency, energy, their product or DRAM bytes, as a cost and as a price of mappings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.account.area import leakage_mw
+from lw3dsim.account.dram import MOVED
+from lw3dsim.account.energy import TIMED
+from lw3dsim.account.simulated import Unit, unit_energy_pj
+from lw3dsim.map.layer.price import Price
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.account.simulated import LayerRun
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+
+Objective = Literal["latency", "energy", "edp", "dram_bytes"]
+
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
+
+# All DRAM bytes of a network are worth so small a part of its latency, and the other way round.
+TIE = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a layer, a group or a network costs; of its energy, what time takes, and what neither time nor DRAM does."""
+
+    cycles: float
+    dram_bytes: float
+    energy_pj: float
+    timed_pj: float
+    other_pj: float
+
+    @classmethod
+    def of(cls, network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> Figures:
+        """Return what ``unit`` costs on a chip of ``leakage`` mW."""
+        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, arch, leakage).items()}
+        return cls(
+            cycles=unit.run.latency_cycles,
+            dram_bytes=unit.run.dram_bytes,
+            energy_pj=sum(energy.values()),
+            timed_pj=sum(value for name, value in energy.items() if name in TIMED),
+            other_pj=sum(value for name, value in energy.items() if name not in (*TIMED, *MOVED)),
+        )
+
+    @classmethod
+    def total(cls, parts: Sequence[Figures]) -> Figures:
+        """Return the sums of ``parts``."""
+        return cls(**{f.name: sum(getattr(part, f.name) for part in parts) for f in fields(cls)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What makes figures one cost, and the price of a mapping: what its cycles and DRAM bytes add to that cost."""
+
+    cycle: float
+    dram_byte: float
+    pj: float
+    price: Price
+
+    @classmethod
+    def of(cls, objective: Objective, alone: Figures) -> Weights:
+        """Return the weights for a network that costs ``alone`` without fusion."""
+        if objective in ("latency", "dram_bytes"):
+            is_latency = objective == "latency"
+            cycle = 1.0 if is_latency else alone.dram_bytes / alone.cycles / TIE
+            dram_byte = alone.cycles / alone.dram_bytes / TIE if is_latency else 1.0
+            return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
+        # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
+        cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
+        moved_pj = alone.energy_pj - alone.other_pj - alone.timed_pj
+        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes, pj=1.0)
+        return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
+
+    def cost(self, figures: Figures) -> float:
+        """Return the cost of ``figures``."""
+        return self.cycle * figures.cycles + self.dram_byte * figures.dram_bytes + self.pj * figures.energy_pj
+
+
+def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -> Figures:
+    """Return what a mapped network costs."""
+    leakage = leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
+    return Figures.total([Figures.of(network, unit, arch, leakage) for unit in units])
+
+
+def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:
+    """Return the weights for ``network``, whose layers by themselves ran as in ``runs``."""
+    units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
+    return Weights.of(objective, total_figures(network, units, arch))

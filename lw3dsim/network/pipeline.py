@@ -1,0 +1,349 @@
+"""The way through the house: workload and accelerator in, result out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import isqrt
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lw3dsim.account.simulated import GroupRun, LayerRun, Unit
+from lw3dsim.arguments import check_callback
+from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.accelerator_file import load_arch, locate_key
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Workload
+from lw3dsim.describe.workload_file import load_workload
+from lw3dsim.engine.stream import simulate_stream
+from lw3dsim.errors import ArgumentError, InputError, MappingError
+from lw3dsim.map.mapping_file import load_mapping
+from lw3dsim.network.fixed import run_fixed
+from lw3dsim.network.fusion import fuse, units_of
+from lw3dsim.network.layers import run_layer
+from lw3dsim.network.layouts import settle_layouts
+from lw3dsim.network.objective import make_weights, total_figures
+from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.result.assemble import assemble
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import join, make_group_link, make_link
+from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.transform.passes import apply_transforms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lw3dsim.account.simulated import Run
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.engine.stream import StreamTiming
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.partition import Path as LayerPath
+    from lw3dsim.map.layer.mapping import Mapping as TileMapping
+    from lw3dsim.map.layer.price import Price
+    from lw3dsim.map.mapping_file import MappingFile
+    from lw3dsim.network.objective import Objective
+    from lw3dsim.network.request import Request
+    from lw3dsim.result.result import Result
+    from lw3dsim.schedule.chain import Chain
+    from lw3dsim.schedule.program import Schedule
+
+# Fusing takes about as long as so many passes over the layers.
+FUSING = 4
+
+# A step and its tiles take about 300 bytes.
+MAX_STREAM_STEPS = 10_000_000
+
+
+def simulate(
+    workload: PathArgument | Workload,
+    arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    transform: TransformArgument = None,
+    algorithm: str = "direct",
+    m1: int | None = None,
+    m2: int | None = None,
+    engine: str = "auto",
+    *,
+    input_size: SizeArgument = None,
+    classes: int | None = None,
+    overrides: OverridesArgument = None,
+    clips: int | None = None,
+    fusion: str = "off",
+    objective: Objective = "latency",
+    mapping: PathArgument | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a workload on an accelerator, layer after layer.
+
+    ``workload`` and ``arch`` are names (see ``lw3dsim list``), files, or what load_workload and load_arch return.
+    ``transform`` is a pass, or several, comma-separated or in a list, each with its parameters: ``"fsb:alpha=0.5"``.
+    ``algorithm`` is direct, hfa, winograd3d, nested or auto; ``m1`` and ``m2`` (1 to 8) override the accelerator's
+    Winograd tiles, in outputs along time and along each side. ``engine`` is auto, fast or simpy: equal numbers.
+    ``input_size`` (frames, height, width; for every input or by its name) and ``classes`` resize, and ``overrides``
+    change, a workload or an accelerator that is given by name or file; see load_workload and load_arch.
+    ``clips`` (1 to 1000) is how many clips to run behind each other as well, without a stop at the borders of layers.
+    Mappings are chosen for the ``objective``: latency, energy, edp or dram_bytes. ``fusion`` "auto" runs neighbouring
+    layers tile by tile on chip where that serves it, "off" none. What the file ``mapping`` (of ``lw3dsim map --save``)
+    says is simulated as it says; the rest is mapped. ``progress(done, all)`` is called after every layer, in units of
+    work (:func:`work_of`).
+
+    Raises InputError, in one sentence and before anything is simulated, for what is wrong; and where the accelerator
+    has no room for a layer.
+    """
+    check_callback("progress", progress, "progress(done, all)")
+    request = make_request(
+        workload,
+        arch=arch,
+        transform=transform,
+        algorithm=algorithm,
+        m1=m1,
+        m2=m2,
+        engine=engine,
+        input_size=input_size,
+        classes=classes,
+        overrides=overrides,
+        clips=clips,
+        fusion=fusion,
+        objective=objective,
+        mapping=mapping,
+    )
+    return simulate_prepared(prepare(request), progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A request with everything read that it names: the network, sized and transformed, the design, the mappings."""
+
+    request: Request
+    network: Workload
+    design: Accelerator
+    file: MappingFile | None
+
+
+def prepare(request: Request) -> Prepared:
+    """Return ``request`` with what it names read. Raises InputError."""
+    return Prepared(
+        request=request,
+        file=None if request.mapping is None else load_mapping(request.mapping),
+        network=resolve_network(request.workload, request.transform, request.input_size, request.classes),
+        design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
+    )
+
+
+def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> list[Unit]:
+    """Map and simulate the layers of what was asked for. Raises InputError where the design has no room for one."""
+    request = prepared.request
+    with located(request.arch, prepared.design, request.overrides):
+        return map_network(
+            prepared.network,
+            prepared.design,
+            algorithm=request.algorithm,
+            engine=request.engine,
+            fusion=request.fusion,
+            objective=request.objective,
+            file=prepared.file,
+            progress=progress,
+        )
+
+
+def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Result:
+    """Simulate what was asked for; see :func:`simulate`."""
+    request, network, design = prepared.request, prepared.network, prepared.design
+    units = map_prepared(prepared, progress)
+    stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
+    config = {
+        "workload": {
+            "name": network.name,
+            "inputs": {name: list(shape) for name, shape in network.inputs.items()},
+        },
+        "transforms": list(network.transforms),
+        "algorithm": request.algorithm,
+        "engine": request.engine,
+        "arch": msgspec.to_builtins(design),
+        **_asked_for(request, prepared.file),
+    }
+    return assemble(network, design, units, config, stream)
+
+
+def _asked_for(request: Request, file: MappingFile | None) -> dict[str, Any]:
+    """Return what a result's configuration says only where it is not the default."""
+    asked: dict[str, Any] = {}
+    if request.clips is not None:
+        asked["clips"] = request.clips
+    if request.fusion != "off":
+        asked["fusion"] = request.fusion
+    if request.objective != "latency":
+        asked["objective"] = request.objective
+    if file is not None:
+        asked["mapping"] = msgspec.to_builtins(file.entries)
+        asked["layouts"] = file.layouts
+    return asked
+
+
+def map_network(
+    network: Workload,
+    design: Accelerator,
+    *,
+    algorithm: str = "direct",
+    engine: str = "auto",
+    fusion: str = "off",
+    objective: Objective = "latency",
+    file: MappingFile | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Unit]:
+    """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
+
+    What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
+    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
+    Raises MappingError where the design has no room for a layer; see :func:`located`.
+    """
+    fixed = {} if file is None else run_fixed(file, network, design, algorithm, engine)
+    layouts = {} if file is None else file.layouts
+    is_plain = fusion == "off" and objective == "latency"
+    told = _Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
+    if sum(map(len, fixed)) == len(network.layers):
+        told.all()
+        return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
+    runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=told.layer, fixed=fixed)
+    alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
+    if is_plain:
+        return alone
+    weights = make_weights(network, runs, design, objective)
+    if objective != "latency":
+        runs = map_layers(
+            network,
+            design,
+            algorithm=algorithm,
+            engine=engine,
+            progress=told.layer,
+            price=weights.price,
+            fixed=fixed,
+        )
+    units = units_of(network, runs, fixed)
+    if fusion != "off":
+        units = fuse(network, runs, design, engine, weights, fixed, progress=partial(told.layer, times=FUSING))
+    units = settle_layouts(network, units, design, engine, layouts)
+    return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
+
+
+def work_of(network: Workload) -> list[int]:
+    """Return, per layer, about how long mapping and simulating it takes, in units of their own.
+
+    That grows with the square root of the elements that it moves; a layer like one before it takes no time.
+    """
+    seen, work = set[object](), []
+    for layer in network.layers:
+        inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+        kind = (msgspec.structs.replace(layer, name="", inputs=()), *inputs)
+        elements = sum(shape.elements for shape in (*inputs, output)) + network.layer_params(layer)
+        work.append(1 if kind in seen else 1 + isqrt(elements))
+        seen.add(kind)
+    return work
+
+
+class _Told:
+    """Tells someone how much of ``passes`` over the layers of a network is done."""
+
+    def __init__(self, network: Workload, passes: int, to: Callable[[int, int], None] | None) -> None:
+        self._work, self._to, self._done = work_of(network), to, 0
+        self._all = passes * sum(self._work)
+
+    def layer(self, index: int, times: int = 1) -> None:
+        """Say that a layer is done in this pass, which counts as so many."""
+        self._done += times * self._work[index]
+        if self._to is not None:
+            self._to(self._done, self._all)
+
+    def all(self) -> None:
+        """Say that nothing is left."""
+        if self._to is not None:
+            self._to(self._all, self._all)
+
+
+def resolve_network(
+    workload: str | Workload, transform: str | None, input_size: SizeArgument, classes: int | None
+) -> Workload:
+    """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
+    if not isinstance(workload, Workload):
+        workload = load_workload(workload, input_size=input_size, classes=classes)
+    return apply_transforms(workload, transform)
+
+
+def resolve_design(arch: str | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:
+    """Return the accelerator that a name, file or loaded accelerator means, with overrides and tiles applied."""
+    design = arch if isinstance(arch, Accelerator) else load_arch(arch, overrides=overrides)
+    tiles = design.winograd
+    tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
+    return msgspec.structs.replace(design, winograd=tiles)
+
+
+def map_layers(
+    network: Workload,
+    design: Accelerator,
+    *,
+    algorithm: str = "direct",
+    engine: str = "auto",
+    progress: Callable[[int], None] | None = None,
+    price: Price | None = None,
+    fixed: Mapping[LayerPath, Run] | None = None,
+) -> list[LayerRun]:
+    """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
+
+    ``progress`` is called with the number of each, once it is done. Raises MappingError, which names the layer.
+    """
+    runs = []
+    for number, layer in enumerate(network.layers):
+        given = (fixed or {}).get((number,))
+        try:
+            own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, algorithm, engine, price)
+            runs.append(own)
+        except MappingError as error:
+            raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
+        if progress is not None:
+            progress(number)
+    return runs
+
+
+@contextmanager
+def located(arch: str | Accelerator, design: Accelerator, overrides: Sequence[str]) -> Iterator[None]:
+    """Begin what a MappingError says with the line or override that set what it asks to change.
+
+    ``design`` is what ``arch`` and ``overrides`` mean. Raises InputError.
+    """
+    try:
+        yield
+    except MappingError as error:
+        place = f"{design.name} {error.key}"
+        if not isinstance(arch, Accelerator):
+            place = locate_key(arch, error.key, overrides)
+        raise InputError(f"{place}: {error}") from None
+
+
+def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto") -> StreamTiming:
+    """Simulate ``clips`` clips behind each other through a network as its ``units`` were mapped."""
+    steps = clips * sum(unit.run.steps for unit in units)
+    if steps > MAX_STREAM_STEPS:
+        raise ArgumentError(
+            "clips", clips, f"{steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips"
+        )
+    return simulate_stream(make_chain(units, arch, clips), make_clocks(arch), engine)
+
+
+def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
+    """Return ``units``, the layers and groups of a network as they were mapped, as one chain for ``clips`` clips."""
+    clocks = make_clocks(arch)
+    schedules: dict[tuple[Problem, TileMapping], Schedule] = {}
+    number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
+    links = []
+    for i, unit in enumerate(units):
+        inputs = (name for layer in unit.layers for name in layer.inputs)
+        reads = tuple(number[name] for name in inputs if number.get(name, i) != i)
+        if isinstance(unit.run, GroupRun):
+            links.append(make_group_link(build_group_schedule(unit.run.group, unit.run.mapping, arch, clocks), reads))
+            continue
+        key = unit.run.problem, unit.run.mapping
+        if key not in schedules:
+            schedules[key] = build_schedule(*key, arch, clocks)
+        links.append(make_link(*key, schedules[key], reads))
+    return join(links, clips, arch.buffers, clocks)

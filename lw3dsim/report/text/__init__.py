@@ -1,0 +1,1 @@
+"""Tables and nests in a terminal."""

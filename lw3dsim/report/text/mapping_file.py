@@ -1,0 +1,103 @@
+"""Write mappings as a mapping file: short, commented, to be edited by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lw3dsim._version import __version__
+from lw3dsim.account.simulated import GroupRun
+from lw3dsim.base.forms import MAPPING_TITLE
+from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lw3dsim.account.simulated import Unit
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.map.mapping_file import Entry
+
+ABOUT = f"""\
+{MAPPING_TITLE} Edit it, and give it to `simulate --mapping`: units that are listed run as they
+# are here, layers that are not are mapped anew. docs/mapping.md explains every key.
+#   layouts channels that a tensor keeps next to each other in DRAM: 1 is C T H W, all of them T H W C
+#   tile    n output channels, c input channels (frames where a pool leaves one), t x h x w outputs of a step
+#   order   weights_outer: for n, for t h w, for c; tiles_outer: for t h w, for n, for c
+#   slots   tiles that a buffer holds at once
+#   group   layers that run tile by tile (of the last output); chunks: channels of a step, per run of stages
+"""
+
+
+def entry_of(unit: Unit) -> Entry:
+    """Return the entry of a mapped layer or group."""
+    run = unit.run
+    names = tuple(layer.name for layer in unit.layers)
+    if isinstance(run, GroupRun):
+        return GroupEntry.of(names, tuple(stage.algorithm.label for stage in run.group.stages), run.mapping)
+    problem = run.problem
+    return LayerEntry.of(
+        names[0], problem.algorithm.label, run.mapping, problem.abreast if problem.is_side_by_side else None
+    )
+
+
+def mapping_text(
+    network: Workload, arch: Accelerator, policy: str, units: Sequence[Unit], layouts: Mapping[str, int]
+) -> str:
+    """Return the mapping file of ``units`` of ``network``, mapped with the algorithms of ``policy``."""
+    inputs = ", ".join(f"{_word(name)}: {list(shape)}" for name, shape in network.inputs.items())
+    lines = [
+        ABOUT.rstrip(),
+        f"workload: {_word(network.name)}",
+        f"transforms: [{', '.join(map(_word, network.transforms))}]",
+        f"inputs: {{{inputs}}}",
+        f"algorithm: {_word(policy)}",
+        f"arch: {_word(arch.name)}",
+        f"version: {_word(__version__)}",
+        *(["layouts:"] if layouts else []),
+        *(f"  {_word(name)}: {block}" for name, block in layouts.items()),
+        "units:",
+    ]
+    for unit in units:
+        entry = entry_of(unit)
+        lines += _group_lines(entry) if isinstance(entry, GroupEntry) else _layer_lines(entry)
+    return "\n".join(lines) + "\n"
+
+
+def _layer_lines(entry: LayerEntry) -> list[str]:
+    tile, slots = entry.tile, entry.slots
+    lines = [f"  - layer: {_word(entry.layer)}"]
+    lines += [f"    algorithm: {_word(entry.algorithm)}"] if entry.algorithm != "direct" else []
+    return [
+        *lines,
+        f"    tile: {{n: {tile.n}, c: {tile.c}, t: {tile.t}, h: {tile.h}, w: {tile.w}}}",
+        f"    order: {entry.order}",
+        f"    parallel: {entry.parallel}",
+        *([f"    abreast: {entry.abreast}"] if entry.abreast else []),
+        f"    slots: {{ifmap: {slots.ifmap}, weight: {slots.weight}, ofmap: {slots.ofmap}}}",
+    ]
+
+
+def _group_lines(entry: GroupEntry) -> list[str]:
+    stages = []
+    for stage in entry.group:
+        keys = [f"layer: {_word(stage.layer)}"]
+        keys += [f"algorithm: {_word(stage.algorithm)}"] if stage.algorithm != "direct" else []
+        keys += [f"parallel: {stage.parallel}"] if stage.parallel != "pixel" else []
+        keys += ["resident: true"] if stage.resident else []
+        stages.append(f"      - {{{', '.join(keys)}}}")
+    return [
+        "  - group:",
+        *stages,
+        f"    tile: {{t: {entry.tile.t}, h: {entry.tile.h}, w: {entry.tile.w}}}",
+        f"    kept: {entry.kept}",
+        f"    chunks: {list(entry.chunks)}",
+        f"    ofmap_slots: {entry.ofmap_slots}",
+    ]
+
+
+def _word(text: str) -> str:
+    """Return ``text`` as YAML: as it is where that reads back as the same text, else in quotes."""
+    is_plain = text[:1].isalpha() and all(c.isascii() and (c.isalnum() or c in "_.-") for c in text)
+    is_word = text.lower() in ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none")
+    return text if is_plain and not is_word else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,81 @@
+"""Lines of a loop nest: loops, what happens within, aligned for a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lw3dsim.map.words import plural
+from lw3dsim.report.terminal import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.machine.microarchitecture import Machine
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """A loop over the tiles of one dimension."""
+
+    dim: str
+    total: int
+    tile: int
+
+    @property
+    def trips(self) -> int:
+        """How often it runs."""
+        return -(-self.total // self.tile)
+
+    @property
+    def last(self) -> int:
+        """The size of the last tile, which may be ragged."""
+        return self.total - (self.trips - 1) * self.tile
+
+    @property
+    def code(self) -> str:
+        """The loop as code."""
+        return f"for {self.dim} in {self.trips:,}"
+
+    @property
+    def sizes(self) -> str:
+        """The size of its tiles, of the last where it is ragged, and of the whole."""
+        ragged = f", last {self.last}," if self.last != self.tile else ""
+        return f"{self.tile}{ragged} of {self.total}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a nest: where it happens, within how many loops, as code, and in words."""
+
+    level: str
+    depth: int
+    code: str
+    note: str
+
+
+def aligned(lines: Sequence[Line], width: int = WIDTH) -> list[str]:
+    """Return the lines as text: levels, code and notes in columns, notes wrapped."""
+    level = 2 + max(len(line.level) for line in lines)
+    code = 2 + max(2 * line.depth + len(line.code) for line in lines)
+    text, before = [], ""
+    for line in lines:
+        name = line.level if line.level != before else ""
+        head = f"  {name:<{level}}{'  ' * line.depth + line.code:<{code}}"
+        parts = wrapped(line.note, max(width - len(head), 30))
+        text += [(head if i == 0 else " " * len(head)) + part for i, part in enumerate(parts)]
+        before = line.level
+    return [line.rstrip() for line in text]
+
+
+def times(count: int) -> str:
+    """Return ``count`` as how often."""
+    return f"{count:,} times"
+
+
+def lanes(machine: Machine, arch: Accelerator) -> str:
+    """Return the lanes of the array, which are columns times the tiles that a PE works on."""
+    return f"{plural(machine.lanes, 'lane')} ({plural(arch.pe.cols, 'column')})"

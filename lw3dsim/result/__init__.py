@@ -1,0 +1,1 @@
+"""Result: what a run gives, as records."""

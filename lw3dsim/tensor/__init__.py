@@ -1,0 +1,1 @@
+"""Tensor: how a tensor lies in DRAM, and the bursts that its boxes move."""

@@ -1,0 +1,212 @@
+"""Where a tensor lies in DRAM, and which bursts the box of a tile touches.
+
+A tensor is stored channel-blocked, [C/b][T][H][W][b]: blocks of b channels, the b
+values of a pixel next to each other. b = 1 is C-T-H-W, b = C is T-H-W-C. Every row
+starts on a burst; the block of a pixel that is larger than a burst takes whole
+bursts (*columns*). A DMA moves whole bursts: what a tile's edge needs of a burst
+costs all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.base.arrays import padded
+from lw3dsim.base.kernels import RUNS_PER_TILING, kernels
+from lw3dsim.errors import MappingError
+from lw3dsim.tensor.bursts import Rows, fill_row_bursts
+from lw3dsim.tensor.runs import Cuts, Strides, list_runs, row_runs
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
+    from lw3dsim.tensor.axis import Axis
+
+# Runs of one tensor that fit into a gigabyte while they are listed.
+MAX_RUNS = 16_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts."""
+
+    channels: int
+    extent: tuple[int, int, int]
+    block: int
+    element_bits: int
+    burst_bytes: int
+
+    @property
+    def columns(self) -> int:
+        """Bursts of a pixel's block; 1 where pixels share a burst."""
+        return -(-self.block * self.element_bits // (8 * self.burst_bytes))
+
+    @property
+    def pixel_bits(self) -> int:
+        """Bits from a pixel to the next."""
+        burst_bits = 8 * self.burst_bytes
+        bits = self.block * self.element_bits
+        return padded(bits, burst_bits) if bits > burst_bits else bits
+
+    @property
+    def row_bursts(self) -> int:
+        """Bursts from a row to the next."""
+        return -(-self.extent[2] * self.pixel_bits // (8 * self.burst_bytes))
+
+    @property
+    def frame_bursts(self) -> int:
+        """Bursts from a frame to the next."""
+        return self.extent[1] * self.row_bursts
+
+    @property
+    def block_bursts(self) -> int:
+        """Bursts from a block of channels to the next."""
+        return self.extent[0] * self.frame_bursts
+
+    @property
+    def bursts(self) -> int:
+        """Bursts of the whole tensor."""
+        return -(-self.channels // self.block) * self.block_bursts
+
+    def describe(self) -> str:
+        """Return the layout in words, outermost dimension first."""
+        if self.block == 1:
+            return "C T H W"
+        return f"C/{self.block} T H W {self.block}" if self.block < self.channels else f"T H W {self.block}"
+
+
+def block_sizes(block: int, channels: int) -> list[int]:
+    """Return ``block`` times powers of two, as far as they are below ``channels``, and ``channels``."""
+    powers = (block << i for i in range(channels.bit_length()))
+    return [*(size for size in powers if size < channels), channels]
+
+
+def fewest_bursts_block(
+    channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
+) -> int:
+    """Return the block, ``block`` times a power of two or all channels, that stores a tensor in the fewest bursts.
+
+    Ties go to the smallest. Rows of such blocks are whole bursts wherever the sizes allow it.
+    """
+    if extent == (1, 1, 1):
+        return channels
+
+    def bursts(size: int) -> int:
+        layout = Layout(
+            channels=channels, extent=extent, block=size, element_bits=element_bits, burst_bytes=burst_bytes
+        )
+        return layout.bursts
+
+    return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on."""
+
+    offsets: Ints
+    first: Ints
+    count: Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boxes:
+    """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
+
+    ``channel_first`` and ``channel_count`` give the ranges. Boxes are numbered in
+    row-major order of (channel range, t, h, w), the shape of :attr:`shape`.
+    """
+
+    layout: Layout
+    channel_first: Ints
+    channel_count: Ints
+    t: Axis
+    h: Axis
+    w: Axis
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Channel ranges and tiles along T, H, W."""
+        return len(self.channel_first), self.t.tiles, self.h.tiles, self.w.tiles
+
+    @property
+    def row_bursts(self) -> Ints:
+        """Bursts of one row of the boxes by channel range and tile along W."""
+        size = len(self.channel_first) * self.w.tiles
+        work = kernels(size)
+        bursts = work.empty(size)
+        channel, channels, left, span = map(work.words, self._row_cuts)
+        work(fill_row_bursts)(plain_rows(self.layout), channel, channels, left, span, bursts)
+        return np.reshape(bursts, (-1, self.w.tiles))
+
+    @property
+    def bursts(self) -> Ints:
+        """Bursts of every box, in :attr:`shape`."""
+        rows = self.t.needed[:, None, None] * self.h.needed[None, :, None]
+        return np.asarray(self.row_bursts[:, None, None, :] * rows)
+
+    @property
+    def total_bursts(self) -> int:
+        """Bursts of all boxes together: the sum of :attr:`bursts`, whose factors are summed first."""
+        return int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(self.row_bursts.sum())
+
+    @property
+    def _row_cuts(self) -> tuple[Ints, Ints, Ints, Ints]:
+        return self.channel_first, self.channel_count, self.w.first, self.w.span
+
+    def in_block(self, block: int) -> Boxes:
+        """Return the same boxes of the tensor in blocks of ``block``."""
+        return replace(self, layout=replace(self.layout, block=block))
+
+    def runs(self, base: int) -> Runs:
+        """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined.
+
+        Raises MappingError where they would be more than MAX_RUNS before that.
+        """
+        layout, rows = self.layout, plain_rows(self.layout)
+        few = kernels(len(self.channel_first) * self.w.tiles)
+        of_row = few(row_runs)(rows, *map(few.words, self._row_cuts))
+        runs = int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(of_row)
+        if runs > MAX_RUNS:
+            size = "x".join(map(str, (layout.channels, *layout.extent)))
+            raise MappingError(
+                "dram.model",
+                f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
+            )
+        work = kernels(runs // RUNS_PER_TILING)
+        boxes, (of_t, of_h) = math.prod(self.shape), (_offsets(axis) for axis in (self.t, self.h))
+        cuts = (
+            self.channel_first, self.channel_count, of_t, self.t.positions, of_h, self.h.positions, self.w.first,
+            self.w.span,
+        )  # fmt: skip
+        offsets, first, count = (work.empty(size) for size in (boxes + 1, runs, runs))
+        listed = work(list_runs)(
+            rows,
+            Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
+            Cuts(*(work.words(column) for column in cuts)),
+            base,
+            offsets,
+            first,
+            count,
+        )
+        offsets, first, count = (np.array(words, dtype=np.int64) for words in (offsets, first[:listed], count[:listed]))
+        return Runs(offsets=offsets, first=first, count=count)
+
+
+def _offsets(axis: Axis) -> Ints:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(axis.needed)])
+
+
+def plain_rows(layout: Layout) -> Rows:
+    """Return ``layout`` in integers."""
+    return Rows(
+        block=layout.block,
+        columns=layout.columns,
+        element_bits=layout.element_bits,
+        pixel_bits=layout.pixel_bits,
+        row_bursts=layout.row_bursts,
+        burst_bits=8 * layout.burst_bytes,
+    )

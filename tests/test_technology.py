@@ -163,6 +163,9 @@ def test_sram_is_log_linear_between_the_sizes_of_the_table():
 
 def test_ports_and_clocks_decide_macros_widths_and_cycles():
     # A port of 20 bytes is 160 bits: one macro of 256 bits, whose word is read whole; of 12 bytes one of 128 bits.
+    # A port of 9 bytes is wider than a macro of 64 bits.
+    assert sram(8, 9, 1, HOROWITZ, SLOW_PS).source.endswith("x 128 bit")
+    assert sram(8, 8, 1, HOROWITZ, SLOW_PS).source.endswith("x 64 bit")
     assert sram(8, 20, 1, HOROWITZ, SLOW_PS).read_pj_per_byte == pytest.approx(11.484 / 20)
     assert sram(8, 12, 1, HOROWITZ, SLOW_PS).write_pj_per_byte == pytest.approx(14.052 / 12)
     # 33 bytes are 264 bits: two macros of 256 beside each other, 4 KiB each.

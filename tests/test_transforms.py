@@ -11,7 +11,7 @@ from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.workload import Conv3d, Shape, build_workload
 from lw3dsim.report.text.network import network_record
 from lw3dsim.transform.algorithms import candidates
-from lw3dsim.transform.fsb import fsb
+from lw3dsim.transform.fsb import depthwise_pointwise, fsb
 from lw3dsim.transform.passes import PASSES, apply_transforms
 
 
@@ -45,8 +45,24 @@ def test_fsb_has_the_paper_s_weights_and_keeps_the_shape(c, n, middle, kernel, s
         assert [layer.name for layer in after.layers] == ["conv.temporal", "conv.depthwise", "conv.pointwise"]
         assert after.layers[0].stride == (stride[0], 1, 1)
         assert after.layers[1].stride == (1, *stride[1:])
+        assert [layer.dilation for layer in after.layers] == [(1, 1, 1)] * 3
     else:
         assert after.layers == before.layers
+
+
+@pytest.mark.parametrize(("rewrite", "kernel"), [(fsb, (3, 3, 3)), (depthwise_pointwise, (1, 3, 3))])
+def test_rewritten_kernels_are_dense_and_reach_as_far_as_before(rewrite, kernel):
+    reach = {"dilation": (2 if kernel[0] > 1 else 1, 3, 2), "padding": (0, 3, 2)}
+    layer = Conv3d(
+        name="conv", inputs=("x",), out_channels=64, kernel=kernel, density=0.5, weight_density=0.25, **reach
+    )
+    before = build_workload(name="net", inputs={"x": Shape(64, 8, 8, 8)}, layers=[layer])
+    *inner, last = rewrite(before).layers
+    assert [each.weight_density for each in (*inner, last)] == [1.0] * (len(inner) + 1)
+    # What lies between is dense; the output is as sparse as it was.
+    assert [each.density for each in (*inner, last)] == [*[1.0] * len(inner), 0.5]
+    assert tuple(map(max, *(each.dilation for each in (*inner, last)))) == layer.dilation
+    assert all(d == 1 or k > 1 for each in (*inner, last) for d, k in zip(each.dilation, each.kernel, strict=True))
 
 
 def test_typical_block_shrinks_by_the_printed_factor():

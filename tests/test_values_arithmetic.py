@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from paper import conv, machine
 
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.noise import combined_db, sqnr_db
+from lw3dsim.arithmetic.noise import combined_db, overflow_noise, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, Number, divided, random_tensor, shifted
 from lw3dsim.arithmetic.operands import applied, make_operands, narrowed, narrowing_shifts, phases, winograd_forms
 from lw3dsim.arithmetic.overflow import accumulated, held
@@ -121,6 +122,23 @@ def test_random_operands_cover_their_range():
     assert 0.49 < floats.max() <= 0.5
 
 
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize("sigma", [30.0, 100.0, 1000.0, 300_000.0])
+def test_the_noise_of_overflows_is_that_of_normal_sums(overflow, sigma):
+    # What a register of 8 bits holds of x, weighed by how often a normal sum is x.
+    x = np.linspace(-9 * sigma, 9 * sigma, 2_000_001)
+    weight = np.exp(-((x / sigma) ** 2) / 2)
+    kept = np.clip(x, -128, 128) if overflow == "saturate" else (x + 128) % 256 - 128
+    expected = (weight * (x - kept) ** 2).sum() / weight.sum()
+    register = replace(temporal(), accumulator_bits=8, overflow=overflow)
+    assert overflow_noise(sigma**2, register) == pytest.approx(expected, rel=1e-3)
+
+
+def test_no_register_overflows_ten_deviations_away():
+    for overflow in ("saturate", "wrap"):
+        assert overflow_noise(12.0**2, replace(temporal(), accumulator_bits=8, overflow=overflow)) == 0
+
+
 def test_phases_are_every_other_input_with_zeros_at_the_end():
     values = np.arange(5).reshape(1, 5, 1, 1)
     split = phases(values, (2, 1, 1))
@@ -129,6 +147,10 @@ def test_phases_are_every_other_input_with_zeros_at_the_end():
     assert split[0, 1].ravel().tolist() == [1, 3, 0]
     plane = phases(np.arange(16).reshape(1, 4, 4), (1, 2, 2))
     assert plane.reshape(4, 4).tolist() == [[0, 2, 8, 10], [1, 3, 9, 11], [4, 6, 12, 14], [5, 7, 13, 15]]
+    uneven = phases(np.arange(18).reshape(1, 3, 6), (1, 3, 2))
+    assert uneven.reshape(6, 3).tolist() == [
+        [0, 2, 4], [1, 3, 5], [6, 8, 10], [7, 9, 11], [12, 14, 16], [13, 15, 17],
+    ]  # fmt: skip
 
 
 def test_matrices_apply_along_their_own_dimension():

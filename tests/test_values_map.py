@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -577,6 +578,9 @@ def test_a_group_of_layers_knows_its_channels():
     assert not group.takes_all_frames
     blocked = group.in_blocks(input_block=4, output_block=3)
     assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
+    last = conv(6, 2, (1, 2, 2), (1, 1, 1), ARCH)
+    three = Group((depthwise, pointwise, last), ("none", "none", "none"))
+    assert three.in_blocks(output_block=1).stages == (depthwise, pointwise, replace(last, output_block=1))
     assert group.in_blocks() == group
     assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1
 

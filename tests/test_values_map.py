@@ -22,6 +22,7 @@ from lw3dsim.map.group.group import Group
 from lw3dsim.map.layer.bounds import Least, bound_ticks
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import (
+    compute_ticks,
     full_tiles,
     last_part,
     layer_cycles,
@@ -478,6 +479,25 @@ def test_every_tiling_comes_in_both_orders_where_there_are_two():
     )
     # 4 rows of 2 blocks, 960 bits of weights, 2 rows of 2 blocks.
     assert bursts == 8 + 4 + 4
+
+
+def test_a_pooling_that_is_cut_over_frames_updates_sums():
+    # 2 channels of 4 frames of a pixel, frame by frame: sums of 32 bits are read and written, 16 bytes in 4 cycles
+    # through the port, behind a fill of 3; a step on all frames writes 2 bytes in one, and its 8 operations take 4.
+    pool = Pool3d(name="x", inputs=("i",), mode="avg", kernel="global")
+    problem = problem_of(pool, Shape(2, 4, 1, 1), ARCH)
+    cycles = []
+    for frames in (1, 4):
+        task = task_of(problem, ([2], [frames], [1], [1], [1]))
+        cycles.append(compute_ticks(task, ONE, NEVER, [0] * GROUP_WORDS) // task.times.cycle)
+    assert cycles == [4 * (3 + 4), 3 + 4]
+
+
+def test_a_search_may_keep_every_tiling_in_both_orders_and_modes():
+    arch = machine("pe.mults_per_pe=2")
+    # Two sizes along n, two along h; where both are cut the loops come in two orders.
+    found = search(conv(1, 2, (1, 2, 1), (1, 1, 1), arch), arch, make_clocks(arch), keep=10**6)
+    assert len(found) == len({candidate.mapping for candidate in found}) == 2 * (4 + 1)
 
 
 def test_slots_are_shared_by_what_loads_answers_and_computes():

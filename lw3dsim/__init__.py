@@ -5,12 +5,13 @@ The package is one way through, a room per stage::
     describe -> transform -> map -> schedule -> simulate -> account -> report -> explore
 
 Each stage is a function from frozen values to a new frozen value. Rooms stand on each other, and imports run only
-down; ``tests/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files under
-way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, caches, outputs); ``describe``;
+down; ``tests/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files
+under way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, caches, outputs); ``describe``;
 ``technology`` (cost tables), ``transform`` and ``tensor`` (layouts in DRAM, bursts); ``machine`` (a layer as the
 array sees it, and what a step costs); ``map`` with ``map.layer`` and ``map.group``; ``schedule`` and ``dram``;
 ``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and ``report``; ``network``, which strings all of it
-together; ``comparison``; ``explore``. ``mapped`` shows mappings, ``dse`` searches, ``possible`` checks mappings.
+together; ``comparison``; ``explore``; ``api``, the public verbs. ``mapped`` shows mappings, ``dse`` searches,
+``possible`` checks mappings.
 
 The names below are the public interface; ``docs/python.md`` shows them at work.
 """
@@ -48,18 +49,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lw3dsim import dse
-    from lw3dsim.comparison.compare import Case, Comparison, compare, default_cases
-    from lw3dsim.comparison.explain import Explanation, explain
+    from lw3dsim.api import Result, compare, execute, explain, load_result, map_workload, simulate
+    from lw3dsim.comparison.compare import Case, Comparison, default_cases
+    from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload import Workload
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.errors import InputError, OutputError
-    from lw3dsim.mapped import Mappings, map_workload
-    from lw3dsim.network.execution import ExecutionResult, execute
-    from lw3dsim.network.pipeline import simulate
-    from lw3dsim.result.result import Result
-    from lw3dsim.result.saved import load_result
+    from lw3dsim.mapped import Mappings
+    from lw3dsim.network.execution import ExecutionResult
 
 _HOME = {
     "Accelerator": "describe.accelerator",
@@ -70,17 +69,17 @@ _HOME = {
     "InputError": "errors",
     "Mappings": "mapped",
     "OutputError": "errors",
-    "Result": "result.result",
+    "Result": "api",
     "Workload": "describe.workload",
-    "compare": "comparison.compare",
+    "compare": "api",
     "default_cases": "comparison.compare",
-    "execute": "network.execution",
-    "explain": "comparison.explain",
+    "execute": "api",
+    "explain": "api",
     "load_arch": "describe.accelerator_file",
-    "load_result": "result.saved",
+    "load_result": "api",
     "load_workload": "describe.workload_file",
-    "map_workload": "mapped",
-    "simulate": "network.pipeline",
+    "map_workload": "api",
+    "simulate": "api",
 }
 
 

@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_members, as_path, check_callback
+from lw3dsim.arguments import as_path
 from lw3dsim.base.forms import MAPPING
 from lw3dsim.base.output import write_text
 from lw3dsim.errors import unknown
 from lw3dsim.network.layouts import layouts_of
-from lw3dsim.network.pipeline import map_prepared, prepare
-from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.report.text.mapping_file import mapping_text
 from lw3dsim.report.text.mapping_tables import unit_record, unit_text
 from lw3dsim.report.text.nest_lines import WIDTH
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lw3dsim.account.simulated import Unit
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.arguments import PathArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.network.objective import Objective
     from lw3dsim.network.pipeline import Prepared
 
 
@@ -55,49 +53,6 @@ class Mappings:
         layouts = layouts_of(self.network, list(self.units), self.arch)
         text = mapping_text(self.network, self.arch, self.algorithm, self.units, layouts)
         write_text(as_path("path", path), text, MAPPING)
-
-
-def map_workload(
-    workload: PathArgument | Workload,
-    arch: PathArgument | Accelerator = DEFAULT_ARCH,
-    transform: TransformArgument = None,
-    algorithm: str = "direct",
-    m1: int | None = None,
-    m2: int | None = None,
-    engine: str = "auto",
-    *,
-    layers: str | Sequence[str] | None = None,
-    input_size: SizeArgument = None,
-    classes: int | None = None,
-    overrides: OverridesArgument = None,
-    fusion: str = "off",
-    objective: Objective = "latency",
-    mapping: PathArgument | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Mappings:
-    """Map every layer of a workload onto an accelerator; arguments as for ``simulate``.
-
-    With ``layers``, names of layers, only their mappings are returned, of a fused group whole. Raises InputError.
-    """
-    check_callback("progress", progress, "progress(done, all)")
-    request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
-        mapping=mapping,
-    )
-    given = [layers] if isinstance(layers, str) else [] if layers is None else layers
-    names = as_members("layers", given, str, "a name of a layer, or a list of them")
-    return mappings_of(prepare(request), names, progress)
 
 
 def mappings_of(

@@ -6,8 +6,7 @@ import pytest
 from explore_helpers import NET
 from test_bad_input import refuse
 
-from lw3dsim import simulate
-from lw3dsim.comparison.explain import explain
+from lw3dsim import explain, simulate
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lw3dsim import simulate
-from lw3dsim.comparison.explain import explain
+from lw3dsim import explain, simulate
 
 
 def layer_of(tmp_path, layer, clip=(64, 4, 8, 8), arch="array_16x16", algorithm="direct", overrides=()):

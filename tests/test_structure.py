@@ -27,14 +27,11 @@ TOWER = """
     report
     network
     mapped comparison
-    explore
+    explore api
     dse
     cli
 """
 FLOORS = {room: floor for floor, line in enumerate(TOWER.split("\n")) for room in line.split()}
-
-# A result can write itself as a page.
-UP = {("lw3dsim.result.result", "lw3dsim.report.html.page")}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
@@ -55,7 +52,7 @@ def imported(module: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     below = {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
-    return {name for name in below if name in MODULES and (module, name) not in UP}
+    return {name for name in below if name in MODULES}
 
 
 IMPORTS = {module: imported(module) for module in MODULES if room_of(module)}

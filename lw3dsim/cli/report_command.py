@@ -23,7 +23,7 @@ def command(source: str, out: str | None) -> None:
 
     Give what `simulate --out` wrote: the folder, or its result.json.
     """
-    from lw3dsim.result.saved import load_result
+    from lw3dsim.api import load_result
 
     result = load_result(source)
     folder = Path(source) if Path(source).is_dir() else Path(source).parent

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.account.binding import REMEDIES
-from lw3dsim.arguments import check_callback
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.errors import InputError
-from lw3dsim.network.pipeline import prepare, simulate_prepared
-from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.network.pipeline import simulate_prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
-    from lw3dsim.describe.workload import Workload
-    from lw3dsim.network.objective import Objective
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.result.result import Result
 
@@ -123,43 +118,6 @@ class Explanation:
             "neighbours": self.rows(),
         }
         return json.dumps(data, indent=2) + "\n"
-
-
-def explain(
-    workload: PathArgument | Workload,
-    arch: PathArgument | Accelerator = DEFAULT_ARCH,
-    transform: TransformArgument = None,
-    algorithm: str = "direct",
-    m1: int | None = None,
-    m2: int | None = None,
-    *,
-    input_size: SizeArgument = None,
-    classes: int | None = None,
-    overrides: OverridesArgument = None,
-    fusion: str = "off",
-    objective: Objective = "latency",
-    progress: Callable[[int, int], None] | None = None,
-) -> Explanation:
-    """Simulate a design and its neighbours, one field changed at a time; arguments as for ``simulate``.
-
-    Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched.
-    ``progress(done, all)`` is called after every neighbour. Raises InputError.
-    """
-    check_callback("progress", progress, "progress(done, all)")
-    request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
-    )
-    return explain_prepared(prepare(request), progress)
 
 
 def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Explanation:

@@ -12,7 +12,8 @@ from lw3dsim.base.caches import forget
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
-from lw3dsim.network.pipeline import resolve_design, resolve_network, simulate
+from lw3dsim.network.pipeline import prepare, resolve_design, resolve_network, simulate_prepared
+from lw3dsim.network.request import Request
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -78,7 +79,17 @@ class Evaluator:
             if reason:
                 return Outcome(state="discarded", metrics=least, reason=reason)
         results = [
-            simulate(network, arch, algorithm=load.algorithm, fusion=load.fusion, objective=load.objective)
+            simulate_prepared(
+                prepare(
+                    Request(
+                        workload=network,
+                        arch=arch,
+                        algorithm=load.algorithm,
+                        fusion=load.fusion,
+                        objective=load.objective,
+                    )
+                )
+            )
             for load, network in pairs
         ]
         parts = [metrics_of(result, arch) for result in results]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lw3dsim.base.kernels import ENGINE, MAPPER
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.explore import evaluate
-from lw3dsim.network.pipeline import simulate
+from lw3dsim.network.pipeline import prepare, simulate_prepared
+from lw3dsim.network.request import Request
 
 __all__ = ["evaluate", "load"]
 
@@ -23,7 +24,7 @@ def load() -> None:
     """Load the compiled engine and mapper."""
     ENGINE.load()
     MAPPER.load()
-    simulate(parse_workload(SMALL), fusion="auto", objective="dram_bytes")
+    simulate_prepared(prepare(Request(workload=parse_workload(SMALL), fusion="auto", objective="dram_bytes")))
 
 
 load()

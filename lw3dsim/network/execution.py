@@ -12,7 +12,6 @@ import numpy as np
 
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.algebra.winograd import signed_bits
-from lw3dsim.arguments import check_callback
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupTask, execute_group
 from lw3dsim.arithmetic.machine import Task
@@ -22,8 +21,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
-from lw3dsim.network.pipeline import map_prepared, prepare
-from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.result.frozen import frozen
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -32,11 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Unit
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.network.objective import Objective
     from lw3dsim.network.pipeline import Prepared
 
 
@@ -63,55 +59,6 @@ class ExecutionResult:
     def to_json(self) -> str:
         """Return the result as JSON text."""
         return json.dumps(self.data, indent=2) + "\n"
-
-
-def execute(
-    workload: PathArgument | Workload,
-    arch: PathArgument | Accelerator = DEFAULT_ARCH,
-    transform: TransformArgument = None,
-    algorithm: str = "direct",
-    m1: int | None = None,
-    m2: int | None = None,
-    *,
-    engine: str = "auto",
-    dtype: str = "int8",
-    seed: int = 0,
-    input_size: SizeArgument = None,
-    classes: int | None = None,
-    overrides: OverridesArgument = None,
-    fusion: str = "off",
-    objective: Objective = "latency",
-    mapping: PathArgument | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> ExecutionResult:
-    """Run random tensors through the mapped schedules of a network, layer after layer.
-
-    Arguments as for ``simulate``; ``engine`` times what is mapped; ``dtype`` is int8, int16 (which
-    set the operand widths of the accelerator; sums are as wide, and overflow, as its ``precision``
-    says), float32 or float64; ``seed`` (0 to 2^32 - 1) makes clips and weights. Each layer is compared with a direct
-    computation on the same inputs: integers in full, floats in float64. Between integer layers the vector unit
-    shifts values back to the operand width. ``fusion`` "auto" and ``mapping`` execute what ``simulate`` would
-    simulate; within a fused group, values are shifted as they would be layer by layer. Raises InputError.
-    """
-    check_callback("progress", progress, "progress(done, all)")
-    request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
-        mapping=mapping,
-        dtype=dtype,
-        seed=seed,
-    )
-    return execute_prepared(prepare(request), progress)
 
 
 def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.account.simulated import GroupRun, LayerRun, Unit
-from lw3dsim.arguments import check_callback
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -25,7 +24,6 @@ from lw3dsim.network.fusion import fuse, units_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
-from lw3dsim.network.request import DEFAULT_ARCH, make_request
 from lw3dsim.result.assemble import assemble
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_group_link, make_link
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lw3dsim.account.simulated import Run
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.arguments import SizeArgument
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.partition import Path as LayerPath
@@ -54,61 +52,6 @@ FUSING = 4
 
 # A step and its tiles take about 300 bytes.
 MAX_STREAM_STEPS = 10_000_000
-
-
-def simulate(
-    workload: PathArgument | Workload,
-    arch: PathArgument | Accelerator = DEFAULT_ARCH,
-    transform: TransformArgument = None,
-    algorithm: str = "direct",
-    m1: int | None = None,
-    m2: int | None = None,
-    engine: str = "auto",
-    *,
-    input_size: SizeArgument = None,
-    classes: int | None = None,
-    overrides: OverridesArgument = None,
-    clips: int | None = None,
-    fusion: str = "off",
-    objective: Objective = "latency",
-    mapping: PathArgument | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Result:
-    """Simulate a workload on an accelerator, layer after layer.
-
-    ``workload`` and ``arch`` are names (see ``lw3dsim list``), files, or what load_workload and load_arch return.
-    ``transform`` is a pass, or several, comma-separated or in a list, each with its parameters: ``"fsb:alpha=0.5"``.
-    ``algorithm`` is direct, hfa, winograd3d, nested or auto; ``m1`` and ``m2`` (1 to 8) override the accelerator's
-    Winograd tiles, in outputs along time and along each side. ``engine`` is auto, fast or simpy: equal numbers.
-    ``input_size`` (frames, height, width; for every input or by its name) and ``classes`` resize, and ``overrides``
-    change, a workload or an accelerator that is given by name or file; see load_workload and load_arch.
-    ``clips`` (1 to 1000) is how many clips to run behind each other as well, without a stop at the borders of layers.
-    Mappings are chosen for the ``objective``: latency, energy, edp or dram_bytes. ``fusion`` "auto" runs neighbouring
-    layers tile by tile on chip where that serves it, "off" none. What the file ``mapping`` (of ``lw3dsim map --save``)
-    says is simulated as it says; the rest is mapped. ``progress(done, all)`` is called after every layer, in units of
-    work (:func:`work_of`).
-
-    Raises InputError, in one sentence and before anything is simulated, for what is wrong; and where the accelerator
-    has no room for a layer.
-    """
-    check_callback("progress", progress, "progress(done, all)")
-    request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        clips=clips,
-        fusion=fusion,
-        objective=objective,
-        mapping=mapping,
-    )
-    return simulate_prepared(prepare(request), progress)
 
 
 @dataclass(frozen=True, kw_only=True)

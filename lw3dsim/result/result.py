@@ -6,15 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_path
 from lw3dsim.result.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-
-    from lw3dsim.arguments import PathArgument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +91,6 @@ class Result:
     def to_json(self) -> str:
         """Return the result as JSON text; the same inputs give the same bytes."""
         return json.dumps(self.data, indent=2) + "\n"
-
-    def report(self, path: PathArgument) -> None:
-        """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
-        from lw3dsim.base.forms import PAGE
-        from lw3dsim.base.output import write_text
-        from lw3dsim.report.html.page import result_page
-
-        write_text(as_path("path", path), result_page(self), PAGE)
 
 
 def flat_layer(layer: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def test_documents_name_every_transform_cause_and_linked_file():
     timing = (ROOT / "docs" / "timing.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in model for name in PASSES)
     assert all(f"`{name}`" in timing for name in CAUSES)
-    for document in (README, *(ROOT / "docs").glob("*.md")):
+    for document in (README, *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (document.parent / link).exists(), link
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,27 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lw3dsim"
 
-# The tower, from the ground up: a room imports itself and the rooms on the lines before its own.
-TOWER = """
-    _version errors parts algebra
-    arguments base
-    describe
-    technology transform tensor
-    machine
-    map/layer
-    map/group
-    map
-    schedule dram
-    engine arithmetic
-    account
-    possible result
-    report
-    network
-    mapped comparison
-    explore api
-    dse
-    cli
-"""
+# From the ground up: a room imports itself and the rooms on the lines before its own.
+ARCHITECTURE = (ROOT / "docs" / "develop" / "architecture.md").read_text(encoding="utf-8")
+TOWER = ARCHITECTURE.partition("<!-- tower -->\n```text\n")[2].partition("```")[0]
 FLOORS = {room: floor for floor, line in enumerate(TOWER.split("\n")) for room in line.split()}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -75,6 +58,13 @@ def test_no_circle_of_modules():
 
 def test_every_file_is_in_a_room_of_the_tower():
     assert {module for module in MODULES if not room_of(module)} == {"lw3dsim", "lw3dsim.__main__"}
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs" / "develop").glob("*.md")), ids=lambda path: path.stem)
+def test_files_that_developers_are_told_of_are_there(document):
+    named = re.findall(r"`([\w/.]+\.(?:py|md|yaml|jsonl))`", document.read_text(encoding="utf-8"))
+    for name in named:
+        assert any((ROOT / folder / name).exists() for folder in (".", "lw3dsim", "tests")), name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
-from lw3dsim.machine.step import COLUMNS, GROUP_WORDS, NAMES, array_step, channel_passes, cost_groups
+from lw3dsim.machine.step import Costs, array_step, channel_passes, cost_groups, empty_costs, empty_groups
 from lw3dsim.transform.algorithms import candidates
 
 
@@ -92,7 +93,7 @@ def port(rate, bits):
 def reference(problem, machine, n, c, size, is_first, is_last):
     """The columns of a step's cycles and events, summed up group by group."""
     algorithm, bits = problem.algorithm, problem.activation_bits
-    out = dict.fromkeys(NAMES, 0)
+    out = dict.fromkeys(Costs._fields, 0)
     rounds = up(c, machine.chunk)
     computed, drains = [], []
     for group in groups_of(problem, machine, n, size):
@@ -202,9 +203,9 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
         return  # a tile needs more accumulators than this design has
     expected = reference(problem, machine, n, c, size, is_first, is_last)
     layer, array = plain_layer(problem), plain_array(machine)
-    groups, table = [0] * GROUP_WORDS, [0] * COLUMNS
+    groups, costs = empty_groups(kernels(0)), empty_costs(kernels(0), 1)
     cost_groups(layer, array, n, c, *size, int(is_first), int(is_last), groups)
-    array_step(layer, array, c, int(is_first), int(is_last), groups, table, 0)
-    found = dict(zip(NAMES, table, strict=True))
+    array_step(layer, array, c, int(is_first), int(is_last), groups, costs, 0)
+    found = {name: column[0] for name, column in costs._asdict().items()}
     assert {name: found[name] for name in expected} == expected
     assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.rows))

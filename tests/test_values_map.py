@@ -15,7 +15,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import GROUP_WORDS
+from lw3dsim.machine.step import empty_groups
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.group.group import Group
@@ -420,7 +420,7 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
         setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
         out=plain_rows(output_layout(LAYER, 32)),
     )  # fmt: skip
-    groups = [0] * GROUP_WORDS
+    groups = empty_groups(kernels(0))
     # 168 cycles in 8 steps and no waits; the last drains 3. The first input tile takes 6 bursts, its weights 2, the
     # last output tile 1; DRAM answers after 20 ns.
     compute = (168 + 3) * 2000 + 9 * 10_000 + 20_000
@@ -439,7 +439,7 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
     def cycles(problem, sizes, arch=ARCH):
-        return layer_cycles(task_of(problem, sizes, arch), ONE, NEVER, [0] * GROUP_WORDS)
+        return layer_cycles(task_of(problem, sizes, arch), ONE, NEVER, empty_groups(kernels(0)))
 
     # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
     assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
@@ -463,7 +463,7 @@ def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
     for candidate in found:
         mapping = candidate.mapping
         task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
-        bound = bound_ticks(task, least, ONE, candidate.bursts, [0] * GROUP_WORDS)
+        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_groups(kernels(0)))
         assert candidate.bound_ticks == bound, mapping
 
 
@@ -489,7 +489,7 @@ def test_a_pooling_that_is_cut_over_frames_updates_sums():
     cycles = []
     for frames in (1, 4):
         task = task_of(problem, ([2], [frames], [1], [1], [1]))
-        cycles.append(compute_ticks(task, ONE, NEVER, [0] * GROUP_WORDS) // task.times.cycle)
+        cycles.append(compute_ticks(task, ONE, NEVER, empty_groups(kernels(0))) // task.times.cycle)
     assert cycles == [4 * (3 + 4), 3 + 4]
 
 
@@ -586,7 +586,7 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
     # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
-    assert waits_between_tiles(task, ONE, [0] * GROUP_WORDS) == 2 * 3
+    assert waits_between_tiles(task, ONE, empty_groups(kernels(0))) == 2 * 3
 
 
 def test_a_group_of_layers_knows_its_channels():

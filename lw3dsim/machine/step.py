@@ -17,32 +17,77 @@ from lw3dsim.machine.records import GROUPED, VECTOR
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
 
 # Ties of the binding resource go to the first.
 BINDINGS = ("multiply", "vector", "sram_port", "transform")
 MULTIPLY, VECTOR_UNIT, SRAM_PORT, TRANSFORM = range(4)
 
-# Sorts of groups: bit 3 - axis is set for the last along an axis. What is known of each, in a row of ``groups``.
+# Sorts of groups: bit 3 - axis is set for the last along an axis. The last group of a step is the last along all.
 SORTS = 16
-COUNT, CHANNELS, TILES, PATCH, OUTPUTS, COMPUTE, DRAIN, CAUSE, FIELDS = range(9)
+LAST_SORT = SORTS - 1
 
-# The last group of a step; behind the sorts, how many groups along each axis are full, and how many like the last.
-LAST_GROUP = (SORTS - 1) * FIELDS
-FULL = SORTS * FIELDS
-LAST = FULL + 4
-GROUP_WORDS = LAST + 4
 
-# Columns of a step's row of cycles and events.
-HEAD, BODY, DRAINING, STALL, FIRST_CAUSE = range(5)
-ROW_CYCLES, LANE_CYCLES, PRODUCTS, MULTS = range(FIRST_CAUSE + len(BINDINGS), FIRST_CAUSE + len(BINDINGS) + 4)
-(ACCUMULATIONS, TREE_ADDS, IFMAP_READ, WEIGHT_READ, OFMAP_READ, OFMAP_WRITE, INTERMEDIATE_READ, INTERMEDIATE_WRITE,
- INPUT_TILES, WEIGHT_KERNELS, OUTPUT_TILES, VECTOR_OPS, COLUMNS) = range(MULTS + 1, MULTS + 14)  # fmt: skip
-NAMES = (
-    "head", "body", "drain", "drain_stall", *BINDINGS, "row_cycles", "lane_cycles", "products", "mults",
-    "accumulations", "tree_adds", "ifmap_read_bits", "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits",
-    "intermediate_read_bits", "intermediate_write_bits", "input_tiles", "weight_kernels", "output_tiles", "vector_ops",
-)  # fmt: skip
+class Groups(NamedTuple):
+    """The groups of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
+
+    Along each axis ``full`` of them are full, and ``last`` like the last.
+    """
+
+    number: Words
+    channels: Words
+    tiles: Words
+    patch: Words
+    outputs: Words
+    compute: Words
+    drain: Words
+    cause: Words
+    full: Words
+    last: Words
+
+
+class Costs(NamedTuple):
+    """Cycles and events of steps: head, body and drain, cycles by what binds, what is counted for the accounts.
+
+    ``row_cycles``, ``lane_cycles`` and ``products`` are those of cycles that multiply.
+    """
+
+    head: Words
+    body: Words
+    drain: Words
+    drain_stall: Words
+    multiply: Words
+    vector: Words
+    sram_port: Words
+    transform: Words
+    row_cycles: Words
+    lane_cycles: Words
+    products: Words
+    mults: Words
+    accumulations: Words
+    tree_adds: Words
+    ifmap_read_bits: Words
+    weight_read_bits: Words
+    ofmap_read_bits: Words
+    ofmap_write_bits: Words
+    intermediate_read_bits: Words
+    intermediate_write_bits: Words
+    input_tiles: Words
+    weight_kernels: Words
+    output_tiles: Words
+    vector_ops: Words
+
+
+def empty_groups(work: Kernels) -> Groups:
+    """Return room for the groups of a step."""
+    sizes = [SORTS] * (len(Groups._fields) - 2) + [4, 4]
+    return Groups(*map(work.empty, sizes))
+
+
+def empty_costs(work: Kernels, steps: int) -> Costs:
+    """Return room for the costs of so many ``steps``, all 0."""
+    return Costs(*(work.empty(steps) for _ in Costs._fields))
 
 
 @kernel
@@ -56,35 +101,36 @@ def group_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int
 
 @kernel(inline=False)
 def cost_groups(
-    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, groups: Words
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, groups: Groups
 ) -> None:
     """Fill ``groups`` with the sixteen sorts of groups of an n x c x t x h x w step, where they occur."""
     part_t, part_h, part_w = group_shape(layer, array, t, h, w)
     tiles_t, tiles_h, tiles_w = ceiling(t, layer.tile[0]), ceiling(h, layer.tile[1]), ceiling(w, layer.tile[2])
     width, again = rows_used(layer, array), turns(layer)
     full_n = ceiling(n // again, width) - 1
-    groups[FULL], groups[FULL + 1] = full_n * again, ceiling(tiles_t, part_t) - 1
-    groups[FULL + 2], groups[FULL + 3] = ceiling(tiles_h, part_h) - 1, ceiling(tiles_w, part_w) - 1
-    groups[LAST], groups[LAST + 1], groups[LAST + 2], groups[LAST + 3] = again, 1, 1, 1
+    full, last = groups.full, groups.last
+    full[0], full[1] = full_n * again, ceiling(tiles_t, part_t) - 1
+    full[2], full[3] = ceiling(tiles_h, part_h) - 1, ceiling(tiles_w, part_w) - 1
+    last[0], last[1], last[2], last[3] = again, 1, 1, 1
     for sort in range(SORTS):
-        at, count = sort * FIELDS, 1
+        count = 1
         for axis in range(4):
-            count *= groups[(LAST if (sort >> (3 - axis)) & 1 else FULL) + axis]
-        groups[at + COUNT] = count
+            count *= last[axis] if (sort >> (3 - axis)) & 1 else full[axis]
+        groups.number[sort] = count
         if count == 0:
             continue
         channels = n // again - full_n * width if sort & 8 else width
-        in_t = tiles_t - groups[FULL + 1] * part_t if sort & 4 else part_t
-        in_h = tiles_h - groups[FULL + 2] * part_h if sort & 2 else part_h
-        in_w = tiles_w - groups[FULL + 3] * part_w if sort & 1 else part_w
+        in_t = tiles_t - full[1] * part_t if sort & 4 else part_t
+        in_h = tiles_h - full[2] * part_h if sort & 2 else part_h
+        in_w = tiles_w - full[3] * part_w if sort & 1 else part_w
         kept = t - (tiles_t - in_t) * layer.tile[0] if sort & 4 else in_t * layer.tile[0]
         kept *= h - (tiles_h - in_h) * layer.tile[1] if sort & 2 else in_h * layer.tile[1]
         kept *= w - (tiles_w - in_w) * layer.tile[2] if sort & 1 else in_w * layer.tile[2]
-        groups[at + CHANNELS] = channels
-        groups[at + TILES] = in_t * in_h * in_w
-        groups[at + PATCH] = patch(layer, in_t, 0) * patch(layer, in_h, 1) * patch(layer, in_w, 2)
-        groups[at + OUTPUTS] = kept
-        cost_group(layer, array, c, is_first, is_last, groups, at)
+        groups.channels[sort] = channels
+        groups.tiles[sort] = in_t * in_h * in_w
+        groups.patch[sort] = patch(layer, in_t, 0) * patch(layer, in_h, 1) * patch(layer, in_w, 2)
+        groups.outputs[sort] = kept
+        cost_group(layer, array, c, is_first, is_last, groups, sort)
 
 
 @kernel
@@ -121,16 +167,16 @@ def patch(layer: Layer, tiles: int, axis: int) -> int:
 
 
 @kernel
-def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Words, at: int) -> None:
-    """Fill in cycles to compute and to drain, and what binds, of the group at ``groups[at]``, reducing ``c`` channels.
+def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, sort: int) -> None:
+    """Fill in cycles to compute and to drain, and what binds, of the groups of a ``sort``, reducing ``c`` channels.
 
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
-    channels, tiles = groups[at + CHANNELS], groups[at + TILES]
+    channels, tiles, inputs = groups.channels[sort], groups.tiles[sort], groups.patch[sort]
     own = own_inputs(layer, channels)
     wide = min(c, array.chunk)
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
-    patch_bits = own * groups[at + PATCH] * layer.activation_bits * wide
+    patch_bits = own * inputs * layer.activation_bits * wide
     port = max(
         output_port(array, patch_bits) if array.reads_back else input_port(array, patch_bits),
         ceiling(channels * wide * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits),
@@ -143,19 +189,19 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     interval = max(multiply, port, transform)
     compute = ceiling(c, array.chunk) * interval
     cause = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM
-    pixels = channels * groups[at + OUTPUTS]
+    pixels = channels * groups.outputs[sort]
     drain = output_port(array, pixels * update_bits(layer, is_first, is_last))
     if array.reads_back:
         # What is read and what drains take turns at the port of the output buffer.
-        turns = output_port(array, own * groups[at + PATCH] * layer.activation_bits * c) + drain
+        turns = output_port(array, own * inputs * layer.activation_bits * c) + drain
         if turns > compute:
             compute, cause = turns, SRAM_PORT
-    groups[at + COMPUTE], groups[at + CAUSE] = compute, cause
+    groups.compute[sort], groups.cause[sort] = compute, cause
     if is_last:
         drain = max(drain, ceiling(pixels, array.vector_lanes))
     if layer.is_winograd:
         drain = max(drain, ceiling(channels * tiles * layer.coordinates, array.output_rate))
-    groups[at + DRAIN] = drain
+    groups.drain[sort] = drain
 
 
 @kernel
@@ -177,16 +223,16 @@ def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
 
 
 @kernel
-def first_group(groups: Words) -> int:
+def first_group(groups: Groups) -> int:
     """Return the sort of the first group: the last along the axes that have but one."""
     sort = 0
     for axis in range(4):
-        sort = 2 * sort + (1 if groups[FULL + axis] == 0 else 0)
+        sort = 2 * sort + (1 if groups.full[axis] == 0 else 0)
     return sort
 
 
 @kernel
-def stall_cycles(groups: Words) -> int:
+def stall_cycles(groups: Groups) -> int:
     """Return the cycles that swaps wait: for the drain of the group before, where that is longer than the multiply.
 
     Groups follow each other with w innermost. Where ``axis`` goes on, the axes within
@@ -195,7 +241,7 @@ def stall_cycles(groups: Words) -> int:
     first, stall = first_group(groups), 0
     for axis in range(4):
         bit = 1 << (3 - axis)
-        full, last = groups[FULL + axis], groups[LAST + axis]
+        full, last = groups.full[axis], groups.last[axis]
         if full + last == 1:
             continue
         within = bit - 1
@@ -203,7 +249,7 @@ def stall_cycles(groups: Words) -> int:
             sort = outer << (4 - axis)
             times = 1
             for around in range(axis):
-                times *= groups[(LAST if (sort >> (3 - around)) & 1 else FULL) + around]
+                times *= groups.last[around] if (sort >> (3 - around)) & 1 else groups.full[around]
             if times == 0:
                 continue
             before = sort | within
@@ -217,18 +263,18 @@ def stall_cycles(groups: Words) -> int:
 
 
 @kernel
-def wait(groups: Words, before: int, after: int) -> int:
+def wait(groups: Groups, before: int, after: int) -> int:
     """Return the cycles that a group of the sort ``after`` waits for the drain of one ``before``."""
-    return max(groups[before * FIELDS + DRAIN] - groups[after * FIELDS + COMPUTE], 0)
+    return max(groups.drain[before] - groups.compute[after], 0)
 
 
 @kernel
-def array_cycles(groups: Words) -> int:
+def array_cycles(groups: Groups) -> int:
     """Return the cycles of a step without its fill: of all its groups, and of swaps that wait."""
     cycles = stall_cycles(groups)
     for sort in range(SORTS):
-        if groups[sort * FIELDS + COUNT]:
-            cycles += groups[sort * FIELDS + COUNT] * groups[sort * FIELDS + COMPUTE]
+        if groups.number[sort]:
+            cycles += groups.number[sort] * groups.compute[sort]
     return cycles
 
 
@@ -255,7 +301,7 @@ def vector_ops(layer: Layer, outputs: int, c: int) -> int:
 @kernel(inline=False)
 def step_cycles(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, pixels: int, is_first: int, is_last: int,
-    groups: Words,
+    groups: Groups,
 ) -> int:  # fmt: skip
     """Return the cycles of a step, its fill included; a vector step reads ``pixels`` input positions."""
     if layer.structure == VECTOR:
@@ -267,69 +313,78 @@ def step_cycles(
 
 @kernel(inline=False)
 def array_step(
-    layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Words, table: Words, row: int
+    layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, costs: Costs, i: int
 ) -> None:
-    """Fill the ``row`` of ``table`` with the cycles and events of the step whose groups have been costed."""
-    for column in range(COLUMNS):
-        table[row + column] = 0
-    lead, stall = groups[first_group(groups) * FIELDS + COMPUTE], stall_cycles(groups)
-    table[row + HEAD], table[row + BODY] = lead + array.fill_cycles, stall - lead
-    table[row + DRAINING], table[row + STALL] = groups[LAST_GROUP + DRAIN], stall
-    rounds = ceiling(c, array.chunk)
-    read = INTERMEDIATE_READ if array.reads_back else IFMAP_READ
-    write = INTERMEDIATE_WRITE if array.keeps else OFMAP_WRITE
+    """Fill in the cycles and events of step ``i``, whose groups have been costed."""
+    lead, stall = groups.compute[first_group(groups)], stall_cycles(groups)
+    costs.head[i], costs.body[i] = lead + array.fill_cycles, stall - lead
+    costs.drain[i], costs.drain_stall[i] = groups.drain[LAST_SORT], stall
     for sort in range(SORTS):
-        at = sort * FIELDS
-        count = groups[at + COUNT]
-        if count == 0:
-            continue
-        channels, tiles, pixels = (
-            groups[at + CHANNELS],
-            groups[at + TILES],
-            groups[at + CHANNELS] * groups[at + OUTPUTS],
-        )
-        own = own_inputs(layer, channels)
-        used = channels * tiles * layer.coordinates * layer.taps
-        table[row + BODY] += count * groups[at + COMPUTE]
-        table[row + FIRST_CAUSE + groups[at + CAUSE]] += count * groups[at + COMPUTE]
-        if groups[at + CAUSE] == MULTIPLY:
-            # Sums, of which a layer's shares are taken once: a step is too short to round them.
-            table[row + ROW_CYCLES] += count * groups[at + COMPUTE] * channels
-            table[row + LANE_CYCLES] += count * rounds * layer.taps * array.cycles_per_tile * channels * tiles
-            table[row + PRODUCTS] += count * used * c
-        table[row + MULTS] += count * used * c
-        table[row + ACCUMULATIONS] += count * used * rounds
-        table[row + TREE_ADDS] += count * used * (c - rounds)
-        table[row + read] += count * own * groups[at + PATCH] * layer.activation_bits * c
-        table[row + WEIGHT_READ] += count * channels * c * layer.kernel_bits
-        table[row + OFMAP_READ] += 0 if is_first else count * pixels * layer.accumulator_bits
-        table[row + write] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
-        if layer.is_winograd:
-            table[row + INPUT_TILES] += count * own * tiles * c * layer.taps
-            table[row + OUTPUT_TILES] += count * channels * tiles
-        if array.transforms_weights:
-            table[row + WEIGHT_KERNELS] += count * channels * c * layer.taps
-        table[row + VECTOR_OPS] += count * pixels if is_last else 0
+        if groups.number[sort]:
+            costs.body[i] += groups.number[sort] * groups.compute[sort]
+            add_cycles(layer, array, c, groups, sort, costs, i)
+            add_events(layer, array, c, is_first, is_last, groups, sort, costs, i)
+
+
+@kernel
+def add_cycles(layer: Layer, array: Array, c: int, groups: Groups, sort: int, costs: Costs, i: int) -> None:
+    """Add the cycles of the groups of a ``sort`` to what binds them, and what works in those that multiply."""
+    count, channels, tiles = groups.number[sort], groups.channels[sort], groups.tiles[sort]
+    cycles = count * groups.compute[sort]
+    if groups.cause[sort] == SRAM_PORT:
+        costs.sram_port[i] += cycles
+    elif groups.cause[sort] == TRANSFORM:
+        costs.transform[i] += cycles
+    else:
+        rounds = ceiling(c, array.chunk)
+        costs.multiply[i] += cycles
+        # Sums, of which a layer's shares are taken once: a step is too short to round them.
+        costs.row_cycles[i] += cycles * channels
+        costs.lane_cycles[i] += count * rounds * layer.taps * array.cycles_per_tile * channels * tiles
+        costs.products[i] += count * channels * tiles * layer.coordinates * layer.taps * c
+
+
+@kernel
+def add_events(
+    layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, sort: int, costs: Costs, i: int
+) -> None:
+    """Add what the groups of a ``sort`` multiply, add, read, write and transform."""
+    count, channels, tiles = groups.number[sort], groups.channels[sort], groups.tiles[sort]
+    pixels, own, rounds = channels * groups.outputs[sort], own_inputs(layer, channels), ceiling(c, array.chunk)
+    used = count * channels * tiles * layer.coordinates * layer.taps
+    costs.mults[i] += used * c
+    costs.accumulations[i] += used * rounds
+    costs.tree_adds[i] += used * (c - rounds)
+    read = costs.intermediate_read_bits if array.reads_back else costs.ifmap_read_bits
+    read[i] += count * own * groups.patch[sort] * layer.activation_bits * c
+    costs.weight_read_bits[i] += count * channels * c * layer.kernel_bits
+    costs.ofmap_read_bits[i] += 0 if is_first else count * pixels * layer.accumulator_bits
+    write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
+    write[i] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
+    if layer.is_winograd:
+        costs.input_tiles[i] += count * own * tiles * c * layer.taps
+        costs.output_tiles[i] += count * channels * tiles
+    if array.transforms_weights:
+        costs.weight_kernels[i] += count * channels * c * layer.taps
+    costs.vector_ops[i] += count * pixels if is_last else 0
 
 
 @kernel(inline=False)
 def vector_step(
     layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int,
-    table: Words, row: int,
+    costs: Costs, i: int,
 ) -> None:  # fmt: skip
-    """Fill the ``row`` of ``table`` with the cycles and events of a vector step."""
-    for column in range(COLUMNS):
-        table[row + column] = 0
+    """Fill in the cycles and events of vector step ``i``."""
     cycles = vector_cycles(layer, array, inputs, read_back, outputs, c, is_first, is_last)
-    table[row + HEAD] = abs(cycles) + array.fill_cycles
-    cause = FIRST_CAUSE + (VECTOR_UNIT if cycles >= 0 else SRAM_PORT)
-    table[row + cause] = abs(cycles)
-    table[row + IFMAP_READ] = inputs * layer.activation_bits
-    table[row + INTERMEDIATE_READ] = read_back * layer.activation_bits
-    table[row + OFMAP_READ] = 0 if is_first else outputs * layer.accumulator_bits
-    write = INTERMEDIATE_WRITE if array.keeps else OFMAP_WRITE
-    table[row + write] = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
-    table[row + VECTOR_OPS] = vector_ops(layer, outputs, c)
+    costs.head[i] = abs(cycles) + array.fill_cycles
+    bound = costs.vector if cycles >= 0 else costs.sram_port
+    bound[i] = abs(cycles)
+    costs.ifmap_read_bits[i] = inputs * layer.activation_bits
+    costs.intermediate_read_bits[i] = read_back * layer.activation_bits
+    costs.ofmap_read_bits[i] = 0 if is_first else outputs * layer.accumulator_bits
+    write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
+    write[i] = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
+    costs.vector_ops[i] = vector_ops(layer, outputs, c)
 
 
 class Steps(NamedTuple):
@@ -347,25 +402,25 @@ class Steps(NamedTuple):
 
 
 @kernel(entry=MAPPER)
-def cost_steps(layer: Layer, array: Array, steps: Steps, groups: Words, table: Words) -> None:
-    """Fill ``table`` with the cycles and events of ``steps``, a row of COLUMNS each; ``groups`` is scratch."""
+def cost_steps(layer: Layer, array: Array, steps: Steps, groups: Groups, costs: Costs) -> None:
+    """Fill in the ``costs``, all 0, of ``steps``; ``groups`` is scratch."""
     for i in range(len(steps.n)):
         n, c, t, h, w = steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i]
         is_first, is_last = steps.is_first[i], steps.is_last[i]
         if layer.structure == VECTOR:
             inputs, back = steps.inputs[i], steps.read_back[i]
-            vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, table, i * COLUMNS)
+            vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, costs, i)
         else:
             cost_groups(layer, array, n, c, t, h, w, is_first, is_last, groups)
-            array_step(layer, array, c, is_first, is_last, groups, table, i * COLUMNS)
+            array_step(layer, array, c, is_first, is_last, groups, costs, i)
 
 
 @kernel(entry=MAPPER)
-def full_step_costs(layer: Layer, array: Array, steps: Steps, groups: Words, cycles: Words, drain: Words) -> None:
+def full_step_costs(layer: Layer, array: Array, steps: Steps, groups: Groups, cycles: Words, drain: Words) -> None:
     """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
     for i in range(len(steps.n)):
         cost_groups(
             layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],
             steps.is_last[i], groups,
         )  # fmt: skip
-        cycles[i], drain[i] = array_cycles(groups), groups[LAST_GROUP + DRAIN]
+        cycles[i], drain[i] = array_cycles(groups), groups.drain[LAST_SORT]

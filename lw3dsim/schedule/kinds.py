@@ -11,7 +11,7 @@ from lw3dsim.base.arrays import distinct
 from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import COLUMNS, GROUP_WORDS, NAMES, Steps, cost_steps
+from lw3dsim.machine.step import Steps, cost_steps, empty_costs, empty_groups
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
         is_first=words(sizes.is_first),
         is_last=words(sizes.is_last),
     )
-    table = work.empty(len(sizes.n) * COLUMNS)
-    groups = work.empty(GROUP_WORDS)
-    work(cost_steps)(plain_layer(problem), array, steps, groups, table)
-    columns = dict(zip(NAMES, np.reshape(table, (-1, COLUMNS)).T, strict=True))
+    costs = empty_costs(work, len(sizes.n))
+    work(cost_steps)(plain_layer(problem), array, steps, empty_groups(work), costs)
+    columns = {name: np.asarray(column) for name, column in costs._asdict().items()}
     columns["head"] = columns["head"] + sizes.stolen.computing
     columns["drain"] = columns["drain"] + sizes.stolen.draining
     # Cycles that DMA takes from the array are the port's.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.machine.step import DRAIN, LAST_GROUP, cost_groups
+from lw3dsim.machine.step import LAST_SORT, cost_groups
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
 from lw3dsim.map.layer.sums import input_channels, read_positions
@@ -20,6 +20,7 @@ from lw3dsim.tensor.bursts import columns_of, row_bursts
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.records import Layer
+    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.tiling import Choices, Task
     from lw3dsim.tensor.bursts import Rows
 
@@ -38,7 +39,7 @@ class Least(NamedTuple):
 
 
 @kernel
-def bound_kept(task: Task, least: Least, groups: Words, kept: Words) -> None:
+def bound_kept(task: Task, least: Least, groups: Groups, kept: Words) -> None:
     """Fill in the bound of every kept tiling of this parallel mode; ``groups`` is scratch."""
     for row in range(0, len(kept), FIELDS):
         if kept[row + BURSTS] != NEVER and kept[row + MODE] == task.mode:
@@ -48,7 +49,7 @@ def bound_kept(task: Task, least: Least, groups: Words, kept: Words) -> None:
 
 
 @kernel(inline=False)
-def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Words) -> int:
+def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Groups) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
@@ -60,7 +61,7 @@ def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Words)
 
 
 @kernel
-def last_drain(task: Task, at: Place, groups: Words) -> int:
+def last_drain(task: Task, at: Place, groups: Groups) -> int:
     """Return the cycles that the last step drains when all have computed."""
     layer, choices = task.layer, task.choices
     if layer.structure == VECTOR:
@@ -69,7 +70,7 @@ def last_drain(task: Task, at: Place, groups: Words) -> int:
     w, n = last_part(layer.out[2], choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
     is_first = 1 if choices.c.parts[at.c] == 1 else 0
     cost_groups(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, groups)
-    return groups[LAST_GROUP + DRAIN]
+    return groups.drain[LAST_SORT]
 
 
 @kernel

@@ -8,10 +8,7 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.step import (
-    COMPUTE,
-    DRAIN,
-    FIELDS,
-    LAST_GROUP,
+    LAST_SORT,
     channel_passes,
     cost_groups,
     first_group,
@@ -21,13 +18,13 @@ from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Words
     from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.tiling import Choices, Place, Task
 
 
 @kernel(inline=False)
-def layer_cycles(task: Task, at: Place, most: int, groups: Words) -> int:
+def layer_cycles(task: Task, at: Place, most: int, groups: Groups) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
     What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
@@ -90,7 +87,7 @@ def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int
 
 
 @kernel(inline=False)
-def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, groups: Words) -> int:
+def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, groups: Groups) -> int:
     """Return the cycles of the reduction steps of ``c`` channels of a tile, with waits for drains in between."""
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
     last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, groups)
@@ -98,22 +95,22 @@ def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: i
         return last
     last_head = step_head(array, groups)
     cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, groups)
-    drain = groups[LAST_GROUP + DRAIN]
+    drain = groups.drain[LAST_SORT]
     if parts > 2:
         cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, groups)
-        head, first_drain, drain = step_head(array, groups), drain, groups[LAST_GROUP + DRAIN]
+        head, first_drain, drain = step_head(array, groups), drain, groups.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
     return cycles + last + max(drain - last_head, 0)
 
 
 @kernel
-def step_head(array: Array, groups: Words) -> int:
+def step_head(array: Array, groups: Groups) -> int:
     """Return the cycles of a step, whose groups have been costed, in which the step before it may drain."""
-    return array.fill_cycles + groups[first_group(groups) * FIELDS + COMPUTE]
+    return array.fill_cycles + groups.compute[first_group(groups)]
 
 
 @kernel(inline=False)
-def waits_between_tiles(task: Task, at: Place, groups: Words) -> int:
+def waits_between_tiles(task: Task, at: Place, groups: Groups) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
     n, c = choices.n.size[at.n], choices.c.size[at.c]
@@ -123,7 +120,7 @@ def waits_between_tiles(task: Task, at: Place, groups: Words) -> int:
     head = step_head(task.array, groups)
     cost_groups(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, groups)
     tiles = layer.groups * choices.n.parts[at.n] * choices.t.tiles[at.t] * choices.h.tiles[at.h]
-    return (tiles * choices.w.tiles[at.w] - 1) * max(groups[LAST_GROUP + DRAIN] - head, 0)
+    return (tiles * choices.w.tiles[at.w] - 1) * max(groups.drain[LAST_SORT] - head, 0)
 
 
 @kernel
@@ -135,7 +132,7 @@ def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
 
 
 @kernel(inline=False)
-def vector_layer_cycles(task: Task, at: Place, groups: Words) -> int:
+def vector_layer_cycles(task: Task, at: Place, groups: Groups) -> int:
     """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
     layer, choices = task.layer, task.choices
     n_size, c_size = choices.n.size[at.n], choices.c.size[at.c]
@@ -191,7 +188,7 @@ def least_compute(layer: Layer, array: Array, n_size: int) -> int:
 
 
 @kernel(inline=False)
-def compute_ticks(task: Task, at: Place, most: int, groups: Words) -> int:
+def compute_ticks(task: Task, at: Place, most: int, groups: Groups) -> int:
     """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
     layer, choices, cycle = task.layer, task.choices, task.times.cycle
     if layer.structure != VECTOR:

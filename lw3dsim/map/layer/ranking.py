@@ -34,6 +34,7 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.tiling import Task
 
 # A row of kept tilings: what it is ranked by, then what it is.
@@ -58,7 +59,7 @@ class Aim(NamedTuple):
 
 
 @kernel(inline=False)
-def rank(task: Task, aim: Aim, groups: Words, kept: Words) -> None:
+def rank(task: Task, aim: Aim, groups: Groups, kept: Words) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``: rows of FIELDS, the best first.
 
     ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
@@ -101,7 +102,7 @@ def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, k
 
 
 @kernel
-def offer(task: Task, at: Place, least: int, aim: Aim, groups: Words, kept: Words) -> None:
+def offer(task: Task, at: Place, least: int, aim: Aim, groups: Groups, kept: Words) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)

@@ -14,7 +14,7 @@ from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import GROUP_WORDS
+from lw3dsim.machine.step import empty_groups
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
@@ -91,7 +91,7 @@ def search(
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
-    scratch = work.empty(GROUP_WORDS)
+    scratch = empty_groups(work)
     work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, scratch, *kept)
     best, thrifty = (_rows(words) for words in kept)
     if not best:

@@ -11,7 +11,7 @@ from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.workload import Conv3d, Shape, build_workload
 from lw3dsim.report.text.network import network_record
 from lw3dsim.transform.algorithms import candidates
-from lw3dsim.transform.fsb import depthwise_pointwise, fsb
+from lw3dsim.transform.fsb import depthwise_pointwise, fsb, merge_bottlenecks
 from lw3dsim.transform.passes import PASSES, apply_transforms
 
 
@@ -63,6 +63,21 @@ def test_rewritten_kernels_are_dense_and_reach_as_far_as_before(rewrite, kernel)
     assert [each.density for each in (*inner, last)] == [*[1.0] * len(inner), 0.5]
     assert tuple(map(max, *(each.dilation for each in (*inner, last)))) == layer.dilation
     assert all(d == 1 or k > 1 for each in (*inner, last) for d, k in zip(each.dilation, each.kernel, strict=True))
+
+
+def test_a_bottleneck_becomes_one_dense_convolution():
+    layers = [
+        Conv3d(name="a", inputs=("x",), out_channels=8, kernel=(3, 1, 1), padding=(1, 0, 0), activation="relu"),
+        Conv3d(name="b", inputs=("a",), out_channels=8, kernel=(1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+        Conv3d(name="c", inputs=("b",), out_channels=32, kernel=(1, 1, 1)),
+        Conv3d(name="d", inputs=("c",), out_channels=4, kernel=(1, 3, 3)),
+    ]
+    before = build_workload(name="net", inputs={"x": Shape(16, 4, 8, 8)}, layers=layers)
+    merged, rest = merge_bottlenecks(before).layers
+    assert (merged.name, merged.inputs, merged.out_channels) == ("c", ("x",), 32)
+    assert (merged.kernel, merged.stride, merged.padding) == ((3, 3, 3), (1, 2, 2), (1, 1, 1))
+    # Nothing pointwise follows the last: it stays.
+    assert rest == layers[3]
 
 
 def test_typical_block_shrinks_by_the_printed_factor():

@@ -9,9 +9,10 @@ from test_bad_input import refuse
 from lw3dsim import execute, load_arch, simulate
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.machine.groups import BINDINGS, cost_groups, empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer, side_by_side
-from lw3dsim.machine.step import BINDINGS, array_step, cost_groups, empty_costs, empty_groups
+from lw3dsim.machine.step import array_step, empty_costs
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.report.text.mapping_tables import unit_text

@@ -18,9 +18,9 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
-from lw3dsim.machine.step import empty_groups
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices

@@ -12,9 +12,10 @@ from lw3dsim import load_arch
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.groups import channel_passes, cost_groups, empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
-from lw3dsim.machine.step import Costs, array_step, channel_passes, cost_groups, empty_costs, empty_groups
+from lw3dsim.machine.step import Costs, array_step, empty_costs
 from lw3dsim.transform.algorithms import candidates
 
 

@@ -13,9 +13,9 @@ from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import empty_groups
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.group.group import Group

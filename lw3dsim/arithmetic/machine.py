@@ -21,9 +21,9 @@ from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
 from lw3dsim.base.arrays import parts
+from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import group_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,9 +9,10 @@ import numpy as np
 
 from lw3dsim.base.arrays import distinct
 from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import Steps, cost_steps, empty_costs, empty_groups
+from lw3dsim.machine.step import Steps, cost_steps, empty_costs
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:

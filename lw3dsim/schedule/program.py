@@ -74,7 +74,7 @@ class Kinds:
     attribute head + body. Of the cycles that the multipliers bind, ``row_cycles`` are those of rows that
     work, of ``rows``; ``lane_cycles`` those of lanes that work, of ``rows`` x ``lanes``; ``products``
     those of multipliers that work, of ``multipliers``. The rest are events, filled in by
-    ``machine/step.py`` in the order of its NAMES.
+    ``machine/step.py``, whose ``Costs`` they come from.
     """
 
     head: Ints

@@ -9,9 +9,10 @@ import numpy as np
 
 from lw3dsim.base.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import Steps, empty_groups, full_step_costs, vector_cycles
+from lw3dsim.machine.step import Steps, full_step_costs, vector_cycles
 from lw3dsim.map.group.candidates import Extents
 from lw3dsim.map.layer.mapping import input_layout, output_layout, weight_tile_bits
 from lw3dsim.map.layer.sums import sum_channels

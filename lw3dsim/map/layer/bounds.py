@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.groups import LAST_SORT, cost_groups
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.machine.step import LAST_SORT, cost_groups
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
 from lw3dsim.map.layer.sums import input_channels, read_positions
@@ -19,8 +19,8 @@ from lw3dsim.tensor.bursts import columns_of, row_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Layer
-    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.tiling import Choices, Task
     from lw3dsim.tensor.bursts import Rows
 

@@ -6,20 +6,15 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.groups import LAST_SORT, channel_passes, cost_groups, first_group
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.machine.step import (
-    LAST_SORT,
-    channel_passes,
-    cost_groups,
-    first_group,
-    step_cycles,
-)
+from lw3dsim.machine.step import step_cycles
 from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
+    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array, Layer
-    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.tiling import Choices, Place, Task
 
 

@@ -34,7 +34,7 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.step import Groups
+    from lw3dsim.machine.groups import Groups
     from lw3dsim.map.layer.tiling import Task
 
 # A row of kept tilings: what it is ranked by, then what it is.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import empty_groups
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout

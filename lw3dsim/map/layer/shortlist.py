@@ -11,8 +11,8 @@ from lw3dsim.map.layer.tiling import Task
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array
-    from lw3dsim.machine.step import Groups
     from lw3dsim.map.layer.bounds import Least
 
 # Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.

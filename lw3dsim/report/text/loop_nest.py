@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import GroupRun
+from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import group_shape
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.layer.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.words import kib, plural, positions

@@ -77,21 +77,10 @@ def simulate(
     """
     check_callback("progress", progress, "progress(done, all)")
     request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        clips=clips,
-        fusion=fusion,
-        objective=objective,
+        workload, arch=arch, transform=transform, algorithm=algorithm, m1=m1, m2=m2, engine=engine,
+        input_size=input_size, classes=classes, overrides=overrides, clips=clips, fusion=fusion, objective=objective,
         mapping=mapping,
-    )
+    )  # fmt: skip
     return Result(data=simulate_prepared(prepare(request), progress).data)
 
 
@@ -127,22 +116,10 @@ def execute(
 
     check_callback("progress", progress, "progress(done, all)")
     request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
-        mapping=mapping,
-        dtype=dtype,
-        seed=seed,
-    )
+        workload, arch=arch, transform=transform, algorithm=algorithm, m1=m1, m2=m2, engine=engine,
+        input_size=input_size, classes=classes, overrides=overrides, fusion=fusion, objective=objective,
+        mapping=mapping, dtype=dtype, seed=seed,
+    )  # fmt: skip
     return execute_prepared(prepare(request), progress)
 
 
@@ -170,18 +147,9 @@ def explain(
 
     check_callback("progress", progress, "progress(done, all)")
     request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
-    )
+        workload, arch=arch, transform=transform, algorithm=algorithm, m1=m1, m2=m2, input_size=input_size,
+        classes=classes, overrides=overrides, fusion=fusion, objective=objective,
+    )  # fmt: skip
     return explain_prepared(prepare(request), progress)
 
 
@@ -211,20 +179,10 @@ def map_workload(
 
     check_callback("progress", progress, "progress(done, all)")
     request = make_request(
-        workload,
-        arch=arch,
-        transform=transform,
-        algorithm=algorithm,
-        m1=m1,
-        m2=m2,
-        engine=engine,
-        input_size=input_size,
-        classes=classes,
-        overrides=overrides,
-        fusion=fusion,
-        objective=objective,
+        workload, arch=arch, transform=transform, algorithm=algorithm, m1=m1, m2=m2, engine=engine,
+        input_size=input_size, classes=classes, overrides=overrides, fusion=fusion, objective=objective,
         mapping=mapping,
-    )
+    )  # fmt: skip
     given = [layers] if isinstance(layers, str) else [] if layers is None else layers
     names = as_members("layers", given, str, "a name of a layer, or a list of them")
     return mappings_of(prepare(request), names, progress)

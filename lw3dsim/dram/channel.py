@@ -105,27 +105,13 @@ def new_channel(
     """Return an idle channel with its requests; blocks are numbered from 0."""
     rules = rule_arrays(standard)
     banks, groups = standard.banks, standard.bank_groups
-    per_bank = refresh == "per-bank"
-    interval = standard.trefi_pb if per_bank else standard.trefi
     registers = [0] * REGISTERS
-    registers[NEXT_REFRESH] = NEVER if refresh == "none" else interval
+    registers[NEXT_REFRESH] = NEVER if refresh == "none" else _refresh_interval(standard, refresh)
     registers[SPLIT_BANK] = -1
     registers[WCK_UNTIL] = -1 if standard.wck_postamble_clocks else NEVER
     blocks = max(block_of, default=-1) + 1
     return Channel(
-        limits=Limits(
-            queue=queue,
-            banks=banks,
-            refresh_stride=standard.refresh_stride,
-            leads=_leads(standard),
-            aad=standard.taad,
-            wck_postamble=standard.wck_postamble_clocks,
-            faw=standard.tfaw,
-            read_latency=standard.cl + standard.burst_clocks,
-            write_latency=standard.cwl + standard.burst_clocks,
-            refresh_interval=interval,
-            per_bank=int(per_bank),
-        ),
+        limits=_limits(standard, refresh, queue),
         bank_of=bank_of,
         row_of=row_of,
         block_of=block_of,
@@ -154,6 +140,26 @@ def new_channel(
         registers=registers,
         counts=[0] * COUNTS,
     )
+
+
+def _limits(standard: DramStandard, refresh: Refresh, queue: int) -> Limits:
+    return Limits(
+        queue=queue,
+        banks=standard.banks,
+        refresh_stride=standard.refresh_stride,
+        leads=_leads(standard),
+        aad=standard.taad,
+        wck_postamble=standard.wck_postamble_clocks,
+        faw=standard.tfaw,
+        read_latency=standard.cl + standard.burst_clocks,
+        write_latency=standard.cwl + standard.burst_clocks,
+        refresh_interval=_refresh_interval(standard, refresh),
+        per_bank=int(refresh == "per-bank"),
+    )
+
+
+def _refresh_interval(standard: DramStandard, refresh: Refresh) -> int:
+    return standard.trefi_pb if refresh == "per-bank" else standard.trefi
 
 
 def _leads(standard: DramStandard) -> tuple[int, ...]:

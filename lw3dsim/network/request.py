@@ -118,14 +118,19 @@ def make_request(
         seed=as_integer("seed", seed, 0, MAX_SEED),
     )
     check_transforms(request.transform)
-    if isinstance(request.workload, Workload):
+    _check_loaded(request)
+    return request
+
+
+def _check_loaded(request: Request) -> None:
+    """Refuse to change what is given as it is: a loaded workload or accelerator."""
+    if not isinstance(request.workload, str):
         for name, value in (("input_size", request.input_size), ("classes", request.classes)):
             if value is not None:
                 raise ArgumentError(name, value, "resizes a workload that is given by name or file, not a loaded one")
     if not isinstance(request.arch, str) and request.overrides:
         rule = "change an accelerator that is given by name or file, not a loaded one"
         raise ArgumentError("overrides", list(request.overrides), rule)
-    return request
 
 
 def _arch(value: object) -> str | Accelerator:

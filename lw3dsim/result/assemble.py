@@ -114,13 +114,9 @@ def _bound_cycles(stage: Stage, arch: Accelerator) -> int:
     return -(-stage.events.mults // arch.multipliers)
 
 
-def _record(
-    network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Causes], profile: Profile
-) -> dict[str, Any]:
-    run = unit.run
-    problems, events = [stage.problem for stage in run.stages], run.events
-    energy = {component: math.fsum(causes.values()) for component, causes in spent.items()}
-    counts = {
+def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
+    run, events = unit.run, unit.run.events
+    return {
         "latency_cycles": run.latency_cycles,
         "macs": sum(network.layer_macs(layer) for layer in unit.layers),
         "executed_mults": events.mults,
@@ -144,9 +140,19 @@ def _record(
         "dram_bound_cycles": run.dram_bound_cycles,
         "ideal_cycles": sum(-(-stage.ideal_mults // arch.multipliers) for stage in run.stages),
         "steps": run.steps,
-        "overflow_layers": sum(p.needed_bits > arch.precision.accumulator_bits for p in problems),
+        "overflow_layers": sum(
+            p.needed_bits > arch.precision.accumulator_bits for p in (stage.problem for stage in run.stages)
+        ),
     }
-    figures = _figures(counts, arch) | {"energy_pj": math.fsum(energy.values())}
+
+
+def _record(
+    network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Causes], profile: Profile
+) -> dict[str, Any]:
+    run = unit.run
+    problems = [stage.problem for stage in run.stages]
+    energy = {component: math.fsum(causes.values()) for component, causes in spent.items()}
+    figures = _figures(_counts(network, unit, arch), arch) | {"energy_pj": math.fsum(energy.values())}
     return {
         "name": unit.name,
         "kind": unit.kind,
@@ -167,7 +173,7 @@ def _record(
             component: {cause: value for cause, value in causes.items() if value} for component, causes in spent.items()
         },
         "cycles_breakdown": dict(run.cycles_by_cause),
-        "dram_bytes_breakdown": events.dram_bytes_by_stream,
+        "dram_bytes_breakdown": run.events.dram_bytes_by_stream,
     }
 
 

@@ -35,18 +35,13 @@ from lw3dsim.map.layer.compute import (
 from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
 from lw3dsim.map.layer.price import MOST_TICKS, Price
 from lw3dsim.map.layer.ranking import (
-    AT_N,
-    BURSTS,
-    FIELDS,
-    FIRST,
-    LATENCY,
     NEVER,
-    ORDER,
     Aim,
     estimate,
     insert,
     is_worth,
     most_compute,
+    nothing_kept,
 )
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import read_positions
@@ -508,7 +503,8 @@ def test_slots_are_shared_by_what_loads_answers_and_computes():
 
 
 def test_a_tiling_is_kept_where_it_may_come_before_the_last():
-    kept = [0] * FIELDS + [100] + [0] * (FIELDS - 1)
+    kept = nothing_kept(kernels(0), 2)
+    kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
     aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
     assert is_worth(kept, aim, 130, 10, 2)
@@ -522,19 +518,19 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert not is_worth(kept, few, 181, 100, 2)
     assert not is_worth(kept, few, 180, 101, 2)
     assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
-    free = [NEVER] * FIELDS
+    free = nothing_kept(kernels(0), 1)
     assert is_worth(free, aim, 10**9, 10**9, 1)
     assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == NEVER
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
-    kept = [NEVER] * (3 * FIELDS)
+    kept = nothing_kept(kernels(0), 3)
     aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):
         insert(kept, aim, ticks, bursts, visits, order, 0, at)
-        rows = [kept[i : i + FIELDS] for i in range(0, len(kept), FIELDS)]
-        return [(row[LATENCY], row[BURSTS], row[ORDER], row[AT_N]) for row in rows if row[BURSTS] != NEVER]
+        rows = zip(kept.latency, kept.bursts, kept.order, kept.n, strict=True)
+        return [row for row in rows if row[1] != NEVER]
 
     # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11 are 130 all, and 5 of the mode; fewer bursts come first.
     assert offered(100, 10, 7) == [(100, 10, 0, 0)]
@@ -545,7 +541,7 @@ def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
     assert offered(97, 11, 6, 1) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
     assert offered(200, 10, 0) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
     assert offered(90, 10, 0) == [(90, 10, 0, 0), (100, 10, 0, 0), (97, 11, 0, 3)]
-    assert kept[FIRST] == 90 + 3 * 10 + 5
+    assert kept.first[0] == 90 + 3 * 10 + 5
 
 
 def test_frames_of_a_window_are_those_that_the_input_has():

@@ -12,15 +12,15 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.groups import LAST_SORT, cost_groups
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
-from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER
+from lw3dsim.map.layer.ranking import NEVER
 from lw3dsim.map.layer.sums import input_channels, read_positions
 from lw3dsim.map.layer.tiling import Place
 from lw3dsim.tensor.bursts import columns_of, row_bursts
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Words
     from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Layer
+    from lw3dsim.map.layer.ranking import Kept
     from lw3dsim.map.layer.tiling import Choices, Task
     from lw3dsim.tensor.bursts import Rows
 
@@ -39,13 +39,12 @@ class Least(NamedTuple):
 
 
 @kernel
-def bound_kept(task: Task, least: Least, groups: Groups, kept: Words) -> None:
+def bound_kept(task: Task, least: Least, groups: Groups, kept: Kept) -> None:
     """Fill in the bound of every kept tiling of this parallel mode; ``groups`` is scratch."""
-    for row in range(0, len(kept), FIELDS):
-        if kept[row + BURSTS] != NEVER and kept[row + MODE] == task.mode:
-            i = row + AT_N
-            at = Place(kept[i], kept[i + 1], kept[i + 2], kept[i + 3], kept[i + 4])
-            kept[row + BOUND] = bound_ticks(task, least, at, kept[row + BURSTS], groups)
+    for row in range(len(kept.bursts)):
+        if kept.bursts[row] != NEVER and kept.mode[row] == task.mode:
+            at = Place(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
+            kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], groups)
 
 
 @kernel(inline=False)

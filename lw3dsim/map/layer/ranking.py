@@ -34,17 +34,42 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.groups import Groups
     from lw3dsim.map.layer.tiling import Task
-
-# A row of kept tilings: what it is ranked by, then what it is.
-FIRST, SECOND, THIRD, NUMBER, LATENCY, BURSTS, BOUND, ORDER, MODE, AT_N, AT_C, AT_T, AT_H, AT_W, FIELDS = range(15)
 
 # More than any time or any number of bursts.
 NEVER = 1 << 62
 
 # More than the candidate sizes along any axis.
 SIZES = 64
+
+
+class Kept(NamedTuple):
+    """The best tilings so far, the best first: what they are ranked by, then what they are; NEVER where there is none.
+
+    ``n`` to ``w`` are their places among the sizes of a layer's choices, which ``number`` counts through.
+    """
+
+    first: Words
+    second: Words
+    third: Words
+    number: Words
+    latency: Words
+    bursts: Words
+    bound: Words
+    order: Words
+    mode: Words
+    n: Words
+    c: Words
+    t: Words
+    h: Words
+    w: Words
+
+
+def nothing_kept(work: Kernels, rows: int) -> Kept:
+    """Return room for so many tilings."""
+    return Kept(*(work.words([NEVER] * rows) for _ in Kept._fields))
 
 
 class Aim(NamedTuple):
@@ -59,8 +84,8 @@ class Aim(NamedTuple):
 
 
 @kernel(inline=False)
-def rank(task: Task, aim: Aim, groups: Groups, kept: Words) -> None:
-    """Offer every tiling that fits the buffers, in both loop orders, to ``kept``: rows of FIELDS, the best first.
+def rank(task: Task, aim: Aim, groups: Groups, kept: Kept) -> None:
+    """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
 
     ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
     lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
@@ -86,7 +111,7 @@ def rank(task: Task, aim: Aim, groups: Groups, kept: Words) -> None:
 
 
 @kernel
-def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, kept: Words) -> bool:
+def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, kept: Kept) -> bool:
     """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
 
     Of a row of the input it moves at least the bursts, or pixels, of ``row``.
@@ -102,7 +127,7 @@ def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, k
 
 
 @kernel
-def offer(task: Task, at: Place, least: int, aim: Aim, groups: Groups, kept: Words) -> None:
+def offer(task: Task, at: Place, least: int, aim: Aim, groups: Groups, kept: Kept) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
@@ -150,9 +175,9 @@ def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
 
 
 @kernel
-def most_compute(kept: Words, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
+def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
     """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
-    worst = kept[len(kept) - FIELDS + FIRST]
+    worst = kept.first[-1]
     most = aim.most - exposed
     if aim.most == NEVER:
         if worst == NEVER:
@@ -162,42 +187,43 @@ def most_compute(kept: Words, aim: Aim, transfer: int, asked: int, exposed: int,
 
 
 @kernel
-def is_worth(kept: Words, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
+def is_worth(kept: Kept, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
     """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
-    worst = kept[len(kept) - FIELDS + FIRST]
+    worst = kept.first[-1]
     if aim.most == NEVER:
         return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
     return bursts <= worst and ticks <= aim.most * channels
 
 
 @kernel(inline=False)
-def insert(kept: Words, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
-    """Insert a tiling into ``kept``, in the order of the first four columns, and drop the last."""
+def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
+    """Insert a tiling into ``kept``, in the order of its first four columns, and drop the last."""
     first, second, third = bursts, visits, ticks
     if aim.most == NEVER:
         first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
     number = mode * 2 + order
     for i in at:
         number = number * SIZES + i
-    row = len(kept)
-    while row > 0 and comes_before(first, second, third, number, kept, row - FIELDS):
-        row -= FIELDS
-    if row == len(kept):
+    row = len(kept.first)
+    while row > 0 and comes_before(first, second, third, number, kept, row - 1):
+        row -= 1
+    if row == len(kept.first):
         return
-    for i in range(len(kept) - 1, row + FIELDS - 1, -1):
-        kept[i] = kept[i - FIELDS]
-    kept[row + FIRST], kept[row + SECOND], kept[row + THIRD], kept[row + NUMBER] = first, second, third, number
-    kept[row + LATENCY], kept[row + BURSTS], kept[row + ORDER], kept[row + MODE] = ticks, bursts, order, mode
-    kept[row + AT_N], kept[row + AT_C], kept[row + AT_T], kept[row + AT_H], kept[row + AT_W] = at
+    for column in kept:
+        for i in range(len(column) - 1, row, -1):
+            column[i] = column[i - 1]
+    kept.first[row], kept.second[row], kept.third[row], kept.number[row] = first, second, third, number
+    kept.latency[row], kept.bursts[row], kept.order[row], kept.mode[row] = ticks, bursts, order, mode
+    kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row] = at
 
 
 @kernel
-def comes_before(first: int, second: int, third: int, number: int, kept: Words, row: int) -> bool:
+def comes_before(first: int, second: int, third: int, number: int, kept: Kept, row: int) -> bool:
     """Return whether a tiling comes before the one in ``row`` of ``kept``."""
-    if first != kept[row + FIRST]:
-        return first < kept[row + FIRST]
-    if second != kept[row + SECOND]:
-        return second < kept[row + SECOND]
-    if third != kept[row + THIRD]:
-        return third < kept[row + THIRD]
-    return number < kept[row + NUMBER]
+    if first != kept.first[row]:
+        return first < kept.first[row]
+    if second != kept.second[row]:
+        return second < kept.second[row]
+    if third != kept.third[row]:
+        return third < kept.third[row]
+    return number < kept.number[row]

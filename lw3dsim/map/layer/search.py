@@ -18,7 +18,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
-from lw3dsim.map.layer.ranking import AT_N, BOUND, BURSTS, FIELDS, MODE, NEVER, NUMBER, ORDER
+from lw3dsim.map.layer.ranking import NEVER, Kept, nothing_kept
 from lw3dsim.map.layer.shortlist import shortlist
 from lw3dsim.map.layer.sums import weight_bits
 from lw3dsim.map.layer.tiling import (
@@ -35,9 +35,6 @@ from lw3dsim.map.layer.tiling import (
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
@@ -90,19 +87,17 @@ def search(
     second = plain_array(make_machine(problem, arch, modes[-1]))
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
-    kept = [work.words([NEVER] * (rows * FIELDS)) for rows in (keep, max(keep // 2, 1))]
-    scratch = empty_groups(work)
-    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, scratch, *kept)
-    best, thrifty = (_rows(words) for words in kept)
-    if not best:
+    best, thrifty = nothing_kept(work, keep), nothing_kept(work, max(keep // 2, 1))
+    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_groups(work), best, thrifty)
+    if best.bursts[0] == NEVER:
         raise _too_small(task, arch)
-    rows = {row[NUMBER]: row for row in [*thrifty, *best]}
+    rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     return [
         Candidate(
             mapping=_mapping(task, row),
-            bursts=row[BURSTS],
-            bound_ticks=row[BOUND],
-            own_ticks=tree_ticks if row[MODE] else 0,
+            bursts=row["bursts"],
+            bound_ticks=row["bound"],
+            own_ticks=tree_ticks if row["mode"] else 0,
         )
         for row in list(rows.values())[:keep]
     ]
@@ -136,14 +131,14 @@ def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices)
     )
 
 
-def _rows(kept: Words) -> list[list[int]]:
-    rows = [[int(word) for word in kept[i : i + FIELDS]] for i in range(0, len(kept), FIELDS)]
-    return [row for row in rows if row[BURSTS] != NEVER]
+def _rows(kept: Kept) -> list[dict[str, int]]:
+    rows = [dict(zip(Kept._fields, map(int, words), strict=True)) for words in zip(*kept, strict=True)]
+    return [row for row in rows if row["bursts"] != NEVER]
 
 
-def _mapping(task: Task, row: Sequence[int]) -> Mapping:
+def _mapping(task: Task, row: dict[str, int]) -> Mapping:
     layer, limits, choices = task.layer, task.limits, task.choices
-    at = Place(*row[AT_N:FIELDS])
+    at = Place(n=row["n"], c=row["c"], t=row["t"], h=row["h"], w=row["w"])
     groups, n_parts = layer.groups, choices.n.parts[at.n]
     return Mapping(
         n=int(choices.n.size[at.n]),
@@ -151,8 +146,8 @@ def _mapping(task: Task, row: Sequence[int]) -> Mapping:
         t=int(choices.t.size[at.t]),
         h=int(choices.h.size[at.h]),
         w=int(choices.w.size[at.w]),
-        order=ORDERS[row[ORDER]],
-        parallel=PARALLEL_MODES[row[MODE]],
+        order=ORDERS[row["order"]],
+        parallel=PARALLEL_MODES[row["mode"]],
         ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
         weight_slots=slots_of(limits, groups * n_parts * choices.c.parts[at.c]),
         ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),

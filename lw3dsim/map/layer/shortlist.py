@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import MAPPER, kernel
 from lw3dsim.map.layer.bounds import bound_kept
-from lw3dsim.map.layer.ranking import BURSTS, LATENCY, NEVER, Aim, rank
+from lw3dsim.map.layer.ranking import NEVER, Aim, rank
 from lw3dsim.map.layer.tiling import Task
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Words
     from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array
     from lw3dsim.map.layer.bounds import Least
+    from lw3dsim.map.layer.ranking import Kept
 
 # Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
 TOLERANCE = 1000
@@ -28,8 +28,8 @@ def shortlist(
     own_ticks: int,
     least: Least,
     groups: Groups,
-    best: Words,
-    thrifty: Words,
+    best: Kept,
+    thrifty: Kept,
 ) -> None:
     """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
@@ -40,10 +40,10 @@ def shortlist(
     rank(task, Aim(burst_ticks, 0, NEVER), groups, best)
     if modes > 1:
         rank(other, Aim(burst_ticks, own_ticks, NEVER), groups, best)
-    if best[BURSTS] == NEVER:
+    if best.bursts[0] == NEVER:
         return
     if burst_ticks == 0:
-        aim = Aim(0, 0, best[LATENCY] + best[LATENCY] // TOLERANCE)
+        aim = Aim(0, 0, best.latency[0] + best.latency[0] // TOLERANCE)
         rank(task, aim, groups, thrifty)
         if modes > 1:
             rank(other, aim, groups, thrifty)

@@ -78,12 +78,11 @@ def count(values):
 
 
 def patch(problem, group):
-    """Input positions that the tiles of a group read, overlaps once, along T, H and W."""
+    """Input positions that the tiles of a group read, each once, along T, H and W."""
     positions = []
     for d in range(3):
-        outputs = group.tiles[d] * problem.algorithm.tile[d]
-        reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
-        positions.append(min((outputs - 1) * problem.stride[d] + reach, outputs * problem.kernel[d]))
+        outputs, taps = range(group.tiles[d] * problem.algorithm.tile[d]), range(problem.kernel[d])
+        positions.append(len({i * problem.stride[d] + j * problem.dilation[d] for i in outputs for j in taps}))
     return count(positions)
 
 

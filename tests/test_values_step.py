@@ -36,6 +36,20 @@ def subset(step, **expected):
     return {name: step[name] for name in expected}
 
 
+def test_a_patch_holds_what_taps_touch():
+    # Outputs 2 apart with taps 2 apart touch every other of 9 positions; 3 apart with taps 2 apart, in 4 taps,
+    # 0 2 4 6, 3 5 7 9, 6 8 10 12: the two 6 are one.
+    for kernel, stride, dilation, size, touched in (
+        (3, 2, 2, 9, 5),
+        (4, 3, 2, 13, 11),
+        (2, 3, 1, 8, 6),
+        (3, 1, 2, 6, 6),
+    ):
+        windows = {"stride": (1, stride, 1), "dilation": (1, dilation, 1)}
+        problem = conv(1, 1, (1, size, 1), (1, kernel, 1), machine("pe.acc_depth=8"), **windows)
+        assert step(problem, machine("pe.acc_depth=8"))["ifmap_read_bits"] == 8 * touched
+
+
 def test_a_winograd_step_may_be_bound_by_its_weights():
     # F(2x2,3x3) on 16 multipliers: 4 x 4 outputs are 4 tiles on 2 lanes, in two turns. A channel's patch of 6 x 6 bytes
     # takes 9 cycles, 2 kernels of 16 weights of 12 bits take 12; 4 x 16 coordinates at 2 x 16 a cycle 2.

@@ -12,6 +12,14 @@ def ceiling(a: int, b: int) -> int:
 
 
 @kernel
+def common_divisor(a: int, b: int) -> int:
+    """Return the largest number that divides both."""
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@kernel
 def balanced(total: int, most: int) -> int:
     """Return the part size that cuts ``total`` into as few, as equal parts as ``most`` allows."""
     return ceiling(total, ceiling(total, max(most, 1)))

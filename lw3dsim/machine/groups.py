@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import balanced, ceiling
+from lw3dsim.base.integers import balanced, ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import GROUPED
 
@@ -125,11 +125,12 @@ def own_inputs(layer: Layer, channels: int) -> int:
 
 @kernel
 def patch(layer: Layer, tiles: int, axis: int) -> int:
-    """Return the input positions along an axis that ``tiles`` read, overlaps once."""
-    outputs = tiles * layer.tile[axis]
-    # A phase of a strided kernel may reach past it: ceil(K / s) s >= K.
-    reach = (layer.kernel[axis] - 1) * layer.dilation[axis] + 1
-    return min((outputs - 1) * layer.stride[axis] + reach, outputs * layer.kernel[axis])
+    """Return the input positions along an axis that any tap of ``tiles`` reads, each once."""
+    outputs, kernel = tiles * layer.tile[axis], layer.kernel[axis]
+    stride, dilation = layer.stride[axis], layer.dilation[axis]
+    shared = common_divisor(stride, dilation)
+    # What tap j of output i reads, tap j + stride of output i - dilation reads again, both over what they share.
+    return outputs * kernel - max(outputs - dilation // shared, 0) * max(kernel - stride // shared, 0)
 
 
 @kernel

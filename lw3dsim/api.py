@@ -81,7 +81,7 @@ def simulate(
         input_size=input_size, classes=classes, overrides=overrides, clips=clips, fusion=fusion, objective=objective,
         mapping=mapping,
     )  # fmt: skip
-    return Result(data=simulate_prepared(prepare(request), progress).data)
+    return _held(simulate_prepared(prepare(request), progress))
 
 
 def execute(
@@ -150,7 +150,11 @@ def explain(
         workload, arch=arch, transform=transform, algorithm=algorithm, m1=m1, m2=m2, input_size=input_size,
         classes=classes, overrides=overrides, fusion=fusion, objective=objective,
     )  # fmt: skip
-    return explain_prepared(prepare(request), progress)
+    explained = explain_prepared(prepare(request), progress)
+    changes = [
+        replace(change, result=_held(change.result)) if change.result else change for change in explained.changes
+    ]
+    return replace(explained, base=_held(explained.base), changes=tuple(changes))
 
 
 def map_workload(
@@ -203,9 +207,14 @@ def compare(
     from lw3dsim.comparison import compare as comparison
 
     compared = comparison.compare(workload, cases, arch=arch, progress=progress)
-    return replace(compared, results=tuple(Result(data=result.data) for result in compared.results))
+    return replace(compared, results=tuple(map(_held, compared.results)))
 
 
 def load_result(path: PathArgument) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
-    return Result(data=saved.load_result(path).data)
+    return _held(saved.load_result(path))
+
+
+def _held(record: Record) -> Result:
+    """Return a result of a run as its user holds it."""
+    return Result(data=record.data)

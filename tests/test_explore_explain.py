@@ -6,7 +6,7 @@ import pytest
 from explore_helpers import NET
 from test_bad_input import refuse
 
-from lw3dsim import explain, simulate
+from lw3dsim import Result, compare, explain, simulate
 
 
 @pytest.fixture
@@ -35,6 +35,14 @@ def test_every_neighbour_is_the_design_with_one_field_changed(cli_json, cli, net
     fused = simulate(net, algorithm="hfa", overrides=["pe.rows=4"], fusion="auto").totals
     assert rows["run.fusion", "auto"]["energy_pj"] == fused["energy_pj"]
     assert "winograd.m1" in cli("explain", net, "--algorithm", "hfa").stdout
+
+
+def test_every_result_that_a_user_holds_can_write_its_page(net, tmp_path):
+    explanation = explain(net)
+    held = [explanation.base, *(change.result for change in explanation.changes if change.result)]
+    assert all(isinstance(result, Result) for result in (*held, *compare(net).results, simulate(net)))
+    held[-1].report(tmp_path / "page.html")
+    assert "<html" in (tmp_path / "page.html").read_text()
 
 
 def test_the_tiles_of_a_direct_run_are_left_alone(cli, net):

@@ -116,7 +116,9 @@ class Translation:
         """Return the translation of ``entry``, which is loaded or made when it is first called."""
         if entry not in self._made:
             self.load()
-            config = numba_config()
+            import numba
+
+            config: Any = numba.config
             folder, config.CACHE_DIR = config.CACHE_DIR, str(self._folder)
             try:
                 self._translate(entry)
@@ -179,13 +181,6 @@ class Translation:
         makers = "".join((sys.implementation.cache_tag or "", version("numba"), version("llvmlite")))
         digest = hashlib.sha256(_sources() + makers.encode()).hexdigest()[:16]
         return cache_folder() / f"{self.name.rsplit(' ', 1)[-1]}-{digest}"
-
-
-def numba_config() -> Any:
-    """Return Numba's settings."""
-    import numba
-
-    return numba.config
 
 
 def _called(function: Callable[..., Any], module: ModuleType) -> dict[str, Callable[..., Any]]:

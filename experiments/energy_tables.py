@@ -73,7 +73,7 @@ def family_table() -> list[str]:
     runs = [(family, algorithm, fsb_run(family, algorithm)) for family in FAMILIES for algorithm in ("direct", "hfa")]
     parts = [grouped(result.energy_breakdown_pj) for _, _, result in runs]
     rows = [[group, *(f"{part[group] * 1e-9:.2f}" for part in parts)] for group in GROUPS]
-    totals = [result.totals["energy_pj"] for _, _, result in runs]
+    totals = [result.totals.energy_pj for _, _, result in runs]
     rows.append(["**total**", *(f"{total * 1e-9:.2f}" for total in totals)])
     rows.append(["hFA over direct", "", f"{totals[1] / totals[0]:.3f}x", "", f"{totals[3] / totals[2]:.3f}x"])
     return table(["mJ", *(f"{family}, {algorithm}" for family, algorithm, _ in runs)], rows)
@@ -118,12 +118,12 @@ def relative_table() -> list[str]:
 def layer_table() -> list[str]:
     """Return pJ per MAC of layers of C3D, direct, on ``eyeriss_like``, by group, with Horowitz's arithmetic."""
     result = simulate("c3d", arch="eyeriss_like")
-    shown = [layer for layer in result.data["layers"] if layer["name"] in LAYERS]
+    shown = [layer for layer in result.record.layers if layer.name in LAYERS]
     rows = []
     for layer in shown:
-        parts = grouped(layer["energy_breakdown_pj"])
-        shares = [f"{parts[group] / layer['macs']:.2f}" for group in GROUPS]
-        rows.append([layer["name"], f"{layer['energy_pj'] * 1e-9:.2f}", *shares])
+        parts = grouped(layer.energy_breakdown_pj)
+        shares = [f"{parts[group] / layer.macs:.2f}" for group in GROUPS]
+        rows.append([layer.name, f"{layer.energy_pj * 1e-9:.2f}", *shares])
     return table(["C3D, direct", "mJ", *(f"{group}, pJ/MAC" for group in GROUPS)], rows)
 
 

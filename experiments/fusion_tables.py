@@ -39,13 +39,13 @@ def row(network: str, design: str, case: tuple[str, bool, str, str]) -> str:
     transform = NETWORKS[network] if is_transformed else None
     result = simulate(network, design, transform, algorithm, fusion=fusion, objective="energy")
     totals = result.totals
-    dram = totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    dram = totals.dram_bytes
     figures = (
         f"{dram / 1e6:,.1f}",
-        f"{dram / totals['dram_floor_bytes']:.2f}",
-        f"{dram / totals['compulsory_bytes']:.2f}",
-        f"{totals['energy_pj'] / 1e9:,.2f}",
-        f"{totals['latency_ms']:,.2f}",
+        f"{dram / totals.dram_floor_bytes:.2f}",
+        f"{dram / totals.compulsory_bytes:.2f}",
+        f"{totals.energy_pj / 1e9:,.2f}",
+        f"{totals.latency_ms:,.2f}",
     )
     return f"| {network} | {design} | {name} | {' | '.join(figures)} |"
 

@@ -58,13 +58,13 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.errors import InputError, OutputError
     from lw3dsim.mapped import Mappings
-    from lw3dsim.network.execution import ExecutionResult
+    from lw3dsim.result.executed import ExecutionResult
 
 _HOME = {
     "Accelerator": "describe.accelerator",
     "Case": "comparison.compare",
     "Comparison": "comparison.compare",
-    "ExecutionResult": "network.execution",
+    "ExecutionResult": "result.executed",
     "Explanation": "comparison.explain",
     "InputError": "errors",
     "Mappings": "mapped",

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.mapped import Mappings
-    from lw3dsim.network.execution import ExecutionResult
     from lw3dsim.network.objective import Objective
+    from lw3dsim.result.executed import ExecutionResult
 
 
 class Result(Record):
     """What a workload costs on an accelerator, and a page of it.
 
-    ``data`` is the whole result as plain values, exactly what ``to_json`` writes; units are in the key names.
-    ``layers`` is the same as a DataFrame. Nothing in it can be changed: ``copy.deepcopy(result.data)`` can.
+    Figures are attributes with their units in their names: ``result.totals.latency_ms``. ``layers`` and ``energy`` are
+    DataFrames; ``record`` is the whole tree of frozen records, ``data`` the same as plain data.
     """
 
     def report(self, path: PathArgument) -> None:
@@ -217,4 +217,4 @@ def load_result(path: PathArgument) -> Result:
 
 def _held(record: Record) -> Result:
     """Return a result of a run as its user holds it."""
-    return Result(data=record.data)
+    return Result(record=record.record)

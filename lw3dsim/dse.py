@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import (
     as_number,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.runner import Ended, Watcher
     from lw3dsim.explore.store import Store
+    from lw3dsim.explore.summary import Status
 
 __all__ = ["Space", "Study", "export", "front", "load_space", "points", "report", "run", "status", "study"]
 
@@ -164,7 +165,7 @@ def study(space: PathArgument | Space, *, storage: PathArgument | None = None) -
     return read_study(*_opened(space, storage))
 
 
-def status(space: PathArgument | Space, *, storage: PathArgument | None = None) -> dict[str, Any]:
+def status(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Status:
     """Return how far the study of ``space`` is: points by outcome, best values, hypervolume. Raises InputError."""
     return status_record(study(space, storage=storage))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_path
 from lw3dsim.base.forms import MAPPING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.report.text.mapping_tables import UnitRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Mappings:
     algorithm: str
     units: tuple[Unit, ...]
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[UnitRecord]:
         """Return a record per layer or group: its mapping, loop nest, buffer fill, traffic in bytes, what binds it."""
         return [unit_record(self.network, unit, self.arch) for unit in self.units]
 
@@ -45,7 +46,11 @@ class Mappings:
 
     def to_json(self) -> str:
         """Return the records as JSON text."""
-        data = {"workload": self.network.name, "arch": self.arch.name, "units": self.records()}
+        data = {
+            "workload": self.network.name,
+            "arch": self.arch.name,
+            "units": [record.as_dict() for record in self.records()],
+        }
         return json.dumps(data, indent=2) + "\n"
 
     def save(self, path: PathArgument) -> None:

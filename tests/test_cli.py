@@ -125,8 +125,8 @@ def test_python_and_command_line_say_the_same(cli_json):
     )
     result = simulate("c3d", algorithm="hfa", m1=2, m2=2, input_size="16x32x32", overrides=["pe.rows=4"])
     assert json.loads(result.to_json()) == shown
-    assert result.config["arch"]["pe"]["rows"] == 4
-    assert result.config["arch"]["winograd"]["m1"] == 2
+    assert result.config.arch.pe.rows == 4
+    assert result.config.arch.winograd.m1 == 2
     frame = result.layers
     assert list(frame["name"]) == [layer["name"] for layer in shown["layers"]]
     assert frame["latency_cycles"].sum() == result.totals["latency_cycles"]

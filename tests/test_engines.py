@@ -352,7 +352,7 @@ SMALL = {
 def test_engines_agree_on_every_case_of_every_network(workload):
     network = load_workload(workload, input_size=SMALL[workload])
     for case in default_cases(network, "edge_base"):
-        results = [compare(network, [replace(case, engine=engine)]).results[0].data for engine in ("fast", "simpy")]
+        results = [compare(network, [replace(case, engine=engine)]).results[0].record for engine in ("fast", "simpy")]
         first, second = ({key: value for key, value in result.items() if key != "config"} for result in results)
         assert first == second, case.name
 

@@ -249,7 +249,7 @@ def test_the_engine_reaches_the_layers_that_are_executed(cli, monkeypatch):
         return map_network(*args, engine=engine, **options)
 
     monkeypatch.setattr(pipeline, "map_network", keep)
-    results = [execute("c3d", engine=engine, input_size="16x16x16").data for engine in ("simpy", "fast")]
+    results = [execute("c3d", engine=engine, input_size="16x16x16") for engine in ("simpy", "fast")]
     assert results[0] == results[1]
     assert cli("execute", "c3d", "--input", "16x16x16", "--engine", "simpy").exit_code == 0
     assert asked == ["simpy", "fast", "simpy"]

@@ -89,7 +89,7 @@ def test_a_saved_mapping_repeats_the_run_to_the_bit(tmp_path, options):
     assert {key: value for key, value in again.data.items() if key != "config"} == {
         key: value for key, value in first.data.items() if key != "config"
     }
-    assert len(again.config["mapping"]) == len(units)
+    assert len(again.config.mapping) == len(units)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_edited_layout_changes_exactly_the_users_of_the_tensor(saved, tiny):
     assert [one["name"] for one, other in zip(after, before, strict=True) if one != other] == ["a", "b"]
     assert (after[2]["output_layout"], after[3]["input_layout"]) == ("C/3 T H W 3",) * 2
     assert all(a["layout_extra_bytes"] > b["layout_extra_bytes"] for a, b in zip(after[2:4], before[2:4], strict=True))
-    assert result.config["layouts"]["a"] == 3
+    assert result.config.layouts["a"] == 3
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,7 @@ def test_a_network_reports_what_its_registers_cost(tmp_path):
         assert layer["note"] == f"needs 26 bits, 16 declared: {outcome}"
         assert layer["max_abs_error"] > 0
         assert -10 < layer["sqnr_db"] < 10
-        assert (narrow.data["accumulator_bits"], narrow.data["overflow"]) == (16, overflow)
+        assert (narrow.accumulator_bits, narrow.overflow) == (16, overflow)
     simulated = run(simulate, "saturate", 16)
     assert simulated.data["layers"][0]["note"] == "needs 26 bits, 16 declared: saturates"
     assert simulated.totals["overflow_layers"] == 2

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from lw3dsim import simulate
+from lw3dsim.base.records import summed_fields
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.result.saved import COUNTS, SavedResult, load_result
+from lw3dsim.result.records import Figures, RunRecord
+from lw3dsim.result.saved import check, load_result
 
 NETWORK = """
 name: small
@@ -35,7 +37,7 @@ def numbers(data):
     """The places of all figures that others follow from, or that follow from others."""
     for holder in ((), ("layers", 0), ("layers", 1)):
         figures = holder if holder else ("totals",)
-        yield from ((*figures, name) for name in (*COUNTS, *RATES))
+        yield from ((*figures, name) for name in (*summed_fields(Figures), *RATES))
         yield from ((*holder, name, part) for name in BREAKDOWNS for part in at(data, holder)[name])
     yield from (("area_breakdown_mm2", part) for part in data["area_breakdown_mm2"])
     yield from (("stream_cycles_breakdown", part) for part in data["stream_cycles_breakdown"])
@@ -54,13 +56,13 @@ def at(data, path):
 def test_every_figure_that_is_altered_is_noticed(saved, tmp_path, cli):
     places = list(numbers(saved))
     assert len(places) > 150
-    msgspec.convert(saved, SavedResult).check()
+    check(msgspec.convert(saved, RunRecord))
     for path in places:
         altered = copy.deepcopy(saved)
         value = at(altered, path)
         at(altered, path[:-1])[path[-1]] = value + 1 if isinstance(value, int) else value * 1.001 + 1e-3
         with pytest.raises(ValueError, match=r"where|with macs"):
-            msgspec.convert(altered, SavedResult).check()
+            check(msgspec.convert(altered, RunRecord))
     (tmp_path / "result.json").write_text(json.dumps(altered), encoding="utf-8")
     refused = cli("report", str(tmp_path / "result.json"), "--out", str(tmp_path / "page.html"))
     assert refused.exit_code == 2
@@ -76,7 +78,7 @@ def test_a_figure_beyond_all_measure_is_refused_in_a_sentence(saved, tmp_path, c
         at(altered, path[:-1])[path[-1]] = value
         # Nothing but a sentence; next to nothing where nothing was is no contradiction.
         with suppress(ValueError, msgspec.ValidationError):
-            msgspec.convert(altered, SavedResult).check()
+            check(msgspec.convert(altered, RunRecord))
     altered["layers"][0]["macs"] = value
     file.write_text(json.dumps(altered), encoding="utf-8")
     refused = cli("report", str(file), "--out", str(tmp_path / "page.html"))

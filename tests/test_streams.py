@@ -347,7 +347,7 @@ def test_figures_of_a_stream():
     assert {name: value for name, value in totals.items() if name not in new} == alone.totals
     assert two.data["layers"] == alone.data["layers"]
     assert "stream_cycles_breakdown" not in alone.data
-    assert totals["clips"] == two.config["clips"] == 2
+    assert totals["clips"] == two.config.clips == 2
     period_ms = totals["stream_latency_ms"] * (1 - totals["stream_first_clip_cycles"] / totals["stream_latency_cycles"])
     assert totals["stream_clips_per_s"] == pytest.approx(1000 / period_ms)
     assert totals["overlap_gain"] == 2 * totals["latency_cycles"] / totals["stream_latency_cycles"]

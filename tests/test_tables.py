@@ -13,6 +13,7 @@ import sys
 import termios
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from lw3dsim.cli.main import main
 from lw3dsim.comparison.compare import Comparison
 from lw3dsim.report.terminal import Table, View, figures, laid_out, name, shortened, words
 from lw3dsim.result.headlines import HEADLINES, ratio
+from lw3dsim.result.records import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,9 +140,12 @@ def test_every_figure_of_a_case_is_the_one_of_the_json(at_width, cli_json, width
         numbers = [text for text in texts if not text.endswith("x")]
         assert len(numbers) == len(data)
         for text, case in zip(numbers, data, strict=True):
-            assert is_shown(text, headline.value(case["result"]["totals"]) * headline.scale)
+            assert is_shown(text, headline.of(msgspec.convert(case["result"]["totals"], Totals)) * headline.scale)
         of_first = [
-            ratio(headline.value(case["result"]["totals"]), headline.value(data[0]["result"]["totals"]))
+            ratio(
+                headline.of(msgspec.convert(case["result"]["totals"], Totals)),
+                headline.of(msgspec.convert(data[0]["result"]["totals"], Totals)),
+            )
             for case in data[1:]
         ]
         assert [text for text in texts if text.endswith("x")] == [

@@ -114,7 +114,7 @@ def test_events_of_a_layer_are_those_that_one_counts():
     assert (events.ofmap_read_bytes, events.ofmap_dma_bytes) == (12 * 5, 12)
     assert (events.intermediate_read_bytes, events.intermediate_write_bytes) == (0, 0)
     assert (events.dram_ifmap_bytes, events.dram_weight_bytes, events.dram_ofmap_bytes) == (1152, 320, 128)
-    assert events.dram_bytes_by_stream == {"ifmap": 1152, "weight": 320, "ofmap": 128}
+    assert events.dram_bytes_breakdown.parts() == {"ifmap": 1152, "weight": 320, "ofmap": 128}
     assert (events.dram_read_bytes, events.dram_write_bytes) == (1472, 128)
     assert (events.sram_read_bytes, events.sram_write_bytes) == (192 + 216 + 60, 192 + 240 + 60)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_type
+from typing import TYPE_CHECKING, assert_type
 
 import lw3dsim
 from lw3dsim import Case, Comparison, ExecutionResult, Explanation, InputError, Mappings, OutputError, Result, dse
@@ -20,15 +19,16 @@ def runs(path: Path) -> float:
     assert_type(arch, lw3dsim.Accelerator)
     result = lw3dsim.simulate(network, arch, ["fsb"], "hfa", 2, 2, clips=2, mapping=path, progress=print)
     assert_type(result, Result)
-    assert_type(result.config, Mapping[str, Any])
-    assert_type(result.cycles_breakdown, Mapping[str, int])
+    assert_type(result.config.arch, lw3dsim.Accelerator)
+    assert_type(result.cycles_breakdown.multiply, int)
+    assert_type([layer.energy_breakdown_pj.dram_io for layer in result.record.layers], list[float])
     assert_type(lw3dsim.load_result(path), Result)
     cases = [*lw3dsim.default_cases(network), Case(name="a", overrides="pe.rows=4", input_size={"clip": "16x32x32"})]
     assert_type(lw3dsim.compare("c3d", cases), Comparison)
     assert_type(lw3dsim.explain("c3d", fusion="auto", objective="edp"), Explanation)
     assert_type(lw3dsim.map_workload("c3d", layers=("conv1a",)), Mappings)
     assert_type(lw3dsim.execute("c3d", dtype="int16", seed=3), ExecutionResult)
-    latency: float = result.totals["latency_ms"]
+    latency: float = result.totals.latency_ms
     return latency
 
 
@@ -40,7 +40,7 @@ def search(path: Path) -> pd.DataFrame:
     except (InputError, OutputError):
         study = dse.study("edge_chip")
     assert_type(study, dse.Study)
-    assert_type(dse.status(space), dict[str, Any])
+    assert_type(dse.status(space).hypervolume, float)
     assert_type(dse.export(space, path), Path)
     assert_type(dse.report(space), Path)
     return dse.front(space, storage=path)
@@ -52,4 +52,5 @@ def wrong(result: Result) -> None:
     lw3dsim.simulate("c3d", input_size=16)  # type: ignore[arg-type]
     lw3dsim.simulate("c3d", objective="speed")  # type: ignore[arg-type]
     lw3dsim.compare("c3d", ["baseline"])  # type: ignore[list-item]
-    result.config["engine"] = "simpy"  # type: ignore[index]
+    result.config.engine = "simpy"  # type: ignore[misc]
+    result.totals.latency  # type: ignore[attr-defined]  # noqa: B018

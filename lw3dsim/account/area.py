@@ -6,8 +6,9 @@ unit has the adders of its largest tile at its throughput.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.base.records import Amount, Breakdown, figure
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 
@@ -22,10 +23,25 @@ UM2_PER_MM2 = 1e6
 UW_PER_MW = 1e3
 
 
-def area_mm2(arch: Accelerator, problems: Collection[Problem]) -> dict[str, float]:
+class AreaBreakdown(Breakdown[float], frozen=True, kw_only=True):
+    """Area by component."""
+
+    multipliers: Annotated[Amount, figure("multipliers")]
+    accumulators: Annotated[Amount, figure("adders and both banks of accumulators")]
+    operand_registers: Annotated[Amount, figure("registers in front of the multipliers")]
+    input_transform: Annotated[Amount, figure("Winograd transform of inputs")]
+    weight_transform: Annotated[Amount, figure("Winograd transform of weights, where done on chip")]
+    output_transform: Annotated[Amount, figure("Winograd transform of outputs")]
+    vector: Annotated[Amount, figure("the vector unit")]
+    ifmap_sram: Annotated[Amount, figure("the input buffer")]
+    weight_sram: Annotated[Amount, figure("the weight buffer")]
+    ofmap_sram: Annotated[Amount, figure("the output buffer")]
+
+
+def area_mm2(arch: Accelerator, problems: Collection[Problem]) -> AreaBreakdown:
     """Return mm2 by component."""
     logic = {name: value / UM2_PER_MM2 for name, value in _logic(arch, problems, "area_um2").items()}
-    return logic | {f"{name}_sram": cost.area_mm2 for name, cost in buffers(arch).items()}
+    return AreaBreakdown(**logic, **{f"{name}_sram": cost.area_mm2 for name, cost in buffers(arch).items()})
 
 
 def leakage_mw(arch: Accelerator, problems: Collection[Problem]) -> float:

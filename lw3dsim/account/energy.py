@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Generic
 
-from lw3dsim.account.dram import DRAM_COMPONENTS, DRAM_TIMED, dram_energy_pj, moved_shares
+from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
+from lw3dsim.base.records import Amount, Breakdown, Part, figure
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import Sram, buffers
@@ -26,20 +27,57 @@ if TYPE_CHECKING:
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.machine.problem import Problem
 
-COMPONENTS = (
-    *DRAM_COMPONENTS,
-    "ifmap_sram",
-    "weight_sram",
-    "ofmap_sram",
-    "multipliers",
-    "accumulators",
-    "operand_registers",
-    "input_transform",
-    "weight_transform",
-    "output_transform",
-    "vector",
-    "leakage",
-)
+
+class ByComponent(Breakdown[Part], Generic[Part], frozen=True, kw_only=True):
+    """Something of every component that takes energy, in the order in which they are listed."""
+
+    dram_activate: Annotated[Part, figure("rows of DRAM opened and closed")]
+    dram_read: Annotated[Part, figure("bursts read in the devices")]
+    dram_write: Annotated[Part, figure("bursts written in the devices")]
+    dram_refresh: Annotated[Part, figure("refreshes")]
+    dram_background: Annotated[Part, figure("DRAM by itself, for as long as the run takes")]
+    dram_io: Annotated[Part, figure("the interface between chip and devices")]
+    ifmap_sram: Annotated[Part, figure("the input buffer")]
+    weight_sram: Annotated[Part, figure("the weight buffer")]
+    ofmap_sram: Annotated[Part, figure("the output buffer")]
+    multipliers: Annotated[Part, figure("multiplications")]
+    accumulators: Annotated[Part, figure("accumulations and adder trees, with their registers")]
+    operand_registers: Annotated[Part, figure("registers in front of the multipliers")]
+    input_transform: Annotated[Part, figure("Winograd transforms of inputs")]
+    weight_transform: Annotated[Part, figure("Winograd transforms of weights, where done on chip")]
+    output_transform: Annotated[Part, figure("Winograd transforms of outputs")]
+    vector: Annotated[Part, figure("the vector unit")]
+    leakage: Annotated[Part, figure("leakage of the whole chip, for as long as the run takes")]
+
+
+COMPONENTS = ByComponent.__struct_fields__
+
+
+class EnergyCauses(Breakdown[float], frozen=True, kw_only=True):
+    """Energy of a component by what it was spent for; what is zero is not there."""
+
+    ifmap: Annotated[Amount, figure("input tiles from DRAM")] = 0.0
+    weight: Annotated[Amount, figure("weight tiles from DRAM")] = 0.0
+    ofmap: Annotated[Amount, figure("output tiles to DRAM")] = 0.0
+    dma: Annotated[Amount, figure("a buffer's port to DRAM")] = 0.0
+    array: Annotated[Amount, figure("a buffer's port to the array")] = 0.0
+    partial_sums: Annotated[Amount, figure("sums that leave the array unfinished, and come back")] = 0.0
+    intermediate_reads: Annotated[Amount, figure("tensors inside a fused group, read")] = 0.0
+    intermediate_writes: Annotated[Amount, figure("tensors inside a fused group, written")] = 0.0
+    compute: Annotated[Amount, figure("arithmetic")] = 0.0
+    multiply: Amount = 0.0
+    idle_rows: Amount = 0.0
+    idle_lanes: Amount = 0.0
+    idle_multipliers: Amount = 0.0
+    sram_port: Amount = 0.0
+    transform: Amount = 0.0
+    vector: Amount = 0.0
+    drain: Amount = 0.0
+    dram_read: Amount = 0.0
+    dram_write: Amount = 0.0
+    fill: Amount = 0.0
+    configuration: Amount = 0.0
+
 
 # Paid by time.
 TIMED = (*DRAM_TIMED, "leakage")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from lw3dsim.base.records import Breakdown, Count, figure
 
 if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Program
 
-# What DMA moves: the tiles of a buffer each.
-STREAMS = ("ifmap", "weight", "ofmap")
+
+class DramBytesBreakdown(Breakdown[int], frozen=True, kw_only=True):
+    """Bytes that DMA moves, by the buffer whose tiles they are."""
+
+    ifmap: Annotated[Count, figure("input tiles, read")]
+    weight: Annotated[Count, figure("weight tiles, read")]
+    ofmap: Annotated[Count, figure("output tiles, written")]
+
+
+STREAMS = DramBytesBreakdown.__struct_fields__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +52,11 @@ class Events:
     intermediate_write_bytes: int
 
     @property
-    def dram_bytes_by_stream(self) -> dict[str, int]:
-        """Bytes moved from or to DRAM, in the order of STREAMS."""
-        return dict(zip(STREAMS, (self.dram_ifmap_bytes, self.dram_weight_bytes, self.dram_ofmap_bytes), strict=True))
+    def dram_bytes_breakdown(self) -> DramBytesBreakdown:
+        """Bytes moved from or to DRAM."""
+        return DramBytesBreakdown(
+            ifmap=self.dram_ifmap_bytes, weight=self.dram_weight_bytes, ofmap=self.dram_ofmap_bytes
+        )
 
     @property
     def dram_read_bytes(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.cli.options import format_option, put
 from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,6 @@ def command(m: int, r: int, dims: int, points: PointSet, bits: int, form: str, s
         raise InputError(f"--m {m} --r {r}: m + r - 1 is {m + r - 1}, at most {MAX_COORDINATES} is allowed")
     record = algebra_record(m, r, dims, points, bits)
     if form == "json":
-        print_json(record)
+        put(record.to_json())
     else:
         show(algebra_tables(record))

@@ -85,9 +85,8 @@ def command(
             chosen,
             progress=lambda name, done, total: advance(position[name], done, total),
         )
-    tables = (
-        [*comparison_tables(_title(network), comparison.rows()), *comparison.notes_by_case()] if form == "table" else []
-    )
+    tables = [] if form != "table" else comparison_tables(_title(network), comparison.names, comparison.results)
+    tables += comparison.notes_by_case() if tables else []
     show.check(tables)
     if html is not None:
         comparison.report(html)

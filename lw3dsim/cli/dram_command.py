@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.cli.options import format_option, put
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.errors import one_line, unknown
 
@@ -67,6 +67,6 @@ def command(
     result = replay(DRAM_STANDARDS[preset], read_trace(path), mapping, channels, refresh, request_bytes, queue)
     record = dram_record(result, preset, mapping, refresh, queue, one_line(path.name))
     if form == "json":
-        print_json(record)
+        put(record.to_json())
     else:
         show(dram_tables(record))

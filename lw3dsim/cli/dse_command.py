@@ -138,7 +138,7 @@ def status_command(space: str, storage: str | None, form: str, show: Show) -> No
 
     study = _study(space, storage)
     if form == "json":
-        print_json(status_record(study))
+        put(status_record(study).to_json())
     else:
         show(status_tables(study))
 

@@ -37,9 +37,16 @@ def command(workload: str | None, run: RunOptions, form: str, show: Show) -> Non
     else:
         prepared = prepared_run(run.request(workload))
         design, problems = prepared.design, problems_of(prepared.network, prepared.design, run.algorithm)
-    rows = [asdict(row) for row in unit_costs(design, problems)]
+    rows = unit_costs(design, problems)
     note = shown_widths(design, workload)
     if form == "json":
-        print_json({"arch": design.name, "node_nm": design.tech.node_nm, "note": note, "unit_costs": rows})
+        print_json(
+            {
+                "arch": design.name,
+                "node_nm": design.tech.node_nm,
+                "note": note,
+                "unit_costs": [asdict(row) for row in rows],
+            }
+        )
     else:
         show([*unit_tables(design.name, rows), note])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +11,6 @@ from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, put, run_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from lw3dsim.cli.options import Show
 
 
@@ -39,18 +37,15 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
     prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
-    tables = execution_tables(result.data) if form == "table" else []
+    tables = execution_tables(result) if form == "table" else []
     show.check(tables)
     if folder is not None:
         save_texts(folder, EXECUTION_FILES, [result.to_json()])
     if form == "json":
         put(result.to_json())
     elif form == "csv":
-        print_csv([{key: layer.get(key, "") for key in _columns(result.layers)} for layer in result.layers])
+        rows = [layer.as_dict() for layer in result.layers]
+        columns = dict.fromkeys(name for row in rows for name in row)
+        print_csv([{name: row.get(name, "") for name in columns} for row in rows])
     else:
         show(tables)
-
-
-def _columns(layers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return every key of any layer, in order of appearance."""
-    return list(dict.fromkeys(key for layer in layers for key in layer))

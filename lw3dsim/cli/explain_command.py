@@ -34,6 +34,6 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     if form == "json":
         put(explanation.to_json())
     elif form == "csv":
-        print_csv(explanation.rows())
+        print_csv([row.as_dict() for row in explanation.rows()])
     else:
         show(explanation_tables(explanation))

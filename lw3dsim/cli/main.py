@@ -28,7 +28,7 @@ COMMANDS = {
     "algebra": "Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
     "report": "Write a self-contained HTML page of a saved result.",
-    "schema": "JSON Schema of accelerator files: every field with meaning, range and default.",
+    "schema": "JSON Schema of a kind of file: every field with meaning, range and default.",
 }
 
 # What arguments are called here that have another name in Python.

@@ -9,10 +9,18 @@ from lw3dsim.cli.options import print_json
 
 
 @click.command("schema", cls=Command)
-def command() -> None:
-    """JSON Schema of accelerator files: every field with meaning, range and default."""
+@click.argument("kind", type=click.Choice(["accelerator", "result", "execution"]), default="accelerator")
+def command(kind: str) -> None:
+    """JSON Schema of a kind of file: every field with meaning, range and default.
+
+    KIND is accelerator (the default), result (what `simulate` writes) or execution (what `execute` writes).
+    """
     import msgspec
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.result.records import RunRecord
 
-    print_json(msgspec.json.schema(Accelerator))
+    kinds = {"accelerator": Accelerator, "result": RunRecord, "execution": ExecutionResult}
+    # A mapping in a result is free: a file of its own says what it may hold.
+    print_json(msgspec.json.schema(kinds[kind], schema_hook=lambda _: {"description": "any value"}))

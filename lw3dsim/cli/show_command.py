@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, print_json, run_options
+from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, put, run_options
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
@@ -29,11 +29,11 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     network = apply_transforms(load_network(request), request.transform)
     record = network_record(network, request.algorithm, request.m1, request.m2)
     if form == "json":
-        print_json(record)
+        put(record.to_json())
     elif form == "csv":
         rows = [
-            {key: "; ".join(value) if isinstance(value, list) else value for key, value in layer.items()}
-            for layer in record["layers"]
+            {key: "; ".join(value) if isinstance(value, list) else value for key, value in layer.as_dict().items()}
+            for layer in record.layers
         ]
         print_csv(rows)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_members, as_path, as_text, check_callback, twice
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.base.records import Cell
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
@@ -73,15 +74,15 @@ class Comparison:
     results: tuple[Result, ...]
     unchanged: tuple[tuple[str, ...], ...]
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Cell]]:
         """Return the totals of each case, with summed DRAM and SRAM bytes."""
         return [
             {
                 "case": name,
                 "arch": result.arch,
-                **result.totals,
-                "dram_bytes": result.totals["dram_read_bytes"] + result.totals["dram_write_bytes"],
-                "sram_bytes": result.totals["sram_read_bytes"] + result.totals["sram_write_bytes"],
+                **result.totals.as_dict(),
+                "dram_bytes": result.totals.dram_bytes,
+                "sram_bytes": result.totals.sram_bytes,
             }
             for name, result in zip(self.names, self.results, strict=True)
         ]
@@ -103,7 +104,7 @@ class Comparison:
         frame = pd.DataFrame(self.rows())
         for column in frame.columns.drop(["case", "arch"]):
             values = frame[column].to_list()
-            frame[f"{column}_ratio"] = pd.Series([ratio(value, values[0]) for value in values], dtype="float64")
+            frame[f"{column}_ratio"] = pd.Series([_ratio(value, values[0]) for value in values], dtype="float64")
         return frame
 
     def to_json(self) -> str:
@@ -111,9 +112,8 @@ class Comparison:
         rows = self.rows()
         cases = []
         for row, result, notes in zip(rows, self.results, self.notes(), strict=True):
-            figures = {key: value for key, value in row.items() if key not in ("case", "arch")}
-            ratios = {key: ratio(value, rows[0][key]) for key, value in figures.items()}
-            cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": dict(result.data)})
+            ratios = {key: _ratio(value, rows[0][key]) for key, value in row.items() if key not in ("case", "arch")}
+            cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": result.data})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
 
     def report(self, path: PathArgument) -> None:
@@ -129,21 +129,27 @@ class Comparison:
         write_text(as_path("path", path), page, PAGE)
 
 
+def _ratio(value: Cell, base: Cell) -> float | None:
+    if isinstance(value, str) or isinstance(base, str):
+        return None
+    return ratio(value, base)
+
+
 def _unchanged(passes: Sequence[str]) -> list[str]:
     return [f"transform {name} changes no layer" for name in passes]
 
 
 def _without_effect(result: Result) -> list[str]:
     """Return what a run asked for that no layer does."""
-    wanted, notes = result.config["algorithm"], []
-    fast = any(layer["algorithm"] not in ("direct", "none") for layer in result.data["layers"])
+    wanted, notes = result.config.algorithm, []
+    fast = any(layer.algorithm not in ("direct", "none") for layer in result.record.layers)
     # What a mapping file lets run direct might run otherwise.
-    if wanted != "direct" and not fast and "mapping" not in result.config:
+    if wanted != "direct" and not fast and result.config.mapping is None:
         why = (
             "no layer is faster than direct" if wanted == "auto" else f"no layer can run {wanted} here, all run direct"
         )
         notes.append(why)
-    if result.config.get("fusion") == "auto" and all(layer["kind"] != "fused" for layer in result.data["layers"]):
+    if result.config.fusion == "auto" and all(layer.kind != "fused" for layer in result.record.layers):
         notes.append("no layers are worth fusing")
     return notes
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from lw3dsim.account.binding import REMEDIES
+from lw3dsim.base.records import Cell, Record, figure
 from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.engine.attribution import CyclesBreakdown
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import simulate_prepared
+from lw3dsim.result.records import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,10 +54,47 @@ class Change:
     """One field changed from ``before`` to ``after``, and the result; None with the ``reason`` where there is none."""
 
     path: str
-    before: Any
-    after: Any
+    before: Cell
+    after: Cell
     result: Result | None
     reason: str = ""
+
+
+class Neighbour(Record, frozen=True, kw_only=True):
+    """A neighbour as a row: its figures, and their changes; nothing of one that has no mapping, for a ``reason``."""
+
+    field: Annotated[str, figure("what is changed")]
+    before: Cell
+    after: Cell
+    latency_ms: float | None
+    energy_pj: float | None
+    area_mm2: float | None
+    latency_change: Annotated[float | None, figure("relative to the design")]
+    energy_change: Annotated[float | None, figure("relative to the design")]
+    area_change_mm2: float | None
+    reason: str
+
+
+class Cause(Record, frozen=True, kw_only=True):
+    """What binds layers: its share of the cycles, its layers, words on the longest of them, what helps."""
+
+    cause: str
+    share: float
+    layers: tuple[str, ...]
+    words: Annotated[str, figure("of idle lanes: how many idle, and why")]
+    helps: str
+
+
+class ExplanationRecord(Record, frozen=True, kw_only=True):
+    """An explanation as JSON holds it."""
+
+    workload: str
+    arch: str
+    totals: Totals
+    bound_by: dict[str, float]
+    causes: tuple[Cause, ...]
+    cycles_breakdown: CyclesBreakdown
+    neighbours: tuple[Neighbour, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,59 +104,55 @@ class Explanation:
     base: Result
     changes: tuple[Change, ...]
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Neighbour]:
         """Return a row per neighbour: its figures, and their change relative to the design (area: in mm2)."""
         return [self._row(change) for change in self.changes]
 
-    def _row(self, change: Change) -> dict[str, Any]:
-        row: dict[str, Any] = {"field": change.path, "before": change.before, "after": change.after}
-        names = ("latency_ms", "energy_pj", "area_mm2")
-        if change.result is None:
-            missing = dict.fromkeys((*names, "latency_change", "energy_change", "area_change_mm2"))
-            return {**row, **missing, "reason": change.reason}
-        old, new = self.base.totals, change.result.totals
-        return {
-            **row,
-            **{name: new[name] for name in names},
-            "latency_change": new["latency_ms"] / old["latency_ms"] - 1,
-            "energy_change": new["energy_pj"] / old["energy_pj"] - 1,
-            "area_change_mm2": new["area_mm2"] - old["area_mm2"],
-            "reason": "",
-        }
+    def _row(self, change: Change) -> Neighbour:
+        old, new = self.base.totals, None if change.result is None else change.result.totals
+        return Neighbour(
+            field=change.path,
+            before=change.before,
+            after=change.after,
+            latency_ms=new.latency_ms if new else None,
+            energy_pj=new.energy_pj if new else None,
+            area_mm2=new.area_mm2 if new else None,
+            latency_change=new.latency_ms / old.latency_ms - 1 if new else None,
+            energy_change=new.energy_pj / old.energy_pj - 1 if new else None,
+            area_change_mm2=new.area_mm2 - old.area_mm2 if new else None,
+            reason=change.reason,
+        )
 
     def bounds(self) -> dict[str, float]:
         """Return the share of the cycles that go to layers bound by each cause, the largest first."""
-        total, shares = self.base.totals["latency_cycles"], dict[str, float]()
-        for layer in self.base.data["layers"]:
-            shares[layer["bound_by"]] = shares.get(layer["bound_by"], 0.0) + layer["latency_cycles"] / total
+        total, shares = self.base.totals.latency_cycles, dict[str, float]()
+        for layer in self.base.record.layers:
+            shares[layer.bound_by] = shares.get(layer.bound_by, 0.0) + layer.latency_cycles / total
         return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
-    def causes(self) -> list[dict[str, Any]]:
-        """Return a row per cause that binds layers, the most cycles first: its share, its layers in words, what helps.
-
-        The words are of its longest layer; of idle lanes they say how many idle, and why.
-        """
-        layers = sorted(self.base.data["layers"], key=lambda layer: -layer["latency_cycles"])
+    def causes(self) -> list[Cause]:
+        """Return a row per cause that binds layers, the most cycles first."""
+        layers = sorted(self.base.record.layers, key=lambda layer: -layer.latency_cycles)
         rows = []
         for cause, share in self.bounds().items():
-            bound = [layer for layer in layers if layer["bound_by"] == cause]
-            words = bound[0]["idle"] if cause.startswith("idle") else ""
-            names = [layer["name"] for layer in bound]
-            rows.append({"cause": cause, "share": share, "layers": names, "words": words, "helps": REMEDIES[cause]})
+            bound = [layer for layer in layers if layer.bound_by == cause]
+            words = bound[0].idle if cause.startswith("idle") else ""
+            names = tuple(layer.name for layer in bound)
+            rows.append(Cause(cause=cause, share=share, layers=names, words=words, helps=REMEDIES[cause]))
         return rows
 
     def to_json(self) -> str:
         """Return the explanation as JSON text."""
-        data = {
-            "workload": self.base.workload,
-            "arch": self.base.arch,
-            "totals": self.base.totals,
-            "bound_by": self.bounds(),
-            "causes": self.causes(),
-            "cycles_breakdown": self.base.cycles_breakdown,
-            "neighbours": self.rows(),
-        }
-        return json.dumps(data, indent=2) + "\n"
+        record = ExplanationRecord(
+            workload=self.base.workload,
+            arch=self.base.arch,
+            totals=self.base.totals,
+            bound_by=self.bounds(),
+            causes=tuple(self.causes()),
+            cycles_breakdown=self.base.cycles_breakdown,
+            neighbours=tuple(self.rows()),
+        )
+        return record.to_json()
 
 
 def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Explanation:
@@ -137,11 +172,11 @@ def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         changes.append(_changed(run, design, fusion, path, before, after))
         if progress is not None:
             progress(done, len(steps))
-    changes.sort(key=lambda change: change.result.totals["latency_cycles"] if change.result else float("inf"))
+    changes.sort(key=lambda change: change.result.totals.latency_cycles if change.result else float("inf"))
     return Explanation(base=base, changes=tuple(changes))
 
 
-def _steps(design: Accelerator) -> Iterator[tuple[str, Any, Any]]:
+def _steps(design: Accelerator) -> Iterator[tuple[str, Cell, Cell]]:
     """Yield path, value and changed value of every neighbour."""
     data = msgspec.to_builtins(design)
     for path in DOUBLED:
@@ -164,14 +199,14 @@ def _steps(design: Accelerator) -> Iterator[tuple[str, Any, Any]]:
         yield from ((path, value, word) for word in words if word != value)
 
 
-def _value(data: Any, path: str) -> Any:
+def _value(data: dict[str, Any], path: str) -> Any:
     for key in path.split("."):
         data = data[key]
     return data
 
 
 def _changed(
-    run: Callable[[Accelerator, str], Result], design: Accelerator, fusion: str, path: str, before: Any, after: Any
+    run: Callable[[Accelerator, str], Result], design: Accelerator, fusion: str, path: str, before: Cell, after: Cell
 ) -> Change:
     data = msgspec.to_builtins(design)
     folder, _, key = path.rpartition(".")
@@ -179,7 +214,7 @@ def _changed(
         (data[folder] if folder else data)[key] = after
     try:
         neighbour = msgspec.convert(data, Accelerator)
-        result = run(neighbour, after if path == FUSION else fusion)
+        result = run(neighbour, str(after) if path == FUSION else fusion)
     except (InputError, msgspec.ValidationError) as error:
         return Change(path=path, before=before, after=after, result=None, reason=str(error).replace("`", ""))
     return Change(path=path, before=before, after=after, result=result)

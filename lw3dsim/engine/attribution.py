@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+
+from lw3dsim.base.records import Breakdown, Count, figure
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints, Words
@@ -21,14 +23,25 @@ IDLE = ("idle_rows", "idle_lanes", "idle_multipliers")
 BOUND = ("sram_port", "transform", "vector")
 COMPUTING = ("multiply", *IDLE, *BOUND)
 
-CAUSES = (
-    *COMPUTING,
-    "drain",
-    "dram_read",
-    "dram_write",
-    "fill",
-    "configuration",
-)
+
+class CyclesBreakdown(Breakdown[int], frozen=True, kw_only=True):
+    """Cycles by cause, in the order in which causes are listed; they sum to a latency exactly."""
+
+    multiply: Annotated[Count, figure("what the products take with all multipliers of the array busy")]
+    idle_rows: Annotated[Count, figure("rows without an output channel, while others multiply")]
+    idle_lanes: Annotated[Count, figure("lanes of working rows without a tile")]
+    idle_multipliers: Annotated[Count, figure("multipliers of working lanes that no coordinate fills")]
+    sram_port: Annotated[Count, figure("the array waits for a port of a buffer")]
+    transform: Annotated[Count, figure("the array waits for a transform unit")]
+    vector: Annotated[Count, figure("the vector unit works")]
+    drain: Annotated[Count, figure("accumulators leave, and the array waits for them")]
+    dram_read: Annotated[Count, figure("the array waits for a tile from DRAM")]
+    dram_write: Annotated[Count, figure("the array waits for room that a store to DRAM frees")]
+    fill: Annotated[Count, figure("the pipeline fills when a step starts")]
+    configuration: Annotated[Count, figure("a layer is set up")]
+
+
+CAUSES = CyclesBreakdown.__struct_fields__
 
 
 @dataclass(frozen=True, kw_only=True)

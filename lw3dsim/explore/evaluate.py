@@ -16,6 +16,9 @@ from lw3dsim.network.pipeline import prepare, resolve_design, resolve_network, s
 from lw3dsim.network.request import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.explore.front import Costs
@@ -96,7 +99,7 @@ class Evaluator:
         weights = [load.weight for load in self._space.loads]
         metrics = combined(parts, weights, self._space.combine)
         if len(results) > 1:
-            metrics["area_mm2"] = _shared_area([result.data["area_breakdown_mm2"] for result in results])
+            metrics["area_mm2"] = _shared_area([result.record.area_breakdown_mm2 for result in results])
         return Outcome(state="done", metrics=metrics)
 
     def design(self, point: Point) -> Accelerator:
@@ -112,7 +115,7 @@ class Evaluator:
         return self._networks[key]
 
 
-def _shared_area(parts: list[dict[str, float]]) -> float:
+def _shared_area(parts: Sequence[AreaBreakdown]) -> float:
     """Return the area of a chip that has the largest of every component."""
     return sum(max(part[name] for part in parts) for name in parts[0])
 

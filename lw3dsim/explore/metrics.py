@@ -72,19 +72,19 @@ class Limit:
 def metrics_of(result: Result, arch: Accelerator) -> Metrics:
     """Return the metrics of one simulated workload on ``arch``."""
     totals = result.totals
-    frames = max(shape[1] for shape in result.config["workload"]["inputs"].values())
+    frames = max(shape[1] for shape in result.config.workload.inputs.values())
     return {
-        "latency_ms": totals["latency_ms"],
-        "energy_mj": totals["energy_pj"] * 1e-9,
-        "edp_mjs": totals["edp_js"] * 1e3,
-        "dram_mb": (totals["dram_read_bytes"] + totals["dram_write_bytes"]) * 1e-6,
-        "area_mm2": totals["area_mm2"],
+        "latency_ms": totals.latency_ms,
+        "energy_mj": totals.energy_pj * 1e-9,
+        "edp_mjs": totals.edp_js * 1e3,
+        "dram_mb": totals.dram_bytes * 1e-6,
+        "area_mm2": totals.area_mm2,
         "sram_kib": sram_kib(arch),
-        "peak_power_mw": totals["peak_power_mw"],
-        "average_power_mw": totals["average_power_mw"],
-        "sqnr_db": EXACT_DB if totals["sqnr_db"] is None else min(totals["sqnr_db"], EXACT_DB),
-        "clips_per_s": totals["clips_per_s"],
-        "frames_per_s": totals["clips_per_s"] * frames,
+        "peak_power_mw": totals.peak_power_mw,
+        "average_power_mw": totals.average_power_mw,
+        "sqnr_db": EXACT_DB if totals.sqnr_db is None else min(totals.sqnr_db, EXACT_DB),
+        "clips_per_s": totals.clips_per_s,
+        "frames_per_s": totals.clips_per_s * frames,
     }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.explore import figures
 from lw3dsim.explore.point import as_text
-from lw3dsim.explore.summary import STATES, nothing_allowed, status_record, unfinished
-from lw3dsim.report.html.elements import figure, number, page, table, text
+from lw3dsim.explore.summary import counted, nothing_allowed, status_record, unfinished
+from lw3dsim.report.html.render import Drawing, rendered
 
 if TYPE_CHECKING:
     from lw3dsim.explore.study import Study
@@ -17,47 +17,63 @@ if TYPE_CHECKING:
 MAX_ROWS = 200
 
 
+class Section(NamedTuple):
+    """Figures under a heading."""
+
+    title: str
+    drawings: list[Drawing]
+
+
+class Row(NamedTuple):
+    """A point of the front."""
+
+    id: str
+    metrics: list[float]
+    parameters: list[str]
+    command: str
+
+
 def study_page(study: Study) -> str:
     """Return the page of ``study``; the same study gives the same text."""
-    body = [_gist(study), "<h2>Front</h2>"]
+    sections = [Section("Front", _fronts(study) if study.candidates else [])]
     if study.candidates:
-        body += _fronts(study)
-        body += ["<h2>Designs</h2>", _parallel(study), "<h2>Search</h2>", *_search(study)]
-    body += ["<h2>Points of the front</h2>", _front_table(study)]
-    return page(f"Design space {study.space.name}", body)
+        sections += [Section("Designs", [_parallel(study)]), Section("Search", _search(study))]
+    space, shown = study.space, _shown(study)
+    return rendered(
+        "study.html.j2",
+        f"Design space {space.name}",
+        description=space.description,
+        facts=_facts(study),
+        warnings=[sentence for sentence in (unfinished(study), nothing_allowed(study)) if sentence],
+        sections=sections,
+        headings=[_words(figures.axis_title(name)) for name in shown] + [_words(p.path) for p in space.free],
+        rows=_rows(study, shown),
+    )
 
 
-def _gist(study: Study) -> str:
+def _facts(study: Study) -> list[str]:
     record, space = status_record(study), study.space
-    counts = ", ".join(f"{record[state]:,} {word}" for state, word in STATES.items() if record[state])
+    counts = counted(study)
     loads = "; ".join(
         " ".join(filter(None, (load.workload, load.transform, load.algorithm, load.input_size))) for load in space.loads
     )
     limits = "; ".join(str(limit) for limit in space.limits) or "none"
-    facts = (
+    return [
         f"workloads: {loads} on {space.arch}",
-        f"sampler {record['sampler']}, seed {record['seed']}",
-        f"{record['finished']:,} points of {record['choices']:,} choices: {counts or 'none yet'}",
+        f"sampler {record.sampler}, seed {record.seed}",
+        f"{record.finished:,} points of {record.choices:,} choices: {counts or 'none yet'}",
         f"constraints: {limits}",
-        f"{record['front']} designs on the front, hypervolume {record['hypervolume']:.4f}",
-    )
-    lines = [f"<p>{text(space.description)}</p>"] if space.description else []
-    lines.append(f'<p class="soft">{text("; ".join(facts))}</p>')
-    lines += [
-        f'<p class="warning">{text(sentence)}</p>'
-        for sentence in (unfinished(study), nothing_allowed(study))
-        if sentence
+        f"{record.front} designs on the front, hypervolume {record.hypervolume:.4f}",
     ]
-    return "".join(lines)
 
 
-def _fronts(study: Study) -> list[str]:
+def _fronts(study: Study) -> list[Drawing]:
     """Return a figure per pair of objectives and colour; one objective is shown against what follows from it."""
     objectives = study.space.objectives
     pairs = list(combinations(objectives, 2)) or [(objectives[0], "area_mm2")]
     colours = figures.colouring(study)
     return [
-        figure(
+        Drawing(
             figures.clouds(study, x, y, parameter),
             f"Front of {figures.axis_title(x)} and {figures.axis_title(y)} by {parameter.path}",
             "Every design that was simulated and keeps the constraints (grey; at most 3,000 are drawn), and the front.",
@@ -67,43 +83,43 @@ def _fronts(study: Study) -> list[str]:
     ]
 
 
-def _parallel(study: Study) -> str:
+def _parallel(study: Study) -> Drawing:
     caption = "A line per design over its parameters and objectives; the front in orange (of the others, at most 500)."
-    return figure(figures.coordinates(study), "Parallel coordinates", caption)
+    return Drawing(figures.coordinates(study), "Parallel coordinates", caption)
 
 
-def _search(study: Study) -> list[str]:
+def _search(study: Study) -> list[Drawing]:
     corner = "The share of the box between no cost at all and the reference that the front dominates."
     shares = (
         "The share of the variance of an objective's logarithm between the means of a parameter's values, "
         "among the designs that were simulated."
     )
     return [
-        figure(figures.history(study), "Hypervolume over points", corner),
-        figure(figures.importance_bars(study), "Importance of parameters", shares),
+        Drawing(figures.history(study), "Hypervolume over points", corner),
+        Drawing(figures.importance_bars(study), "Importance of parameters", shares),
     ]
 
 
-def _front_table(study: Study) -> str:
+def _shown(study: Study) -> list[str]:
     space = study.space
-    limited = [limit.name for limit in space.limits if limit.name not in space.objectives]
-    shown = (*space.objectives, *limited)
-    rows = []
+    return [*space.objectives, *(limit.name for limit in space.limits if limit.name not in space.objectives)]
+
+
+def _rows(study: Study, shown: list[str]) -> list[Row]:
+    space, rows = study.space, []
     for record in study.front[:MAX_ROWS]:
         values = dict(record.point.values)
         rows.append(
-            [
-                f'<td class="text name">{record.point.id}</td>',
-                *(f"<td>{number(record.outcome.metrics[name])}</td>" for name in shown),
-                *(f"<td>{text(as_text(values[p.path])) if p.path in values else ''}</td>" for p in space.free),
-                f'<td class="text"><code>{text(space.command(record.point))}</code></td>',
-            ]
+            Row(
+                id=record.point.id,
+                metrics=[record.outcome.metrics[name] for name in shown],
+                parameters=[as_text(values[p.path]) if p.path in values else "" for p in space.free],
+                command=space.command(record.point),
+            )
         )
-    headings = [_heading(figures.axis_title(name)) for name in shown] + [_heading(p.path) for p in space.free]
-    return table(("point",), [*headings, "command"], rows)
+    return rows
 
 
-def _heading(name: str) -> str:
-    """Return a heading that breaks behind a point or comma alone."""
-    words = text(name).replace(".", ".\0").replace(", ", ",\0").split("\0")
-    return "<br>".join(f'<span style="white-space: nowrap">{word}</span>' for word in words)
+def _words(name: str) -> list[str]:
+    """Return a heading in parts that don't break."""
+    return name.replace(".", ".\0").replace(", ", ",\0").split("\0")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.base.records import Record as Values
+from lw3dsim.base.records import figure
 from lw3dsim.errors import InputError, short
 from lw3dsim.explore.databases import shown
 from lw3dsim.explore.metrics import METRICS, cost, excesses
@@ -26,29 +28,59 @@ STATES = {
 }
 
 
-def status_record(study: Study) -> dict[str, Any]:
-    """Return how far a study is, as plain values."""
+class Status(Values, frozen=True, kw_only=True):
+    """How far a study is."""
+
+    space: str
+    storage: str
+    sampler: str
+    seed: int
+    batch: int
+    bounds: Annotated[bool, figure("whether designs are discarded by their bounds")]
+    choices: Annotated[int, figure("points of the space")]
+    finished: Annotated[int, figure("points with an outcome")]
+    wanted: Annotated[int, figure("points that were asked for")]
+    is_finished: bool
+    done: int
+    discarded: int
+    infeasible: int
+    failed: int
+    within_constraints: int
+    front: Annotated[int, figure("points on the front")]
+    best: Annotated[dict[str, float], figure("best value of each objective")]
+    best_points: Annotated[dict[str, str], figure("id of the point that has it")]
+    hypervolume: float
+    evaluation_seconds: Annotated[float, figure("of all workers")]
+
+
+def status_record(study: Study) -> Status:
+    """Return how far a study is."""
     settings, space = study.settings, study.space
     best = {name: best_record(study, name) for name in space.objectives if study.candidates}
-    return {
-        "space": space.name,
-        "storage": shown(study.where),
-        "sampler": settings.sampler,
-        "seed": settings.seed,
-        "batch": settings.batch,
-        "bounds": settings.with_bounds,
-        "choices": space.size,
-        "finished": len(study.records),
-        "wanted": study.wanted,
-        "is_finished": study.is_finished,
+    return Status(
+        space=space.name,
+        storage=shown(study.where),
+        sampler=settings.sampler,
+        seed=settings.seed,
+        batch=settings.batch,
+        bounds=settings.with_bounds,
+        choices=space.size,
+        finished=len(study.records),
+        wanted=study.wanted,
+        is_finished=study.is_finished,
         **{state: study.count(state) for state in STATES},
-        "within_constraints": len(study.candidates),
-        "front": len(study.front),
-        "best": {name: record.outcome.metrics[name] for name, record in best.items()},
-        "best_points": {name: record.point.id for name, record in best.items()},
-        "hypervolume": study.hypervolume,
-        "evaluation_seconds": round(sum(record.outcome.seconds for record in study.records), 3),
-    }
+        within_constraints=len(study.candidates),
+        front=len(study.front),
+        best={name: record.outcome.metrics[name] for name, record in best.items()},
+        best_points={name: record.point.id for name, record in best.items()},
+        hypervolume=study.hypervolume,
+        evaluation_seconds=round(sum(record.outcome.seconds for record in study.records), 3),
+    )
+
+
+def counted(study: Study) -> str:
+    """Return the points of a study by outcome, in words."""
+    return ", ".join(f"{count:,} {word}" for state, word in STATES.items() if (count := study.count(state)))
 
 
 def best_record(study: Study, objective: str) -> Record:
@@ -72,17 +104,16 @@ def unfinished(study: Study) -> str:
 def status_tables(study: Study) -> list[Part]:
     """Return the lines of ``lw3dsim dse status``."""
     record = status_record(study)
-    counts = ", ".join(f"{record[state]:,} {word}" for state, word in STATES.items() if record[state])
+    counts = counted(study)
     best = ", ".join(
-        f"{name} {four_digits(value)} by {record['best_points'][name]}" for name, value in record["best"].items()
+        f"{name} {four_digits(value)} by {record.best_points[name]}" for name, value in record.best.items()
     )
     lines: list[Part] = [
-        f"{record['space']} in {record['storage']}: sampler {record['sampler']}, seed {record['seed']}, batches of "
-        f"{record['batch']}",
-        f"{record['finished']:,} points finished of {record['choices']:,} choices: {counts or 'none yet'}",
-        f"{record['within_constraints']:,} keep the constraints; {record['front']:,} are on the front; best "
-        f"{best or 'none yet'}; hypervolume {record['hypervolume']:.4f}",
-        f"{record['evaluation_seconds']:,.1f} s of evaluation in all workers",
+        f"{record.space} in {record.storage}: sampler {record.sampler}, seed {record.seed}, batches of {record.batch}",
+        f"{record.finished:,} points finished of {record.choices:,} choices: {counts or 'none yet'}",
+        f"{record.within_constraints:,} keep the constraints; {record.front:,} are on the front; best "
+        f"{best or 'none yet'}; hypervolume {record.hypervolume:.4f}",
+        f"{record.evaluation_seconds:,.1f} s of evaluation in all workers",
     ]
     lines += [f"{count:,} infeasible: {reason}" for reason, count in _reasons(study, "infeasible")]
     lines += [f"{count:,} failed: {reason}" for reason, count in _reasons(study, "failed")]
@@ -126,7 +157,7 @@ def chosen_point(study: Study, identity: str) -> Record:
     return found[0]
 
 
-def point_row(study: Study, record: Record) -> dict[str, Any]:
+def point_row(study: Study, record: Record) -> dict[str, Value]:
     """Return a point as a flat row: id, parameters by path, metrics, outcome, and the command that repeats it."""
     values = dict(record.point.values)
     parameters: dict[str, Value] = {p.path: values.get(p.path) for p in study.space.parameters}
@@ -149,7 +180,7 @@ def point_columns(study: Study) -> list[str]:
     return ["index", "point", *paths, *METRICS, "state", "within_constraints", "reason", "seconds", "command"]
 
 
-def point_rows(study: Study, records: Iterable[Record]) -> list[dict[str, Any]]:
+def point_rows(study: Study, records: Iterable[Record]) -> list[dict[str, Value]]:
     """Return ``records`` as rows."""
     return [point_row(study, record) for record in records]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -22,43 +21,18 @@ from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.pipeline import map_prepared
-from lw3dsim.result.frozen import frozen
+from lw3dsim.result.executed import ExecutedLayer, ExecutionResult
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.network.pipeline import Prepared
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExecutionResult:
-    """What the executed arithmetic gave, per layer and over all; ``data`` is exactly what :meth:`to_json` writes."""
-
-    data: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "data", frozen(self.data))
-
-    @property
-    def exact(self) -> bool:
-        """Whether every layer equals its direct reference."""
-        return bool(self.data["exact"])
-
-    @property
-    def layers(self) -> Sequence[Mapping[str, Any]]:
-        """Per layer: name, note, exact, max_abs_error, sqnr_db and the observed range of transformed inputs."""
-        records: Sequence[Mapping[str, Any]] = self.data["layers"]
-        return records
-
-    def to_json(self) -> str:
-        """Return the result as JSON text."""
-        return json.dumps(self.data, indent=2) + "\n"
 
 
 def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
@@ -80,18 +54,16 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         if progress is not None:
             progress(sum(work[name] for name in done), sum(work.values()))
     return ExecutionResult(
-        data={
-            "workload": network.name,
-            "arch": design.name,
-            "dtype": request.dtype,
-            "seed": request.seed,
-            "transforms": list(network.transforms),
-            "algorithm": request.algorithm,
-            "accumulator_bits": design.precision.accumulator_bits,
-            "overflow": design.precision.overflow,
-            "exact": all(record["exact"] for record in records),
-            "layers": records,
-        }
+        workload=network.name,
+        arch=design.name,
+        dtype=request.dtype,
+        seed=request.seed,
+        transforms=tuple(network.transforms),
+        algorithm=request.algorithm,
+        accumulator_bits=design.precision.accumulator_bits,
+        overflow=design.precision.overflow,
+        exact=all(record.exact for record in records),
+        layers=tuple(records),
     )
 
 
@@ -110,7 +82,7 @@ def _execute_layer(
     number: Number,
     random: np.random.Generator,
     tensors: dict[str, Tensor],
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[Tensor, ExecutedLayer]:
     problem = run.problem
     sources = [tensors[name] for name in layer.inputs]
     task = make_task(network, layer, number, random)
@@ -122,14 +94,26 @@ def _execute_layer(
     schedule = build_schedule(problem, run.mapping, design, make_clocks(design))
     machine = make_machine(problem, design, run.mapping.parallel)
     output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
-    record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
-    record |= {"note": _note([problem], design, number)} | _compared(output, reference)
-    if number.is_integer and problem.algorithm.is_winograd:
-        algorithm, seen = problem.algorithm, {"data": peaks.data, "weight": peaks.weight, "sum": peaks.total}
-        worst = (algorithm.data_bits(number.bits), algorithm.weight_bits(number.bits), problem.register_bits)
-        record |= {f"{name}_bits": bits for name, bits in zip(seen, worst, strict=True)}
-        record |= {f"observed_{name}_bits": signed_bits(int(peak)) for name, peak in seen.items()}
-    return output, record
+    algorithm, widths = problem.algorithm, dict[str, int]()
+    if number.is_integer and algorithm.is_winograd:
+        widths = {
+            "data_bits": algorithm.data_bits(number.bits),
+            "weight_bits": algorithm.weight_bits(number.bits),
+            "sum_bits": problem.register_bits,
+            "observed_data_bits": signed_bits(int(peaks.data)),
+            "observed_weight_bits": signed_bits(int(peaks.weight)),
+            "observed_sum_bits": signed_bits(int(peaks.total)),
+        }
+    return output, ExecutedLayer(
+        name=layer.name,
+        kind=layer.kind,
+        algorithm=algorithm.label,
+        note=_note([problem], design, number),
+        exact=_is_equal(output, reference),
+        max_abs_error=_max_abs_error(output, reference),
+        sqnr_db=_sqnr_db(output, reference),
+        **widths,
+    )
 
 
 def _execute_group(
@@ -140,7 +124,7 @@ def _execute_group(
     number: Number,
     random: np.random.Generator,
     tensors: dict[str, Tensor],
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[Tensor, ExecutedLayer]:
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
     tasks, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
@@ -165,9 +149,15 @@ def _execute_group(
     machines = stage_machines(run.group, run.mapping, design)
     output, _ = execute_group(run.group, run.mapping, schedule, machines, number, given)
     labels = dict.fromkeys(stage.algorithm.label for stage in run.group.stages if stage.has_weights)
-    record: dict[str, Any] = {"name": unit.name, "kind": unit.kind, "algorithm": " + ".join(labels) or "none"}
-    record["note"] = _note(run.group.stages, design, number)
-    return output, record | _compared(output, reference)
+    return output, ExecutedLayer(
+        name=unit.name,
+        kind=unit.kind,
+        algorithm=" + ".join(labels) or "none",
+        note=_note(run.group.stages, design, number),
+        exact=_is_equal(output, reference),
+        max_abs_error=_max_abs_error(output, reference),
+        sqnr_db=_sqnr_db(output, reference),
+    )
 
 
 def _execute_unit(
@@ -177,7 +167,7 @@ def _execute_unit(
     number: Number,
     random: np.random.Generator,
     tensors: dict[str, Tensor],
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[Tensor, ExecutedLayer]:
     if isinstance(unit.run, GroupRun):
         return _execute_group(network, unit, unit.run, design, number, random, tensors)
     return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
@@ -206,14 +196,19 @@ def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> s
     return "; ".join(dict.fromkeys(filter(None, notes)))
 
 
-def _compared(output: Tensor, reference: Tensor) -> dict[str, Any]:
-    """Return whether ``output`` equals ``reference``, the largest error, and the SQNR in dB (None without error)."""
-    error = output.astype(np.float64) - reference.astype(np.float64)
-    noise = float(np.square(error).sum())
+def _is_equal(output: Tensor, reference: Tensor) -> bool:
+    return bool(np.array_equal(output, reference))
+
+
+def _max_abs_error(output: Tensor, reference: Tensor) -> float:
+    return float(np.abs(output.astype(np.float64) - reference.astype(np.float64)).max())
+
+
+def _sqnr_db(output: Tensor, reference: Tensor) -> float | None:
+    """Return the signal over the errors; None without either."""
     signal = float(np.square(reference.astype(np.float64)).sum())
-    sqnr_db = 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None
-    exact = bool(np.array_equal(output, reference))
-    return {"exact": exact, "max_abs_error": float(np.abs(error).max()), "sqnr_db": sqnr_db}
+    noise = float(np.square(output.astype(np.float64) - reference.astype(np.float64)).sum())
+    return 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None
 
 
 def _requantised(values: Tensor, number: Number) -> Tensor:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,6 +25,8 @@ from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.result.assemble import assemble
+from lw3dsim.result.records import Configuration, Inputs
+from lw3dsim.result.result import Result
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join, make_group_link, make_link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
-    from lw3dsim.result.result import Result
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
 
@@ -95,33 +96,27 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     request, network, design = prepared.request, prepared.network, prepared.design
     units = map_prepared(prepared, progress)
     stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
-    config = {
-        "workload": {
-            "name": network.name,
-            "inputs": {name: list(shape) for name, shape in network.inputs.items()},
-        },
-        "transforms": list(network.transforms),
-        "algorithm": request.algorithm,
-        "engine": request.engine,
-        "arch": msgspec.to_builtins(design),
-        **_asked_for(request, prepared.file),
-    }
-    return assemble(network, design, units, config, stream)
+    return Result(record=assemble(network, design, units, _configuration(prepared), stream))
 
 
-def _asked_for(request: Request, file: MappingFile | None) -> dict[str, Any]:
-    """Return what a result's configuration says only where it is not the default."""
-    asked: dict[str, Any] = {}
-    if request.clips is not None:
-        asked["clips"] = request.clips
-    if request.fusion != "off":
-        asked["fusion"] = request.fusion
-    if request.objective != "latency":
-        asked["objective"] = request.objective
-    if file is not None:
-        asked["mapping"] = msgspec.to_builtins(file.entries)
-        asked["layouts"] = file.layouts
-    return asked
+def _configuration(prepared: Prepared) -> Configuration:
+    """Return what repeats a run."""
+    request, network, file = prepared.request, prepared.network, prepared.file
+    return Configuration(
+        workload=Inputs(
+            name=network.name,
+            inputs={name: (s.channels, s.frames, s.height, s.width) for name, s in network.inputs.items()},
+        ),
+        transforms=tuple(network.transforms),
+        algorithm=request.algorithm,
+        engine=request.engine,
+        arch=prepared.design,
+        clips=request.clips,
+        fusion=request.fusion,
+        objective=request.objective,
+        mapping=None if file is None else tuple(msgspec.to_builtins(file.entries)),
+        layouts=None if file is None else file.layouts,
+    )
 
 
 def map_network(

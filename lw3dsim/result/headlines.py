@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+
+    from lw3dsim.result.records import Totals
 
 
 class Headline(NamedTuple):
-    """A figure: its heading with the unit, the totals that it sums, and their scale and format in that unit."""
+    """A figure: its heading with the unit, the figure of the totals, and its scale and format in that unit."""
 
     heading: str
-    keys: tuple[str, ...]
+    of: Callable[[Totals], float]
     scale: float
     form: str
 
-    def value(self, totals: Mapping[str, Any]) -> float:
-        """Return the figure in the unit of the totals."""
-        return float(sum(totals[key] for key in self.keys))
-
-    def shown(self, totals: Mapping[str, Any]) -> str:
+    def shown(self, totals: Totals) -> str:
         """Return the figure as text."""
-        value = self.value(totals) * self.scale
+        value = self.of(totals) * self.scale
         text = self.form.format(value)
         # Of what is small, digits that count rather than zeros.
         return text if value == 0 or float(text.replace(",", "")) >= 0.1 else f"{value:.3g}"
 
 
 HEADLINES = (
-    Headline("latency ms", ("latency_ms",), 1.0, "{:,.2f}"),
-    Headline("energy mJ", ("energy_pj",), 1e-9, "{:,.2f}"),
-    Headline("average power mW", ("average_power_mw",), 1.0, "{:,.0f}"),
-    Headline("peak power mW", ("peak_power_mw",), 1.0, "{:,.0f}"),
-    Headline("EDP mJs", ("edp_js",), 1e3, "{:,.4g}"),
-    Headline("parameters M", ("params",), 1e-6, "{:,.2f}"),
-    Headline("MACs G", ("macs",), 1e-9, "{:,.2f}"),
-    Headline("ideal mults G", ("ideal_mults",), 1e-9, "{:,.2f}"),
-    Headline("executed mults G", ("executed_mults",), 1e-9, "{:,.2f}"),
-    Headline("DRAM MB", ("dram_read_bytes", "dram_write_bytes"), 1e-6, "{:,.1f}"),
-    Headline("compulsory MB", ("compulsory_bytes",), 1e-6, "{:,.1f}"),
-    Headline("SRAM MB", ("sram_read_bytes", "sram_write_bytes"), 1e-6, "{:,.1f}"),
-    Headline("utilization %", ("utilization",), 100.0, "{:.1f}"),
-    Headline("MACs/cycle", ("effective_macs_per_cycle",), 1.0, "{:.1f}"),
-    Headline("clips/s", ("clips_per_s",), 1.0, "{:,.2f}"),
-    Headline("area mm2", ("area_mm2",), 1.0, "{:.2f}"),
+    Headline("latency ms", lambda t: t.latency_ms, 1.0, "{:,.2f}"),
+    Headline("energy mJ", lambda t: t.energy_pj, 1e-9, "{:,.2f}"),
+    Headline("average power mW", lambda t: t.average_power_mw, 1.0, "{:,.0f}"),
+    Headline("peak power mW", lambda t: t.peak_power_mw, 1.0, "{:,.0f}"),
+    Headline("EDP mJs", lambda t: t.edp_js, 1e3, "{:,.4g}"),
+    Headline("parameters M", lambda t: t.params, 1e-6, "{:,.2f}"),
+    Headline("MACs G", lambda t: t.macs, 1e-9, "{:,.2f}"),
+    Headline("ideal mults G", lambda t: t.ideal_mults, 1e-9, "{:,.2f}"),
+    Headline("executed mults G", lambda t: t.executed_mults, 1e-9, "{:,.2f}"),
+    Headline("DRAM MB", lambda t: t.dram_bytes, 1e-6, "{:,.1f}"),
+    Headline("compulsory MB", lambda t: t.compulsory_bytes, 1e-6, "{:,.1f}"),
+    Headline("SRAM MB", lambda t: t.sram_bytes, 1e-6, "{:,.1f}"),
+    Headline("utilization %", lambda t: t.utilization, 100.0, "{:.1f}"),
+    Headline("MACs/cycle", lambda t: t.effective_macs_per_cycle, 1.0, "{:.1f}"),
+    Headline("clips/s", lambda t: t.clips_per_s, 1.0, "{:,.2f}"),
+    Headline("area mm2", lambda t: t.area_mm2, 1.0, "{:.2f}"),
 )
 
 

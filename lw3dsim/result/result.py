@@ -2,78 +2,91 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.result.frozen import frozen
+from lw3dsim.base.records import Breakdown, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
+
+    from lw3dsim.account.area import AreaBreakdown
+    from lw3dsim.account.events import DramBytesBreakdown
+    from lw3dsim.base.records import Cell
+    from lw3dsim.engine.attribution import CyclesBreakdown
+    from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, RunRecord, Totals
+
+# How the parts of a breakdown are called as columns of a layer.
+COLUMNS = {
+    "energy_breakdown_pj": "energy_{}_pj",
+    "cycles_breakdown": "cycles_{}",
+    "dram_bytes_breakdown": "dram_{}_bytes",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a workload costs on an accelerator.
+    """What a workload costs on an accelerator: typed, frozen records, and tables of them.
 
-    ``data`` is the whole result as plain values, exactly what :meth:`to_json`
-    writes; units are in the key names. :attr:`layers` is the same as a DataFrame.
-    Nothing in it can be changed: ``copy.deepcopy(result.data)`` can.
+    Figures are attributes with their units in their names: ``result.totals.latency_ms``. :attr:`layers` and
+    :attr:`energy` are DataFrames; ``record.layers`` are the same layers as records.
     """
 
-    data: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "data", frozen(self.data))
+    record: RunRecord
 
     @property
     def workload(self) -> str:
         """Name of the workload."""
-        return str(self.data["workload"])
+        return self.record.workload
 
     @property
     def arch(self) -> str:
         """Name of the accelerator."""
-        return str(self.data["arch"])
+        return self.record.arch
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Configuration:
         """The resolved configuration: workload and inputs, passes, algorithm, every field of the accelerator."""
-        config: Mapping[str, Any] = self.data["config"]
-        return config
+        return self.record.config
 
     @property
-    def totals(self) -> Mapping[str, Any]:
-        """Figures of the whole network, by name with unit, such as ``latency_cycles`` and ``energy_pj``."""
-        totals: Mapping[str, Any] = self.data["totals"]
-        return totals
+    def totals(self) -> Totals:
+        """Figures of the whole network, such as ``latency_cycles`` and ``energy_pj``."""
+        return self.record.totals
 
     @property
-    def energy_breakdown_pj(self) -> Mapping[str, float]:
-        """Energy by component; sums to ``totals["energy_pj"]``."""
-        energies: Mapping[str, float] = self.data["energy_breakdown_pj"]
-        return energies
+    def energy_breakdown_pj(self) -> EnergyBreakdown:
+        """Energy by component; sums to ``totals.energy_pj``."""
+        return self.record.energy_breakdown_pj
 
     @property
-    def cycles_breakdown(self) -> Mapping[str, int]:
-        """Cycles by cause; sums to ``totals["latency_cycles"]``."""
-        cycles: Mapping[str, int] = self.data["cycles_breakdown"]
-        return cycles
+    def cycles_breakdown(self) -> CyclesBreakdown:
+        """Cycles by cause; sums to ``totals.latency_cycles``."""
+        return self.record.cycles_breakdown
 
     @property
-    def dram_bytes_breakdown(self) -> Mapping[str, int]:
-        """DRAM bytes by tensor."""
-        moved: Mapping[str, int] = self.data["dram_bytes_breakdown"]
-        return moved
+    def dram_bytes_breakdown(self) -> DramBytesBreakdown:
+        """DRAM bytes by tensor; sums to ``totals.dram_bytes``."""
+        return self.record.dram_bytes_breakdown
+
+    @property
+    def area_breakdown_mm2(self) -> AreaBreakdown:
+        """Area by component; sums to ``totals.area_mm2``."""
+        return self.record.area_breakdown_mm2
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The whole result as plain data, what :meth:`to_json` writes: a copy."""
+        return self.record.as_dict()
 
     @property
     def layers(self) -> pd.DataFrame:
-        """One row per layer, breakdowns as columns."""
+        """One row per layer, breakdowns as columns; ``attrs["units"]`` are the units of the columns."""
         import pandas as pd
 
-        return pd.DataFrame([flat_layer(layer) for layer in self.data["layers"]])
+        frame = pd.DataFrame([flat_layer(layer) for layer in self.record.layers])
+        frame.attrs["units"] = {str(column): unit for column in frame if (unit := _unit_of_column(str(column)))}
+        return frame
 
     @property
     def energy(self) -> pd.DataFrame:
@@ -81,32 +94,29 @@ class Result:
         import pandas as pd
 
         rows = [
-            {"layer": layer["name"], "component": component, "cause": cause, "energy_pj": value}
-            for layer in self.data["layers"]
-            for component, causes in layer["energy_causes_pj"].items()
+            {"layer": layer.name, "component": component, "cause": cause, "energy_pj": value}
+            for layer in self.record.layers
+            for component, causes in layer.energy_causes_pj.items()
             for cause, value in causes.items()
         ]
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
         """Return the result as JSON text; the same inputs give the same bytes."""
-        return json.dumps(self.data, indent=2) + "\n"
+        return self.record.to_json()
 
 
-def flat_layer(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer's record with its breakdowns spread into columns; causes of energy have a table of their own."""
-    flat: dict[str, Any] = {}
-    for key, value in layer.items():
-        if not isinstance(value, dict):
-            flat[key] = value
-        elif key == "energy_causes_pj":
-            continue
-        elif key == "energy_breakdown_pj":
-            flat |= {f"energy_{name}_pj": part for name, part in value.items()}
-        elif key == "cycles_breakdown":
-            flat |= {f"cycles_{name}": part for name, part in value.items()}
-        elif key == "dram_bytes_breakdown":
-            flat |= {f"dram_{name}_bytes": part for name, part in value.items()}
-        else:
-            flat |= {f"{key}_{name}": part for name, part in value.items()}
+def flat_layer(layer: Layer) -> dict[str, Cell]:
+    """Return a layer with its breakdowns spread into columns; causes of energy have a table of their own."""
+    flat: dict[str, Cell] = {}
+    for name in layer.keys():  # noqa: SIM118  # a record
+        value = getattr(layer, name)
+        if name in COLUMNS:
+            flat |= {COLUMNS[name].format(part): figure for part, figure in value.items()}
+        elif not isinstance(value, Breakdown):
+            flat[name] = value
     return flat
+
+
+def _unit_of_column(name: str) -> str:
+    return "cycles" if name.startswith("cycles_") else unit_of(name)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lw3dsim.result.result import Result
+    from lw3dsim.base.records import Breakdown
+    from lw3dsim.result.records import EnergyBreakdown, Layer, RunRecord
 
 Figure = dict[str, Any]
 Series = dict[str, list[float]]
@@ -86,11 +87,6 @@ def _escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def style(key: str) -> Style:
-    """Return the style of ``key``; a key that this version does not know is shown in grey."""
-    return STYLES.get(key) or Style(_escape(key.replace("_", " ")), UNKNOWN)
-
-
 def axis_labels(names: Sequence[str]) -> list[str]:
     """Return ``names`` for an axis: escaped, short and distinct, since equal categories would merge."""
     labels: dict[str, None] = {}
@@ -107,23 +103,18 @@ def spread(records: Sequence[Mapping[str, float]], scale: float) -> Series:
     return {key: row for key, row in rows.items() if any(row)}
 
 
-def grouped(breakdown: Mapping[str, float]) -> dict[str, float]:
+def grouped(breakdown: EnergyBreakdown) -> dict[str, float]:
     """Sum the components of energy into the groups of their styles."""
     sums: dict[str, float] = {}
     for key, value in breakdown.items():
-        group = style(key).group or key
+        group = STYLES[key].group or key
         sums[group] = sums.get(group, 0.0) + value
     return sums
 
 
-def multipliers(result: Result) -> int:
-    """Return the number of multipliers of the accelerator."""
-    pe = result.config["arch"]["pe"]
-    return int(pe["rows"] * pe["cols"] * pe["mults_per_pe"])
-
-
-def share_bars(parts: Mapping[str, float], scale: float, unit: str) -> Figure:
+def share_bars(breakdown: Breakdown[int] | Breakdown[float], scale: float, unit: str) -> Figure:
     """Return one horizontal bar per part that is not 0, the largest first, with value and share."""
+    parts = dict(breakdown.items())
     total = sum(parts.values()) * scale
     largest = sorted((key for key in parts if parts[key]), key=lambda key: -parts[key])
     values = [parts[key] * scale for key in largest]
@@ -131,8 +122,8 @@ def share_bars(parts: Mapping[str, float], scale: float, unit: str) -> Figure:
         "type": "bar",
         "orientation": "h",
         "x": values,
-        "y": [style(key).label for key in largest],
-        "marker": {"color": [style(key).colour for key in largest]},
+        "y": [STYLES[key].label for key in largest],
+        "marker": {"color": [STYLES[key].colour for key in largest]},
         "text": [f"{value:,.3g} {unit}  {value / total:.1%}" for value in values],
         "textposition": "outside",
         "cliponaxis": False,
@@ -193,21 +184,20 @@ def case_groups(names: Sequence[str], series: Series, unit: str) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def roofline(result: Result) -> Figure | None:
+def roofline(record: RunRecord) -> Figure | None:
     """Return layers as points under the roofs of DRAM and multipliers; None where no layer has MACs."""
-    layers = [layer for layer in result.data["layers"] if layer["macs"]]
+    layers = [layer for layer in record.layers if layer.macs]
     if not layers:
         return None
-    totals = result.totals
-    bandwidth = (totals["dram_read_bytes"] + totals["dram_write_bytes"]) / totals["dram_bound_cycles"]
-    count = multipliers(result)
+    totals, count = record.totals, record.config.arch.multipliers
+    bandwidth = totals.dram_bytes / totals.dram_bound_cycles
     roofs = {"direct": float(count)}
     for layer in layers:
-        gain = layer["macs"] / layer["ideal_mults"]
-        if layer["algorithm"] != "direct":
-            label = _escape(layer["algorithm"])
+        gain = layer.macs / layer.ideal_mults
+        if layer.algorithm != "direct":
+            label = _escape(layer.algorithm)
             roofs[label] = max(roofs.get(label, 0.0), count * gain)
-    points = [_points(result, kind, layers) for kind in dict.fromkeys(_kind(layer) for layer in layers)]
+    points = [_points(record, kind, layers) for kind in dict.fromkeys(_kind(layer) for layer in layers)]
     ridges = [roof / bandwidth for roof in roofs.values()]
     intensities = [x for trace in points for x in trace["x"]]
     left, right = min(*intensities, *ridges) / 2, max(*intensities, *ridges) * 1.6
@@ -251,22 +241,22 @@ def _roofs(roofs: Mapping[str, float], bandwidth: float, left: float, right: flo
     return [slope, *levels]
 
 
-def _kind(layer: Mapping[str, Any]) -> str:
-    return str(layer["algorithm"]).split(" ")[0]
+def _kind(layer: Layer) -> str:
+    return layer.algorithm.split(" ")[0]
 
 
-def _points(result: Result, kind: str, layers: Sequence[Mapping[str, Any]]) -> Figure:
+def _points(record: RunRecord, kind: str, layers: Sequence[Layer]) -> Figure:
     colour, symbol = ALGORITHMS.get(kind, (UNKNOWN, "circle"))
-    cycles = result.totals["latency_cycles"]
+    cycles = record.totals.latency_cycles
     chosen = [layer for layer in layers if _kind(layer) == kind]
-    shares = [layer["latency_cycles"] / cycles for layer in chosen]
-    largest = max(layer["latency_cycles"] for layer in layers) / cycles
+    shares = [layer.latency_cycles / cycles for layer in chosen]
+    largest = max(layer.latency_cycles for layer in layers) / cycles
     return {
         "type": "scatter",
         "mode": "markers",
         "name": _escape(kind),
-        "x": [layer["macs"] / (layer["dram_read_bytes"] + layer["dram_write_bytes"]) for layer in chosen],
-        "y": [layer["effective_macs_per_cycle"] for layer in chosen],
+        "x": [layer.macs / layer.dram_bytes for layer in chosen],
+        "y": [layer.effective_macs_per_cycle for layer in chosen],
         "marker": {
             "color": colour,
             "symbol": symbol,
@@ -279,8 +269,8 @@ def _points(result: Result, kind: str, layers: Sequence[Mapping[str, Any]]) -> F
             "line": {"color": GREY, "width": 1},
         },
         "text": [
-            f"<b>{_escape(layer['name'])}</b><br>{_escape(layer['algorithm'])}<br>"
-            f"{share:.1%} of cycles, utilization {layer['utilization']:.1%}"
+            f"<b>{_escape(layer.name)}</b><br>{_escape(layer.algorithm)}<br>"
+            f"{share:.1%} of cycles, utilization {layer.utilization:.1%}"
             for layer, share in zip(chosen, shares, strict=True)
         ],
         "hovertemplate": "%{text}<br>%{x:.4g} MACs/byte, %{y:.4g} MACs/cycle<extra></extra>",
@@ -288,7 +278,7 @@ def _points(result: Result, kind: str, layers: Sequence[Mapping[str, Any]]) -> F
 
 
 def _stacked(key: str, labels: list[str], values: Sequence[float], unit: str, *, upright: bool) -> Figure:
-    look = style(key)
+    look = STYLES[key]
     along, across = ("y", "x") if upright else ("x", "y")
     return {
         "type": "bar",

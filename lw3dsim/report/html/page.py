@@ -3,40 +3,87 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.report.html import figures
-from lw3dsim.report.html.elements import figure, number, page, table, text
+from lw3dsim.report.html.render import Drawing, number, rendered
 from lw3dsim.result.headlines import HEADLINES, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from lw3dsim.result.records import Figures, Layer, RunRecord
     from lw3dsim.result.result import Result
 
 MJ_PER_PJ = 1e-9
 MB_PER_BYTE = 1e-6
 
 
+class Gist(NamedTuple):
+    """What dominates a run, in the words of a sentence."""
+
+    cycles_share: str
+    cause: str
+    energy_share: str
+    component: str
+    longest: str
+
+
+class Tile(NamedTuple):
+    """A figure in large, with its unit and a note."""
+
+    label: str
+    value: float
+    unit: str
+    note: str
+
+
+class Row(NamedTuple):
+    """A layer in the table: ``part`` of the longest one's cycles, ``share`` of all cycles."""
+
+    layer: Layer
+    algorithm: str
+    bound: str
+    part: str
+    share: str
+    numbers: tuple[str, ...]
+
+
+class Headline(NamedTuple):
+    """A figure of every case, with its ratio to the first."""
+
+    heading: str
+    cells: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseView:
+    """A case of a comparison: what it has of its ``own``, and the layers that it ``refused`` Winograd, by reason."""
+
+    name: str
+    own: list[str]
+    notes: Sequence[str]
+    is_direct: bool
+    refused: dict[str, list[str]]
+    config: str
+
+
 def result_page(result: Result) -> str:
     """Return the self-contained HTML page of one result; the same result gives the same text."""
-    arch = result.config["arch"]
-    body = [
-        f'<p class="soft">{"; ".join(_facts(result))}</p>',
-        f"<p>{_gist(result)}</p>",
-        _tiles(result),
-        "<h2>Where it goes</h2>",
-        _overview(result),
-        "<h2>Layer by layer</h2>",
-        *_layer_figures(result),
-        _roofline_figure(result),
-        "<h2>Layers</h2>",
-        _layer_table(result),
-        "<h2>Configuration</h2>",
-        f"<p>{text(arch.get('description', ''))}</p>",
-        _configuration("The full resolved configuration", result),
-    ]
-    return page(f"{result.workload} on {result.arch}", body)
+    record = result.record
+    return rendered(
+        "result.html.j2",
+        f"{record.workload} on {record.arch}",
+        facts=_facts(record),
+        gist=_gist(record),
+        tiles=_tiles(record),
+        overview=_overview(record),
+        by_layer=_layer_figures(record),
+        rows=_rows(record),
+        description=record.config.arch.description,
+        config=_configuration(record),
+    )
 
 
 def comparison_page(
@@ -46,242 +93,205 @@ def comparison_page(
 
     ``notes`` are, per result, what is to be said of it as a whole.
     """
-    pairs = list(zip(names, results, strict=True))
-    body = [
-        _case_list(names, results),
-        _headline_table(names, results),
-        *(f"<p>{text(name)}: {text(note)}</p>" for name, said in zip(names, notes, strict=False) for note in said),
-        "<h2>Where it goes</h2>",
-        *_case_figures(names, results),
-        "<h2>Notes</h2>",
-        *(_notes(name, result) for name, result in pairs),
-        "<h2>Configuration</h2>",
-        *(_configuration(name, result) for name, result in pairs),
+    records = [result.record for result in results]
+    facts = [_facts(record) for record in records]
+    shared = [column[0] for column in zip(*facts, strict=True) if len(set(column)) == 1]
+    said = notes or [()] * len(records)
+    cases = [
+        CaseView(
+            name=name,
+            own=[fact for fact in own if fact not in shared],
+            notes=noted,
+            is_direct=record.config.algorithm == "direct",
+            refused=_refused(record),
+            config=_configuration(record),
+        )
+        for name, record, own, noted in zip(names, records, facts, said, strict=True)
     ]
-    return page(f"{workload}: {', '.join(names)}", body)
+    return rendered(
+        "comparison.html.j2",
+        f"{workload}: {', '.join(names)}",
+        shared=shared,
+        cases=cases,
+        headlines=_headlines(records),
+        drawings=_case_figures(names, records),
+    )
 
 
-def _dram_bytes(record: Mapping[str, Any]) -> int:
-    return int(record["dram_read_bytes"] + record["dram_write_bytes"])
-
-
-def _facts(result: Result) -> list[str]:
+def _facts(record: RunRecord) -> list[str]:
     """Say what ran, in phrases of which every result has the same number."""
-    config = result.config
-    arch = config["arch"]
-    pe = arch["pe"]
-    count = figures.multipliers(result)
-    array = f"{pe['rows']}x{pe['cols']} PEs of {pe['mults_per_pe']}, {count:,} multipliers"
-    inputs = (f"{name} {'x'.join(map(str, shape))}" for name, shape in config["workload"]["inputs"].items())
-    facts = (
-        f"{result.workload} with {', '.join(inputs)}",
-        f"transforms: {', '.join(config['transforms']) or 'none'}",
-        f"algorithm: {config['algorithm']}",
-        f"fusion: {config.get('fusion', 'off')}",
-        f"mapped for {config.get('objective', 'latency')}",
-        "some mappings from a file" if "mapping" in config else "all mappings searched",
-        f"{result.arch}: {array}",
-        f"{arch['clock_mhz']:g} MHz",
-        f"{arch['dram']['channels']} x {arch['dram']['preset']}",
-        f"{config['engine']} engine",
-        f"lw3dsim {result.data.get('version', '')}",
-    )
-    return [text(fact) for fact in facts]
-
-
-def _gist(result: Result) -> str:
-    """Say in a sentence or two what dominates."""
-    totals = result.totals
-    cycles, energy = totals["latency_cycles"], totals["energy_pj"]
-    cause, caused = max(result.cycles_breakdown.items(), key=lambda item: item[1])
-    group, grouped_pj = max(figures.grouped(result.energy_breakdown_pj).items(), key=lambda item: item[1])
-    costly = sorted(result.data["layers"], key=lambda layer: -layer["latency_cycles"])[:3]
-    shares = ", ".join(f"{text(layer['name'])} ({layer['latency_cycles'] / cycles:.1%})" for layer in costly)
-    return (
-        f"{caused / cycles:.0%} of the cycles go to <b>{figures.style(cause).label}</b>, "
-        f"{grouped_pj / energy:.0%} of the energy to <b>{figures.style(group).label}</b>. "
-        f"The longest layers are {shares}."
-    )
-
-
-def _tiles(result: Result) -> str:
-    totals = result.totals
-    energy_mj, dram = totals["energy_pj"] * MJ_PER_PJ, _dram_bytes(totals)
-    per_mac = f"{totals['energy_pj'] / totals['macs']:.3g} pJ per MAC" if totals["macs"] else ""
-    layers = f"{len(result.data['layers'])} layers, one after the other"
-    multipliers = f"of {figures.multipliers(result):,} multipliers"
-    peak = f"peak {number(totals['peak_power_mw'])} mW over {result.config['arch']['power_window_us']:g} µs"
-    macs = f"{totals['macs'] / 1e9:.4g} G direct MACs"
-    tiles = (
-        ("Latency", totals["latency_ms"], "ms", f"{totals['latency_cycles']:,} cycles"),
-        ("Throughput", totals["clips_per_s"], "clips/s", layers),
-        ("Energy", energy_mj, "mJ", per_mac),
-        ("Average power", totals["average_power_mw"], "mW", peak),
-        ("Energy-delay product", totals["edp_js"] * 1e3, "mJ s", "per clip"),
-        ("DRAM traffic", dram * MB_PER_BYTE, "MB", f"{dram / totals['compulsory_bytes']:.2f} x compulsory"),
-        ("Utilization", totals["utilization"] * 100, "%", multipliers),
-        ("Effective rate", totals["effective_macs_per_cycle"], "MACs/cycle", macs),
-        ("Area", totals["area_mm2"], "mm²", f"{text(result.config['arch']['tech']['node_nm'])} nm"),
-    )
-    return f'<div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>'
-
-
-def _tile(label: str, value: float, unit: str, note: str) -> str:
-    shown = f"<b>{number(value)} <small>{unit}</small></b>"
-    return f'<div class="tile"><span>{label}</span>{shown}<span>{note}</span></div>'
-
-
-def _overview(result: Result) -> str:
-    totals = result.totals
-    cycles, ideal, dram = (totals[f"{key}_cycles"] / 1e6 for key in ("latency", "ideal", "dram_bound"))
-    moved, least = _dram_bytes(totals) * MB_PER_BYTE, totals["compulsory_bytes"] * MB_PER_BYTE
-    bounds = f"{cycles:,.2f} M; full multipliers would take {ideal:,.2f} M (ideal), DRAM alone {dram:,.2f} M."
-    area = f"{totals['area_mm2']:.4g} mm², sized for the algorithms that run here."
-    energy = f"{totals['energy_pj'] * MJ_PER_PJ:,.4g} mJ for one clip."
-    traffic = f"{moved:,.1f} MB; each input, weight and output of a layer once: {least:,.1f} MB (compulsory)."
-    panels = (
-        ("cycles_breakdown", 1e-6, "M", "Cycles by cause", bounds),
-        ("area_breakdown_mm2", 1.0, "mm²", "Area by component", area),
-        ("energy_breakdown_pj", MJ_PER_PJ, "mJ", "Energy by component", energy),
-        ("dram_bytes_breakdown", MB_PER_BYTE, "MB", "DRAM traffic by tensor", traffic),
-    )
-    drawn = [
-        figure(figures.share_bars(result.data[key], scale, unit), title, caption)
-        for key, scale, unit, title, caption in panels
+    config = record.config
+    arch, pe = config.arch, config.arch.pe
+    array = f"{pe.rows}x{pe.cols} PEs of {pe.mults_per_pe}, {arch.multipliers:,} multipliers"
+    inputs = (f"{name} {'x'.join(map(str, shape))}" for name, shape in config.workload.inputs.items())
+    return [
+        f"{record.workload} with {', '.join(inputs)}",
+        f"transforms: {', '.join(config.transforms) or 'none'}",
+        f"algorithm: {config.algorithm}",
+        f"fusion: {config.fusion}",
+        f"mapped for {config.objective}",
+        "all mappings searched" if config.mapping is None else "some mappings from a file",
+        f"{record.arch}: {array}",
+        f"{arch.clock_mhz:g} MHz",
+        f"{arch.dram.channels} x {arch.dram.preset}",
+        f"{config.engine} engine",
+        f"lw3dsim {record.version}",
     ]
-    # Two columns of about equal height: some and some bars, many and few.
-    return f'<div class="pair"><div>{drawn[0]}{drawn[1]}</div><div>{drawn[2]}{drawn[3]}</div></div>'
 
 
-def _costs(records: Sequence[Mapping[str, Any]]) -> tuple[figures.Series, ...]:
-    """Return cycles by cause and their marks, DRAM MB by tensor and their marks, with a value per record."""
+def _gist(record: RunRecord) -> Gist:
+    totals = record.totals
+    cause, cycles = max(record.cycles_breakdown.items(), key=lambda item: item[1])
+    group, energy_pj = max(figures.grouped(record.energy_breakdown_pj).items(), key=lambda item: item[1])
+    costly = sorted(record.layers, key=lambda layer: -layer.latency_cycles)[:3]
+    return Gist(
+        cycles_share=f"{cycles / totals.latency_cycles:.0%}",
+        cause=figures.STYLES[cause].label,
+        energy_share=f"{energy_pj / totals.energy_pj:.0%}",
+        component=figures.STYLES[group].label,
+        longest=", ".join(f"{layer.name} ({layer.latency_cycles / totals.latency_cycles:.1%})" for layer in costly),
+    )
+
+
+def _tiles(record: RunRecord) -> list[Tile]:
+    totals, arch = record.totals, record.config.arch
+    per_mac = f"{totals.energy_pj / totals.macs:.3g} pJ per MAC" if totals.macs else ""
+    peak = f"peak {number(totals.peak_power_mw)} mW over {arch.power_window_us:g} µs"
+    moved = f"{totals.dram_bytes / totals.compulsory_bytes:.2f} x compulsory"
+    return [
+        Tile("Latency", totals.latency_ms, "ms", f"{totals.latency_cycles:,} cycles"),
+        Tile("Throughput", totals.clips_per_s, "clips/s", f"{len(record.layers)} layers, one after the other"),
+        Tile("Energy", totals.energy_pj * MJ_PER_PJ, "mJ", per_mac),
+        Tile("Average power", totals.average_power_mw, "mW", peak),
+        Tile("Energy-delay product", totals.edp_js * 1e3, "mJ s", "per clip"),
+        Tile("DRAM traffic", totals.dram_bytes * MB_PER_BYTE, "MB", moved),
+        Tile("Utilization", totals.utilization * 100, "%", f"of {arch.multipliers:,} multipliers"),
+        Tile("Effective rate", totals.effective_macs_per_cycle, "MACs/cycle", f"{totals.macs / 1e9:.4g} G direct MACs"),
+        Tile("Area", totals.area_mm2, "mm²", f"{arch.tech.node_nm} nm"),
+    ]
+
+
+def _overview(record: RunRecord) -> list[list[Drawing]]:
+    """Return the breakdowns of the network, in two columns."""
+    totals = record.totals
+    cycles, ideal, dram = totals.latency_cycles / 1e6, totals.ideal_cycles / 1e6, totals.dram_bound_cycles / 1e6
+    moved, least = totals.dram_bytes * MB_PER_BYTE, totals.compulsory_bytes * MB_PER_BYTE
+    bounds = f"{cycles:,.2f} M; full multipliers would take {ideal:,.2f} M (ideal), DRAM alone {dram:,.2f} M."
+    area = f"{totals.area_mm2:.4g} mm², sized for the algorithms that run here."
+    energy = f"{totals.energy_pj * MJ_PER_PJ:,.4g} mJ for one clip."
+    traffic = f"{moved:,.1f} MB; each input, weight and output of a layer once: {least:,.1f} MB (compulsory)."
+    bars = figures.share_bars
+    return [
+        [
+            Drawing(bars(record.cycles_breakdown, 1e-6, "M"), "Cycles by cause", bounds),
+            Drawing(bars(record.area_breakdown_mm2, 1.0, "mm²"), "Area by component", area),
+        ],
+        [
+            Drawing(bars(record.energy_breakdown_pj, MJ_PER_PJ, "mJ"), "Energy by component", energy),
+            Drawing(bars(record.dram_bytes_breakdown, MB_PER_BYTE, "MB"), "DRAM traffic by tensor", traffic),
+        ],
+    ]
+
+
+def _marks(of: Sequence[Figures]) -> tuple[figures.Series, figures.Series]:
+    """Return the lower bounds of cycles, and of DRAM MB, with a value for each layer or case."""
     bounds: figures.Series = {
-        "full multipliers (ideal)": [record["ideal_cycles"] for record in records],
-        "DRAM alone": [record["dram_bound_cycles"] for record in records],
+        "full multipliers (ideal)": [each.ideal_cycles for each in of],
+        "DRAM alone": [each.dram_bound_cycles for each in of],
     }
-    least = {"compulsory": [record["compulsory_bytes"] * MB_PER_BYTE for record in records]}
-    cycles = figures.spread([record["cycles_breakdown"] for record in records], 1)
-    dram = figures.spread([record["dram_bytes_breakdown"] for record in records], MB_PER_BYTE)
-    return cycles, bounds, dram, least
+    return bounds, {"compulsory": [each.compulsory_bytes * MB_PER_BYTE for each in of]}
 
 
-def _layer_figures(result: Result) -> list[str]:
-    layers = result.data["layers"]
-    names = [layer["name"] for layer in layers]
-    cycles, bounds, dram, least = _costs(layers)
-    energy = figures.spread([figures.grouped(layer["energy_breakdown_pj"]) for layer in layers], MJ_PER_PJ)
+def _layer_figures(record: RunRecord) -> list[Drawing]:
+    layers = record.layers
+    names = [layer.name for layer in layers]
+    bounds, least = _marks(layers)
+    cycles = figures.spread([layer.cycles_breakdown.parts() for layer in layers], 1)
+    dram = figures.spread([layer.dram_bytes_breakdown.parts() for layer in layers], MB_PER_BYTE)
+    energy = figures.spread([figures.grouped(layer.energy_breakdown_pj) for layer in layers], MJ_PER_PJ)
     hint = "The marks are lower bounds. Drag to zoom in, double-click to zoom out."
     moved = "What stands above the mark is moved more than once."
+    stack = figures.layer_stack
+    drawings = [
+        Drawing(stack(names, cycles, "cycles", bounds), "Cycles by layer and cause", hint),
+        Drawing(stack(names, dram, "MB", least), "DRAM traffic by layer and tensor", moved),
+        Drawing(stack(names, energy, "mJ", {}), "Energy by layer"),
+    ]
+    if (roofline := figures.roofline(record)) is not None:
+        caption = (
+            "Layers with MACs; a point's area is its share of the cycles. MACs are those of the direct "
+            "algorithm, so Winograd layers can lie above the roof of the multipliers; theirs is dotted."
+        )
+        drawings.append(Drawing(roofline, "Roofline", caption))
+    return drawings
+
+
+def _rows(record: RunRecord) -> list[Row]:
+    cycles = record.totals.latency_cycles
+    longest = max(layer.latency_cycles for layer in record.layers)
     return [
-        figure(figures.layer_stack(names, cycles, "cycles", bounds), "Cycles by layer and cause", hint),
-        figure(figures.layer_stack(names, dram, "MB", least), "DRAM traffic by layer and tensor", moved),
-        figure(figures.layer_stack(names, energy, "mJ", {}), "Energy by layer"),
+        Row(
+            layer=layer,
+            algorithm=layer.algorithm if layer.algorithm != "none" else layer.kind,
+            bound="DRAM" if layer.bound_by == "dram" else figures.STYLES[layer.bound_by].label,
+            part=f"{layer.latency_cycles / longest:.1%}",
+            share=f"{layer.latency_cycles / cycles:.1%}",
+            numbers=(
+                f"{layer.utilization:.1%}" if layer.macs else "",
+                f"{layer.dram_bytes * MB_PER_BYTE:,.2f}",
+                f"{layer.dram_bytes / layer.compulsory_bytes:.2f}",
+                f"{layer.energy_pj / 1e6:,.1f}",
+            ),
+        )
+        for layer in record.layers
     ]
 
 
-def _roofline_figure(result: Result) -> str:
-    drawing = figures.roofline(result)
-    if drawing is None:
-        return ""
-    caption = (
-        "Layers with MACs; a point's area is its share of the cycles. MACs are those of the direct "
-        "algorithm, so Winograd layers can lie above the roof of the multipliers; theirs is dotted."
-    )
-    return figure(drawing, "Roofline", caption)
-
-
-def _layer_table(result: Result) -> str:
-    words = ("layer", "algorithm", "mapping", "bound by")
-    numbers = ("cycles", "share", "util", "DRAM MB", "x compulsory", "energy µJ")
-    cycles = result.totals["latency_cycles"]
-    longest = max(layer["latency_cycles"] for layer in result.data["layers"])
-    rows = (_layer_row(layer, cycles, longest) for layer in result.data["layers"])
-    return table(words, numbers, rows)
-
-
-def _layer_row(layer: Mapping[str, Any], cycles: int, longest: int) -> list[str]:
-    algorithm = layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"]
-    note = f"<br><small>{text(layer['note'])}</small>" if layer["note"] else ""
-    bound = "DRAM" if layer["bound_by"] == "dram" else figures.style(layer["bound_by"]).label
-    bound += f"<br><small>{text(layer['idle'])}</small>" if layer.get("idle") else ""
-    own, dram = layer["latency_cycles"], _dram_bytes(layer)
-    numbers = (
-        f"{layer['utilization']:.1%}" if layer["macs"] else "",
-        f"{dram * MB_PER_BYTE:,.2f}",
-        f"{dram / layer['compulsory_bytes']:.2f}",
-        f"{layer['energy_pj'] / 1e6:,.1f}",
-    )
-    return [
-        f'<td class="text name">{text(layer["name"])}</td>',
-        f'<td class="text">{text(algorithm)}{note}</td>',
-        f'<td class="text"><code>{text(layer["mapping"])}</code></td>',
-        f'<td class="text">{bound}</td>',
-        f"<td>{own:,}</td>",
-        f'<td class="share" style="--part: {own / longest:.1%}">{own / cycles:.1%}</td>',
-        *(f"<td>{value}</td>" for value in numbers),
-    ]
-
-
-def _case_list(names: Sequence[str], results: Sequence[Result]) -> str:
-    """Say what all cases share once, and of each case only what differs."""
-    facts = [_facts(result) for result in results]
-    shared = [column[0] for column in zip(*facts, strict=True) if len(set(column)) == 1]
-    items = (
-        f"<li><b>{text(name)}</b>: {'; '.join(fact for fact in own if fact not in shared) or 'as all'}</li>"
-        for name, own in zip(names, facts, strict=True)
-    )
-    return f'<p class="soft">{"; ".join(shared)}</p><ul>{"".join(items)}</ul>'
-
-
-def _headline_table(names: Sequence[str], results: Sequence[Result]) -> str:
+def _headlines(records: Sequence[RunRecord]) -> list[Headline]:
     rows = []
     for headline in HEADLINES:
-        base = headline.value(results[0].totals)
-        cells = [f'<td class="text name">{headline.heading}</td>']
-        for index, result in enumerate(results):
-            times = ratio(headline.value(result.totals), base) if index else None
-            shown = "" if times is None else f"{times:.2f}x"
-            cells.append(f"<td>{headline.shown(result.totals)} <small>{shown}</small></td>")
-        rows.append(cells)
-    return table(("",), [f"{text(name)} <small></small>" for name in names], rows)
+        base, cells = headline.of(records[0].totals), []
+        for index, record in enumerate(records):
+            times = ratio(headline.of(record.totals), base) if index else None
+            cells.append((headline.shown(record.totals), "" if times is None else f"{times:.2f}x"))
+        rows.append(Headline(headline.heading, cells))
+    return rows
 
 
-def _case_figures(names: Sequence[str], results: Sequence[Result]) -> list[str]:
-    cycles, bounds, dram, least = _costs([{**result.totals, **result.data} for result in results])
-    energy = figures.spread([result.energy_breakdown_pj for result in results], MJ_PER_PJ)
-    area = figures.spread([result.data["area_breakdown_mm2"] for result in results], 1)
-    counts = ("macs", "ideal_mults", "executed_mults")
-    mults = figures.spread([{key: result.totals[key] for key in counts} for result in results], 1e-9)
+def _case_figures(names: Sequence[str], records: Sequence[RunRecord]) -> list[Drawing]:
+    bounds, least = _marks([record.totals for record in records])
+    cycles = figures.spread([record.cycles_breakdown.parts() for record in records], 1)
+    dram = figures.spread([record.dram_bytes_breakdown.parts() for record in records], MB_PER_BYTE)
+    energy = figures.spread([record.energy_breakdown_pj.parts() for record in records], MJ_PER_PJ)
+    area = figures.spread([record.area_breakdown_mm2.parts() for record in records], 1)
+    counts = [
+        {"macs": t.macs, "ideal_mults": t.ideal_mults, "executed_mults": t.executed_mults}
+        for t in (record.totals for record in records)
+    ]
     caption = (
         "Compulsory is every input, weight and output of every layer once; Winograd weights that are "
         "transformed offline are larger, and so is what is compulsory for them."
     )
+    stack = figures.case_stack
     return [
-        figure(figures.case_stack(names, cycles, "cycles", bounds), "Cycles by cause"),
-        figure(figures.case_stack(names, energy, "mJ", {}), "Energy by component"),
-        figure(figures.case_stack(names, dram, "MB", least), "DRAM traffic by tensor", caption),
-        figure(figures.case_groups(names, mults, "billions"), "Direct MACs and multiplications"),
-        figure(figures.case_stack(names, area, "mm²", {}), "Area by component"),
+        Drawing(stack(names, cycles, "cycles", bounds), "Cycles by cause"),
+        Drawing(stack(names, energy, "mJ", {}), "Energy by component"),
+        Drawing(stack(names, dram, "MB", least), "DRAM traffic by tensor", caption),
+        Drawing(
+            figures.case_groups(names, figures.spread(counts, 1e-9), "billions"), "Direct MACs and multiplications"
+        ),
+        Drawing(stack(names, area, "mm²", {}), "Area by component"),
     ]
 
 
-def _notes(name: str, result: Result) -> str:
-    """List, by reason, the layers that ran direct although the algorithm asked for Winograd."""
+def _refused(record: RunRecord) -> dict[str, list[str]]:
+    """Return, by reason, the layers that ran direct although the algorithm asked for Winograd."""
     layers_of: dict[str, list[str]] = {}
-    for layer in result.data["layers"]:
-        if layer["note"]:
-            layers_of.setdefault(layer["note"], []).append(layer["name"])
-    title = f"<p><b>{text(name)}</b>: "
-    if result.config["algorithm"] == "direct":
-        return f"{title}direct was asked for.</p>"
-    if not layers_of:
-        return f"{title}no layer was refused a Winograd form.</p>"
-    items = [
-        f"<li>{text(reason)} ({len(refused)}): {text(', '.join(refused))}</li>" for reason, refused in layers_of.items()
-    ]
-    return f"{title}runs direct instead of a wanted Winograd form, by reason:</p><ul>{''.join(items)}</ul>"
+    for layer in record.layers:
+        if layer.note:
+            layers_of.setdefault(layer.note, []).append(layer.name)
+    return layers_of
 
 
-def _configuration(title: str, result: Result) -> str:
-    config = json.dumps(result.config, indent=2, ensure_ascii=False)
-    return f"<details><summary>{text(title)}</summary><pre>{text(config)}</pre></details>"
+def _configuration(record: RunRecord) -> str:
+    return json.dumps(record.config.as_dict(), indent=2, ensure_ascii=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from lw3dsim.account.binding import binding, idle_words
+from lw3dsim.base.records import Record, figure
 from lw3dsim.describe.workload import Conv3d, Linear, Pool3d
 from lw3dsim.map.words import kib, plural
 from lw3dsim.report.terminal import Table, View, figures, laid_out, words, wrapped
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.transform.algorithms import Algorithm
 
 
-@dataclass(frozen=True, kw_only=True)
-class Traffic:
+class Traffic(Record, frozen=True, kw_only=True):
     """DRAM bytes that a stream, or all, move, and the least that they must."""
 
     name: str
@@ -35,34 +35,84 @@ class Traffic:
     compulsory_bytes: int
 
 
+class LoopRecord(Record, frozen=True, kw_only=True):
+    """A loop over the tiles of one dimension."""
+
+    dim: str
+    total: int
+    tile: int
+    trips: Annotated[int, figure("how often it runs")]
+    last: Annotated[int, figure("size of the last tile")]
+
+
+class LineRecord(Record, frozen=True, kw_only=True):
+    """A line of a loop nest: where it happens, within how many loops, as code, and in words."""
+
+    level: str
+    depth: int
+    code: str
+    note: str
+
+
+class FillRecord(Record, frozen=True, kw_only=True):
+    """What a mapping takes of a buffer."""
+
+    buffer: str
+    tile_bits: int
+    slots: int
+    resident_bits: int
+    capacity_bits: int
+    bits: Annotated[int, figure("taken at most")]
+
+
+class UnitRecord(Record, frozen=True, kw_only=True):
+    """What is known of the mapping of a layer or fused group."""
+
+    name: str
+    kind: str
+    layers: tuple[str, ...]
+    output_shape: str
+    mapping: Annotated[dict[str, object], figure("as a mapping file holds it")]
+    loops: tuple[LoopRecord, ...]
+    nest: tuple[LineRecord, ...]
+    steps: int
+    buffers: tuple[FillRecord, ...]
+    traffic: tuple[Traffic, ...]
+    dram_floor_bytes: int
+    latency_cycles: int
+    dram_bound_cycles: int
+    bound_by: str
+    idle: str
+
+
 def traffic_rows(unit: Unit) -> list[Traffic]:
     """Return the rows of the traffic table of a layer or group: by stream, then the total."""
-    moved, least = unit.run.events.dram_bytes_by_stream, unit.run.compulsory_by_stream
+    moved, least = unit.run.events.dram_bytes_breakdown, unit.run.compulsory_by_stream
     rows = [Traffic(name=name, dram_bytes=size, compulsory_bytes=least[name]) for name, size in moved.items()]
     total = Traffic(name="total", dram_bytes=unit.run.dram_bytes, compulsory_bytes=unit.run.compulsory_bytes)
     return [row for row in rows if row.dram_bytes] + [total]
 
 
-def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, Any]:
-    """Return what is known of the mapping of a layer or group, for JSON."""
+def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> UnitRecord:
+    """Return what is known of the mapping of a layer or group."""
     nest, run = make_nest(unit, arch), unit.run
-    return {
-        "name": unit.name,
-        "kind": unit.kind,
-        "layers": [layer.name for layer in unit.layers],
-        "output_shape": "x".join(map(str, network.shapes[unit.layers[-1].name])),
-        "mapping": msgspec.to_builtins(entry_of(unit)),
-        "loops": [asdict(loop) | {"trips": loop.trips, "last": loop.last} for loop in nest.loops],
-        "nest": [asdict(line) for line in nest.lines],
-        "steps": run.steps,
-        "buffers": [asdict(fill) | {"bits": fill.bits} for fill in nest.fill],
-        "traffic": [asdict(row) for row in traffic_rows(unit)],
-        "dram_floor_bytes": run.dram_floor_bytes,
-        "latency_cycles": run.latency_cycles,
-        "dram_bound_cycles": run.dram_bound_cycles,
-        "bound_by": binding(run),
-        "idle": idle_words(run, arch),
-    }
+    return UnitRecord(
+        name=unit.name,
+        kind=unit.kind,
+        layers=tuple(layer.name for layer in unit.layers),
+        output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
+        mapping=msgspec.to_builtins(entry_of(unit)),
+        loops=tuple(LoopRecord(**asdict(loop), trips=loop.trips, last=loop.last) for loop in nest.loops),
+        nest=tuple(LineRecord(**asdict(line)) for line in nest.lines),
+        steps=run.steps,
+        buffers=tuple(FillRecord(**asdict(fill), bits=fill.bits) for fill in nest.fill),
+        traffic=tuple(traffic_rows(unit)),
+        dram_floor_bytes=run.dram_floor_bytes,
+        latency_cycles=run.latency_cycles,
+        dram_bound_cycles=run.dram_bound_cycles,
+        bound_by=binding(run),
+        idle=idle_words(run, arch),
+    )
 
 
 def unit_text(network: Workload, unit: Unit, arch: Accelerator, width: int = WIDTH) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lw3dsim.report.terminal import Part, Table, figures, name, words
 from lw3dsim.result.headlines import HEADLINES, ratio
@@ -10,29 +10,33 @@ from lw3dsim.result.headlines import HEADLINES, ratio
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lw3dsim.account.units import UnitCost
+    from lw3dsim.report.text.network import LayerRecord, NetworkRecord
+    from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.result.records import Layer, Totals
     from lw3dsim.result.result import Result
 
 MAX_ROWS = 40
 
 
-def network_tables(record: Mapping[str, Any]) -> list[Part]:
+def network_tables(record: NetworkRecord) -> list[Part]:
     """Return the tables of ``lw3dsim show``."""
     rows = [
         (
-            layer["name"],
-            layer["kind"],
-            layer["kernel"] + (f" /{layer['groups']}" if layer["groups"] > 1 else ""),
-            layer["stride"],
-            layer["output_shape"],
-            layer["algorithm"],
-            f"{layer['params']:,}" if layer["params"] else "",
-            f"{layer['macs'] / 1e6:,.2f}" if layer["macs"] else "",
-            f"{layer['ideal_mults'] / 1e6:,.2f}" if layer["macs"] else "",
+            layer.name,
+            layer.kind,
+            layer.kernel + (f" /{layer.groups}" if layer.groups > 1 else ""),
+            layer.stride,
+            layer.output_shape,
+            layer.algorithm,
+            f"{layer.params:,}" if layer.params else "",
+            f"{layer.macs / 1e6:,.2f}" if layer.macs else "",
+            f"{layer.ideal_mults / 1e6:,.2f}" if layer.macs else "",
         )
-        for layer in record["layers"]
+        for layer in record.layers
     ]
     table = Table(
-        title=record["workload"],
+        title=record.workload,
         columns=(
             name("layer", 16),
             *words("kind", "kernel /groups", "stride", "output CxTxHxW"),
@@ -51,21 +55,21 @@ def network_tables(record: Mapping[str, Any]) -> list[Part]:
             "stride",
         ),
     )
-    totals = record["totals"]
+    totals = record.totals
     line = (
-        f"{totals['layers']} layers, {totals['params'] / 1e6:.3f} M parameters, {totals['macs'] / 1e9:.3f} G MACs "
-        f"({totals['conv_macs'] / 1e9:.3f} G in convolutions), {totals['ideal_mults'] / 1e9:.3f} G ideal mults"
+        f"{totals.layers} layers, {totals.params / 1e6:.3f} M parameters, {totals.macs / 1e9:.3f} G MACs "
+        f"({totals.conv_macs / 1e9:.3f} G in convolutions), {totals.ideal_mults / 1e9:.3f} G ideal mults"
     )
-    return [table, *_notes(record["layers"]), line]
+    return [table, *_notes(record.layers), line]
 
 
 def result_tables(result: Result) -> list[Part]:
     """Return the tables of ``lw3dsim simulate``: the costly layers, the breakdowns, one line of totals."""
     totals = result.totals
-    cycles = totals["latency_cycles"]
-    layers = sorted(result.data["layers"], key=lambda layer: -layer["latency_cycles"])
-    shown = {layer["name"] for layer in layers[:MAX_ROWS]}
-    seen = [layer for layer in result.data["layers"] if layer["name"] in shown]
+    cycles = totals.latency_cycles
+    layers = sorted(result.record.layers, key=lambda layer: -layer.latency_cycles)
+    shown = {layer.name for layer in layers[:MAX_ROWS]}
+    seen = [layer for layer in result.record.layers if layer.name in shown]
     table = Table(
         title=f"{result.workload} on {result.arch}",
         columns=(
@@ -80,78 +84,78 @@ def result_tables(result: Result) -> list[Part]:
     lines: list[Part] = [table, *_notes(seen)]
     hidden = len(layers) - len(shown)
     if hidden:
-        rest = sum(layer["latency_cycles"] for layer in layers[MAX_ROWS:]) / cycles
+        rest = sum(layer.latency_cycles for layer in layers[MAX_ROWS:]) / cycles
         lines.append(f"({hidden} more layers, {rest:.1%} of the cycles; --format csv lists all)")
-    lines += _idle_lines(result.data["layers"])
-    lines.append(_breakdown_line("cycles", result.cycles_breakdown))
-    lines.append(_breakdown_line("energy", result.energy_breakdown_pj))
-    lines.append(_breakdown_line("DRAM bytes", result.dram_bytes_breakdown))
-    dram = totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    lines += _idle_lines(result.record.layers)
+    lines.append(_breakdown_line("cycles", result.cycles_breakdown.parts()))
+    lines.append(_breakdown_line("energy", result.energy_breakdown_pj.parts()))
+    lines.append(_breakdown_line("DRAM bytes", result.dram_bytes_breakdown.parts()))
+    dram = totals.dram_bytes
     lines.append(
-        f"{cycles:,} cycles = {totals['latency_ms']:.3f} ms ({totals['clips_per_s']:.1f} clips/s), "
-        f"{totals['energy_pj'] / 1e9:.3f} mJ, "
-        f"{totals['average_power_mw']:,.0f} mW (peak {totals['peak_power_mw']:,.0f} mW), {dram / 1e6:.1f} MB DRAM "
-        f"({dram / totals['compulsory_bytes']:.2f} x compulsory), utilization {totals['utilization']:.1%}, "
-        f"{totals['effective_macs_per_cycle']:.1f} MACs/cycle, {totals['area_mm2']:.2f} mm2"
-        + (f", SQNR about {totals['sqnr_db']:.0f} dB" if totals["sqnr_db"] is not None else "")
+        f"{cycles:,} cycles = {totals.latency_ms:.3f} ms ({totals.clips_per_s:.1f} clips/s), "
+        f"{totals.energy_pj / 1e9:.3f} mJ, "
+        f"{totals.average_power_mw:,.0f} mW (peak {totals.peak_power_mw:,.0f} mW), {dram / 1e6:.1f} MB DRAM "
+        f"({dram / totals.compulsory_bytes:.2f} x compulsory), utilization {totals.utilization:.1%}, "
+        f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
+        + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
-    if "clips" in totals:
-        lines += _stream_lines(totals, result.data["stream_cycles_breakdown"])
+    if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
+        lines += _stream_lines(totals, cycles_of_stream.parts())
     return lines
 
 
-def _idle_lines(layers: Sequence[Mapping[str, Any]]) -> list[str]:
+def _idle_lines(layers: Sequence[Layer]) -> list[str]:
     """Say what idles in the layers that are bound by it, layers of a kind together."""
     names: dict[str, list[str]] = {}
     for layer in layers:
-        if layer["bound_by"].startswith("idle"):
-            names.setdefault(layer["idle"], []).append(layer["name"])
+        if layer.bound_by.startswith("idle"):
+            names.setdefault(layer.idle, []).append(layer.name)
     return [f"{', '.join(of)}: {words}" for words, of in names.items()]
 
 
-def _stream_lines(totals: Mapping[str, Any], cycles: Mapping[str, int]) -> list[str]:
-    clips = totals["clips"]
+def _stream_lines(totals: Totals, cycles: Mapping[str, int]) -> list[str]:
+    clips = totals.clips
     what = f"{clips} clips" if clips > 1 else "1 clip"
-    first = totals["stream_first_clip_cycles"] / totals["stream_latency_cycles"] * totals["stream_latency_ms"]
+    first = totals.stream_first_clip_cycles / totals.stream_latency_cycles * totals.stream_latency_ms
     return [
-        f"{what} without a stop between layers: {totals['stream_latency_cycles']:,} cycles = "
-        f"{totals['stream_latency_ms']:.3f} ms, the first after {first:.3f} ms, "
-        f"then {totals['stream_clips_per_s']:.2f} clips/s, {totals['overlap_gain']:.4f} x as fast as layer by layer "
-        f"(at most {totals['overlap_gain'] * totals['stream_latency_cycles'] / totals['stream_bound_cycles']:.2f} x)",
+        f"{what} without a stop between layers: {totals.stream_latency_cycles:,} cycles = "
+        f"{totals.stream_latency_ms:.3f} ms, the first after {first:.3f} ms, "
+        f"then {totals.stream_clips_per_s:.2f} clips/s, {totals.overlap_gain:.4f} x as fast as layer by layer "
+        f"(at most {totals.overlap_gain * totals.stream_latency_cycles / totals.stream_bound_cycles:.2f} x)",
         _breakdown_line("their cycles", cycles),
     ]
 
 
-def _layer_row(layer: Mapping[str, Any], cycles: int) -> tuple[str, ...]:
-    dram = layer["dram_read_bytes"] + layer["dram_write_bytes"]
-    ideal = layer["ideal_cycles"]
+def _layer_row(layer: Layer, cycles: int) -> tuple[str, ...]:
+    dram = layer.dram_bytes
+    ideal = layer.ideal_cycles
     return (
-        layer["name"],
-        layer["algorithm"] if layer["algorithm"] != "none" else layer["kind"],
-        layer["bound_by"],
-        f"{layer['latency_cycles'] / 1e3:,.1f}",
-        f"{layer['latency_cycles'] / cycles:.1%}",
-        f"{layer['latency_cycles'] / ideal:.2f}" if ideal else "",
-        f"{layer['utilization']:.1%}" if ideal else "",
+        layer.name,
+        layer.algorithm if layer.algorithm != "none" else layer.kind,
+        layer.bound_by,
+        f"{layer.latency_cycles / 1e3:,.1f}",
+        f"{layer.latency_cycles / cycles:.1%}",
+        f"{layer.latency_cycles / ideal:.2f}" if ideal else "",
+        f"{layer.utilization:.1%}" if ideal else "",
         f"{dram / 1e6:,.2f}",
-        f"{dram / layer['dram_floor_bytes']:.2f}",
-        f"{layer['energy_pj'] / 1e6:,.1f}",
+        f"{dram / layer.dram_floor_bytes:.2f}",
+        f"{layer.energy_pj / 1e6:,.1f}",
     )
 
 
-def unit_tables(arch: str, rows: Sequence[Mapping[str, Any]]) -> list[Part]:
+def unit_tables(arch: str, rows: Sequence[UnitCost]) -> list[Part]:
     """Return the tables of ``lw3dsim energy``: the unit costs, and their sources by number."""
-    sources = list(dict.fromkeys(row["source"] for row in rows))
+    sources = list(dict.fromkeys(row.source for row in rows))
     table = Table(
         title=f"Unit costs of {arch}",
         columns=(name("component", 16), *figures("value"), *words("unit"), name("per", 14), *words("source")),
         rows=[
             (
-                row["component"],
-                _unit_cost(row["value"]),
-                row["unit"],
-                row["per"],
-                f"[{sources.index(row['source']) + 1}]",
+                row.component,
+                _unit_cost(row.value),
+                row.unit,
+                row.per,
+                f"[{sources.index(row.source) + 1}]",
             )
             for row in rows
         ],
@@ -164,22 +168,24 @@ def _unit_cost(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def execution_tables(data: Mapping[str, Any]) -> list[Part]:
+def execution_tables(result: ExecutionResult) -> list[Part]:
     """Return the table of ``lw3dsim execute``: per layer, whether the executed arithmetic equals the direct one."""
     rows = [
         (
-            layer["name"],
-            (layer["algorithm"] if layer["kind"] in ("conv3d", "linear") else layer["kind"])
-            + (f" ({layer['note']})" if layer["note"] else ""),
-            "yes" if layer["exact"] else "no",
-            f"{layer['max_abs_error']:.3g}",
-            "" if layer["sqnr_db"] is None else f"{layer['sqnr_db']:.1f}",
-            *(_bits_seen(layer, operand) for operand in ("data", "weight", "sum")),
+            layer.name,
+            (layer.algorithm if layer.kind in ("conv3d", "linear") else layer.kind)
+            + (f" ({layer.note})" if layer.note else ""),
+            "yes" if layer.exact else "no",
+            f"{layer.max_abs_error:.3g}",
+            "" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
+            _bits_seen(layer.observed_data_bits, layer.data_bits),
+            _bits_seen(layer.observed_weight_bits, layer.weight_bits),
+            _bits_seen(layer.observed_sum_bits, layer.sum_bits),
         )
-        for layer in data["layers"]
+        for layer in result.layers
     ]
     table = Table(
-        title=f"{data['workload']} on {data['arch']}, {data['dtype']}, seed {data['seed']}",
+        title=f"{result.workload} on {result.arch}, {result.dtype}, seed {result.seed}",
         columns=(
             name("layer", 16),
             name("algorithm", 16),
@@ -189,29 +195,30 @@ def execution_tables(data: Mapping[str, Any]) -> list[Part]:
         rows=rows,
         importance=("equal", "max error", "SQNR dB", "sum bits", "data bits", "weight bits", "algorithm"),
     )
-    equal = sum(layer["exact"] for layer in data["layers"])
-    seen = "bits: observed / worst case" if any("data_bits" in layer for layer in data["layers"]) else ""
+    equal = sum(layer.exact for layer in result.layers)
+    seen = "bits: observed / worst case" if any(layer.sum_bits for layer in result.layers) else ""
     return [
         table,
         *filter(None, [seen]),
-        f"{equal} of {len(data['layers'])} layers equal the direct computation exactly",
+        f"{equal} of {len(result.layers)} layers equal the direct computation exactly",
     ]
 
 
-def _bits_seen(layer: Mapping[str, Any], operand: str) -> str:
-    return f"{layer[f'observed_{operand}_bits']} / {layer[f'{operand}_bits']}" if f"{operand}_bits" in layer else ""
+def _bits_seen(observed: int, worst: int) -> str:
+    return f"{observed} / {worst}" if worst else ""
 
 
-def comparison_tables(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Part]:
+def comparison_tables(title: str, names: Sequence[str], results: Sequence[Result]) -> list[Part]:
     """Return the table of ``lw3dsim compare``: a row per figure, a column per case with its ratio to the first."""
-    cells = [[headline.shown(row) for row in rows] for headline in HEADLINES]
-    ratios = [[_times(headline.value(row), headline.value(rows[0])) for row in rows] for headline in HEADLINES]
-    room = max(len(text) for line in ratios for text in line[1:]) if len(rows) > 1 else 0
-    lines = [["accelerator", *(row["arch"] for row in rows)]]
+    totals = [result.totals for result in results]
+    cells = [[headline.shown(each) for each in totals] for headline in HEADLINES]
+    ratios = [[_times(headline.of(each), headline.of(totals[0])) for each in totals] for headline in HEADLINES]
+    room = max(len(text) for line in ratios for text in line[1:]) if len(results) > 1 else 0
+    lines = [["accelerator", *(result.arch for result in results)]]
     for headline, line, of_first in zip(HEADLINES, cells, ratios, strict=True):
         others = (f"{cell}  {text:>{room}}" for cell, text in zip(line[1:], of_first[1:], strict=True))
         lines.append([headline.heading, line[0], *others])
-    columns = (*words(""), *figures(*(row["case"] for row in rows)))
+    columns = (*words(""), *figures(*names))
     return [Table(title=title, columns=columns, rows=lines, is_split=True)]
 
 
@@ -220,12 +227,12 @@ def _times(value: float, base: float) -> str:
     return "" if times is None else f"{times:.2f}x"
 
 
-def _notes(layers: Sequence[Mapping[str, Any]], most: int = 4) -> list[str]:
+def _notes(layers: Sequence[Layer] | Sequence[LayerRecord], most: int = 4) -> list[str]:
     """Return what is noted of layers, each note once, with the layers that it is for."""
     noted: dict[str, list[str]] = {}
     for layer in layers:
-        if layer["note"]:
-            noted.setdefault(layer["note"], []).append(layer["name"])
+        if layer.note:
+            noted.setdefault(layer.note, []).append(layer.name)
     lines = []
     for note, names in noted.items():
         more = f" and {len(names) - most} more" if len(names) > most else ""

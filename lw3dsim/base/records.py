@@ -1,0 +1,182 @@
+"""Records: frozen, typed figures by name, from which JSON, its schema, tables and a glossary follow.
+
+A field's name carries its unit, its annotation its range, its description what it
+means; nothing else says so a second time.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import inspect
+
+
+def summed(about: str) -> Meta:
+    """Describe a figure that adds up: that of the whole is the sum of those of its parts."""
+    return Meta(description=about, extra={"summed": True})
+
+
+def figure(about: str) -> Meta:
+    """Describe a figure."""
+    return Meta(description=about)
+
+
+# A value of a table.
+Cell = str | int | float | None
+
+# No figure of a run comes near these, and what is computed from them does not overflow.
+LARGEST_COUNT, LARGEST_AMOUNT = (1 << 63) - 1, 1e280
+Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
+Positive = Annotated[int, Meta(ge=1, le=LARGEST_COUNT)]
+Amount = Annotated[float, Meta(ge=0, le=LARGEST_AMOUNT)]
+PositiveAmount = Annotated[float, Meta(gt=0, le=LARGEST_AMOUNT)]
+
+# What the end of a name says of its unit.
+UNITS = {
+    "_per_cycle": "1/cycle",
+    "_per_s": "1/s",
+    "_cycles": "cycles",
+    "_bytes": "bytes",
+    "_mm2": "mm2",
+    "_js": "J s",
+    "_ms": "ms",
+    "_mw": "mW",
+    "_pj": "pJ",
+    "_db": "dB",
+    "_bits": "bits",
+}
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A record. Values are attributes; where a name is at hand, ``record[name]`` reads them as well.
+
+    What has a default is there only where it differs: else it is not written, and not among :meth:`keys`.
+    """
+
+    @classmethod
+    def order(cls) -> tuple[str, ...]:
+        """Return the names of all fields in the order in which they are written."""
+        return cls.__struct_fields__
+
+    def keys(self) -> list[str]:
+        """Return the names of what is there."""
+        defaults = _defaults(type(self))
+        return [name for name in self.order() if name not in defaults or getattr(self, name) != defaults[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of what is there."""
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        """Return how much is there."""
+        return len(self.keys())
+
+    def __getitem__(self, name: str) -> object:
+        """Return the value called ``name``. Raises KeyError."""
+        if name not in self.keys():  # its own keys
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, what JSON is written from: a copy that can be changed."""
+        return {name: _plain(getattr(self, name)) for name in self.keys()}
+
+    def to_json(self) -> str:
+        """Return the record as JSON text; equal records give equal bytes."""
+        return json.dumps(self.as_dict(), indent=2) + "\n"
+
+
+Part = TypeVar("Part")
+
+
+class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
+    """Parts by name, all of one kind: what a figure is the sum of."""
+
+    def __getitem__(self, name: str) -> Part:
+        """Return the part called ``name``. Raises KeyError."""
+        if name not in self.__struct_fields__:
+            raise KeyError(name)
+        part: Part = getattr(self, name)
+        return part
+
+    def values(self) -> list[Part]:
+        """Return the parts without their names."""
+        return [self[name] for name in self.keys()]
+
+    def items(self) -> list[tuple[str, Part]]:
+        """Return names and parts."""
+        return [(name, self[name]) for name in self.keys()]
+
+    def parts(self) -> dict[str, Part]:
+        """Return the parts as a dict of their own."""
+        return dict(self.items())
+
+
+@cache
+def _defaults(kind: type[Record]) -> dict[str, object]:
+    given = kind.__struct_defaults__
+    names = kind.__struct_fields__[len(kind.__struct_fields__) - len(given) :]
+    return {name: value for name, value in zip(names, given, strict=True) if value is not msgspec.NODEFAULT}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Record):
+        return value.as_dict()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return msgspec.to_builtins(value)
+
+
+def ahead(names: tuple[str, ...], moved: tuple[str, ...], before: str) -> tuple[str, ...]:
+    """Return ``names`` with those ``moved`` ahead of another."""
+    rest = [name for name in names if name not in moved]
+    place = rest.index(before)
+    return (*rest[:place], *moved, *rest[place:])
+
+
+@cache
+def described(kind: type[Record]) -> dict[str, str]:
+    """Return what each field of a record means, in the order in which they are written."""
+    from msgspec import inspect
+
+    about = {}
+    for field in _fields(kind):
+        schema = (field.type.extra_json_schema or {}) if isinstance(field.type, inspect.Metadata) else {}
+        about[field.name] = str(schema.get("description", ""))
+    return {name: about[name] for name in kind.order()}
+
+
+@cache
+def summed_fields(kind: type[Record]) -> tuple[str, ...]:
+    """Return the figures of a record that add up over its parts."""
+    from msgspec import inspect
+
+    return tuple(
+        field.name
+        for field in _fields(kind)
+        if isinstance(field.type, inspect.Metadata) and (field.type.extra or {}).get("summed")
+    )
+
+
+def _fields(kind: type[Record]) -> tuple[inspect.Field, ...]:
+    from msgspec import inspect
+
+    info = inspect.type_info(kind)
+    if not isinstance(info, inspect.StructType):
+        raise TypeError(f"{kind.__name__} is no record")
+    return info.fields
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that a figure's name carries; nothing for a count, a ratio or a word."""
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "")

@@ -1,0 +1,40 @@
+"""Records of an execution: whether the arithmetic of each layer equals a direct computation, and how far it is off."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from lw3dsim.base.records import Count, Record, figure
+
+
+class ExecutedLayer(Record, frozen=True, kw_only=True):
+    """An executed layer or fused group; widths only of Winograd layers of integers by themselves."""
+
+    name: Annotated[str, figure("name of the layer; of a fused group, of its layers")]
+    kind: Annotated[str, figure("kind of the layer, or `fused`")]
+    algorithm: Annotated[str, figure("algorithm that it ran, with its tile; `none` where nothing is multiplied")]
+    note: Annotated[str, figure("what becomes of sums that need more bits than are declared")]
+    exact: Annotated[bool, figure("whether every value equals the direct computation")]
+    max_abs_error: Annotated[float, figure("the largest difference from it")]
+    sqnr_db: Annotated[float | None, figure("signal over the differences; none where there are none")]
+    data_bits: Annotated[Count, figure("width of transformed inputs in the worst case")] = 0
+    weight_bits: Annotated[Count, figure("width of transformed weights in the worst case")] = 0
+    sum_bits: Annotated[Count, figure("width of an accumulator")] = 0
+    observed_data_bits: Annotated[Count, figure("width that the inputs took")] = 0
+    observed_weight_bits: Annotated[Count, figure("width that the weights took")] = 0
+    observed_sum_bits: Annotated[Count, figure("width that the sums took")] = 0
+
+
+class ExecutionResult(Record, frozen=True, kw_only=True):
+    """What the executed arithmetic gave, per layer and over all."""
+
+    workload: str
+    arch: str
+    dtype: Annotated[str, figure("int8, int16, float32 or float64")]
+    seed: int
+    transforms: tuple[str, ...]
+    algorithm: str
+    accumulator_bits: Annotated[int, figure("declared width of sums")]
+    overflow: Annotated[str, figure("what becomes of sums that need more")]
+    exact: Annotated[bool, figure("whether every layer equals its direct reference")]
+    layers: tuple[ExecutedLayer, ...]

@@ -1,0 +1,145 @@
+"""Do JSON, schema, tables, sums and glossary of a result follow from its records?"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import lw3dsim
+from lw3dsim.account.area import AreaBreakdown
+from lw3dsim.account.energy import ByComponent, EnergyCauses
+from lw3dsim.account.events import DramBytesBreakdown
+from lw3dsim.base.records import Breakdown, Record, described, summed_fields, unit_of
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
+from lw3dsim.result.records import Figures, Layer, RunRecord, Totals
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORK = """
+name: small
+inputs: {clip: {channels: 4, frames: 2, height: 6, width: 6}}
+layers:
+  - {name: a, kind: conv3d, inputs: clip, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1]}
+  - {name: b, kind: conv3d, inputs: a, out_channels: 4, kernel: [1, 1, 1]}
+"""
+
+
+@pytest.fixture(scope="module")
+def result():
+    return lw3dsim.simulate(parse_workload(NETWORK), arch="edge_small", clips=2)
+
+
+def all_records(record):
+    yield record
+    for value in (getattr(record, name) for name in record):
+        for nested in value if isinstance(value, tuple) else [value]:
+            if isinstance(nested, Record):
+                yield from all_records(nested)
+
+
+def test_json_is_read_back_as_the_same_record(result):
+    assert msgspec.json.decode(result.to_json(), type=RunRecord) == result.record
+    assert json.loads(result.to_json()) == result.data
+
+
+def test_what_is_written_is_what_the_schema_says(result, cli):
+    schema = json.loads(cli("schema", "result").stdout)
+    kinds = schema["$defs"]
+
+    def keys(kind, data):
+        properties = kinds[kind]["properties"]
+        assert set(data) <= set(properties)
+        assert set(kinds[kind]["required"]) <= set(data)
+
+    keys("RunRecord", result.data)
+    keys("Totals", result.data["totals"])
+    for layer in result.data["layers"]:
+        keys("Layer", layer)
+        keys("CyclesBreakdown", layer["cycles_breakdown"])
+    assert kinds["Totals"]["properties"]["latency_cycles"]["minimum"] == 1
+    assert all(kinds["Layer"]["properties"][name]["description"] for name in summed_fields(Layer))
+
+
+def test_figures_that_are_said_to_add_up_do(result):
+    names = summed_fields(Figures)
+    assert {"latency_cycles", "dram_read_bytes", "steps"} <= set(names)
+    assert {"utilization", "latency_ms", "sqnr_db"}.isdisjoint(names)
+    for name in names:
+        assert getattr(result.totals, name) == sum(getattr(layer, name) for layer in result.record.layers)
+
+
+def test_a_record_reads_by_name_what_is_there_and_nothing_else(result):
+    alone = lw3dsim.simulate(parse_workload(NETWORK), arch="edge_small")
+    assert result.totals["clips"] == result.totals.clips == 2
+    assert "clips" not in alone.totals
+    with pytest.raises(KeyError):
+        alone.totals["clips"]
+    for record in all_records(result.record):
+        assert list(record) == list(record.as_dict()) == record.keys()
+        assert len(record) == len(record.as_dict())
+        assert all(record[name] == getattr(record, name) for name in record)
+
+
+def test_a_plain_copy_can_be_changed_and_the_record_can_not(result):
+    before = result.to_json()
+    result.data["layers"][0].clear()
+    for record in all_records(result.record):
+        name = record.order()[0]
+        with pytest.raises(AttributeError):
+            setattr(record, name, 1)
+    assert result.to_json() == before
+
+
+def test_columns_are_the_figures_with_their_units(result):
+    frame = result.layers
+    spread = {"energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+    assert [name for name in Layer.order() if name not in spread] == [c for c in frame if c in Layer.order()]
+    assert frame["cycles_multiply"].tolist() == [layer.cycles_breakdown.multiply for layer in result.record.layers]
+    units = frame.attrs["units"]
+    assert units["energy_leakage_pj"] == "pJ"
+    assert units["dram_ofmap_bytes"] == "bytes"
+    assert units["cycles_fill"] == units["latency_cycles"] == "cycles"
+    assert "macs" not in units
+
+
+def test_units_are_those_that_names_end_with():
+    for name, unit in {
+        "edp_js": "J s",
+        "clips_per_s": "1/s",
+        "effective_macs_per_cycle": "1/cycle",
+        "area_mm2": "mm2",
+    }.items():
+        assert unit_of(name) == unit
+    assert unit_of("utilization") == ""
+
+
+def test_what_is_spent_with_time_has_the_causes_of_cycles():
+    assert set(CAUSES) < set(EnergyCauses.order())
+    assert not EnergyCauses().as_dict()
+    assert EnergyCauses(compute=2.0).as_dict() == {"compute": 2.0}
+
+
+def test_every_figure_says_what_it_means():
+    spec = importlib.util.spec_from_file_location("glossary", ROOT / "experiments" / "figures.py")
+    glossary = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(glossary)
+    assert (ROOT / "docs" / "figures.md").read_text(encoding="utf-8") == glossary.page()
+    for kind in (Figures, Totals, Layer, CyclesBreakdown, ByComponent, DramBytesBreakdown, AreaBreakdown):
+        silent = {name for name, about in described(kind).items() if not about}
+        assert silent <= {"energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+
+
+def test_parts_of_a_breakdown_are_of_one_kind():
+    class Parts(Breakdown[int], frozen=True, kw_only=True):
+        a: int
+        b: int
+
+    parts = Parts(a=1, b=2)
+    assert parts.parts() == dict(parts.items()) == {"a": 1, "b": 2}
+    assert sum(parts.values()) == 3
+    with pytest.raises(KeyError):
+        parts["keys"]

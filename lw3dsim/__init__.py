@@ -49,8 +49,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lw3dsim import dse
-    from lw3dsim.api import Result, compare, execute, explain, load_result, map_workload, simulate
-    from lw3dsim.comparison.compare import Case, Comparison, default_cases
+    from lw3dsim.api import Comparison, Result, compare, execute, explain, load_result, map_workload, simulate
+    from lw3dsim.comparison.compare import Case, default_cases
     from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.accelerator_file import load_arch
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Accelerator": "describe.accelerator",
     "Case": "comparison.compare",
-    "Comparison": "comparison.compare",
+    "Comparison": "api",
     "ExecutionResult": "result.executed",
     "Explanation": "comparison.explain",
     "InputError": "errors",

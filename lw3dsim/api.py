@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_members, as_path, check_callback
+from lw3dsim.comparison.compare import Comparison as Compared
+from lw3dsim.comparison.compare import compare as compare_cases
 from lw3dsim.network.pipeline import prepare, simulate_prepared
 from lw3dsim.network.request import DEFAULT_ARCH, make_request
 from lw3dsim.result import saved
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
-    from lw3dsim.comparison.compare import Case, Comparison
+    from lw3dsim.comparison.compare import Case
     from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
@@ -33,11 +35,29 @@ class Result(Record):
 
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
-        from lw3dsim.base.forms import PAGE
-        from lw3dsim.base.output import write_text
         from lw3dsim.report.html.page import result_page
 
-        write_text(as_path("path", path), result_page(self), PAGE)
+        _write_page(path, result_page(self))
+
+
+class Comparison(Compared):
+    """The results of several cases of one workload, in order, and a page of them."""
+
+    def report(self, path: PathArgument) -> None:
+        """Write a self-contained HTML page that compares the cases to the file ``path``.
+
+        Raises InputError and OutputError.
+        """
+        from lw3dsim.report.html.page import comparison_page
+
+        _write_page(path, comparison_page(self))
+
+
+def _write_page(path: PathArgument, page: str) -> None:
+    from lw3dsim.base.forms import PAGE
+    from lw3dsim.base.output import write_text
+
+    write_text(as_path("path", path), page, PAGE)
 
 
 def simulate(
@@ -204,10 +224,9 @@ def compare(
     All cases are read and checked before the first is simulated; each has a name of its own.
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
-    from lw3dsim.comparison import compare as comparison
-
-    compared = comparison.compare(workload, cases, arch=arch, progress=progress)
-    return replace(compared, results=tuple(map(_held, compared.results)))
+    compared = compare_cases(workload, cases, arch=arch, progress=progress)
+    results = tuple(map(_held, compared.results))
+    return Comparison(workload=compared.workload, names=compared.names, results=results, unchanged=compared.unchanged)
 
 
 def load_result(path: PathArgument) -> Result:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import html
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import msgspec
@@ -73,7 +73,7 @@ def result(comparison: Comparison) -> Result:
 
 @pytest.fixture(scope="module")
 def pages(comparison: Comparison, result: Result) -> list[str]:
-    return [result_page(result), comparison_page("c3d", comparison.names, comparison.results)]
+    return [result_page(result), comparison_page(comparison)]
 
 
 def test_pages_need_no_network(pages: list[str]) -> None:
@@ -101,8 +101,8 @@ def test_a_hostile_layer_name_stays_text(result: Result) -> None:
 
 def test_hostile_names_stay_text_in_comparisons(comparison: Comparison) -> None:
     names = [HOSTILE, "b", "c"]
-    hostile = comparison_page(HOSTILE, names, comparison.results)
-    plain = comparison_page("plain", ["a", "b", "c"], comparison.results)
+    hostile = comparison_page(replace(comparison, workload=HOSTILE, names=names))
+    plain = comparison_page(replace(comparison, workload="plain", names=["a", "b", "c"]))
     assert Page(hostile).tags == Page(plain).tags
 
 
@@ -117,7 +117,7 @@ def test_a_comparison_names_every_case(comparison: Comparison, pages: list[str])
 
 
 def test_a_comparison_has_the_rows_of_the_terminal(comparison: Comparison, pages: list[str]) -> None:
-    (table,) = comparison_tables("c3d", comparison.names, comparison.results)
+    table, *_ = comparison_tables("c3d", comparison)
     expected = [part for heading, *cells in table.rows[1:] for part in (heading, *" ".join(cells).split())]
     texts = [text.strip() for text in Page(pages[1]).texts if text.strip()]
     begin = texts.index(expected[0])
@@ -125,11 +125,11 @@ def test_a_comparison_has_the_rows_of_the_terminal(comparison: Comparison, pages
 
 
 def test_a_comparison_gives_the_reasons_for_direct() -> None:
-    refused = lw3dsim.simulate("c3d", algorithm="winograd3d", m2=8)
-    notes = {layer["note"] for layer in refused.data["layers"]} - {""}
+    refused = lw3dsim.compare("c3d", [Case(name="refused", algorithm="winograd3d", m2=8)])
+    notes = {layer.note for layer in refused.results[0].record.layers} - {""}
     assert notes
-    page = comparison_page("c3d", ["refused"], [refused])
-    assert all(html.escape(note) in page for note in notes)
+    page = comparison_page(refused)
+    assert all(escape(note) in page for note in notes)
 
 
 def test_equal_and_long_names_stay_apart_on_an_axis() -> None:

@@ -66,7 +66,7 @@ def command(
     direct, once on each; with --case: each case that has no --arch of its own, once on each.
     """
     from lw3dsim.base.forms import PAGE
-    from lw3dsim.base.output import check_file
+    from lw3dsim.base.output import check_file, write_text
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.comparison.compare import compare
     from lw3dsim.describe.workload_file import load_workload
@@ -85,11 +85,12 @@ def command(
             chosen,
             progress=lambda name, done, total: advance(position[name], done, total),
         )
-    tables = [] if form != "table" else comparison_tables(_title(network), comparison.names, comparison.results)
-    tables += comparison.notes_by_case() if tables else []
+    tables = comparison_tables(_title(network), comparison) if form == "table" else []
     show.check(tables)
     if html is not None:
-        comparison.report(html)
+        from lw3dsim.report.html.page import comparison_page
+
+        write_text(html, comparison_page(comparison), PAGE)
         click.echo(f"wrote {html}", err=True)
     if form == "json":
         put(comparison.to_json())

@@ -25,7 +25,7 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     """
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.comparison.explain import explain_prepared
-    from lw3dsim.comparison.explanation_tables import explanation_tables
+    from lw3dsim.report.text.explanation import explanation_tables
 
     remember_mappings()
     prepared = prepared_run(run.request(workload))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_members, as_path, as_text, check_callback, twice
+from lw3dsim.arguments import as_members, as_text, check_callback, twice
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
 from lw3dsim.network.pipeline import prepare, resolve_network, simulate_prepared
 from lw3dsim.network.request import DEFAULT_ARCH, make_request
@@ -115,18 +115,6 @@ class Comparison:
             ratios = {key: _ratio(value, rows[0][key]) for key, value in row.items() if key not in ("case", "arch")}
             cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": result.data})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
-
-    def report(self, path: PathArgument) -> None:
-        """Write a self-contained HTML page that compares the cases to the file ``path``.
-
-        Raises InputError and OutputError.
-        """
-        from lw3dsim.base.forms import PAGE
-        from lw3dsim.base.output import write_text
-        from lw3dsim.report.html.page import comparison_page
-
-        page = comparison_page(self.workload, self.names, self.results, self.notes())
-        write_text(as_path("path", path), page, PAGE)
 
 
 def _ratio(value: Cell, base: Cell) -> float | None:

@@ -13,6 +13,7 @@ from lw3dsim.result.headlines import HEADLINES, ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.comparison.compare import Comparison
     from lw3dsim.result.records import Figures, Layer, RunRecord
     from lw3dsim.result.result import Result
 
@@ -86,17 +87,11 @@ def result_page(result: Result) -> str:
     )
 
 
-def comparison_page(
-    workload: str, names: Sequence[str], results: Sequence[Result], notes: Sequence[Sequence[str]] = ()
-) -> str:
-    """Return the self-contained HTML page that compares ``results``, called ``names``, with the first.
-
-    ``notes`` are, per result, what is to be said of it as a whole.
-    """
-    records = [result.record for result in results]
+def comparison_page(comparison: Comparison) -> str:
+    """Return the self-contained HTML page that compares cases with the first."""
+    names, records = comparison.names, [result.record for result in comparison.results]
     facts = [_facts(record) for record in records]
     shared = [column[0] for column in zip(*facts, strict=True) if len(set(column)) == 1]
-    said = notes or [()] * len(records)
     cases = [
         CaseView(
             name=name,
@@ -106,11 +101,11 @@ def comparison_page(
             refused=_refused(record),
             config=_configuration(record),
         )
-        for name, record, own, noted in zip(names, records, facts, said, strict=True)
+        for name, record, own, noted in zip(names, records, facts, comparison.notes(), strict=True)
     ]
     return rendered(
         "comparison.html.j2",
-        f"{workload}: {', '.join(names)}",
+        f"{comparison.workload}: {', '.join(names)}",
         shared=shared,
         cases=cases,
         headlines=_headlines(records),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lw3dsim.account.units import UnitCost
+    from lw3dsim.comparison.compare import Comparison
     from lw3dsim.report.text.network import LayerRecord, NetworkRecord
     from lw3dsim.result.executed import ExecutionResult
     from lw3dsim.result.records import Layer, Totals
@@ -208,8 +209,12 @@ def _bits_seen(observed: int, worst: int) -> str:
     return f"{observed} / {worst}" if worst else ""
 
 
-def comparison_tables(title: str, names: Sequence[str], results: Sequence[Result]) -> list[Part]:
-    """Return the table of ``lw3dsim compare``: a row per figure, a column per case with its ratio to the first."""
+def comparison_tables(title: str, comparison: Comparison) -> list[Part]:
+    """Return the table of ``lw3dsim compare``: a row per figure, a column per case with its ratio to the first.
+
+    Below it are the notes on the cases.
+    """
+    results = comparison.results
     totals = [result.totals for result in results]
     cells = [[headline.shown(each) for each in totals] for headline in HEADLINES]
     ratios = [[_times(headline.of(each), headline.of(totals[0])) for each in totals] for headline in HEADLINES]
@@ -218,8 +223,8 @@ def comparison_tables(title: str, names: Sequence[str], results: Sequence[Result
     for headline, line, of_first in zip(HEADLINES, cells, ratios, strict=True):
         others = (f"{cell}  {text:>{room}}" for cell, text in zip(line[1:], of_first[1:], strict=True))
         lines.append([headline.heading, line[0], *others])
-    columns = (*words(""), *figures(*names))
-    return [Table(title=title, columns=columns, rows=lines, is_split=True)]
+    columns = (*words(""), *figures(*comparison.names))
+    return [Table(title=title, columns=columns, rows=lines, is_split=True), *comparison.notes_by_case()]
 
 
 def _times(value: float, base: float) -> str:

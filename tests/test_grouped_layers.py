@@ -63,7 +63,7 @@ def test_winograd_transforms_the_input_of_a_group_once_for_all_its_channels(tmp_
         resolve_design("winograd3d", (), 2, None),
         algorithm="winograd3d",
     )[0].run
-    assert run.problem.abreast == 2
+    assert run.work.problem.abreast == 2
     assert run.events.input_tiles == 64 * 4 * 7 * 7
 
 
@@ -141,7 +141,7 @@ def test_a_mapping_file_says_how_groups_lie_on_the_rows(tmp_path):
     mapping.write_text(MAPPED)
     net = resolve_network(path, None, None, None)
     unit = map_network(net, resolve_design("edge_base", (), None, None), file=load_mapping(mapping))[0]
-    assert (unit.run.problem.structure, unit.run.problem.abreast) == ("grouped", 3)
+    assert (unit.run.work.problem.structure, unit.run.work.problem.abreast) == ("grouped", 3)
     text = " ".join(unit_text(net, unit, load_arch("edge_base")).split())
     assert "for g in 16" in text
     assert "2 of 32 groups, each with an input of its own, side by side on 8 rows of PEs" in text

@@ -105,7 +105,7 @@ def test_explain_says_what_idles_and_what_helps(tmp_path):
     path.write_text(yaml.safe_dump({"name": "net", "inputs": {"clip": clip}, "layers": layers}))
     explanation = explain(path, "array_16x16", overrides=FAST)
     (cause,) = explanation.causes()
-    assert (cause["cause"], cause["layers"]) == ("idle_lanes", ["fc"])
+    assert (cause["cause"], cause["layers"]) == ("idle_lanes", ("fc",))
     assert cause["words"] == "15 of 16 columns idle: 1 pixel"
     assert "pe.cols" in cause["helps"]
     assert cause["share"] == pytest.approx(1)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from test_bad_input import refuse
 
 from lw3dsim import simulate
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import InputError
 from lw3dsim.map.fill import group_fill
@@ -25,7 +24,7 @@ from lw3dsim.network.pipeline import map_network, resolve_design, resolve_networ
 from lw3dsim.report.text.loop_nest import make_nest
 from lw3dsim.report.text.mapping_file import _word, entry_of, mapping_text
 from lw3dsim.report.text.mapping_tables import traffic_rows, unit_text
-from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.work import GroupWork
 
 C3D = {"workload": "c3d", "input_size": "16x32x32"}
 
@@ -215,13 +214,13 @@ def test_nests_say_what_the_schedule_does(options, width):
         text = unit_text(network, unit, design)
         assert max(map(len, text.splitlines())) <= width
         assert text == unit_text(network, unit, design)
-        if isinstance(run, GroupRun):
-            chunks = zip(run.group.runs, run.mapping.chunks, strict=True)
-            steps = sum(len(stages) * -(-run.group.channels[stages.stop] // size) for stages, size in chunks)
+        if isinstance(run.work, GroupWork):
+            chunks = zip(run.work.group.runs, run.work.mapping.chunks, strict=True)
+            steps = sum(len(stages) * -(-run.work.group.channels[stages.stop] // size) for stages, size in chunks)
             assert trips * steps == run.steps
             continue
         assert trips == run.steps
-        schedule = build_schedule(run.problem, run.mapping, design, clocks)
+        schedule = run.work.program(design, clocks)
         loads = {match[1]: int(match[2].replace(",", "")) for match in re.finditer(
             r"load (ifmap|weight) .*?([\d,]+) loads?\b", " ".join(text.split())
         )}  # fmt: skip

@@ -23,8 +23,9 @@ from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import make_problem, width_note
 from lw3dsim.map.layer.mapping import Mapping
-from lw3dsim.network.layers import run_mapping
+from lw3dsim.network.runs import run_work
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.transform.algorithms import candidates
 
@@ -304,7 +305,7 @@ def test_energy_area_and_partial_sums_are_of_one_width(overflow, width):
         n=8, c=256, t=4, h=5, w=5, order="weights_outer", parallel="pixel",
         ifmap_slots=1, weight_slots=1, ofmap_slots=1,
     )  # fmt: skip
-    run = run_mapping(problem, mapping, arch)
+    run = run_work(LayerWork(problem, mapping), arch)
     results = 8 * 4 * 5 * 5
     sums = results * width // 8
     assert run.events.ofmap_write_bytes == sums + results
@@ -316,7 +317,7 @@ def test_energy_area_and_partial_sums_are_of_one_width(overflow, width):
             arch.tech, "register", "energy_pj", register
         )
 
-    narrow = run_mapping(problem_of(layer, (shape,), arch_of(8, "wrap", name="edge_base")), mapping, arch)
+    narrow = run_work(LayerWork(problem_of(layer, (shape,), arch_of(8, "wrap", name="edge_base")), mapping), arch)
     own, other = (onchip_pj(one.stages, one.events, arch, [Sparsity()]) for one in (run, narrow))
     ofmap = 2 * results * (width - 8) / 8
     from lw3dsim.technology.sram import buffers

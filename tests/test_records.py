@@ -79,7 +79,7 @@ def test_a_record_reads_by_name_what_is_there_and_nothing_else(result):
     with pytest.raises(KeyError):
         alone.totals["clips"]
     for record in all_records(result.record):
-        assert list(record) == list(record.as_dict()) == record.keys()
+        assert list(record) == list(record.as_dict()) == list(record.keys())
         assert len(record) == len(record.as_dict())
         assert all(record[name] == getattr(record, name) for name in record)
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
@@ -29,6 +28,7 @@ from lw3dsim.network.layers import run_problem
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.work import GroupWork
 from lw3dsim.transform.algorithms import candidates
 
 ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=1", "buffers.weight_kib=1", "buffers.ofmap_kib=1"])
@@ -215,12 +215,12 @@ def test_traffic_of_fused_groups_is_predicted_exactly():
     network = resolve_network("c3d", "fsb_c3d", None, None)
     design = resolve_design("edge_base", (), None, None)
     units = map_network(network, design, algorithm="hfa", fusion="auto", objective="energy")
-    groups = [unit.run for unit in units if isinstance(unit.run, GroupRun)]
+    groups = [unit.run.work.group for unit in units if isinstance(unit.run.work, GroupWork)]
     assert groups
-    for run in groups:
-        found = search_group(run.group, design, make_clocks(design), Price(cycle=1.0, dram_byte=1.0))
+    for group in groups:
+        found = search_group(group, design, make_clocks(design), Price(cycle=1.0, dram_byte=1.0))
         for one in found:
-            schedule = build_group_schedule(run.group, one.mapping, design, make_clocks(design))
+            schedule = build_group_schedule(group, one.mapping, design, make_clocks(design))
             assert one.dram_bytes == schedule.total_bursts * make_clocks(design).burst_bytes
 
 

@@ -11,10 +11,10 @@ import pytest
 from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
+from lw3dsim.base.caches import forget
 from lw3dsim.engine import compiled, fast_engine, simpy_engine
 from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
 from lw3dsim.engine.trace import Job, empty_trace
-from lw3dsim.network.layers import run_mapping, run_problem
 from lw3dsim.schedule.room import release_steps, release_stores
 
 pytestmark = pytest.mark.benchmark
@@ -31,8 +31,7 @@ CASES = [
 @pytest.mark.parametrize(("workload", "transform", "algorithm"), CASES)
 def test_map_and_simulate(benchmark, workload, transform, algorithm):
     def cold():
-        run_problem.cache_clear()
-        run_mapping.cache_clear()
+        forget()
         simulate(workload, transform=transform, algorithm=algorithm)
 
     benchmark.pedantic(cold, rounds=3, warmup_rounds=1)

@@ -19,8 +19,8 @@ from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import make_chain, map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import make_link
 from lw3dsim.schedule.room import room_after
+from lw3dsim.schedule.work import LayerWork
 
 # Two branches of unequal depth, joined twice; a layer reads the clip again late in the network.
 BRANCHES = """
@@ -190,12 +190,12 @@ def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(layered):
 def test_partial_sums_take_an_accumulator_each():
     network, design, (unit, *_) = mapped("branches")
     clocks, run = make_clocks(design), unit.run
-    problem = run.problem
+    problem = run.work.problem
     assert (problem.activation_bits, problem.accumulator_bits) == (8, 32)
     held = []
     for c in (problem.c, 1):
-        mapping = replace(run.mapping, c=c)
-        held.append(make_link(problem, mapping, build_schedule(problem, mapping, design, clocks), ()).held_bits)
+        mapping = replace(run.work.mapping, c=c)
+        held.append(LayerWork(problem, mapping).link(build_schedule(problem, mapping, design, clocks), ()).held_bits)
     assert held[0].sum() == 8 * network.shapes["a"].elements
     assert np.array_equal(held[1], 4 * held[0])
 

@@ -23,8 +23,9 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.machine.problem import side_by_side
-from lw3dsim.network.layers import run_mapping
+from lw3dsim.network.runs import run_work
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.sram import buffers
 
 ARCH = machine()
@@ -338,7 +339,7 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
 
 
 def test_a_layer_by_itself_pays_nothing_for_layouts():
-    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
     assert (run.layout_extra_bytes, run.dram_bytes, run.compulsory_bytes) == (0, 1600, 64 + 108 + 12)
     assert run.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
     # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
@@ -347,7 +348,7 @@ def test_a_layer_by_itself_pays_nothing_for_layouts():
 
 
 def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_largest_cause():
-    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
 
     def bound(dram_bound, **cycles):
         causes = dict.fromkeys(dict(run.cycles_by_cause), 0) | cycles
@@ -363,7 +364,7 @@ def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_larges
 
 
 def words(problem, mapping, arch):
-    return idle_words(run_mapping(problem, mapping, arch), arch)
+    return idle_words(run_work(LayerWork(problem, mapping), arch), arch)
 
 
 def test_what_idles_is_said_in_words():
@@ -421,7 +422,7 @@ layers:
   - {name: x, kind: conv3d, out_channels: 3, kernel: [1, 3, 3], weight_density: 0.25, density: 0.75}
   - {name: y, kind: pool3d, mode: max, kernel: [1, 2, 2]}
 """)
-    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
     unit = Unit(layers=network.layers[:1], run=run)
     # 432 products, of which an eighth has two operands that are not zero.
     assert unit_energy_pj(network, unit, ARCH, 0.0)["multipliers"]["compute"] == pytest.approx(432 / 8 * MULT_8)
@@ -435,7 +436,7 @@ def test_a_unit_is_named_after_its_layers():
         Conv3d(name=name, inputs=("i",), out_channels=1, kernel=(1, 1, 1))
         for name in ("a.b.one", "a.b.two", "a.c", "d")
     )
-    run = run_mapping(DIRECT, tiles(2, 3, 1, 1, 2), ARCH)
+    run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
     assert Unit(layers=layers, run=run).name == "a.b.one+two+c+d"
     assert Unit(layers=layers[:1], run=run).name == "a.b.one"
     # The last part of a name stays even where it is the same.

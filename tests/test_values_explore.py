@@ -45,7 +45,10 @@ TOTALS = {
 
 def metrics(**changed):
     inputs = {"slow": [3, 4, 8, 8], "fast": [3, 32, 8, 8]}
-    result = SimpleNamespace(totals=TOTALS | changed, config={"workload": {"inputs": inputs}})
+    totals = TOTALS | changed
+    totals["dram_bytes"] = totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    config = SimpleNamespace(workload=SimpleNamespace(inputs=inputs))
+    result = SimpleNamespace(totals=SimpleNamespace(**totals), config=config)
     return metrics_of(result, machine("buffers.ifmap_kib=3", "buffers.weight_kib=5", "buffers.ofmap_kib=9"))
 
 

@@ -19,9 +19,10 @@ from lw3dsim.map.group.cost import GroupCost, group_costs
 from lw3dsim.map.group.group import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
 from lw3dsim.map.group.partition import best_partition, paths_to
 from lw3dsim.map.layer.price import Price
-from lw3dsim.network.blocks import Use, candidate_blocks, in_block
-from lw3dsim.schedule.chain import join, make_group_link
+from lw3dsim.network.blocks import Use, candidate_blocks
+from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.work import GroupWork
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)
@@ -286,8 +287,8 @@ def test_stages_share_a_single_bank():
 
 
 def test_a_group_is_alone_in_the_buffers_of_a_chain():
-    schedule = build_group_schedule(GROUP, mapping(), ARCH, CLOCKS)
-    link = make_group_link(schedule, ())
+    work = GroupWork(GROUP, mapping())
+    link = work.link(work.program(ARCH, CLOCKS), ())
     assert link.is_alone
     assert link.held_bits.tolist() == [64, 64]
     chain = join([link, link], 2, ARCH.buffers, CLOCKS)
@@ -306,8 +307,8 @@ def test_a_group_is_alone_in_the_buffers_of_a_chain():
 def test_the_stores_of_a_group_wait_for_its_own():
     wide = conv(3, 7, (1, 2, 4), (1, 1, 1), ARCH, bias=False)
     group = Group((FIRST, wide), ("none", "none"))
-    schedule = build_group_schedule(group, mapping(chunks=(3, 2), resident=(True, True)), ARCH, CLOCKS)
-    link = make_group_link(schedule, ())
+    work = GroupWork(group, mapping(chunks=(3, 2), resident=(True, True)))
+    link = work.link(work.program(ARCH, CLOCKS), ())
     chain = join([link, link], 1, ARCH.buffers, CLOCKS)
     assert chain.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5, 7, 7, 8, 9, 10, 11, 12, 13]
 
@@ -493,8 +494,8 @@ def test_stages_have_a_mode_each():
 
 
 def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
-    reads = Use(work=GROUP, mapping=mapping(), side="input", burst_bytes=32)
-    writes = Use(work=GROUP, mapping=mapping(chunks=(2, 1)), side="output", burst_bytes=32, times=3)
+    reads = Use(work=GroupWork(GROUP, mapping()), side="input", burst_bytes=32)
+    writes = Use(work=GroupWork(GROUP, mapping(chunks=(2, 1))), side="output", burst_bytes=32, times=3)
     # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, thrice, in chunks of a channel.
     assert reads.bursts([1, 2]) == {1: 8, 2: 4}
     assert writes.bursts([1, 2]) == {1: 12, 2: 12}
@@ -502,7 +503,9 @@ def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
     # All input channels are in a tile, of the output a chunk.
     assert (candidate_blocks([reads], 4, 4), candidate_blocks([writes], 4, 4)) == ({2, 4}, {1, 2, 4})
     assert (
-        in_block(GROUP, "input", 1).stages[0].input_block == in_block(GROUP, "output", 1).stages[-1].output_block == 1
+        GroupWork(GROUP, mapping()).in_block("input", 1).block("input")
+        == GroupWork(GROUP, mapping()).in_block("output", 1).block("output")
+        == 1
     )
 
 

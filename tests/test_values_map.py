@@ -58,7 +58,8 @@ from lw3dsim.map.layer.tiling import (
     row_visits,
     weight_loads,
 )
-from lw3dsim.network.blocks import Use, candidate_blocks, in_block, wanted_block
+from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import plain_rows
 
 ARCH = machine()
@@ -604,8 +605,8 @@ def test_a_group_of_layers_knows_its_channels():
 def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():
     # Tiles of 3 and 1 input channels, of 2 and 1 output channels; of 3 and 3 rows of inputs, of a row of outputs.
     mapping = tiles(2, 3, 1, 1, 2)
-    reads = Use(work=LAYER, mapping=mapping, side="input", burst_bytes=32, times=2)
-    writes = Use(work=LAYER, mapping=mapping, side="output", burst_bytes=32)
+    reads = Use(work=LayerWork(LAYER, mapping), side="input", burst_bytes=32, times=2)
+    writes = Use(work=LayerWork(LAYER, mapping), side="output", burst_bytes=32)
     # A row of a block is a burst. 3 and 1 channels touch 3 + 1 blocks of one, 2 + 1 of two, 1 + 1 of four; 6 rows, two
     # times over.
     assert reads.bursts([1, 2, 4]) == {1: 48, 2: 36, 4: 24}
@@ -615,7 +616,8 @@ def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts()
     # Powers of two from the smallest on, all channels, the tiles of the users, and what they are mapped for.
     assert candidate_blocks([reads], 4, 2) == {2, 3, 4}
     assert candidate_blocks([writes], 12, 3) == {2, 3, 6, 12}
-    assert in_block(LAYER, "input", 4).input_block == in_block(LAYER, "output", 4).output_block == 4
+    work = LayerWork(LAYER, mapping)
+    assert work.in_block("input", 4).block("input") == work.in_block("output", 4).block("output") == 4
     # 14, 13 and 13 bursts: of equals the present one stays, else the smaller is taken.
     moved = [{1: 10, 2: 5, 4: 6}, {1: 4, 2: 8, 4: 7}]
     assert [wanted_block(iter(moved), present) for present in (1, 2, 4)] == [2, 2, 4]

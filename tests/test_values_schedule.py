@@ -12,8 +12,9 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import join, make_link
+from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.room import last_uses, release_sets, release_steps, release_stores, room_after, room_for
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
 
 ARCH = machine()
@@ -268,11 +269,11 @@ def test_bounds_are_what_array_and_memory_are_busy():
 
 
 def test_a_chain_counts_steps_stores_boxes_and_bursts_on():
-    one = make_link(LAYER, CUT, built(), ())
+    one = LayerWork(LAYER, CUT).link(built(), ())
     assert one.held_bits.tolist() == [4 * 32, 4 * 32, 2 * 32, 2 * 32]  # partial sums
     second = conv(3, 2, (1, 2, 2), (1, 1, 1), ARCH, bias=False)
     whole = tiles(2, 3, 1, 1, 2)
-    two = make_link(second, whole, built(second, whole), (0,))
+    two = LayerWork(second, whole).link(built(second, whole), (0,))
     assert two.held_bits.tolist() == [32, 32]
     chain = join([one, two], 2, ARCH.buffers, CLOCKS)
     assert (chain.steps, chain.stores_per_clip, len(chain.ofmap.box), chain.setup_cycles) == (20, 6, 12, 10)
@@ -304,7 +305,7 @@ def test_where_a_buffer_has_one_bank_dma_stops_at_the_border_of_layers(banks, if
     arch = machine(f"buffers.{banks}_banks=1")
     problem = conv(1, 1, (1, 2, 2), (1, 1, 1), arch, bias=False)
     mapping = tiles(1, 1, 1, 1, 1)
-    links = [make_link(problem, mapping, built(problem, mapping, arch), ()) for _ in range(2)]
+    links = [LayerWork(problem, mapping).link(built(problem, mapping, arch), ()) for _ in range(2)]
     chain = join(links, 1, arch.buffers, make_clocks(arch))
     # Four stores; nobody reads the first layer.
     assert chain.ifmap.gate.tolist() == [-1] * 4 + ([3] * 4 if banks != "weight" else [-1] * 4)

@@ -16,7 +16,8 @@ from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, plain_layer, side_by_side
 from lw3dsim.machine.step import vector_cycles
 from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import join, make_link
+from lw3dsim.schedule.chain import join
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
 WIDE = tuple(f"buffers.{name}_port_bytes=1024" for name in ("ifmap", "weight", "ofmap"))
@@ -348,7 +349,7 @@ def test_clips_leave_the_bus_one_after_the_other():
     clocks, mapping = make_clocks(arch), tiles(3, 4, 1, 1, 2)
     assert clocks.cycle_ticks == 3000
     schedule = build_schedule(problem, mapping, arch, clocks)
-    link = make_link(problem, mapping, schedule, ())
+    link = LayerWork(problem, mapping).link(schedule, ())
     one = simulate_stream(join([link], 1, arch.buffers, clocks), clocks)
     assert one.finish_cycles == (208,) == (one.timing.latency_cycles,)
     # At least setup and two steps of 75 cycles; the second clip is configured in 10 more.

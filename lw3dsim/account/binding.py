@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.engine.attribution import IDLE
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.words import plural
+from lw3dsim.schedule.work import LayerWork, Work
 
 if TYPE_CHECKING:
-    from lw3dsim.account.simulated import LayerRun, Run
+    from lw3dsim.account.simulated import Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
 
@@ -33,7 +34,7 @@ REMEDIES = {
 }
 
 
-def binding(run: Run) -> str:
+def binding(run: Run[Work]) -> str:
     """Return what binds a layer: ``dram`` where moving its bytes takes longer than the array is busy, else a cause."""
     cycles = dict(run.cycles_by_cause)
     waiting = cycles["dram_read"] + cycles["dram_write"]
@@ -42,7 +43,7 @@ def binding(run: Run) -> str:
     return max(cycles, key=lambda cause: cycles[cause])
 
 
-def idle_words(run: Run, arch: Accelerator) -> str:
+def idle_words(run: Run[Work], arch: Accelerator) -> str:
     """Return in words which part of the array idles most while the rest multiplies, empty where all of it works.
 
     How many rows, lanes (columns, where a PE has one) or multipliers of a PE idle is an average: of lanes over
@@ -52,16 +53,25 @@ def idle_words(run: Run, arch: Accelerator) -> str:
     part = max(IDLE, key=lambda cause: cycles[cause])
     if cycles[part] * 100 < run.latency_cycles:
         return ""
-    if isinstance(run, GroupRun):
-        return f"{part.removeprefix('idle_')} idle in {cycles[part] / run.latency_cycles:.0%} of the cycles"
-    machine = make_machine(run.problem, arch, run.mapping.parallel)
+    return _idle(run.work, run, part, arch)
+
+
+@singledispatch
+def _idle(work: Work, run: Run[Work], part: str, arch: Accelerator) -> str:  # noqa: ARG001  # what is known of any
+    idle = dict(run.cycles_by_cause)[part] / run.latency_cycles
+    return f"{part.removeprefix('idle_')} idle in {idle:.0%} of the cycles"
+
+
+@_idle.register(LayerWork)
+def _idle_layer(work: LayerWork, run: Run[Work], part: str, arch: Accelerator) -> str:
+    machine = make_machine(work.problem, arch, work.mapping.parallel)
     share = float(run.busy.idle_shares[part])
     if part == "idle_rows":
-        return _told(share, machine.rows, "rows", _channels(run, machine.rows))
+        return _told(share, machine.rows, "rows", _channels(work, machine.rows))
     if part == "idle_lanes":
         name = "columns" if machine.lanes == arch.pe.cols else "lanes"
-        return _told(share, machine.lanes, name, _tiles(run, machine))
-    return _told(share, arch.pe.mults_per_pe, "multipliers of a PE", _coordinates(run, machine))
+        return _told(share, machine.lanes, name, _tiles(work, machine))
+    return _told(share, arch.pe.mults_per_pe, "multipliers of a PE", _coordinates(work, machine))
 
 
 def _told(share: float, of: int, parts: str, why: str) -> str:
@@ -69,34 +79,34 @@ def _told(share: float, of: int, parts: str, why: str) -> str:
     return f"{idle} of {of} {parts} idle: {why}"
 
 
-def _channels(run: LayerRun, rows: int) -> str:
-    problem = run.problem
+def _channels(work: LayerWork, rows: int) -> str:
+    problem = work.problem
     if problem.is_side_by_side:
         groups = problem.n // problem.group_n
         beside = min(rows // problem.abreast, groups)
         return f"{groups} groups of {plural(problem.group_n, 'output channel')}, {beside} side by side"
     of_group = f" in each of {problem.groups} groups" if problem.groups > 1 else ""
-    step = f", {run.mapping.n} a step" if run.mapping.n < problem.n else ""
+    step = f", {work.mapping.n} a step" if work.mapping.n < problem.n else ""
     return f"{plural(problem.n, 'output channel')}{of_group}{step}"
 
 
-def _tiles(run: LayerRun, machine: Machine) -> str:
-    algorithm, mapping = run.problem.algorithm, run.mapping
+def _tiles(work: LayerWork, machine: Machine) -> str:
+    algorithm, mapping = work.problem.algorithm, work.mapping
     name = f"{algorithm.label.split()[1]} tile" if algorithm.is_winograd else "pixel"
 
     def tiles(size: tuple[int, int, int]) -> list[int]:
         return [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
 
-    whole, step = tiles(run.problem.out), tiles((mapping.t, mapping.h, mapping.w))
+    whole, step = tiles(work.problem.out), tiles((mapping.t, mapping.h, mapping.w))
     if math.prod(whole) < machine.lanes:
         return plural(math.prod(whole), name)
     of_step = f"{'x'.join(map(str, step))} {name}s a step" if step != whole else f"{'x'.join(map(str, whole))} {name}s"
     return f"{of_step}, in groups that leave lanes over"
 
 
-def _coordinates(run: LayerRun, machine: Machine) -> str:
-    problem = run.problem
+def _coordinates(work: LayerWork, machine: Machine) -> str:
+    problem = work.problem
     if machine.chunk > 1:
-        step = f", {run.mapping.c} a step" if run.mapping.c < problem.c else ""
+        step = f", {work.mapping.c} a step" if work.mapping.c < problem.c else ""
         return f"{plural(problem.c, 'input channel')}{step}"
     return f"{problem.algorithm.label.split()[1]} tiles have {problem.algorithm.coordinates} coordinates"

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.describe.workload import Conv3d, Linear
-from lw3dsim.map.floor import (
-    compulsory_by_stream,
-    compulsory_bytes,
-    group_compulsory_by_stream,
-    group_compulsory_bytes,
-)
+from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes
@@ -23,29 +18,32 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
-    from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Group, GroupMapping
-    from lw3dsim.map.layer.mapping import Mapping
+
+
+Done = TypeVar("Done", bound=Work, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Figures:
-    """What a simulation gave, and the bytes that no schedule on these buffers moves less of (``dram_floor_bytes``).
+class Run(Generic[Done]):
+    """A mapped layer or fused group, and what its simulation gave, without its graph context.
 
-    ``layouts`` of input and output; ``layout_extra_bytes`` is what they cost
+    ``stage_events`` are what the steps of each of its layers did; no schedule on these buffers moves less than
+    ``dram_floor_bytes``. ``layouts`` are those of input and output; ``layout_extra_bytes`` is what they cost
     against the layouts that would be best for this layer or group alone.
     """
 
+    work: Done
     steps: int
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
     busy: Busy
     events: Events
+    stage_events: tuple[Events, ...]
     dram: DramCounts
     activity: Activity
     dram_bound_cycles: int
     dram_floor_bytes: int
-    layouts: tuple[str, ...]
+    layouts: tuple[str, str]
     layout_extra_bytes: int = 0
 
     @property
@@ -53,56 +51,20 @@ class _Figures:
         """Bytes from and to DRAM."""
         return self.events.dram_read_bytes + self.events.dram_write_bytes
 
-
-@dataclass(frozen=True, kw_only=True)
-class LayerRun(_Figures):
-    """One layer mapped and simulated, without its graph context."""
-
-    problem: Problem
-    mapping: Mapping
-
-    @cached_property
-    def stages(self) -> tuple[Stage, ...]:
-        """The layer as the only stage."""
-        return (Stage(problem=self.problem, events=self.events, ideal_mults=self.problem.ideal_mults),)
-
     @property
     def compulsory_bytes(self) -> int:
-        """The bytes of its inputs, weights and outputs, once each."""
-        return compulsory_bytes(self.problem)
-
-    @property
-    def compulsory_by_stream(self) -> dict[str, int]:
-        """The same of inputs, weights and outputs."""
-        return compulsory_by_stream(self.problem)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupRun(_Figures):
-    """A fused group mapped and simulated; ``stage_events`` are what the steps of each stage did."""
-
-    group: Group
-    mapping: GroupMapping
-    stage_events: tuple[Events, ...]
+        """The bytes of inputs, weights and outputs, once each."""
+        return sum(self.work.compulsory_by_stream.values())
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The layers of the group."""
-        each = zip(self.group.stages, self.stage_events, self.group.ideal_mults, strict=True)
+        """The layers, with what each did."""
+        each = zip(self.work.stages, self.stage_events, self.work.ideal_mults, strict=True)
         return tuple(Stage(problem=problem, events=events, ideal_mults=mults) for problem, events, mults in each)
 
-    @property
-    def compulsory_bytes(self) -> int:
-        """The bytes of the inputs, weights and outputs of the group, once each."""
-        return group_compulsory_bytes(self.group)
 
-    @property
-    def compulsory_by_stream(self) -> dict[str, int]:
-        """The same of inputs, weights and outputs."""
-        return group_compulsory_by_stream(self.group)
-
-
-Run = LayerRun | GroupRun
+LayerRun = Run[LayerWork]
+GroupRun = Run[GroupWork]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +72,7 @@ class Unit:
     """A layer of a network, or several that are fused, and its run."""
 
     layers: tuple[AnyLayer, ...]
-    run: Run
+    run: Run[Work]
 
     @property
     def name(self) -> str:

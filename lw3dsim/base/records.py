@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, KeysView
 
     from msgspec import inspect
 
@@ -66,10 +66,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """Return the names of all fields in the order in which they are written."""
         return cls.__struct_fields__
 
-    def keys(self) -> list[str]:
+    def keys(self) -> KeysView[str]:
         """Return the names of what is there."""
         defaults = _defaults(type(self))
-        return [name for name in self.order() if name not in defaults or getattr(self, name) != defaults[name]]
+        names = (name for name in self.order() if name not in defaults or getattr(self, name) != defaults[name])
+        return dict.fromkeys(names).keys()
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of what is there."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupTask, execute_group
@@ -24,11 +24,12 @@ from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
+from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lw3dsim.account.simulated import LayerRun, Unit
+    from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
@@ -46,7 +47,7 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
     records, done = [], set[str]()
     for unit in units:
-        output, record = _execute_unit(network, unit, design, number, random, tensors)
+        output, record = _executed(unit.run.work, unit, network, design, number, random, tensors)
         tensors[unit.layers[-1].name] = _requantised(output, number)
         done |= {layer.name for layer in unit.layers}
         _forget(tensors, network, done)
@@ -74,16 +75,31 @@ def _with_width(design: Accelerator, number: Number) -> Accelerator:
     return msgspec.structs.replace(design, precision=precision)
 
 
-def _execute_layer(
+@singledispatch
+def _executed(
+    work: Work,
+    unit: Unit,
     network: Workload,
-    layer: AnyLayer,
-    run: LayerRun,
     design: Accelerator,
     number: Number,
     random: np.random.Generator,
     tensors: dict[str, Tensor],
 ) -> tuple[Tensor, ExecutedLayer]:
-    problem = run.problem
+    """Execute a layer or group on ``tensors``; return its output, and how it compares."""
+    raise NotImplementedError
+
+
+@_executed.register(LayerWork)
+def _executed_layer(
+    work: LayerWork,
+    unit: Unit,
+    network: Workload,
+    design: Accelerator,
+    number: Number,
+    random: np.random.Generator,
+    tensors: dict[str, Tensor],
+) -> tuple[Tensor, ExecutedLayer]:
+    layer, problem, mapping = unit.layers[0], work.problem, work.mapping
     sources = [tensors[name] for name in layer.inputs]
     task = make_task(network, layer, number, random)
     reference = compute(layer, sources, task.weights, task.bias, number)
@@ -91,9 +107,9 @@ def _execute_layer(
         sources = [np.concatenate(sources)]
     if isinstance(layer, Linear):
         sources = [sources[0].reshape(-1, 1, 1, 1)]
-    schedule = build_schedule(problem, run.mapping, design, make_clocks(design))
-    machine = make_machine(problem, design, run.mapping.parallel)
-    output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
+    schedule = build_schedule(problem, mapping, design, make_clocks(design))
+    machine = make_machine(problem, design, mapping.parallel)
+    output, peaks = execute_schedule(problem, mapping, schedule, machine, number, task, sources)
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
@@ -116,10 +132,11 @@ def _execute_layer(
     )
 
 
-def _execute_group(
-    network: Workload,
+@_executed.register(GroupWork)
+def _executed_group(
+    work: GroupWork,
     unit: Unit,
-    run: GroupRun,
+    network: Workload,
     design: Accelerator,
     number: Number,
     random: np.random.Generator,
@@ -137,40 +154,27 @@ def _execute_group(
     inside = {layer.name for layer in unit.layers}
     second = [
         next((tensors[name] for name in layer.inputs if name not in inside), None) if operand == "dram" else None
-        for layer, operand in zip(unit.layers, run.group.operands, strict=True)
+        for layer, operand in zip(unit.layers, work.group.operands, strict=True)
     ]
-    schedule = build_group_schedule(run.group, run.mapping, design, make_clocks(design))
+    schedule = build_group_schedule(work.group, work.mapping, design, make_clocks(design))
     given = GroupTask(
         tasks=tuple(tasks),
         shifts=tuple(shifts),
         inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
         operands=tuple(second),
     )
-    machines = stage_machines(run.group, run.mapping, design)
-    output, _ = execute_group(run.group, run.mapping, schedule, machines, number, given)
-    labels = dict.fromkeys(stage.algorithm.label for stage in run.group.stages if stage.has_weights)
+    machines = stage_machines(work.group, work.mapping, design)
+    output, _ = execute_group(work.group, work.mapping, schedule, machines, number, given)
+    labels = dict.fromkeys(stage.algorithm.label for stage in work.group.stages if stage.has_weights)
     return output, ExecutedLayer(
         name=unit.name,
         kind=unit.kind,
         algorithm=" + ".join(labels) or "none",
-        note=_note(run.group.stages, design, number),
+        note=_note(work.group.stages, design, number),
         exact=_is_equal(output, reference),
         max_abs_error=_max_abs_error(output, reference),
         sqnr_db=_sqnr_db(output, reference),
     )
-
-
-def _execute_unit(
-    network: Workload,
-    unit: Unit,
-    design: Accelerator,
-    number: Number,
-    random: np.random.Generator,
-    tensors: dict[str, Tensor],
-) -> tuple[Tensor, ExecutedLayer]:
-    if isinstance(unit.run, GroupRun):
-        return _execute_group(network, unit, unit.run, design, number, random, tensors)
-    return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
 
 
 def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:

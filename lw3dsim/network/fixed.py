@@ -11,10 +11,12 @@ from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, make_problem, side_by_side
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
-from lw3dsim.network.fusion import can_follow, can_lead, operands, run_group_mapping
-from lw3dsim.network.layers import bare, run_layer, run_mapping
+from lw3dsim.network.fusion import can_follow, can_lead, operands
+from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import free_tensors
+from lw3dsim.network.runs import bare, run_work
 from lw3dsim.possible import group_faults, layer_faults
+from lw3dsim.schedule.work import GroupWork, LayerWork
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.possible import Fault
+    from lw3dsim.schedule.work import Work
     from lw3dsim.transform.algorithms import Algorithm
 
 
-def run_fixed(file: MappingFile, network: Workload, arch: Accelerator, policy: str, engine: str) -> dict[Path, Run]:
+def run_fixed(
+    file: MappingFile, network: Workload, arch: Accelerator, policy: str, engine: str
+) -> dict[Path, Run[Work]]:
     """Return the runs of the units of ``file``, by the numbers of their layers.
 
     Raises InputError where the file is for another network, or a unit does not fit the network or the accelerator.
@@ -39,7 +44,7 @@ def run_fixed(file: MappingFile, network: Workload, arch: Accelerator, policy: s
     _check_layouts(file, network, arch)
     names = [layer.name for layer in network.layers]
     seen: dict[str, int] = {}
-    runs: dict[Path, Run] = {}
+    runs: dict[Path, Run[Work]] = {}
     for unit, entry in enumerate(file.entries):
         for i, name in enumerate(entry.layers):
             at = ("layer",) if isinstance(entry, LayerEntry) else ("group", i, "layer")
@@ -125,7 +130,7 @@ class _Place:
                 f"with --algorithm {self.policy} {layer.name} can run {offered}; change it, or --algorithm, --m1, --m2",
             )
         # Where nothing else fits the machine, the mapper runs direct and says why.
-        own = run_layer(self.network, layer, self.arch, self.policy, "auto", None).problem.algorithm
+        own = run_layer(self.network, layer, self.arch, self.policy, "auto", None).work.problem.algorithm
         return direct if own.is_winograd else own
 
 
@@ -178,15 +183,15 @@ def _foreign(file: MappingFile, key: str, wanted: str, given: str, remedy: str) 
     return InputError(f"{file.document.where((key,))} {key} = {one_line(wanted)}: the network has {given}; {remedy}")
 
 
-def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -> Run:
+def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -> Run[Work]:
     problem, mapping = place.problem(("algorithm",), layer, entry.algorithm), entry.mapping
     if entry.abreast is not None:
         problem = place.side_by_side(layer, problem, entry.abreast)
     place.check(layer_faults(problem, mapping, place.arch, layer.name))
-    return run_mapping(problem, mapping, bare(place.arch), engine)
+    return run_work(LayerWork(problem, mapping), bare(place.arch), engine)
 
 
-def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run:
+def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run[Work]:
     problems = [
         place.problem(("group", i, "algorithm"), layer, stage.algorithm)
         for i, (layer, stage) in enumerate(zip(layers, entry.group, strict=True))
@@ -194,7 +199,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
     _check_chain(place, layers, problems)
     group, mapping = Group(tuple(problems), operands(layers)), entry.mapping
     place.check(group_faults(group, mapping, place.arch, entry.layers))
-    return run_group_mapping(group, mapping, bare(place.arch), engine)
+    return run_work(GroupWork(group, mapping), bare(place.arch), engine)
 
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:

@@ -7,40 +7,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
-from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events
-from lw3dsim.account.power import make_activity
-from lw3dsim.account.simulated import GroupRun, Unit
+from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
-from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
 from lw3dsim.map.group.partition import best_partition, paths_to
 from lw3dsim.map.group.search import CANDIDATES, Found, search_group
-from lw3dsim.map.layer.mapping import input_layout, output_layout
-from lw3dsim.network.layers import bare
 from lw3dsim.network.objective import Figures, Weights
+from lw3dsim.network.runs import bare, best_run
 from lw3dsim.possible import is_possible_group
-from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.work import GroupWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from lw3dsim.account.simulated import LayerRun, Run
+    from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.engine.run import Timing
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Operand
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.layer.price import Price
-    from lw3dsim.schedule.fused import GroupSchedule
+    from lw3dsim.network.runs import Tried
+    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.work import Work
 
 MODES = ("off", "auto")
 
@@ -48,13 +44,13 @@ MODES = ("off", "auto")
 LONGEST = 5
 
 
-def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run]) -> list[Unit]:
+def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run[Work]]) -> list[Unit]:
     """Return ``network`` cut into the ``fixed`` units and the layers that ``runs`` holds, ordered by their last layers.
 
     Where all layers are in fixed units, ``runs`` may be empty.
     """
     inside = {i for path in fixed for i in path}
-    units: dict[Path, Run] = {(i,): run for i, run in enumerate(runs) if i not in inside}
+    units: dict[Path, Run[Work]] = {(i,): run for i, run in enumerate(runs) if i not in inside}
     units.update(fixed)
     return [
         Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
@@ -68,7 +64,7 @@ def fuse(
     arch: Accelerator,
     engine: str,
     weights: Weights,
-    fixed: Mapping[Path, Run],
+    fixed: Mapping[Path, Run[Work]],
     progress: Callable[[int], None] | None = None,
 ) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
@@ -118,7 +114,7 @@ class _Judge:
         apart: Collection[int],
     ) -> _Judge:
         """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
-        leakage = leakage_mw(arch, [run.problem for run in runs])
+        leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         alone = [Figures.of(network, unit, arch, leakage) for unit in units]
         return cls(
@@ -149,14 +145,14 @@ class _Judge:
 
     def _group(self, path: Path) -> Group:
         layers = [self.network.layers[i] for i in path]
-        return Group(tuple(self.runs[i].problem for i in path), operands(layers))
+        return Group(tuple(self.runs[i].work.problem for i in path), operands(layers))
 
     def _estimate(self, path: Path) -> float | None:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
         group, arch, price = self._group(path), self.arch, self.weights.price
         clocks = make_clocks(arch)
         fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
-        fixed -= sum(price.of_mode(self.runs[i].problem, arch, self.runs[i].mapping.parallel) for i in path)
+        fixed -= sum(price.of_mode(self.runs[i].work.problem, arch, self.runs[i].work.mapping.parallel) for i in path)
         modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
         trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
         if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
@@ -181,12 +177,12 @@ def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     feeds: dict[int, list[int]] = {}
     for v, layer in enumerate(network.layers):
-        if not can_follow(layer, runs[v].problem):
+        if not can_follow(layer, runs[v].work.problem):
             continue
         sources = [number[name] for name in dict.fromkeys(layer.inputs) if name in number]
         alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
         if len(set(layer.inputs)) == len(layer.inputs):
-            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].problem)]
+            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
     return feeds
 
 
@@ -237,103 +233,76 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
 
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
-    question = ("best of group", group, arch, price, most)
-    known = recall(question, GroupMapping, lambda mapping: is_possible_group(group, mapping, arch))
-    if known is not None:
-        return run_group_mapping(group, known, arch, engine)
-    clocks = make_clocks(arch)
-    # Candidates are compared in the order of the DMA: reordering is too slow for that.
-    mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
-    best: _Tried | None = None
-    for built in _built(group, arch, price, most):
-        # None of the others can be cheaper.
-        if best is not None and built.least > best.cost:
-            break
-        timing = simulate_schedule(built.schedule, mapper_clocks, mapper_engine)
-        tried = _Tried(built=built, timing=timing, cost=built.trees + price.of(timing.latency_cycles, built.dram_bytes))
-        best = tried if best is None else min(best, tried, key=_Tried.rank)
-    assert best is not None  # noqa: S101  # a group has candidates, or there is an error before
-    mapping, schedule, timing = best.built.mapping, best.built.schedule, best.timing
-    remember(question, mapping)
-    if engine != mapper_engine or clocks != mapper_clocks:
-        timing = simulate_schedule(schedule, clocks, engine)
-    return _group_run(group, mapping, schedule, timing, clocks)
+    return best_run(GroupSearch(group=group, arch=arch, price=price, most=most), engine)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Built:
-    """A candidate with its schedule: its place in the mapper's order, the price of adder trees, and of all at least."""
+class Built:
+    """A candidate with its program: its place in the mapper's order, the price of adder trees, and of all at least."""
 
     number: int
     mapping: GroupMapping
     dram_bytes: int
     trees: float
-    schedule: GroupSchedule
+    program: Program
     least: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """A candidate that has been simulated, and what it costs."""
+class GroupSearch:
+    """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
 
-    built: _Built
-    timing: Timing
-    cost: float
+    group: Group
+    arch: Accelerator
+    price: Price
+    most: int
+    kind = GroupMapping
 
-    def rank(self) -> tuple[float, int, int]:
-        return self.cost, self.built.schedule.steps, self.built.number
+    @property
+    def question(self) -> object:
+        """See Search."""
+        return "best of group", self.group, self.arch, self.price, self.most
 
+    def is_possible(self, mapping: GroupMapping) -> bool:
+        """See Search."""
+        return is_possible_group(self.group, mapping, self.arch)
 
-def _built(group: Group, arch: Accelerator, price: Price, most: int) -> list[_Built]:
-    """Return the candidates of ``group`` by what they cost at least: what array and DRAM are busy is close to it."""
-    clocks = make_clocks(arch)
-    candidates = []
-    for number, found in enumerate(find_group(group, arch, price, most)):
-        mapping = found.mapping
-        schedule = build_group_schedule(group, mapping, arch, clocks)
-        modes = zip(group.stages, mapping.parallel, strict=True)
-        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes)
-        least = trees + price.of(schedule.bound_ticks(clocks.in_order) / clocks.cycle_ticks, found.dram_bytes)
-        candidates.append(
-            _Built(
-                number=number,
-                mapping=mapping,
-                dram_bytes=found.dram_bytes,
-                trees=trees,
-                schedule=schedule,
-                least=least,
-            )
+    def candidates(self) -> list[Built]:
+        """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""
+        found = find_group(self.group, self.arch, self.price, self.most)
+        built = [self._built(number, one) for number, one in enumerate(found)]
+        return sorted(built, key=lambda one: (one.least, one.number))
+
+    def mapping(self, candidate: Built) -> GroupMapping:
+        """See Search."""
+        return candidate.mapping
+
+    def program(self, candidate: Built) -> Program:
+        """See Search."""
+        return candidate.program
+
+    def work(self, mapping: GroupMapping) -> GroupWork:
+        """See Search."""
+        return GroupWork(self.group, mapping)
+
+    def cannot_win(self, candidate: Built, tried: Sequence[Tried[Built]]) -> bool:
+        """See Search."""
+        return candidate.least > min(map(self._cost, tried))
+
+    def best(self, tried: Sequence[Tried[Built]]) -> Tried[Built]:
+        """See Search."""
+        return min(tried, key=lambda one: (self._cost(one), one.program.steps, one.candidate.number))
+
+    def _cost(self, one: Tried[Built]) -> float:
+        return one.candidate.trees + self.price.of(one.timing.latency_cycles, one.candidate.dram_bytes)
+
+    def _built(self, number: int, found: Found) -> Built:
+        clocks, mapping = make_clocks(self.arch), found.mapping
+        program = self.work(mapping).program(self.arch, clocks)
+        modes = zip(self.group.stages, mapping.parallel, strict=True)
+        trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
+        cycles = program.bound_ticks(clocks.in_order) / clocks.cycle_ticks
+        least = trees + self.price.of(cycles, found.dram_bytes)
+        return Built(
+            number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, program=program, least=least
         )
-    return sorted(candidates, key=lambda built: (built.least, built.number))
-
-
-@kept(4096)
-def run_group_mapping(group: Group, mapping: GroupMapping, arch: Accelerator, engine: str = "auto") -> GroupRun:
-    """Simulate ``group`` under a given mapping."""
-    clocks = make_clocks(arch)
-    schedule = build_group_schedule(group, mapping, arch, clocks)
-    return _group_run(group, mapping, schedule, simulate_schedule(schedule, clocks, engine), clocks)
-
-
-def _group_run(
-    group: Group, mapping: GroupMapping, schedule: GroupSchedule, timing: Timing, clocks: Clocks
-) -> GroupRun:
-    events = count_events(schedule, clocks.burst_bytes)
-    return GroupRun(
-        group=group,
-        mapping=mapping,
-        stage_events=tuple(count_events(schedule.of_stage(i), clocks.burst_bytes) for i in range(len(group.stages))),
-        steps=schedule.steps,
-        latency_cycles=timing.latency_cycles,
-        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
-        busy=timing.busy,
-        events=events,
-        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
-        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
-        dram_floor_bytes=group_compulsory_bytes(group),
-        layouts=(
-            input_layout(group.stages[0], clocks.burst_bytes).describe(),
-            output_layout(group.stages[-1], clocks.burst_bytes).describe(),
-        ),
-        activity=make_activity(schedule, timing.trace),
-    )

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.energy import Sparsity, onchip_pj
-from lw3dsim.account.events import count_events
-from lw3dsim.account.power import make_activity
-from lw3dsim.account.simulated import LayerRun
 from lw3dsim.base.caches import kept
-from lw3dsim.base.remembered import recall, remember
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows
-from lw3dsim.map.floor import floor_bytes
-from lw3dsim.map.layer.mapping import Mapping, input_layout, output_layout
+from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import CANDIDATES, search
 from lw3dsim.map.layer.shortlist import TOLERANCE
+from lw3dsim.network.runs import bare, best_run
 from lw3dsim.possible import is_possible
-from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.engine.run import Timing
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.search import Candidate
-    from lw3dsim.schedule.program import Schedule
-
-
-@lru_cache(maxsize=4096)
-def bare(arch: Accelerator) -> Accelerator:
-    """Return a design without what no mapped layer depends on: designs that differ in that alone share their layers."""
-    tiles = msgspec.structs.replace(arch.winograd, m1=1, m2=1)
-    return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
+    from lw3dsim.network.runs import Tried
+    from lw3dsim.schedule.program import Program
 
 
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
@@ -111,90 +98,78 @@ def run_problem(
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
-    question = ("layer", problem, arch, price, most)
-    known = recall(question, Mapping, lambda mapping: is_possible(problem, mapping, arch))
-    if known is not None:
-        return run_mapping(problem, known, arch, engine)
-    clocks = make_clocks(arch)
-    burst_ticks, tree_ticks = 0, 0
-    if price is not None:
-        burst_ticks, tree_ticks = price.burst_ticks(clocks), price.in_ticks(price.of_trees(problem, arch), clocks)
-    # Candidates are compared in the order of the DMA: reordering is too slow for that.
-    mapper_clocks = clocks.in_order
-    mapper_engine = "fast" if engine == "fast" else "auto"
-    tried: list[_Tried] = []
-    for candidate in search(problem, arch, clocks, keep=most, burst_ticks=burst_ticks, tree_ticks=tree_ticks):
-        if tried and _cannot_win(candidate, _best(tried, burst_ticks), burst_ticks):
-            continue
-        schedule = build_schedule(problem, candidate.mapping, arch, clocks)
-        timing = simulate_schedule(schedule, mapper_clocks, mapper_engine)
-        ticks = timing.latency_cycles * clocks.cycle_ticks
-        tried.append(_Tried(candidate=candidate, schedule=schedule, timing=timing, ticks=ticks))
-    best = _best(tried, burst_ticks)
-    remember(question, best.candidate.mapping)
-    timing = best.timing
-    if engine != mapper_engine or clocks != mapper_clocks:
-        timing = simulate_schedule(best.schedule, clocks, engine)
-    return _layer_run(problem, best.candidate.mapping, best.schedule, timing, arch)
+    return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most), engine)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """A candidate that has been simulated, and the ticks that it took."""
+class LayerSearch:
+    """The search for a mapping of one layer; see :class:`lw3dsim.network.runs.Search`."""
 
-    candidate: Candidate
-    schedule: Schedule
-    timing: Timing
-    ticks: int
+    problem: Problem
+    arch: Accelerator
+    price: Price | None
+    most: int
+    kind = Mapping
 
-    def cost(self, burst_ticks: int) -> int:
-        return self.ticks + burst_ticks * self.candidate.bursts + self.candidate.own_ticks
+    @property
+    def question(self) -> object:
+        """See Search."""
+        return "layer", self.problem, self.arch, self.price, self.most
 
+    @cached_property
+    def clocks(self) -> Clocks:
+        """The clocks of the design."""
+        return make_clocks(self.arch)
 
-def _best(tried: Sequence[_Tried], burst_ticks: int) -> _Tried:
-    """Return the cheapest; where bursts cost nothing, the one that moves the fewest among the nearly fastest."""
-    if burst_ticks:
-        return min(tried, key=lambda run: run.cost(burst_ticks))
-    fastest = min(run.ticks for run in tried)
-    near = [run for run in tried if run.ticks * TOLERANCE <= fastest * (TOLERANCE + 1)]
-    return min(near, key=lambda run: run.candidate.bursts)
+    @cached_property
+    def burst_ticks(self) -> int:
+        """What a burst is worth, in ticks."""
+        return 0 if self.price is None else self.price.burst_ticks(self.clocks)
 
+    def is_possible(self, mapping: Mapping) -> bool:
+        """See Search."""
+        return is_possible(self.problem, mapping, self.arch)
 
-def _cannot_win(candidate: Candidate, best: _Tried, burst_ticks: int) -> bool:
-    """Return whether a bound tells that simulating ``candidate`` is no use, with ``best`` at hand.
+    def candidates(self) -> list[Candidate]:
+        """See Search: by what is estimated, the most promising first."""
+        price = self.price
+        tree_ticks = 0 if price is None else price.in_ticks(price.of_trees(self.problem, self.arch), self.clocks)
+        return search(
+            self.problem, self.arch, self.clocks, keep=self.most, burst_ticks=self.burst_ticks, tree_ticks=tree_ticks
+        )
 
-    It costs as much for sure; or it is slower for sure, or not faster by more than counts and moves no less.
-    """
-    if burst_ticks:
-        least = candidate.bound_ticks + burst_ticks * candidate.bursts + candidate.own_ticks
-        return least >= best.cost(burst_ticks)
-    is_slower = candidate.bound_ticks * TOLERANCE > best.ticks * (TOLERANCE + 1)
-    is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= best.ticks * TOLERANCE
-    return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
+    def mapping(self, candidate: Candidate) -> Mapping:
+        """See Search."""
+        return candidate.mapping
 
+    def program(self, candidate: Candidate) -> Program:
+        """See Search."""
+        return self.work(candidate.mapping).program(self.arch, self.clocks)
 
-@kept(4096)
-def run_mapping(problem: Problem, mapping: Mapping, arch: Accelerator, engine: str = "auto") -> LayerRun:
-    """Simulate ``problem`` under a given mapping."""
-    clocks = make_clocks(arch)
-    schedule = build_schedule(problem, mapping, arch, clocks)
-    return _layer_run(problem, mapping, schedule, simulate_schedule(schedule, clocks, engine), arch)
+    def work(self, mapping: Mapping) -> LayerWork:
+        """See Search."""
+        return LayerWork(self.problem, mapping)
 
+    def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
+        """See Search: it costs as much; or is slower, or no faster by what counts and moves no less: all for sure."""
+        best = self.best(tried)
+        if self.burst_ticks:
+            least = candidate.bound_ticks + self.burst_ticks * candidate.bursts + candidate.own_ticks
+            return least >= self._cost(best)
+        is_slower = candidate.bound_ticks * TOLERANCE > self._ticks(best) * (TOLERANCE + 1)
+        is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= self._ticks(best) * TOLERANCE
+        return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
 
-def _layer_run(problem: Problem, mapping: Mapping, schedule: Schedule, timing: Timing, arch: Accelerator) -> LayerRun:
-    clocks = make_clocks(arch)
-    events = count_events(schedule, clocks.burst_bytes)
-    return LayerRun(
-        problem=problem,
-        mapping=mapping,
-        steps=schedule.steps,
-        latency_cycles=timing.latency_cycles,
-        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
-        busy=timing.busy,
-        events=events,
-        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
-        dram_bound_cycles=-(-clocks.bound_ticks(schedule.total_bursts) // clocks.cycle_ticks),
-        dram_floor_bytes=floor_bytes(problem, arch.buffers.capacity_bits),
-        layouts=tuple(layout(problem, clocks.burst_bytes).describe() for layout in (input_layout, output_layout)),
-        activity=make_activity(schedule, timing.trace),
-    )
+    def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
+        """See Search: the cheapest; where bursts cost nothing, what moves the fewest among the nearly fastest."""
+        if self.burst_ticks:
+            return min(tried, key=self._cost)
+        fastest = min(self._ticks(run) for run in tried)
+        near = [run for run in tried if self._ticks(run) * TOLERANCE <= fastest * (TOLERANCE + 1)]
+        return min(near, key=lambda run: run.candidate.bursts)
+
+    def _ticks(self, run: Tried[Candidate]) -> int:
+        return run.timing.latency_cycles * self.clocks.cycle_ticks
+
+    def _cost(self, run: Tried[Candidate]) -> int:
+        return self._ticks(run) + self.burst_ticks * run.candidate.bursts + run.candidate.own_ticks

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from lw3dsim.account.simulated import GroupRun, LayerRun, Unit
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -27,26 +26,23 @@ from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
-from lw3dsim.schedule.build import build_schedule
-from lw3dsim.schedule.chain import join, make_group_link, make_link
-from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.chain import join
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lw3dsim.account.simulated import Run
+    from lw3dsim.account.simulated import LayerRun, Run, Unit
     from lw3dsim.arguments import SizeArgument
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.partition import Path as LayerPath
-    from lw3dsim.map.layer.mapping import Mapping as TileMapping
     from lw3dsim.map.layer.price import Price
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
     from lw3dsim.schedule.chain import Chain
-    from lw3dsim.schedule.program import Schedule
+    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.work import Work
 
 # Fusing takes about as long as so many passes over the layers.
 FUSING = 4
@@ -224,7 +220,7 @@ def map_layers(
     engine: str = "auto",
     progress: Callable[[int], None] | None = None,
     price: Price | None = None,
-    fixed: Mapping[LayerPath, Run] | None = None,
+    fixed: Mapping[LayerPath, Run[Work]] | None = None,
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
 
@@ -234,8 +230,9 @@ def map_layers(
     for number, layer in enumerate(network.layers):
         given = (fixed or {}).get((number,))
         try:
-            own = given if isinstance(given, LayerRun) else run_layer(network, layer, design, algorithm, engine, price)
-            runs.append(own)
+            # A unit of one layer is that layer by itself.
+            own = run_layer(network, layer, design, algorithm, engine, price) if given is None else given
+            runs.append(cast("LayerRun", own))
         except MappingError as error:
             raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:
@@ -271,17 +268,14 @@ def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str
 def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
     """Return ``units``, the layers and groups of a network as they were mapped, as one chain for ``clips`` clips."""
     clocks = make_clocks(arch)
-    schedules: dict[tuple[Problem, TileMapping], Schedule] = {}
+    programs: dict[Work, Program] = {}
     number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
     links = []
     for i, unit in enumerate(units):
         inputs = (name for layer in unit.layers for name in layer.inputs)
         reads = tuple(number[name] for name in inputs if number.get(name, i) != i)
-        if isinstance(unit.run, GroupRun):
-            links.append(make_group_link(build_group_schedule(unit.run.group, unit.run.mapping, arch, clocks), reads))
-            continue
-        key = unit.run.problem, unit.run.mapping
-        if key not in schedules:
-            schedules[key] = build_schedule(*key, arch, clocks)
-        links.append(make_link(*key, schedules[key], reads))
+        work = unit.run.work
+        if work not in programs:
+            programs[work] = work.program(arch, clocks)
+        links.append(work.link(programs[work], reads))
     return join(links, clips, arch.buffers, clocks)

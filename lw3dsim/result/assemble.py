@@ -132,7 +132,7 @@ def _layer(network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Ca
         kind=unit.kind,
         algorithm=" + ".join(dict.fromkeys(p.algorithm.label for p in problems if p.has_weights)) or "none",
         note="; ".join(dict.fromkeys(filter(None, (part for p in problems for part in _notes(p, arch))))),
-        mapping=run.mapping.describe(),
+        mapping=run.work.mapping.describe(),
         input_layout=run.layouts[0],
         output_layout=run.layouts[1],
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),

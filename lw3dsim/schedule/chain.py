@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Buffers
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.layer.mapping import Mapping
-    from lw3dsim.schedule.fused import GroupSchedule
-    from lw3dsim.schedule.program import Schedule
 
 # No store to wait for, in any clip; -1 counts on to the last store of the clip before.
 NONE = -2
@@ -99,19 +95,6 @@ class _Tiles:
     bits: Ints
     gone: Ints
     after: Ints | None
-
-
-def make_link(problem: Problem, mapping: Mapping, schedule: Schedule, reads: tuple[int, ...]) -> Link:
-    """Return a mapped layer as a link of a chain."""
-    bits = schedule.ofmap.bits
-    if mapping.c < problem.c:
-        bits = bits // problem.activation_bits * problem.accumulator_bits
-    return Link(program=schedule, reads=reads, held_bits=bits, is_alone=False)
-
-
-def make_group_link(schedule: GroupSchedule, reads: tuple[int, ...]) -> Link:
-    """Return a mapped group as a link of a chain."""
-    return Link(program=schedule, reads=reads, held_bits=schedule.ofmap.bits, is_alone=True)
 
 
 def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) -> Chain:

@@ -51,6 +51,11 @@ class GroupSchedule(Program):
 
     places: GroupSteps
 
+    @property
+    def stage_programs(self) -> tuple[Program, ...]:
+        """The steps of each stage."""
+        return tuple(self.of_stage(stage) for stage in range(int(self.places.stage.max()) + 1))
+
     def of_stage(self, stage: int) -> Program:
         """Return the steps of one stage, which move nothing."""
         none = np.zeros(0, dtype=np.int64)

@@ -134,6 +134,11 @@ class Program:
     regions: tuple[Activations | Weights, ...]
 
     @property
+    def stage_programs(self) -> tuple[Program, ...]:
+        """The steps of each layer that takes part."""
+        return (self,)
+
+    @property
     def steps(self) -> int:
         """Number of steps."""
         return len(self.kind)

@@ -14,25 +14,25 @@ from lw3dsim.schedule.fused import stage_machines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.account.simulated import GroupRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.group.group import GroupAxis
+    from lw3dsim.schedule.work import GroupWork
 
 
-def group_loops(run: GroupRun) -> tuple[Loop, ...]:
+def group_loops(work: GroupWork) -> tuple[Loop, ...]:
     """Return the loops over tiles, the outermost first."""
-    sizes = dict(zip("thw", zip(run.group.stages[-1].out, run.mapping.tile, strict=True), strict=True))
-    return tuple(Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1]) for dim in run.mapping.loops)
+    sizes = dict(zip("thw", zip(work.group.stages[-1].out, work.mapping.tile, strict=True), strict=True))
+    return tuple(Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1]) for dim in work.mapping.loops)
 
 
-def group_lines(names: Sequence[str], run: GroupRun, arch: Accelerator, fill: Sequence[Fill]) -> list[Line]:
+def group_lines(names: Sequence[str], work: GroupWork, arch: Accelerator, fill: Sequence[Fill]) -> list[Line]:
     """Return the lines of the nest of a group of the layers ``names``."""
-    group, mapping = run.group, run.mapping
+    group, mapping = work.group, work.mapping
     axes = mapping.axes(group)
-    nest = [loop for loop in group_loops(run) if loop.trips > 1]
+    nest = [loop for loop in group_loops(work) if loop.trips > 1]
     lines = [
-        Line(level="DRAM", depth=0, code="load weight", note=f"{names[i]}, {_weights(run, i)}, once: resident")
+        Line(level="DRAM", depth=0, code="load weight", note=f"{names[i]}, {_weights(work, i)}, once: resident")
         for i, resident in enumerate(mapping.resident)
         if resident
     ]
@@ -42,23 +42,23 @@ def group_lines(names: Sequence[str], run: GroupRun, arch: Accelerator, fill: Se
     ]
     depth = len(nest)
     window = next(one for one in fill if one.buffer == "ifmap")
-    note = f"{_size(run, axes, 0)} new = {kib(window.tile_bits)} KiB with what stays; {_halo(run, axes, 0)}"
+    note = f"{_size(work, axes, 0)} new = {kib(window.tile_bits)} KiB with what stays; {_halo(work, axes, 0)}"
     lines.append(Line(level="DRAM", depth=depth, code="load ifmap", note=note))
     lines += [
-        Line(level="DRAM", depth=depth, code="load operand", note=f"{_size(run, axes, i + 1)} for {names[i]}")
+        Line(level="DRAM", depth=depth, code="load operand", note=f"{_size(work, axes, i + 1)} for {names[i]}")
         for i, operand in enumerate(group.operands)
         if operand == "dram"
     ]
     for stages, size in zip(group.runs, mapping.chunks, strict=True):
-        lines += _run_lines(names, run, axes, stages, size, depth)
-    return [*lines, *_array_lines(names, run, arch)]
+        lines += _run_lines(names, work, axes, stages, size, depth)
+    return [*lines, *_array_lines(names, work, arch)]
 
 
 def _run_lines(
-    names: Sequence[str], run: GroupRun, axes: Sequence[GroupAxis], stages: range, size: int, depth: int
+    names: Sequence[str], work: GroupWork, axes: Sequence[GroupAxis], stages: range, size: int, depth: int
 ) -> list[Line]:
     """Return the lines of one run: its loop over chunks of channels, and in it weights, stages and the store."""
-    group, mapping = run.group, run.mapping
+    group, mapping = work.group, work.mapping
     loop = Loop(dim="n", total=group.channels[stages.stop], tile=size)
     lines = []
     if loop.trips > 1:
@@ -67,10 +67,10 @@ def _run_lines(
     for i in stages:
         if group.stages[i].has_weights and not mapping.resident[i]:
             loads = loop.trips * math.prod(int((axis.new[i + 1] > 0).sum()) for axis in axes)
-            note = f"{names[i]}, {_weights(run, i, size)}, streamed: {plural(loads, 'load')}"
+            note = f"{names[i]}, {_weights(work, i, size)}, streamed: {plural(loads, 'load')}"
             lines.append(Line(level="DRAM", depth=depth, code="load weight", note=note))
         to = "" if i == len(group.stages) - 1 else "; stays on chip"
-        note = f"{names[i]}: {size} x {_extent(axes, i + 1)}, {_halo(run, axes, i + 1)}{to}"
+        note = f"{names[i]}: {size} x {_extent(axes, i + 1)}, {_halo(work, axes, i + 1)}{to}"
         lines.append(Line(level="chip", depth=depth, code=f"compute {i + 1}", note=note))
     if stages.stop == len(group.stages):
         lines.append(Line(level="DRAM", depth=depth, code="store ofmap", note=f"{size} x {_extent(axes, stages.stop)}"))
@@ -82,13 +82,13 @@ def _extent(axes: Sequence[GroupAxis], tensor: int) -> str:
     return "x".join(str(int(axis.new[tensor].max())) for axis in axes)
 
 
-def _size(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
-    sources = run.group.stages[0].sources if tensor == 0 else 1
-    text = f"{run.group.channels[tensor]} x {_extent(axes, tensor)}"
+def _size(work: GroupWork, axes: Sequence[GroupAxis], tensor: int) -> str:
+    sources = work.group.stages[0].sources if tensor == 0 else 1
+    text = f"{work.group.channels[tensor]} x {_extent(axes, tensor)}"
     return f"{sources} tensors of {text}" if sources > 1 else text
 
 
-def _halo(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
+def _halo(work: GroupWork, axes: Sequence[GroupAxis], tensor: int) -> str:
     """Return what becomes of the halo of a tensor: kept along an axis, loaded or computed anew, or there is none."""
     kept = [
         f"{int(axis.retained[tensor].max())} {DIMENSIONS[name]} kept"
@@ -96,28 +96,28 @@ def _halo(run: GroupRun, axes: Sequence[GroupAxis], tensor: int) -> str:
         if axis.retained[tensor].any()
     ]
     done = math.prod(int(axis.new[tensor].sum()) for axis in axes)
-    needed = run.group.needed[tensor]
+    needed = work.group.needed[tensor]
     if done > needed:
         kept.append(f"halo {'reloaded' if tensor == 0 else 'recomputed'}: {done / needed:.2f} x")
     return ", ".join(kept) or "no halo"
 
 
-def _weights(run: GroupRun, i: int, size: int | None = None) -> str:
+def _weights(work: GroupWork, i: int, size: int | None = None) -> str:
     """Return the kernels of stage ``i``, all or a chunk of ``size``, and their KiB."""
-    stage = run.group.stages[i]
+    stage = work.group.stages[i]
     n = parts(stage.n, size or stage.n)[:1]
     bits = int(weight_tile_bits(stage, n, n * 0 + stage.c, True)[0])
     return f"{int(n[0])}x{stage.c} kernels of {'x'.join(map(str, stage.kernel))} = {kib(bits)} KiB"
 
 
-def _array_lines(names: Sequence[str], run: GroupRun, arch: Accelerator) -> list[Line]:
+def _array_lines(names: Sequence[str], work: GroupWork, arch: Accelerator) -> list[Line]:
     """Return how the array works on every stage."""
     lines = []
-    for i, machine in enumerate(stage_machines(run.group, run.mapping, arch)):
-        stage, algorithm = run.group.stages[i], run.group.stages[i].algorithm
+    for i, machine in enumerate(stage_machines(work.group, work.mapping, arch)):
+        stage, algorithm = work.group.stages[i], work.group.stages[i].algorithm
         note = f"{names[i]}: {machine.rows} rows x {lanes(machine, arch)}, "
         note += f"{plural(algorithm.taps, 'phase' if algorithm.is_winograd else 'tap')}"
-        note += f", {run.mapping.parallel[i]}-parallel" if stage.structure == "dense" else ""
+        note += f", {work.mapping.parallel[i]}-parallel" if stage.structure == "dense" else ""
         if stage.structure == "vector":
             note = f"{names[i]}: {machine.vector_lanes} vector lanes, {plural(stage.ops_per_output, 'operation')} each"
         lines.append(Line(level="array", depth=0, code=f"stage {i + 1}", note=note))

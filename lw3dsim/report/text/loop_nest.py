@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.layer.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.words import kib, plural, positions
 from lw3dsim.report.text.group_nest import group_lines, group_loops
 from lw3dsim.report.text.nest_lines import Line, Loop, lanes, times
+from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.account.simulated import LayerRun, Unit
+    from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
@@ -42,14 +42,25 @@ class Nest:
 
 def make_nest(unit: Unit, arch: Accelerator) -> Nest:
     """Return the loop nest of a layer or group that is mapped on ``arch``."""
-    run = unit.run
-    if isinstance(run, GroupRun):
-        fill = group_fill(run.group, run.mapping, arch)
-        lines = group_lines([layer.name for layer in unit.layers], run, arch, fill)
-        return Nest(loops=group_loops(run), lines=tuple(lines), fill=tuple(fill))
-    fill = layer_fill(run.problem, run.mapping, arch)
-    loops = layer_loops(run.problem, run.mapping)
-    lines = [*_dram_lines(run, loops, fill), *_array_lines(run.problem, run.mapping, arch)]
+    return _nest(unit.run.work, unit, arch)
+
+
+@singledispatch
+def _nest(work: Work, unit: Unit, arch: Accelerator) -> Nest:
+    raise NotImplementedError
+
+
+@_nest.register(GroupWork)
+def _nest_group(work: GroupWork, unit: Unit, arch: Accelerator) -> Nest:
+    fill = work.fill(arch)
+    lines = group_lines([layer.name for layer in unit.layers], work, arch, fill)
+    return Nest(loops=group_loops(work), lines=tuple(lines), fill=tuple(fill))
+
+
+@_nest.register(LayerWork)
+def _nest_layer(work: LayerWork, unit: Unit, arch: Accelerator) -> Nest:
+    fill, loops = work.fill(arch), layer_loops(work.problem, work.mapping)
+    lines = [*_dram_lines(work, unit.run.steps, loops, fill), *_array_lines(work.problem, work.mapping, arch)]
     return Nest(loops=loops, lines=tuple(lines), fill=tuple(fill))
 
 
@@ -65,8 +76,8 @@ def layer_loops(problem: Problem, mapping: Mapping) -> tuple[Loop, ...]:
     return tuple(Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1]) for dim in order)
 
 
-def _dram_lines(run: LayerRun, loops: Sequence[Loop], fill: Sequence[Fill]) -> list[Line]:
-    problem, mapping = run.problem, run.mapping
+def _dram_lines(work: LayerWork, steps: int, loops: Sequence[Loop], fill: Sequence[Fill]) -> list[Line]:
+    problem, mapping = work.problem, work.mapping
     nest = [loop for loop in loops if loop.trips > 1]
     input_dims = "gcthw" if problem.structure == "dense" else "gncthw" if problem.reduces_frames else "gnthw"
     bits: dict[str, int] = {one.buffer: one.tile_bits for one in fill}
@@ -84,7 +95,7 @@ def _dram_lines(run: LayerRun, loops: Sequence[Loop], fill: Sequence[Fill]) -> l
             lines.append(Line(level="DRAM", depth=depth, code=loop.code, note=_loop_note(loop, problem)))
     outputs = f"{mapping.n} x {mapping.t}x{mapping.h}x{mapping.w}"
     reduced = f", {mapping.c} of {problem.c} {positions('c', problem)} at a time" if mapping.c < problem.c else ""
-    step = f"{outputs} outputs{reduced}; {plural(run.steps, 'step')}"
+    step = f"{outputs} outputs{reduced}; {plural(steps, 'step')}"
     lines.append(Line(level="chip", depth=len(nest), code="compute", note=step))
     closes = next((i for i, loop in enumerate(nest) if loop.dim == "c"), len(nest))
     stores = math.prod(loop.trips for loop in nest[:closes])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
-from lw3dsim.account.simulated import GroupRun
 from lw3dsim.base.forms import MAPPING_TITLE
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,14 +32,24 @@ ABOUT = f"""\
 
 def entry_of(unit: Unit) -> Entry:
     """Return the entry of a mapped layer or group."""
-    run = unit.run
-    names = tuple(layer.name for layer in unit.layers)
-    if isinstance(run, GroupRun):
-        return GroupEntry.of(names, tuple(stage.algorithm.label for stage in run.group.stages), run.mapping)
-    problem = run.problem
-    return LayerEntry.of(
-        names[0], problem.algorithm.label, run.mapping, problem.abreast if problem.is_side_by_side else None
-    )
+    return _entry(unit.run.work, tuple(layer.name for layer in unit.layers))
+
+
+@singledispatch
+def _entry(work: Work, names: tuple[str, ...]) -> Entry:
+    raise NotImplementedError
+
+
+@_entry.register(LayerWork)
+def _entry_layer(work: LayerWork, names: tuple[str, ...]) -> Entry:
+    problem = work.problem
+    abreast = problem.abreast if problem.is_side_by_side else None
+    return LayerEntry.of(names[0], problem.algorithm.label, work.mapping, abreast)
+
+
+@_entry.register(GroupWork)
+def _entry_group(work: GroupWork, names: tuple[str, ...]) -> Entry:
+    return GroupEntry.of(names, tuple(stage.algorithm.label for stage in work.stages), work.mapping)
 
 
 def mapping_text(

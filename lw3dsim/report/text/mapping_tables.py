@@ -87,7 +87,7 @@ class UnitRecord(Record, frozen=True, kw_only=True):
 
 def traffic_rows(unit: Unit) -> list[Traffic]:
     """Return the rows of the traffic table of a layer or group: by stream, then the total."""
-    moved, least = unit.run.events.dram_bytes_breakdown, unit.run.compulsory_by_stream
+    moved, least = unit.run.events.dram_bytes_breakdown, unit.run.work.compulsory_by_stream
     rows = [Traffic(name=name, dram_bytes=size, compulsory_bytes=least[name]) for name, size in moved.items()]
     total = Traffic(name="total", dram_bytes=unit.run.dram_bytes, compulsory_bytes=unit.run.compulsory_bytes)
     return [row for row in rows if row.dram_bytes] + [total]

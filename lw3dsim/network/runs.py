@@ -1,0 +1,145 @@
+"""Try, bound, simulate, remember: how the mapping of a layer or of a fused group is chosen among candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+
+import msgspec
+
+from lw3dsim.account.dram import plain_counts
+from lw3dsim.account.events import count_events
+from lw3dsim.account.power import make_activity
+from lw3dsim.account.simulated import Run
+from lw3dsim.base.caches import kept
+from lw3dsim.base.remembered import recall, remember
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.schedule.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.engine.run import Timing
+    from lw3dsim.schedule.program import Program
+
+Mapped = TypeVar("Mapped", bound=Work)
+Found = TypeVar("Found", bound=Work, covariant=True)
+Candidate = TypeVar("Candidate")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried(Generic[Candidate]):
+    """A candidate that has been simulated."""
+
+    candidate: Candidate
+    program: Program
+    timing: Timing
+
+
+class Search(Protocol[Found, Candidate, Answer]):
+    """What is looked for: mappings of a layer or group, told from each other by a rule that every selection follows."""
+
+    @property
+    def arch(self) -> Accelerator:
+        """The design, without what does not decide."""
+
+    @property
+    def question(self) -> object:
+        """What decides the answer; its repr tells all of it."""
+
+    @property
+    def kind(self) -> type[Answer]:
+        """The type of the mappings."""
+
+    def is_possible(self, mapping: Answer) -> bool:
+        """Return whether a mapping may be an answer."""
+
+    def candidates(self) -> Iterable[Candidate]:
+        """Return what is worth trying, in the order in which to try it. Raises MappingError where there is nothing."""
+
+    def mapping(self, candidate: Candidate) -> Answer:
+        """Return the mapping of a candidate."""
+
+    def program(self, candidate: Candidate) -> Program:
+        """Return the steps of a candidate."""
+
+    def work(self, mapping: Answer) -> Found:
+        """Return the layer or group under a mapping."""
+
+    def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
+        """Return whether a bound tells that simulating a candidate is no use, once others have been ``tried``."""
+
+    def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
+        """Return the best by simulation."""
+
+
+def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapped]:
+    """Return the run of the best mapping, remembered or found."""
+    arch = search.arch
+    known = recall(search.question, search.kind, search.is_possible)
+    if known is not None:
+        return run_work(search.work(known), arch, engine)
+    clocks = make_clocks(arch)
+    # Candidates are compared in the order of the DMA: reordering is too slow for that.
+    mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
+    tried: list[Tried[Candidate]] = []
+    for candidate in search.candidates():
+        if tried and search.cannot_win(candidate, tried):
+            continue
+        program = search.program(candidate)
+        timing = simulate_schedule(program, mapper_clocks, mapper_engine)
+        tried.append(Tried(candidate=candidate, program=program, timing=timing))
+    best = search.best(tried)
+    mapping, timing = search.mapping(best.candidate), best.timing
+    remember(search.question, mapping)
+    if engine != mapper_engine or clocks != mapper_clocks:
+        timing = simulate_schedule(best.program, clocks, engine)
+    return _run(search.work(mapping), best.program, timing, arch, clocks)
+
+
+def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:
+    """Simulate a layer or group under its mapping."""
+    return cast("Run[Mapped]", _simulated(work, arch, engine))
+
+
+@kept(8192)
+def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
+    clocks = make_clocks(arch)
+    program = work.program(arch, clocks)
+    return _run(work, program, simulate_schedule(program, clocks, engine), arch, clocks)
+
+
+def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:
+    events, stages = count_events(program, clocks.burst_bytes), program.stage_programs
+    of_stages = (count_events(stage, clocks.burst_bytes) for stage in stages) if len(stages) > 1 else (events,)
+    return Run(
+        work=work,
+        steps=program.steps,
+        latency_cycles=timing.latency_cycles,
+        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
+        busy=timing.busy,
+        events=events,
+        stage_events=tuple(of_stages),
+        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
+        dram_bound_cycles=-(-clocks.bound_ticks(program.total_bursts) // clocks.cycle_ticks),
+        dram_floor_bytes=work.floor_bytes(arch),
+        layouts=work.layouts(clocks.burst_bytes),
+        activity=make_activity(program, timing.trace),
+    )
+
+
+@lru_cache(maxsize=4096)
+def bare(arch: Accelerator) -> Accelerator:
+    """Return a design without what no mapped layer depends on: designs that differ in that alone share their layers."""
+    tiles = msgspec.structs.replace(arch.winograd, m1=1, m2=1)
+    return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
+
+
+def settled(run: Run[Mapped], work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped]:
+    """Return ``run``, timed anew where its tensors lie differently in ``work``."""
+    return run if run.work == work else run_work(work, bare(arch), engine)

@@ -1,0 +1,219 @@
+"""What runs as one: a layer by itself, or a fused group of layers, under its mapping; and what both can be asked.
+
+Whoever maps, simulates, lays out or accounts for one of them asks these questions, and need not know which it has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Self
+
+from lw3dsim.map.fill import group_fill, layer_fill
+from lw3dsim.map.floor import (
+    compulsory_by_stream,
+    floor_bytes,
+    group_compulsory_by_stream,
+    group_compulsory_bytes,
+)
+from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
+from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
+from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.chain import Link
+from lw3dsim.schedule.fused import build_group_schedule
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.fill import Fill
+    from lw3dsim.map.group.group import Group, GroupMapping
+    from lw3dsim.map.layer.mapping import Mapping
+    from lw3dsim.schedule.program import Program
+    from lw3dsim.tensor.layout import Boxes
+
+Side = Literal["input", "output"]
+
+
+class Work(ABC):
+    """A layer or a fused group under a mapping."""
+
+    mapping: Mapping | GroupMapping
+
+    @property
+    @abstractmethod
+    def stages(self) -> tuple[Problem, ...]:
+        """Its layers, in order."""
+
+    @property
+    @abstractmethod
+    def ideal_mults(self) -> tuple[int, ...]:
+        """Multiplications of each layer by the paper's formula."""
+
+    @property
+    @abstractmethod
+    def compulsory_by_stream(self) -> dict[str, int]:
+        """Bytes of its inputs, weights and outputs, once each."""
+
+    @abstractmethod
+    def floor_bytes(self, arch: Accelerator) -> int:
+        """Return the DRAM bytes that no schedule on the buffers of ``arch`` moves less of."""
+
+    @abstractmethod
+    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
+        """Return its steps, as an engine sees them."""
+
+    @abstractmethod
+    def link(self, program: Program, reads: tuple[int, ...]) -> Link:
+        """Return its program as a link of a chain that reads the outputs of other links."""
+
+    @abstractmethod
+    def fill(self, arch: Accelerator) -> list[Fill]:
+        """Return how full the buffers get."""
+
+    @abstractmethod
+    def boxes(self, side: Side, burst_bytes: int) -> Boxes:
+        """Return the boxes of its input or output that DMA moves."""
+
+    @abstractmethod
+    def tile_channels(self, side: Side) -> int:
+        """Return the channels of a tile of its input or output."""
+
+    @abstractmethod
+    def in_block(self, side: Side, block: int) -> Self:
+        """Return it with its input or output in channel blocks of ``block``."""
+
+    @abstractmethod
+    def repeats(self, moved: int, once: int) -> int:
+        """Return how often its input is read, of which bursts are ``moved`` in all, and in its boxes ``once``."""
+
+    def block(self, side: Side) -> int:
+        """Return the channel block of its input or output."""
+        return self.stages[0].input_block if side == "input" else self.stages[-1].output_block
+
+    def layouts(self, burst_bytes: int) -> tuple[str, str]:
+        """Return the layouts of its input and output."""
+        first, last = self.stages[0], self.stages[-1]
+        return input_layout(first, burst_bytes).describe(), output_layout(last, burst_bytes).describe()
+
+
+@dataclass(frozen=True)
+class LayerWork(Work):
+    """A layer by itself."""
+
+    problem: Problem
+    mapping: Mapping
+
+    @property
+    def stages(self) -> tuple[Problem, ...]:
+        """The layer alone."""
+        return (self.problem,)
+
+    @property
+    def ideal_mults(self) -> tuple[int, ...]:
+        """Its multiplications by the paper's formula."""
+        return (self.problem.ideal_mults,)
+
+    @property
+    def compulsory_by_stream(self) -> dict[str, int]:
+        """Bytes of its inputs, weights and outputs, once each."""
+        return compulsory_by_stream(self.problem)
+
+    def floor_bytes(self, arch: Accelerator) -> int:
+        """See Work."""
+        return floor_bytes(self.problem, arch.buffers.capacity_bits)
+
+    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
+        """See Work."""
+        return build_schedule(self.problem, self.mapping, arch, clocks)
+
+    def link(self, program: Program, reads: tuple[int, ...]) -> Link:
+        """See Work."""
+        bits = program.ofmap.bits
+        if self.mapping.c < self.problem.c:
+            bits = bits // self.problem.activation_bits * self.problem.accumulator_bits
+        return Link(program=program, reads=reads, held_bits=bits, is_alone=False)
+
+    def fill(self, arch: Accelerator) -> list[Fill]:
+        """See Work."""
+        return layer_fill(self.problem, self.mapping, arch)
+
+    def boxes(self, side: Side, burst_bytes: int) -> Boxes:
+        """See Work."""
+        if side == "input":
+            return input_boxes(self.problem, self.mapping, make_axes(self.problem, self.mapping), burst_bytes)
+        return output_boxes(self.problem, self.mapping, burst_bytes)
+
+    def tile_channels(self, side: Side) -> int:
+        """See Work."""
+        return input_tile(self.problem, self.mapping) if side == "input" else self.mapping.n
+
+    def in_block(self, side: Side, block: int) -> LayerWork:
+        """See Work."""
+        problem = self.problem
+        problem = replace(problem, input_block=block) if side == "input" else replace(problem, output_block=block)
+        return replace(self, problem=problem)
+
+    def repeats(self, moved: int, once: int) -> int:
+        """See Work: an input may be read again for other output channels."""
+        return moved // max(once, 1)
+
+
+@dataclass(frozen=True)
+class GroupWork(Work):
+    """A fused group of layers."""
+
+    group: Group
+    mapping: GroupMapping
+
+    @property
+    def stages(self) -> tuple[Problem, ...]:
+        """The layers of the group."""
+        return self.group.stages
+
+    @property
+    def ideal_mults(self) -> tuple[int, ...]:
+        """Multiplications of each layer by the paper's formula, for the outputs that are needed."""
+        return self.group.ideal_mults
+
+    @property
+    def compulsory_by_stream(self) -> dict[str, int]:
+        """Bytes of the inputs, weights and outputs of the group, once each."""
+        return group_compulsory_by_stream(self.group)
+
+    def floor_bytes(self, arch: Accelerator) -> int:  # noqa: ARG002  # compulsory on any buffers
+        """See Work."""
+        return group_compulsory_bytes(self.group)
+
+    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
+        """See Work."""
+        return build_group_schedule(self.group, self.mapping, arch, clocks)
+
+    def link(self, program: Program, reads: tuple[int, ...]) -> Link:
+        """See Work."""
+        return Link(program=program, reads=reads, held_bits=program.ofmap.bits, is_alone=True)
+
+    def fill(self, arch: Accelerator) -> list[Fill]:
+        """See Work."""
+        return group_fill(self.group, self.mapping, arch)
+
+    def boxes(self, side: Side, burst_bytes: int) -> Boxes:
+        """See Work."""
+        axes = self.mapping.axes(self.group)
+        if side == "input":
+            return group_input_boxes(self.group, 0, 0, axes, burst_bytes)
+        return group_output_boxes(self.group, self.mapping, axes, burst_bytes)
+
+    def tile_channels(self, side: Side) -> int:
+        """See Work."""
+        return self.group.channels[0] if side == "input" else self.mapping.chunks[-1]
+
+    def in_block(self, side: Side, block: int) -> GroupWork:
+        """See Work."""
+        group = self.group
+        group = group.in_blocks(input_block=block) if side == "input" else group.in_blocks(output_block=block)
+        return replace(self, group=group)
+
+    def repeats(self, moved: int, once: int) -> int:  # noqa: ARG002  # of any size
+        """See Work: all that is read of an input is in its boxes; other bursts are those of operands."""
+        return 1

@@ -341,7 +341,7 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
 def test_a_layer_by_itself_pays_nothing_for_layouts():
     run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
     assert (run.layout_extra_bytes, run.dram_bytes, run.compulsory_bytes) == (0, 1600, 64 + 108 + 12)
-    assert run.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
+    assert run.work.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
     # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
     assert (run.dram_bound_cycles, run.dram.reads, run.dram.writes, run.steps) == (250, 46, 4, 8)
     assert run.stages[0].ideal_mults == 432

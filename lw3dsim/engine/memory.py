@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lw3dsim.engine.reordering import Reordering
     from lw3dsim.schedule.dma import Activations, Weights
 
-PLAIN, IN_ORDER, REORDERING = range(3)
+PLAIN, IN_ORDER, REORDERING = 0, 1, 2
 MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import ENGINE, translated
-from lw3dsim.dram.in_order import LOW_SPAN
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
@@ -117,7 +116,7 @@ def _work(job: Job, memory: Memory) -> int:
     if memory.model == PLAIN:
         return len(job.kind)
     runs = np.diff(memory.offsets)
-    per_box = runs + np.asarray(memory.box_bursts) // int(memory.constants[LOW_SPAN])
+    per_box = runs + np.asarray(memory.box_bursts) // memory.device.rules.span
     return len(job.kind) + sum(int(per_box[box].sum()) for box in (stream.box for stream in streams(job)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.explore import figures
 from lw3dsim.explore.point import as_text
-from lw3dsim.explore.summary import STATES, nothing_allowed, status_record, unfinished
+from lw3dsim.explore.summary import STATES, failures, nothing_allowed, status_record, unfinished
 from lw3dsim.report.html.elements import figure, number, page, table, text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _gist(study: Study) -> str:
     lines.append(f'<p class="soft">{text("; ".join(facts))}</p>')
     lines += [
         f'<p class="warning">{text(sentence)}</p>'
-        for sentence in (unfinished(study), nothing_allowed(study))
+        for sentence in (unfinished(study), failures(study), nothing_allowed(study))
         if sentence
     ]
     return "".join(lines)

@@ -90,11 +90,15 @@ class Run:
         self._homes: dict[tuple[tuple[str, Value], ...], int] = {}
         self._finished = 0
 
-    def run(self, workers: int) -> Ended:
-        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes."""
+    def run(self, workers: int, limit_s: float | None = None) -> Ended:
+        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes.
+
+        A point that takes longer than ``limit_s`` seconds is stopped and counts as failed.
+        """
+        with_bounds = self._store.settings.with_bounds
         with (
             _interrupts() as interrupt,
-            Pool(self._space, workers, with_bounds=self._store.settings.with_bounds) as pool,
+            Pool(self._space, workers, with_bounds=with_bounds, limit_s=limit_s) as pool,
         ):
             while not self._is_done(pool) and not interrupt.is_wished:
                 self._plan_ahead(pool)

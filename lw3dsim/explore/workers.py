@@ -3,13 +3,15 @@
 Workers are forked from a server that has loaded the package and the compiled
 engine and has no threads ('forkserver': nothing of the parent is inherited), so that
 one more starts at once. Each answers tasks through a pipe of its own. A dead
-worker is replaced and its tasks given out again; a task that takes several workers with it counts as failed.
+worker is replaced and its tasks given out again; a task that takes several workers with it counts as failed. So does
+one that takes longer than a point may: its worker is killed and replaced.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
@@ -34,21 +36,30 @@ AT_HAND = 2
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, what it was given, oldest first, and whether it has said that it is ready."""
+    """A process, our end of its pipe, what it was given, oldest first, and whether it has said that it is ready.
+
+    It works on the first of its tasks since ``begun``, by the monotonic clock, or later.
+    """
 
     process: ForkServerProcess
     pipe: Connection
     tasks: list[Task]
     is_ready: bool = False
+    begun: float = 0.0
+
+    def left_s(self, limit_s: float) -> float:
+        """Return for how many seconds more it may work on its task; infinity where it works on none."""
+        return self.begun + limit_s - time.monotonic() if self.is_ready and self.tasks else float("inf")
 
 
 class Pool:
-    """``count`` workers for the points of ``space``; use as a context."""
+    """``count`` workers for the points of ``space``, each of which may take ``limit_s`` seconds; use as a context."""
 
-    def __init__(self, space: Space, count: int, *, with_bounds: bool) -> None:
+    def __init__(self, space: Space, count: int, *, with_bounds: bool, limit_s: float | None = None) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["lw3dsim.explore.warm"])
         self._space, self._with_bounds = space, with_bounds
+        self._limit_s = float("inf") if limit_s is None else limit_s
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Task, Outcome]] = []
         self._stillborn = 0
@@ -90,19 +101,28 @@ class Pool:
     def give(self, task: Task, number: int) -> None:
         """Give ``task`` to a worker, one of the takers."""
         worker = self._workers[number]
+        if not worker.tasks:
+            worker.begun = time.monotonic()
         worker.tasks.append(task)
         self._send(worker, task)
 
     def collect(self, timeout: float) -> list[tuple[Task, Outcome]]:
         """Return what was answered, after waiting ``timeout`` seconds at most."""
         done, self._failed = self._failed, []
-        waiting: Iterable[object] = connection.wait([worker.pipe for worker in self._workers], 0 if done else timeout)
-        for worker in [worker for worker in self._workers if worker.pipe in waiting]:
+        least_s = min(timeout, *(worker.left_s(self._limit_s) for worker in self._workers))
+        pipes = [worker.pipe for worker in self._workers]
+        waiting: Iterable[object] = connection.wait(pipes, 0 if done else max(least_s, 0))
+        for worker in list(self._workers):
+            if worker.pipe not in waiting:
+                if worker.left_s(self._limit_s) <= 0:
+                    self._stop(worker)
+                continue
             try:
                 outcome: Outcome | None = worker.pipe.recv()
             except (EOFError, OSError):
-                self._replace(worker)
+                self._bury(worker)
                 continue
+            worker.begun = time.monotonic()
             if outcome is None:
                 worker.is_ready, self._stillborn = True, 0
             else:
@@ -123,9 +143,14 @@ class Pool:
             # The death is noticed, and the task given out again, when the pipe is read.
             return
 
-    def _replace(self, dead: _Worker) -> None:
-        """Put a new worker in the place of a dead one, and give out again what it had at hand."""
-        dead.pipe.close()
+    def _stop(self, worker: _Worker) -> None:
+        """Kill a worker whose task takes too long, and replace it; the task counts as failed."""
+        self._fail(worker.tasks.pop(0), f"took longer than {self._limit_s:g} s, the limit of a point, and was stopped")
+        worker.process.kill()
+        self._replace(worker)
+
+    def _bury(self, dead: _Worker) -> None:
+        """Replace a worker that has died; its task counts as failed if it has taken others with it."""
         dead.process.join()
         self._stillborn += not dead.is_ready
         if self._stillborn >= DEATHS * len(self._workers):
@@ -133,17 +158,26 @@ class Pool:
                 f"worker processes can't be started (the last ended with exit code {dead.process.exitcode}); what was "
                 "finished before is kept: mend it, then run again with --resume"
             )
-        worker = self._hire()
-        self._workers[self._workers.index(dead)] = worker
-        for place, task in enumerate(dead.tasks):
-            if place == 0 and dead.is_ready:
-                self._deaths[task.point.id] = self._deaths.get(task.point.id, 0) + 1
-            if self._deaths.get(task.point.id, 0) >= DEATHS:
+        if dead.tasks and dead.is_ready:
+            identity = dead.tasks[0].point.id
+            self._deaths[identity] = self._deaths.get(identity, 0) + 1
+            if self._deaths[identity] >= DEATHS:
                 reason = f"{DEATHS} workers died of it, the last with exit code {dead.process.exitcode}"
-                self._failed.append((task, Outcome(state="failed", metrics={}, reason=reason)))
-                continue
-            worker.tasks.append(task)
-            self._send(worker, task)
+                self._fail(dead.tasks.pop(0), reason)
+        self._replace(dead)
+
+    def _fail(self, task: Task, reason: str) -> None:
+        self._failed.append((task, Outcome(state="failed", metrics={}, reason=reason)))
+
+    def _replace(self, gone: _Worker) -> None:
+        """Put a new worker in the place of one that has ended, or soon will, and give it what that had at hand."""
+        gone.pipe.close()
+        gone.process.join()
+        worker = self._hire()
+        number = self._workers.index(gone)
+        self._workers[number] = worker
+        for task in gone.tasks:
+            self.give(task, number)
 
 
 def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the entry of a process

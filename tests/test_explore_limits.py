@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lw3dsim.explore.plan import Task
+from lw3dsim.explore.plan import Proposal
 from lw3dsim.explore.space_file import parse_space
 from lw3dsim.explore.workers import Pool
 
@@ -18,21 +18,21 @@ LIMIT_S = 4.0
 
 
 @pytest.fixture
-def tasks():
+def proposals():
     space = parse_space(SPACE % "c3d")
-    return space, [Task(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(3)]
+    return space, [Proposal(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(3)]
 
 
 def answers(pool, count):
     done = []
     while len(done) < count:
         done += pool.collect(10)
-    return [(task.index, outcome.state) for task, outcome in done], [outcome.reason for _, outcome in done]
+    return [(proposal.index, outcome.state) for proposal, outcome in done], [outcome.reason for _, outcome in done]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_point_that_hangs_is_stopped_and_the_others_are_evaluated(tasks, workers):
-    space, (hanging, *others) = tasks
+def test_a_point_that_hangs_is_stopped_and_the_others_are_evaluated(proposals, workers):
+    space, (hanging, *others) = proposals
     # A worker has two points at hand: the one that hangs, and one behind it.
     others = others[: 2 * workers - 1]
     with Pool(space, workers, with_bounds=False, limit_s=LIMIT_S) as pool:
@@ -41,18 +41,18 @@ def test_a_point_that_hangs_is_stopped_and_the_others_are_evaluated(tasks, worke
         begun, stopped = time.monotonic(), pool.pids[0]
         os.kill(stopped, signal.SIGSTOP)
         pool.give(hanging, 0)
-        for task in others:
-            pool.give(task, pool.takers[0])
+        for proposal in others:
+            pool.give(proposal, pool.takers[0])
         states, reasons = answers(pool, 1 + len(others))
         assert time.monotonic() - begun >= LIMIT_S
-        assert sorted(states) == [(0, "failed"), *((task.index, "done") for task in others)]
+        assert sorted(states) == [(0, "failed"), *((proposal.index, "done") for proposal in others)]
         assert max(reasons) == "took longer than 4 s, the limit of a point, and was stopped"
         assert stopped not in pool.pids
         assert len(pool.pids) == workers
 
 
-def test_the_clock_of_a_point_runs_from_the_answer_before_it(tasks):
-    space, (first, second, _) = tasks
+def test_the_clock_of_a_point_runs_from_the_answer_before_it(proposals):
+    space, (first, second, _) = proposals
     with Pool(space, 1, with_bounds=False, limit_s=LIMIT_S) as pool:
         # Waiting for work, and at hand behind another point, no time passes.
         while not pool.ready:
@@ -63,8 +63,8 @@ def test_the_clock_of_a_point_runs_from_the_answer_before_it(tasks):
         assert answers(pool, 2)[0] == [(0, "done"), (1, "done")]
 
 
-def test_without_a_limit_a_point_may_take_any_time(tasks):
-    space, (slow, *_) = tasks
+def test_without_a_limit_a_point_may_take_any_time(proposals):
+    space, (slow, *_) = proposals
     with Pool(space, 1, with_bounds=False) as pool:
         while not pool.ready:
             assert pool.collect(0.05) == []

@@ -13,8 +13,8 @@ import numpy as np
 from lw3dsim.account.simulated import GroupRun
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.fused import GroupTask, execute_group
-from lw3dsim.arithmetic.machine import Task
+from lw3dsim.arithmetic.fused import GroupComputation, execute_group
+from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
@@ -113,15 +113,15 @@ def _execute_layer(
 ) -> tuple[Tensor, dict[str, Any]]:
     problem = run.problem
     sources = [tensors[name] for name in layer.inputs]
-    task = make_task(network, layer, number, random)
-    reference = compute(layer, sources, task.weights, task.bias, number)
+    computation = make_computation(network, layer, number, random)
+    reference = compute(layer, sources, computation.weights, computation.bias, number)
     if isinstance(layer, Concat):
         sources = [np.concatenate(sources)]
     if isinstance(layer, Linear):
         sources = [sources[0].reshape(-1, 1, 1, 1)]
     schedule = build_schedule(problem, run.mapping, design, make_clocks(design))
     machine = make_machine(problem, design, run.mapping.parallel)
-    output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, task, sources)
+    output, peaks = execute_schedule(problem, run.mapping, schedule, machine, number, computation, sources)
     record: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "algorithm": problem.algorithm.label}
     record |= {"note": _note([problem], design, number)} | _compared(output, reference)
     if number.is_integer and problem.algorithm.is_winograd:
@@ -142,13 +142,15 @@ def _execute_group(
     tensors: dict[str, Tensor],
 ) -> tuple[Tensor, dict[str, Any]]:
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
-    tasks, shifts, known = [], [], dict(tensors)
+    computations, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
-        task = make_task(network, layer, number, random)
-        reference = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, number)
+        computation = make_computation(network, layer, number, random)
+        reference = compute(
+            layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, number
+        )
         known[layer.name] = _requantised(reference, number)
-        tasks.append(task)
+        computations.append(computation)
         shifts.append(shift_of(reference, number))
     inside = {layer.name for layer in unit.layers}
     second = [
@@ -156,8 +158,8 @@ def _execute_group(
         for layer, operand in zip(unit.layers, run.group.operands, strict=True)
     ]
     schedule = build_group_schedule(run.group, run.mapping, design, make_clocks(design))
-    given = GroupTask(
-        tasks=tuple(tasks),
+    given = GroupComputation(
+        computations=tuple(computations),
         shifts=tuple(shifts),
         inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
         operands=tuple(second),
@@ -183,7 +185,7 @@ def _execute_unit(
     return _execute_layer(network, unit.layers[0], unit.run, design, number, random, tensors)
 
 
-def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+def make_computation(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Computation:
     """Return what ``layer`` computes, with random weights and biases."""
     relu = getattr(layer, "activation", "none") == "relu"
     if isinstance(layer, Conv3d | Linear):
@@ -195,9 +197,9 @@ def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.ran
         weights = random_tensor((size, fan, *kernel), number, random, scale)
         has_bias = layer.biases(network.input_shapes(layer)) > 0
         bias = random_tensor((size,), number, random, scale) if has_bias else None
-        return Task(reduction="sum", relu=relu, weights=weights, bias=bias)
+        return Computation(reduction="sum", relu=relu, weights=weights, bias=bias)
     reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
-    return Task(reduction=reduction, relu=relu, weights=None, bias=None)
+    return Computation(reduction=reduction, relu=relu, weights=None, bias=None)
 
 
 def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:

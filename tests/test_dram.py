@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import CONTROLLER
+from lw3dsim.base.kernels import CONTROLLER, Kernels
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.clocks import make_clocks
@@ -24,7 +24,7 @@ from lw3dsim.dram import channel as c
 from lw3dsim.dram import controller
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, ready
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy
-from lw3dsim.dram.replay import Replay, replay
+from lw3dsim.dram.replay import Replay, channel_counts, replay
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, RD, REF, REFPB, RULES, WR
 from lw3dsim.dram.trace import Trace, read_trace
 from lw3dsim.errors import InputError
@@ -672,3 +672,14 @@ def test_too_many_requests_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("lw3dsim.dram.trace.MAX_REQUESTS", 3)
     with pytest.raises(InputError, match=r"trace.csv:5 more than 3 requests"):
         read_trace(written(tmp_path, "addr_hex,op\n" + "0,R\n" * 4))
+
+
+@pytest.mark.parametrize("translate", [False, True])
+def test_a_channel_stands_by_when_its_requests_are_served_and_gone(translate):
+    work = Kernels(is_translated=translate)
+    line = work.own(c.new_channel(LPDDR4, [0, 1], [3, 4], [0, 1], [0, 0], "all-bank"))
+    end = work(controller.run)(line, 0)
+    empty = work.own(line._replace(bank_of=[], row_of=[], block_of=[], is_write=[]))
+    # Two requests have entered, and none is left.
+    assert work(controller.run)(empty, 10 * LPDDR4.trefi) == end
+    assert channel_counts(empty, 10 * LPDDR4.trefi).refreshes == 10

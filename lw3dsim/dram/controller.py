@@ -77,7 +77,7 @@ def _go_on(channel: Channel, until: int) -> int:
     following = registers.now[0]
     behind = following
     while following <= until:
-        is_done = registers.next_request[0] == requests and not registers.in_banks[0]
+        is_done = registers.next_request[0] >= requests and not registers.in_banks[0]
         if until == NEVER and is_done and not (registers.reads_waiting[0] or registers.writes_waiting[0]):
             break
         behind = following + 1

@@ -94,7 +94,7 @@ def test_another_seed_gives_other_points(cli, tmp_path):
 def children(pid):
     """Return the processes that ``pid`` has started."""
     try:
-        text = Path(f"/proc/{pid}/proposal/{pid}/children").read_text(encoding="ascii")
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except OSError:
         return []
     return [int(word) for word in text.split()]

@@ -53,6 +53,8 @@ def with_words(table: Table, change: Callable[[Words], Words]) -> Table:
     """Return ``table`` with what ``change`` makes of all words in it, and in the tables within it."""
 
     def changed(item: Any) -> Any:
+        if isinstance(item, int):
+            return item
         if isinstance(item, np.ndarray | list):
             return change(item)
         return with_words(item, change) if hasattr(item, "_fields") else item

@@ -76,6 +76,7 @@ def run(
     batch: int | None = None,
     bounds: bool | None = None,
     patience_s: float = PATIENCE_S,
+    point_limit_s: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Study:
     """Run a study of ``space`` until it has ``trials`` finished points, and return it as it then stands.
@@ -85,7 +86,8 @@ def run(
     its seed, ``batch`` how many points it proposes at once. ``workers`` are processes, by default one per core.
     ``resume`` goes on with a study that is there. ``bounds`` (True) discards designs that are proved to be off the
     front without simulating them. ``patience_s`` (0.5 to 86,400) is the seconds after which the points of a silent
-    process on a shared storage are taken over. ``progress(done, all)`` is called after every point.
+    process on a shared storage are taken over. A point that takes longer than ``point_limit_s`` (0.1 to 86,400; by
+    default any time) seconds is stopped and counts as failed. ``progress(done, all)`` is called after every point.
 
     An interrupt (Ctrl-C) ends the run cleanly; the study can be resumed. Workers are started as fresh processes, so
     a script calls this under ``if __name__ == "__main__":``. Raises InputError and OutputError.
@@ -99,6 +101,7 @@ def run(
         resume=resume,
         patience_s=patience_s,
         workers=workers,
+        point_limit_s=point_limit_s,
     )
     check_callback("progress", progress, "progress(done, all)")
     loaded, where = _opened(space, storage)
@@ -118,6 +121,7 @@ def make_wanted(
     resume: bool,
     patience_s: float,
     workers: int | None,
+    point_limit_s: float | None,
 ) -> Wanted:
     """Return what a run asks of a study. Raises InputError for the first argument that is none."""
     return Wanted(
@@ -129,6 +133,7 @@ def make_wanted(
         resume=as_truth("resume", resume),
         patience_s=as_number("patience_s", patience_s, 0.5, 86_400),
         workers=as_optional_integer("workers", workers, 1, MAX_WORKERS),
+        point_limit_s=None if point_limit_s is None else as_number("point_limit_s", point_limit_s, 0.1, 86_400),
     )
 
 
@@ -141,7 +146,8 @@ def run_begun(
     space: Space, store: Store, goal: int, watcher: Watcher, wanted: Wanted, finished: Sequence[Record]
 ) -> Ended:
     """Evaluate points of a study that is begun, until it has ``goal``, ``finished`` ones included."""
-    return Run(space, store, goal, watcher, finished).run(wanted.workers or len(os.sched_getaffinity(0)))
+    workers = wanted.workers or len(os.sched_getaffinity(0))
+    return Run(space, store, goal, watcher, finished).run(workers, wanted.point_limit_s)
 
 
 class _Told:

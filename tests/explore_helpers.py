@@ -70,10 +70,10 @@ def kept_study(space, where, *, points=None, sampler="exhaustive"):
         store.want(points or loaded.size)
         left = points or loaded.size
         while left and plan.can_ask():
-            for task in plan.ask()[:left]:
-                store.claim([task])
-                outcome = evaluator.evaluate(task.point)
-                record = Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes)
+            for proposal in plan.ask()[:left]:
+                store.claim([proposal])
+                outcome = evaluator.evaluate(proposal.point)
+                record = Record(index=proposal.index, point=proposal.point, outcome=outcome, notes=proposal.notes)
                 store.finish(record)
                 plan.finish(record)
                 left -= 1

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-IFMAP, WEIGHT, OFMAP = range(3)
+from lw3dsim.engine.trace import streams
+
+IFMAP, WEIGHT, OFMAP = 0, 1, 2
 
 
 @dataclass
@@ -28,26 +30,20 @@ class Times:
 
 def grant_order(job, memory, trace):
     """Return (port, tile) in the order of the grants; at one instant, transfers of nothing stand before the other."""
-    streams = (
-        (trace.ifmap_grant, job.ifmap_box),
-        (trace.weight_grant, job.weight_box),
-        (trace.ofmap_grant, job.ofmap_box),
-    )
     order = [
         (grant, int(memory.box_bursts[box]) > 0, port, tile)
-        for port, (grants, boxes) in enumerate(streams)
-        for tile, (grant, box) in enumerate(zip(grants, boxes, strict=True))
+        for port, (stream, transfers) in enumerate(zip(streams(job), streams(trace), strict=True))
+        for tile, (grant, box) in enumerate(zip(transfers.grant, stream.box, strict=True))
     ]
     return [(port, tile) for _, _, port, tile in sorted(order)]
 
 
 def solve(job, memory, order):
     """The least times for transfers in ``order``, a list of (port, tile)."""
-    tiles = (len(job.ifmap_first), len(job.weight_first), len(job.closes))
-    boxes = (job.ifmap_box, job.weight_box, job.ofmap_box)
+    boxes = [stream.box for stream in streams(job)]
     steps = len(job.kind)
     x = Times(
-        *([[0] * count for count in tiles] for _ in range(4)),
+        *([[0] * len(tiles) for tiles in boxes] for _ in range(4)),
         *([0] * steps for _ in range(4)),
     )
     before = None
@@ -67,9 +63,9 @@ def solve(job, memory, order):
 
 def _request(job, x, port, tile):
     earliest = x.leave[port][tile - 1] if tile else 0
+    _, _, after, gate = streams(job)[port]
     if port == OFMAP:
-        return max(earliest, x.drained[job.closes[tile]])
-    after, gate = ((job.ifmap_after, job.ifmap_gate), (job.weight_after, job.weight_gate))[port]
+        return max(earliest, x.drained[after[tile]])
     return max(
         earliest,
         job.setup,
@@ -81,11 +77,11 @@ def _request(job, x, port, tile):
 def _step(job, x, step):
     kind = job.kind[step]
     waits = [(x.end[step - 1] if step else job.setup) + job.lead[kind]]
-    for port, first in ((IFMAP, job.ifmap_first), (WEIGHT, job.weight_first)):
-        waits += [x.there[port][tile] for tile, use in enumerate(first) if use == step]
-    for tile, opening in enumerate(job.opens):
-        if opening == step and job.ofmap_after[tile] >= 0:
-            waits.append(x.there[OFMAP][job.ofmap_after[tile]])
+    for port, loads in ((IFMAP, job.ifmap), (WEIGHT, job.weight)):
+        waits += [x.there[port][tile] for tile, use in enumerate(loads.first) if use == step]
+    for tile, opening in enumerate(job.ofmap.first):
+        if opening == step and job.ofmap.gate[tile] >= 0:
+            waits.append(x.there[OFMAP][job.ofmap.gate[tile]])
     x.start[step] = -(-max(waits) // job.cycle) * job.cycle
     x.handover[step] = max(x.start[step] + job.head[kind], x.drained[step - 1] if step else 0)
     x.end[step] = x.handover[step] + job.body[kind]

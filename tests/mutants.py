@@ -53,7 +53,7 @@ ROOMS = {
 }
 
 # How much is tried, where code runs, and how a file is read: no figure depends on them.
-LEFT_OUT = ("map/mapping_file.py", "engine/compiled.py", "engine/steady.py", "engine/periods.py", "dram/compiled.py")
+LEFT_OUT = ("map/mapping_file.py", "engine/steady.py", "engine/periods.py")
 
 # Not these: whole networks, and thousands of cases.
 SLOW = (

@@ -10,7 +10,7 @@ from lw3dsim.transform.algorithms import candidates
 
 # 2 x 2 PEs of one multiplier and two accumulators; ports of 4 bytes; a cycle of 2 ns; bursts of 32 bytes in 10 ns,
 # which answer after 20 ns more; channels lie in DRAM two by two.
-FIELDS = (
+SETTINGS = (
     "clock_mhz=500", "pe.rows=2", "pe.cols=2", "pe.mults_per_pe=1", "pe.acc_depth=2", "pe.pipeline_stages=3",
     "vector_lanes=2", "layer_setup_cycles=10", "winograd.m1=2", "winograd.m2=2",
     "buffers.ifmap_kib=4", "buffers.weight_kib=4", "buffers.ofmap_kib=4",
@@ -22,7 +22,7 @@ FIELDS = (
 
 def machine(*overrides):
     """Return the machine, with some fields changed."""
-    chosen = {override.partition("=")[0]: override for override in (*FIELDS, *overrides)}
+    chosen = {override.partition("=")[0]: override for override in (*SETTINGS, *overrides)}
     return load_arch("edge_small", overrides=tuple(chosen.values()))
 
 

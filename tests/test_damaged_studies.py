@@ -35,7 +35,7 @@ class Here:
     """Stands for the worker processes: answers at once, that no point can be mapped."""
 
     def __init__(self, *_, **__):
-        self.takers, self._tasks = [0], []
+        self.takers, self._proposals = [0], []
 
     def __enter__(self):
         return self
@@ -45,14 +45,14 @@ class Here:
 
     @property
     def pending(self):
-        return len(self._tasks)
+        return len(self._proposals)
 
-    def give(self, task, _):
-        self._tasks.append(task)
+    def give(self, proposal, _):
+        self._proposals.append(proposal)
 
     def collect(self, _):
-        tasks, self._tasks = self._tasks, []
-        return [(task, OUTCOME) for task in tasks]
+        proposals, self._proposals = self._proposals, []
+        return [(proposal, OUTCOME) for proposal in proposals]
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram import in_order
+from lw3dsim.dram.device import idle_device
 from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
@@ -179,9 +180,9 @@ def clocks_in_order(preset, mapping, trace):
     bursts = trace.addresses // dram.standard.burst_bytes
     begins = np.flatnonzero(np.concatenate(([True], (np.diff(bursts) != 1) | (np.diff(trace.writes) != 0))))
     counts = np.diff(np.append(begins, len(bursts)))
-    constants, state = in_order.constants(dram), in_order.idle_state(dram)
+    device = idle_device(dram)
     runs = zip(bursts[begins].tolist(), counts.tolist(), trace.writes[begins].tolist(), strict=True)
-    return max(in_order.serve(constants, *state, first, count, 0, int(write))[1] for first, count, write in runs)
+    return max(in_order.serve(device, first, count, 0, int(write))[1] for first, count, write in runs)
 
 
 def in_order_table():

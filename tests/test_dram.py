@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lw3dsim.base.kernels import CONTROLLER
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import CONTROLLER, Kernels
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.clocks import make_clocks
@@ -23,7 +24,7 @@ from lw3dsim.dram import channel as c
 from lw3dsim.dram import controller
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, ready
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy
-from lw3dsim.dram.replay import Replay, replay
+from lw3dsim.dram.replay import Replay, channel_counts, replay
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, RD, REF, REFPB, RULES, WR
 from lw3dsim.dram.trace import Trace, read_trace
 from lw3dsim.errors import InputError
@@ -192,12 +193,12 @@ def test_a_command_is_blocked_until_its_rule_allows_it_and_goes_then(standard, p
     lead = int(bool(standard.taad) and then == "ACT")
     if clocks:
         assert choose(line, 1000 + clocks - 1 - lead) == -1
-        assert line.registers[c.WAKE] == 1000 + clocks - lead
+        assert line.registers.wake[0] == 1000 + clocks - lead
     if lead:
         assert choose(line, 1000 + max(clocks, 1) - 1) == ACT_1
     assert choose(line, 1000 + max(clocks, 1)) == wanted
     refreshed = target % standard.refresh_stride
-    assert line.registers[c.CHOSEN_BANK] == {"REF": 0, "REFpb": refreshed}.get(then, target)
+    assert line.registers.chosen_bank[0] == {"REF": 0, "REFpb": refreshed}.get(then, target)
 
 
 def after(standard, previous, then, target):
@@ -209,14 +210,14 @@ def after(standard, previous, then, target):
     rows = [7, 9 if then == "PRE" else 7]
     line = c.new_channel(standard, [0, target], rows, [0, 1], [int(previous == "WR"), int(then == "WR")], refresh)
     line.queued[0] = 1
-    line.registers[c.WCK_UNTIL] = c.NEVER
+    line.registers.wck_until[0] = NEVER
     opened(line, 0, previous in ("PRE", "RD", "WR"))
     issue(line, COMMANDS.index(previous), 0, 0, 1000)
     opened(line, 0, False)
     line.queued[0] = 0
-    line.registers[c.REFRESHES_DUE] = int(then.startswith("REF"))
+    line.registers.refreshes_due[0] = int(then.startswith("REF"))
     if then.startswith("REF"):
-        line.registers[c.REFRESH_BANK] = target % standard.refresh_stride
+        line.registers.refresh_bank[0] = target % standard.refresh_stride
     else:
         line.queue[target * c.BANK_QUEUE], line.queued[target] = 1, 1
         opened(line, target, then in ("PRE", "RD", "WR"))
@@ -225,7 +226,7 @@ def after(standard, previous, then, target):
 
 def opened(line, bank, is_open):
     line.open_row[bank] = 7 if is_open else -1
-    line.registers[c.OPEN_BANKS] = int(is_open)
+    line.registers.open_banks[0] = int(is_open)
     look(line, bank)
 
 
@@ -249,11 +250,11 @@ def test_an_activate_of_two_commands_lets_reads_between_them_but_not_for_long():
     assert choose(line, 10) == ACT_1
     line.queue[0], line.queued[0] = 1, 1
     opened(line, 0, True)
-    line.registers[c.WCK_UNTIL] = c.NEVER
+    line.registers.wck_until[0] = NEVER
     limit = 10 + LPDDR5.taad
     assert choose(line, limit - 1) == RD
-    assert (choose(line, limit), line.registers[c.CHOSEN_BANK]) == (ACT, 4)
-    assert line.registers[c.SPLIT_BANK] == -1
+    assert (choose(line, limit), line.registers.chosen_bank[0]) == (ACT, 4)
+    assert line.registers.split_bank[0] == -1
 
 
 def test_the_command_bus_bounds_random_reads_of_lpddr5(monkeypatch):
@@ -275,7 +276,7 @@ def test_a_write_clock_that_has_stopped_takes_a_command_to_start(monkeypatch):
         line.bank_ready[RD * LPDDR5.banks] = 1000 + gap
         assert choose(line, 1000 + gap - lead - 1) == -1
         assert choose(line, 1000 + gap - lead) == RD
-        assert line.registers[c.CHOSEN_LEAD] == lead
+        assert line.registers.chosen_lead[0] == lead
     _, seen = commands_of(monkeypatch, LPDDR5, trace_of([0, 32]))
     assert [clock for clock, command, _ in seen] == [2, 17, 21]
 
@@ -671,3 +672,14 @@ def test_too_many_requests_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("lw3dsim.dram.trace.MAX_REQUESTS", 3)
     with pytest.raises(InputError, match=r"trace.csv:5 more than 3 requests"):
         read_trace(written(tmp_path, "addr_hex,op\n" + "0,R\n" * 4))
+
+
+@pytest.mark.parametrize("translate", [False, True])
+def test_a_channel_stands_by_when_its_requests_are_served_and_gone(translate):
+    work = Kernels(is_translated=translate)
+    line = work.own(c.new_channel(LPDDR4, [0, 1], [3, 4], [0, 1], [0, 0], "all-bank"))
+    end = work(controller.run)(line, 0)
+    empty = work.own(line._replace(bank_of=[], row_of=[], block_of=[], is_write=[]))
+    # Two requests have entered, and none is left.
+    assert work(controller.run)(empty, 10 * LPDDR4.trefi) == end
+    assert channel_counts(empty, 10 * LPDDR4.trefi).refreshes == 10

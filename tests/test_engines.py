@@ -17,22 +17,23 @@ from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
 
 from lw3dsim import compare, load_workload, simulate
+from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.kernels import translated
 from lw3dsim.comparison.compare import default_cases
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.clocks import Clocks, DramSystem
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
-from lw3dsim.engine import compiled, fast_engine, simpy_engine
+from lw3dsim.engine import fast_engine, simpy_engine
 from lw3dsim.engine.fast_engine import advance
 from lw3dsim.engine.memory import dram_counts, idle_memory
-from lw3dsim.engine.run import as_lists
-from lw3dsim.engine.trace import Job, empty_trace
+from lw3dsim.engine.run import NO_JUMPS, run_compiled
+from lw3dsim.engine.trace import Job, Stream, empty_trace, streams
 from lw3dsim.schedule.room import release_steps, release_stores
 
 
-def run_compiled(job, memory):
+def compiled(job, memory):
     trace = empty_trace(job)
-    compiled.run(job, memory, trace)
+    run_compiled(job, memory, trace, NO_JUMPS)
     return as_lists(trace), dram_counts(memory, trace.finish)
 
 
@@ -46,7 +47,7 @@ def interpreted(run):
 
 
 ENGINES = {
-    "compiled": run_compiled,
+    "compiled": compiled,
     "interpreted": interpreted(fast_engine.run),
     "simpy": interpreted(simpy_engine.run),
 }
@@ -114,6 +115,11 @@ def jobs(draw, boxes):
         closed = [0 if in_slots or draw(st.integers(0, 2)) else bisect_left(closes, step) for step in first]
         return np.array([draw(st.integers(-1, stores - 1)) for stores in closed], dtype=np.int64)
 
+    def loads(first):
+        return Stream(
+            first=np.array(first, dtype=np.int64), box=numbers(box, len(first)), after=after(first), gate=gates(first)
+        )
+
     freed = [draw(st.integers(-1, tile - 1)) for tile in range(len(closes))]
     return Job(
         kind=numbers(st.integers(0, kinds - 1), steps),
@@ -121,18 +127,14 @@ def jobs(draw, boxes):
         body=numbers(cycles, kinds),
         drain=numbers(cycles, kinds),
         lead=numbers(cycles, kinds) * draw(st.booleans()),
-        ifmap_first=np.array(ifmap, dtype=np.int64),
-        ifmap_box=numbers(box, len(ifmap)),
-        ifmap_after=after(ifmap),
-        ifmap_gate=gates(ifmap),
-        weight_first=np.array(weight, dtype=np.int64),
-        weight_box=numbers(box, len(weight)),
-        weight_after=after(weight),
-        weight_gate=gates(weight),
-        opens=np.array(opens, dtype=np.int64),
-        closes=np.array(closes, dtype=np.int64),
-        ofmap_box=numbers(box, len(closes)),
-        ofmap_after=release_stores(len(closes), draw(slots)) if in_slots else np.array(freed, dtype=np.int64),
+        ifmap=loads(ifmap),
+        weight=loads(weight),
+        ofmap=Stream(
+            first=np.array(opens, dtype=np.int64),
+            box=numbers(box, len(closes)),
+            after=np.array(closes, dtype=np.int64),
+            gate=release_stores(len(closes), draw(slots)) if in_slots else np.array(freed, dtype=np.int64),
+        ),
         setup=cycle * draw(st.integers(0, 3)),
         cycle=cycle,
     )
@@ -183,8 +185,7 @@ def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
     x = solve(job, memory, order)
     assert not wrong_grants(x, order)
     assert [x.start, x.handover, x.end, x.drained] == [trace.start, trace.handover, trace.end, trace.drained]
-    assert [x.grant[0], x.grant[1], x.grant[2]] == [trace.ifmap_grant, trace.weight_grant, trace.ofmap_grant]
-    assert [x.there[0], x.there[1], x.there[2]] == [trace.ifmap_ready, trace.weight_ready, trace.ofmap_ready]
+    assert [(x.grant[port], x.there[port]) for port in range(3)] == list(streams(trace))
 
 
 @settings(max_examples=700, deadline=None)
@@ -200,22 +201,21 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     trace, _ = ENGINES["compiled"](job, memory)
     taken = [-(-int(bursts) * clocks.burst_ticks // clocks.dram.channels) for bursts in memory.box_bursts]
     transfers = []
-    for first, box, after, gate, grant, ready in (
-        (job.ifmap_first, job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready),
-        (job.weight_first, job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready),
-    ):
+    for (first, box, after, gate), (grant, ready) in ((job.ifmap, trace.ifmap), (job.weight, trace.weight)):
         for tile, moved in enumerate(box):
             transfers.append((grant[tile], grant[tile] + taken[moved]))
             assert trace.start[first[tile]] >= ready[tile]
             if after[tile] >= 0:
                 assert grant[tile] >= trace.end[after[tile]]
             if gate[tile] >= 0:
-                assert grant[tile] >= trace.ofmap_ready[gate[tile]]
-    for tile, moved in enumerate(job.ofmap_box):
-        transfers.append((trace.ofmap_grant[tile], trace.ofmap_grant[tile] + taken[moved]))
-        assert trace.ofmap_grant[tile] >= trace.drained[job.closes[tile]]
-        if job.ofmap_after[tile] >= 0:
-            assert trace.start[job.opens[tile]] >= trace.ofmap_ready[job.ofmap_after[tile]]
+                assert grant[tile] >= trace.ofmap.ready[gate[tile]]
+    opens, box, closes, gate = job.ofmap
+    grant, ready = trace.ofmap
+    for tile, moved in enumerate(box):
+        transfers.append((grant[tile], grant[tile] + taken[moved]))
+        assert grant[tile] >= trace.drained[closes[tile]]
+        if gate[tile] >= 0:
+            assert trace.start[opens[tile]] >= ready[gate[tile]]
     transfers.sort()
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(transfers))
     leads = job.lead[job.kind][1:]
@@ -228,36 +228,28 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
 def test_every_requested_burst_is_served_once(job, clocks, boxes):
     _, counts = ENGINES["compiled"](job, memory_of(clocks, boxes))
     size = [sum(count for _, count in box) for box in boxes]
-    assert counts.reads == sum(size[box] for box in (*job.ifmap_box, *job.weight_box))
-    assert counts.writes == sum(size[box] for box in job.ofmap_box)
+    assert counts.reads == sum(size[box] for box in (*job.ifmap.box, *job.weight.box))
+    assert counts.writes == sum(size[box] for box in job.ofmap.box)
     assert counts.row_hits + counts.row_misses + counts.row_conflicts == counts.reads + counts.writes
 
 
 # Boxes of the jobs below: an input tile of 4 bursts, a weight tile of 2, an output tile of 5.
 BOXES = [[(0, 4)], [(64, 2)], [(128, 5)]]
+NO_WAITS = np.array([-1, -1])
 
 
-def one_job(*, ifmap_slots=2, ofmap_slots=2, **changes):
+def one_job(*, ifmap_slots=2, ofmap_slots=2, ifmap_gate=NO_WAITS, **changes):
     """Two steps of 10 + 0 cycles, a tile of each stream per step, one slot more than needed."""
-    steps, none = np.arange(2), np.array([-1, -1])
+    steps, none = np.arange(2), NO_WAITS
     base = Job(
         kind=steps,
         head=np.array([10, 10]),
         body=np.array([0, 0]),
         drain=np.array([3, 3]),
         lead=np.array([0, 0]),
-        ifmap_first=steps,
-        ifmap_box=np.array([0, 0]),
-        ifmap_after=release_steps(steps, ifmap_slots),
-        ifmap_gate=none,
-        weight_first=steps,
-        weight_box=np.array([1, 1]),
-        weight_after=none,
-        weight_gate=none,
-        opens=steps,
-        closes=steps,
-        ofmap_box=np.array([2, 2]),
-        ofmap_after=release_stores(2, ofmap_slots),
+        ifmap=Stream(first=steps, box=np.array([0, 0]), after=release_steps(steps, ifmap_slots), gate=ifmap_gate),
+        weight=Stream(first=steps, box=np.array([1, 1]), after=none, gate=none),
+        ofmap=Stream(first=steps, box=np.array([2, 2]), after=steps, gate=release_stores(2, ofmap_slots)),
         setup=1,
         cycle=1,
     )
@@ -274,8 +266,8 @@ def times(run, job, **ticks):
 @every
 def test_nothing_moves_before_configuration(run):
     trace = times(run, one_job())
-    assert trace.ifmap_grant[0] == 1
-    assert trace.weight_grant[0] == 5
+    assert trace.ifmap.grant[0] == 1
+    assert trace.weight.grant[0] == 5
     assert trace.start[0] == 7
 
 
@@ -283,20 +275,20 @@ def test_nothing_moves_before_configuration(run):
 def test_equal_requests_are_granted_by_port_then_loads_before_stores(run):
     trace = times(run, one_job())
     # Both first tiles are asked for at 1, the second ifmap tile at 5: the weight tile asked first.
-    assert [trace.ifmap_grant, trace.weight_grant] == [[1, 7], [5, 11]]
+    assert [trace.ifmap.grant, trace.weight.grant] == [[1, 7], [5, 11]]
 
 
 @every
 def test_latency_delays_the_data_but_not_the_channel(run):
     slow = times(run, one_job(), latency_ticks=6)
-    assert slow.weight_grant[0] == 5
+    assert slow.weight.grant[0] == 5
     assert slow.start[0] == 7 + 6
 
 
 @every
 def test_one_slot_loads_only_after_the_step_has_computed(run):
     trace = times(run, one_job(ifmap_slots=1))
-    assert trace.ifmap_grant[1] == trace.end[0] == 17
+    assert trace.ifmap.grant[1] == trace.end[0] == 17
     assert trace.start[1] == 21
 
 
@@ -304,14 +296,14 @@ def test_one_slot_loads_only_after_the_step_has_computed(run):
 def test_a_step_waits_for_the_store_that_frees_its_output_slot(run):
     trace = times(run, one_job(ofmap_slots=1))
     assert trace.drained[0] == 20
-    assert trace.ofmap_ready[0] == trace.start[1] == 25
+    assert trace.ofmap.ready[0] == trace.start[1] == 25
 
 
 @every
 def test_a_tile_is_read_back_when_its_store_has_left_the_bus(run):
     trace = times(run, one_job(ifmap_gate=np.array([-1, 0])))
     assert trace.drained[0] == 20
-    assert trace.ofmap_ready[0] == trace.ifmap_grant[1] == 25
+    assert trace.ofmap.ready[0] == trace.ifmap.grant[1] == 25
     assert trace.start[1] == 29
 
 
@@ -321,7 +313,7 @@ def test_a_later_layer_is_configured_after_the_last_step_while_its_tiles_come(ru
     # Step 0 ends at 17; the tiles of step 1 are on chip at 11 and 13.
     trace = times(run, one_job(lead=np.array([0, lead])))
     assert trace.end[0] == 17
-    assert trace.weight_ready[1] == 13
+    assert trace.weight.ready[1] == 13
     assert trace.start[1] == 17 + lead
 
 
@@ -337,7 +329,7 @@ def test_a_head_waits_for_the_drain_of_the_step_before(run, drain, handover):
 @every
 def test_steps_start_on_core_clock_edges(run):
     trace = times(run, one_job(cycle=10, setup=10, head=np.array([10, 10]), drain=np.array([10, 10])))
-    assert trace.weight_ready[0] == 16
+    assert trace.weight.ready[0] == 16
     assert trace.start[0] == 20
 
 

@@ -18,7 +18,7 @@ from explore_helpers import ROOT, command, exported, kept_study, start, write_sp
 from test_bad_input import refuse
 
 from lw3dsim.errors import OutputError
-from lw3dsim.explore.plan import Task
+from lw3dsim.explore.plan import Proposal
 from lw3dsim.explore.samplers import SAMPLERS
 from lw3dsim.explore.space_file import load_space, parse_space
 from lw3dsim.explore.study import read_study
@@ -134,15 +134,15 @@ def journal(path):
     return optuna.storages.JournalStorage(Journal(path))
 
 
-def tasks_of(space, count):
-    return [Task(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(count)]
+def proposals_of(space, count):
+    return [Proposal(index=i, point=space.point(space.numbered(i)), notes={}, front=()) for i in range(count)]
 
 
 def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
     space = parse_space(
         "name: s\nworkloads: [{workload: c3d}]\nparameters: {pe.rows: [4, 8]}\nobjectives: [latency_ms]\n"
     )
-    deadly, other = tasks_of(space, 2)
+    deadly, other = proposals_of(space, 2)
     with Pool(space, 1, with_bounds=False) as pool:
         pool.give(deadly, 0)
         for _ in range(DEATHS):
@@ -150,20 +150,20 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
                 assert pool.collect(0.05) == []
             os.kill(pool.pids[0], signal.SIGKILL)
             assert pool.collect(10) == []
-        ((task, outcome),) = pool.collect(0)
-        assert (task, outcome.state) == (deadly, "failed")
+        ((proposal, outcome),) = pool.collect(0)
+        assert (proposal, outcome.state) == (deadly, "failed")
         assert "exit code -9" in outcome.reason
         pool.give(other, pool.takers[0])
         done = []
         while not done:
             done = pool.collect(10)
-    assert [(task.index, outcome.state) for task, outcome in done] == [(1, "done")]
+    assert [(proposal.index, outcome.state) for proposal, outcome in done] == [(1, "done")]
 
 
 def test_workers_that_cannot_start_end_the_run(tmp_path):
     space = load_space(write_space(tmp_path))
     with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(tasks_of(space, 1)[0], 0)
+        pool.give(proposals_of(space, 1)[0], 0)
         for _ in range(DEATHS - 1):
             os.kill(pool.pids[0], signal.SIGKILL)
             pool.collect(10)

@@ -11,38 +11,40 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.fused import GroupTask, execute_group
+from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
-from lw3dsim.network.execution import make_task, shift_of
+from lw3dsim.network.execution import make_computation, shift_of
 from lw3dsim.schedule.fused import stage_machines
 
 INT8 = NUMBERS["int8"]
 
 
 def references(chain, seed):
-    """Inputs, tasks, shifts and the output of a chain, layer by layer on whole tensors."""
+    """Inputs, computations, shifts and the output of a chain, layer by layer on whole tensors."""
     random, network = np.random.default_rng(seed), network_of(chain)
     known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
-    tasks, shifts, output = [], [], None
+    computations, shifts, output = [], [], None
     for layer in network.layers:
-        task = make_task(network, layer, INT8, random)
-        output = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, INT8)
+        computation = make_computation(network, layer, INT8, random)
+        output = compute(layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, INT8)
         shifts.append(shift_of(output, INT8))
         known[layer.name] = shifted(output, shifts[-1], INT8)
-        tasks.append(task)
-    return network, known, tasks, shifts, output
+        computations.append(computation)
+    return network, known, computations, shifts, output
 
 
 def executed(chain, group, mapping, schedule, seed):
-    network, known, tasks, shifts, expected = references(chain, seed)
+    network, known, computations, shifts, expected = references(chain, seed)
     second = [
         next((known[name] for name in layer.inputs if name.startswith("side")), None) if operand == "dram" else None
         for layer, operand in zip(network.layers, group.operands, strict=True)
     ]
     first = tuple(known[name] for name in network.layers[0].inputs)
-    task = GroupTask(tasks=tuple(tasks), shifts=tuple(shifts), inputs=first, operands=tuple(second))
+    computation = GroupComputation(
+        computations=tuple(computations), shifts=tuple(shifts), inputs=first, operands=tuple(second)
+    )
     machines = stage_machines(group, mapping, SMALL)
-    return execute_group(group, mapping, schedule, machines, INT8, task)[0], expected
+    return execute_group(group, mapping, schedule, machines, INT8, computation)[0], expected
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

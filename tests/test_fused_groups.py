@@ -232,7 +232,7 @@ def test_input_and_weight_buffers_never_overflow(chain, data):
     mapping, schedule, *_ = any_mapping(group, data)
     trace = simulate_schedule(schedule, CLOCKS).trace
     end, places, axes = np.asarray(trace.end), schedule.places, mapping.axes(group)
-    weight = [(int(g), int(b)) for g, b in zip(trace.weight_grant, schedule.weight.bits, strict=True)]
+    weight = [(int(g), int(b)) for g, b in zip(trace.weight.grant, schedule.weight.bits, strict=True)]
     weight += [(int(end[s]), -int(b)) for s, b in zip(schedule.weight.last, schedule.weight.bits, strict=True)]
     assert most(weight) <= SMALL.buffers.capacity_bits["weight"]
     # Elements of tensor 0 leave after the last step that reads them, before they are loaded anew.
@@ -248,7 +248,7 @@ def test_input_and_weight_buffers_never_overflow(chain, data):
                 if p in held:
                     changes.append((int(end[held[p][1]]), -scale))
                 held[p] = [load, number]
-                changes.append((int(trace.ifmap_grant[load]), scale))
+                changes.append((int(trace.ifmap.grant[load]), scale))
         if int(places.stage[number]) in readers:
             stay = cells(axes, at, 0, "all")
             for p in stay:
@@ -258,7 +258,7 @@ def test_input_and_weight_buffers_never_overflow(chain, data):
         zip(schedule.ifmap.first.tolist(), schedule.ifmap.last.tolist(), schedule.ifmap.bits.tolist(), strict=True)
     ):
         if first not in main:
-            changes += [(int(trace.ifmap_grant[load]), bits), (int(end[last]), -bits)]
+            changes += [(int(trace.ifmap.grant[load]), bits), (int(end[last]), -bits)]
     assert most(changes) <= SMALL.buffers.capacity_bits["ifmap"]
 
 

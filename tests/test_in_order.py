@@ -11,6 +11,7 @@ from test_engines import clocks
 
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import in_order
+from lw3dsim.dram.device import idle_device
 
 NAMES = sorted(DRAM_STANDARDS)
 every = pytest.mark.parametrize("name", NAMES)
@@ -24,13 +25,12 @@ class Channel:
             "in_order", preset=name, refresh=refresh, channels=channels, mapping=mapping, queue=queue
         ).dram
         self.s = self.dram.standard
-        self.k = in_order.constants(self.dram)
-        self.state = in_order.idle_state(self.dram)
+        self.device = idle_device(self.dram)
         self.columns = self.s.columns // self.s.burst_length
 
     def move(self, bank=0, row=0, column=0, *, count=1, write=0, start=0):
         address = (row * self.s.banks + bank) * self.columns + column
-        return in_order.serve(self.k, *self.state, address, count, start, write)[1]
+        return in_order.serve(self.device, address, count, start, write)[1]
 
     def read_at(self, *place, **options):
         """The clock at which the read is issued."""
@@ -40,7 +40,7 @@ class Channel:
         return self.move(*place, write=1, **options) - self.s.cwl - self.s.burst_clocks
 
     def counts(self, clock):
-        return in_order.counts(self.k, self.state[0], self.state[2], clock)
+        return in_order.counts_until(self.device, clock)
 
 
 @every
@@ -164,11 +164,10 @@ def test_refreshes_that_are_jumped_over_are_those_walked_one_by_one(name, refres
     if refresh == "per-bank" and not DRAM_STANDARDS[name].trfc_pb:
         return
     jumping, walking, clock = Channel(name, refresh=refresh), Channel(name, refresh=refresh), 0
-    banks, _, channels, _ = walking.state
 
     def walk(until):
-        while channels[in_order.DUE] <= until:
-            in_order._refresh(walking.k, banks, channels, 0)  # noqa: SLF001  # one by one
+        while walking.device.channels.due[0] <= until:
+            in_order._refresh(walking.device, 0)  # noqa: SLF001  # one by one
 
     for bank, row, pause, write in [*moves, (0, 0, 300_000, False)]:
         clock += pause
@@ -177,7 +176,7 @@ def test_refreshes_that_are_jumped_over_are_those_walked_one_by_one(name, refres
         assert jumping.move(bank % jumping.s.banks, row, **where) == walking.move(bank % walking.s.banks, row, **where)
     walk(clock + 10**6)
     assert jumping.counts(clock + 10**6) == walking.counts(clock + 10**6)
-    assert jumping.state == walking.state
+    assert jumping.device == walking.device
 
 
 def test_one_bank_refreshes_while_the_others_work():
@@ -223,11 +222,8 @@ def test_runs_split_anywhere_take_the_same_time(name, mapping, runs, parts):
     whole = Channel(name, mapping=mapping, refresh="all-bank", queue=1024)
     split = Channel(name, mapping=mapping, refresh="all-bank", queue=1024)
     for first, count, write in runs:
-        end = in_order.serve(whole.k, *whole.state, first, count, 0, write)[1]
+        end = in_order.serve(whole.device, first, count, 0, write)[1]
         cuts = [first + count * part // parts for part in range(parts + 1)]
-        ends = [
-            in_order.serve(split.k, *split.state, low, high - low, 0, write)[1]
-            for low, high in itertools.pairwise(cuts)
-        ]
+        ends = [in_order.serve(split.device, low, high - low, 0, write)[1] for low, high in itertools.pairwise(cuts)]
         assert max(ends) == end
     assert whole.counts(10**7) == split.counts(10**7)

@@ -26,12 +26,12 @@ from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import layer_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_boxes, make_axes
-from lw3dsim.map.layer.ranking import NEVER
+from lw3dsim.map.layer.ranking import INFINITE
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import weight_bits
 from lw3dsim.map.layer.tiling import (
-    Place,
     Task,
+    Tiling,
     ifmap_bits,
     input_bursts,
     input_repeats,
@@ -157,7 +157,7 @@ def a_tiling(problem, data):
     """Any candidate tiling, whether it fits or not: its sums, its place in them, and the mapping."""
     sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
     choices = make_choices(problem, sizes, CLOCKS.burst_bytes, kernels(0))
-    at = Place(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
+    at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
     order = data.draw(st.sampled_from(ORDERS))
     tile = {name: axis[i] for name, axis, i in zip("ncthw", sizes, at, strict=True)}
     slots = dict.fromkeys(("ifmap_slots", "weight_slots", "ofmap_slots"), 2)
@@ -206,7 +206,7 @@ def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
     # From step to step of a tile, an array that never waits for DMA waits for what it must drain first.
     waits = np.where(schedule.loops.is_first[1:], 0, np.maximum(drain[:-1] - head[1:], 0)).sum()
     busy = schedule.total("head") + schedule.total("body")
-    assert layer_cycles(task, at, NEVER, empty_groups(kernels(0))) == busy + (
+    assert layer_cycles(task, at, INFINITE, empty_groups(kernels(0))) == busy + (
         0 if problem.structure == "vector" else waits
     )
 

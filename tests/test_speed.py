@@ -12,9 +12,9 @@ from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.base.caches import forget
-from lw3dsim.engine import compiled, fast_engine, simpy_engine
+from lw3dsim.engine import fast_engine, simpy_engine
 from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
-from lw3dsim.engine.trace import Job, empty_trace
+from lw3dsim.engine.trace import Job, Stream, empty_trace
 from lw3dsim.schedule.room import release_steps, release_stores
 
 pytestmark = pytest.mark.benchmark
@@ -47,25 +47,16 @@ def stream_job(steps):
         body=np.array([50, 10, 900]),
         drain=np.array([60, 400, 10]),
         lead=one[:3],
-        ifmap_first=every,
-        ifmap_box=one,
-        ifmap_after=release_steps(every, 2),
-        ifmap_gate=one - 1,
-        weight_first=every,
-        weight_box=one + 1,
-        weight_after=release_steps(every, 2),
-        weight_gate=one - 1,
-        opens=every,
-        closes=every,
-        ofmap_box=one + 2,
-        ofmap_after=release_stores(steps, 2),
+        ifmap=Stream(first=every, box=one, after=release_steps(every, 2), gate=one - 1),
+        weight=Stream(first=every, box=one + 1, after=release_steps(every, 2), gate=one - 1),
+        ofmap=Stream(first=every, box=one + 2, after=every, gate=release_stores(steps, 2)),
         setup=0,
         cycle=1,
     )
 
 
 RUNNERS = {
-    "compiled": lambda job, memory: compiled.run(job, memory, empty_trace(job)),
+    "compiled": lambda job, memory: run_compiled(job, memory, empty_trace(job), NO_JUMPS),
     "interpreted": interpreted(fast_engine.run),
     "simpy": interpreted(simpy_engine.run),
 }

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
 
+from lw3dsim.base.arrays import as_lists
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine import steady
 from lw3dsim.engine.memory import make_memory
@@ -18,14 +19,13 @@ from lw3dsim.engine.run import (
     COMPILED,
     INTERPRETED,
     NO_JUMPS,
-    as_lists,
     run_compiled,
     run_interpreted,
     simulate_job,
     simulate_schedule,
 )
 from lw3dsim.engine.steady import Effort
-from lw3dsim.engine.trace import Job, empty_trace, make_job
+from lw3dsim.engine.trace import Job, Stream, empty_trace, make_job
 from lw3dsim.network import layers, pipeline, runs
 from lw3dsim.network.pipeline import resolve_design, resolve_network
 from lw3dsim.schedule.program import Kinds
@@ -107,22 +107,20 @@ def repeating_jobs(draw):
             if len(first):
                 tile = draw(st.integers(0, len(first) - 1))
                 after[tile] = draw(st.integers(-1, int(first[tile]) - 1))
-        loads |= {
-            f"{name}_first": first,
-            f"{name}_box": column(3, per_pattern * draw(st.sampled_from([1, 1, 3])), len(first)),
-            f"{name}_after": after,
-            f"{name}_gate": gates(first),
-        }
+        box = column(3, per_pattern * draw(st.sampled_from([1, 1, 3])), len(first))
+        loads[name] = Stream(first=first, box=box, after=after, gate=gates(first))
     return Job(
         kind=column(kinds - 1, pattern * draw(st.sampled_from([1, 1, repeats])), steps),
         head=durations(),
         body=durations(),
         drain=durations(),
         lead=durations() * draw(st.booleans()),
-        opens=np.concatenate(([0], closes[:-1] + 1)),
-        closes=closes,
-        ofmap_box=column(3, draw(st.sampled_from([len(closing), repeats])), len(closes)),
-        ofmap_after=release_stores(len(closes), draw(st.integers(1, 7))),
+        ofmap=Stream(
+            first=np.concatenate(([0], closes[:-1] + 1)),
+            box=column(3, draw(st.sampled_from([len(closing), repeats])), len(closes)),
+            after=closes,
+            gate=release_stores(len(closes), draw(st.integers(1, 7))),
+        ),
         setup=cycle * draw(st.integers(0, 3)),
         cycle=cycle,
         **loads,
@@ -182,22 +180,23 @@ def regular_job(steps, cycle=1, **changes):
         body=kinds[1:3],
         drain=kinds[2:],
         lead=kinds[3:].repeat(2),
-        ifmap_first=some,
-        ifmap_box=np.zeros_like(some),
-        ifmap_after=release_steps(some, 2),
-        ifmap_gate=none,
-        weight_first=some,
-        weight_box=np.ones_like(some),
-        weight_after=release_steps(some, 3),
-        weight_gate=none,
-        opens=np.concatenate(([0], closes[:-1] + 1)),
-        closes=closes,
-        ofmap_box=np.full(len(closes), 2),
-        ofmap_after=release_stores(len(closes), 2),
+        ifmap=Stream(first=some, box=np.zeros_like(some), after=release_steps(some, 2), gate=none),
+        weight=Stream(first=some, box=np.ones_like(some), after=release_steps(some, 3), gate=none),
+        ofmap=Stream(
+            first=np.concatenate(([0], closes[:-1] + 1)),
+            box=np.full(len(closes), 2),
+            after=closes,
+            gate=release_stores(len(closes), 2),
+        ),
         setup=cycle,
         cycle=cycle,
     )
     return job._replace(**changes)
+
+
+def changed(job, stream, **columns):
+    """The same job with other columns in one of its streams."""
+    return job._replace(**{stream: getattr(job, stream)._replace(**columns)})
 
 
 # What the steps of a regular job do: multiply.
@@ -244,33 +243,40 @@ def test_a_period_broken_once_is_jumped_around(step):
     assert check(regular_job(60_000, kind=kind), clocks("plain")) < 400
     box = np.zeros(30_000, dtype=np.int64)
     box[step // 2] = 2
-    assert check(regular_job(60_000, ifmap_box=box), clocks("plain")) < 400
+    assert check(changed(regular_job(60_000), "ifmap", box=box), clocks("plain")) < 400
 
 
 def test_a_tile_that_waits_for_something_else_once_is_jumped_around():
     after = release_steps(np.arange(0, 60_000, 2), 2)
     after[15_000] += 1
-    assert check(regular_job(60_000, ifmap_after=after), clocks("plain")) < 400
+    assert check(changed(regular_job(60_000), "ifmap", after=after), clocks("plain")) < 400
     gate = np.full(30_000, -1)
     gate[15_000] = 9_999
-    assert check(regular_job(60_000, ifmap_gate=gate), clocks("plain")) < 400
-    after = release_stores(20_000, 3)
-    after[10_000] += 2
-    assert check(regular_job(60_000, ofmap_after=after), clocks("plain", burst_ticks=5)) < 400
+    assert check(changed(regular_job(60_000), "ifmap", gate=gate), clocks("plain")) < 400
+    gate = release_stores(20_000, 3)
+    gate[10_000] += 2
+    assert check(changed(regular_job(60_000), "ofmap", gate=gate), clocks("plain", burst_ticks=5)) < 400
 
 
-NO_WEIGHTS = {f"weight_{name}": np.arange(0) for name in ("first", "box", "after", "gate")}
-ONE_SLOT = {"ofmap_after": release_stores(20_000, 1)}
+NOTHING_MOVES = Stream(*(np.arange(0) for _ in Stream._fields))
+NO_WEIGHTS = regular_job(60_000, weight=NOTHING_MOVES)
+ONE_SLOT = changed(regular_job(60_000), "ofmap", gate=release_stores(20_000, 1))
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"), [("ifmap_first", NO_WEIGHTS), ("weight_first", {}), ("closes", {}), ("opens", ONE_SLOT)]
+    ("job", "stream", "name"),
+    [
+        (NO_WEIGHTS, "ifmap", "first"),
+        (regular_job(60_000), "weight", "first"),
+        (regular_job(60_000), "ofmap", "after"),
+        (ONE_SLOT, "ofmap", "first"),
+    ],
+    ids=["input", "weights", "closed", "opened"],
 )
-def test_a_step_that_uses_something_else_once_is_seen_beyond_the_window(name, changes):
-    job = regular_job(60_000, **changes)
-    moved = getattr(job, name).copy()
+def test_a_step_that_uses_something_else_once_is_seen_beyond_the_window(job, stream, name):
+    moved = getattr(getattr(job, stream), name).copy()
     moved[15_000] += 1
-    job = job._replace(**{name: moved})
+    job = changed(job, stream, **{name: moved})
     assert check(job, clocks("plain", burst_ticks=5), Effort(steps=1, window=600, gain=1)) < 2000
 
 
@@ -293,14 +299,10 @@ def test_a_lead_that_melts_slowly_is_no_steady_state(stream):
     # A step takes 100 ticks and its tile 101: what was loaded ahead of the first step lasts for hundreds of steps.
     steps = np.arange(5000)
     none = np.full(5000, -1)
-    empty = {f"{name}_{part}": steps[:0] for name in ("ifmap", "weight") for part in ("first", "box", "after", "gate")}
-    loads = {"first": steps, "box": np.zeros_like(steps), "after": release_steps(steps, 7), "gate": none}
+    loads = Stream(first=steps, box=np.zeros_like(steps), after=release_steps(steps, 7), gate=none)
     job = regular_job(5000, head=np.array([60, 60]), body=np.array([40, 40]), drain=np.array([1, 1]))._replace(
-        **empty | {f"{stream}_{part}": column for part, column in loads.items()},
-        opens=steps[:1],
-        closes=steps[-1:],
-        ofmap_box=np.array([2]),
-        ofmap_after=none[:1],
+        **{"ifmap": NOTHING_MOVES, "weight": NOTHING_MOVES} | {stream: loads},
+        ofmap=Stream(first=steps[:1], box=np.array([2]), after=steps[-1:], gate=none[:1]),
         setup=0,
     )
     kind = np.zeros_like(steps)

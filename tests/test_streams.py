@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import simulate
+from lw3dsim.base.arrays import as_lists
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import BOUND, COMPUTING, IDLE
@@ -177,9 +178,9 @@ def test_a_buffer_never_holds_more_than_its_slots_and_its_bits(layered):
     trace, buffers = stream.timing.trace, design.buffers
     start, end = np.asarray(trace.start), np.asarray(trace.end)
     held = {
-        "ifmap": (trace.ifmap_grant, end[chain.ifmap.last], chain.ifmap.bits),
-        "weight": (trace.weight_grant, end[chain.weight.last], chain.weight.bits),
-        "ofmap": (start[chain.ofmap.opens], trace.ofmap_ready, chain.ofmap.bits),
+        "ifmap": (trace.ifmap.grant, end[chain.ifmap.last], chain.ifmap.bits),
+        "weight": (trace.weight.grant, end[chain.weight.last], chain.weight.bits),
+        "ofmap": (start[chain.ofmap.opens], trace.ofmap.ready, chain.ofmap.bits),
     }
     for name, (begins, ends, bits) in held.items():
         capacity = getattr(buffers, f"{name}_kib") * 8 * 1024
@@ -218,7 +219,7 @@ def test_input_is_read_when_all_of_it_has_been_stored(case):
         np.searchsorted(ends, steps, "right") for steps in (chain.ifmap.first, chain.weight.first, chain.ofmap.closes)
     )
     number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
-    granted, fetched, ready = map(np.asarray, (trace.ifmap_grant, trace.weight_grant, trace.ofmap_ready))
+    granted, fetched, ready = map(np.asarray, (trace.ifmap.grant, trace.weight.grant, trace.ofmap.ready))
     for place in range(clips * len(units)):
         clip, unit = divmod(place, len(units))
         for source in {name for layer in units[unit].layers for name in layer.inputs if number.get(name, unit) != unit}:
@@ -234,10 +235,10 @@ def test_a_fused_group_has_the_buffers_to_itself(fused):
     trace = stream.timing.trace
     ends = np.cumsum([unit.run.steps for _ in range(2) for unit in units])
     start, end = np.asarray(trace.start), np.asarray(trace.end)
-    ready = np.asarray(trace.ofmap_ready)
+    ready = np.asarray(trace.ofmap.ready)
     held = [
-        (chain.ifmap.first, np.asarray(trace.ifmap_grant), end[chain.ifmap.last]),
-        (chain.weight.first, np.asarray(trace.weight_grant), end[chain.weight.last]),
+        (chain.ifmap.first, np.asarray(trace.ifmap.grant), end[chain.ifmap.last]),
+        (chain.weight.first, np.asarray(trace.weight.grant), end[chain.weight.last]),
         (chain.ofmap.closes, start[chain.ofmap.opens], ready),
     ]
     groups = [place for place in range(len(ends)) if len(units[place % len(units)].layers) > 1]
@@ -273,14 +274,10 @@ def test_engines_agree_on_streams(name, model):
     fusion = "auto" if name in FUSED else "off"
     case = mapped(workload, size, transform, algorithm, *arch[:1], overrides=(f"dram.model={model}",), fusion=fusion)
     (_, fast), (_, reference) = (streamed(case, 2, engine) for engine in ("fast", "simpy"))
-    assert fast.timing.trace._replace(**as_lists(fast.timing.trace)) == reference.timing.trace
+    assert as_lists(fast.timing.trace) == reference.timing.trace
     assert fast.finish_cycles == reference.finish_cycles
     assert fast.timing.dram == reference.timing.dram
     assert fast.timing.cycles_by_cause == reference.timing.cycles_by_cause
-
-
-def as_lists(trace):
-    return {name: np.asarray(times).tolist() for name, times in trace._asdict().items()}
 
 
 def test_a_stream_of_one_layer_is_that_layer():
@@ -299,10 +296,10 @@ def test_the_next_layer_and_the_next_clip_are_fetched_ahead():
     ahead = 0
     for step in first[1:-1]:
         tile = int(np.searchsorted(chain.weight.first, step))
-        ahead += chain.weight.first[tile] == step and trace.weight_grant[tile] < trace.end[step - 1]
+        ahead += chain.weight.first[tile] == step and trace.weight.grant[tile] < trace.end[step - 1]
     assert ahead >= 8
     next_clip = int(np.searchsorted(chain.ifmap.first, first[-1]))
-    assert trace.ifmap_grant[next_clip] < trace.end[first[-1] - 1]
+    assert trace.ifmap.grant[next_clip] < trace.end[first[-1] - 1]
 
 
 @pytest.mark.parametrize("name", ["ifmap", "weight", "ofmap"])
@@ -313,9 +310,9 @@ def test_dma_stays_away_from_a_single_bank_while_another_layer_computes(name):
     ends = np.cumsum([unit.run.steps for _ in range(2) for unit in case[2]])
     start, end = np.asarray(trace.start), np.asarray(trace.end)
     steps, times = {
-        "ifmap": (chain.ifmap.first, trace.ifmap_grant),
-        "weight": (chain.weight.first, trace.weight_grant),
-        "ofmap": (chain.ofmap.closes, trace.ofmap_ready),
+        "ifmap": (chain.ifmap.first, trace.ifmap.grant),
+        "weight": (chain.weight.first, trace.weight.grant),
+        "ofmap": (chain.ofmap.closes, trace.ofmap.ready),
     }[name]
     layers = np.searchsorted(ends, steps, "right")
     for layer, time in zip(layers, times, strict=True):

@@ -332,8 +332,8 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
     activity = make_activity(schedule, trace)
     assert activity.start.tolist() == list(trace.start)
     assert activity.end.tolist() == list(trace.end)
-    assert activity.grant["ofmap"].tolist() == list(trace.ofmap_grant)
-    assert activity.ready["weight"].tolist() == list(trace.weight_ready)
+    assert activity.grant["ofmap"].tolist() == list(trace.ofmap.grant)
+    assert activity.ready["weight"].tolist() == list(trace.weight.ready)
     assert {name: bursts.sum() for name, bursts in activity.bursts.items()} == {"ifmap": 36, "weight": 10, "ofmap": 4}
     assert activity.counts["mults"][activity.kind].sum() == count_events(schedule, 32).mults
 

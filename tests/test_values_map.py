@@ -35,7 +35,7 @@ from lw3dsim.map.layer.compute import (
 from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
 from lw3dsim.map.layer.price import MOST_TICKS, Price
 from lw3dsim.map.layer.ranking import (
-    NEVER,
+    INFINITE,
     Aim,
     estimate,
     insert,
@@ -47,8 +47,8 @@ from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import (
     Limits,
-    Place,
     Task,
+    Tiling,
     Times,
     fits,
     input_bursts,
@@ -316,7 +316,7 @@ def task_of(problem, sizes, arch=ARCH):
     )  # fmt: skip
 
 
-ONE = Place(0, 0, 0, 0, 0)
+ONE = Tiling(0, 0, 0, 0, 0)
 
 
 def test_choices_sum_up_what_tiles_need():
@@ -435,7 +435,7 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
     def cycles(problem, sizes, arch=ARCH):
-        return layer_cycles(task_of(problem, sizes, arch), ONE, NEVER, empty_groups(kernels(0)))
+        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_groups(kernels(0)))
 
     # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
     assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
@@ -485,7 +485,7 @@ def test_a_pooling_that_is_cut_over_frames_updates_sums():
     cycles = []
     for frames in (1, 4):
         task = task_of(problem, ([2], [frames], [1], [1], [1]))
-        cycles.append(compute_ticks(task, ONE, NEVER, empty_groups(kernels(0))) // task.times.cycle)
+        cycles.append(compute_ticks(task, ONE, INFINITE, empty_groups(kernels(0))) // task.times.cycle)
     assert cycles == [4 * (3 + 4), 3 + 4]
 
 
@@ -507,7 +507,7 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     kept = nothing_kept(kernels(0), 2)
     kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
-    aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
+    aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
     assert is_worth(kept, aim, 130, 10, 2)
     assert not is_worth(kept, aim, 131, 10, 2)
     # With 15 that nothing hides 50 may compute. In two slots loads of 40 and answers of 30 leave 2 x 51 - 1 - 70.
@@ -521,17 +521,17 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
     free = nothing_kept(kernels(0), 1)
     assert is_worth(free, aim, 10**9, 10**9, 1)
-    assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == NEVER
+    assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == INFINITE
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
     kept = nothing_kept(kernels(0), 3)
-    aim = Aim(burst_ticks=3, own_ticks=5, most=NEVER)
+    aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):
         insert(kept, aim, ticks, bursts, visits, order, 0, at)
         rows = zip(kept.latency, kept.bursts, kept.order, kept.n, strict=True)
-        return [row for row in rows if row[1] != NEVER]
+        return [row for row in rows if row[1] != INFINITE]
 
     # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11 are 130 all, and 5 of the mode; fewer bursts come first.
     assert offered(100, 10, 7) == [(100, 10, 0, 0)]
@@ -572,7 +572,7 @@ def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
     task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
     assert full_tiles(task, ONE, 1500) == (2 * 4 * 36 + 3) * 2000 + 700
     # Two channels of three: of the third nothing is known.
-    assert full_tiles(task, Place(1, 0, 0, 0, 0), 1500) == (4 * 36 + 3) * 2000
+    assert full_tiles(task, Tiling(1, 0, 0, 0, 0), 1500) == (4 * 36 + 3) * 2000
     assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36 + 2 * 3
     # Without a full tile along H nothing but the share is left.
     assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == (2 * 8 * 36 + 3) * 2000

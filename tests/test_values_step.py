@@ -290,10 +290,10 @@ def test_a_layer_takes_the_time_that_one_draws_on_paper():
         assert [list(np.asarray(x)) for x in (trace.start, trace.end, trace.drained)] == [
             [140_000, 290_000], [290_000, 440_000], [292_000, 442_000],
         ]  # fmt: skip
-        assert list(trace.ifmap_grant) == [20_000, 120_000]
-        assert list(trace.ifmap_ready) == [100_000, 200_000]
-        assert (list(trace.weight_grant), list(trace.weight_ready)) == ([80_000], [140_000])
-        assert (list(trace.ofmap_grant), list(trace.ofmap_ready)) == ([292_000, 442_000], [312_000, 462_000])
+        assert list(trace.ifmap.grant) == [20_000, 120_000]
+        assert list(trace.ifmap.ready) == [100_000, 200_000]
+        assert (list(trace.weight.grant), list(trace.weight.ready)) == ([80_000], [140_000])
+        assert (list(trace.ofmap.grant), list(trace.ofmap.ready)) == ([292_000, 442_000], [312_000, 462_000])
         assert timing.latency_cycles == 231
         cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
         # While one channel is multiplied one of two rows idles: 18 of 72 cycles.
@@ -332,7 +332,7 @@ def test_waits_have_the_cause_that_came_last():
     assert [list(x) for x in (trace.start, trace.end, trace.drained)] == [
         [240_000, 450_000], [250_000, 460_000], [254_000, 464_000],
     ]  # fmt: skip
-    assert (list(trace.ifmap_grant), list(trace.ofmap_grant)) == ([20_000, 250_000], [350_000, 464_000])
+    assert (list(trace.ifmap.grant), list(trace.ofmap.grant)) == ([20_000, 250_000], [350_000, 464_000])
     cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
     # The first step waits 110 cycles for its tiles; the second 100 for its slot; the last store takes 50.
     assert cycles == {

@@ -85,8 +85,8 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
         end=np.array(trace.end, dtype=np.int64),
         kind=schedule.kind,
         counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
-        grant={name: np.array(getattr(trace, f"{name}_grant"), dtype=np.int64) for name in STREAMS},
-        ready={name: np.array(getattr(trace, f"{name}_ready"), dtype=np.int64) for name in STREAMS},
+        grant={name: np.array(getattr(trace, name).grant, dtype=np.int64) for name in STREAMS},
+        ready={name: np.array(getattr(trace, name).ready, dtype=np.int64) for name in STREAMS},
         bursts={name: schedule.bursts(getattr(schedule, name)) for name in STREAMS},
     )
 

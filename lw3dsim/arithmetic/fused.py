@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.arithmetic.machine import (
+    Computation,
     Execution,
     Peaks,
     Place,
-    Task,
     compute_tile,
     fresh_tile,
     load_ifmap,
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupTask:
-    """What a group computes: a task per stage, and by how many bits its results are shifted before the next reads them.
+class GroupComputation:
+    """What a group computes: that of every stage, and by how many bits results are shifted before the next reads them.
 
     ``inputs`` are the sources of the first stage, ``operands`` the second operand of additions where DRAM has it.
     """
 
-    tasks: tuple[Task, ...]
+    computations: tuple[Computation, ...]
     shifts: tuple[int, ...]
     inputs: tuple[Tensor, ...]
     operands: tuple[Tensor | None, ...]
@@ -61,7 +61,7 @@ def execute_group(
     schedule: GroupSchedule,
     machines: Sequence[Machine],
     number: Number,
-    task: GroupTask,
+    computation: GroupComputation,
 ) -> tuple[Tensor, list[Peaks]]:
     """Run every step of ``schedule``; return the output of the last stage (N, T, H, W), and the peaks of every stage.
 
@@ -70,7 +70,7 @@ def execute_group(
     axes = mapping.axes(group)
     shapes = [(group.channels[0], *group.stages[0].inp), *((stage.n, *stage.out) for stage in group.stages)]
     tensors = [_OnChip(values=np.zeros(s, dtype=_wide(number)), there=np.zeros(s, dtype=bool)) for s in shapes]
-    runs = [_execution(group, i, machines[i], number, task, tensors) for i in range(len(group.stages))]
+    runs = [_execution(group, i, machines[i], number, computation, tensors) for i in range(len(group.stages))]
     loads = set(schedule.ifmap.first.tolist())
     chunks = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
     places = schedule.places
@@ -91,7 +91,7 @@ def execute_group(
         _run_step(group, runs[i], axes, at, i, channels)
         _box(tensors[i + 1].there, axes, at, i + 1)[channels] = True
         if i + 1 < len(group.stages):
-            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], task.shifts[i], number)
+            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], number)
     if not (runs[-1].written == 1).all():
         raise AssertionError("an output element was not stored exactly once")
     return tensors[-1].values, [run.peaks for run in runs]
@@ -102,22 +102,22 @@ def _wide(number: Number) -> str:
 
 
 def _execution(
-    group: Group, i: int, machine: Machine, number: Number, task: GroupTask, tensors: Sequence[_OnChip]
+    group: Group, i: int, machine: Machine, number: Number, computation: GroupComputation, tensors: Sequence[_OnChip]
 ) -> Execution:
     """Return the machine as stage ``i`` uses it."""
     stage, operand = group.stages[i], group.operands[i]
-    sources: list[Tensor] = [tensors[i].values] if i else list(task.inputs)
+    sources: list[Tensor] = [tensors[i].values] if i else list(computation.inputs)
     if operand == "input":
-        sources.append(task.inputs[0])
+        sources.append(computation.inputs[0])
     if operand == "dram":
-        given = task.operands[i]
+        given = computation.operands[i]
         assert given is not None  # noqa: S101  # the caller gives what DRAM has
         sources.append(given)
     return Execution(
         problem=stage,
         machine=machine,
         number=number,
-        task=task.tasks[i],
+        computation=computation.computations[i],
         sources=sources,
         output=tensors[i + 1].values,
         written=np.zeros(tensors[i + 1].values.shape, dtype=np.int32),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Computation:
     """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N)."""
 
     reduction: str  # "sum", "max", "avg" or "trg"
@@ -61,7 +61,7 @@ class Execution:
     problem: Problem
     machine: Machine
     number: Number
-    task: Task
+    computation: Computation
     sources: Sequence[Tensor]
     output: Tensor
     written: Tensor
@@ -89,7 +89,7 @@ def execute(
     schedule: Schedule,
     machine: Machine,
     number: Number,
-    task: Task,
+    computation: Computation,
     sources: Sequence[Tensor],
 ) -> tuple[Tensor, Peaks]:
     """Run every step of ``schedule``; return the output (N, T, H, W) and the largest magnitudes on the way.
@@ -101,7 +101,7 @@ def execute(
         problem=problem,
         machine=machine,
         number=number,
-        task=task,
+        computation=computation,
         sources=sources,
         output=np.zeros(shape, dtype="int64" if number.is_integer else number.dtype),
         written=np.zeros(shape, dtype=np.int8),
@@ -201,14 +201,14 @@ def load_ifmap(run: Execution, place: Place) -> Tensor:
 
 def _direct_type(run: Execution) -> str:
     """Return the type of direct computation: wide enough for the whole sum."""
-    if run.task.reduction != "sum" or run.task.weights is None:
+    if run.computation.reduction != "sum" or run.computation.weights is None:
         return "int64" if run.number.is_integer else run.number.dtype
     taps = run.problem.algorithm.taps
     return run.number.working_type(2 * run.number.largest**2 * run.problem.c * taps)
 
 
 def _outside(run: Execution) -> float:
-    if run.task.reduction == "max":
+    if run.computation.reduction == "max":
         return LOWEST if run.number.is_integer else -np.inf
     return 0
 
@@ -216,9 +216,9 @@ def _outside(run: Execution) -> float:
 def load_weights(run: Execution, place: Place) -> Tensor:
     """Bring a tile of kernels on chip, transformed where the algorithm wants it: (n, c, K, R, S) or coordinates."""
     problem = run.problem
-    assert run.task.weights is not None  # noqa: S101  # layers with weight loads have weights
+    assert run.computation.weights is not None  # noqa: S101  # layers with weight loads have weights
     first = place.group * problem.n
-    kernels = run.task.weights[first + place.n.start : first + place.n.stop, place.c]
+    kernels = run.computation.weights[first + place.n.start : first + place.n.stop, place.c]
     if run.operands is None:
         return kernels.astype(_direct_type(run), order="C")
     pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
@@ -240,7 +240,7 @@ def fresh_tile(run: Execution, place: Place) -> Tensor:
 
 def compute_tile(run: Execution, place: Place) -> None:
     """Multiply (or pool) the tile, group by group, and add to the output tile."""
-    if run.task.weights is None:
+    if run.computation.weights is None:
         _vector(run, place)
         return
     algorithm = run.problem.algorithm
@@ -356,7 +356,7 @@ def _descaled(result: Tensor, operands: Operands, *, is_exact: bool) -> Tensor:
 def _vector(run: Execution, place: Place) -> None:
     """Pool, add, concatenate (by then one tensor), difference or copy a tile."""
     problem, tile = run.problem, run.ifmap
-    if run.task.reduction == "trg":
+    if run.computation.reduction == "trg":
         frames = tile.shape[2]
         total = tile[0][:, :1]
         for frame in range(1, frames):
@@ -372,7 +372,7 @@ def _vector(run: Execution, place: Place) -> None:
             slice(i, i + (size - 1) * s + 1, s) for i, size, s in zip(tap, place.size, problem.stride, strict=True)
         )
         part = tile[(slice(None), slice(None), *at)]
-        if run.task.reduction == "max":
+        if run.computation.reduction == "max":
             run.ofmap = np.maximum(run.ofmap, part[0])
             continue
         for source in part:
@@ -382,9 +382,9 @@ def _vector(run: Execution, place: Place) -> None:
 def store_tile(run: Execution, place: Place) -> None:
     """Finish an output tile in the vector unit and write it to DRAM."""
     values, where = run.ofmap, place.outputs(run.problem)
-    if run.task.reduction == "avg":
+    if run.computation.reduction == "avg":
         values = divided(values, int(np.prod(run.problem.kernel)), run.number)
-    if run.task.bias is not None:
-        values = run.held(values + run.task.bias[where[0], None, None, None])
-    run.output[where] = np.maximum(values, 0) if run.task.relu else values
+    if run.computation.bias is not None:
+        values = run.held(values + run.computation.bias[where[0], None, None, None])
+    run.output[where] = np.maximum(values, 0) if run.computation.relu else values
     run.written[where] += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 
 # What engines work on: lists where CPython runs them, arrays where they are compiled.
 Words = NDArray[np.int64] | list[int]
+
+# Columns of words, and whatever belongs to them.
+Table = TypeVar("Table", bound=NamedTuple)
 
 
 def ceil_div(a: Ints | int, b: Ints | int) -> Ints:
@@ -44,6 +47,33 @@ def full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
     """Return (count, size) of the full parts and of the ragged last part of ``total``."""
     rest = total % part
     return [(total // part, part), (np.minimum(rest, 1), rest)]
+
+
+def with_words(table: Table, change: Callable[[Words], Words]) -> Table:
+    """Return ``table`` with what ``change`` makes of all words in it, and in the tables within it."""
+
+    def changed(item: Any) -> Any:
+        if isinstance(item, int):
+            return item
+        if isinstance(item, np.ndarray | list):
+            return change(item)
+        return with_words(item, change) if hasattr(item, "_fields") else item
+
+    return table._make(map(changed, table))
+
+
+def as_lists(table: Table) -> Table:
+    """Return ``table`` on lists, which CPython is fastest on; those that are such are shared."""
+    return with_words(table, lambda words: words if isinstance(words, list) else words.tolist())
+
+
+def as_arrays(table: Table) -> Table:
+    """Return ``table`` on contiguous and writable arrays, as translated kernels take them; such are shared."""
+    return with_words(table, lambda words: words if _is_plain(words) else np.require(words, np.int64, ["C", "W"]))
+
+
+def _is_plain(words: Words) -> bool:
+    return isinstance(words, np.ndarray) and words.flags.carray and words.dtype == np.int64
 
 
 def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:

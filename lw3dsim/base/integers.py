@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lw3dsim.base.kernels import kernel
 
+# Later than anything happens, in clocks or ticks.
+NEVER = 1 << 62
+
 
 @kernel
 def ceiling(a: int, b: int) -> int:

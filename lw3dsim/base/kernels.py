@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
+from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.native import Declared, Translation, declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.arrays import Ints, Table, Words
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -57,13 +58,17 @@ def interpreted(function: Function) -> Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Kernels:
-    """What makes a callable of an entry, and the words that it takes: from values, or of a size to be filled."""
+    """What makes a callable of an entry, and the words that it takes: its own, from values, or to be filled."""
 
     is_translated: bool
 
     def __call__(self, entry: Function) -> Function:
         """Return ``entry``, or its translation."""
         return translated(entry) if self.is_translated else entry
+
+    def own(self, table: Table) -> Table:
+        """Return ``table``, and those within it, on words as the entries take them; shared where they are such."""
+        return as_arrays(table) if self.is_translated else as_lists(table)
 
     def words(self, values: Sequence[int] | Ints) -> Words:
         """Return words of these values."""
@@ -77,9 +82,12 @@ class Kernels:
         return np.zeros(size, dtype=np.int64) if self.is_translated else [0] * size
 
 
-def kernels(work: int) -> Kernels:
-    """Return the mapper's kernels for as much ``work`` as ranking so many tilings: translated where that pays."""
-    return Kernels(is_translated=MAPPER.is_worthwhile(STEPS_PER_TILING * work))
+def kernels(work: int, of: Translation = MAPPER, steps: int = STEPS_PER_TILING) -> Kernels:
+    """Return kernels, those of the mapper by default, for so much ``work``: translated where that pays.
+
+    A unit of it, ranking a tiling, takes CPython as long as so many ``steps`` of the fast engine.
+    """
+    return Kernels(is_translated=of.is_worthwhile(steps * work))
 
 
 def translated(entry: Function) -> Function:

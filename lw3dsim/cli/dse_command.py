@@ -78,6 +78,12 @@ def _study(space: str, storage: str | None) -> Study:
     show_default=True,
     help="Seconds after which the points of a silent process on a shared storage are taken over.",
 )
+@click.option(
+    "--point-limit",
+    type=float,
+    metavar="SECONDS",
+    help="Seconds after which a point is stopped, and counts as failed. Default: none.",
+)
 def run_command(
     space: str,
     trials: int | None,
@@ -89,6 +95,7 @@ def run_command(
     batch: int | None,
     with_bounds: bool | None,
     patience: float,
+    point_limit: float | None,
 ) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
     from lw3dsim.dse import goal_of, make_wanted, run_begun
@@ -107,6 +114,7 @@ def run_command(
         resume=resume,
         patience_s=patience,
         workers=workers,
+        point_limit_s=point_limit,
     )
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
@@ -121,10 +129,10 @@ def run_command(
 
 
 def _warn(study: Study) -> None:
-    """Say so on standard error where a study is unfinished, or no point of it keeps the limits."""
-    from lw3dsim.explore.summary import nothing_allowed, unfinished
+    """Say so on standard error where a study is unfinished, points failed, or no point of it keeps the limits."""
+    from lw3dsim.explore.summary import failures, nothing_allowed, unfinished
 
-    for sentence in filter(None, (unfinished(study), nothing_allowed(study))):
+    for sentence in filter(None, (unfinished(study), failures(study), nothing_allowed(study))):
         click.echo(f"note: {study.space.name}: {sentence}", err=True)
 
 

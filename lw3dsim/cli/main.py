@@ -37,6 +37,7 @@ OPTIONS = {
     "input_size": "--input",
     "overrides": "--set",
     "patience_s": "--patience",
+    "point_limit_s": "--point-limit",
     "space": "SPACE",
     "workload": "WORKLOAD",
 }

@@ -8,44 +8,18 @@ refresh stops the banks involved, closes them lowest first as they become ready,
 An activate of two commands is split: its first goes as soon as the second may follow in the next clock, the second
 when no read or write can, or at last at its limit. Nothing else goes in between.
 
-Functions over the flat integers of :class:`lw3dsim.dram.channel.Channel`, which they update in place.
+Functions over the columns of a :class:`lw3dsim.dram.channel.Channel`, which they update in place.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernel
 from lw3dsim.dram.channel import (
-    ACTIVATED,
-    ACTIVE_CLOCKS,
     BANK_QUEUE,
-    BANK_REFRESHED,
-    CHOSEN_BANK,
-    CHOSEN_LEAD,
-    CHOSEN_SLOT,
-    CONFLICTS,
     HIT_LIMIT,
-    HITS,
-    IN_BANKS,
-    LAST_BANK,
-    LAST_BEAT,
-    MISSES,
-    NEVER,
-    OLDEST_ACT,
-    OPEN_BANKS,
-    OPENED_AT,
-    PRECHARGED,
-    READ,
-    REFRESH_BANK,
-    REFRESHED,
-    REFRESHES_DUE,
-    SCHEDULABLE,
-    SPLIT_BANK,
-    SPLIT_UNTIL,
-    WAKE,
-    WCK_UNTIL,
-    WRITTEN,
     Channel,
 )
 from lw3dsim.dram.timing_rules import ACT, COMMANDS, PRE, RD, REF, REFPB, WR
@@ -104,7 +78,7 @@ def ready(channel: Channel, command: int, bank: int) -> int:
     clock = channel.bank_ready[command * channel.limits.banks + bank]
     clock = max(clock, channel.group_ready[command * groups + group], channel.rank_ready[command])
     if command == ACT:
-        clock = max(clock, channel.activates[channel.registers[OLDEST_ACT]] + channel.limits.faw)
+        clock = max(clock, channel.activates[channel.registers.oldest_act[0]] + channel.limits.faw)
     return clock
 
 
@@ -115,24 +89,24 @@ def choose(channel: Channel, now: int) -> int:
     Its bank, its slot and the clocks until the one that its timings count from are in registers too.
     """
     registers = channel.registers
-    registers[WAKE] = NEVER
-    is_split = registers[SPLIT_BANK] >= 0
-    if is_split and now >= registers[SPLIT_UNTIL]:
+    registers.wake[0] = NEVER
+    is_split = registers.split_bank[0] >= 0
+    if is_split and now >= registers.split_until[0]:
         return _activate_second(channel)
     held = -1
-    if registers[REFRESHES_DUE] and not is_split:
+    if registers.refreshes_due[0] and not is_split:
         command = _refresh(channel, now)
         if command >= 0 or not channel.limits.per_bank:
             return command
-        held = registers[REFRESH_BANK]
+        held = registers.refresh_bank[0]
     banks, stride = channel.limits.banks, channel.limits.refresh_stride
-    bank = registers[LAST_BANK]
+    bank = registers.last_bank[0]
     for _ in range(banks):
         bank = bank + 1 if bank + 1 < banks else 0
         if channel.queued[bank] and bank % stride != held:
             command = _column(channel, bank, now) if is_split else _bank_command(channel, bank, now)
             if command >= 0:
-                registers[LAST_BANK] = registers[CHOSEN_BANK] = bank
+                registers.last_bank[0] = registers.chosen_bank[0] = bank
                 return command
     return _activate_second(channel) if is_split else -1
 
@@ -156,10 +130,10 @@ def _column(channel: Channel, bank: int, now: int) -> int:
     if other <= slot:
         slot, other, command, other_command = other, slot, WR, RD
     if slot < BANK_QUEUE and _if_ready(channel, command, bank, now) >= 0:
-        registers[CHOSEN_SLOT] = slot
+        registers.chosen_slot[0] = slot
         return command
     if other < BANK_QUEUE and _if_ready(channel, other_command, bank, now) >= 0:
-        registers[CHOSEN_SLOT] = other
+        registers.chosen_slot[0] = other
         return other_command
     return -1
 
@@ -172,9 +146,9 @@ def _activate(channel: Channel, bank: int, now: int) -> int:
         return _if_ready(channel, ACT, bank, now)
     clock = ready(channel, ACT, bank) - 1
     if clock > now:
-        registers[WAKE] = min(registers[WAKE], clock)
+        registers.wake[0] = min(registers.wake[0], clock)
         return -1
-    registers[SPLIT_BANK], registers[SPLIT_UNTIL], registers[CHOSEN_LEAD] = bank, now + channel.limits.aad, 0
+    registers.split_bank[0], registers.split_until[0], registers.chosen_lead[0] = bank, now + channel.limits.aad, 0
     return ACT_1
 
 
@@ -182,7 +156,7 @@ def _activate(channel: Channel, bank: int, now: int) -> int:
 def _activate_second(channel: Channel) -> int:
     """Return the second command of a split activate, which no rule holds up any more."""
     registers = channel.registers
-    registers[CHOSEN_BANK], registers[SPLIT_BANK], registers[CHOSEN_LEAD] = registers[SPLIT_BANK], -1, 0
+    registers.chosen_bank[0], registers.split_bank[0], registers.chosen_lead[0] = registers.split_bank[0], -1, 0
     return ACT
 
 
@@ -190,12 +164,12 @@ def _activate_second(channel: Channel) -> int:
 def _if_ready(channel: Channel, command: int, bank: int, now: int) -> int:
     clock = ready(channel, command, bank)
     lead = channel.limits.leads[command]
-    if command in (RD, WR) and max(clock, now + lead) > channel.registers[WCK_UNTIL]:
+    if command in (RD, WR) and max(clock, now + lead) > channel.registers.wck_until[0]:
         lead += 1  # the write clock has stopped: synchronise it first
     if clock - lead <= now:
-        channel.registers[CHOSEN_LEAD] = lead
+        channel.registers.chosen_lead[0] = lead
         return command
-    channel.registers[WAKE] = min(channel.registers[WAKE], clock - lead)
+    channel.registers.wake[0] = min(channel.registers.wake[0], clock - lead)
     return -1
 
 
@@ -205,17 +179,17 @@ def _refresh(channel: Channel, now: int) -> int:
     registers = channel.registers
     command, first, step = REF, 0, 1
     if channel.limits.per_bank:
-        command, first, step = REFPB, registers[REFRESH_BANK], channel.limits.refresh_stride
+        command, first, step = REFPB, registers.refresh_bank[0], channel.limits.refresh_stride
     is_closed = True
     for bank in range(first, channel.limits.banks, step):
         if channel.open_row[bank] >= 0:
             is_closed = False
             if _if_ready(channel, PRE, bank, now) >= 0:
-                registers[CHOSEN_BANK] = bank
+                registers.chosen_bank[0] = bank
                 return PRE
     if not is_closed or not _may_refresh(channel, command, first, step, now):
         return -1
-    registers[CHOSEN_BANK] = first
+    registers.chosen_bank[0] = first
     return command
 
 
@@ -241,10 +215,14 @@ def issue(channel: Channel, command: int, bank: int, slot: int, now: int) -> Non
         _transfer(channel, command, bank, slot, now)
     else:
         registers = channel.registers
-        registers[REFRESHES_DUE] -= 1
-        registers[REFRESH_BANK] = (registers[REFRESH_BANK] + 1) % channel.limits.refresh_stride
-        channel.counts[REFRESHED if command == REF else BANK_REFRESHED] += 1
-        step = 1 if command == REF else channel.limits.refresh_stride
+        registers.refreshes_due[0] -= 1
+        registers.refresh_bank[0] = (registers.refresh_bank[0] + 1) % channel.limits.refresh_stride
+        if command == REF:
+            channel.counts.refreshes[0] += 1
+            step = 1
+        else:
+            channel.counts.bank_refreshes[0] += 1
+            step = channel.limits.refresh_stride
         for refreshed in range(bank, channel.limits.banks, step):
             channel.conflict[refreshed] = 0
             if command == REFPB and refreshed != bank:
@@ -276,12 +254,12 @@ def _open(channel: Channel, bank: int, now: int) -> None:
     registers = channel.registers
     channel.open_row[bank] = channel.row_of[channel.queue[bank * BANK_QUEUE]]
     channel.row_hits[bank] = 0
-    channel.activates[registers[OLDEST_ACT]] = now
-    registers[OLDEST_ACT] = (registers[OLDEST_ACT] + 1) % 4
-    if registers[OPEN_BANKS] == 0:
-        registers[OPENED_AT] = now
-    registers[OPEN_BANKS] += 1
-    channel.counts[ACTIVATED] += 1
+    channel.activates[registers.oldest_act[0]] = now
+    registers.oldest_act[0] = (registers.oldest_act[0] + 1) % 4
+    if registers.open_banks[0] == 0:
+        registers.opened_at[0] = now
+    registers.open_banks[0] += 1
+    channel.counts.activates[0] += 1
     look(channel, bank)
 
 
@@ -290,10 +268,10 @@ def _close(channel: Channel, bank: int, now: int) -> None:
     registers = channel.registers
     channel.open_row[bank] = -1
     channel.row_hits[bank] = 0
-    registers[OPEN_BANKS] -= 1
-    if registers[OPEN_BANKS] == 0:
-        channel.counts[ACTIVE_CLOCKS] += now - registers[OPENED_AT]
-    channel.counts[PRECHARGED] += 1
+    registers.open_banks[0] -= 1
+    if registers.open_banks[0] == 0:
+        channel.counts.active_clocks[0] += now - registers.opened_at[0]
+    channel.counts.precharges[0] += 1
     look(channel, bank)
 
 
@@ -306,16 +284,21 @@ def _transfer(channel: Channel, command: int, bank: int, slot: int, now: int) ->
     channel.queued[bank] -= 1
     if command == RD:
         channel.pending_reads[block] = 0
-        counts[READ] += 1
+        counts.reads[0] += 1
         latency = channel.limits.read_latency
     else:
         channel.pending_writes[block] = 0
-        counts[WRITTEN] += 1
+        counts.writes[0] += 1
         latency = channel.limits.write_latency
-    counts[HITS if channel.row_hits[bank] else CONFLICTS if channel.conflict[bank] else MISSES] += 1
+    if channel.row_hits[bank]:
+        counts.row_hits[0] += 1
+    elif channel.conflict[bank]:
+        counts.row_conflicts[0] += 1
+    else:
+        counts.row_misses[0] += 1
     channel.row_hits[bank] += 1
-    registers[IN_BANKS] -= 1
-    registers[SCHEDULABLE] = 1
-    registers[LAST_BEAT] = max(registers[LAST_BEAT], now + latency)
-    registers[WCK_UNTIL] = max(registers[WCK_UNTIL], now + latency + channel.limits.wck_postamble)
+    registers.in_banks[0] -= 1
+    registers.is_schedulable[0] = 1
+    registers.last_beat[0] = max(registers.last_beat[0], now + latency)
+    registers.wck_until[0] = max(registers.wck_until[0], now + latency + channel.limits.wck_postamble)
     look(channel, bank)

@@ -1,9 +1,10 @@
-"""The state of one DRAM channel and its controller: flat integers, one index per bank, queue slot or rule."""
+"""The state of one DRAM channel and its controller: columns, an element per bank, queue slot or rule."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.dram.timing_rules import COMMANDS, rule_arrays
 
 if TYPE_CHECKING:
@@ -17,19 +18,7 @@ BANK_QUEUE = 8
 DRAIN_ABOVE = 8  # writes that start a drain when no command waits
 HIT_LIMIT = 4  # bursts of a row after which an older request to another row may close it
 
-# Registers of a channel, and what it counts.
-(
-    NEXT, READS_WAITING, WRITES_WAITING, DRAINING, IN_BANKS, SCHEDULABLE, LAST_BANK, OLDEST_ACT, OPEN_BANKS, OPENED_AT,
-    REFRESHES_DUE, REFRESH_BANK, NEXT_REFRESH, WAKE, CHOSEN_BANK, CHOSEN_SLOT, CHOSEN_LEAD, COMMAND_BUS, WCK_UNTIL,
-    SPLIT_BANK, SPLIT_UNTIL, LAST_BEAT, NOW, REGISTERS,
-) = range(24)  # fmt: skip
-(
-    READ, WRITTEN, ACTIVATED, PRECHARGED, REFRESHED, BANK_REFRESHED, HITS, MISSES, CONFLICTS, MERGED_READS,
-    MERGED_WRITES, FORWARDED_READS, ACTIVE_CLOCKS, COUNTS,
-) = range(14)  # fmt: skip
-
 IN_LINE, AT_BANK = 1, 2  # where a pending read waits: the transaction queue or the queue of its bank
-NEVER = 1 << 60
 
 
 class Limits(NamedTuple):
@@ -51,6 +40,61 @@ class Limits(NamedTuple):
     write_latency: int
     refresh_interval: int
     per_bank: int
+
+
+class Registers(NamedTuple):
+    """What a controller remembers, a word each.
+
+    Of the requests: the next to enter; reads and writes that wait for a bank, and so many of these writes to be
+    drained; all that wait ``in_banks``; whether one of those that wait for a bank may find room. Of the banks: the last
+    that issued a command, the oldest of the last four activates, how many are open, and since when any is. Of the
+    refreshes: how many are due, of which bank, and when the next will be. Of the clock: when to look for a command
+    again, from when on the command bus is free, until when the write clock runs, the last data beat, and ``now``, the
+    clock at which to go on. Of a split activate: its bank, -1 for none, and when its second command must go. Of the
+    command that was chosen: its bank, its slot, and the clocks until the one that its timings count from.
+    """
+
+    next_request: Words
+    reads_waiting: Words
+    writes_waiting: Words
+    draining: Words
+    in_banks: Words
+    is_schedulable: Words
+    last_bank: Words
+    oldest_act: Words
+    open_banks: Words
+    opened_at: Words
+    refreshes_due: Words
+    refresh_bank: Words
+    next_refresh: Words
+    wake: Words
+    command_bus: Words
+    wck_until: Words
+    last_beat: Words
+    now: Words
+    split_bank: Words
+    split_until: Words
+    chosen_bank: Words
+    chosen_slot: Words
+    chosen_lead: Words
+
+
+class Counts(NamedTuple):
+    """What a channel has done, a word each; see :class:`lw3dsim.dram.power.DramCounts`."""
+
+    reads: Words
+    writes: Words
+    activates: Words
+    precharges: Words
+    refreshes: Words
+    bank_refreshes: Words
+    row_hits: Words
+    row_misses: Words
+    row_conflicts: Words
+    merged_reads: Words
+    merged_writes: Words
+    forwarded_reads: Words
+    active_clocks: Words
 
 
 class Channel(NamedTuple):
@@ -89,8 +133,8 @@ class Channel(NamedTuple):
     writes: Words
     pending_reads: Words
     pending_writes: Words
-    registers: Words
-    counts: Words
+    registers: Registers
+    counts: Counts
 
 
 def new_channel(
@@ -105,10 +149,10 @@ def new_channel(
     """Return an idle channel with its requests; blocks are numbered from 0."""
     rules = rule_arrays(standard)
     banks, groups = standard.banks, standard.bank_groups
-    registers = [0] * REGISTERS
-    registers[NEXT_REFRESH] = NEVER if refresh == "none" else _refresh_interval(standard, refresh)
-    registers[SPLIT_BANK] = -1
-    registers[WCK_UNTIL] = -1 if standard.wck_postamble_clocks else NEVER
+    registers = Registers(*([0] for _ in Registers._fields))
+    registers.next_refresh[0] = NEVER if refresh == "none" else _refresh_interval(standard, refresh)
+    registers.split_bank[0] = -1
+    registers.wck_until[0] = -1 if standard.wck_postamble_clocks else NEVER
     blocks = max(block_of, default=-1) + 1
     return Channel(
         limits=_limits(standard, refresh, queue),
@@ -138,7 +182,7 @@ def new_channel(
         pending_reads=[0] * blocks,
         pending_writes=[0] * blocks,
         registers=registers,
-        counts=[0] * COUNTS,
+        counts=Counts(*([0] for _ in Counts._fields)),
     )
 
 

@@ -15,39 +15,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.kernels import CONTROLLER, kernel
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import CONTROLLER, Kernels, kernel, kernels
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, take_out
 from lw3dsim.dram.channel import (
-    ACTIVE_CLOCKS,
     AT_BANK,
     BANK_QUEUE,
-    CHOSEN_BANK,
-    CHOSEN_LEAD,
-    CHOSEN_SLOT,
-    COMMAND_BUS,
     DRAIN_ABOVE,
-    DRAINING,
-    FORWARDED_READS,
-    IN_BANKS,
     IN_LINE,
-    LAST_BEAT,
-    MERGED_READS,
-    MERGED_WRITES,
-    NEXT,
-    NEXT_REFRESH,
-    NOW,
-    OPEN_BANKS,
-    OPENED_AT,
-    READS_WAITING,
-    REFRESHES_DUE,
-    SCHEDULABLE,
-    WAKE,
-    WRITES_WAITING,
     Channel,
 )
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+
+# What a burst takes CPython, in steps of the fast engine.
+STEPS_PER_BURST = 40
+
+
+def controller_for(bursts: int) -> Kernels:
+    """Return kernels of the controller for so many bursts: translated where that pays."""
+    return kernels(bursts, CONTROLLER, STEPS_PER_BURST)
 
 
 @kernel(entry=CONTROLLER)
@@ -58,88 +46,94 @@ def run(channel: Channel, until: int = 0) -> int:
     """
     registers = channel.registers
     serve(channel)
-    end = max(registers[LAST_BEAT], until)
+    end = max(registers.last_beat[0], until)
     stand_by(channel, end)
-    if registers[OPEN_BANKS]:
-        channel.counts[ACTIVE_CLOCKS] += end - registers[OPENED_AT]
-        registers[OPENED_AT] = end
-    return registers[LAST_BEAT]
+    if registers.open_banks[0]:
+        channel.counts.active_clocks[0] += end - registers.opened_at[0]
+        registers.opened_at[0] = end
+    return registers.last_beat[0]
 
 
 @kernel(entry=CONTROLLER)
 def serve(channel: Channel) -> None:
     """Go on until the last request has been issued; the clock then stands behind that command."""
-    registers = channel.registers
-    now = following = registers[NOW]
-    while (
-        registers[NEXT] < len(channel.bank_of)
-        or registers[IN_BANKS]
-        or registers[READS_WAITING]
-        or registers[WRITES_WAITING]
-    ):
-        now = following
-        following = _clock(channel, now)
-        registers[NOW] = now + 1
+    channel.registers.now[0] = _go_on(channel, NEVER)
 
 
 @kernel(entry=CONTROLLER)
 def stand_by(channel: Channel, until: int) -> None:
     """Go on to clock ``until`` with whatever refresh is due."""
-    registers = channel.registers
-    while registers[NOW] <= until:
-        registers[NOW] = _clock(channel, registers[NOW])
-    registers[NOW] = until + 1
+    _go_on(channel, until)
+    channel.registers.now[0] = until + 1
 
 
 @kernel(inline=False)
+def _go_on(channel: Channel, until: int) -> int:
+    """Carry out what happens to clock ``until``, or, where that is NEVER, to the command of the last request.
+
+    Return the clock behind the last at which something could happen.
+    """
+    registers, requests = channel.registers, len(channel.bank_of)
+    following = registers.now[0]
+    behind = following
+    while following <= until:
+        is_done = registers.next_request[0] >= requests and not registers.in_banks[0]
+        if until == NEVER and is_done and not (registers.reads_waiting[0] or registers.writes_waiting[0]):
+            break
+        behind = following + 1
+        following = _clock(channel, following)
+    return behind
+
+
+@kernel
 def _clock(channel: Channel, now: int) -> int:
     """Carry out what happens at clock ``now``; return the next clock at which something can."""
     registers = channel.registers
-    changed = registers[NEXT] < len(channel.bank_of) and _admit(channel)
-    while now >= registers[NEXT_REFRESH]:
-        registers[NEXT_REFRESH] += channel.limits.refresh_interval
-        registers[REFRESHES_DUE] += 1
-        registers[WAKE] = now
-    if now >= registers[WAKE] and now >= registers[COMMAND_BUS]:
+    changed = registers.next_request[0] < len(channel.bank_of) and _admit(channel)
+    while now >= registers.next_refresh[0]:
+        registers.next_refresh[0] += channel.limits.refresh_interval
+        registers.refreshes_due[0] += 1
+        registers.wake[0] = now
+    if now >= registers.wake[0] and now >= registers.command_bus[0]:
         command = choose(channel, now)
         if command >= 0:
-            counted = now + registers[CHOSEN_LEAD]
+            counted = now + registers.chosen_lead[0]
             if command != ACT_1:
-                issue(channel, command, registers[CHOSEN_BANK], registers[CHOSEN_SLOT], counted)
-            registers[WAKE] = registers[COMMAND_BUS] = counted + 1
-    if registers[SCHEDULABLE] and _schedule(channel, now):
+                issue(channel, command, registers.chosen_bank[0], registers.chosen_slot[0], counted)
+            registers.wake[0] = registers.command_bus[0] = counted + 1
+    if registers.is_schedulable[0] and _schedule(channel, now):
         changed = True
-    return now + 1 if changed else max(now + 1, min(registers[WAKE], registers[NEXT_REFRESH]))
+    return now + 1 if changed else max(now + 1, min(registers.wake[0], registers.next_refresh[0]))
 
 
 @kernel
 def _admit(channel: Channel) -> bool:
     """Take the next request if its queue has room."""
     registers = channel.registers
-    request = registers[NEXT]
+    request = registers.next_request[0]
     block = channel.block_of[request]
     if channel.is_write[request]:
-        if registers[WRITES_WAITING] == channel.limits.queue:
+        if registers.writes_waiting[0] == channel.limits.queue:
             return False
         if channel.pending_writes[block]:
-            channel.counts[MERGED_WRITES] += 1
+            channel.counts.merged_writes[0] += 1
         else:
             channel.pending_writes[block] = 1
-            channel.writes[registers[WRITES_WAITING]] = request
-            registers[WRITES_WAITING] += 1
+            channel.writes[registers.writes_waiting[0]] = request
+            registers.writes_waiting[0] += 1
     else:
-        if registers[READS_WAITING] == channel.limits.queue:
+        if registers.reads_waiting[0] == channel.limits.queue:
             return False
         if channel.pending_writes[block]:
-            channel.counts[FORWARDED_READS] += 1
+            channel.counts.forwarded_reads[0] += 1
         elif channel.pending_reads[block]:
-            channel.counts[MERGED_READS] += 1
+            channel.counts.merged_reads[0] += 1
         else:
             channel.pending_reads[block] = IN_LINE
-            channel.reads[registers[READS_WAITING]] = request
-            registers[READS_WAITING] += 1
-    registers[NEXT] += 1
-    registers[SCHEDULABLE] = 1
+            channel.reads[registers.reads_waiting[0]] = request
+            registers.reads_waiting[0] += 1
+    registers.next_request[0] += 1
+    registers.is_schedulable[0] = 1
     return True
 
 
@@ -147,34 +141,34 @@ def _admit(channel: Channel) -> bool:
 def _schedule(channel: Channel, now: int) -> bool:
     """Move the first request whose bank queue has room; remember when there is none. Return whether to try again."""
     registers = channel.registers
-    waiting = registers[WRITES_WAITING]
-    if registers[DRAINING] == 0 and waiting:
-        rest = registers[NEXT] == len(channel.bank_of) and registers[READS_WAITING] == 0
-        idle = registers[IN_BANKS] == 0
+    waiting = registers.writes_waiting[0]
+    if registers.draining[0] == 0 and waiting:
+        rest = registers.next_request[0] == len(channel.bank_of) and registers.reads_waiting[0] == 0
+        idle = registers.in_banks[0] == 0
         if waiting == channel.limits.queue or (idle and (waiting > DRAIN_ABOVE or rest)):
-            registers[DRAINING] = waiting
-    if registers[DRAINING]:
+            registers.draining[0] = waiting
+    if registers.draining[0]:
         slot = _first_with_room(channel, channel.writes, waiting)
         if slot == waiting:
-            registers[SCHEDULABLE] = 0
+            registers.is_schedulable[0] = 0
             return False
         read = channel.pending_reads[channel.block_of[channel.writes[slot]]]
         if not read:
             _to_bank(channel, channel.writes, slot, waiting, now)
-            registers[WRITES_WAITING] -= 1
-            registers[DRAINING] -= 1
+            registers.writes_waiting[0] -= 1
+            registers.draining[0] -= 1
             return True
-        registers[DRAINING] = 0  # the read of this burst goes first
+        registers.draining[0] = 0  # the read of this burst goes first
         if read == AT_BANK:
             return True
-    waiting = registers[READS_WAITING]
+    waiting = registers.reads_waiting[0]
     slot = _first_with_room(channel, channel.reads, waiting)
     if slot == waiting:
-        registers[SCHEDULABLE] = 0
+        registers.is_schedulable[0] = 0
         return False
     channel.pending_reads[channel.block_of[channel.reads[slot]]] = AT_BANK
     _to_bank(channel, channel.reads, slot, waiting, now)
-    registers[READS_WAITING] -= 1
+    registers.reads_waiting[0] -= 1
     return True
 
 
@@ -194,6 +188,6 @@ def _to_bank(channel: Channel, line: Words, slot: int, waiting: int, now: int) -
     bank = channel.bank_of[request]
     channel.queue[bank * BANK_QUEUE + channel.queued[bank]] = request
     channel.queued[bank] += 1
-    channel.registers[IN_BANKS] += 1
+    channel.registers.in_banks[0] += 1
     look(channel, bank)
-    channel.registers[WAKE] = min(channel.registers[WAKE], now + 1)
+    channel.registers.wake[0] = min(channel.registers.wake[0], now + 1)

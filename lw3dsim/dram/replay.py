@@ -14,7 +14,7 @@ import numpy as np
 
 from lw3dsim.describe.address_map import DEFAULT_MAPPING, address_map
 from lw3dsim.dram import channel as c
-from lw3dsim.dram.compiled import controller_for
+from lw3dsim.dram.controller import controller_for, run
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy, summed
 from lw3dsim.dram.trace import MAX_REQUESTS
 from lw3dsim.errors import InputError
@@ -89,14 +89,14 @@ def replay(
     bursts, writes = _bursts(trace, standard.burst_bytes, request_bytes, where.capacity_bytes, channels)
     place = where.locate(bursts * standard.burst_bytes)
     banks = place.bank_group * standard.banks_per_group + place.bank
-    controller = controller_for(len(bursts))
+    work = controller_for(len(bursts))
     lines = [
-        controller.own(_channel(standard, banks[mine], place.row[mine], bursts[mine], writes[mine], refresh, queue))
+        work.own(_channel(standard, banks[mine], place.row[mine], bursts[mine], writes[mine], refresh, queue))
         for mine in (place.channel == number for number in range(channels))
     ]
-    cycles = max(controller.run(line, 0) for line in lines)
+    cycles = max(work(run)(line, 0) for line in lines)
     for line in lines:
-        controller.run(line, cycles)
+        work(run)(line, cycles)
     counts = summed(channel_counts(line, cycles) for line in lines)
     return Replay(
         standard=standard,
@@ -152,20 +152,5 @@ def _channel(
 
 def channel_counts(line: c.Channel, cycles: int) -> DramCounts:
     """Return what a channel did in ``cycles`` clocks."""
-    counts = [int(count) for count in line.counts]
-    return DramCounts(
-        reads=counts[c.READ],
-        writes=counts[c.WRITTEN],
-        activates=counts[c.ACTIVATED],
-        precharges=counts[c.PRECHARGED],
-        refreshes=counts[c.REFRESHED],
-        bank_refreshes=counts[c.BANK_REFRESHED],
-        row_hits=counts[c.HITS],
-        row_misses=counts[c.MISSES],
-        row_conflicts=counts[c.CONFLICTS],
-        merged_reads=counts[c.MERGED_READS],
-        merged_writes=counts[c.MERGED_WRITES],
-        forwarded_reads=counts[c.FORWARDED_READS],
-        active_clocks=counts[c.ACTIVE_CLOCKS],
-        idle_clocks=cycles - counts[c.ACTIVE_CLOCKS],
-    )
+    counts = {name: int(word[0]) for name, word in line.counts._asdict().items()}
+    return DramCounts(**counts, idle_clocks=cycles - counts["active_clocks"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Scope = Literal["bank", "group", "rank"]
 
 COMMANDS = ("ACT", "PRE", "RD", "WR", "REF", "REFpb")
-ACT, PRE, RD, WR, REF, REFPB = range(len(COMMANDS))
+ACT, PRE, RD, WR, REF, REFPB = 0, 1, 2, 3, 4, 5
 SCOPES: tuple[Scope, ...] = ("bank", "group", "rank")
 
 

@@ -105,8 +105,8 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
     lead = np.asarray(job.lead)[kind]
     wait = start - np.concatenate(([job.setup], end[:-1])) - lead
     loaded = np.maximum(
-        _ready_at_steps(job.ifmap_first, trace.ifmap_ready, len(start)),
-        _ready_at_steps(job.weight_first, trace.weight_ready, len(start)),
+        _ready_at_steps(job.ifmap.first, trace.ifmap.ready, len(start)),
+        _ready_at_steps(job.weight.first, trace.weight.ready, len(start)),
     )
     slot = _room_at_steps(job, trace)
     reads = int(wait[loaded >= slot].sum())
@@ -142,7 +142,7 @@ def _ready_at_steps(first: Words, ready: Words, steps: int) -> Ints:
 def _room_at_steps(job: Job, trace: Trace) -> Ints:
     """Return, per step, when room was made for the output tile it opens (0 where there was room)."""
     times = np.zeros(len(job.kind), dtype=np.int64)
-    after = np.asarray(job.ofmap_after)
-    waits = after >= 0
-    times[np.asarray(job.opens)[waits]] = np.asarray(trace.ofmap_ready)[after[waits]]
+    gate = np.asarray(job.ofmap.gate)
+    waits = gate >= 0
+    times[np.asarray(job.ofmap.first)[waits]] = np.asarray(trace.ofmap.ready)[gate[waits]]
     return times

@@ -11,25 +11,39 @@ the times are equal (transfers of no bursts), the reference engine does not see 
 unknown request either before the one it waits for has been granted. Hence granting
 the smallest known request is the same rule as in the reference engine.
 
-Plain integer code over sequences: CPython runs it on lists, :mod:`lw3dsim.engine.compiled` compiles it for arrays.
+Plain integer code over sequences: CPython runs it on lists, :mod:`lw3dsim.engine.run` has it translated for arrays.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import ENGINE, kernel
 from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.engine.memory import Memory
-    from lw3dsim.engine.trace import Job, Trace
+    from lw3dsim.engine.trace import Job, Stream, Trace, Transfers
 
-NEVER = 1 << 62
 
-# How far a run has come: tiles granted, steps placed, output tiles opened, and the *next* of DMA and of each stream.
-IFMAPS, WEIGHTS, STORES, STEP, OPENED, FREE, IFMAP_FREE, WEIGHT_FREE, OFMAP_FREE, STATE_WORDS = range(10)
+class Granted(NamedTuple):
+    """How far a stream has come: the ``tiles`` granted, and when it may ask for the next at the earliest."""
+
+    tiles: int
+    free: int
+
+
+class State(NamedTuple):
+    """How far a run has come: in each stream, in output tiles opened, in steps placed; DMA is ``free`` from then on."""
+
+    ifmap: Granted
+    weight: Granted
+    ofmap: Granted
+    opened: int
+    steps: int
+    free: int
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
@@ -37,82 +51,95 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
     advance(job, memory, trace, initial_state(job), NEVER)
 
 
-def initial_state(job: Job) -> list[int]:
+def initial_state(job: Job) -> State:
     """Return the state in which nothing has happened yet."""
-    return [0, 0, 0, 0, 0, 0, job.setup, job.setup, 0]
+    loads = Granted(tiles=0, free=job.setup)
+    return State(ifmap=loads, weight=loads, ofmap=Granted(tiles=0, free=0), opened=0, steps=0, free=0)
 
 
 @kernel(entry=ENGINE)
-def advance(job: Job, memory: Memory, trace: Trace, state: Words, stop: int) -> None:
-    """Go on from ``state``, until ``stop`` steps are placed or everything is stored; leave in ``state`` how far."""
-    ifmaps, weights, stores, step, opened = state[IFMAPS], state[WEIGHTS], state[STORES], state[STEP], state[OPENED]
-    free, ifmap_free, weight_free, ofmap_free = state[FREE], state[IFMAP_FREE], state[WEIGHT_FREE], state[OFMAP_FREE]
-    while stores < len(job.closes) and step < stop:
-        step, opened = place_steps(job, trace, ifmaps, weights, stores, step, opened)
-        ifmap = weight = ofmap = NEVER
-        if ifmaps < len(job.ifmap_first):
-            ifmap = known(job.ifmap_after[ifmaps], trace.end, step, ifmap_free)
-            ifmap = max(ifmap, known(job.ifmap_gate[ifmaps], trace.ofmap_ready, stores, ifmap_free))
-        if weights < len(job.weight_first):
-            weight = known(job.weight_after[weights], trace.end, step, weight_free)
-            weight = max(weight, known(job.weight_gate[weights], trace.ofmap_ready, stores, weight_free))
-        if job.closes[stores] < step:
-            ofmap = max(ofmap_free, trace.drained[job.closes[stores]])
-        if ifmap <= weight and ifmap <= ofmap:
-            begin = max(free, ifmap)
-            free, ready = transfer(memory, job.ifmap_box[ifmaps], begin, 0)
-            ifmap_free = free
-            trace.ifmap_grant[ifmaps], trace.ifmap_ready[ifmaps] = begin, ready
+def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int) -> State:
+    """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is."""
+    ifmap, weight, ofmap = job.ifmap, job.weight, job.ofmap
+    ifmaps, ifmap_free = state.ifmap
+    weights, weight_free = state.weight
+    stores, ofmap_free = state.ofmap
+    opened, step, free = state.opened, state.steps, state.free
+    while stores < len(ofmap.box) and step < stop:
+        opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step)
+        ifmap_asked = asked(ifmap, ifmaps, ifmap_free, trace, step, stores)
+        weight_asked = asked(weight, weights, weight_free, trace, step, stores)
+        ofmap_asked = NEVER
+        if ofmap.after[stores] < step:
+            ofmap_asked = max(ofmap_free, trace.drained[ofmap.after[stores]])
+        if ifmap_asked <= weight_asked and ifmap_asked <= ofmap_asked:
+            free = ifmap_free = grant(memory, ifmap, trace.ifmap, ifmaps, max(free, ifmap_asked), 0)
             ifmaps += 1
-        elif weight <= ofmap:
-            begin = max(free, weight)
-            free, ready = transfer(memory, job.weight_box[weights], begin, 0)
-            weight_free = free
-            trace.weight_grant[weights], trace.weight_ready[weights] = begin, ready
+        elif weight_asked <= ofmap_asked:
+            free = weight_free = grant(memory, weight, trace.weight, weights, max(free, weight_asked), 0)
             weights += 1
         else:
-            begin = max(free, ofmap)
-            free, ready = transfer(memory, job.ofmap_box[stores], begin, 1)
-            ofmap_free = free
-            trace.ofmap_grant[stores], trace.ofmap_ready[stores] = begin, ready
+            free = ofmap_free = grant(memory, ofmap, trace.ofmap, stores, max(free, ofmap_asked), 1)
             stores += 1
-    state[IFMAPS], state[WEIGHTS], state[STORES], state[STEP], state[OPENED] = ifmaps, weights, stores, step, opened
-    state[FREE], state[IFMAP_FREE], state[WEIGHT_FREE], state[OFMAP_FREE] = free, ifmap_free, weight_free, ofmap_free
+    return State(
+        Granted(ifmaps, ifmap_free), Granted(weights, weight_free), Granted(stores, ofmap_free), opened, step, free
+    )
 
 
 @kernel
-def known(awaited: int, times: Words, placed: int, earliest: int) -> int:
-    """Return when ``awaited``, -1 for nothing, is over, not before ``earliest``; NEVER while it is not placed."""
-    if awaited < 0:
-        return earliest
-    return max(earliest, times[awaited]) if awaited < placed else NEVER
+def asked(loads: Stream, tile: int, earliest: int, trace: Trace, steps: int, stores: int) -> int:
+    """Return when ``tile`` is asked for, at ``earliest`` or later; NEVER where there is none, or that is not known.
+
+    Known are the times of so many ``steps`` and ``stores``.
+    """
+    if tile == len(loads.box):
+        return NEVER
+    step, store = loads.after[tile], loads.gate[tile]
+    if step >= steps or store >= stores:
+        return NEVER
+    if step >= 0:
+        earliest = max(earliest, trace.end[step])
+    if store >= 0:
+        earliest = max(earliest, trace.ofmap.ready[store])
+    return earliest
+
+
+@kernel
+def grant(memory: Memory, stream: Stream, transfers: Transfers, tile: int, begin: int, is_store: int) -> int:
+    """Move ``tile`` from ``begin`` on; return when DMA, and the stream, may go on."""
+    free, ready = transfer(memory, stream.box[tile], begin, is_store)
+    transfers.grant[tile], transfers.ready[tile] = begin, ready
+    return free
 
 
 @kernel
 def place_steps(
-    job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, step: int, opened: int
+    job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, opened: int, step: int
 ) -> tuple[int, int]:
-    """Place every step whose tiles and slot are known; return the steps placed and output tiles opened so far."""
-    ifmap = tile_of(job.ifmap_first, ifmaps, step)
-    weight = tile_of(job.weight_first, weights, step)
+    """Place every step whose tiles and slot are known; return the output tiles opened and steps placed so far."""
+    ifmap_first, weight_first, opens = job.ifmap.first, job.weight.first, job.ofmap.first
+    ifmap = tile_of(ifmap_first, ifmaps, step)
+    weight = tile_of(weight_first, weights, step)
     end, drained = (trace.end[step - 1], trace.drained[step - 1]) if step else (job.setup, 0)
     while step < len(job.kind):
         kind = job.kind[step]
         begin = end + job.lead[kind]
-        if ifmap < len(job.ifmap_first) and job.ifmap_first[ifmap] == step:
+        if ifmap < len(ifmap_first) and ifmap_first[ifmap] == step:
             if ifmap == ifmaps:
                 break
-            begin = max(begin, trace.ifmap_ready[ifmap])
+            begin = max(begin, trace.ifmap.ready[ifmap])
             ifmap += 1
-        if weight < len(job.weight_first) and job.weight_first[weight] == step:
+        if weight < len(weight_first) and weight_first[weight] == step:
             if weight == weights:
                 break
-            begin = max(begin, trace.weight_ready[weight])
+            begin = max(begin, trace.weight.ready[weight])
             weight += 1
-        if opened < len(job.opens) and job.opens[opened] == step:
-            begin = known(job.ofmap_after[opened], trace.ofmap_ready, stores, begin)
-            if begin == NEVER:
+        if opened < len(opens) and opens[opened] == step:
+            store = job.ofmap.gate[opened]
+            if store >= stores:
                 break
+            if store >= 0:
+                begin = max(begin, trace.ofmap.ready[store])
             opened += 1
         begin = -(-begin // job.cycle) * job.cycle
         handover = max(begin + job.head[kind], drained)
@@ -120,7 +147,7 @@ def place_steps(
         drained = end + job.drain[kind]
         trace.start[step], trace.handover[step], trace.end[step], trace.drained[step] = begin, handover, end, drained
         step += 1
-    return step, opened
+    return opened, step
 
 
 @kernel

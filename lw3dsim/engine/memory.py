@@ -6,14 +6,17 @@ sequences: lists here, arrays where it is compiled. Times are ticks.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import spread
+from lw3dsim.base.arrays import as_arrays, spread, with_words
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import interpreted, kernel
+from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
+from lw3dsim.dram.device import idle_device
 from lw3dsim.dram.in_order import serve
 from lw3dsim.engine.reordering import make_reordering
 
@@ -22,11 +25,12 @@ if TYPE_CHECKING:
 
     from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.clocks import Clocks, DramSystem
+    from lw3dsim.dram.device import Device
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
     from lw3dsim.schedule.dma import Activations, Weights
 
-PLAIN, IN_ORDER, REORDERING = range(3)
+PLAIN, IN_ORDER, REORDERING = 0, 1, 2
 MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
 
 
@@ -35,8 +39,7 @@ class Memory(NamedTuple):
 
     Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``run_bursts`` bursts from
     address ``run_first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
-    ``latency_ticks`` later. ``constants``, ``banks``, ``groups``, ``ranks`` and ``rings`` belong to the in-order
-    bank model, ``reordering`` to the other.
+    ``latency_ticks`` later. ``device`` is that of the in-order bank model, ``reordering`` of the other.
     """
 
     model: int
@@ -48,11 +51,7 @@ class Memory(NamedTuple):
     offsets: Words
     run_first: Words
     run_bursts: Words
-    constants: Words
-    banks: Words
-    groups: Words
-    ranks: Words
-    rings: Words
+    device: Device
     reordering: Reordering | None = None
 
 
@@ -81,9 +80,7 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
         return reorder(m, box, start, is_store)
     begin = accepted = done = -(-start // m.clock_ticks)
     for run in range(m.offsets[box], m.offsets[box + 1]):
-        entered, last = serve(
-            m.constants, m.banks, m.groups, m.ranks, m.rings, m.run_first[run], m.run_bursts[run], begin, is_store
-        )
+        entered, last = serve(m.device, m.run_first[run], m.run_bursts[run], begin, is_store)
         accepted, done = max(accepted, entered), max(done, last)
     return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
 
@@ -104,7 +101,7 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
 def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
     """Return the DRAM of ``clocks`` before anything moves; the plain one knows no banks."""
     dram = clocks.dram
-    constants, banks, groups, ranks, rings = (words.copy() for words in _idle_words(dram))
+    idle = _idle_device(dram)
     return Memory(
         model=MODELS[dram.model],
         channels=dram.channels,
@@ -115,20 +112,17 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         offsets=offsets,
         run_first=first,
         run_bursts=count,
-        constants=constants,
-        banks=banks,
-        groups=groups,
-        ranks=ranks,
-        rings=rings,
+        device=with_words(idle, np.copy) if dram.model == "in_order" else idle,
         reordering=make_reordering(dram, int(box_bursts.sum())) if dram.model == "fr_fcfs" else None,
     )
 
 
 @kept(64)
-def _idle_words(dram: DramSystem) -> tuple[Ints, ...]:
-    """Return the constants and the state at clock 0 of a DRAM with banks; of the plain one, nothing."""
-    tables = ((),) * 5 if dram.model == "plain" else (in_order.constants(dram), *in_order.idle_state(dram))
-    return tuple(np.array(words, dtype=np.int64) for words in tables)
+def _idle_device(dram: DramSystem) -> Device:
+    """Return a DRAM at clock 0, to be copied; nothing looks into that of another model, whatever its mapping."""
+    if dram.model != "in_order":
+        dram = replace(dram, mapping=DEFAULT_MAPPING)
+    return as_arrays(idle_device(dram))
 
 
 def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
@@ -137,4 +131,4 @@ def dram_counts(memory: Memory, finish: int) -> DramCounts | None:
         return None
     if memory.reordering is not None:
         return memory.reordering.counts(-(-finish // memory.clock_ticks))
-    return in_order.counts(memory.constants, memory.banks, memory.ranks, -(-finish // memory.clock_ticks))
+    return in_order.counts_until(memory.device, -(-finish // memory.clock_ticks))

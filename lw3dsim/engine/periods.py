@@ -62,10 +62,10 @@ def _looks(job: Job, box_bursts: NDArray[np.int64], first: int, end: int) -> Loo
     """Return a digest per step of its kind, the tiles that it newly uses, opens and closes, and their bursts."""
     looks = np.asarray(job.kind[first:end]) * _KIND
     for steps, box, factor in (
-        (job.ifmap_first, job.ifmap_box, _IFMAP),
-        (job.weight_first, job.weight_box, _WEIGHT),
-        (job.opens, None, _OPENS),
-        (job.closes, job.ofmap_box, _CLOSES),
+        (job.ifmap.first, job.ifmap.box, _IFMAP),
+        (job.weight.first, job.weight.box, _WEIGHT),
+        (job.ofmap.first, None, _OPENS),
+        (job.ofmap.after, job.ofmap.box, _CLOSES),
     ):
         here = slice(*np.searchsorted(steps, (first, end)))
         bursts = 0 if box is None else box_bursts[box[here]]

@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.address_map import AddressMap, address_map
-from lw3dsim.dram.channel import LAST_BEAT, NEXT, NOW, Channel, new_channel
-from lw3dsim.dram.compiled import Controller, controller_for
+from lw3dsim.dram.channel import Channel, new_channel
+from lw3dsim.dram.controller import controller_for, run, serve, stand_by
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.replay import channel_counts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.clocks import DramSystem
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reordering:
-    """The channels of a memory, idle but for the rows they left open, what drives them, and where addresses lie."""
+    """The channels of a memory, idle but for the rows they left open, the kernels for them, and where addresses lie."""
 
     dram: DramSystem
     where: AddressMap
-    controller: Controller
+    work: Kernels
     channels: tuple[Channel, ...]
 
     def transfer(self, bursts: Ints, clock_ticks: int, start: int, is_store: int) -> tuple[int, int]:
@@ -38,34 +39,34 @@ class Reordering:
         for number, channel in enumerate(self.channels):
             mine = place.channel == number
             if mine.any():
-                self.controller.stand_by(channel, begin - 1)
-                self.controller.serve(self.controller.own(_loaded(channel, banks[mine], place.row[mine], is_store)))
-                accepted = max(accepted, int(channel.registers[NOW]))
-                done = max(done, int(channel.registers[LAST_BEAT]))
+                self.work(stand_by)(channel, begin - 1)
+                self.work(serve)(self.work.own(_loaded(channel, banks[mine], place.row[mine], is_store)))
+                accepted = max(accepted, int(channel.registers.now[0]))
+                done = max(done, int(channel.registers.last_beat[0]))
         return max(accepted * clock_ticks, start), max(done * clock_ticks, start)
 
     def counts(self, clock: int) -> DramCounts:
         """Return what all channels did until ``clock``; closes their accounts."""
         for channel in self.channels:
-            self.controller.run(channel, clock)
+            self.work(run)(channel, clock)
         return summed(channel_counts(channel, clock) for channel in self.channels)
 
 
 def make_reordering(dram: DramSystem, bursts: int) -> Reordering:
     """Return idle channels for ``dram``, to move ``bursts`` or more."""
-    controller = controller_for(bursts)
+    work = controller_for(bursts)
     idle = (new_channel(dram.standard, [], [], [], [], dram.refresh, dram.queue) for _ in range(dram.channels))
     return Reordering(
         dram=dram,
         where=address_map(dram.mapping, dram.standard, dram.channels),
-        controller=controller,
-        channels=tuple(controller.own(channel) for channel in idle),
+        work=work,
+        channels=tuple(work.own(channel) for channel in idle),
     )
 
 
 def _loaded(channel: Channel, banks: Ints, rows: Ints, is_store: int) -> Channel:
     """Return an idle channel, its state shared, with requests."""
-    channel.registers[NEXT] = 0
+    channel.registers.next_request[0] = 0
     count = len(banks)
     return channel._replace(
         bank_of=banks.tolist(),

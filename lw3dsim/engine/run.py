@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.kernels import ENGINE
-from lw3dsim.dram.in_order import LOW_SPAN
-from lw3dsim.engine import compiled, fast_engine, steady
+from lw3dsim.base.arrays import as_arrays, as_lists
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import ENGINE, translated
+from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
-from lw3dsim.engine.fast_engine import NEVER
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
-from lw3dsim.engine.trace import Trace, empty_trace, make_job
+from lw3dsim.engine.trace import empty_trace, make_job, streams
 from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
     from lw3dsim.engine.memory import Memory
-    from lw3dsim.engine.trace import Job
+    from lw3dsim.engine.trace import Job, Trace
     from lw3dsim.schedule.program import Kinds, Program
 
 ENGINES = ("auto", "fast", "simpy")
-
-Table = TypeVar("Table", "Job", "Memory", Trace)
 
 # When it pays to look for repetitions; a look takes as long as placing some steps, hundreds of them compiled.
 INTERPRETED = Effort(steps=500, window=1 << 16, gain=64)
@@ -102,21 +99,15 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
 
 
 def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
-    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
-    if memory.model != PLAIN or len(job.kind) < effort.steps:
-        compiled.run(job, memory, trace)
-        return len(job.kind)
-    job, memory = compiled.plain(job), compiled.plain(memory)
-    return steady.run(partial(compiled.advance, job, memory, trace), job, memory, trace, effort)
+    """Run translated, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
+    job, memory = as_arrays(job), as_arrays(memory)
+    advance = partial(translated(fast_engine.advance), job, memory, trace)
+    return steady.run(advance, job, memory, trace, effort if memory.model == PLAIN else NO_JUMPS)
 
 
 def run_interpreted(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
     """Run interpreted on arrays, with jumps in a plain memory; return the steps placed one by one."""
-    tables: tuple[Job, Memory, Trace] = steady.as_views(job), steady.as_views(memory), steady.as_views(trace)
-
-    def advance(state: Ints, stop: int) -> None:
-        fast_engine.advance(*tables, steady.view(state), stop)
-
+    advance = partial(fast_engine.advance, steady.as_views(job), steady.as_views(memory), steady.as_views(trace))
     return steady.run(advance, job, memory, trace, effort)
 
 
@@ -125,8 +116,8 @@ def _work(job: Job, memory: Memory) -> int:
     if memory.model == PLAIN:
         return len(job.kind)
     runs = np.diff(memory.offsets)
-    per_box = runs + np.asarray(memory.box_bursts) // int(memory.constants[LOW_SPAN])
-    return len(job.kind) + sum(int(per_box[box].sum()) for box in (job.ifmap_box, job.weight_box, job.ofmap_box))
+    per_box = runs + np.asarray(memory.box_bursts) // memory.device.rules.span
+    return len(job.kind) + sum(int(per_box[box].sum()) for box in (stream.box for stream in streams(job)))
 
 
 def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> tuple[Trace, Memory]:
@@ -134,9 +125,3 @@ def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Me
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
     run(job, memory, trace)
     return trace, memory
-
-
-def as_lists(table: Table) -> Table:
-    """Return a copy of a job, memory or trace on lists."""
-    arrays = {name: item.tolist() for name, item in table._asdict().items() if isinstance(item, np.ndarray)}
-    return table._replace(**arrays)

@@ -11,16 +11,16 @@ from lw3dsim.engine.memory import transfer
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from lw3dsim.base.arrays import Words
     from lw3dsim.engine.memory import Memory
-    from lw3dsim.engine.trace import Job, Trace
+    from lw3dsim.engine.trace import Job, Stream, Trace, Transfers
 
     Process = Generator[simpy.Event, Any, None]
 
 # Lower than every event of the units: the arbiter looks only when an instant has settled.
 _AFTER_SETTLING = cast("Any", 2)
 
-IFMAP, WEIGHT, OFMAP = range(3)
+# Ports of the DRAM channel: of two that ask at one instant, the first is granted.
+IFMAP, WEIGHT, OFMAP = 0, 1, 2
 
 
 class _Channel:
@@ -70,35 +70,33 @@ class _Machine:
         self.trace = trace
         self.env = env = simpy.Environment()
         self.channel = _Channel(env, memory)
-        self.tile_ready = [[env.event() for _ in first] for first in (job.ifmap_first, job.weight_first)]
+        self.tile_ready = [[env.event() for _ in loads.box] for loads in (job.ifmap, job.weight)]
         self.step_end = [env.event() for _ in job.kind]
         self.step_drained = [env.event() for _ in job.kind]
-        self.stored = [env.event() for _ in job.closes]
+        self.stored = [env.event() for _ in job.ofmap.box]
         self.drain_queue = simpy.Store(env)
         self.drain_idle = simpy.Container(env, capacity=1, init=1)
 
     def run(self) -> None:
         """Run all units until the last store has left the bus."""
         env, job, trace = self.env, self.job, self.trace
-        ifmap = job.ifmap_box, job.ifmap_after, job.ifmap_gate, trace.ifmap_grant, trace.ifmap_ready
-        weight = job.weight_box, job.weight_after, job.weight_gate, trace.weight_grant, trace.weight_ready
-        env.process(self._load(IFMAP, *ifmap))
-        env.process(self._load(WEIGHT, *weight))
+        env.process(self._load(IFMAP, job.ifmap, trace.ifmap))
+        env.process(self._load(WEIGHT, job.weight, trace.weight))
         env.process(self._compute())
         env.process(self._drain())
         env.process(self._store())
         env.run(until=env.all_of(self.stored))
 
-    def _load(self, port: int, box: Words, after: Words, gate: Words, granted: Words, arrived: Words) -> Process:
+    def _load(self, port: int, loads: Stream, transfers: Transfers) -> Process:
         """DMA of one load stream: a tile at a time, as room becomes free and what it reads back has been stored."""
         yield self.env.timeout(self.job.setup)
-        for tile in range(len(box)):
-            if after[tile] >= 0:
-                yield self.step_end[after[tile]]
-            if gate[tile] >= 0:
-                yield self.stored[gate[tile]]
-            granted[tile], arrived[tile] = yield self.channel.request(port, box[tile])
-            self.env.process(self._arrive(self.tile_ready[port][tile], arrived[tile]))
+        for tile, box in enumerate(loads.box):
+            if loads.after[tile] >= 0:
+                yield self.step_end[loads.after[tile]]
+            if loads.gate[tile] >= 0:
+                yield self.stored[loads.gate[tile]]
+            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(port, box)
+            self.env.process(self._arrive(self.tile_ready[port][tile], transfers.ready[tile]))
 
     def _arrive(self, event: simpy.Event, time: int) -> Process:
         yield self.env.timeout(time - self.env.now)
@@ -108,15 +106,15 @@ class _Machine:
         """Multiply the steps in order; hand the last group of each to the drain."""
         job, env, trace = self.job, self.env, self.trace
         yield env.timeout(job.setup)
-        first_use = [{step: tile for tile, step in enumerate(first)} for first in (job.ifmap_first, job.weight_first)]
-        opening = {step: tile for tile, step in enumerate(job.opens)}
+        first_use = [{step: tile for tile, step in enumerate(loads.first)} for loads in (job.ifmap, job.weight)]
+        opening = {step: tile for tile, step in enumerate(job.ofmap.first)}
         for step, kind in enumerate(job.kind):
             yield env.timeout(job.lead[kind])
             for port in (IFMAP, WEIGHT):
                 if step in first_use[port]:
                     yield self.tile_ready[port][first_use[port][step]]
-            if step in opening and job.ofmap_after[opening[step]] >= 0:
-                yield self.stored[job.ofmap_after[opening[step]]]
+            if step in opening and job.ofmap.gate[opening[step]] >= 0:
+                yield self.stored[job.ofmap.gate[opening[step]]]
             yield env.timeout(-env.now % job.cycle)
             trace.start[step] = int(env.now)
             yield env.timeout(job.head[kind])
@@ -138,11 +136,11 @@ class _Machine:
 
     def _store(self) -> Process:
         """DMA of the output tiles, in order."""
-        job, trace = self.job, self.trace
-        for tile, step in enumerate(job.closes):
-            yield self.step_drained[step]
-            trace.ofmap_grant[tile], trace.ofmap_ready[tile] = yield self.channel.request(OFMAP, job.ofmap_box[tile])
-            self.env.process(self._arrive(self.stored[tile], trace.ofmap_ready[tile]))
+        stores, transfers = self.job.ofmap, self.trace.ofmap
+        for tile, box in enumerate(stores.box):
+            yield self.step_drained[stores.after[tile]]
+            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(OFMAP, box)
+            self.env.process(self._arrive(self.stored[tile], transfers.ready[tile]))
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:

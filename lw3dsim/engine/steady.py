@@ -10,38 +10,30 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from math import gcd
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from lw3dsim.engine.fast_engine import (
-    FREE,
-    IFMAP_FREE,
-    IFMAPS,
-    NEVER,
-    OFMAP_FREE,
-    OPENED,
-    STEP,
-    STORES,
-    WEIGHT_FREE,
-    WEIGHTS,
-    initial_state,
-    tile_of,
-)
-from lw3dsim.engine.memory import Memory
+from lw3dsim.base.arrays import with_words
+from lw3dsim.base.integers import NEVER
+from lw3dsim.engine.fast_engine import initial_state, tile_of
 from lw3dsim.engine.periods import Stretch, find_stretches
 from lw3dsim.engine.repeats import repeats
-from lw3dsim.engine.trace import Job, Trace
+from lw3dsim.engine.trace import streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.arrays import Ints, Table, Words
+    from lw3dsim.engine.fast_engine import Granted, State
+    from lw3dsim.engine.memory import Memory
+    from lw3dsim.engine.trace import Job, Stream, Trace, Transfers
+
+    # What goes on from a state until so many steps are placed; see :func:`lw3dsim.engine.fast_engine.advance`.
+    Advance = Callable[[State, int], State]
 
     # What all that may still be looked at comes to, relative to the end of the last step.
     Outlook = tuple[tuple[int, ...], ...]
-
-Table = TypeVar("Table", Job, Memory, Trace)
 
 # At how many ends of periods a stretch is looked at: first after every period, then at less and less frequent ones.
 CLOSE_LOOKS, LOOKS = 8, 32
@@ -61,23 +53,18 @@ class Effort:
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """A run on its way: ``job`` and ``trace`` on arrays, the same as ``plan`` and ``times`` to look single items up."""
+    """A run: ``job`` and ``trace`` on arrays, the same as ``plan`` and ``times`` to look single items up."""
 
-    advance: Callable[[Ints, int], None]
+    advance: Advance
     job: Job
     plan: Job
     box_bursts: Words
     trace: Trace
     times: Trace
-    state: Ints
-
-    def advance_to(self, step: int) -> None:
-        """Place steps until ``step`` are placed."""
-        self.advance(self.state, step)
 
 
-def _make_run(advance: Callable[[Ints, int], None], job: Job, memory: Memory, trace: Trace, state: Ints) -> _Run:
-    ordered = _ordered(job)
+def _make_run(advance: Advance, job: Job, memory: Memory, trace: Trace) -> _Run:
+    ordered = job._replace(ifmap=_ordered(job.ifmap), weight=_ordered(job.weight), ofmap=_ordered(job.ofmap))
     return _Run(
         advance=advance,
         job=ordered,
@@ -85,27 +72,26 @@ def _make_run(advance: Callable[[Ints, int], None], job: Job, memory: Memory, tr
         box_bursts=memory.box_bursts,
         trace=trace,
         times=as_views(trace),
-        state=state,
     )
 
 
-def run(advance: Callable[[Ints, int], None], job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
-    """Simulate ``job`` on arrays and fill in ``trace``; return the steps that were placed one by one.
-
-    ``advance`` goes on from a state to a number of steps, see :func:`lw3dsim.engine.fast_engine.advance`.
-    """
-    state = np.array(initial_state(job), dtype=np.int64)
+def run(advance: Advance, job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
+    """Simulate ``job`` on arrays and fill in ``trace``; return the steps that were placed one by one."""
+    state = initial_state(job)
     steps, jumped, pause = len(job.kind), 0, 1
     is_long = steps >= effort.steps
     on_way: _Run | None = None
-    while is_long and (first := int(state[STEP])) < steps - effort.gain:
+    while is_long and state.steps < steps - effort.gain:
+        first, gained = state.steps, 0
         end = min(first + effort.window, steps)
         stretches = find_stretches(job, memory.box_bursts, first, end, effort.gain)
-        if stretches and not on_way:
-            on_way = _make_run(advance, job, memory, trace, state)
-        gained = sum(_cross(on_way, stretch, end, effort.gain) for stretch in stretches) if on_way else 0
+        if stretches:
+            on_way = on_way or _make_run(advance, job, memory, trace)
+            for stretch in stretches:
+                state, more = _cross(on_way, state, stretch, end, effort.gain)
+                gained += more
         jumped += gained
-        advance(state, end if gained else first + pause * effort.window)
+        state = advance(state, end if gained else first + pause * effort.window)
         pause = 1 if gained else 4 * pause
     advance(state, NEVER)
     return steps - jumped
@@ -113,62 +99,61 @@ def run(advance: Callable[[Ints, int], None], job: Job, memory: Memory, trace: T
 
 def as_views(table: Table) -> Table:
     """Return a job, memory or trace on views of its arrays: CPython is nearly as fast on them as on lists."""
-    views: dict[str, Any] = {name: view(item) for name, item in table._asdict().items() if isinstance(item, np.ndarray)}
-    return table._replace(**views)
+    return with_words(table, _view)
 
 
-def view(items: Ints) -> Words:
+def _view(words: Words) -> Words:
     """Return a view of an array that gives plain integers, to be used like a list of fixed length."""
-    flat: Any = np.ascontiguousarray(items)
+    flat: Any = np.ascontiguousarray(words)
     return cast("list[int]", memoryview(flat))
 
 
-def _ordered(job: Job) -> Job:
-    """Return ``job`` with tiles that wait for what the tile before them waits for, or later: the same times.
+def _ordered(stream: Stream) -> Stream:
+    """Return ``stream`` with tiles that wait for what the tile before them waits for, or later: the same times.
 
     Steps end in order, stores leave the bus in order, and a tile is asked for after the one before it.
     """
-    ordered: dict[str, Any] = {}
-    for name in ("ifmap_after", "ifmap_gate", "weight_after", "weight_gate", "ofmap_after"):
-        awaits = np.asarray(getattr(job, name))
-        if (awaits[1:] < awaits[:-1]).any():
-            ordered[name] = np.maximum.accumulate(awaits)
-    return job._replace(**ordered)
+    return stream._replace(after=_rising(stream.after), gate=_rising(stream.gate))
 
 
-def _cross(run: _Run, stretch: Stretch, window_end: int, least: int) -> int:
-    """Go through a stretch, jump as far as it repeats, and again if there is more; return the steps jumped over."""
+def _rising(awaits: Words) -> Ints:
+    column = np.asarray(awaits)
+    return np.maximum.accumulate(column) if (column[1:] < column[:-1]).any() else column
+
+
+def _cross(run: _Run, state: State, stretch: Stretch, window_end: int, least: int) -> tuple[State, int]:
+    """Go through a stretch, jump as far as it repeats, and again if there is more.
+
+    Return the state then, and the steps jumped over.
+    """
     end = len(run.job.kind) if stretch.end == window_end else stretch.end
-    gained = jumped = _cross_once(run, stretch, end)
+    state, jumped = _cross_once(run, state, stretch, end)
+    gained = jumped
     while jumped >= least:
-        jumped = _cross_once(run, stretch, end)
+        state, jumped = _cross_once(run, state, stretch, end)
         gained += jumped
-    return gained
+    return state, gained
 
 
-def _cross_once(run: _Run, stretch: Stretch, end: int) -> int:
-    """Go into a stretch that goes on to ``end``, and jump once if it repeats; return the steps jumped over."""
-    run.advance_to(max(stretch.first, 1))
-    seen: dict[Outlook, list[int]] = {}
-    now: list[int] = run.state.tolist()
-    last = now
+def _cross_once(run: _Run, state: State, stretch: Stretch, end: int) -> tuple[State, int]:
+    """Go into a stretch that goes on to ``end``, and jump once if it repeats; return the same."""
+    last = now = run.advance(state, max(stretch.first, 1))
+    seen: dict[Outlook, State] = {}
     for look in range(LOOKS):
-        if now[STORES] == len(run.job.closes):
+        if now.ofmap.tiles == len(run.job.ofmap.box):
             break
         outlook = _outlook(run.plan, run.times, now)
         before = seen.get(outlook)
         if before and (more := repeats(run.job, run.box_bursts, before, now)):
-            shift = int(run.times.end[now[STEP] - 1] - run.times.end[before[STEP] - 1])
+            shift = int(run.times.end[now.steps - 1] - run.times.end[before.steps - 1])
             if shift % run.job.cycle == 0:
-                _jump(run, before, now, more, shift)
-                return more * (now[STEP] - before[STEP])
+                return _jump(run.trace, before, now, more, shift), more * (now.steps - before.steps)
         seen[outlook] = now
-        stop = now[STEP] + stretch.period * _periods_to_next(look, now[FREE] - last[FREE], run.job.cycle)
+        stop = now.steps + stretch.period * _periods_to_next(look, now.free - last.free, run.job.cycle)
         if stop > end - stretch.period:
             break
-        run.advance_to(stop)
-        last, now = now, run.state.tolist()
-    return 0
+        last, now = now, run.advance(now, stop)
+    return now, 0
 
 
 def _periods_to_next(look: int, moved: int, cycle: int) -> int:
@@ -183,36 +168,36 @@ def _periods_to_next(look: int, moved: int, cycle: int) -> int:
     return CLOSE_LOOKS << turn if kind else cycle // gcd(moved, cycle)
 
 
-def _outlook(job: Job, times: Trace, state: list[int]) -> Outlook:
+def _outlook(job: Job, times: Trace, state: State) -> Outlook:
     """Return the times that may still be looked at, relative to the end of the last step.
 
     Where only later times can matter, as all that looks waits for something else too, it is that time that counts.
     """
-    stores, step, opened = state[STORES], state[STEP], state[OPENED]
+    stores, step = state.ofmap.tiles, state.steps
     end = times.end[step - 1]
-    ifmap = job.ifmap_first, job.ifmap_after, job.ifmap_gate, times.ifmap_ready, state[IFMAPS], state[IFMAP_FREE]
-    weight = job.weight_first, job.weight_after, job.weight_gate, times.weight_ready, state[WEIGHTS], state[WEIGHT_FREE]
-    store = max(state[OFMAP_FREE], _latest(job.closes, stores, step, times.drained))
+    store = max(state.ofmap.free, _latest(job.ofmap.after, stores, step, times.drained))
+    loads = zip((job.ifmap, job.weight), (times.ifmap, times.weight), (state.ifmap, state.weight), strict=True)
     parts = (
-        [max(times.drained[step - 1], end), state[FREE]],
-        *(part for stream in (ifmap, weight) for part in _loads(times, *stream, step, stores)),
-        _awaited(job.ofmap_after, opened, stores, times.ofmap_ready, end),
-        [store, *_awaited(job.closes, stores, step, times.drained, store)],
+        [max(times.drained[step - 1], end), state.free],
+        *(part for load in loads for part in _loads(times, *load, step, stores)),
+        _awaited(job.ofmap.gate, state.opened, stores, times.ofmap.ready, end),
+        [store, *_awaited(job.ofmap.after, stores, step, times.drained, store)],
     )
     return tuple(tuple(time - end for time in part) for part in parts)
 
 
 def _loads(
-    times: Trace, first: Words, after: Words, gate: Words, ready: Words, tile: int, free: int, step: int, stores: int
+    times: Trace, loads: Stream, transfers: Transfers, granted: Granted, step: int, stores: int
 ) -> tuple[list[int], list[int], list[int]]:
     """Return when unused tiles of a stream arrive, when the next is asked for at the earliest, and what more await."""
-    end = times.end[step - 1]
-    arrivals = [max(end, ready[i]) for i in range(tile_of(first, tile, step), tile)]
-    if tile == len(first):
+    tile, end = granted.tiles, times.end[step - 1]
+    arrivals = [max(end, transfers.ready[i]) for i in range(tile_of(loads.first, tile, step), tile)]
+    if tile == len(loads.box):
         return arrivals, [], []
-    asked = max(free, _latest(after, tile, step, times.end), _latest(gate, tile, stores, times.ofmap_ready))
-    room = _awaited(after, tile, step, times.end, asked)
-    return arrivals, [asked, *room], _awaited(gate, tile, stores, times.ofmap_ready, asked)
+    made_room = _latest(loads.after, tile, step, times.end)
+    asked = max(granted.free, made_room, _latest(loads.gate, tile, stores, times.ofmap.ready))
+    room = _awaited(loads.after, tile, step, times.end, asked)
+    return arrivals, [asked, *room], _awaited(loads.gate, tile, stores, times.ofmap.ready, asked)
 
 
 def _latest(awaits: Words, tile: int, placed: int, times: Words) -> int:
@@ -231,22 +216,31 @@ def _awaited(awaits: Words, tile: int, placed: int, times: Words, earliest: int)
     return found
 
 
-def _jump(run: _Run, before: list[int], now: list[int], more: int, shift: int) -> None:
-    """Fill in ``more`` repetitions of what happened from ``before`` to ``now``, each ``shift`` later."""
-    trace, state = run.trace, run.state
-    for counter, names in (
-        (IFMAPS, ("ifmap_grant", "ifmap_ready")),
-        (WEIGHTS, ("weight_grant", "weight_ready")),
-        (STORES, ("ofmap_grant", "ofmap_ready")),
-        (STEP, ("start", "handover", "end", "drained")),
-    ):
-        for name in names:
-            _repeat(getattr(trace, name), before[counter], now[counter], more, shift)
-    for counter in (IFMAPS, WEIGHTS, STORES, STEP, OPENED):
-        state[counter] += more * (now[counter] - before[counter])
-    state[FREE] += more * shift
-    for free, counter in ((IFMAP_FREE, IFMAPS), (WEIGHT_FREE, WEIGHTS), (OFMAP_FREE, STORES)):
-        state[free] += more * shift * (now[counter] > before[counter])
+def _jump(trace: Trace, before: State, now: State, more: int, shift: int) -> State:
+    """Fill in ``more`` repetitions of what happened from ``before`` to ``now``, each ``shift`` later.
+
+    Return the state then.
+    """
+    for transfers, start, end in zip(streams(trace), streams(before), streams(now), strict=True):
+        for times in transfers:
+            _repeat(np.asarray(times), start.tiles, end.tiles, more, shift)
+    for times in (trace.start, trace.handover, trace.end, trace.drained):
+        _repeat(np.asarray(times), before.steps, now.steps, more, shift)
+    ifmap, weight, ofmap = (
+        end._replace(
+            tiles=end.tiles + more * (end.tiles - start.tiles),
+            free=end.free + more * shift * (end.tiles > start.tiles),
+        )
+        for start, end in zip(streams(before), streams(now), strict=True)
+    )
+    return now._replace(
+        ifmap=ifmap,
+        weight=weight,
+        ofmap=ofmap,
+        opened=now.opened + more * (now.opened - before.opened),
+        steps=now.steps + more * (now.steps - before.steps),
+        free=now.free + more * shift,
+    )
 
 
 def _repeat(row: Ints, first: int, end: int, more: int, shift: int) -> None:

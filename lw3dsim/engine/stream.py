@@ -27,7 +27,7 @@ class StreamTiming:
 def simulate_stream(chain: Chain, clocks: Clocks, engine: str = "auto") -> StreamTiming:
     """Simulate ``chain`` with the named engine; all give the same integers."""
     timing = simulate_schedule(chain, clocks, engine)
-    stored = np.array(timing.trace.ofmap_ready, dtype=np.int64).reshape(chain.clips, chain.stores_per_clip).max(axis=1)
+    stored = np.array(timing.trace.ofmap.ready, dtype=np.int64).reshape(chain.clips, chain.stores_per_clip).max(axis=1)
     return StreamTiming(
         timing=timing,
         finish_cycles=tuple((-(-stored // clocks.cycle_ticks)).tolist()),

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints, Words
-    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.program import Loads, Program, Stores
+
+Each = TypeVar("Each", covariant=True)
+
+
+class Stream(NamedTuple):
+    """Tiles that DMA moves through one buffer, in order; -1: nothing to wait for.
+
+    A tile is moved as ``box``. ``first`` is the first step that uses it, or, of a tile to be stored, that writes it.
+    ``after`` is the step that its transfer waits for: a load for one to end and make room, a store for one to have
+    drained, always. ``gate`` is the store that must have left the bus: before a load, which reads it back, is asked
+    for; before step ``first`` of a tile to be stored, for which it makes room.
+    """
+
+    first: Words
+    box: Words
+    after: Words
+    gate: Words
 
 
 class Job(NamedTuple):
     """One layer, or several behind each other, in ticks.
 
     Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles, ``lead[kind[s]]`` after
-    the end of step s-1 at the earliest. A load stream has, per tile, the first step that uses it, the box it moves,
-    the step ``*_after`` whose end makes room for it, and the store ``*_gate`` that must have left the bus before it
-    is asked for: an input tile reads that back. The store stream has the steps that open and close a tile, its box, and
-    the store ``ofmap_after`` that makes room for it. -1: nothing to wait for. What a tile waits for lies before it:
-    steps before its first use, stores closed before that; for an output tile, stores before its own.
+    the end of step s-1 at the earliest; the first comes, as the first loads, after ``setup``. ``ifmap`` and ``weight``
+    are loaded, ``ofmap`` is stored. What a tile waits for lies before it: steps before its first use, stores closed
+    before that; for an output tile, stores before its own.
     """
 
     kind: Words
@@ -27,37 +42,30 @@ class Job(NamedTuple):
     body: Words
     drain: Words
     lead: Words
-    ifmap_first: Words
-    ifmap_box: Words
-    ifmap_after: Words
-    ifmap_gate: Words
-    weight_first: Words
-    weight_box: Words
-    weight_after: Words
-    weight_gate: Words
-    opens: Words
-    closes: Words
-    ofmap_box: Words
-    ofmap_after: Words
+    ifmap: Stream
+    weight: Stream
+    ofmap: Stream
     setup: int
     cycle: int
+
+
+class Transfers(NamedTuple):
+    """Per tile of a stream: when its transfer starts, and when a load is on chip, or a store has left the bus."""
+
+    grant: Words
+    ready: Words
 
 
 class Trace(NamedTuple):
     """When everything happened, in ticks.
 
-    Per tile of each stream: ``*_grant`` (its transfer starts) and ``*_ready`` (a
-    load's data is on chip; a store has left the bus). Per step: ``start``,
-    ``handover`` (the drain unit takes over after the head), ``end`` (computed),
-    ``drained``.
+    Per tile of each stream its transfer. Per step: ``start``, ``handover`` (the drain unit takes over after the head),
+    ``end`` (computed), ``drained``.
     """
 
-    ifmap_grant: Words
-    ifmap_ready: Words
-    weight_grant: Words
-    weight_ready: Words
-    ofmap_grant: Words
-    ofmap_ready: Words
+    ifmap: Transfers
+    weight: Transfers
+    ofmap: Transfers
     start: Words
     handover: Words
     end: Words
@@ -66,40 +74,63 @@ class Trace(NamedTuple):
     @property
     def finish(self) -> int:
         """The end of the last store."""
-        return int(max(self.ofmap_ready))
+        return int(max(self.ofmap.ready))
+
+
+class PerStream(Protocol[Each]):
+    """What has something of each of the three streams: a job, its trace, the state of a run."""
+
+    @property
+    def ifmap(self) -> Each:
+        """Of the inputs."""
+
+    @property
+    def weight(self) -> Each:
+        """Of the weights."""
+
+    @property
+    def ofmap(self) -> Each:
+        """Of the outputs."""
+
+
+def streams(of: PerStream[Each]) -> tuple[Each, Each, Each]:
+    """Return what ``of`` has of the streams, in the order of their ports: inputs, weights, outputs."""
+    return of.ifmap, of.weight, of.ofmap
 
 
 def make_job(program: Program, cycle_ticks: int) -> Job:
     """Turn a program into arrays of ticks."""
-    kinds, ifmap, weight, ofmap = program.kinds, program.ifmap, program.weight, program.ofmap
+    kinds = program.kinds
     return Job(
         kind=program.kind,
         head=kinds.head * cycle_ticks,
         body=kinds.body * cycle_ticks,
         drain=kinds.drain * cycle_ticks,
         lead=program.lead * cycle_ticks,
-        ifmap_first=ifmap.first,
-        ifmap_box=ifmap.box,
-        ifmap_after=ifmap.after,
-        ifmap_gate=ifmap.gate,
-        weight_first=weight.first,
-        weight_box=weight.box,
-        weight_after=weight.after,
-        weight_gate=weight.gate,
-        opens=ofmap.opens,
-        closes=ofmap.closes,
-        ofmap_box=ofmap.box,
-        ofmap_after=ofmap.after,
+        ifmap=_loaded(program.ifmap),
+        weight=_loaded(program.weight),
+        ofmap=_stored(program.ofmap),
         setup=program.setup_cycles * cycle_ticks,
         cycle=cycle_ticks,
     )
 
 
+def _loaded(loads: Loads) -> Stream:
+    return Stream(first=loads.first, box=loads.box, after=loads.after, gate=loads.gate)
+
+
+def _stored(stores: Stores) -> Stream:
+    return Stream(first=stores.opens, box=stores.box, after=stores.closes, gate=stores.after)
+
+
 def empty_trace(job: Job) -> Trace:
     """Return a trace for ``job`` on arrays, nothing placed in it yet."""
-    steps, sizes = len(job.kind), (len(job.ifmap_first), len(job.weight_first), len(job.closes))
 
     def times(count: int) -> Ints:
         return np.zeros(count, dtype=np.int64)
 
-    return Trace(*(times(size) for size in sizes for _ in range(2)), *(times(steps) for _ in range(4)))
+    def transfers(stream: Stream) -> Transfers:
+        return Transfers(grant=times(len(stream.box)), ready=times(len(stream.box)))
+
+    ifmap, weight, ofmap = map(transfers, streams(job))
+    return Trace(ifmap, weight, ofmap, *(times(len(job.kind)) for _ in range(4)))

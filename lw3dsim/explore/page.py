@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.explore import figures
 from lw3dsim.explore.point import as_text
-from lw3dsim.explore.summary import counted, nothing_allowed, status_record, unfinished
+from lw3dsim.explore.summary import counted, failures, nothing_allowed, status_record, unfinished
 from lw3dsim.report.html.render import Drawing, rendered
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def study_page(study: Study) -> str:
         f"Design space {space.name}",
         description=space.description,
         facts=_facts(study),
-        warnings=[sentence for sentence in (unfinished(study), nothing_allowed(study)) if sentence],
+        warnings=[sentence for sentence in (unfinished(study), failures(study), nothing_allowed(study)) if sentence],
         sections=sections,
         headings=[_words(figures.axis_title(name)) for name in shown] + [_words(p.path) for p in space.free],
         rows=_rows(study, shown),

@@ -22,7 +22,7 @@ REPLACEMENTS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Proposal:
     """A point to evaluate, its place in the study, and the front that its bounds are held against."""
 
     index: int
@@ -49,7 +49,7 @@ class Plan:
         self._seen: set[str] = set()
         self._asked = 0
         self._told = 0
-        self._tasks: list[list[Task]] = []
+        self._proposals: list[list[Proposal]] = []
         self._results: dict[int, Record] = {}
         self._front = Front()
         self.is_exhausted = False
@@ -65,50 +65,50 @@ class Plan:
             return False
         due = self._asked - 1 - self.kind.lag
         return due < 0 or all(
-            task.index in self._results for batch in self._tasks[self._told : due + 1] for task in batch
+            proposal.index in self._results for batch in self._proposals[self._told : due + 1] for proposal in batch
         )
 
-    def ask(self) -> list[Task]:
+    def ask(self) -> list[Proposal]:
         """Return the next batch; shorter, or empty, where no other designs are left."""
         due = self._asked - 1 - self.kind.lag
         while self._told <= due:
-            records = [self._results[task.index] for task in self._tasks[self._told]]
+            records = [self._results[proposal.index] for proposal in self._proposals[self._told]]
             self._learn(records)
             self._told += 1
-        tasks = self._remembered() or self._proposed()
-        self._tasks.append(tasks)
+        proposals = self._remembered() or self._proposed()
+        self._proposals.append(proposals)
         self._asked += 1
-        return tasks
+        return proposals
 
     def finish(self, record: Record) -> None:
         """Take in what came of a point that was asked for."""
         self._results[record.index] = record
 
-    def _remembered(self) -> list[Task]:
+    def _remembered(self) -> list[Proposal]:
         """Return the next batch from earlier results, if all are there and the sampler need not be asked again."""
         first = len(self._seen)
         records = [self._known.get(index) for index in range(first, first + self._batch)]
         if not self.kind.forgets or not all(records):
             return []
-        tasks = [Task(index=r.index, point=r.point, notes=r.notes, front=()) for r in records if r is not None]
-        self._seen.update(task.point.id for task in tasks)
-        return tasks
+        proposals = [Proposal(index=r.index, point=r.point, notes=r.notes, front=()) for r in records if r is not None]
+        self._seen.update(proposal.point.id for proposal in proposals)
+        return proposals
 
-    def _proposed(self) -> list[Task]:
+    def _proposed(self) -> list[Proposal]:
         """Return the next batch by asking the sampler."""
         self._proposer.start(self._asked)
         spare = random.Random(derived_seed(self._seed, self._asked, REPLACEMENTS))
         front = tuple(self._front.vectors)
-        tasks: list[Task] = []
-        while len(tasks) < self._batch:
+        proposals: list[Proposal] = []
+        while len(proposals) < self._batch:
             found = self._new(spare)
             if found is None:
                 self.is_exhausted = True
                 break
             point, notes = found
             self._seen.add(point.id)
-            tasks.append(Task(index=len(self._seen) - 1, point=point, notes=notes, front=front))
-        return tasks
+            proposals.append(Proposal(index=len(self._seen) - 1, point=point, notes=notes, front=front))
+        return proposals
 
     def _learn(self, records: list[Record]) -> None:
         for record in records:

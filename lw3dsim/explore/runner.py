@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lw3dsim.errors import InputError, short
 from lw3dsim.explore.journal import KEEP
-from lw3dsim.explore.plan import Plan, Task
+from lw3dsim.explore.plan import Plan, Proposal
 from lw3dsim.explore.record import Record
 from lw3dsim.explore.workers import Pool
 
@@ -85,16 +85,20 @@ class Run:
         settings = store.settings
         by_index = {record.index: record for record in self._known.values()}
         self._plan = Plan(space, settings.sampler, settings.seed, batch=settings.batch, known=by_index)
-        self._due: deque[Task] = deque()
-        self._elsewhere: dict[str, Task] = {}
+        self._due: deque[Proposal] = deque()
+        self._elsewhere: dict[str, Proposal] = {}
         self._homes: dict[tuple[tuple[str, Value], ...], int] = {}
         self._finished = 0
 
-    def run(self, workers: int) -> Ended:
-        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes."""
+    def run(self, workers: int, limit_s: float | None = None) -> Ended:
+        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes.
+
+        A point that takes longer than ``limit_s`` seconds is stopped and counts as failed.
+        """
+        with_bounds = self._store.settings.with_bounds
         with (
             _interrupts() as interrupt,
-            Pool(self._space, workers, with_bounds=self._store.settings.with_bounds) as pool,
+            Pool(self._space, workers, with_bounds=with_bounds, limit_s=limit_s) as pool,
         ):
             while not self._is_done(pool) and not interrupt.is_wished:
                 self._plan_ahead(pool)
@@ -117,51 +121,51 @@ class Run:
     def _plan_ahead(self, pool: Pool) -> None:
         """Ask for batches while workers have room and the plan allows it."""
         while self._is_short(pool.takers) and self._plan.size < self._trials and self._plan.can_ask():
-            for task in self._plan.ask():
-                if task.index >= self._trials:
+            for proposal in self._plan.ask():
+                if proposal.index >= self._trials:
                     break
-                if not self._take_known(task):
-                    self._due.append(task)
+                if not self._take_known(proposal):
+                    self._due.append(proposal)
 
     def _is_short(self, takers: Sequence[int]) -> bool:
-        """Return whether a worker that can take a task finds none of a machine that it knows, or that nobody knows."""
-        homes = {self._homes.get(task.point.machine) for task in self._due}
+        """Return whether a worker that has room finds no proposal of a machine that it knows, or that nobody knows."""
+        homes = {self._homes.get(proposal.point.machine) for proposal in self._due}
         return len(self._due) < len(takers) or (None not in homes and not homes.issuperset(takers))
 
     def _give_out(self, pool: Pool) -> None:
         takers = pool.takers[: len(self._due)]
-        tasks = [self._next(number) for number in takers]
-        for number, task, is_ours in zip(takers, tasks, self._store.claim(tasks), strict=True):
+        proposals = [self._next(number) for number in takers]
+        for number, proposal, is_ours in zip(takers, proposals, self._store.claim(proposals), strict=True):
             if is_ours:
-                pool.give(task, number)
+                pool.give(proposal, number)
             else:
-                self._elsewhere[task.point.id] = task
+                self._elsewhere[proposal.point.id] = proposal
 
-    def _next(self, number: int) -> Task:
-        """Take the first task that is due for worker ``number``, which remembers the layers of machines it has met.
+    def _next(self, number: int) -> Proposal:
+        """Take the first proposal that is due for worker ``number``, which remembers the layers of machines it has met.
 
         That is the first of a machine of its own, or of nobody's; where there is none, the first of all.
         """
-        homes = [self._homes.get(task.point.machine, number) for task in self._due]
+        homes = [self._homes.get(proposal.point.machine, number) for proposal in self._due]
         place = homes.index(number) if number in homes else 0
-        task = self._due[place]
+        proposal = self._due[place]
         del self._due[place]
-        self._homes.setdefault(task.point.machine, number)
-        return task
+        self._homes.setdefault(proposal.point.machine, number)
+        return proposal
 
     def _collect(self, pool: Pool, timeout: float) -> None:
-        for task, outcome in pool.collect(timeout):
-            self._keep(task, outcome)
+        for proposal, outcome in pool.collect(timeout):
+            self._keep(proposal, outcome)
         self._watcher.tick()
 
-    def _keep(self, task: Task, outcome: Outcome) -> None:
-        record = Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes)
+    def _keep(self, proposal: Proposal, outcome: Outcome) -> None:
+        record = Record(index=proposal.index, point=proposal.point, outcome=outcome, notes=proposal.notes)
         if self._store.finish(record):
-            self._known[task.point.id] = record
+            self._known[proposal.point.id] = record
             self._take(record)
         else:
             # Someone thought us dead and has taken the point over.
-            self._elsewhere[task.point.id] = task
+            self._elsewhere[proposal.point.id] = proposal
 
     def _take(self, record: Record) -> None:
         self._finished += 1
@@ -175,22 +179,22 @@ class Run:
             return
         for record in self._store.poll():
             self._known[record.point.id] = record
-            if (task := self._elsewhere.pop(record.point.id, None)) is not None:
-                self._take_known(task)
-        self._due = deque(task for task in self._due if not self._take_known(task))
+            if (proposal := self._elsewhere.pop(record.point.id, None)) is not None:
+                self._take_known(proposal)
+        self._due = deque(proposal for proposal in self._due if not self._take_known(proposal))
         for identity in [identity for identity in self._elsewhere if self._store.is_free(identity)]:
             self._due.append(self._elsewhere.pop(identity))
 
-    def _take_known(self, task: Task) -> bool:
-        """Take in a task that is finished already. Raises InputError where the sampler can't have proposed it so."""
-        record = self._known.get(task.point.id)
+    def _take_known(self, proposal: Proposal) -> bool:
+        """Take in what is finished already. Raises InputError where the sampler can't have proposed it so."""
+        record = self._known.get(proposal.point.id)
         if record is None:
             return False
-        if (record.index, dict(record.notes)) != (task.index, dict(task.notes)):
+        if (record.index, dict(record.notes)) != (proposal.index, dict(proposal.notes)):
             raise InputError(
-                f"{self._store.place(task.point.id)} is no point of this study: point {task.point.id} has index "
-                f"{record.index} and notes {short(dict(record.notes))}, but the sampler gives it index {task.index} "
-                f"and notes {short(dict(task.notes))}; {KEEP}"
+                f"{self._store.place(record.point.id)} is no point of this study: point {record.point.id} has index "
+                f"{record.index} and notes {short(dict(record.notes))}, but the sampler gives it index "
+                f"{proposal.index} and notes {short(dict(proposal.notes))}; {KEEP}"
             )
         self._take(record)
         return True

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-    from lw3dsim.explore.plan import Task
+    from lw3dsim.explore.plan import Proposal
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Parameter, Space
     from lw3dsim.explore.storages import Opened
@@ -193,28 +193,29 @@ class Store:
         return InputError(f"{self._opened.place(self._study_id, number)} is no point of lw3dsim: {what}; {KEEP}")
 
     @_sound
-    def claim(self, tasks: Sequence[Task]) -> list[bool]:
-        """Return, per task, whether it is ours to evaluate."""
+    def claim(self, proposals: Sequence[Proposal]) -> list[bool]:
+        """Return, per proposal, whether it is ours to evaluate."""
         if not self.is_shared:
-            return [True] * len(tasks)
+            return [True] * len(proposals)
         numbers = {}
-        for task in tasks:
-            if self.is_free(task.point.id):
-                numbers[task.point.id] = self._create(task)
+        for proposal in proposals:
+            if self.is_free(proposal.point.id):
+                numbers[proposal.point.id] = self._create(proposal)
         trials = self._trials() if numbers else []
         return [
-            task.point.id in numbers and self._holds(task.point.id, numbers[task.point.id], trials) for task in tasks
+            proposal.point.id in numbers and self._holds(proposal.point.id, numbers[proposal.point.id], trials)
+            for proposal in proposals
         ]
 
-    def _create(self, task: Task) -> int:
+    def _create(self, proposal: Proposal) -> int:
         """Create a claim and return its trial's id."""
-        values = dict(task.point.values)
+        values = dict(proposal.point.values)
         template = create_trial(
             state=TrialState.RUNNING,
             params=values,
             distributions={path: self._distributions[path] for path in values},
             user_attrs=msgspec.to_builtins(
-                Claim(point=task.point.id, index=task.index, owner=self._me, process=self._process)
+                Claim(point=proposal.point.id, index=proposal.index, owner=self._me, process=self._process)
             ),
         )
         return self._storage.create_new_trial(self._study_id, template)

@@ -46,6 +46,7 @@ class Wanted:
     resume: bool = False
     patience_s: float = 60.0
     workers: int | None = None
+    point_limit_s: float | None = None
 
 
 def default_sampler(space: Space, trials: int | None) -> str:

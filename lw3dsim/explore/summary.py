@@ -120,6 +120,17 @@ def status_tables(study: Study) -> list[Part]:
     return [*_notes(study), *lines]
 
 
+def failures(study: Study) -> str:
+    """Return how many points failed, which might be on the front, and why most did; empty where none has."""
+    count = study.count("failed")
+    if not count:
+        return ""
+    ((reason, most),) = _reasons(study, "failed", 1)
+    of_them = "" if most == count else f"{most:,} of them: "
+    what = "point failed and is" if count == 1 else "points failed and are"
+    return f"{count:,} {what} not on the front, whatever the design is worth ({of_them}{reason})"
+
+
 def _notes(study: Study) -> list[Part]:
     """Return what has to be said first."""
     return [sentence for sentence in (unfinished(study), nothing_allowed(study)) if sentence]
@@ -207,7 +218,7 @@ def front_tables(study: Study) -> list[Part]:
     # In this order: what a point's parameters are can be looked up by its id.
     columns = (*words("point"), *figures(*measured, *(p.path for p in space.free), "equal"))
     table = Table(title=f"Front of {space.name}", columns=columns, rows=rows)
-    lines: list[Part] = [*_notes(study), table]
+    lines: list[Part] = [*_notes(study), *filter(None, [failures(study)]), table]
     if len(distinct) < len(front):
         lines.append("(equal +N: so many more points cost the same; --format csv lists all)")
     if len(distinct) > MAX_ROWS:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What binds: ties go to the first. Vector layers have no groups.
 BINDINGS = ("multiply", "vector", "sram_port", "transform")
-MULTIPLY, _, SRAM_PORT, TRANSFORM = range(4)
+MULTIPLY, SRAM_PORT, TRANSFORM = 0, 2, 3
 
 
 # Sorts of groups: bit 3 - axis is set for the last along an axis. The last group of a step is the last along all.

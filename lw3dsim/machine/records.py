@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 Structure = Literal["dense", "grouped", "vector"]
 Triple = tuple[int, int, int]
 
-DENSE, GROUPED, VECTOR = range(3)
+DENSE, GROUPED, VECTOR = 0, 1, 2
 STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector": VECTOR}
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.fused import GroupTask, execute_group
-from lw3dsim.arithmetic.machine import Task
+from lw3dsim.arithmetic.fused import GroupComputation, execute_group
+from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
 from lw3dsim.describe.clocks import make_clocks
@@ -101,15 +101,15 @@ def _executed_layer(
 ) -> tuple[Tensor, ExecutedLayer]:
     layer, problem, mapping = unit.layers[0], work.problem, work.mapping
     sources = [tensors[name] for name in layer.inputs]
-    task = make_task(network, layer, number, random)
-    reference = compute(layer, sources, task.weights, task.bias, number)
+    computation = make_computation(network, layer, number, random)
+    reference = compute(layer, sources, computation.weights, computation.bias, number)
     if isinstance(layer, Concat):
         sources = [np.concatenate(sources)]
     if isinstance(layer, Linear):
         sources = [sources[0].reshape(-1, 1, 1, 1)]
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
-    output, peaks = execute_schedule(problem, mapping, schedule, machine, number, task, sources)
+    output, peaks = execute_schedule(problem, mapping, schedule, machine, number, computation, sources)
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
@@ -143,13 +143,15 @@ def _executed_group(
     tensors: dict[str, Tensor],
 ) -> tuple[Tensor, ExecutedLayer]:
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
-    tasks, shifts, known = [], [], dict(tensors)
+    computations, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
-        task = make_task(network, layer, number, random)
-        reference = compute(layer, [known[name] for name in layer.inputs], task.weights, task.bias, number)
+        computation = make_computation(network, layer, number, random)
+        reference = compute(
+            layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, number
+        )
         known[layer.name] = _requantised(reference, number)
-        tasks.append(task)
+        computations.append(computation)
         shifts.append(shift_of(reference, number))
     inside = {layer.name for layer in unit.layers}
     second = [
@@ -157,8 +159,8 @@ def _executed_group(
         for layer, operand in zip(unit.layers, work.group.operands, strict=True)
     ]
     schedule = build_group_schedule(work.group, work.mapping, design, make_clocks(design))
-    given = GroupTask(
-        tasks=tuple(tasks),
+    given = GroupComputation(
+        computations=tuple(computations),
         shifts=tuple(shifts),
         inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
         operands=tuple(second),
@@ -177,7 +179,7 @@ def _executed_group(
     )
 
 
-def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Task:
+def make_computation(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Computation:
     """Return what ``layer`` computes, with random weights and biases."""
     relu = getattr(layer, "activation", "none") == "relu"
     if isinstance(layer, Conv3d | Linear):
@@ -189,9 +191,9 @@ def make_task(network: Workload, layer: AnyLayer, number: Number, random: np.ran
         weights = random_tensor((size, fan, *kernel), number, random, scale)
         has_bias = layer.biases(network.input_shapes(layer)) > 0
         bias = random_tensor((size,), number, random, scale) if has_bias else None
-        return Task(reduction="sum", relu=relu, weights=weights, bias=bias)
+        return Computation(reduction="sum", relu=relu, weights=weights, bias=bias)
     reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
-    return Task(reduction=reduction, relu=relu, weights=None, bias=None)
+    return Computation(reduction=reduction, relu=relu, weights=None, bias=None)
 
 
 def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:

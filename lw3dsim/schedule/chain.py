@@ -65,7 +65,7 @@ class Chain(Program):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Offsets:
     """A link and what lies before it: steps, stores, kinds, boxes and bursts.
 
     ``gate`` is the store that its input tiles wait for, or NONE.
@@ -116,14 +116,14 @@ def join(links: Sequence[Link], clips: int, buffers: Buffers, clocks: Clocks) ->
     )
 
 
-def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
-    places: list[_Place] = []
+def _places(links: Sequence[Link], clocks: Clocks) -> list[_Offsets]:
+    places: list[_Offsets] = []
     step = store = kind = box = burst = 0
     last_store: list[int] = []
     for link in links:
         program = link.program
         places.append(
-            _Place(
+            _Offsets(
                 link=link,
                 step=step,
                 store=store,
@@ -143,7 +143,7 @@ def _places(links: Sequence[Link], clocks: Clocks) -> list[_Place]:
     return places
 
 
-def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
+def _kinds(places: Sequence[_Offsets]) -> tuple[Ints, Kinds, Ints]:
     """Return the kinds of a clip's steps, their table, and cycles of configuration by kind.
 
     The first step of every link is of a kind of its own, the last of the link's.
@@ -166,7 +166,7 @@ def _kinds(places: Sequence[_Place]) -> tuple[Ints, Kinds, Ints]:
     return np.concatenate(of_steps), Kinds(**columns), np.concatenate(leads)
 
 
-def _loads(places: Sequence[_Place], clips: int, name: str, buffers: Buffers) -> Loads:
+def _loads(places: Sequence[_Offsets], clips: int, name: str, buffers: Buffers) -> Loads:
     """Return the tiles of a load stream."""
     streams: list[Loads] = [getattr(place.program, name) for place in places]
     firsts, gates, tiles = [], [], []
@@ -223,7 +223,7 @@ def _stops_at_borders(name: str, buffers: Buffers) -> bool:
     return 1 in (buffers.ifmap_banks, buffers.ofmap_banks)
 
 
-def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
+def _stores(places: Sequence[_Offsets], clips: int, buffers: Buffers) -> Stores:
     streams = [(place, place.program.ofmap) for place in places]
     steps, stores = _sizes(places)
     tiles = [
@@ -243,7 +243,7 @@ def _stores(places: Sequence[_Place], clips: int, buffers: Buffers) -> Stores:
     )
 
 
-def _sizes(places: Sequence[_Place]) -> tuple[int, int]:
+def _sizes(places: Sequence[_Offsets]) -> tuple[int, int]:
     """Return the steps and the stores of a clip."""
     return sum(place.program.steps for place in places), sum(len(place.link.held_bits) for place in places)
 

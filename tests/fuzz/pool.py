@@ -80,11 +80,11 @@ def _keep_study(storage: str) -> None:
     space = load_space("space.yaml")
     evaluator = Evaluator(space)
     with begun(space, storage, Wanted(trials=POINTS, sampler="random")) as store:
-        tasks = Plan(space, "random", 0, batch=store.settings.batch).ask()[:POINTS]
-        store.claim(tasks)
-        for task in tasks:
-            outcome = evaluator.evaluate(task.point)
-            store.finish(Record(index=task.index, point=task.point, outcome=outcome, notes=task.notes))
+        proposals = Plan(space, "random", 0, batch=store.settings.batch).ask()[:POINTS]
+        store.claim(proposals)
+        for proposal in proposals:
+            outcome = evaluator.evaluate(proposal.point)
+            store.finish(Record(index=proposal.index, point=proposal.point, outcome=outcome, notes=proposal.notes))
 
 
 @cache

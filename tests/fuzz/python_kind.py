@@ -60,6 +60,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "batch": ("None", "64"),
     "bounds": ("None", "True"),
     "patience_s": ("60.0", "1"),
+    "point_limit_s": ("None", "600"),
     "result": ("'res'", "Path('res/result.json')"),
 }
 RUN = (
@@ -94,7 +95,10 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dse.export": ("space", ("path", "storage")),
     "dse.report": ("space", ("path", "storage")),
     # The study is there already: whatever else is right, this is refused before it runs.
-    "dse.run": ("space", ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "progress")),
+    "dse.run": (
+        "space",
+        ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "point_limit_s", "progress"),
+    ),
 }
 MAKES = ("dse.export", "dse.report", "dse.study", "dse.status", "dse.front", "dse.points")
 CASE = (

@@ -12,9 +12,9 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.groups import LAST_SORT, cost_groups
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
-from lw3dsim.map.layer.ranking import NEVER
+from lw3dsim.map.layer.ranking import INFINITE
 from lw3dsim.map.layer.sums import input_channels, read_positions
-from lw3dsim.map.layer.tiling import Place
+from lw3dsim.map.layer.tiling import Tiling
 from lw3dsim.tensor.bursts import columns_of, row_bursts
 
 if TYPE_CHECKING:
@@ -42,25 +42,25 @@ class Least(NamedTuple):
 def bound_kept(task: Task, least: Least, groups: Groups, kept: Kept) -> None:
     """Fill in the bound of every kept tiling of this parallel mode; ``groups`` is scratch."""
     for row in range(len(kept.bursts)):
-        if kept.bursts[row] != NEVER and kept.mode[row] == task.mode:
-            at = Place(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
+        if kept.bursts[row] != INFINITE and kept.mode[row] == task.mode:
+            at = Tiling(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
             kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], groups)
 
 
 @kernel(inline=False)
-def bound_ticks(task: Task, least: Least, at: Place, bursts: int, groups: Groups) -> int:
+def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, groups: Groups) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
     alone = loaded + last_store(layer, task.choices, least, at)
-    cycles = layer_cycles(task, at, NEVER, groups) + last_drain(task, at, groups)
+    cycles = layer_cycles(task, at, INFINITE, groups) + last_drain(task, at, groups)
     # A first tile of padding alone is not asked for.
     compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
     return least.setup + max(compute, bursts * least.burst // channels)
 
 
 @kernel
-def last_drain(task: Task, at: Place, groups: Groups) -> int:
+def last_drain(task: Task, at: Tiling, groups: Groups) -> int:
     """Return the cycles that the last step drains when all have computed."""
     layer, choices = task.layer, task.choices
     if layer.structure == VECTOR:
@@ -73,7 +73,7 @@ def last_drain(task: Task, at: Place, groups: Groups) -> int:
 
 
 @kernel
-def first_loads(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
+def first_loads(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int:
     """Return the bursts of the first input tile and the first weight tile."""
     frames, rows, columns = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     in_t = tile_frames(layer, 0, frames, 0, choices.c.size[at.c])
@@ -86,7 +86,7 @@ def first_loads(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
 
 
 @kernel
-def last_store(layer: Layer, choices: Choices, least: Least, at: Place) -> int:
+def last_store(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int:
     """Return the bursts of the last output tile."""
     frames, rows = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
     columns = last_part(layer.out[2], choices.w.size[at.w])

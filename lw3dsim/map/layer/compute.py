@@ -15,11 +15,11 @@ from lw3dsim.map.layer.tiling import total_steps
 if TYPE_CHECKING:
     from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array, Layer
-    from lw3dsim.map.layer.tiling import Choices, Place, Task
+    from lw3dsim.map.layer.tiling import Choices, Task, Tiling
 
 
 @kernel(inline=False)
-def layer_cycles(task: Task, at: Place, most: int, groups: Groups) -> int:
+def layer_cycles(task: Task, at: Tiling, most: int, groups: Groups) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
     What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
@@ -42,7 +42,7 @@ def layer_cycles(task: Task, at: Place, most: int, groups: Groups) -> int:
 
 
 @kernel
-def sort_of_tiles(layer: Layer, choices: Choices, at: Place, sort: int) -> tuple[int, int, int, int, int]:
+def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tuple[int, int, int, int, int]:
     """Return how many tiles of a sort there are, and their sizes (n, t, h, w).
 
     Along an axis all parts but the last are alike; bits of ``sort`` say which are the last.
@@ -55,7 +55,7 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Place, sort: int) -> tuple
 
 
 @kernel(inline=False)
-def full_tiles(task: Task, at: Place, least: int) -> int:
+def full_tiles(task: Task, at: Tiling, least: int) -> int:
     """Return ticks that the array takes at least: to multiply in all full tiles; for other pixels part of ``least``."""
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
@@ -105,7 +105,7 @@ def step_head(array: Array, groups: Groups) -> int:
 
 
 @kernel(inline=False)
-def waits_between_tiles(task: Task, at: Place, groups: Groups) -> int:
+def waits_between_tiles(task: Task, at: Tiling, groups: Groups) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
     n, c = choices.n.size[at.n], choices.c.size[at.c]
@@ -127,7 +127,7 @@ def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
 
 
 @kernel(inline=False)
-def vector_layer_cycles(task: Task, at: Place, groups: Groups) -> int:
+def vector_layer_cycles(task: Task, at: Tiling, groups: Groups) -> int:
     """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
     layer, choices = task.layer, task.choices
     n_size, c_size = choices.n.size[at.n], choices.c.size[at.c]
@@ -183,7 +183,7 @@ def least_compute(layer: Layer, array: Array, n_size: int) -> int:
 
 
 @kernel(inline=False)
-def compute_ticks(task: Task, at: Place, most: int, groups: Groups) -> int:
+def compute_ticks(task: Task, at: Tiling, most: int, groups: Groups) -> int:
     """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
     layer, choices, cycle = task.layer, task.choices, task.times.cycle
     if layer.structure != VECTOR:

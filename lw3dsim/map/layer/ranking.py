@@ -18,7 +18,7 @@ from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_compute
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
-    Place,
+    Tiling,
     bursts_of_rows,
     fits,
     input_bursts,
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.
-NEVER = 1 << 62
+INFINITE = 1 << 62
 
 # More than the candidate sizes along any axis.
 SIZES = 64
 
 
 class Kept(NamedTuple):
-    """The best tilings so far, the best first: what they are ranked by, then what they are; NEVER where there is none.
+    """The best tilings so far, the best first: what they are ranked by, then what they are; INFINITE where none is.
 
     ``n`` to ``w`` are their places among the sizes of a layer's choices, which ``number`` counts through.
     """
@@ -69,13 +69,13 @@ class Kept(NamedTuple):
 
 def nothing_kept(work: Kernels, rows: int) -> Kept:
     """Return room for so many tilings."""
-    return Kept(*(work.words([NEVER] * rows) for _ in Kept._fields))
+    return Kept(*(work.words([INFINITE] * rows) for _ in Kept._fields))
 
 
 class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
-    Or, where ``most`` is given (not NEVER), the fewest bursts among all of at most ``most`` ticks.
+    Or, where ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks.
     """
 
     burst_ticks: int
@@ -96,22 +96,22 @@ def rank(task: Task, aim: Aim, groups: Groups, kept: Kept) -> None:
         least = least_compute(task.layer, task.array, choices.n.size[n])
         least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
-            if not may_win(task, Place(n, c, 0, 0, 0), row, least, aim, kept):
+            if not may_win(task, Tiling(n, c, 0, 0, 0), row, least, aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Place(n, c, t, 0, 0), row, least, aim, kept):
+                if not may_win(task, Tiling(n, c, t, 0, 0), row, least, aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    if not may_win(task, Place(n, c, t, h, 0), row, least, aim, kept):
+                    if not may_win(task, Tiling(n, c, t, h, 0), row, least, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
-                        at = Place(n, c, t, h, w)
+                        at = Tiling(n, c, t, h, w)
                         if fits(task, at):
                             offer(task, at, least, aim, groups, kept)
 
 
 @kernel
-def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, kept: Kept) -> bool:
+def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, kept: Kept) -> bool:
     """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
 
     Of a row of the input it moves at least the bursts, or pixels, of ``row``.
@@ -127,7 +127,7 @@ def may_win(task: Task, at: Place, row: tuple[int, int], least: int, aim: Aim, k
 
 
 @kernel
-def offer(task: Task, at: Place, least: int, aim: Aim, groups: Groups, kept: Kept) -> None:
+def offer(task: Task, at: Tiling, least: int, aim: Aim, groups: Groups, kept: Kept) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
@@ -179,9 +179,9 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
     """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
     worst = kept.first[-1]
     most = aim.most - exposed
-    if aim.most == NEVER:
-        if worst == NEVER:
-            return NEVER
+    if aim.most == INFINITE:
+        if worst == INFINITE:
+            return INFINITE
         most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
     return min(most, (most + 1) * slots - 1 - transfer - asked)
 
@@ -190,16 +190,16 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
 def is_worth(kept: Kept, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
     """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
     worst = kept.first[-1]
-    if aim.most == NEVER:
-        return worst == NEVER or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
+    if aim.most == INFINITE:
+        return worst == INFINITE or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
     return bursts <= worst and ticks <= aim.most * channels
 
 
 @kernel(inline=False)
-def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Place) -> None:
+def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Tiling) -> None:
     """Insert a tiling into ``kept``, in the order of its first four columns, and drop the last."""
     first, second, third = bursts, visits, ticks
-    if aim.most == NEVER:
+    if aim.most == INFINITE:
         first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
     number = mode * 2 + order
     for i in at:

@@ -18,13 +18,13 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
-from lw3dsim.map.layer.ranking import NEVER, Kept, nothing_kept
+from lw3dsim.map.layer.ranking import INFINITE, Kept, nothing_kept
 from lw3dsim.map.layer.shortlist import shortlist
 from lw3dsim.map.layer.sums import weight_bits
 from lw3dsim.map.layer.tiling import (
     Limits,
-    Place,
     Task,
+    Tiling,
     Times,
     ifmap_bits,
     input_tiles,
@@ -89,7 +89,7 @@ def search(
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = nothing_kept(work, keep), nothing_kept(work, max(keep // 2, 1))
     work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_groups(work), best, thrifty)
-    if best.bursts[0] == NEVER:
+    if best.bursts[0] == INFINITE:
         raise _too_small(task, arch)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     return [
@@ -133,12 +133,12 @@ def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices)
 
 def _rows(kept: Kept) -> list[dict[str, int]]:
     rows = [dict(zip(Kept._fields, map(int, words), strict=True)) for words in zip(*kept, strict=True)]
-    return [row for row in rows if row["bursts"] != NEVER]
+    return [row for row in rows if row["bursts"] != INFINITE]
 
 
 def _mapping(task: Task, row: dict[str, int]) -> Mapping:
     layer, limits, choices = task.layer, task.limits, task.choices
-    at = Place(n=row["n"], c=row["c"], t=row["t"], h=row["h"], w=row["w"])
+    at = Tiling(n=row["n"], c=row["c"], t=row["t"], h=row["h"], w=row["w"])
     groups, n_parts = layer.groups, choices.n.parts[at.n]
     return Mapping(
         n=int(choices.n.size[at.n]),
@@ -158,7 +158,7 @@ def _too_small(task: Task, arch: Accelerator) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
     layer, limits, choices = task.layer, task.limits, task.choices
     # The smallest sizes come last.
-    at = Place(*(len(axis.size) - 1 for axis in choices[:5]))
+    at = Tiling(*(len(axis.size) - 1 for axis in choices[:5]))
     whole_c = at._replace(c=0)
     capacity = arch.buffers.capacity_bits
     needs = {

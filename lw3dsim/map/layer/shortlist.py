@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import MAPPER, kernel
 from lw3dsim.map.layer.bounds import bound_kept
-from lw3dsim.map.layer.ranking import NEVER, Aim, rank
+from lw3dsim.map.layer.ranking import INFINITE, Aim, rank
 from lw3dsim.map.layer.tiling import Task
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def shortlist(
     ``second`` is the array in the other, which costs ``own_ticks`` more. ``groups`` is scratch.
     """
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    rank(task, Aim(burst_ticks, 0, NEVER), groups, best)
+    rank(task, Aim(burst_ticks, 0, INFINITE), groups, best)
     if modes > 1:
-        rank(other, Aim(burst_ticks, own_ticks, NEVER), groups, best)
-    if best.bursts[0] == NEVER:
+        rank(other, Aim(burst_ticks, own_ticks, INFINITE), groups, best)
+    if best.bursts[0] == INFINITE:
         return
     if burst_ticks == 0:
         aim = Aim(0, 0, best.latency[0] + best.latency[0] // TOLERANCE)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.sums import Channels, Extent
     from lw3dsim.tensor.bursts import Rows
 
-WEIGHTS_OUTER, TILES_OUTER = range(2)
+WEIGHTS_OUTER, TILES_OUTER = 0, 1
 
 
 class Choices(NamedTuple):
@@ -72,7 +72,7 @@ class Task(NamedTuple):
     choices: Choices
 
 
-class Place(NamedTuple):
+class Tiling(NamedTuple):
     """A tiling: which of the candidate sizes along every axis."""
 
     n: int
@@ -106,26 +106,26 @@ def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
 
 
 @kernel
-def spatial_tiles(choices: Choices, at: Place) -> int:
+def spatial_tiles(choices: Choices, at: Tiling) -> int:
     """Return the tiles in T, H and W."""
     return choices.t.tiles[at.t] * choices.h.tiles[at.h] * choices.w.tiles[at.w]
 
 
 @kernel
-def total_steps(layer: Layer, choices: Choices, at: Place) -> int:
+def total_steps(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the steps of the layer."""
     return layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c] * spatial_tiles(choices, at)
 
 
 @kernel
-def input_tiles(layer: Layer, choices: Choices, at: Place) -> int:
+def input_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the input tiles, each once."""
     steps = total_steps(layer, choices, at)
     return steps // choices.n.parts[at.n] if layer.structure == DENSE else steps
 
 
 @kernel
-def fits(task: Task, at: Place) -> bool:
+def fits(task: Task, at: Tiling) -> bool:
     """Return whether the largest tiles of a tiling fit all buffers, in a bounded number of steps."""
     layer, limits, choices = task.layer, task.limits, task.choices
     steps = total_steps(layer, choices, at)
@@ -148,7 +148,7 @@ def slots_of(limits: Limits, tiles: int) -> int:
 
 
 @kernel
-def ifmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
+def ifmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bits of the largest input tile."""
     frames = choices.t.largest[at.t]
     if layer.reduces_frames:
@@ -159,14 +159,14 @@ def ifmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
 
 
 @kernel
-def ofmap_bits(layer: Layer, choices: Choices, at: Place) -> int:
+def ofmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bits of the largest output tile; partial sums are wide."""
     outputs = choices.n.size[at.n] * choices.t.size[at.t] * choices.h.size[at.h] * choices.w.size[at.w]
     return outputs * (layer.accumulator_bits if choices.c.size[at.c] < layer.c else layer.activation_bits)
 
 
 @kernel
-def input_repeats(layer: Layer, choices: Choices, at: Place, order: int) -> int:
+def input_repeats(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
     """Return how often all input tiles are loaded. Where the reduction is cut, its tiles take turns: none stays."""
     if layer.structure != DENSE:
         return 1
@@ -175,7 +175,7 @@ def input_repeats(layer: Layer, choices: Choices, at: Place, order: int) -> int:
 
 
 @kernel
-def weight_loads(choices: Choices, at: Place, order: int) -> int:
+def weight_loads(choices: Choices, at: Tiling, order: int) -> int:
     """Return the bursts of all weight tiles, as often as they are loaded."""
     is_again = choices.c.parts[at.c] > 1 or (order == TILES_OUTER and choices.n.parts[at.n] > 1)
     once = choices.weight_bursts[at.n * len(choices.c.size) + at.c]
@@ -183,13 +183,13 @@ def weight_loads(choices: Choices, at: Place, order: int) -> int:
 
 
 @kernel
-def input_bursts(layer: Layer, choices: Choices, at: Place) -> int:
+def input_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bursts of moving all input tiles once."""
     return bursts_of_rows(layer, choices, at, choices.w.span_bursts[at.w], choices.w.span[at.w])
 
 
 @kernel
-def bursts_of_rows(layer: Layer, choices: Choices, at: Place, span_bursts: int, span: int) -> int:
+def bursts_of_rows(layer: Layer, choices: Choices, at: Tiling, span_bursts: int, span: int) -> int:
     """Return the bursts of all input tiles whose rows span these bursts and pixels together."""
     blocks, columns = input_columns(layer, choices, at)
     rows = choices.t.needed[at.t] * choices.h.needed[at.h]
@@ -197,7 +197,7 @@ def bursts_of_rows(layer: Layer, choices: Choices, at: Place, span_bursts: int, 
 
 
 @kernel
-def input_columns(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
+def input_columns(layer: Layer, choices: Choices, at: Tiling) -> tuple[int, int]:
     """Return the whole blocks and the scattered columns of the input that all channel tiles touch."""
     if layer.structure == DENSE:
         return choices.c.in_blocks[at.c], choices.c.in_columns[at.c]
@@ -205,14 +205,14 @@ def input_columns(layer: Layer, choices: Choices, at: Place) -> tuple[int, int]:
 
 
 @kernel
-def output_bursts(layer: Layer, choices: Choices, at: Place) -> int:
+def output_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bursts of moving all output tiles."""
     row = choices.n.out_blocks[at.n] * choices.w.out_bursts[at.w] + choices.n.out_columns[at.n] * layer.out[2]
     return layer.out[0] * layer.out[1] * row
 
 
 @kernel
-def row_visits(task: Task, at: Place, repeats: int, weights: int) -> int:
+def row_visits(task: Task, at: Tiling, repeats: int, weights: int) -> int:
     """Return about how often a DRAM row is opened: every page of every part of a frame that a tile touches."""
     layer, times, choices = task.layer, task.times, task.choices
     cuts, pages = choices.w.tiles[at.w], times.page_bursts

@@ -1,0 +1,65 @@
+"""Do tables of words go to lists and to arrays whole, is what is fit shared, and do constants mean no columns?"""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from test_structure import SOURCES
+
+from lw3dsim.base.arrays import as_arrays, as_lists
+from lw3dsim.base.kernels import Kernels
+
+
+class Inner(NamedTuple):
+    """A column, and what belongs to it."""
+
+    column: object
+    pair: tuple
+    number: int
+
+
+class Outer(NamedTuple):
+    """A table in a table."""
+
+    first: object
+    inner: Inner
+    other: object
+
+
+COLUMN = np.array([3, 4, 5])
+TABLE = Outer(first=[1, 2], inner=Inner(column=COLUMN, pair=(7, 8), number=9), other=None)
+
+
+def test_a_table_goes_to_lists_with_the_tables_within_it():
+    assert as_lists(TABLE) == Outer(first=[1, 2], inner=Inner(column=[3, 4, 5], pair=(7, 8), number=9), other=None)
+    assert as_lists(TABLE).first is TABLE.first
+
+
+def test_a_table_goes_to_arrays_and_shares_those_that_are_fit():
+    arrays = as_arrays(TABLE)
+    assert (arrays.first.tolist(), arrays.first.dtype) == ([1, 2], np.int64)
+    assert arrays.inner.column is COLUMN
+    assert (arrays.inner.pair, arrays.inner.number, arrays.other) == ((7, 8), 9, None)
+
+
+@pytest.mark.parametrize("unfit", [COLUMN[::-1], COLUMN.astype(np.int32), np.broadcast_to(COLUMN, (3,))])
+def test_translated_kernels_get_contiguous_writable_words_alone(unfit):
+    words = as_arrays(Inner(column=unfit, pair=(), number=0)).column
+    assert words.flags.carray
+    assert words.dtype == np.int64
+    assert words.tolist() == unfit.tolist()
+
+
+def test_kernels_own_what_they_run_on():
+    assert isinstance(Kernels(is_translated=False).own(TABLE).inner.column, list)
+    assert isinstance(Kernels(is_translated=True).own(TABLE).first, np.ndarray)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_constants_are_counted_off_to_mean_columns(path):
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            assert not (isinstance(node.value.func, ast.Name) and node.value.func.id == "range"), node.lineno

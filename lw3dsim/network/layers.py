@@ -15,6 +15,7 @@ from lw3dsim.account.power import make_activity
 from lw3dsim.account.simulated import LayerRun
 from lw3dsim.base.caches import kept
 from lw3dsim.base.remembered import recall, remember
+from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
@@ -111,7 +112,7 @@ def run_problem(
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
-    question = ("layer", problem, arch, price, most)
+    question = ("layer", problem, arch, named_by(arch), price, most)
     known = recall(question, Mapping, lambda mapping: is_possible(problem, mapping, arch))
     if known is not None:
         return run_mapping(problem, known, arch, engine)

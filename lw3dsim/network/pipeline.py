@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lw3dsim.result.result import Result
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Schedule
+    from lw3dsim.transform.passes import TransformArgument
 
 # Fusing takes about as long as so many passes over the layers.
 FUSING = 4
@@ -205,7 +206,7 @@ class _Told:
 
 
 def resolve_network(
-    workload: str | Workload, transform: str | None, input_size: SizeArgument, classes: int | None
+    workload: str | Workload, transform: TransformArgument, input_size: SizeArgument, classes: int | None
 ) -> Workload:
     """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
     if not isinstance(workload, Workload):

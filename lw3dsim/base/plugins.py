@@ -78,7 +78,7 @@ class Family(Collection[str], Generic[Value]):
         if name in self.builtin:
             return self.builtin[name]
         if name not in self._others():
-            raise unknown(self.what, name, self)
+            raise InputError(f"{unknown(self.what, name, self)}; or is a plug-in missing?")
         plugin, value, problem = self._try(name)
         if value is None:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ACME = ROOT / "tests" / "data" / "acme_video"
+SOURCES = [
+    ROOT / name
+    for name in ("lw3dsim", "arch_configs", "experiments", "workloads", "pyproject.toml", "README.md", "LICENSE")
+]
+PAGE = (ROOT / "docs" / "develop" / "plugins.md").read_text(encoding="utf-8")
 
 # Name and group of all that the package registers, as `lw3dsim list` calls them.
 REGISTERED = {
@@ -35,9 +41,7 @@ class Installed:
         self.folder = folder
         venv.create(folder / "env", with_pip=False)
         self.bin = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
-        sources = folder / "acme_video"
-        shutil.copytree(ACME, sources)
-        for source in (ROOT, sources):
+        for source in (self.copied(*SOURCES), self.copied(ACME)):
             self.pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder / "wheels"), str(source))
         wheels = sorted(map(str, (folder / "wheels").glob("*.whl")))
         assert len(wheels) == 2
@@ -47,6 +51,17 @@ class Installed:
         (self.site,) = (folder / "env").rglob("site-packages")
         # Its packages alone: what is installed there for editing is not.
         (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def copied(self, *sources):
+        """Copy what a wheel is built from, as building writes there, and return the folder."""
+        for source in sources:
+            target = self.folder / "sources" / source.name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy(source, target)
+        return target if len(sources) == 1 else target.parent
 
     def pip(self, *args):
         subprocess.run([sys.executable, "-m", "pip", "-q", *args], check=True, capture_output=True)
@@ -87,6 +102,11 @@ def test_what_it_registers_is_listed_with_its_origin(acme):
         assert line.endswith("[acme-video 1.0]")
     about = "share of the channels in between that stay; a number above 0 and up to 1 [default: 0.5]"
     assert any(line.split(maxsplit=1)[-1] == about for line in listed)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^lw3dsim .*", PAGE, re.MULTILINE))
+def test_the_commands_of_the_page_run(acme, line):
+    assert acme.run(*line.split()).stdout
 
 
 def test_what_it_registers_is_used_by_name(acme):

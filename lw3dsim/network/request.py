@@ -40,7 +40,6 @@ MAX_SEED = 2**32 - 1
 MAX_TILE = 8
 
 Algorithm = Literal["direct", "hfa", "winograd3d", "nested", "auto"]
-Engine = Literal["auto", "fast", "simpy"]
 Fusion = Literal["off", "auto"]
 Dtype = Literal["int8", "int16", "float32", "float64"]
 

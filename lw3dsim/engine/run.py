@@ -69,7 +69,7 @@ Engine = Callable[["Job", "Memory", bool], Ran]
 def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
     """Run compiled, but for a memory that reorders, whose controller alone is compiled."""
     if memory.model == REORDERING:
-        return _one_by_one(fast_engine.run, job, memory)
+        return one_by_one(fast_engine.run, job, memory)
     trace = empty_trace(job)
     return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS))
 
@@ -81,14 +81,14 @@ def run_auto(job: Job, memory: Memory, jump: bool) -> Ran:
     if memory.model == PLAIN and jump and len(job.kind) >= INTERPRETED.steps:
         trace = empty_trace(job)
         return Ran(trace, memory, run_interpreted(job, memory, trace, INTERPRETED))
-    return _one_by_one(fast_engine.run, job, memory)
+    return one_by_one(fast_engine.run, job, memory)
 
 
 def run_simpy(job: Job, memory: Memory, jump: bool) -> Ran:  # noqa: ARG001  # the reference places every step
     """Run the reference."""
     from lw3dsim.engine import simpy_engine
 
-    return _one_by_one(simpy_engine.run, job, memory)
+    return one_by_one(simpy_engine.run, job, memory)
 
 
 def _engine(_: str, found: object) -> Engine:
@@ -160,7 +160,7 @@ def _work(job: Job, memory: Memory) -> int:
     return len(job.kind) + sum(int(per_box[box].sum()) for box in (job.ifmap_box, job.weight_box, job.ofmap_box))
 
 
-def _one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> Ran:
+def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> Ran:
     """Place every step, on lists, which CPython is fastest on."""
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
     run(job, memory, trace)

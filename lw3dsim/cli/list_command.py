@@ -103,8 +103,9 @@ def _as_pass(value: object) -> type[Pass] | None:
 
 
 def _about(value: object) -> str:
+    """Return what a member of a family says of itself, if it does."""
     kind = _as_pass(value)
-    return "" if kind is None else kind.about()
+    return str(getattr(value, "description", "")) if kind is None else kind.about()
 
 
 def _arguments(value: object) -> Iterator[str]:

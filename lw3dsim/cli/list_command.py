@@ -63,7 +63,7 @@ def _own(names: Collection[str]) -> Collection[str]:
 
 
 def _usable(names: Collection[str]) -> list[str]:
-    return [*_own(names), *(tried.plugin.name for tried in _tried(names) if not tried.problem)]
+    return names.usable() if isinstance(names, Family) else [*names]
 
 
 def _plugins(groups: dict[str, Collection[str]]) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from lw3dsim.result.result import Result as Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument
     from lw3dsim.comparison.compare import Case
     from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lw3dsim.mapped import Mappings
     from lw3dsim.network.objective import Objective
     from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.transform.passes import TransformArgument
 
 
 class Result(Record):
@@ -81,7 +82,8 @@ def simulate(
     """Simulate a workload on an accelerator, layer after layer.
 
     ``workload`` and ``arch`` are names (see ``lw3dsim list``), files, or what load_workload and load_arch return.
-    ``transform`` is a pass, or several, comma-separated or in a list, each with its parameters: ``"fsb:alpha=0.5"``.
+    ``transform`` is a pass, or several, comma-separated or in a list, each as text with its arguments,
+    ``"fsb:alpha=0.5"``, or as an object, ``lw3dsim.transform.Fsb(alpha=0.5)``.
     ``algorithm`` is direct, hfa, winograd3d, nested or auto; ``m1`` and ``m2`` (1 to 8) override the accelerator's
     Winograd tiles, in outputs along time and along each side. ``engine`` is auto, fast or simpy: equal numbers.
     ``input_size`` (frames, height, width; for every input or by its name) and ``classes`` resize, and ``overrides``

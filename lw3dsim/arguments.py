@@ -28,7 +28,6 @@ Size = tuple[int, int, int]
 
 # What each argument is taken as.
 PathArgument = str | os.PathLike[str]
-TransformArgument = str | Sequence[str] | None
 SizeArgument = str | Sequence[int] | Mapping[str, "str | Sequence[int]"] | None
 OverridesArgument = str | Sequence[str] | Mapping[str, Any] | None
 
@@ -161,17 +160,6 @@ def _takes(function: Callable[..., object], arguments: int) -> bool:
     return True
 
 
-def as_transform(name: str, value: object) -> str | None:
-    """Return passes as one comma-separated text; None where there are none."""
-    if value is None:
-        return None
-    items = [value] if isinstance(value, str) else members(value)
-    texts = [_plain(item) for item in items or []]
-    if items is None or None in texts:
-        raise ArgumentError(name, value, "expected a pass, or several with commas or in a list, such as ['fsb', 'trg']")
-    return ",".join(text for text in texts if text) or None
-
-
 def as_sizes(name: str, value: object) -> Size | Mapping[str, Size] | None:
     """Return frames, height and width of every input, or by the name of an input.
 
@@ -240,14 +228,14 @@ def _override(name: str, given: object, key: object, value: object) -> str:
     if not path or "=" in path:
         raise ArgumentError(name, given, f"the key {short(key)} is no key path, such as 'pe.rows'")
     try:
-        return f"{path}={json.dumps(_plain_value(value), ensure_ascii=False)}"
+        return f"{path}={json.dumps(plain_value(value), ensure_ascii=False)}"
     except ValueError:
         raise ArgumentError(
             name, given, f"the value of {short(path)} is no number, text, True, False, None, list or dict of them"
         ) from None
 
 
-def _plain_value(value: object, depth: int = 0) -> object:
+def plain_value(value: object, depth: int = 0) -> object:
     """Return ``value`` in Python's own types; raise ValueError where it has none that YAML can hold."""
     if depth > MAX_DEPTH:
         raise ValueError
@@ -260,9 +248,9 @@ def _plain_value(value: object, depth: int = 0) -> object:
     if (real := _real(value)) is not None and math.isfinite(real):
         return real
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _plain_value(item, depth + 1) for key, item in value.items()}
+        return {key: plain_value(item, depth + 1) for key, item in value.items()}
     if (items := members(value)) is not None:
-        return [_plain_value(item, depth + 1) for item in items]
+        return [plain_value(item, depth + 1) for item in items]
     raise ValueError
 
 

@@ -186,7 +186,7 @@ def test_an_accelerator_changed_in_python_is_checked_like_a_file(work):
         with pytest.raises(InputError, match="arch 'edge_base'"):
             lw3dsim.simulate("tiny.yaml", msgspec.structs.replace(arch, vector_lanes=lanes))
     memory = msgspec.structs.replace(arch.dram, preset="ddr9")
-    with pytest.raises(InputError, match="unknown preset 'ddr9'"):
+    with pytest.raises(InputError, match="unknown DRAM preset 'ddr9'"):
         lw3dsim.simulate("tiny.yaml", msgspec.structs.replace(arch, dram=memory))
     assert not work
 

@@ -106,13 +106,13 @@ def saved():
 NAMES = [
     ("show ''", "''"), ("simulate c3d --arch edge_bas", "arch 'edge_bas'|did you mean 'edge_base'|edge_small"),
     ("simulate c3d --arch ''", "''"), ("show c3d --transform fbs", "transform 'fbs'|did you mean 'fsb'|slowdepth"),
-    ("simulate c3d --input 16x32x32 --out ''", "''"), ("show c3d --transform fsb:alpha=nan", "positive"),
+    ("simulate c3d --input 16x32x32 --out ''", "''"), ("show c3d --transform fsb:alpha=nan", "above 0"),
     ("show c3d --transform fsb:middle=99999", "65536"), ("show c3d --transform fsb:middle=1//2", "64/128"),
-    ("show c3d --transform fsb:alpha=0", "positive"), (f"simulate c3d --arch {'n' * 300}", "nnn"),
-    ("show c3", "workload 'c3'|did you mean 'c3d'|slowfast_r50_8x8"), ("show c3d --transform trg:layers=0", "positive"),
+    ("show c3d --transform fsb:alpha=0", "above 0"), (f"simulate c3d --arch {'n' * 300}", "nnn"),
+    ("show c3", "workload 'c3'|did you mean 'c3d'|slowfast_r50_8x8"), ("show c3d --transform trg:layers=0", "from 1"),
     (f"report {'n' * 300}", "nnn"), ("show c3d --algorithm hf", "algorithm 'hf'|did you mean 'hfa'|winograd3d"),
     ("show c3d --transform fsb:alpa=1", "'alpa'|did you mean 'alpha'|middle"), (f"show {'n' * 300}", "nnn"),
-    ("show c3d --transform slowfsb:alpha=1", "'alpha'|slowfsb"), ("show c3d --transform trg:layers=1.5", "such as 2"),
+    ("show c3d --transform slowfsb:alpha=1", "'alpha'|slowfsb"), ("show c3d --transform trg:layers=1.5", "such as 3"),
     ("simulate c3d --engine simp", "engine 'simp'|did you mean 'simpy'|fast"),
     ("show c3d --transform fsb:alpha=65", "64"), ("show c3d --transform fsb:alpha=", "0.5"),
 ]

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from test_dram import PRESET, figures, reference_traces
+from test_plugin_docs import WORKLOADS, workloads_document
 
 import lw3dsim
 from lw3dsim import simulate
@@ -331,6 +332,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         MAPPING.write_text(filled_in(MAPPING, mapping_blocks(Path(folder))), encoding="utf-8")
     ENERGY.write_text(energy_document(), encoding="utf-8")
+    WORKLOADS.write_text(workloads_document(), encoding="utf-8")
     text = WINOGRAD.read_text(encoding="utf-8")
     pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)
     tables = pattern.sub(lambda m: f"{m[1]}\n{tables_of('winograd_tradeoffs')}\n{m[2]}", text)

@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from lw3dsim import compare, load_workload, simulate
 from lw3dsim.describe.catalog import shipped_names
-
-
-def check(figures):
-    assert figures["executed_mults"] >= figures["ideal_mults"]
-    assert figures["dram_read_bytes"] + figures["dram_write_bytes"] >= figures["compulsory_bytes"]
-    assert figures["latency_cycles"] >= figures["compute_bound_cycles"]
-    assert figures["latency_cycles"] >= figures["dram_bound_cycles"]
-    assert 0 <= figures["utilization"] <= 1
-
-
-def check_layer(layer):
-    check(layer)
-    assert sum(layer["cycles_breakdown"].values()) == layer["latency_cycles"]
-    assert math.fsum(layer["energy_breakdown_pj"].values()) == pytest.approx(layer["energy_pj"], rel=1e-12)
-    read = layer["dram_bytes_breakdown"]["ifmap"] + layer["dram_bytes_breakdown"]["weight"]
-    assert read == layer["dram_read_bytes"]
-    assert layer["dram_bytes_breakdown"]["ofmap"] == layer["dram_write_bytes"]
-    if layer["algorithm"] == "direct":
-        assert layer["executed_mults"] == layer["ideal_mults"] == layer["macs"]
-
-
-def check_sums(result):
-    totals, layers = result.totals, result.data["layers"]
-    assert sum(result.cycles_breakdown.values()) == totals["latency_cycles"]
-    assert math.fsum(result.energy_breakdown_pj.values()) == pytest.approx(totals["energy_pj"], rel=1e-12)
-    assert math.fsum(layer["energy_pj"] for layer in layers) == pytest.approx(totals["energy_pj"], rel=1e-12)
-    assert sum(result.dram_bytes_breakdown.values()) == totals["dram_read_bytes"] + totals["dram_write_bytes"]
-    assert math.fsum(result.data["area_breakdown_mm2"].values()) == pytest.approx(totals["area_mm2"], rel=1e-12)
-    for key in ("latency_cycles", "macs", "executed_mults", "compulsory_bytes", "sram_read_bytes", "params"):
-        assert sum(layer[key] for layer in layers) == totals[key]
-
+from lw3dsim.testing.accounts import check_accounts
 
 SIZES = {"c3d_paper": "32x56x56", "slowfast_r50_4x16": "32x64x64", "slowfast_r50_8x8": "32x64x64"}
 
@@ -52,10 +20,7 @@ def test_invariants_hold_in_every_case(workload, arch):
     comparison = compare(load_workload(workload, input_size=size), arch=arch)
     assert comparison.names == ("baseline", "FSB", "FSB+hFA", "3D Winograd")
     for result in comparison.results:
-        check(result.totals)
-        check_sums(result)
-        for layer in result.data["layers"]:
-            check_layer(layer)
+        check_accounts(result)
 
 
 def test_a_single_multiplier_array_runs_c3d_near_its_floor():

@@ -10,8 +10,8 @@ from lw3dsim import load_workload
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.workload import Conv3d, Shape, build_workload
 from lw3dsim.report.text.network import network_record
+from lw3dsim.transform import DepthwisePointwise, Fsb, MergeBottlenecks
 from lw3dsim.transform.algorithms import candidates
-from lw3dsim.transform.fsb import depthwise_pointwise, fsb, merge_bottlenecks
 from lw3dsim.transform.passes import PASSES, apply_transforms
 
 
@@ -36,7 +36,7 @@ def dense(c, n, kernel, stride=(1, 1, 1), size=(8, 16, 16)):
 )
 def test_fsb_has_the_paper_s_weights_and_keeps_the_shape(c, n, middle, kernel, stride):
     before = dense(c, n, kernel, stride)
-    after = fsb(before, middle=(middle,))
+    after = Fsb(middle=(middle,)).apply(before)
     k, r, s = kernel
     weights = middle * c * k + middle * r * s + middle * n  # paper 3.3
     if weights < n * c * k * r * s:
@@ -50,14 +50,14 @@ def test_fsb_has_the_paper_s_weights_and_keeps_the_shape(c, n, middle, kernel, s
         assert after.layers == before.layers
 
 
-@pytest.mark.parametrize(("rewrite", "kernel"), [(fsb, (3, 3, 3)), (depthwise_pointwise, (1, 3, 3))])
+@pytest.mark.parametrize(("rewrite", "kernel"), [(Fsb(), (3, 3, 3)), (DepthwisePointwise(), (1, 3, 3))])
 def test_rewritten_kernels_are_dense_and_reach_as_far_as_before(rewrite, kernel):
     reach = {"dilation": (2 if kernel[0] > 1 else 1, 3, 2), "padding": (0, 3, 2)}
     layer = Conv3d(
         name="conv", inputs=("x",), out_channels=64, kernel=kernel, density=0.5, weight_density=0.25, **reach
     )
     before = build_workload(name="net", inputs={"x": Shape(64, 8, 8, 8)}, layers=[layer])
-    *inner, last = rewrite(before).layers
+    *inner, last = rewrite.apply(before).layers
     assert [each.weight_density for each in (*inner, last)] == [1.0] * (len(inner) + 1)
     # What lies between is dense; the output is as sparse as it was.
     assert [each.density for each in (*inner, last)] == [*[1.0] * len(inner), 0.5]
@@ -73,7 +73,7 @@ def test_a_bottleneck_becomes_one_dense_convolution():
         Conv3d(name="d", inputs=("c",), out_channels=4, kernel=(1, 3, 3)),
     ]
     before = build_workload(name="net", inputs={"x": Shape(16, 4, 8, 8)}, layers=layers)
-    merged, rest = merge_bottlenecks(before).layers
+    merged, rest = MergeBottlenecks().apply(before).layers
     assert (merged.name, merged.inputs, merged.out_channels) == ("c", ("x",), 32)
     assert (merged.kernel, merged.stride, merged.padding) == ((3, 3, 3), (1, 2, 2), (1, 1, 1))
     # Nothing pointwise follows the last: it stays.
@@ -82,7 +82,7 @@ def test_a_bottleneck_becomes_one_dense_convolution():
 
 def test_typical_block_shrinks_by_the_printed_factor():
     # Paper 3.3: {64, 64, 3, 3, 3} with alpha = 1 shrinks 6.5 times.
-    before, after = dense(64, 64, (3, 3, 3)), fsb(dense(64, 64, (3, 3, 3)))
+    before, after = dense(64, 64, (3, 3, 3)), Fsb().apply(dense(64, 64, (3, 3, 3)))
     ratio = network_record(before)["totals"]["weights"] / network_record(after)["totals"]["weights"]
     assert ratio == pytest.approx(6.5, abs=0.05)
 
@@ -232,3 +232,14 @@ def test_auto_may_split_strided_kernels_into_phases(kernel, stride, label, mults
     offered = {a.label: a for a in candidates(conv(kernel, stride=stride), "auto", 4, 4)}
     assert float(offered[label].mults_per_output) == mults
     assert label not in {a.label for a in candidates(conv(kernel, stride=stride), "hfa", 4, 4)}
+
+
+def test_a_mapping_file_may_spell_out_what_a_pass_has_by_default(cli, tmp_path):
+    file = tmp_path / "mapping.yaml"
+    options = ("c3d", "--input", "16x16x16", "--transform", "trg:layers=2")
+    assert cli("map", *options, "--save", str(file)).exit_code == 0
+    text = file.read_text(encoding="utf-8")
+    assert "transforms: [trg]\n" in text
+    for spelled, code in (('"trg:layers=2"', 0), ('"trg:layers=3"', 2), ("nothing", 2)):
+        file.write_text(text.replace("[trg]", f"[{spelled}]"), encoding="utf-8")
+        assert cli("simulate", *options, "--mapping", str(file)).exit_code == code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_type
 
 import lw3dsim
 from lw3dsim import Case, Comparison, ExecutionResult, Explanation, InputError, Mappings, OutputError, Result, dse
+from lw3dsim.transform import Fsb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ def runs(path: Path) -> float:
     assert_type(result.config.arch, lw3dsim.Accelerator)
     assert_type(result.cycles_breakdown.multiply, int)
     assert_type([layer.energy_breakdown_pj.dram_io for layer in result.record.layers], list[float])
+    assert_type(lw3dsim.simulate(network, transform=[Fsb(alpha=0.5, middle=(64, 128)), "trg"]), Result)
     assert_type(lw3dsim.load_result(path), Result)
     cases = [*lw3dsim.default_cases(network), Case(name="a", overrides="pe.rows=4", input_size={"clip": "16x32x32"})]
     assert_type(lw3dsim.compare("c3d", cases), Comparison)
@@ -49,6 +51,7 @@ def search(path: Path) -> pd.DataFrame:
 def wrong(result: Result) -> None:
     """Call functions as the types forbid; each ignore is needed, or mypy says so."""
     lw3dsim.simulate("c3d", m1=2.5)  # type: ignore[arg-type]
+    Fsb(alpha="half")  # type: ignore[arg-type]
     lw3dsim.simulate("c3d", input_size=16)  # type: ignore[arg-type]
     lw3dsim.simulate("c3d", objective="speed")  # type: ignore[arg-type]
     lw3dsim.compare("c3d", ["baseline"])  # type: ignore[list-item]

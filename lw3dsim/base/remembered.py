@@ -163,7 +163,7 @@ def checksum_of(name: bytes, answer: bytes) -> bytes:
 @cache
 def _sources() -> str:
     """Return a digest of this package: any change of it asks anew."""
-    root = Path(__file__).parent
+    root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.read_bytes())

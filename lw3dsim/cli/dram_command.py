@@ -10,7 +10,7 @@ import click
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, put
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
-from lw3dsim.errors import one_line, unknown
+from lw3dsim.errors import one_line
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
@@ -56,15 +56,14 @@ def command(
     show: Show,
 ) -> None:
     """Replay an address trace on a DRAM: time, row hits, commands and energy."""
-    from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+    from lw3dsim.describe.dram_standards import DRAM_PRESETS
     from lw3dsim.dram.replay import replay
     from lw3dsim.dram.trace import read_trace
     from lw3dsim.report.text.dram import dram_record, dram_tables
 
-    if preset not in DRAM_STANDARDS:
-        raise unknown("DRAM preset", preset, DRAM_STANDARDS)
+    standard = DRAM_PRESETS.get(preset)
     path = Path(trace)
-    result = replay(DRAM_STANDARDS[preset], read_trace(path), mapping, channels, refresh, request_bytes, queue)
+    result = replay(standard, read_trace(path), mapping, channels, refresh, request_bytes, queue)
     record = dram_record(result, preset, mapping, refresh, queue, one_line(path.name))
     if form == "json":
         put(record.to_json())

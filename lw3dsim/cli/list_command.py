@@ -2,47 +2,120 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from lw3dsim.base.plugins import Family
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from lw3dsim.base.plugins import Tried
     from lw3dsim.cli.options import Show
+    from lw3dsim.transform.passing import Pass
 
 
 @click.command("list", cls=Command)
 @format_option("table", "json")
 def command(form: str, show: Show) -> None:
     """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
-    from lw3dsim.describe.catalog import shipped_names
-    from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+    groups = _groups()
+    if form == "json":
+        print_json({**{group: _usable(names) for group, names in groups.items()}, "plugins": _plugins(groups)})
+        return
+    lines = []
+    for group, names in groups.items():
+        lines.append(f"{group}:")
+        lines += _lines(names)
+    show(lines)
+
+
+def _groups() -> dict[str, Collection[str]]:
+    """Return all that has a name, by what it is: families that plug-ins add to, and names that are lw3dsim's own."""
+    from lw3dsim.describe.catalog import named_files
+    from lw3dsim.describe.dram_standards import DRAM_PRESETS
     from lw3dsim.engine.run import ENGINES
     from lw3dsim.explore.samplers import SAMPLERS
     from lw3dsim.transform.algorithms import POLICIES
     from lw3dsim.transform.passes import PASSES
 
-    names = {
-        "workloads": shipped_names("workloads"),
-        "archs": shipped_names("arch_configs"),
-        "transforms": list(PASSES),
-        "algorithms": list(POLICIES),
-        "dram_presets": list(DRAM_STANDARDS),
-        "engines": list(ENGINES),
-        "spaces": shipped_names("experiments"),
-        "samplers": list(SAMPLERS),
+    return {
+        "workloads": named_files("workloads"),
+        "archs": named_files("arch_configs"),
+        "transforms": PASSES,
+        "algorithms": POLICIES,
+        "dram_presets": DRAM_PRESETS,
+        "engines": ENGINES,
+        "spaces": named_files("experiments"),
+        "samplers": SAMPLERS,
     }
-    if form == "json":
-        print_json(names)
-        return
-    lines = []
-    for group, members in names.items():
-        abouts = [PASSES[member].description if group == "transforms" else "" for member in members]
-        room = max(map(len, members))
-        lines += [
-            f"{group}:",
-            *(f"  {member:<{room}}  {about}".rstrip() for member, about in zip(members, abouts, strict=True)),
-        ]
-    show(lines)
+
+
+def _tried(names: Collection[str]) -> list[Tried[Any]]:
+    return names.plugins() if isinstance(names, Family) else []
+
+
+def _own(names: Collection[str]) -> Collection[str]:
+    return names.builtin if isinstance(names, Family) else names
+
+
+def _usable(names: Collection[str]) -> list[str]:
+    return names.usable() if isinstance(names, Family) else [*names]
+
+
+def _plugins(groups: dict[str, Collection[str]]) -> list[dict[str, str]]:
+    """Return every plug-in as a record; its ``problem`` is empty where it can be used."""
+    return [
+        {
+            "group": group,
+            "name": tried.plugin.name,
+            "distribution": tried.plugin.distribution,
+            "entry_point": tried.plugin.target,
+            "problem": tried.problem,
+        }
+        for group, names in groups.items()
+        for tried in _tried(names)
+    ]
+
+
+def _lines(names: Collection[str]) -> Iterator[str]:
+    """Yield a line per name: what is known of it, and where it is from if it is not built in; passes with arguments."""
+    tried = _tried(names)
+    room = max(map(len, [*_own(names), *(one.plugin.name for one in tried)]))
+    for name in _own(names):
+        kind = names.builtin[name] if isinstance(names, Family) else None
+        yield f"  {name:<{room}}  {_about(kind)}".rstrip()
+        yield from _arguments(kind)
+    for one in tried:
+        origin = f"[{one.plugin.distribution}]"
+        about = f"can't be used, {one.plugin.target}: {one.problem}" if one.problem else _about(one.value)
+        yield f"  {one.plugin.name:<{room}}  {about} {origin}".replace("   [", "  [")
+        yield from _arguments(one.value)
+
+
+def _as_pass(value: object) -> type[Pass] | None:
+    from lw3dsim.transform.passing import Pass
+
+    return value if isinstance(value, type) and issubclass(value, Pass) else None
+
+
+def _about(value: object) -> str:
+    """Return what a member of a family says of itself, if it does."""
+    kind = _as_pass(value)
+    return str(getattr(value, "description", "")) if kind is None else kind.about()
+
+
+def _arguments(value: object) -> Iterator[str]:
+    """Yield a line per argument of a pass: its default, what it means, what it takes."""
+    from lw3dsim.transform.fields import text_of
+
+    kind = _as_pass(value)
+    arguments = () if kind is None else kind.arguments()
+    room = max((len(argument.name) for argument in arguments), default=0)
+    for argument in arguments:
+        default = "" if argument.is_required else text_of(argument.default)
+        shown = f" [default: {default}]" if default else ""
+        yield f"    {argument.name:<{room}}  {argument.about}; {argument.allowed}{shown}"

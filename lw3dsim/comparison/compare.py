@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument, TransformArgument
+    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument
     from lw3dsim.base.records import Cell
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
     from lw3dsim.result.result import Result
+    from lw3dsim.transform.passes import TransformArgument
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from lw3dsim.arguments import as_overrides, as_path
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
-from lw3dsim.errors import InputError, check_text, one_line, short, suggest
+from lw3dsim.errors import InputError, check_text, one_line, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,13 +44,22 @@ def check_loaded(arch: Accelerator) -> Accelerator:
     return _decoded(Document(path=f"arch {short(arch.name)}", data=data, lines={}))
 
 
+def named_by(arch: Accelerator) -> tuple[object, ...]:
+    """Return what the names in ``arch`` stand for, as values whose repr tells all of it.
+
+    A plug-in may give a name other contents tomorrow: whatever is kept of ``arch`` for later is kept with these.
+    Raises InputError for a name that stands for nothing.
+    """
+    return (DRAM_PRESETS.get(arch.dram.preset),)
+
+
 def locate_key(name: str, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
     return f"{_overridden(_read(name), overrides).where(tuple(key.split('.')))} {key}"
 
 
 def _read(name: str) -> Document:
-    path = find("arch_configs", "arch", name)
+    path = find("arch_configs", name)
     return parse_file(read_text(path), str(path))
 
 
@@ -63,16 +72,16 @@ def _decoded(document: Document) -> Accelerator:
 def _check_dram(document: Document, arch: Accelerator) -> None:
     """Refuse what the schema can't: an unknown preset or mapping, and keys that contradict each other."""
     dram = arch.dram
-    if dram.preset not in DRAM_STANDARDS:
-        raise document.error(
-            ("dram", "preset"), f"unknown preset {dram.preset!r}; {suggest(dram.preset, DRAM_STANDARDS)}"
-        )
+    try:
+        standard = DRAM_PRESETS.get(dram.preset)
+    except InputError as error:
+        raise document.error(("dram", "preset"), str(error)) from None
     try:
         if dram.mapping is not None:
-            address_map(dram.mapping, DRAM_STANDARDS[dram.preset], dram.channels)
+            address_map(dram.mapping, standard, dram.channels)
     except InputError as error:
         raise document.error(("dram", "mapping"), str(error)) from None
-    if dram.refresh == "per-bank" and not DRAM_STANDARDS[dram.preset].trefi_pb:
+    if dram.refresh == "per-bank" and not standard.trefi_pb:
         raise document.error(("dram", "refresh"), f"{dram.preset} refreshes all banks together; use all-bank or none")
     if dram.model in ("in_order", "fr_fcfs"):
         for key in ("bandwidth_gbps", "latency_ns"):

@@ -10,20 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
-from lw3dsim.describe.dram_standards import DRAM_STANDARDS, DramStandard
+from lw3dsim.describe.dram_standards import DRAM_PRESETS, DramStandard
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, DramModel, Refresh
-
-# Share of the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes, under the default
-# mapping: the FR-FCFS controller of this package, which equals DRAMsim3 (Li et al., IEEE CAL 2020) clock for clock.
-SUSTAINED = {
-    "lpddr4-3200-x16": 0.916,
-    "lpddr4-3200-x32": 0.917,
-    "lpddr5-6400-x16": 0.924,
-    "ddr4-2400-x64": 0.947,
-    "ddr3-1600-x64": 0.955,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +97,7 @@ def default_mapping(standard: DramStandard) -> str:
 def make_clocks(arch: Accelerator) -> Clocks:
     """Return the time base of ``arch``; where they are not clocks, burst time and latency are rounded to ticks."""
     dram = arch.dram
-    standard = DRAM_STANDARDS[dram.preset]
+    standard = DRAM_PRESETS.get(dram.preset)
     system = DramSystem(
         standard=standard,
         channels=dram.channels,
@@ -136,7 +126,7 @@ def make_clocks(arch: Accelerator) -> Clocks:
             turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * clock_ticks,
             dram=system,
         )
-    gbps = standard.peak_gbps * SUSTAINED[dram.preset] if dram.bandwidth_gbps is None else dram.bandwidth_gbps
+    gbps = standard.peak_gbps * standard.sustained_share if dram.bandwidth_gbps is None else dram.bandwidth_gbps
     burst_ticks = max(round(standard.burst_bytes * 1000 * ticks_per_ps / gbps), 1)
     return Clocks(
         ticks_per_ps=ticks_per_ps,

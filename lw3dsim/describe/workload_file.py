@@ -87,7 +87,7 @@ def load_workload(name: PathArgument, *, input_size: SizeArgument = None, classe
     dict of them by the name of an input; it overrides what the file says. ``classes`` (1 to 65536) overrides the
     parameter of that name. Raises InputError.
     """
-    path = find("workloads", "workload", as_path("workload", name, "a name or a file"))
+    path = find("workloads", as_path("workload", name, "a name or a file"))
     return parse_workload(read_text(path), str(path), input_size=input_size, classes=classes)
 
 

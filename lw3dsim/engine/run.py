@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import ENGINE, translated
+from lw3dsim.base.plugins import Family
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
-from lw3dsim.engine.trace import empty_trace, make_job, streams
-from lw3dsim.errors import unknown
+from lw3dsim.engine.trace import Trace, empty_trace, make_job, streams
+from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
     from lw3dsim.engine.memory import Memory
-    from lw3dsim.engine.trace import Job, Trace
+    from lw3dsim.engine.trace import Job
     from lw3dsim.schedule.program import Kinds, Program
-
-ENGINES = ("auto", "fast", "simpy")
 
 # When it pays to look for repetitions; a look takes as long as placing some steps, hundreds of them compiled.
 INTERPRETED = Effort(steps=500, window=1 << 16, gain=64)
@@ -51,10 +50,56 @@ class Timing:
     placed_steps: int
 
 
-def check_engine(name: str) -> None:
-    """Raise InputError for an unknown engine."""
-    if name not in ENGINES:
-        raise unknown("engine", name, ENGINES)
+class Ran(NamedTuple):
+    """What an engine returns: the filled trace, the memory as it was left, and the steps placed one by one."""
+
+    trace: Trace
+    memory: Memory
+    placed_steps: int
+
+
+# An engine simulates a job on an idle memory, both on arrays, and may change the memory, but not the job. It may jump
+# over what repeats only where the last argument is True.
+Engine = Callable[["Job", "Memory", bool], Ran]
+
+
+def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
+    """Run compiled, but for a memory that reorders, whose controller alone is compiled."""
+    if memory.model == REORDERING:
+        return one_by_one(fast_engine.run, job, memory)
+    trace = empty_trace(job)
+    return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS))
+
+
+def run_auto(job: Job, memory: Memory, jump: bool) -> Ran:
+    """Run compiled where that is loaded or pays, else interpreted."""
+    if memory.model != REORDERING and (ENGINE.is_loaded or ENGINE.is_worthwhile(_work(job, memory))):
+        return run_fast(job, memory, jump)
+    if memory.model == PLAIN and jump and len(job.kind) >= INTERPRETED.steps:
+        trace = empty_trace(job)
+        return Ran(trace, memory, run_interpreted(job, memory, trace, INTERPRETED))
+    return one_by_one(fast_engine.run, job, memory)
+
+
+def run_simpy(job: Job, memory: Memory, jump: bool) -> Ran:  # noqa: ARG001  # the reference places every step
+    """Run the reference."""
+    from lw3dsim.engine import simpy_engine
+
+    return one_by_one(simpy_engine.run, job, memory)
+
+
+def _engine(_: str, found: object) -> Engine:
+    """Return what the entry point of an engine names, if it can be called as one."""
+    try:
+        signature(found).bind(None, None, True)  # type: ignore[arg-type]  # asked, not known
+    except (TypeError, ValueError):
+        raise InputError("it is no function of a job, a memory and a truth value") from None
+    return found  # type: ignore[return-value]  # what it returns is seen when it runs
+
+
+ENGINES: Family[Engine] = Family(
+    "lw3dsim.engines", "engine", {"auto": run_auto, "fast": run_fast, "simpy": run_simpy}, read=_engine
+)
 
 
 def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *, jump: bool = True) -> Timing:
@@ -62,30 +107,16 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 
     ``fast`` is compiled, ``auto`` only when there is enough to do; of a reordering
     memory, the controller alone. ``simpy`` is the reference. ``jump`` lets the others
-    jump over what repeats, where there is enough of it; the integers stay the same.
+    jump over what repeats, where there is enough of it; the integers stay the same. Raises InputError for an unknown
+    engine.
     """
-    check_engine(engine)
     job = make_job(program, clocks.cycle_ticks)
     return simulate_job(job, make_memory(program.regions, clocks), program.kinds, engine, jump=jump)
 
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
-    placed = len(job.kind)
-    if engine == "simpy":
-        from lw3dsim.engine import simpy_engine
-
-        trace, memory = _interpreted(simpy_engine.run, job, memory)
-    elif memory.model != REORDERING and (
-        engine == "fast" or ENGINE.is_loaded or ENGINE.is_worthwhile(_work(job, memory))
-    ):
-        trace = empty_trace(job)
-        placed = run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS)
-    elif memory.model == PLAIN and jump and placed >= INTERPRETED.steps:
-        trace = empty_trace(job)
-        placed = run_interpreted(job, memory, trace, INTERPRETED)
-    else:
-        trace, memory = _interpreted(fast_engine.run, job, memory)
+    trace, memory, placed = ENGINES.get(engine)(job, memory, jump)
     counts = kinds.counts(np.asarray(job.kind))
     busy = count_busy(kinds, counts)
     return Timing(
@@ -120,8 +151,8 @@ def _work(job: Job, memory: Memory) -> int:
     return len(job.kind) + sum(int(per_box[box].sum()) for box in (stream.box for stream in streams(job)))
 
 
-def _interpreted(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> tuple[Trace, Memory]:
-    """Run on lists, which CPython is fastest on; return the trace and the memory as it was left."""
+def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> Ran:
+    """Place every step, on lists, which CPython is fastest on."""
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
     run(job, memory, trace)
-    return trace, memory
+    return Ran(trace, memory, len(job.kind))

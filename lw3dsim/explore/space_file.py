@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
@@ -20,8 +21,10 @@ from lw3dsim.network.objective import OBJECTIVES, Objective
 from lw3dsim.network.pipeline import resolve_network
 from lw3dsim.network.request import DEFAULT_ARCH
 from lw3dsim.transform.algorithms import POLICIES
+from lw3dsim.transform.passes import as_passes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lw3dsim.explore.point import Value
@@ -91,7 +94,7 @@ class _File(_Section, frozen=True, kw_only=True):
 
 def load_space(name: str | Path) -> Space:
     """Load a shipped space by name, or a space file. Raises InputError."""
-    path = find("experiments", "space", str(name))
+    path = find("experiments", str(name))
     return parse_space(read_text(path), str(path))
 
 
@@ -113,7 +116,7 @@ def parse_space(text: str, path: str = "<text>") -> Space:
         objectives=_objectives(document, file.objectives),
         limits=tuple(_limit(document, name, bound) for name, bound in file.constraints.items()),
         reference=_reference(document, file),
-        contents=_contents(document, file, loads),
+        contents=_contents(document, file, loads, parameters),
     )
 
 
@@ -273,11 +276,10 @@ def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
 
 
-def _contents(document: Document, file: _File, loads: tuple[Load, ...]) -> str:
+def _contents(document: Document, file: _File, loads: tuple[Load, ...], parameters: list[Parameter]) -> str:
     """Return what the names of the file stand for; raise InputError for one that stands for nothing."""
-    archs = [file.arch]
-    data = file.parameters.get("run.arch")
-    archs += [str(name) for name in (data if isinstance(data, list) else [])]
+    values = {parameter.path: parameter.values for parameter in parameters}
+    archs = [file.arch, *map(str, values.get("run.arch", ()))]
     try:
         designs = [load_arch(name) for name in archs]
     except InputError as error:
@@ -288,4 +290,26 @@ def _contents(document: Document, file: _File, loads: tuple[Load, ...]) -> str:
             networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes))
         except InputError as error:
             raise document.error(("workloads", index), str(error)) from None
-    return msgspec.json.encode(designs).decode() + repr(networks)
+    named: list[object] = [named_by(design) for design in designs]
+    for path in sorted(NAMED.keys() & values.keys()):
+        try:
+            named += [NAMED[path](str(name), loads) for name in values[path]]
+        except InputError as error:
+            raise document.error(("parameters", path), str(error)) from None
+    return msgspec.json.encode(designs).decode() + repr(networks) + repr(named)
+
+
+def _transformed(transform: str, loads: tuple[Load, ...]) -> object:
+    """Return what passes make of the networks of a space, or why they do not fit; raise InputError for unknown ones."""
+    passes = as_passes("run.transform", transform)
+    try:
+        return [resolve_network(load.workload, passes, load.input_size, load.classes) for load in loads]
+    except InputError as error:
+        return str(error)
+
+
+# What the values of a parameter stand for that are names, by its path; a plug-in may give them other contents tomorrow.
+NAMED: dict[str, Callable[[str, tuple[Load, ...]], object]] = {
+    "dram.preset": lambda name, _: DRAM_PRESETS.get(name),
+    "run.transform": _transformed,
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lw3dsim.describe.dram_standards import DRAM_STANDARDS
+from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.records import STRUCTURES, Layer
 from lw3dsim.machine.widths import product_widths, sum_bits, vector_widths
@@ -280,7 +280,7 @@ def _block(shape: Shape, arch: Accelerator) -> int:
         shape.channels,
         shape.extent,
         arch.precision.activation_bits,
-        DRAM_STANDARDS[dram.preset].burst_bytes,
+        DRAM_PRESETS.get(dram.preset).burst_bytes,
         dram.channel_block,
     )
 

@@ -10,6 +10,7 @@ from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.remembered import recall, remember
+from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.errors import MappingError
@@ -218,7 +219,7 @@ def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDID
         moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
         return moves_enough and is_possible_group(group, one.mapping, arch)
 
-    question = ("group", group, arch, price, most)
+    question = ("group", group, arch, named_by(arch), price, most)
     known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
     if known is not None:
         return known
@@ -261,7 +262,7 @@ class GroupSearch:
     @property
     def question(self) -> object:
         """See Search."""
-        return "best of group", self.group, self.arch, self.price, self.most
+        return "best of group", self.group, self.arch, named_by(self.arch), self.price, self.most
 
     def is_possible(self, mapping: GroupMapping) -> bool:
         """See Search."""

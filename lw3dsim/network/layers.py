@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.base.caches import kept
+from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows
@@ -114,7 +115,7 @@ class LayerSearch:
     @property
     def question(self) -> object:
         """See Search."""
-        return "layer", self.problem, self.arch, self.price, self.most
+        return "layer", self.problem, self.arch, named_by(self.arch), self.price, self.most
 
     @cached_property
     def clocks(self) -> Clocks:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
+    from lw3dsim.transform.passes import TransformArgument
 
 # Fusing takes about as long as so many passes over the layers.
 FUSING = 4
@@ -196,7 +197,7 @@ class _Told:
 
 
 def resolve_network(
-    workload: str | Workload, transform: str | None, input_size: SizeArgument, classes: int | None
+    workload: str | Workload, transform: TransformArgument, input_size: SizeArgument, classes: int | None
 ) -> Workload:
     """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
     if not isinstance(workload, Workload):

@@ -17,7 +17,6 @@ from lw3dsim.arguments import (
     as_overrides,
     as_path_or,
     as_sizes,
-    as_transform,
     as_word,
 )
 from lw3dsim.errors import ArgumentError
@@ -25,10 +24,12 @@ from lw3dsim.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, Size, SizeArgument, TransformArgument
+    from lw3dsim.arguments import OverridesArgument, PathArgument, Size, SizeArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
+    from lw3dsim.transform.passes import TransformArgument
+    from lw3dsim.transform.passing import Pass
 
 DEFAULT_ARCH = "edge_base"
 
@@ -39,7 +40,6 @@ MAX_SEED = 2**32 - 1
 MAX_TILE = 8
 
 Algorithm = Literal["direct", "hfa", "winograd3d", "nested", "auto"]
-Engine = Literal["auto", "fast", "simpy"]
 Fusion = Literal["off", "auto"]
 Dtype = Literal["int8", "int16", "float32", "float64"]
 
@@ -48,14 +48,14 @@ Dtype = Literal["int8", "int16", "float32", "float64"]
 class Request:
     """A workload and how it is run; the functions that take a request say what each argument means.
 
-    Files are named by text, passes by one text, sizes by three integers (for every input, or by input), changes of
+    Files are named by text, sizes by three integers (for every input, or by input), changes of
     the accelerator by ``key.path=value`` texts. ``clips``, ``dtype`` and ``seed`` are for those that have a use
     for them.
     """
 
     workload: str | Workload
     arch: str | Accelerator = DEFAULT_ARCH
-    transform: str | None = None
+    transform: tuple[Pass, ...] = ()
     algorithm: str = "direct"
     m1: int | None = None
     m2: int | None = None
@@ -97,12 +97,12 @@ def make_request(
     from lw3dsim.network.fusion import MODES
     from lw3dsim.network.objective import OBJECTIVES
     from lw3dsim.transform.algorithms import POLICIES
-    from lw3dsim.transform.passes import check_transforms
+    from lw3dsim.transform.passes import as_passes
 
     request = Request(
         workload=as_path_or("workload", workload, Workload, "a name, a file"),
         arch=_arch(arch),
-        transform=as_transform("transform", transform),
+        transform=as_passes("transform", transform),
         algorithm=as_word("algorithm", algorithm, POLICIES),
         m1=as_optional_integer("m1", m1, 1, MAX_TILE),
         m2=as_optional_integer("m2", m2, 1, MAX_TILE),
@@ -117,7 +117,6 @@ def make_request(
         dtype=as_word("dtype", dtype, NUMBERS),
         seed=as_integer("seed", seed, 0, MAX_SEED),
     )
-    check_transforms(request.transform)
     _check_loaded(request)
     return request
 

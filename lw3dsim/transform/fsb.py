@@ -11,71 +11,102 @@ stand for; the last tensor of a chain keeps the density of the one that it repla
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from lw3dsim.describe.workload import Conv3d
-from lw3dsim.transform.rewrite import replace_layers
+from lw3dsim.transform.fields import PathPrefix
+from lw3dsim.transform.passing import Rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.workload import AnyLayer, Workload
 
-
-def fsb(workload: Workload, *, alpha: float = 1.0, middle: Sequence[int] = (), path: str = "") -> Workload:
-    """Apply the FSB to every dense K x R x S convolution that it makes smaller, and to split bottlenecks.
-
-    ``middle`` lists M of the replaced dense convolutions in order (the last value repeats);
-    without it M = round(alpha * N). ``path`` limits the pass to layers whose name begins with it.
-    """
-    chains: dict[str, list[AnyLayer]] = {}
-    given = iter(middle)
-    m = 0
-    for layer in _convolutions(workload, path):
-        if _is_dense_3d(layer):
-            m_next = next(given, m) if middle else max(1, round(alpha * layer.out_channels))
-            chain = separable(layer, m_next)
-            if _weights(chain, _channels(workload, layer)) < workload.layer_params(layer) - _biases(layer):
-                chains[layer.name] = chain
-                m = m_next
-            elif middle:
-                given = iter((m_next, *given))
-        elif _is_split_spatial(workload, layer):
-            chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels, weight_density=1.0)]
-    return replace_layers(workload, chains)
+Alpha = Annotated[float, Meta(gt=0, le=64, description="M as a multiple of the output channels", examples=[0.5])]
+Middle = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=65_536)], ...],
+    Meta(
+        description="M of the replaced convolutions in order, instead of alpha; the last value repeats",
+        examples=[(64, 128, 128)],
+    ),
+]
 
 
-def depthwise_pointwise(workload: Workload, *, path: str = "") -> Workload:
-    """Replace every dense 1 x R x S convolution by a depthwise and a 1x1x1 one (SlowDepth, paper 4.2)."""
-    chains = {
-        layer.name: _depthwise_then_pointwise(layer, _channels(workload, layer))
-        for layer in _convolutions(workload, path)
-        if layer.groups == 1 and layer.kernel[0] == 1 and layer.kernel[1:] != (1, 1) and _channels(workload, layer) > 3
-    }
-    return replace_layers(workload, chains)
+@dataclass(frozen=True)
+class Fsb(Rewrite):
+    """FSB for every dense KxRxS convolution that it makes smaller, and for split bottlenecks."""
+
+    name: ClassVar[str] = "fsb"
+    alpha: Alpha = 1.0
+    middle: Middle = ()
+    path: PathPrefix = ""
+
+    def chains(self, network: Workload) -> dict[str, list[AnyLayer]]:
+        """See Rewrite."""
+        chains: dict[str, list[AnyLayer]] = {}
+        given = iter(self.middle)
+        m = 0
+        for layer in _convolutions(network, self.path):
+            if _is_dense_3d(layer):
+                m_next = next(given, m) if self.middle else max(1, round(self.alpha * layer.out_channels))
+                chain = separable(layer, m_next)
+                if _weights(chain, _channels(network, layer)) < network.layer_params(layer) - _biases(layer):
+                    chains[layer.name] = chain
+                    m = m_next
+                elif self.middle:
+                    given = iter((m_next, *given))
+            elif _is_split_spatial(network, layer):
+                chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels, weight_density=1.0)]
+        return chains
 
 
-def merge_bottlenecks(workload: Workload, *, path: str = "") -> Workload:
-    """Replace each bottleneck K x 1 x 1, 1 x R x S, 1 x 1 x 1 by one dense K x R x S (Fast3D, paper 4.2)."""
-    chains: dict[str, list[AnyLayer]] = {}
-    for b in _convolutions(workload, path):
-        a = _single_producer(workload, b)
-        c = _pointwise_consumer(workload, b)
-        if a is None or c is None or b.kernel[1:] == (1, 1) or a.kernel[1:] != (1, 1) or b.kernel[0] != 1:
-            continue
-        dense = msgspec.structs.replace(
-            c,
-            inputs=a.inputs,
-            kernel=(a.kernel[0], *b.kernel[1:]),
-            stride=_product(a.stride, b.stride, c.stride),
-            padding=(a.padding[0], *b.padding[1:]),
-            dilation=(a.dilation[0], *b.dilation[1:]),
-            weight_density=1.0,
-        )
-        chains |= {a.name: [], b.name: [], c.name: [dense]}
-    return replace_layers(workload, chains)
+@dataclass(frozen=True)
+class DepthwisePointwise(Rewrite):
+    """1xRxS becomes depthwise + pointwise."""
+
+    name: ClassVar[str] = "depthwise_pointwise"
+    path: PathPrefix = ""
+
+    def chains(self, network: Workload) -> dict[str, list[AnyLayer]]:
+        """See Rewrite."""
+        return {
+            layer.name: _depthwise_then_pointwise(layer, _channels(network, layer))
+            for layer in _convolutions(network, self.path)
+            if layer.groups == 1 and layer.kernel[0] == 1 and layer.kernel[1:] != (1, 1)
+            if _channels(network, layer) > 3
+        }
+
+
+@dataclass(frozen=True)
+class MergeBottlenecks(Rewrite):
+    """dense KxRxS instead of bottlenecks Kx1x1, 1xRxS, 1x1x1."""
+
+    name: ClassVar[str] = "merge_bottlenecks"
+    path: PathPrefix = ""
+
+    def chains(self, network: Workload) -> dict[str, list[AnyLayer]]:
+        """See Rewrite."""
+        chains: dict[str, list[AnyLayer]] = {}
+        for b in _convolutions(network, self.path):
+            a = _single_producer(network, b)
+            c = _pointwise_consumer(network, b)
+            if a is None or c is None or b.kernel[1:] == (1, 1) or a.kernel[1:] != (1, 1) or b.kernel[0] != 1:
+                continue
+            dense = msgspec.structs.replace(
+                c,
+                inputs=a.inputs,
+                kernel=(a.kernel[0], *b.kernel[1:]),
+                stride=_product(a.stride, b.stride, c.stride),
+                padding=(a.padding[0], *b.padding[1:]),
+                dilation=(a.dilation[0], *b.dilation[1:]),
+                weight_density=1.0,
+            )
+            chains |= {a.name: [], b.name: [], c.name: [dense]}
+        return chains
 
 
 def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:

@@ -1,167 +1,88 @@
-"""The passes by name, and the text that selects them: ``fsb``, ``fsb:alpha=0.5``, ``slowfsb,trg:layers=3``.
+"""The passes by name, built in and of plug-ins, and how those that are asked for are applied.
 
-The paper's variants (4.2, 4.3) are compositions of the rewrites in ``fsb`` and
-``trg``; ``docs/model.md`` says how each is read from the paper. A pathway is
-known by the first word of its layer names (``slow.``, ``fast.``).
+In text a pass is its name and the arguments that differ from their defaults, ``fsb:alpha=0.5``; several stand behind
+each other with commas, ``slowfsb,trg:layers=3``.
 """
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lw3dsim.errors import InputError, one_line, unknown
-from lw3dsim.transform.fsb import depthwise_pointwise, fsb, merge_bottlenecks
-from lw3dsim.transform.trg import trg
+from lw3dsim.arguments import members
+from lw3dsim.base.plugins import Family
+from lw3dsim.errors import ArgumentError
+from lw3dsim.transform.fsb import DepthwisePointwise, Fsb, MergeBottlenecks
+from lw3dsim.transform.passing import Pass, check_pass
+from lw3dsim.transform.rewrite import verify
+from lw3dsim.transform.trg import Trg
+from lw3dsim.transform.variants import Fast3d, FastDepth, FastTrg, FsbC3d, SlowDepth, SlowFsb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lw3dsim.describe.workload import Workload
 
-# Table 4's rates fix M of C3D's seven replaced layers (its printed group 256 in row four holds for 128).
-C3D_MIDDLE = (64, 128, 128, 256, 512, 512, 512)
+# What an argument `transform` is taken as.
+TransformArgument = str | Pass | Sequence[str | Pass] | None
 
-# TRG goes before the temporal convolutions of the fast path's early stages: 3 blocks of res2, 4 of res3.
-FAST_EARLY_BLOCKS = 7
+BUILTIN: tuple[type[Pass], ...] = (
+    Fsb,
+    Trg,
+    FsbC3d,
+    SlowDepth,
+    SlowFsb,
+    FastTrg,
+    FastDepth,
+    Fast3d,
+    DepthwisePointwise,
+    MergeBottlenecks,
+)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Pass:
-    """A named rewrite of a workload; ``apply`` takes the workload and keyword parameters."""
-
-    name: str
-    description: str
-    apply: Callable[..., Workload]
-
-
-def _fsb_c3d(workload: Workload) -> Workload:
-    return trg(fsb(workload, middle=C3D_MIDDLE), layers=2)
-
-
-def _fasttrg(workload: Workload) -> Workload:
-    return trg(fsb(workload, path="slow"), layers=FAST_EARLY_BLOCKS, path="fast.res")
+PASSES: Family[type[Pass]] = Family(
+    "lw3dsim.passes", "transform", {kind.name: kind for kind in BUILTIN}, read=check_pass
+)
 
 
-PASSES = {
-    p.name: p
-    for p in (
-        Pass(name="fsb", description="FSB for every dense KxRxS convolution (alpha, middle)", apply=fsb),
-        Pass(name="trg", description="TRG before the first temporal convolutions (layers, density)", apply=trg),
-        Pass(
-            name="fsb_c3d",
-            description="FSB-C3D: Table 4's widths, TRG in the first two layers",
-            apply=_fsb_c3d,
-        ),
-        Pass(
-            name="slowdepth",
-            description="slow path: 1xRxS becomes depthwise + pointwise",
-            apply=lambda workload: depthwise_pointwise(workload, path="slow.res"),
-        ),
-        Pass(
-            name="slowfsb",
-            description="slow path: 1xRxS becomes depthwise",
-            apply=lambda workload: fsb(workload, path="slow"),
-        ),
-        Pass(name="fasttrg", description="slowfsb, and TRG in the fast path's early stages", apply=_fasttrg),
-        Pass(
-            name="fastdepth",
-            description="fast path: FSB",
-            apply=lambda workload: fsb(workload, path="fast"),
-        ),
-        Pass(
-            name="fast3d",
-            description="fast path: dense KxRxS instead of bottlenecks",
-            apply=lambda workload: merge_bottlenecks(workload, path="fast"),
-        ),
+def as_passes(name: str, value: object) -> tuple[Pass, ...]:
+    """Return the passes that the argument ``name`` asks for. Raises InputError for what is none."""
+    if value is None:
+        return ()
+    items = [value] if isinstance(value, str | Pass) else members(value)
+    if items is None or not all(isinstance(item, str | Pass) for item in items):
+        raise ArgumentError(name, value, "expected a pass, or several with commas or in a list, such as ['fsb', 'trg']")
+    return tuple(
+        one
+        for item in items
+        for one in ([item] if isinstance(item, Pass) else map(read_pass, _texts(str.__str__(item))))
     )
-}
 
 
-def apply_transforms(workload: Workload, text: str | None) -> Workload:
-    """Apply the comma-separated passes of ``text`` in order; raise InputError for a bad name or parameter."""
-    for item in _items(text):
-        workload = _apply_one(workload, item)
+def _texts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def read_pass(text: str) -> Pass:
+    """Return the pass that ``text`` names, with its arguments. Raises InputError."""
+    return PASSES.get(text.partition(":")[0]).read(text)
+
+
+def apply_transforms(workload: Workload, transform: TransformArgument) -> Workload:
+    """Apply passes in order, and verify the network after each. Raises InputError for what is no pass, or fits not."""
+    for one in as_passes("transform", transform):
+        workload = _applied(workload, one)
     return workload
 
 
-def check_transforms(text: str | None) -> None:
-    """Raise InputError where ``text`` names a pass, or a parameter of one, that there is not."""
-    for item in _items(text):
-        _parsed(item)
-
-
-def unchanged_passes(before: Workload, text: str | None) -> list[str]:
-    """Return the passes of ``text`` that found nothing to rewrite."""
+def unchanged_passes(before: Workload, transform: TransformArgument) -> list[str]:
+    """Return, as text, the passes that find nothing to rewrite."""
     idle = []
-    for item in _items(text):
-        after = _apply_one(before, item)
-        if after.layers == before.layers:
-            idle.append(item)
-        before = after
+    for one in as_passes("transform", transform):
+        if not one.matches(before):
+            idle.append(str(one))
+        before = _applied(before, one)
     return idle
 
 
-def _items(text: str | None) -> list[str]:
-    return [item for part in (text or "").split(",") if (item := part.strip())]
-
-
-def _parsed(item: str) -> tuple[Pass, dict[str, object]]:
-    """Return the pass that ``item`` names and its parameters."""
-    name, *settings = item.split(":")
-    if name not in PASSES:
-        raise unknown("transform", name, PASSES)
-    chosen = PASSES[name]
-    parameters: dict[str, object] = {}
-    for setting in settings:
-        parameter, value = _setting(chosen, setting)
-        if parameter in parameters:
-            raise InputError(f"--transform {one_line(item)}: {parameter!r} is given twice; keep one")
-        parameters[parameter] = value
-    return chosen, parameters
-
-
-def _apply_one(workload: Workload, item: str) -> Workload:
-    chosen, parameters = _parsed(item)
-    after = chosen.apply(workload, **parameters)
-    return replace(after, transforms=(*workload.transforms, item))
-
-
-def _setting(chosen: Pass, setting: str) -> tuple[str, object]:
-    """Parse ``alpha=0.5``, ``layers=3``, ``middle=64/128`` or ``path=slow`` for a pass."""
-    allowed = [p for p in inspect.signature(chosen.apply).parameters if p != "workload"]
-    name, _, value = setting.partition("=")
-    if name not in allowed:
-        raise unknown(f"parameter of transform {chosen.name}", name, allowed)
-    try:
-        if name == "middle":
-            middle = tuple(int(part) for part in value.split("/"))
-            return name, _positive(middle, min(middle), 65536)
-        if name == "alpha":
-            return name, _positive(float(value), float(value), 64)
-        if name == "density":
-            return name, _share(float(value))
-        return name, value if name == "path" else _positive(int(value), int(value), 10_000)
-    except ValueError:
-        raise InputError(f"--transform {chosen.name}:{one_line(setting)}: expected {_EXPECTED[name]}") from None
-
-
-_EXPECTED = {
-    "middle": "positive channel counts up to 65536, such as 64/128/128",
-    "alpha": "a positive number up to 64, such as 0.5",
-    "density": "a share from 0 to 1, such as 0.4",
-    "layers": "a positive number up to 10000, such as 2",
-}
-
-
-def _positive(value: object, least: float, most: float) -> object:
-    if not 0 < least <= most:
-        raise ValueError
-    return value
-
-
-def _share(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError
-    return value
+def _applied(workload: Workload, one: Pass) -> Workload:
+    after = verify(str(one), workload, one.apply(workload))
+    return replace(after, transforms=(*workload.transforms, str(one)))

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
-from lw3dsim.describe.workload import AnyLayer, Conv3d, Trg
-from lw3dsim.transform.rewrite import replace_layers
+from lw3dsim.describe import workload
+from lw3dsim.transform.fields import PathPrefix
+from lw3dsim.transform.passing import Rewrite
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import AnyLayer, Workload
+
+Layers = Annotated[int, Meta(ge=1, le=10_000, description="how many convolutions get one", examples=[3])]
+Density = Annotated[float, Meta(ge=0, le=1, description="share of the differences that are not zero", examples=[0.4])]
 
 
-def trg(workload: Workload, *, layers: int = 2, path: str = "", density: float = 1.0) -> Workload:
-    """Put a TRG in front of the first ``layers`` convolutions with a temporal kernel (K > 1).
+@dataclass(frozen=True)
+class Trg(Rewrite):
+    """TRG before the first temporal convolutions (K > 1).
 
-    ``path`` limits the pass to layers whose name begins with it. Only the
-    convolution reads the gradient; a shortcut around it keeps the original tensor.
-    ``density`` is the share of nonzero differences.
+    Only the convolution reads the gradient; a shortcut around it keeps the original tensor.
     """
-    chains: dict[str, list[AnyLayer]] = {}
-    for layer in workload.layers:
-        if len(chains) == layers:
-            break
-        if isinstance(layer, Conv3d) and layer.kernel[0] > 1 and layer.name.startswith(path):
-            gradient = Trg(name=f"{layer.name}.trg", inputs=layer.inputs, density=density)
-            chains[layer.name] = [gradient, msgspec.structs.replace(layer, inputs=(gradient.name,))]
-    return replace_layers(workload, chains)
+
+    name: ClassVar[str] = "trg"
+    layers: Layers = 2
+    path: PathPrefix = ""
+    density: Density = 1.0
+
+    def chains(self, network: Workload) -> dict[str, list[AnyLayer]]:
+        """See Rewrite."""
+        chains: dict[str, list[AnyLayer]] = {}
+        for layer in network.layers:
+            if len(chains) == self.layers:
+                break
+            if isinstance(layer, workload.Conv3d) and layer.kernel[0] > 1 and layer.name.startswith(self.path):
+                gradient = workload.Trg(name=f"{layer.name}.trg", inputs=layer.inputs, density=self.density)
+                chains[layer.name] = [gradient, msgspec.structs.replace(layer, inputs=(gradient.name,))]
+        return chains

@@ -1,0 +1,47 @@
+"""What every workload file with a name owes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from lw3dsim.api import simulate
+from lw3dsim.describe.catalog import named_files
+from lw3dsim.describe.workload_file import load_workload
+from lw3dsim.testing.accounts import check_accounts
+from lw3dsim.testing.contract import Contract
+from lw3dsim.transform.passes import apply_transforms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class WorkloadContract(Contract):
+    """Give ``workloads``, names of workloads, and ``sizes``, by name, to simulate the large ones smaller."""
+
+    subject = "workload"
+    attribute = "workloads"
+    workloads: ClassVar[Sequence[str]] = ()
+    sizes: ClassVar[Mapping[str, str]] = {}
+
+    def test_its_name_leads_to_a_sound_network(self, workload: str) -> None:
+        """The same at every reading, with a word on what it is; its file has its name."""
+        network = load_workload(workload)
+        assert named_files("workloads").get(workload).stem == workload
+        assert repr(load_workload(workload)) == repr(network)
+        assert network.description
+        assert sum(map(network.layer_macs, network.layers)) > 0
+
+    def test_its_fsb_form_rewrites_it(self, workload: str) -> None:
+        """``fsb_variant`` is what ``lw3dsim compare`` takes for it."""
+        network = load_workload(workload)
+        assert apply_transforms(network, network.fsb_variant).layers != network.layers
+
+    @pytest.mark.parametrize("algorithm", ["direct", "hfa"])
+    def test_it_runs_and_its_accounts_close(self, workload: str, algorithm: str) -> None:
+        """On the base design."""
+        network = load_workload(workload, input_size=self.sizes.get(workload))
+        result = simulate(network, algorithm=algorithm)
+        check_accounts(result)
+        assert len(result.data["layers"]) == len(network.layers)

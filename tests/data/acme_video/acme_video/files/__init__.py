@@ -1,0 +1,1 @@
+"""The workload, the accelerator and the space of ACME, each a YAML file called as its name."""

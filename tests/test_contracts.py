@@ -1,0 +1,30 @@
+"""Do the built-in engines and the shipped files keep the contracts that every engine and file owes?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lw3dsim.describe.catalog import shipped_names
+from lw3dsim.testing import AcceleratorContract, EngineContract, SpaceContract, WorkloadContract
+
+
+class TestEngines(EngineContract):
+    engines = ("auto", "fast")
+
+
+class TestWorkloads(WorkloadContract):
+    workloads = tuple(shipped_names("workloads"))
+    sizes: ClassVar = {
+        "c3d": "16x32x32",
+        "c3d_paper": "16x32x32",
+        "slowfast_r50_4x16": "32x32x32",
+        "slowfast_r50_8x8": "32x32x32",
+    }
+
+
+class TestAccelerators(AcceleratorContract):
+    accelerators = tuple(shipped_names("arch_configs"))
+
+
+class TestSpaces(SpaceContract):
+    spaces = tuple(shipped_names("experiments"))

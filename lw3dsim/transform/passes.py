@@ -1,7 +1,7 @@
 """The passes by name, and the text that selects them: ``fsb``, ``fsb:alpha=0.5``, ``slowfsb,trg:layers=3``.
 
 The paper's variants (4.2, 4.3) are compositions of the rewrites in ``fsb`` and
-``trg``; ``docs/model.md`` says how each is read from the paper. A pathway is
+``trg``; ``docs/passes.md`` says how each is read from the paper. A pathway is
 known by the first word of its layer names (``slow.``, ``fast.``).
 """
 

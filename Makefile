@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-TRACKED := lw3dsim experiments tests
+TRACKED := lw3dsim experiments tests docs
 # What is installed: every package in one version, with hashes, for every platform and Python.
 LOCK    := .ci/lock.txt
 PIP     := -q --disable-pip-version-check
@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-lowest test-newest lint bench lock fuzz kills mutants clean
+.PHONY: demo test test-lowest test-newest lint docs bench lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -39,6 +39,11 @@ lint: $(READY)
 	$(BIN)/ruff check $(TRACKED)
 	$(BIN)/ruff format --check $(TRACKED)
 	$(BIN)/mypy
+
+# The documents as a site, with the reference of the Python interface. A page fetches nothing from elsewhere.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q -f docs/site/mkdocs.yml
+	@echo "build/site/index.html; to search in it, $(BIN)/python -m http.server -d build/site"
 
 bench: $(READY)
 	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/test_speed.py

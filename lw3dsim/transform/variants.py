@@ -1,6 +1,6 @@
 """The paper's variants of C3D and SlowFast (4.2, 4.3): compositions of the rewrites in ``fsb`` and ``trg``.
 
-``docs/model.md`` says how each is read from the paper. A pathway is known by the first word of its layers' names
+``docs/passes.md`` says how each is read from the paper. A pathway is known by the first word of its layers' names
 (``slow.``, ``fast.``).
 """
 

@@ -102,7 +102,10 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> UnitRecord:
         layers=tuple(layer.name for layer in unit.layers),
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         mapping=msgspec.to_builtins(entry_of(unit)),
-        loops=tuple(LoopRecord(**asdict(loop), trips=loop.trips, last=loop.last) for loop in nest.loops),
+        loops=tuple(
+            LoopRecord(dim=loop.dim, total=loop.total, tile=loop.tile, trips=loop.trips, last=loop.last)
+            for loop in nest.loops
+        ),
         nest=tuple(LineRecord(**asdict(line)) for line in nest.lines),
         steps=run.steps,
         buffers=tuple(FillRecord(**asdict(fill), bits=fill.bits) for fill in nest.fill),

@@ -11,6 +11,7 @@ from lw3dsim.arguments import as_overrides, as_path
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.dataflow import dataflows
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
 from lw3dsim.errors import InputError, check_text, one_line, short, suggest
@@ -56,8 +57,16 @@ def _read(name: str) -> Document:
 
 def _decoded(document: Document) -> Accelerator:
     arch: Accelerator = decode(document, Accelerator, document.data)
+    _check_dataflow(document, arch)
     _check_dram(document, arch)
     return arch
+
+
+def _check_dataflow(document: Document, arch: Accelerator) -> None:
+    """Refuse a dataflow that there is none of."""
+    name = arch.pe.dataflow
+    if name not in dataflows():
+        raise document.error(("pe", "dataflow"), f"unknown dataflow {short(name)}; {suggest(name, dataflows())}")
 
 
 def _check_dram(document: Document, arch: Accelerator) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @click.command("list", cls=Command)
 @format_option("table", "json")
 def command(form: str, show: Show) -> None:
-    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
+    """Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on."""
     from lw3dsim.describe.catalog import shipped_names
+    from lw3dsim.describe.dataflow import dataflows
     from lw3dsim.describe.dram_standards import DRAM_STANDARDS
     from lw3dsim.engine.run import ENGINES
     from lw3dsim.explore.samplers import SAMPLERS
@@ -29,6 +30,7 @@ def command(form: str, show: Show) -> None:
         "archs": shipped_names("arch_configs"),
         "transforms": list(PASSES),
         "algorithms": list(POLICIES),
+        "dataflows": list(dataflows()),
         "dram_presets": list(DRAM_STANDARDS),
         "engines": list(ENGINES),
         "spaces": shipped_names("experiments"),
@@ -37,9 +39,11 @@ def command(form: str, show: Show) -> None:
     if form == "json":
         print_json(names)
         return
+    described = {"transforms": {name: one.description for name, one in PASSES.items()}}
+    described |= {"dataflows": {name: one.description for name, one in dataflows().items()}}
     lines = []
     for group, members in names.items():
-        abouts = [PASSES[member].description if group == "transforms" else "" for member in members]
+        abouts = [described.get(group, {}).get(member, "") for member in members]
         room = max(map(len, members))
         lines += [
             f"{group}:",

@@ -60,13 +60,15 @@ class Transforms(_Section, frozen=True):
     """Throughput of the transform units, in Winograd coordinates a cycle."""
 
     input_coords_per_cycle: Annotated[
-        Rate | None, Meta(description="input transform; default: what a dense layer consumes, the PEs of one output channel")
+        Rate | None,
+        Meta(description="input transform; default: what a dense layer consumes, the PEs of one output channel"),
     ] = None
     output_coords_per_cycle: Annotated[
         Rate | None, Meta(description="output transform; default: the multipliers of one output channel")
     ] = None
     weight_coords_per_cycle: Annotated[
-        Rate | None, Meta(description="on-chip weight transform; default: a PE's multipliers, per input channel at once")
+        Rate | None,
+        Meta(description="on-chip weight transform; default: a PE's multipliers, per input channel at once"),
     ] = None
 
 

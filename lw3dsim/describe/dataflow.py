@@ -1,9 +1,9 @@
 """Dataflows: which loops the rows and columns of the array unroll, and how long its PEs keep what was read.
 
-A dataflow is data, a record of choices. ``machine/microarchitecture.py`` resolves it for a design into places for output
-channels, for input channels and for tiles, and into what a round reads again; kernels know these numbers alone, so that
-a record of any choices is mapped, simulated, executed and accounted for. ``docs/dataflows.md`` says what each
-choice costs. What stays where is named as by Chen, Emer and Sze (ISCA 2016).
+A dataflow is data, a record of choices. ``machine/microarchitecture.py`` resolves it for a design into places for
+output channels, for input channels and for tiles, and into what a round reads again; kernels know these numbers alone,
+so that a record of any choices is mapped, simulated, executed and accounted for. ``docs/dataflows.md`` says what
+each choice costs. What stays where is named as by Chen, Emer and Sze (ISCA 2016).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ BUILT_IN = (
     ),
     Dataflow(
         name="weight_stationary",
-        description="output channels on rows, input channels on columns; weights stay in the PEs, rows end in adder trees",
+        description="output channels on rows, input channels on columns; weights stay in the PEs, rows are adder trees",
         rows="output_channels",
         cols="input_channels",
     ),

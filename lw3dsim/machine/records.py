@@ -42,7 +42,8 @@ class Layer(NamedTuple):
 class Array(NamedTuple):
     """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``.
 
-    ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once. ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
+    ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
+    ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
     """
 
     rows: int

@@ -10,6 +10,7 @@ from msgspec import Meta
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.dataflow import dataflows
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
@@ -22,6 +23,7 @@ from lw3dsim.network.request import DEFAULT_ARCH
 from lw3dsim.transform.algorithms import POLICIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from lw3dsim.explore.point import Value
@@ -30,6 +32,10 @@ MAX_VALUES = 10_000
 
 # The words that fields of a run may take.
 RUN_WORDS: dict[str, tuple[str, ...]] = {"run.algorithm": POLICIES, "run.fusion": MODES, "run.objective": OBJECTIVES}
+
+
+# Fields of the accelerator that hold names, and what gives them.
+FIELD_NAMES: dict[str, Callable[[], Iterable[str]]] = {"pe.dataflow": dataflows}
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +119,7 @@ def parse_space(text: str, path: str = "<text>") -> Space:
         objectives=_objectives(document, file.objectives),
         limits=tuple(_limit(document, name, bound) for name, bound in file.constraints.items()),
         reference=_reference(document, file),
-        contents=_contents(document, file, loads),
+        contents=_contents(document, file, loads, parameters),
     )
 
 
@@ -225,7 +231,8 @@ def accelerator_paths() -> dict[str, Any]:
 
 
 def _check_value(document: Document, at: KeyPath, kind: Any, value: Value) -> None:
-    words = RUN_WORDS.get(str(at[-1]), ())
+    path = str(at[-1])
+    words = tuple(FIELD_NAMES[path]()) if path in FIELD_NAMES else RUN_WORDS.get(path, ())
     if words and value not in words:
         hint = "; YAML reads a bare off as false: quote it" if value is False and "off" in words else ""
         raise document.error(at, f"the value {short(value)} is not allowed{hint}; {suggest(str(value), words)}")
@@ -273,7 +280,7 @@ def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
 
 
-def _contents(document: Document, file: _File, loads: tuple[Load, ...]) -> str:
+def _contents(document: Document, file: _File, loads: tuple[Load, ...], parameters: list[Parameter]) -> str:
     """Return what the names of the file stand for; raise InputError for one that stands for nothing."""
     archs = [file.arch]
     data = file.parameters.get("run.arch")
@@ -288,4 +295,6 @@ def _contents(document: Document, file: _File, loads: tuple[Load, ...]) -> str:
             networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes))
         except InputError as error:
             raise document.error(("workloads", index), str(error)) from None
-    return msgspec.json.encode(designs).decode() + repr(networks)
+    searched = {str(value) for parameter in parameters if parameter.path == "pe.dataflow" for value in parameter.values}
+    flows = [dataflows()[name] for name in sorted(searched | {design.pe.dataflow for design in designs})]
+    return msgspec.json.encode([designs, flows]).decode() + repr(networks)

@@ -222,7 +222,7 @@ def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDID
         moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
         return moves_enough and is_possible_group(group, one.mapping, arch)
 
-    question = ("group", group, arch, price, most)
+    question = ("group", group, arch, arch.dataflow, price, most)
     known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
     if known is not None:
         return known
@@ -237,7 +237,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
 
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
-    question = ("best of group", group, arch, price, most)
+    question = ("best of group", group, arch, arch.dataflow, price, most)
     known = recall(question, GroupMapping, lambda mapping: is_possible_group(group, mapping, arch))
     if known is not None:
         return run_group_mapping(group, known, arch, engine)

@@ -111,7 +111,7 @@ def run_problem(
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
-    question = ("layer", problem, arch, price, most)
+    question = ("layer", problem, arch, arch.dataflow, price, most)
     known = recall(question, Mapping, lambda mapping: is_possible(problem, mapping, arch))
     if known is not None:
         return run_mapping(problem, known, arch, engine)

@@ -121,6 +121,7 @@ def test_a_name_that_is_taken_stays_with_what_is_built_in_or_is_no_one_s(monkeyp
     names = family(monkeypatch, *found)
     assert names.get("fsb") is Fsb
     assert "acme 1.0 and other 2.0 both have that name" in refusal(names, "nothing")
+    assert names.usable() == ["fsb"]
     problems = [(one.plugin.name, one.plugin.distribution, bool(one.problem)) for one in names.plugins()]
     assert problems == [("fsb", "acme 1.0", True), ("nothing", "acme 1.0", True), ("nothing", "other 2.0", True)]
     assert "built-in" in names.plugins()[0].problem

@@ -96,6 +96,10 @@ class Family(Collection[str], Generic[Value]):
                 found.append(self._try(plugin.name)._replace(plugin=plugin))
         return found
 
+    def usable(self) -> list[str]:
+        """Return all names but those of plug-ins that are broken, each of which is loaded for that."""
+        return [*self.builtin, *(tried.plugin.name for tried in self.plugins() if not tried.problem)]
+
     def _others(self) -> dict[str, list[Plugin]]:
         """Return the plug-ins by name, but for those whose name is built in."""
         names: dict[str, list[Plugin]] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("list", cls=Command)
 @format_option("table", "json")
 def command(form: str, show: Show) -> None:
-    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
+    """Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on."""
     groups = _groups()
     if form == "json":
         print_json({**{group: _usable(names) for group, names in groups.items()}, "plugins": _plugins(groups)})
@@ -36,6 +36,7 @@ def command(form: str, show: Show) -> None:
 def _groups() -> dict[str, Collection[str]]:
     """Return all that has a name, by what it is: families that plug-ins add to, and names that are lw3dsim's own."""
     from lw3dsim.describe.catalog import named_files
+    from lw3dsim.describe.dataflow import DATAFLOWS
     from lw3dsim.describe.dram_standards import DRAM_PRESETS
     from lw3dsim.engine.run import ENGINES
     from lw3dsim.explore.samplers import SAMPLERS
@@ -47,6 +48,7 @@ def _groups() -> dict[str, Collection[str]]:
         "archs": named_files("arch_configs"),
         "transforms": PASSES,
         "algorithms": POLICIES,
+        "dataflows": DATAFLOWS,
         "dram_presets": DRAM_PRESETS,
         "engines": ENGINES,
         "spaces": named_files("experiments"),
@@ -63,7 +65,7 @@ def _own(names: Collection[str]) -> Collection[str]:
 
 
 def _usable(names: Collection[str]) -> list[str]:
-    return [*_own(names), *(tried.plugin.name for tried in _tried(names) if not tried.problem)]
+    return names.usable() if isinstance(names, Family) else [*names]
 
 
 def _plugins(groups: dict[str, Collection[str]]) -> list[dict[str, str]]:
@@ -103,8 +105,9 @@ def _as_pass(value: object) -> type[Pass] | None:
 
 
 def _about(value: object) -> str:
+    """Return what a member of a family says of itself, if it does."""
     kind = _as_pass(value)
-    return "" if kind is None else kind.about()
+    return str(getattr(value, "description", "")) if kind is None else kind.about()
 
 
 def _arguments(value: object) -> Iterator[str]:

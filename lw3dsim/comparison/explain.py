@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lw3dsim.account.binding import REMEDIES
+from lw3dsim.account.binding import remedy
 from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import simulate_prepared
 
@@ -99,11 +100,14 @@ class Explanation:
         """
         layers = sorted(self.base.data["layers"], key=lambda layer: -layer["latency_cycles"])
         rows = []
+        design = msgspec.convert(self.base.data["config"]["arch"], Accelerator)
         for cause, share in self.bounds().items():
             bound = [layer for layer in layers if layer["bound_by"] == cause]
             words = bound[0]["idle"] if cause.startswith("idle") else ""
             names = [layer["name"] for layer in bound]
-            rows.append({"cause": cause, "share": share, "layers": names, "words": words, "helps": REMEDIES[cause]})
+            rows.append(
+                {"cause": cause, "share": share, "layers": names, "words": words, "helps": remedy(cause, design)}
+            )
         return rows
 
     def to_json(self) -> str:
@@ -159,7 +163,7 @@ def _steps(design: Accelerator) -> Iterator[tuple[str, Any, Any]]:
         value = _value(data, path)
         yield path, value, value + 1
         yield path, value, value - 1
-    for path, words in SWITCHED.items():
+    for path, words in (SWITCHED | {"pe.dataflow": tuple(DATAFLOWS.usable())}).items():
         value = _value(data, path)
         yield from ((path, value, word) for word in words if word != value)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 sys.dont_write_bytecode = False
 
+# A package of a third party, whose tests run where it is installed.
+collect_ignore = ["data"]
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile before workers start, where that is to be done: each would do it for itself, at the same time."""

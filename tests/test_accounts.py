@@ -175,7 +175,7 @@ layers:
     assert network.densities["a.pointwise"] == 0.4
     assert network.densities["a.depthwise"] == 1
     assert {layer.weight_density for layer in network.layers if layer.kind == "conv3d"} == {1.0}
-    with pytest.raises(InputError, match="share from 0 to 1"):
+    with pytest.raises(InputError, match="a number from 0 to 1"):
         apply_transforms(network, "trg:density=2")
 
 

@@ -350,6 +350,23 @@ def test_the_controller_does_the_same_compiled(monkeypatch, name, refresh):
 @given(
     seed=st.integers(0, 10**6), writes=st.sampled_from([0.0, 0.1, 0.5, 1.0]), blocks=st.sampled_from([4, 300, 10**6])
 )
+@settings(max_examples=12, deadline=None)
+def test_every_request_is_answered_once(name, seed, writes, blocks):
+    standard = DRAM_STANDARDS[name]
+    rng = np.random.default_rng(seed)
+    trace = trace_of(rng.integers(0, blocks, 300) * standard.burst_bytes, rng.random(300) < writes)
+    result = replay(standard, trace)
+    counts = result.counts
+    assert counts.reads + counts.merged_reads + counts.forwarded_reads == int((~trace.writes).sum())
+    assert counts.writes + counts.merged_writes == int(trace.writes.sum())
+    assert counts.row_hits + counts.row_misses + counts.row_conflicts == counts.reads + counts.writes
+    assert counts.row_misses + counts.row_conflicts <= counts.activates
+    assert 0 <= counts.activates - counts.precharges <= standard.banks
+    assert counts.active_clocks + counts.idle_clocks == result.cycles
+    assert result.cycles >= (counts.reads + counts.writes) * standard.burst_clocks
+    assert result.gbps <= standard.peak_gbps or counts.reads + counts.writes < result.requests
+
+
 def test_refreshes_come_when_due_and_cost_time(monkeypatch):
     trace = trace_of(64 * np.arange(4000))
     with_refresh, seen = commands_of(monkeypatch, LPDDR4, trace)

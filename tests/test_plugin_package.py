@@ -199,7 +199,8 @@ def test_a_plug_in_that_is_broken_is_refused_where_it_is_asked_for_alone(acme):
 
 
 def test_it_keeps_its_contracts(acme):
-    run = acme.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ACME / "test_acme_video.py"))
+    contracts = acme.folder / "sources" / "acme_video" / "test_acme_video.py"
+    run = acme.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(contracts))
     assert "passed" in run.stdout
 
 

@@ -278,14 +278,14 @@ def test_a_class_that_is_no_frozen_dataclass_of_known_types_is_no_pass():
 def test_passes_are_taken_as_objects_as_text_and_mixed():
     network = dense_network()
     mixed = simulate(network, transform=[Fsb(alpha=0.5), "trg:layers=1"])
-    assert mixed.config["transforms"] == ["fsb:alpha=0.5", "trg:layers=1"]
+    assert mixed.data["config"]["transforms"] == ["fsb:alpha=0.5", "trg:layers=1"]
     assert mixed.data == simulate(network, transform="fsb:alpha=0.5,trg:layers=1").data
-    assert simulate(network, transform=Trg()).config["transforms"] == ["trg"]
+    assert simulate(network, transform=Trg()).data["config"]["transforms"] == ["trg"]
 
 
 def test_a_pass_that_has_no_name_anywhere_is_taken_as_an_object():
     result = simulate(dense_network(), transform=Nothing())
-    assert result.config["transforms"] == ["nothing"]
+    assert result.data["config"]["transforms"] == ["nothing"]
 
 
 @dataclass(frozen=True)

@@ -232,3 +232,14 @@ def test_auto_may_split_strided_kernels_into_phases(kernel, stride, label, mults
     offered = {a.label: a for a in candidates(conv(kernel, stride=stride), "auto", 4, 4)}
     assert float(offered[label].mults_per_output) == mults
     assert label not in {a.label for a in candidates(conv(kernel, stride=stride), "hfa", 4, 4)}
+
+
+def test_a_mapping_file_may_spell_out_what_a_pass_has_by_default(cli, tmp_path):
+    file = tmp_path / "mapping.yaml"
+    options = ("c3d", "--input", "16x16x16", "--transform", "trg:layers=2")
+    assert cli("map", *options, "--save", str(file)).exit_code == 0
+    text = file.read_text(encoding="utf-8")
+    assert "transforms: [trg]\n" in text
+    for spelled, code in (('"trg:layers=2"', 0), ('"trg:layers=3"', 2), ("nothing", 2)):
+        file.write_text(text.replace("[trg]", f"[{spelled}]"), encoding="utf-8")
+        assert cli("simulate", *options, "--mapping", str(file)).exit_code == code

@@ -16,6 +16,7 @@ from lw3dsim.network.layers import bare, run_layer, run_mapping
 from lw3dsim.network.layouts import free_tensors
 from lw3dsim.possible import group_faults, layer_faults
 from lw3dsim.transform.algorithms import candidates
+from lw3dsim.transform.passes import read_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,13 +134,22 @@ def _tiles(arch: Accelerator) -> tuple[int, int]:
     return arch.winograd.m1, arch.winograd.m2
 
 
+def _shortest(transform: str) -> str:
+    """Return the text of a pass as networks record it; one that there is not as it is."""
+    try:
+        return str(read_pass(transform))
+    except InputError:
+        return transform
+
+
 def _check_network(file: MappingFile, network: Workload) -> None:
     """Refuse a file that says that it is for another network."""
     inputs = {name: tuple(shape) for name, shape in network.inputs.items()}
     if file.workload is not None and file.workload != network.name:
         raise _foreign(file, "workload", file.workload, network.name, "give that workload")
-    if file.transforms is not None and file.transforms != network.transforms:
-        wanted, given = (",".join(names) or "none" for names in (file.transforms, network.transforms))
+    transforms = network.transforms if file.transforms is None else tuple(map(_shortest, file.transforms))
+    if transforms != network.transforms:
+        wanted, given = (",".join(names) or "none" for names in (transforms, network.transforms))
         raise _foreign(file, "transforms", wanted, given, "give these with --transform")
     if file.inputs is not None and file.inputs != inputs:
         wanted, given = (

@@ -16,9 +16,10 @@ ROUNDING = 1e-12
 
 def check_accounts(result: Result) -> None:
     """Raise AssertionError where a sum of ``result`` does not close, or a figure is below a bound of it."""
-    _check_bounds(result.totals)
-    _check_totals(result)
-    for layer in result.data["layers"]:
+    data: Mapping[str, Any] = result.data
+    _check_bounds(data["totals"])
+    _check_totals(data)
+    for layer in data["layers"]:
         _check_layer(layer)
 
 
@@ -41,13 +42,13 @@ def _check_layer(layer: Mapping[str, Any]) -> None:
         assert layer["executed_mults"] == layer["ideal_mults"] == layer["macs"]
 
 
-def _check_totals(result: Result) -> None:
-    totals, layers = result.totals, result.data["layers"]
-    assert sum(result.cycles_breakdown.values()) == totals["latency_cycles"]
-    assert _same(result.energy_breakdown_pj, totals["energy_pj"])
+def _check_totals(data: Mapping[str, Any]) -> None:
+    totals, layers = data["totals"], data["layers"]
+    assert sum(data["cycles_breakdown"].values()) == totals["latency_cycles"]
+    assert _same(data["energy_breakdown_pj"], totals["energy_pj"])
     assert math.isclose(math.fsum(layer["energy_pj"] for layer in layers), totals["energy_pj"], rel_tol=ROUNDING)
-    assert sum(result.dram_bytes_breakdown.values()) == totals["dram_read_bytes"] + totals["dram_write_bytes"]
-    assert _same(result.data["area_breakdown_mm2"], totals["area_mm2"])
+    assert sum(data["dram_bytes_breakdown"].values()) == totals["dram_read_bytes"] + totals["dram_write_bytes"]
+    assert _same(data["area_breakdown_mm2"], totals["area_mm2"])
     for key in ("latency_cycles", "macs", "executed_mults", "compulsory_bytes", "sram_read_bytes", "params"):
         assert sum(layer[key] for layer in layers) == totals[key]
 

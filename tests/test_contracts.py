@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lw3dsim.describe.catalog import shipped_names
-from lw3dsim.testing import AcceleratorContract, EngineContract, SpaceContract, WorkloadContract
+from lw3dsim.describe.dataflow import DATAFLOWS
+from lw3dsim.testing import AcceleratorContract, DataflowContract, EngineContract, SpaceContract, WorkloadContract
 
 
 class TestEngines(EngineContract):
     engines = ("auto", "fast")
+
+
+class TestDataflows(DataflowContract):
+    dataflows = tuple(DATAFLOWS.builtin)
 
 
 class TestWorkloads(WorkloadContract):

@@ -29,6 +29,7 @@ REGISTERED = {
     "acme_chip": "archs",
     "narrow": "transforms",
     "acme-3200-x32": "dram_presets",
+    "acme_crossed": "dataflows",
     "acme": "engines",
     "acme_space": "spaces",
 }

@@ -1,7 +1,8 @@
 """Area and leakage of the chip, sized for the algorithms that a run uses.
 
 Multipliers, accumulators and vector unit are as wide as the widest operands and sums of any layer; a transform
-unit has the adders of its largest tile at its throughput.
+unit has the adders of its largest tile at its throughput. Where the array sums up input channels in trees, there
+is an accumulating adder with its registers per tree, and an adder at the width of a product for every other multiplier.
 """
 
 from __future__ import annotations
@@ -65,14 +66,15 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         per_coordinate = max((getattr(p.algorithm, adds) / p.algorithm.coordinates for p in winograd), default=0.0)
         return per_coordinate * rate * arithmetic(arch.tech, "add", quantity, bits)
 
-    banks = 2
+    banks, trees = 2, arch.multipliers // arch.places("input_channels")
     return {
         "multipliers": arch.multipliers * arithmetic(arch.tech, "mult", quantity, data, weight),
-        "accumulators": arch.multipliers
+        "accumulators": trees
         * (
             arithmetic(arch.tech, "add", quantity, register)
             + banks * arch.pe.acc_depth * arithmetic(arch.tech, "register", quantity, register)
-        ),
+        )
+        + (arch.multipliers - trees) * arithmetic(arch.tech, "add", quantity, data + weight),
         "operand_registers": arch.multipliers
         * (arithmetic(arch.tech, "register", quantity, data) + arithmetic(arch.tech, "register", quantity, weight)),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),

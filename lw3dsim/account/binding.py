@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.engine.attribution import IDLE
 from lw3dsim.machine.microarchitecture import make_machine
-from lw3dsim.map.words import plural
+from lw3dsim.map.words import plural, unrolling
 from lw3dsim.schedule.work import LayerWork, Work
 
 if TYPE_CHECKING:
     from lw3dsim.account.simulated import Run
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.dataflow import Loop
     from lw3dsim.machine.microarchitecture import Machine
 
-# What binds, and what of a design or a run would help.
+# What binds, and what of a design or a run would help; against what idles it depends on the dataflow.
 REMEDIES = {
     "multiply": "more multipliers, or fewer multiplications: FSB, Winograd",
-    "idle_rows": "fewer and longer rows: lower pe.rows, raise pe.cols",
-    "idle_lanes": "fewer lanes and more rows: lower pe.cols, raise pe.rows; multipliers alone don't",
-    "idle_multipliers": "pe.mults_per_pe that tiles fill, or another m1, m2",
     "sram_port": "wider ports: buffers.*_port_bytes, or more banks",
     "transform": "transform units with more throughput: transforms.*_coords_per_cycle",
     "vector": "more vector_lanes",
@@ -32,6 +30,31 @@ REMEDIES = {
     "fill": "larger tiles: larger buffers; fewer pe.pipeline_stages",
     "configuration": "a shorter layer_setup_cycles, fusion",
 }
+
+
+def remedy(cause: str, arch: Accelerator) -> str:
+    """Return what of a design or a run would help where ``cause`` binds."""
+    if cause == "idle_rows":
+        return f"fewer output channels at once: {_shifted('output_channels', arch)}"
+    if cause == "idle_lanes":
+        return f"fewer tiles at once: {_shifted('tiles', arch)}; multipliers alone don't"
+    if cause == "idle_multipliers":
+        filled = _fields("input_channels", arch)
+        return f"{filled} that input channels fill, " * bool(filled) + "pe.mults_per_pe that tiles fill, other m1, m2"
+    return REMEDIES[cause]
+
+
+def _shifted(loop: Loop, arch: Accelerator) -> str:
+    """Return which fields give an array fewer places for ``loop``, and which as many PEs all the same."""
+    lower = _fields(loop, arch) or "pe.mults_per_pe"
+    others = ", ".join(field for field in ("pe.rows", "pe.cols") if field not in lower)
+    return f"lower {lower}" + f", raise {others}" * bool(others)
+
+
+def _fields(loop: Loop, arch: Accelerator) -> str:
+    """Return the fields that are the places for ``loop``."""
+    names = {"rows": "pe.rows", "columns": "pe.cols"}
+    return ", ".join(names[axis] for axis in arch.dataflow.axes(loop))
 
 
 def binding(run: Run[Work]) -> str:
@@ -67,11 +90,25 @@ def _idle_layer(work: LayerWork, run: Run[Work], part: str, arch: Accelerator) -
     machine = make_machine(work.problem, arch, work.mapping.parallel)
     share = float(run.busy.idle_shares[part])
     if part == "idle_rows":
-        return _told(share, machine.rows, "rows", _channels(work, machine.rows))
+        return _told(share, machine.rows, f"{unrolling('output_channels', arch)}s", _channels(work, machine.rows))
     if part == "idle_lanes":
-        name = "columns" if machine.lanes == arch.pe.cols else "lanes"
-        return _told(share, machine.lanes, name, _tiles(work, machine))
-    return _told(share, arch.pe.mults_per_pe, "multipliers of a PE", _coordinates(work, machine))
+        name = unrolling("tiles", arch) if machine.lanes == arch.places("tiles") else ""
+        return _told(share, machine.lanes, f"{name or 'lane'}s", _tiles(work, machine))
+    return _idle_multipliers(share, work, machine, arch)
+
+
+def _idle_multipliers(share: float, work: LayerWork, machine: Machine, arch: Accelerator) -> str:
+    """Return in words which multipliers of working lanes idle: of a PE, or of the PEs along an adder tree."""
+    mults, in_trees = arch.pe.mults_per_pe, arch.places("input_channels")
+    if in_trees == 1:
+        return _told(share, mults, "multipliers of a PE", _coordinates(work, machine))
+    coordinates = work.problem.algorithm.coordinates
+    if machine.chunk == in_trees and (mults % coordinates == 0 or coordinates % mults == 0):
+        return _told(share, in_trees, f"{unrolling('input_channels', arch)}s", _input_channels(work))
+    why = _input_channels(work)
+    if machine.chunk == in_trees:
+        why += f"; {_coordinates(work, machine)}"
+    return _told(share, mults * in_trees, "multipliers along an adder tree", why)
 
 
 def _told(share: float, of: int, parts: str, why: str) -> str:
@@ -106,7 +143,12 @@ def _tiles(work: LayerWork, machine: Machine) -> str:
 
 def _coordinates(work: LayerWork, machine: Machine) -> str:
     problem = work.problem
-    if machine.chunk > 1:
-        step = f", {work.mapping.c} a step" if work.mapping.c < problem.c else ""
-        return f"{plural(problem.c, 'input channel')}{step}"
+    if machine.chunk > 1 and not problem.algorithm.is_winograd:
+        return _input_channels(work)
     return f"{problem.algorithm.label.split()[1]} tiles have {problem.algorithm.coordinates} coordinates"
+
+
+def _input_channels(work: LayerWork) -> str:
+    problem = work.problem
+    step = f", {work.mapping.c} a step" if work.mapping.c < problem.c else ""
+    return f"{plural(problem.c, 'input channel')}{step}"

@@ -142,6 +142,8 @@ def _operand_rows(arch: Accelerator, algorithm: Algorithm, data: int, weight: in
     rows += _operation(arch, f"operand_registers {where}", "register", (weight,))
     if not algorithm.is_winograd:
         return rows + _operation(arch, "accumulators (adder tree)", "add", (data + weight,))
+    if arch.places("input_channels") > 1:
+        rows += _operation(arch, f"accumulators (adder tree, {algorithm.label})", "add", (data + weight,))
     rows += _operation(arch, f"input_transform {where}", "add", (data,))
     return rows + _operation(arch, f"weight_transform {where}", "add", (weight,))
 

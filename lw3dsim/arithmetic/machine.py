@@ -2,7 +2,7 @@
 
 Only tiles that the schedule has loaded are read, and every output element must
 be stored exactly once; both are checked. Where sums may overflow, they are formed in the order of the array: input
-channel by input channel (a chunk of them where an adder tree takes several at once), tap by tap; then what is
+channel by input channel (a chunk of them where adder trees take several at once), tap by tap; then what is
 drained is added to the partial sum in the output buffer.
 """
 
@@ -26,7 +26,7 @@ from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
@@ -331,10 +331,18 @@ def _coordinate_sums(run: Execution, inputs: Tensor) -> Tensor:
     total = weights @ data
     run.peaks.total = max(run.peaks.total, _peak(total))
     if run.may_overflow:
-        terms = (weights[..., i : i + 1] * data[..., i : i + 1, :] for i in range(channels * taps))
+        terms = _rounds(weights, data, taps, run.machine.chunk)
         magnitude = np.abs(weights) @ np.abs(data)
         total = accumulated(terms, total, magnitude, problem.register_bits, problem.overflow)
     return np.asarray(total.transpose(1, 2, 3, 0).reshape(len(kernels), *tiles, *n))
+
+
+def _rounds(weights: Tensor, data: Tensor, taps: int, chunk: int) -> Iterator[Tensor]:
+    """Yield the products of one ``chunk`` of channels after another, by phase; C of both is channels x phases."""
+    for first in range(0, weights.shape[-1], chunk * taps):
+        for tap in range(taps):
+            at = slice(first + tap, first + chunk * taps, taps)
+            yield weights[..., at] @ data[..., at, :]
 
 
 def _powers(operands: Operands) -> Tensor:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("list", cls=Command)
 @format_option("table", "json")
 def command(form: str, show: Show) -> None:
-    """Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers."""
+    """Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on."""
     groups = _groups()
     if form == "json":
         print_json({**{group: _usable(names) for group, names in groups.items()}, "plugins": _plugins(groups)})
@@ -36,6 +36,7 @@ def command(form: str, show: Show) -> None:
 def _groups() -> dict[str, Collection[str]]:
     """Return all that has a name, by what it is: families that plug-ins add to, and names that are lw3dsim's own."""
     from lw3dsim.describe.catalog import named_files
+    from lw3dsim.describe.dataflow import DATAFLOWS
     from lw3dsim.describe.dram_standards import DRAM_PRESETS
     from lw3dsim.engine.run import ENGINES
     from lw3dsim.explore.samplers import SAMPLERS
@@ -47,6 +48,7 @@ def _groups() -> dict[str, Collection[str]]:
         "archs": named_files("arch_configs"),
         "transforms": PASSES,
         "algorithms": POLICIES,
+        "dataflows": DATAFLOWS,
         "dram_presets": DRAM_PRESETS,
         "engines": ENGINES,
         "spaces": named_files("experiments"),

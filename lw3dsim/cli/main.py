@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # In the order of the help; each the first line of the command's own help.
 COMMANDS = {
-    "list": "Names of workloads, accelerators, transforms, algorithms, DRAM presets, engines, spaces and samplers.",
+    "list": "Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from lw3dsim.account.binding import REMEDIES
+from lw3dsim.account.binding import remedy
 from lw3dsim.base.records import Cell, Record, figure
 from lw3dsim.describe.accelerator import Accelerator
+from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.engine.attribution import CyclesBreakdown
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import simulate_prepared
@@ -138,7 +139,9 @@ class Explanation:
             bound = [layer for layer in layers if layer.bound_by == cause]
             words = bound[0].idle if cause.startswith("idle") else ""
             names = tuple(layer.name for layer in bound)
-            rows.append(Cause(cause=cause, share=share, layers=names, words=words, helps=REMEDIES[cause]))
+            rows.append(
+                Cause(cause=cause, share=share, layers=names, words=words, helps=remedy(cause, self.base.config.arch))
+            )
         return rows
 
     def to_json(self) -> str:
@@ -194,7 +197,7 @@ def _steps(design: Accelerator) -> Iterator[tuple[str, Cell, Cell]]:
         value = _value(data, path)
         yield path, value, value + 1
         yield path, value, value - 1
-    for path, words in SWITCHED.items():
+    for path, words in (SWITCHED | {"pe.dataflow": tuple(DATAFLOWS.usable())}).items():
         value = _value(data, path)
         yield from ((path, value, word) for word in words if word != value)
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.describe.dataflow import DATAFLOWS, DEFAULT_DATAFLOW, Dataflow, Loop
+
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all sections: keyword-only, unknown keys refused."""
@@ -28,8 +30,8 @@ Banks = Annotated[int, Meta(ge=1, le=64)]
 class Pe(_Section, frozen=True):
     """The array of Winograd processing elements."""
 
-    rows: Annotated[Count, Meta(description="PE rows; a row works on one output channel")]
-    cols: Annotated[Count, Meta(description="PE columns; a column works on its own tiles")]
+    rows: Annotated[Count, Meta(description="PE rows; a row works on one output channel, or what dataflow says")]
+    cols: Annotated[Count, Meta(description="PE columns; a column works on its own tiles, or what dataflow says")]
     mults_per_pe: Annotated[Count, Meta(description="multipliers in a PE")]
     acc_depth: Annotated[
         int, Meta(ge=1, le=4096, description="accumulators per multiplier and bank (there are two banks)")
@@ -38,6 +40,9 @@ class Pe(_Section, frozen=True):
         int,
         Meta(ge=0, le=256, description="cycles from the ifmap port to an accumulator, paid when a step starts"),
     ] = 8
+    dataflow: Annotated[
+        str, Meta(description="what rows and columns unroll, and what PEs keep; see `lw3dsim list`")
+    ] = DEFAULT_DATAFLOW
 
 
 class Winograd(_Section, frozen=True):
@@ -55,13 +60,15 @@ class Transforms(_Section, frozen=True):
     """Throughput of the transform units, in Winograd coordinates a cycle."""
 
     input_coords_per_cycle: Annotated[
-        Rate | None, Meta(description="input transform; default: what the columns of a dense layer consume")
+        Rate | None,
+        Meta(description="input transform; default: what a dense layer consumes, the PEs of one output channel"),
     ] = None
     output_coords_per_cycle: Annotated[
-        Rate | None, Meta(description="output transform; default: one row of PEs a cycle")
+        Rate | None, Meta(description="output transform; default: the multipliers of one output channel")
     ] = None
     weight_coords_per_cycle: Annotated[
-        Rate | None, Meta(description="on-chip weight transform; default: one PE's multipliers")
+        Rate | None,
+        Meta(description="on-chip weight transform; default: a PE's multipliers, per input channel at once"),
     ] = None
 
 
@@ -226,6 +233,15 @@ class Accelerator(_Section, frozen=True):
         return self.pe.rows * self.pe.cols * self.pe.mults_per_pe
 
     @property
+    def dataflow(self) -> Dataflow:
+        """The record that ``pe.dataflow`` names."""
+        return DATAFLOWS.get(self.pe.dataflow)
+
+    def places(self, loop: Loop) -> int:
+        """Return how many positions of ``loop`` the PEs of the array work on at once, each with its multipliers."""
+        return self.dataflow.places(loop, self.pe.rows, self.pe.cols)
+
+    @property
     def cycle_ps(self) -> int:
         """The core clock period, rounded to whole picoseconds."""
         return round(1_000_000 / self.clock_mhz)
@@ -233,14 +249,15 @@ class Accelerator(_Section, frozen=True):
     @property
     def input_coords_per_cycle(self) -> int:
         """Resolved throughput of the input transform."""
-        return self.transforms.input_coords_per_cycle or self.pe.cols * self.pe.mults_per_pe
+        return self.transforms.input_coords_per_cycle or self.multipliers // self.places("output_channels")
 
     @property
     def output_coords_per_cycle(self) -> int:
         """Resolved throughput of the output transform."""
-        return self.transforms.output_coords_per_cycle or self.pe.cols * self.pe.mults_per_pe
+        return self.transforms.output_coords_per_cycle or self.multipliers // self.places("output_channels")
 
     @property
     def weight_coords_per_cycle(self) -> int:
         """Resolved throughput of the on-chip weight transform."""
-        return self.transforms.weight_coords_per_cycle or self.pe.mults_per_pe
+        default = self.pe.mults_per_pe * self.places("input_channels")
+        return self.transforms.weight_coords_per_cycle or default

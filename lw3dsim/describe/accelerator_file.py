@@ -11,6 +11,7 @@ from lw3dsim.arguments import as_overrides, as_path
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
 from lw3dsim.errors import InputError, check_text, one_line, short
@@ -50,7 +51,7 @@ def named_by(arch: Accelerator) -> tuple[object, ...]:
     A plug-in may give a name other contents tomorrow: whatever is kept of ``arch`` for later is kept with these.
     Raises InputError for a name that stands for nothing.
     """
-    return (DRAM_PRESETS.get(arch.dram.preset),)
+    return DRAM_PRESETS.get(arch.dram.preset), DATAFLOWS.get(arch.pe.dataflow)
 
 
 def locate_key(name: str, key: str, overrides: Sequence[str] = ()) -> str:
@@ -65,8 +66,17 @@ def _read(name: str) -> Document:
 
 def _decoded(document: Document) -> Accelerator:
     arch: Accelerator = decode(document, Accelerator, document.data)
+    _check_dataflow(document, arch)
     _check_dram(document, arch)
     return arch
+
+
+def _check_dataflow(document: Document, arch: Accelerator) -> None:
+    """Refuse a dataflow that there is none of."""
+    try:
+        DATAFLOWS.get(arch.pe.dataflow)
+    except InputError as error:
+        raise document.error(("pe", "dataflow"), str(error)) from None
 
 
 def _check_dram(document: Document, arch: Accelerator) -> None:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.errors import InputError, short, suggest
@@ -310,6 +311,7 @@ def _transformed(transform: str, loads: tuple[Load, ...]) -> object:
 
 # What the values of a parameter stand for that are names, by its path; a plug-in may give them other contents tomorrow.
 NAMED: dict[str, Callable[[str, tuple[Load, ...]], object]] = {
+    "pe.dataflow": lambda name, _: DATAFLOWS.get(name),
     "dram.preset": lambda name, _: DRAM_PRESETS.get(name),
     "run.transform": _transformed,
 }

@@ -95,6 +95,8 @@ def cost_groups(
         groups.channels[sort] = channels
         groups.tiles[sort] = in_t * in_h * in_w
         groups.patch[sort] = patch(layer, in_t, 0) * patch(layer, in_h, 1) * patch(layer, in_w, 2)
+        if not array.stages_inputs:
+            groups.patch[sort] = groups.tiles[sort] * layer.coordinates * layer.taps
         groups.outputs[sort] = kept
         cost_group(layer, array, c, is_first, is_last, groups, sort)
 
@@ -124,6 +126,12 @@ def own_inputs(layer: Layer, channels: int) -> int:
 
 
 @kernel
+def weight_uses(array: Array, tiles: int) -> int:
+    """Return how often a round reads a weight for ``tiles``: once where PEs hold it, else for each pass over lanes."""
+    return 1 if array.holds_weights else ceiling(tiles, array.lanes)
+
+
+@kernel
 def patch(layer: Layer, tiles: int, axis: int) -> int:
     """Return the input positions along an axis that any tap of ``tiles`` reads, each once."""
     outputs, kernel = tiles * layer.tile[axis], layer.kernel[axis]
@@ -140,19 +148,19 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
     channels, tiles, inputs = groups.channels[sort], groups.tiles[sort], groups.patch[sort]
-    own = own_inputs(layer, channels)
-    wide = min(c, array.chunk)
+    own, wide = own_inputs(layer, channels), min(c, array.chunk)
+    weights = weight_uses(array, tiles) * channels * wide
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
     patch_bits = own * inputs * layer.activation_bits * wide
     port = max(
         output_port(array, patch_bits) if array.reads_back else input_port(array, patch_bits),
-        ceiling(channels * wide * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits),
+        ceiling(weights * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits),
     )
     transform = 0
     if layer.is_winograd:
-        transform = layer.taps * ceiling(own * tiles * layer.coordinates, array.input_rate)
+        transform = layer.taps * ceiling(own * wide * tiles * layer.coordinates, array.input_rate)
     if array.transforms_weights:
-        transform = max(transform, layer.taps * ceiling(channels * layer.coordinates, array.weight_rate))
+        transform = max(transform, layer.taps * ceiling(weights * layer.coordinates, array.weight_rate))
     interval = max(multiply, port, transform)
     compute = ceiling(c, array.chunk) * interval
     cause = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM

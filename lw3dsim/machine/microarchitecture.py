@@ -37,11 +37,13 @@ class PortRate:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The array as one problem uses it: lanes, depths and port widths, resolved once.
+    """The array as one problem uses it, under the dataflow of the design: resolved once.
 
-    ``lanes`` tiles are worked on at once, ``depth`` of them behind each other
+    ``rows`` output channels and ``lanes`` tiles are worked on at once, ``depth`` of the tiles behind each other
     in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
-    channels that an adder tree takes at once (1 in pixel-parallel mode). ``shared_ports``
+    channels that adder trees take at once: those that the array unrolls, times those of a PE in channel-parallel
+    mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a group's patch,
+    once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
     are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
     an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.
     """
@@ -52,6 +54,8 @@ class Machine:
     depth: int
     cycles_per_tile: int
     chunk: int
+    holds_weights: bool
+    stages_inputs: bool
     ifmap_port: PortRate
     weight_port: PortRate
     ofmap_port: PortRate
@@ -73,13 +77,17 @@ def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
 
 
 def tree_pj(problem: Problem, arch: Accelerator) -> float:
-    """Return the pJ of a product that goes through an adder tree, over those of one that is accumulated by itself."""
+    """Return the pJ of a product that goes through an adder tree in its PE, over those of one that does not.
+
+    Where the array sums up in trees anyway, those of a PE come before one place in so many.
+    """
 
     def energy(operation: Operation, bits: int) -> float:
         return arithmetic(arch.tech, operation, "energy_pj", bits)
 
     alone = energy("add", problem.register_bits) + 2 * energy("register", problem.register_bits)
-    return energy("add", problem.data_bits + problem.weight_bits) + alone / arch.pe.mults_per_pe - alone
+    more = energy("add", problem.data_bits + problem.weight_bits) + alone / arch.pe.mults_per_pe - alone
+    return more / arch.places("input_channels")
 
 
 def make_machine(
@@ -98,15 +106,18 @@ def make_machine(
             f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
         )
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
+    in_trees = arch.places("input_channels")
     macros = buffers(arch)
     latency = max(macros["ifmap"].access_cycles, macros["weight"].access_cycles) - 1
     return Machine(
-        rows=arch.pe.rows,
+        rows=arch.places("output_channels"),
         multipliers=arch.multipliers,
-        lanes=arch.pe.cols * at_once,
+        lanes=arch.places("tiles") * at_once,
         depth=arch.pe.acc_depth // cycles_per_tile,
         cycles_per_tile=cycles_per_tile,
-        chunk=mults if parallel == "channel" else 1,
+        chunk=in_trees * (mults if parallel == "channel" else 1),
+        holds_weights=arch.dataflow.weights == "once_a_round",
+        stages_inputs=arch.dataflow.inputs == "once_a_round",
         ifmap_port=_port_rate(arch, "ifmap", macros["ifmap"].cycles_per_access),
         weight_port=_port_rate(arch, "weight", macros["weight"].cycles_per_access),
         ofmap_port=_port_rate(arch, "ofmap", macros["ofmap"].cycles_per_access),
@@ -115,11 +126,16 @@ def make_machine(
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + latency,
+        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + tree_depth(in_trees) + latency,
         transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
         reads_back=reads_back,
         keeps=keeps,
     )
+
+
+def tree_depth(places: int) -> int:
+    """Return the adders behind each other in a tree that sums up so many places: its pipeline stages."""
+    return (places - 1).bit_length()
 
 
 def _banks(arch: Accelerator, name: str) -> int:
@@ -145,6 +161,8 @@ def plain_array(machine: Machine) -> Array:
         depth=machine.depth,
         cycles_per_tile=machine.cycles_per_tile,
         chunk=machine.chunk,
+        holds_weights=int(machine.holds_weights),
+        stages_inputs=int(machine.stages_inputs),
         ifmap_port_bits=machine.ifmap_port.bits,
         ifmap_port_cycles=machine.ifmap_port.per_cycles,
         weight_port_bits=machine.weight_port.bits,

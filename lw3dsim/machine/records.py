@@ -42,6 +42,7 @@ class Layer(NamedTuple):
 class Array(NamedTuple):
     """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``.
 
+    ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
     ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
     """
 
@@ -51,6 +52,8 @@ class Array(NamedTuple):
     depth: int
     cycles_per_tile: int
     chunk: int
+    holds_weights: int
+    stages_inputs: int
     ifmap_port_bits: int
     ifmap_port_cycles: int
     weight_port_bits: int

@@ -19,6 +19,7 @@ from lw3dsim.machine.groups import (
     own_inputs,
     stall_cycles,
     update_bits,
+    weight_uses,
 )
 from lw3dsim.machine.records import VECTOR
 
@@ -140,12 +141,13 @@ def add_events(
     count, channels, tiles = groups.number[sort], groups.channels[sort], groups.tiles[sort]
     pixels, own, rounds = channels * groups.outputs[sort], own_inputs(layer, channels), ceiling(c, array.chunk)
     used = count * channels * tiles * layer.coordinates * layer.taps
+    weights = count * weight_uses(array, tiles) * channels * c
     costs.mults[i] += used * c
     costs.accumulations[i] += used * rounds
     costs.tree_adds[i] += used * (c - rounds)
     read = costs.intermediate_read_bits if array.reads_back else costs.ifmap_read_bits
     read[i] += count * own * groups.patch[sort] * layer.activation_bits * c
-    costs.weight_read_bits[i] += count * channels * c * layer.kernel_bits
+    costs.weight_read_bits[i] += weights * layer.kernel_bits
     costs.ofmap_read_bits[i] += 0 if is_first else count * pixels * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
     write[i] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
@@ -153,7 +155,7 @@ def add_events(
         costs.input_tiles[i] += count * own * tiles * c * layer.taps
         costs.output_tiles[i] += count * channels * tiles
     if array.transforms_weights:
-        costs.weight_kernels[i] += count * channels * c * layer.taps
+        costs.weight_kernels[i] += weights * layer.taps
     costs.vector_ops[i] += count * pixels if is_last else 0
 
 

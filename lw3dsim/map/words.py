@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from lw3dsim.describe.accelerator import KIB_BITS
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.dataflow import Loop
     from lw3dsim.machine.problem import Problem
 
 # What the positions of a dimension are called.
@@ -23,6 +25,12 @@ DIMENSIONS = {
 def positions(dim: str, problem: Problem) -> str:
     """Return what the positions of a dimension of ``problem`` are called."""
     return "window frames" if dim == "c" and problem.reduces_frames else DIMENSIONS[dim]
+
+
+def unrolling(loop: Loop, arch: Accelerator) -> str:
+    """Return what of the array unrolls ``loop``: ``row``, ``column``, ``PE`` where both do, nothing where none does."""
+    axes = arch.dataflow.axes(loop)
+    return "PE" if len(axes) == 2 else "".join(axes).removesuffix("s")
 
 
 def kib(bits: int) -> str:

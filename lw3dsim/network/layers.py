@@ -71,7 +71,7 @@ def run_layer(
 def _run_ways(problem: Problem, arch: Accelerator, engine: str, price: Price | None) -> list[LayerRun]:
     """Return a run for every way to lay ``problem`` on the rows that fits; raise MappingError where none does."""
     runs: list[LayerRun] = []
-    for way in on_rows(problem, arch.pe.rows):
+    for way in on_rows(problem, arch.places("output_channels")):
         try:
             runs.append(run_problem(way, bare(arch), engine, price))
         except MappingError as error:

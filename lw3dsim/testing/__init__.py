@@ -17,11 +17,21 @@ except ImportError:
 pytest.register_assert_rewrite(
     *(
         f"lw3dsim.testing.{module}"
-        for module in ("accelerators", "accounts", "dram_presets", "engines", "passes", "spaces", "workloads")
+        for module in (
+            "accelerators",
+            "accounts",
+            "dataflows",
+            "dram_presets",
+            "engines",
+            "passes",
+            "spaces",
+            "workloads",
+        )
     )
 )
 
 from lw3dsim.testing.accelerators import AcceleratorContract  # noqa: E402
+from lw3dsim.testing.dataflows import DataflowContract  # noqa: E402
 from lw3dsim.testing.dram_presets import DramPresetContract  # noqa: E402
 from lw3dsim.testing.engines import EngineContract  # noqa: E402
 from lw3dsim.testing.passes import PassContract  # noqa: E402
@@ -30,6 +40,7 @@ from lw3dsim.testing.workloads import WorkloadContract  # noqa: E402
 
 __all__ = [
     "AcceleratorContract",
+    "DataflowContract",
     "DramPresetContract",
     "EngineContract",
     "PassContract",

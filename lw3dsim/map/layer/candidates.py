@@ -23,8 +23,11 @@ PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 2
 Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
 
 
-def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int) -> Sizes:
-    """Return candidate tile sizes along N, C, T, H and W, the largest first."""
+def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: int = 1) -> Sizes:
+    """Return candidate tile sizes along N, C, T, H and W, the largest first.
+
+    The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs.
+    """
     each, block = problem.group_n, -(-problem.output_block // problem.group_n)
     groups = _sizes(problem.n // each, {max(rows // problem.abreast, block), block}, (1, 2, 4, rows // problem.abreast))
     n = [each * size for size in groups]
@@ -33,9 +36,9 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int) -> Sizes:
     elif problem.reduces_frames:
         c = _sizes(problem.c, {1})
     elif problem.structure == "dense" and problem.out == (1, 1, 1):
-        c = _sizes(problem.c, {1, mults_per_pe})
+        c = _sizes(problem.c, {in_trees, in_trees * mults_per_pe})
     else:
-        c = _sizes(problem.c, {problem.input_block}, (1, 2, 4))
+        c = _sizes(problem.c, {problem.input_block} | ({in_trees} - {1}), (1, 2, 4))
     t, h, w = (_sizes(size, {m}) for size, m in zip(problem.out, problem.algorithm.tile, strict=True))
     return n, c, [problem.out[0]] if problem.whole_frames else t, h, w
 

@@ -71,7 +71,8 @@ def search(
     ``tree_ticks``. Where a burst counts nothing, half of them are those that move least among the nearly fastest;
     they come first.
     """
-    sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe)
+    at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
+    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees)
     tilings = math.prod(map(len, sizes))
     work = kernels(tilings)
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)

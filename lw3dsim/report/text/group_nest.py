@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.arrays import parts
 from lw3dsim.map.layer.mapping import weight_tile_bits
 from lw3dsim.map.words import DIMENSIONS, kib, plural
-from lw3dsim.report.text.nest_lines import Line, Loop, lanes
+from lw3dsim.report.text.nest_lines import Line, Loop, lanes, rows, summed
 from lw3dsim.schedule.fused import stage_machines
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def _array_lines(names: Sequence[str], work: GroupWork, arch: Accelerator) -> li
     lines = []
     for i, machine in enumerate(stage_machines(work.group, work.mapping, arch)):
         stage, algorithm = work.group.stages[i], work.group.stages[i].algorithm
-        note = f"{names[i]}: {machine.rows} rows x {lanes(machine, arch)}, "
+        note = f"{names[i]}: {rows(machine, arch).removesuffix(' of PEs')} x {lanes(machine, arch)}, "
         note += f"{plural(algorithm.taps, 'phase' if algorithm.is_winograd else 'tap')}"
-        note += f", {work.mapping.parallel[i]}-parallel" if stage.structure == "dense" else ""
+        note += f", {work.mapping.parallel[i]}-parallel{summed(arch)}" if stage.structure == "dense" else ""
         if stage.structure == "vector":
             note = f"{names[i]}: {machine.vector_lanes} vector lanes, {plural(stage.ops_per_output, 'operation')} each"
         lines.append(Line(level="array", depth=0, code=f"stage {i + 1}", note=note))

@@ -17,7 +17,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.words import kib, plural, positions
 from lw3dsim.report.text.group_nest import group_lines, group_loops
-from lw3dsim.report.text.nest_lines import Line, Loop, lanes, times
+from lw3dsim.report.text.nest_lines import Line, Loop, lanes, one_each, rows, summed, times
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
     shape = group_shape(plain_layer(problem), plain_array(machine), *size)
     tiles = [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
     of_space = [Loop(dim=dim, total=total, tile=part) for dim, total, part in zip("thw", tiles, shape, strict=True)]
-    nest = _row_loops(problem, machine, mapping.n)
+    nest = _row_loops(problem, machine, mapping.n, arch)
     what = f"{algorithm.label.split()[1]} tiles" if algorithm.is_winograd else "outputs"
     nest += [(loop, f"{loop.sizes} {what}") for loop in of_space if loop.trips > 1]
     chunk = min(machine.chunk, mapping.c)
     reduction = Loop(dim="c", total=mapping.c, tile=chunk)
     if mapping.c > 1:
-        nest.append((reduction, f"{reduction.sizes} input channels, {mapping.parallel}-parallel"))
+        nest.append((reduction, f"{reduction.sizes} input channels, {mapping.parallel}-parallel{summed(arch)}"))
     lines = [
         Line(level="array", depth=depth, code=loop.code, note=note)
         for depth, (loop, note) in enumerate((loop, note) for loop, note in nest if loop.trips > 1 or loop.dim in "gnc")
@@ -168,13 +168,14 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
     return [*lines, Line(level="array", depth=len(lines), code="multiply", note=note)]
 
 
-def _row_loops(problem: Problem, machine: Machine, n: int) -> list[tuple[Loop, str]]:
-    """Return how ``n`` output channels come to the rows of PEs: one group at a time, or several side by side."""
+def _row_loops(problem: Problem, machine: Machine, n: int, arch: Accelerator) -> list[tuple[Loop, str]]:
+    """Return how ``n`` output channels come to the PEs: one group at a time, or several side by side."""
     if not problem.is_side_by_side:
         loop = Loop(dim="n", total=n, tile=min(machine.rows, n))
-        return [(loop, f"{loop.sizes} channels, one a row of {machine.rows} rows of PEs")]
+        return [(loop, f"{loop.sizes} channels, {one_each(arch)} of {rows(machine, arch)}")]
     groups = n // problem.group_n
     side = Loop(dim="g", total=groups, tile=min(machine.rows // problem.abreast, groups))
-    loops = [(side, f"{side.sizes} groups, each with an input of its own, side by side on {machine.rows} rows of PEs")]
+    beside = f"side by side on {rows(machine, arch)}"
+    loops = [(side, f"{side.sizes} groups, each with an input of its own, {beside}")]
     of_each = Loop(dim="n", total=problem.group_n, tile=problem.abreast)
-    return [*loops, (of_each, f"{of_each.sizes} channels of each group, one a row")]
+    return [*loops, (of_each, f"{of_each.sizes} channels of each group, {one_each(arch)}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.map.words import plural
+from lw3dsim.map.words import plural, unrolling
 from lw3dsim.report.terminal import wrapped
 
 if TYPE_CHECKING:
@@ -77,5 +77,24 @@ def times(count: int) -> str:
 
 
 def lanes(machine: Machine, arch: Accelerator) -> str:
-    """Return the lanes of the array, which are columns times the tiles that a PE works on."""
-    return f"{plural(machine.lanes, 'lane')} ({plural(arch.pe.cols, 'column')})"
+    """Return the lanes of the array, which are its places for tiles times the tiles that a PE works on."""
+    places = unrolling("tiles", arch)
+    return f"{plural(machine.lanes, 'lane')} ({plural(arch.places('tiles'), places) if places else 'of a PE'})"
+
+
+def summed(arch: Accelerator) -> str:
+    """Return along what input channels are summed up in adder trees, nothing where they are not."""
+    places = unrolling("input_channels", arch)
+    return f", in adder trees along {plural(arch.places('input_channels'), places)}" if places else ""
+
+
+def one_each(arch: Accelerator) -> str:
+    """Return how output channels lie on the PEs."""
+    places = unrolling("output_channels", arch)
+    return f"one a {places}" if places else "one after the other"
+
+
+def rows(machine: Machine, arch: Accelerator) -> str:
+    """Return the places for output channels."""
+    places = unrolling("output_channels", arch)
+    return "all PEs" if not places else f"{machine.rows} {places}s" + " of PEs" * (places != "PE")

@@ -4,6 +4,7 @@ from acme_video.passes import Narrow
 
 from lw3dsim.testing import (
     AcceleratorContract,
+    DataflowContract,
     DramPresetContract,
     EngineContract,
     PassContract,
@@ -18,6 +19,10 @@ class TestNarrow(PassContract):
 
 class TestPreset(DramPresetContract):
     presets = ("acme-3200-x32",)
+
+
+class TestDataflow(DataflowContract):
+    dataflows = ("acme_crossed",)
 
 
 class TestEngine(EngineContract):

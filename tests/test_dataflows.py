@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -280,11 +278,3 @@ def test_unknown_dataflows_are_refused(cli):
         InputError, match="dataflow 'x': cols is 'pixels'; Allowed: input_channels, output_channels, tiles"
     ):
         Dataflow(name="x", description="", rows="tiles", cols="pixels")
-
-
-def test_the_tables_of_the_page_are_what_the_script_prints():
-    root = Path(__file__).resolve().parent.parent
-    spec = importlib.util.spec_from_file_location("dataflow_tables", root / "experiments" / "dataflow_tables.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert script.page() == (root / "docs" / "dataflows.md").read_text(encoding="utf-8")

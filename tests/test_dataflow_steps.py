@@ -288,3 +288,23 @@ def test_rows_and_columns_may_change_places():
         other = machine("pe.rows=3", "pe.cols=2", f"pe.dataflow={name}")
         problem = conv(5, 3, (2, 5, 6), (1, 3, 3), one, bias=False)
         assert make_machine(problem, one, "pixel") == make_machine(problem, other, "pixel")
+
+
+def test_transform_units_serve_all_input_channels_of_a_round():
+    # F(2x2,3x3) on 4 columns of 16 multipliers: a round transforms a tile of 4 channels, and their kernels of 2 rows.
+    fast = "pe.dataflow=weight_stationary", "pe.cols=4", "pe.mults_per_pe=16", *WIDE
+    arch = machine(*fast, "transforms.input_coords_per_cycle=8")
+    problem = conv(8, 2, (1, 4, 4), (1, 3, 3), arch, "hfa", bias=False)
+    step = costed(problem, make_machine(problem, arch, "pixel"), 2, 8, (1, 2, 2), True, True)
+    assert (step["transform"], step["input_tiles"]) == (2 * 4 * 16 // 8, 8)
+    arch = machine(*fast, "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=16")
+    problem = conv(8, 2, (1, 4, 4), (1, 3, 3), arch, "hfa", bias=False)
+    step = costed(problem, make_machine(problem, arch, "pixel"), 2, 8, (1, 2, 2), True, True)
+    assert (step["transform"], step["weight_kernels"]) == (2 * 4 * 2 * 16 // 16, 16)
+
+
+def test_transform_units_are_as_fast_as_the_array_unless_said_otherwise():
+    for flow, inputs, weights in (("output_stationary", 3 * 16, 16), ("weight_stationary", 3 * 16, 3 * 16)):
+        arch = machine("pe.rows=2", "pe.cols=3", "pe.mults_per_pe=16", f"pe.dataflow={flow}")
+        assert arch.input_coords_per_cycle == arch.output_coords_per_cycle == inputs
+        assert arch.weight_coords_per_cycle == weights

@@ -31,19 +31,19 @@ def row(design: str, case: str, dataflow: str) -> str:
     overrides = [*DESIGNS[design], f"pe.dataflow={dataflow}"]
     result = simulate("c3d", design.split(",")[0], overrides=overrides, **CASES[case])
     totals, cycles = result.totals, result.cycles_breakdown
-    layers = result.data["layers"]
-    bound = sum(max(layer["compute_bound_cycles"], layer["dram_bound_cycles"]) for layer in layers)
+    layers = result.record.layers
+    bound = sum(max(layer.compute_bound_cycles, layer.dram_bound_cycles) for layer in layers)
     idle = sum(cycles[name] for name in ("idle_rows", "idle_lanes", "idle_multipliers"))
-    accumulators = math.fsum(layer["energy_breakdown_pj"]["accumulators"] for layer in layers)
+    accumulators = math.fsum(layer.energy_breakdown_pj.accumulators for layer in layers)
     figures = (
-        f"{totals['latency_ms']:.1f}",
-        f"{bound / totals['latency_cycles'] * totals['latency_ms']:.1f}",
-        f"{idle / totals['latency_cycles']:.1%}",
-        f"{cycles['sram_port'] / totals['latency_cycles']:.1%}",
-        f"{totals['sram_read_bytes'] / 1e6:,.0f}",
+        f"{totals.latency_ms:.1f}",
+        f"{bound / totals.latency_cycles * totals.latency_ms:.1f}",
+        f"{idle / totals.latency_cycles:.1%}",
+        f"{cycles.sram_port / totals.latency_cycles:.1%}",
+        f"{totals.sram_read_bytes / 1e6:,.0f}",
         f"{accumulators / 1e9:.2f}",
-        f"{totals['energy_pj'] / 1e9:.2f}",
-        f"{totals['area_mm2']:.2f}",
+        f"{totals.energy_pj / 1e9:.2f}",
+        f"{totals.area_mm2:.2f}",
     )
     return f"| {design} | {case} | `{dataflow}` | {' | '.join(figures)} |"
 

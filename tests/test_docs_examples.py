@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from test_docs import README, ROOT, blocks, run
 
 PYTHON = ROOT / "docs" / "python.md"
 START = ROOT / "docs" / "start.md"
+PLUGINS = ROOT / "tests" / "data" / "acme_video"
 
 
 def commands(document):
@@ -42,14 +44,20 @@ def test_python_of_all_documents_is_typed(tmp_path):
     """One run of mypy: every block of the README by itself, the blocks of a page behind each other."""
     sources = {f"readme_{i}": code for i, code in enumerate(blocks(README, "python"))}
     for page in (ROOT / "docs").rglob("*.md"):
-        if code := "\n".join(blocks(page, "python")):
+        if page.stem != "plugins" and (code := "\n".join(blocks(page, "python"))):
             sources[f"page_{page.stem}"] = code
     assert "page_python" in sources
     for name, code in sources.items():
         (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
-    files = [str(tmp_path / f"{name}.py") for name in sources]
+    # The blocks of the page on plug-ins are the files of this package.
+    files = [str(tmp_path / f"{name}.py") for name in sources] + [str(PLUGINS)]
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", *files], check=False, capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "mypy", "--strict", *files],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"MYPYPATH": str(PLUGINS)},
     )
     assert checked.returncode == 0, checked.stdout
 

@@ -52,7 +52,10 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, A
         "layers": [layer.name for layer in unit.layers],
         "output_shape": "x".join(map(str, network.shapes[unit.layers[-1].name])),
         "mapping": msgspec.to_builtins(entry_of(unit)),
-        "loops": [asdict(loop) | {"trips": loop.trips, "last": loop.last} for loop in nest.loops],
+        "loops": [
+            {"dim": loop.dim, "total": loop.total, "tile": loop.tile, "trips": loop.trips, "last": loop.last}
+            for loop in nest.loops
+        ],
         "nest": [asdict(line) for line in nest.lines],
         "steps": run.steps,
         "buffers": [asdict(fill) | {"bits": fill.bits} for fill in nest.fill],

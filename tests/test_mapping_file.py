@@ -256,7 +256,7 @@ conv1a: conv3d 3x3x3, 3x16x32x32 -> 64x16x32x32, direct
   chip       compute      8 x 16x3x32 outputs; 88 steps
   DRAM       store ofmap  8 x 16x3x32, 88 stores
   array  for n in 1       8 of 8 channels, one a row of 8 rows of PEs
-           for t in 3     6, last 4, of 16 outputs
+           for t in 3     6 or 5 of 16 outputs
              for c in 3   1 of 3 input channels, pixel-parallel
                multiply   27 taps x 6x3x32 outputs on 36 lanes (1 column), 432 cycles
   buffer   KiB   of  full  slots x KiB     DRAM        KiB  compulsory  ratio

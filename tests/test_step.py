@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,9 +25,8 @@ def up(a, b):
 
 
 def equal_parts(total, most):
-    """As few, as equal parts of ``total`` as ``most`` allows: all of one size but the last."""
-    size = up(total, up(total, most))
-    return [min(size, total - first) for first in range(0, total, size)]
+    """As few parts of ``total`` as ``most`` allows, as equal as can be, the larger first: 10 by 4 are 4, 3, 3."""
+    return [len(part) for part in np.array_split(np.arange(total), up(total, most))]
 
 
 @dataclass

@@ -51,6 +51,12 @@ def test_a_patch_holds_what_taps_touch():
         assert step(problem, machine("pe.acc_depth=8"))["ifmap_read_bits"] == 8 * touched
 
 
+def test_tiles_come_in_groups_as_equal_as_can_be():
+    # 2 lanes with 2 accumulators take 10 pixels as 4, 3 and 3: two turns each. The last 3 drain by 2 a cycle.
+    expected = {"head": 2 + 3, "body": 2 + 2, "multiply": 6, "drain": 2}
+    assert subset(step(conv(1, 1, (1, 1, 10), (1, 1, 1), machine(), bias=False), machine()), **expected) == expected
+
+
 def test_a_winograd_step_may_be_bound_by_its_weights():
     # F(2x2,3x3) on 16 multipliers: 4 x 4 outputs are 4 tiles on 2 lanes, in two turns. A channel's patch of 6 x 6 bytes
     # takes 9 cycles, 2 kernels of 16 weights of 12 bits take 12; 4 x 16 coordinates at 2 x 16 a cycle 2.

@@ -20,7 +20,7 @@ from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
-from lw3dsim.base.arrays import parts
+from lw3dsim.base.arrays import equal_parts
 from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -247,7 +247,7 @@ def compute_tile(run: Execution, place: Place) -> None:
     shape = group_shape(plain_layer(run.problem), plain_array(run.machine), *place.size)
     ranges = []
     for size, m, part in zip(place.size, algorithm.tile, shape, strict=True):
-        counts = parts(-(-size // m), part).tolist()
+        counts = equal_parts(-(-size // m), part).tolist()
         starts = np.cumsum([0, *counts[:-1]]).tolist()
         ranges.append(list(zip(starts, counts, strict=True)))
     for group in itertools.product(*ranges):

@@ -37,6 +37,13 @@ def parts(total: int, part: int) -> Ints:
     return np.minimum(part, total - starts)
 
 
+def equal_parts(total: int, most: int) -> Ints:
+    """Return the sizes of ``total`` cut into as few, as equal parts as ``most`` allows, the larger ones first."""
+    number = -(-total // most)
+    less, more = divmod(total, number)
+    return np.repeat(np.array([less + 1, less], dtype=np.int64), [more, number - more])
+
+
 def spread(counts: Ints) -> tuple[Ints, Ints]:
     """Return, for ``counts`` elements of every group behind each other, each one's group and place in it."""
     group = np.repeat(np.arange(len(counts), dtype=np.int64), counts)

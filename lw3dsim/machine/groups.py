@@ -3,8 +3,9 @@
 A step works through *groups*: what the array holds between two swaps of the
 accumulator banks, up to ``rows`` output channels times ``depth`` x ``lanes`` tiles.
 A group takes the largest of multiply, port and transform cycles; its results drain
-while the next is multiplied. Along each of the four axes (channels, t, h, w) all groups
-but the last are alike, so sixteen sorts of groups are costed and counted, however many there are.
+while the next is multiplied. Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
+the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of groups, mostly a
+few, each costed once, however many groups there are.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ BINDINGS = ("multiply", "vector", "sram_port", "transform")
 MULTIPLY, SRAM_PORT, TRANSFORM = 0, 2, 3
 
 
-# Sorts of groups: bit 3 - axis is set for the last along an axis. The last group of a step is the last along all.
-SORTS = 16
-
-
+# Sorts of parts along an axis, in their order. A sort of groups has a digit per axis, channels first.
+LARGER, SMALLER, LIKE_LAST = range(3)
+KINDS = 3
+AXES = 4
+SORTS = KINDS * KINDS * KINDS * KINDS
 LAST_SORT = SORTS - 1
 
 
 class Groups(NamedTuple):
     """The groups of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
 
-    Along each axis ``full`` of them are full, and ``last`` like the last.
+    The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. By axis and sort of part
+    there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
     """
 
     number: Words
@@ -46,13 +49,18 @@ class Groups(NamedTuple):
     compute: Words
     drain: Words
     cause: Words
-    full: Words
-    last: Words
+    used: Words
+    many: Words
+    parts: Words
+    part: Words
+    kept: Words
+    reach: Words
 
 
 def empty_groups(work: Kernels) -> Groups:
     """Return room for the groups of a step."""
-    sizes = [SORTS] * (len(Groups._fields) - 2) + [4, 4]
+    of_axes = KINDS * AXES
+    sizes = [SORTS] * Groups._fields.index("many") + [1] + [of_axes] * 4
     return Groups(*map(work.empty, sizes))
 
 
@@ -65,40 +73,69 @@ def group_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int
     return balanced(ceiling(t, layer.tile[0]), room // (of_w * of_h)), of_h, of_w
 
 
+@kernel
+def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, groups: Groups) -> None:
+    """Cut the ``tiles`` of T, H or W (axis 1, 2, 3), of so many ``outputs``, as equal as parts of ``most`` allow."""
+    at, size, parts = KINDS * axis, layer.tile[axis - 1], ceiling(tiles, most)
+    less = tiles // parts
+    more = tiles - parts * less
+    of_last = outputs - (tiles - less) * size
+    # Only where its tiles are ragged is the last part unlike others of its size.
+    like_last = parts - more if of_last == less * size else 1
+    groups.parts[at], groups.parts[at + 1], groups.parts[at + 2] = more, parts - more - like_last, like_last
+    for kind in range(KINDS):
+        part = less + 1 if kind == LARGER else less
+        groups.part[at + kind] = part
+        groups.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
+        groups.reach[at + kind] = patch(layer, part, axis - 1)
+
+
+@kernel(inline=False)
+def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, groups: Groups) -> None:
+    """Cut a step of n channels and t x h x w outputs into parts along all axes."""
+    part_t, part_h, part_w = group_shape(layer, array, t, h, w)
+    width, again = rows_used(layer, array), turns(layer)
+    full = ceiling(n // again, width) - 1
+    groups.parts[0], groups.parts[1], groups.parts[2] = full * again, 0, again
+    groups.part[0], groups.part[1], groups.part[2] = width, 0, n // again - full * width
+    cut_tiles(layer, 1, ceiling(t, layer.tile[0]), part_t, t, groups)
+    cut_tiles(layer, 2, ceiling(h, layer.tile[1]), part_h, h, groups)
+    cut_tiles(layer, 3, ceiling(w, layer.tile[2]), part_w, w, groups)
+
+
 @kernel(inline=False)
 def cost_groups(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, groups: Groups
 ) -> None:
-    """Fill ``groups`` with the sixteen sorts of groups of an n x c x t x h x w step, where they occur."""
-    part_t, part_h, part_w = group_shape(layer, array, t, h, w)
-    tiles_t, tiles_h, tiles_w = ceiling(t, layer.tile[0]), ceiling(h, layer.tile[1]), ceiling(w, layer.tile[2])
-    width, again = rows_used(layer, array), turns(layer)
-    full_n = ceiling(n // again, width) - 1
-    full, last = groups.full, groups.last
-    full[0], full[1] = full_n * again, ceiling(tiles_t, part_t) - 1
-    full[2], full[3] = ceiling(tiles_h, part_h) - 1, ceiling(tiles_w, part_w) - 1
-    last[0], last[1], last[2], last[3] = again, 1, 1, 1
-    for sort in range(SORTS):
-        count = 1
-        for axis in range(4):
-            count *= last[axis] if (sort >> (3 - axis)) & 1 else full[axis]
-        groups.number[sort] = count
-        if count == 0:
-            continue
-        channels = n // again - full_n * width if sort & 8 else width
-        in_t = tiles_t - full[1] * part_t if sort & 4 else part_t
-        in_h = tiles_h - full[2] * part_h if sort & 2 else part_h
-        in_w = tiles_w - full[3] * part_w if sort & 1 else part_w
-        kept = t - (tiles_t - in_t) * layer.tile[0] if sort & 4 else in_t * layer.tile[0]
-        kept *= h - (tiles_h - in_h) * layer.tile[1] if sort & 2 else in_h * layer.tile[1]
-        kept *= w - (tiles_w - in_w) * layer.tile[2] if sort & 1 else in_w * layer.tile[2]
-        groups.channels[sort] = channels
-        groups.tiles[sort] = in_t * in_h * in_w
-        groups.patch[sort] = patch(layer, in_t, 0) * patch(layer, in_h, 1) * patch(layer, in_w, 2)
-        if not array.stages_inputs:
-            groups.patch[sort] = groups.tiles[sort] * layer.coordinates * layer.taps
-        groups.outputs[sort] = kept
-        cost_group(layer, array, c, is_first, is_last, groups, sort)
+    """Fill ``groups`` with the sorts of groups of an n x c x t x h x w step."""
+    cut_step(layer, array, n, t, h, w, groups)
+    parts, many = groups.parts, 0
+    for i in range(KINDS):
+        for j in range(KINDS, 2 * KINDS):
+            for k in range(2 * KINDS, 3 * KINDS):
+                around = parts[i] * parts[j] * parts[k]
+                if around == 0:
+                    continue
+                for m in range(3 * KINDS, 4 * KINDS):
+                    if parts[m]:
+                        sort = ((i * KINDS + j % KINDS) * KINDS + k % KINDS) * KINDS + m % KINDS
+                        groups.used[many], groups.number[sort] = sort, around * parts[m]
+                        size_group(layer, array, groups, sort, i, j, k, m)
+                        cost_group(layer, array, c, is_first, is_last, groups, sort)
+                        many += 1
+    groups.many[0] = many
+
+
+@kernel
+def size_group(layer: Layer, array: Array, groups: Groups, sort: int, i: int, j: int, k: int, m: int) -> None:
+    """Fill in the sizes of the groups of a ``sort``: of parts i of the channels, j of T, k of H and m of W."""
+    part, kept, reach = groups.part, groups.kept, groups.reach
+    groups.channels[sort] = part[i]
+    groups.tiles[sort] = part[j] * part[k] * part[m]
+    groups.patch[sort] = reach[j] * reach[k] * reach[m]
+    if not array.stages_inputs:
+        groups.patch[sort] = groups.tiles[sort] * layer.coordinates * layer.taps
+    groups.outputs[sort] = kept[j] * kept[k] * kept[m]
 
 
 @kernel
@@ -199,10 +236,13 @@ def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
 
 @kernel
 def first_group(groups: Groups) -> int:
-    """Return the sort of the first group: the last along the axes that have but one."""
+    """Return the sort of the first group: of the first parts along all axes."""
     sort = 0
-    for axis in range(4):
-        sort = 2 * sort + (1 if groups.full[axis] == 0 else 0)
+    for axis in range(AXES):
+        kind = LARGER
+        while groups.parts[KINDS * axis + kind] == 0:
+            kind += 1
+        sort = KINDS * sort + kind
     return sort
 
 
@@ -210,30 +250,47 @@ def first_group(groups: Groups) -> int:
 def stall_cycles(groups: Groups) -> int:
     """Return the cycles that swaps wait: for the drain of the group before, where that is longer than the multiply.
 
-    Groups follow each other with w innermost. Where ``axis`` goes on, the axes within
+    Groups follow each other with w innermost. Where an axis goes on, the axes within
     it return from their last part to their first, and those around it stay.
     """
-    first, stall = first_group(groups), 0
-    for axis in range(4):
-        bit = 1 << (3 - axis)
-        full, last = groups.full[axis], groups.last[axis]
-        if full + last == 1:
-            continue
-        within = bit - 1
-        for outer in range(1 << axis):
-            sort = outer << (4 - axis)
-            times = 1
-            for around in range(axis):
-                times *= groups.last[around] if (sort >> (3 - around)) & 1 else groups.full[around]
-            if times == 0:
-                continue
-            before = sort | within
-            after = sort | (first & within)
-            if full:
-                stall += times * (full - 1) * wait(groups, before, after)
-                stall += times * wait(groups, before, after | bit)
-            if last > 1:
-                stall += times * (last - 1) * wait(groups, before | bit, after | bit)
+    first, stall, unit, around = first_group(groups), 0, SORTS // KINDS, 1
+    for axis in range(AXES):
+        at = KINDS * axis
+        if groups.parts[at] + groups.parts[at + 1] + groups.parts[at + 2] > 1:
+            for outer in range(around):
+                times = times_around(groups, axis, outer)
+                if times:
+                    stall += times * axis_stall(groups, at, unit, KINDS * unit * outer, first % unit)
+        unit //= KINDS
+        around *= KINDS
+    return stall
+
+
+@kernel
+def times_around(groups: Groups, axis: int, outer: int) -> int:
+    """Return how often the parts around an axis come in the sorts ``outer``."""
+    times = 1
+    for step in range(axis):
+        times *= groups.parts[KINDS * (axis - 1 - step) + outer % KINDS]
+        outer //= KINDS
+    return times
+
+
+@kernel
+def axis_stall(groups: Groups, at: int, unit: int, base: int, first: int) -> int:
+    """Return the waits of one way through the axis whose parts begin at ``at``.
+
+    Its sorts are ``unit`` apart, from the sort ``base`` on. Within it groups end with the last sort and begin with
+    ``first``.
+    """
+    stall, last, before = 0, unit - 1, -1
+    for kind in range(KINDS):
+        count, sort = groups.parts[at + kind], base + kind * unit
+        if count:
+            if before >= 0:
+                stall += wait(groups, before + last, sort + first)
+            stall += (count - 1) * wait(groups, sort + last, sort + first)
+            before = sort
     return stall
 
 
@@ -247,7 +304,7 @@ def wait(groups: Groups, before: int, after: int) -> int:
 def array_cycles(groups: Groups) -> int:
     """Return the cycles of a step without its fill: of all its groups, and of swaps that wait."""
     cycles = stall_cycles(groups)
-    for sort in range(SORTS):
-        if groups.number[sort]:
-            cycles += groups.number[sort] * groups.compute[sort]
+    for i in range(groups.many[0]):
+        sort = groups.used[i]
+        cycles += groups.number[sort] * groups.compute[sort]
     return cycles

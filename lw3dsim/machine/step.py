@@ -8,7 +8,6 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import MAPPER, kernel
 from lw3dsim.machine.groups import (
     LAST_SORT,
-    SORTS,
     SRAM_PORT,
     TRANSFORM,
     array_cycles,
@@ -108,11 +107,11 @@ def array_step(
     lead, stall = groups.compute[first_group(groups)], stall_cycles(groups)
     costs.head[i], costs.body[i] = lead + array.fill_cycles, stall - lead
     costs.drain[i], costs.drain_stall[i] = groups.drain[LAST_SORT], stall
-    for sort in range(SORTS):
-        if groups.number[sort]:
-            costs.body[i] += groups.number[sort] * groups.compute[sort]
-            add_cycles(layer, array, c, groups, sort, costs, i)
-            add_events(layer, array, c, is_first, is_last, groups, sort, costs, i)
+    for j in range(groups.many[0]):
+        sort = groups.used[j]
+        costs.body[i] += groups.number[sort] * groups.compute[sort]
+        add_cycles(layer, array, c, groups, sort, costs, i)
+        add_events(layer, array, c, is_first, is_last, groups, sort, costs, i)
 
 
 @kernel

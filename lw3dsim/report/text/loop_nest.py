@@ -149,7 +149,10 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
     algorithm, size = problem.algorithm, (mapping.t, mapping.h, mapping.w)
     shape = group_shape(plain_layer(problem), plain_array(machine), *size)
     tiles = [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
-    of_space = [Loop(dim=dim, total=total, tile=part) for dim, total, part in zip("thw", tiles, shape, strict=True)]
+    of_space = [
+        Loop(dim=dim, total=total, tile=part, is_even=True)
+        for dim, total, part in zip("thw", tiles, shape, strict=True)
+    ]
     nest = _row_loops(problem, machine, mapping.n, arch)
     what = f"{algorithm.label.split()[1]} tiles" if algorithm.is_winograd else "outputs"
     nest += [(loop, f"{loop.sizes} {what}") for loop in of_space if loop.trips > 1]

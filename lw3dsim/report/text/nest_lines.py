@@ -19,11 +19,12 @@ WIDTH = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """A loop over the tiles of one dimension."""
+    """A loop over the tiles of one dimension: the last takes the rest, or all are as equal as can be (``is_even``)."""
 
     dim: str
     total: int
     tile: int
+    is_even: bool = False
 
     @property
     def trips(self) -> int:
@@ -32,8 +33,8 @@ class Loop:
 
     @property
     def last(self) -> int:
-        """The size of the last tile, which may be ragged."""
-        return self.total - (self.trips - 1) * self.tile
+        """The size of the last tile, which may be smaller."""
+        return self.total // self.trips if self.is_even else self.total - (self.trips - 1) * self.tile
 
     @property
     def code(self) -> str:
@@ -42,9 +43,11 @@ class Loop:
 
     @property
     def sizes(self) -> str:
-        """The size of its tiles, of the last where it is ragged, and of the whole."""
-        ragged = f", last {self.last}," if self.last != self.tile else ""
-        return f"{self.tile}{ragged} of {self.total}"
+        """The size of its tiles, of the smaller where there are any, and of the whole."""
+        if self.last == self.tile:
+            return f"{self.tile} of {self.total}"
+        smaller = f" or {self.last}" if self.is_even else f", last {self.last},"
+        return f"{self.tile}{smaller} of {self.total}"
 
 
 @dataclass(frozen=True, kw_only=True)

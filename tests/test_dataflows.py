@@ -29,9 +29,11 @@ from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
 from lw3dsim.map.layer.candidates import candidate_sizes
 from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.search import search
-from lw3dsim.network.layers import run_mapping, run_problem
+from lw3dsim.network.layers import run_problem
+from lw3dsim.network.runs import run_work
 from lw3dsim.possible import is_possible
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.arithmetic import arithmetic
 
 STREAMING = Dataflow(
@@ -190,21 +192,18 @@ def test_of_sums_in_trees_less_energy_goes_to_accumulators():
 
 def test_what_idles_and_what_helps_is_said_of_the_loops_that_are_unrolled():
     arch = machine("pe.cols=4", "pe.dataflow=weight_stationary", *WIDE)
-    run = run_mapping(problem := conv(3, 2, (1, 4, 4), (1, 1, 1), arch, bias=False), tiles(2, 3, *problem.out), arch)
+    problem = conv(3, 2, (1, 4, 4), (1, 1, 1), arch, bias=False)
+    run = run_work(LayerWork(problem, tiles(2, 3, *problem.out)), arch)
     assert idle_words(run, arch) == "1 of 4 columns idle: 3 input channels"
     assert remedy("idle_multipliers", arch).startswith("pe.cols that input channels fill")
     assert remedy("idle_lanes", arch).startswith("fewer tiles at once: lower pe.mults_per_pe")
     pairs = machine("pe.cols=2", "pe.mults_per_pe=4", "pe.dataflow=weight_stationary", *WIDE)
-    run = run_mapping(
-        problem := conv(6, 2, (1, 4, 4), (1, 1, 1), pairs, bias=False),
-        tiles(2, 6, *problem.out, parallel="channel"),
-        pairs,
-    )
+    problem = conv(6, 2, (1, 4, 4), (1, 1, 1), pairs, bias=False)
+    run = run_work(LayerWork(problem, tiles(2, 6, *problem.out, parallel="channel")), pairs)
     assert idle_words(run, pairs) == "2 of 8 multipliers along an adder tree idle: 6 input channels"
     turned = machine("pe.cols=4", "pe.dataflow=streaming", *WIDE)
-    run = run_mapping(
-        problem := conv(8, 3, (1, 4, 4), (1, 1, 1), turned, bias=False), tiles(3, 8, *problem.out), turned
-    )
+    problem = conv(8, 3, (1, 4, 4), (1, 1, 1), turned, bias=False)
+    run = run_work(LayerWork(problem, tiles(3, 8, *problem.out)), turned)
     assert idle_words(run, turned) == "1 of 4 columns idle: 3 output channels"
 
 
@@ -233,7 +232,7 @@ def test_a_dataflow_is_a_parameter_of_a_space():
     one = parse_space(SPACE % "output_stationary, weight_stationary")
     assert one.size == 4
     assert one.digest != parse_space(SPACE % "output_stationary, streaming").digest
-    with pytest.raises(InputError, match="'weight_stationery' is not allowed; did you mean 'weight_stationary'"):
+    with pytest.raises(InputError, match="unknown dataflow 'weight_stationery'; did you mean 'weight_stationary'"):
         parse_space(SPACE % "output_stationary, weight_stationery")
 
 

@@ -11,17 +11,17 @@ from dataflow_records import EVERY, known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paper import conv, machine
-from test_step import count, groups_of, patch, port, up
+from test_step import count, patch, port, up, waves_of
 
 from lw3dsim import load_arch
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.dataflow import BUILT_IN
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.groups import cost_groups, empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
 from lw3dsim.machine.step import Costs, array_step, empty_costs
+from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.transform.algorithms import candidates
 
 
@@ -62,8 +62,8 @@ class Walk:
         while left > 1:
             self.levels, left = self.levels + 1, up(left, 2)
 
-    def round(self, group, tiles, channels):
-        """Count a round of ``channels`` input channels for a group of so many ``tiles``."""
+    def round(self, wave, tiles, channels):
+        """Count a round of ``channels`` input channels for a wave of so many ``tiles``."""
         did = SimpleNamespace(products=0, sums=0, cycles=0, busy=0, weights=0, inputs=0, transformed=0)
         tap_weights = set()
         for tap, turn in itertools.product(range(self.taps), range(up(tiles, self.lanes))):
@@ -71,11 +71,11 @@ class Walk:
             for pe, slot, leaf in itertools.product(self.of_n, range(self.in_pe), range(self.in_tree)):
                 n, tile = self.of_n[pe], (turn * self.lanes) + self.of_tile[pe] * self.in_pe + slot
                 c = self.of_c[pe] * self.in_tree + leaf
-                if n < group.channels and tile < tiles and c < channels:
+                if n < wave.channels and tile < tiles and c < channels:
                     did.products += self.E
                     sums.add((n, tile))
                     weights.add((n, c))
-                    inputs.add((n // (group.channels // group.inputs), c, tile))
+                    inputs.add((n // (wave.channels // wave.inputs), c, tile))
             did.cycles += self.cycles_per_tile
             did.busy += len(sums) * self.cycles_per_tile
             did.sums += len(sums) * self.E
@@ -85,7 +85,7 @@ class Walk:
             tap_weights |= {(n, c, tap) for n, c in weights}
             did.inputs += len(inputs) * self.E
         if self.arch.dataflow.inputs == "once_a_round":
-            did.inputs = group.inputs * channels * patch(self.problem, group)
+            did.inputs = wave.inputs * channels * patch(self.problem, wave)
         return did
 
     def port_bits(self, did):
@@ -115,14 +115,14 @@ def interval(walk, machine, did):
     return takes[cause], cause
 
 
-def drained(walk, machine, group, tiles, pixels, is_first, is_last):
+def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
     bits, wide = walk.problem.activation_bits, walk.problem.accumulator_bits
     takes = port(machine.ofmap_port, pixels * ((bits if is_last else wide) + (0 if is_first else wide)))
     alone = takes
     if is_last:
         takes = max(takes, up(pixels, machine.vector_lanes))
     if walk.problem.algorithm.is_winograd:
-        takes = max(takes, up(group.channels * tiles * walk.E, machine.output_rate))
+        takes = max(takes, up(wave.channels * tiles * walk.E, machine.output_rate))
     return alone, takes
 
 
@@ -133,13 +133,13 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
     read = "intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"
     written = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
     computed, drains = [], []
-    for group in groups_of(problem, shape, n, size):
-        tiles, pixels = count(group.tiles), group.channels * count(group.outputs)
-        rounds = [walk.round(group, tiles, min(walk.chunk, c - first)) for first in range(0, c, walk.chunk)]
+    for wave in waves_of(problem, shape, n, size):
+        tiles, pixels = count(wave.tiles), wave.channels * count(wave.outputs)
+        rounds = [walk.round(wave, tiles, min(walk.chunk, c - first)) for first in range(0, c, walk.chunk)]
         # Rounds follow each other at the pace of the first; a last one with fewer channels takes no less.
         pace, cause = interval(walk, machine, rounds[0])
         cycles, bits = len(rounds) * pace, sum(walk.port_bits(did)[0] for did in rounds)
-        port_alone, drain = drained(walk, machine, group, tiles, pixels, is_first, is_last)
+        port_alone, drain = drained(walk, machine, wave, tiles, pixels, is_first, is_last)
         if machine.reads_back and port(machine.ofmap_port, bits) + port_alone > cycles:
             cycles, cause = port(machine.ofmap_port, bits) + port_alone, "sram_port"
         computed.append(cycles)
@@ -147,7 +147,7 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         out[cause] += cycles
         products, sums = sum(did.products for did in rounds), sum(did.sums for did in rounds)
         if cause == "multiply":
-            out["row_cycles"] += group.channels * cycles
+            out["row_cycles"] += wave.channels * cycles
             out["lane_cycles"] += sum(did.busy for did in rounds)
             out["products"] += products
         out["mults"] += products
@@ -160,7 +160,7 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         winograd = problem.algorithm.is_winograd
         out["input_tiles"] += sum(did.transformed for did in rounds) * winograd
         out["weight_kernels"] += sum(did.weights for did in rounds) * machine.transforms_weights
-        out["output_tiles"] += group.channels * tiles * winograd
+        out["output_tiles"] += wave.channels * tiles * winograd
         out["vector_ops"] += pixels * is_last
     waits = [max(before - after, 0) for before, after in zip(drains, computed[1:], strict=False)]
     latency = arch.pe.pipeline_stages + walk.levels + problem.algorithm.transform_depth
@@ -172,9 +172,9 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
 
 def costed(problem, machine, n, c, size, is_first, is_last):
     layer, array = plain_layer(problem), plain_array(machine)
-    groups, costs = empty_groups(kernels(0)), empty_costs(kernels(0), 1)
-    cost_groups(layer, array, n, c, *size, int(is_first), int(is_last), groups)
-    array_step(layer, array, c, int(is_first), int(is_last), groups, costs, 0)
+    waves, costs = empty_waves(kernels(0)), empty_costs(kernels(0), 1)
+    cost_waves(layer, array, n, c, *size, int(is_first), int(is_last), waves)
+    array_step(layer, array, c, int(is_first), int(is_last), waves, costs, 0)
     return {name: column[0] for name, column in costs._asdict().items()}
 
 
@@ -182,17 +182,17 @@ def costed(problem, machine, n, c, size, is_first, is_last):
 def steps(draw):
     """A convolution, a design under any dataflow, how the layer lies on it, and a step of it."""
     kernel = draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 2, 2), (1, 3, 3)]))
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    waves = draw(st.sampled_from([1, 1, 2, 3]))
     layer = Conv3d(
         name="x",
         inputs=("i",),
-        out_channels=groups * draw(st.integers(1, 6)),
+        out_channels=waves * draw(st.integers(1, 6)),
         kernel=kernel,
         stride=draw(st.sampled_from([(1, 1, 1), (1, 2, 2)])),
         padding=tuple(k // 2 for k in kernel),
-        groups=groups,
+        groups=waves,
     )
-    shape = Shape(groups * draw(st.integers(1, 9)), *(draw(st.integers(3, 6)) for _ in range(3)))
+    shape = Shape(waves * draw(st.integers(1, 9)), *(draw(st.integers(3, 6)) for _ in range(3)))
     arch = load_arch(
         "edge_base",
         overrides=[
@@ -249,11 +249,11 @@ def test_input_channels_on_columns_meet_in_a_tree():
 
 
 def test_weights_stay_while_as_many_tiles_pass_as_there_are_accumulators():
-    for depth, groups in ((2, 4), (4, 2), (8, 1)):
+    for depth, waves in ((2, 4), (4, 2), (8, 1)):
         arch = machine("pe.cols=4", f"pe.acc_depth={depth}", "pe.dataflow=weight_stationary", *WIDE)
         problem = conv(4, 2, (1, 1, 8), (1, 1, 1), arch, bias=False)
         step = costed(problem, make_machine(problem, arch, "pixel"), 2, 4, (1, 1, 8), True, True)
-        assert step["weight_read_bits"] == groups * 2 * 4 * 8
+        assert step["weight_read_bits"] == waves * 2 * 4 * 8
         assert step["ifmap_read_bits"] == 4 * 8 * 8
         assert step["head"] + step["body"] - step["drain_stall"] == 3 + 2 + 8
 

@@ -18,9 +18,9 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
@@ -206,7 +206,7 @@ def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
     # From step to step of a tile, an array that never waits for DMA waits for what it must drain first.
     waits = np.where(schedule.loops.is_first[1:], 0, np.maximum(drain[:-1] - head[1:], 0)).sum()
     busy = schedule.total("head") + schedule.total("body")
-    assert layer_cycles(task, at, INFINITE, empty_groups(kernels(0))) == busy + (
+    assert layer_cycles(task, at, INFINITE, empty_waves(kernels(0))) == busy + (
         0 if problem.structure == "vector" else waits
     )
 

@@ -1,4 +1,4 @@
-"""Does a step cost what the machine's page says: every group of the array listed, in the order in which it runs?"""
+"""Does a step cost what the machine's page says: every wave of the array listed, in the order in which it runs?"""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lw3dsim import load_arch
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.groups import channel_passes, cost_groups, empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
 from lw3dsim.machine.step import Costs, array_step, empty_costs
+from lw3dsim.machine.waves import channel_passes, cost_waves, empty_waves
 from lw3dsim.transform.algorithms import candidates
 
 
@@ -30,7 +30,7 @@ def equal_parts(total, most):
 
 
 @dataclass
-class Group:
+class Wave:
     """What the array holds between two swaps: channels, the inputs that they read, tiles and outputs (t, h, w)."""
 
     channels: int
@@ -40,7 +40,7 @@ class Group:
 
 
 def channels_on_rows(problem, n, rows):
-    """The (channels, inputs) of one group after the other."""
+    """The (channels, inputs) of one wave after the other."""
     if problem.structure == "dense":
         return [(min(rows, n - first), 1) for first in range(0, n, rows)]
     layer_groups, beside = n // problem.group_n, rows // problem.abreast
@@ -50,8 +50,8 @@ def channels_on_rows(problem, n, rows):
     ]
 
 
-def groups_of(problem, machine, n, size):
-    """List the groups of a step: w innermost, then h, t, channels. Whole rows come together, then frames."""
+def waves_of(problem, machine, n, size):
+    """List the waves of a step: w innermost, then h, t, channels. Whole rows come together, then frames."""
     tiles = [up(s, m) for s, m in zip(size, problem.algorithm.tile, strict=True)]
     room = machine.lanes * machine.depth
     of_w = equal_parts(tiles[2], room)
@@ -64,7 +64,7 @@ def groups_of(problem, machine, n, size):
 
     axes = [spans(p, m, s) for p, m, s in zip((of_t, of_h, of_w), problem.algorithm.tile, size, strict=True)]
     return [
-        Group(channels=c, inputs=i, tiles=tuple(p for p, _ in place), outputs=tuple(o for _, o in place))
+        Wave(channels=c, inputs=i, tiles=tuple(p for p, _ in place), outputs=tuple(o for _, o in place))
         for c, i in channels_on_rows(problem, n, machine.rows)
         for place in itertools.product(*axes)
     ]
@@ -77,11 +77,11 @@ def count(values):
     return product
 
 
-def patch(problem, group):
-    """Input positions that the tiles of a group read, each once, along T, H and W."""
+def patch(problem, wave):
+    """Input positions that the tiles of a wave read, each once, along T, H and W."""
     positions = []
     for d in range(3):
-        outputs, taps = range(group.tiles[d] * problem.algorithm.tile[d]), range(problem.kernel[d])
+        outputs, taps = range(wave.tiles[d] * problem.algorithm.tile[d]), range(problem.kernel[d])
         positions.append(len({i * problem.stride[d] + j * problem.dilation[d] for i in outputs for j in taps}))
     return count(positions)
 
@@ -91,14 +91,14 @@ def port(rate, bits):
 
 
 def reference(problem, machine, n, c, size, is_first, is_last):
-    """The columns of a step's cycles and events, summed up group by group."""
+    """The columns of a step's cycles and events, summed up wave by wave."""
     algorithm, bits = problem.algorithm, problem.activation_bits
     out = dict.fromkeys(Costs._fields, 0)
     rounds = up(c, machine.chunk)
     computed, drains = [], []
-    for group in groups_of(problem, machine, n, size):
-        tiles, E = count(group.tiles), algorithm.coordinates
-        read = group.inputs * patch(problem, group)
+    for wave in waves_of(problem, machine, n, size):
+        tiles, E = count(wave.tiles), algorithm.coordinates
+        read = wave.inputs * patch(problem, wave)
         interval = {
             "multiply": algorithm.taps * up(tiles, machine.lanes) * machine.cycles_per_tile,
             "sram_port": max(
@@ -106,16 +106,16 @@ def reference(problem, machine, n, c, size, is_first, is_last):
                     machine.ofmap_port if machine.reads_back else machine.ifmap_port,
                     read * bits * min(c, machine.chunk),
                 ),
-                port(machine.weight_port, group.channels * min(c, machine.chunk) * problem.kernel_bits),
+                port(machine.weight_port, wave.channels * min(c, machine.chunk) * problem.kernel_bits),
             ),
             "transform": max(
-                algorithm.taps * up(group.inputs * tiles * E, machine.input_rate) * algorithm.is_winograd,
-                algorithm.taps * up(group.channels * E, machine.weight_rate) * machine.transforms_weights,
+                algorithm.taps * up(wave.inputs * tiles * E, machine.input_rate) * algorithm.is_winograd,
+                algorithm.taps * up(wave.channels * E, machine.weight_rate) * machine.transforms_weights,
             ),
         }
         cause = max(interval, key=lambda name: interval[name])
         cycles = rounds * interval[cause]
-        pixels = group.channels * count(group.outputs)
+        pixels = wave.channels * count(wave.outputs)
         sums = (bits if is_last else problem.accumulator_bits) + (0 if is_first else problem.accumulator_bits)
         drain = port(machine.ofmap_port, pixels * sums)
         if machine.reads_back and port(machine.ofmap_port, read * bits * c) + drain > cycles:
@@ -123,27 +123,27 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         if is_last:
             drain = max(drain, up(pixels, machine.vector_lanes))
         if algorithm.is_winograd:
-            drain = max(drain, up(group.channels * tiles * E, machine.output_rate))
+            drain = max(drain, up(wave.channels * tiles * E, machine.output_rate))
         computed.append(cycles)
         drains.append(drain)
-        products = group.channels * tiles * E * algorithm.taps * c
+        products = wave.channels * tiles * E * algorithm.taps * c
         if cause == "multiply":
             # A row with a channel works for all cycles, a lane for those in which it has a tile.
-            out["row_cycles"] += group.channels * cycles
-            out["lane_cycles"] += group.channels * tiles * rounds * algorithm.taps * machine.cycles_per_tile
+            out["row_cycles"] += wave.channels * cycles
+            out["lane_cycles"] += wave.channels * tiles * rounds * algorithm.taps * machine.cycles_per_tile
             out["products"] += products
         out[cause] += cycles
         out["mults"] += products
         out["accumulations"] += products // c * rounds
         out["tree_adds"] += products // c * (c - rounds)
         out["intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"] += read * bits * c
-        out["weight_read_bits"] += group.channels * c * problem.kernel_bits
+        out["weight_read_bits"] += wave.channels * c * problem.kernel_bits
         out["ofmap_read_bits"] += 0 if is_first else pixels * problem.accumulator_bits
         write = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
         out[write] += pixels * (bits if is_last else problem.accumulator_bits)
-        out["input_tiles"] += group.inputs * tiles * c * algorithm.taps * algorithm.is_winograd
-        out["weight_kernels"] += group.channels * c * algorithm.taps * machine.transforms_weights
-        out["output_tiles"] += group.channels * tiles * algorithm.is_winograd
+        out["input_tiles"] += wave.inputs * tiles * c * algorithm.taps * algorithm.is_winograd
+        out["weight_kernels"] += wave.channels * c * algorithm.taps * machine.transforms_weights
+        out["output_tiles"] += wave.channels * tiles * algorithm.is_winograd
         out["vector_ops"] += pixels * is_last
     waits = [max(before - after, 0) for before, after in zip(drains, computed[1:], strict=False)]
     out["head"] = machine.fill_cycles + computed[0]
@@ -203,9 +203,9 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
         return  # a tile needs more accumulators than this design has
     expected = reference(problem, machine, n, c, size, is_first, is_last)
     layer, array = plain_layer(problem), plain_array(machine)
-    groups, costs = empty_groups(kernels(0)), empty_costs(kernels(0), 1)
-    cost_groups(layer, array, n, c, *size, int(is_first), int(is_last), groups)
-    array_step(layer, array, c, int(is_first), int(is_last), groups, costs, 0)
+    waves, costs = empty_waves(kernels(0)), empty_costs(kernels(0), 1)
+    cost_waves(layer, array, n, c, *size, int(is_first), int(is_last), waves)
+    array_step(layer, array, c, int(is_first), int(is_last), waves, costs, 0)
     found = {name: column[0] for name, column in costs._asdict().items()}
     assert {name: found[name] for name in expected} == expected
     assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.rows))

@@ -13,9 +13,9 @@ from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
-from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
 from lw3dsim.map.group.group import Group
@@ -416,14 +416,14 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
         setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
         out=plain_rows(output_layout(LAYER, 32)),
     )  # fmt: skip
-    groups = empty_groups(kernels(0))
+    waves = empty_waves(kernels(0))
     # 168 cycles in 8 steps and no waits; the last drains 3. The first input tile takes 6 bursts, its weights 2, the
     # last output tile 1; DRAM answers after 20 ns.
     compute = (168 + 3) * 2000 + 9 * 10_000 + 20_000
-    assert bound_ticks(task, least, ONE, 1, groups) == 20_000 + compute
-    assert bound_ticks(task, least, ONE, 50, groups) == 20_000 + 500_000
+    assert bound_ticks(task, least, ONE, 1, waves) == 20_000 + compute
+    assert bound_ticks(task, least, ONE, 50, waves) == 20_000 + 500_000
     two = task._replace(times=task.times._replace(channels=2))
-    assert bound_ticks(two, least, ONE, 1, groups) == 20_000 + (168 + 3) * 2000 + 45_000 + 20_000
+    assert bound_ticks(two, least, ONE, 1, waves) == 20_000 + (168 + 3) * 2000 + 45_000 + 20_000
     # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
     assert least_compute(task.layer, task.array, 3) == 144
     assert least_compute(task.layer, task.array, 2) == 144
@@ -435,7 +435,7 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
     def cycles(problem, sizes, arch=ARCH):
-        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_groups(kernels(0)))
+        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_waves(kernels(0)))
 
     # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
     assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
@@ -459,7 +459,7 @@ def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
     for candidate in found:
         mapping = candidate.mapping
         task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
-        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_groups(kernels(0)))
+        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_waves(kernels(0)))
         assert candidate.bound_ticks == bound, mapping
 
 
@@ -485,7 +485,7 @@ def test_a_pooling_that_is_cut_over_frames_updates_sums():
     cycles = []
     for frames in (1, 4):
         task = task_of(problem, ([2], [frames], [1], [1], [1]))
-        cycles.append(compute_ticks(task, ONE, INFINITE, empty_groups(kernels(0))) // task.times.cycle)
+        cycles.append(compute_ticks(task, ONE, INFINITE, empty_waves(kernels(0))) // task.times.cycle)
     assert cycles == [4 * (3 + 4), 3 + 4]
 
 
@@ -583,7 +583,7 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
     # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
-    assert waits_between_tiles(task, ONE, empty_groups(kernels(0))) == 2 * 3
+    assert waits_between_tiles(task, ONE, empty_waves(kernels(0))) == 2 * 3
 
 
 def test_a_group_of_layers_knows_its_channels():

@@ -21,9 +21,9 @@ from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
 from lw3dsim.base.arrays import equal_parts
-from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import wave_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -239,21 +239,21 @@ def fresh_tile(run: Execution, place: Place) -> Tensor:
 
 
 def compute_tile(run: Execution, place: Place) -> None:
-    """Multiply (or pool) the tile, group by group, and add to the output tile."""
+    """Multiply (or pool) the tile, wave by wave, and add to the output tile."""
     if run.computation.weights is None:
         _vector(run, place)
         return
     algorithm = run.problem.algorithm
-    shape = group_shape(plain_layer(run.problem), plain_array(run.machine), *place.size)
+    shape = wave_shape(plain_layer(run.problem), plain_array(run.machine), *place.size)
     ranges = []
     for size, m, part in zip(place.size, algorithm.tile, shape, strict=True):
         counts = equal_parts(-(-size // m), part).tolist()
         starts = np.cumsum([0, *counts[:-1]]).tolist()
         ranges.append(list(zip(starts, counts, strict=True)))
-    for group in itertools.product(*ranges):
-        result = _winograd_group(run, group) if run.operands is not None else _direct_group(run, group)
+    for wave in itertools.product(*ranges):
+        result = _winograd_wave(run, wave) if run.operands is not None else _direct_wave(run, wave)
         keep, into = [], []
-        for (start, count), m, size in zip(group, algorithm.tile, place.size, strict=True):
+        for (start, count), m, size in zip(wave, algorithm.tile, place.size, strict=True):
             stop = min((start + count) * m, size)
             into.append(slice(start * m, stop))
             keep.append(slice(0, stop - start * m))
@@ -261,14 +261,14 @@ def compute_tile(run: Execution, place: Place) -> None:
         run.ofmap[at] = run.held(run.ofmap[at] + result[(slice(None), *keep)])
 
 
-def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
+def _direct_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
     problem = run.problem
     groups, chunk = _groups(problem, len(run.kernels)), run.machine.chunk
-    channels, size = run.kernels.shape[1], [count for _, count in group]
+    channels, size = run.kernels.shape[1], [count for _, count in wave]
     K, R, S = problem.kernel
     operands = []
     for k, r, s in itertools.product(range(K), range(R), range(S)):
-        window = run.ifmap[0][(slice(None), *_reach(problem, group, (k, r, s)))]
+        window = run.ifmap[0][(slice(None), *_reach(problem, wave, (k, r, s)))]
         kernel = run.kernels[:, :, k, r, s].reshape(groups, -1, channels)
         operands.append((kernel, window.reshape(groups, channels, -1)))
 
@@ -284,11 +284,11 @@ def _direct_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     return np.asarray(total.reshape(len(run.kernels), *size))
 
 
-def _reach(problem: Problem, group: Sequence[tuple[int, int]], tap: Sequence[int]) -> tuple[slice, ...]:
-    """Return the inputs that a tap of the outputs of a group takes."""
+def _reach(problem: Problem, wave: Sequence[tuple[int, int]], tap: Sequence[int]) -> tuple[slice, ...]:
+    """Return the inputs that a tap of the outputs of a wave takes."""
     return tuple(
         slice(start * s + i * d, start * s + i * d + (count - 1) * s + 1, s)
-        for (start, count), i, d, s in zip(group, tap, problem.dilation, problem.stride, strict=True)
+        for (start, count), i, d, s in zip(wave, tap, problem.dilation, problem.stride, strict=True)
     )
 
 
@@ -297,7 +297,7 @@ def _groups(problem: Problem, channels: int) -> int:
     return channels // problem.group_n if problem.structure == "grouped" else 1
 
 
-def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
+def _winograd_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
     problem, operands = run.problem, run.operands
     assert operands is not None  # noqa: S101  # called for Winograd problems only
     algorithm = problem.algorithm
@@ -305,7 +305,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     view = np.lib.stride_tricks.sliding_window_view(run.ifmap[0], n, axis=(-3, -2, -1))
     # Within a phase Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
     step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
-    t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(group, step, strict=True))
+    t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(wave, step, strict=True))
     V = applied(operands.BT, view[:, :, t, h, w])
     run.peaks.data = max(run.peaks.data, _peak(V))
     V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work, copy=False)
@@ -316,7 +316,7 @@ def _winograd_group(run: Execution, group: Sequence[tuple[int, int]]) -> Tensor:
     if run.number.is_integer:
         result = _descaled(result, operands, is_exact=not (operands.is_narrowed or run.may_overflow))
     # (n, tiles t, h, w, outputs t, h, w) -> (n, t, h, w)
-    count = [c * m for (_, c), m in zip(group, algorithm.tile, strict=True)]
+    count = [c * m for (_, c), m in zip(wave, algorithm.tile, strict=True)]
     return result.transpose(0, 1, 4, 2, 5, 3, 6).reshape(len(result), *count)
 
 

@@ -25,7 +25,7 @@ Axis = Literal["rows", "columns"]
 class Dataflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the array unrolls, and what its PEs keep.
 
-    A *round* is what a group of tiles does with the input channels that the array takes at once: all taps of all its
+    A *round* is what a wave of tiles does with the input channels that the array takes at once: all taps of all its
     tiles. A *pass* is one tap of one tile a lane.
 
     ``rows``, ``cols``
@@ -33,9 +33,9 @@ class Dataflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         output channels, a weight to all places for tiles. Along places for input channels an adder tree sums up
         products, so that accumulators, ``pe.acc_depth`` a multiplier, stand behind the trees, not in every PE.
     ``weights``
-        ``once_a_round``: a PE keeps a weight while the tiles of a group pass. ``every_pass``: it keeps none.
+        ``once_a_round``: a PE keeps a weight while the tiles of a wave pass. ``every_pass``: it keeps none.
     ``inputs``
-        ``once_a_round``: a group's patch is read into staging registers, which serve overlaps and taps.
+        ``once_a_round``: a wave's patch is read into staging registers, which serve overlaps and taps.
         ``every_tap``: there are none; each tap of a tile reads its inputs from the buffer.
 
     Raises InputError where a field has another value.

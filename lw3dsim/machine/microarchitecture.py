@@ -40,9 +40,9 @@ class Machine:
     """The array as one problem uses it, under the dataflow of the design: resolved once.
 
     ``rows`` output channels and ``lanes`` tiles are worked on at once, ``depth`` of the tiles behind each other
-    in a group; ``cycles_per_tile`` is e of the design; ``chunk`` the input
+    in a wave; ``cycles_per_tile`` is e of the design; ``chunk`` the input
     channels that adder trees take at once: those that the array unrolls, times those of a PE in channel-parallel
-    mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a group's patch,
+    mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a wave's patch,
     once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
     are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
     an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.

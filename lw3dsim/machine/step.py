@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import MAPPER, kernel
-from lw3dsim.machine.groups import (
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.waves import (
     LAST_SORT,
     SRAM_PORT,
     TRANSFORM,
     array_cycles,
-    cost_groups,
-    first_group,
+    cost_waves,
+    first_wave,
     input_port,
     output_port,
     own_inputs,
@@ -20,13 +21,12 @@ from lw3dsim.machine.groups import (
     update_bits,
     weight_uses,
 )
-from lw3dsim.machine.records import VECTOR
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
-    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.machine.waves import Waves
 
 
 class Costs(NamedTuple):
@@ -89,39 +89,39 @@ def vector_ops(layer: Layer, outputs: int, c: int) -> int:
 @kernel(inline=False)
 def step_cycles(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, pixels: int, is_first: int, is_last: int,
-    groups: Groups,
+    waves: Waves,
 ) -> int:  # fmt: skip
     """Return the cycles of a step, its fill included; a vector step reads ``pixels`` input positions."""
     if layer.structure == VECTOR:
         inputs = layer.sources * n * pixels
         return array.fill_cycles + abs(vector_cycles(layer, array, inputs, 0, n * t * h * w, c, is_first, is_last))
-    cost_groups(layer, array, n, c, t, h, w, is_first, is_last, groups)
-    return array.fill_cycles + array_cycles(groups)
+    cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
+    return array.fill_cycles + array_cycles(waves)
 
 
 @kernel(inline=False)
 def array_step(
-    layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, costs: Costs, i: int
+    layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves, costs: Costs, i: int
 ) -> None:
-    """Fill in the cycles and events of step ``i``, whose groups have been costed."""
-    lead, stall = groups.compute[first_group(groups)], stall_cycles(groups)
+    """Fill in the cycles and events of step ``i``, whose waves have been costed."""
+    lead, stall = waves.compute[first_wave(waves)], stall_cycles(waves)
     costs.head[i], costs.body[i] = lead + array.fill_cycles, stall - lead
-    costs.drain[i], costs.drain_stall[i] = groups.drain[LAST_SORT], stall
-    for j in range(groups.many[0]):
-        sort = groups.used[j]
-        costs.body[i] += groups.number[sort] * groups.compute[sort]
-        add_cycles(layer, array, c, groups, sort, costs, i)
-        add_events(layer, array, c, is_first, is_last, groups, sort, costs, i)
+    costs.drain[i], costs.drain_stall[i] = waves.drain[LAST_SORT], stall
+    for j in range(waves.many[0]):
+        sort = waves.used[j]
+        costs.body[i] += waves.number[sort] * waves.compute[sort]
+        add_cycles(layer, array, c, waves, sort, costs, i)
+        add_events(layer, array, c, is_first, is_last, waves, sort, costs, i)
 
 
 @kernel
-def add_cycles(layer: Layer, array: Array, c: int, groups: Groups, sort: int, costs: Costs, i: int) -> None:
-    """Add the cycles of the groups of a ``sort`` to what binds them, and what works in those that multiply."""
-    count, channels, tiles = groups.number[sort], groups.channels[sort], groups.tiles[sort]
-    cycles = count * groups.compute[sort]
-    if groups.cause[sort] == SRAM_PORT:
+def add_cycles(layer: Layer, array: Array, c: int, waves: Waves, sort: int, costs: Costs, i: int) -> None:
+    """Add the cycles of the waves of a ``sort`` to what binds them, and what works in those that multiply."""
+    count, channels, tiles = waves.number[sort], waves.channels[sort], waves.tiles[sort]
+    cycles = count * waves.compute[sort]
+    if waves.cause[sort] == SRAM_PORT:
         costs.sram_port[i] += cycles
-    elif groups.cause[sort] == TRANSFORM:
+    elif waves.cause[sort] == TRANSFORM:
         costs.transform[i] += cycles
     else:
         rounds = ceiling(c, array.chunk)
@@ -134,18 +134,18 @@ def add_cycles(layer: Layer, array: Array, c: int, groups: Groups, sort: int, co
 
 @kernel
 def add_events(
-    layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, sort: int, costs: Costs, i: int
+    layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves, sort: int, costs: Costs, i: int
 ) -> None:
-    """Add what the groups of a ``sort`` multiply, add, read, write and transform."""
-    count, channels, tiles = groups.number[sort], groups.channels[sort], groups.tiles[sort]
-    pixels, own, rounds = channels * groups.outputs[sort], own_inputs(layer, channels), ceiling(c, array.chunk)
+    """Add what the waves of a ``sort`` multiply, add, read, write and transform."""
+    count, channels, tiles = waves.number[sort], waves.channels[sort], waves.tiles[sort]
+    pixels, own, rounds = channels * waves.outputs[sort], own_inputs(layer, channels), ceiling(c, array.chunk)
     used = count * channels * tiles * layer.coordinates * layer.taps
     weights = count * weight_uses(array, tiles) * channels * c
     costs.mults[i] += used * c
     costs.accumulations[i] += used * rounds
     costs.tree_adds[i] += used * (c - rounds)
     read = costs.intermediate_read_bits if array.reads_back else costs.ifmap_read_bits
-    read[i] += count * own * groups.patch[sort] * layer.activation_bits * c
+    read[i] += count * own * waves.patch[sort] * layer.activation_bits * c
     costs.weight_read_bits[i] += weights * layer.kernel_bits
     costs.ofmap_read_bits[i] += 0 if is_first else count * pixels * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
@@ -191,8 +191,8 @@ class Steps(NamedTuple):
 
 
 @kernel(entry=MAPPER)
-def cost_steps(layer: Layer, array: Array, steps: Steps, groups: Groups, costs: Costs) -> None:
-    """Fill in the ``costs``, all 0, of ``steps``; ``groups`` is scratch."""
+def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Costs) -> None:
+    """Fill in the ``costs``, all 0, of ``steps``; ``waves`` is scratch."""
     for i in range(len(steps.n)):
         n, c, t, h, w = steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i]
         is_first, is_last = steps.is_first[i], steps.is_last[i]
@@ -200,16 +200,16 @@ def cost_steps(layer: Layer, array: Array, steps: Steps, groups: Groups, costs: 
             inputs, back = steps.inputs[i], steps.read_back[i]
             vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, costs, i)
         else:
-            cost_groups(layer, array, n, c, t, h, w, is_first, is_last, groups)
-            array_step(layer, array, c, is_first, is_last, groups, costs, i)
+            cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
+            array_step(layer, array, c, is_first, is_last, waves, costs, i)
 
 
 @kernel(entry=MAPPER)
-def full_step_costs(layer: Layer, array: Array, steps: Steps, groups: Groups, cycles: Words, drain: Words) -> None:
+def full_step_costs(layer: Layer, array: Array, steps: Steps, waves: Waves, cycles: Words, drain: Words) -> None:
     """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
     for i in range(len(steps.n)):
-        cost_groups(
+        cost_waves(
             layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],
-            steps.is_last[i], groups,
+            steps.is_last[i], waves,
         )  # fmt: skip
-        cycles[i], drain[i] = array_cycles(groups), groups.drain[LAST_SORT]
+        cycles[i], drain[i] = array_cycles(waves), waves.drain[LAST_SORT]

@@ -9,10 +9,10 @@ import numpy as np
 
 from lw3dsim.base.arrays import distinct
 from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
-from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, cost_steps, empty_costs
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.schedule.program import Kinds, Loops
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
         is_last=words(sizes.is_last),
     )
     costs = empty_costs(work, len(sizes.n))
-    work(cost_steps)(plain_layer(problem), array, steps, empty_groups(work), costs)
+    work(cost_steps)(plain_layer(problem), array, steps, empty_waves(work), costs)
     columns = {name: np.asarray(column) for name, column in costs._asdict().items()}
     columns["head"] = columns["head"] + sizes.stolen.computing
     columns["drain"] = columns["drain"] + sizes.stolen.draining

@@ -9,10 +9,10 @@ import numpy as np
 
 from lw3dsim.base.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
-from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, full_step_costs, vector_cycles
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.candidates import Extents
 from lw3dsim.map.layer.mapping import input_layout, output_layout, weight_tile_bits
 from lw3dsim.map.layer.sums import sum_channels
@@ -244,5 +244,5 @@ def _full_steps(stage: Problem, machine: Machine, sizes: Ints) -> tuple[Ints, In
     none, yes, c = work.empty(count), work.words([1] * count), work.words([stage.c] * count)
     steps = Steps(n=n, c=c, t=t, h=h, w=w, inputs=none, read_back=none, is_first=yes, is_last=yes)
     cycles, drain = work.empty(count), work.empty(count)
-    work(full_step_costs)(plain_layer(stage), plain_array(machine), steps, empty_groups(work), cycles, drain)
+    work(full_step_costs)(plain_layer(stage), plain_array(machine), steps, empty_waves(work), cycles, drain)
     return np.asarray(cycles), np.asarray(drain)

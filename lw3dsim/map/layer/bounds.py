@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.groups import LAST_SORT, cost_groups
 from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import INFINITE
 from lw3dsim.map.layer.sums import input_channels, read_positions
@@ -18,8 +18,8 @@ from lw3dsim.map.layer.tiling import Tiling
 from lw3dsim.tensor.bursts import columns_of, row_bursts
 
 if TYPE_CHECKING:
-    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Layer
+    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.ranking import Kept
     from lw3dsim.map.layer.tiling import Choices, Task
     from lw3dsim.tensor.bursts import Rows
@@ -39,28 +39,28 @@ class Least(NamedTuple):
 
 
 @kernel
-def bound_kept(task: Task, least: Least, groups: Groups, kept: Kept) -> None:
-    """Fill in the bound of every kept tiling of this parallel mode; ``groups`` is scratch."""
+def bound_kept(task: Task, least: Least, waves: Waves, kept: Kept) -> None:
+    """Fill in the bound of every kept tiling of this parallel mode; ``waves`` is scratch."""
     for row in range(len(kept.bursts)):
         if kept.bursts[row] != INFINITE and kept.mode[row] == task.mode:
             at = Tiling(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
-            kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], groups)
+            kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], waves)
 
 
 @kernel(inline=False)
-def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, groups: Groups) -> int:
+def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, waves: Waves) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
     alone = loaded + last_store(layer, task.choices, least, at)
-    cycles = layer_cycles(task, at, INFINITE, groups) + last_drain(task, at, groups)
+    cycles = layer_cycles(task, at, INFINITE, waves) + last_drain(task, at, waves)
     # A first tile of padding alone is not asked for.
     compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
     return least.setup + max(compute, bursts * least.burst // channels)
 
 
 @kernel
-def last_drain(task: Task, at: Tiling, groups: Groups) -> int:
+def last_drain(task: Task, at: Tiling, waves: Waves) -> int:
     """Return the cycles that the last step drains when all have computed."""
     layer, choices = task.layer, task.choices
     if layer.structure == VECTOR:
@@ -68,8 +68,8 @@ def last_drain(task: Task, at: Tiling, groups: Groups) -> int:
     t, h = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
     w, n = last_part(layer.out[2], choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
     is_first = 1 if choices.c.parts[at.c] == 1 else 0
-    cost_groups(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, groups)
-    return groups.drain[LAST_SORT]
+    cost_waves(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, waves)
+    return waves.drain[LAST_SORT]
 
 
 @kernel

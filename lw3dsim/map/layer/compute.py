@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.groups import LAST_SORT, channel_passes, cost_groups, first_group
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.step import step_cycles
+from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, first_wave
 from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
-    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.tiling import Choices, Task, Tiling
 
 
 @kernel(inline=False)
-def layer_cycles(task: Task, at: Tiling, most: int, groups: Groups) -> int:
+def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
     What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
@@ -27,7 +27,7 @@ def layer_cycles(task: Task, at: Tiling, most: int, groups: Groups) -> int:
     """
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
-        return vector_layer_cycles(task, at, groups)
+        return vector_layer_cycles(task, at, waves)
     c = choices.c.size[at.c]
     cycles = rest = 0
     for sort in range(16):
@@ -37,7 +37,7 @@ def layer_cycles(task: Task, at: Tiling, most: int, groups: Groups) -> int:
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
         if count and layer.groups * (cycles + rest) <= most:
             rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
-            cycles += count * tile_cycles(layer, array, n, c, t, h, w, groups)
+            cycles += count * tile_cycles(layer, array, n, c, t, h, w, waves)
     return layer.groups * (cycles + rest)
 
 
@@ -82,40 +82,40 @@ def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int
 
 
 @kernel(inline=False)
-def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, groups: Groups) -> int:
+def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves) -> int:
     """Return the cycles of the reduction steps of ``c`` channels of a tile, with waits for drains in between."""
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
-    last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, groups)
+    last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, waves)
     if parts == 1:
         return last
-    last_head = step_head(array, groups)
-    cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, groups)
-    drain = groups.drain[LAST_SORT]
+    last_head = step_head(array, waves)
+    cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, waves)
+    drain = waves.drain[LAST_SORT]
     if parts > 2:
-        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, groups)
-        head, first_drain, drain = step_head(array, groups), drain, groups.drain[LAST_SORT]
+        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, waves)
+        head, first_drain, drain = step_head(array, waves), drain, waves.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
     return cycles + last + max(drain - last_head, 0)
 
 
 @kernel
-def step_head(array: Array, groups: Groups) -> int:
-    """Return the cycles of a step, whose groups have been costed, in which the step before it may drain."""
-    return array.fill_cycles + groups.compute[first_group(groups)]
+def step_head(array: Array, waves: Waves) -> int:
+    """Return the cycles of a step, whose waves have been costed, in which the step before it may drain."""
+    return array.fill_cycles + waves.compute[first_wave(waves)]
 
 
 @kernel(inline=False)
-def waits_between_tiles(task: Task, at: Tiling, groups: Groups) -> int:
+def waits_between_tiles(task: Task, at: Tiling, waves: Waves) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
     n, c = choices.n.size[at.n], choices.c.size[at.c]
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     is_whole = 1 if c >= layer.c else 0
-    cost_groups(layer, task.array, n, c, t, h, w, 1, is_whole, groups)
-    head = step_head(task.array, groups)
-    cost_groups(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, groups)
+    cost_waves(layer, task.array, n, c, t, h, w, 1, is_whole, waves)
+    head = step_head(task.array, waves)
+    cost_waves(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, waves)
     tiles = layer.groups * choices.n.parts[at.n] * choices.t.tiles[at.t] * choices.h.tiles[at.h]
-    return (tiles * choices.w.tiles[at.w] - 1) * max(groups.drain[LAST_SORT] - head, 0)
+    return (tiles * choices.w.tiles[at.w] - 1) * max(waves.drain[LAST_SORT] - head, 0)
 
 
 @kernel
@@ -127,7 +127,7 @@ def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
 
 
 @kernel(inline=False)
-def vector_layer_cycles(task: Task, at: Tiling, groups: Groups) -> int:
+def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
     """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
     layer, choices = task.layer, task.choices
     n_size, c_size = choices.n.size[at.n], choices.c.size[at.c]
@@ -150,7 +150,7 @@ def vector_layer_cycles(task: Task, at: Tiling, groups: Groups) -> int:
                         count, n = sort_of(layer.n, n_size, sort, 1)
                         if count:
                             cycles += count * step_cycles(
-                                layer, task.array, n, c, frames, rows, columns, pixels, is_first, is_last, groups
+                                layer, task.array, n, c, frames, rows, columns, pixels, is_first, is_last, waves
                             )
     return cycles
 
@@ -183,17 +183,17 @@ def least_compute(layer: Layer, array: Array, n_size: int) -> int:
 
 
 @kernel(inline=False)
-def compute_ticks(task: Task, at: Tiling, most: int, groups: Groups) -> int:
+def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
     layer, choices, cycle = task.layer, task.choices, task.times.cycle
     if layer.structure != VECTOR:
-        cycles = layer_cycles(task, at, most // cycle, groups)
-        return (cycles + (waits_between_tiles(task, at, groups) if cycles * cycle <= most else 0)) * cycle
+        cycles = layer_cycles(task, at, most // cycle, waves)
+        return (cycles + (waits_between_tiles(task, at, waves) if cycles * cycle <= most else 0)) * cycle
     c, steps = choices.c.size[at.c], total_steps(layer, choices, at)
     is_whole = 1 if c >= layer.c else 0
     pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
     n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, groups)
+    cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, waves)
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
     filling = steps * task.array.fill_cycles
     return (filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)) * cycle

@@ -35,7 +35,7 @@ from lw3dsim.map.layer.tiling import (
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
-    from lw3dsim.machine.groups import Groups
+    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.
@@ -84,10 +84,10 @@ class Aim(NamedTuple):
 
 
 @kernel(inline=False)
-def rank(task: Task, aim: Aim, groups: Groups, kept: Kept) -> None:
+def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
 
-    ``groups`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
+    ``waves`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
     lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
     """
     choices = task.choices
@@ -107,7 +107,7 @@ def rank(task: Task, aim: Aim, groups: Groups, kept: Kept) -> None:
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
                         if fits(task, at):
-                            offer(task, at, least, aim, groups, kept)
+                            offer(task, at, least, aim, waves, kept)
 
 
 @kernel
@@ -127,7 +127,7 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, 
 
 
 @kernel
-def offer(task: Task, at: Tiling, least: int, aim: Aim, groups: Groups, kept: Kept) -> None:
+def offer(task: Task, at: Tiling, least: int, aim: Aim, waves: Waves, kept: Kept) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
@@ -160,7 +160,7 @@ def offer(task: Task, at: Tiling, least: int, aim: Aim, groups: Groups, kept: Ke
                 compute, costed = max(compute, full_tiles(task, at, least // times.channels)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
-                compute = compute_ticks(task, at, most, groups)
+                compute = compute_ticks(task, at, most, waves)
                 # Above ``most`` it is a bound, which may be too low for the other order.
                 costed = 2 if compute <= most else 1
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed

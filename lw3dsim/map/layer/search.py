@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.groups import empty_groups
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
@@ -89,7 +89,7 @@ def search(
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = nothing_kept(work, keep), nothing_kept(work, max(keep // 2, 1))
-    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_groups(work), best, thrifty)
+    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_waves(work), best, thrifty)
     if best.bursts[0] == INFINITE:
         raise _too_small(task, arch)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}

@@ -10,8 +10,8 @@ from lw3dsim.map.layer.ranking import INFINITE, Aim, rank
 from lw3dsim.map.layer.tiling import Task
 
 if TYPE_CHECKING:
-    from lw3dsim.machine.groups import Groups
     from lw3dsim.machine.records import Array
+    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.bounds import Least
     from lw3dsim.map.layer.ranking import Kept
 
@@ -27,27 +27,27 @@ def shortlist(
     burst_ticks: int,
     own_ticks: int,
     least: Least,
-    groups: Groups,
+    waves: Waves,
     best: Kept,
     thrifty: Kept,
 ) -> None:
     """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
     A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
-    ``second`` is the array in the other, which costs ``own_ticks`` more. ``groups`` is scratch.
+    ``second`` is the array in the other, which costs ``own_ticks`` more. ``waves`` is scratch.
     """
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    rank(task, Aim(burst_ticks, 0, INFINITE), groups, best)
+    rank(task, Aim(burst_ticks, 0, INFINITE), waves, best)
     if modes > 1:
-        rank(other, Aim(burst_ticks, own_ticks, INFINITE), groups, best)
+        rank(other, Aim(burst_ticks, own_ticks, INFINITE), waves, best)
     if best.bursts[0] == INFINITE:
         return
     if burst_ticks == 0:
         aim = Aim(0, 0, best.latency[0] + best.latency[0] // TOLERANCE)
-        rank(task, aim, groups, thrifty)
+        rank(task, aim, waves, thrifty)
         if modes > 1:
-            rank(other, aim, groups, thrifty)
+            rank(other, aim, waves, thrifty)
     for kept in (best, thrifty):
-        bound_kept(task, least, groups, kept)
+        bound_kept(task, least, waves, kept)
         if modes > 1:
-            bound_kept(other, least, groups, kept)
+            bound_kept(other, least, waves, kept)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lw3dsim.machine.groups import group_shape
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import wave_shape
 from lw3dsim.map.layer.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.words import kib, plural, positions
 from lw3dsim.report.text.group_nest import group_lines, group_loops
@@ -147,7 +147,7 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
         note += f" and {problem.c} frames" if problem.reduces_frames else ""
         return [Line(level="vector", depth=0, code=f"{machine.vector_lanes} lanes", note=note)]
     algorithm, size = problem.algorithm, (mapping.t, mapping.h, mapping.w)
-    shape = group_shape(plain_layer(problem), plain_array(machine), *size)
+    shape = wave_shape(plain_layer(problem), plain_array(machine), *size)
     tiles = [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
     of_space = [
         Loop(dim=dim, total=total, tile=part, is_even=True)

@@ -1,4 +1,4 @@
-"""A dataflow of ACME: the tiles of a group down the rows, its output channels along the columns."""
+"""A dataflow of ACME: the tiles of a wave down the rows, its output channels along the columns."""
 
 from lw3dsim.describe.dataflow import Dataflow
 

@@ -1,11 +1,11 @@
-"""The groups of a step, as written down in ``docs/microarchitecture.md``: plain integer code.
+"""The waves of a step, as written down in ``docs/microarchitecture.md``: plain integer code.
 
-A step works through *groups*: what the array holds between two swaps of the
+A step works through *waves*: what the array holds between two swaps of the
 accumulator banks, up to ``rows`` output channels times ``depth`` x ``lanes`` tiles.
-A group takes the largest of multiply, port and transform cycles; its results drain
+A wave takes the largest of multiply, port and transform cycles; its results drain
 while the next is multiplied. Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
-the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of groups, mostly a
-few, each costed once, however many groups there are.
+the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of waves, mostly a
+few, each costed once, however many waves there are.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
 
-# What binds: ties go to the first. Vector layers have no groups.
+# What binds: ties go to the first. Vector layers have no waves.
 BINDINGS = ("multiply", "vector", "sram_port", "transform")
 MULTIPLY, SRAM_PORT, TRANSFORM = 0, 2, 3
 
 
-# Sorts of parts along an axis, in their order. A sort of groups has a digit per axis, channels first.
+# Sorts of parts along an axis, in their order. A sort of waves has a digit per axis, channels first.
 LARGER, SMALLER, LIKE_LAST = range(3)
 KINDS = 3
 AXES = 4
@@ -34,8 +34,8 @@ SORTS = KINDS * KINDS * KINDS * KINDS
 LAST_SORT = SORTS - 1
 
 
-class Groups(NamedTuple):
-    """The groups of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
+class Waves(NamedTuple):
+    """The waves of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
 
     The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. By axis and sort of part
     there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
@@ -57,16 +57,16 @@ class Groups(NamedTuple):
     reach: Words
 
 
-def empty_groups(work: Kernels) -> Groups:
-    """Return room for the groups of a step."""
+def empty_waves(work: Kernels) -> Waves:
+    """Return room for the waves of a step."""
     of_axes = KINDS * AXES
-    sizes = [SORTS] * Groups._fields.index("many") + [1] + [of_axes] * 4
-    return Groups(*map(work.empty, sizes))
+    sizes = [SORTS] * Waves._fields.index("many") + [1] + [of_axes] * 4
+    return Waves(*map(work.empty, sizes))
 
 
 @kernel
-def group_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int, int, int]:
-    """Return the Winograd tiles (t, h, w) of a group in a step of t x h x w outputs: rows first, then frames."""
+def wave_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int, int, int]:
+    """Return the Winograd tiles (t, h, w) of a wave in a step of t x h x w outputs: rows first, then frames."""
     room = array.lanes * array.depth
     of_w = balanced(ceiling(w, layer.tile[2]), room)
     of_h = balanced(ceiling(h, layer.tile[1]), room // of_w)
@@ -74,7 +74,7 @@ def group_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int
 
 
 @kernel
-def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, groups: Groups) -> None:
+def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, waves: Waves) -> None:
     """Cut the ``tiles`` of T, H or W (axis 1, 2, 3), of so many ``outputs``, as equal as parts of ``most`` allow."""
     at, size, parts = KINDS * axis, layer.tile[axis - 1], ceiling(tiles, most)
     less = tiles // parts
@@ -82,34 +82,34 @@ def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, grou
     of_last = outputs - (tiles - less) * size
     # Only where its tiles are ragged is the last part unlike others of its size.
     like_last = parts - more if of_last == less * size else 1
-    groups.parts[at], groups.parts[at + 1], groups.parts[at + 2] = more, parts - more - like_last, like_last
+    waves.parts[at], waves.parts[at + 1], waves.parts[at + 2] = more, parts - more - like_last, like_last
     for kind in range(KINDS):
         part = less + 1 if kind == LARGER else less
-        groups.part[at + kind] = part
-        groups.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
-        groups.reach[at + kind] = patch(layer, part, axis - 1)
+        waves.part[at + kind] = part
+        waves.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
+        waves.reach[at + kind] = patch(layer, part, axis - 1)
 
 
 @kernel(inline=False)
-def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, groups: Groups) -> None:
+def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: Waves) -> None:
     """Cut a step of n channels and t x h x w outputs into parts along all axes."""
-    part_t, part_h, part_w = group_shape(layer, array, t, h, w)
+    part_t, part_h, part_w = wave_shape(layer, array, t, h, w)
     width, again = rows_used(layer, array), turns(layer)
     full = ceiling(n // again, width) - 1
-    groups.parts[0], groups.parts[1], groups.parts[2] = full * again, 0, again
-    groups.part[0], groups.part[1], groups.part[2] = width, 0, n // again - full * width
-    cut_tiles(layer, 1, ceiling(t, layer.tile[0]), part_t, t, groups)
-    cut_tiles(layer, 2, ceiling(h, layer.tile[1]), part_h, h, groups)
-    cut_tiles(layer, 3, ceiling(w, layer.tile[2]), part_w, w, groups)
+    waves.parts[0], waves.parts[1], waves.parts[2] = full * again, 0, again
+    waves.part[0], waves.part[1], waves.part[2] = width, 0, n // again - full * width
+    cut_tiles(layer, 1, ceiling(t, layer.tile[0]), part_t, t, waves)
+    cut_tiles(layer, 2, ceiling(h, layer.tile[1]), part_h, h, waves)
+    cut_tiles(layer, 3, ceiling(w, layer.tile[2]), part_w, w, waves)
 
 
 @kernel(inline=False)
-def cost_groups(
-    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, groups: Groups
+def cost_waves(
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
 ) -> None:
-    """Fill ``groups`` with the sorts of groups of an n x c x t x h x w step."""
-    cut_step(layer, array, n, t, h, w, groups)
-    parts, many = groups.parts, 0
+    """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step."""
+    cut_step(layer, array, n, t, h, w, waves)
+    parts, many = waves.parts, 0
     for i in range(KINDS):
         for j in range(KINDS, 2 * KINDS):
             for k in range(2 * KINDS, 3 * KINDS):
@@ -119,23 +119,23 @@ def cost_groups(
                 for m in range(3 * KINDS, 4 * KINDS):
                     if parts[m]:
                         sort = ((i * KINDS + j % KINDS) * KINDS + k % KINDS) * KINDS + m % KINDS
-                        groups.used[many], groups.number[sort] = sort, around * parts[m]
-                        size_group(layer, array, groups, sort, i, j, k, m)
-                        cost_group(layer, array, c, is_first, is_last, groups, sort)
+                        waves.used[many], waves.number[sort] = sort, around * parts[m]
+                        size_wave(layer, array, waves, sort, i, j, k, m)
+                        cost_wave(layer, array, c, is_first, is_last, waves, sort)
                         many += 1
-    groups.many[0] = many
+    waves.many[0] = many
 
 
 @kernel
-def size_group(layer: Layer, array: Array, groups: Groups, sort: int, i: int, j: int, k: int, m: int) -> None:
-    """Fill in the sizes of the groups of a ``sort``: of parts i of the channels, j of T, k of H and m of W."""
-    part, kept, reach = groups.part, groups.kept, groups.reach
-    groups.channels[sort] = part[i]
-    groups.tiles[sort] = part[j] * part[k] * part[m]
-    groups.patch[sort] = reach[j] * reach[k] * reach[m]
+def size_wave(layer: Layer, array: Array, waves: Waves, sort: int, i: int, j: int, k: int, m: int) -> None:
+    """Fill in the sizes of the waves of a ``sort``: of parts i of the channels, j of T, k of H and m of W."""
+    part, kept, reach = waves.part, waves.kept, waves.reach
+    waves.channels[sort] = part[i]
+    waves.tiles[sort] = part[j] * part[k] * part[m]
+    waves.patch[sort] = reach[j] * reach[k] * reach[m]
     if not array.stages_inputs:
-        groups.patch[sort] = groups.tiles[sort] * layer.coordinates * layer.taps
-    groups.outputs[sort] = kept[j] * kept[k] * kept[m]
+        waves.patch[sort] = waves.tiles[sort] * layer.coordinates * layer.taps
+    waves.outputs[sort] = kept[j] * kept[k] * kept[m]
 
 
 @kernel
@@ -179,12 +179,12 @@ def patch(layer: Layer, tiles: int, axis: int) -> int:
 
 
 @kernel
-def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, groups: Groups, sort: int) -> None:
-    """Fill in cycles to compute and to drain, and what binds, of the groups of a ``sort``, reducing ``c`` channels.
+def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves, sort: int) -> None:
+    """Fill in cycles to compute and to drain, and what binds, of the waves of a ``sort``, reducing ``c`` channels.
 
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
-    channels, tiles, inputs = groups.channels[sort], groups.tiles[sort], groups.patch[sort]
+    channels, tiles, inputs = waves.channels[sort], waves.tiles[sort], waves.patch[sort]
     own, wide = own_inputs(layer, channels), min(c, array.chunk)
     weights = weight_uses(array, tiles) * channels * wide
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
@@ -201,19 +201,19 @@ def cost_group(layer: Layer, array: Array, c: int, is_first: int, is_last: int, 
     interval = max(multiply, port, transform)
     compute = ceiling(c, array.chunk) * interval
     cause = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM
-    pixels = channels * groups.outputs[sort]
+    pixels = channels * waves.outputs[sort]
     drain = output_port(array, pixels * update_bits(layer, is_first, is_last))
     if array.reads_back:
         # What is read and what drains take turns at the port of the output buffer.
         turns = output_port(array, own * inputs * layer.activation_bits * c) + drain
         if turns > compute:
             compute, cause = turns, SRAM_PORT
-    groups.compute[sort], groups.cause[sort] = compute, cause
+    waves.compute[sort], waves.cause[sort] = compute, cause
     if is_last:
         drain = max(drain, ceiling(pixels, array.vector_lanes))
     if layer.is_winograd:
         drain = max(drain, ceiling(channels * tiles * layer.coordinates, array.output_rate))
-    groups.drain[sort] = drain
+    waves.drain[sort] = drain
 
 
 @kernel
@@ -235,76 +235,76 @@ def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
 
 
 @kernel
-def first_group(groups: Groups) -> int:
-    """Return the sort of the first group: of the first parts along all axes."""
+def first_wave(waves: Waves) -> int:
+    """Return the sort of the first wave: of the first parts along all axes."""
     sort = 0
     for axis in range(AXES):
         kind = LARGER
-        while groups.parts[KINDS * axis + kind] == 0:
+        while waves.parts[KINDS * axis + kind] == 0:
             kind += 1
         sort = KINDS * sort + kind
     return sort
 
 
 @kernel
-def stall_cycles(groups: Groups) -> int:
-    """Return the cycles that swaps wait: for the drain of the group before, where that is longer than the multiply.
+def stall_cycles(waves: Waves) -> int:
+    """Return the cycles that swaps wait: for the drain of the wave before, where that is longer than the multiply.
 
-    Groups follow each other with w innermost. Where an axis goes on, the axes within
+    Waves follow each other with w innermost. Where an axis goes on, the axes within
     it return from their last part to their first, and those around it stay.
     """
-    first, stall, unit, around = first_group(groups), 0, SORTS // KINDS, 1
+    first, stall, unit, around = first_wave(waves), 0, SORTS // KINDS, 1
     for axis in range(AXES):
         at = KINDS * axis
-        if groups.parts[at] + groups.parts[at + 1] + groups.parts[at + 2] > 1:
+        if waves.parts[at] + waves.parts[at + 1] + waves.parts[at + 2] > 1:
             for outer in range(around):
-                times = times_around(groups, axis, outer)
+                times = times_around(waves, axis, outer)
                 if times:
-                    stall += times * axis_stall(groups, at, unit, KINDS * unit * outer, first % unit)
+                    stall += times * axis_stall(waves, at, unit, KINDS * unit * outer, first % unit)
         unit //= KINDS
         around *= KINDS
     return stall
 
 
 @kernel
-def times_around(groups: Groups, axis: int, outer: int) -> int:
+def times_around(waves: Waves, axis: int, outer: int) -> int:
     """Return how often the parts around an axis come in the sorts ``outer``."""
     times = 1
     for step in range(axis):
-        times *= groups.parts[KINDS * (axis - 1 - step) + outer % KINDS]
+        times *= waves.parts[KINDS * (axis - 1 - step) + outer % KINDS]
         outer //= KINDS
     return times
 
 
 @kernel
-def axis_stall(groups: Groups, at: int, unit: int, base: int, first: int) -> int:
+def axis_stall(waves: Waves, at: int, unit: int, base: int, first: int) -> int:
     """Return the waits of one way through the axis whose parts begin at ``at``.
 
-    Its sorts are ``unit`` apart, from the sort ``base`` on. Within it groups end with the last sort and begin with
+    Its sorts are ``unit`` apart, from the sort ``base`` on. Within it waves end with the last sort and begin with
     ``first``.
     """
     stall, last, before = 0, unit - 1, -1
     for kind in range(KINDS):
-        count, sort = groups.parts[at + kind], base + kind * unit
+        count, sort = waves.parts[at + kind], base + kind * unit
         if count:
             if before >= 0:
-                stall += wait(groups, before + last, sort + first)
-            stall += (count - 1) * wait(groups, sort + last, sort + first)
+                stall += wait(waves, before + last, sort + first)
+            stall += (count - 1) * wait(waves, sort + last, sort + first)
             before = sort
     return stall
 
 
 @kernel
-def wait(groups: Groups, before: int, after: int) -> int:
-    """Return the cycles that a group of the sort ``after`` waits for the drain of one ``before``."""
-    return max(groups.drain[before] - groups.compute[after], 0)
+def wait(waves: Waves, before: int, after: int) -> int:
+    """Return the cycles that a wave of the sort ``after`` waits for the drain of one ``before``."""
+    return max(waves.drain[before] - waves.compute[after], 0)
 
 
 @kernel
-def array_cycles(groups: Groups) -> int:
-    """Return the cycles of a step without its fill: of all its groups, and of swaps that wait."""
-    cycles = stall_cycles(groups)
-    for i in range(groups.many[0]):
-        sort = groups.used[i]
-        cycles += groups.number[sort] * groups.compute[sort]
+def array_cycles(waves: Waves) -> int:
+    """Return the cycles of a step without its fill: of all its waves, and of swaps that wait."""
+    cycles = stall_cycles(waves)
+    for i in range(waves.many[0]):
+        sort = waves.used[i]
+        cycles += waves.number[sort] * waves.compute[sort]
     return cycles

@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-lowest test-newest lint docs bench lock fuzz kills mutants clean
+.PHONY: demo test test-lowest test-newest lint docs bench tables lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -46,7 +46,16 @@ docs: $(READY)
 	@echo "build/site/index.html; to search in it, $(BIN)/python -m http.server -d build/site"
 
 bench: $(READY)
-	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/test_speed.py
+	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/house/test_speed.py
+
+# The tables of the documents anew, after a change of numbers; minutes.
+tables: $(READY)
+	PYTHONPATH=tests/support:tests/dram:tests/house $(BIN)/python tests/house/test_docs.py
+	PYTHONPATH=tests/support:tests/dram:tests/house $(BIN)/python tests/house/test_docs_reference.py
+	$(BIN)/python experiments/figures.py > docs/figures.md
+	$(BIN)/python experiments/dataflow_tables.py
+	$(BIN)/python experiments/energy_tables.py
+	$(BIN)/python experiments/fusion_tables.py
 
 # Odd and damaged inputs of every kind, for SECONDS, and commands that write, killed N times.
 fuzz: $(READY)

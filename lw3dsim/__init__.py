@@ -5,7 +5,7 @@ The package is one way through, a room per stage::
     describe -> transform -> map -> schedule -> simulate -> account -> report -> explore
 
 Each stage is a function from frozen values to a new frozen value. Rooms stand on each other, and imports run only
-down; ``tests/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files
+down; ``tests/house/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files
 under way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, caches, outputs); ``describe``;
 ``technology`` (cost tables), ``transform`` and ``tensor`` (layouts in DRAM, bursts); ``machine`` (a layer as the
 array sees it, and what a step costs); ``map`` with ``map.layer`` and ``map.group``; ``schedule`` and ``dram``;

@@ -233,12 +233,16 @@ def outcome(folder: Path, room: str, limit: int) -> str:
 
     They have a process of their own, whose time on the processor counts: a busy machine makes nothing hang.
     """
-    tests = [f"tests/test_{name}.py" for name in ROOMS[room].split()]
+    tests = [
+        str(path.relative_to(ROOT))
+        for name in ROOMS[room].split()
+        for path in (ROOT / "tests").glob(f"*/test_{name}.py")
+    ]
     options = ["-x", "-q", "-n0", "-p", "interpreted", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, "-k", f"not ({SLOW})", *tests],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": f"{folder}:{folder / 'tests'}"},
+        env=os.environ | {"PYTHONPATH": f"{folder}:{folder / 'tests'}:{folder / 'tests' / 'support'}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

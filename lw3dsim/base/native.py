@@ -8,7 +8,7 @@ elsewhere on this machine finds what another has made. What is kept is code that
 runs with the rights of its user: it is loaded from a folder that nobody else owns or
 may write, and made anew otherwise.
 
-Insides of Numba that this module uses are listed in ``tests/test_insides.py``.
+Insides of Numba that this module uses are listed in ``tests/base/test_insides.py``.
 """
 
 from __future__ import annotations

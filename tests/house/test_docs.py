@@ -1,6 +1,6 @@
 """Are the documents true: do they name what there is, are their tables what the tool prints?
 
-Regenerate the tables after a change of numbers: ``python tests/test_docs.py`` (two minutes, most of them for the
+Regenerate the tables after a change of numbers: ``make tables`` (two minutes, most of them for the
 reordering memory, whose table no test makes again).
 """
 
@@ -40,7 +40,7 @@ from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
 from lw3dsim.network.request import make_request
 from lw3dsim.transform.passes import PASSES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 WINOGRAD = ROOT / "docs" / "winograd.md"
 ENERGY = ROOT / "docs" / "energy.md"

@@ -18,7 +18,7 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.result.records import Figures, Layer, RunRecord, Totals
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NETWORK = """
 name: small
 inputs: {clip: {channels: 4, frames: 2, height: 6, width: 6}}

@@ -19,7 +19,7 @@ PARAMETERS = """  pe.rows: [2, 4, 8]
   winograd.m2: {int: [1, 4]}
   buffers.ifmap_kib: {log2: [4, 16]}
 """
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_space(folder, parameters=PARAMETERS, objectives="[latency_ms, energy_mj]", more="", name="small", net=NET):

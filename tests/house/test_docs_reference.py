@@ -1,6 +1,6 @@
 """Do the tables of fields and presets say what the code has?
 
-Write them anew: ``python tests/test_docs_reference.py``.
+Write them anew: ``make tables``.
 """
 
 from __future__ import annotations

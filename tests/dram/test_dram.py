@@ -29,7 +29,7 @@ from lw3dsim.dram.timing_rules import ACT, COMMANDS, RD, REF, REFPB, RULES, WR
 from lw3dsim.dram.trace import Trace, read_trace
 from lw3dsim.errors import InputError
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 REQUESTS = 16384
 LPDDR4, DDR4, LPDDR5 = (DRAM_STANDARDS[n] for n in ("lpddr4-3200-x32", "ddr4-2400-x64", "lpddr5-6400-x16"))
 PRESET = {"DDR4": "ddr4-2400-x64", "LPDDR4": "lpddr4-3200-x32"}

@@ -13,7 +13,7 @@ from lw3dsim.testing import __all__ as contracts
 from lw3dsim.transform.fields import text_of
 from lw3dsim.transform.passes import BUILTIN
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "develop" / "plugins.md").read_text(encoding="utf-8")
 WORKLOADS = ROOT / "docs" / "workloads.md"
 ACME = ROOT / "tests" / "data" / "acme_video"

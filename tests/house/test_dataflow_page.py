@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def test_the_tables_of_the_page_are_what_the_script_prints():
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     spec = importlib.util.spec_from_file_location("dataflow_tables", root / "experiments" / "dataflow_tables.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)

@@ -193,7 +193,7 @@ def test_the_document_shows_what_the_tool_gives(objective):
         f"{(moved['ifmap'] + moved['ofmap']) / 1e6:.1f}",
         f"{moved['weight'] / 1e6:.1f}",
     )
-    page = Path(__file__).parent.parent / "docs" / "fusion.md"
+    page = Path(__file__).parents[2] / "docs" / "fusion.md"
     row = f"| fused, `--objective {objective}` | {' | '.join(figures)} |"
     assert row in page.read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ACME = ROOT / "tests" / "data" / "acme_video"
 SOURCES = [
     ROOT / name

@@ -27,7 +27,7 @@ MULTIPLY, SRAM_PORT, TRANSFORM = 0, 2, 3
 
 
 # Sorts of parts along an axis, in their order. A sort of waves has a digit per axis, channels first.
-LARGER, SMALLER, LIKE_LAST = range(3)
+LARGER, SMALLER, LIKE_LAST = 0, 1, 2
 KINDS = 3
 AXES = 4
 SORTS = KINDS * KINDS * KINDS * KINDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.report.terminal import Part, Table, figures, words
+from lw3dsim.report.terminal import Part, Table, figures, name
 
 if TYPE_CHECKING:
     from lw3dsim.comparison.explain import Cause, Change, Explanation
@@ -29,7 +29,7 @@ def explanation_tables(explanation: Explanation) -> list[Part]:
     known = [_row(totals, change, change.result.totals) for change in explanation.changes if change.result is not None]
     table = Table(
         title="One field changed",
-        columns=(*words("field"), *figures("from", "to", "latency", "energy", "area mm2", "ms per mm2")),
+        columns=(name("field", 20), *figures("from", "to", "latency", "energy", "area mm2", "ms per mm2")),
         rows=known,
         importance=("to", "latency", "from", "energy", "area mm2", "ms per mm2"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,9 @@ def figure(about: str) -> Meta:
     """Describe a figure."""
     return Meta(description=about)
 
+
+# Plain data, as JSON holds it.
+Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 # A value of a table.
 Cell = str | int | float | None
@@ -86,7 +89,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             raise KeyError(name)
         return getattr(self, name)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Plain]:
         """Return plain data, what JSON is written from: a copy that can be changed."""
         return {name: _plain(getattr(self, name)) for name in self.keys()}
 
@@ -128,14 +131,14 @@ def _defaults(kind: type[Record]) -> dict[str, object]:
     return {name: value for name, value in zip(names, given, strict=True) if value is not msgspec.NODEFAULT}
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Plain:
     if isinstance(value, Record):
         return value.as_dict()
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return msgspec.to_builtins(value)
+    return cast("Plain", msgspec.to_builtins(value))
 
 
 def ahead(names: tuple[str, ...], moved: tuple[str, ...], before: str) -> tuple[str, ...]:

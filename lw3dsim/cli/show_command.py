@@ -32,7 +32,10 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
         put(record.to_json())
     elif form == "csv":
         rows = [
-            {key: "; ".join(value) if isinstance(value, list) else value for key, value in layer.as_dict().items()}
+            {
+                key: "; ".join(map(str, value)) if isinstance(value, list) else value
+                for key, value in layer.as_dict().items()
+            }
             for layer in record.layers
         ]
         print_csv(rows)

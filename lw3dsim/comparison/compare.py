@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
+    from lw3dsim.result.records import Totals
     from lw3dsim.result.result import Result
     from lw3dsim.transform.passes import TransformArgument
 
@@ -81,7 +82,7 @@ class Comparison:
             {
                 "case": name,
                 "arch": result.arch,
-                **result.totals.as_dict(),
+                **_figures(result.totals),
                 "dram_bytes": result.totals.dram_bytes,
                 "sram_bytes": result.totals.sram_bytes,
             }
@@ -116,6 +117,11 @@ class Comparison:
             ratios = {key: _ratio(value, rows[0][key]) for key, value in row.items() if key not in ("case", "arch")}
             cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": result.data})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
+
+
+def _figures(totals: Totals) -> dict[str, Cell]:
+    """Return the figures of a network by name."""
+    return {name: getattr(totals, name) for name in totals}
 
 
 def _ratio(value: Cell, base: Cell) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lw3dsim.base.records import Breakdown, unit_of
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.account.events import DramBytesBreakdown
-    from lw3dsim.base.records import Cell
+    from lw3dsim.base.records import Cell, Plain
     from lw3dsim.engine.attribution import CyclesBreakdown
     from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, RunRecord, Totals
 
@@ -75,7 +75,7 @@ class Result:
         return self.record.area_breakdown_mm2
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, Plain]:
         """The whole result as plain data, what :meth:`to_json` writes: a copy."""
         return self.record.as_dict()
 

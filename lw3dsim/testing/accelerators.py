@@ -38,7 +38,7 @@ class AcceleratorContract(Contract):
             result = simulate(network, accelerator, algorithm=algorithm)
             check_accounts(result)
             frugal = simulate(network, accelerator, algorithm=algorithm, objective="energy")
-            assert frugal.data["totals"]["energy_pj"] <= result.data["totals"]["energy_pj"] * (1 + 1e-9)
+            assert frugal.totals.energy_pj <= result.totals.energy_pj * (1 + 1e-9)
 
     def test_it_computes_exactly(self, accelerator: str) -> None:
         """Integers through its schedules equal the direct computation, unless its sums are declared to overflow."""

@@ -117,7 +117,7 @@ class PassContract(Contract):
         """The MACs of a result are those of the rewritten layers, counted from their shapes."""
         for network in self.networks:
             after = apply_transforms(network, one)
-            assert simulate(network, transform=one).data["totals"]["macs"] == sum(map(after.layer_macs, after.layers))
+            assert simulate(network, transform=one).totals.macs == sum(map(after.layer_macs, after.layers))
 
 
 def _alone(layer: AnyLayer) -> AnyLayer:

@@ -44,4 +44,4 @@ class WorkloadContract(Contract):
         network = load_workload(workload, input_size=self.sizes.get(workload))
         result = simulate(network, algorithm=algorithm)
         check_accounts(result)
-        assert len(result.data["layers"]) == len(network.layers)
+        assert len(result.record.layers) == len(network.layers)

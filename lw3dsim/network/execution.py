@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 import numpy as np
@@ -125,9 +125,7 @@ def _executed_layer(
         kind=layer.kind,
         algorithm=algorithm.label,
         note=_note([problem], design, number),
-        exact=_is_equal(output, reference),
-        max_abs_error=_max_abs_error(output, reference),
-        sqnr_db=_sqnr_db(output, reference),
+        **_compared(output, reference),
         **widths,
     )
 
@@ -173,9 +171,7 @@ def _executed_group(
         kind=unit.kind,
         algorithm=" + ".join(labels) or "none",
         note=_note(work.group.stages, design, number),
-        exact=_is_equal(output, reference),
-        max_abs_error=_max_abs_error(output, reference),
-        sqnr_db=_sqnr_db(output, reference),
+        **_compared(output, reference),
     )
 
 
@@ -202,19 +198,22 @@ def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> s
     return "; ".join(dict.fromkeys(filter(None, notes)))
 
 
-def _is_equal(output: Tensor, reference: Tensor) -> bool:
-    return bool(np.array_equal(output, reference))
+class _Difference(TypedDict):
+    exact: bool
+    max_abs_error: float
+    sqnr_db: float | None
 
 
-def _max_abs_error(output: Tensor, reference: Tensor) -> float:
-    return float(np.abs(output.astype(np.float64) - reference.astype(np.float64)).max())
-
-
-def _sqnr_db(output: Tensor, reference: Tensor) -> float | None:
-    """Return the signal over the errors; None without either."""
+def _compared(output: Tensor, reference: Tensor) -> _Difference:
+    """Return whether ``output`` equals ``reference``, the largest error, and the SQNR in dB (None without error)."""
+    error = output.astype(np.float64) - reference.astype(np.float64)
+    noise = float(np.square(error).sum())
     signal = float(np.square(reference.astype(np.float64)).sum())
-    noise = float(np.square(output.astype(np.float64) - reference.astype(np.float64)).sum())
-    return 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None
+    return {
+        "exact": bool(np.array_equal(output, reference)),
+        "max_abs_error": float(np.abs(error).max()),
+        "sqnr_db": 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None,
+    }
 
 
 def _requantised(values: Tensor, number: Number) -> Tensor:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from lw3dsim.base.native import cache_folder
+from lw3dsim.base.folders import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

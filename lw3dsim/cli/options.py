@@ -200,13 +200,11 @@ def progress_bar(label: str, parts: int = 1) -> Iterator[Callable[[int, int, int
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from lw3dsim.base.native import announced_to
     from lw3dsim.report.progress import Bar
 
     bar = Bar(label, 1000 * parts)
     try:
-        with announced_to(bar.announce):
-            yield lambda part, done, total: bar.show(1000 * part + 1000 * done // total)
+        yield lambda part, done, total: bar.show(1000 * part + 1000 * done // total)
     finally:
         bar.close()
 

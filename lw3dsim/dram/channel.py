@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     queue: int
     banks: int
     refresh_stride: int
-    leads: tuple[int, ...]
+    leads: Words
     aad: int
     wck_postamble: int
     faw: int
@@ -206,7 +206,7 @@ def _refresh_interval(standard: DramStandard, refresh: Refresh) -> int:
     return standard.trefi_pb if refresh == "per-bank" else standard.trefi
 
 
-def _leads(standard: DramStandard) -> tuple[int, ...]:
+def _leads(standard: DramStandard) -> list[int]:
     activate = 1 if standard.taad else standard.activate_clocks
     clocks = {"ACT": activate, "RD": standard.column_clocks, "WR": standard.column_clocks}
-    return tuple(clocks.get(name, standard.other_clocks) - 1 for name in COMMANDS)
+    return [clocks.get(name, standard.other_clocks) - 1 for name in COMMANDS]

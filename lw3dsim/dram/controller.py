@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import CONTROLLER, Kernels, kernel, kernels
+from lw3dsim.base.kernels import kernel
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, take_out
 from lw3dsim.dram.channel import (
     AT_BANK,
@@ -29,17 +29,8 @@ from lw3dsim.dram.channel import (
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
 
-# What a burst takes CPython, in steps of the fast engine.
-STEPS_PER_BURST = 40
-
-
-def controller_for(bursts: int) -> Kernels:
-    """Return kernels of the controller for so many bursts: translated where that pays."""
-    return kernels(bursts, CONTROLLER, STEPS_PER_BURST)
-
-
-@kernel(entry=CONTROLLER)
-def run(channel: Channel, until: int = 0) -> int:
+@kernel
+def run(channel: Channel, until: int) -> int:
     """Serve every request; return the clock of the last data beat.
 
     Refreshes go on to that beat, or to clock ``until`` if that is later; call again with a later one to go on.
@@ -54,20 +45,20 @@ def run(channel: Channel, until: int = 0) -> int:
     return registers.last_beat[0]
 
 
-@kernel(entry=CONTROLLER)
+@kernel
 def serve(channel: Channel) -> None:
     """Go on until the last request has been issued; the clock then stands behind that command."""
     channel.registers.now[0] = _go_on(channel, NEVER)
 
 
-@kernel(entry=CONTROLLER)
+@kernel
 def stand_by(channel: Channel, until: int) -> None:
     """Go on to clock ``until`` with whatever refresh is due."""
     _go_on(channel, until)
     channel.registers.now[0] = until + 1
 
 
-@kernel(inline=False)
+@kernel
 def _go_on(channel: Channel, until: int) -> int:
     """Carry out what happens to clock ``until``, or, where that is NEVER, to the command of the last request.
 

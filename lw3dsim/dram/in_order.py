@@ -157,7 +157,7 @@ def _activate(device: Device, b: int, g: int, c: int, row: int, clock: int) -> N
     channels.open_banks[c] += 1
 
 
-@kernel(inline=False)
+@kernel
 def _refresh(device: Device, c: int) -> None:
     """Close the banks that are due for refresh one after another, and refresh them."""
     rules, banks, channels = device.rules, device.banks, device.channels
@@ -176,7 +176,7 @@ def _refresh(device: Device, c: int) -> None:
     channels.due[c] = due + rules.refresh_every
 
 
-@kernel(inline=False)
+@kernel
 def _refresh_idle(device: Device, c: int, until: int) -> None:
     """Jump over the rounds of refreshes that come before ``until`` and find every bank closed and ready.
 

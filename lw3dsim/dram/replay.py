@@ -14,7 +14,8 @@ import numpy as np
 
 from lw3dsim.describe.address_map import DEFAULT_MAPPING, address_map
 from lw3dsim.dram import channel as c
-from lw3dsim.dram.controller import controller_for, run
+from lw3dsim.base.kernels import kernels
+from lw3dsim.dram.controller import run
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy, summed
 from lw3dsim.dram.trace import MAX_REQUESTS
 from lw3dsim.errors import InputError
@@ -89,7 +90,7 @@ def replay(
     bursts, writes = _bursts(trace, standard.burst_bytes, request_bytes, where.capacity_bytes, channels)
     place = where.locate(bursts * standard.burst_bytes)
     banks = place.bank_group * standard.banks_per_group + place.bank
-    work = controller_for(len(bursts))
+    work = kernels()
     lines = [
         work.own(_channel(standard, banks[mine], place.row[mine], bursts[mine], writes[mine], refresh, queue))
         for mine in (place.channel == number for number in range(channels))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import Channel, new_channel
-from lw3dsim.dram.controller import controller_for, run, serve, stand_by
+from lw3dsim.base.kernels import kernels
+from lw3dsim.dram.controller import run, serve, stand_by
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.replay import channel_counts
 
@@ -54,7 +55,7 @@ class Reordering:
 
 def make_reordering(dram: DramSystem, bursts: int) -> Reordering:
     """Return idle channels for ``dram``, to move ``bursts`` or more."""
-    work = controller_for(bursts)
+    work = kernels()
     idle = (new_channel(dram.standard, [], [], [], [], dram.refresh, dram.queue) for _ in range(dram.channels))
     return Reordering(
         dram=dram,

@@ -12,13 +12,13 @@ import numpy as np
 
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import ENGINE, translated
+from lw3dsim.base.kernels import NATIVE, kernels
 from lw3dsim.base.plugins import Family
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
-from lw3dsim.engine.trace import Trace, empty_trace, make_job, streams
+from lw3dsim.engine.trace import Trace, empty_trace, make_job
 from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,19 +64,11 @@ Engine = Callable[["Job", "Memory", bool], Ran]
 
 
 def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
-    """Run compiled, but for a memory that reorders, whose controller alone is compiled."""
-    if memory.model == REORDERING:
-        return one_by_one(fast_engine.run, job, memory)
+    """Run in machine code, where there is some; of a memory that reorders, the controller alone."""
     trace = empty_trace(job)
-    return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS))
-
-
-def run_auto(job: Job, memory: Memory, jump: bool) -> Ran:
-    """Run compiled where that is loaded or pays, else interpreted."""
-    if memory.model != REORDERING and (ENGINE.is_loaded or ENGINE.is_worthwhile(_work(job, memory))):
-        return run_fast(job, memory, jump)
+    if memory.model != REORDERING and kernels().is_native:
+        return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS))
     if memory.model == PLAIN and jump and len(job.kind) >= INTERPRETED.steps:
-        trace = empty_trace(job)
         return Ran(trace, memory, run_interpreted(job, memory, trace, INTERPRETED))
     return one_by_one(fast_engine.run, job, memory)
 
@@ -98,17 +90,15 @@ def _engine(_: str, found: object) -> Engine:
 
 
 ENGINES: Family[Engine] = Family(
-    "lw3dsim.engines", "engine", {"auto": run_auto, "fast": run_fast, "simpy": run_simpy}, read=_engine
+    "lw3dsim.engines", "engine", {"auto": run_fast, "fast": run_fast, "simpy": run_simpy}, read=_engine
 )
 
 
 def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *, jump: bool = True) -> Timing:
     """Simulate ``program`` with the named engine; all give the same integers.
 
-    ``fast`` is compiled, ``auto`` only when there is enough to do; of a reordering
-    memory, the controller alone. ``simpy`` is the reference. ``jump`` lets the others
-    jump over what repeats, where there is enough of it; the integers stay the same. Raises InputError for an unknown
-    engine.
+    ``auto`` is ``fast``, ``simpy`` is the reference. ``jump`` lets ``fast`` jump over what repeats, where there is
+    enough of it; the integers stay the same. Raises InputError for an unknown engine.
     """
     job = make_job(program, clocks.cycle_ticks)
     return simulate_job(job, make_memory(program.regions, clocks), program.kinds, engine, jump=jump)
@@ -130,9 +120,9 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
 
 
 def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
-    """Run translated, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
+    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
     job, memory = as_arrays(job), as_arrays(memory)
-    advance = partial(translated(fast_engine.advance), job, memory, trace)
+    advance = partial(NATIVE(fast_engine.advance), job, memory, trace)
     return steady.run(advance, job, memory, trace, effort if memory.model == PLAIN else NO_JUMPS)
 
 
@@ -140,15 +130,6 @@ def run_interpreted(job: Job, memory: Memory, trace: Trace, effort: Effort) -> i
     """Run interpreted on arrays, with jumps in a plain memory; return the steps placed one by one."""
     advance = partial(fast_engine.advance, steady.as_views(job), steady.as_views(memory), steady.as_views(trace))
     return steady.run(advance, job, memory, trace, effort)
-
-
-def _work(job: Job, memory: Memory) -> int:
-    """Return the steps and the row visits of a job, what an engine's time goes into."""
-    if memory.model == PLAIN:
-        return len(job.kind)
-    runs = np.diff(memory.offsets)
-    per_box = runs + np.asarray(memory.box_bursts) // memory.device.rules.span
-    return len(job.kind) + sum(int(per_box[box].sum()) for box in (stream.box for stream in streams(job)))
 
 
 def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> Ran:

@@ -6,7 +6,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.native import announced_to
 from lw3dsim.explore.front import Front
 from lw3dsim.explore.metrics import METRICS
 from lw3dsim.explore.study import hypervolume_share
@@ -14,15 +13,13 @@ from lw3dsim.report.progress import Estimate, Line, bar_line, clock
 from lw3dsim.report.terminal import four_digits
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from lw3dsim.explore.front import Costs
     from lw3dsim.explore.metrics import Metrics
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Space
 
 LINE_EVERY_S = 10.0
-STARTING = "workers load the compiled mapper and engine ..."
+STARTING = "workers start ..."
 
 
 class Display:
@@ -40,15 +37,12 @@ class Display:
         self._begin: float | None = None
         self._last = time.monotonic()
         self._line, self._estimate = Line(), Estimate(trials)
-        self._announced: AbstractContextManager[None] = announced_to(self._announce)
 
     def __enter__(self) -> Display:
-        self._announced.__enter__()
         self._announce(STARTING)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._announced.__exit__(None, None, None)
         self._line.clear()
         self._say()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lw3dsim.base.kernels import ENGINE, MAPPER
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.explore import evaluate
 from lw3dsim.network.pipeline import prepare, simulate_prepared
@@ -10,7 +9,7 @@ from lw3dsim.network.request import Request
 
 __all__ = ["evaluate", "load"]
 
-# Code is loaded, or compiled, when it is first run: two layers that are worth fusing run all of it.
+# Modules are imported when they are first needed: two layers that are worth fusing need all of them.
 SMALL = """
 name: small
 inputs: {clip: {channels: 8, frames: 2, height: 8, width: 8}}
@@ -21,9 +20,7 @@ layers:
 
 
 def load() -> None:
-    """Load the compiled engine and mapper."""
-    ENGINE.load()
-    MAPPER.load()
+    """Import and load what a run needs."""
     simulate_prepared(prepare(Request(workload=parse_workload(SMALL), fusion="auto", objective="dram_bytes")))
 
 

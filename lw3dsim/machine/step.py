@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import MAPPER, kernel
+from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.waves import (
     LAST_SORT,
@@ -86,7 +86,7 @@ def vector_ops(layer: Layer, outputs: int, c: int) -> int:
     return outputs * ceiling(layer.ops_per_output * c, layer.c if layer.reduces_frames else 1)
 
 
-@kernel(inline=False)
+@kernel
 def step_cycles(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, pixels: int, is_first: int, is_last: int,
     waves: Waves,
@@ -99,7 +99,7 @@ def step_cycles(
     return array.fill_cycles + array_cycles(waves)
 
 
-@kernel(inline=False)
+@kernel
 def array_step(
     layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves, costs: Costs, i: int
 ) -> None:
@@ -158,7 +158,7 @@ def add_events(
     costs.vector_ops[i] += count * pixels if is_last else 0
 
 
-@kernel(inline=False)
+@kernel
 def vector_step(
     layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int,
     costs: Costs, i: int,
@@ -190,7 +190,7 @@ class Steps(NamedTuple):
     is_last: Words
 
 
-@kernel(entry=MAPPER)
+@kernel
 def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Costs) -> None:
     """Fill in the ``costs``, all 0, of ``steps``; ``waves`` is scratch."""
     for i in range(len(steps.n)):
@@ -204,7 +204,7 @@ def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Co
             array_step(layer, array, c, is_first, is_last, waves, costs, i)
 
 
-@kernel(entry=MAPPER)
+@kernel
 def full_step_costs(layer: Layer, array: Array, steps: Steps, waves: Waves, cycles: Words, drain: Words) -> None:
     """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
     for i in range(len(steps.n)):

@@ -90,7 +90,7 @@ def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, wave
         waves.reach[at + kind] = patch(layer, part, axis - 1)
 
 
-@kernel(inline=False)
+@kernel
 def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: Waves) -> None:
     """Cut a step of n channels and t x h x w outputs into parts along all axes."""
     part_t, part_h, part_w = wave_shape(layer, array, t, h, w)
@@ -103,7 +103,7 @@ def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: 
     cut_tiles(layer, 3, ceiling(w, layer.tile[2]), part_w, w, waves)
 
 
-@kernel(inline=False)
+@kernel
 def cost_waves(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
 ) -> None:

@@ -117,12 +117,6 @@ class Bar:
         self._is_starting = True
         self._line.draw(f"{label}: starting")
 
-    def announce(self, text: str) -> None:
-        """Show that something is prepared, and for how long is not known; a line by itself without a terminal."""
-        self._is_starting = True
-        if self._line.is_shown:
-            self._line.draw(f"{self._label}: {text}")
-
     def show(self, done: int) -> None:
         """Show that ``done`` units are done."""
         now = self._now()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import distinct
-from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.base.kernels import kernels
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, cost_steps, empty_costs
@@ -98,7 +98,7 @@ def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, 
 
 def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     """Return the table of kinds of these ``sizes``."""
-    work = kernels(len(sizes.n) * TILINGS_PER_STEP)
+    work = kernels()
     array = plain_array(machine)
 
     def words(values: Ints | Flags) -> Words:

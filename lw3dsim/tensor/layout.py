@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import padded
-from lw3dsim.base.kernels import RUNS_PER_TILING, kernels
+from lw3dsim.base.kernels import kernels
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows, fill_row_bursts
 from lw3dsim.tensor.runs import Cuts, Strides, list_runs, row_runs
@@ -136,7 +136,7 @@ class Boxes:
     def row_bursts(self) -> Ints:
         """Bursts of one row of the boxes by channel range and tile along W."""
         size = len(self.channel_first) * self.w.tiles
-        work = kernels(size)
+        work = kernels()
         bursts = work.empty(size)
         channel, channels, left, span = map(work.words, self._row_cuts)
         work(fill_row_bursts)(plain_rows(self.layout), channel, channels, left, span, bursts)
@@ -167,8 +167,8 @@ class Boxes:
         Raises MappingError where they would be more than MAX_RUNS before that.
         """
         layout, rows = self.layout, plain_rows(self.layout)
-        few = kernels(len(self.channel_first) * self.w.tiles)
-        of_row = few(row_runs)(rows, *map(few.words, self._row_cuts))
+        work = kernels()
+        of_row = work(row_runs)(rows, *map(work.words, self._row_cuts))
         runs = int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(of_row)
         if runs > MAX_RUNS:
             size = "x".join(map(str, (layout.channels, *layout.extent)))
@@ -176,7 +176,6 @@ class Boxes:
                 "dram.model",
                 f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
             )
-        work = kernels(runs // RUNS_PER_TILING)
         boxes, (of_t, of_h) = math.prod(self.shape), (_offsets(axis) for axis in (self.t, self.h))
         cuts = (
             self.channel_first, self.channel_count, of_t, self.t.positions, of_h, self.h.positions, self.w.first,

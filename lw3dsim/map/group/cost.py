@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
-from lw3dsim.base.kernels import TILINGS_PER_STEP, kernels
+from lw3dsim.base.kernels import kernels
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, full_step_costs, vector_cycles
@@ -106,7 +106,7 @@ def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
 
 def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints]:
     """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
-    work = kernels(sum(-(-channels // tile) for tile in tiles))
+    work = kernels()
     _, blocks, columns = sums = tuple(work.empty(len(tiles)) for _ in range(3))
     work(sum_channels)(1, channels, 1, 1, plain_rows(layout), work.words(tiles), *sums)
     return np.asarray(blocks), np.asarray(columns)
@@ -142,7 +142,7 @@ class _Sums:
 
 def _row_bursts(axis: AxisOptions, tensor: int, layout: Layout) -> Ints:
     """Return, per option of W, the bursts of a row that hold the new pixels of ``tensor``, of all tiles together."""
-    work = kernels(int(axis.tiles.sum()))
+    work = kernels()
     bursts = work.empty(len(axis))
     cuts = axis.begins, axis.tiles, axis.all_first(tensor), axis.all_counts(tensor)
     begins, tiles, left, span = map(work.words, cuts)
@@ -239,7 +239,7 @@ def _array_cycles(group: Group, candidates: Candidates, i: int, machine: Machine
 def _full_steps(stage: Problem, machine: Machine, sizes: Ints) -> tuple[Ints, Ints]:
     """Return the cycles, and what is left to drain, of steps of ``sizes``, columns of (n, t, h, w)."""
     count = sizes.shape[1]
-    work = kernels(count * TILINGS_PER_STEP)
+    work = kernels()
     n, t, h, w = (work.words(size) for size in sizes)
     none, yes, c = work.empty(count), work.words([1] * count), work.words([stage.c] * count)
     steps = Steps(n=n, c=c, t=t, h=h, w=w, inputs=none, read_back=none, is_first=yes, is_last=yes)

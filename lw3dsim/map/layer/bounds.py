@@ -47,13 +47,14 @@ def bound_kept(task: Task, least: Least, waves: Waves, kept: Kept) -> None:
             kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], waves)
 
 
-@kernel(inline=False)
+@kernel
 def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, waves: Waves) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
     alone = loaded + last_store(layer, task.choices, least, at)
-    cycles = layer_cycles(task, at, INFINITE, waves) + last_drain(task, at, waves)
+    cycles = layer_cycles(task, at, INFINITE, waves)
+    cycles += last_drain(task, at, waves)
     # A first tile of padding alone is not asked for.
     compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
     return least.setup + max(compute, bursts * least.burst // channels)

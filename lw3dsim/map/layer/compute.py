@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.tiling import Choices, Task, Tiling
 
 
-@kernel(inline=False)
+@kernel
 def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
@@ -54,7 +54,7 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
     return count, n, t, h, w
 
 
-@kernel(inline=False)
+@kernel
 def full_tiles(task: Task, at: Tiling, least: int) -> int:
     """Return ticks that the array takes at least: to multiply in all full tiles; for other pixels part of ``least``."""
     layer, array, choices = task.layer, task.array, task.choices
@@ -81,7 +81,7 @@ def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int
     return multiply + ceiling(layer.c, c) * array.fill_cycles
 
 
-@kernel(inline=False)
+@kernel
 def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves) -> int:
     """Return the cycles of the reduction steps of ``c`` channels of a tile, with waits for drains in between."""
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
@@ -104,7 +104,7 @@ def step_head(array: Array, waves: Waves) -> int:
     return array.fill_cycles + waves.compute[first_wave(waves)]
 
 
-@kernel(inline=False)
+@kernel
 def waits_between_tiles(task: Task, at: Tiling, waves: Waves) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
@@ -126,7 +126,7 @@ def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
     return count * (ceiling(total, part) - 1), part
 
 
-@kernel(inline=False)
+@kernel
 def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
     """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
     layer, choices = task.layer, task.choices
@@ -182,7 +182,7 @@ def least_compute(layer: Layer, array: Array, n_size: int) -> int:
     return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
 
 
-@kernel(inline=False)
+@kernel
 def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
     layer, choices, cycle = task.layer, task.choices, task.times.cycle

@@ -83,7 +83,7 @@ class Aim(NamedTuple):
     most: int
 
 
-@kernel(inline=False)
+@kernel
 def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
 
@@ -177,7 +177,7 @@ def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
 @kernel
 def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
     """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
-    worst = kept.first[-1]
+    worst = kept.first[len(kept.first) - 1]
     most = aim.most - exposed
     if aim.most == INFINITE:
         if worst == INFINITE:
@@ -189,13 +189,13 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
 @kernel
 def is_worth(kept: Kept, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
     """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
-    worst = kept.first[-1]
+    worst = kept.first[len(kept.first) - 1]
     if aim.most == INFINITE:
         return worst == INFINITE or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
     return bursts <= worst and ticks <= aim.most * channels
 
 
-@kernel(inline=False)
+@kernel
 def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Tiling) -> None:
     """Insert a tiling into ``kept``, in the order of its first four columns, and drop the last."""
     first, second, third = bursts, visits, ticks

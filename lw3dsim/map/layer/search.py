@@ -74,7 +74,7 @@ def search(
     at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
     sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees)
     tilings = math.prod(map(len, sizes))
-    work = kernels(tilings)
+    work = kernels()
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
     task = _task(problem, arch, clocks, choices)
     least = Least(

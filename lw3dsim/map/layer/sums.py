@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import MAPPER, kernel
+from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import DENSE, GROUPED
 from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
 
@@ -50,7 +50,7 @@ class Channels(NamedTuple):
     out_columns: Words
 
 
-@kernel(inline=False)
+@kernel
 def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) -> None:
     """Fill the sums of ``extent``, whose sizes are given."""
     total = layer.out[axis]
@@ -107,7 +107,7 @@ def input_channels(layer: Layer, n: int, c: int) -> int:
     return n // layer.group_n * layer.c if layer.structure == GROUPED else n
 
 
-@kernel(entry=MAPPER)
+@kernel
 def sum_channels(
     groups: int, total: int, each: int, of: int, rows: Rows, size: Words, parts: Words, blocks: Words, columns: Words
 ) -> None:
@@ -135,7 +135,7 @@ def weight_bits(layer: Layer, n: int, c: int, is_first: int) -> int:
     return n * c * layer.kernel_bits + (n * layer.bias_bits if is_first else 0)
 
 
-@kernel(inline=False)
+@kernel
 def weight_bursts(layer: Layer, n: int, c: int, burst_bits: int) -> int:
     """Return the bursts of all weight tiles of n x c, once."""
     bursts = 0

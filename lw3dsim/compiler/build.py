@@ -1,0 +1,96 @@
+"""The steps of setuptools that make the extension, and say on what machines it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+from lw3dsim.compiler.extension import extension_source
+
+if TYPE_CHECKING:
+    from setuptools import Extension
+
+ROOT = Path(__file__).resolve().parent.parent
+# Integers wrap around as two's complements do. Tables are read in place, as sequences of integers.
+FLAGS = ["-shared", "-fPIC", "-O2", "-fwrapv", "-fno-strict-aliasing", "-Wno-unused"]
+# What wheels for Linux ask of the machine: the C library of 2012, with which manylinux2014 begins.
+GLIBC = 17
+PLATFORMS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+
+
+def target() -> str:
+    """Return the processor to compile for, LW3DSIM_TARGET, where that is not the one of this machine."""
+    return os.environ.get("LW3DSIM_TARGET", "")
+
+
+def compilers() -> list[list[str]]:
+    """Return the commands that may compile C here, what the environment names first."""
+    if target():
+        return [[*zig, "-target", f"{target()}-linux-gnu.2.{GLIBC}"] for zig in _zig()]
+    named = [shlex.split(os.environ["CC"])] if os.environ.get("CC") else []
+    return named + [[name] for name in ("cc", "gcc", "clang") if shutil.which(name)] + _zig()
+
+
+def _zig() -> list[list[str]]:
+    return [[sys.executable, "-m", "ziglang", "cc"]] if importlib.util.find_spec("ziglang") else []
+
+
+def write_source(root: Path = ROOT) -> Path:
+    """Write the C of the kernels of the package in ``root`` beside them; return its path. Raises DialectError."""
+    path = root / "base" / "_kernels.c"
+    path.write_text(extension_source(root, "lw3dsim.base._kernels"), encoding="utf-8")
+    return path
+
+
+def compile_source(source: Path, to: Path) -> str:
+    """Compile ``source`` ``to`` an extension; return nothing, or why no compiler could."""
+    whys = []
+    linking = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    for compiler in compilers():
+        command = [*compiler, *FLAGS, f"-I{sysconfig.get_path('include')}", *linking, str(source), "-o", str(to)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a compiler's command
+        if done.returncode == 0:
+            return ""
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        whys.append(f"{Path(compiler[0]).name}: {last[0]}")
+    return "; ".join(whys) or "there is no C compiler"
+
+
+class BuildKernels(build_ext):
+    """Writes the C of the kernels and compiles it with the first compiler that can."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Make the extension; raises CompileError, which the build survives: CPython runs the kernels then."""
+        to = Path(self.get_ext_fullpath(ext.name))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if why := compile_source(write_source(), to):
+            raise CompileError(f"the kernels are not compiled, so CPython will run them, slowly: {why}")
+
+
+class KernelWheel(bdist_wheel):
+    """A wheel that says on which machines its extension runs."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Return the tags; on Linux those of manylinux2014 where no newer C library is needed."""
+        python, abi, machine = super().get_tag()
+        made = list(Path(self.bdist_dir).rglob("_kernels*.so"))
+        is_glibc = bool(target()) or platform.libc_ver()[0] == "glibc"
+        processor = PLATFORMS.get((target() or platform.machine()).lower())
+        if made and processor and is_glibc and sys.platform == "linux":
+            needed = [int(version) for version in re.findall(rb"GLIBC_2\.(\d+)", made[0].read_bytes())]
+            if max(needed, default=0) <= GLIBC:
+                machine = f"manylinux_2_{GLIBC}_{processor}.manylinux2014_{processor}"
+        return python, abi, machine

@@ -1,0 +1,160 @@
+/* What the C of kernels stands on: words, Python's arithmetic, faults, and the border to Python. */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A flat sequence of integers: an array of the caller's. */
+struct words { int64_t *at; int64_t length; };
+
+/* What CPython raises: a kernel that comes to one is left at once, for its caller in Python. */
+enum { K_INDEX = 1, K_DIVISION, K_STEP, K_INTERPRETED, K_NOTHING };
+static _Thread_local jmp_buf *k_fault_to;
+static _Noreturn __attribute__((cold, noinline)) void k_fault(int what) { longjmp(*k_fault_to, what); }
+
+/* Returned by value: not copied where it is only read. */
+static inline int64_t *k_at(struct words w, int64_t i) {
+    if (__builtin_expect((uint64_t)i >= (uint64_t)w.length, 0)) k_fault(K_INDEX);
+    return w.at + i;
+}
+
+static inline int64_t k_index(int64_t i, int64_t size) {
+    if (__builtin_expect((uint64_t)i >= (uint64_t)size, 0)) k_fault(K_INDEX);
+    return i;
+}
+
+/* Division rounds down. Most numbers are small, and not negative: half as long. */
+static inline int64_t k_floordiv(int64_t a, int64_t b) {
+    if (__builtin_expect((uint64_t)(a | b) >> 32 == 0 && b, 1)) return (uint32_t)a / (uint32_t)b;
+    if (__builtin_expect(b == 0, 0)) k_fault(K_DIVISION);
+    if (b == -1) return -a;
+    return a / b - ((a % b != 0) & ((a ^ b) < 0));
+}
+static inline int64_t k_mod(int64_t a, int64_t b) {
+    if (__builtin_expect((uint64_t)(a | b) >> 32 == 0 && b, 1)) return (uint32_t)a % (uint32_t)b;
+    if (__builtin_expect(b == 0, 0)) k_fault(K_DIVISION);
+    if (b == -1) return 0;
+    int64_t rest = a % b;
+    return rest && (rest ^ b) < 0 ? rest + b : rest;
+}
+static inline int64_t k_min(int64_t a, int64_t b) { return b < a ? b : a; }
+static inline int64_t k_max(int64_t a, int64_t b) { return b > a ? b : a; }
+static inline int64_t k_abs(int64_t a) { return a < 0 ? -a : a; }
+
+/* A kernel as Python sees it: what it takes and gives, and what calls it with arguments that lie behind each other. */
+struct k_kernel { PyMethodDef method; const char *takes, *gives; void (*run)(const int64_t *, int64_t *); };
+
+/* Arguments from Python, by a letter each: i an integer, w words, (...) a tuple, . what kernels do not know. */
+static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **held) {
+    switch (*(*takes)++) {
+    case 'i':
+        **to = PyLong_AsLongLong(from);
+        return *(*to)++ == -1 && PyErr_Occurred() ? -1 : 0;
+    case 'w': {
+        if (PyObject_GetBuffer(from, *held, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) < 0) return -1;
+        Py_buffer *view = (*held)++;
+        const char *format = view->format ? view->format : "B";
+        if (view->ndim != 1 || view->itemsize != 8 || (format[0] != 'l' && format[0] != 'q') || format[1]) {
+            PyErr_Format(PyExc_TypeError, "words are flat arrays of int64, not of '%s' on %d axes", format, view->ndim);
+            return -1;
+        }
+        struct words words = {view->buf, view->len / 8};
+        memcpy(*to, &words, sizeof words);
+        *to += sizeof words / sizeof **to;
+        return 0;
+    }
+    case '(': {
+        Py_ssize_t size = PyTuple_Check(from) ? PyTuple_Size(from) : -1, i = 0;
+        while (**takes != ')' && i < size)
+            if (k_take(takes, PyTuple_GetItem(from, i++), to, held) < 0) return -1;
+        if (*(*takes)++ == ')' && i == size) return 0;
+        PyErr_Format(PyExc_TypeError, "a tuple of another size was expected, not %R", from);
+        return -1;
+    }
+    }
+    return 0;
+}
+
+/* A result for Python: i an integer, b a truth, n None, (...) a tuple, <module:name(...) an instance of that class. */
+static PyObject *k_give(const char **gives, const int64_t **from) {
+    char name[256] = "", *colon = name;
+    PyObject *items, *item, *home, *class, *made;
+    switch (*(*gives)++) {
+    case 'i': return PyLong_FromLongLong(*(*from)++);
+    case 'b': return PyBool_FromLong(*(*from)++ != 0);
+    case 'n': Py_RETURN_NONE;
+    case '<':
+        for (char *to = name; **gives != '('; to++) {
+            *to = *(*gives)++;
+            if (*to == ':') colon = to;
+        }
+        (*gives)++;
+    }
+    if (!(items = PyList_New(0))) return NULL;
+    for (; **gives != ')'; Py_DECREF(item))
+        if (!(item = k_give(gives, from)) || PyList_Append(items, item) < 0) return NULL;
+    (*gives)++;
+    made = PyList_AsTuple(items);
+    Py_DECREF(items);
+    if (!*name || !made) return made;
+    *colon = 0;
+    home = PyImport_ImportModule(name);
+    class = home ? PyObject_GetAttrString(home, colon + 1) : NULL;
+    items = class ? PyObject_CallObject(class, made) : NULL;
+    Py_XDECREF(home);
+    Py_XDECREF(class);
+    Py_DECREF(made);
+    return items;
+}
+
+static PyObject *k_raise(int what) {
+    switch (what) {
+    case K_INDEX: PyErr_SetString(PyExc_IndexError, "index out of range"); break;
+    case K_DIVISION: PyErr_SetString(PyExc_ZeroDivisionError, "integer division or modulo by zero"); break;
+    case K_STEP: PyErr_SetString(PyExc_ValueError, "range() arg 3 must not be zero"); break;
+    case K_INTERPRETED: PyErr_SetString(PyExc_ValueError, "only CPython runs this"); break;
+    default: PyErr_SetString(PyExc_TypeError, "a kernel ended without a value");
+    }
+    return NULL;
+}
+
+/* Call a kernel from Python: arrays are held, and the lock of the interpreter is given up, for as long as it runs. */
+static PyObject *k_call(PyObject *self, PyObject *const *arguments, Py_ssize_t given) {
+    const struct k_kernel *kernel = PyLong_AsVoidPtr(self);
+    int64_t room[K_ROOM], result[K_ROOM], *to = room;
+    Py_buffer views[K_WORDS], *held = views;
+    const char *takes = kernel->takes, *gives = kernel->gives;
+    Py_ssize_t i = 0;
+    while (*takes && i < given && k_take(&takes, arguments[i], &to, &held) == 0) i++;
+    int what = 0, taken = !*takes && i == given;
+    if (taken) {
+        jmp_buf here, *before = k_fault_to;
+        k_fault_to = &here;
+        PyThreadState *state = PyEval_SaveThread();
+        what = setjmp(here);
+        if (!what) kernel->run(room, result);
+        PyEval_RestoreThread(state);
+        k_fault_to = before;
+    } else if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_TypeError, "%s does not take %zd arguments", kernel->method.ml_name, given);
+    }
+    while (held != views) PyBuffer_Release(--held);
+    const int64_t *from = result;
+    return !taken ? NULL : what ? k_raise(what) : k_give(&gives, &from);
+}
+
+/* Add all kernels to a module, under their full names, with what they were made of. */
+static PyObject *k_module(struct PyModuleDef *definition, struct k_kernel *kernel, const char *paths, const char *digest) {
+    PyObject *module = PyModule_Create(definition);
+    for (; module && kernel->run; kernel++) {
+        PyObject *self = PyLong_FromVoidPtr(kernel);
+        PyObject *function = self ? PyCFunction_New(&kernel->method, self) : NULL;
+        if (!function || PyModule_AddObjectRef(module, kernel->method.ml_name, function) < 0) return NULL;
+        Py_DECREF(self);
+        Py_DECREF(function);
+    }
+    if (!module || PyModule_AddStringConstant(module, "SOURCES", paths) < 0) return NULL;
+    return PyModule_AddStringConstant(module, "DIGEST", digest) < 0 ? NULL : module;
+}

@@ -1,6 +1,6 @@
 """Kernels: functions of integers and flat words, on lists as CPython runs them, on arrays in machine code.
 
-A kernel is declared where it stands, by :func:`kernel`. It computes with integers, tuples of them and words, calls
+A kernel is declared where it stands, by :func:`kernel`, or :func:`entry` where Python calls it. It computes with integers, tuples of them and words, calls
 other kernels, and allocates nothing. :class:`Kernels` calls them, and makes the words that they take::
 
     work = kernels()
@@ -26,7 +26,12 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
 def kernel(function: Function) -> Function:
-    """Declare a kernel; it stays what CPython runs."""
+    """Declare a kernel, for other kernels; it stays what CPython runs."""
+    return function
+
+
+def entry(function: Function) -> Function:
+    """Declare a kernel that Python calls, too: through :class:`Kernels`."""
     return function
 
 

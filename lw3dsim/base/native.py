@@ -54,7 +54,9 @@ def find_extension(root: Path) -> Extension:
     try:
         made = import_module(EXTENSION)
     except ImportError as error:
-        return Extension({}, f"they were not compiled when the package was built ({error}); install it again with a C compiler")
+        return Extension(
+            {}, f"they were not compiled when the package was built ({error}); install it again with a C compiler"
+        )
     try:
         is_of_these = digest_of(root, made.SOURCES.split()) == made.DIGEST
     except OSError:

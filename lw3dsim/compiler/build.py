@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from setuptools import Extension
 
 ROOT = Path(__file__).resolve().parent.parent
-# Integers wrap around as two's complements do. Tables are read in place, as sequences of integers.
-FLAGS = ["-shared", "-fPIC", "-O2", "-fwrapv", "-fno-strict-aliasing", "-Wno-unused"]
+# Integers wrap around as those of two's complement do.
+FLAGS = ["-shared", "-fPIC", "-O2", "-fwrapv", "-Wno-unused"]
 # What wheels for Linux ask of the machine: the C library of 2012, with which manylinux2014 begins.
 GLIBC = 17
 PLATFORMS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.compiler.digest import digest_of
 from lw3dsim.compiler.functions import Function, c_type
-from lw3dsim.compiler.sources import BOOL, INT, NONE, OTHER, WORDS, Module, Package, Row, Table, Type
+from lw3dsim.compiler.sources import BOOL, INT, NONE, OTHER, WORDS, Module, Package, Row, Table, Type, is_declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,16 +25,21 @@ def extension_source(root: Path, name: str) -> str:
     for module in package.modules():
         functions |= {(module, each): Function(module, node, functions) for each, node in module.kernels.items()}
     ordered = list(_called_first(functions.values()))
+    entries = [function for function in ordered if is_declared(function.node, "entry")]
     types = dict.fromkeys(each for function in ordered for each in _types_of(function))
     bodies = [function.c() for function in ordered]
-    paths = sorted(path.relative_to(root).as_posix() for path in (*package.paths(), *(root / "compiler").iterdir()) if path.is_file())
+    paths = sorted(
+        path.relative_to(root).as_posix()
+        for path in (*package.paths(), *(root / "compiler").iterdir())
+        if path.is_file()
+    )
     return "\n\n".join([
-        f"enum {{ K_ROOM = {max(map(_room, ordered)) + 1}, K_WORDS = {max(map(_words, ordered)) + 1} }};",
+        f"enum {{ K_ROOM = {max(map(_room, entries)) + 1}, K_WORDS = {max(map(_words, entries)) + 1} }};",
         (root / "compiler" / "kernels.h").read_text(encoding="utf-8"),
         *map(_structure, types),
         *bodies,
-        *map(_call, ordered),
-        _module(name.rpartition(".")[2], ordered, " ".join(paths), digest_of(root, paths)),
+        *map(_call, entries),
+        _module(name.rpartition(".")[2], entries, " ".join(paths), digest_of(root, paths)),
     ]) + "\n"  # fmt: skip
 
 

@@ -11,12 +11,42 @@ from lw3dsim.compiler.sources import BOOL, INT, NONE, OTHER, WORDS, Module, Row,
 
 C_OF = {INT: "int64_t", BOOL: "int64_t", WORDS: "struct words", NONE: "void"}
 KEYWORDS = set(
-    "auto case char const default do double enum extern float goto inline int long register restrict short signed "
-    "sizeof static struct switch typedef union unsigned void volatile".split()
+    [
+        "auto",
+        "case",
+        "char",
+        "const",
+        "default",
+        "do",
+        "double",
+        "enum",
+        "extern",
+        "float",
+        "goto",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+    ]
 )
 INFIX: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.BitAnd: "&", ast.BitOr: "|"}
 INFIX |= {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-CALLED: dict[type, str] = {ast.FloorDiv: "k_floordiv", ast.Mod: "k_mod"}
+CALLED: dict[type, str] = {ast.FloorDiv: "k_floordiv", ast.Mod: "k_mod", ast.RShift: "k_right"}
+
+# Nodes of the syntax of a kernel that is copied to wherever it is called.
+SMALL = 120
 
 
 def c_type(of: Type) -> str:
@@ -93,7 +123,14 @@ class Function:
     def head(self) -> str:
         """The function as it is declared in C."""
         parameters = ", ".join(declared(name, of, "restrict ") for name, of in self.parameters.items())
-        return f"static {c_type(self.result)} {self.name}({parameters or 'void'})"
+        inline = "inline __attribute__((always_inline)) " if self.is_copied else ""
+        return f"static {inline}{c_type(self.result)} {self.name}({parameters or 'void'})"
+
+    @cached_property
+    def is_copied(self) -> bool:
+        """Whether it becomes part of its callers: where it is small, or there is one."""
+        callers = sum(self in each.calls for each in self.others.values())
+        return not is_declared(self.node, "entry") and (callers == 1 or len(list(ast.walk(self.node))) < SMALL)
 
     def c(self) -> str:
         """Return the function in C; raises DialectError for what is no kernel."""
@@ -107,7 +144,9 @@ class Function:
                 for name, of in own.items()]  # fmt: skip
         room += [f"{c_type(self._locals[name])} {name}_kept;" for name in sorted(self._kept)]
         end = [] if self.result == NONE else ["k_fault(K_NOTHING);"]
-        return "\n".join([f"/* {self.module.name}:{self.node.lineno} */", self.head, "{", *room, *self._lines, *end, "}"])
+        return "\n".join(
+            [f"/* {self.module.name}:{self.node.lineno} */", self.head, "{", *room, *self._lines, *end, "}"]
+        )
 
     def refuse(self, node: ast.AST, why: str) -> NoReturn:
         """Raise DialectError: ``why`` what stands at ``node`` is in no kernel."""
@@ -252,7 +291,9 @@ class Function:
     def _stays(self, address: str) -> bool:
         """Tell whether an address is that of a parameter that is never assigned to, or of what is in it."""
         root = address.lstrip("&").split("->")[0].split(".")[0]
-        stored = {each.id for each in ast.walk(self.node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        stored = {
+            each.id for each in ast.walk(self.node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        }
         return root in self.parameters and root not in stored
 
     def _change(self, target: ast.Subscript, op: ast.operator, value: Value) -> None:
@@ -381,7 +422,9 @@ class Function:
             of = self._value(arguments[0])
             if of.type == WORDS:
                 return Value(f"{of.code}.length")
-        elif not found and (name in {"min", "max"} and len(arguments) > 1 or name in {"abs", "int"} and len(arguments) == 1):
+        elif not found and (
+            (name in {"min", "max"} and len(arguments) > 1) or (name in {"abs", "int"} and len(arguments) == 1)
+        ):
             values = self._integers(node, arguments)
             code = values[0].code if name == "int" or len(values) > 1 else f"k_{name}({values[0].code})"
             for value in values[1:]:

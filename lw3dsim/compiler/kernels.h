@@ -10,7 +10,7 @@
 struct words { int64_t *at; int64_t length; };
 
 /* What CPython raises: a kernel that comes to one is left at once, for its caller in Python. */
-enum { K_INDEX = 1, K_DIVISION, K_STEP, K_INTERPRETED, K_NOTHING };
+enum { K_INDEX = 1, K_DIVISION, K_STEP, K_SHIFT, K_INTERPRETED, K_NOTHING };
 static _Thread_local jmp_buf *k_fault_to;
 static _Noreturn __attribute__((cold, noinline)) void k_fault(int what) { longjmp(*k_fault_to, what); }
 
@@ -38,6 +38,10 @@ static inline int64_t k_mod(int64_t a, int64_t b) {
     if (b == -1) return 0;
     int64_t rest = a % b;
     return rest && (rest ^ b) < 0 ? rest + b : rest;
+}
+static inline int64_t k_right(int64_t a, int64_t bits) {
+    if (__builtin_expect((uint64_t)bits >= 64, 0)) k_fault(K_SHIFT);
+    return a >> bits;
 }
 static inline int64_t k_min(int64_t a, int64_t b) { return b < a ? b : a; }
 static inline int64_t k_max(int64_t a, int64_t b) { return b > a ? b : a; }
@@ -114,6 +118,7 @@ static PyObject *k_raise(int what) {
     case K_INDEX: PyErr_SetString(PyExc_IndexError, "index out of range"); break;
     case K_DIVISION: PyErr_SetString(PyExc_ZeroDivisionError, "integer division or modulo by zero"); break;
     case K_STEP: PyErr_SetString(PyExc_ValueError, "range() arg 3 must not be zero"); break;
+    case K_SHIFT: PyErr_SetString(PyExc_ValueError, "a shift by less than 0 bits, or more than 63"); break;
     case K_INTERPRETED: PyErr_SetString(PyExc_ValueError, "only CPython runs this"); break;
     default: PyErr_SetString(PyExc_TypeError, "a kernel ended without a value");
     }

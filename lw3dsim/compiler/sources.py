@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INT, BOOL, WORDS, NONE, OTHER = "int", "bool", "words", "none", "other"
+DECLARED = "kernel", "entry", "interpreted"
 PLAIN = {"int": INT, "bool": BOOL, "Words": WORDS, "None": NONE}
 
 
@@ -101,7 +102,7 @@ class Module:
     def kernels(self) -> dict[str, ast.FunctionDef]:
         """The functions that are declared to be kernels."""
         functions = (each for each in self._statements if isinstance(each, ast.FunctionDef))
-        return {each.name: each for each in functions if is_declared(each, "kernel") or is_declared(each, "interpreted")}
+        return {each.name: each for each in functions if is_declared(each, *DECLARED)}
 
     def constant(self, name: str, node: ast.AST) -> int:
         """Return the integer that a name of the module stands for."""
@@ -195,12 +196,12 @@ class Package:
 
     def modules(self) -> list[Module]:
         """Return the modules that declare kernels, in order of their names."""
-        paths = (path for path in sorted(self.root.rglob("*.py")) if "@kernel" in path.read_text(encoding="utf-8"))
+        paths = (path for path in sorted(self.root.rglob("*.py")) if "lw3dsim.base.kernels import" in path.read_text())
         names = [".".join(path.relative_to(self.root.parent).with_suffix("").parts) for path in paths]
         modules = (self.module(name) for name in names)
         return [module for module in modules if module and module.kernels]
 
 
-def is_declared(function: ast.FunctionDef, decorator: str) -> bool:
-    """Tell whether a function carries the decorator."""
-    return any(isinstance(each, ast.Name) and each.id == decorator for each in function.decorator_list)
+def is_declared(function: ast.FunctionDef, *decorators: str) -> bool:
+    """Tell whether a function carries one of the decorators."""
+    return any(isinstance(each, ast.Name) and each.id in decorators for each in function.decorator_list)

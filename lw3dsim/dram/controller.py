@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.dram.banks import ACT_1, choose, issue, look, take_out
 from lw3dsim.dram.channel import (
     AT_BANK,
@@ -29,7 +29,8 @@ from lw3dsim.dram.channel import (
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
 
-@kernel
+
+@entry
 def run(channel: Channel, until: int) -> int:
     """Serve every request; return the clock of the last data beat.
 
@@ -45,13 +46,13 @@ def run(channel: Channel, until: int) -> int:
     return registers.last_beat[0]
 
 
-@kernel
+@entry
 def serve(channel: Channel) -> None:
     """Go on until the last request has been issued; the clock then stands behind that command."""
     channel.registers.now[0] = _go_on(channel, NEVER)
 
 
-@kernel
+@entry
 def stand_by(channel: Channel, until: int) -> None:
     """Go on to clock ``until`` with whatever refresh is due."""
     _go_on(channel, until)

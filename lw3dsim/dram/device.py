@@ -20,10 +20,22 @@ Pair = tuple[int, int]
 
 
 class Digit(NamedTuple):
-    """A field of an address: bursts from one value to the next, and how many values there are."""
+    """A field of an address: bursts from one value to the next, and how many values there are.
+
+    Where both are powers of two the field is that of ``mask`` from bit ``shift`` on, which no division finds; else
+    ``shift`` is -1.
+    """
 
     stride: int
     size: int
+    shift: int
+    mask: int
+
+
+def digit(stride: int, size: int) -> Digit:
+    """Return a field of an address."""
+    is_binary = stride & (stride - 1) == 0 and size & (size - 1) == 0
+    return Digit(stride, size, stride.bit_length() - 1 if is_binary else -1, size - 1)
 
 
 class Rules(NamedTuple):
@@ -144,7 +156,7 @@ def rules_of(dram: DramSystem) -> Rules:
     fields = address_map(dram.mapping, s, dram.channels).fields[::-1]
     digits, stride = {}, 1
     for name, size in fields:
-        digits[name] = Digit(stride=stride, size=size)
+        digits[name] = digit(stride, size)
         stride *= size
     lanes = dram.channels if fields[0][0] == "channel" else 1
     low = fields[1] if fields[0][0] == "channel" else fields[0]

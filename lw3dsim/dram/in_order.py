@@ -70,8 +70,8 @@ def serve(device: Device, first: int, count: int, start: int, write: int) -> tup
 
 @kernel
 def _value(digit: Digit, address: int) -> int:
-    # Divisions take most of the time of a short visit.
-    return address // digit.stride % digit.size if digit.size > 1 else 0
+    # Divisions would take most of the time of a short visit.
+    return address >> digit.shift & digit.mask if digit.shift >= 0 else address // digit.stride % digit.size
 
 
 @kernel
@@ -98,7 +98,9 @@ def _visit(device: Device, address: int, bursts: int, start: int, write: int) ->
             _refresh_idle(device, c, arrival)
             outcome = 0
         elif banks.open_row[b] == row:
-            moved = min(bursts, (channels.due[c] - clock + step - 1) // step)
+            moved = bursts
+            if clock + (bursts - 1) * step >= channels.due[c]:
+                moved = (channels.due[c] - clock + step - 1) // step
             _remember(device, c, clock, step, moved)
             clock += (moved - 1) * step
             _burst(device, b, g, c, clock, write)

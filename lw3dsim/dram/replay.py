@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.address_map import DEFAULT_MAPPING, address_map
 from lw3dsim.dram import channel as c
-from lw3dsim.base.kernels import kernels
 from lw3dsim.dram.controller import run
 from lw3dsim.dram.power import DramCounts, DramEnergy, dram_energy, summed
 from lw3dsim.dram.trace import MAX_REQUESTS

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.engine.memory import transfer
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def initial_state(job: Job) -> State:
     return State(ifmap=loads, weight=loads, ofmap=Granted(tiles=0, free=0), opened=0, steps=0, free=0)
 
 
-@kernel
+@entry
 def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int) -> State:
     """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is."""
     ifmap, weight, ofmap = job.ifmap, job.weight, job.ofmap

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import Channel, new_channel
-from lw3dsim.base.kernels import kernels
 from lw3dsim.dram.controller import run, serve, stand_by
 from lw3dsim.dram.power import DramCounts, summed
 from lw3dsim.dram.replay import channel_counts

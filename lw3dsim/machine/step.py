@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.waves import (
     LAST_SORT,
@@ -190,7 +190,7 @@ class Steps(NamedTuple):
     is_last: Words
 
 
-@kernel
+@entry
 def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Costs) -> None:
     """Fill in the ``costs``, all 0, of ``steps``; ``waves`` is scratch."""
     for i in range(len(steps.n)):
@@ -204,7 +204,7 @@ def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Co
             array_step(layer, array, c, is_first, is_last, waves, costs, i)
 
 
-@kernel
+@entry
 def full_step_costs(layer: Layer, array: Array, steps: Steps, waves: Waves, cycles: Words, drain: Words) -> None:
     """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
     for i in range(len(steps.n)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -57,7 +57,7 @@ def row_bursts(rows: Rows, start: int, end: int, left: int, span: int) -> int:
     return (end - start) // rows.columns * bursts_of(rows, left, span)
 
 
-@kernel
+@entry
 def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, span: Words, bursts: Words) -> None:
     """Fill in the bursts of one row of every box: ``channels`` from ``channel`` on, ``span`` pixels from ``left`` on.
 
@@ -69,7 +69,7 @@ def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, sp
             bursts[i * len(left) + j] = row_bursts(rows, start, end, left[j], span[j])
 
 
-@kernel
+@entry
 def sum_spans(rows: Rows, begins: Words, tiles: Words, left: Words, span: Words, bursts: Words) -> None:
     """Fill in, per way to cut a row, the bursts that hold ``span`` pixels from ``left`` on, of all tiles together.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Strides(NamedTuple):
     row: int
 
 
-@kernel
+@entry
 def row_runs(rows: Rows, channel: Words, channels: Words, left: Words, span: Words) -> int:
     """Return the runs of one row of all boxes, before any are joined: boxes as in :class:`Cuts`."""
     runs = 0
@@ -50,7 +50,7 @@ def row_runs(rows: Rows, channel: Words, channels: Words, left: Words, span: Wor
     return runs
 
 
-@kernel
+@entry
 def list_runs(rows: Rows, strides: Strides, cuts: Cuts, base: int, offsets: Words, first: Words, count: Words) -> int:
     """Fill in the runs of every box of the tensor at burst ``base``; return how many there are.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry
 from lw3dsim.map.layer.bounds import bound_kept
 from lw3dsim.map.layer.ranking import INFINITE, Aim, rank
 from lw3dsim.map.layer.tiling import Task
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1000
 
 
-@kernel
+@entry
 def shortlist(
     task: Task,
     second: Array,

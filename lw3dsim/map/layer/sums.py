@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, GROUPED
 from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
 
@@ -107,7 +107,7 @@ def input_channels(layer: Layer, n: int, c: int) -> int:
     return n // layer.group_n * layer.c if layer.structure == GROUPED else n
 
 
-@kernel
+@entry
 def sum_channels(
     groups: int, total: int, each: int, of: int, rows: Rows, size: Words, parts: Words, blocks: Words, columns: Words
 ) -> None:

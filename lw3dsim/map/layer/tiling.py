@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE
 from lw3dsim.map.layer.sums import input_channels, sum_channels, sum_extent, weight_bits, weight_bursts
 
@@ -82,7 +82,7 @@ class Tiling(NamedTuple):
     w: int
 
 
-@kernel
+@entry
 def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
     """Fill in what the sizes of ``choices`` cost, with input and output laid out in ``inp`` and ``out``."""
     sum_extent(layer, inp, out, 0, choices.t)

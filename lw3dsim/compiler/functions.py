@@ -248,6 +248,8 @@ class Function:
     def _named(self, value: Value) -> Value:
         """Give a value a name of its own, before anything that it is made of changes."""
         name, of = self._fresh(), value.type
+        if isinstance(of, Table) and not value.is_made and self._stays(value.code):
+            return value
         if isinstance(of, Table) and value.is_made:
             self._add(f"const {of.c} {name}_made = {value.code};")
             value = Value(f"&{name}_made", of)

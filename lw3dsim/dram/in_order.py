@@ -20,6 +20,7 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.dram.power import DramCounts, summed
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.dram.device import Device, Digit
 
 
@@ -65,6 +66,32 @@ def serve(device: Device, first: int, count: int, start: int, write: int) -> tup
             entered, last = _visit(device, address, (stop - address + lanes - 1) // lanes, start, write)
             accepted, done = max(accepted, entered), max(done, last)
         first = stop
+    return accepted, done
+
+
+@kernel
+def serve_runs(
+    device: Device, first: Words, bursts: Words, run: int, end: int, start: int, write: int
+) -> tuple[int, int]:
+    """Move the runs from ``run`` until ``end``, of ``bursts`` from address ``first`` on, all requested at ``start``.
+
+    Return what :func:`serve` does. Runs in one row of a bank are one visit of it: each burst is in the queue when the
+    one before it is issued, so it does not matter whether they touch.
+    """
+    accepted = done = start
+    lanes, span = device.rules.lanes, device.rules.span
+    while run < end:
+        address, count = first[run], bursts[run]
+        stop = (address // span + 1) * span
+        run += 1
+        if lanes > 1 or address + count > stop:
+            entered, last = serve(device, address, count, start, write)
+        else:
+            while run < end and first[run] >= address and first[run] + bursts[run] <= stop:
+                count += bursts[run]
+                run += 1
+            entered, last = _visit(device, address, count, start, write)
+        accepted, done = max(accepted, entered), max(done, last)
     return accepted, done
 
 

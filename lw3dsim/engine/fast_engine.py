@@ -48,7 +48,7 @@ class State(NamedTuple):
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
     """Simulate ``job`` and fill in ``trace``; see ``docs/timing.md`` for the rules."""
-    advance(job, memory, trace, initial_state(job), NEVER)
+    advance(job, memory, trace, initial_state(job), NEVER, NEVER)
 
 
 def initial_state(job: Job) -> State:
@@ -58,15 +58,24 @@ def initial_state(job: Job) -> State:
 
 
 @entry
-def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int) -> State:
-    """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is."""
+def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, most: int) -> State:
+    """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is.
+
+    Give up once the steps that are left, one right after the other, end after ``most`` ticks.
+    """
     ifmap, weight, ofmap = job.ifmap, job.weight, job.ofmap
     ifmaps, ifmap_free = state.ifmap
     weights, weight_free = state.weight
     stores, ofmap_free = state.ofmap
     opened, step, free = state.opened, state.steps, state.free
+    left, counted = 0 if most == NEVER else least_ticks(job, step, len(job.kind)), step
     while stores < len(ofmap.box) and step < stop:
         opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step)
+        if most != NEVER and step > counted:
+            left -= least_ticks(job, counted, step)
+            counted = step
+            if trace.end[step - 1] + left > most:
+                break
         ifmap_asked = asked(ifmap, ifmaps, ifmap_free, trace, step, stores)
         weight_asked = asked(weight, weights, weight_free, trace, step, stores)
         ofmap_asked = NEVER
@@ -84,6 +93,16 @@ def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int) -> 
     return State(
         Granted(ifmaps, ifmap_free), Granted(weights, weight_free), Granted(stores, ofmap_free), opened, step, free
     )
+
+
+@kernel
+def least_ticks(job: Job, first: int, end: int) -> int:
+    """Return what the steps from ``first`` until ``end`` take at least."""
+    ticks = 0
+    for step in range(first, end):
+        kind = job.kind[step]
+        ticks += job.lead[kind] + job.head[kind] + job.body[kind]
+    return ticks
 
 
 @kernel

@@ -17,7 +17,7 @@ from lw3dsim.base.kernels import interpreted, kernel
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device
-from lw3dsim.dram.in_order import serve
+from lw3dsim.dram.in_order import serve_runs
 from lw3dsim.engine.reordering import make_reordering
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
         return free, free if is_store or free == start else free + m.latency_ticks
     if m.model == REORDERING:
         return reorder(m, box, start, is_store)
-    begin = accepted = done = -(-start // m.clock_ticks)
-    for run in range(m.offsets[box], m.offsets[box + 1]):
-        entered, last = serve(m.device, m.run_first[run], m.run_bursts[run], begin, is_store)
-        accepted, done = max(accepted, entered), max(done, last)
+    begin = -(-start // m.clock_ticks)
+    runs, end = m.offsets[box], m.offsets[box + 1]
+    accepted, done = serve_runs(m.device, m.run_first, m.run_bursts, runs, end, begin, is_store)
     return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,9 +64,14 @@ Engine = Callable[["Job", "Memory", bool], Ran]
 
 def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
     """Run in machine code, where there is some; of a memory that reorders, the controller alone."""
+    return run_within(NEVER, job, memory, jump)
+
+
+def run_within(most: int, job: Job, memory: Memory, jump: bool) -> Ran:
+    """Run as :func:`run_fast`, which may give up once the job is sure to take more than ``most`` ticks."""
     trace = empty_trace(job)
     if memory.model != REORDERING and kernels().is_native:
-        return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS))
+        return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS, most))
     if memory.model == PLAIN and jump and len(job.kind) >= INTERPRETED.steps:
         return Ran(trace, memory, run_interpreted(job, memory, trace, INTERPRETED))
     return one_by_one(fast_engine.run, job, memory)
@@ -106,7 +110,37 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
-    trace, memory, placed = ENGINES.get(engine)(job, memory, jump)
+    return timing_of(job, ENGINES.get(engine)(job, memory, jump), kinds)
+
+
+class Raced(NamedTuple):
+    """A job that the fast engine has run, and the kinds of its steps."""
+
+    job: Job
+    ran: Ran
+    kinds: Kinds
+
+    @property
+    def latency_cycles(self) -> int:
+        """The cycles that it takes."""
+        return -(-self.ran.trace.finish // self.job.cycle)
+
+    def timing(self) -> Timing:
+        """Return all that is known of it; to be asked once."""
+        return timing_of(*self)
+
+
+def race(program: Program, clocks: Clocks, most: int = NEVER) -> Raced | None:
+    """Run ``program`` on the fast engine; None where that gave up, as it is sure to take more than ``most`` ticks."""
+    job = make_job(program, clocks.cycle_ticks)
+    ran = run_within(most, job, make_memory(program.regions, clocks), jump=True)
+    is_whole = not len(job.ofmap.box) or ran.trace.ofmap.ready[-1] > 0
+    return Raced(job, ran, program.kinds) if is_whole else None
+
+
+def timing_of(job: Job, ran: Ran, kinds: Kinds) -> Timing:
+    """Return what is known of a job that has been ``ran``."""
+    trace, memory, placed = ran
     counts = kinds.counts(np.asarray(job.kind))
     busy = count_busy(kinds, counts)
     return Timing(
@@ -119,17 +153,23 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
     )
 
 
-def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
-    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one."""
+def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort, most: int = NEVER) -> int:
+    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one.
+
+    Gives up in other memories, where that takes long, once the job is sure to take more than ``most`` ticks.
+    """
     job, memory = as_arrays(job), as_arrays(memory)
-    advance = partial(NATIVE(fast_engine.advance), job, memory, trace)
-    return steady.run(advance, job, memory, trace, effort if memory.model == PLAIN else NO_JUMPS)
+    advance = NATIVE(fast_engine.advance)
+    if memory.model != PLAIN:
+        advance(job, memory, trace, fast_engine.initial_state(job), NEVER, most)
+        return len(job.kind)
+    return steady.run(lambda state, stop: advance(job, memory, trace, state, stop, NEVER), job, memory, trace, effort)
 
 
 def run_interpreted(job: Job, memory: Memory, trace: Trace, effort: Effort) -> int:
     """Run interpreted on arrays, with jumps in a plain memory; return the steps placed one by one."""
-    advance = partial(fast_engine.advance, steady.as_views(job), steady.as_views(memory), steady.as_views(trace))
-    return steady.run(advance, job, memory, trace, effort)
+    views = steady.as_views(job), steady.as_views(memory), steady.as_views(trace)
+    return steady.run(lambda state, stop: fast_engine.advance(*views, state, stop, NEVER), job, memory, trace, effort)
 
 
 def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memory) -> Ran:

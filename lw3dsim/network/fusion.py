@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
@@ -290,12 +291,20 @@ class GroupSearch:
         """See Search."""
         return candidate.least > min(map(self._cost, tried))
 
+    def most_ticks(self, candidate: Built, tried: Sequence[Tried[Built]]) -> int:
+        """See Search; a cycle more, as costs are no integers."""
+        if not self.price.cycle:
+            return NEVER
+        own = candidate.trees + self.price.of(0, candidate.dram_bytes)
+        cycles = int((min(map(self._cost, tried)) - own) / self.price.cycle) + 1
+        return cycles * make_clocks(self.arch).cycle_ticks
+
     def best(self, tried: Sequence[Tried[Built]]) -> Tried[Built]:
         """See Search."""
         return min(tried, key=lambda one: (self._cost(one), one.program.steps, one.candidate.number))
 
     def _cost(self, one: Tried[Built]) -> float:
-        return one.candidate.trees + self.price.of(one.timing.latency_cycles, one.candidate.dram_bytes)
+        return one.candidate.trees + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
     def _built(self, number: int, found: Found) -> Built:
         clocks, mapping = make_clocks(self.arch), found.mapping

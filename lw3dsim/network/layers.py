@@ -161,6 +161,15 @@ class LayerSearch:
         is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= self._ticks(best) * TOLERANCE
         return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
 
+    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
+        """See Search: it costs as much as the best; or is not nearly as fast, or neither the fastest nor moves less."""
+        best = self.best(tried)
+        if self.burst_ticks:
+            return self._cost(best) - self.burst_ticks * candidate.bursts - candidate.own_ticks - 1
+        if candidate.bursts >= best.candidate.bursts:
+            return min(map(self._ticks, tried)) - 1
+        return self._ticks(best) * (TOLERANCE + 1) // TOLERANCE
+
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """See Search: the cheapest; where bursts cost nothing, what moves the fewest among the nearly fastest."""
         if self.burst_ticks:
@@ -170,7 +179,7 @@ class LayerSearch:
         return min(near, key=lambda run: run.candidate.bursts)
 
     def _ticks(self, run: Tried[Candidate]) -> int:
-        return run.timing.latency_cycles * self.clocks.cycle_ticks
+        return run.raced.latency_cycles * self.clocks.cycle_ticks
 
     def _cost(self, run: Tried[Candidate]) -> int:
         return self._ticks(run) + self.burst_ticks * run.candidate.bursts + run.candidate.own_ticks

@@ -13,9 +13,10 @@ from lw3dsim.account.events import count_events
 from lw3dsim.account.power import make_activity
 from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.engine.run import Timing
+    from lw3dsim.engine.run import Raced, Timing
     from lw3dsim.schedule.program import Program
 
 Mapped = TypeVar("Mapped", bound=Work)
@@ -38,7 +39,7 @@ class Tried(Generic[Candidate]):
 
     candidate: Candidate
     program: Program
-    timing: Timing
+    raced: Raced
 
 
 class Search(Protocol[Found, Candidate, Answer]):
@@ -74,6 +75,9 @@ class Search(Protocol[Found, Candidate, Answer]):
     def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
         """Return whether a bound tells that simulating a candidate is no use, once others have been ``tried``."""
 
+    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
+        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others have been ``tried``."""
+
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """Return the best by simulation."""
 
@@ -86,19 +90,20 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
         return run_work(search.work(known), arch, engine)
     clocks = make_clocks(arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
-    mapper_clocks, mapper_engine = clocks.in_order, "fast" if engine == "fast" else "auto"
+    mapper_clocks = clocks.in_order
     tried: list[Tried[Candidate]] = []
     for candidate in search.candidates():
         if tried and search.cannot_win(candidate, tried):
             continue
         program = search.program(candidate)
-        timing = simulate_schedule(program, mapper_clocks, mapper_engine)
-        tried.append(Tried(candidate=candidate, program=program, timing=timing))
+        raced = race(program, mapper_clocks, search.most_ticks(candidate, tried) if tried else NEVER)
+        if raced is not None:
+            tried.append(Tried(candidate=candidate, program=program, raced=raced))
     best = search.best(tried)
-    mapping, timing = search.mapping(best.candidate), best.timing
+    mapping = search.mapping(best.candidate)
     remember(search.question, mapping)
-    if engine != mapper_engine or clocks != mapper_clocks:
-        timing = simulate_schedule(best.program, clocks, engine)
+    is_known = engine in {"auto", "fast"} and clocks == mapper_clocks
+    timing = best.raced.timing() if is_known else simulate_schedule(best.program, clocks, engine)
     return _run(search.work(mapping), best.program, timing, arch, clocks)
 
 

@@ -57,11 +57,13 @@ class Transform:
 
     def verify(self) -> None:
         """Check that the bilinear form is the correlation, term by term; raise ArithmeticError if not."""
+        AT, G, BT = map(integers, (self.AT, self.G, self.BT))
+        one = math.prod(map(common_denominator, (self.AT, self.G, self.BT)))
         for i in range(self.m):
             for k in range(self.r):
                 for j in range(self.n):
-                    term = sum(self.AT[i][q] * self.G[q][k] * self.BT[q][j] for q in range(self.n))
-                    if term != (1 if j == i + k else 0):
+                    term = sum(AT[i][q] * G[q][k] * BT[q][j] for q in range(self.n))
+                    if term != (one if j == i + k else 0):
                         raise ArithmeticError(f"F({self.m},{self.r}) is not a correlation at {(i, k, j)}")
 
 
@@ -103,17 +105,20 @@ def _monic(roots: list[Fraction], length: int) -> tuple[Fraction, ...]:
     return (*coefficients, *[Fraction(0)] * (length - len(coefficients)))
 
 
+@cache
 def common_denominator(matrix: Matrix) -> int:
     """Return the least common denominator of the entries."""
     return math.lcm(*(entry.denominator for row in matrix for entry in row))
 
 
+@cache
 def integers(matrix: Matrix) -> IntMatrix:
     """Scale a rational matrix to integers by the common denominator of its entries."""
     scale = common_denominator(matrix)
-    return tuple(tuple(int(entry * scale) for entry in row) for row in matrix)
+    return tuple(tuple(entry.numerator * (scale // entry.denominator) for entry in row) for row in matrix)
 
 
+@cache
 def gain(matrix: Matrix) -> int:
     """Return the worst-case growth of a value through the integer form: its largest row sum of magnitudes."""
     return max(sum(abs(entry) for entry in row) for row in integers(matrix))

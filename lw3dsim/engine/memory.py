@@ -16,7 +16,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import interpreted, kernel
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
-from lw3dsim.dram.device import idle_device
+from lw3dsim.dram.device import idle_device, rules_of
 from lw3dsim.dram.in_order import serve_runs
 from lw3dsim.engine.reordering import make_reordering
 
@@ -38,7 +38,7 @@ class Memory(NamedTuple):
     """A DRAM and all boxes that a job moves.
 
     Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``run_bursts`` bursts from
-    address ``run_first`` on. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
+    address ``run_first`` on, or, in order, anywhere behind it in the same row of a bank. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
     ``latency_ticks`` later. ``device`` is that of the in-order bank model, ``reordering`` of the other.
     """
 
@@ -86,7 +86,8 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
 
 def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Memory:
     """Return an idle memory with the boxes of ``regions`` in turn."""
-    runs = [] if clocks.dram.model == "plain" else [region.runs() for region in regions]
+    page = _page_bursts(clocks.dram)
+    runs = [] if clocks.dram.model == "plain" else [region.runs(page) for region in regions]
     none = np.zeros(0, dtype=np.int64)
     return idle_memory(
         clocks,
@@ -95,6 +96,12 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
         first=np.concatenate([none, *(run.first for run in runs)]),
         count=np.concatenate([none, *(run.count for run in runs)]),
     )
+
+
+def _page_bursts(dram: DramSystem) -> int:
+    """Return the bursts behind each other in a row of a bank, which are one visit of it in any order; 0 for none."""
+    rules = rules_of(dram) if dram.model == "in_order" else None
+    return rules.span if rules is not None and rules.lanes == 1 else 0
 
 
 def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:

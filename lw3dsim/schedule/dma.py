@@ -41,10 +41,10 @@ class Activations:
         """Return the same ``bursts`` further on in DRAM."""
         return replace(self, bases=tuple(base + bursts for base in self.bases))
 
-    def runs(self) -> Runs:
-        """Return the DMA descriptors of every box."""
+    def runs(self, page: int = 0) -> Runs:
+        """Return the DMA descriptors of every box; what lies in one of the DRAM's pages may be joined."""
         if len(self.bases) == 1:
-            return self.boxes.runs(self.bases[0])
+            return self.boxes.runs(self.bases[0], page)
         one = self.boxes.runs(0)
         per_box, tensors = np.diff(one.offsets), len(self.bases)
         segment, at = spread(np.repeat(per_box, tensors))
@@ -75,7 +75,7 @@ class Weights:
         """Return the same ``bursts`` further on in DRAM."""
         return replace(self, base=self.base + bursts)
 
-    def runs(self) -> Runs:
+    def runs(self, page: int = 0) -> Runs:  # noqa: ARG002  # one run has nothing to be joined to
         """Return the DMA descriptors of every tile: one run each."""
         ends = np.cumsum(self.box_bursts)
         boxes = np.arange(len(ends) + 1, dtype=np.int64)

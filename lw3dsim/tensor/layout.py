@@ -105,7 +105,10 @@ def fewest_bursts_block(
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on."""
+    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on.
+
+    Where pages have been asked for, the bursts of a run within one need not touch.
+    """
 
     offsets: Ints
     first: Ints
@@ -161,10 +164,10 @@ class Boxes:
         """Return the same boxes of the tensor in blocks of ``block``."""
         return replace(self, layout=replace(self.layout, block=block))
 
-    def runs(self, base: int) -> Runs:
-        """Return the runs of every box of the tensor that starts at burst ``base``; touching runs are joined.
+    def runs(self, base: int, page: int = 0) -> Runs:
+        """Return the runs of every box of the tensor that starts at burst ``base``.
 
-        Raises MappingError where they would be more than MAX_RUNS before that.
+        Touching runs of a box are joined, and those in one of the pages, of so many bursts, where that is not 0. Raises MappingError where they would be more than MAX_RUNS before that.
         """
         layout, rows = self.layout, plain_rows(self.layout)
         work = kernels()
@@ -187,11 +190,12 @@ class Boxes:
             Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
             Cuts(*(work.words(column) for column in cuts)),
             base,
+            page,
             offsets,
             first,
             count,
         )
-        offsets, first, count = (np.array(words, dtype=np.int64) for words in (offsets, first[:listed], count[:listed]))
+        offsets, first, count = (np.asarray(words) for words in (offsets, first[:listed], count[:listed]))
         return Runs(offsets=offsets, first=first, count=count)
 
 

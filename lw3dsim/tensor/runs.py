@@ -51,18 +51,20 @@ def row_runs(rows: Rows, channel: Words, channels: Words, left: Words, span: Wor
 
 
 @entry
-def list_runs(rows: Rows, strides: Strides, cuts: Cuts, base: int, offsets: Words, first: Words, count: Words) -> int:
+def list_runs(
+    rows: Rows, strides: Strides, cuts: Cuts, base: int, page: int, offsets: Words, first: Words, count: Words
+) -> int:
     """Fill in the runs of every box of the tensor at burst ``base``; return how many there are.
 
     Boxes follow each other in row-major order of (channel range, t, h, w); a box is a nest of blocks, frames and
-    rows. What touches the run before is joined to it.
+    rows. What touches the run before is joined to it, and what lies in one ``page`` with it, where that is not 0.
     """
     box = runs = 0
     for i in range(len(cuts.channel)):
         for t in range(len(cuts.frames) - 1):
             for h in range(len(cuts.rows) - 1):
                 for w in range(len(cuts.left)):
-                    runs = box_runs(rows, strides, cuts, base, i, t, h, w, first, count, runs)
+                    runs = box_runs(rows, strides, cuts, base, page, i, t, h, w, first, count, runs)
                     box += 1
                     offsets[box] = runs
     return runs
@@ -70,7 +72,7 @@ def list_runs(rows: Rows, strides: Strides, cuts: Cuts, base: int, offsets: Word
 
 @kernel
 def box_runs(
-    rows: Rows, strides: Strides, cuts: Cuts, base: int, i: int, t: int, h: int, w: int,
+    rows: Rows, strides: Strides, cuts: Cuts, base: int, page: int, i: int, t: int, h: int, w: int,
     first: Words, count: Words, runs: int,
 ) -> int:  # fmt: skip
     """Append the runs of one box to ``runs`` others; return how many there are then."""
@@ -87,17 +89,21 @@ def box_runs(
                 at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row
                 if is_scattered(rows, start, end):
                     for pixel in range(left, left + span):
-                        runs = append(first, count, own, runs, at + pixel * columns + low, high - low)
+                        runs = append(first, count, own, runs, at + pixel * columns + low, high - low, page)
                 else:
-                    runs = append(first, count, own, runs, at + left * rows.pixel_bits // rows.burst_bits, of_row)
+                    of_left = at + left * rows.pixel_bits // rows.burst_bits
+                    runs = append(first, count, own, runs, of_left, of_row, page)
     return runs
 
 
 @kernel
-def append(first: Words, count: Words, own: int, runs: int, at: int, bursts: int) -> int:
+def append(first: Words, count: Words, own: int, runs: int, at: int, bursts: int, page: int) -> int:
     """Append ``bursts`` from ``at`` on, or join them to the last run of the box, whose first is ``own``."""
-    if runs > own and first[runs - 1] + count[runs - 1] == at:
-        count[runs - 1] += bursts
-        return runs
+    if runs > own:
+        begin, end = first[runs - 1], first[runs - 1] + count[runs - 1]
+        is_on_page = page > 0 and begin <= at and max(at + bursts, end) <= begin - begin % page + page
+        if end == at or is_on_page:
+            count[runs - 1] += bursts
+            return runs
     first[runs], count[runs] = at, bursts
     return runs + 1

@@ -119,6 +119,7 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
     of_stages = (count_events(stage, clocks.burst_bytes) for stage in stages) if len(stages) > 1 else (events,)
     return Run(
         work=work,
+        arch=arch,
         steps=program.steps,
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),

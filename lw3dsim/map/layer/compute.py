@@ -172,14 +172,32 @@ def last_part(total: int, part: int) -> int:
 
 
 @kernel
-def least_compute(layer: Layer, array: Array, n_size: int) -> int:
-    """Return the cycles that the layer takes at least with ``n_size`` channels in a step, all columns always busy."""
-    pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
+def wave_cycles(layer: Layer, array: Array, n: int, c: int) -> int:
+    """Return the cycles that all channels take for as many tiles as there are lanes, ``n`` and ``c`` in a step."""
+    passes = layer.n // n * channel_passes(layer, array, n) + channel_passes(layer, array, layer.n % n)
+    rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
+    return layer.groups * passes * rounds * layer.taps * array.cycles_per_tile
+
+
+@kernel
+def least_pixels(layer: Layer, array: Array, wave: int) -> int:
+    """Return the cycles that all pixels take at least, each as if lanes were always full of them."""
+    pixels = layer.out[0] * layer.out[1] * layer.out[2]
     if layer.structure == VECTOR:
-        return pixels * layer.n * layer.ops_per_output // array.vector_lanes
-    rounds = layer.n // n_size * channel_passes(layer, array, n_size) + channel_passes(layer, array, layer.n % n_size)
-    products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
-    return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
+        return layer.groups * pixels * layer.n * layer.ops_per_output // array.vector_lanes
+    return wave * pixels // (array.lanes * layer.tile[0] * layer.tile[1] * layer.tile[2])
+
+
+@kernel(inline=False)
+def least_waves(layer: Layer, lanes: int, t_size: int, h_size: int) -> int:
+    """Return how often the lanes are filled at least, T and H cut into parts of these sizes: W whole fills them best."""
+    columns, waves = ceiling(layer.out[2], layer.tile[2]), 0
+    for sort in range(4):
+        count, t = sort_of(layer.out[0], t_size, sort & 2, 1)
+        count, h = sort_of(layer.out[1], h_size, sort & 1, count)
+        if count:
+            waves += count * ceiling(ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * columns, lanes)
+    return waves
 
 
 @kernel(inline=False)

@@ -5,7 +5,7 @@ tiles. The latency is the larger of compute, DRAM and the turnaround of the buff
 plus what nothing can hide. It only ranks: simulation decides.
 
 Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
-those already kept by a bound: all multipliers always busy, then full tiles multiplying.
+those already kept by a bound: lanes as full as the parts of T and H allow, then full tiles multiplying.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_compute
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_pixels, least_waves, wave_cycles
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
@@ -93,30 +94,44 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     choices = task.choices
     row = least_row(choices.w)
     for n in range(len(choices.n.size)):
-        least = least_compute(task.layer, task.array, choices.n.size[n])
-        least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
-            if not may_win(task, Tiling(n, c, 0, 0, 0), row, least, aim, kept):
+            wave = wave_cycles(task.layer, task.array, choices.n.size[n], choices.c.size[c])
+            pixels = least_pixels(task.layer, task.array, wave) * task.times.cycle
+            if not may_win(task, Tiling(n, c, 0, 0, 0), row, least_busy(task, wave, pixels, 0, 0), aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Tiling(n, c, t, 0, 0), row, least, aim, kept):
+                if not may_win(task, Tiling(n, c, t, 0, 0), row, least_busy(task, wave, pixels, t, 0), aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    if not may_win(task, Tiling(n, c, t, h, 0), row, least, aim, kept):
+                    busy = least_busy(task, wave, pixels, t, h)
+                    if not may_win(task, Tiling(n, c, t, h, 0), row, busy, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
                         if fits(task, at):
-                            offer(task, at, least, aim, waves, kept)
+                            offer(task, at, busy, pixels, aim, waves, kept)
 
 
 @kernel
-def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, kept: Kept) -> bool:
-    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
+def least_busy(task: Task, wave: int, pixels: int, t: int, h: int) -> int:
+    """Return the ticks that all tilings with these sizes of T and H compute at least; ``wave`` cycles fill the lanes.
 
-    Of a row of the input it moves at least the bursts, or pixels, of ``row``.
+    For a vector layer they are those of its ``pixels``.
     """
     layer, choices = task.layer, task.choices
+    if layer.structure == VECTOR:
+        return pixels
+    return wave * least_waves(layer, task.array.lanes, choices.t.size[t], choices.h.size[h]) * task.times.cycle
+
+
+@kernel
+def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, kept: Kept) -> bool:
+    """Return whether a tiling that computes for ``busy`` ticks or more, cut as ``at`` or further, may be among the best.
+
+    Of a row of the input it moves at least the bursts, or pixels, of ``row``; every step fills the pipeline.
+    """
+    layer, choices = task.layer, task.choices
+    least = (busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle) * task.times.channels
     inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
@@ -127,15 +142,18 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, 
 
 
 @kernel
-def offer(task: Task, at: Tiling, least: int, aim: Aim, waves: Waves, kept: Kept) -> None:
-    """Estimate one tiling in both orders and keep it where it is among the best."""
+def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves, kept: Kept) -> None:
+    """Estimate one tiling in both orders and keep it where it is among the best.
+
+    It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
+    """
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
     stores = layer.groups * tiles * n_parts
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    compute = least // times.channels + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
     costed = 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
@@ -157,7 +175,7 @@ def offer(task: Task, at: Tiling, least: int, aim: Aim, waves: Waves, kept: Kept
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
             if costed == 0:
-                compute, costed = max(compute, full_tiles(task, at, least // times.channels)), 1
+                compute, costed = max(compute, full_tiles(task, at, pixels)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
                 compute = compute_ticks(task, at, most, waves)

@@ -16,7 +16,7 @@ from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import CANDIDATES, search
 from lw3dsim.map.layer.shortlist import TOLERANCE
-from lw3dsim.network.runs import bare, best_run
+from lw3dsim.network.runs import bare, best_run, seen_by
 from lw3dsim.possible import is_possible
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
@@ -87,7 +87,7 @@ def _run_ways(problem: Problem, arch: Accelerator, engine: str, price: Price | N
     runs: list[LayerRun] = []
     for way in on_rows(problem, arch.places("output_channels")):
         try:
-            runs.append(run_problem(way, arch, engine, price))
+            runs.append(run_problem(way, seen_by(way, arch), engine, price))
         except MappingError as error:
             reason = error
     if not runs:

@@ -5,7 +5,8 @@ tiles. The latency is the larger of compute, DRAM and the turnaround of the buff
 plus what nothing can hide. It only ranks: simulation decides.
 
 Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
-those already kept by a bound: lanes as full as the parts of T and H allow, then full tiles multiplying.
+those already kept by a bound: lanes as full, and ports as busy, as the parts of T and H allow, then full tiles
+multiplying.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_pixels, least_waves, wave_cycles
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_busy, least_pixels
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
@@ -95,16 +96,18 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     row = least_row(choices.w)
     for n in range(len(choices.n.size)):
         for c in range(len(choices.c.size)):
-            wave = wave_cycles(task.layer, task.array, choices.n.size[n], choices.c.size[c])
-            pixels = least_pixels(task.layer, task.array, wave) * task.times.cycle
-            if not may_win(task, Tiling(n, c, 0, 0, 0), row, least_busy(task, wave, pixels, 0, 0), aim, kept):
+            pixels = least_pixels(task.layer, task.array, choices.n.size[n], choices.c.size[c]) * task.times.cycle
+            at = Tiling(n, c, 0, 0, 0)
+            if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Tiling(n, c, t, 0, 0), row, least_busy(task, wave, pixels, t, 0), aim, kept):
+                at = Tiling(n, c, t, 0, 0)
+                if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    busy = least_busy(task, wave, pixels, t, h)
-                    if not may_win(task, Tiling(n, c, t, h, 0), row, busy, aim, kept):
+                    at = Tiling(n, c, t, h, 0)
+                    busy = busy_ticks(task, pixels, at)
+                    if not may_win(task, at, row, busy, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
@@ -113,15 +116,13 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
 
 
 @kernel
-def least_busy(task: Task, wave: int, pixels: int, t: int, h: int) -> int:
-    """Return the ticks that all tilings with these sizes of T and H compute at least; ``wave`` cycles fill the lanes.
-
-    For a vector layer they are those of its ``pixels``.
-    """
-    layer, choices = task.layer, task.choices
-    if layer.structure == VECTOR:
+def busy_ticks(task: Task, pixels: int, at: Tiling) -> int:
+    """Return the ticks that tilings cut as ``at``, or further, compute at least; of a vector layer its ``pixels``."""
+    choices = task.choices
+    if task.layer.structure == VECTOR:
         return pixels
-    return wave * least_waves(layer, task.array.lanes, choices.t.size[t], choices.h.size[h]) * task.times.cycle
+    n, c, t, h = choices.n.size[at.n], choices.c.size[at.c], choices.t.size[at.t], choices.h.size[at.h]
+    return least_busy(task.layer, task.array, n, c, t, h) * task.times.cycle
 
 
 @kernel

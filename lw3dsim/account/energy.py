@@ -115,16 +115,32 @@ def layer_energy_pj(
 
     There is a sparsity per stage.
     """
-    time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
+    spent = working_pj(stages, events, dram, cycles_by_cause, arch, sparsities)
+    return spent | {"leakage": leaked_pj(cycles_by_cause, arch, leakage_mw)}
+
+
+def working_pj(
+    stages: Sequence[Stage],
+    events: Events,
+    dram: DramCounts,
+    cycles_by_cause: Mapping[str, int],
+    arch: Accelerator,
+    sparsities: Sequence[Sparsity],
+) -> dict[str, Causes]:
+    """Return the same without leakage: what a layer or group takes whatever else is on the chip."""
     system = make_clocks(arch).dram
-    # 1 mW for 1 ns is 1 pJ.
-    values = dram_energy_pj(system, dram) | {"leakage": leakage_mw * time_ns}
-    energy: dict[str, Causes] = {}
-    for component, value in values.items():
+    energy = _onchip(stages, events, arch, sparsities)
+    for component, value in dram_energy_pj(system, dram).items():
         by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
         energy[component] = _shared(value, by)
-    energy |= _onchip(stages, events, arch, sparsities)
-    return {component: energy[component] for component in COMPONENTS}
+    return {component: energy[component] for component in COMPONENTS if component != "leakage"}
+
+
+def leaked_pj(cycles_by_cause: Mapping[str, int], arch: Accelerator, leakage_mw: float) -> Causes:
+    """Return pJ by cause that a chip of this leakage loses in these cycles."""
+    time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
+    # 1 mW for 1 ns is 1 pJ.
+    return _shared(leakage_mw * time_ns, cycles_by_cause)
 
 
 def onchip_pj(stages: Sequence[Stage], events: Events, arch: Accelerator, sparsities: Sequence[Sparsity]) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
+from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
+from lw3dsim.base.caches import kept
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
@@ -23,16 +25,17 @@ if TYPE_CHECKING:
 Done = TypeVar("Done", bound=Work, covariant=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Run(Generic[Done]):
     """A mapped layer or fused group, and what its simulation gave, without its graph context.
 
-    ``stage_events`` are what the steps of each of its layers did; no schedule on these buffers moves less than
-    ``dram_floor_bytes``. ``layouts`` are those of input and output; ``layout_extra_bytes`` is what they cost
-    against the layouts that would be best for this layer or group alone.
+    ``arch`` is the design, without what no mapped layer depends on. ``stage_events`` are what the steps of each of its
+    layers did; no schedule on these buffers moves less than ``dram_floor_bytes``. ``layouts`` are those of input and
+    output. A run is equal to itself alone: what follows from it is kept with it.
     """
 
     work: Done
+    arch: Accelerator
     steps: int
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
@@ -44,7 +47,6 @@ class Run(Generic[Done]):
     dram_bound_cycles: int
     dram_floor_bytes: int
     layouts: tuple[str, str]
-    layout_extra_bytes: int = 0
 
     @property
     def dram_bytes(self) -> int:
@@ -69,10 +71,14 @@ GroupRun = Run[GroupWork]
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """A layer of a network, or several that are fused, and its run."""
+    """A layer of a network, or several that are fused, and its run.
+
+    ``layout_extra_bytes`` is what the layouts of its input and output cost against those best for it alone.
+    """
 
     layers: tuple[AnyLayer, ...]
     run: Run[Work]
+    layout_extra_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -93,14 +99,36 @@ def _unshared(first: list[str], name: list[str]) -> str:
     return ".".join(name[shared:])
 
 
-def unit_energy_pj(network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> dict[str, Causes]:
-    """Return pJ by component and cause of a layer or group; ``leakage`` is that of the whole chip in mW."""
-    sparsities = [
+def unit_energy_pj(network: Workload, unit: Unit, leakage_mw: float) -> dict[str, Causes]:
+    """Return pJ by component and cause of a layer or group; ``leakage_mw`` is that of the whole chip."""
+    run = unit.run
+    spent = _working_pj(run, sparsities_of(network, unit))
+    return spent | {"leakage": leaked_pj(dict(run.cycles_by_cause), run.arch, leakage_mw)}
+
+
+def component_energy_pj(network: Workload, unit: Unit, leakage_mw: float) -> dict[str, float]:
+    """Return the same by component alone."""
+    run = unit.run
+    leaked = leaked_pj(dict(run.cycles_by_cause), run.arch, leakage_mw)
+    return _working_sums_pj(run, sparsities_of(network, unit)) | {"leakage": math.fsum(leaked.values())}
+
+
+def sparsities_of(network: Workload, unit: Unit) -> tuple[Sparsity, ...]:
+    """Return the sparsity of every layer of ``unit``."""
+    return tuple(
         Sparsity(
             data=network.densities[layer.inputs[0]],
             weight=layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0,
         )
         for layer in unit.layers
-    ]
-    run = unit.run
-    return layer_energy_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), arch, leakage, sparsities)
+    )
+
+
+@kept(65536)
+def _working_pj(run: Run[Work], sparsities: tuple[Sparsity, ...]) -> dict[str, Causes]:
+    return working_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), run.arch, sparsities)
+
+
+@kept(65536)
+def _working_sums_pj(run: Run[Work], sparsities: tuple[Sparsity, ...]) -> dict[str, float]:
+    return {component: math.fsum(causes.values()) for component, causes in _working_pj(run, sparsities).items()}

@@ -99,7 +99,8 @@ class Bounds:
         """Return, per metric, the best that a design can reach."""
         weights = [load.weight for load, _ in networks]
         parts = [_least_of(network, load.algorithm, arch, is_fused=load.fusion != "off") for load, network in networks]
-        return combined(parts, weights, self._space.combine)
+        best = combined(parts, weights, self._space.combine)
+        return {name: best[name] for name in self._space.metrics}
 
 
 def _least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
@@ -209,7 +210,7 @@ def _least_layer(
 ) -> _Least:
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # A Winograd form that can't be mapped runs direct.
-    allowed += [algorithm for algorithm in candidates(layer, "direct", 1, 1) if allowed[0].is_winograd]
+    allowed += candidates(layer, "direct", 1, 1) if allowed[0].is_winograd else ()
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
     weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
     sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)

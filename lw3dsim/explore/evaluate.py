@@ -12,8 +12,9 @@ from lw3dsim.base.caches import forget
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
-from lw3dsim.network.pipeline import prepare, resolve_design, resolve_network, simulate_prepared
+from lw3dsim.network.pipeline import map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request
+from lw3dsim.result.costs import Costs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.explore.front import Costs
+    from lw3dsim.explore.front import Costs as Vector
     from lw3dsim.explore.metrics import Metrics
     from lw3dsim.explore.point import Load, Point
     from lw3dsim.explore.space import Space
@@ -36,7 +37,7 @@ MEMORY_LIMIT_MB = 1024
 class Outcome:
     """What came of a point.
 
-    ``done`` has all metrics; ``infeasible`` (no mapping exists, or fields contradict each other) and
+    ``done`` has all metrics of the space; ``infeasible`` (no mapping exists, or fields contradict each other) and
     ``failed`` (a fault of the program) have a ``reason``; ``discarded`` was not simulated since its
     lower bounds, which are its metrics, break a limit or are dominated already.
     """
@@ -58,7 +59,7 @@ class Evaluator:
     def _bounds(self) -> Bounds:
         return Bounds(self._space)
 
-    def evaluate(self, point: Point, front: tuple[Costs, ...] | None = None) -> Outcome:
+    def evaluate(self, point: Point, front: tuple[Vector, ...] | None = None) -> Outcome:
         """Return what came of ``point``; with a ``front``, it is discarded where bounds show that it can't join."""
         begin = time.perf_counter()
         try:
@@ -74,33 +75,29 @@ class Evaluator:
             forget()
         return replace(outcome, seconds=seconds)
 
-    def _evaluated(self, point: Point, front: tuple[Costs, ...] | None) -> Outcome:
+    def _evaluated(self, point: Point, front: tuple[Vector, ...] | None) -> Outcome:
         arch = self.design(point)
         pairs = [(load.at(point), self.network(load, point)) for load in self._space.loads]
         if front is not None:
             least, reason = self._bounds.verdict(pairs, arch, front)
             if reason:
                 return Outcome(state="discarded", metrics=least, reason=reason)
-        results = [
-            simulate_prepared(
-                prepare(
-                    Request(
-                        workload=network,
-                        arch=arch,
-                        algorithm=load.algorithm,
-                        fusion=load.fusion,
-                        objective=load.objective,
-                    )
-                )
-            )
-            for load, network in pairs
-        ]
-        parts = [metrics_of(result, arch) for result in results]
+        costs = [self._costs(load, network, arch) for load, network in pairs]
+        parts = [metrics_of(of, self._space.metrics) for of in costs]
         weights = [load.weight for load in self._space.loads]
         metrics = combined(parts, weights, self._space.combine)
-        if len(results) > 1:
-            metrics["area_mm2"] = _shared_area([result.record.area_breakdown_mm2 for result in results])
+        if len(costs) > 1:
+            metrics["area_mm2"] = _shared_area([of.area_mm2 for of in costs])
         return Outcome(state="done", metrics=metrics)
+
+    @staticmethod
+    def _costs(load: Load, network: Workload, arch: Accelerator) -> Costs:
+        """Return what a network costs on ``arch``, mapped as ``load`` says; no records are made of it."""
+        asked = Request(
+            workload=network, arch=arch, algorithm=load.algorithm, fusion=load.fusion, objective=load.objective
+        )
+        prepared = prepare(asked)
+        return Costs(prepared.network, prepared.design, map_prepared(prepared))
 
     def design(self, point: Point) -> Accelerator:
         """Return the accelerator of ``point``. Raises InputError."""

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from lw3dsim.errors import short
 from lw3dsim.explore.evaluate import Outcome, State
-from lw3dsim.explore.metrics import EXACT_DB, METRICS
+from lw3dsim.explore.metrics import EXACT_DB
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.processes import Process
 from lw3dsim.explore.record import Record
@@ -97,7 +97,7 @@ def record_of(trial: FrozenTrial, space: Space) -> Record | None:
     point = _point_of(trial, space)
     if point.id != kept.point:
         raise DamagedError(f"its parameters are those of point {point.id}, not of {short(kept.point)}")
-    _check_metrics(kept.outcome)
+    _check_metrics(kept.outcome, space)
     if kept.outcome.state == "done":
         wanted = [kept.outcome.metrics[name] for name in space.objectives]
         if trial.values != wanted:  # no frame
@@ -134,11 +134,11 @@ def _point_of(trial: FrozenTrial, space: Space) -> Point:
     return point
 
 
-def _check_metrics(outcome: _Outcome) -> None:
+def _check_metrics(outcome: _Outcome, space: Space) -> None:
     """Raise DamagedError where a metric is missing, unknown, or no cost that a design can have."""
-    has_all = outcome.state in ("done", "discarded")
-    if outcome.metrics.keys() != (METRICS.keys() if has_all else set()):
-        names = sorted(outcome.metrics.keys() ^ METRICS.keys()) if has_all else sorted(outcome.metrics)
+    known = set(space.metrics) if outcome.state in ("done", "discarded") else set()
+    if outcome.metrics.keys() != known:
+        names = sorted(outcome.metrics.keys() ^ known)
         raise DamagedError(f"its metrics are not those of a point that was {outcome.state} ({short(names)})")
     for name, value in outcome.metrics.items():
         least = -MOST if name == "sqnr_db" else LEAST if outcome.state == "done" else 0.0

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.result.result import Result
+    from lw3dsim.result.costs import Costs
 
 Metrics = dict[str, float]
 Combine = Literal["weighted", "worst"]
@@ -25,28 +25,47 @@ EXACT_DB = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A figure of a design.
+    """A figure of a design, and how it is read off what a mapped network costs.
 
-    Those that are a rate are better large; those that ``adds_up`` are averaged over workloads by weight.
+    Those that are a rate are better large; those that ``adds_up`` are averaged over workloads by weight. One that
+    ``takes_time`` to work out is known of a design only where an objective or a limit asks for it.
     """
 
     about: str
+    value: Callable[[Costs], float]
     is_rate: bool = False
     adds_up: bool = False
+    takes_time: bool = False
 
 
 METRICS = {
-    "latency_ms": Metric(about="time of one clip", adds_up=True),
-    "energy_mj": Metric(about="energy of one clip", adds_up=True),
-    "edp_mjs": Metric(about="energy of a clip times its time", adds_up=True),
-    "dram_mb": Metric(about="bytes moved to and from DRAM per clip", adds_up=True),
-    "area_mm2": Metric(about="area of a chip that has what every workload needs"),
-    "sram_kib": Metric(about="capacity of the three buffers"),
-    "peak_power_mw": Metric(about="power over the busiest window"),
-    "average_power_mw": Metric(about="energy of a clip over its time"),
-    "sqnr_db": Metric(about="signal to quantisation noise; 120 where the arithmetic is exact", is_rate=True),
-    "clips_per_s": Metric(about="clips a second", is_rate=True),
-    "frames_per_s": Metric(about="frames a second: clips a second times their frames", is_rate=True),
+    "latency_ms": Metric(about="time of one clip", value=lambda c: c.derived["latency_ms"], adds_up=True),
+    "energy_mj": Metric(about="energy of one clip", value=lambda c: c.derived["energy_pj"] * 1e-9, adds_up=True),
+    "edp_mjs": Metric(
+        about="energy of a clip times its time", value=lambda c: c.derived["edp_js"] * 1e3, adds_up=True
+    ),
+    "dram_mb": Metric(
+        about="bytes moved to and from DRAM per clip", value=lambda c: c.dram_bytes * 1e-6, adds_up=True
+    ),
+    "area_mm2": Metric(
+        about="area of a chip that has what every workload needs", value=lambda c: math.fsum(c.area_mm2.values())
+    ),
+    "sram_kib": Metric(about="capacity of the three buffers", value=lambda c: sram_kib(c.arch)),
+    "peak_power_mw": Metric(about="power over the busiest window", value=lambda c: c.peak_power_mw, takes_time=True),
+    "average_power_mw": Metric(
+        about="energy of a clip over its time", value=lambda c: c.derived["average_power_mw"]
+    ),
+    "sqnr_db": Metric(
+        about="signal to quantisation noise; 120 where the arithmetic is exact",
+        value=lambda c: EXACT_DB if c.sqnr_db is None else min(c.sqnr_db, EXACT_DB),
+        is_rate=True,
+    ),
+    "clips_per_s": Metric(about="clips a second", value=lambda c: c.derived["clips_per_s"], is_rate=True),
+    "frames_per_s": Metric(
+        about="frames a second: clips a second times their frames",
+        value=lambda c: c.derived["clips_per_s"] * c.frames,
+        is_rate=True,
+    ),
 }
 
 
@@ -69,23 +88,15 @@ class Limit:
         return f"{self.name} {' and '.join([*bounds, *([f'<= {self.high:g}'] if self.high is not None else [])])}"
 
 
-def metrics_of(result: Result, arch: Accelerator) -> Metrics:
-    """Return the metrics of one simulated workload on ``arch``."""
-    totals = result.totals
-    frames = max(shape[1] for shape in result.config.workload.inputs.values())
-    return {
-        "latency_ms": totals.latency_ms,
-        "energy_mj": totals.energy_pj * 1e-9,
-        "edp_mjs": totals.edp_js * 1e3,
-        "dram_mb": totals.dram_bytes * 1e-6,
-        "area_mm2": totals.area_mm2,
-        "sram_kib": sram_kib(arch),
-        "peak_power_mw": totals.peak_power_mw,
-        "average_power_mw": totals.average_power_mw,
-        "sqnr_db": EXACT_DB if totals.sqnr_db is None else min(totals.sqnr_db, EXACT_DB),
-        "clips_per_s": totals.clips_per_s,
-        "frames_per_s": totals.clips_per_s * frames,
-    }
+def known_metrics(asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the metrics that are known of every design: those that are ``asked`` for, and all that take no time."""
+    wanted = set(asked)
+    return tuple(name for name, metric in METRICS.items() if name in wanted or not metric.takes_time)
+
+
+def metrics_of(costs: Costs, names: Iterable[str]) -> Metrics:
+    """Return these metrics of one mapped workload."""
+    return {name: METRICS[name].value(costs) for name in names}
 
 
 def sram_kib(arch: Accelerator) -> float:

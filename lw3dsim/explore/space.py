@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim._version import __version__
-from lw3dsim.explore.metrics import costs, is_allowed
+from lw3dsim.explore.metrics import costs, is_allowed, known_metrics
 from lw3dsim.explore.point import Point
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ class Space:
         described = (self.arch, self.loads, self.combine, self.parameters, self.objectives, self.limits)
         text = json.dumps([__version__, repr(described), repr(self.reference), self.contents])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that are known of its designs; what takes time to work out only where it is asked for."""
+        return known_metrics((*self.objectives, *(limit.name for limit in self.limits)))
 
     def _assigned(self, choice: Choice) -> dict[str, Value]:
         values: dict[str, Value] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,14 @@ class Problem:
     output_block: int
     group_n: int = 1
     abreast: int = 1
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Taken once: whatever is kept of a layer is kept under it."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
     @property
     def reduces_frames(self) -> bool:

@@ -118,7 +118,7 @@ class _Judge:
         """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
         leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
-        alone = [Figures.of(network, unit, arch, leakage) for unit in units]
+        alone = [Figures.of(network, unit, leakage) for unit in units]
         return cls(
             network=network,
             runs=runs,
@@ -143,7 +143,7 @@ class _Judge:
         run = run_group(self._group(path), bare(self.arch), self.weights.price, self.engine)
         self.simulated[path] = run
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
-        self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.arch, self.leakage))
+        self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.leakage))
 
     def _group(self, path: Path) -> Group:
         layers = [self.network.layers[i] for i in path]
@@ -160,7 +160,7 @@ class _Judge:
         if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
             return None
         try:
-            best = find_group(group, bare(arch), price)[0]
+            best = find_group(group, bare(arch), price, CANDIDATES)[0]
         except MappingError:
             return None
         modes_of_best = zip(group.stages, best.mapping.parallel, strict=True)
@@ -213,7 +213,7 @@ def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
 
 
 @kept(4096)
-def find_group(group: Group, arch: Accelerator, price: Price, most: int = CANDIDATES) -> tuple[Found, ...]:
+def find_group(group: Group, arch: Accelerator, price: Price, most: int) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
 
     def is_sound(one: Found) -> bool:

@@ -16,7 +16,7 @@ from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import CANDIDATES, search
 from lw3dsim.map.layer.shortlist import TOLERANCE
-from lw3dsim.network.runs import bare, best_run
+from lw3dsim.network.runs import bare, best_run, seen_by
 from lw3dsim.possible import is_possible
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.search import Candidate
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.program import Program
+    from lw3dsim.transform.algorithms import Algorithm
 
 
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
@@ -51,8 +52,21 @@ def run_layer(
 
     Raises MappingError where no tiling fits the buffers.
     """
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    return _best_run(layer, network.input_shapes(layer), network.shapes[layer.name], allowed, bare(arch), engine, price)
+
+
+@kept(65536)
+def _best_run(
+    layer: AnyLayer,
+    inputs: tuple[Shape, ...],
+    output: Shape,
+    allowed: tuple[Algorithm, ...],
+    arch: Accelerator,
+    engine: str,
+    price: Price | None,
+) -> LayerRun:
+    """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     runs, reason = [], ""
     for algorithm in allowed:
         try:
@@ -73,7 +87,7 @@ def _run_ways(problem: Problem, arch: Accelerator, engine: str, price: Price | N
     runs: list[LayerRun] = []
     for way in on_rows(problem, arch.places("output_channels")):
         try:
-            runs.append(run_problem(way, bare(arch), engine, price))
+            runs.append(run_problem(way, seen_by(way, arch), engine, price))
         except MappingError as error:
             reason = error
     if not runs:

@@ -39,7 +39,7 @@ def settle_layouts(
             works[i] = works[i].in_block(use.side, block)
             extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
     return [
-        replace(unit, run=replace(settled(unit.run, work, arch, engine), layout_extra_bytes=over))
+        replace(unit, run=settled(unit.run, work, engine), layout_extra_bytes=over)
         for unit, work, over in zip(units, works, extra, strict=True)
     ]
 

@@ -37,9 +37,9 @@ class Figures:
     other_pj: float
 
     @classmethod
-    def of(cls, network: Workload, unit: Unit, arch: Accelerator, leakage: float) -> Figures:
+    def of(cls, network: Workload, unit: Unit, leakage: float) -> Figures:
         """Return what ``unit`` costs on a chip of ``leakage`` mW."""
-        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, arch, leakage).items()}
+        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, leakage).items()}
         return cls(
             cycles=unit.run.latency_cycles,
             dram_bytes=unit.run.dram_bytes,
@@ -85,7 +85,7 @@ class Weights:
 def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -> Figures:
     """Return what a mapped network costs."""
     leakage = leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
-    return Figures.total([Figures.of(network, unit, arch, leakage) for unit in units])
+    return Figures.total([Figures.of(network, unit, leakage) for unit in units])
 
 
 def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:

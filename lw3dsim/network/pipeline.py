@@ -181,13 +181,13 @@ class _Told:
     """Tells someone how much of ``passes`` over the layers of a network is done."""
 
     def __init__(self, network: Workload, passes: int, to: Callable[[int, int], None] | None) -> None:
-        self._work, self._to, self._done = work_of(network), to, 0
+        self._work, self._to, self._done = [] if to is None else work_of(network), to, 0
         self._all = passes * sum(self._work)
 
     def layer(self, index: int, times: int = 1) -> None:
         """Say that a layer is done in this pass, which counts as so many."""
-        self._done += times * self._work[index]
         if self._to is not None:
+            self._done += times * self._work[index]
             self._to(self._done, self._all)
 
     def all(self) -> None:

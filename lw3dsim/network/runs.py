@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.dataflow import Loop
     from lw3dsim.engine.run import Raced, Timing
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Program
 
 Mapped = TypeVar("Mapped", bound=Work)
@@ -124,6 +126,7 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
     of_stages = (count_events(stage, clocks.burst_bytes) for stage in stages) if len(stages) > 1 else (events,)
     return Run(
         work=work,
+        arch=arch,
         steps=program.steps,
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
@@ -138,6 +141,10 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
     )
 
 
+# What the number of channels in a tile, and the depth of adder trees, follow from.
+CHANNEL_LOOPS: tuple[Loop, ...] = ("output_channels", "input_channels")
+
+
 @lru_cache(maxsize=4096)
 def bare(arch: Accelerator) -> Accelerator:
     """Return a design without what no mapped layer depends on: designs that differ in that alone share their layers."""
@@ -145,6 +152,25 @@ def bare(arch: Accelerator) -> Accelerator:
     return msgspec.structs.replace(arch, name="", description="", winograd=tiles, power_window_us=1.0)
 
 
-def settled(run: Run[Mapped], work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped]:
+def seen_by(problem: Problem, arch: Accelerator) -> Accelerator:
+    """Return a bare design as a layer sees it: the vector unit asks for no lanes of the array and no multipliers."""
+    return arch if problem.has_weights else _without_array(arch)
+
+
+@lru_cache(maxsize=4096)
+def _without_array(arch: Accelerator) -> Accelerator:
+    """Return a design without what of its array vector layers do not depend on: their tiles have whole rows of it."""
+    unrolled = {axis for loop in CHANNEL_LOOPS for axis in arch.dataflow.axes(loop)}
+    pe = msgspec.structs.replace(
+        arch.pe,
+        rows=arch.pe.rows if "rows" in unrolled else 1,
+        cols=arch.pe.cols if "columns" in unrolled else 1,
+        mults_per_pe=1,
+        acc_depth=1,
+    )
+    return msgspec.structs.replace(arch, pe=pe)
+
+
+def settled(run: Run[Mapped], work: Mapped, engine: str) -> Run[Mapped]:
     """Return ``run``, timed anew where its tensors lie differently in ``work``."""
-    return run if run.work == work else run_work(work, bare(arch), engine)
+    return run if run.work is work or run.work == work else run_work(work, run.arch, engine)

@@ -6,24 +6,20 @@ import math
 from typing import TYPE_CHECKING, TypedDict
 
 from lw3dsim._version import __version__
-from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.binding import binding, idle_words
-from lw3dsim.account.energy import COMPONENTS, EnergyCauses
+from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
-from lw3dsim.account.power import joined, layer_profile
-from lw3dsim.account.simulated import unit_energy_pj
-from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.base.records import summed_fields
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
+from lw3dsim.result.costs import Costs, peak_mw
 from lw3dsim.result.derived import derived
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Figures, Layer, RunRecord, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.account.energy import Causes, Stage
-    from lw3dsim.account.power import Profile
+    from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
@@ -43,19 +39,8 @@ def assemble(
 
     ``config`` is what repeats the run, ``stream`` all of it for several clips.
     """
-    problems = [stage.problem for unit in units for stage in unit.run.stages]
-    leakage = leakage_mw(arch, problems)
-    energies = [unit_energy_pj(network, unit, arch, leakage) for unit in units]
-    profiles = [
-        layer_profile(unit.run.activity, spent, unit.run.latency_cycles * arch.cycle_ps)
-        for unit, spent in zip(units, energies, strict=True)
-    ]
-    layers = tuple(
-        _layer(network, unit, arch, spent, profile)
-        for unit, spent, profile in zip(units, energies, profiles, strict=True)
-    )
-    area = area_mm2(arch, problems)
-    energy = {name: math.fsum(layer.energy_breakdown_pj[name] for layer in layers) for name in COMPONENTS}
+    costs = Costs(network, arch, units)
+    layers = tuple(_layer(costs, i) for i in range(len(units)))
     counts = {name: sum(getattr(layer, name) for layer in layers) for name in summed_fields(Figures)}
     return RunRecord(
         workload=network.name,
@@ -64,20 +49,20 @@ def assemble(
         config=config,
         totals=Totals(
             **counts,
-            **derived(counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy.values(), arch),
+            **costs.derived,
             **_stream_figures(stream, counts["latency_cycles"], arch),
-            area_mm2=math.fsum(area.values()),
-            peak_power_mw=_peak_mw(joined(profiles), arch),
-            sqnr_db=combined_db([layer.sqnr_db for layer in layers]),
+            area_mm2=math.fsum(costs.area_mm2.values()),
+            peak_power_mw=costs.peak_power_mw,
+            sqnr_db=costs.sqnr_db,
         ),
-        energy_breakdown_pj=EnergyBreakdown(**energy),
+        energy_breakdown_pj=EnergyBreakdown(**costs.energy_pj),
         cycles_breakdown=CyclesBreakdown(
             **{name: sum(layer.cycles_breakdown[name] for layer in layers) for name in CAUSES}
         ),
         dram_bytes_breakdown=DramBytesBreakdown(
             **{name: sum(layer.dram_bytes_breakdown[name] for layer in layers) for name in STREAMS}
         ),
-        area_breakdown_mm2=area,
+        area_breakdown_mm2=costs.area_mm2,
         stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
         layers=layers,
     )
@@ -105,7 +90,7 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
         "row_hits": run.dram.row_hits,
         "row_misses": run.dram.row_misses,
         "row_conflicts": run.dram.row_conflicts,
-        "layout_extra_bytes": run.layout_extra_bytes,
+        "layout_extra_bytes": unit.layout_extra_bytes,
         "compulsory_bytes": run.compulsory_bytes,
         "dram_floor_bytes": run.dram_floor_bytes,
         "sram_read_bytes": events.sram_read_bytes,
@@ -122,10 +107,10 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
     }
 
 
-def _layer(network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Causes], profile: Profile) -> Layer:
-    run = unit.run
-    problems = [stage.problem for stage in run.stages]
-    energy = {component: math.fsum(causes.values()) for component, causes in spent.items()}
+def _layer(costs: Costs, i: int) -> Layer:
+    """Return the record of unit ``i``."""
+    network, unit, arch = costs.network, costs.units[i], costs.arch
+    run, problems, energy = unit.run, unit.run.work.stages, costs.unit_energy_pj[i]
     counts = _counts(network, unit, arch)
     return Layer(
         name=unit.name,
@@ -138,13 +123,13 @@ def _layer(network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Ca
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         **counts,
         **derived(counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy.values(), arch),
-        peak_power_mw=_peak_mw(profile, arch),
-        sqnr_db=_sqnr_db(problems),
+        peak_power_mw=peak_mw(costs.profiles[i], arch),
+        sqnr_db=costs.unit_sqnr_db[i],
         bound_by=binding(run),
         idle=idle_words(run, arch),
         energy_breakdown_pj=EnergyBreakdown(**energy),
         energy_causes_pj=EnergyCausesByComponent(
-            **{component: EnergyCauses(**causes) for component, causes in spent.items()}
+            **{component: EnergyCauses(**causes) for component, causes in costs.unit_causes_pj[i].items()}
         ),
         cycles_breakdown=CyclesBreakdown(**dict(run.cycles_by_cause)),
         dram_bytes_breakdown=run.events.dram_bytes_breakdown,
@@ -154,15 +139,6 @@ def _layer(network: Workload, unit: Unit, arch: Accelerator, spent: dict[str, Ca
 def _notes(problem: Problem, arch: Accelerator) -> tuple[str, str]:
     """Return why a layer does not run the algorithm that was wanted, and what becomes of sums too wide; or nothing."""
     return problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits)
-
-
-def _sqnr_db(problems: Sequence[Problem]) -> float | None:
-    values = [sqnr_db(problem) for problem in problems]
-    return values[0] if len(values) == 1 else combined_db(values)
-
-
-def _peak_mw(profile: Profile, arch: Accelerator) -> float:
-    return profile.peak_mw(arch.power_window_us * 1e6)
 
 
 class _StreamFigures(TypedDict, total=False):

@@ -150,6 +150,8 @@ class LayerWork(Work):
 
     def in_block(self, side: Side, block: int) -> LayerWork:
         """See Work."""
+        if block == self.block(side):
+            return self
         problem = self.problem
         problem = replace(problem, input_block=block) if side == "input" else replace(problem, output_block=block)
         return replace(self, problem=problem)
@@ -210,6 +212,8 @@ class GroupWork(Work):
 
     def in_block(self, side: Side, block: int) -> GroupWork:
         """See Work."""
+        if block == self.block(side):
+            return self
         group = self.group
         group = group.in_blocks(input_block=block) if side == "input" else group.in_blocks(output_block=block)
         return replace(self, group=group)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import padded
+from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows, fill_row_bursts
@@ -84,6 +85,7 @@ def block_sizes(block: int, channels: int) -> list[int]:
     return [*(size for size in powers if size < channels), channels]
 
 
+@kept(65536)
 def fewest_bursts_block(
     channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
 ) -> int:

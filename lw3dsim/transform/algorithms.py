@@ -26,6 +26,7 @@ from lw3dsim.algebra.winograd import (
     signed_bits,
     transform,
 )
+from lw3dsim.base.caches import kept
 from lw3dsim.describe.workload import Conv3d, Layer
 from lw3dsim.errors import unknown
 
@@ -172,20 +173,21 @@ def _cost(algorithm: Algorithm, name: str) -> AddCost:
     return tile_cost(tuple(integers(getattr(form, name)) for form in algorithm.transforms))
 
 
-def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:
+@kept(65536)
+def candidates(layer: Layer, policy: str, m1: int, m2: int) -> tuple[Algorithm, ...]:
     """Return the algorithms that ``policy`` allows for ``layer``: one, or for ``auto`` all that fit.
 
     The mapper takes the best of several. Layers other than convolutions run direct.
     """
     check_policy(policy)
     if not isinstance(layer, Conv3d):
-        return [Algorithm(kind="direct")]
+        return (Algorithm(kind="direct"),)
     direct = Algorithm(kind="direct", filter=layer.kernel)
     if policy == "auto":
         kinds_of_auto: tuple[Kind, ...] = ("winograd1d", "winograd2d", "nested")
         wanted = [_fitted(layer, kind, m1, m2) for kind in kinds_of_auto]
         wanted += [_polyphase(layer, kind, m1, m2) for kind in kinds_of_auto]
-        return [direct, *(a for a in wanted if a.is_winograd)]
+        return (direct, *(a for a in wanted if a.is_winograd))
     kinds: dict[str, tuple[Kind, ...]] = {
         "direct": (),
         "hfa": ("winograd1d", "winograd2d"),
@@ -195,7 +197,7 @@ def candidates(layer: Layer, policy: str, m1: int, m2: int) -> list[Algorithm]:
     attempts = [_fitted(layer, kind, m1, m2) for kind in kinds[policy]]
     taken = [a for a in attempts if a.is_winograd]
     reasons = [a.reason for a in attempts if a.reason]
-    return [taken[0] if taken else Algorithm(kind="direct", filter=layer.kernel, reason="; ".join(reasons))]
+    return (taken[0] if taken else Algorithm(kind="direct", filter=layer.kernel, reason="; ".join(reasons)),)
 
 
 def _fitted(layer: Conv3d, kind: Kind, m1: int, m2: int) -> Algorithm:

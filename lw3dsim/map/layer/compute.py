@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.integers import ceiling
+from lw3dsim.base.integers import ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.records import GROUPED, VECTOR
 from lw3dsim.machine.step import step_cycles
-from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, first_wave
+from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, first_wave, own_inputs
 from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
@@ -172,14 +172,59 @@ def last_part(total: int, part: int) -> int:
 
 
 @kernel
-def least_compute(layer: Layer, array: Array, n_size: int) -> int:
-    """Return the cycles that the layer takes at least with ``n_size`` channels in a step, all columns always busy."""
-    pixels = layer.groups * layer.out[0] * layer.out[1] * layer.out[2]
+def channel_passes_of(layer: Layer, array: Array, n: int) -> int:
+    """Return in how many parts the rows take all output channels of a group, ``n`` in a step."""
+    return layer.n // n * channel_passes(layer, array, n) + channel_passes(layer, array, layer.n % n)
+
+
+@kernel
+def wave_cycles(layer: Layer, array: Array, n: int, c: int) -> int:
+    """Return the cycles that all channels take for as many tiles as there are lanes, ``n`` and ``c`` in a step."""
+    rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
+    return layer.groups * channel_passes_of(layer, array, n) * rounds * layer.taps * array.cycles_per_tile
+
+
+@kernel
+def least_pixels(layer: Layer, array: Array, n: int, c: int) -> int:
+    """Return the cycles that all pixels take at least to be computed, each as if lanes were always full of them."""
+    pixels = layer.out[0] * layer.out[1] * layer.out[2]
     if layer.structure == VECTOR:
-        return pixels * layer.n * layer.ops_per_output // array.vector_lanes
-    rounds = layer.n // n_size * channel_passes(layer, array, n_size) + channel_passes(layer, array, layer.n % n_size)
-    products = rounds * layer.c * pixels * layer.taps * array.cycles_per_tile
-    return products // (array.lanes * array.chunk * layer.tile[0] * layer.tile[1] * layer.tile[2])
+        return layer.groups * pixels * layer.n * layer.ops_per_output // array.vector_lanes
+    return wave_cycles(layer, array, n, c) * pixels // (array.lanes * layer.tile[0] * layer.tile[1] * layer.tile[2])
+
+
+@kernel
+def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: int) -> int:
+    """Return the cycles in which an array layer multiplies, reads and transforms at least, T and H cut into such parts.
+
+    Uncut, W fills the lanes best. A pass over the tiles reads each position of the input that a tile has to itself.
+    """
+    columns, waves, tiles = ceiling(layer.out[2], layer.tile[2]), 0, 0
+    for sort in range(4):
+        count, t = sort_of(layer.out[0], t_size, sort & 2, 1)
+        count, h = sort_of(layer.out[1], h_size, sort & 1, count)
+        if count:
+            of_part = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * columns
+            waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
+    read = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
+    read *= layer.groups * layer.c * tiles
+    busy = max(
+        wave_cycles(layer, array, n, c) * waves,
+        read * own_positions(layer, array) * layer.activation_bits * array.ifmap_port_cycles // array.ifmap_port_bits,
+    )
+    return max(busy, read * layer.taps * layer.coordinates // array.input_rate) if layer.is_winograd else busy
+
+
+@kernel
+def own_positions(layer: Layer, array: Array) -> int:
+    """Return the input positions that a tile adds to a patch at least, however many share it."""
+    if not array.stages_inputs:
+        return layer.coordinates * layer.taps
+    positions = 1
+    for axis in range(3):
+        shared = common_divisor(layer.stride[axis], layer.dilation[axis])
+        positions *= layer.tile[axis] * min(layer.kernel[axis], layer.stride[axis] // shared)
+    return positions
 
 
 @kernel

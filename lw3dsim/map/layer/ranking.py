@@ -5,7 +5,8 @@ tiles. The latency is the larger of compute, DRAM and the turnaround of the buff
 plus what nothing can hide. It only ranks: simulation decides.
 
 Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
-those already kept by a bound: all multipliers always busy, then full tiles multiplying.
+those already kept by a bound: lanes as full, and ports as busy, as the parts of T and H allow, then full tiles
+multiplying.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_compute
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_busy, least_pixels
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
@@ -93,30 +95,44 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     choices = task.choices
     row = least_row(choices.w)
     for n in range(len(choices.n.size)):
-        least = least_compute(task.layer, task.array, choices.n.size[n])
-        least *= task.times.cycle * task.times.channels
         for c in range(len(choices.c.size)):
-            if not may_win(task, Tiling(n, c, 0, 0, 0), row, least, aim, kept):
+            pixels = least_pixels(task.layer, task.array, choices.n.size[n], choices.c.size[c]) * task.times.cycle
+            at = Tiling(n, c, 0, 0, 0)
+            if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
                 continue
             for t in range(len(choices.t.size)):
-                if not may_win(task, Tiling(n, c, t, 0, 0), row, least, aim, kept):
+                at = Tiling(n, c, t, 0, 0)
+                if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
-                    if not may_win(task, Tiling(n, c, t, h, 0), row, least, aim, kept):
+                    at = Tiling(n, c, t, h, 0)
+                    busy = busy_ticks(task, pixels, at)
+                    if not may_win(task, at, row, busy, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
                         if fits(task, at):
-                            offer(task, at, least, aim, waves, kept)
+                            offer(task, at, busy, pixels, aim, waves, kept)
 
 
 @kernel
-def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, kept: Kept) -> bool:
-    """Return whether a tiling that takes at least ``least`` and moves what ``at`` does may be among the best.
+def busy_ticks(task: Task, pixels: int, at: Tiling) -> int:
+    """Return the ticks that tilings cut as ``at``, or further, compute at least; of a vector layer its ``pixels``."""
+    choices = task.choices
+    if task.layer.structure == VECTOR:
+        return pixels
+    n, c, t, h = choices.n.size[at.n], choices.c.size[at.c], choices.t.size[at.t], choices.h.size[at.h]
+    return least_busy(task.layer, task.array, n, c, t, h) * task.times.cycle
 
-    Of a row of the input it moves at least the bursts, or pixels, of ``row``.
+
+@kernel
+def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, kept: Kept) -> bool:
+    """Return whether a tiling that computes for ``busy`` ticks or more, cut as ``at`` or further, may be among the best.
+
+    Of a row of the input it moves at least the bursts, or pixels, of ``row``; every step fills the pipeline.
     """
     layer, choices = task.layer, task.choices
+    least = (busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle) * task.times.channels
     inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
@@ -127,15 +143,18 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], least: int, aim: Aim, 
 
 
 @kernel
-def offer(task: Task, at: Tiling, least: int, aim: Aim, waves: Waves, kept: Kept) -> None:
-    """Estimate one tiling in both orders and keep it where it is among the best."""
+def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves, kept: Kept) -> None:
+    """Estimate one tiling in both orders and keep it where it is among the best.
+
+    It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
+    """
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
     stores = layer.groups * tiles * n_parts
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    compute = least // times.channels + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
     costed = 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
@@ -157,7 +176,7 @@ def offer(task: Task, at: Tiling, least: int, aim: Aim, waves: Waves, kept: Kept
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
             if costed == 0:
-                compute, costed = max(compute, full_tiles(task, at, least // times.channels)), 1
+                compute, costed = max(compute, full_tiles(task, at, pixels)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
                 compute = compute_ticks(task, at, most, waves)

@@ -1,0 +1,119 @@
+"""What a mapped network costs: each figure is worked out when it is first asked for, for records and designs alike."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.account.power import joined, layer_profile
+from lw3dsim.account.simulated import component_energy_pj, unit_energy_pj
+from lw3dsim.arithmetic.noise import combined_db, sqnr_db
+from lw3dsim.result.derived import derived
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.account.area import AreaBreakdown
+    from lw3dsim.account.energy import Causes
+    from lw3dsim.account.power import Profile
+    from lw3dsim.account.simulated import Unit
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.result.derived import Derived
+
+
+class Costs:
+    """The figures of ``units``, the layers and fused groups of ``network`` in order, simulated on ``arch``."""
+
+    def __init__(self, network: Workload, arch: Accelerator, units: Sequence[Unit]) -> None:
+        self.network, self.arch, self.units = network, arch, units
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """The layers as they are mapped, each different one once: what the chip must be able to do."""
+        runs = {id(unit.run): unit.run for unit in self.units}
+        return tuple(problem for run in runs.values() for problem in run.work.stages)
+
+    @cached_property
+    def leakage_mw(self) -> float:
+        """Leakage of the whole chip."""
+        return leakage_mw(self.arch, self.problems)
+
+    @cached_property
+    def area_mm2(self) -> AreaBreakdown:
+        """Area by component."""
+        return area_mm2(self.arch, self.problems)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip: of its longest input."""
+        return max(shape.frames for shape in self.network.inputs.values())
+
+    @cached_property
+    def latency_cycles(self) -> int:
+        """Cycles of the core clock, one layer or group after the other."""
+        return sum(unit.run.latency_cycles for unit in self.units)
+
+    @cached_property
+    def dram_bytes(self) -> int:
+        """Bytes from and to DRAM."""
+        return sum(unit.run.dram_bytes for unit in self.units)
+
+    @cached_property
+    def unit_causes_pj(self) -> list[dict[str, Causes]]:
+        """Energy of every unit by component and cause."""
+        return [unit_energy_pj(self.network, unit, self.leakage_mw) for unit in self.units]
+
+    @cached_property
+    def unit_energy_pj(self) -> list[dict[str, float]]:
+        """Energy of every unit by component."""
+        return [component_energy_pj(self.network, unit, self.leakage_mw) for unit in self.units]
+
+    @cached_property
+    def energy_pj(self) -> dict[str, float]:
+        """Energy by component."""
+        return {name: math.fsum(energy[name] for energy in self.unit_energy_pj) for name in COMPONENTS}
+
+    @cached_property
+    def derived(self) -> Derived:
+        """What follows from counts and energies."""
+        macs = sum(self.network.layer_macs(layer) for layer in self.network.layers)
+        mults = sum(unit.run.events.mults for unit in self.units)
+        return derived(self.latency_cycles, macs, mults, self.energy_pj.values(), self.arch)
+
+    @cached_property
+    def profiles(self) -> list[Profile]:
+        """When every unit spends its energy."""
+        return [
+            layer_profile(unit.run.activity, spent, unit.run.latency_cycles * self.arch.cycle_ps)
+            for unit, spent in zip(self.units, self.unit_causes_pj, strict=True)
+        ]
+
+    @cached_property
+    def peak_power_mw(self) -> float:
+        """Power over the busiest window."""
+        return peak_mw(joined(self.profiles), self.arch)
+
+    @cached_property
+    def unit_sqnr_db(self) -> list[float | None]:
+        """Signal to quantisation noise of every unit, None where it is exact."""
+        return [_sqnr_db(unit.run.work.stages) for unit in self.units]
+
+    @cached_property
+    def sqnr_db(self) -> float | None:
+        """Signal to quantisation noise of the network, None where it is exact."""
+        return combined_db(self.unit_sqnr_db)
+
+
+def peak_mw(profile: Profile, arch: Accelerator) -> float:
+    """Return the power over the busiest window of a design."""
+    return profile.peak_mw(arch.power_window_us * 1e6)
+
+
+def _sqnr_db(problems: Sequence[Problem]) -> float | None:
+    values = [sqnr_db(problem) for problem in problems]
+    return values[0] if len(values) == 1 else combined_db(values)

@@ -81,29 +81,44 @@ def box_runs(
     of_row = bursts_of(rows, left, span)
     if of_row == 0:
         return runs
-    own = runs
+    own, edge = runs, 0
     for block in range(start // columns, ceiling(end, columns)):
         low, high = max(start - block * columns, 0), min(end - block * columns, columns)
         for f in range(cuts.frames[t], cuts.frames[t + 1]):
             for r in range(cuts.rows[h], cuts.rows[h + 1]):
                 at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row
                 if is_scattered(rows, start, end):
-                    for pixel in range(left, left + span):
-                        runs = append(first, count, own, runs, at + pixel * columns + low, high - low, page)
+                    at += left * columns + low
+                    runs, edge = append(first, count, own, runs, edge, at, high - low, columns, span, page)
                 else:
-                    of_left = at + left * rows.pixel_bits // rows.burst_bits
-                    runs = append(first, count, own, runs, of_left, of_row, page)
+                    at += left * rows.pixel_bits // rows.burst_bits
+                    runs, edge = append(first, count, own, runs, edge, at, of_row, 1, 1, page)
     return runs
 
 
 @kernel
-def append(first: Words, count: Words, own: int, runs: int, at: int, bursts: int, page: int) -> int:
-    """Append ``bursts`` from ``at`` on, or join them to the last run of the box, whose first is ``own``."""
-    if runs > own:
-        begin, end = first[runs - 1], first[runs - 1] + count[runs - 1]
-        is_on_page = page > 0 and begin <= at and max(at + bursts, end) <= begin - begin % page + page
-        if end == at or is_on_page:
+def append(
+    first: Words, count: Words, own: int, runs: int, edge: int, at: int, bursts: int, stride: int, pieces: int,
+    page: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Append ``pieces`` of ``bursts``, a ``stride`` apart from ``at`` on, or join them to the last run of the box.
+
+    The first run of the box is ``own``. Return how many runs there are then, and the ``edge`` of the page in which all
+    of the last one lies, 0 where it lies in more or there are no pages.
+    """
+    while pieces > 0:
+        fits = 1
+        if runs > own and first[runs - 1] <= at and at + bursts <= edge:
+            fits = min(pieces, (edge - at - bursts) // stride + 1)
+            count[runs - 1] += fits * bursts
+        elif runs > own and first[runs - 1] + count[runs - 1] == at:
             count[runs - 1] += bursts
-            return runs
-    first[runs], count[runs] = at, bursts
-    return runs + 1
+            edge = 0
+        else:
+            first[runs], count[runs] = at, bursts
+            edge = at - at % page + page if page > 0 else 0
+            edge = edge if at + bursts <= edge else 0
+            runs += 1
+        at += fits * stride
+        pieces -= fits
+    return runs, edge

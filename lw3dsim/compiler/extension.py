@@ -30,7 +30,7 @@ def extension_source(root: Path, name: str) -> str:
     bodies = [function.c() for function in ordered]
     paths = sorted(
         path.relative_to(root).as_posix()
-        for path in (*package.paths(), *(root / "compiler").iterdir())
+        for path in {*package.paths(), *(root / "compiler").iterdir()}
         if path.is_file()
     )
     return "\n\n".join([

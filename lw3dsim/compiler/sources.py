@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 INT, BOOL, WORDS, NONE, OTHER = "int", "bool", "words", "none", "other"
 DECLARED = "kernel", "entry", "interpreted"
+DECLARES = re.compile(r"^@(kernel|entry|interpreted)$", re.MULTILINE)
 PLAIN = {"int": INT, "bool": BOOL, "Words": WORDS, "None": NONE}
 
 
@@ -196,7 +198,7 @@ class Package:
 
     def modules(self) -> list[Module]:
         """Return the modules that declare kernels, in order of their names."""
-        paths = (path for path in sorted(self.root.rglob("*.py")) if "lw3dsim.base.kernels import" in path.read_text())
+        paths = (path for path in sorted(self.root.rglob("*.py")) if DECLARES.search(path.read_text(encoding="utf-8")))
         names = [".".join(path.relative_to(self.root.parent).with_suffix("").parts) for path in paths]
         modules = (self.module(name) for name in names)
         return [module for module in modules if module and module.kernels]

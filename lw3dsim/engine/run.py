@@ -158,7 +158,6 @@ def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort, most: i
 
     Gives up in other memories, where that takes long, once the job is sure to take more than ``most`` ticks.
     """
-    job, memory = as_arrays(job), as_arrays(memory)
     advance = NATIVE(fast_engine.advance)
     if memory.model != PLAIN:
         advance(job, memory, trace, fast_engine.initial_state(job), NEVER, most)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_members, as_path, check_callback
+from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
 from lw3dsim.network.pipeline import prepare, simulate_prepared

@@ -6,10 +6,10 @@ What a mapping file says, and what is remembered from another run, passes the sa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import STREAMS
+from lw3dsim.base.values import Value
 from lw3dsim.errors import one_line
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.fill import group_fill, layer_fill
@@ -35,8 +35,7 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fault:
+class Fault(Value, frozen=True, kw_only=True):
     """Why a mapping is impossible: the ``key`` of a mapping file's unit, its ``value`` where one is, and words."""
 
     key: tuple[str | int, ...]

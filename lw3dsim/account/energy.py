@@ -9,12 +9,12 @@ the layer's cycles, in proportion.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
+from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import Sram, buffers
@@ -85,16 +85,14 @@ TIMED = (*DRAM_TIMED, "leakage")
 Causes = dict[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sparsity:
+class Sparsity(Value, frozen=True, kw_only=True):
     """Densities (0..1) of a layer's input tensor and of its weights."""
 
     data: float = 1.0
     weight: float = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(Value, frozen=True, kw_only=True):
     """A layer by itself or in a fused group: its problem, what its own steps did, the mults of the paper's formula."""
 
     problem: Problem

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from lw3dsim.base.records import Breakdown, Count, figure
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
@@ -23,8 +23,7 @@ class DramBytesBreakdown(Breakdown[int], frozen=True, kw_only=True):
 STREAMS = DramBytesBreakdown.__struct_fields__
 
 
-@dataclass(frozen=True, kw_only=True)
-class Events:
+class Events(Value, frozen=True, kw_only=True):
     """Event counts of one layer or fused group; DRAM bytes are whole bursts, SRAM bytes what passes a port.
 
     ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer;

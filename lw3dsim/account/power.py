@@ -8,7 +8,6 @@ window that slides over it: its maximum has an edge of the window on a breakpoin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
 from lw3dsim.account.events import STREAMS
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +45,7 @@ _DRIVERS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Activity:
+class Activity(Value, frozen=True, kw_only=True):
     """When a layer works, in ps: its steps, of a kind each that counts events, and its transfers with their bursts."""
 
     start: Ints
@@ -58,8 +57,7 @@ class Activity:
     bursts: Mapping[str, Ints]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
+class Profile(Value, frozen=True, kw_only=True):
     """Energy spent (pJ) up to each of some times (ps), linear in between; begins with (0, 0)."""
 
     time: Floats

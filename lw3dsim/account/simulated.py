@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 Done = TypeVar("Done", bound=Work, covariant=True)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run(Generic[Done]):
+class Run(Value, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True):
     """A mapped layer or fused group, and what its simulation gave, without its graph context.
 
     ``arch`` is the design, without what no mapped layer depends on. ``stage_events`` are what the steps of each of its
@@ -69,8 +68,7 @@ LayerRun = Run[LayerWork]
 GroupRun = Run[GroupWork]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unit:
+class Unit(Value, frozen=True, kw_only=True):
     """A layer of a network, or several that are fused, and its run.
 
     ``layout_extra_bytes`` is what the layouts of its input and output cost against those best for it alone.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ EXACT_IN_FLOAT = 2**53
 EXACT_IN_INT = 2**63
 
 
-@dataclass(frozen=True, kw_only=True)
-class Number:
+class Number(Value, frozen=True, kw_only=True):
     """``bits`` of a signed integer operand, or 0 for floating point of type ``dtype``."""
 
     name: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, transform
+from lw3dsim.base.values import Value
 from lw3dsim.machine.widths import narrowing_shifts
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operands:
+class Operands(Value, frozen=True, kw_only=True):
     """The transforms of one problem: a matrix per dimension (T, H, W), and the shifts that narrow each coordinate.
 
     ``scale`` divides an integer result; ``work`` is the type computed in.

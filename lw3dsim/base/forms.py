@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import OutputError, one_line
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ SQLITE = b"SQLite format 3\0"
 PARQUET = b"PAR1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Form:
+class Form(Value, frozen=True, kw_only=True):
     """A form of output: what one is called, and whether a file that begins with ``head`` is one that we wrote."""
 
     about: str

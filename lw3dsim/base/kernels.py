@@ -9,13 +9,13 @@ other kernels, and allocates nothing. :class:`Kernels` calls them, and makes the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.native import extension
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,8 +40,7 @@ def interpreted(function: Function) -> Function:
     return function
 
 
-@dataclass(frozen=True)
-class Kernels:
+class Kernels(Value, frozen=True):
     """What makes a callable of a kernel, and the words that it takes: its own, from values, or to be filled."""
 
     is_native: bool

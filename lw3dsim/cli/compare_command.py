@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from lw3dsim.base.values import replace
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import RunOptions, check_overrides, format_option, progress_bar, put, run_options
 from lw3dsim.errors import InputError, check_text, one_line, short

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:

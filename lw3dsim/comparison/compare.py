@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_members, as_text, check_callback, twice
+from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
 from lw3dsim.network.pipeline import prepare, resolve_network, simulate_prepared
 from lw3dsim.network.request import DEFAULT_ARCH, make_request

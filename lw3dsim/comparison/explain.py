@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from lw3dsim.account.binding import remedy
 from lw3dsim.base.records import Cell, Record, figure
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.engine.attribution import CyclesBreakdown

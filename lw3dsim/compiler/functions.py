@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NoReturn
 
+from lw3dsim.base.values import replace
 from lw3dsim.compiler.sources import BOOL, INT, NONE, OTHER, WORDS, Module, Row, Table, Type, is_declared
 
 C_OF = {INT: "int64_t", BOOL: "int64_t", WORDS: "struct words", NONE: "void"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lw3dsim.arguments import as_overrides, as_path
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find

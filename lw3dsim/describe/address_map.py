@@ -8,9 +8,9 @@ offset, so that bursts alternate between channels. ``col`` counts bursts of a ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ FIELDS = ("row", "bank", "bankgroup", "col", "channel")
 MAX_CHANNELS = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Location:
+class Location(Value, frozen=True, kw_only=True):
     """Places of bursts, one entry per address; ``bank`` counts within its bank group, ``column`` in bursts."""
 
     channel: NDArray[np.int64]
@@ -35,8 +34,7 @@ class Location:
     column: NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddressMap:
+class AddressMap(Value, frozen=True, kw_only=True):
     """A mapping for a standard: ``fields`` most significant first, each with its number of values."""
 
     fields: tuple[tuple[str, int], ...]

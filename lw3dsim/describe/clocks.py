@@ -6,9 +6,9 @@ for a clock of 1200 MHz.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.describe.dram_standards import DRAM_PRESETS, DramStandard
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, DramModel, Refresh
 
 
-@dataclass(frozen=True, kw_only=True)
-class DramSystem:
+class DramSystem(Value, frozen=True, kw_only=True):
     """The channels outside the chip: their standard, how many, which model, and how addresses are spread."""
 
     standard: DramStandard
@@ -38,8 +37,7 @@ class DramSystem:
         return self.channels * self.standard.banks * self.page_bursts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clocks:
+class Clocks(Value, frozen=True, kw_only=True):
     """Durations in ticks, of which ``ticks_per_ps`` are one picosecond.
 
     ``clock_ticks`` is the clock of the DRAM. A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never

@@ -26,15 +26,14 @@ LPDDR5 drives 40 ohm into 40 ohm at 0.5 V.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from lw3dsim.base.plugins import Family
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rail:
+class Rail(Value, frozen=True, kw_only=True):
     """Currents of one supply of one device, mA at ``volts``.
 
     ``idd0`` one bank cycling at tRC, ``idd2n`` all banks closed, ``idd3n`` banks open, ``idd4r`` and ``idd4w``
@@ -50,8 +49,7 @@ class Rail:
     idd5ab: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DramStandard:
+class DramStandard(Value, frozen=True, kw_only=True):
     """One channel with one rank.
 
     ``data_rate_mtps`` million transfers per second and line, ``beats_per_clock`` of them per clock; every ``t*``,

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import re
 import sys
-from dataclasses import dataclass
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import yaml
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ _CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndTo
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Value, frozen=True, kw_only=True):
     """A YAML document: its data, the line of every key in it, and where keys were changed since, oldest first."""
 
     path: str

@@ -8,12 +8,12 @@ orders the layers, infers every shape and refuses whatever does not fit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError, ShapeError, suggest
 
 if TYPE_CHECKING:
@@ -252,8 +252,7 @@ def _windows(
     return (sizes[0], sizes[1], sizes[2])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workload:
+class Workload(Value, frozen=True, kw_only=True):
     """A verified layer graph: layers in execution order, the shape of every tensor, and its density.
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network

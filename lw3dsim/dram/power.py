@@ -9,8 +9,9 @@ mA x V x ns = pJ, summed over supply rails and devices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.dram_standards import DramStandard, Rail
 
 
-@dataclass(frozen=True, kw_only=True)
-class DramCounts:
+class DramCounts(Value, frozen=True, kw_only=True):
     """What a channel did: commands, how its accesses found the row, clocks with and without an open bank.
 
     ``reads`` and ``writes`` are bursts on the bus. A hit needed no activate of its own, a miss found its bank closed by
@@ -43,8 +43,7 @@ class DramCounts:
     idle_clocks: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class DramEnergy:
+class DramEnergy(Value, frozen=True, kw_only=True):
     """Energy in pJ by part; ``io`` is spent outside the devices and is not in ``total``."""
 
     activate: float
@@ -62,7 +61,7 @@ class DramEnergy:
 
 def summed(counts: Iterable[DramCounts]) -> DramCounts:
     """Return the counts of several channels together."""
-    parts = [vars(part) for part in counts]
+    parts = [fields_of(part) for part in counts]
     return DramCounts(**{name: sum(part[name] for part in parts) for name in parts[0]})
 
 

@@ -7,12 +7,12 @@ is done early stands by, refreshing, until the last one is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.describe.address_map import DEFAULT_MAPPING, address_map
 from lw3dsim.dram import channel as c
 from lw3dsim.dram.controller import run
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.trace import Trace
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replay:
+class Replay(Value, frozen=True, kw_only=True):
     """Outcome of a trace: ``cycles`` DRAM clocks to the last data beat; ``counts`` and ``energy`` of all channels.
 
     ``requests`` of ``request_bytes`` each touch ``bursts`` in all.

@@ -13,8 +13,9 @@ both turns of the bus are then longer within it. A command of several clocks cou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,7 @@ ACT, PRE, RD, WR, REF, REFPB = 0, 1, 2, 3, 4, 5
 SCOPES: tuple[Scope, ...] = ("bank", "group", "rank")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Value, frozen=True, kw_only=True):
     """After ``previous``, ``then`` in the same ``scope`` waits ``clocks(standard)``."""
 
     previous: str
@@ -89,8 +89,7 @@ def gap(standard: DramStandard, previous: str, then: str, scope: Scope) -> int:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class RuleArrays:
+class RuleArrays(Value, frozen=True, kw_only=True):
     """The table by previous command: rules ``first[c]`` to ``first[c + 1] - 1`` follow command c.
 
     ``scope`` indexes :data:`SCOPES`, ``then`` :data:`COMMANDS`; ``clocks`` >= 0. Rules of zero clocks are left out.

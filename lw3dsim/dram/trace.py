@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import zlib
 from array import array
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _MAX_ADDRESS_DIGITS = 15  # below 2^60, so that an address is an int64 with room
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trace:
+class Trace(Value, frozen=True, kw_only=True):
     """Requests in order: byte ``addresses`` and whether each ``writes``; request i stands in line i + 2 of ``name``."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from lw3dsim.base.records import Breakdown, Count, figure
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints, Words
@@ -44,8 +44,7 @@ class CyclesBreakdown(Breakdown[int], frozen=True, kw_only=True):
 CAUSES = CyclesBreakdown.__struct_fields__
 
 
-@dataclass(frozen=True, kw_only=True)
-class Busy:
+class Busy(Value, frozen=True, kw_only=True):
     """The ``cycles`` that the multipliers bind, and how many of them the same work takes with more of the array busy.
 
     With all ``rows`` busy; with all ``lanes`` of all rows; with all ``multipliers`` of the array. Each is exact, and

@@ -6,7 +6,6 @@ sequences: lists here, arrays where it is compiled. Times are ticks.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from lw3dsim.base.arrays import as_arrays, spread, with_words
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import interpreted, kernel
+from lw3dsim.base.values import replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device, rules_of

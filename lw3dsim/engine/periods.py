@@ -6,10 +6,11 @@ A guess, made from what the steps of a window compute and move. Nothing depends 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,7 @@ _KIND, _IFMAP, _WEIGHT, _OPENS, _CLOSES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Stretch(Value, frozen=True, kw_only=True):
     """Steps from ``first`` to before ``end``; from the second period on they look like those a ``period`` before."""
 
     first: int

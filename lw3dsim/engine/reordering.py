@@ -6,10 +6,10 @@ last command of this one has been issued; rows stay open and refresh goes on in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.describe.address_map import AddressMap, address_map
 from lw3dsim.dram.channel import Channel, new_channel
 from lw3dsim.dram.controller import run, serve, stand_by
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import DramSystem
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reordering:
+class Reordering(Value, frozen=True, kw_only=True):
     """The channels of a memory, idle but for the rows they left open, the kernels for them, and where addresses lie."""
 
     dram: DramSystem

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import as_arrays, as_lists
+from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import NATIVE, kernels
 from lw3dsim.base.plugins import Family
+from lw3dsim.base.values import Value
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
@@ -34,8 +34,7 @@ COMPILED = Effort(steps=100_000, window=1 << 12, gain=1 << 11)
 NO_JUMPS = Effort(steps=NEVER, window=1, gain=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
+class Timing(Value, frozen=True, kw_only=True):
     """The time of one layer or of a stream, and what its DRAM did (None where the model knows no banks).
 
     ``placed_steps`` are those that the engine placed one by one; the others it jumped over.

@@ -8,7 +8,6 @@ only: a memory with banks remembers more, and its refresh keeps a time of its ow
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from lw3dsim.base.arrays import with_words
 from lw3dsim.base.integers import NEVER
+from lw3dsim.base.values import Value
 from lw3dsim.engine.fast_engine import initial_state, tile_of
 from lw3dsim.engine.periods import Stretch, find_stretches
 from lw3dsim.engine.repeats import repeats
@@ -42,8 +42,7 @@ CLOSE_LOOKS, LOOKS = 8, 32
 _BLOCK = 1 << 14
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effort:
+class Effort(Value, frozen=True, kw_only=True):
     """Steps from which on it pays to look for repetitions, to look in at a time, and to jump over at least."""
 
     steps: int
@@ -51,8 +50,7 @@ class Effort:
     gain: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Run:
+class _Run(Value, frozen=True, kw_only=True):
     """A run: ``job`` and ``trace`` on arrays, the same as ``plan`` and ``times`` to look single items up."""
 
     advance: Advance

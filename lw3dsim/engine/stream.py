@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.values import Value
 from lw3dsim.engine.run import simulate_schedule
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.chain import Chain
 
 
-@dataclass(frozen=True, kw_only=True)
-class StreamTiming:
+class StreamTiming(Value, frozen=True, kw_only=True):
     """The time of a chain, the cycle in which every clip has left the bus, and the least that all of them take."""
 
     timing: Timing

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from lw3dsim.base.values import replace
 
 if TYPE_CHECKING:
     from lw3dsim.network.objective import Objective

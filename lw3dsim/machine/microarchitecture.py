@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.arrays import ceil_div
+from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.records import Array
 from lw3dsim.technology.arithmetic import arithmetic
@@ -23,8 +23,7 @@ Parallel = Literal["pixel", "channel"]
 PARALLEL_MODES: tuple[Parallel, ...] = ("pixel", "channel")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PortRate:
+class PortRate(Value, frozen=True, kw_only=True):
     """What a buffer delivers: ``bits`` in every ``per_cycles`` cycles."""
 
     bits: int
@@ -35,8 +34,7 @@ class PortRate:
         return ceil_div(bits * self.per_cycles, self.bits)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
+class Machine(Value, frozen=True, kw_only=True):
     """The array as one problem uses it, under the dataflow of the design: resolved once.
 
     ``rows`` output channels and ``lanes`` tiles are worked on at once, ``depth`` of the tiles behind each other

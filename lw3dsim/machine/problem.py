@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value, names_of, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.records import STRUCTURES, Layer
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from lw3dsim.transform.algorithms import Algorithm
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
+class Problem(Value, frozen=True, kw_only=True, dict=True):
     """One layer on one accelerator, with an algorithm, before tiling.
 
     ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``
@@ -72,7 +71,7 @@ class Problem:
     @cached_property
     def _hash(self) -> int:
         """Taken once: whatever is kept of a layer is kept under it."""
-        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+        return hash(tuple(getattr(self, name) for name in names_of(self)))
 
     @property
     def reduces_frames(self) -> bool:

@@ -8,7 +8,6 @@ Where the worst case needs more, ``precision.overflow`` says what happens.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, signed_bits
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.transform.algorithms import Algorithm
 
 
-@dataclass(frozen=True, kw_only=True)
-class SumWidths:
+class SumWidths(Value, frozen=True, kw_only=True):
     """Bits that the widest sum needs; of accumulators, of sums of outputs, and of the output transform's adders."""
 
     needed: int
@@ -72,8 +71,7 @@ def product_widths(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Growth:
+class _Growth(Value, frozen=True, kw_only=True):
     """How large the coordinates of an algorithm's operands get, what narrowing drops of them, and the transform back.
 
     Arrays of Python integers, per coordinate (T, H, W).

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lw3dsim.base.values import Value
 from lw3dsim.map.group.candidates import AxisOptions, Candidates, Extents, stage_weight_bits
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 BufferName = Literal["ifmap", "weight", "ofmap", "intermediate"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fill:
+class Fill(Value, frozen=True, kw_only=True):
     """What a mapping takes of a buffer: ``slots`` times its largest tile, beside ``resident_bits`` that stay.
 
     ``intermediate`` is the part of the output buffer that holds the tensors inside a fused group.

@@ -7,13 +7,13 @@ is used (:mod:`lw3dsim.network.fixed`); here is its form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.base.values import Value
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.machine.microarchitecture import Parallel
 from lw3dsim.map.group.group import GroupMapping, Kept
@@ -171,8 +171,7 @@ class _File(_Section, frozen=True, kw_only=True):
     units: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MappingFile:
+class MappingFile(Value, frozen=True, kw_only=True):
     """A mapping file as read: for which network it is, where it says so, and its units; ``document`` locates errors.
 
     ``layouts`` are channel blocks of tensors in DRAM.

@@ -7,10 +7,10 @@ compromise is reported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.work import Side, Work
 
 
-@dataclass(frozen=True, kw_only=True)
-class Use:
+class Use(Value, frozen=True, kw_only=True):
     """A mapped layer or group that reads (``times`` over) or writes a tensor."""
 
     work: Work

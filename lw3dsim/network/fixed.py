@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value
 from lw3dsim.describe.source import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, make_problem, side_by_side
@@ -71,8 +71,7 @@ def run_fixed(
     return runs
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Place(Value, frozen=True, kw_only=True):
     """A unit of a mapping file, and what it is checked against."""
 
     file: MappingFile

@@ -11,6 +11,7 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
+from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Concat, Linear
@@ -238,8 +239,7 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
     return best_run(GroupSearch(group=group, arch=arch, price=price, most=most), engine)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Built:
+class Built(Value, frozen=True, kw_only=True):
     """A candidate with its program: its place in the mapper's order, the price of adder trees, and of all at least."""
 
     number: int
@@ -250,8 +250,7 @@ class Built:
     least: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupSearch:
+class GroupSearch(Value, frozen=True, kw_only=True):
     """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
 
     group: Group

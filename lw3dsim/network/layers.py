@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
@@ -116,8 +116,7 @@ def run_problem(
     return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most), engine)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerSearch:
+class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
     """The search for a mapping of one layer; see :class:`lw3dsim.network.runs.Search`."""
 
     problem: Problem

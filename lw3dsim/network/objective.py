@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
 from lw3dsim.account.simulated import Unit, unit_energy_pj
+from lw3dsim.base.values import Value, names_of
 from lw3dsim.map.layer.price import Price
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
 TIE = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
+class Figures(Value, frozen=True, kw_only=True):
     """What a layer, a group or a network costs; of its energy, what time takes, and what neither time nor DRAM does."""
 
     cycles: float
@@ -51,11 +50,10 @@ class Figures:
     @classmethod
     def total(cls, parts: Sequence[Figures]) -> Figures:
         """Return the sums of ``parts``."""
-        return cls(**{f.name: sum(getattr(part, f.name) for part in parts) for f in fields(cls)})
+        return cls(**{name: sum(getattr(part, name) for part in parts) for name in names_of(cls)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Weights:
+class Weights(Value, frozen=True, kw_only=True):
     """What makes figures one cost, and the price of a mapping: what its cycles and DRAM bytes add to that cost."""
 
     cycle: float

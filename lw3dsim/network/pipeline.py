@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from math import isqrt
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
@@ -52,8 +52,7 @@ FUSING = 4
 MAX_STREAM_STEPS = 10_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
+class Prepared(Value, frozen=True, kw_only=True):
     """A request with everything read that it names: the network, sized and transformed, the design, the mappings."""
 
     request: Request

@@ -7,7 +7,6 @@ when a request is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from lw3dsim.arguments import (
@@ -19,6 +18,7 @@ from lw3dsim.arguments import (
     as_sizes,
     as_word,
 )
+from lw3dsim.base.values import Value
 from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ Fusion = Literal["off", "auto"]
 Dtype = Literal["int8", "int16", "float32", "float64"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Value, frozen=True, kw_only=True):
     """A workload and how it is run; the functions that take a request say what each argument means.
 
     Files are named by text, sizes by three integers (for every input, or by input), changes of

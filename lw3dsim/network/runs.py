@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
@@ -15,6 +14,7 @@ from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
+from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.schedule.work import Work
@@ -35,8 +35,7 @@ Candidate = TypeVar("Candidate")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tried(Generic[Candidate]):
+class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
     """A candidate that has been simulated."""
 
     candidate: Candidate

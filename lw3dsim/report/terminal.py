@@ -10,13 +10,13 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import InputError, short, suggest
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 GAP = "  "
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
+class Column(Value, frozen=True, kw_only=True):
     """A column: its heading, with the unit; names may be shortened to ``least`` characters, nothing else may (0)."""
 
     heading: str
@@ -34,8 +33,7 @@ class Column:
     is_right: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(Value, frozen=True, kw_only=True):
     """Rows of cells under ``columns``.
 
     ``importance`` are headings in the order in which columns stay, the last left out first; those that it doesn't
@@ -50,8 +48,7 @@ class Table:
     is_split: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
+class View(Value, frozen=True, kw_only=True):
     """What of a table is shown: ``columns`` by heading (all where empty), in ``width`` characters (None: any)."""
 
     width: int | None = None
@@ -111,8 +108,7 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
     sys.stdout.flush()
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Value, frozen=True):
     """A line as it is printed."""
 
     text: str
@@ -149,8 +145,7 @@ def laid_out(table: Table, view: View) -> list[Line]:
     return lines
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Filled:
+class _Filled(Value, frozen=True, kw_only=True):
     """A column with its cells as they can be printed, in ``width`` characters."""
 
     heading: str

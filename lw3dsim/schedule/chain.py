@@ -15,12 +15,12 @@ to itself: it enters the ring as one tile of all its bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import padded
+from lw3dsim.base.values import Value, names_of
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.room import room_after
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 NONE = -2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(Value, frozen=True, kw_only=True):
     """A layer or fused group of a chain: its program, and the links before it, by number, whose outputs it reads.
 
     ``held_bits`` is what each output tile takes in the buffer: partial sums are wider than what is stored of them.
@@ -49,8 +48,7 @@ class Link:
     is_alone: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chain(Program):
+class Chain(Program, frozen=True, kw_only=True):
     """Layers and groups behind each other, ``clips`` times over; clips take turns in the same tensors.
 
     ``lead`` configures a link before its first step; the very first waits for ``setup_cycles`` instead, DMA as well.
@@ -64,8 +62,7 @@ class Chain(Program):
         return len(self.ofmap.closes) // self.clips
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Offsets:
+class _Offsets(Value, frozen=True, kw_only=True):
     """A link and what lies before it: steps, stores, kinds, boxes and bursts.
 
     ``gate`` is the store that its input tiles wait for, or NONE.
@@ -85,8 +82,7 @@ class _Offsets:
         return self.link.program
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Tiles:
+class _Tiles(Value, frozen=True, kw_only=True):
     """The tiles of a link in a buffer: bits, the event with which each goes, and what makes room for it.
 
     ``after`` is None where the ring says that; else the link is alone in the buffer. Events are those of a clip.
@@ -158,10 +154,8 @@ def _kinds(places: Sequence[_Offsets]) -> tuple[Ints, Kinds, Ints]:
         rows.append(np.append(np.arange(kinds), program.kind[0]))
         leads.append(np.append(program.lead, program.setup_cycles + program.lead[program.kind[0]]))
     columns = {
-        field.name: np.concatenate(
-            [getattr(place.program.kinds, field.name)[row] for place, row in zip(places, rows, strict=True)]
-        )
-        for field in fields(Kinds)
+        name: np.concatenate([getattr(place.program.kinds, name)[row] for place, row in zip(places, rows, strict=True)])
+        for name in names_of(Kinds)
     }
     return np.concatenate(of_steps), Kinds(**columns), np.concatenate(leads)
 

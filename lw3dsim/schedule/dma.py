@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import spread
+from lw3dsim.base.values import Value, replace
 from lw3dsim.tensor.layout import Boxes, Runs
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
 
 
-@dataclass(frozen=True, kw_only=True)
-class Activations:
+class Activations(Value, frozen=True, kw_only=True, dict=True):
     """One tensor, or several of equal layout, from the bursts ``bases`` on; a box is moved from each in turn."""
 
     boxes: Boxes
@@ -54,8 +53,7 @@ class Activations:
         return Runs(offsets=one.offsets * tensors, first=one.first[run] + bases[tensor], count=one.count[run])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Weights:
+class Weights(Value, frozen=True, kw_only=True):
     """Weight tiles behind each other from burst ``base`` on, each starting on a burst."""
 
     box_bursts: Ints

@@ -6,12 +6,12 @@ before it drains waits for that drain, as a part of its ``lead``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import ceil_div, distinct, padded, parts
+from lw3dsim.base.values import Value, names_of
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layer.mapping import weight_tile_bits
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupSteps:
+class GroupSteps(Value, frozen=True, kw_only=True):
     """The steps of a group: its tile, and its place in the tile (stage, chunk of channels, and their number).
 
     ``at`` are the tile's indices along T, H, W. ``waits`` marks steps that read what the step before them drains.
@@ -45,8 +44,7 @@ class GroupSteps:
     waits: Flags
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupSchedule(Program):
+class GroupSchedule(Program, frozen=True, kw_only=True):
     """The program of a fused group; regions are its input, operands of its additions, weights and output."""
 
     places: GroupSteps
@@ -326,7 +324,7 @@ def _kinds(
         )
         kind[own] = of_step + sum(len(table.head) for table in tables)
         tables.append(cost_kinds(stage, machine, sizes))
-    columns = {f.name: np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(Kinds)}
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}
     before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
     wait = np.where(steps.waits, before, 0)
     example, of_step = distinct([kind, wait])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import distinct
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, cost_steps, empty_costs
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from lw3dsim.tensor.axis import Axis
 
 
-@dataclass(frozen=True, kw_only=True)
-class StolenCycles:
+class StolenCycles(Value, frozen=True, kw_only=True):
     """Per step: cycles for which DMA holds the only port of a buffer while the array wants it."""
 
     computing: Ints
@@ -51,8 +50,7 @@ def stolen_cycles(
     return StolenCycles(computing=computing, draining=draining)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
+class Sizes(Value, frozen=True, kw_only=True):
     """Per kind: sizes of a step, input positions it needs, its place in the reduction, cycles lost to DMA."""
 
     n: Ints

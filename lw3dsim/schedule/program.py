@@ -7,11 +7,12 @@ a *kind*, so cycles and events are computed and stored once per kind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Flags, Ints
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.dma import Activations, Weights
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loops:
+class Loops(Value, frozen=True, kw_only=True):
     """The loop nest unrolled: the index of every loop at every step."""
 
     g: Ints
@@ -33,8 +33,7 @@ class Loops:
     is_last: Flags
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loads:
+class Loads(Value, frozen=True, kw_only=True):
     """Tiles that DMA brings into one buffer, in order: the first and last step that use each, its box, its bits there.
 
     ``after`` is the step whose end makes room for it, ``gate`` the store that must have left the bus; -1: none.
@@ -48,8 +47,7 @@ class Loads:
     gate: Ints
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stores:
+class Stores(Value, frozen=True, kw_only=True):
     """Tiles that DMA takes out of the output buffer, in order: the steps that open and close each, its box, its bits.
 
     A tile takes room when step ``opens`` starts, until its store has left the bus; the store may start when step
@@ -63,8 +61,7 @@ class Stores:
     after: Ints
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kinds:
+class Kinds(Value, frozen=True, kw_only=True):
     """Cycles and events per kind of step.
 
     ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
@@ -116,8 +113,7 @@ class Kinds:
         return int(counts @ getattr(self, event))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Program:
+class Program(Value, frozen=True, kw_only=True, dict=True):
     """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
 
     ``lead`` are the cycles, by kind, that a step starts after the end of the one before
@@ -176,8 +172,7 @@ class Program:
         return self.kinds.counts(self.kind)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule(Program):
+class Schedule(Program, frozen=True, kw_only=True):
     """The program of one layer, with the loop indices of its steps; regions are its inputs, weights and outputs."""
 
     loops: Loops

@@ -6,9 +6,10 @@ Whoever maps, simulates, lays out or accounts for one of them asks these questio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from lw3dsim.base.values import replace
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.floor import (
     compulsory_by_stream,

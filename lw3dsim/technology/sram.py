@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 from lw3dsim.technology.arithmetic import DATA
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sram:
+class Sram(Value, frozen=True, kw_only=True):
     """One buffer.
 
     Energy in pJ per byte that passes its port, leakage and area of all macros. A macro

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import spread
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
 
 
-@dataclass(frozen=True, kw_only=True)
-class Axis:
+class Axis(Value, frozen=True, kw_only=True):
     """One dimension cut into tiles: per tile its outputs and what it reads of the input.
 
     ``needed`` counts the distinct input positions, ``first`` is the first of them

@@ -10,7 +10,6 @@ costs all of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows, fill_row_bursts
 from lw3dsim.tensor.runs import Cuts, Strides, list_runs, row_runs
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 16_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
+class Layout(Value, frozen=True, kw_only=True):
     """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts."""
 
     channels: int
@@ -105,8 +104,7 @@ def fewest_bursts_block(
     return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Runs:
+class Runs(Value, frozen=True, kw_only=True):
     """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on.
 
     Where pages have been asked for, the bursts of a run within one need not touch.
@@ -117,8 +115,7 @@ class Runs:
     count: Ints
 
 
-@dataclass(frozen=True, kw_only=True)
-class Boxes:
+class Boxes(Value, frozen=True, kw_only=True):
     """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
 
     ``channel_first`` and ``channel_count`` give the ranges. Boxes are numbered in

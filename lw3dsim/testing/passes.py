@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, ClassVar, get_args, get_origin
 
 import msgspec
@@ -10,6 +10,7 @@ import pytest
 from msgspec import Meta
 
 from lw3dsim.api import execute, simulate
+from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError
 from lw3dsim.testing.contract import Contract
 from lw3dsim.testing.networks import small_networks

@@ -9,7 +9,6 @@ split into phases of stride 1, of which each is a kernel of its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -27,6 +26,7 @@ from lw3dsim.algebra.winograd import (
     transform,
 )
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.workload import Conv3d, Layer
 from lw3dsim.errors import unknown
 
@@ -35,8 +35,7 @@ Kind = Literal["direct", "winograd1d", "winograd2d", "winograd3d", "nested"]
 POLICIES = ("direct", "hfa", "winograd3d", "nested", "auto")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Algorithm:
+class Algorithm(Value, frozen=True, kw_only=True):
     """How the multiplications of a convolution are done.
 
     ``tile`` is the outputs (t, h, w) of one Winograd tile, (1, 1, 1) for direct;

@@ -7,11 +7,11 @@ each other with commas, ``slowfsb,trg:layers=3``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import members
 from lw3dsim.base.plugins import Family
+from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError
 from lw3dsim.transform.fsb import DepthwisePointwise, Fsb, MergeBottlenecks
 from lw3dsim.transform.passing import Pass, check_pass

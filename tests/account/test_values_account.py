@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest

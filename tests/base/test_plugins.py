@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from lw3dsim.base.values import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from lw3dsim.base.values import replace
 from typing import Annotated, ClassVar
 
 import msgspec

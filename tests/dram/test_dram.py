@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-from dataclasses import replace
+from lw3dsim.base.values import replace
 from fractions import Fraction
 from pathlib import Path
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from bisect import bisect_left
-from dataclasses import replace
+from lw3dsim.base.values import replace
 
 import msgspec
 import numpy as np

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from lw3dsim.base.values import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 

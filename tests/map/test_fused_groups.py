@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
+from lw3dsim.base.values import replace
 
 import msgspec
 import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest

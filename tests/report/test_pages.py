@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from lw3dsim.base.values import replace
 from html.parser import HTMLParser
 
 import msgspec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
+from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest

@@ -7,13 +7,13 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lw3dsim.base.arrays import Flags, Ints, ceil_div, padded
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value, replace
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, cut_group
 from lw3dsim.map.layer.mapping import weight_tile_bits
 
@@ -29,8 +29,7 @@ MAX_GROUP_STEPS = 200_000
 Figure = Literal["most_new", "most_retained", "all_new", "all_needed", "active"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AxisOptions:
+class AxisOptions(Value, frozen=True, kw_only=True):
     """The ways to cut an axis: tile size, whether halos are kept, and the axis so cut.
 
     ``tiles`` counts them per option; the other figures are by (tensor, option), ``all_needed`` by (stage, option).
@@ -86,8 +85,7 @@ class AxisOptions:
         return np.asarray(np.add.reduceat(ceil_div(self.all_counts(tensor), size), self.begins), dtype=np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidates:
+class Candidates(Value, frozen=True, kw_only=True):
     """Group mappings, one per element: which option of each axis, chunks by run, resident weights by stage.
 
     ``options`` are the ways to cut T, H and W, ``option`` points into them.
@@ -143,8 +141,7 @@ class Candidates:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extents:
+class Extents(Value, frozen=True, kw_only=True):
     """Per tensor and candidate: the largest tile's new positions, and the most that are retained; and the tiles."""
 
     new: tuple[Ints, ...]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Steps, full_step_costs, vector_cycles
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from lw3dsim.tensor.layout import Layout
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupCost:
+class GroupCost(Value, frozen=True, kw_only=True):
     """Per candidate: DRAM bursts, steps and estimated latency in ticks; per stage whether it runs channel-parallel."""
 
     bursts: Ints
@@ -65,8 +64,7 @@ def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Moved:
+class _Moved(Value, frozen=True, kw_only=True):
     """Per candidate: all bursts, those of inputs and their loads, row visits, stores, and bursts that nothing hides."""
 
     bursts: Ints
@@ -112,8 +110,7 @@ def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints
     return np.asarray(blocks), np.asarray(columns)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sums:
+class _Sums(Value, frozen=True, kw_only=True):
     """The new positions of a tensor, summed over the tiles of every axis; w also in bursts of a row."""
 
     t: Ints
@@ -169,8 +166,7 @@ def _weight_bursts(group: Group, candidates: Candidates, burst_bytes: int) -> tu
     return total, first
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Work:
+class _Work(Value, frozen=True, kw_only=True):
     """Per candidate: steps and estimated cycles of a stage, and whether it runs channel-parallel."""
 
     steps: Ints

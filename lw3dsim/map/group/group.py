@@ -8,13 +8,13 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ Kept = Literal["none", "t", "h", "w"]
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reach:
+class Reach(Value, frozen=True, kw_only=True):
     """One axis of one stage: its window, sizes, whether it always needs all of its input, and whether it adds tensor 0.
 
     ``out`` and ``inp`` are positions of its output and its input.
@@ -44,8 +43,7 @@ class Reach:
     adds_input: bool
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Value, frozen=True, dict=True):
     """Layers that run together: their problems in order, and where each finds its second operand."""
 
     stages: tuple[Problem, ...]
@@ -128,8 +126,7 @@ def can_fuse(problem: Problem) -> bool:
     return problem.groups == 1 and not problem.is_side_by_side and gapless
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupAxis:
+class GroupAxis(Value, frozen=True, kw_only=True):
     """One axis of a group cut into tiles.
 
     Per tensor and tile: ``first`` position and number of the ``new`` ones, loaded or computed for the tile, and the
@@ -223,8 +220,7 @@ def _unseen(low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     return first, np.minimum(wanted, first), end
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupMapping:
+class GroupMapping(Value, frozen=True, kw_only=True):
     """How a group is cut: tile (t, h, w) of its last output, the axis along which halos are kept, chunks of channels.
 
     ``chunks`` has the channels of a step per run, ``resident`` and ``parallel`` are per

@@ -8,8 +8,9 @@ tree above v is, over all paths that end in v, the path's cost and the best cuts
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 Path = tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Cut:
+class _Cut(Value, frozen=True, kw_only=True):
     """The best cut of a tree: its cost and its groups."""
 
     cost: float

@@ -6,11 +6,11 @@ latency is estimated. The caller simulates the best few and takes the best by si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.map.group.candidates import enumerate_group
 from lw3dsim.map.group.cost import group_costs
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 CANDIDATES = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(Value, frozen=True, kw_only=True):
     """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
 
     mapping: GroupMapping

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lw3dsim.base.arrays import Flags, Ints, parts
+from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
 from lw3dsim.tensor.axis import Axis, contiguous, cut
 from lw3dsim.tensor.layout import Boxes, Layout
@@ -20,8 +20,7 @@ Order = Literal["weights_outer", "tiles_outer"]
 ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mapping:
+class Mapping(Value, frozen=True, kw_only=True):
     """Tile sizes (n, c, t, h, w) of a step, order of the DRAM-level loops, parallel mode, buffer slots.
 
     ``weights_outer`` runs n over (t, h, w) over c: weights stay while tiles pass.
@@ -46,8 +45,7 @@ class Mapping:
         return f"n{self.n} c{self.c} t{self.t} h{self.h} w{self.w} | {loops} | {self.parallel}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Axes:
+class Axes(Value, frozen=True, kw_only=True):
     """The cut axes of a mapping: channels and reduction as sizes, T, H, W with what they read."""
 
     n: Ints

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import tree_pj
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 MOST_TICKS = 10**9
 
 
-@dataclass(frozen=True, kw_only=True)
-class Price:
+class Price(Value, frozen=True, kw_only=True):
     """What a cycle, a byte from or to DRAM, and a pJ that is spent on neither, cost in any unit."""
 
     cycle: float

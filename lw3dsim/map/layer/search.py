@@ -6,10 +6,10 @@ The caller simulates them and takes the best by simulation.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
@@ -46,8 +46,7 @@ MAX_STEPS = 4_000_000
 CANDIDATES = 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(Value, frozen=True, kw_only=True):
     """A mapping, the bursts that it moves, ticks that no simulation of it beats, and what its mode costs in ticks."""
 
     mapping: Mapping

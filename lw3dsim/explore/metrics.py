@@ -41,20 +41,14 @@ class Metric:
 METRICS = {
     "latency_ms": Metric(about="time of one clip", value=lambda c: c.derived["latency_ms"], adds_up=True),
     "energy_mj": Metric(about="energy of one clip", value=lambda c: c.derived["energy_pj"] * 1e-9, adds_up=True),
-    "edp_mjs": Metric(
-        about="energy of a clip times its time", value=lambda c: c.derived["edp_js"] * 1e3, adds_up=True
-    ),
-    "dram_mb": Metric(
-        about="bytes moved to and from DRAM per clip", value=lambda c: c.dram_bytes * 1e-6, adds_up=True
-    ),
+    "edp_mjs": Metric(about="energy of a clip times its time", value=lambda c: c.derived["edp_js"] * 1e3, adds_up=True),
+    "dram_mb": Metric(about="bytes moved to and from DRAM per clip", value=lambda c: c.dram_bytes * 1e-6, adds_up=True),
     "area_mm2": Metric(
         about="area of a chip that has what every workload needs", value=lambda c: math.fsum(c.area_mm2.values())
     ),
     "sram_kib": Metric(about="capacity of the three buffers", value=lambda c: sram_kib(c.arch)),
     "peak_power_mw": Metric(about="power over the busiest window", value=lambda c: c.peak_power_mw, takes_time=True),
-    "average_power_mw": Metric(
-        about="energy of a clip over its time", value=lambda c: c.derived["average_power_mw"]
-    ),
+    "average_power_mw": Metric(about="energy of a clip over its time", value=lambda c: c.derived["average_power_mw"]),
     "sqnr_db": Metric(
         about="signal to quantisation noise; 120 where the arithmetic is exact",
         value=lambda c: EXACT_DB if c.sqnr_db is None else min(c.sqnr_db, EXACT_DB),

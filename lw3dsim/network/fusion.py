@@ -73,7 +73,7 @@ def fuse(
     by an estimate, and where they still are, by simulation: as if all had been estimated, since what a bound leaves out
     of the best cut costs more. ``progress`` is called with the number of each layer, once its group is simulated.
     """
-    judge = _Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
     left = set(range(len(runs)))
     while True:
         chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
@@ -95,7 +95,7 @@ def fuse(
 
 
 @dataclass(kw_only=True)
-class _Judge:
+class Judge:
     """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``."""
 
     network: Workload
@@ -119,7 +119,7 @@ class _Judge:
         engine: str,
         weights: Weights,
         apart: Collection[int],
-    ) -> _Judge:
+    ) -> Judge:
         """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
         leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]

@@ -137,8 +137,8 @@ def _point_of(trial: FrozenTrial, space: Space) -> Point:
 def _check_metrics(outcome: _Outcome, space: Space) -> None:
     """Raise DamagedError where a metric is missing, unknown, or no cost that a design can have."""
     has_any = outcome.state in ("done", "discarded")
-    least, most = (set(space.metrics), set(METRICS)) if has_any else (set[str](), set[str]())
-    if names := sorted((least - outcome.metrics.keys()) | (outcome.metrics.keys() - most)):
+    needed, known = (set(space.metrics), set(METRICS)) if has_any else (set[str](), set[str]())
+    if names := sorted((needed - outcome.metrics.keys()) | (outcome.metrics.keys() - known)):
         raise DamagedError(f"its metrics are not those of a point that was {outcome.state} ({short(names)})")
     for name, value in outcome.metrics.items():
         least = -MOST if name == "sqnr_db" else LEAST if outcome.state == "done" else 0.0

@@ -322,7 +322,8 @@ class GroupSearch:
         program = self.work(mapping).program(self.arch, clocks)
         modes = zip(self.group.stages, mapping.parallel, strict=True)
         trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
-        cycles = program.bound_ticks(clocks.in_order) / clocks.cycle_ticks
+        ticks = max(program.bound_ticks(clocks.in_order), clocks.refreshed_ticks(program.total_bursts))
+        cycles = ticks / clocks.cycle_ticks
         least = trees + self.price.of(cycles, found.dram_bytes)
         return Built(
             number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, program=program, least=least

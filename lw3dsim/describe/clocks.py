@@ -86,6 +86,22 @@ class Clocks(Value, frozen=True, kw_only=True):
         """Return the time that ``bursts`` take at least, spread evenly over all channels."""
         return -(-bursts * self.least_burst_ticks // self.dram.channels)
 
+    def refreshed_ticks(self, bursts: int) -> int:
+        """Return the same, or more: where all banks are refreshed together, no burst comes until one is open again."""
+        least, dram, of = self.bound_ticks(bursts), self.dram, self.dram.standard
+        if dram.model == "plain" or dram.refresh != "all-bank":
+            return least
+        # Bursts of the busiest channel before the first refresh, and between two.
+        before = -(-of.trefi // of.burst_clocks)
+        between = -(-(of.trefi - of.trfc - of.trcd) // of.burst_clocks)
+        left = -(-bursts // dram.channels) - before
+        if left <= 0:
+            return least
+        refreshes = -(-left // between)
+        last = left - (refreshes - 1) * between
+        clocks = refreshes * of.trefi + of.trfc + of.trcd + (last - 1) * of.burst_clocks
+        return max(least, clocks * self.clock_ticks)
+
 
 def default_mapping(standard: DramStandard) -> str:
     """Return the address mapping of a design that names none: streams go round the bank groups."""

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from lw3dsim.errors import short
 from lw3dsim.explore.evaluate import Outcome, State
-from lw3dsim.explore.metrics import EXACT_DB
+from lw3dsim.explore.metrics import EXACT_DB, METRICS
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.processes import Process
 from lw3dsim.explore.record import Record
@@ -136,9 +136,9 @@ def _point_of(trial: FrozenTrial, space: Space) -> Point:
 
 def _check_metrics(outcome: _Outcome, space: Space) -> None:
     """Raise DamagedError where a metric is missing, unknown, or no cost that a design can have."""
-    known = set(space.metrics) if outcome.state in ("done", "discarded") else set()
-    if outcome.metrics.keys() != known:
-        names = sorted(outcome.metrics.keys() ^ known)
+    has_any = outcome.state in ("done", "discarded")
+    needed, known = (set(space.metrics), set(METRICS)) if has_any else (set[str](), set[str]())
+    if names := sorted((needed - outcome.metrics.keys()) | (outcome.metrics.keys() - known)):
         raise DamagedError(f"its metrics are not those of a point that was {outcome.state} ({short(names)})")
     for name, value in outcome.metrics.items():
         least = -MOST if name == "sqnr_db" else LEAST if outcome.state == "done" else 0.0

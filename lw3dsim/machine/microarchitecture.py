@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.arrays import ceil_div
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.records import Array
@@ -88,6 +89,7 @@ def tree_pj(problem: Problem, arch: Accelerator) -> float:
     return more / arch.places("input_channels")
 
 
+@kept(65536)
 def make_machine(
     problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: bool = False, keeps: bool = False
 ) -> Machine:

@@ -19,7 +19,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
-from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.map.group.partition import best_partition
 from lw3dsim.map.group.search import CANDIDATES, Found, search_group
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Operand
@@ -72,28 +71,34 @@ def fuse(
 ) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
-    Units that are ``fixed`` stay as they are. Groups are judged by an estimate until they are part of the best cut,
-    then by simulation. ``progress`` is called with the number of each layer, once the groups that end in it are judged.
+    Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
+    by an estimate, and where they still are, by simulation: as if all had been estimated, since what a bound leaves out
+    of the best cut costs more. ``progress`` is called with the number of each layer, once its group is simulated.
     """
-    judge = _Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
-    for last in range(len(runs)):
-        for path in paths_to(last, judge.feeds, LONGEST):
-            judge.cost(path)
-        if progress is not None:
-            progress(last)
+    judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    left = set(range(len(runs)))
     while True:
         chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
-        untried = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
-        if not untried:
+        groups = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
+        done = left - {i for path in groups for i in path}
+        if progress is not None:
+            for i in sorted(done):
+                progress(i)
+        left -= done
+        if not groups:
             break
-        for path in untried:
-            judge.simulate(path)
+        bounded = [path for path in groups if path in judge.bounded]
+        for path in bounded:
+            judge.estimate(path)
+        if not bounded:
+            for path in groups:
+                judge.simulate(path)
     return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
 
 
 @dataclass(kw_only=True)
-class _Judge:
-    """What groups of a network cost: estimated, or simulated where they have been."""
+class Judge:
+    """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``."""
 
     network: Workload
     runs: Sequence[LayerRun]
@@ -103,6 +108,7 @@ class _Judge:
     alone: list[Figures]
     weights: Weights
     feeds: dict[int, list[int]]
+    bounded: set[Path]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
 
@@ -115,7 +121,7 @@ class _Judge:
         engine: str,
         weights: Weights,
         apart: Collection[int],
-    ) -> _Judge:
+    ) -> Judge:
         """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
         leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
@@ -129,6 +135,7 @@ class _Judge:
             alone=alone,
             weights=weights,
             feeds=_without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
+            bounded=set(),
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
         )
@@ -136,8 +143,16 @@ class _Judge:
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
         if path not in self.costs:
-            self.costs[path] = self._estimate(path)
+            least = self._least(path)
+            # Of equal cuts the one of shorter groups wins.
+            self.costs[path] = None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
+            self.bounded.add(path)
         return self.costs[path]
+
+    def estimate(self, path: Path) -> None:
+        """Estimate a path that has a bound."""
+        self.bounded.remove(path)
+        self.costs[path] = self._estimate(path)
 
     def simulate(self, path: Path) -> None:
         """Simulate a path that has an estimate; what it costs is known then."""
@@ -153,26 +168,31 @@ class _Judge:
     def _estimate(self, path: Path) -> float | None:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
         group, arch, price = self._group(path), self.arch, self.weights.price
-        clocks = make_clocks(arch)
-        fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
-        fixed -= sum(price.of_mode(self.runs[i].work.problem, arch, self.runs[i].work.mapping.parallel) for i in path)
-        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
-        trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
-        if self._least(group, clocks) + fixed + trees >= sum(self.weights.cost(self.alone[i]) for i in path):
-            return None
         try:
             best = find_group(group, bare(arch), price, CANDIDATES)[0]
         except MappingError:
             return None
         modes_of_best = zip(group.stages, best.mapping.parallel, strict=True)
         trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes_of_best)
-        return fixed + trees + price.of(best.cycles, best.dram_bytes)
+        return self._fixed(path) + trees + price.of(best.cycles, best.dram_bytes)
 
-    def _least(self, group: Group, clocks: Clocks) -> float:
-        """Return a bound of the price: ideal multiplications, and compulsory bytes once."""
-        least = group_compulsory_bytes(group)
-        moving = clocks.bound_ticks(-(-least // clocks.burst_bytes)) / clocks.cycle_ticks
-        return self.weights.price.of(max(sum(group.ideal_mults) / self.arch.multipliers, moving), least)
+    def _fixed(self, path: Path) -> float:
+        """Return what energy neither time nor traffic takes, nor adder trees."""
+        arch, price = self.arch, self.weights.price
+        fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
+        return fixed - sum(
+            price.of_mode(self.runs[i].work.problem, arch, self.runs[i].work.mapping.parallel) for i in path
+        )
+
+    def _least(self, path: Path) -> float:
+        """Return what no estimate of a path is below: ideal multiplications, and compulsory bytes once."""
+        group, arch, price = self._group(path), self.arch, self.weights.price
+        clocks, bytes_once = make_clocks(arch), group_compulsory_bytes(group)
+        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
+        trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
+        moving = clocks.bound_ticks(-(-bytes_once // clocks.burst_bytes)) / clocks.cycle_ticks
+        least = price.of(max(sum(group.ideal_mults) / arch.multipliers, moving), bytes_once)
+        return least + self._fixed(path) + trees
 
 
 def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
@@ -310,7 +330,8 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         program = self.work(mapping).program(self.arch, clocks)
         modes = zip(self.group.stages, mapping.parallel, strict=True)
         trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
-        cycles = program.bound_ticks(clocks.in_order) / clocks.cycle_ticks
+        ticks = max(program.bound_ticks(clocks.in_order), clocks.refreshed_ticks(program.total_bursts))
+        cycles = ticks / clocks.cycle_ticks
         least = trees + self.price.of(cycles, found.dram_bytes)
         return Built(
             number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, program=program, least=least

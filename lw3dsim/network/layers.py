@@ -167,10 +167,10 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
     def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
         """See Search: it costs as much; or is slower, or no faster by what counts and moves no less: all for sure."""
         best = self.best(tried)
+        least = max(candidate.bound_ticks, self.clocks.refreshed_ticks(candidate.bursts))
         if self.burst_ticks:
-            least = candidate.bound_ticks + self.burst_ticks * candidate.bursts + candidate.own_ticks
-            return least >= self._cost(best)
-        is_slower = candidate.bound_ticks * TOLERANCE > self._ticks(best) * (TOLERANCE + 1)
+            return least + self.burst_ticks * candidate.bursts + candidate.own_ticks >= self._cost(best)
+        is_slower = least * TOLERANCE > self._ticks(best) * (TOLERANCE + 1)
         is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= self._ticks(best) * TOLERANCE
         return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
 

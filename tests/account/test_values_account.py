@@ -340,7 +340,8 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
 
 def test_a_layer_by_itself_pays_nothing_for_layouts():
     run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
-    assert (run.layout_extra_bytes, run.dram_bytes, run.compulsory_bytes) == (0, 1600, 64 + 108 + 12)
+    assert (run.dram_bytes, run.compulsory_bytes) == (1600, 64 + 108 + 12)
+    assert Unit(layers=(), run=run).layout_extra_bytes == 0
     assert run.work.compulsory_by_stream == {"ifmap": 64, "weight": 108, "ofmap": 12}
     # 50 bursts of 5 cycles each; plain DRAM counts them, 3 commands of a row.
     assert (run.dram_bound_cycles, run.dram.reads, run.dram.writes, run.steps) == (250, 46, 4, 8)
@@ -425,10 +426,10 @@ layers:
     run = run_work(LayerWork(DIRECT, tiles(2, 3, 1, 1, 2)), ARCH)
     unit = Unit(layers=network.layers[:1], run=run)
     # 432 products, of which an eighth has two operands that are not zero.
-    assert unit_energy_pj(network, unit, ARCH, 0.0)["multipliers"]["compute"] == pytest.approx(432 / 8 * MULT_8)
+    assert unit_energy_pj(network, unit, 0.0)["multipliers"]["compute"] == pytest.approx(432 / 8 * MULT_8)
     # What has no kernel is taken to have a dense one; its input is the layer before.
     pooled = Unit(layers=network.layers[1:], run=run)
-    assert unit_energy_pj(network, pooled, ARCH, 0.0)["multipliers"]["compute"] == pytest.approx(432 * 0.75 * MULT_8)
+    assert unit_energy_pj(network, pooled, 0.0)["multipliers"]["compute"] == pytest.approx(432 * 0.75 * MULT_8)
 
 
 def test_a_unit_is_named_after_its_layers():

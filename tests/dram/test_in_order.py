@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lw3dsim import load_arch
+from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram import in_order
 from lw3dsim.testing.channel import Channel
@@ -117,3 +119,31 @@ def test_runs_split_anywhere_take_the_same_time(name, mapping, runs, parts):
         ends = [split.serve(low, high - low, write=write) for low, high in itertools.pairwise(cuts)]
         assert max(ends) == end
     assert whole.counts(10**7) == split.counts(10**7)
+
+
+@every
+@pytest.mark.parametrize("bursts", [1, 500, 2_000, 20_000])
+def test_no_stream_of_bursts_is_faster_than_refreshes_let_it_be(name, bursts):
+    of_refresh = [f"dram.preset={name}", "dram.refresh=all-bank", "dram.channels=1"]
+    clocks = make_clocks(load_arch("edge_base", overrides=of_refresh))
+    _, done = in_order.serve(channel(name, refresh="all-bank").device, 0, bursts, 0, 0)
+    least = clocks.refreshed_ticks(bursts)
+    assert clocks.bound_ticks(bursts) <= least <= done * clocks.clock_ticks
+    # Of a long stream it is most of what refreshes take, where bursts of neighbouring columns keep the bus busy.
+    assert least > clocks.bound_ticks(bursts) * (1.02 if bursts == 20_000 else 0)
+
+
+@every
+def test_the_first_burst_after_a_refresh_opens_a_bank(name):
+    clocks = make_clocks(
+        load_arch("edge_base", overrides=[f"dram.preset={name}", "dram.refresh=all-bank", "dram.channels=2"])
+    )
+    s = DRAM_STANDARDS[name]
+    before = -(-s.trefi // s.burst_clocks)
+    between = -(-(s.trefi - s.trfc - s.trcd) // s.burst_clocks)
+    assert clocks.refreshed_ticks(2 * before) == clocks.bound_ticks(2 * before)
+    # One burst more, of either channel, is behind the refresh; so many later, behind the next.
+    first = s.trefi + s.trfc + s.trcd
+    assert clocks.refreshed_ticks(2 * before + 1) == first * clocks.clock_ticks
+    assert clocks.refreshed_ticks(2 * (before + 2)) == (first + s.burst_clocks) * clocks.clock_ticks
+    assert clocks.refreshed_ticks(2 * (before + between) + 1) == (first + s.trefi) * clocks.clock_ticks

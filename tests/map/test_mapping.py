@@ -140,7 +140,7 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
         assert problem.ideal_mults <= events.mults
         assert events.dram_read_bytes + events.dram_write_bytes >= compulsory_bytes(problem)
         assert timing.latency_cycles >= -(-events.mults // ARCH.multipliers)
-        assert timing.latency_cycles * CLOCKS.cycle_ticks >= CLOCKS.bound_ticks(schedule.total_bursts)
+        assert timing.latency_cycles * CLOCKS.cycle_ticks >= CLOCKS.refreshed_ticks(schedule.total_bursts)
         assert sum(timing.cycles_by_cause.values()) == timing.latency_cycles
         assert candidate.bursts == schedule.total_bursts
         assert timing.latency_cycles * CLOCKS.cycle_ticks >= candidate.bound_ticks

@@ -12,18 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
+from lw3dsim.base.kernels import kernels
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.microarchitecture import parallel_modes
-from lw3dsim.machine.problem import make_problem, on_rows
+from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
+from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group.search import search_group
-from lw3dsim.map.layer.candidates import candidate_sizes
+from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.compute import compute_ticks
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
 from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
 from lw3dsim.map.layer.search import search
+from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times, total_steps
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
@@ -116,6 +121,40 @@ def tilings(problem):
 
 
 thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+
+
+ARRAYS = (
+    ARCH,
+    load_arch("edge_base", overrides=["pe.cols=3", "pe.mults_per_pe=5", "buffers.ifmap_port_bytes=1"]),
+    load_arch("edge_base", overrides=["transforms.input_coords_per_cycle=1", "pe.mults_per_pe=40"]),
+    load_arch("eyeriss_like"),
+    load_arch("array_16x16"),
+)
+
+
+@settings(thorough, max_examples=100)
+@given(small_layers() | layers_with_groups(), st.sampled_from(ARRAYS), st.data())
+def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, arch, data):
+    mode = data.draw(st.sampled_from(parallel_modes(problem, arch)))
+    try:
+        array = plain_array(make_machine(problem, arch, mode))
+    except MappingError:
+        return
+    sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe, arch.places("input_channels"))
+    work, clocks = kernels(0), make_clocks(arch)
+    task = Task(
+        layer=plain_layer(problem), array=array, mode=0, limits=Limits(0, 0, 0, 2, 0),
+        times=Times(clocks.cycle_ticks, 1, 0, 0, 0, 1, 1, 1, 1),
+        choices=make_choices(problem, sizes, clocks.burst_bytes, work),
+    )  # fmt: skip
+    at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
+    ticks = compute_ticks(task, at, INFINITE, empty_waves(work))
+    if problem.structure == "vector":
+        return
+    fill = total_steps(task.layer, task.choices, at) * array.fill_cycles * clocks.cycle_ticks
+    # Of sizes along W, and of those of T and H that are not chosen yet, the whole is taken.
+    for cut in (at._replace(w=0), at._replace(h=0, w=0), at._replace(t=0, h=0, w=0)):
+        assert busy_ticks(task, 0, cut) + fill <= ticks
 
 
 # That four candidates are within a tenth of the best is measured, no law, and rare layers miss it: the draws are fixed.

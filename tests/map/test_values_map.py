@@ -26,7 +26,8 @@ from lw3dsim.map.layer.compute import (
     full_tiles,
     last_part,
     layer_cycles,
-    least_compute,
+    least_busy,
+    least_pixels,
     least_tile_cycles,
     sort_of,
     tile_frames,
@@ -425,12 +426,43 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     two = task._replace(times=task.times._replace(channels=2))
     assert bound_ticks(two, least, ONE, 1, waves) == 20_000 + (168 + 3) * 2000 + 45_000 + 20_000
     # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
-    assert least_compute(task.layer, task.array, 3) == 144
-    assert least_compute(task.layer, task.array, 2) == 144
-    assert least_compute(task.layer, task.array, 1) == 216
+    assert least_pixels(task.layer, task.array, 3, 4) == 144
+    assert least_pixels(task.layer, task.array, 2, 3) == 144
+    assert least_pixels(task.layer, task.array, 1, 4) == 216
     # Windows of 16 in each of 3 channels, two lanes.
     pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel=(4, 2, 2)), Shape(3, 4, 2, 2), ARCH)
-    assert least_compute(plain_layer(pool), task.array, 3) == 3 * 16 // 2
+    assert least_pixels(plain_layer(pool), task.array, 3, 1) == 3 * 16 // 2
+
+
+def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_they_read():
+    def busy(problem, n, c, t, h, arch=ARCH, **changed):
+        array = plain_array(make_machine(problem, arch, "pixel"))._replace(**changed)
+        return least_busy(plain_layer(problem), array, n, c, t, h)
+
+    # 9 pixels fill 2 lanes 5 times, row by row 6 times; 3 channels on 2 rows twice, 4 x 9 products a pixel.
+    ragged = conv(4, 3, (1, 5, 5), (1, 3, 3), ARCH)
+    assert (busy(ragged, 3, 4, 1, 3), busy(ragged, 3, 4, 1, 1), busy(ragged, 1, 4, 1, 1)) == (360, 432, 648)
+    # Two rows and one: 3 + 2. Trees of 4 channels take 4, or 3 and then 1.
+    assert (busy(ragged, 3, 4, 1, 2), busy(ragged, 3, 4, 1, 3, chunk=4), busy(ragged, 3, 3, 1, 3, chunk=4)) == (
+        2 * 4 * 9 * 5, 2 * 9 * 5, 2 * 2 * 9 * 5,
+    )  # fmt: skip
+    # Twice 4 channels of 9 pixels of 8 bits pass a port of a bit, whatever the windows share; in 3 cycles each.
+    assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1) == 2 * 4 * 9 * 8
+    assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, ifmap_port_cycles=3) == 3 * 2 * 4 * 9 * 8
+    assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, stages_inputs=0) == 2 * 4 * 9 * 8 * 9
+    # Apart by 2, windows of 3 share a position; of 1, none is read in between.
+    apart = conv(4, 3, (1, 7, 7), (1, 3, 3), ARCH, stride=(1, 2, 2))
+    assert busy(apart, 3, 4, 1, 3, ifmap_port_bits=1) == 2 * 4 * 9 * 8 * 4
+    alone = conv(4, 3, (1, 5, 5), (1, 1, 1), ARCH, stride=(1, 2, 2))
+    assert busy(alone, 3, 4, 1, 3, ifmap_port_bits=1) == 2 * 4 * 9 * 8
+    # Each of 6 channels by itself: 6 channels of 9 pixels, however many rows.
+    depthwise = conv(6, 6, (1, 5, 5), (1, 3, 3), ARCH, groups=6)
+    assert busy(depthwise, 6, 1, 1, 3, ifmap_port_bits=1) == 6 * 9 * 8
+    # Of F(4x4,3x3) a tile has 36 coordinates to transform, 9 tiles with rows of 9 outputs, 3 of one row.
+    arch = machine("winograd.m2=4", "pe.acc_depth=64")
+    fast = conv(4, 2, (1, 11, 11), (1, 3, 3), arch, "hfa")
+    assert busy(fast, 2, 4, 1, 9, arch, input_rate=1) == 4 * 9 * 36
+    assert busy(fast, 2, 4, 1, 1, arch, input_rate=1) == 4 * 9 * 3 * 36
 
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():

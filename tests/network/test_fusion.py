@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.network import fusion
 from lw3dsim.network.fusion import links, operands
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
 
@@ -207,3 +208,38 @@ def test_an_objective_is_never_served_worse_than_by_mapping_for_latency(objectiv
     ]
     costs = [run.totals[figure] if figure else sum(run.dram_bytes_breakdown.values()) for run in runs]
     assert costs[1] <= costs[0] * 1.0001
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy"])
+def test_what_bounds_keep_out_of_the_best_cut_would_not_be_in_it(monkeypatch, objective):
+    def fused():
+        return simulate("c3d", transform="fsb_c3d", algorithm="hfa", input_size="16x32x32", fusion="auto",
+                        objective=objective).to_json()  # fmt: skip
+
+    estimated, estimate = [], fusion.Judge.estimate
+
+    def counted(judge, path):
+        estimated.append(path)
+        estimate(judge, path)
+
+    def at_once(judge, path):
+        if path not in judge.costs:
+            bound(judge, path)
+            judge.estimate(path)
+        return judge.costs[path]
+
+    monkeypatch.setattr(fusion.Judge, "estimate", counted)
+    lazily, some = fused(), len(estimated)
+    bound = fusion.Judge.cost
+    monkeypatch.setattr(fusion.Judge, "cost", at_once)
+    assert fused() == lazily
+    assert 0 < some < len(estimated) - some
+
+
+def test_every_layer_is_told_once_when_its_group_is_settled():
+    told = []
+    simulate("c3d", transform="fsb_c3d", input_size="16x32x32", fusion="auto", progress=lambda *done: told.append(done))
+    done, whole = zip(*told, strict=True)
+    assert list(done) == sorted(done)
+    assert done[-1] == whole[-1]
+    assert len(set(whole)) == 1

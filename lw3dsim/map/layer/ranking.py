@@ -127,7 +127,7 @@ def busy_ticks(task: Task, pixels: int, at: Tiling) -> int:
 
 @kernel
 def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, kept: Kept) -> bool:
-    """Return whether a tiling that computes for ``busy`` ticks or more, cut as ``at`` or further, may be among the best.
+    """Return whether a tiling that computes for ``busy`` ticks or more, cut as ``at`` or further, may be kept.
 
     Of a row of the input it moves at least the bursts, or pixels, of ``row``; every step fills the pipeline.
     """

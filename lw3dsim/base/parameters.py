@@ -65,9 +65,18 @@ def said_of(declared: Field[Any]) -> Said:
     return said
 
 
+class _Signature:
+    """The signature of a class of parameters, made when it is asked for."""
+
+    def __get__(self, _: object, kind: type[Parameters]) -> inspect.Signature:
+        return inspect.Signature(list(_signature(kind)))
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))
 class Parameters:
     """Values of parameters, as they were given; a subclass declares which."""
+
+    __signature__ = _Signature()
 
     def __init_subclass__(cls) -> None:
         # A tenth of what a frozen dataclass takes to be made: no method of it is written anew.
@@ -91,9 +100,10 @@ class Parameters:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
-    def kept(self) -> dict[str, Any]:
-        """Return each value as its check keeps it. Raises InputError for the first that is wrong."""
-        return {each.name: said_of(each).check(each.name, vars(self)[each.name]) for each in declared_by(type(self))}
+
+def kept(values: Parameters) -> dict[str, Any]:
+    """Return each of ``values`` as its check keeps it. Raises InputError for the first that is wrong."""
+    return {each.name: said_of(each).check(each.name, getattr(values, each.name)) for each in declared_by(type(values))}
 
 
 def declared_by(kind: type[Parameters]) -> tuple[Field[Any], ...]:
@@ -130,8 +140,8 @@ def taking(kind: Callable[Given, Asked]) -> Callable[[Callable[[Asked], Answer]]
             return function(declaring(**_bound(declaring, function.__name__, given, named)))
 
         returns = inspect.signature(function).return_annotation
-        call.__signature__ = inspect.Signature(list(_signature(declaring)), return_annotation=returns)  # type: ignore[attr-defined]  # as inspect reads it
-        call.__doc__ = f"{inspect.getdoc(function)}\n\nArgs:\n{_described(declaring)}"
+        call.__signature__ = declaring.__signature__.replace(return_annotation=returns)  # type: ignore[attr-defined]  # as inspect reads it
+        call.__doc__ = f"{inspect.getdoc(function)}\n\nArgs:\n{described(declaring)}"
         return call
 
     declaring: Any = kind
@@ -145,7 +155,7 @@ def _signature(kind: type[Parameters]) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(each.name, place, default=default, annotation=each.type)
 
 
-def _described(kind: type[Parameters]) -> str:
+def described(kind: type[Parameters]) -> str:
     """Return the parameters as a list in a docstring."""
     pairs = [(each.name, said_of(each)) for each in declared_by(kind)]
     return "\n".join(f"    {name}: {f'{said.about} {said.in_python}'.rstrip()}" for name, said in pairs)

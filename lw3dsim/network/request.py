@@ -19,7 +19,7 @@ from lw3dsim.arguments import (
     as_sizes,
     as_word,
 )
-from lw3dsim.base.parameters import Parameters, declared_by, parameter
+from lw3dsim.base.parameters import Parameters, declared_by, kept, parameter
 from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -244,8 +244,8 @@ class Request(Options, Subject):
 def make_request(workload: PathArgument | Workload, options: Parameters) -> Request:
     """Return the request to run ``workload`` as ``options`` say. Raises InputError for the first that is wrong."""
     known = {declared.name for declared in declared_by(Request)}
-    kept = {"workload": _workload("workload", workload), **options.kept()}
-    request = Request(**{name: value for name, value in kept.items() if name in known})
+    given = {"workload": _workload("workload", workload), **kept(options)}
+    request = Request(**{name: value for name, value in given.items() if name in known})
     _check_loaded(request)
     return request
 

@@ -72,6 +72,11 @@ class _Signature:
         return inspect.Signature(list(_signature(kind)))
 
 
+def option_called(declared: Field[Any]) -> str:
+    """Return what the command line calls a parameter."""
+    return said_of(declared).option or f"--{declared.name}"
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))
 class Parameters:
     """Values of parameters, as they were given; a subclass declares which."""

@@ -43,11 +43,11 @@ OPTIONS = {
 
 def option_of(argument: str) -> str:
     """Return what an argument in Python is called on the command line."""
-    from lw3dsim.base.parameters import declared_by, said_of
+    from lw3dsim.base.parameters import declared_by, option_called
     from lw3dsim.network.request import Options
 
-    own = {each.name: said.option for each in declared_by(Options) if (said := said_of(each)).option}
-    return {**OPTIONS, **own}.get(argument, f"--{argument}")
+    own = {each.name: option_called(each) for each in declared_by(Options)}
+    return {**own, **OPTIONS}.get(argument, f"--{argument}")
 
 
 class LazyGroup(click.Group):

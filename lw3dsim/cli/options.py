@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lw3dsim.base.parameters import declared_by, said_of
+from lw3dsim.base.parameters import declared_by, option_called, said_of
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.network.request import Options
 
@@ -102,7 +102,7 @@ def _option(declared: Field[Any]) -> Option:
     """Return the option of the command line for a parameter."""
     said = said_of(declared)
     return click.option(
-        said.option or f"--{declared.name}",
+        option_called(declared),
         declared.name,
         type=int if str(declared.type).startswith("int") else None,
         default=None if said.is_repeated else declared.default,

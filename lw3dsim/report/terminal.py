@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from lw3dsim.errors import InputError, short, suggest
 
@@ -93,6 +91,10 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
 
     ``columns`` are headings to show, and no others. Raises InputError where no table has one of them.
     """
+    # A run that prints JSON is begun without it.
+    from rich.console import Console
+    from rich.text import Text
+
     view = View(width=None if wide else terminal_width(), columns=check_columns(parts, columns))
     width = terminal_width()
     lines = [

@@ -270,3 +270,9 @@ def as_members(name: str, value: object, kind: type[Kind], what: str) -> list[Ki
     if items is None or not all(isinstance(item, kind) for item in items):
         raise ArgumentError(name, value, f"expected {what}")
     return [item for item in items if isinstance(item, kind)]
+
+
+def as_names(name: str, value: object) -> list[str]:
+    """Return names of layers: none, one, or a sequence of them."""
+    given = [value] if isinstance(value, str) else [] if value is None else value
+    return as_members(name, given, str, "a name of a layer, or a list of them")

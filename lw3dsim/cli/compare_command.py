@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from lw3dsim.arguments import as_overrides
 from lw3dsim.base.values import replace
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, check_overrides, format_option, progress_bar, put, run_options
+from lw3dsim.cli.options import check_overrides, format_option, progress_bar, put, run_options
 from lw3dsim.errors import InputError, check_text, one_line, short
+from lw3dsim.network.request import DEFAULT_ARCH, Options, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("case", cls=Command, add_help_option=False)
-@run_options()
+@run_options(Run)
 def _case_options(**_: object) -> None:
     """Options of one case: those of a run."""
 
@@ -43,9 +45,9 @@ def _case_options(**_: object) -> None:
     "archs",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"The accelerator, by default {RunOptions.arch}. Repeat it to compare accelerators.",
+    help=f"The accelerator, by default {DEFAULT_ARCH}. Repeat it to compare accelerators.",
 )
-@run_options("overrides", "engine")
+@run_options(Run, only=("overrides", "engine"))
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
 @format_option()
 def command(
@@ -54,7 +56,7 @@ def command(
     archs: tuple[str, ...],
     input_size: str | None,
     classes: int | None,
-    run: RunOptions,
+    run: Options,
     html: str | None,
     form: str,
     show: Show,
@@ -104,14 +106,14 @@ def _title(network: Workload) -> str:
     return f"{network.name} ({', '.join(f'{name} {shape}' for name, shape in network.inputs.items())})"
 
 
-def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common: RunOptions) -> list[Case]:
+def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common: Options) -> list[Case]:
     """Return the cases that are meant; what they do not say is as in ``common``. Raises InputError."""
     from lw3dsim.comparison.compare import Case, default_cases
 
     for arch in archs:
         if archs.count(arch) > 1:
             raise InputError(f"--arch {one_line(arch)} is given twice; give each accelerator once")
-    wanted = archs or (RunOptions.arch,)
+    wanted = archs or (DEFAULT_ARCH,)
     if texts:
         cases = [case for text in texts for case in _parsed(text, wanted, common)]
     elif len(wanted) > 1:
@@ -124,7 +126,7 @@ def _cases(network: Workload, texts: Sequence[str], archs: Sequence[str], common
     return cases if texts else [replace(case, engine=common.engine, overrides=common.overrides) for case in cases]
 
 
-def _parsed(text: str, archs: Sequence[str], common: RunOptions) -> list[Case]:
+def _parsed(text: str, archs: Sequence[str], common: Options) -> list[Case]:
     """Parse ``"name: --transform fsb --algorithm hfa"``; return a case for each of ``archs``, or on its own."""
     from lw3dsim.comparison.compare import Case
 
@@ -144,7 +146,11 @@ def _parsed(text: str, archs: Sequence[str], common: RunOptions) -> list[Case]:
     own = context.params["overrides"]
     check_overrides(own)
     keys = [override.partition("=")[0].strip() for override in own]
-    kept = (override for override in common.overrides if override.partition("=")[0].strip() not in keys)
+    kept = (
+        override
+        for override in as_overrides("overrides", common.overrides)
+        if override.partition("=")[0].strip() not in keys
+    )
     case = Case(name=name.strip(), **{**context.params, "overrides": (*kept, *own)})
     if context.get_parameter_source("arch") is ParameterSource.COMMANDLINE:
         return [case]

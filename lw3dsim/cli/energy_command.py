@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_json, run_options
+from lw3dsim.cli.options import format_option, prepared_run, print_json, run_options
+from lw3dsim.network.request import Design, Options, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("energy", cls=Command)
 @click.argument("workload", required=False)
-@run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2")
+@run_options(Design, only=("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2"))
 @format_option("table", "json")
-def command(workload: str | None, run: RunOptions, form: str, show: Show) -> None:
+def command(workload: str | None, run: Options, form: str, show: Show) -> None:
     """Print unit energies, leakage, areas and memory times of an accelerator, each with its source.
 
     With a WORKLOAD, a name or a file: arithmetic in the algorithms and at the widths of its layers.
@@ -31,11 +32,11 @@ def command(workload: str | None, run: RunOptions, form: str, show: Show) -> Non
     from lw3dsim.report.text.tables import unit_tables
 
     if workload is None:
-        if run != RunOptions(arch=run.arch, overrides=run.overrides):
+        if run != Options(arch=run.arch, overrides=run.overrides):
             raise InputError("only --arch and --set apply without a WORKLOAD; name one, for instance c3d")
-        design, problems = load_arch(run.arch, overrides=run.overrides), []
+        design, problems = load_arch(str(run.arch), overrides=run.overrides), []
     else:
-        prepared = prepared_run(run.request(workload))
+        prepared = prepared_run(make_request(workload, run))
         design, problems = prepared.design, problems_of(prepared.network, prepared.design, run.algorithm)
     rows = unit_costs(design, problems)
     note = shown_widths(design, workload)

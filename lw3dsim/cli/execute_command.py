@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, put, run_options
+from lw3dsim.cli.options import format_option, prepared_run, print_csv, progress_bar, put, run_options
+from lw3dsim.network.request import Run, Tensors, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
+    from lw3dsim.network.request import Options
 
 
 @click.command("execute", cls=Command)
 @click.argument("workload")
-@run_options()
-@click.option("--dtype", default="int8", show_default=True, help="int8, int16, float32 or float64.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of clips and weights.")
+@run_options(Run, Tensors)
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
-def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | None, form: str, show: Show) -> None:
+def command(workload: str, run: Options, out: str | None, form: str, show: Show) -> None:
     """Run real tensors through the schedules of a workload and check the arithmetic.
 
     Each layer is compared with a direct computation. WORKLOAD is a name or a file.
@@ -34,7 +34,7 @@ def command(workload: str, run: RunOptions, dtype: str, seed: int, out: str | No
 
     remember_mappings()
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None
-    prepared = prepared_run(run.request(workload, dtype=dtype, seed=seed))
+    prepared = prepared_run(make_request(workload, run))
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
     tables = execution_tables(result) if form == "table" else []

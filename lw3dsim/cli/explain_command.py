@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, print_csv, progress_bar, put, run_options
+from lw3dsim.cli.options import format_option, prepared_run, print_csv, progress_bar, put, run_options
+from lw3dsim.network.request import Design, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
+    from lw3dsim.network.request import Options
 
 
 @click.command("explain", cls=Command)
 @click.argument("workload")
-@run_options("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2", "fusion", "objective")
+@run_options(Design)
 @format_option()
-def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
+def command(workload: str, run: Options, form: str, show: Show) -> None:
     """Say what binds a workload on an accelerator, and what a step of each resource would buy.
 
     WORKLOAD is a name or a file. Options as for simulate. Each neighbour of the design is simulated in full.
@@ -28,7 +30,7 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     from lw3dsim.report.text.explanation import explanation_tables
 
     remember_mappings()
-    prepared = prepared_run(run.request(workload))
+    prepared = prepared_run(make_request(workload, run))
     with progress_bar(prepared.network.name) as advance:
         explanation = explain_prepared(prepared, partial(advance, 0))
     if form == "json":

@@ -31,16 +31,23 @@ COMMANDS = {
     "schema": "JSON Schema of a kind of file: every field with meaning, range and default.",
 }
 
-# What arguments are called here that have another name in Python.
+# What arguments are called here that have another name in Python; those of a run say so themselves.
 OPTIONS = {
     "cases": "--case",
-    "input_size": "--input",
-    "overrides": "--set",
     "patience_s": "--patience",
     "point_limit_s": "--point-limit",
     "space": "SPACE",
     "workload": "WORKLOAD",
 }
+
+
+def option_of(argument: str) -> str:
+    """Return what an argument in Python is called on the command line."""
+    from lw3dsim.base.parameters import declared_by, option_called
+    from lw3dsim.network.request import Options
+
+    own = {each.name: option_called(each) for each in declared_by(Options)}
+    return {**own, **OPTIONS}.get(argument, f"--{argument}")
 
 
 class LazyGroup(click.Group):
@@ -111,8 +118,7 @@ def _one_sentence() -> Iterator[None]:
     except click.UsageError as error:
         raise _Refused(_line(error.format_message())) from None
     except ArgumentError as error:
-        option = OPTIONS.get(error.argument, f"--{error.argument}")
-        raise _Refused(_line(error.sentence(option))) from None
+        raise _Refused(_line(error.sentence(option_of(error.argument)))) from None
     except (InputError, OutputError) as error:
         raise _Refused(_line(str(error))) from None
     except BrokenPipeError:

@@ -7,16 +7,17 @@ from functools import partial
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, put, run_options
+from lw3dsim.cli.options import format_option, prepared_run, progress_bar, put, run_options
+from lw3dsim.network.request import Options, Run, make_request
 
 
 @click.command("map", cls=Command)
 @click.argument("workload")
-@run_options()
+@run_options(Run)
 @click.option("--layer", "names", multiple=True, metavar="NAME", help="Only this layer, or its group. Repeat it.")
 @click.option("--save", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the mappings as YAML.")
 @format_option("text", "json")
-def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | None, form: str) -> None:
+def command(workload: str, run: Options, names: tuple[str, ...], save: str | None, form: str) -> None:
     """Show the mapping of each layer as a loop nest; save it as a file to edit.
 
     Also how full buffers are, DRAM traffic, and what binds. WORKLOAD is a name or a file.
@@ -31,7 +32,7 @@ def command(workload: str, run: RunOptions, names: tuple[str, ...], save: str | 
     remember_mappings()
     if save is not None:
         check_file(save, MAPPING)
-    prepared = prepared_run(run.request(workload))
+    prepared = prepared_run(make_request(workload, run))
     with progress_bar(prepared.network.name) as advance:
         mappings = mappings_of(prepared, names, partial(advance, 0))
     if save is not None:

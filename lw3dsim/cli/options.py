@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lw3dsim.base.parameters import declared_by, option_called, said_of
 from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError, one_line
+from lw3dsim.network.request import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from dataclasses import Field
 
+    from lw3dsim.base.parameters import Parameters
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.network.request import Request
@@ -75,96 +79,39 @@ def format_option(*formats: str) -> Option:
     return decorate
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a workload is run, as it was typed; what a command has no option for is at its default."""
-
-    arch: str = "edge_base"
-    overrides: tuple[str, ...] = ()
-    engine: str = "auto"
-    transform: str | None = None
-    input_size: str | None = None
-    classes: int | None = None
-    algorithm: str = "direct"
-    m1: int | None = None
-    m2: int | None = None
-    fusion: str = "off"
-    objective: str = "latency"
-    mapping: str | None = None
-
-    def request(self, workload: str, **more: Any) -> Request:
-        """Return the request to run ``workload`` so; ``more`` are arguments of make_request. Raises InputError."""
-        from lw3dsim.network.request import make_request
-
-        return make_request(workload, **{field.name: getattr(self, field.name) for field in fields(self)}, **more)
-
-
-# By field of RunOptions, in the order of the help.
-RUN_OPTIONS: dict[str, Option] = {
-    "arch": click.option(
-        "--arch", default=RunOptions.arch, show_default=True, metavar="NAME|FILE", help="The accelerator."
-    ),
-    "overrides": click.option(
-        "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a field of the accelerator."
-    ),
-    "engine": click.option(
-        "--engine",
-        default=RunOptions.engine,
-        show_default=True,
-        help="auto; fast (compiled); or simpy (the readable reference): equal numbers.",
-    ),
-    "transform": click.option(
-        "--transform", metavar="LIST", help="Passes to apply, comma-separated; see `lw3dsim list`."
-    ),
-    "input_size": click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip."),
-    "classes": click.option("--classes", type=int, metavar="N", help="Number of classes."),
-    "algorithm": click.option(
-        "--algorithm",
-        default=RunOptions.algorithm,
-        show_default=True,
-        help="direct, hfa, winograd3d, nested or auto.",
-    ),
-    "m1": click.option("--m1", type=int, metavar="1..8", help="Temporal tile of F(m1, K)."),
-    "m2": click.option("--m2", type=int, metavar="1..8", help="Spatial tile of F(m2xm2, RxR)."),
-    "fusion": click.option(
-        "--fusion",
-        metavar="[off|auto]",
-        default=RunOptions.fusion,
-        show_default=True,
-        help="auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
-    ),
-    "objective": click.option(
-        "--objective",
-        metavar="[latency|energy|edp|dram_bytes]",
-        default=RunOptions.objective,
-        show_default=True,
-        help="What mappings and fused groups are chosen for.",
-    ),
-    "mapping": click.option(
-        "--mapping",
-        metavar="FILE",
-        help="Take the mappings of layers and groups from this file (of `map --save`); map the rest.",
-    ),
-}
-
-
-def run_options(*fields: str) -> Option:
-    """Add the options of these ``fields``, by default all, and pass what they say as one value: ``run``."""
-    names = fields or tuple(RUN_OPTIONS)
+def run_options(*kinds: type[Parameters], only: Sequence[str] = ()) -> Option:
+    """Add an option per parameter of ``kinds``, or of these alone, and pass what they say as one value: ``run``."""
+    declared = [each for kind in kinds for each in declared_by(kind) if not only or each.name in only]
 
     def decorate(function: Command) -> Command:
         @wraps(function)
         def with_run(**given: Any) -> None:
-            run = RunOptions(**{name: given.pop(name) for name in names})
-            check_overrides(run.overrides)
+            overrides = given.get("overrides", ())
+            run = Options(**{each.name: given.pop(each.name) for each in declared})
+            check_overrides(overrides)
             function(run=run, **given)
 
         command: Command = with_run
-        for name in reversed(names):
-            command = RUN_OPTIONS[name](command)
+        for each in reversed(declared):
+            command = _option(each)(command)
         return command
 
     return decorate
+
+
+def _option(declared: Field[Any]) -> Option:
+    """Return the option of the command line for a parameter."""
+    said = said_of(declared)
+    return click.option(
+        option_called(declared),
+        declared.name,
+        type=int if str(declared.type).startswith("int") else None,
+        default=None if said.is_repeated else declared.default,
+        show_default=declared.default is not None,
+        multiple=said.is_repeated,
+        metavar=said.values,
+        help=said.about,
+    )
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, load_network, print_csv, put, run_options
+from lw3dsim.cli.options import format_option, load_network, print_csv, put, run_options
+from lw3dsim.network.request import Design, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
+    from lw3dsim.network.request import Options
 
 
 @click.command("show", cls=Command)
 @click.argument("workload")
-@run_options("transform", "input_size", "classes", "algorithm", "m1", "m2")
+@run_options(Design, only=("transform", "input_size", "classes", "algorithm", "m1", "m2"))
 @format_option()
-def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
+def command(workload: str, run: Options, form: str, show: Show) -> None:
     """Layers of a workload: shapes, parameters, MACs, ideal multiplications.
 
     WORKLOAD is a name or a file.
@@ -25,7 +27,7 @@ def command(workload: str, run: RunOptions, form: str, show: Show) -> None:
     from lw3dsim.report.text.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 
-    request = run.request(workload)
+    request = make_request(workload, run)
     network = apply_transforms(load_network(request), request.transform)
     record = network_record(network, request.algorithm, request.m1, request.m2)
     if form == "json":

@@ -8,26 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import RunOptions, format_option, prepared_run, progress_bar, put, run_options
+from lw3dsim.cli.options import format_option, prepared_run, progress_bar, put, run_options
+from lw3dsim.network.request import Clips, Run, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
+    from lw3dsim.network.request import Options
 
 
 @click.command("simulate", cls=Command)
 @click.argument("workload")
-@run_options()
-@click.option(
-    "--clips",
-    type=int,
-    metavar="1..1000",
-    help="Also run this many clips behind each other, without a stop between layers.",
-)
+@run_options(Run, Clips)
 @click.option(
     "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
 )
 @format_option()
-def command(workload: str, run: RunOptions, clips: int | None, out: str | None, form: str, show: Show) -> None:
+def command(workload: str, run: Options, out: str | None, form: str, show: Show) -> None:
     """Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.
 
     WORKLOAD is a name or a file.
@@ -40,7 +36,7 @@ def command(workload: str, run: RunOptions, clips: int | None, out: str | None, 
 
     remember_mappings()
     folder = check_folder(out, RESULT_FILES) if out is not None else None
-    prepared = prepared_run(run.request(workload, clips=clips))
+    prepared = prepared_run(make_request(workload, run))
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
     tables = result_tables(result) if form == "table" else []

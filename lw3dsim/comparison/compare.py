@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_members, as_text, check_callback, twice
+from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
 from lw3dsim.network.pipeline import prepare, resolve_network, simulate_prepared
-from lw3dsim.network.request import DEFAULT_ARCH, make_request
+from lw3dsim.network.request import DEFAULT_ARCH, Design, Run, make_request
 from lw3dsim.result.headlines import ratio
 from lw3dsim.transform.passes import unchanged_passes
 
@@ -20,52 +21,28 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, SizeArgument
+    from lw3dsim.arguments import PathArgument
     from lw3dsim.base.records import Cell
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
     from lw3dsim.result.records import Totals
     from lw3dsim.result.result import Result
-    from lw3dsim.transform.passes import TransformArgument
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One way to run a clip of the workload: a name, and arguments of ``simulate``."""
+def as_name(name: str, value: object) -> str:
+    """Return the name of a case."""
+    return as_text(name, value, "the name of a case")
 
-    name: str
-    arch: PathArgument | Accelerator = DEFAULT_ARCH
-    transform: TransformArgument = None
-    algorithm: str = "direct"
-    m1: int | None = None
-    m2: int | None = None
-    engine: str = "auto"
-    input_size: SizeArgument = None
-    classes: int | None = None
-    overrides: OverridesArgument = None
-    fusion: str = "off"
-    objective: Objective = "latency"
-    mapping: PathArgument | None = None
+
+class Case(Run):
+    """One way to run a clip of the workload: a name, and arguments of ``simulate``, by their names."""
+
+    name: str = parameter(as_name, "What tables call it; each case has a name of its own.")
 
     def request(self, workload: PathArgument | Workload) -> Request:
         """Return the request to run ``workload`` so. Raises InputError."""
-        return make_request(
-            workload,
-            arch=self.arch,
-            transform=self.transform,
-            algorithm=self.algorithm,
-            m1=self.m1,
-            m2=self.m2,
-            engine=self.engine,
-            input_size=self.input_size,
-            classes=self.classes,
-            overrides=self.overrides,
-            fusion=self.fusion,
-            objective=self.objective,
-            mapping=self.mapping,
-        )
+        return make_request(workload, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +132,7 @@ def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accele
 
     Raises InputError.
     """
-    request = make_request(workload, arch=arch)
+    request = make_request(workload, Design(arch=arch))
     fsb = resolve_network(request.workload, None, None, None).fsb_variant
     return [
         Case(name="baseline", arch=request.arch),
@@ -178,7 +155,7 @@ def compare(
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
     check_callback("progress", progress, "progress(case, done, all)")
-    given = make_request(workload, arch=arch).workload
+    given = make_request(workload, Design(arch=arch)).workload
     network = resolve_network(given, None, None, None)
     chosen = default_cases(network, arch) if cases is None else _checked(cases)
     prepared = []
@@ -206,7 +183,7 @@ def _checked(cases: Sequence[Case]) -> list[Case]:
     chosen = as_members("cases", cases, Case, "a list of Case")
     if not chosen:
         raise InputError("compare needs at least one case")
-    named = [replace(case, name=as_text("name", case.name, "the name of a case")) for case in chosen]
+    named = [replace(case, name=as_name("name", case.name)) for case in chosen]
     if (name := twice(case.name for case in named)) is not None:
         raise ArgumentError("cases", [case.name for case in named], f"the name {short(name)} is used twice; rename one")
     return named

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.base.parameters import declared_by, option_called
 from lw3dsim.base.values import replace
+from lw3dsim.network.request import Design
 
 if TYPE_CHECKING:
     from lw3dsim.network.objective import Objective
@@ -25,6 +27,9 @@ RUN_FIELDS = {
     "run.fusion": "fusion",
     "run.objective": "objective",
 }
+
+# What the command of a point says even where it is the default.
+ALWAYS_SAID = ("arch", "algorithm")
 
 # Paths that only some layers of a network depend on.
 TILES = frozenset(("winograd.m1", "winograd.m2"))
@@ -63,11 +68,11 @@ class Load:
 
     workload: str
     transform: str | None = None
-    algorithm: str = "direct"
+    algorithm: str = Design.algorithm
     input_size: str | None = None
     classes: int | None = None
-    fusion: str = "off"
-    objective: Objective = "latency"
+    fusion: str = Design.fusion
+    objective: Objective = Design.objective
     weight: float = 1.0
 
     def at(self, point: Point) -> Load:
@@ -80,17 +85,12 @@ class Load:
     def command(self, point: Point, arch: str) -> str:
         """Return the command that simulates ``point`` of a space on ``arch`` with this workload."""
         chosen = self.at(point)
-        options = {
-            "--arch": point.arch(arch),
-            "--transform": chosen.transform,
-            "--algorithm": chosen.algorithm,
-            "--input": chosen.input_size,
-            "--classes": None if chosen.classes is None else str(chosen.classes),
-            "--fusion": chosen.fusion if chosen.fusion != "off" else None,
-            "--objective": chosen.objective if chosen.objective != "latency" else None,
-        }
+        values = {**vars(chosen), "arch": point.arch(arch)}
         words = ["lw3dsim", "simulate", self.workload]
-        words += [word for option, value in options.items() if value for word in (option, value)]
+        for each in declared_by(Design):
+            value = values.get(each.name, each.default)
+            if value != each.default or each.name in ALWAYS_SAID:
+                words += [option_called(each), str(value)]
         words += [word for override in point.overrides for word in ("--set", override)]
         return shlex.join(words)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,7 @@ from lw3dsim.explore.space import Parameter, Space
 from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES, Objective
 from lw3dsim.network.pipeline import resolve_network
-from lw3dsim.network.request import DEFAULT_ARCH
+from lw3dsim.network.request import DEFAULT_ARCH, MAX_CLASSES, Design, Fusion
 from lw3dsim.transform.algorithms import POLICIES
 from lw3dsim.transform.passes import as_passes
 
@@ -45,11 +45,11 @@ class _Workload(_Section, frozen=True, kw_only=True):
 
     workload: str
     transform: str | None = None
-    algorithm: str = "direct"
-    input: str | None = None
-    classes: Annotated[int, Meta(ge=1, le=65536)] | None = None
-    fusion: Literal["off", "auto"] = "off"
-    objective: Objective = "latency"
+    algorithm: str = Design.algorithm
+    input_size: str | None = msgspec.field(default=None, name="input")
+    classes: Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None = None
+    fusion: Fusion = "off"
+    objective: Objective = Design.objective
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
 
 
@@ -127,16 +127,7 @@ def _load(document: Document, entry: _Workload, index: int) -> Load:
             ("workloads", index, "algorithm"),
             f"unknown algorithm {short(entry.algorithm)}; {suggest(entry.algorithm, POLICIES)}",
         )
-    return Load(
-        workload=entry.workload,
-        transform=entry.transform,
-        algorithm=entry.algorithm,
-        input_size=entry.input,
-        classes=entry.classes,
-        fusion=entry.fusion,
-        objective=entry.objective,
-        weight=entry.weight,
-    )
+    return Load(**msgspec.structs.asdict(entry))
 
 
 def _parameter(document: Document, path: str, data: Any, before: list[Parameter]) -> Parameter:

@@ -1,13 +1,14 @@
-"""What a run is asked for, as one frozen value: made and checked here, for the command line and for Python alike.
+"""What a run is asked for: every argument of it is declared here, once, for the command line and for Python alike.
 
-A request is complete before anything is read or simulated: every argument is a plain value of the kind that it
-has to be, and every word is known. Importing this module is cheap; the stages that know the words are imported
-when a request is made.
+The verbs of :mod:`lw3dsim.api`, the cases of a comparison and the options of commands take the arguments of these
+classes, and what is checked becomes one frozen value, a request. It is complete before anything is read or simulated:
+every argument is a plain value of the kind that it has to be, and every word is known. Importing this module is
+cheap; the stages that know the words are imported when a request is made.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.arguments import (
     as_integer,
@@ -18,11 +19,11 @@ from lw3dsim.arguments import (
     as_sizes,
     as_word,
 )
-from lw3dsim.base.values import Value
+from lw3dsim.base.parameters import Parameters, declared_by, kept, parameter
 from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lw3dsim.arguments import OverridesArgument, PathArgument, Size, SizeArgument
     from lw3dsim.describe.accelerator import Accelerator
@@ -44,78 +45,207 @@ Fusion = Literal["off", "auto"]
 Dtype = Literal["int8", "int16", "float32", "float64"]
 
 
-class Request(Value, frozen=True, kw_only=True):
-    """A workload and how it is run; the functions that take a request say what each argument means.
+def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
+    return lambda name, value: as_optional_integer(name, value, low, high)
 
-    Files are named by text, sizes by three integers (for every input, or by input), changes of
-    the accelerator by ``key.path=value`` texts. ``clips``, ``dtype`` and ``seed`` are for those that have a use
-    for them.
+
+def _transform(name: str, value: object) -> tuple[Pass, ...]:
+    from lw3dsim.transform.passes import as_passes
+
+    return as_passes(name, value)
+
+
+def _algorithm(name: str, value: object) -> str:
+    from lw3dsim.transform.algorithms import POLICIES
+
+    return as_word(name, value, POLICIES)
+
+
+def _engine(name: str, value: object) -> str:
+    from lw3dsim.engine.run import ENGINES
+
+    return as_word(name, value, ENGINES)
+
+
+def _fusion(name: str, value: object) -> str:
+    from lw3dsim.network.fusion import MODES
+
+    return as_word(name, value, MODES)
+
+
+def _objective(name: str, value: object) -> str:
+    from lw3dsim.network.objective import OBJECTIVES
+
+    return as_word(name, value, OBJECTIVES)
+
+
+def _dtype(name: str, value: object) -> str:
+    from lw3dsim.arithmetic.number import NUMBERS
+
+    return as_word(name, value, NUMBERS)
+
+
+def _seed(name: str, value: object) -> int:
+    return as_integer(name, value, 0, MAX_SEED)
+
+
+def _workload(name: str, value: object) -> str | Workload:
+    from lw3dsim.describe.workload import Workload
+
+    return as_path_or(name, value, Workload, "a name, a file")
+
+
+def _arch(name: str, value: object) -> str | Accelerator:
+    """Return the accelerator; what a loaded one holds may have been put there without a check."""
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator_file import check_loaded
+
+    arch = as_path_or(name, value, Accelerator, "a name, a file")
+    return arch if isinstance(arch, str) else check_loaded(arch)
+
+
+class Subject(Parameters):
+    """What is run."""
+
+    workload: PathArgument | Workload = parameter(
+        _workload, "The network: a name (see `lw3dsim list`), a file, or what load_workload returns.", kw_only=False
+    )
+
+
+class Design(Parameters):
+    """The machine that it is run on, and how its mappings are chosen."""
+
+    arch: PathArgument | Accelerator = parameter(
+        _arch,
+        "The accelerator.",
+        default=DEFAULT_ARCH,
+        kw_only=False,
+        values="NAME|FILE",
+        in_python="A name, a file, or what load_arch returns.",
+    )
+    transform: TransformArgument = parameter(
+        _transform,
+        "Passes to apply, comma-separated; see `lw3dsim list`.",
+        default=None,
+        kw_only=False,
+        values="LIST",
+        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
+    )
+    algorithm: str = parameter(_algorithm, "direct, hfa, winograd3d, nested or auto.", default="direct", kw_only=False)
+    m1: int | None = parameter(
+        _whole(1, MAX_TILE),
+        "Temporal tile of F(m1, K).",
+        default=None,
+        kw_only=False,
+        values=f"1..{MAX_TILE}",
+        in_python=f"1 to {MAX_TILE} outputs along time; by default the accelerator's.",
+    )
+    m2: int | None = parameter(
+        _whole(1, MAX_TILE),
+        "Spatial tile of F(m2xm2, RxR).",
+        default=None,
+        kw_only=False,
+        values=f"1..{MAX_TILE}",
+        in_python=f"1 to {MAX_TILE} outputs along each side; by default the accelerator's.",
+    )
+    input_size: SizeArgument = parameter(
+        as_sizes,
+        "Frames, height and width of the clip.",
+        default=None,
+        values="TxHxW",
+        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
+        option="--input",
+    )
+    classes: int | None = parameter(
+        _whole(1, MAX_CLASSES),
+        "Number of classes.",
+        default=None,
+        values="N",
+        in_python=f"1 to {MAX_CLASSES}; for a workload by name or file.",
+    )
+    overrides: OverridesArgument = parameter(
+        as_overrides,
+        "Override a field of the accelerator.",
+        default=None,
+        values="KEY.PATH=VALUE",
+        in_python="A text, a list of them, or values by key path; for one that is given by name or file.",
+        option="--set",
+        is_repeated=True,
+    )
+    fusion: str = parameter(
+        _fusion,
+        "auto: run neighbouring layers tile by tile, with the tensors between them on chip, where it pays.",
+        default="off",
+        values="[off|auto]",
+    )
+    objective: Objective = parameter(
+        _objective,
+        "What mappings and fused groups are chosen for.",
+        default="latency",
+        values="[latency|energy|edp|dram_bytes]",
+        in_python="latency, energy, edp or dram_bytes.",
+    )
+
+
+class Run(Design):
+    """How one design is run."""
+
+    engine: str = parameter(
+        _engine,
+        "auto; fast (compiled); or simpy (the readable reference): equal numbers.",
+        default="auto",
+        kw_only=False,
+    )
+    mapping: PathArgument | None = parameter(
+        as_optional_path,
+        "Take the mappings of layers and groups from this file (of `map --save`); map the rest.",
+        default=None,
+        values="FILE",
+    )
+
+
+class Clips(Parameters):
+    """Several clips behind each other."""
+
+    clips: int | None = parameter(
+        _whole(1, MAX_CLIPS),
+        "Also run this many clips behind each other, without a stop between layers.",
+        default=None,
+        values=f"1..{MAX_CLIPS}",
+    )
+
+
+class Tensors(Parameters):
+    """The tensors that an execution computes with."""
+
+    dtype: str = parameter(_dtype, "int8, int16, float32 or float64.", default="int8")
+    seed: int = parameter(_seed, "Of clips and weights.", default=0, in_python="0 to 2^32 - 1.")
+
+
+class Options(Run, Clips, Tensors):
+    """All that can be said of a run but its workload."""
+
+
+class Request(Options, Subject):
+    """A workload and how it is run, checked: what is of a wider type elsewhere has the type that it is kept in.
+
+    Files are named by text, sizes by three integers (for every input, or by input), changes of the accelerator by
+    ``key.path=value`` texts. ``clips``, ``dtype`` and ``seed`` are for those that have a use for them.
     """
 
     workload: str | Workload
     arch: str | Accelerator = DEFAULT_ARCH
     transform: tuple[Pass, ...] = ()
-    algorithm: str = "direct"
-    m1: int | None = None
-    m2: int | None = None
-    engine: str = "auto"
     input_size: Size | Mapping[str, Size] | None = None
-    classes: int | None = None
     overrides: tuple[str, ...] = ()
-    clips: int | None = None
-    fusion: str = "off"
-    objective: Objective = "latency"
     mapping: str | None = None
-    dtype: str = "int8"
-    seed: int = 0
 
 
-def make_request(
-    workload: PathArgument | Workload,
-    *,
-    arch: PathArgument | Accelerator = DEFAULT_ARCH,
-    transform: TransformArgument = None,
-    algorithm: str = "direct",
-    m1: int | None = None,
-    m2: int | None = None,
-    engine: str = "auto",
-    input_size: SizeArgument = None,
-    classes: int | None = None,
-    overrides: OverridesArgument = None,
-    clips: int | None = None,
-    fusion: str = "off",
-    objective: Objective = "latency",
-    mapping: PathArgument | None = None,
-    dtype: str = "int8",
-    seed: int = 0,
-) -> Request:
-    """Return the request that these arguments make. Raises InputError for the first that is none."""
-    from lw3dsim.arithmetic.number import NUMBERS
-    from lw3dsim.describe.workload import Workload
-    from lw3dsim.engine.run import ENGINES
-    from lw3dsim.network.fusion import MODES
-    from lw3dsim.network.objective import OBJECTIVES
-    from lw3dsim.transform.algorithms import POLICIES
-    from lw3dsim.transform.passes import as_passes
-
-    request = Request(
-        workload=as_path_or("workload", workload, Workload, "a name, a file"),
-        arch=_arch(arch),
-        transform=as_passes("transform", transform),
-        algorithm=as_word("algorithm", algorithm, POLICIES),
-        m1=as_optional_integer("m1", m1, 1, MAX_TILE),
-        m2=as_optional_integer("m2", m2, 1, MAX_TILE),
-        engine=as_word("engine", engine, ENGINES),
-        input_size=as_sizes("input_size", input_size),
-        classes=as_optional_integer("classes", classes, 1, MAX_CLASSES),
-        overrides=as_overrides("overrides", overrides),
-        clips=as_optional_integer("clips", clips, 1, MAX_CLIPS),
-        fusion=as_word("fusion", fusion, MODES),
-        objective=cast("Objective", as_word("objective", objective, OBJECTIVES)),
-        mapping=as_optional_path("mapping", mapping),
-        dtype=as_word("dtype", dtype, NUMBERS),
-        seed=as_integer("seed", seed, 0, MAX_SEED),
-    )
+def make_request(workload: PathArgument | Workload, options: Parameters) -> Request:
+    """Return the request to run ``workload`` as ``options`` say. Raises InputError for the first that is wrong."""
+    known = {declared.name for declared in declared_by(Request)}
+    given = {"workload": _workload("workload", workload), **kept(options)}
+    request = Request(**{name: value for name, value in given.items() if name in known})
     _check_loaded(request)
     return request
 
@@ -129,12 +259,3 @@ def _check_loaded(request: Request) -> None:
     if not isinstance(request.arch, str) and request.overrides:
         rule = "change an accelerator that is given by name or file, not a loaded one"
         raise ArgumentError("overrides", list(request.overrides), rule)
-
-
-def _arch(value: object) -> str | Accelerator:
-    """Return the accelerator; what a loaded one holds may have been put there without a check."""
-    from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.accelerator_file import check_loaded
-
-    arch = as_path_or("arch", value, Accelerator, "a name, a file")
-    return arch if isinstance(arch, str) else check_loaded(arch)

@@ -13,8 +13,6 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import InputError, short, suggest
@@ -90,6 +88,10 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
 
     ``columns`` are headings to show, and no others. Raises InputError where no table has one of them.
     """
+    # A run that prints JSON is begun without it.
+    from rich.console import Console
+    from rich.text import Text
+
     view = View(width=None if wide else terminal_width(), columns=check_columns(parts, columns))
     width = terminal_width()
     lines = [

@@ -22,7 +22,7 @@ from lw3dsim.comparison import explain
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.explore import runner
 from lw3dsim.network import pipeline
-from lw3dsim.network.request import make_request
+from lw3dsim.network.request import Options, make_request
 
 ARGUMENTS = [(function, argument) for function, (_, arguments) in CALLS.items() for argument in arguments]
 
@@ -222,8 +222,10 @@ def test_cases_are_all_checked_before_the_first_runs(work):
 
 
 def test_a_request_passes_its_own_checks_unchanged():
-    first = make_request("c3d", transform=["fsb"], input_size={"clip": (16, 32, 32)}, overrides={"pe.rows": 4}, m1=2)
-    assert make_request(**vars(first)) == first
+    given = Options(transform=["fsb"], input_size={"clip": (16, 32, 32)}, overrides={"pe.rows": 4}, m1=2)
+    first = make_request("c3d", given)
+    kept = {name: value for name, value in vars(first).items() if name != "workload"}
+    assert make_request(first.workload, Options(**kept)) == first
 
 
 def test_a_result_can_not_be_changed():
@@ -291,11 +293,11 @@ def test_public_functions_are_typed_and_documented(home):
 
 def test_checking_a_run_costs_next_to_nothing():
     arch, network = lw3dsim.load_arch("edge_base"), lw3dsim.load_workload("c3d")
-    make_request(network, arch=arch)
+    make_request(network, Options(arch=arch))
     times = []
     for _ in range(20):
         begin = time.perf_counter()
-        make_request(network, arch=arch)
+        make_request(network, Options(arch=arch))
         times.append(time.perf_counter() - begin)
     assert min(times) < 0.002
 

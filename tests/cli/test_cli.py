@@ -17,11 +17,10 @@ import pytest
 
 from lw3dsim import execute, explain, load_workload, map_workload, simulate
 from lw3dsim.cli.main import COMMANDS, main
-from lw3dsim.cli.options import RunOptions
 from lw3dsim.comparison.compare import Case
 from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES
-from lw3dsim.network.request import Request, make_request
+from lw3dsim.network.request import Options, Request
 
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
@@ -66,16 +65,16 @@ def test_options_offer_the_words_that_are_known():
     assert {name: shown[name] for name in words} == {name: f"[{'|'.join(each)}]" for name, each in words.items()}
 
 
-@pytest.mark.parametrize("function", [simulate, execute, explain, map_workload, make_request, Case])
+@pytest.mark.parametrize("function", [simulate, execute, explain, map_workload, Case])
 def test_what_is_not_said_means_the_same_everywhere(function):
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
-    asked = asdict(RunOptions()) | {"overrides": None}
+    asked = asdict(Options())
     assert defaults.items() >= {name: asked[name] for name in asked if name in defaults}.items()
-    assert asdict(Request(workload="c3d")).items() >= (asdict(RunOptions()) | {"transform": ()}).items()
+    assert asdict(Request(workload="c3d")).items() >= (asdict(Options()) | {"transform": (), "overrides": ()}).items()
 
 
 def test_list_names_everything(cli_json):

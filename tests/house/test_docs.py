@@ -7,7 +7,6 @@ reordering memory, whose table no test makes again).
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
 import re
 import shlex
@@ -26,7 +25,8 @@ import lw3dsim
 from lw3dsim import simulate
 from lw3dsim.account.dram import DRAM_COMPONENTS
 from lw3dsim.account.energy import COMPONENTS
-from lw3dsim.cli.main import OPTIONS, main
+from lw3dsim.base.parameters import declared_by
+from lw3dsim.cli.main import main, option_of
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
@@ -37,7 +37,7 @@ from lw3dsim.dram.device import idle_device
 from lw3dsim.dram.replay import replay
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
-from lw3dsim.network.request import make_request
+from lw3dsim.network.request import Request
 from lw3dsim.transform.passes import PASSES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,8 +67,8 @@ def test_the_page_for_python_names_every_public_name_and_argument_with_its_optio
     for line in re.findall(r"^\| (`.*)\|$", text.split("## Arguments")[1].split("Integers")[0], re.MULTILINE):
         names, _, options = line.split(" |")
         for name, option in zip(re.findall(r"`(\w+)`", names), re.findall(r"`(.+?)`", options), strict=False):
-            assert OPTIONS.get(name, f"--{name}") == option
-    assert not [name for name in inspect.signature(make_request).parameters if f"`{name}`" not in text]
+            assert option_of(name) == option
+    assert not [each.name for each in declared_by(Request) if f"`{each.name}`" not in text]
 
 
 def comparison():

@@ -46,6 +46,18 @@ class MappingError(InputError):
         self.key = key
 
 
+class PluginError(InputError):
+    """Code from elsewhere failed, or returned what it may not: ``who`` it is, and its ``fault`` in half a sentence."""
+
+    def __init__(self, who: str, fault: str) -> None:
+        super().__init__(who, fault)
+        self.who, self.fault = who, fault
+
+    def __str__(self) -> str:
+        """Return the sentence; the fault, in words of others, ends it."""
+        return f"{self.who} failed, mend it or do without it: {self.fault}"
+
+
 class OutputError(OSError):
     """A result could not be written."""
 
@@ -68,6 +80,21 @@ def one_line(text: str, most: int = 80) -> str:
     """Return ``text`` as typed, cut to ``most`` characters, with what can't be printed replaced."""
     cut = text if len(text) <= most else text[: most - 3] + "..."
     return "".join(c if c.isprintable() else "?" for c in cut)
+
+
+def raised(error: BaseException, most: int = 200) -> str:
+    """Return the type and the text of ``error`` on one line, cut behind a word to about ``most`` characters."""
+    try:
+        words = str(error).split()
+    except Exception:  # an error of others that fails when it is asked
+        words = []
+    text = one_line(": ".join(filter(None, (type(error).__name__, " ".join(words)))), 10 * most)
+    if len(text) <= most:
+        return text
+    cut = text[: most - 4]
+    words_only = cut.rpartition(" ")[0]
+    # A word longer than half of the room is cut itself.
+    return f"{(words_only if 2 * len(words_only) > most else cut).rstrip(' ,;:')} ..."
 
 
 def check_text(place: str, text: str) -> None:

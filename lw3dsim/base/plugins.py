@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from lw3dsim.errors import InputError, one_line, short, unknown
+from lw3dsim.errors import InputError, PluginError, one_line, raised, short, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,14 +78,38 @@ class Family(Collection[str], Generic[Value]):
         """Return what ``name`` stands for. Raises InputError for an unknown name, and for a plug-in that is broken."""
         if name in self.builtin:
             return self.builtin[name]
-        if name not in self._others():
+        claims = self._others().get(name, [])
+        if not claims:
             raise InputError(f"{unknown(self.what, name, self)}; or is a plug-in missing?")
+        if len(claims) > 1:
+            owners = " and ".join(map(str, claims))
+            raise InputError(f"{self.what} {short(name)} is claimed by {owners}; uninstall all but one of them")
         plugin, value, problem = self._try(name)
         if value is None:
-            raise InputError(
-                f"{self.what} {short(name)} of {plugin} can't be used: {problem}; mend that plug-in or uninstall it"
-            )
+            raise InputError(f"{self._of(plugin)} can't be used, mend it or uninstall it: {problem}")
         return value
+
+    @contextmanager
+    def blamed(self, name: str, value: object) -> Iterator[None]:
+        """Say of whatever fails in here whose fault it is, where ``value`` is what a plug-in gave ``name``.
+
+        Raises PluginError then, with what was raised as its cause; an InputError is a sentence already. What is
+        built in, or was registered by no one, fails as it does.
+        """
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            plugin = None
+            if name not in self.builtin and name in self._others():
+                tried = self._try(name)
+                plugin = tried.plugin if tried.value is value else None
+            if plugin is None or (isinstance(error, InputError) and not isinstance(error, PluginError)):
+                raise
+            fault = error.fault if isinstance(error, PluginError) else raised(error)
+            raise PluginError(self._of(plugin), fault) from error
+
+    def _of(self, plugin: Plugin) -> str:
+        return f"{self.what} {short(plugin.name)} of {plugin}"
 
     def plugins(self) -> list[Tried[Value]]:
         """Return all plug-ins of the family in the order of their names, each loaded, the broken ones too."""
@@ -126,7 +151,7 @@ class Family(Collection[str], Generic[Value]):
         except InputError as error:
             return Tried(plugin, None, str(error))
         except (Exception, SystemExit) as error:  # whatever the code of others does when it is imported
-            return Tried(plugin, None, one_line(" ".join(f"{type(error).__name__}: {error}".split()), 300))
+            return Tried(plugin, None, raised(error))
 
 
 @cache

@@ -9,12 +9,14 @@ each choice costs. What stays where is named as by Chen, Emer and Sze (ISCA 2016
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from lw3dsim.base.plugins import Family
-from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.describe.allowed import checked
+from lw3dsim.errors import InputError, short
 
 Loop = Literal["output_channels", "input_channels", "tiles"]
 WeightReads = Literal["once_a_round", "every_pass"]
@@ -41,7 +43,7 @@ class Dataflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Raises InputError where a field has another value.
     """
 
-    name: str
+    name: Annotated[str, Meta(min_length=1)]
     description: str
     rows: Loop
     cols: Loop
@@ -50,14 +52,10 @@ class Dataflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         """Refuse what kernels do not know."""
-        if not isinstance(self.name, str) or not self.name:
-            raise InputError(f"dataflow: name is {short(self.name)}; give a text")
-        for field, allowed in (("rows", Loop), ("cols", Loop), ("weights", WeightReads), ("inputs", InputReads)):
-            value, words = getattr(self, field), get_args(allowed)
-            if value not in words:
-                raise InputError(
-                    f"dataflow {short(self.name)}: {field} is {short(value)}; {suggest(str(value), words)}"
-                )
+        try:
+            checked(self)
+        except InputError as error:
+            raise InputError(f"dataflow {short(self.name)}: {error}") from None
 
     def axes(self, loop: Loop) -> tuple[Axis, ...]:
         """Return the axes of the array that unroll ``loop``."""

@@ -26,150 +26,12 @@ LPDDR5 drives 40 ohm into 40 ohm at 0.5 V.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from lw3dsim.base.plugins import Family
-from lw3dsim.base.values import Value
+from lw3dsim.describe.allowed import checked
+from lw3dsim.describe.dram_standard import DramStandard, Rail, check_sizes
 from lw3dsim.errors import InputError
 
-
-class Rail(Value, frozen=True, kw_only=True):
-    """Currents of one supply of one device, mA at ``volts``.
-
-    ``idd0`` one bank cycling at tRC, ``idd2n`` all banks closed, ``idd3n`` banks open, ``idd4r`` and ``idd4w``
-    bursts without a gap, ``idd5ab`` during all-bank refresh (tRFC).
-    """
-
-    volts: float
-    idd0: float
-    idd2n: float
-    idd3n: float
-    idd4r: float
-    idd4w: float
-    idd5ab: float
-
-
-class DramStandard(Value, frozen=True, kw_only=True):
-    """One channel with one rank.
-
-    ``data_rate_mtps`` million transfers per second and line, ``beats_per_clock`` of them per clock; every ``t*``,
-    ``cl``, ``cwl``, ``turnaround`` and ``*_clocks`` in clocks. ``columns`` per row are device columns of
-    ``device_bits``; a burst covers ``burst_length`` of them. It keeps its bank group busy for ``array_clocks``
-    (BL/n_max; 0: as long as the bus). ``turnaround`` separates a read burst from the write burst after it (tRTRS),
-    ``recovery_clocks`` a write burst from tWR, ``tppd`` two precharges (0: no rule).
-
-    A command occupies the command bus for ``activate_clocks``, ``column_clocks`` or, others, ``other_clocks``; timings
-    count from the last of them. Where ``taad`` is not 0 the two clocks of an activate are two commands (ACT-1 and
-    ACT-2) at most so far apart, with reads and writes in between. Where ``wck_postamble_clocks`` is not 0, a read or
-    write that comes later than so many clocks after the burst before takes one clock more, for the synchronisation
-    of its write clock (CAS).
-
-    Per-bank refresh is absent where ``trefi_pb`` is 0; it takes ``banks_per_refresh`` banks at a time, as far
-    apart as they can be. ``io_*`` in pJ per bit, not part of the device's energy. ``sustained_share`` is the share of
-    the peak bandwidth that a 1 MiB sequential read reaches with refresh and row changes, under the default mapping, in
-    the FR-FCFS controller of this package, which equals DRAMsim3 clock for clock; the plain model moves bursts so fast.
-    """
-
-    bus_bits: int
-    device_bits: int
-    bank_groups: int
-    banks_per_group: int
-    rows: int
-    columns: int
-    burst_length: int
-    data_rate_mtps: int
-    beats_per_clock: int
-    cl: int
-    cwl: int
-    trcd: int
-    trp: int
-    tras: int
-    trrd_s: int
-    trrd_l: int
-    tfaw: int
-    tccd_s: int
-    tccd_l: int
-    twtr_s: int
-    twtr_l: int
-    trtp: int
-    twr: int
-    turnaround: int
-    tppd: int
-    trfc: int
-    trefi: int
-    array_clocks: int = 0
-    recovery_clocks: int = 0
-    activate_clocks: int = 1
-    taad: int = 0
-    column_clocks: int = 1
-    other_clocks: int = 1
-    wck_postamble_clocks: int = 0
-    banks_per_refresh: int = 1
-    trfc_pb: int = 0
-    trefi_pb: int = 0
-    tpbr2act: int = 0
-    tpbr2pbr: int = 0
-    sustained_share: float
-    rails: tuple[Rail, ...]
-    io_read_pj_per_bit: float
-    io_write_pj_per_bit: float
-    io_source: str
-    source: str
-
-    @property
-    def trc(self) -> int:
-        """Clocks between activates of one bank: open, restore, precharge."""
-        return self.tras + self.trp
-
-    @property
-    def banks(self) -> int:
-        """Banks of the channel."""
-        return self.bank_groups * self.banks_per_group
-
-    @property
-    def devices(self) -> int:
-        """Devices side by side on the bus."""
-        return self.bus_bits // self.device_bits
-
-    @property
-    def burst_clocks(self) -> int:
-        """Clocks that a burst occupies the bus."""
-        return self.burst_length // self.beats_per_clock
-
-    @property
-    def group_clocks(self) -> int:
-        """Clocks that a burst occupies its bank group."""
-        return max(self.array_clocks, self.burst_clocks)
-
-    @property
-    def refresh_stride(self) -> int:
-        """Per-bank refreshes until all banks have had one: bank n is refreshed with n + this, and so on."""
-        return self.banks // self.banks_per_refresh
-
-    @property
-    def burst_bytes(self) -> int:
-        """Bytes of a burst, the unit of every access."""
-        return self.bus_bits * self.burst_length // 8
-
-    @property
-    def capacity_bytes(self) -> int:
-        """Bytes of the channel."""
-        return self.banks * self.rows * self.columns * self.bus_bits // 8
-
-    @property
-    def clock_ps(self) -> Fraction:
-        """The clock period in ps, exactly."""
-        return Fraction(1_000_000 * self.beats_per_clock, self.data_rate_mtps)
-
-    @property
-    def clock_ns(self) -> float:
-        """The clock period in ns, for figures that are no decisions."""
-        return self.beats_per_clock * 1000 / self.data_rate_mtps
-
-    @property
-    def peak_gbps(self) -> float:
-        """GB/s on the bus without a gap: data rate x width."""
-        return self.bus_bits * self.data_rate_mtps / 8000
+__all__ = ["DRAM_PRESETS", "DRAM_STANDARDS", "DramStandard", "Rail"]
 
 
 def _lpddr4_3200(bus_bits: int, sustained_share: float) -> DramStandard:
@@ -344,10 +206,12 @@ DRAM_STANDARDS: dict[str, DramStandard] = {
 
 
 def _preset(_: str, found: object) -> DramStandard:
-    """Return what the entry point of a preset names: a record, or a function that makes it."""
+    """Return what the entry point of a preset names: a record, or a function that makes it; its fields are checked."""
     standard = found() if callable(found) else found
     if not isinstance(standard, DramStandard):
         raise InputError("it is no lw3dsim.describe.dram_standards.DramStandard, and no function that returns one")
+    standard = checked(standard)
+    check_sizes(standard)
     return standard
 
 

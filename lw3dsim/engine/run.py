@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from inspect import signature
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from lw3dsim.base.plugins import Family
 from lw3dsim.base.values import Value
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
+from lw3dsim.engine.checked import check_returned
 from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Trace, empty_trace, make_job
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, PluginError, short
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
@@ -83,13 +85,22 @@ def run_simpy(job: Job, memory: Memory, jump: bool) -> Ran:  # noqa: ARG001  # t
     return one_by_one(simpy_engine.run, job, memory)
 
 
-def _engine(_: str, found: object) -> Engine:
-    """Return what the entry point of an engine names, if it can be called as one."""
+def _engine(name: str, found: object) -> Engine:
+    """Return what the entry point of an engine names, if it can be called as one; what it returns is checked."""
     try:
         signature(found).bind(None, None, True)  # type: ignore[arg-type]  # asked, not known
     except (TypeError, ValueError):
         raise InputError("it is no function of a job, a memory and a truth value") from None
-    return found  # type: ignore[return-value]  # what it returns is seen when it runs
+
+    @wraps(cast("Engine", found))
+    def run(job: Job, memory: Memory, jump: bool) -> Ran:
+        ran: object = cast("Engine", found)(job, memory, jump)
+        if not isinstance(ran, Ran):
+            raise PluginError(f"engine {name}", f"it returned {short(ran)}, not a lw3dsim.engine.run.Ran")
+        check_returned(f"engine {name}", job, memory, *ran)
+        return ran
+
+    return run
 
 
 ENGINES: Family[Engine] = Family(
@@ -109,7 +120,10 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
-    return timing_of(job, ENGINES.get(engine)(job, memory, jump), kinds)
+    run = ENGINES.get(engine)
+    # Times that can't be show when cycles are attributed and commands are counted.
+    with ENGINES.blamed(engine, run):
+        return timing_of(job, run(job, memory, jump), kinds)
 
 
 class Raced(NamedTuple):

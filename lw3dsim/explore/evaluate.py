@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.caches import forget
 from lw3dsim.base.values import replace
-from lw3dsim.errors import InputError, one_line
+from lw3dsim.errors import InputError, PluginError, raised
 from lw3dsim.explore.bounds import Bounds
 from lw3dsim.explore.metrics import combined, metrics_of
 from lw3dsim.network.pipeline import map_prepared, prepare, resolve_design, resolve_network
@@ -39,7 +39,7 @@ class Outcome:
     """What came of a point.
 
     ``done`` has all metrics of the space; ``infeasible`` (no mapping exists, or fields contradict each other) and
-    ``failed`` (a fault of the program) have a ``reason``; ``discarded`` was not simulated since its
+    ``failed`` (a fault of the program, or of a plug-in) have a ``reason``; ``discarded`` was not simulated since its
     lower bounds, which are its metrics, break a limit or are dominated already.
     """
 
@@ -65,12 +65,12 @@ class Evaluator:
         begin = time.perf_counter()
         try:
             outcome = self._evaluated(point, front)
+        except PluginError as error:
+            outcome = Outcome(state="failed", metrics={}, reason=str(error))
         except InputError as error:
             outcome = Outcome(state="infeasible", metrics={}, reason=str(error))
         except Exception as error:  # whatever else goes wrong belongs to this point alone
-            outcome = Outcome(
-                state="failed", metrics={}, reason=one_line(f"{type(error).__name__}: {error}".replace("\n", " "), 300)
-            )
+            outcome = Outcome(state="failed", metrics={}, reason=raised(error, 300))
         seconds = round(time.perf_counter() - begin, 4)
         if _resident_mb() > MEMORY_LIMIT_MB:
             forget()

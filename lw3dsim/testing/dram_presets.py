@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,7 +9,9 @@ import pytest
 
 from lw3dsim.api import simulate
 from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.allowed import checked
 from lw3dsim.describe.clocks import default_mapping
+from lw3dsim.describe.dram_standard import check_sizes
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.dram.replay import replay
 from lw3dsim.dram.trace import Trace
@@ -43,20 +44,9 @@ class DramPresetContract(Contract):
         return DRAM_PRESETS.get(preset)
 
     def test_its_sizes_fit_each_other(self, standard: DramStandard) -> None:
-        """Devices fill the bus, bursts fill a row, refreshes fill a turn; nothing is negative."""
-        s = standard
-        whole = [field.name for field in fields(s) if field.type == "int"]
-        assert [name for name in whole if getattr(s, name) < 0] == []
-        assert s.bus_bits % s.device_bits == s.bus_bits % 8 == 0
-        assert s.columns % s.burst_length == s.burst_length % s.beats_per_clock == 0
-        assert s.banks % s.banks_per_refresh == 0
-        assert 0 < s.trcd <= s.tras
-        assert s.tccd_s <= s.tccd_l
-        assert s.trrd_s <= s.trrd_l <= s.tfaw
-        assert s.twtr_s <= s.twtr_l
-        assert s.burst_clocks <= s.tccd_l
-        assert 0 < s.trfc < s.trefi
-        assert (s.trefi_pb > 0) == (s.trfc_pb > 0)
+        """Fields are in range; devices fill the bus, bursts fill a row, refreshes fill a turn."""
+        assert checked(standard) is standard
+        check_sizes(standard)
 
     def test_its_currents_rise_with_what_is_done(self, standard: DramStandard) -> None:
         """Open banks draw no less than closed ones, bursts and refreshes no less than open banks; each has a source."""

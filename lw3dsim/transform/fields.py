@@ -10,14 +10,12 @@ Types are bool, int, float, str, Literal of words, and tuples of any length of t
 from __future__ import annotations
 
 import dataclasses
-import math
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import Meta
 
-from lw3dsim.arguments import plain_value
+from lw3dsim.describe.allowed import allowed, metas, plain_checked, plain_kind
 from lw3dsim.errors import InputError, short
 
 # The argument of a pass that works on one pathway of a network.
@@ -49,14 +47,9 @@ class Argument(NamedTuple):
 
     def checked(self, value: object) -> object:
         """Return ``value`` in the type of the argument; raise ValueError where it is not allowed."""
-        try:
-            value = msgspec.convert(plain_value(value), self.kind)
-        except msgspec.ValidationError:
-            raise ValueError from None
+        value = plain_checked(self.kind, value)
         parts = value if isinstance(value, tuple) else (value,)
         for part in parts:
-            if isinstance(part, float) and not math.isfinite(part):
-                raise ValueError
             if isinstance(part, str) and (SEPARATORS & set(part) or ("/" in part and parts is value)):
                 raise ValueError
         return value
@@ -79,16 +72,16 @@ def _argument(field: dataclasses.Field[Any], kind: Any) -> Argument:
     if field.default_factory is not dataclasses.MISSING:
         raise InputError(f"its field {field.name} has a default_factory; give a plain default")
     try:
-        allowed = _allowed(kind)
+        words = allowed(kind, "text without commas, colons and blanks", "several with / between them")
     except TypeError:
         raise InputError(
             f"its field {field.name} is of a type without a text form; allowed are bool, int, float, str, Literal of "
             "words, and tuple[X, ...] of these"
         ) from None
-    metas = _metas(kind)
-    about = next((meta.description for meta in metas if meta.description), "")
-    examples = tuple(value for meta in metas for value in meta.examples or ())
-    return Argument(name=field.name, kind=kind, default=field.default, about=about, allowed=allowed, examples=examples)
+    described = metas(kind)
+    about = next((meta.description for meta in described if meta.description), "")
+    examples = tuple(value for meta in described for value in meta.examples or ())
+    return Argument(name=field.name, kind=kind, default=field.default, about=about, allowed=words, examples=examples)
 
 
 def text_of(value: object) -> str:
@@ -102,7 +95,7 @@ def text_of(value: object) -> str:
 
 def value_of(kind: Any, text: str) -> object:
     """Return the value that ``text`` says; raise ValueError where it says none of the type ``kind``."""
-    plain = _plain(kind)
+    plain = plain_kind(kind)
     if plain is bool:
         if text not in ("true", "false"):
             raise ValueError
@@ -117,41 +110,3 @@ def value_of(kind: Any, text: str) -> object:
 def refusal(name: str, argument: Argument, value: object) -> InputError:
     """Return the error for a ``value`` that an argument of the pass ``name`` does not take."""
     return InputError(f"transform {name}: {argument.name} = {short(value)}: expected {argument.rule}")
-
-
-def _plain(kind: Any) -> Any:
-    """Return a type without its annotations."""
-    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
-
-
-def _metas(kind: Any) -> list[Meta]:
-    return [meta for meta in getattr(kind, "__metadata__", ()) if isinstance(meta, Meta)]
-
-
-def _allowed(kind: Any) -> str:
-    """Return what values a type allows, in words; raise TypeError for a type without a text form."""
-    plain = _plain(kind)
-    if plain is bool:
-        return "true or false"
-    if plain is int:
-        return f"a whole number{_range(kind)}"
-    if plain is float:
-        return f"a number{_range(kind)}"
-    if plain is str:
-        return "text without commas, colons and blanks"
-    if get_origin(plain) is Literal and all(isinstance(word, str) for word in get_args(plain)):
-        return f"one of {', '.join(get_args(plain))}"
-    if get_origin(plain) is tuple and get_args(plain)[1:] == (...,):
-        return f"{_allowed(get_args(plain)[0])}, or several with / between them"
-    raise TypeError
-
-
-def _range(kind: Any) -> str:
-    """Return the limits of a number in words, such as `` above 0 and up to 64``."""
-    limits: dict[str, float] = {}
-    for meta in _metas(kind):
-        limits |= {name: limit for name in ("ge", "gt", "le", "lt") if (limit := getattr(meta, name)) is not None}
-    if limits.keys() == {"ge", "le"}:
-        return f" from {limits['ge']} to {limits['le']}"
-    words = {"ge": "of at least", "gt": "above", "le": "up to", "lt": "below"}
-    return " and".join(f" {word} {limits[name]}" for name, word in words.items() if name in limits)

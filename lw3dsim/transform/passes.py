@@ -15,7 +15,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError
 from lw3dsim.transform.fsb import DepthwisePointwise, Fsb, MergeBottlenecks
 from lw3dsim.transform.passing import Pass, check_pass
-from lw3dsim.transform.rewrite import verify
+from lw3dsim.transform.rewrite import check_matched, verify
 from lw3dsim.transform.trg import Trg
 from lw3dsim.transform.variants import Fast3d, FastDepth, FastTrg, FsbC3d, SlowDepth, SlowFsb
 
@@ -63,7 +63,10 @@ def _texts(text: str) -> list[str]:
 
 def read_pass(text: str) -> Pass:
     """Return the pass that ``text`` names, with its arguments. Raises InputError."""
-    return PASSES.get(text.partition(":")[0]).read(text)
+    name = text.partition(":")[0]
+    kind = PASSES.get(name)
+    with PASSES.blamed(name, kind):
+        return kind.read(text)
 
 
 def apply_transforms(workload: Workload, transform: TransformArgument) -> Workload:
@@ -77,12 +80,14 @@ def unchanged_passes(before: Workload, transform: TransformArgument) -> list[str
     """Return, as text, the passes that find nothing to rewrite."""
     idle = []
     for one in as_passes("transform", transform):
-        if not one.matches(before):
-            idle.append(str(one))
+        with PASSES.blamed(one.name, type(one)):
+            if not check_matched(f"transform {one}", before, one.matches(before)):
+                idle.append(str(one))
         before = _applied(before, one)
     return idle
 
 
 def _applied(workload: Workload, one: Pass) -> Workload:
-    after = verify(str(one), workload, one.apply(workload))
-    return replace(after, transforms=(*workload.transforms, str(one)))
+    with PASSES.blamed(one.name, type(one)):
+        after = verify(str(one), workload, one.apply(workload))
+        return replace(after, transforms=(*workload.transforms, str(one)))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lw3dsim.errors import InputError, one_line, unknown
 from lw3dsim.transform.fields import Argument, arguments_of, refusal, text_of, value_of
-from lw3dsim.transform.rewrite import replace_layers
+from lw3dsim.transform.rewrite import check_chains, check_matched, replace_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,14 +106,17 @@ class Rewrite(Pass):
 
     def matches(self, network: Workload) -> tuple[str, ...]:
         """See Pass."""
-        chains = self.chains(network)
+        chains = self._checked_chains(network)
         return tuple(
             layer.name for layer in network.layers if layer.name in chains and list(chains[layer.name]) != [layer]
         )
 
     def apply(self, network: Workload) -> Workload:
         """See Pass."""
-        return replace_layers(network, self.chains(network))
+        return replace_layers(network, self._checked_chains(network))
+
+    def _checked_chains(self, network: Workload) -> Mapping[str, Sequence[AnyLayer]]:
+        return check_chains(f"transform {self}", network, self.chains(network))
 
 
 class Composite(Pass):
@@ -128,7 +131,7 @@ class Composite(Pass):
         """See Pass."""
         matched, after = set[str](), network
         for part in self.parts:
-            matched |= set(part.matches(after))
+            matched |= set(check_matched(f"transform {part}", after, part.matches(after)))
             after = part.apply(after)
         return tuple(layer.name for layer in network.layers if layer.name in matched)
 

@@ -274,6 +274,6 @@ def test_the_nest_says_where_sums_meet(cli):
 def test_unknown_dataflows_are_refused(cli):
     refuse(cli("simulate", "c3d", "--set", "pe.dataflow=weight"), "pe.dataflow|'weight'|weight_stationary")
     with pytest.raises(
-        InputError, match="dataflow 'x': cols is 'pixels'; Allowed: input_channels, output_channels, tiles"
+        InputError, match="dataflow 'x': cols is 'pixels', expected one of output_channels, input_channels, tiles"
     ):
         Dataflow(name="x", description="", rows="tiles", cols="pixels")

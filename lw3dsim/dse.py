@@ -18,7 +18,6 @@ from lw3dsim.arguments import (
     as_optional_truth,
     as_path,
     as_path_or,
-    as_text,
     as_truth,
     as_word,
     check_callback,
@@ -26,7 +25,7 @@ from lw3dsim.arguments import (
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
 from lw3dsim.explore.export import points_table, write_points
-from lw3dsim.explore.hiring import hired
+from lw3dsim.explore.hiring import as_address, hired
 from lw3dsim.explore.page import study_page
 from lw3dsim.explore.runner import Run
 from lw3dsim.explore.samplers import SAMPLERS
@@ -138,7 +137,7 @@ def make_wanted(
         patience_s=as_number("patience_s", patience_s, 0.5, 86_400),
         workers=as_optional_integer("workers", workers, 1, MAX_WORKERS),
         point_limit_s=None if point_limit_s is None else as_number("point_limit_s", point_limit_s, 0.1, 86_400),
-        dask=None if dask is None else as_text("dask", dask, "the address of a scheduler, as tcp://host:8786"),
+        dask=None if dask is None else as_address("dask", dask),
     )
 
 

@@ -12,8 +12,10 @@ import logging
 import time
 import warnings
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pkgutil import resolve_name
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,12 @@ AT_HAND = 2
 LOOK_S = 0.5
 REACH_S = 10.0
 ANSWER_S = 5.0
+
+# Answers that are fetched at once.
+FETCHERS = 8
+
+# What is raised in place of an answer where its worker is gone, or can't be heard.
+LOST = (KilledWorker, CancelledError, TimeoutError, CommClosedError)
 
 # What is asked of a worker that need not have lw3dsim: anybody's Python answers it.
 VERSION = "lw3dsim._version:__version__"
@@ -87,9 +95,10 @@ class Cluster:
         self._name, self._study = one_line(address, 200), uuid4().hex[:12]
         self._mates: dict[str, _Mate] = {}
         self._unfit: dict[str, str] = {}
-        self._met = self._tasks = 0
+        self._tasks = 0
         self._seconds, self._looked = BATCH_S, -float("inf")
-        self._answers: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[object, Any]] = SimpleQueue()
+        self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="lw3dsim")
         self._again: deque[Proposal] = deque()
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Proposal, Outcome]] = []
@@ -98,6 +107,7 @@ class Cluster:
         self._open = ExitStack()
         with ExitStack() as undo:
             undo.enter_context(_quiet())
+            undo.callback(self._fetchers.shutdown, wait=False, cancel_futures=True)
             self._client = undo.enter_context(_connected(address, self._name))
             self._look()
             if why := self._nobody():
@@ -146,8 +156,8 @@ class Cluster:
             self._look()
             if why := self._nobody():
                 raise cannot_go_on(why)
-        for future in self._arrived(0 if done else timeout):
-            done += self._taken(future)
+        for key, answer in self._arrived(0 if done else timeout):
+            done += self._taken(key, answer)
         while self._again and self._mates:
             self._send(min(self._mates.values(), key=lambda mate: mate.load / mate.threads), [self._again.popleft()])
         return done
@@ -169,39 +179,43 @@ class Cluster:
             pure=False,
         )
         mate.batches.append(_Batch(future=future, proposals=proposals))
-        future.add_done_callback(self._answers.put)
+        future.add_done_callback(lambda ended: self._fetchers.submit(self._fetch, ended))
 
-    def _arrived(self, timeout: float) -> list[Future[Any]]:
-        """Return the tasks that have come to an end, after waiting for one ``timeout`` seconds at most."""
-        futures = []
-        with suppress(Empty):
-            futures.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
-            while True:
-                futures.append(self._answers.get_nowait())
-        return futures
-
-    def _taken(self, future: Future[Any]) -> list[tuple[Proposal, Outcome]]:
-        """Return what a task has answered; where it has not, its proposals are given out again."""
-        found = [(m, b) for m in self._mates.values() for b in m.batches if b.future.key == future.key]
-        if not found:
-            # It was taken back.
-            return []
-        ((mate, batch),) = found
+    def _fetch(self, future: Future[Any]) -> None:
+        """Bring the answer of a task here, or what is raised instead; in a thread, as it may never come."""
         try:
-            outcomes: list[Outcome] = future.result(timeout=ANSWER_S)
-        except remote.UnknownStudyError:
-            # Another process has its address, or it has forgotten: it is greeted anew.
-            self._dismiss(mate, deaths=0)
-        except (KilledWorker, CancelledError, TimeoutError, CommClosedError):
-            self._dismiss(mate, deaths=mate.threads)
-        except Exception as error:  # a worker may be broken in any way
-            self._pass_over(mate.address, f"fails ({_said(error)})")
-            self._dismiss(mate, deaths=0)
-        else:
-            mate.batches.remove(batch)
-            seconds = sum(outcome.seconds for outcome in outcomes) / len(outcomes)
-            self._seconds += NEWS * (max(seconds, BATCH_S / MOST) - self._seconds)
-            return list(zip(batch.proposals, outcomes, strict=True))
+            answer = future.result(timeout=ANSWER_S)
+        except BaseException as error:  # whatever it is, it is the answer
+            answer = error
+        self._answers.put((future.key, answer))
+
+    def _arrived(self, timeout: float) -> list[tuple[object, Any]]:
+        """Return the answers that are here, by their tasks' keys, after waiting for one ``timeout`` seconds at most."""
+        answers = []
+        with suppress(Empty):
+            answers.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
+            while True:
+                answers.append(self._answers.get_nowait())
+        return answers
+
+    def _taken(self, key: object, answer: Any) -> list[tuple[Proposal, Outcome]]:
+        """Return what a task has answered; where it has not, its proposals are given out again."""
+        found = [(mate, batch) for mate in self._mates.values() for batch in mate.batches if batch.future.key == key]
+        for mate, batch in found:
+            if isinstance(answer, remote.UnknownStudyError):
+                # Another process has its address, or it has forgotten: it is greeted anew.
+                self._dismiss(mate, deaths=0)
+            elif isinstance(answer, LOST):
+                self._lose(mate)
+            elif isinstance(answer, BaseException):
+                self._pass_over(mate.address, f"fails ({_said(answer)})")
+                self._dismiss(mate, deaths=0)
+            else:
+                mate.batches.remove(batch)
+                seconds = sum(outcome.seconds for outcome in answer) / len(answer)
+                self._seconds += NEWS * (max(seconds, BATCH_S / MOST) - self._seconds)
+                return list(zip(batch.proposals, answer, strict=True))
+        # Of a task that was taken back, nothing is wanted.
         return []
 
     def _look(self) -> None:
@@ -212,11 +226,10 @@ class Cluster:
         except (OSError, TimeoutError) as error:
             raise cannot_go_on(f"--dask {self._name}: the scheduler is gone ({_said(error)})") from None
         for mate in [mate for mate in self._mates.values() if mate.address not in threads]:
-            self._news.append(f"worker {mate.address} is gone; what it had goes to others")
-            self._dismiss(mate, deaths=mate.threads)
+            self._lose(mate)
         self._unfit = {address: why for address, why in self._unfit.items() if address in threads}
         known = self._mates.keys() | self._unfit.keys()
-        self._greet({address: count for address, count in threads.items() if count and address not in known})
+        self._greet({address: own for address, own in threads.items() if own and address not in known})
         if not self._mates and not self._waits and not self._nobody():
             self._news.append(f"no worker is there; waits until {self._name} has one")
         self._waits = not self._mates
@@ -246,8 +259,10 @@ class Cluster:
             if why:
                 self._pass_over(address, f"can't read the space: {why}")
             else:
-                self._mates[address] = _Mate(number=self._met, address=address, threads=threads[address])
-                self._met += 1
+                # One that stands in for another has its number, and so is given what it was given.
+                taken = {mate.number for mate in self._mates.values()}
+                number = next(number for number in count() if number not in taken)
+                self._mates[address] = _Mate(number=number, address=address, threads=threads[address])
 
     def _asked(self, addresses: list[str], question: Callable[..., Any], *given: object) -> dict[str, Any]:
         """Return what workers answer to a call of ``question``; those that go meanwhile are left out."""
@@ -263,6 +278,10 @@ class Cluster:
     def _pass_over(self, address: str, why: str) -> None:
         self._unfit[address] = why
         self._news.append(f"worker {address} is given no points: it {why}")
+
+    def _lose(self, mate: _Mate) -> None:
+        self._news.append(f"worker {mate.address} is gone; what it had goes to others")
+        self._dismiss(mate, deaths=mate.threads)
 
     def _dismiss(self, mate: _Mate, deaths: int) -> None:
         """Take back what a worker has; the first ``deaths`` of its batches may be what it died of."""

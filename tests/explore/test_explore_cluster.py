@@ -32,8 +32,6 @@ NONE = "raise ModuleNotFoundError"
 ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
     "LW3DSIM_MAPPING_CACHE": "0",
-    # How long a scheduler that is gone is looked for.
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s",
 }
 
 
@@ -204,8 +202,12 @@ def test_a_point_that_workers_of_a_cluster_die_of_fails_and_the_others_go_on(add
         assert [(proposal.index, outcome.state) for proposal, outcome in done] == [(1, "done")]
 
 
-def test_workers_that_cannot_evaluate_are_passed_over_and_a_run_without_others_is_refused(complete, cli, tmp_path):
+def test_workers_that_cannot_evaluate_are_passed_over_and_a_run_without_others_is_refused(
+    complete, cli, tmp_path, monkeypatch
+):
     space, rows = complete
+    # How long a scheduler that is gone is looked for.
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
     run = ("dse", "run", space, "--storage", str(tmp_path / "study"))
     none, other = (installed(tmp_path, name, text) for name, text in (("none", NONE), ("other", OTHER)))
     with (
@@ -246,12 +248,18 @@ def wait_for(address, count):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "what://is:1"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "what://is:1"])
 def test_a_scheduler_that_cannot_be_reached_is_refused(cli, tmp_path, monkeypatch, address):
     monkeypatch.setattr("lw3dsim.explore.cluster.REACH_S", 0.3)
     told = cli("dse", "run", write_space(tmp_path), "--storage", str(tmp_path / "study"), "--dask", address)
     refuse(told, f"--dask {address}: the scheduler can't be reached|tcp://host:8786")
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("address", ["", "nowhere", "scheduler:8786", "tcp://", "tcp://a b:1"])
+def test_what_is_no_address_is_refused(cli, tmp_path, address):
+    told = cli("dse", "run", write_space(tmp_path), "--storage", str(tmp_path / "study"), "--dask", address)
+    refuse(told, "--dask|expected the address of a scheduler, as tcp://host:8786")
 
 
 def test_workers_of_both_kinds_are_refused(cli, tmp_path):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from distributed import CancelledError, Client, KilledWorker
+from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
 from lw3dsim._version import __version__
@@ -54,7 +55,7 @@ ANSWER_S = 5.0
 FETCHERS = 8
 
 # What is raised in place of an answer where its worker is gone, or can't be heard.
-LOST = (KilledWorker, CancelledError, TimeoutError, CommClosedError)
+LOST = (KilledWorker, TimeoutError, CommClosedError)
 
 # What is asked of a worker that need not have lw3dsim: anybody's Python answers it.
 VERSION = "lw3dsim._version:__version__"
@@ -103,7 +104,8 @@ class Cluster:
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Proposal, Outcome]] = []
         self._news: list[str] = []
-        self._waits = False
+        # Whether it is said that nobody is there, and whether one that is gone may come again.
+        self._waits = self._hopes = False
         self._open = ExitStack()
         with ExitStack() as undo:
             undo.enter_context(_quiet())
@@ -158,7 +160,7 @@ class Cluster:
                 raise cannot_go_on(why)
         for key, answer in self._arrived(0 if done else timeout):
             done += self._taken(key, answer)
-        while self._again and self._mates:
+        for _ in range(len(self._again) if self._mates else 0):
             self._send(min(self._mates.values(), key=lambda mate: mate.load / mate.threads), [self._again.popleft()])
         return done
 
@@ -169,15 +171,20 @@ class Cluster:
 
     def _send(self, mate: _Mate, proposals: Sequence[Proposal]) -> None:
         self._tasks += 1
-        future = self._client.submit(
-            remote.evaluate,
-            self._study,
-            [(proposal.point, proposal.front) for proposal in proposals],
-            with_bounds=self._with_bounds,
-            key=f"lw3dsim-{self._study}-{self._tasks}",
-            workers=[mate.address],
-            pure=False,
-        )
+        try:
+            future = self._client.submit(
+                remote.evaluate,
+                self._study,
+                [(proposal.point, proposal.front) for proposal in proposals],
+                with_bounds=self._with_bounds,
+                key=f"lw3dsim-{self._study}-{self._tasks}",
+                workers=[mate.address],
+                pure=False,
+            )
+        except ClosedClientError:
+            # The next look says so.
+            self._again.extend(proposals)
+            return
         mate.batches.append(_Batch(future=future, proposals=proposals))
         future.add_done_callback(lambda ended: self._fetchers.submit(self._fetch, ended))
 
@@ -202,8 +209,8 @@ class Cluster:
         """Return what a task has answered; where it has not, its proposals are given out again."""
         found = [(mate, batch) for mate in self._mates.values() for batch in mate.batches if batch.future.key == key]
         for mate, batch in found:
-            if isinstance(answer, remote.UnknownStudyError):
-                # Another process has its address, or it has forgotten: it is greeted anew.
+            if isinstance(answer, remote.UnknownStudyError | CancelledError):
+                # Another process has its address, it has forgotten, or the connection was lost: it is greeted anew.
                 self._dismiss(mate, deaths=0)
             elif isinstance(answer, LOST):
                 self._lose(mate)
@@ -221,22 +228,37 @@ class Cluster:
     def _look(self) -> None:
         """See which workers are there; greet those that have come, and take back what those had that are gone."""
         self._looked = time.monotonic()
-        try:
-            threads: Mapping[str, int] = self._client.nthreads()
-        except (OSError, TimeoutError) as error:
-            raise cannot_go_on(f"--dask {self._name}: the scheduler is gone ({_said(error)})") from None
+        threads = self._heard()
+        if threads is None:
+            # With the connection, all tasks are gone; who is there is seen when it stands again.
+            for mate in list(self._mates.values()):
+                self._dismiss(mate, deaths=0)
+            self._hopes = True
+            return
         for mate in [mate for mate in self._mates.values() if mate.address not in threads]:
             self._lose(mate)
         self._unfit = {address: why for address, why in self._unfit.items() if address in threads}
         known = self._mates.keys() | self._unfit.keys()
-        self._greet({address: own for address, own in threads.items() if own and address not in known})
+        with suppress(OSError, TimeoutError):
+            self._greet({address: own for address, own in threads.items() if own and address not in known})
         if not self._mates and not self._waits and not self._nobody():
-            self._news.append(f"no worker is there; waits until {self._name} has one")
+            self._news.append(f"no worker is there that can evaluate; waits until {self._name} has one")
         self._waits = not self._mates
 
+    def _heard(self) -> Mapping[str, int] | None:
+        """Return each worker's threads; None while the scheduler can't be heard. Raises OutputError once it is gone."""
+        # The client looks for a scheduler that is gone by itself, and is closed when it has found none.
+        if self._client.status == "closed":
+            raise cannot_go_on(f"--dask {self._name}: the scheduler is gone, and did not answer for {REACH_S:g} s")
+        if self._client.status == "running":
+            with suppress(OSError, TimeoutError):
+                threads: Mapping[str, int] = self._client.nthreads()
+                return threads
+        return None
+
     def _nobody(self) -> str:
-        """Return why nobody can evaluate, where workers are there and none can; else nothing."""
-        if self._mates or not self._unfit:
+        """Return why nobody can evaluate, where workers are there and none can, or may come again; else nothing."""
+        if self._mates or self._hopes or not self._unfit:
             return ""
         address, why = next(iter(self._unfit.items()))
         return f"--dask {self._name}: no worker of this cluster can evaluate points: {address} {why}"
@@ -259,6 +281,7 @@ class Cluster:
             if why:
                 self._pass_over(address, f"can't read the space: {why}")
             else:
+                self._hopes = False
                 # One that stands in for another has its number, and so is given what it was given.
                 taken = {mate.number for mate in self._mates.values()}
                 number = next(number for number in count() if number not in taken)
@@ -281,12 +304,13 @@ class Cluster:
 
     def _lose(self, mate: _Mate) -> None:
         self._news.append(f"worker {mate.address} is gone; what it had goes to others")
+        self._hopes = True
         self._dismiss(mate, deaths=mate.threads)
 
     def _dismiss(self, mate: _Mate, deaths: int) -> None:
         """Take back what a worker has; the first ``deaths`` of its batches may be what it died of."""
         del self._mates[mate.address]
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError, TimeoutError, ClosedClientError):
             self._client.cancel([batch.future for batch in mate.batches])
         for number, batch in enumerate(mate.batches):
             for proposal in batch.proposals:
@@ -302,13 +326,15 @@ class Cluster:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Have Dask log nothing: what goes wrong is said here, in a sentence."""
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    levels = [(log, log.level) for log in map(logging.getLogger, names)]
+    for log, _ in levels:
+        log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in levels:
+            log.setLevel(level)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ InputError in one sentence for what is wrong, and OutputError where a file can't
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from lw3dsim.arguments import (
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
 from lw3dsim.explore.export import points_table, write_points
+from lw3dsim.explore.hiring import as_address, hired
 from lw3dsim.explore.page import study_page
 from lw3dsim.explore.runner import Run
 from lw3dsim.explore.samplers import SAMPLERS
@@ -37,13 +37,12 @@ from lw3dsim.explore.summary import point_rows, status_record
 from lw3dsim.network.request import MAX_SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import pandas as pd
 
     from lw3dsim.arguments import PathArgument
     from lw3dsim.explore.record import Record
-    from lw3dsim.explore.runner import Ended, Watcher
     from lw3dsim.explore.store import Store
     from lw3dsim.explore.summary import Status
 
@@ -77,6 +76,7 @@ def run(
     bounds: bool | None = None,
     patience_s: float = PATIENCE_S,
     point_limit_s: float | None = None,
+    dask: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Study:
     """Run a study of ``space`` until it has ``trials`` finished points, and return it as it then stands.
@@ -87,7 +87,8 @@ def run(
     ``resume`` goes on with a study that is there. ``bounds`` (True) discards designs that are proved to be off the
     front without simulating them. ``patience_s`` (0.5 to 86,400) is the seconds after which the points of a silent
     process on a shared storage are taken over. A point that takes longer than ``point_limit_s`` (0.1 to 86,400; by
-    default any time) seconds is stopped and counts as failed. ``progress(done, all)`` is called after every point.
+    default any time) seconds is stopped and counts as failed. ``dask`` is the address of the scheduler of a Dask
+    cluster, whose workers then evaluate the points. ``progress(done, all)`` is called after every point.
 
     An interrupt (Ctrl-C) ends the run cleanly; the study can be resumed. Workers are started as fresh processes, so
     a script calls this under ``if __name__ == "__main__":``. Raises InputError and OutputError.
@@ -102,12 +103,13 @@ def run(
         patience_s=patience_s,
         workers=workers,
         point_limit_s=point_limit_s,
+        dask=dask,
     )
     check_callback("progress", progress, "progress(done, all)")
     loaded, where = _opened(space, storage)
-    with begun(loaded, where, wanted) as store:
+    with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
-        run_begun(loaded, store, goal, _Told(goal, progress), wanted, store.poll())
+        Run(loaded, store, goal, _Told(goal, progress), store.poll()).run(crew)
     return read_study(loaded, where)
 
 
@@ -122,6 +124,7 @@ def make_wanted(
     patience_s: float,
     workers: int | None,
     point_limit_s: float | None,
+    dask: str | None,
 ) -> Wanted:
     """Return what a run asks of a study. Raises InputError for the first argument that is none."""
     return Wanted(
@@ -134,20 +137,13 @@ def make_wanted(
         patience_s=as_number("patience_s", patience_s, 0.5, 86_400),
         workers=as_optional_integer("workers", workers, 1, MAX_WORKERS),
         point_limit_s=None if point_limit_s is None else as_number("point_limit_s", point_limit_s, 0.1, 86_400),
+        dask=None if dask is None else as_address("dask", dask),
     )
 
 
 def goal_of(space: Space, store: Store, wanted: Wanted) -> int:
     """Return how many finished points the study in ``store`` shall have."""
     return min(wanted.trials or default_trials(space, store.settings.sampler), space.size)
-
-
-def run_begun(
-    space: Space, store: Store, goal: int, watcher: Watcher, wanted: Wanted, finished: Sequence[Record]
-) -> Ended:
-    """Evaluate points of a study that is begun, until it has ``goal``, ``finished`` ones included."""
-    workers = wanted.workers or len(os.sched_getaffinity(0))
-    return Run(space, store, goal, watcher, finished).run(workers, wanted.point_limit_s)
 
 
 class _Told:
@@ -164,6 +160,9 @@ class _Told:
 
     def tick(self) -> None:
         """See Watcher; there is no clock to look at."""
+
+    def note(self, sentence: str) -> None:
+        """See Watcher; there is nobody to tell."""
 
 
 def study(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Study:

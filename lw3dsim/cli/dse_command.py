@@ -61,6 +61,11 @@ def _study(space: str, storage: str | None) -> Study:
 )
 @click.option("--seed", type=int, metavar="N", help="Seed of the sampler. Default: 0.")
 @click.option("--workers", type=int, metavar="N", help="Worker processes. Default: one per core.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Have the workers of a Dask cluster evaluate the points: the address of its scheduler, as tcp://host:8786.",
+)
 @storage_option
 @click.option("--resume", is_flag=True, help="Go on with the study, or join it, where it is there.")
 @click.option("--batch", type=int, metavar="N", help="Points that the sampler proposes at once.")
@@ -90,6 +95,7 @@ def run_command(
     sampler: str | None,
     seed: int | None,
     workers: int | None,
+    dask: str | None,
     storage: str | None,
     resume: bool,
     batch: int | None,
@@ -98,9 +104,11 @@ def run_command(
     point_limit: float | None,
 ) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
-    from lw3dsim.dse import goal_of, make_wanted, run_begun
+    from lw3dsim.dse import goal_of, make_wanted
     from lw3dsim.explore.databases import shown
+    from lw3dsim.explore.hiring import hired
     from lw3dsim.explore.progress import Display
+    from lw3dsim.explore.runner import Run
     from lw3dsim.explore.space_file import load_space
     from lw3dsim.explore.storages import default_file
     from lw3dsim.explore.study import begun
@@ -115,13 +123,14 @@ def run_command(
         patience_s=patience,
         workers=workers,
         point_limit_s=point_limit,
+        dask=dask,
     )
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
-    with begun(loaded, where, wanted) as store:
+    with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal, finished = goal_of(loaded, store, wanted), store.poll()
         with Display(loaded, goal, store.settings.reference, len(finished)) as display:
-            ended = run_begun(loaded, store, goal, display, wanted, finished)
+            ended = Run(loaded, store, goal, display, finished).run(crew)
     at = "" if storage is None else f" --storage {shown(storage)}"
     again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
     click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)

@@ -73,6 +73,11 @@ class Display:
             self._last = now
             self._say()
 
+    def note(self, sentence: str) -> None:
+        """Print a sentence on a line of its own."""
+        self._line.clear()
+        print(f"note: {self._space.name}: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+
     def _announce(self, text: str) -> None:
         if self._line.is_shown:
             self._line.draw(f"{self._space.name}: {text}")

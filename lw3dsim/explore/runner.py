@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -13,11 +13,11 @@ from lw3dsim.errors import InputError, short
 from lw3dsim.explore.journal import KEEP
 from lw3dsim.explore.plan import Plan, Proposal
 from lw3dsim.explore.record import Record
-from lw3dsim.explore.workers import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from lw3dsim.explore.crew import Crew
     from lw3dsim.explore.evaluate import Outcome
     from lw3dsim.explore.point import Value
     from lw3dsim.explore.space import Space
@@ -35,6 +35,9 @@ class Watcher(Protocol):
 
     def tick(self) -> None:
         """Look at the clock."""
+
+    def note(self, sentence: str) -> None:
+        """Take in something that whoever runs the study should know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,41 +93,34 @@ class Run:
         self._homes: dict[tuple[tuple[str, Value], ...], int] = {}
         self._finished = 0
 
-    def run(self, workers: int, limit_s: float | None = None) -> Ended:
-        """Evaluate with ``workers`` processes until the study has its points, or an interrupt comes.
-
-        A point that takes longer than ``limit_s`` seconds is stopped and counts as failed.
-        """
-        with_bounds = self._store.settings.with_bounds
-        with (
-            _interrupts() as interrupt,
-            Pool(self._space, workers, with_bounds=with_bounds, limit_s=limit_s) as pool,
-        ):
-            while not self._is_done(pool) and not interrupt.is_wished:
-                self._plan_ahead(pool)
+    def run(self, crew: Crew) -> Ended:
+        """Have ``crew`` evaluate until the study has its points, or an interrupt comes."""
+        with _interrupts() as interrupt:
+            crew.begin(with_bounds=self._store.settings.with_bounds)
+            while not self._is_done(crew) and not interrupt.is_wished:
+                self._plan_ahead(crew)
                 # What was kept of this batch is what the sampler proposes: the study may be written to.
                 self._store.want(self._trials)
-                self._give_out(pool)
-                self._collect(pool, TICK_S)
+                self._give_out(crew)
+                self._collect(crew, TICK_S)
                 self._look_elsewhere()
-            # What is under way is finished first.
-            while pool.pending:
-                self._collect(pool, TICK_S)
+            # What is under way is finished first; its claims hold until then.
+            while crew.pending:
+                self._collect(crew, TICK_S)
+                self._store.beat()
         wanted = min(self._trials, self._plan.size) if self._plan.is_exhausted else self._trials
         return Ended(finished=self._finished, wanted=wanted, was_interrupted=self._finished < wanted)
 
-    def _is_done(self, pool: Pool) -> bool:
+    def _is_done(self, crew: Crew) -> bool:
         if self._finished >= self._trials:
             return True
-        return self._plan.is_exhausted and not (self._due or self._elsewhere or pool.pending)
+        return self._plan.is_exhausted and not (self._due or self._elsewhere or crew.pending)
 
-    def _plan_ahead(self, pool: Pool) -> None:
+    def _plan_ahead(self, crew: Crew) -> None:
         """Ask for batches while workers have room and the plan allows it."""
-        while self._is_short(pool.takers) and self._plan.size < self._trials and self._plan.can_ask():
-            for proposal in self._plan.ask():
-                if proposal.index >= self._trials:
-                    break
-                if not self._take_known(proposal):
+        while self._is_short(crew.takers) and self._plan.size < self._trials and self._plan.can_ask():
+            for proposal in self._store.own_order(self._plan.ask()):
+                if proposal.index < self._trials and not self._take_known(proposal):
                     self._due.append(proposal)
 
     def _is_short(self, takers: Sequence[int]) -> bool:
@@ -132,14 +128,17 @@ class Run:
         homes = {self._homes.get(proposal.point.machine) for proposal in self._due}
         return len(self._due) < len(takers) or (None not in homes and not homes.issuperset(takers))
 
-    def _give_out(self, pool: Pool) -> None:
-        takers = pool.takers[: len(self._due)]
+    def _give_out(self, crew: Crew) -> None:
+        takers = crew.takers[: len(self._due)]
         proposals = [self._next(number) for number in takers]
+        ours: defaultdict[int, list[Proposal]] = defaultdict(list)
         for number, proposal, is_ours in zip(takers, proposals, self._store.claim(proposals), strict=True):
             if is_ours:
-                pool.give(proposal, number)
+                ours[number].append(proposal)
             else:
                 self._elsewhere[proposal.point.id] = proposal
+        for number, given in ours.items():
+            crew.give(given, number)
 
     def _next(self, number: int) -> Proposal:
         """Take the first proposal that is due for worker ``number``, which remembers the layers of machines it has met.
@@ -153,9 +152,11 @@ class Run:
         self._homes.setdefault(proposal.point.machine, number)
         return proposal
 
-    def _collect(self, pool: Pool, timeout: float) -> None:
-        for proposal, outcome in pool.collect(timeout):
+    def _collect(self, crew: Crew, timeout: float) -> None:
+        for proposal, outcome in crew.collect(timeout):
             self._keep(proposal, outcome)
+        for sentence in crew.news():
+            self._watcher.note(sentence)
         self._watcher.tick()
 
     def _keep(self, proposal: Proposal, outcome: Outcome) -> None:

@@ -53,7 +53,8 @@ class Parameter:
 class Space:
     """Everything that defines a search; ``reference`` bounds the hypervolume, by objective, where it is given.
 
-    ``contents`` is what names stand for: the accelerators and networks that are searched.
+    ``contents`` is what names stand for: the accelerators and networks that are searched; ``text`` is the YAML that
+    it was read from, and ``path`` the file.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Space:
     limits: tuple[Limit, ...]
     reference: tuple[tuple[str, float], ...]
     contents: str
+    text: str
+    path: str
 
     @cached_property
     def free(self) -> tuple[Parameter, ...]:

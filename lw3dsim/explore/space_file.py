@@ -118,6 +118,8 @@ def parse_space(text: str, path: str = "<text>") -> Space:
         limits=tuple(_limit(document, name, bound) for name, bound in file.constraints.items()),
         reference=_reference(document, file),
         contents=_contents(document, file, loads, parameters),
+        text=text,
+        path=path,
     )
 
 

@@ -19,6 +19,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -191,6 +192,18 @@ class Store:
 
     def _damaged(self, number: int, what: str) -> InputError:
         return InputError(f"{self._opened.place(self._study_id, number)} is no point of lw3dsim: {what}; {KEEP}")
+
+    def own_order(self, proposals: Sequence[Proposal]) -> Sequence[Proposal]:
+        """Return ``proposals`` in the order to take them in: of a shared study, by machines, and this process's own.
+
+        Those that are proposed the same points so begin elsewhere, and claim others.
+        """
+        if not self.is_shared:
+            return proposals
+        return sorted(proposals, key=lambda given: (self._rank(given.point.machine), self._rank(given.point.id)))
+
+    def _rank(self, what: object) -> bytes:
+        return sha256(f"{self._me}{what}".encode()).digest()
 
     @_sound
     def claim(self, proposals: Sequence[Proposal]) -> list[bool]:

@@ -47,6 +47,7 @@ class Wanted:
     patience_s: float = 60.0
     workers: int | None = None
     point_limit_s: float | None = None
+    dask: str | None = None
 
 
 def default_sampler(space: Space, trials: int | None) -> str:

@@ -16,19 +16,16 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-from lw3dsim.errors import OutputError
+from lw3dsim.explore.crew import DEATHS, cannot_go_on
 from lw3dsim.explore.evaluate import Evaluator, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
     from lw3dsim.explore.plan import Proposal
     from lw3dsim.explore.space import Space
-
-# Workers that a point may take with it before it counts as failed.
-DEATHS = 3
 
 # Proposals that a worker has at hand: one to work on and one to go on with.
 AT_HAND = 2
@@ -53,22 +50,31 @@ class _Worker:
 
 
 class Pool:
-    """``count`` workers for the points of ``space``, each of which may take ``limit_s`` seconds; use as a context."""
+    """``count`` workers for the points of ``space``, each of which may take ``limit_s`` seconds: a Crew."""
 
-    def __init__(self, space: Space, count: int, *, with_bounds: bool, limit_s: float | None = None) -> None:
+    def __init__(self, space: Space, count: int, *, limit_s: float | None = None) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["lw3dsim.explore.warm"])
-        self._space, self._with_bounds = space, with_bounds
+        self._space, self._count, self._with_bounds = space, count, True
         self._limit_s = float("inf") if limit_s is None else limit_s
         self._deaths: dict[str, int] = {}
         self._failed: list[tuple[Proposal, Outcome]] = []
         self._stillborn = 0
-        self._workers = [self._hire() for _ in range(count)]
+        self._workers: list[_Worker] = []
 
     def __enter__(self) -> Pool:
         return self
 
+    def begin(self, *, with_bounds: bool) -> None:
+        """See Crew: start the workers."""
+        self._with_bounds = with_bounds
+        self._workers = [self._hire() for _ in range(self._count)]
+
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; those that are at a point are killed."""
         for worker in self._workers:
             worker.pipe.close()
         for worker in self._workers:
@@ -79,13 +85,13 @@ class Pool:
 
     @property
     def takers(self) -> list[int]:
-        """The numbers of the workers that can be given a proposal, as often as they can; those with the least first."""
+        """See Crew."""
         free = [AT_HAND - len(worker.proposals) for worker in self._workers]
         return [number for room in range(AT_HAND, 0, -1) for number, most in enumerate(free) if most >= room]
 
     @property
     def pending(self) -> int:
-        """Proposals given out and not answered."""
+        """See Crew."""
         return sum(len(worker.proposals) for worker in self._workers) + len(self._failed)
 
     @property
@@ -98,16 +104,21 @@ class Pool:
         """Workers that have loaded what they need."""
         return sum(worker.is_ready for worker in self._workers)
 
-    def give(self, proposal: Proposal, number: int) -> None:
-        """Give ``proposal`` to a worker, one of the takers."""
+    def give(self, proposals: Sequence[Proposal], number: int) -> None:
+        """See Crew; any number may wait behind the one that a worker is at."""
         worker = self._workers[number]
         if not worker.proposals:
             worker.begun = time.monotonic()
-        worker.proposals.append(proposal)
-        self._send(worker, proposal)
+        for proposal in proposals:
+            worker.proposals.append(proposal)
+            self._send(worker, proposal)
+
+    def news(self) -> list[str]:
+        """See Crew: nothing."""
+        return []
 
     def collect(self, timeout: float) -> list[tuple[Proposal, Outcome]]:
-        """Return what was answered, after waiting ``timeout`` seconds at most."""
+        """See Crew."""
         done, self._failed = self._failed, []
         least_s = min(timeout, *(worker.left_s(self._limit_s) for worker in self._workers))
         pipes = [worker.pipe for worker in self._workers]
@@ -156,9 +167,8 @@ class Pool:
         dead.process.join()
         self._stillborn += not dead.is_ready
         if self._stillborn >= DEATHS * len(self._workers):
-            raise OutputError(
-                f"worker processes can't be started (the last ended with exit code {dead.process.exitcode}); what was "
-                "finished before is kept: mend it, then run again with --resume"
+            raise cannot_go_on(
+                f"worker processes can't be started (the last ended with exit code {dead.process.exitcode})"
             )
         if dead.proposals and dead.is_ready:
             identity = dead.proposals[0].point.id
@@ -178,8 +188,7 @@ class Pool:
         worker = self._hire()
         number = self._workers.index(gone)
         self._workers[number] = worker
-        for proposal in gone.proposals:
-            self.give(proposal, number)
+        self.give(gone.proposals, number)
 
 
 def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the entry of a process

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from types import FunctionType
 
 import numba
@@ -121,6 +122,24 @@ def trials_know_their_id(*_):
     return [trial._trial_id for trial in storage.get_all_trials(study)] == ids
 
 
+def daemons_may_be_let_have_processes(*_):
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    parent = context.Process(target=_begets, args=(theirs,), daemon=True)
+    parent.start()
+    assert ours.poll(20)
+    said = ours.recv()
+    parent.join()
+    return said == "its child's"
+
+
+def _begets(pipe):
+    multiprocessing.current_process()._config.pop("daemon", None)
+    child = multiprocessing.get_context("forkserver").Process(target=pipe.send, args=("its child's",), daemon=True)
+    child.start()
+    child.join()
+
+
 INSIDES = {
     "numba: njit of a clone": is_clone_translated,
     "numba: njit(forceinline)": is_inlined,
@@ -132,6 +151,7 @@ INSIDES = {
     "numba: config.CACHE_DIR, .nbi and .nbc": files_lie_in_the_folder_at_decoration,
     "numba: Dispatcher._cache.load_overload, save_overload": caches_are_asked_and_told,
     "numba: Dispatcher._cache.flush": flushing_empties_the_index,
+    "multiprocessing: Process._config": daemons_may_be_let_have_processes,
     "optuna: FrozenTrial._trial_id": trials_know_their_id,
     "simpy: Event._ok, Event._value, Environment.schedule": events_succeed_at_any_priority,
 }

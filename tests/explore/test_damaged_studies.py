@@ -21,7 +21,7 @@ from explore_helpers import exported, kept_study, write_space
 from test_explore_shared import url  # noqa: F401  # a server, where there is one
 
 from lw3dsim.cli.main import main
-from lw3dsim.explore import runner
+from lw3dsim.explore import hiring
 from lw3dsim.explore.databases import TABLES, VERSIONS, with_driver
 from lw3dsim.explore.evaluate import Outcome
 
@@ -47,22 +47,28 @@ class Here:
     def pending(self):
         return len(self._proposals)
 
-    def give(self, proposal, _):
-        self._proposals.append(proposal)
+    def begin(self, *, with_bounds):
+        pass
+
+    def give(self, proposals, _):
+        self._proposals += proposals
 
     def collect(self, _):
         proposals, self._proposals = self._proposals, []
         return [(proposal, OUTCOME) for proposal in proposals]
 
+    def news(self):
+        return []
+
 
 @contextmanager
 def here():
     """Have runs evaluate nothing, and start nothing."""
-    pool, runner.Pool = runner.Pool, Here
+    pool, hiring.Pool = hiring.Pool, Here
     try:
         yield
     finally:
-        runner.Pool = pool
+        hiring.Pool = pool
 
 
 @pytest.fixture(scope="module")

@@ -35,14 +35,15 @@ def test_a_point_that_hangs_is_stopped_and_the_others_are_evaluated(proposals, w
     space, (hanging, *others) = proposals
     # A worker has two points at hand: the one that hangs, and one behind it.
     others = others[: 2 * workers - 1]
-    with Pool(space, workers, with_bounds=False, limit_s=LIMIT_S) as pool:
+    with Pool(space, workers, limit_s=LIMIT_S) as pool:
+        pool.begin(with_bounds=False)
         while pool.ready < workers:
             assert pool.collect(0.05) == []
         begun, stopped = time.monotonic(), pool.pids[0]
         os.kill(stopped, signal.SIGSTOP)
-        pool.give(hanging, 0)
+        pool.give([hanging], 0)
         for proposal in others:
-            pool.give(proposal, pool.takers[0])
+            pool.give([proposal], pool.takers[0])
         states, reasons = answers(pool, 1 + len(others))
         assert time.monotonic() - begun >= LIMIT_S
         assert sorted(states) == [(0, "failed"), *((proposal.index, "done") for proposal in others)]
@@ -53,23 +54,24 @@ def test_a_point_that_hangs_is_stopped_and_the_others_are_evaluated(proposals, w
 
 def test_the_clock_of_a_point_runs_from_the_answer_before_it(proposals):
     space, (first, second, _) = proposals
-    with Pool(space, 1, with_bounds=False, limit_s=LIMIT_S) as pool:
+    with Pool(space, 1, limit_s=LIMIT_S) as pool:
+        pool.begin(with_bounds=False)
         # Waiting for work, and at hand behind another point, no time passes.
         while not pool.ready:
             assert pool.collect(0.05) == []
         time.sleep(LIMIT_S)
-        pool.give(first, 0)
-        pool.give(second, 0)
+        pool.give([first, second], 0)
         assert answers(pool, 2)[0] == [(0, "done"), (1, "done")]
 
 
 def test_without_a_limit_a_point_may_take_any_time(proposals):
     space, (slow, *_) = proposals
-    with Pool(space, 1, with_bounds=False) as pool:
+    with Pool(space, 1) as pool:
+        pool.begin(with_bounds=False)
         while not pool.ready:
             assert pool.collect(0.05) == []
         os.kill(pool.pids[0], signal.SIGSTOP)
-        pool.give(slow, 0)
+        pool.give([slow], 0)
         assert pool.collect(1) == []
         os.kill(pool.pids[0], signal.SIGCONT)
         assert answers(pool, 1)[0] == [(0, "done")]

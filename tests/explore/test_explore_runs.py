@@ -18,11 +18,12 @@ from explore_helpers import ROOT, command, exported, kept_study, start, write_sp
 from test_bad_input import refuse
 
 from lw3dsim.errors import OutputError
+from lw3dsim.explore.crew import DEATHS
 from lw3dsim.explore.plan import Proposal
 from lw3dsim.explore.samplers import SAMPLERS
 from lw3dsim.explore.space_file import load_space, parse_space
 from lw3dsim.explore.study import read_study
-from lw3dsim.explore.workers import DEATHS, Pool
+from lw3dsim.explore.workers import Pool
 
 SIZE = 144
 
@@ -143,8 +144,9 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
         "name: s\nworkloads: [{workload: c3d}]\nparameters: {pe.rows: [4, 8]}\nobjectives: [latency_ms]\n"
     )
     deadly, other = proposals_of(space, 2)
-    with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(deadly, 0)
+    with Pool(space, 1) as pool:
+        pool.begin(with_bounds=False)
+        pool.give([deadly], 0)
         for _ in range(DEATHS):
             while not pool.ready:
                 assert pool.collect(0.05) == []
@@ -153,7 +155,7 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
         ((proposal, outcome),) = pool.collect(0)
         assert (proposal, outcome.state) == (deadly, "failed")
         assert "exit code -9" in outcome.reason
-        pool.give(other, pool.takers[0])
+        pool.give([other], pool.takers[0])
         done = []
         while not done:
             done = pool.collect(10)
@@ -162,8 +164,9 @@ def test_a_point_that_kills_its_workers_fails_and_the_others_go_on():
 
 def test_workers_that_cannot_start_end_the_run(tmp_path):
     space = load_space(write_space(tmp_path))
-    with Pool(space, 1, with_bounds=False) as pool:
-        pool.give(proposals_of(space, 1)[0], 0)
+    with Pool(space, 1) as pool:
+        pool.begin(with_bounds=False)
+        pool.give(proposals_of(space, 1), 0)
         for _ in range(DEATHS - 1):
             os.kill(pool.pids[0], signal.SIGKILL)
             pool.collect(10)

@@ -17,11 +17,12 @@ import optuna
 import pytest
 from explore_helpers import exported, start, write_space
 from test_bad_input import refuse
-from test_explore_runs import children
 
 from lw3dsim.explore.storages import database
 
-SIZE = 144
+FEW = "  pe.rows: [2, 4]\n  winograd.m1: {int: [1, 4]}\n  buffers.ifmap_kib: {log2: [4, 32]}\n"
+FEWER = 32
+RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
 
 
 def server_program(name):
@@ -82,40 +83,60 @@ def url():
         yield url
 
 
-def test_four_processes_share_a_study_and_one_is_killed(url, cli, tmp_path):
-    space = write_space(tmp_path)
-    options = ("--storage", url, "--workers", "1", "--resume", "--patience", "2")
-    runs = [start("dse", "run", space, *options) for _ in range(4)]
-    victim = runs[1]
+def test_eight_processes_share_a_study_and_two_are_killed(url, cli, cli_json, tmp_path):
+    space = write_space(tmp_path, parameters=FEW)
+    runs = [start("dse", "run", space, "--storage", url, "--workers", "1", "--resume") for _ in range(8)]
     with database(url) as storage:
-        while not running_trials(storage) and victim.poll() is None:
-            # Kill one while points are claimed and not finished.
-            time.sleep(0.02)
-    server = children(victim.pid)
-    victim.kill()
-    said = [run.communicate(timeout=100)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0, -signal.SIGKILL, 0, 0], said
-    assert server
+        victims = [killed_at_a_point(runs, storage, finished) for finished in (0, FEWER // 3)]
+    said = [run.communicate(timeout=120)[1] for run in runs]
+    assert [run.returncode for run in runs] == [-signal.SIGKILL if run in victims else 0 for run in runs], said
     rows = exported(cli, space, url, tmp_path)
-    assert [int(row["index"]) for row in rows] == list(range(SIZE))
-    assert len({row["point"] for row in rows}) == SIZE
+    assert [int(row["index"]) for row in rows] == list(range(FEWER))
+    assert len({row["point"] for row in rows}) == FEWER
     alone = tmp_path / "alone"
     assert cli("dse", "run", space, "--storage", str(alone)).exit_code == 0
     assert exported(cli, space, alone, tmp_path) == rows
+    fronts = [cli_json("dse", "front", space, "--storage", str(at), "--format", "json") for at in (url, alone)]
+    assert fronts[0]["hypervolume"] == fronts[1]["hypervolume"] > 0
+    first, second = ([point["point"] for point in front["points"]] for front in fronts)
+    assert first == second
     with database(url) as storage:
         trials = optuna.load_study(study_name="small", storage=storage).get_trials(deepcopy=False)
-    finished = [trial for trial in trials if "outcome" in trial.user_attrs]
-    assert len(finished) == SIZE
+    # Every point was told once; claims of the dead, and those that came second, are failed and tell nothing.
+    told = [trial.user_attrs["point"] for trial in trials if "outcome" in trial.user_attrs]
+    assert sorted(told) == sorted(row["point"] for row in rows)
     assert all(trial.state.is_finished() for trial in trials)
+    given_up = {trial.user_attrs["process"]["pid"] for trial in trials if trial.state is FAIL}
+    assert {victim.pid for victim in victims} <= given_up
 
 
-def running_trials(storage):
+def killed_at_a_point(runs, storage, finished):
+    """Kill the first of ``runs`` that is seen to hold a claim once so many points are finished, and return it."""
+    while True:
+        trials = trials_of(storage)
+        holders = {trial.user_attrs["process"]["pid"] for trial in trials if trial.state is RUNNING}
+        living = [run for run in runs if run.poll() is None]
+        assert living
+        if sum("outcome" in trial.user_attrs for trial in trials) >= finished:
+            for run in living:
+                if run.pid in holders:
+                    os.kill(run.pid, signal.SIGSTOP)
+                    # What is still its own now that it does nothing more can only be freed by the others.
+                    if any(
+                        t.state is RUNNING and t.user_attrs["process"]["pid"] == run.pid for t in trials_of(storage)
+                    ):
+                        run.kill()
+                        return run
+                    os.kill(run.pid, signal.SIGCONT)
+        time.sleep(0.02)
+
+
+def trials_of(storage):
     try:
         study = storage.get_study_id_from_name("small")
     except KeyError:
         return []
-    states = (optuna.trial.TrialState.RUNNING,)
-    return storage.get_all_trials(study, deepcopy=False, states=states)
+    return storage.get_all_trials(study, deepcopy=False)
 
 
 def test_learning_samplers_share_their_generations(url, cli, tmp_path):

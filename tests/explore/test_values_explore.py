@@ -121,7 +121,7 @@ def test_a_design_is_allowed_when_all_limits_hold_and_what_is_not_known_breaks_n
 def bounds_of(*limits, objectives=("latency_ms", "energy_mj")):
     space = Space(
         name="x", description="", arch="x", loads=(), combine="weighted", parameters=(), objectives=objectives,
-        limits=limits, reference=(), contents="",
+        limits=limits, reference=(), contents="", text="", path="",
     )  # fmt: skip
     return Bounds(space)
 

@@ -61,6 +61,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "bounds": ("None", "True"),
     "patience_s": ("60.0", "1"),
     "point_limit_s": ("None", "600"),
+    "dask": ("None",),
     "result": ("'res'", "Path('res/result.json')"),
 }
 RUN = (
@@ -97,7 +98,7 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     # The study is there already: whatever else is right, this is refused before it runs.
     "dse.run": (
         "space",
-        ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "point_limit_s", "progress"),
+        ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "point_limit_s", "dask", "progress"),
     ),
 }
 MAKES = ("dse.export", "dse.report", "dse.study", "dse.status", "dse.front", "dse.points")

@@ -125,6 +125,7 @@ CALLS = {
             "bounds",
             "patience_s",
             "point_limit_s",
+            "dask",
             "progress",
         ),
     ),

@@ -47,12 +47,13 @@ class Value(NamedTuple):
 class Scope:
     """What is known of the variables of a function at a place.
 
-    Their types, and which of them are ``assigned``, on whatever way this place was come to.
+    Their types, and which of them are ``assigned``, on whatever way this place was come to; which types are ``made``.
     """
 
     function: Function
     types: dict[str, Type] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
+    made: set[Table | Row] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,8 @@ class Expressions:
         """Return what C makes of ``values``, in any order: so where one changes words, no other may look at any."""
         if sum(value.looks or value.changes for value in values) > 1 and any(value.changes for value in values):
             raise self.refusal(node, f"a call that changes words stands beside what looks at some: {ast.unparse(node)}")
+        if isinstance(of, Table | Row):
+            self.scope.made.add(of)
         return Value(code, of, any(v.looks for v in values), any(v.changes for v in values), made=True)
 
     def _call(self, node: ast.Call, name: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> Value:

@@ -27,8 +27,8 @@ def extension_source(root: Path, name: str) -> str:
         functions |= {(module, each): Function(module, node, functions) for each, node in module.kernels.items()}
     ordered = list(_called_first(functions.values()))
     entries = [function for function in ordered if is_declared(function.node, "entry")]
-    types = dict.fromkeys(each for function in ordered for each in _types_of(function))
     bodies = [written(function) for function in ordered]
+    types = dict.fromkeys(within for _, known in bodies for each in known for within in _within(each))
     read = [module.path for module in package.read.values()]
     own = [path for path in (root / "compiler").iterdir() if path.suffix in {".py", ".h"}]
     paths = sorted(path.relative_to(root).as_posix() for path in (*read, *own))
@@ -36,7 +36,7 @@ def extension_source(root: Path, name: str) -> str:
         f"enum {{ K_ROOM = {max(map(_room, entries)) + 1}, K_WORDS = {max(map(_words, entries)) + 1} }};",
         (root / "compiler" / "kernels.h").read_text(encoding="utf-8"),
         *map(_structure, types),
-        *bodies,
+        *(body for body, _ in bodies),
         *map(_call, entries),
         _module(name.rpartition(".")[2], entries, " ".join(paths), digest_of(root, paths)),
     ]) + "\n"  # fmt: skip
@@ -57,11 +57,6 @@ def _called_first(functions: Iterable[Function]) -> Iterator[Function]:
 
     for function in functions:
         yield from visit(function)
-
-
-def _types_of(function: Function) -> Iterator[Table | Row]:
-    for of in (*function.parameters.values(), function.result):
-        yield from _within(of)
 
 
 def _within(of: Type) -> Iterator[Table | Row]:

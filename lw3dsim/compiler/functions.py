@@ -64,8 +64,11 @@ class Function:
         args = self.node.args
         if args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults:
             raise self.refusal(self.node, "a kernel takes positional parameters, without defaults")
-        if len(self.node.decorator_list) > 1 or self.module.find(self.node.name) is None:
+        if len(self.node.decorator_list) > 1:
             raise self.refusal(self.node, "a kernel has one decorator")
+        found = self.module.find(self.node.name)
+        if not found or found.statement is not self.node:
+            raise self.refusal(self.node, "a kernel has one meaning")
         return {each.arg: self._known(each, each.annotation) for each in args.args}
 
     @cached_property

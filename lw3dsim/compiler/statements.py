@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from lw3dsim.compiler.expressions import Expressions, Scope, Value
 from lw3dsim.compiler.functions import Function, c_name, c_type, declared
-from lw3dsim.compiler.sources import BOOL, INT, NONE, WORDS, Row, Table
+from lw3dsim.compiler.sources import BOOL, INT, NONE, WORDS, Row, Table, Type
 
 # Stands among the assigned names where no way leads to.
 NOWHERE = ""
 
 
-def written(function: Function) -> str:
-    """Return a kernel in C; raises DialectError for what is no kernel."""
+def written(function: Function) -> tuple[str, list[Type]]:
+    """Return a kernel in C, and the types that it knows; raises DialectError for what is no kernel."""
     parameters = function.parameters
     scope = Scope(function, dict(parameters), set(parameters))
     body = Statements(scope, Expressions(scope))
@@ -27,7 +27,12 @@ def written(function: Function) -> str:
     room = [f"{declared(name, of)};" for name, of in scope.types.items() if name not in parameters]
     room += [f"{c_type(scope.types[name])} kept_{name};" for name in sorted(body.kept)]
     place = f"/* {function.module.name}:{function.node.lineno} */"
-    return "\n".join([place, function.head, "{", *room, *body.lines, "}"])
+    made = sorted(scope.made, key=lambda of: of.c)
+    return "\n".join([place, function.head, "{", *room, *body.lines, "}"]), [
+        *parameters.values(),
+        function.result,
+        *made,
+    ]
 
 
 @dataclass
@@ -120,15 +125,15 @@ class Statements:
                 self._range(at, iterated, bounds)
                 item = Value(at)
             case _:
-                values = [self._named(each) for each in self._parts(iterated)]
-                of = values[0].type
+                parts = self._parts(iterated)
+                values, of = [self._named(each) for each in parts], parts[0].type
                 if any(value.type != of for value in values):
                     raise self.read.refusal(iterated, "a loop runs through a range, or through values of one type")
                 address, at_address = ("*", "&") if isinstance(of, Table) else ("", "")
                 items = ", ".join(f"{at_address}{value.code}" for value in values)
                 self.add(f"const {c_type(of)} {address}{at}_all[] = {{{items}}};")
                 self.add(f"for (int64_t {at} = 0; {at} < {len(values)}; {at}++) {{")
-                item = Value(f"({address}{at}_all[{at}])", of, stays=True)
+                item = Value(f"({address}{at}_all[{at}])", of, stays=all(each.stays for each in parts))
         before = set(self.scope.assigned)
         self._bind(target, item)
         self._repeated(body)

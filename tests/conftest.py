@@ -12,6 +12,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LW3DSIM_MAPPING_CACHE"] = "0"
 
 import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -32,36 +33,13 @@ collect_ignore = ["data"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile before workers start, where that is to be done: each would do it for itself, at the same time."""
-    from lw3dsim.base.kernels import CONTROLLER, ENGINE, MAPPER
-
-    is_worker = hasattr(session.config, "workerinput")
-    if not is_worker and not (ENGINE.is_cached and MAPPER.is_cached):
-        import lw3dsim.explore.warm  # noqa: F401
-    if not is_worker and not CONTROLLER.is_cached:
-        compile_controller()
-
-
-def compile_controller() -> None:
-    """Replay one burst on the compiled memory controller."""
-    import numpy as np
-
-    from lw3dsim.base.kernels import CONTROLLER
-    from lw3dsim.describe.dram_standards import DRAM_STANDARDS
-    from lw3dsim.dram.replay import replay
-    from lw3dsim.dram.trace import Trace
-
-    CONTROLLER.load()
-    one = Trace(name="one", addresses=np.zeros(1, dtype=np.int64), writes=np.zeros(1, dtype=np.bool_))
-    replay(DRAM_STANDARDS["lpddr4-3200-x16"], one)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _compiled_engine() -> None:
-    """Load what is compiled, so that no test is told about it, and none counts it."""
-    import lw3dsim.explore.warm  # noqa: F401
-
-    compile_controller()
+    """Compile the kernels before workers start, where they are missing or their sources changed."""
+    if hasattr(session.config, "workerinput") or os.environ.get("LW3DSIM_KERNELS"):
+        return
+    # In processes of their own: an extension that was loaded can't be loaded anew.
+    asked = "from lw3dsim.base.native import extension as e; exit(bool(e().why))"
+    if subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False).returncode:
+        subprocess.run([sys.executable, "-m", "lw3dsim.compiler"], check=True)
 
 
 @pytest.fixture

@@ -82,13 +82,12 @@ PATIENCE = 10
 # Characters that are shown in front of a change and behind it.
 SHARED = 60
 
-# In a copy: nothing is translated, no search is run beforehand, and properties are tried on few examples.
+# In a copy: no search is run beforehand, CPython runs every kernel, and properties are tried on few examples.
 PLUGIN = """
 import sys, types
 import hypothesis
-from lw3dsim.base import native
-native.Translation.is_worthwhile = lambda self, work: False
-native.Translation.of = lambda self, entry: entry
+from lw3dsim.base import kernels
+kernels.NATIVE = kernels.INTERPRETED
 sys.modules["lw3dsim.explore.warm"] = types.ModuleType("warm")
 whole = hypothesis.settings.__init__
 def few(self, parent=None, **options):
@@ -242,7 +241,11 @@ def outcome(folder: Path, room: str, limit: int) -> str:
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, "-k", f"not ({SLOW})", *tests],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": f"{folder}:{folder / 'tests'}:{folder / 'tests' / 'support'}"},
+        env=os.environ
+        | {
+            "LW3DSIM_KERNELS": "interpreted",
+            "PYTHONPATH": f"{folder}:{folder / 'tests'}:{folder / 'tests' / 'support'}",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,6 +1,6 @@
 """Simulate one work with lw3dsim, mapping search included: ``python ours_case.py WORK INPUTS RECORD``.
 
-Translations are loaded and another workload warms the process up, then every memory of functools is cleared
+Another workload warms the process up, then every memory of functools is cleared
 before each of the measured runs, but for those of ``technology``: the macros of the SRAM and the unit energies
 are the machine's, and ZigZag keeps what CACTI told it of them as well. The first run is recorded beside the
 median: if it is much slower, something was compiled or remembered outside functools.
@@ -19,7 +19,6 @@ from inputs import our_overrides
 from measure import cpu_seconds, write_record
 
 import lw3dsim
-from lw3dsim.base.kernels import ENGINE, MAPPER
 
 ARCH = "array_16x16"
 CACHED = type(cache(lambda: None))
@@ -45,8 +44,6 @@ def cold(workload: Path, memories: list[Any]) -> tuple[float, list[int]]:
 def main() -> None:
     """Warm up, run, leave the record of the median."""
     work, inputs, record = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    ENGINE.load()
-    MAPPER.load()
     lw3dsim.simulate(inputs / "warm_up.yaml", arch=ARCH, overrides=our_overrides())
     memories = caches()
     cold(inputs / "warm_up.yaml", memories)

@@ -1,7 +1,8 @@
 """Kernels: functions of integers and flat words, on lists as CPython runs them, on arrays in machine code.
 
-A kernel is declared where it stands, by :func:`kernel`, or :func:`entry` where Python calls it. It computes with integers, tuples of them and words, calls
-other kernels, and allocates nothing. :class:`Kernels` calls them, and makes the words that they take::
+A kernel is declared where it stands, by :func:`kernel`, or :func:`entry` where Python calls it. It computes with
+integers, tuples of them and words, calls other kernels, and allocates nothing. :class:`Kernels` calls them, and makes
+the words that they take::
 
     work = kernels()
     work(shortlist)(task, ..., work.words(sizes), work.empty(count))

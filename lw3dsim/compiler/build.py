@@ -86,7 +86,7 @@ class KernelWheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
         """Return the tags; on Linux those of manylinux2014 where no newer C library is needed."""
         python, abi, machine = super().get_tag()
-        made = list(Path(self.bdist_dir).rglob("_kernels*.so"))
+        made = list(Path(str(self.bdist_dir)).rglob("_kernels*.so"))
         is_glibc = bool(target()) or platform.libc_ver()[0] == "glibc"
         processor = PLATFORMS.get((target() or platform.machine()).lower())
         if made and processor and is_glibc and sys.platform == "linux":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.compiler.digest import digest_of
-from lw3dsim.compiler.functions import Function, c_type
+from lw3dsim.compiler.functions import Function, c_name, c_type
 from lw3dsim.compiler.sources import BOOL, INT, NONE, OTHER, WORDS, Module, Package, Row, Table, Type, is_declared
+from lw3dsim.compiler.statements import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,18 +27,16 @@ def extension_source(root: Path, name: str) -> str:
         functions |= {(module, each): Function(module, node, functions) for each, node in module.kernels.items()}
     ordered = list(_called_first(functions.values()))
     entries = [function for function in ordered if is_declared(function.node, "entry")]
-    types = dict.fromkeys(each for function in ordered for each in _types_of(function))
-    bodies = [function.c() for function in ordered]
-    paths = sorted(
-        path.relative_to(root).as_posix()
-        for path in {*package.paths(), *(root / "compiler").iterdir()}
-        if path.is_file()
-    )
+    bodies = [written(function) for function in ordered]
+    types = dict.fromkeys(within for _, known in bodies for each in known for within in _within(each))
+    read = [module.path for module in package.read.values()]
+    own = [path for path in (root / "compiler").iterdir() if path.suffix in {".py", ".h"}]
+    paths = sorted(path.relative_to(root).as_posix() for path in (*read, *own))
     return "\n\n".join([
         f"enum {{ K_ROOM = {max(map(_room, entries)) + 1}, K_WORDS = {max(map(_words, entries)) + 1} }};",
         (root / "compiler" / "kernels.h").read_text(encoding="utf-8"),
         *map(_structure, types),
-        *bodies,
+        *(body for body, _ in bodies),
         *map(_call, entries),
         _module(name.rpartition(".")[2], entries, " ".join(paths), digest_of(root, paths)),
     ]) + "\n"  # fmt: skip
@@ -54,15 +53,10 @@ def _called_first(functions: Iterable[Function]) -> Iterator[Function]:
             done[function] = True
             yield function
         elif not done[function]:
-            function.refuse(function.node, "no kernel calls itself")
+            raise function.refusal(function.node, "no kernel calls itself")
 
     for function in functions:
         yield from visit(function)
-
-
-def _types_of(function: Function) -> Iterator[Table | Row]:
-    for of in (*function.parameters.values(), function.result):
-        yield from _within(of)
 
 
 def _within(of: Type) -> Iterator[Table | Row]:
@@ -77,7 +71,7 @@ def _within(of: Type) -> Iterator[Table | Row]:
 def _structure(of: Table | Row) -> str:
     if isinstance(of, Row):
         return f"{of.c} {{ int64_t at[{of.size}]; }};"
-    fields = [f"    {c_type(each)} {name};" for name, each in of.fields.items() if each != OTHER]
+    fields = [f"    {c_type(each)} {c_name(name)};" for name, each in of.fields.items() if each != OTHER]
     return "\n".join([f"{of.c} {{", *fields, "};"])
 
 
@@ -92,11 +86,14 @@ def _letters(of: Type, of_table: str = "(") -> str:
 
 
 def _takes(function: Function) -> str:
-    return "".join(map(_letters, function.parameters.values())).replace("b", "i")
+    return "".join(map(_letters, function.parameters.values()))
 
 
 def _gives(function: Function) -> str:
-    return _letters(function.result, "<{0.module.name}:{0.name}(")
+    letters = _letters(function.result, "<{0.module.name}:{0.name}(")
+    if "w" in _letters(function.result) or "." in _letters(function.result):
+        raise function.refusal(function.node, "Python is given integers, truths, tuples and NamedTuples of them alone")
+    return letters
 
 
 def _room(function: Function) -> int:
@@ -135,7 +132,8 @@ def _module(name: str, functions: list[Function], paths: str, digest: str) -> st
     )
     return "\n".join([
         "static struct k_kernel kernels[] = {", *kernels, "    {{NULL, NULL, 0, NULL}, NULL, NULL, NULL}", "};",
-        f'static struct PyModuleDef definition = {{PyModuleDef_HEAD_INIT, "{name}", NULL, -1, NULL, NULL, NULL, NULL, NULL}};',
+        "static struct PyModuleDef definition = {",
+        f'    .m_base = PyModuleDef_HEAD_INIT, .m_name = "{name}", .m_size = -1', "};",
         f"PyMODINIT_FUNC PyInit_{name}(void) {{",
         f'    return k_module(&definition, kernels, "{paths}",\n        "{digest}");', "}",
     ])  # fmt: skip

@@ -10,7 +10,7 @@
 struct words { int64_t *at; int64_t length; };
 
 /* What CPython raises: a kernel that comes to one is left at once, for its caller in Python. */
-enum { K_INDEX = 1, K_DIVISION, K_STEP, K_SHIFT, K_INTERPRETED, K_NOTHING };
+enum { K_INDEX = 1, K_DIVISION, K_STEP, K_SHIFT, K_INTERPRETED };
 static _Thread_local jmp_buf *k_fault_to;
 static _Noreturn __attribute__((cold, noinline)) void k_fault(int what) { longjmp(*k_fault_to, what); }
 
@@ -40,8 +40,8 @@ static inline int64_t k_mod(int64_t a, int64_t b) {
     return rest && (rest ^ b) < 0 ? rest + b : rest;
 }
 static inline int64_t k_right(int64_t a, int64_t bits) {
-    if (__builtin_expect((uint64_t)bits >= 64, 0)) k_fault(K_SHIFT);
-    return a >> bits;
+    if (__builtin_expect(bits < 0, 0)) k_fault(K_SHIFT);
+    return a >> (bits > 63 ? 63 : bits);
 }
 static inline int64_t k_min(int64_t a, int64_t b) { return b < a ? b : a; }
 static inline int64_t k_max(int64_t a, int64_t b) { return b > a ? b : a; }
@@ -50,9 +50,16 @@ static inline int64_t k_abs(int64_t a) { return a < 0 ? -a : a; }
 /* A kernel as Python sees it: what it takes and gives, and what calls it with arguments that lie behind each other. */
 struct k_kernel { PyMethodDef method; const char *takes, *gives; void (*run)(const int64_t *, int64_t *); };
 
-/* Arguments from Python, by a letter each: i an integer, w words, (...) a tuple, . what kernels do not know. */
+/* Arguments from Python, by a letter each: i an integer, b a truth, w words, (...) a tuple, . what kernels do not know. */
 static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **held) {
     switch (*(*takes)++) {
+    case 'b':
+        if (from == Py_True || from == Py_False) {
+            *(*to)++ = from == Py_True;
+            return 0;
+        }
+        PyErr_Format(PyExc_TypeError, "a truth was expected, not %R", from);
+        return -1;
     case 'i':
         **to = PyLong_AsLongLong(from);
         return *(*to)++ == -1 && PyErr_Occurred() ? -1 : 0;
@@ -60,7 +67,8 @@ static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **
         if (PyObject_GetBuffer(from, *held, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) < 0) return -1;
         Py_buffer *view = (*held)++;
         const char *format = view->format ? view->format : "B";
-        if (view->ndim != 1 || view->itemsize != 8 || (format[0] != 'l' && format[0] != 'q') || format[1]) {
+        int is_int64 = view->itemsize == 8 && (format[0] == 'l' || format[0] == 'q') && !format[1];
+        if (view->ndim != 1 || !is_int64 || (uintptr_t)view->buf % 8) {
             PyErr_Format(PyExc_TypeError, "words are flat arrays of int64, not of '%s' on %d axes", format, view->ndim);
             return -1;
         }
@@ -97,10 +105,10 @@ static PyObject *k_give(const char **gives, const int64_t **from) {
         (*gives)++;
     }
     if (!(items = PyList_New(0))) return NULL;
-    for (; **gives != ')'; Py_DECREF(item))
-        if (!(item = k_give(gives, from)) || PyList_Append(items, item) < 0) return NULL;
+    for (int failed = 0; **gives != ')' && !failed; Py_XDECREF(item))
+        failed = !(item = k_give(gives, from)) || PyList_Append(items, item) < 0;
+    made = PyErr_Occurred() ? NULL : PyList_AsTuple(items);
     (*gives)++;
-    made = PyList_AsTuple(items);
     Py_DECREF(items);
     if (!*name || !made) return made;
     *colon = 0;
@@ -118,11 +126,20 @@ static PyObject *k_raise(int what) {
     case K_INDEX: PyErr_SetString(PyExc_IndexError, "index out of range"); break;
     case K_DIVISION: PyErr_SetString(PyExc_ZeroDivisionError, "integer division or modulo by zero"); break;
     case K_STEP: PyErr_SetString(PyExc_ValueError, "range() arg 3 must not be zero"); break;
-    case K_SHIFT: PyErr_SetString(PyExc_ValueError, "a shift by less than 0 bits, or more than 63"); break;
-    case K_INTERPRETED: PyErr_SetString(PyExc_ValueError, "only CPython runs this"); break;
-    default: PyErr_SetString(PyExc_TypeError, "a kernel ended without a value");
+    case K_SHIFT: PyErr_SetString(PyExc_ValueError, "negative shift count"); break;
+    default: PyErr_SetString(PyExc_ValueError, "only CPython runs this");
     }
     return NULL;
+}
+
+/* Say in what is raised of which argument it is. */
+static void k_blame(const char *kernel, Py_ssize_t argument) {
+    PyObject *class, *said, *traceback;
+    PyErr_Fetch(&class, &said, &traceback);
+    PyErr_Format(class, "%s: argument %zd: %S", kernel, argument, said ? said : Py_None);
+    Py_XDECREF(class);
+    Py_XDECREF(said);
+    Py_XDECREF(traceback);
 }
 
 /* Call a kernel from Python: arrays are held, and the lock of the interpreter is given up, for as long as it runs. */
@@ -142,7 +159,9 @@ static PyObject *k_call(PyObject *self, PyObject *const *arguments, Py_ssize_t g
         if (!what) kernel->run(room, result);
         PyEval_RestoreThread(state);
         k_fault_to = before;
-    } else if (!PyErr_Occurred()) {
+    } else if (PyErr_Occurred()) {
+        k_blame(kernel->method.ml_name, i + 1);
+    } else {
         PyErr_Format(PyExc_TypeError, "%s does not take %zd arguments", kernel->method.ml_name, given);
     }
     while (held != views) PyBuffer_Release(--held);

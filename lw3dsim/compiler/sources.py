@@ -6,16 +6,16 @@ import ast
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 INT, BOOL, WORDS, NONE, OTHER = "int", "bool", "words", "none", "other"
+PLAIN = {"int": INT, "bool": BOOL, "Words": WORDS, "None": NONE}
 DECLARED = "kernel", "entry", "interpreted"
 DECLARES = re.compile(r"^@(kernel|entry|interpreted)$", re.MULTILINE)
-PLAIN = {"int": INT, "bool": BOOL, "Words": WORDS, "None": NONE}
 
 
 class DialectError(Exception):
@@ -26,8 +26,8 @@ class DialectError(Exception):
 class Table:
     """A NamedTuple: its fields and their types."""
 
-    module: Module
     name: str
+    module: Module
     fields: dict[str, Type]
 
     @property
@@ -51,6 +51,14 @@ class Row:
 Type = str | Table | Row
 
 
+class Meaning(NamedTuple):
+    """What gives a name its meaning: a statement of a module, None where there are several, and the name there."""
+
+    module: Module
+    name: str
+    statement: ast.stmt | None
+
+
 @dataclass(frozen=True, eq=False)
 class Module:
     """A module of the package and what its names mean."""
@@ -66,114 +74,85 @@ class Module:
         return self.name.partition(".")[2].replace(".", "_")
 
     @cached_property
-    def _statements(self) -> list[ast.stmt]:
-        return ast.parse(self.path.read_text(encoding="utf-8")).body
-
-    def _all(self) -> Iterator[ast.stmt]:
-        """Yield the statements of the module, and those for type checkers."""
-        for statement in self._statements:
-            is_typing = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
-            yield from statement.body if is_typing and isinstance(statement, ast.If) else [statement]
+    def _tree(self) -> ast.Module:
+        return ast.parse(self.path.read_text(encoding="utf-8"))
 
     @cached_property
-    def _named(self) -> dict[str, ast.stmt]:
-        """What gives each name of the module its meaning."""
-        named: dict[str, ast.stmt] = {}
-        for statement in self._all():
-            match statement:
-                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                    named[name] = statement
-                case ast.ImportFrom(names=names):
-                    named |= {alias.asname or alias.name: statement for alias in names}
-                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                    named[name] = statement
-                case ast.Assign(targets=[ast.Tuple(elts=elements)]):
-                    named |= {element.id: statement for element in elements if isinstance(element, ast.Name)}
-        return named
+    def _named(self) -> dict[str, ast.stmt | None]:
+        """The statement that gives each name its meaning, None for a name that has several."""
+        named: dict[str, ast.stmt | None] = {}
+        for statement in self._tree.body:
+            is_typing = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+            for each in statement.body if is_typing and isinstance(statement, ast.If) else [statement]:
+                named |= {name: None if name in named else each for name in _names(each)}
+        changed = (each.names for each in ast.walk(self._tree) if isinstance(each, ast.Global))
+        return named | dict.fromkeys(name for names in changed for name in names)
 
-    def find(self, name: str) -> tuple[Module, str, ast.stmt] | None:
-        """Return what a name means: the module and the name there, and the statement; None for a foreign one."""
-        statement = self._named.get(name)
-        if not isinstance(statement, ast.ImportFrom):
-            return (self, name, statement) if statement else None
-        origin = self.package.module(statement.module or "")
-        real = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
-        return origin.find(real) if origin else None
+    def find(self, name: str) -> Meaning | None:
+        """Return what a name means; None where this module gives it no meaning: it is Python's."""
+        if name not in self._named:
+            return None
+        statement = self._named[name]
+        if isinstance(statement, ast.ImportFrom) and (origin := self.package.module(statement.module or "")):
+            real = next(alias.name for alias in statement.names if (alias.asname or alias.name) == name)
+            return origin.find(real)
+        return Meaning(self, name, statement)
 
     @cached_property
     def kernels(self) -> dict[str, ast.FunctionDef]:
         """The functions that are declared to be kernels."""
-        functions = (each for each in self._statements if isinstance(each, ast.FunctionDef))
+        functions = (each for each in self._tree.body if isinstance(each, ast.FunctionDef))
         return {each.name: each for each in functions if is_declared(each, *DECLARED)}
 
-    def constant(self, name: str, node: ast.AST) -> int:
-        """Return the integer that a name of the module stands for."""
-        value = _Constants(self).get(name)
-        if not isinstance(value, int) or abs(value) >= 1 << 63:
-            self.refuse(node, f"{name} is no constant of an integer")
-        return int(value)
+    def constant(self, name: str) -> int | None:
+        """Return the integer that a name of the module stands for; None for another."""
+        try:
+            value = self.value(name)
+        except (LookupError, NameError, TypeError):
+            return None
+        return int(value) if isinstance(value, int) and abs(value) < 1 << 63 else None
+
+    def value(self, name: str) -> Any:
+        """Return what a name stands for, where that is written with constants; raises LookupError where it is not."""
+        match self.find(name):
+            case Meaning(module, real, ast.Assign(targets=[target], value=value)):
+                names = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+                known = {each: module.value(each) for each in names if module.find(each)}
+                code = compile(ast.Expression(value), str(module.path), "eval")
+                made = eval(code, {"__builtins__": {"len": len}}, known)  # noqa: S307  # our own sources
+                if isinstance(target, ast.Tuple):
+                    return made[[ast.unparse(each) for each in target.elts].index(real)]
+                return made
+        raise LookupError(name)
 
     def type_of(self, annotation: ast.expr | None) -> Type:
         """Return the type that an annotation names, OTHER for one that kernels do not know."""
         match annotation:
-            case ast.Constant(value=None) | None:
+            case ast.Constant(value=None):
                 return NONE
             case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=elements)) if all(
                 self.type_of(element) == INT for element in elements
             ):
                 return Row(len(elements))
+            case ast.Name(id=name) if name in PLAIN:
+                return PLAIN[name]
             case ast.Name(id=name):
-                return PLAIN.get(name) or self._named_type(name)
-        return OTHER
-
-    def _named_type(self, name: str) -> Type:
-        match self.find(name):
-            case module, _, ast.ClassDef() as found:
-                return module.table(found)
-            case module, _, ast.Assign(value=value):
-                return module.type_of(value)
+                match self.find(name):
+                    case Meaning(module, _, ast.ClassDef() as found):
+                        return module.table(found)
+                    case Meaning(module, _, ast.Assign(value=value)):
+                        return module.type_of(value)
         return OTHER
 
     def table(self, found: ast.ClassDef) -> Type:
         """Return the table that a class of the module is; OTHER for a class that is no NamedTuple."""
-        if not any(isinstance(base, ast.Name) and base.id == "NamedTuple" for base in found.bases):
+        if [ast.unparse(base) for base in found.bases] != ["NamedTuple"]:
             return OTHER
         if found.name not in self._tables:
-            fields = {
-                each.target.id: self.type_of(each.annotation)
-                for each in found.body
-                if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
-            }
-            self._tables[found.name] = Table(self, found.name, fields)
+            fields = (each for each in found.body if isinstance(each, ast.AnnAssign))
+            types = {ast.unparse(each.target): self.type_of(each.annotation) for each in fields}
+            self._tables[found.name] = Table(found.name, self, types)
         return self._tables[found.name]
-
-    def refuse(self, node: ast.AST, why: str) -> NoReturn:
-        """Raise DialectError: ``why`` what stands at ``node`` is in no kernel."""
-        raise DialectError(f"{self.path}:{getattr(node, 'lineno', 0)}: {why}")
-
-
-class _Constants(dict[str, object]):
-    """What the names of a module stand for where that is written in integers, tuples and texts."""
-
-    def __init__(self, module: Module) -> None:
-        super().__init__()
-        self._module = module
-
-    def __missing__(self, name: str) -> object:
-        match self._module.find(name):
-            case module, real, ast.Assign(targets=[target], value=value):
-                names = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-                code = compile(ast.Expression(value), str(module.path), "eval")
-                values = eval(code, {"__builtins__": {"len": len}}, _Constants(module))  # noqa: S307  # our own sources
-                return values[names.index(real)] if isinstance(target, ast.Tuple) else values
-        raise KeyError(name)
-
-    def get(self, name: str, default: object = None) -> object:
-        """Return what a name stands for, or ``default``."""
-        try:
-            return self[name]
-        except (KeyError, NameError, TypeError):
-            return default
 
 
 class Package:
@@ -187,23 +166,31 @@ class Package:
         """Return the module of a name, None where it is not of this package."""
         if name not in self.read:
             path = self.root.parent / (name.replace(".", "/") + ".py")
-            if not name.startswith(self.root.name + ".") or not path.is_file():
+            if not name.startswith(f"{self.root.name}.") or not path.is_file():
                 return None
             self.read[name] = Module(self, name, path)
         return self.read[name]
 
-    def paths(self) -> list[Path]:
-        """Return the files that have been read."""
-        return [module.path for module in self.read.values()]
-
     def modules(self) -> list[Module]:
         """Return the modules that declare kernels, in order of their names."""
-        paths = (path for path in sorted(self.root.rglob("*.py")) if DECLARES.search(path.read_text(encoding="utf-8")))
+        paths = [path for path in sorted(self.root.rglob("*.py")) if DECLARES.search(path.read_text("utf-8"))]
         names = [".".join(path.relative_to(self.root.parent).with_suffix("").parts) for path in paths]
-        modules = (self.module(name) for name in names)
-        return [module for module in modules if module and module.kernels]
+        return [module for module in map(self.module, names) if module and module.kernels]
 
 
 def is_declared(function: ast.FunctionDef, *decorators: str) -> bool:
     """Tell whether a function carries one of the decorators."""
     return any(isinstance(each, ast.Name) and each.id in decorators for each in function.decorator_list)
+
+
+def _names(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a statement of a module gives a meaning."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+        return
+    for each in ast.walk(statement):
+        match each:
+            case ast.alias(name=name, asname=own):
+                yield own or name.partition(".")[0]
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name

@@ -142,7 +142,8 @@ def _visit(device: Device, address: int, bursts: int, start: int, write: int) ->
         else:
             _activate(device, b, g, c, row, clock)
             outcome = max(outcome, 1)
-    return _entered(device, c, channels.issued[c] - 1), clock + rules.data[write]
+    entered = _entered(device, c, channels.issued[c] - 1)
+    return entered, clock + rules.data[write]
 
 
 @kernel

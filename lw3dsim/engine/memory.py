@@ -119,7 +119,7 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         run_first=first,
         run_bursts=count,
         device=with_words(idle, np.copy) if dram.model == "in_order" else idle,
-        reordering=make_reordering(dram, int(box_bursts.sum())) if dram.model == "fr_fcfs" else None,
+        reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
     )
 
 

@@ -52,8 +52,8 @@ class Reordering(Value, frozen=True, kw_only=True):
         return summed(channel_counts(channel, clock) for channel in self.channels)
 
 
-def make_reordering(dram: DramSystem, bursts: int) -> Reordering:
-    """Return idle channels for ``dram``, to move ``bursts`` or more."""
+def make_reordering(dram: DramSystem) -> Reordering:
+    """Return idle channels for ``dram``."""
     work = kernels()
     idle = (new_channel(dram.standard, [], [], [], [], dram.refresh, dram.queue) for _ in range(dram.channels))
     return Reordering(

@@ -77,7 +77,7 @@ class Search(Protocol[Found, Candidate, Answer]):
         """Return whether a bound tells that simulating a candidate is no use, once others have been ``tried``."""
 
     def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
-        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others have been ``tried``."""
+        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others were ``tried``."""
 
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """Return the best by simulation."""

@@ -1,137 +1,112 @@
-"""Is compiled code kept where its user alone can change it, and made anew when that is not so?"""
+"""Does the extension stand in for its own sources alone, and is it said where CPython runs the kernels instead?"""
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lw3dsim.base import native
-from lw3dsim.base.native import Translation
+from lw3dsim.base import folders
+from lw3dsim.base.native import extension
 from lw3dsim.errors import InputError
 
-SMALL = """
-from lw3dsim.base.kernels import kernel
-from lw3dsim.base.native import Translation
-
-TEST = Translation("the test")
-
-@kernel
-def plus(a, b):
-    return a + b
-
-@kernel(entry=TEST)
-def twice(x):
-    return plus(x, x)
+ROOT = Path(__file__).resolve().parents[2]
+WORKLOAD = """
+name: small
+inputs: {clip: {channels: 8, frames: 2, height: 8, width: 8}}
+layers:
+  - {name: first, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1]}
 """
+SLOWLY = "lw3dsim: CPython runs the kernels, some hundred times slower: "
 
 
-@pytest.fixture
-def translate(tmp_path, monkeypatch, capsys):
-    """Translate a small module as a new process would; return whether a translation was found, and what was said."""
-    monkeypatch.setattr(native, "cache_folder", lambda: tmp_path / "cache" / "lw3dsim")
-
-    def run(umask=0o022, place="."):
-        source = tmp_path / place / "small.py"
-        source.parent.mkdir(exist_ok=True)
-        source.write_text(SMALL)
-        spec = importlib.util.spec_from_file_location("small", source)
-        small = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "small", small)
-        spec.loader.exec_module(small)
-        before = os.umask(umask)
-        try:
-            is_found = small.TEST.is_cached
-            assert small.TEST.of(small.twice)(21) == 42
-        finally:
-            os.umask(before)
-        return is_found, capsys.readouterr().err
-
-    return run
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the package, its extension included."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "lw3dsim", folder / "lw3dsim", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("arch_configs", "workloads"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "small.yaml").write_text(WORKLOAD)
+    return folder
 
 
-def kept_files(tmp_path):
-    return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.nb*")}
+def run(folder, **environment):
+    """Simulate a small network with the package of a folder; return exit code, JSON and what was said."""
+    words = ["-m", "lw3dsim", "simulate", "small.yaml", "--format", "json"]
+    there = os.environ | {"PYTHONPATH": str(folder)} | environment
+    done = subprocess.run([sys.executable, *words], cwd=folder, env=there, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout or "null"), done.stderr
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o002, 0o000])
-def test_what_was_kept_is_loaded_without_a_word_whatever_the_umask(translate, tmp_path, umask):
-    found, said = translate(umask)
-    assert not found
-    assert said == "compiling the test, once for this machine ...\n"
-    before = kept_files(tmp_path)
-    assert translate(umask) == (True, "")
-    assert kept_files(tmp_path) == before
+@pytest.fixture(scope="module")
+def expected(copy):
+    if not extension().kernels:
+        pytest.skip("no C compiler here")
+    code, data, said = run(copy)
+    assert (code, said) == (0, "")
+    return data
 
 
-def test_a_copy_of_the_sources_elsewhere_finds_what_was_made(translate, tmp_path):
-    translate(place="here")
-    before = kept_files(tmp_path)
-    assert before
-    assert translate(place="there") == (True, "")
-    assert kept_files(tmp_path) == before
-
-
-def parts(tmp_path):
-    """Return what could be tampered with: the package's folder, the translation's, and a file in it."""
-    (folder,) = (tmp_path / "cache" / "lw3dsim").iterdir()
-    folder.chmod(0o755)
-    return {"all": folder.parent, "one": folder, "file": next(folder.rglob("*.nbi"))}
-
-
-@pytest.mark.parametrize("part", ["all", "one", "file"])
-@pytest.mark.parametrize("mode", [0o020, 0o002])
-def test_what_others_may_write_is_not_loaded(translate, tmp_path, part, mode):
-    translate()
-    whole, path = parts(tmp_path)["all" if part == "all" else "one"], parts(tmp_path)[part]
-    path.chmod(path.stat().st_mode | mode)
-    before = kept_files(tmp_path)
-    alone = f"compiling the test for this process alone: {whole} may be written by other users; remove it\n"
-    assert translate() == (False, alone)
-    assert kept_files(tmp_path) == before
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="a file can be given away by root alone")
-@pytest.mark.parametrize("part", ["all", "one", "file"])
-def test_what_belongs_to_another_user_is_not_loaded(translate, tmp_path, part):
-    translate()
-    whole, path = parts(tmp_path)["all" if part == "all" else "one"], parts(tmp_path)[part]
-    os.chown(path, 12345, -1)
-    found, said = translate()
-    assert not found
-    assert said.startswith(f"compiling the test for this process alone: {whole} belongs to another user; remove it")
+def test_without_the_extension_figures_are_the_same_and_one_sentence_is_said(copy, expected):
+    made = copy / "lw3dsim" / "base" / "_kernels.abi3.so"
+    away = made.rename(copy / "away.so")
+    try:
+        code, data, said = run(copy)
+    finally:
+        away.rename(made)
+    assert (code, data) == (0, expected)
+    assert said.startswith(f"{SLOWLY}they were not compiled when the package was built (")
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-@pytest.mark.parametrize("damage", [b"", b"\x80\x04", b"garbage" * 100], ids=["empty", "cut", "foreign"])
-def test_what_is_damaged_is_made_anew(translate, tmp_path, suffix, damage):
-    translate()
-    (path,) = (tmp_path / "cache").rglob(f"*twice*.{suffix}")
-    path.write_bytes(damage)
-    assert translate() == (True, "")
-    assert len(path.read_bytes()) > len(damage)
+@pytest.mark.parametrize(
+    "file", ["map/layer/tiling.py", "compiler/kernels.h", "compiler/statements.py", "engine/fast_engine.py"]
+)
+def test_an_extension_of_other_sources_does_not_stand_in_for_them(copy, expected, file):
+    source = copy / "lw3dsim" / file
+    before = source.read_bytes()
+    source.write_bytes(before + b"\n")
+    try:
+        code, data, said = run(copy)
+    finally:
+        source.write_bytes(before)
+    assert (code, data) == (0, expected)
+    assert said == f"{SLOWLY}their sources changed since they were compiled; install the package again\n"
 
 
-def test_another_version_of_the_compiler_has_a_folder_of_its_own(monkeypatch):
-    def folder():
-        return Translation("the test")._folder  # noqa: SLF001
+def test_a_missing_source_is_a_changed_one(copy, expected):
+    source = copy / "lw3dsim" / "compiler" / "kernels.h"
+    before = source.read_bytes()
+    source.unlink()
+    try:
+        code, data, said = run(copy)
+    finally:
+        source.write_bytes(before)
+    assert (code, data, said.count("\n")) == (0, expected, 1)
 
-    here = folder()
-    assert folder() == here
-    monkeypatch.setattr(native, "version", lambda _: "0.0")
-    assert folder() != here
+
+def test_kernels_are_interpreted_on_request_without_a_word(copy, expected):
+    assert run(copy, LW3DSIM_KERNELS="interpreted") == (0, expected, "")
+
+
+def test_nonsense_is_refused_in_one_sentence(copy):
+    code, data, said = run(copy, LW3DSIM_KERNELS="nonsense")
+    assert (code, data) == (2, None)
+    assert said == "Error: LW3DSIM_KERNELS = 'nonsense': is neither native nor interpreted\n"
 
 
 def test_what_is_kept_lies_where_the_environment_says(monkeypatch):
     def folder(**environment):
         for name in ("LW3DSIM_CACHE_DIR", "XDG_CACHE_HOME"):
             monkeypatch.setenv(name, environment.get(name, ""))
-        native.cache_folder.cache_clear()
-        return str(native.cache_folder())
+        folders.cache_folder.cache_clear()
+        return str(folders.cache_folder())
 
     try:
         monkeypatch.setenv("HOME", "/home/me")
@@ -144,4 +119,4 @@ def test_what_is_kept_lies_where_the_environment_says(monkeypatch):
         monkeypatch.setattr(Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError))
         assert folder().endswith(f"/lw3dsim-{os.geteuid()}")
     finally:
-        native.cache_folder.cache_clear()
+        folders.cache_folder.cache_clear()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lw3dsim import simulate
-from lw3dsim.base import native, remembered
+from lw3dsim.base import remembered
 from lw3dsim.base.caches import forget
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.network import fusion, layers
@@ -320,11 +320,6 @@ def test_a_file_that_cannot_be_written_only_costs_the_search(filled, monkeypatch
 
 def test_processes_share_a_memory_and_survive_each_others_deaths(tmp_path):
     environment = os.environ | {"LW3DSIM_CACHE_DIR": str(tmp_path), "LW3DSIM_MAPPING_CACHE": "1"}
-    # What is compiled need not be compiled again here.
-    for folder in native.cache_folder().glob("*-*"):
-        if folder.is_dir():
-            (tmp_path / "lw3dsim").mkdir(exist_ok=True)
-            (tmp_path / "lw3dsim" / folder.name).symlink_to(folder)
 
     def start():
         command = [sys.executable, "-m", "lw3dsim", *CLI]

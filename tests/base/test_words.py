@@ -10,7 +10,7 @@ import pytest
 from test_structure import SOURCES
 
 from lw3dsim.base.arrays import as_arrays, as_lists
-from lw3dsim.base.kernels import Kernels
+from lw3dsim.base.kernels import INTERPRETED, NATIVE
 
 
 class Inner(NamedTuple):
@@ -46,7 +46,7 @@ def test_a_table_goes_to_arrays_and_shares_those_that_are_fit():
 
 
 @pytest.mark.parametrize("unfit", [COLUMN[::-1], COLUMN.astype(np.int32), np.broadcast_to(COLUMN, (3,))])
-def test_translated_kernels_get_contiguous_writable_words_alone(unfit):
+def test_kernels_in_machine_code_get_contiguous_writable_words_alone(unfit):
     words = as_arrays(Inner(column=unfit, pair=(), number=0)).column
     assert words.flags.carray
     assert words.dtype == np.int64
@@ -54,8 +54,8 @@ def test_translated_kernels_get_contiguous_writable_words_alone(unfit):
 
 
 def test_kernels_own_what_they_run_on():
-    assert isinstance(Kernels(is_translated=False).own(TABLE).inner.column, list)
-    assert isinstance(Kernels(is_translated=True).own(TABLE).first, np.ndarray)
+    assert isinstance(INTERPRETED.own(TABLE).inner.column, list)
+    assert isinstance(NATIVE.own(TABLE).first, np.ndarray)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

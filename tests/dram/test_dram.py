@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import CONTROLLER, Kernels
+from lw3dsim.base.kernels import INTERPRETED, NATIVE
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.clocks import make_clocks
@@ -290,7 +290,7 @@ def commands_of(monkeypatch, standard, trace, **options):
         issue(channel, command, bank, slot, now)
 
     monkeypatch.setattr(controller, "issue", spy)
-    monkeypatch.setattr(CONTROLLER, "is_worthwhile", lambda _: False)
+    monkeypatch.setattr("lw3dsim.dram.replay.kernels", lambda: INTERPRETED)
     return replay(standard, trace, **options), seen
 
 
@@ -335,12 +335,11 @@ def test_the_controller_does_the_same_compiled(monkeypatch, name, refresh):
     standard = DRAM_STANDARDS[name]
     if refresh == "per-bank" and not standard.trefi_pb:
         pytest.skip("this standard has none")
-    CONTROLLER.load()
     for channels, queue in ((1, 32), (2, 3)):
         with monkeypatch.context() as patch:
             options = {"refresh": refresh, "channels": channels, "queue": queue}
             translated = replay(standard, mixed_trace(standard, 3), **options)
-            patch.setattr(CONTROLLER, "is_worthwhile", lambda _: False)
+            patch.setattr("lw3dsim.dram.replay.kernels", lambda: INTERPRETED)
             assert replay(standard, mixed_trace(standard, 3), **options) == translated
 
 
@@ -674,9 +673,8 @@ def test_too_many_requests_are_refused(tmp_path, monkeypatch):
         read_trace(written(tmp_path, "addr_hex,op\n" + "0,R\n" * 4))
 
 
-@pytest.mark.parametrize("translate", [False, True])
-def test_a_channel_stands_by_when_its_requests_are_served_and_gone(translate):
-    work = Kernels(is_translated=translate)
+@pytest.mark.parametrize("work", [INTERPRETED, NATIVE], ids=["interpreted", "native"])
+def test_a_channel_stands_by_when_its_requests_are_served_and_gone(work):
     line = work.own(c.new_channel(LPDDR4, [0, 1], [3, 4], [0, 1], [0, 0], "all-bank"))
     end = work(controller.run)(line, 0)
     empty = work.own(line._replace(bank_of=[], row_of=[], block_of=[], is_write=[]))

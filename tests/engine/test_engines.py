@@ -16,15 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
 
-from lw3dsim import compare, load_workload, simulate
+from lw3dsim import compare, load_workload
 from lw3dsim.base.arrays import as_lists
-from lw3dsim.base.kernels import translated
 from lw3dsim.comparison.compare import default_cases
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.clocks import Clocks, DramSystem
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import fast_engine, simpy_engine
-from lw3dsim.engine.fast_engine import advance
 from lw3dsim.engine.memory import dram_counts, idle_memory
 from lw3dsim.engine.run import NO_JUMPS, run_compiled
 from lw3dsim.engine.trace import Job, Stream, empty_trace, streams
@@ -350,12 +348,6 @@ def test_engines_agree_on_every_case_of_every_network(workload):
         assert first == second, case.name
 
 
-def test_one_translation_serves_every_schedule():
-    simulate("c3d", input_size="16x32x32", transform="fsb_c3d", algorithm="hfa", engine="fast")
-    simulate("slowfast_r50_4x16", input_size="32x32x32", engine="fast", overrides=["dram.model=plain"])
-    assert len(translated(advance).signatures) == 1
-
-
 def test_where_nothing_can_be_kept_the_engine_still_runs(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -368,4 +360,4 @@ def test_where_nothing_can_be_kept_the_engine_still_runs(tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert "compiling" in run.stderr
+    assert run.stderr == ""

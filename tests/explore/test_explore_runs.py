@@ -361,7 +361,7 @@ def test_help_of_the_search_imports_nothing_heavy():
         "from lw3dsim.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy={'numpy','pandas','plotly','optuna','numba','sqlalchemy'} & sys.modules.keys()\n"
+        "heavy={'numpy','pandas','plotly','optuna','sqlalchemy'} & sys.modules.keys()\n"
         "assert not heavy, heavy"
     )
     import subprocess
@@ -400,7 +400,7 @@ def test_status_names_the_design_of_each_best_figure(complete, cli, cli_json):
 def test_a_run_shows_the_figures_of_one_design_and_its_start_up_apart(complete, cli, tmp_path):
     space, _, _ = complete
     told = finish(cli, space, tmp_path / "study", "--workers", "2").stderr
-    assert told.startswith("small: workers load the compiled mapper and engine ...\n")
+    assert told.startswith("small: workers start ...\n")
     rows = exported(cli, space, tmp_path / "study", tmp_path)
     pattern = r"least latency_ms (\S+) \(with energy_mj (\S+)\)"
     latency, energy = (float(text.replace(",", "")) for text in re.search(pattern, told).groups())

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_SENTENCE = 1500
 # Lines that may stand before the sentence.
-NOTES = ("note: ", "compiling ", "wrote ")
+NOTES = ("note: ", "wrote ")
 _PARTS = re.compile(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"")
 
 

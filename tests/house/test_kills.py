@@ -8,14 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import re
 import time
 
 import pytest
 from explore_helpers import command, exported, kept_study, start, write_space
 from kills import kill_at_random, killed_at
 
-from lw3dsim.parts import _held, occupy, part_file, remove_left_over
+from lw3dsim.parts import part_file, remove_left_over
 
 KILLS = int(os.environ.get("LW3DSIM_KILLS", "0"))
 
@@ -133,25 +132,6 @@ def test_a_file_system_without_locks_is_written_to_and_not_tidied(tmp_path, monk
         path.replace(tmp_path / "x")
     remove_left_over(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [left.name, "x"]
-
-
-def test_what_a_killed_compilation_left_is_removed_when_nobody_compiles(tmp_path):
-    name = re.compile(r".+\.nb[ic]\.tmp\.[0-9a-f]+")
-    deep = tmp_path / "kernels_12"
-    deep.mkdir()
-    half, whole = deep / "run-3.py311.1.nbc.tmp.0123456789abcdef", deep / "run-3.py311.1.nbc"
-    half.touch()
-    whole.touch()
-    other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_SH)
-    occupy(tmp_path, name)
-    assert half.exists()
-    os.close(other)
-    os.close(_held.pop())
-    occupy(tmp_path, name)
-    assert list(deep.iterdir()) == [whole]
-    with pytest.raises(BlockingIOError):
-        fcntl.flock(os.open(tmp_path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_claim_of_a_killed_process_is_free_at_once(cli, tmp_path):

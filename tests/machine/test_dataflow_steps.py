@@ -14,7 +14,7 @@ from paper import conv, machine
 from test_step import count, patch, port, up, waves_of
 
 from lw3dsim import load_arch
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.dataflow import BUILT_IN
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
@@ -172,7 +172,7 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
 
 def costed(problem, machine, n, c, size, is_first, is_last):
     layer, array = plain_layer(problem), plain_array(machine)
-    waves, costs = empty_waves(kernels(0)), empty_costs(kernels(0), 1)
+    waves, costs = empty_waves(INTERPRETED), empty_costs(INTERPRETED, 1)
     cost_waves(layer, array, n, c, *size, int(is_first), int(is_last), waves)
     array_step(layer, array, c, int(is_first), int(is_last), waves, costs, 0)
     return {name: column[0] for name, column in costs._asdict().items()}

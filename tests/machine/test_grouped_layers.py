@@ -7,7 +7,7 @@ import yaml
 from test_bad_input import refuse
 
 from lw3dsim import execute, load_arch, simulate
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer, side_by_side
@@ -75,7 +75,7 @@ def step(n, c, groups, array, tile):
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 4, 4)[0], arch)
     costs = []
     for way in (problem, side_by_side(problem, 3), side_by_side(problem, 1)):
-        words, table = empty_waves(kernels(0)), empty_costs(kernels(0), 1)
+        words, table = empty_waves(INTERPRETED), empty_costs(INTERPRETED, 1)
         plain, machine = plain_layer(way), plain_array(make_machine(way, arch, "pixel"))
         cost_waves(plain, machine, way.n, way.c, *tile, 1, 1, words)
         array_step(plain, machine, way.c, 1, 1, words, table, 0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import load_arch
 from lw3dsim.account.events import count_events
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
@@ -156,7 +156,7 @@ def test_every_mapping_offered_keeps_the_invariants(problem):
 def a_tiling(problem, data):
     """Any candidate tiling, whether it fits or not: its sums, its place in them, and the mapping."""
     sizes = candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe)
-    choices = make_choices(problem, sizes, CLOCKS.burst_bytes, kernels(0))
+    choices = make_choices(problem, sizes, CLOCKS.burst_bytes, INTERPRETED)
     at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
     order = data.draw(st.sampled_from(ORDERS))
     tile = {name: axis[i] for name, axis, i in zip("ncthw", sizes, at, strict=True)}
@@ -206,7 +206,7 @@ def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
     # From step to step of a tile, an array that never waits for DMA waits for what it must drain first.
     waits = np.where(schedule.loops.is_first[1:], 0, np.maximum(drain[:-1] - head[1:], 0)).sum()
     busy = schedule.total("head") + schedule.total("body")
-    assert layer_cycles(task, at, INFINITE, empty_waves(kernels(0))) == busy + (
+    assert layer_cycles(task, at, INFINITE, empty_waves(INTERPRETED)) == busy + (
         0 if problem.structure == "vector" else waits
     )
 

@@ -10,7 +10,7 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj
@@ -301,7 +301,7 @@ def test_candidate_sizes_are_near_equal_parts_in_whole_quanta():
 def task_of(problem, sizes, arch=ARCH):
     """A problem with only these sizes (n, c, t, h, w) to choose from."""
     clocks = make_clocks(arch)
-    choices = make_choices(problem, sizes, clocks.burst_bytes, kernels(0))
+    choices = make_choices(problem, sizes, clocks.burst_bytes, INTERPRETED)
     capacity = arch.buffers.capacity_bits
     return Task(
         layer=plain_layer(problem), array=plain_array(make_machine(problem, arch, "pixel")), mode=0,
@@ -417,7 +417,7 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
         setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
         out=plain_rows(output_layout(LAYER, 32)),
     )  # fmt: skip
-    waves = empty_waves(kernels(0))
+    waves = empty_waves(INTERPRETED)
     # 168 cycles in 8 steps and no waits; the last drains 3. The first input tile takes 6 bursts, its weights 2, the
     # last output tile 1; DRAM answers after 20 ns.
     compute = (168 + 3) * 2000 + 9 * 10_000 + 20_000
@@ -467,7 +467,7 @@ def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_t
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
     def cycles(problem, sizes, arch=ARCH):
-        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_waves(kernels(0)))
+        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_waves(INTERPRETED))
 
     # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
     assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
@@ -491,7 +491,7 @@ def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
     for candidate in found:
         mapping = candidate.mapping
         task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
-        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_waves(kernels(0)))
+        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_waves(INTERPRETED))
         assert candidate.bound_ticks == bound, mapping
 
 
@@ -517,7 +517,7 @@ def test_a_pooling_that_is_cut_over_frames_updates_sums():
     cycles = []
     for frames in (1, 4):
         task = task_of(problem, ([2], [frames], [1], [1], [1]))
-        cycles.append(compute_ticks(task, ONE, INFINITE, empty_waves(kernels(0))) // task.times.cycle)
+        cycles.append(compute_ticks(task, ONE, INFINITE, empty_waves(INTERPRETED)) // task.times.cycle)
     assert cycles == [4 * (3 + 4), 3 + 4]
 
 
@@ -536,7 +536,7 @@ def test_slots_are_shared_by_what_loads_answers_and_computes():
 
 
 def test_a_tiling_is_kept_where_it_may_come_before_the_last():
-    kept = nothing_kept(kernels(0), 2)
+    kept = nothing_kept(INTERPRETED, 2)
     kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
     aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
@@ -551,13 +551,13 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert not is_worth(kept, few, 181, 100, 2)
     assert not is_worth(kept, few, 180, 101, 2)
     assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
-    free = nothing_kept(kernels(0), 1)
+    free = nothing_kept(INTERPRETED, 1)
     assert is_worth(free, aim, 10**9, 10**9, 1)
     assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == INFINITE
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
-    kept = nothing_kept(kernels(0), 3)
+    kept = nothing_kept(INTERPRETED, 3)
     aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):
@@ -615,7 +615,7 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
     # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
-    assert waits_between_tiles(task, ONE, empty_waves(kernels(0))) == 2 * 3
+    assert waits_between_tiles(task, ONE, empty_waves(INTERPRETED)) == 2 * 3
 
 
 def test_a_group_of_layers_knows_its_channels():

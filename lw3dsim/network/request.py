@@ -212,6 +212,7 @@ class Clips(Parameters):
         "Also run this many clips behind each other, without a stop between layers.",
         default=None,
         values=f"1..{MAX_CLIPS}",
+        in_python=f"1 to {MAX_CLIPS}.",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from lw3dsim.account.events import Events, constant_mults, count_events
 from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
 from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.describe.workload_file import parse_workload

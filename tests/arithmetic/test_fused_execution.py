@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from lw3dsim.base.values import replace
-
 import numpy as np
 import pytest
 from fused_groups import SMALL, any_mapping, chains, fusable, network_of
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
+from lw3dsim.base.values import replace
 from lw3dsim.network.execution import make_computation, shift_of
 from lw3dsim.schedule.fused import stage_machines
 

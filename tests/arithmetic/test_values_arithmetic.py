@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from lw3dsim.arithmetic.noise import combined_db, overflow_noise, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, Number, divided, random_tensor, shifted
 from lw3dsim.arithmetic.operands import applied, make_operands, narrowed, narrowing_shifts, phases, winograd_forms
 from lw3dsim.arithmetic.overflow import accumulated, held
+from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Conv3d, Linear
 
 INT8 = NUMBERS["int8"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from lw3dsim.base.values import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -19,6 +18,7 @@ import lw3dsim
 from lw3dsim import InputError, simulate
 from lw3dsim.base import plugins
 from lw3dsim.base.plugins import Family
+from lw3dsim.base.values import replace
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS, _preset
 from lw3dsim.testing.networks import dense_network
 from lw3dsim.transform import Composite, Fsb, Pass, Rewrite, Trg, apply_transforms, read_pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass
-from lw3dsim.base.values import replace
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -13,6 +12,7 @@ import pytest
 from msgspec import Meta
 
 from lw3dsim import InputError
+from lw3dsim.base.values import replace
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import run as engines
 from lw3dsim.engine.run import Ran, run_simpy

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-from lw3dsim.base.values import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import INTERPRETED, NATIVE
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.address_map import FIELDS, address_map
 from lw3dsim.describe.clocks import make_clocks

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from bisect import bisect_left
-from lw3dsim.base.values import replace
 
 import msgspec
 import numpy as np
@@ -18,6 +17,7 @@ from max_plus import grant_order, solve, wrong_grants
 
 from lw3dsim import compare, load_workload
 from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import default_cases
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.clocks import Clocks, DramSystem

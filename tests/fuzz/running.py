@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from lw3dsim.base.values import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import replace
 
 from .case import Case, folder_of_its_own, random_of, write_files
 from .session import Finding, Session, TooSlowError, time_limit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from lw3dsim.base.values import replace
 
 import msgspec
 import numpy as np
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from lw3dsim.account.events import count_events
 from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape

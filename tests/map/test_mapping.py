@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from lw3dsim.base.values import replace
 
 import msgspec
 import numpy as np
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from lw3dsim import load_arch
 from lw3dsim.account.events import count_events
 from lw3dsim.base.kernels import INTERPRETED
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from lw3dsim.base.values import replace
 
 import msgspec
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import load_arch
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from lw3dsim.base.values import replace
-
 import numpy as np
 import pytest
 from paper import conv, machine, problem_of
 
 from lw3dsim.account.events import count_events
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.map.fill import group_fill

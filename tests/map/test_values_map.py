@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
 from lw3dsim.base.kernels import INTERPRETED
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, plain_array, tree_pj

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from lw3dsim.base.values import replace
 from html.parser import HTMLParser
 
 import msgspec
@@ -11,6 +10,7 @@ from markupsafe import escape
 import lw3dsim
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Case, Comparison
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.report.html import figures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from lw3dsim.base.values import replace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import simulate
 from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import BOUND, COMPUTING, IDLE

@@ -8,6 +8,7 @@ window that slides over it: its maximum has an edge of the window on a breakpoin
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # read where a run is recalled
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy as np
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
 from lw3dsim.account.events import STREAMS
+from lw3dsim.base.arrays import Ints  # noqa: TC001  # likewise
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lw3dsim.account.energy import Causes
-    from lw3dsim.base.arrays import Floats, Ints
+    from lw3dsim.base.arrays import Floats
     from lw3dsim.engine.trace import Trace
     from lw3dsim.schedule.program import Program
 

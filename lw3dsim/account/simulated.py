@@ -6,35 +6,33 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+# The types of a run's fields are read where it is recalled.
 from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
+from lw3dsim.account.events import Events  # noqa: TC001
+from lw3dsim.account.power import Activity  # noqa: TC001
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.describe.workload import Conv3d, Linear
+from lw3dsim.dram.power import DramCounts  # noqa: TC001
+from lw3dsim.engine.attribution import Busy  # noqa: TC001
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes
-    from lw3dsim.account.events import Events
-    from lw3dsim.account.power import Activity
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.dram.power import DramCounts
-    from lw3dsim.engine.attribution import Busy
 
 
 Done = TypeVar("Done", bound=Work, covariant=True)
 
 
-class Run(Value, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True):
-    """A mapped layer or fused group, and what its simulation gave, without its graph context.
+class Simulated(Value, frozen=True, kw_only=True, eq=False):
+    """What the simulation of a layer or fused group gave.
 
-    ``arch`` is the design, without what no mapped layer depends on. ``stage_events`` are what the steps of each of its
-    layers did; no schedule on these buffers moves less than ``dram_floor_bytes``. ``layouts`` are those of input and
-    output. A run is equal to itself alone: what follows from it is kept with it.
+    ``stage_events`` are what the steps of each of its layers did; no schedule on these buffers moves less than
+    ``dram_floor_bytes``. ``layouts`` are those of input and output.
     """
 
-    work: Done
-    arch: Accelerator
     steps: int
     latency_cycles: int
     cycles_by_cause: tuple[tuple[str, int], ...]
@@ -46,6 +44,17 @@ class Run(Value, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True):
     dram_bound_cycles: int
     dram_floor_bytes: int
     layouts: tuple[str, str]
+
+
+class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True):
+    """A mapped layer or fused group, and what its simulation gave, without its graph context.
+
+    ``arch`` is the design, without what no mapped layer depends on. A run is equal to itself alone: what follows from
+    it is kept with it.
+    """
+
+    work: Done
+    arch: Accelerator
 
     @property
     def dram_bytes(self) -> int:

@@ -17,6 +17,7 @@ from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
+from lw3dsim.network.recalled import keep_run, recalled_run
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     remember(search.question, mapping)
     is_known = engine in {"auto", "fast"} and clocks == mapper_clocks
     timing = best.raced.timing() if is_known else simulate_schedule(best.program, clocks, engine)
-    return _run(search.work(mapping), best.program, timing, arch, clocks)
+    return _kept(_run(search.work(mapping), best.program, timing, arch, clocks), engine)
 
 
 def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:
@@ -115,9 +116,17 @@ def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mappe
 
 @kept(8192)
 def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
+    known = recalled_run(work, arch, engine)
+    if known is not None:
+        return known
     clocks = make_clocks(arch)
     program = work.program(arch, clocks)
-    return _run(work, program, simulate_schedule(program, clocks, engine), arch, clocks)
+    return _kept(_run(work, program, simulate_schedule(program, clocks, engine), arch, clocks), engine)
+
+
+def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:
+    keep_run(run, engine)
+    return run
 
 
 def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:

@@ -1,0 +1,76 @@
+"""Runs of layers and groups that were simulated before, on disk: under the same mapping they need not be again.
+
+What is recalled is checked as far as its figures tell on each other, and simulated anew where they do.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+
+import numpy as np
+
+from lw3dsim.account.simulated import Run, Simulated
+from lw3dsim.base.remembered import recall, remember
+from lw3dsim.base.values import fields_of, names_of
+from lw3dsim.describe.accelerator_file import named_by
+from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.schedule.work import Work
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
+
+Mapped = TypeVar("Mapped", bound=Work)
+
+# Longer runs are simulated: they take more room on the disk than they are worth.
+MOST_STEPS = 20_000
+
+
+def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | None:
+    """Return the run of a layer or group under its mapping, if it was kept; None otherwise."""
+    found = recall(_question(work, arch, engine), Simulated, _is_possible, _from_json)
+    return None if found is None else Run(work=work, arch=arch, **fields_of(found))
+
+
+def keep_run(run: Run[Work], engine: str) -> None:
+    """Keep a run, if it is not too long, for whoever asks for it again."""
+    if run.steps <= MOST_STEPS:
+        simulated = Simulated(**{name: getattr(run, name) for name in names_of(Simulated)})
+        remember(_question(run.work, run.arch, engine), simulated, _to_json)
+
+
+def _question(work: Work, arch: Accelerator, engine: str) -> object:
+    return "run", work, arch, named_by(arch), engine
+
+
+def _is_possible(found: Simulated) -> bool:
+    """Return whether the figures of a run agree: its causes are all of its time, its steps and transfers lie in it."""
+    activity = found.activity
+    columns = [activity.start, activity.end, activity.kind]
+    return (
+        tuple(name for name, _ in found.cycles_by_cause) == CAUSES
+        and sum(cycles for _, cycles in found.cycles_by_cause) == found.latency_cycles
+        and all(len(column) == found.steps for column in columns)
+        and bool((activity.start <= activity.end).all())
+        and all(len(activity.grant[name]) == len(activity.ready[name]) for name in activity.grant)
+        and found.events.dram_read_bytes + found.events.dram_write_bytes >= found.dram_floor_bytes
+    )
+
+
+def _to_json(value: Any) -> Any:
+    """Return what JSON has for an array of integers, or a fraction."""
+    if isinstance(value, np.ndarray):
+        return np.asarray(value, dtype=np.int64).tobytes()
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError(type(value).__name__)
+
+
+def _from_json(kind: Any, value: Any) -> Any:
+    """Return the array or the fraction that JSON has been given; raises ValueError for others."""
+    if kind is Fraction:
+        return Fraction(value)
+    if get_origin(kind) is np.ndarray or kind is np.ndarray:
+        return np.frombuffer(b64decode(value), dtype=np.int64)
+    raise NotImplementedError(str(kind))

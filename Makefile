@@ -5,6 +5,8 @@ READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests docs
 # What is installed: every package in one version, with hashes, for every platform and Python.
 LOCK    := .ci/lock.txt
+# A C compiler in a wheel, for machines that have none.
+ZIG     := .ci/ziglang.txt
 PIP     := -q --disable-pip-version-check
 # Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -12,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-lowest test-newest lint docs bench tables lock fuzz kills mutants clean
+.PHONY: demo test test-interpreted test-lowest test-newest lint docs bench tables lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -26,6 +28,11 @@ demo: $(READY)
 # Each file of tests on one core: what its tests share is made once.
 test: lint
 	$(BIN)/python -m pytest -n auto --dist loadfile -q
+
+# Where there is no C compiler, CPython runs the kernels: tests of values and of figures that were, on that form alone.
+test-interpreted: $(READY)
+	LW3DSIM_KERNELS=interpreted $(BIN)/python -m pytest -n auto --dist loadfile -q tests/golden tests/machine tests/map/test_values_map.py \
+	    tests/map/test_values_fused.py tests/schedule tests/account
 
 # The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
 test-lowest: RESOLUTION := lowest-direct
@@ -72,11 +79,15 @@ mutants: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" --extra dev pyproject.toml -o $(LOCK)
+	echo "ziglang>=0.13" | $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" - -o $(ZIG)
 
 # Nothing that the lock does not hold is fetched: the backend that builds the package is in it too.
-$(READY): pyproject.toml $(LOCK)
+$(READY): pyproject.toml $(LOCK) $(ZIG)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP) --no-compile --require-hashes -r $(LOCK)
+	@[ -n "$$(command -v $(firstword $(CC)) gcc clang)" ] || $(BIN)/python -m pip install $(PIP) --require-hashes -r $(ZIG) || \
+	    echo "there is no C compiler here, and none could be installed: CPython will run the kernels"
 	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -2,37 +2,90 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
+
+from lw3dsim.compiler.build import compilers
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_wheel_works_outside_the_checkout(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "-q",
-        "-w",
-        str(tmp_path),
-        str(ROOT),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+def wheel_of(source, folder):
+    """Build a wheel of a folder or an archive, with what is installed here; return its path."""
+    options = ["--no-deps", "--no-build-isolation", "-q", "-w", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(source)], check=True, capture_output=True)
+    (wheel,) = folder.glob("lw3dsim-*.whl")
+    return wheel
+
+
+def checkout(folder):
+    """Copy what a checkout holds; nothing that was built."""
+    built = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "_kernels*", "tests", "results")
+    shutil.copytree(ROOT, folder, ignore=built)
+    return folder
+
+
+def test_the_archive_of_sources_holds_the_c_of_the_kernels_and_builds_a_wheel(tmp_path):
+    source = checkout(tmp_path / "source")
+    code = f"from lw3dsim.compiler.backend import build_sdist; build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("lw3dsim-*.tar.gz")
+    with tarfile.open(archive) as members:
+        names = {name.partition("/")[2] for name in members.getnames()}
+    assert {"lw3dsim/base/_kernels.c", "lw3dsim/compiler/kernels.h", "lw3dsim/compiler/backend.py"} <= names
+    made = zipfile.ZipFile(wheel_of(archive, tmp_path)).namelist()
+    assert [name for name in made if "_kernels" in name] == (["lw3dsim/base/_kernels.abi3.so"] if compilers() else [])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed")
+def test_a_wheel_is_made_for_another_processor(tmp_path, monkeypatch):
+    monkeypatch.setenv("LW3DSIM_TARGET", "aarch64")
+    wheel = wheel_of(checkout(tmp_path / "source"), tmp_path)
+    assert wheel.name.endswith("-cp311-abi3-manylinux_2_17_aarch64.manylinux2014_aarch64.whl")
+    # The processor that an ELF file is for: 183 is AArch64.
+    assert zipfile.ZipFile(wheel).read("lw3dsim/base/_kernels.abi3.so")[18] == 183
+
+
+def test_without_a_compiler_a_wheel_has_no_extension_and_says_that_cpython_runs_the_kernels(tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "sh").symlink_to("/bin/sh")
+    source = checkout(tmp_path / "source")
+    code = f"""
+from lw3dsim.compiler import backend, build
+build._zig = list
+print(backend.get_requires_for_build_wheel())
+print(backend.build_wheel({str(tmp_path)!r}))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "CC"} | {"PATH": str(tools)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=source, env=environment, check=True, capture_output=True, text=True
+    )
+    assert "ziglang>=0.13" in run.stdout
+    assert "the kernels are not compiled, so CPython will run them, slowly: there is no C compiler" in run.stderr
     (wheel,) = tmp_path.glob("lw3dsim-*.whl")
+    assert not any("_kernels" in name for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_a_wheel_works_outside_the_checkout(tmp_path):
+    wheel = wheel_of(ROOT, tmp_path)
+    if compilers() and sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        assert re.search(r"-cp311-abi3-manylinux_2_17_\w+\.manylinux2014_\w+\.whl$", wheel.name)
     site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)
+    zipfile.ZipFile(wheel).extractall(site)  # noqa: S202  # our own wheel
     outside = tmp_path / "elsewhere"
     outside.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(site)}
@@ -49,7 +102,7 @@ def test_a_wheel_works_outside_the_checkout(tmp_path):
         )
 
     listed = run("list", "--format", "json")
-    assert str(site) in listed.stderr
+    assert str(site) in listed.stderr.splitlines()[0]
     names = json.loads(listed.stdout)
     assert {"c3d", "slowfast_r50_8x8"} <= set(names["workloads"])
     result = json.loads(run("simulate", "c3d", "--input", "16x32x32", "--format", "json").stdout)

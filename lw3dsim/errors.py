@@ -97,6 +97,10 @@ def raised(error: BaseException, most: int = 200) -> str:
     return f"{(words_only if 2 * len(words_only) > most else cut).rstrip(' ,;:')} ..."
 
 
+# What is wrong with a name that could show as another, or end a line.
+UNPRINTABLE = "holds a control character; remove it"
+
+
 def check_text(place: str, text: str) -> None:
     """Raise InputError for ``text`` that holds bytes of the command line that are no characters."""
     try:

@@ -186,7 +186,8 @@ SETS = [
     ('pe.rows=!!int ""', ""), ("pe.rows=!!bool x", ""), ("pe.rows=&a [*a]", ""), ("clock_mhz=1e999", ""),
 ]
 CASES = [
-    (["fsb"], "name: options"), (["a: --m3 2"], "--m3|--m1"), (["a: extra"], "extra"), (["a\nb: --m1 0"], "--case|holds a control character"),
+    (["fsb"], "name: options"), (["a: --m3 2"], "--m3|--m1"), (["a: extra"], "extra"),
+    (["a\nb: --m1 0"], "--case|holds a control character"),
     ([": --m1 2"], "name: options"), (["a: --m1 0"], "--m1 0|1 to 8"), (["a:", "a: --m1 2"], "'a'|twice"),
     (['a: "--m1'], "No closing quotation"), (["a: --arch edge_bas"], "did you mean 'edge_base'"),
     (["a: --transform fbs"], "'fbs'|did you mean 'fsb'"), (["a: --set pe.rowz=1"], "pe.rowz|did you mean 'rows'"),

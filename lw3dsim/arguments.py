@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lw3dsim.errors import ArgumentError, short, unknown
+from lw3dsim.errors import UNPRINTABLE, ArgumentError, short, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -94,10 +94,12 @@ def as_optional_truth(name: str, value: object) -> bool | None:
 
 
 def as_text(name: str, value: object, what: str = "text") -> str:
-    """Return a text that is not empty."""
+    """Return a text that is not empty, and shows as what it is."""
     text = _plain(value)
     if not text:
         raise ArgumentError(name, value, f"expected {what}")
+    if not text.isprintable():
+        raise ArgumentError(name, value, UNPRINTABLE)
     return text
 
 

@@ -97,6 +97,18 @@ def raised(error: BaseException, most: int = 200) -> str:
     return f"{(words_only if 2 * len(words_only) > most else cut).rstrip(' ,;:')} ..."
 
 
+# What is wrong with a name that could show as another, or end a line.
+UNPRINTABLE = "holds a control character; remove it"
+
+
+def check_name(place: str, name: object) -> None:
+    """Raise InputError for a name that is no text, is empty, or holds what can't be shown as it is."""
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{place}: the name {short(name)} is no text; give one")
+    if not name.isprintable():
+        raise InputError(f"{place}: the name {short(name)} {UNPRINTABLE}")
+
+
 def check_text(place: str, text: str) -> None:
     """Raise InputError for ``text`` that holds bytes of the command line that are no characters."""
     try:
@@ -106,12 +118,12 @@ def check_text(place: str, text: str) -> None:
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Return ``"did you mean 'x'? Allowed: ..."`` for an unknown name, the question only where one is close."""
+    """Return ``"did you mean 'x'? Allowed: ..."`` for an unknown name; ``"allowed: ..."`` where none is close."""
     names = sorted(allowed) or ["(none)"]
     # A long text is close to no name, and takes long to be held against them.
     close = difflib.get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Allowed: {', '.join(names)}"
+    hint = f"did you mean {close[0]!r}? Allowed" if close else "allowed"
+    return f"{hint}: {', '.join(names)}"
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> InputError:

@@ -7,6 +7,7 @@ means; nothing else says so a second time.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
 
@@ -27,6 +28,11 @@ def summed(about: str) -> Meta:
 def figure(about: str) -> Meta:
     """Describe a figure."""
     return Meta(description=about)
+
+
+def one_of(*words: str) -> Meta:
+    """Say that a text is one of ``words``."""
+    return Meta(pattern=f"^({'|'.join(map(re.escape, words))})$", extra_json_schema={"enum": [*words]})
 
 
 # Plain data, as JSON holds it.
@@ -58,7 +64,7 @@ UNITS = {
 }
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record. Values are attributes; where a name is at hand, ``record[name]`` reads them as well.
 
     What has a default is there only where it differs: else it is not written, and not among :meth:`keys`.

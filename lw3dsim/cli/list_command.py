@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import getdoc, isfunction
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from lw3dsim.base.plugins import Family
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, print_json
+from lw3dsim.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -105,9 +107,13 @@ def _as_pass(value: object) -> type[Pass] | None:
 
 
 def _about(value: object) -> str:
-    """Return what a member of a family says of itself, if it does."""
+    """Return what a member of a family says of itself, if it does: a function, the first line of its docstring."""
     kind = _as_pass(value)
-    return str(getattr(value, "description", "")) if kind is None else kind.about()
+    if kind is not None:
+        return kind.about()
+    if isfunction(value):
+        return one_line((getdoc(value) or "").partition("\n")[0].removesuffix("."), 120)
+    return str(getattr(value, "description", ""))
 
 
 def _arguments(value: object) -> Iterator[str]:

@@ -14,7 +14,7 @@ from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
-from lw3dsim.errors import InputError, check_text, one_line, short
+from lw3dsim.errors import InputError, check_name, check_text, one_line, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ def check_loaded(arch: Accelerator) -> Accelerator:
 
     Raises InputError where they are not, since a value that is built or changed in Python is not checked then.
     """
+    check_name("arch", arch.name)
     try:
         data = msgspec.to_builtins(arch)
     except TypeError as error:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Lines = Annotated[int, Meta(ge=1, le=4096)]
+Banks = Annotated[int, Meta(ge=1, le=256)]
 Number = Annotated[int, Meta(ge=1, le=1 << 24)]
 Clocks = Annotated[int, Meta(ge=1, le=1_000_000)]
 ClocksOrNone = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -66,8 +67,8 @@ class DramStandard:
 
     bus_bits: Lines
     device_bits: Lines
-    bank_groups: Number
-    banks_per_group: Number
+    bank_groups: Banks
+    banks_per_group: Banks
     rows: Number
     columns: Number
     burst_length: Number
@@ -98,7 +99,7 @@ class DramStandard:
     column_clocks: Command = 1
     other_clocks: Command = 1
     wck_postamble_clocks: ClocksOrNone = 0
-    banks_per_refresh: Number = 1
+    banks_per_refresh: Banks = 1
     trfc_pb: ClocksOrNone = 0
     trefi_pb: ClocksOrNone = 0
     tpbr2act: ClocksOrNone = 0

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from lw3dsim.base.values import Value
-from lw3dsim.errors import InputError, one_line, short, suggest
+from lw3dsim.errors import UNPRINTABLE, InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +212,7 @@ class _Builder:
                 raise self._error(key, line, "a key must be a plain word")
             name = str(name_node.value)
             if not name.isprintable():
-                raise self._error(key, line, f"the key {short(name)} holds a control character; remove it")
+                raise self._error(key, line, f"the key {short(name)} {UNPRINTABLE}")
             if name_node.tag == "tag:yaml.org,2002:merge":
                 raise self._error((*key, name), line, "merging is not supported; write the keys out, or use a block")
             if name in data:
@@ -224,7 +224,7 @@ class _Builder:
     def _scalar(self, node: yaml.Node, key: KeyPath, line: int) -> Any:
         text, kind = str(node.value), node.tag.rpartition(":")[2]
         if not text.isprintable():
-            raise self._error(key, line, f"{short(text)} holds a control character; remove it")
+            raise self._error(key, line, f"{short(text)} {UNPRINTABLE}")
         is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
         if kind == "timestamp" or (kind == "str" and not is_scientific):
             return text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import msgspec
 
 from lw3dsim.base.values import Value
-from lw3dsim.errors import InputError, ShapeError, suggest
+from lw3dsim.errors import InputError, ShapeError, check_name, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -306,7 +306,11 @@ def build_workload(
     inputs, and ShapeError where shapes do not fit.
     """
     at = locate or (lambda layer: f"{name} {layer}")
-    ordered = _ordered(inputs, list(layers), at)
+    layers = list(layers)
+    check_name("workload", name)
+    for named in (*inputs, *(layer.name for layer in layers)):
+        check_name(name, named)
+    ordered = _ordered(inputs, layers, at)
     shapes = dict(inputs)
     for layer in ordered:
         try:

@@ -79,7 +79,7 @@ def run_within(most: int, job: Job, memory: Memory, jump: bool) -> Ran:
 
 
 def run_simpy(job: Job, memory: Memory, jump: bool) -> Ran:  # noqa: ARG001  # the reference places every step
-    """Run the reference."""
+    """Run the reference, in SimPy."""
     from lw3dsim.engine import simpy_engine
 
     return one_by_one(simpy_engine.run, job, memory)

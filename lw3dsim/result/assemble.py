@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
 from lw3dsim.account.binding import binding, idle_words
@@ -13,7 +13,7 @@ from lw3dsim.base.records import summed_fields
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs, peak_mw
-from lw3dsim.result.derived import derived
+from lw3dsim.result.derived import StreamDerived, derived, stream_derived
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Figures, Layer, RunRecord, Totals
 
 if TYPE_CHECKING:
@@ -142,34 +142,36 @@ def _notes(problem: Problem, arch: Accelerator) -> tuple[str, str]:
 
 
 class _StreamFigures(TypedDict, total=False):
+def _sqnr_db(problems: Sequence[Problem]) -> float | None:
+    values = [sqnr_db(problem) for problem in problems]
+    return values[0] if len(values) == 1 else combined_db(values)
+
+
+def _peak_mw(profile: Profile, arch: Accelerator) -> float:
+    return profile.peak_mw(arch.power_window_us * 1e6)
+
+
+class _StreamFigures(StreamDerived, total=False):
     clips: int
     stream_latency_cycles: int
-    stream_latency_ms: float
     stream_first_clip_cycles: int
     stream_bound_cycles: int
-    stream_clips_per_s: float
-    overlap_gain: float
 
 
 def _stream_figures(stream: StreamTiming | None, latency_cycles: int, arch: Accelerator) -> _StreamFigures:
     """Return what a stream of clips adds to the totals; ``latency_cycles`` is that of all layers one by one.
 
     ``stream_latency_*`` is all clips, ``stream_first_clip_cycles`` the first of them, ``stream_bound_cycles`` what
-    the array or DRAM is busy for all clips, whichever is longer. Clips a second are those of
-    the steady state, from the end of the first clip on. ``overlap_gain`` is by how much the layers of all clips are
-    faster behind each other than one by one.
+    the array or DRAM is busy for all clips, whichever is longer.
     """
     if stream is None:
         return {}
     first, last = stream.finish_cycles[0], stream.finish_cycles[-1]
     clips = len(stream.finish_cycles)
-    counted, cycles = (clips - 1, last - first) if clips > 1 else (1, last)
     return {
         "clips": clips,
         "stream_latency_cycles": last,
-        "stream_latency_ms": last * arch.cycle_ps / 1e9,
         "stream_first_clip_cycles": first,
         "stream_bound_cycles": stream.bound_cycles,
-        "stream_clips_per_s": counted / (cycles * arch.cycle_ps * 1e-12),
-        "overlap_gain": clips * latency_cycles / last,
+        **stream_derived(clips, first, last, latency_cycles, arch),
     }

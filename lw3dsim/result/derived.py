@@ -23,6 +23,28 @@ class Derived(TypedDict):
     average_power_mw: float
 
 
+class StreamDerived(TypedDict, total=False):
+    """What follows from the cycles of a stream of clips, where there is one."""
+
+    stream_latency_ms: float
+    stream_clips_per_s: float
+    overlap_gain: float
+
+
+def stream_derived(clips: int, first: int, last: int, latency_cycles: int, arch: Accelerator) -> StreamDerived:
+    """Return what follows from the cycles in which the ``first`` and the ``last`` of ``clips`` are done.
+
+    Clips a second are those of the steady state, from the end of the first clip on. ``overlap_gain`` is by how much the
+    layers of all clips are faster behind each other than one by one, ``latency_cycles`` a clip.
+    """
+    counted, cycles = (clips - 1, last - first) if clips > 1 else (1, last)
+    return {
+        "stream_latency_ms": last * arch.cycle_ps / 1e9,
+        "stream_clips_per_s": counted / (cycles * arch.cycle_ps * 1e-12),
+        "overlap_gain": clips * latency_cycles / last,
+    }
+
+
 def derived(
     latency_cycles: int, macs: int, executed_mults: int, energies_pj: Iterable[float], arch: Accelerator
 ) -> Derived:

@@ -7,16 +7,28 @@ sums over layers and the glossary follow from it.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from msgspec import Meta
 
 from lw3dsim.account.area import AreaBreakdown
 from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
-from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, summed
+from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, one_of, summed
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.engine.attribution import CyclesBreakdown
+from lw3dsim.describe.workload import AnyLayer, Extent, Size
+from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
+from lw3dsim.transform.algorithms import POLICIES
+
+# Words that fields take.
+Kind = Annotated[str, one_of(*(str(kind.__struct_config__.tag) for kind in get_args(AnyLayer)), "fused")]
+Cause = Annotated[str, one_of("dram", *CAUSES)]
+Policy = Annotated[str, one_of(*POLICIES)]
+Fusion = Annotated[str, one_of("off", "auto")]
+Objective = Annotated[str, one_of("latency", "energy", "edp", "dram_bytes")]
+
+# No operands are so wide that their squares differ by more.
+Decibels = Annotated[float, Meta(ge=-1000, le=1000)]
 
 
 class EnergyBreakdown(ByComponent[Amount], frozen=True, kw_only=True):
@@ -65,7 +77,8 @@ class Figures(Record, frozen=True, kw_only=True):
     average_power_mw: Annotated[PositiveAmount, figure("energy over time")]
     peak_power_mw: Annotated[PositiveAmount, figure("power over the busiest window of `power_window_us`")]
     sqnr_db: Annotated[
-        float | None, figure("signal to quantisation noise of Winograd arithmetic, estimated; none where it is exact")
+        Decibels | None,
+        figure("signal to quantisation noise of Winograd arithmetic, estimated; none where it is exact"),
     ]
 
     @property
@@ -105,14 +118,14 @@ class Layer(Figures, frozen=True, kw_only=True):
     """A layer, or several that are fused."""
 
     name: Annotated[str, figure("name of the layer; of a fused group, of its layers")]
-    kind: Annotated[str, figure("kind of the layer, or `fused`")]
+    kind: Annotated[Kind, figure("kind of the layer, or `fused`")]
     algorithm: Annotated[str, figure("algorithm that it runs, with its tile; `none` where nothing is multiplied")]
     note: Annotated[str, figure("why it does not run what was asked for, and what becomes of sums too wide")]
     mapping: Annotated[str, figure("its tiling, in short")]
     input_layout: Annotated[str, figure("layout of its input in DRAM")]
     output_layout: Annotated[str, figure("layout of its output in DRAM")]
     output_shape: Annotated[str, figure("output as CxTxHxW")]
-    bound_by: Annotated[str, figure("what binds it: `dram`, or a cause of cycles")]
+    bound_by: Annotated[Cause, figure("what binds it: `dram`, or a cause of cycles")]
     idle: Annotated[str, figure("in words, which part of the array idles most while others multiply, and why")]
     energy_breakdown_pj: EnergyBreakdown
     energy_causes_pj: EnergyCausesByComponent
@@ -129,7 +142,7 @@ class Inputs(Record, frozen=True, kw_only=True):
     """The workload as it was run: shapes (C, T, H, W) by input."""
 
     name: str
-    inputs: dict[str, tuple[int, int, int, int]]
+    inputs: dict[str, tuple[Size, Extent, Extent, Extent]]
 
 
 class Configuration(Record, frozen=True, kw_only=True):
@@ -137,12 +150,12 @@ class Configuration(Record, frozen=True, kw_only=True):
 
     workload: Inputs
     transforms: tuple[str, ...]
-    algorithm: str
+    algorithm: Policy
     engine: str
     arch: Accelerator
     clips: int | None = None
-    fusion: str = "off"
-    objective: str = "latency"
+    fusion: Fusion = "off"
+    objective: Objective = "latency"
     mapping: tuple[dict[str, object], ...] | None = None
     layouts: dict[str, int] | None = None
 

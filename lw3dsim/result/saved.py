@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from lw3dsim.arguments import as_path
+from lw3dsim.arithmetic.noise import combined_db
 from lw3dsim.base.records import summed_fields
-from lw3dsim.errors import InputError, one_line
-from lw3dsim.result.derived import derived
+from lw3dsim.describe.accelerator_file import check_loaded
+from lw3dsim.engine.run import ENGINES
+from lw3dsim.errors import UNPRINTABLE, InputError, one_line, short, unknown
+from lw3dsim.result.derived import derived, stream_derived
 from lw3dsim.result.records import Figures, RunRecord
 from lw3dsim.result.result import COLUMNS, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lw3dsim.arguments import PathArgument
+    from lw3dsim.base.records import Plain
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.result.records import Layer
 
@@ -28,7 +32,8 @@ RELATIVE = 1e-9
 
 def check(record: RunRecord) -> None:
     """Raise ValueError where figures contradict each other: sums of parts, and what follows from counts."""
-    arch = record.config.arch
+    arch = check_loaded(record.config.arch)
+    _check_words(record)
     for layer in record.layers:
         _check_figures(layer, layer, f"layer {layer.name}: ", arch)
         for component, causes in layer.energy_causes_pj.items():
@@ -42,9 +47,62 @@ def check(record: RunRecord) -> None:
             parts = {layer.name: getattr(layer, name)[part] for layer in record.layers}
             _check_sum(parts, value, f"{name}.{part}")
     _check_sum(record.area_breakdown_mm2.parts(), record.totals.area_mm2, "area_mm2")
-    if record.stream_cycles_breakdown is not None:
-        stream_cycles = record.totals.stream_latency_cycles or 0
-        _check_sum(record.stream_cycles_breakdown.parts(), stream_cycles, "stream_latency_cycles")
+    _check_stream(record)
+    _check_close("sqnr_db", record.totals.sqnr_db, combined_db([layer.sqnr_db for layer in record.layers]))
+
+
+def _check_words(record: RunRecord) -> None:
+    """Check that all texts can be shown, and that there is such an engine."""
+    if record.config.engine not in ENGINES:
+        raise ValueError(f"config.engine: {unknown('engine', record.config.engine, ENGINES)}; or is a plug-in missing?")
+    for text in _texts(record.as_dict()):
+        if not text.isprintable():
+            raise ValueError(f"the text {short(text)} {UNPRINTABLE}")
+
+
+def _texts(data: Plain) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        yield from data
+        data = list(data.values())
+    for part in data if isinstance(data, list) else ():
+        yield from _texts(part)
+
+
+def _check_stream(record: RunRecord) -> None:
+    """Check what follows from the cycles of a stream; where none was run there are no figures of it."""
+    totals, parts = record.totals, record.stream_cycles_breakdown
+    if (parts is None) != (totals.clips == 0) or (record.config.clips or 0) != totals.clips:
+        raise ValueError(f"clips = {totals.clips} where config.clips = {record.config.clips}")
+    if parts is None:
+        return
+    first, last = totals.stream_first_clip_cycles, totals.stream_latency_cycles
+    _check_sum(parts.parts(), last, "stream_latency_cycles")
+    if not 0 < first <= last or (first < last) != (totals.clips > 1):
+        raise ValueError(f"stream_first_clip_cycles = {first} where stream_latency_cycles = {last}")
+    follow = stream_derived(totals.clips, first, last, totals.latency_cycles, record.config.arch)
+    for name, value in cast("dict[str, float]", follow).items():
+        _check_close(name, getattr(totals, name), value)
+
+
+def _check_close(name: str, value: float | None, expected: float | None) -> None:
+    if value is None or expected is None:
+        is_close = value is expected
+    else:
+        is_close = math.isclose(value, expected, rel_tol=RELATIVE, abs_tol=RELATIVE)
+    if not is_close:
+        raise ValueError(f"{name} = {value!r} where {expected!r} follows from the rest")
+
+
+def _check_peak(figures: Figures, of: str, arch: Accelerator) -> None:
+    """Check that a window of so much power is no less than the average, and holds no more than all of the energy."""
+    # A mW for a us is 1000 pJ.
+    most = max(figures.energy_pj / (1000 * arch.power_window_us), figures.average_power_mw)
+    if not figures.average_power_mw * (1 - RELATIVE) <= figures.peak_power_mw <= most * (1 + RELATIVE):
+        raise ValueError(
+            f"{of}peak_power_mw = {figures.peak_power_mw!r} where {figures.average_power_mw!r} to {most!r} are possible"
+        )
 
 
 def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, arch: Accelerator) -> None:
@@ -59,6 +117,7 @@ def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, arch: Ac
     for name, value in cast("dict[str, float]", follow).items():
         if not math.isclose(getattr(figures, name), value, rel_tol=RELATIVE):
             raise ValueError(f"{of}{name} = {getattr(figures, name)!r} where {value!r} follows from the rest")
+    _check_peak(figures, of, arch)
 
 
 def _check_sum(parts: Mapping[str, float], total: float, name: str) -> None:

@@ -353,3 +353,12 @@ def test_a_rewrite_that_puts_a_layer_in_its_own_place_matches_nothing():
             return {layer.name: [layer] for layer in network.layers}
 
     assert Same().matches(dense_network()) == ()
+
+
+@pytest.mark.parametrize("group", ["dram_presets", "engines", "dataflows"])
+def test_all_that_is_listed_says_what_it_is(cli, group):
+    lines = cli("list").stdout.splitlines()
+    listed = lines[lines.index(f"{group}:") + 1 :]
+    listed = listed[: next(i for i, line in enumerate(listed) if not line.startswith(" "))]
+    assert len(listed) > 1
+    assert [line for line in listed if len(line.split()) < 3] == []

@@ -185,7 +185,7 @@ BAD = {
     "  pe.rows: {values: [1], when: {pe.cols: 1}}\n": "'pe.cols' is no parameter above",
     "  pe.cols: [1]\n  pe.rows: {values: [1], when: {pe.cols: 2}}\n": "pe.cols is never 2; its values are 1",
     "  pe.cols: {same_as: pe.rows}\n": "no parameter above",
-    "  run.algorithm: [fast]\n": "the value 'fast' is not allowed; Allowed: auto, direct",
+    "  run.algorithm: [fast]\n": "the value 'fast' is not allowed; allowed: auto, direct",
     "  run.fusion: [off, auto]\n": "the value False is not allowed; YAML reads a bare off as false: quote it",
     "  run.speed: [1]\n": "run.speed: no field",
     "  winograd.weight_transform: [never]\n": "not allowed",

@@ -173,7 +173,7 @@ def test_a_mapping_is_remembered_for_what_the_names_stood_for(acme):
     before = acme.simulate(*run, **remembers)
     assert list((acme.folder / "cache").rglob("mappings-*.sqlite"))
     assert acme.simulate(*run, **remembers) == before
-    with changed(acme, "dram", "trp=34", "trp=3400, tras=6800, trcd=2900"):
+    with changed(acme, "dram", "trp=34", "trp=1000, tras=2500, trcd=1500"):
         slow = acme.simulate(*run, **remembers)
         assert slow == acme.simulate(*run)
         assert slow["totals"]["latency_cycles"] > before["totals"]["latency_cycles"]

@@ -5,15 +5,21 @@ from __future__ import annotations
 import copy
 import json
 from contextlib import suppress
+from typing import get_args
 
 import msgspec
 import pytest
 
-from lw3dsim import simulate
+from lw3dsim import InputError, simulate
 from lw3dsim.base.records import summed_fields
+from lw3dsim.describe.workload import AnyLayer
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.network.fusion import MODES
+from lw3dsim.network.objective import OBJECTIVES
 from lw3dsim.result.records import Figures, RunRecord
 from lw3dsim.result.saved import check, load_result
+from lw3dsim.transform.algorithms import POLICIES
 
 NETWORK = """
 name: small
@@ -93,3 +99,93 @@ def test_what_a_saved_accelerator_does_not_say_is_at_its_default(saved, tmp_path
         (tmp_path / name).write_text(json.dumps(data), encoding="utf-8")
         assert json.loads(load_result(tmp_path / name).to_json()) == saved
         assert cli("report", str(tmp_path / name), "--out", str(page)).exit_code == 0
+
+
+# Transformed operands narrower than they need to be: a result with noise.
+NARROW = {"precision.transformed_data_bits": 8}
+
+WORDS = dict.fromkeys(("kind", "bound_by"), ("layers", 0)) | dict.fromkeys(
+    ("algorithm", "engine", "fusion", "objective"), ("config",)
+)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_that_there_is_not_is_refused_by_its_key(saved, tmp_path, name):
+    altered = copy.deepcopy(saved)
+    at(altered, WORDS[name])[name] = "nonsense"
+    assert name in refused(altered, tmp_path)
+
+
+def refused(data, folder):
+    (folder / "result.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_result(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_words_are_those_that_runs_are_made_of(cli):
+    schema = json.loads(cli("schema", "result").stdout)["$defs"]
+    kinds = [kind.__struct_config__.tag for kind in get_args(AnyLayer)]
+    assert schema["Layer"]["properties"]["kind"]["enum"] == [*kinds, "fused"]
+    assert schema["Layer"]["properties"]["bound_by"]["enum"] == ["dram", *CAUSES]
+    config = schema["Configuration"]["properties"]
+    assert [config[name]["enum"] for name in ("algorithm", "fusion", "objective")] == [
+        [*POLICIES],
+        [*MODES],
+        [*OBJECTIVES],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("totals", "stream_latency_ms"), 1.0),
+        (("totals", "stream_clips_per_s"), 1e6),
+        (("totals", "overlap_gain"), 3.0),
+        (("totals", "stream_first_clip_cycles"), 1 << 40),
+        (("totals", "clips"), 3),
+        (("totals", "peak_power_mw"), 1e30),
+        (("totals", "peak_power_mw"), 1e-30),
+        (("layers", 0, "peak_power_mw"), 1e30),
+        (("totals", "sqnr_db"), 40.0),
+        (("layers", 0, "sqnr_db"), 1e30),
+        (("layers", 0, "sqnr_db"), 40.0),
+        (("config", "workload", "inputs"), {"clip": [4, 2, 6, -1]}),
+        (("config", "arch", "pe", "dataflow"), "nonsense"),
+        (("config", "arch", "dram", "preset"), "nonsense"),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_is_refused_by_its_key(saved, tmp_path, path, value):
+    altered = copy.deepcopy(saved)
+    at(altered, path[:-1])[path[-1]] = value
+    assert path[-1] in refused(altered, tmp_path)
+
+
+@pytest.mark.parametrize("path", [(), ("totals",), ("layers", 1), ("config",), ("layers", 0, "energy_breakdown_pj")])
+def test_a_key_that_there_is_not_is_refused_by_its_name(saved, tmp_path, path):
+    altered = copy.deepcopy(saved)
+    at(altered, path)["surplus"] = 1
+    assert "unknown field `surplus`" in refused(altered, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", [("workload",), ("arch",), ("layers", 0, "name"), ("layers", 1, "note"), ("config", "transforms", 0)]
+)
+def test_a_text_that_could_show_as_another_is_refused(saved, tmp_path, path):
+    altered = copy.deepcopy(saved)
+    altered["config"]["transforms"] = ["fsb"]
+    at(altered, path[:-1])[path[-1]] = "a\u202eb"
+    assert r"'a\u202eb' holds a control character; remove it" in refused(altered, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [{}, {"fusion": "auto", "objective": "edp"}, {"algorithm": "hfa", "overrides": NARROW}, {"clips": 1}],
+    ids=str,
+)
+def test_every_result_loads_as_it_was_saved(tmp_path, run):
+    result = simulate(parse_workload(NETWORK), arch="edge_small", **run)
+    (tmp_path / "result.json").write_text(result.to_json(), encoding="utf-8")
+    assert load_result(tmp_path).to_json() == result.to_json()

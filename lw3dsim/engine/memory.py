@@ -38,8 +38,9 @@ class Memory(NamedTuple):
     """A DRAM and all boxes that a job moves.
 
     Box i is ``box_bursts[i]`` bursts, in the runs ``offsets[i]`` to ``offsets[i + 1]``: ``run_bursts`` bursts from
-    address ``run_first`` on, or, in order, anywhere behind it in the same row of a bank. A plain DRAM knows bursts only: a channel moves one in ``burst_ticks``, data follows
-    ``latency_ticks`` later. ``device`` is that of the in-order bank model, ``reordering`` of the other.
+    address ``run_first`` on, or, in order, anywhere behind it in the same row of a bank. A plain DRAM knows bursts
+    only: a channel moves one in ``burst_ticks``, data follows ``latency_ticks`` later. ``device`` is that of the
+    in-order bank model, ``reordering`` of the other.
     """
 
     model: int

@@ -141,16 +141,6 @@ def _notes(problem: Problem, arch: Accelerator) -> tuple[str, str]:
     return problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits)
 
 
-class _StreamFigures(TypedDict, total=False):
-def _sqnr_db(problems: Sequence[Problem]) -> float | None:
-    values = [sqnr_db(problem) for problem in problems]
-    return values[0] if len(values) == 1 else combined_db(values)
-
-
-def _peak_mw(profile: Profile, arch: Accelerator) -> float:
-    return profile.peak_mw(arch.power_window_us * 1e6)
-
-
 class _StreamFigures(StreamDerived, total=False):
     clips: int
     stream_latency_cycles: int

@@ -166,7 +166,8 @@ class Boxes(Value, frozen=True, kw_only=True):
     def runs(self, base: int, page: int = 0) -> Runs:
         """Return the runs of every box of the tensor that starts at burst ``base``.
 
-        Touching runs of a box are joined, and those in one of the pages, of so many bursts, where that is not 0. Raises MappingError where they would be more than MAX_RUNS before that.
+        Touching runs of a box are joined, and those in one of the pages, of so many bursts, where that is not 0.
+        Raises MappingError where they would be more than MAX_RUNS before that.
         """
         layout, rows = self.layout, plain_rows(self.layout)
         work = kernels()

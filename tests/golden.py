@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 import yaml
 
 import lw3dsim
+from lw3dsim.base.values import fields_of
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.dram.replay import replay
 from lw3dsim.dram.trace import Trace
@@ -70,7 +70,7 @@ def _replayed(standard: str, seed: int, **options: Any) -> dict[str, Any]:
     runs = np.repeat(rng.integers(0, 6 * row_bytes // 64, REQUESTS // 4) * 64, 4)
     trace = Trace(name="random", addresses=runs + np.arange(REQUESTS) % 4 * 64, writes=rng.random(REQUESTS) < 0.4)
     result = replay(kind, trace, **options)
-    return _rounded({"cycles": result.cycles, "counts": asdict(result.counts), "energy": asdict(result.energy)})
+    return _rounded({"cycles": result.cycles, "counts": fields_of(result.counts), "energy": fields_of(result.energy)})
 
 
 def cases() -> list[dict[str, Any]]:

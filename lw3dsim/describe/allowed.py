@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from lw3dsim.arguments import plain_value
+from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError, short
 
 Record = TypeVar("Record")
@@ -88,9 +89,7 @@ def _checked(record: Record, place: str) -> Record:
             changes[name] = plain
     if not changes:
         return record
-    replace: Any = dataclasses.replace if dataclasses.is_dataclass(record) else msgspec.structs.replace
-    changed: Record = replace(record, **changes)
-    return changed
+    return replace(record, **changes)
 
 
 def _plain(kind: Any, value: object, place: str) -> object:
@@ -106,7 +105,7 @@ def _plain(kind: Any, value: object, place: str) -> object:
 
 
 def _is_record(kind: Any) -> bool:
-    return dataclasses.is_dataclass(kind)
+    return dataclasses.is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 
 @cache

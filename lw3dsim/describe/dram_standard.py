@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from msgspec import Meta
 
+from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ Energy = Annotated[float, Meta(ge=0, le=1_000_000)]
 Source = Annotated[str, Meta(min_length=1)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rail:
+class Rail(Value, frozen=True, kw_only=True):
     """Currents of one supply of one device, mA at ``volts``.
 
     ``idd0`` one bank cycling at tRC, ``idd2n`` all banks closed, ``idd3n`` banks open, ``idd4r`` and ``idd4w``
@@ -43,8 +42,7 @@ class Rail:
     idd5ab: Current
 
 
-@dataclass(frozen=True, kw_only=True)
-class DramStandard:
+class DramStandard(Value, frozen=True, kw_only=True):
     """One channel with one rank.
 
     ``data_rate_mtps`` million transfers per second and line, ``beats_per_clock`` of them per clock; every ``t*``,

@@ -270,7 +270,7 @@ def test_a_store_that_is_missing_is_noticed():
 
 
 def with_loops(schedule, **changes):
-    from dataclasses import replace
+    from lw3dsim.base.values import replace
 
     return replace(schedule, loops=replace(schedule.loops, **changes))
 

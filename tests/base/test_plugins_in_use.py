@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -13,6 +13,7 @@ from plugin_makers import installed_as, plugin
 
 from lw3dsim import InputError, simulate
 from lw3dsim.base import plugins
+from lw3dsim.base.values import replace
 from lw3dsim.engine.run import ENGINES, Ran, run_simpy
 from lw3dsim.errors import PluginError, raised
 from lw3dsim.explore.evaluate import Evaluator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import get_type_hints
 
 import numpy as np
@@ -11,6 +10,7 @@ from plugin_makers import installed_as, plugin
 
 from lw3dsim import InputError
 from lw3dsim.base import plugins
+from lw3dsim.base.values import names_of, replace
 from lw3dsim.describe.allowed import allowed, checked, is_many, metas, plain_kind
 from lw3dsim.describe.dram_standard import SIZE_RULES, DramStandard, Rail
 from lw3dsim.describe.dram_standards import DRAM_PRESETS, DRAM_STANDARDS, _preset
@@ -42,7 +42,7 @@ def test_a_number_of_another_type_or_out_of_range_is_refused_by_its_field(name):
         assert refusal(**{name: float(meta.le)}).startswith(f"{name} is ")
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Rail)])
+@pytest.mark.parametrize("name", names_of(Rail))
 def test_a_rail_is_checked_like_the_rest(name):
     wrong = replace(BASE.rails[1], **{name: -1})
     assert refusal(rails=(BASE.rails[0], wrong)).startswith(f"rails[1].{name} is -1, expected a number ")
@@ -89,9 +89,7 @@ def test_numbers_of_other_packages_become_python_s_own():
 def test_every_field_says_its_type_and_range():
     for kind in (DramStandard, Rail):
         hints = get_type_hints(kind, include_extras=True)
-        assert [
-            field.name for field in fields(kind) if not metas(hints[field.name]) and not is_many(hints[field.name])
-        ] == []
+        assert [name for name in names_of(kind) if not metas(hints[name]) and not is_many(hints[name])] == []
 
 
 def test_what_is_wrong_with_a_registered_record_is_one_sentence(monkeypatch, cli):

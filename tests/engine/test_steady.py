@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
 
 from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.values import names_of
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine import steady
 from lw3dsim.engine.memory import make_memory
@@ -202,7 +201,7 @@ def changed(job, stream, **columns):
 # What the steps of a regular job do: multiply.
 NOTHING = np.array([0, 0])
 KINDS = Kinds(
-    **{field.name: NOTHING for field in fields(Kinds)}
+    **dict.fromkeys(names_of(Kinds), NOTHING)
     | {"head": np.array([5, 9]), "body": np.array([9, 4]), "drain": np.array([4, 0])}
     # On one multiplier.
     | dict.fromkeys(("multiply", "row_cycles", "lane_cycles", "products"), np.array([14, 13]))

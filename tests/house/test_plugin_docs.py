@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from lw3dsim.base.plugins import Family
+from lw3dsim.base.values import names_of
 from lw3dsim.cli.list_command import _groups
 from lw3dsim.describe.dram_standards import DramStandard, Rail
 from lw3dsim.testing import __all__ as contracts
@@ -31,7 +31,7 @@ def test_the_page_names_every_group_contract_and_field():
     groups = [family.group for family in _groups().values() if isinstance(family, Family)]
     assert [group for group in groups if f"| `{group}` |" not in PAGE] == []
     assert [name for name in contracts if name not in PAGE] == []
-    named = [field.name for kind in (DramStandard, Rail) for field in fields(kind)]
+    named = [name for kind in (DramStandard, Rail) for name in names_of(kind)]
     assert [name for name in named if f"`{name}`" not in PAGE] == []
 
 

@@ -23,9 +23,8 @@ def command(workload: str | None, run: Options, form: str, show: Show) -> None:
 
     With a WORKLOAD, a name or a file: arithmetic in the algorithms and at the widths of its layers.
     """
-    from dataclasses import asdict
-
     from lw3dsim.account.units import shown_widths, unit_costs
+    from lw3dsim.base.values import fields_of
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.errors import InputError
     from lw3dsim.network.layers import problems_of
@@ -46,7 +45,7 @@ def command(workload: str | None, run: Options, form: str, show: Show) -> None:
                 "arch": design.name,
                 "node_nm": design.tech.node_nm,
                 "note": note,
-                "unit_costs": [asdict(row) for row in rows],
+                "unit_costs": [fields_of(row) for row in rows],
             }
         )
     else:

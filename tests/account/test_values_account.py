@@ -16,7 +16,7 @@ from lw3dsim.account.events import Events, constant_mults, count_events
 from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
 from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
-from lw3dsim.base.values import replace
+from lw3dsim.base.values import fields_of, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.describe.workload_file import parse_workload
@@ -90,7 +90,7 @@ def test_arithmetic_energy_of_a_direct_layer_is_operations_times_pj():
 
 
 def test_an_adder_tree_adds_at_the_width_of_the_products():
-    tree = Events(**{**vars(EVENTS), "tree_adds": 40})
+    tree = Events(**{**fields_of(EVENTS), "tree_adds": 40})
     found = energy(events=tree, sparsity=Sparsity(data=0.5, weight=0.5))
     # Products are 8 + 8 bits wide; trees and their accumulators are not gated, multipliers are: a quarter is left.
     assert found["accumulators"]["compute"] == pytest.approx(900 * (ADD_32 + 2 * REG_32) + 40 * ADD_16)
@@ -247,7 +247,9 @@ def test_the_list_of_unit_costs_has_the_figures_that_the_accounts_multiply_by():
 
 def test_a_plain_memory_is_taken_to_read_rows_once_and_to_refresh_in_time():
     system = make_clocks(machine("dram.channels=2")).dram
-    events = Events(**{**vars(NO_EVENTS), "dram_ifmap_bytes": 3200, "dram_weight_bytes": 32, "dram_ofmap_bytes": 1600})
+    events = Events(
+        **{**fields_of(NO_EVENTS), "dram_ifmap_bytes": 3200, "dram_weight_bytes": 32, "dram_ofmap_bytes": 1600}
+    )
     # 101 bursts read and 50 written of 16 columns in rows of 1024: 2416 columns, 3 rows.
     # Two channels for 10 us are 32000 clocks of 0.625 ns together, a refresh every 6246.
     found = plain_counts(system, events, 32_000)

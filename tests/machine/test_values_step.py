@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from paper import conv, machine, problem_of, tiles
 
+from lw3dsim.base.values import fields_of
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.engine.run import simulate_schedule
@@ -30,7 +31,7 @@ def step(problem, arch, parallel="pixel", n=None, c=None):
 
 
 def step_of(schedule, i):
-    return {name: int(values[schedule.kind[i]]) for name, values in vars(schedule.kinds).items()}
+    return {name: int(values[schedule.kind[i]]) for name, values in fields_of(schedule.kinds).items()}
 
 
 def subset(step, **expected):

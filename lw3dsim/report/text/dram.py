@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from lw3dsim._version import __version__
 from lw3dsim.base.records import Breakdown, Record, figure
+from lw3dsim.base.values import fields_of
 from lw3dsim.report.terminal import Part, Table, figures, name
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def dram_record(result: Replay, preset: str, mapping: str, refresh: str, queue: 
         ns=result.ns,
         gbps=result.gbps,
         peak_gbps=result.standard.peak_gbps * result.channels,
-        **asdict(counts),
+        **fields_of(counts),
         energy_pj=EnergyParts(
             activate=energy.activate,
             read=energy.read,

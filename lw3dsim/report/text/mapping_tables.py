@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.base.records import Record, figure
+from lw3dsim.base.values import fields_of
 from lw3dsim.describe.workload import Conv3d, Linear, Pool3d
 from lw3dsim.map.words import kib, plural
 from lw3dsim.report.terminal import Table, View, figures, laid_out, words, wrapped
@@ -106,9 +106,9 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> UnitRecord:
             LoopRecord(dim=loop.dim, total=loop.total, tile=loop.tile, trips=loop.trips, last=loop.last)
             for loop in nest.loops
         ),
-        nest=tuple(LineRecord(**asdict(line)) for line in nest.lines),
+        nest=tuple(LineRecord(**fields_of(line)) for line in nest.lines),
         steps=run.steps,
-        buffers=tuple(FillRecord(**asdict(fill), bits=fill.bits) for fill in nest.fill),
+        buffers=tuple(FillRecord(**fields_of(fill), bits=fill.bits) for fill in nest.fill),
         traffic=tuple(traffic_rows(unit)),
         dram_floor_bytes=run.dram_floor_bytes,
         latency_cycles=run.latency_cycles,

@@ -1,6 +1,7 @@
 """A DRAM preset of ACME: LPDDR4 of half the rows, with a slower precharge."""
 
 from msgspec.structs import replace
+
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 
 ACME_3200_X32 = replace(

@@ -35,6 +35,7 @@ COMMANDS = {
 OPTIONS = {
     "cases": "--case",
     "input_size": "--input",
+    "name": "--case",
     "overrides": "--set",
     "patience_s": "--patience",
     "point_limit_s": "--point-limit",

@@ -205,7 +205,7 @@ def _checked(cases: Sequence[Case]) -> list[Case]:
     chosen = as_members("cases", cases, Case, "a list of Case")
     if not chosen:
         raise InputError("compare needs at least one case")
-    named = [replace(case, name=as_text("cases", case.name, "the name of a case")) for case in chosen]
+    named = [replace(case, name=as_text("name", case.name, "the name of a case")) for case in chosen]
     if (name := twice(case.name for case in named)) is not None:
         raise ArgumentError("cases", [case.name for case in named], f"the name {short(name)} is used twice; rename one")
     return named

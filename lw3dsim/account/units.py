@@ -6,11 +6,10 @@ Of a design and a workload, both are those of the workload's layers: what they a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import constant_mults
-from lw3dsim.base.values import replace
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.machine.problem import operand_bits
@@ -30,8 +29,7 @@ TAPS = 3
 FRAMES = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnitCost:
+class UnitCost(Value, frozen=True, kw_only=True):
     """``value`` in ``unit`` of one ``component``, paid ``per`` event, unit or time."""
 
     component: str

@@ -34,6 +34,7 @@ COMMANDS = {
 # What arguments are called here that have another name in Python; those of a run say so themselves.
 OPTIONS = {
     "cases": "--case",
+    "name": "--case",
     "patience_s": "--patience",
     "point_limit_s": "--point-limit",
     "space": "SPACE",

@@ -30,7 +30,7 @@ from lw3dsim.technology.sram import buffers
 
 ARCH = machine()
 DENSE = Sparsity()
-NO_EVENTS = Events(**dict.fromkeys(Events.__dataclass_fields__, 0))
+NO_EVENTS = Events(**dict.fromkeys(Events.__struct_fields__, 0))
 # Every kind of event another number, so that none can stand for another.
 EVENTS = Events(
     mults=1000, accumulations=900, tree_adds=0, input_tiles=70, weight_kernels=13, output_tiles=50, vector_ops=300,

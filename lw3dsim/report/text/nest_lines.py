@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import Value
 from lw3dsim.map.words import plural, unrolling
 from lw3dsim.report.terminal import wrapped
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loop:
+class Loop(Value, frozen=True, kw_only=True):
     """A loop over the tiles of one dimension: the last takes the rest, or all are as equal as can be (``is_even``)."""
 
     dim: str
@@ -50,8 +49,7 @@ class Loop:
         return f"{self.tile}{smaller} of {self.total}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(Value, frozen=True, kw_only=True):
     """A line of a nest: where it happens, within how many loops, as code, and in words."""
 
     level: str

@@ -55,7 +55,7 @@ WRONG = {
     "greet takes 2 arguments by place, not 3; name those after them": lambda: greet("Ann", "hi", 2),
     "greet: who is given by its place and by its name; keep one": lambda: greet("Ann", who="Bob"),
     "greet: who is missing; give it": lambda: greet(word="hi"),
-    "Greeting takes no argument 'x'; Allowed: times, who, word": lambda: Greeting("Ann", x=1),
+    "Greeting takes no argument 'x'; allowed: times, who, word": lambda: Greeting("Ann", x=1),
 }
 
 

@@ -13,6 +13,7 @@ from plugin_makers import installed_as, plugin
 
 from lw3dsim import InputError, simulate
 from lw3dsim.base import plugins
+from lw3dsim.base.caches import forget
 from lw3dsim.base.values import replace
 from lw3dsim.engine.run import ENGINES, Ran, run_simpy
 from lw3dsim.errors import PluginError, raised
@@ -288,6 +289,7 @@ def test_every_trace_of_the_reference_passes(registered, model):
 
 def test_a_fault_of_a_built_in_engine_is_no_one_else_s(monkeypatch):
     monkeypatch.setitem(ENGINES.builtin, "simpy", fails(ZeroDivisionError()))
+    forget()
     with pytest.raises(ZeroDivisionError):
         simulate(dense_network(), "edge_base", engine="simpy")
 

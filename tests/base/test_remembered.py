@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Functions whose values are few and small, whatever is simulated.
-SMALL = {"bare", "rules_of"}
+SMALL = {"bare", "rules_of", "_without_array"}
 
 RUN = {"workload": "c3d", "transform": "fsb_c3d", "algorithm": "hfa", "input_size": "16x32x32", "fusion": "auto"}
 CLI = ("simulate", "c3d", "--transform", "fsb_c3d", "--algorithm", "hfa", "--input", "16x32x32", "--format", "json")

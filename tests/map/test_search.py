@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
@@ -141,7 +141,7 @@ def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, 
     except MappingError:
         return
     sizes = candidate_sizes(problem, arch.pe.rows, arch.pe.mults_per_pe, arch.places("input_channels"))
-    work, clocks = kernels(0), make_clocks(arch)
+    work, clocks = INTERPRETED, make_clocks(arch)
     task = Task(
         layer=plain_layer(problem), array=array, mode=0, limits=Limits(0, 0, 0, 2, 0),
         times=Times(clocks.cycle_ticks, 1, 0, 0, 0, 1, 1, 1, 1),

@@ -42,7 +42,7 @@ def chains(draw):
             layer = Trg(name=name, inputs=(source,))
         elif kind == "add" and i:
             inputs[f"side{i}"] = given_shapes[f"side{i}"] = now
-            layer = Add(name=name, inputs=draw(st.permutations([source, f"side{i}"])))
+            layer = Add(name=name, inputs=tuple(draw(st.permutations([source, f"side{i}"]))))
         elif kind == "residual" and i and now == shape and not any("x" in x.inputs for x in layers[1:]):
             layer = Add(name=name, inputs=(source, "x"))
         else:

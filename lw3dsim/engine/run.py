@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import NATIVE, kernels
 from lw3dsim.base.plugins import Family
@@ -65,11 +65,11 @@ Engine = Callable[["Job", "Memory", bool], Ran]
 
 def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
     """Run in machine code, where there is some; of a memory that reorders, the controller alone."""
-    return run_within(NEVER, job, memory, jump)
+    return run_within(NEVER, as_arrays(job), as_arrays(memory), jump)
 
 
 def run_within(most: int, job: Job, memory: Memory, jump: bool) -> Ran:
-    """Run as :func:`run_fast`, which may give up once the job is sure to take more than ``most`` ticks."""
+    """Run as :func:`run_fast`, on contiguous arrays; give up once the job is sure to take more than ``most`` ticks."""
     trace = empty_trace(job)
     if memory.model != REORDERING and kernels().is_native:
         return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS, most))
@@ -167,7 +167,7 @@ def timing_of(job: Job, ran: Ran, kinds: Kinds) -> Timing:
 
 
 def run_compiled(job: Job, memory: Memory, trace: Trace, effort: Effort, most: int = NEVER) -> int:
-    """Run compiled, and jump in a plain memory if ``effort`` allows it; return the steps placed one by one.
+    """Run compiled on contiguous arrays, and jump in a plain memory if ``effort`` allows it; return the steps placed.
 
     Gives up in other memories, where that takes long, once the job is sure to take more than ``most`` ticks.
     """

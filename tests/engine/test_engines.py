@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
 
 from lw3dsim import compare, load_workload
-from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import default_cases
 from lw3dsim.describe.catalog import shipped_names
@@ -31,7 +31,7 @@ from lw3dsim.schedule.room import release_steps, release_stores
 
 def compiled(job, memory):
     trace = empty_trace(job)
-    run_compiled(job, memory, trace, NO_JUMPS)
+    run_compiled(as_arrays(job), as_arrays(memory), trace, NO_JUMPS)
     return as_lists(trace), dram_counts(memory, trace.finish)
 
 

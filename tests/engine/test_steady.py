@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
 
-from lw3dsim.base.arrays import as_lists
+from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.values import names_of
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine import steady
@@ -37,7 +37,7 @@ EAGER = Effort(steps=1, window=1 << 16, gain=1)
 def jumping(run, job, memory, effort=EAGER):
     """The trace, as lists, and the steps that were placed."""
     trace = empty_trace(job)
-    placed = run(job, memory, trace, effort)
+    placed = run(as_arrays(job), as_arrays(memory), trace, effort)
     return as_lists(trace), placed
 
 
@@ -361,7 +361,7 @@ def test_networks_take_the_same_time_with_and_without_the_jump(case, monkeypatch
     steps = placed = 0
     for job, memory in jobs:
         expected = empty_trace(job)
-        run_compiled(job, memory, expected, NO_JUMPS)
+        run_compiled(as_arrays(job), as_arrays(memory), expected, NO_JUMPS)
         for run in JUMPERS.values():
             trace, count = jumping(run, job, memory)
             assert trace == as_lists(expected)

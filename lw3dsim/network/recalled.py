@@ -29,7 +29,9 @@ MOST_STEPS = 20_000
 
 def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | None:
     """Return the run of a layer or group under its mapping, if it was kept; None otherwise."""
-    found = recall(_question(work, arch, engine), Simulated, _is_possible, _from_json)
+    found = recall(
+        _question(work, arch, engine), Simulated, lambda one: _is_possible(one, len(work.stages)), _from_json
+    )
     return None if found is None else Run(work=work, arch=arch, **fields_of(found))
 
 
@@ -44,17 +46,21 @@ def _question(work: Work, arch: Accelerator, engine: str) -> object:
     return "run", work, arch, named_by(arch), engine
 
 
-def _is_possible(found: Simulated) -> bool:
-    """Return whether the figures of a run agree: its causes are all of its time, its steps and transfers lie in it."""
-    activity = found.activity
+def _is_possible(found: Simulated, stages: int) -> bool:
+    """Return whether the figures of a run agree: causes are all of its time, its layers have done all of its work."""
+    activity, events = found.activity, found.events
     columns = [activity.start, activity.end, activity.kind]
+    counted = [*fields_of(events).values(), *fields_of(found.dram).values(), found.dram_bound_cycles]
     return (
-        tuple(name for name, _ in found.cycles_by_cause) == CAUSES
+        min(counted) >= 0
+        and len(found.stage_events) == stages
+        and sum(stage.mults for stage in found.stage_events) == events.mults
+        and tuple(name for name, _ in found.cycles_by_cause) == CAUSES
         and sum(cycles for _, cycles in found.cycles_by_cause) == found.latency_cycles
         and all(len(column) == found.steps for column in columns)
         and bool((activity.start <= activity.end).all())
         and all(len(activity.grant[name]) == len(activity.ready[name]) for name in activity.grant)
-        and found.events.dram_read_bytes + found.events.dram_write_bytes >= found.dram_floor_bytes
+        and events.dram_read_bytes + events.dram_write_bytes >= found.dram_floor_bytes >= 0
     )
 
 

@@ -20,7 +20,7 @@ from lw3dsim import simulate
 from lw3dsim.base import remembered
 from lw3dsim.base.caches import forget
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.network import fusion, layers
+from lw3dsim.network import fusion, layers, recalled, runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,24 @@ def test_a_second_run_searches_nothing_and_is_equal(monkeypatch):
 
 
 @pytest.mark.usefixtures("memory")
+def test_a_second_run_simulates_nothing_that_is_not_long(monkeypatch):
+    run_small()
+    for name in ("race", "simulate_schedule"):
+        monkeypatch.setattr(runs, name, refuse)
+    assert run_small() == searched()
+    with pytest.raises(AssertionError, match="searched again"):
+        run_small("dram.queue=3")
+
+
+def test_long_runs_are_not_kept(memory, monkeypatch):
+    monkeypatch.setattr(recalled, "MOST_STEPS", 1)
+    run_small()
+    reopen()
+    (file,) = memory.glob("mappings-*.sqlite")
+    assert not any(b"latency_cycles" in answer for answer, _ in entries(file).values())
+
+
+@pytest.mark.usefixtures("memory")
 def test_another_version_of_the_sources_searches_again(monkeypatch):
     run_small()
     reopen()
@@ -169,6 +187,8 @@ IMPOSSIBLE = {
     "order": ["rows_outer"], "parallel": ["channels", ["pixel"], ["channel", "channel", "channel", "channel"], []],
     "ifmap_slots": [0, 3], "weight_slots": [0, 9], "ofmap_slots": [0, 8], "kept": ["x"], "chunks": [[], [0], [99] * 9],
     "resident": [[], [True] * 9], "dram_bytes": [0, -5], "cycles": [0.0, -1.0],
+    "latency_cycles": [0, -1, 10**30], "steps": [0, 1 << 20], "cycles_by_cause": [[], [["multiply", 3]]],
+    "stage_events": [[]], "dram_floor_bytes": [-1, 1 << 60], "dram_bound_cycles": [-1], "activity": [{}],
 }  # fmt: skip
 
 

@@ -78,6 +78,10 @@ class BuildKernels(build_ext):
         to.parent.mkdir(parents=True, exist_ok=True)
         if why := compile_source(write_source(), to):
             raise CompileError(f"the kernels are not compiled, so CPython will run them, slowly: {why}")
+        beside = ROOT / "base" / to.name
+        if not target() and to.resolve() != beside:
+            # Python that is started in the folder of the sources finds these, not what is installed.
+            shutil.copyfile(to, beside)
 
 
 class KernelWheel(bdist_wheel):

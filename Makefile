@@ -53,6 +53,7 @@ docs: $(READY)
 	@echo "build/site/index.html; to search in it, $(BIN)/python -m http.server -d build/site"
 
 bench: $(READY)
+	$(BIN)/python experiments/speed.py
 	$(BIN)/python -m pytest -m benchmark --benchmark-enable -q tests/house/test_speed.py
 
 # The tables of the documents anew, after a change of numbers; minutes.

@@ -51,8 +51,9 @@ def _zig() -> list[list[str]]:
 def write_source(root: Path = ROOT) -> Path:
     """Write the C of the kernels of the package in ``root`` beside them; return its path. Raises DialectError."""
     path = root / "base" / "_kernels.c"
-    path.write_text(extension_source(root, "lw3dsim.base._kernels"), encoding="utf-8")
-    return path
+    half = path.with_suffix(f".half.{os.getpid():x}")
+    half.write_text(extension_source(root, "lw3dsim.base._kernels"), encoding="utf-8")
+    return half.replace(path)
 
 
 def compile_source(source: Path, to: Path) -> str:
@@ -81,7 +82,9 @@ class BuildKernels(build_ext):
         beside = ROOT / "base" / to.name
         if not target() and to.resolve() != beside:
             # Python that is started in the folder of the sources finds these, not what is installed.
-            shutil.copyfile(to, beside)
+            half = beside.with_suffix(f".half.{os.getpid():x}")
+            shutil.copyfile(to, half)
+            half.replace(beside)  # never written in place: it may be loaded
 
 
 class KernelWheel(bdist_wheel):

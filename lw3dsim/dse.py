@@ -11,30 +11,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import (
-    as_number,
-    as_optional_integer,
-    as_optional_path,
-    as_optional_truth,
-    as_path,
-    as_path_or,
-    as_truth,
-    as_word,
-    check_callback,
-)
+from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
+from lw3dsim.base.parameters import declared_by, kept, parameter, taking
 from lw3dsim.explore.export import points_table, write_points
-from lw3dsim.explore.hiring import as_address, hired
+from lw3dsim.explore.hiring import hired
 from lw3dsim.explore.page import study_page
 from lw3dsim.explore.runner import Run
-from lw3dsim.explore.samplers import SAMPLERS
 from lw3dsim.explore.space import Space
 from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
-from lw3dsim.explore.study import Study, Wanted, begun, default_trials, read_study
+from lw3dsim.explore.study import Study, begun, default_trials, read_study
 from lw3dsim.explore.summary import point_rows, status_record
-from lw3dsim.network.request import MAX_SEED
+from lw3dsim.explore.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Space", "Study", "export", "front", "load_space", "points", "report", "run", "status", "study"]
 
-MAX_TRIALS = 100_000_000
-MAX_WORKERS = 1024
-MAX_BATCH = 10_000
-PATIENCE_S = 60.0
-
 
 def __dir__() -> list[str]:
     return sorted(__all__)
@@ -63,82 +48,45 @@ def load_space(name: PathArgument) -> Space:
     return read_space(as_path("space", name, "a name or a file"))
 
 
-def run(
-    space: PathArgument | Space,
-    *,
-    trials: int | None = None,
-    sampler: str | None = None,
-    seed: int | None = None,
-    workers: int | None = None,
-    storage: PathArgument | None = None,
-    resume: bool = False,
-    batch: int | None = None,
-    bounds: bool | None = None,
-    patience_s: float = PATIENCE_S,
-    point_limit_s: float | None = None,
-    dask: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Study:
-    """Run a study of ``space`` until it has ``trials`` finished points, and return it as it then stands.
+class Search(Wanted):
+    """Arguments of :func:`run`."""
 
-    ``trials`` are by default every design for the sampler exhaustive, else 1000. ``sampler`` is exhaustive, random,
-    qmc, tpe, nsga2, nsga3 or gp: by default exhaustive where the trials cover the space, else nsga2; ``seed`` (0) is
-    its seed, ``batch`` how many points it proposes at once. ``workers`` are processes, by default one per core.
-    ``resume`` goes on with a study that is there. ``bounds`` (True) discards designs that are proved to be off the
-    front without simulating them. ``patience_s`` (0.5 to 86,400) is the seconds after which the points of a silent
-    process on a shared storage are taken over. A point that takes longer than ``point_limit_s`` (0.1 to 86,400; by
-    default any time) seconds is stopped and counts as failed. ``dask`` is the address of the scheduler of a Dask
-    cluster, whose workers then evaluate the points. ``progress(done, all)`` is called after every point.
+    space: PathArgument | Space = parameter(
+        lambda name, value: as_path_or(name, value, Space, "a name, a file"),
+        "The design space: a name, a file, or what load_space returns.",
+        kw_only=False,
+    )
+    storage: PathArgument | None = parameter(
+        lambda name, value: as_optional_path(name, value, "a file name or the URL of a database"),
+        "The journal file, or the URL of the database, that keeps the study.",
+        default=None,
+    )
+    progress: Callable[[int, int], None] | None = parameter(
+        lambda name, value: check_callback(name, value, "progress(done, all)"),
+        "Called as progress(done, all) after every point.",
+        default=None,
+    )
+
+
+@taking(Search)
+def run(asked: Search) -> Study:
+    """Run a study of ``space`` until it has ``trials`` finished points, and return it as it then stands.
 
     An interrupt (Ctrl-C) ends the run cleanly; the study can be resumed. Workers are started as fresh processes, so
     a script calls this under ``if __name__ == "__main__":``. Raises InputError and OutputError.
     """
-    wanted = make_wanted(
-        trials=trials,
-        sampler=sampler,
-        seed=seed,
-        batch=batch,
-        bounds=bounds,
-        resume=resume,
-        patience_s=patience_s,
-        workers=workers,
-        point_limit_s=point_limit_s,
-        dask=dask,
-    )
-    check_callback("progress", progress, "progress(done, all)")
-    loaded, where = _opened(space, storage)
+    wanted = checked(asked)
+    loaded, where = _opened(asked.space, asked.storage)
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
-        Run(loaded, store, goal, _Told(goal, progress), store.poll()).run(crew)
+        Run(loaded, store, goal, _Told(goal, asked.progress), store.poll()).run(crew)
     return read_study(loaded, where)
 
 
-def make_wanted(
-    *,
-    trials: int | None,
-    sampler: str | None,
-    seed: int | None,
-    batch: int | None,
-    bounds: bool | None,
-    resume: bool,
-    patience_s: float,
-    workers: int | None,
-    point_limit_s: float | None,
-    dask: str | None,
-) -> Wanted:
-    """Return what a run asks of a study. Raises InputError for the first argument that is none."""
-    return Wanted(
-        trials=as_optional_integer("trials", trials, 1, MAX_TRIALS),
-        sampler=None if sampler is None else as_word("sampler", sampler, SAMPLERS),
-        seed=as_optional_integer("seed", seed, 0, MAX_SEED),
-        batch=as_optional_integer("batch", batch, 1, MAX_BATCH),
-        with_bounds=as_optional_truth("bounds", bounds),
-        resume=as_truth("resume", resume),
-        patience_s=as_number("patience_s", patience_s, 0.5, 86_400),
-        workers=as_optional_integer("workers", workers, 1, MAX_WORKERS),
-        point_limit_s=None if point_limit_s is None else as_number("point_limit_s", point_limit_s, 0.1, 86_400),
-        dask=None if dask is None else as_address("dask", dask),
-    )
+def checked(asked: Wanted) -> Wanted:
+    """Return what is asked of a study as its checks keep it. Raises InputError for the first argument that is wrong."""
+    values = kept(asked)
+    return Wanted(**{each.name: values[each.name] for each in declared_by(Wanted)})
 
 
 def goal_of(space: Space, store: Store, wanted: Wanted) -> int:

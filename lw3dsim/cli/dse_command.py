@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lw3dsim.cli.command import Group
-from lw3dsim.cli.options import format_option, print_csv, print_json, put
+from lw3dsim.cli.options import format_option, options_of, print_csv, print_json, put
+from lw3dsim.explore.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,63 +49,11 @@ def _study(space: str, storage: str | None) -> Study:
 
 @command.command("run")
 @click.argument("space")
-@click.option(
-    "--trials",
-    type=int,
-    metavar="N",
-    help="Finished points that the study shall have in all. Default: every design for exhaustive, else 1000.",
-)
-@click.option(
-    "--sampler",
-    help="exhaustive, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the space "
-    "(without --trials: up to 20,000 choices), else nsga2.",
-)
-@click.option("--seed", type=int, metavar="N", help="Seed of the sampler. Default: 0.")
-@click.option("--workers", type=int, metavar="N", help="Worker processes. Default: one per core.")
-@click.option(
-    "--dask",
-    metavar="ADDRESS",
-    help="Have the workers of a Dask cluster evaluate the points: the address of its scheduler, as tcp://host:8786.",
-)
+@options_of(Wanted)
 @storage_option
-@click.option("--resume", is_flag=True, help="Go on with the study, or join it, where it is there.")
-@click.option("--batch", type=int, metavar="N", help="Points that the sampler proposes at once.")
-@click.option(
-    "--bounds/--no-bounds",
-    "with_bounds",
-    default=None,
-    help="Discard designs that bounds prove to be off the front, without simulating them. Default: do.",
-)
-@click.option(
-    "--patience",
-    type=float,
-    metavar="SECONDS",
-    default=60.0,
-    show_default=True,
-    help="Seconds after which the points of a silent process on a shared storage are taken over.",
-)
-@click.option(
-    "--point-limit",
-    type=float,
-    metavar="SECONDS",
-    help="Seconds after which a point is stopped, and counts as failed. Default: none.",
-)
-def run_command(
-    space: str,
-    trials: int | None,
-    sampler: str | None,
-    seed: int | None,
-    workers: int | None,
-    dask: str | None,
-    storage: str | None,
-    resume: bool,
-    batch: int | None,
-    with_bounds: bool | None,
-    patience: float,
-    point_limit: float | None,
-) -> None:
+def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
-    from lw3dsim.dse import goal_of, make_wanted
+    from lw3dsim.dse import checked, goal_of
     from lw3dsim.explore.databases import shown
     from lw3dsim.explore.hiring import hired
     from lw3dsim.explore.progress import Display
@@ -113,18 +62,7 @@ def run_command(
     from lw3dsim.explore.storages import default_file
     from lw3dsim.explore.study import begun
 
-    wanted = make_wanted(
-        trials=trials,
-        sampler=sampler,
-        seed=seed,
-        batch=batch,
-        bounds=with_bounds,
-        resume=resume,
-        patience_s=patience,
-        workers=workers,
-        point_limit_s=point_limit,
-        dask=dask,
-    )
+    wanted = checked(asked)
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:

@@ -35,8 +35,6 @@ COMMANDS = {
 OPTIONS = {
     "cases": "--case",
     "name": "--case",
-    "patience_s": "--patience",
-    "point_limit_s": "--point-limit",
     "space": "SPACE",
     "workload": "WORKLOAD",
 }
@@ -45,9 +43,10 @@ OPTIONS = {
 def option_of(argument: str) -> str:
     """Return what an argument in Python is called on the command line."""
     from lw3dsim.base.parameters import declared_by, option_called
+    from lw3dsim.explore.wanted import Wanted
     from lw3dsim.network.request import Options
 
-    own = {each.name: option_called(each) for each in declared_by(Options)}
+    own = {each.name: option_called(each).partition("/")[0] for kind in (Options, Wanted) for each in declared_by(kind)}
     return {**own, **OPTIONS}.get(argument, f"--{argument}")
 
 

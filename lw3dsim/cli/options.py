@@ -91,12 +91,30 @@ def run_options(*kinds: type[Parameters], only: Sequence[str] = ()) -> Option:
             check_overrides(overrides)
             function(run=run, **given)
 
-        command: Command = with_run
-        for each in reversed(declared):
-            command = _option(each)(command)
-        return command
+        return _with_options(declared, with_run)
 
     return decorate
+
+
+def options_of(kind: type[Parameters]) -> Option:
+    """Add an option per parameter of ``kind``, and pass what they say as a value of it: ``asked``."""
+    declared = declared_by(kind)
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def with_asked(**given: Any) -> None:
+            asked = kind(**{each.name: given.pop(each.name) for each in declared})
+            function(asked=asked, **given)
+
+        return _with_options(declared, with_asked)
+
+    return decorate
+
+
+def _with_options(declared: Sequence[Field[Any]], command: Command) -> Command:
+    for each in reversed(declared):
+        command = _option(each)(command)
+    return command
 
 
 def _option(declared: Field[Any]) -> Option:
@@ -105,7 +123,8 @@ def _option(declared: Field[Any]) -> Option:
     return click.option(
         option_called(declared),
         declared.name,
-        type=int if str(declared.type).startswith("int") else None,
+        type=next((kind for kind in (int, float) if str(declared.type).startswith(kind.__name__)), None),
+        is_flag=str(declared.type).startswith("bool") or None,
         default=None if said.is_repeated else declared.default,
         show_default=declared.default is not None,
         multiple=said.is_repeated,

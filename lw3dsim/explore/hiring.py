@@ -14,7 +14,7 @@ from lw3dsim.explore.workers import Pool
 if TYPE_CHECKING:
     from lw3dsim.explore.crew import Crew
     from lw3dsim.explore.space import Space
-    from lw3dsim.explore.study import Wanted
+    from lw3dsim.explore.wanted import Wanted
 
 
 def as_address(name: str, value: object) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Space
     from lw3dsim.explore.storages import Opened
+    from lw3dsim.explore.wanted import Wanted
 
 # Choices up to which a space is searched completely by default, and the points of another search.
 ENUMERABLE = 20_000
@@ -32,22 +33,6 @@ DEFAULT_TRIALS = 1000
 
 # How far the corner of the hypervolume lies from the unchanged design.
 REFERENCE = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a run asks for; what is None is the study's own, or the default of a new one."""
-
-    trials: int | None = None
-    sampler: str | None = None
-    seed: int | None = None
-    batch: int | None = None
-    with_bounds: bool | None = None
-    resume: bool = False
-    patience_s: float = 60.0
-    workers: int | None = None
-    point_limit_s: float | None = None
-    dask: str | None = None
 
 
 def default_sampler(space: Space, trials: int | None) -> str:
@@ -93,7 +78,7 @@ def _new_settings(space: Space, wanted: Wanted) -> Settings:
         sampler=sampler,
         seed=wanted.seed or 0,
         batch=wanted.batch or SAMPLERS[sampler].batch,
-        with_bounds=True if wanted.with_bounds is None else wanted.with_bounds,
+        with_bounds=True if wanted.bounds is None else wanted.bounds,
         reference=reference_of(space),
     )
 
@@ -105,7 +90,7 @@ def _check_same(settings: Settings, wanted: Wanted, where: str) -> None:
         (settings.sampler, wanted.sampler, settings.sampler, f"--sampler {wanted.sampler}"),
         (settings.seed, wanted.seed, str(settings.seed), f"--seed {wanted.seed}"),
         (settings.batch, wanted.batch, str(settings.batch), f"--batch {wanted.batch}"),
-        (settings.with_bounds, wanted.with_bounds, bounds[settings.with_bounds], bounds[bool(wanted.with_bounds)]),
+        (settings.with_bounds, wanted.bounds, bounds[settings.with_bounds], bounds[bool(wanted.bounds)]),
     ):
         if asked is not None and asked != kept:
             raise InputError(

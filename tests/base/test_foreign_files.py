@@ -220,7 +220,8 @@ def test_a_foreign_file_in_the_cache_is_left_alone(tmp_path, monkeypatch, kind):
 def test_an_empty_study_is_exported_and_known_again(cli, tmp_path):
     space = write_space(tmp_path, parameters="  pe.rows: [2, 4]\n", net=NET)
     from lw3dsim.explore.space_file import load_space
-    from lw3dsim.explore.study import Wanted, begun
+    from lw3dsim.explore.study import begun
+    from lw3dsim.explore.wanted import Wanted
 
     with begun(load_space(space), str(tmp_path / "study"), Wanted()):
         pass

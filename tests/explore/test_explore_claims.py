@@ -13,7 +13,8 @@ from explore_helpers import write_space
 from lw3dsim.explore.plan import Plan
 from lw3dsim.explore.processes import Process, is_dead, this_process
 from lw3dsim.explore.space_file import load_space
-from lw3dsim.explore.study import Wanted, begun
+from lw3dsim.explore.study import begun
+from lw3dsim.explore.wanted import Wanted
 
 PATIENCE_S = 0.5
 

@@ -82,7 +82,8 @@ def test_everything_shown_of_an_unfinished_study_says_so(cli, cli_json, tmp_path
     where = tmp_path / "study"
     loaded = kept_study(space, where, points=7, sampler=sampler)
     if sampler == "random":
-        from lw3dsim.explore.study import Wanted, begun
+        from lw3dsim.explore.study import begun
+        from lw3dsim.explore.wanted import Wanted
 
         with begun(loaded, str(where), Wanted(resume=True)) as store:
             store.want(wanted)

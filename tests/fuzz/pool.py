@@ -75,7 +75,8 @@ def _keep_study(storage: str) -> None:
     from lw3dsim.explore.plan import Plan
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space_file import load_space
-    from lw3dsim.explore.study import Wanted, begun
+    from lw3dsim.explore.study import begun
+    from lw3dsim.explore.wanted import Wanted
 
     space = load_space("space.yaml")
     evaluator = Evaluator(space)

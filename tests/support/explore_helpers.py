@@ -62,11 +62,12 @@ def kept_study(space, where, *, points=None, sampler="exhaustive"):
     from lw3dsim.explore.plan import Plan
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space_file import load_space
-    from lw3dsim.explore.study import Wanted, begun
+    from lw3dsim.explore.study import begun
+    from lw3dsim.explore.wanted import Wanted
 
     loaded = load_space(space)
     evaluator, plan = Evaluator(loaded), Plan(loaded, sampler, 0)
-    with begun(loaded, str(where), Wanted(sampler=sampler, with_bounds=False)) as store:
+    with begun(loaded, str(where), Wanted(sampler=sampler, bounds=False)) as store:
         store.want(points or loaded.size)
         left = points or loaded.size
         while left and plan.can_ask():

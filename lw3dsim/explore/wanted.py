@@ -1,0 +1,96 @@
+"""What a run asks of a study: declared once, for Python and for the command line."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lw3dsim.arguments import as_number, as_optional_integer, as_optional_truth, as_truth, as_word
+from lw3dsim.base.parameters import Parameters, parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_TRIALS = 100_000_000
+MAX_WORKERS = 1024
+MAX_BATCH = 10_000
+PATIENCE_S = 60.0
+LONGEST_S = 86_400
+
+
+def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
+    return partial(as_optional_integer, low=low, high=high)
+
+
+def _sampler(name: str, value: object) -> str | None:
+    from lw3dsim.explore.samplers import SAMPLERS
+
+    return None if value is None else as_word(name, value, SAMPLERS)
+
+
+def _seed(name: str, value: object) -> int | None:
+    from lw3dsim.network.request import MAX_SEED
+
+    return as_optional_integer(name, value, 0, MAX_SEED)
+
+
+def _limit(name: str, value: object) -> float | None:
+    return None if value is None else as_number(name, value, 0.1, LONGEST_S)
+
+
+def _address(name: str, value: object) -> str | None:
+    from lw3dsim.explore.hiring import as_address
+
+    return None if value is None else as_address(name, value)
+
+
+class Wanted(Parameters):
+    """What a run asks for; what is None is the study's own, or the default of a new one."""
+
+    trials: int | None = parameter(
+        _whole(1, MAX_TRIALS),
+        "Finished points that the study shall have in all. Default: every design for exhaustive, else 1000.",
+        default=None,
+        values="N",
+    )
+    sampler: str | None = parameter(
+        _sampler,
+        "exhaustive, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the space "
+        "(without trials: up to 20,000 choices), else nsga2.",
+        default=None,
+        values="NAME",
+    )
+    seed: int | None = parameter(_seed, "Seed of the sampler. Default: 0.", default=None, values="N")
+    workers: int | None = parameter(
+        _whole(1, MAX_WORKERS), "Worker processes. Default: one per core.", default=None, values="N"
+    )
+    dask: str | None = parameter(
+        _address,
+        "Have the workers of a Dask cluster evaluate the points: the address of its scheduler, as tcp://host:8786.",
+        default=None,
+        values="ADDRESS",
+    )
+    resume: bool = parameter(as_truth, "Go on with the study, or join it, where it is there.", default=False)
+    batch: int | None = parameter(
+        _whole(1, MAX_BATCH), "Points that the sampler proposes at once.", default=None, values="N"
+    )
+    bounds: bool | None = parameter(
+        as_optional_truth,
+        "Discard designs that bounds prove to be off the front, without simulating them. Default: do.",
+        default=None,
+        option="--bounds/--no-bounds",
+    )
+    patience_s: float = parameter(
+        partial(as_number, low=0.5, high=LONGEST_S),
+        "Seconds after which the points of a silent process on a shared storage are taken over.",
+        default=PATIENCE_S,
+        values="SECONDS",
+        option="--patience",
+    )
+    point_limit_s: float | None = parameter(
+        _limit,
+        "Seconds after which a point is stopped, and counts as failed. Default: none.",
+        default=None,
+        values="SECONDS",
+        option="--point-limit",
+    )

@@ -195,7 +195,8 @@ class Boxes(Value, frozen=True, kw_only=True):
             first,
             count,
         )
-        offsets, first, count = (np.asarray(words) for words in (offsets, first[:listed], count[:listed]))
+        lists = offsets, first[:listed], count[:listed]
+        offsets, first, count = (np.asarray(words, dtype=np.int64) for words in lists)
         return Runs(offsets=offsets, first=first, count=count)
 
 

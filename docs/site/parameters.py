@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import Any
 
 import griffe
@@ -22,7 +23,7 @@ class Declared(griffe.Extension):
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Give a verb its parameters, and their list."""
         if any("taking" in str(decorator.value) for decorator in func.decorators):
-            verb = getattr(lw3dsim, func.name)
+            verb = getattr(import_module(func.parent.path), func.name)
             func.parameters = _parameters(verb)
             func.docstring = griffe.Docstring(inspect.getdoc(verb) or "", parent=func)
 

@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Folders that this process holds, by descriptor.
-_held: list[int] = []
-
 NAME = re.compile(r"\.lw3dsim-[0-9a-f]{12}\.part")
 
 
@@ -54,29 +51,12 @@ def _locked(folder: Path) -> tuple[BinaryIO, Path]:
         file.close()
 
 
-def remove_left_over(folder: Path, name: re.Pattern[str] = NAME) -> None:
-    """Remove the files of a ``name`` in ``folder`` that no living process has locked."""
+def remove_left_over(folder: Path) -> None:
+    """Remove the files under way in ``folder`` that no living process has locked."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            if NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 _remove_unlocked(Path(entry.path))
-
-
-def occupy(folder: Path, name: re.Pattern[str]) -> None:
-    """Hold ``folder`` as long as this process lives, together with others that do.
-
-    Files of a ``name`` at any depth that a library leaves half-written, without a lock of their own, are removed
-    first, unless another process holds the folder: they may be its.
-    """
-    with suppress(OSError):
-        lock = os.open(folder, os.O_RDONLY)
-        _held.append(lock)
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for path in folder.rglob("*"):
-                if name.fullmatch(path.name):
-                    path.unlink()
-        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def _remove_unlocked(path: Path) -> None:

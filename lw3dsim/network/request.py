@@ -40,9 +40,7 @@ MAX_SEED = 2**32 - 1
 # The largest m1 and m2.
 MAX_TILE = 8
 
-Algorithm = Literal["direct", "hfa", "winograd3d", "nested", "auto"]
 Fusion = Literal["off", "auto"]
-Dtype = Literal["int8", "int16", "float32", "float64"]
 
 
 def _whole(low: int, high: int) -> Callable[[str, object], int | None]:

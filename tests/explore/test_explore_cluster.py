@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from explore_helpers import ROOT, exported, start, write_space
+from explore_helpers import ROOT, completed, exported, start, write_space
 from test_bad_input import refuse
 from test_explore_limits import SPACE
 
@@ -89,15 +89,8 @@ def address(tmp_path_factory):
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
     """Return a space, and all its points by local workers."""
-    from click.testing import CliRunner
-
-    from lw3dsim.cli.main import main
-
-    folder = tmp_path_factory.mktemp("complete")
-    cli = lambda *args: CliRunner().invoke(main, list(args))  # noqa: E731
-    space = write_space(folder)
-    assert cli("dse", "run", space, "--storage", str(folder / "study"), "--workers", "2").exit_code == 0
-    return space, exported(cli, space, folder / "study", folder)
+    space, points, _ = completed(tmp_path_factory.mktemp("complete"))
+    return space, points
 
 
 def workers_of(address):

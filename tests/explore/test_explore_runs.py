@@ -14,7 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from explore_helpers import ROOT, command, exported, kept_study, start, write_space
+from explore_helpers import ROOT, command, completed, exported, kept_study, start, write_space
 from test_bad_input import refuse
 
 from lw3dsim.errors import OutputError
@@ -37,15 +37,7 @@ def finish(cli, space, storage, *more):
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
     """Return a space, and all its points from one uninterrupted run."""
-    from click.testing import CliRunner
-
-    from lw3dsim.cli.main import main
-
-    folder = tmp_path_factory.mktemp("complete")
-    cli = lambda *args: CliRunner().invoke(main, list(args))  # noqa: E731
-    space = write_space(folder)
-    finish(cli, space, folder / "study", "--workers", "2")
-    return space, exported(cli, space, folder / "study", folder), folder / "study"
+    return completed(tmp_path_factory.mktemp("complete"))
 
 
 def test_exhaustive_finds_the_true_front(complete, cli_json):

@@ -56,6 +56,21 @@ def exported(cli, space, storage, folder):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
+def completed(folder):
+    """Run a study of the small space with local workers; return the space, its points, and where the study is."""
+    from click.testing import CliRunner
+
+    from lw3dsim.cli.main import main
+
+    def cli(*args):
+        return CliRunner().invoke(main, list(args))
+
+    space, study = write_space(folder), folder / "study"
+    result = cli("dse", "run", space, "--storage", str(study), "--workers", "2")
+    assert result.exit_code == 0, result.stderr
+    return space, exported(cli, space, study, folder), study
+
+
 def kept_study(space, where, *, points=None, sampler="exhaustive"):
     """Make a study without worker processes: the first ``points`` that the sampler proposes, or all."""
     from lw3dsim.explore.evaluate import Evaluator

@@ -53,6 +53,7 @@ def _study(space: str, storage: str | None) -> Study:
 @storage_option
 def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
+    from lw3dsim.base.native import extension
     from lw3dsim.dse import checked, goal_of
     from lw3dsim.explore.databases import shown
     from lw3dsim.explore.hiring import hired
@@ -65,6 +66,7 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     wanted = checked(asked)
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
+    extension()  # what there is to say of it stands above the display
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal, finished = goal_of(loaded, store, wanted), store.poll()
         with Display(loaded, goal, store.settings.reference, len(finished)) as display:

@@ -167,8 +167,10 @@ def progress_bar(label: str, parts: int = 1) -> Iterator[Callable[[int, int, int
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
+    from lw3dsim.base.native import extension
     from lw3dsim.report.progress import Bar
 
+    extension()  # what there is to say of it stands above the bar
     bar = Bar(label, 1000 * parts)
     try:
         yield lambda part, done, total: bar.show(1000 * part + 1000 * done // total)

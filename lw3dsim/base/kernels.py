@@ -67,6 +67,12 @@ class Kernels(Value, frozen=True):
         """Return ``size`` words of 0."""
         return np.zeros(size, dtype=np.int64) if self.is_native else [0] * size
 
+    def columns(self, table: type[Table], size: int) -> Table:
+        """Return a ``table`` of words alone, ``size`` of 0 in each of its columns."""
+        if self.is_native:
+            return table._make(np.zeros((len(table._fields), size), dtype=np.int64))
+        return table._make([0] * size for _ in table._fields)
+
 
 INTERPRETED, NATIVE = Kernels(is_native=False), Kernels(is_native=True)
 

@@ -74,7 +74,7 @@ class Trace(NamedTuple):
     @property
     def finish(self) -> int:
         """The end of the last store."""
-        return int(max(self.ofmap.ready))
+        return int(np.max(self.ofmap.ready))
 
 
 class PerStream(Protocol[Each]):

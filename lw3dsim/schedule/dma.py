@@ -34,7 +34,7 @@ class Activations(Value, frozen=True, kw_only=True, dict=True):
     @cached_property
     def box_bursts(self) -> Ints:
         """Bursts moved per box."""
-        return self.boxes.bursts.ravel() * len(self.bases)
+        return self.boxes.bursts(len(self.bases))
 
     def shifted(self, bursts: int) -> Activations:
         """Return the same ``bursts`` further on in DRAM."""

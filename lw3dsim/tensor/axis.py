@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.arrays import spread
 from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.arrays import Ints, Words
 
 
-class Axis(Value, frozen=True, kw_only=True):
+class Axis(Value, frozen=True, kw_only=True, dict=True):
     """One dimension cut into tiles: per tile its outputs and what it reads of the input.
 
     ``needed`` counts the distinct input positions, ``first`` is the first of them
@@ -33,28 +35,42 @@ class Axis(Value, frozen=True, kw_only=True):
         """Number of tiles."""
         return len(self.outputs)
 
+    @cached_property
+    def begins(self) -> Ints:
+        """Per tile where its ``positions`` begin, and at last where those of all tiles end."""
+        begins = np.zeros(self.tiles + 1, dtype=np.int64)
+        np.cumsum(self.needed, out=begins[1:])
+        return begins
+
+
+class Reads(NamedTuple):
+    """What the outputs of a dimension read: of ``size`` input positions, those under the taps of a kernel."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+
+class Tiles(NamedTuple):
+    """The first four columns of an :class:`Axis`, in words."""
+
+    outputs: Words
+    needed: Words
+    first: Words
+    span: Words
+
 
 @kept(65536)
 def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
     """Cut ``size_out`` outputs into tiles of ``tile`` (the last one ragged) and see what each reads."""
-    starts = np.arange(0, size_out, tile, dtype=np.int64)
-    outputs = np.minimum(tile, size_out - starts)
-    reach = (kernel - 1) * dilation + 1
-    if reach >= stride and dilation == 1:
-        first = np.clip(starts * stride - padding, 0, size_in)
-        last = np.clip((starts + outputs - 1) * stride - padding + reach, 0, size_in)
-        return contiguous(outputs, first, last - first)
-    read = [
-        _positions(int(s), int(o), size_in, kernel, stride, padding, dilation)
-        for s, o in zip(starts, outputs, strict=True)
-    ]
-    return Axis(
-        outputs=outputs,
-        needed=np.array([len(p) for p in read], dtype=np.int64),
-        first=np.array([int(p[0]) if len(p) else 0 for p in read], dtype=np.int64),
-        span=np.array([int(p[-1] - p[0] + 1) if len(p) else 0 for p in read], dtype=np.int64),
-        positions=np.concatenate(read),
-    )
+    work = kernels()
+    tiles = work.columns(Tiles, -(-size_out // tile))
+    positions = work.empty(size_out * kernel)
+    needed = work(cut_tiles)(Reads(size_in, kernel, stride, padding, dilation), size_out, tile, tiles, positions)
+    columns = {name: np.asarray(column) for name, column in tiles._asdict().items()}
+    return Axis(**columns, positions=np.asarray(positions[:needed], dtype=np.int64))
 
 
 def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
@@ -69,7 +85,48 @@ def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
     )
 
 
-def _positions(start: int, outputs: int, size_in: int, kernel: int, stride: int, padding: int, dilation: int) -> Ints:
-    first = (start + np.arange(outputs, dtype=np.int64)) * stride - padding
-    read = np.unique(first[:, None] + np.arange(kernel, dtype=np.int64) * dilation)
-    return read[(read >= 0) & (read < size_in)]
+@entry
+def cut_tiles(reads: Reads, total: int, size: int, tiles: Tiles, positions: Words) -> int:
+    """Fill in the ``tiles`` of ``size`` of ``total`` outputs, and the positions of all; return how many these are."""
+    listed = 0
+    for i in range(len(tiles.outputs)):
+        outputs = min(size, total - i * size)
+        first, span, needed = read_by(reads, i * size, outputs)
+        tiles.outputs[i], tiles.needed[i], tiles.first[i], tiles.span[i] = outputs, needed, first, span
+        for position in range(first, first + span):
+            if needed == span or is_read(reads, position - first_of(reads, i * size), outputs):
+                positions[listed] = position
+                listed += 1
+    return listed
+
+
+@kernel
+def first_of(reads: Reads, output: int) -> int:
+    """Return the position under the first tap of an output, which may be one of padding."""
+    return output * reads.stride - reads.padding
+
+
+@kernel
+def read_by(reads: Reads, first: int, outputs: int) -> tuple[int, int, int]:
+    """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it."""
+    reach = (reads.kernel - 1) * reads.dilation + 1
+    start = first_of(reads, first)
+    end = start + (outputs - 1) * reads.stride + reach
+    if reads.dilation == 1 and reach >= reads.stride:
+        start, end = min(max(start, 0), reads.size), min(max(end, 0), reads.size)
+        return (start if end > start else 0), end - start, end - start
+    low, high, count = reads.size, -1, 0
+    for position in range(max(start, 0), min(end, reads.size)):
+        if is_read(reads, position - start, outputs):
+            low, high, count = min(low, position), position, count + 1
+    return (low, high - low + 1, count) if count else (0, 0, 0)
+
+
+@kernel
+def is_read(reads: Reads, offset: int, outputs: int) -> bool:
+    """Return whether any of ``outputs`` reads the position ``offset`` from where the first begins."""
+    for tap in range(reads.kernel):
+        rest = offset - tap * reads.dilation
+        if rest >= 0 and rest % reads.stride == 0 and rest // reads.stride < outputs:
+            return True
+    return False

@@ -58,18 +58,6 @@ def row_bursts(rows: Rows, start: int, end: int, left: int, span: int) -> int:
 
 
 @entry
-def fill_row_bursts(rows: Rows, channel: Words, channels: Words, left: Words, span: Words, bursts: Words) -> None:
-    """Fill in the bursts of one row of every box: ``channels`` from ``channel`` on, ``span`` pixels from ``left`` on.
-
-    Boxes are in row-major order of (channel range, tile along W).
-    """
-    for i in range(len(channel)):
-        start, end = columns_of(rows, channel[i], channels[i])
-        for j in range(len(left)):
-            bursts[i * len(left) + j] = row_bursts(rows, start, end, left[j], span[j])
-
-
-@entry
 def sum_spans(rows: Rows, begins: Words, tiles: Words, left: Words, span: Words, bursts: Words) -> None:
     """Fill in, per way to cut a row, the bursts that hold ``span`` pixels from ``left`` on, of all tiles together.
 

@@ -10,6 +10,7 @@ costs all of it.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,8 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
-from lw3dsim.tensor.bursts import Rows, fill_row_bursts
-from lw3dsim.tensor.runs import Cuts, Strides, list_runs, row_runs
+from lw3dsim.tensor.bursts import Rows
+from lw3dsim.tensor.runs import Cuts, Strides, fill_bursts, list_runs, row_sums
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -115,7 +116,7 @@ class Runs(Value, frozen=True, kw_only=True):
     count: Ints
 
 
-class Boxes(Value, frozen=True, kw_only=True):
+class Boxes(Value, frozen=True, kw_only=True, dict=True):
     """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
 
     ``channel_first`` and ``channel_count`` give the ranges. Boxes are numbered in
@@ -134,30 +135,39 @@ class Boxes(Value, frozen=True, kw_only=True):
         """Channel ranges and tiles along T, H, W."""
         return len(self.channel_first), self.t.tiles, self.h.tiles, self.w.tiles
 
-    @property
-    def row_bursts(self) -> Ints:
-        """Bursts of one row of the boxes by channel range and tile along W."""
-        size = len(self.channel_first) * self.w.tiles
-        work = kernels()
-        bursts = work.empty(size)
-        channel, channels, left, span = map(work.words, self._row_cuts)
-        work(fill_row_bursts)(plain_rows(self.layout), channel, channels, left, span, bursts)
-        return np.reshape(bursts, (-1, self.w.tiles))
+    @cached_property
+    def _cuts(self) -> Cuts:
+        return kernels().own(
+            Cuts(
+                channel=self.channel_first,
+                channels=self.channel_count,
+                frames=self.t.begins,
+                frame=self.t.positions,
+                rows=self.h.begins,
+                row=self.h.positions,
+                left=self.w.first,
+                span=self.w.span,
+            )
+        )
 
-    @property
-    def bursts(self) -> Ints:
-        """Bursts of every box, in :attr:`shape`."""
-        rows = self.t.needed[:, None, None] * self.h.needed[None, :, None]
-        return np.asarray(self.row_bursts[:, None, None, :] * rows)
+    def bursts(self, tensors: int = 1) -> Ints:
+        """Return the bursts of every box, of so many alike ``tensors``, in their order."""
+        work = kernels()
+        bursts = work.empty(math.prod(self.shape))
+        work(fill_bursts)(plain_rows(self.layout), self._cuts, tensors, bursts)
+        return np.asarray(bursts, dtype=np.int64)
 
     @property
     def total_bursts(self) -> int:
-        """Bursts of all boxes together: the sum of :attr:`bursts`, whose factors are summed first."""
-        return int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(self.row_bursts.sum())
+        """Bursts of all boxes together: the sum of :meth:`bursts`, whose factors are summed first."""
+        return self._summed[0]
 
     @property
-    def _row_cuts(self) -> tuple[Ints, Ints, Ints, Ints]:
-        return self.channel_first, self.channel_count, self.w.first, self.w.span
+    def _summed(self) -> tuple[int, int]:
+        """The bursts of all boxes together, and their runs before any are joined."""
+        bursts, runs = kernels()(row_sums)(plain_rows(self.layout), self._cuts)
+        lines = int(self.t.begins[-1]) * int(self.h.begins[-1])
+        return lines * bursts, lines * runs
 
     def in_block(self, block: int) -> Boxes:
         """Return the same boxes of the tensor in blocks of ``block``."""
@@ -169,26 +179,20 @@ class Boxes(Value, frozen=True, kw_only=True):
         Touching runs of a box are joined, and those in one of the pages, of so many bursts, where that is not 0.
         Raises MappingError where they would be more than MAX_RUNS before that.
         """
-        layout, rows = self.layout, plain_rows(self.layout)
+        layout = self.layout
         work = kernels()
-        of_row = work(row_runs)(rows, *map(work.words, self._row_cuts))
-        runs = int(self.t.needed.sum()) * int(self.h.needed.sum()) * int(of_row)
+        _, runs = self._summed
         if runs > MAX_RUNS:
             size = "x".join(map(str, (layout.channels, *layout.extent)))
             raise MappingError(
                 "dram.model",
                 f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
             )
-        boxes, (of_t, of_h) = math.prod(self.shape), (_offsets(axis) for axis in (self.t, self.h))
-        cuts = (
-            self.channel_first, self.channel_count, of_t, self.t.positions, of_h, self.h.positions, self.w.first,
-            self.w.span,
-        )  # fmt: skip
-        offsets, first, count = (work.empty(size) for size in (boxes + 1, runs, runs))
+        offsets, first, count = (work.empty(size) for size in (math.prod(self.shape) + 1, runs, runs))
         listed = work(list_runs)(
-            rows,
+            plain_rows(layout),
             Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
-            Cuts(*(work.words(column) for column in cuts)),
+            self._cuts,
             base,
             page,
             offsets,
@@ -198,10 +202,6 @@ class Boxes(Value, frozen=True, kw_only=True):
         lists = offsets, first[:listed], count[:listed]
         offsets, first, count = (np.asarray(words, dtype=np.int64) for words in lists)
         return Runs(offsets=offsets, first=first, count=count)
-
-
-def _offsets(axis: Axis) -> Ints:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(axis.needed)])
 
 
 def plain_rows(layout: Layout) -> Rows:

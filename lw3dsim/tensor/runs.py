@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
+from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered, row_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -39,15 +39,30 @@ class Strides(NamedTuple):
 
 
 @entry
-def row_runs(rows: Rows, channel: Words, channels: Words, left: Words, span: Words) -> int:
-    """Return the runs of one row of all boxes, before any are joined: boxes as in :class:`Cuts`."""
-    runs = 0
-    for i in range(len(channel)):
-        start, end = columns_of(rows, channel[i], channels[i])
-        blocks = ceiling(end, rows.columns) - start // rows.columns
-        for j in range(len(left)):
-            runs += blocks * (span[j] if is_scattered(rows, start, end) else min(span[j], 1))
-    return runs
+def row_sums(rows: Rows, cuts: Cuts) -> tuple[int, int]:
+    """Return the bursts of one row of all boxes, one box per channel range and tile of W, and their runs, unjoined."""
+    bursts = runs = 0
+    for i in range(len(cuts.channel)):
+        start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
+        blocks, is_apart = ceiling(end, rows.columns) - start // rows.columns, is_scattered(rows, start, end)
+        for w in range(len(cuts.left)):
+            bursts += row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+            runs += blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
+    return bursts, runs
+
+
+@entry
+def fill_bursts(rows: Rows, cuts: Cuts, tensors: int, bursts: Words) -> None:
+    """Fill in the bursts of every box of so many alike ``tensors``: boxes as in :func:`list_runs`."""
+    box, width = 0, len(cuts.left)
+    for i in range(len(cuts.channel)):
+        start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
+        for t in range(len(cuts.frames) - 1):
+            for h in range(len(cuts.rows) - 1):
+                lines = (cuts.frames[t + 1] - cuts.frames[t]) * (cuts.rows[h + 1] - cuts.rows[h])
+                for w in range(width):
+                    bursts[box] = tensors * lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+                    box += 1
 
 
 @entry
@@ -78,22 +93,29 @@ def box_runs(
     """Append the runs of one box to ``runs`` others; return how many there are then."""
     left, span, columns = cuts.left[w], cuts.span[w], rows.columns
     start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
-    of_row = bursts_of(rows, left, span)
+    of_row, is_apart = bursts_of(rows, left, span), is_scattered(rows, start, end)
     if of_row == 0:
         return runs
-    own, edge = runs, 0
+    in_row = left * columns if is_apart else left * rows.pixel_bits // rows.burst_bits
+    own, edge, last = runs, 0, cuts.rows[h + 1]
+    together = 1 if is_apart else alike(cuts.row, cuts.rows[h], last)
     for block in range(start // columns, ceiling(end, columns)):
         low, high = max(start - block * columns, 0), min(end - block * columns, columns)
         for f in range(cuts.frames[t], cuts.frames[t + 1]):
-            for r in range(cuts.rows[h], cuts.rows[h + 1]):
-                at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row
-                if is_scattered(rows, start, end):
-                    at += left * columns + low
-                    runs, edge = append(first, count, own, runs, edge, at, high - low, columns, span, page)
+            for r in range(cuts.rows[h], last, together):
+                at = base + block * strides.block + cuts.frame[f] * strides.frame + cuts.row[r] * strides.row + in_row
+                if is_apart:
+                    runs, edge = append(first, count, own, runs, edge, at + low, high - low, columns, span, page)
                 else:
-                    at += left * rows.pixel_bits // rows.burst_bits
-                    runs, edge = append(first, count, own, runs, edge, at, of_row, 1, 1, page)
+                    runs, edge = append(first, count, own, runs, edge, at, of_row, strides.row, together, page)
     return runs
+
+
+@kernel
+def alike(positions: Words, first: int, end: int) -> int:
+    """Return how many positions, of those from ``first`` on, are dealt with at once: all, if they follow each other."""
+    count = end - first
+    return count if count > 0 and positions[end - 1] - positions[first] == count - 1 else 1
 
 
 @kernel
@@ -107,18 +129,19 @@ def append(
     of the last one lies, 0 where it lies in more or there are no pages.
     """
     while pieces > 0:
-        fits = 1
+        # Pieces that touch are joined wherever they lie.
+        taken = pieces if bursts == stride else 1
         if runs > own and first[runs - 1] <= at and at + bursts <= edge:
-            fits = min(pieces, (edge - at - bursts) // stride + 1)
-            count[runs - 1] += fits * bursts
+            taken = min(pieces, (edge - at - bursts) // stride + 1)
+            count[runs - 1] += taken * bursts
         elif runs > own and first[runs - 1] + count[runs - 1] == at:
-            count[runs - 1] += bursts
+            count[runs - 1] += taken * bursts
             edge = 0
         else:
-            first[runs], count[runs] = at, bursts
+            first[runs], count[runs] = at, taken * bursts
             edge = at - at % page + page if page > 0 else 0
-            edge = edge if at + bursts <= edge else 0
+            edge = edge if at + taken * bursts <= edge else 0
             runs += 1
-        at += fits * stride
-        pieces -= fits
+        at += taken * stride
+        pieces -= taken
     return runs, edge

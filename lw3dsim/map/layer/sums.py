@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, GROUPED
+from lw3dsim.tensor.axis import Reads, read_by
 from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
@@ -74,29 +75,8 @@ def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) ->
 @kernel
 def read_positions(layer: Layer, axis: int, first: int, outputs: int) -> tuple[int, int, int]:
     """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it."""
-    kernel, stride, padding = layer.kernel[axis], layer.stride[axis], layer.padding[axis]
-    dilation, size = layer.dilation[axis], layer.inp[axis]
-    reach = (kernel - 1) * dilation + 1
-    start = first * stride - padding
-    end = start + (outputs - 1) * stride + reach
-    if dilation == 1 and reach >= stride:
-        start, end = min(max(start, 0), size), min(max(end, 0), size)
-        return (start if end > start else 0), end - start, end - start
-    low, high, count = size, -1, 0
-    for position in range(max(start, 0), min(end, size)):
-        if is_read(position - start, outputs, kernel, stride, dilation):
-            low, high, count = min(low, position), position, count + 1
-    return (low, high - low + 1, count) if count else (0, 0, 0)
-
-
-@kernel
-def is_read(offset: int, outputs: int, kernel: int, stride: int, dilation: int) -> bool:
-    """Return whether any of ``outputs`` reads the position ``offset`` from where the first begins."""
-    for tap in range(kernel):
-        rest = offset - tap * dilation
-        if rest >= 0 and rest % stride == 0 and rest // stride < outputs:
-            return True
-    return False
+    kernel, stride, padding, dilation = layer.kernel[axis], layer.stride[axis], layer.padding[axis], layer.dilation[axis]
+    return read_by(Reads(layer.inp[axis], kernel, stride, padding, dilation), first, outputs)
 
 
 @kernel

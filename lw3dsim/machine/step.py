@@ -24,7 +24,6 @@ from lw3dsim.machine.waves import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.waves import Waves
 
@@ -32,9 +31,14 @@ if TYPE_CHECKING:
 class Costs(NamedTuple):
     """Cycles and events of steps: head, body and drain, cycles by what binds, what is counted for the accounts.
 
-    ``row_cycles``, ``lane_cycles`` and ``products`` are those of cycles that multiply.
+    ``row_cycles``, ``lane_cycles`` and ``products`` are those of cycles that multiply, of ``rows``, ``lanes`` and
+    ``multipliers``; ``fill`` is a part of ``head``.
     """
 
+    fill: Words
+    rows: Words
+    lanes: Words
+    multipliers: Words
     head: Words
     body: Words
     drain: Words
@@ -59,11 +63,6 @@ class Costs(NamedTuple):
     weight_kernels: Words
     output_tiles: Words
     vector_ops: Words
-
-
-def empty_costs(work: Kernels, steps: int) -> Costs:
-    """Return room for the costs of so many ``steps``, all 0."""
-    return Costs(*(work.empty(steps) for _ in Costs._fields))
 
 
 @kernel
@@ -196,6 +195,8 @@ def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Co
     for i in range(len(steps.n)):
         n, c, t, h, w = steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i]
         is_first, is_last = steps.is_first[i], steps.is_last[i]
+        costs.fill[i], costs.rows[i] = array.fill_cycles, array.rows
+        costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
         if layer.structure == VECTOR:
             inputs, back = steps.inputs[i], steps.read_back[i]
             vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, costs, i)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.arrays import distinct
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import Steps, cost_steps, empty_costs
+from lw3dsim.machine.step import Costs, Steps, cost_steps
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.schedule.program import Kinds, Loops
+from lw3dsim.schedule.program import Kinds
+from lw3dsim.schedule.unroll import BUCKETS, Stolen, size_kinds, sort_steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Flags, Ints, Words
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.layer.mapping import Axes
     from lw3dsim.schedule.program import Loads, Stores
-    from lw3dsim.tensor.axis import Axis
+    from lw3dsim.schedule.unroll import Nest, Places
 
 
 class StolenCycles(Value, frozen=True, kw_only=True):
@@ -63,41 +62,23 @@ class Sizes(Value, frozen=True, kw_only=True):
 
 
 def make_kinds(
-    problem: Problem, axes: Axes, loops: Loops, machine: Machine, stolen: StolenCycles
+    problem: Problem, machine: Machine, nest: Nest, places: Places, stolen: StolenCycles
 ) -> tuple[Ints, Kinds]:
-    """Return the kind of every step and the table of kinds."""
-    t = loops.c if problem.reduces_frames else loops.t
-    space = [(axes.t, t), (axes.h, loops.h), (axes.w, loops.w)]
-    # Only vector steps depend on what a tile needs of the input; the array reads whole patches.
-    key: list[Ints | Flags] = [axes.n[loops.n], axes.c[loops.c], loops.is_first, loops.is_last]
-    if machine.shared_ports:
-        key += [stolen.computing, stolen.draining]
-    for axis, index in space:
-        key.append(axis.outputs[index])
-        if problem.structure == "vector":
-            key.append(axis.needed[index])
-    example, kind = distinct(key)
-    sizes = Sizes(
-        n=axes.n[loops.n[example]],
-        c=axes.c[loops.c[example]],
-        outputs=_at(space, "outputs", example),
-        needed=_at(space, "needed", example),
-        is_first=loops.is_first[example],
-        is_last=loops.is_last[example],
-        stolen=StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]),
-    )
-    return kind, cost_kinds(problem, machine, sizes)
-
-
-def _at(space: list[tuple[Axis, Ints]], field: str, steps: Ints) -> tuple[Ints, Ints, Ints]:
-    t, h, w = (getattr(axis, field)[index[steps]] for axis, index in space)
-    return t, h, w
+    """Return the kind of every step of a layer and the table of kinds."""
+    work, layer, steps = kernels(), plain_layer(problem), len(places.c)
+    buckets, following, example, kind = (work.empty(size) for size in (BUCKETS, steps, steps, steps))
+    lost = work.own(Stolen(stolen.computing, stolen.draining))
+    found = work(sort_steps)(layer, nest, places, lost, buckets, following, example, kind)
+    sizes = work.columns(Steps, found)
+    work(size_kinds)(layer, nest, places, example, sizes)
+    of_kinds = np.asarray(example[:found])
+    stolen = StolenCycles(computing=stolen.computing[of_kinds], draining=stolen.draining[of_kinds])
+    return np.asarray(kind, dtype=np.int64), _kinds(problem, machine, sizes, stolen)
 
 
 def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
     """Return the table of kinds of these ``sizes``."""
     work = kernels()
-    array = plain_array(machine)
 
     def words(values: Ints | Flags) -> Words:
         return work.words(values.astype(np.int64))
@@ -115,13 +96,17 @@ def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:
         is_first=words(sizes.is_first),
         is_last=words(sizes.is_last),
     )
-    costs = empty_costs(work, len(sizes.n))
-    work(cost_steps)(plain_layer(problem), array, steps, empty_waves(work), costs)
-    columns = {name: np.asarray(column) for name, column in costs._asdict().items()}
-    columns["head"] = columns["head"] + sizes.stolen.computing
-    columns["drain"] = columns["drain"] + sizes.stolen.draining
+    return _kinds(problem, machine, steps, sizes.stolen)
+
+
+def _kinds(problem: Problem, machine: Machine, steps: Steps, stolen: StolenCycles) -> Kinds:
+    """Return the table of kinds that ``steps`` are examples of."""
+    work = kernels()
+    costs = work.columns(Costs, len(steps.n))
+    work(cost_steps)(plain_layer(problem), plain_array(machine), steps, empty_waves(work), costs)
+    columns = {name: np.asarray(column, dtype=np.int64) for name, column in costs._asdict().items()}
     # Cycles that DMA takes from the array are the port's.
-    columns["sram_port"] = columns["sram_port"] + sizes.stolen.computing
-    of_machine = {"fill": array.fill_cycles, "rows": array.rows, "lanes": array.lanes, "multipliers": array.multipliers}
-    columns |= {name: np.full_like(sizes.n, value) for name, value in of_machine.items()}
-    return Kinds(wait=np.zeros_like(sizes.n), **columns)
+    columns["head"] = columns["head"] + stolen.computing
+    columns["drain"] = columns["drain"] + stolen.draining
+    columns["sram_port"] = columns["sram_port"] + stolen.computing
+    return Kinds(wait=np.zeros(len(steps.n), dtype=np.int64), **columns)

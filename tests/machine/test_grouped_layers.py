@@ -11,7 +11,7 @@ from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer, side_by_side
-from lw3dsim.machine.step import array_step, empty_costs
+from lw3dsim.machine.step import Costs, array_step
 from lw3dsim.machine.waves import BINDINGS, cost_waves, empty_waves
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
@@ -75,7 +75,7 @@ def step(n, c, groups, array, tile):
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, "direct", 4, 4)[0], arch)
     costs = []
     for way in (problem, side_by_side(problem, 3), side_by_side(problem, 1)):
-        words, table = empty_waves(INTERPRETED), empty_costs(INTERPRETED, 1)
+        words, table = empty_waves(INTERPRETED), INTERPRETED.columns(Costs, 1)
         plain, machine = plain_layer(way), plain_array(make_machine(way, arch, "pixel"))
         cost_waves(plain, machine, way.n, way.c, *tile, 1, 1, words)
         array_step(plain, machine, way.c, 1, 1, words, table, 0)

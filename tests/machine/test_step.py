@@ -15,7 +15,7 @@ from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
-from lw3dsim.machine.step import Costs, array_step, empty_costs
+from lw3dsim.machine.step import Costs, array_step
 from lw3dsim.machine.waves import channel_passes, cost_waves, empty_waves
 from lw3dsim.transform.algorithms import candidates
 
@@ -203,7 +203,7 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
         return  # a tile needs more accumulators than this design has
     expected = reference(problem, machine, n, c, size, is_first, is_last)
     layer, array = plain_layer(problem), plain_array(machine)
-    waves, costs = empty_waves(INTERPRETED), empty_costs(INTERPRETED, 1)
+    waves, costs = empty_waves(INTERPRETED), INTERPRETED.columns(Costs, 1)
     cost_waves(layer, array, n, c, *size, int(is_first), int(is_last), waves)
     array_step(layer, array, c, int(is_first), int(is_last), waves, costs, 0)
     found = {name: column[0] for name, column in costs._asdict().items()}

@@ -1,0 +1,278 @@
+"""A mapping unrolled into steps, the tiles of three streams, and steps that are alike: plain integer code.
+
+The reduction is innermost. A tile is loaded when a step needs another one than the step before, and stored behind its
+last step of the reduction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.machine.records import DENSE, VECTOR
+from lw3dsim.map.layer.sums import input_channels, weight_bits
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Layer
+    from lw3dsim.machine.step import Steps
+
+# Lists of kinds of steps among which one is looked up.
+BUCKETS = 256
+
+
+class Cut(NamedTuple):
+    """Tiles along T, H or W: outputs of each, the input positions that it needs, those from the first to the last."""
+
+    outputs: Words
+    needed: Words
+    span: Words
+
+
+class Nest(NamedTuple):
+    """The loops of a layer under a mapping: its groups, and tiles along every axis; ``n`` and ``c`` are channels.
+
+    Where frames are reduced, ``t`` are the tiles along ``c``. With ``tiles_outer`` an input tile stays while weights
+    pass, else weights stay.
+    """
+
+    groups: int
+    n: Words
+    c: Words
+    t: Cut
+    h: Cut
+    w: Cut
+    tiles_outer: int
+
+
+class Slots(NamedTuple):
+    """How many tiles each buffer holds at once."""
+
+    ifmap: int
+    weight: int
+    ofmap: int
+
+
+class Places(NamedTuple):
+    """Per step the index of every loop."""
+
+    g: Words
+    n: Words
+    t: Words
+    h: Words
+    w: Words
+    c: Words
+
+
+class Loaded(NamedTuple):
+    """The columns of :class:`lw3dsim.schedule.program.Loads`."""
+
+    first: Words
+    last: Words
+    box: Words
+    bits: Words
+    after: Words
+    gate: Words
+
+
+class Stored(NamedTuple):
+    """The columns of :class:`lw3dsim.schedule.program.Stores`."""
+
+    opens: Words
+    closes: Words
+    box: Words
+    bits: Words
+    after: Words
+
+
+class Unrolled(NamedTuple):
+    """The steps and tiles of a layer, and the bursts of every weight tile, by group, n and c."""
+
+    places: Places
+    ifmap: Loaded
+    weight: Loaded
+    ofmap: Stored
+    weight_bursts: Words
+
+
+class Stolen(NamedTuple):
+    """Per step, or kind, the cycles that DMA takes from the array while it computes, and while it drains."""
+
+    computing: Words
+    draining: Words
+
+
+@entry
+def unroll(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Unrolled) -> None:
+    """Fill in ``made``, which has room for just the steps and tiles that there are."""
+    places, ifmap, weight, ofmap = made.places, made.ifmap, made.weight, made.ofmap
+    width, parts = len(nest.w.outputs), len(nest.c)
+    area = len(nest.h.outputs) * width
+    spatial = area if layer.reduces_frames else len(nest.t.outputs) * area
+    outers, inners = (spatial, len(nest.n)) if nest.tiles_outer else (len(nest.n), spatial)
+    size_weights(layer, nest, burst_bits, made.weight_bursts)
+    first_weight = input_ranges(layer, nest) * len(nest.t.outputs) * area
+    first_output = first_weight + len(made.weight_bursts)
+    step = loads = kernels = stores = 0
+    for g in range(nest.groups):
+        for turn in range(outers * inners):
+            outer, inner = turn // inners, turn % inners
+            n, tile = (inner, outer) if nest.tiles_outer else (outer, inner)
+            t, h, w = tile // area, tile % area // width, tile % width
+            for c in range(parts):
+                places.g[step], places.n[step], places.c[step] = g, n, c
+                places.t[step], places.h[step], places.w[step] = t, h, w
+                box = input_box(layer, nest, places, step)
+                if loads == 0 or ifmap.box[loads - 1] != box:
+                    load(ifmap, loads, step, box, input_bits(layer, nest, places, step), slots.ifmap)
+                    loads += 1
+                box = first_weight + (g * len(nest.n) + n) * parts + c
+                if layer.structure != VECTOR and (kernels == 0 or weight.box[kernels - 1] != box):
+                    bits = weight_bits(layer, nest.n[n], nest.c[c], 1 if c == 0 else 0)
+                    load(weight, kernels, step, box, bits, slots.weight)
+                    kernels += 1
+                step += 1
+            ofmap.opens[stores], ofmap.closes[stores] = step - parts, step - 1
+            ofmap.box[stores] = first_output + (g * len(nest.n) + n) * spatial + tile
+            ofmap.bits[stores] = output_size(nest, places, step - 1) * layer.activation_bits
+            ofmap.after[stores] = max(stores - slots.ofmap, -1)
+            stores += 1
+    end(ifmap, loads, step)
+    end(weight, kernels, step)
+
+
+@kernel
+def size_weights(layer: Layer, nest: Nest, burst_bits: int, bursts: Words) -> None:
+    """Fill in the bursts of every weight tile; there are none in a vector layer."""
+    for tile in range(len(bursts)):
+        n, c = tile // len(nest.c) % len(nest.n), tile % len(nest.c)
+        bursts[tile] = ceiling(weight_bits(layer, nest.n[n], nest.c[c], 1 if c == 0 else 0), burst_bits)
+
+
+@kernel
+def input_ranges(layer: Layer, nest: Nest) -> int:
+    """Return how many ranges of channels the input is cut into."""
+    return nest.groups * (len(nest.c) if layer.structure == DENSE else len(nest.n))
+
+
+@kernel
+def input_frame(layer: Layer, places: Places, step: int) -> int:
+    """Return the tile of T that a step reads."""
+    return places.c[step] if layer.reduces_frames else places.t[step]
+
+
+@kernel
+def input_box(layer: Layer, nest: Nest, places: Places, step: int) -> int:
+    """Return the number of the input tile that a step needs."""
+    channels, channel = len(nest.n), places.n[step]
+    if layer.structure == DENSE:
+        channels, channel = len(nest.c), places.c[step]
+    box = (places.g[step] * channels + channel) * len(nest.t.outputs) + input_frame(layer, places, step)
+    return (box * len(nest.h.outputs) + places.h[step]) * len(nest.w.outputs) + places.w[step]
+
+
+@kernel
+def input_bits(layer: Layer, nest: Nest, places: Places, step: int) -> int:
+    """Return the bits of the input tile that a step needs, as they lie in the buffer."""
+    channels = input_channels(layer, nest.n[places.n[step]], nest.c[places.c[step]])
+    frames, rows = nest.t.needed[input_frame(layer, places, step)], nest.h.needed[places.h[step]]
+    return channels * frames * rows * nest.w.span[places.w[step]] * layer.activation_bits * layer.sources
+
+
+@kernel
+def output_size(nest: Nest, places: Places, step: int) -> int:
+    """Return the elements of the output tile of a step."""
+    frames, rows = nest.t.outputs[places.t[step]], nest.h.outputs[places.h[step]]
+    return nest.n[places.n[step]] * frames * rows * nest.w.outputs[places.w[step]]
+
+
+@kernel
+def load(loads: Loaded, tile: int, step: int, box: int, bits: int, slots: int) -> None:
+    """Note that ``tile`` is used from ``step`` on; the last use of the tile ``slots`` before it makes room for it."""
+    loads.first[tile], loads.box[tile], loads.bits[tile], loads.gate[tile] = step, box, bits, -1
+    end(loads, tile, step)
+    loads.after[tile] = loads.last[tile - slots] if tile >= slots else -1
+
+
+@kernel
+def end(loads: Loaded, tiles: int, step: int) -> None:
+    """Note that the last of so many ``tiles`` is not used from ``step`` on."""
+    if tiles > 0:
+        loads.last[tiles - 1] = step - 1
+
+
+@entry
+def sort_steps(
+    layer: Layer, nest: Nest, places: Places, stolen: Stolen, buckets: Words, following: Words, example: Words,
+    kind: Words,
+) -> int:  # fmt: skip
+    """Number the kinds of steps as they come; fill in an ``example`` of each and the ``kind`` of every step.
+
+    Return how many there are. Of a kind are steps of one size and place in the reduction, from which DMA takes the
+    same cycles. ``buckets`` and ``following``, all 0, are scratch: the first kind of each bucket, and that after each
+    kind, plus one.
+    """
+    kinds = 0
+    for step in range(len(kind)):
+        bucket = mark(layer, nest, places, step) % len(buckets)
+        found = buckets[bucket] - 1
+        while found >= 0 and not are_alike(layer, nest, places, stolen, step, example[found]):
+            found = following[found] - 1
+        if found < 0:
+            found = kinds
+            following[found], buckets[bucket] = buckets[bucket], found + 1
+            example[found] = step
+            kinds += 1
+        kind[step] = found
+    return kinds
+
+
+@kernel
+def mark(layer: Layer, nest: Nest, places: Places, step: int) -> int:
+    """Return a number that alike steps share."""
+    c, frame = places.c[step], input_frame(layer, places, step)
+    ends = 2 * (1 if c == 0 else 0) + (1 if c == len(nest.c) - 1 else 0)
+    rows, columns = nest.h.outputs[places.h[step]], nest.w.outputs[places.w[step]]
+    sizes = 3 * nest.n[places.n[step]] + 5 * nest.c[c] + 7 * nest.t.outputs[frame] + 11 * rows + 13 * columns
+    return 4 * sizes + ends
+
+
+@kernel
+def are_alike(layer: Layer, nest: Nest, places: Places, stolen: Stolen, one: int, other: int) -> bool:
+    """Return whether two steps are of a kind.
+
+    Only in vector steps it matters what a tile needs of the input; the array reads whole patches.
+    """
+    if stolen.computing[one] != stolen.computing[other] or stolen.draining[one] != stolen.draining[other]:
+        return False
+    c, c_other = places.c[one], places.c[other]
+    if (c == 0) != (c_other == 0) or (c == len(nest.c) - 1) != (c_other == len(nest.c) - 1):
+        return False
+    if nest.n[places.n[one]] != nest.n[places.n[other]] or nest.c[c] != nest.c[c_other]:
+        return False
+    is_vector = layer.structure == VECTOR
+    return (
+        are_equal(nest.t, is_vector, input_frame(layer, places, one), input_frame(layer, places, other))
+        and are_equal(nest.h, is_vector, places.h[one], places.h[other])
+        and are_equal(nest.w, is_vector, places.w[one], places.w[other])
+    )
+
+
+@kernel
+def are_equal(cut: Cut, is_vector: bool, one: int, other: int) -> bool:
+    """Return whether two tiles along an axis have as many outputs and, of a vector layer, need as much."""
+    return cut.outputs[one] == cut.outputs[other] and not (is_vector and cut.needed[one] != cut.needed[other])
+
+
+@entry
+def size_kinds(layer: Layer, nest: Nest, places: Places, example: Words, steps: Steps) -> None:
+    """Fill in the sizes of ``steps``, those of which a number in ``example`` tells the place."""
+    for i in range(len(steps.n)):
+        step = example[i]
+        c, frame, h, w = places.c[step], input_frame(layer, places, step), places.h[step], places.w[step]
+        n = nest.n[places.n[step]]
+        steps.n[i], steps.c[i] = n, nest.c[c]
+        steps.t[i], steps.h[i], steps.w[i] = nest.t.outputs[frame], nest.h.outputs[h], nest.w.outputs[w]
+        steps.inputs[i] = layer.sources * n * nest.t.needed[frame] * nest.h.needed[h] * nest.w.needed[w]
+        steps.is_first[i], steps.is_last[i] = (1 if c == 0 else 0), (1 if c == len(nest.c) - 1 else 0)

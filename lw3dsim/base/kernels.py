@@ -67,6 +67,10 @@ class Kernels(Value, frozen=True):
         """Return ``size`` words of 0."""
         return np.zeros(size, dtype=np.int64) if self.is_native else [0] * size
 
+    def room(self, size: int) -> Words:
+        """Return ``size`` words of anything, to be filled: large ones take no memory before."""
+        return np.empty(size, dtype=np.int64) if self.is_native else [0] * size
+
     def columns(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of 0 in each of its columns."""
         if self.is_native:

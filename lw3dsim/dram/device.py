@@ -14,6 +14,7 @@ from lw3dsim.dram.timing_rules import gap
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.clocks import DramSystem
 
 Pair = tuple[int, int]
@@ -197,17 +198,19 @@ def rules_of(dram: DramSystem) -> Rules:
     )
 
 
-def idle_device(dram: DramSystem) -> Device:
-    """Return ``dram`` at clock 0: every bank closed, the first refresh ahead."""
+def idle_device(dram: DramSystem, work: Kernels) -> Device:
+    """Return ``dram`` at clock 0, on words of ``work``: every bank closed, the first refresh ahead."""
     rules, channels = rules_of(dram), dram.channels
-    banks, groups, visits = channels * rules.banks, channels * rules.groups, channels * (rules.queue + 2)
-    one_each = {name: [0] * channels for name in Channels._fields}
-    due = [rules.refresh_every] * channels
+    banks, groups = channels * rules.banks, channels * rules.groups
     return Device(
         rules=rules,
-        banks=Banks(open_row=[-1] * banks, activate=[0] * banks, precharge=[0] * banks, burst=[0] * banks),
-        groups=BankGroups(activate=[0] * groups, burst=[0] * (2 * groups)),
-        channels=Channels(**one_each | {"burst": [0] * (2 * channels), "window": [0] * (4 * channels), "due": due}),
-        visits=Visits(first=[0] * visits, clock=[0] * visits, step=[0] * visits),
-        counts=Counts([0] * (2 * channels), *([0] * channels for _ in Counts._fields[1:])),
+        banks=work.columns(Banks, banks)._replace(open_row=work.words([-1] * banks)),
+        groups=BankGroups(activate=work.empty(groups), burst=work.empty(2 * groups)),
+        channels=work.columns(Channels, channels)._replace(
+            burst=work.empty(2 * channels),
+            window=work.empty(4 * channels),
+            due=work.words([rules.refresh_every] * channels),
+        ),
+        visits=work.columns(Visits, channels * (rules.queue + 2)),
+        counts=work.columns(Counts, channels)._replace(moved=work.empty(2 * channels)),
     )

@@ -111,8 +111,8 @@ def _visit(device: Device, address: int, bursts: int, start: int, write: int) ->
     b = c * rules.banks + group * rules.bank.size + _value(rules.bank, address)
     step = rules.step[write]
     outcome, clock = 0, start
+    arrival = max(start, _entered(device, c, channels.issued[c]))
     while bursts > 0:
-        arrival = max(start, _entered(device, c, channels.issued[c]))
         if banks.open_row[b] == row:
             clock = max(arrival, banks.burst[b], groups.burst[2 * g + write], channels.burst[2 * c + write])
         elif banks.open_row[b] >= 0:
@@ -136,6 +136,8 @@ def _visit(device: Device, address: int, bursts: int, start: int, write: int) ->
             device.counts.conflicts[c] += outcome == 2
             bursts -= moved
             outcome = 0
+            if bursts > 0:
+                arrival = max(start, _entered(device, c, channels.issued[c]))
         elif banks.open_row[b] >= 0:
             _precharge(device, b, c, clock)
             outcome = 2

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import as_arrays, spread, with_words
-from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import interpreted, kernel
+from lw3dsim.base.arrays import spread
+from lw3dsim.base.kernels import interpreted, kernel, kernels
 from lw3dsim.base.values import replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device, rules_of
 from lw3dsim.dram.in_order import serve_runs
 from lw3dsim.engine.reordering import make_reordering
+from lw3dsim.schedule.dma import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
     from lw3dsim.schedule.dma import Activations, Weights
+    from lw3dsim.tensor.runs import Runs
 
 PLAIN, IN_ORDER, REORDERING = 0, 1, 2
 MODELS = {"plain": PLAIN, "in_order": IN_ORDER, "fr_fcfs": REORDERING}
@@ -87,16 +88,8 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
 
 def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Memory:
     """Return an idle memory with the boxes of ``regions`` in turn."""
-    page = _page_bursts(clocks.dram)
-    runs = [] if clocks.dram.model == "plain" else [region.runs(page) for region in regions]
-    none = np.zeros(0, dtype=np.int64)
-    return idle_memory(
-        clocks,
-        box_bursts=np.concatenate([region.box_bursts for region in regions]),
-        offsets=np.cumsum(np.concatenate([np.zeros(1, dtype=np.int64), *(np.diff(run.offsets) for run in runs)])),
-        first=np.concatenate([none, *(run.first for run in runs)]),
-        count=np.concatenate([none, *(run.count for run in runs)]),
-    )
+    runs = runs_of(() if clocks.dram.model == "plain" else regions, _page_bursts(clocks.dram))
+    return idle_memory(clocks, np.concatenate([region.box_bursts for region in regions]), runs)
 
 
 def _page_bursts(dram: DramSystem) -> int:
@@ -105,10 +98,9 @@ def _page_bursts(dram: DramSystem) -> int:
     return rules.span if rules is not None and rules.lanes == 1 else 0
 
 
-def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints, count: Ints) -> Memory:
-    """Return the DRAM of ``clocks`` before anything moves; the plain one knows no banks."""
+def idle_memory(clocks: Clocks, box_bursts: Ints, runs: Runs) -> Memory:
+    """Return the DRAM of ``clocks`` before anything moves; the plain one knows neither runs nor banks."""
     dram = clocks.dram
-    idle = _idle_device(dram)
     return Memory(
         model=MODELS[dram.model],
         channels=dram.channels,
@@ -116,20 +108,12 @@ def idle_memory(clocks: Clocks, *, box_bursts: Ints, offsets: Ints, first: Ints,
         burst_ticks=clocks.burst_ticks,
         latency_ticks=clocks.latency_ticks,
         box_bursts=box_bursts,
-        offsets=offsets,
-        run_first=first,
-        run_bursts=count,
-        device=with_words(idle, np.copy) if dram.model == "in_order" else idle,
+        offsets=runs.offsets,
+        run_first=runs.first,
+        run_bursts=runs.count,
+        device=idle_device(dram if dram.model == "in_order" else replace(dram, mapping=DEFAULT_MAPPING), kernels()),
         reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
     )
-
-
-@kept(64)
-def _idle_device(dram: DramSystem) -> Device:
-    """Return a DRAM at clock 0, to be copied; nothing looks into that of another model, whatever its mapping."""
-    if dram.model != "in_order":
-        dram = replace(dram, mapping=DEFAULT_MAPPING)
-    return as_arrays(idle_device(dram))
 
 
 def dram_counts(memory: Memory, finish: int) -> DramCounts | None:

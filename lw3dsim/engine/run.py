@@ -127,20 +127,16 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
 
 
 class Raced(NamedTuple):
-    """A job that the fast engine has run, and the kinds of its steps."""
+    """A job that the fast engine has run, the kinds of its steps, and the cycles that it takes."""
 
     job: Job
     ran: Ran
     kinds: Kinds
-
-    @property
-    def latency_cycles(self) -> int:
-        """The cycles that it takes."""
-        return -(-self.ran.trace.finish // self.job.cycle)
+    latency_cycles: int
 
     def timing(self) -> Timing:
         """Return all that is known of it; to be asked once."""
-        return timing_of(*self)
+        return timing_of(self.job, self.ran, self.kinds)
 
 
 def race(program: Program, clocks: Clocks, most: int = NEVER) -> Raced | None:
@@ -148,7 +144,7 @@ def race(program: Program, clocks: Clocks, most: int = NEVER) -> Raced | None:
     job = make_job(program, clocks.cycle_ticks)
     ran = run_within(most, job, make_memory(program.regions, clocks), jump=True)
     is_whole = not len(job.ofmap.box) or ran.trace.ofmap.ready[-1] > 0
-    return Raced(job, ran, program.kinds) if is_whole else None
+    return Raced(job, ran, program.kinds, -(-ran.trace.finish // job.cycle)) if is_whole else None
 
 
 def timing_of(job: Job, ran: Ran, kinds: Kinds) -> Timing:

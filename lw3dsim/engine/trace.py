@@ -126,11 +126,8 @@ def _stored(stores: Stores) -> Stream:
 def empty_trace(job: Job) -> Trace:
     """Return a trace for ``job`` on arrays, nothing placed in it yet."""
 
-    def times(count: int) -> Ints:
-        return np.zeros(count, dtype=np.int64)
+    def times(columns: int, count: int) -> Ints:
+        return np.zeros((columns, count), dtype=np.int64)
 
-    def transfers(stream: Stream) -> Transfers:
-        return Transfers(grant=times(len(stream.box)), ready=times(len(stream.box)))
-
-    ifmap, weight, ofmap = map(transfers, streams(job))
-    return Trace(ifmap, weight, ofmap, *(times(len(job.kind)) for _ in range(4)))
+    ifmap, weight, ofmap = (Transfers(*times(2, len(stream.box))) for stream in streams(job))
+    return Trace(ifmap, weight, ofmap, *times(4, len(job.kind)))

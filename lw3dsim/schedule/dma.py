@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lw3dsim.base.arrays import spread
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.tensor.layout import Boxes, Runs
+from lw3dsim.tensor.layout import Boxes
+from lw3dsim.tensor.runs import Runs, list_tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Ints
 
 
@@ -40,17 +41,14 @@ class Activations(Value, frozen=True, kw_only=True, dict=True):
         """Return the same ``bursts`` further on in DRAM."""
         return replace(self, bases=tuple(base + bursts for base in self.bases))
 
-    def runs(self, page: int = 0) -> Runs:
-        """Return the DMA descriptors of every box; what lies in one of the DRAM's pages may be joined."""
-        if len(self.bases) == 1:
-            return self.boxes.runs(self.bases[0], page)
-        one = self.boxes.runs(0)
-        per_box, tensors = np.diff(one.offsets), len(self.bases)
-        segment, at = spread(np.repeat(per_box, tensors))
-        box, tensor = np.divmod(segment, tensors)
-        run = one.offsets[box] + at
-        bases = np.array(self.bases, dtype=np.int64)
-        return Runs(offsets=one.offsets * tensors, first=one.first[run] + bases[tensor], count=one.count[run])
+    @property
+    def most_runs(self) -> int:
+        """The most runs that there are of all boxes; raises MappingError where they are too many."""
+        return self.boxes.check_runs() * len(self.bases)
+
+    def list_runs(self, page: int, into: Runs, done: tuple[int, int]) -> tuple[int, int]:
+        """List the DMA descriptors of every box behind so many boxes and runs; return how many there are then."""
+        return self.boxes.list_runs(self.bases, page, into, done)
 
 
 class Weights(Value, frozen=True, kw_only=True):
@@ -73,8 +71,28 @@ class Weights(Value, frozen=True, kw_only=True):
         """Return the same ``bursts`` further on in DRAM."""
         return replace(self, base=self.base + bursts)
 
-    def runs(self, page: int = 0) -> Runs:  # noqa: ARG002  # one run has nothing to be joined to
-        """Return the DMA descriptors of every tile: one run each."""
-        ends = np.cumsum(self.box_bursts)
-        boxes = np.arange(len(ends) + 1, dtype=np.int64)
-        return Runs(offsets=boxes, first=self.base + ends - self.box_bursts, count=self.box_bursts)
+    @property
+    def most_runs(self) -> int:
+        """The runs of all tiles: one each."""
+        return len(self.box_bursts)
+
+    def list_runs(self, page: int, into: Runs, done: tuple[int, int]) -> tuple[int, int]:  # noqa: ARG002
+        """List the DMA descriptors of every tile, of one run, which has nothing to be joined to; return the same."""
+        work = kernels()
+        return work(list_tiles)(work.words(self.box_bursts), self.base, into, *done)
+
+
+def runs_of(regions: Sequence[Activations | Weights], page: int = 0) -> Runs:
+    """Return the DMA descriptors of every box of all ``regions``.
+
+    What lies in one of the DRAM's pages, of so many bursts, may be joined. Raises MappingError for more than can be
+    listed.
+    """
+    work = kernels()
+    most = sum(region.most_runs for region in regions)
+    boxes = sum(len(region.box_bursts) for region in regions)
+    into, done = Runs(work.empty(boxes + 1), work.room(most), work.room(most)), (0, 0)
+    for region in regions:
+        done = region.list_runs(page, into, done)
+    _, runs = done
+    return Runs(into.offsets, into.first[:runs], into.count[:runs])

@@ -26,6 +26,7 @@ from lw3dsim.tensor.runs import Cuts, Strides, fill_bursts, list_runs, row_sums
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.tensor.axis import Axis
+    from lw3dsim.tensor.runs import Runs
 
 # Runs of one tensor that fit into a gigabyte while they are listed.
 MAX_RUNS = 16_000_000
@@ -105,17 +106,6 @@ def fewest_bursts_block(
     return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
 
 
-class Runs(Value, frozen=True, kw_only=True):
-    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on.
-
-    Where pages have been asked for, the bursts of a run within one need not touch.
-    """
-
-    offsets: Ints
-    first: Ints
-    count: Ints
-
-
 class Boxes(Value, frozen=True, kw_only=True, dict=True):
     """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
 
@@ -173,35 +163,26 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True):
         """Return the same boxes of the tensor in blocks of ``block``."""
         return replace(self, layout=replace(self.layout, block=block))
 
-    def runs(self, base: int, page: int = 0) -> Runs:
-        """Return the runs of every box of the tensor that starts at burst ``base``.
-
-        Touching runs of a box are joined, and those in one of the pages, of so many bursts, where that is not 0.
-        Raises MappingError where they would be more than MAX_RUNS before that.
-        """
-        layout = self.layout
-        work = kernels()
+    def check_runs(self) -> int:
+        """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""
         _, runs = self._summed
         if runs > MAX_RUNS:
-            size = "x".join(map(str, (layout.channels, *layout.extent)))
+            size = "x".join(map(str, (self.layout.channels, *self.layout.extent)))
             raise MappingError(
                 "dram.model",
                 f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
             )
-        offsets, first, count = (work.empty(size) for size in (math.prod(self.shape) + 1, runs, runs))
-        listed = work(list_runs)(
-            plain_rows(layout),
-            Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts),
-            self._cuts,
-            base,
-            page,
-            offsets,
-            first,
-            count,
-        )
-        lists = offsets, first[:listed], count[:listed]
-        offsets, first, count = (np.asarray(words, dtype=np.int64) for words in lists)
-        return Runs(offsets=offsets, first=first, count=count)
+        return runs
+
+    def list_runs(self, bases: tuple[int, ...], page: int, into: Runs, done: tuple[int, int]) -> tuple[int, int]:
+        """List the runs of every box ``into`` what has so many boxes and runs; return how many it has then.
+
+        A box is moved of all tensors from the bursts ``bases`` on in turn. Touching runs of a tensor's box are joined,
+        and those in one of the pages, of so many bursts, where that is not 0.
+        """
+        layout, work = self.layout, kernels()
+        strides = Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts)
+        return work(list_runs)(plain_rows(layout), strides, self._cuts, work.words(bases), page, into, *done)
 
 
 def plain_rows(layout: Layout) -> Rows:

@@ -30,6 +30,17 @@ class Cuts(NamedTuple):
     span: Words
 
 
+class Runs(NamedTuple):
+    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on.
+
+    Where pages have been asked for, the bursts of a run within one need not touch.
+    """
+
+    offsets: Words
+    first: Words
+    count: Words
+
+
 class Strides(NamedTuple):
     """Bursts from a channel block, a frame and a row to the next."""
 
@@ -67,22 +78,36 @@ def fill_bursts(rows: Rows, cuts: Cuts, tensors: int, bursts: Words) -> None:
 
 @entry
 def list_runs(
-    rows: Rows, strides: Strides, cuts: Cuts, base: int, page: int, offsets: Words, first: Words, count: Words
-) -> int:
-    """Fill in the runs of every box of the tensor at burst ``base``; return how many there are.
+    rows: Rows, strides: Strides, cuts: Cuts, bases: Words, page: int, into: Runs, box: int, runs: int
+) -> tuple[int, int]:
+    """Append the runs of every box, of the tensors at each of ``bases`` in turn, to so many others.
 
     Boxes follow each other in row-major order of (channel range, t, h, w); a box is a nest of blocks, frames and
     rows. What touches the run before is joined to it, and what lies in one ``page`` with it, where that is not 0.
+    Return how many boxes and runs there are then.
     """
-    box = runs = 0
     for i in range(len(cuts.channel)):
         for t in range(len(cuts.frames) - 1):
             for h in range(len(cuts.rows) - 1):
                 for w in range(len(cuts.left)):
-                    runs = box_runs(rows, strides, cuts, base, page, i, t, h, w, first, count, runs)
+                    for tensor in range(len(bases)):
+                        base = bases[tensor]
+                        runs = box_runs(rows, strides, cuts, base, page, i, t, h, w, into.first, into.count, runs)
                     box += 1
-                    offsets[box] = runs
-    return runs
+                    into.offsets[box] = runs
+    return box, runs
+
+
+@entry
+def list_tiles(bursts: Words, base: int, into: Runs, box: int, runs: int) -> tuple[int, int]:
+    """Append boxes that lie behind each other from burst ``base`` on, a run each; return the same."""
+    for i in range(len(bursts)):
+        into.first[runs], into.count[runs] = base, bursts[i]
+        base += bursts[i]
+        box += 1
+        runs += 1
+        into.offsets[box] = runs
+    return box, runs
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import DramSystem
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device
@@ -30,7 +31,7 @@ class Channel:
         dram = DramSystem(
             standard=standard, channels=channels, model="in_order", mapping=mapping, refresh=refresh, queue=queue
         )
-        self.device = idle_device(dram)
+        self.device = idle_device(dram, INTERPRETED)
         self.columns = standard.columns // standard.burst_length
 
     def move(

@@ -13,6 +13,7 @@ from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine.memory import idle_memory
 from lw3dsim.engine.trace import Job, Stream
 from lw3dsim.schedule.room import release_steps, release_stores
+from lw3dsim.tensor.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,10 +99,12 @@ def random_memory(seed: int, model: DramModel) -> Memory:
     runs = [run for box in boxes for run in box]
     return idle_memory(
         clocks,
-        box_bursts=_ints([sum(count for _, count in box) for box in boxes]),
-        offsets=np.cumsum(_ints([0, *map(len, boxes)])),
-        first=_ints([first for first, _ in runs]),
-        count=_ints([count for _, count in runs]),
+        _ints([sum(count for _, count in box) for box in boxes]),
+        Runs(
+            offsets=np.cumsum(_ints([0, *map(len, boxes)])),
+            first=_ints([first for first, _ in runs]),
+            count=_ints([count for _, count in runs]),
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from lw3dsim.engine.memory import dram_counts, idle_memory
 from lw3dsim.engine.run import NO_JUMPS, run_compiled
 from lw3dsim.engine.trace import Job, Stream, empty_trace, streams
 from lw3dsim.schedule.room import release_steps, release_stores
+from lw3dsim.tensor.runs import Runs
 
 
 def compiled(job, memory):
@@ -73,10 +74,12 @@ def memory_of(clocks, boxes):
     runs = [run for box in boxes for run in box]
     return idle_memory(
         clocks,
-        box_bursts=np.array([sum(count for _, count in box) for box in boxes], dtype=np.int64),
-        offsets=np.cumsum([0, *map(len, boxes)]).astype(np.int64),
-        first=np.array([first for first, _ in runs], dtype=np.int64),
-        count=np.array([count for _, count in runs], dtype=np.int64),
+        np.array([sum(count for _, count in box) for box in boxes], dtype=np.int64),
+        Runs(
+            offsets=np.cumsum([0, *map(len, boxes)]).astype(np.int64),
+            first=np.array([first for first, _ in runs], dtype=np.int64),
+            count=np.array([count for _, count in runs], dtype=np.int64),
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from lw3dsim.account.dram import DRAM_COMPONENTS
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.base.parameters import declared_by
 from lw3dsim.cli.main import main, option_of
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
@@ -156,7 +157,7 @@ def clocks_in_order(preset, mapping, trace):
     bursts = trace.addresses // dram.standard.burst_bytes
     begins = np.flatnonzero(np.concatenate(([True], (np.diff(bursts) != 1) | (np.diff(trace.writes) != 0))))
     counts = np.diff(np.append(begins, len(bursts)))
-    device = idle_device(dram)
+    device = idle_device(dram, INTERPRETED)
     runs = zip(bursts[begins].tolist(), counts.tolist(), trace.writes[begins].tolist(), strict=True)
     return max(in_order.serve(device, first, count, 0, int(write))[1] for first, count, write in runs)
 

@@ -41,6 +41,7 @@ from lw3dsim.map.layer.tiling import (
     weight_loads,
 )
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.dma import Activations, runs_of
 from lw3dsim.tensor.axis import cut
 from lw3dsim.transform.algorithms import candidates
 
@@ -218,7 +219,7 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
     problem = replace(problem, input_block=block, activation_bits=bits)
     _, _, mapping = a_tiling(problem, data)
     boxes = input_boxes(problem, mapping, make_axes(problem, mapping), CLOCKS.burst_bytes)
-    runs = boxes.runs(1000)
+    runs = runs_of([Activations(boxes=boxes, bases=(1000,))])
     assert np.array_equal(
         np.add.reduceat(np.r_[runs.count, 0], runs.offsets[:-1]) * (np.diff(runs.offsets) > 0), boxes.bursts()
     )

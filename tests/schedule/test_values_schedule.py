@@ -13,6 +13,7 @@ from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
+from lw3dsim.schedule.dma import runs_of
 from lw3dsim.schedule.room import last_uses, release_sets, release_steps, release_stores, room_after, room_for
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
@@ -75,15 +76,15 @@ def test_regions_lie_behind_each_other_and_boxes_are_runs_of_bursts():
     )  # fmt: skip
     # 3 channels touch both blocks, the fourth one; 496, 144, 248 and 72 bits of weights take 2, 1, 1 and 1 bursts.
     assert built().box_bursts.tolist() == [6, 6, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1]
-    runs = inputs.runs()
+    runs = runs_of([inputs])
     assert runs.offsets.tolist() == [0, 2, 4, 5, 6]
     assert runs.first.tolist() == [0, 4, 1, 5, 4, 5]
     assert runs.count.tolist() == [3] * 6
-    assert (weights.runs().first.tolist(), weights.runs().count.tolist()) == ([512, 514, 515, 516], [2, 1, 1, 1])
-    assert weights.runs().offsets.tolist() == [0, 1, 2, 3, 4]
-    assert outputs.runs().first.tolist() == [1024, 1025, 1026, 1027]
+    assert (runs_of([weights]).first.tolist(), runs_of([weights]).count.tolist()) == ([512, 514, 515, 516], [2, 1, 1, 1])
+    assert runs_of([weights]).offsets.tolist() == [0, 1, 2, 3, 4]
+    assert runs_of([outputs]).first.tolist() == [1024, 1025, 1026, 1027]
     moved = inputs.shifted(100), weights.shifted(100)
-    assert (moved[0].runs().first[0], moved[1].runs().first[0], moved[0].end, moved[1].end) == (100, 612, 108, 617)
+    assert (runs_of([moved[0]]).first[0], runs_of([moved[1]]).first[0], moved[0].end, moved[1].end) == (100, 612, 108, 617)
     assert built().end_burst == 1028
     # 4 x (6 + 3) bursts of inputs, 2 x (2 + 1 + 1 + 1) of weights, 4 of outputs.
     assert built().total_bursts == 36 + 10 + 4
@@ -181,8 +182,8 @@ def test_a_grouped_layer_runs_group_after_group():
     assert schedule.ofmap.box.tolist() == [8, 9]
     # The second group's kernels come behind the first's, its channels are 2 and 3, its output channel 1.
     assert schedule.regions[1].bursts == 4
-    assert schedule.regions[0].runs().first.tolist() == [0, 0, 1, 1]
-    assert schedule.regions[2].runs().first.tolist() == [1024, 1024]
+    assert runs_of([schedule.regions[0]]).first.tolist() == [0, 0, 1, 1]
+    assert runs_of([schedule.regions[2]]).first.tolist() == [1024, 1024]
 
 
 def test_a_pool_that_leaves_one_frame_takes_its_frames_in_turn():
@@ -222,8 +223,8 @@ def test_an_addition_reads_both_tensors_and_a_gradient_all_frames():
     assert columns(added, "vector_ops", "vector") == [[8, 4]] * 2
     assert added.box_bursts.tolist() == [2, 2, 1, 1]
     # The second tensor lies a stripe behind the first; its rows are moved behind those of the first.
-    assert added.regions[0].runs().first.tolist() == [0, 512, 1, 513]
-    assert added.regions[0].runs().offsets.tolist() == [0, 2, 4]
+    assert runs_of([added.regions[0]]).first.tolist() == [0, 512, 1, 513]
+    assert runs_of([added.regions[0]]).offsets.tolist() == [0, 2, 4]
     assert (added.regions[0].end, added.regions[1].base, added.regions[2].bases) == (514, 1024, (1024,))
     gradient = built(problem_of(Trg(name="x", inputs=("i",)), Shape(2, 3, 2, 2), ARCH), tiles(2, 1, 3, 1, 2))
     assert gradient.ifmap.bits.tolist() == [3 * 4 * 8] * 2

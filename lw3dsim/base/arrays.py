@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lw3dsim.base.caches import kept
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -31,6 +33,7 @@ def padded(size: int, quantum: int) -> int:
     return -(-size // quantum) * quantum
 
 
+@kept(65536)
 def parts(total: int, part: int) -> Ints:
     """Return the sizes of ``total`` cut into parts of ``part``, the last one ragged."""
     starts = np.arange(0, total, part, dtype=np.int64)
@@ -58,15 +61,13 @@ def full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
 
 def with_words(table: Table, change: Callable[[Words], Words]) -> Table:
     """Return ``table`` with what ``change`` makes of all words in it, and in the tables within it."""
+    return table._make([_changed(item, change) if type(item) is not int else item for item in table])
 
-    def changed(item: Any) -> Any:
-        if isinstance(item, int):
-            return item
-        if isinstance(item, np.ndarray | list):
-            return change(item)
-        return with_words(item, change) if hasattr(item, "_fields") else item
 
-    return table._make(map(changed, table))
+def _changed(item: Any, change: Callable[[Words], Words]) -> Any:
+    if isinstance(item, np.ndarray | list):
+        return change(item)
+    return with_words(item, change) if hasattr(item, "_fields") else item
 
 
 def as_lists(table: Table) -> Table:
@@ -76,11 +77,17 @@ def as_lists(table: Table) -> Table:
 
 def as_arrays(table: Table) -> Table:
     """Return ``table`` on contiguous and writable arrays, as translated kernels take them; such are shared."""
-    return with_words(table, lambda words: words if _is_plain(words) else np.require(words, np.int64, ["C", "W"]))
+    return with_words(table, _as_array)
 
 
-def _is_plain(words: Words) -> bool:
-    return isinstance(words, np.ndarray) and words.flags.carray and words.dtype == np.int64
+def _as_array(words: Words) -> Words:
+    is_plain = isinstance(words, np.ndarray) and words.dtype == np.int64 and words.flags.carray
+    return words if is_plain else np.require(words, np.int64, ["C", "W"])
+
+
+def arrays_of(table: NamedTuple) -> dict[str, Ints]:
+    """Return the columns of ``table`` by name, as arrays."""
+    return {name: np.asarray(words, dtype=np.int64) for name, words in zip(table._fields, table, strict=True)}
 
 
 def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:

@@ -152,6 +152,7 @@ def _port_rate(arch: Accelerator, name: str, cycles_per_access: int) -> PortRate
     return PortRate(bits=bits * rotating // common, per_cycles=cycles_per_access // common)
 
 
+@kept(65536)
 def plain_array(machine: Machine) -> Array:
     """Return ``machine`` in integers."""
     return Array(

@@ -6,7 +6,8 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.values import Value, names_of, replace
+from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.records import STRUCTURES, Layer
@@ -64,14 +65,6 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     output_block: int
     group_n: int = 1
     abreast: int = 1
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        """Taken once: whatever is kept of a layer is kept under it."""
-        return hash(tuple(getattr(self, name) for name in names_of(self)))
 
     @property
     def reduces_frames(self) -> bool:
@@ -292,6 +285,7 @@ def _block(shape: Shape, arch: Accelerator) -> int:
     )
 
 
+@kept(65536)
 def plain_layer(problem: Problem) -> Layer:
     """Return ``problem`` in integers."""
     algorithm = problem.algorithm

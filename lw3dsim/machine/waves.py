@@ -59,9 +59,7 @@ class Waves(NamedTuple):
 
 def empty_waves(work: Kernels) -> Waves:
     """Return room for the waves of a step."""
-    of_axes = KINDS * AXES
-    sizes = [SORTS] * Waves._fields.index("many") + [1] + [of_axes] * 4
-    return Waves(*map(work.empty, sizes))
+    return work.columns(Waves, SORTS)
 
 
 @kernel

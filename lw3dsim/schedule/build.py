@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.arrays import padded
+from lw3dsim.base.arrays import arrays_of, padded
 from lw3dsim.base.kernels import kernels
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import plain_layer
@@ -39,8 +39,8 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=problem.sources * each)
     base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
     outputs = Activations(boxes=output_boxes(problem, mapping, clocks.burst_bytes), bases=(base,))
-    ifmap, weight = _loads(made.ifmap), _loads(made.weight)
-    ofmap = Stores(**{name: np.asarray(column, dtype=np.int64) for name, column in made.ofmap._asdict().items()})
+    ifmap, weight = Loads(**arrays_of(made.ifmap)), Loads(**arrays_of(made.weight))
+    ofmap = Stores(**arrays_of(made.ofmap))
     machine = make_machine(problem, arch, mapping.parallel)
     # With one slot they take turns.
     meeting = [name for name in machine.shared_ports if getattr(mapping, f"{name}_slots") > 1]
@@ -98,9 +98,5 @@ def _unrolled(problem: Problem, mapping: Mapping, nest: Nest, burst_bytes: int) 
 
 
 def _loops(places: Places, parts: int) -> Loops:
-    index = {name: np.asarray(column, dtype=np.int64) for name, column in places._asdict().items()}
+    index = arrays_of(places)
     return Loops(**index, is_first=index["c"] == 0, is_last=index["c"] == parts - 1)
-
-
-def _loads(loaded: Loaded) -> Loads:
-    return Loads(**{name: np.asarray(column, dtype=np.int64) for name, column in loaded._asdict().items()})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.arrays import arrays_of
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import plain_array
@@ -104,7 +105,7 @@ def _kinds(problem: Problem, machine: Machine, steps: Steps, stolen: StolenCycle
     work = kernels()
     costs = work.columns(Costs, len(steps.n))
     work(cost_steps)(plain_layer(problem), plain_array(machine), steps, empty_waves(work), costs)
-    columns = {name: np.asarray(column, dtype=np.int64) for name, column in costs._asdict().items()}
+    columns = arrays_of(costs)
     # Cycles that DMA takes from the array are the port's.
     columns["head"] = columns["head"] + stolen.computing
     columns["drain"] = columns["drain"] + stolen.draining

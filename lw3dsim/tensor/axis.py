@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import spread
+from lw3dsim.base.arrays import arrays_of, spread
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.values import Value
@@ -69,8 +69,7 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
     tiles = work.columns(Tiles, -(-size_out // tile))
     positions = work.empty(size_out * kernel)
     needed = work(cut_tiles)(Reads(size_in, kernel, stride, padding, dilation), size_out, tile, tiles, positions)
-    columns = {name: np.asarray(column) for name, column in tiles._asdict().items()}
-    return Axis(**columns, positions=np.asarray(positions[:needed], dtype=np.int64))
+    return Axis(**arrays_of(tiles), positions=np.asarray(positions[:needed], dtype=np.int64))
 
 
 def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lw3dsim.base.arrays import Flags, Ints, parts
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
 from lw3dsim.tensor.axis import Axis, contiguous, cut
@@ -118,6 +119,7 @@ def input_tile(problem: Problem, mapping: Mapping) -> int:
     return mapping.c if problem.structure == "dense" else problem.input_channels_of(mapping.n)
 
 
+@kept(65536)
 def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
     """Return the first channel and the channels of every tile, group after group of ``channels``."""
     count = parts(channels, tile)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.dram.power import DramCounts, summed
 
@@ -93,6 +94,23 @@ def serve_runs(
             entered, last = _visit(device, address, count, start, write)
         accepted, done = max(accepted, entered), max(done, last)
     return accepted, done
+
+
+@kernel
+def least_clocks(device: Device, bursts: int) -> int:
+    """Return the clocks from the first of ``bursts`` to the last, at least, on channels that share them evenly.
+
+    They are as far apart as any two commands to a rank; but where all banks are refreshed together in between, as far
+    as it takes to refresh them and to open a row again.
+    """
+    rules = device.rules
+    apart = min(rules.same_rank[0], rules.same_rank[1], rules.other_rank[0], rules.other_rank[1])
+    apart = min(apart, rules.step[0], rules.step[1])
+    spread = max(ceiling(bursts, len(device.channels.due)) - 1, 0) * apart
+    lost = 0 if rules.is_per_bank else max(rules.refresh_clocks + rules.rcd - apart, 0)
+    # With its refreshes it takes longer, which more of them may fall into.
+    clocks = spread + spread // rules.refresh_every * lost
+    return spread + clocks // rules.refresh_every * lost
 
 
 @kernel

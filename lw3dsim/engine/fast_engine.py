@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.engine.memory import transfer
+from lw3dsim.engine.memory import least_ticks, transfer
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -61,18 +61,20 @@ def initial_state(job: Job) -> State:
 def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, most: int) -> State:
     """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is.
 
-    Give up once the steps that are left, one right after the other, end after ``most`` ticks.
+    Give up once the steps that are left, one right after the other, or the bursts that are, at the peak rate, end after
+    ``most`` ticks.
     """
     ifmap, weight, ofmap = job.ifmap, job.weight, job.ofmap
     ifmaps, ifmap_free = state.ifmap
     weights, weight_free = state.weight
     stores, ofmap_free = state.ofmap
     opened, step, free = state.opened, state.steps, state.free
-    left, counted = 0 if most == NEVER else least_ticks(job, step, len(job.kind)), step
+    left, counted = 0 if most == NEVER else computing_ticks(job, step, len(job.kind)), step
+    bursts = 0 if most == NEVER else bursts_left(job, memory, state)
     while stores < len(ofmap.box) and step < stop:
         opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step)
         if most != NEVER and step > counted:
-            left -= least_ticks(job, counted, step)
+            left -= computing_ticks(job, counted, step)
             counted = step
             if trace.end[step - 1] + left > most:
                 break
@@ -81,13 +83,18 @@ def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, mos
         ofmap_asked = NEVER
         if ofmap.after[stores] < step:
             ofmap_asked = max(ofmap_free, trace.drained[ofmap.after[stores]])
+        if most != NEVER and free + least_ticks(memory, bursts) > most:
+            break
         if ifmap_asked <= weight_asked and ifmap_asked <= ofmap_asked:
+            bursts -= memory.box_bursts[ifmap.box[ifmaps]]
             free = ifmap_free = grant(memory, ifmap, trace.ifmap, ifmaps, max(free, ifmap_asked), 0)
             ifmaps += 1
         elif weight_asked <= ofmap_asked:
+            bursts -= memory.box_bursts[weight.box[weights]]
             free = weight_free = grant(memory, weight, trace.weight, weights, max(free, weight_asked), 0)
             weights += 1
         else:
+            bursts -= memory.box_bursts[ofmap.box[stores]]
             free = ofmap_free = grant(memory, ofmap, trace.ofmap, stores, max(free, ofmap_asked), 1)
             stores += 1
     return State(
@@ -96,7 +103,20 @@ def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, mos
 
 
 @kernel
-def least_ticks(job: Job, first: int, end: int) -> int:
+def bursts_left(job: Job, memory: Memory, state: State) -> int:
+    """Return the bursts of all tiles that are not granted in ``state``."""
+    bursts, box_bursts = 0, memory.box_bursts
+    for tile in range(state.ifmap.tiles, len(job.ifmap.box)):
+        bursts += box_bursts[job.ifmap.box[tile]]
+    for tile in range(state.weight.tiles, len(job.weight.box)):
+        bursts += box_bursts[job.weight.box[tile]]
+    for tile in range(state.ofmap.tiles, len(job.ofmap.box)):
+        bursts += box_bursts[job.ofmap.box[tile]]
+    return bursts
+
+
+@kernel
+def computing_ticks(job: Job, first: int, end: int) -> int:
     """Return what the steps from ``first`` until ``end`` take at least."""
     ticks = 0
     for step in range(first, end):

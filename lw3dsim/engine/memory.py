@@ -16,7 +16,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device, rules_of
-from lw3dsim.dram.in_order import serve_runs
+from lw3dsim.dram.in_order import least_clocks, serve_runs
 from lw3dsim.engine.reordering import make_reordering
 from lw3dsim.schedule.dma import runs_of
 
@@ -84,6 +84,14 @@ def transfer(m: Memory, box: int, start: int, is_store: int) -> tuple[int, int]:
     runs, end = m.offsets[box], m.offsets[box + 1]
     accepted, done = serve_runs(m.device, m.run_first, m.run_bursts, runs, end, begin, is_store)
     return max(accepted * m.clock_ticks, start), max(done * m.clock_ticks, start)
+
+
+@kernel
+def least_ticks(m: Memory, bursts: int) -> int:
+    """Return what ``bursts`` take at least, from whenever on and in boxes of any size: for in-order and plain DRAM."""
+    if m.model == PLAIN:
+        return bursts * m.burst_ticks // m.channels
+    return least_clocks(m.device, bursts) * m.clock_ticks
 
 
 def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Memory:

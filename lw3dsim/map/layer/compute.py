@@ -222,7 +222,7 @@ def own_positions(layer: Layer, array: Array) -> int:
         return layer.coordinates * layer.taps
     positions = 1
     for axis in range(3):
-        shared = common_divisor(layer.stride[axis], layer.dilation[axis])
+        shared = common_divisor(layer.stride[axis], layer.dilation[axis]) if layer.dilation[axis] > 1 else 1
         positions *= layer.tile[axis] * min(layer.kernel[axis], layer.stride[axis] // shared)
     return positions
 

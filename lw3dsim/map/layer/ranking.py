@@ -36,7 +36,6 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.tiling import Task
 
@@ -69,11 +68,6 @@ class Kept(NamedTuple):
     w: Words
 
 
-def nothing_kept(work: Kernels, rows: int) -> Kept:
-    """Return room for so many tilings."""
-    return Kept(*(work.words([INFINITE] * rows) for _ in Kept._fields))
-
-
 class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
@@ -83,6 +77,14 @@ class Aim(NamedTuple):
     burst_ticks: int
     own_ticks: int
     most: int
+
+
+@kernel
+def keep_nothing(kept: Kept) -> None:
+    """Begin without any tilings."""
+    for column in kept:
+        for row in range(len(column)):
+            column[row] = INFINITE
 
 
 @kernel

@@ -52,13 +52,14 @@ from lw3dsim.map.layer.tiling import (
     Task,
     Tiling,
     Times,
-    fits,
     input_bursts,
     input_repeats,
     least_row,
     output_bursts,
     row_visits,
+    tiles_fit,
     weight_loads,
+    weights_fit,
 )
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.schedule.work import LayerWork
@@ -390,6 +391,9 @@ def test_repeats_follow_from_the_order_of_the_loops():
 
 
 def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
+    def fits(task, at):
+        return weights_fit(task, at) and tiles_fit(task, at)
+
     def room(ifmap, weight, ofmap, steps=8):
         task = task_of(LAYER, ([2], [3], [1], [1], [2]))
         return fits(task._replace(limits=Limits(ifmap, weight, ofmap, 2, steps)), ONE)

@@ -107,7 +107,9 @@ def least_clocks(device: Device, bursts: int) -> int:
     apart = min(rules.same_rank[0], rules.same_rank[1], rules.other_rank[0], rules.other_rank[1])
     apart = min(apart, rules.step[0], rules.step[1])
     spread = max(ceiling(bursts, len(device.channels.due)) - 1, 0) * apart
-    lost = 0 if rules.is_per_bank else max(rules.refresh_clocks + rules.rcd - apart, 0)
+    if rules.is_per_bank:
+        return spread
+    lost = max(rules.refresh_clocks + rules.rcd - apart, 0)
     # With its refreshes it takes longer, which more of them may fall into.
     clocks = spread + spread // rules.refresh_every * lost
     return spread + clocks // rules.refresh_every * lost

@@ -147,3 +147,29 @@ def test_the_first_burst_after_a_refresh_opens_a_bank(name):
     assert clocks.refreshed_ticks(2 * before + 1) == first * clocks.clock_ticks
     assert clocks.refreshed_ticks(2 * (before + 2)) == (first + s.burst_clocks) * clocks.clock_ticks
     assert clocks.refreshed_ticks(2 * (before + between) + 1) == (first + s.trefi) * clocks.clock_ticks
+
+
+@every
+def test_bursts_from_any_time_on_are_as_far_apart_as_commands_and_refreshes_let_them_be(name):
+    s, device = DRAM_STANDARDS[name], channel(name, channels=2, refresh="all-bank").device
+    apart = min(max(s.tccd_s, s.burst_clocks), s.tccd_l)
+    # Of 21 one channel has 11.
+    assert in_order.least_clocks(device, 0) == in_order.least_clocks(device, 1) == 0
+    assert in_order.least_clocks(device, 21) == 10 * apart
+    # In ten times what lies between two refreshes are ten of them; that takes longer, not yet as long as eleven.
+    tens = 10 * (s.trefi // apart + 1)
+    lost = s.trfc + s.trcd - apart
+    assert in_order.least_clocks(device, 2 * tens + 1) == tens * apart + (tens * apart + 10 * lost) // s.trefi * lost
+    for free in ("none", "per-bank"):
+        assert in_order.least_clocks(channel(name, refresh=free).device, 10**4 + 1) == 10**4 * apart
+
+
+@every
+@pytest.mark.parametrize("refresh", ["all-bank", "none"])
+@settings(max_examples=40, deadline=None)
+@given(start=st.integers(0, 10**6), before=st.integers(1, 3000), bursts=st.integers(1, 30_000))
+def test_no_bursts_from_any_time_on_are_faster_than_that(name, refresh, start, before, bursts):
+    device = channel(name, refresh=refresh).device
+    accepted, _ = in_order.serve(device, 0, before, start, 0)
+    _, done = in_order.serve(device, before, bursts, accepted, 1)
+    assert done - accepted >= in_order.least_clocks(device, bursts)

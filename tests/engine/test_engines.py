@@ -17,6 +17,7 @@ from max_plus import grant_order, solve, wrong_grants
 
 from lw3dsim import compare, load_workload
 from lw3dsim.base.arrays import as_arrays, as_lists
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import default_cases
 from lw3dsim.describe.catalog import shipped_names
@@ -193,6 +194,36 @@ def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):
     assert ENGINES["compiled"](job, memory_of(clocks, boxes)) == ENGINES["interpreted"](job, memory_of(clocks, boxes))
+
+
+@settings(max_examples=300, deadline=None)
+@given(jobs(4), st.one_of(plain, banked), box_lists, st.integers(0, 10**6))
+def test_a_run_is_given_up_only_where_it_takes_longer_than_it_may(job, clocks, boxes, less):
+    whole, _ = ENGINES["interpreted"](job, memory_of(clocks, boxes))
+    assert advanced(job, memory_of(clocks, boxes), whole.finish) == whole
+    given_up = advanced(job, memory_of(clocks, boxes), max(whole.finish - 1 - less, 0))
+    assert given_up == whole or given_up.ofmap.ready[-1] == 0
+
+
+def test_a_run_is_given_up_before_dram_moves_what_it_cannot_move_in_time():
+    none, first = np.array([-1]), np.array([0])
+    load = Stream(first=first, box=np.array([0]), after=none, gate=none)
+    store = Stream(first=first, box=np.array([1]), after=first, gate=none)
+    one = np.array([1])
+    job = Job(np.array([0]), one, one, one, one * 0, load, load, store, setup=0, cycle=1)
+    # 10, 10 and 30 bursts of 8 clocks: the last begins 49 x 8 clocks after the first.
+    at_once = clocks("in_order", preset="lpddr4-3200-x32", refresh="none")
+    least = 49 * 8 * at_once.clock_ticks
+    boxes = [[(0, 10)], [(64, 30)]]
+    assert advanced(job, memory_of(at_once, boxes), least - 1).ifmap.ready == [0]
+    assert advanced(job, memory_of(at_once, boxes), least).ifmap.ready > [0]
+
+
+def advanced(job, memory, most):
+    """The trace of a run that may take ``most`` ticks."""
+    job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
+    fast_engine.advance(job, memory, trace, fast_engine.initial_state(job), NEVER, most)
+    return trace
 
 
 @settings(max_examples=200, deadline=None)

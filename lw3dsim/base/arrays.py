@@ -79,7 +79,7 @@ def as_lists(table: Table) -> Table:
 
 def as_arrays(table: Table) -> Table:
     """Return ``table`` on contiguous and writable arrays, as translated kernels take them; such are shared."""
-    return table._make([item if _is_plain(item) else _changed(item, _as_array) for item in table])
+    return table._make([item if _is_plain(item) else _made_plain(item) for item in table])
 
 
 def _is_plain(item: Any) -> bool:
@@ -87,8 +87,10 @@ def _is_plain(item: Any) -> bool:
     return kind is int or (kind is np.ndarray and item.dtype is INT64 and item.flags.carray)
 
 
-def _as_array(words: Words) -> Words:
-    return words if _is_plain(words) else np.require(words, np.int64, ["C", "W"])
+def _made_plain(item: Any) -> Any:
+    if isinstance(item, np.ndarray | list):
+        return np.require(item, np.int64, ["C", "W"])
+    return as_arrays(item) if hasattr(item, "_fields") else item
 
 
 def arrays_of(table: NamedTuple) -> dict[str, Ints]:

@@ -30,15 +30,15 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     Its tensors lie behind each other in DRAM: inputs, weights, outputs, each from
     a whole stripe of all banks on, so that no two share a row.
     """
-    axes = make_axes(problem, mapping)
+    axes, burst_bytes = make_axes(problem, mapping), clocks.burst_bytes
     nest = _nest(problem, mapping, axes)
-    made = _unrolled(problem, mapping, nest, clocks.burst_bytes)
-    boxes = input_boxes(problem, mapping, axes, clocks.burst_bytes)
+    made = _unrolled(problem, mapping, nest, burst_bytes)
+    boxes = input_boxes(problem, mapping, axes, burst_bytes)
     each = padded(boxes.layout.bursts, clocks.stripe_bursts)
     inputs = Activations(boxes=boxes, bases=tuple(i * each for i in range(problem.sources)))
     weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=problem.sources * each)
     base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
-    outputs = Activations(boxes=output_boxes(problem, mapping, clocks.burst_bytes), bases=(base,))
+    outputs = Activations(boxes=output_boxes(problem, mapping, burst_bytes), bases=(base,))
     ifmap, weight = Loads(**arrays_of(made.ifmap)), Loads(**arrays_of(made.weight))
     ofmap = Stores(**arrays_of(made.ofmap))
     machine = make_machine(problem, arch, mapping.parallel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.arrays import padded
+from lw3dsim.base.caches import kept
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.map.layer.sums import Channels, Extent
@@ -44,14 +45,24 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: in
 
 
 def _sizes(total: int, quanta: Iterable[int], extra: Iterable[int] = ()) -> list[int]:
+    return list(_cut(total, tuple(quanta), tuple(extra)))
+
+
+@kept(65536)
+def _cut(total: int, quanta: tuple[int, ...], extra: tuple[int, ...]) -> tuple[int, ...]:
     """Return tile sizes: ``total`` in k nearly equal parts, rounded up to each quantum, and the quanta."""
-    quanta = tuple(quanta)
     sizes = {min(total, padded(-(-total // k), q)) for k in PARTS if k <= total for q in quanta}
-    return sorted(sizes | {min(total, size) for size in (*quanta, *extra)}, reverse=True)
+    return tuple(sorted(sizes | {min(total, size) for size in (*quanta, *extra)}, reverse=True))
 
 
 def make_choices(problem: Problem, sizes: Sizes, burst_bytes: int, kernels: Kernels) -> Choices:
     """Return the candidate sizes with their sums."""
+    n, c, t, h, w = map(tuple, sizes)
+    return _choices(problem, (n, c, t, h, w), burst_bytes, kernels)
+
+
+@kept(8192)
+def _choices(problem: Problem, sizes: tuple[tuple[int, ...], ...], burst_bytes: int, kernels: Kernels) -> Choices:
     layer = plain_layer(problem)
     inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
     n, c, *space = sizes

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.axes import Cuts
 
 # Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
 Operand = Literal["none", "dram", "input"]
@@ -157,17 +158,21 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
 
     Where the halo ``is_kept``, tiles follow each other, and only what no tile before had is new.
     """
-    work, stages = kernels(), len(reaches)
-    tiles = -(-reaches[-1].out // tile)
-    cuts = empty_cuts(work, stages, 2, 2 * tiles)
-    low, high = work.empty(tiles), work.empty(tiles)
-    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), int(is_kept), cuts, low, high)
-    # The first way is the one that was asked for.
+    cuts = cut_one(reaches, tile, is_kept)
+    tiles, room = int(cuts.tiles[0]), len(cuts.last)
     columns = (cuts.first, cuts.new, cuts.retained, cuts.needed)
     first, new, retained, needed = (
-        tuple(row[:tiles] for row in np.asarray(column).reshape(-1, 2 * tiles)) for column in columns
+        tuple(row[:tiles] for row in np.asarray(column).reshape(-1, room)) for column in columns
     )
     return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=np.asarray(cuts.last)[:tiles])
+
+
+def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
+    """Return the same in columns, as the first of the ways."""
+    work, tiles = kernels(), -(-reaches[-1].out // tile)
+    cuts, low, high = empty_cuts(work, len(reaches), 2, 2 * tiles), work.empty(tiles), work.empty(tiles)
+    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), int(is_kept), cuts, low, high)
+    return cuts
 
 
 def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:

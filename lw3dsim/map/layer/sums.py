@@ -75,7 +75,12 @@ def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) ->
 @kernel
 def read_positions(layer: Layer, axis: int, first: int, outputs: int) -> tuple[int, int, int]:
     """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it."""
-    kernel, stride, padding, dilation = layer.kernel[axis], layer.stride[axis], layer.padding[axis], layer.dilation[axis]
+    kernel, stride, padding, dilation = (
+        layer.kernel[axis],
+        layer.stride[axis],
+        layer.padding[axis],
+        layer.dilation[axis],
+    )
     return read_by(Reads(layer.inp[axis], kernel, stride, padding, dilation), first, outputs)
 
 

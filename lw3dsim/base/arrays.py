@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
+INT64 = np.dtype(np.int64)
+
 # What engines work on: lists where CPython runs them, arrays where they are compiled.
 Words = NDArray[np.int64] | list[int]
 
@@ -77,12 +79,16 @@ def as_lists(table: Table) -> Table:
 
 def as_arrays(table: Table) -> Table:
     """Return ``table`` on contiguous and writable arrays, as translated kernels take them; such are shared."""
-    return with_words(table, _as_array)
+    return table._make([item if _is_plain(item) else _changed(item, _as_array) for item in table])
+
+
+def _is_plain(item: Any) -> bool:
+    kind = type(item)
+    return kind is int or (kind is np.ndarray and item.dtype is INT64 and item.flags.carray)
 
 
 def _as_array(words: Words) -> Words:
-    is_plain = isinstance(words, np.ndarray) and words.dtype == np.int64 and words.flags.carray
-    return words if is_plain else np.require(words, np.int64, ["C", "W"])
+    return words if _is_plain(words) else np.require(words, np.int64, ["C", "W"])
 
 
 def arrays_of(table: NamedTuple) -> dict[str, Ints]:

@@ -10,8 +10,8 @@ NEVER = 1 << 62
 
 @kernel
 def ceiling(a: int, b: int) -> int:
-    """Return ceil(a / b)."""
-    return -(-a // b)
+    """Return ceil(a / b), for b above 0."""
+    return (a + b - 1) // b  # what is not negative is divided fastest
 
 
 @kernel

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.describe.dram_standards import DRAM_PRESETS, DramStandard
@@ -108,6 +109,7 @@ def default_mapping(standard: DramStandard) -> str:
     return f"{DEFAULT_MAPPING}-bankgroup" if standard.bank_groups > 1 else DEFAULT_MAPPING
 
 
+@kept(4096)
 def make_clocks(arch: Accelerator) -> Clocks:
     """Return the time base of ``arch``; where they are not clocks, burst time and latency are rounded to ticks."""
     dram = arch.dram

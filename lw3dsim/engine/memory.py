@@ -118,7 +118,7 @@ def idle_memory(clocks: Clocks, box_bursts: Ints, runs: Runs) -> Memory:
         box_bursts=box_bursts,
         offsets=runs.offsets,
         run_first=runs.first,
-        run_bursts=runs.count,
+        run_bursts=runs.bursts,
         device=idle_device(dram if dram.model == "in_order" else replace(dram, mapping=DEFAULT_MAPPING), kernels()),
         reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
     )

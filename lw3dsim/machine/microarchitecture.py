@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Operation
+    from lw3dsim.transform.algorithms import Algorithm
 
 Parallel = Literal["pixel", "channel"]
 
@@ -89,7 +90,6 @@ def tree_pj(problem: Problem, arch: Accelerator) -> float:
     return more / arch.places("input_channels")
 
 
-@kept(65536)
 def make_machine(
     problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: bool = False, keeps: bool = False
 ) -> Machine:
@@ -97,12 +97,17 @@ def make_machine(
 
     Raises MappingError when a tile needs more accumulators than a multiplier has.
     """
-    E, mults = problem.algorithm.coordinates, arch.pe.mults_per_pe
+    return _machine(problem.algorithm, arch, parallel, reads_back, keeps)
+
+
+@kept(65536)
+def _machine(algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Machine:
+    E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     cycles_per_tile = -(-E // mults)
     if cycles_per_tile > arch.pe.acc_depth:
         raise MappingError(
             "pe.acc_depth",
-            f"{problem.algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
+            f"{algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
             f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
         )
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
@@ -126,8 +131,8 @@ def make_machine(
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages + problem.algorithm.transform_depth + tree_depth(in_trees) + latency,
-        transforms_weights=arch.winograd.weight_transform == "onchip" and problem.algorithm.is_winograd,
+        fill_cycles=arch.pe.pipeline_stages + algorithm.transform_depth + tree_depth(in_trees) + latency,
+        transforms_weights=arch.winograd.weight_transform == "onchip" and algorithm.is_winograd,
         reads_back=reads_back,
         keeps=keeps,
     )

@@ -82,10 +82,11 @@ def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, wave
     like_last = parts - more if of_last == less * size else 1
     waves.parts[at], waves.parts[at + 1], waves.parts[at + 2] = more, parts - more - like_last, like_last
     for kind in range(KINDS):
-        part = less + 1 if kind == LARGER else less
-        waves.part[at + kind] = part
-        waves.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
-        waves.reach[at + kind] = patch(layer, part, axis - 1)
+        if waves.parts[at + kind]:
+            part = less + 1 if kind == LARGER else less
+            waves.part[at + kind] = part
+            waves.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
+            waves.reach[at + kind] = patch(layer, part, axis - 1)
 
 
 @kernel
@@ -171,7 +172,7 @@ def patch(layer: Layer, tiles: int, axis: int) -> int:
     """Return the input positions along an axis that any tap of ``tiles`` reads, each once."""
     outputs, kernel = tiles * layer.tile[axis], layer.kernel[axis]
     stride, dilation = layer.stride[axis], layer.dilation[axis]
-    shared = common_divisor(stride, dilation)
+    shared = common_divisor(stride, dilation) if dilation > 1 else 1
     # What tap j of output i reads, tap j + stride of output i - dilation reads again, both over what they share.
     return outputs * kernel - max(outputs - dilation // shared, 0) * max(kernel - stride // shared, 0)
 
@@ -251,6 +252,8 @@ def stall_cycles(waves: Waves) -> int:
     Waves follow each other with w innermost. Where an axis goes on, the axes within
     it return from their last part to their first, and those around it stay.
     """
+    if not may_wait(waves):
+        return 0
     first, stall, unit, around = first_wave(waves), 0, SORTS // KINDS, 1
     for axis in range(AXES):
         at = KINDS * axis
@@ -262,6 +265,16 @@ def stall_cycles(waves: Waves) -> int:
         unit //= KINDS
         around *= KINDS
     return stall
+
+
+@kernel
+def may_wait(waves: Waves) -> bool:
+    """Return whether any wave takes longer to drain than any, the same or another, to compute."""
+    longest, shortest = 0, waves.compute[waves.used[0]]
+    for i in range(waves.many[0]):
+        longest = max(longest, waves.drain[waves.used[i]])
+        shortest = min(shortest, waves.compute[waves.used[i]])
+    return longest > shortest
 
 
 @kernel

@@ -56,7 +56,7 @@ def product_widths(
     if not algorithm.is_winograd:
         register = _granted(products, precision)
         return SumWidths(needed=products, register=register, output=register, transform=register)
-    growth = _Growth.of(algorithm, precision, data_bits, weight_bits)
+    growth = _growth(algorithm, precision, data_bits, weight_bits)
     largest = channels * taps * growth.largest_data * growth.largest_weight
     if growth.is_narrowed:
         # Dropped bits are noise that adds to the largest output.
@@ -120,6 +120,11 @@ class _Growth(Value, frozen=True, kw_only=True):
         lost, missed = _powers(self.data_shift), _powers(self.weight_shift)
         held = np.minimum(shift * 2 ** (register_bits - 1), terms * (self.data + lost) * (self.weight + missed))
         return _transformed(self.AT, held)
+
+
+@kept(4096)
+def _growth(algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int) -> _Growth:
+    return _Growth.of(algorithm, precision, data_bits, weight_bits)
 
 
 def sum_bits(bits: int, terms: int) -> int:

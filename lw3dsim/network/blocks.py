@@ -41,7 +41,7 @@ class Use(Value, frozen=True, kw_only=True):
 @kept(65536)
 def _moved(work: Work, side: Side, blocks: tuple[int, ...], burst_bytes: int) -> tuple[int, ...]:
     boxes = work.boxes(side, burst_bytes)
-    return tuple(boxes.in_block(block).total_bursts for block in blocks)
+    return tuple(boxes.bursts_in(block) for block in blocks)
 
 
 def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> set[int]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.tensor.layout import Boxes
 from lw3dsim.tensor.runs import Runs, list_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.tensor.layout import Boxes
 
 
 class Activations(Value, frozen=True, kw_only=True, dict=True):
@@ -95,4 +95,4 @@ def runs_of(regions: Sequence[Activations | Weights], page: int = 0) -> Runs:
     for region in regions:
         done = region.list_runs(page, into, done)
     _, runs = done
-    return Runs(into.offsets, into.first[:runs], into.count[:runs])
+    return Runs(into.offsets, into.first[:runs], into.bursts[:runs])

@@ -207,9 +207,9 @@ def sort_steps(
     layer: Layer, nest: Nest, places: Places, stolen: Stolen, buckets: Words, following: Words, example: Words,
     kind: Words,
 ) -> int:  # fmt: skip
-    """Number the kinds of steps as they come; fill in an ``example`` of each and the ``kind`` of every step.
+    """Fill in the ``kind`` of every step, numbered as they come, and an ``example`` of each; return how many there are.
 
-    Return how many there are. Of a kind are steps of one size and place in the reduction, from which DMA takes the
+    Of a kind are steps of one size and place in the reduction, from which DMA takes the
     same cycles. ``buckets`` and ``following``, all 0, are scratch: the first kind of each bucket, and that after each
     kind, plus one.
     """
@@ -267,7 +267,7 @@ def are_equal(cut: Cut, is_vector: bool, one: int, other: int) -> bool:
 
 @entry
 def size_kinds(layer: Layer, nest: Nest, places: Places, example: Words, steps: Steps) -> None:
-    """Fill in the sizes of ``steps``, those of which a number in ``example`` tells the place."""
+    """Fill in the sizes of ``steps``: of each the one that ``example`` names."""
     for i in range(len(steps.n)):
         step = example[i]
         c, frame, h, w = places.c[step], input_frame(layer, places, step), places.h[step], places.w[step]

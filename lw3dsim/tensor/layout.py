@@ -147,25 +147,19 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True):
         work(fill_bursts)(plain_rows(self.layout), self._cuts, tensors, bursts)
         return np.asarray(bursts, dtype=np.int64)
 
-    @property
-    def total_bursts(self) -> int:
-        """Bursts of all boxes together: the sum of :meth:`bursts`, whose factors are summed first."""
-        return self._summed[0]
+    def bursts_in(self, block: int) -> int:
+        """Return the bursts of all boxes together, of the tensor in blocks of so many channels."""
+        return self._summed(replace(self.layout, block=block))[0]
 
-    @property
-    def _summed(self) -> tuple[int, int]:
-        """The bursts of all boxes together, and their runs before any are joined."""
-        bursts, runs = kernels()(row_sums)(plain_rows(self.layout), self._cuts)
+    def _summed(self, layout: Layout) -> tuple[int, int]:
+        """Return the bursts of all boxes of the tensor in ``layout``, and their runs before any are joined."""
+        bursts, runs = kernels()(row_sums)(plain_rows(layout), self._cuts)
         lines = int(self.t.begins[-1]) * int(self.h.begins[-1])
         return lines * bursts, lines * runs
 
-    def in_block(self, block: int) -> Boxes:
-        """Return the same boxes of the tensor in blocks of ``block``."""
-        return replace(self, layout=replace(self.layout, block=block))
-
     def check_runs(self) -> int:
         """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""
-        _, runs = self._summed
+        _, runs = self._summed(self.layout)
         if runs > MAX_RUNS:
             size = "x".join(map(str, (self.layout.channels, *self.layout.extent)))
             raise MappingError(
@@ -180,11 +174,17 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True):
         A box is moved of all tensors from the bursts ``bases`` on in turn. Touching runs of a tensor's box are joined,
         and those in one of the pages, of so many bursts, where that is not 0.
         """
-        layout, work = self.layout, kernels()
-        strides = Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts)
-        return work(list_runs)(plain_rows(layout), strides, self._cuts, work.words(bases), page, into, *done)
+        rows, strides, work = plain_rows(self.layout), strides_of(self.layout), kernels()
+        return work(list_runs)(rows, strides, self._cuts, work.words(bases), page, into, *done)
 
 
+@kept(65536)
+def strides_of(layout: Layout) -> Strides:
+    """Return what lies from one part of a tensor in ``layout`` to the next."""
+    return Strides(block=layout.block_bursts, frame=layout.frame_bursts, row=layout.row_bursts)
+
+
+@kept(65536)
 def plain_rows(layout: Layout) -> Rows:
     """Return ``layout`` in integers."""
     return Rows(

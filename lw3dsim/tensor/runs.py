@@ -31,14 +31,14 @@ class Cuts(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``count`` bursts from ``first`` on.
+    """DMA descriptors: box i moves runs ``offsets[i]`` to ``offsets[i + 1]``, ``bursts`` from ``first`` on.
 
     Where pages have been asked for, the bursts of a run within one need not touch.
     """
 
     offsets: Words
     first: Words
-    count: Words
+    bursts: Words
 
 
 class Strides(NamedTuple):
@@ -92,7 +92,7 @@ def list_runs(
                 for w in range(len(cuts.left)):
                     for tensor in range(len(bases)):
                         base = bases[tensor]
-                        runs = box_runs(rows, strides, cuts, base, page, i, t, h, w, into.first, into.count, runs)
+                        runs = box_runs(rows, strides, cuts, base, page, i, t, h, w, into.first, into.bursts, runs)
                     box += 1
                     into.offsets[box] = runs
     return box, runs
@@ -102,7 +102,7 @@ def list_runs(
 def list_tiles(bursts: Words, base: int, into: Runs, box: int, runs: int) -> tuple[int, int]:
     """Append boxes that lie behind each other from burst ``base`` on, a run each; return the same."""
     for i in range(len(bursts)):
-        into.first[runs], into.count[runs] = base, bursts[i]
+        into.first[runs], into.bursts[runs] = base, bursts[i]
         base += bursts[i]
         box += 1
         runs += 1

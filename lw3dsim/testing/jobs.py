@@ -103,7 +103,7 @@ def random_memory(seed: int, model: DramModel) -> Memory:
         Runs(
             offsets=np.cumsum(_ints([0, *map(len, boxes)])),
             first=_ints([first for first, _ in runs]),
-            count=_ints([count for _, count in runs]),
+            bursts=_ints([count for _, count in runs]),
         ),
     )
 

@@ -78,7 +78,7 @@ def memory_of(clocks, boxes):
         Runs(
             offsets=np.cumsum([0, *map(len, boxes)]).astype(np.int64),
             first=np.array([first for first, _ in runs], dtype=np.int64),
-            count=np.array([count for _, count in runs], dtype=np.int64),
+            bursts=np.array([count for _, count in runs], dtype=np.int64),
         ),
     )
 

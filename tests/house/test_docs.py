@@ -25,9 +25,9 @@ import lw3dsim
 from lw3dsim import simulate
 from lw3dsim.account.dram import DRAM_COMPONENTS
 from lw3dsim.account.energy import COMPONENTS
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.parameters import declared_by
 from lw3dsim.cli.main import main, option_of
-from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks

@@ -221,9 +221,9 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
     boxes = input_boxes(problem, mapping, make_axes(problem, mapping), CLOCKS.burst_bytes)
     runs = runs_of([Activations(boxes=boxes, bases=(1000,))])
     assert np.array_equal(
-        np.add.reduceat(np.r_[runs.count, 0], runs.offsets[:-1]) * (np.diff(runs.offsets) > 0), boxes.bursts()
+        np.add.reduceat(np.r_[runs.bursts, 0], runs.offsets[:-1]) * (np.diff(runs.offsets) > 0), boxes.bursts()
     )
-    assert boxes.total_bursts == boxes.bursts().sum()
+    assert boxes.bursts_in(boxes.layout.block) == boxes.bursts().sum()
     layout, tile = boxes.layout, (mapping.t, mapping.h, mapping.w)
     for number in data.draw(st.lists(st.integers(0, len(runs.offsets) - 2), min_size=3, max_size=6)):
         channel, *place = np.unravel_index(number, boxes.shape)
@@ -239,7 +239,7 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
         moved = [
             burst
             for run in range(runs.offsets[number], runs.offsets[number + 1])
-            for burst in range(runs.first[run], runs.first[run] + runs.count[run])
+            for burst in range(runs.first[run], runs.first[run] + runs.bursts[run])
         ]
         assert len(moved) == len(set(moved))
         assert set(moved) == expected

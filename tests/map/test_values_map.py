@@ -38,11 +38,12 @@ from lw3dsim.map.layer.price import MOST_TICKS, Price
 from lw3dsim.map.layer.ranking import (
     INFINITE,
     Aim,
+    Kept,
     estimate,
     insert,
     is_worth,
+    keep_nothing,
     most_compute,
-    nothing_kept,
 )
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import read_positions
@@ -51,13 +52,14 @@ from lw3dsim.map.layer.tiling import (
     Task,
     Tiling,
     Times,
-    fits,
     input_bursts,
     input_repeats,
     least_row,
     output_bursts,
     row_visits,
+    tiles_fit,
     weight_loads,
+    weights_fit,
 )
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.schedule.work import LayerWork
@@ -389,6 +391,9 @@ def test_repeats_follow_from_the_order_of_the_loops():
 
 
 def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
+    def fits(task, at):
+        return weights_fit(task, at) and tiles_fit(task, at)
+
     def room(ifmap, weight, ofmap, steps=8):
         task = task_of(LAYER, ([2], [3], [1], [1], [2]))
         return fits(task._replace(limits=Limits(ifmap, weight, ofmap, 2, steps)), ONE)
@@ -535,8 +540,15 @@ def test_slots_are_shared_by_what_loads_answers_and_computes():
     assert estimate(9, 1, 2, 1) == 12
 
 
+def nothing_kept(rows):
+    """Room for so many tilings, none of them there."""
+    kept = INTERPRETED.columns(Kept, rows)
+    keep_nothing(kept)
+    return kept
+
+
 def test_a_tiling_is_kept_where_it_may_come_before_the_last():
-    kept = nothing_kept(INTERPRETED, 2)
+    kept = nothing_kept(2)
     kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
     aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
@@ -551,13 +563,13 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert not is_worth(kept, few, 181, 100, 2)
     assert not is_worth(kept, few, 180, 101, 2)
     assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
-    free = nothing_kept(INTERPRETED, 1)
+    free = nothing_kept(1)
     assert is_worth(free, aim, 10**9, 10**9, 1)
     assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == INFINITE
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
-    kept = nothing_kept(INTERPRETED, 3)
+    kept = nothing_kept(3)
     aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):

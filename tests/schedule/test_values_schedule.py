@@ -79,12 +79,13 @@ def test_regions_lie_behind_each_other_and_boxes_are_runs_of_bursts():
     runs = runs_of([inputs])
     assert runs.offsets.tolist() == [0, 2, 4, 5, 6]
     assert runs.first.tolist() == [0, 4, 1, 5, 4, 5]
-    assert runs.count.tolist() == [3] * 6
-    assert (runs_of([weights]).first.tolist(), runs_of([weights]).count.tolist()) == ([512, 514, 515, 516], [2, 1, 1, 1])
-    assert runs_of([weights]).offsets.tolist() == [0, 1, 2, 3, 4]
+    assert runs.bursts.tolist() == [3] * 6
+    offsets, first, bursts = (column.tolist() for column in runs_of([weights]))
+    assert (offsets, first, bursts) == ([0, 1, 2, 3, 4], [512, 514, 515, 516], [2, 1, 1, 1])
     assert runs_of([outputs]).first.tolist() == [1024, 1025, 1026, 1027]
     moved = inputs.shifted(100), weights.shifted(100)
-    assert (runs_of([moved[0]]).first[0], runs_of([moved[1]]).first[0], moved[0].end, moved[1].end) == (100, 612, 108, 617)
+    assert [runs_of([region]).first[0] for region in moved] == [100, 612]
+    assert [region.end for region in moved] == [108, 617]
     assert built().end_burst == 1028
     # 4 x (6 + 3) bursts of inputs, 2 x (2 + 1 + 1 + 1) of weights, 4 of outputs.
     assert built().total_bursts == 36 + 10 + 4

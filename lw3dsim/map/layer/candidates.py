@@ -55,19 +55,16 @@ def make_choices(problem: Problem, sizes: Sizes, burst_bytes: int, kernels: Kern
     layer = plain_layer(problem)
     inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
     n, c, *space = sizes
-    words, empty = kernels.words, kernels.empty
+    words, columns = kernels.words, kernels.columns
+    t, h, w = (columns(Extent, len(of))._replace(size=words(of)) for of in space)
     choices = Choices(
-        n=Channels(words(n), *(empty(len(n)) for _ in range(5))),
-        c=Channels(words(c), *(empty(len(c)) for _ in range(5))),
-        t=_extent(space[0], kernels),
-        h=_extent(space[1], kernels),
-        w=_extent(space[2], kernels),
-        weight_bursts=empty(len(n) * len(c)),
-        first_weight_bursts=empty(len(n) * len(c)),
+        n=columns(Channels, len(n))._replace(size=words(n)),
+        c=columns(Channels, len(c))._replace(size=words(c)),
+        t=t,
+        h=h,
+        w=w,
+        weight_bursts=kernels.empty(len(n) * len(c)),
+        first_weight_bursts=kernels.empty(len(n) * len(c)),
     )
     kernels(fill_choices)(layer, inp, out, choices)
     return choices
-
-
-def _extent(sizes: list[int], kernels: Kernels) -> Extent:
-    return Extent(kernels.words(sizes), *(kernels.empty(len(sizes)) for _ in range(6)))

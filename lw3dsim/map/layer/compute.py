@@ -72,13 +72,12 @@ def full_tiles(task: Task, at: Tiling, least: int) -> int:
 
 @kernel
 def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int) -> int:
-    """Return what the reduction steps of a tile take to multiply alone, and to fill the pipeline."""
+    """Return what the reduction steps of a tile take at least, multiplying or reading, and filling the pipeline."""
     tiles = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
-    rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
-    multiply = (
-        rounds * channel_passes(layer, array, n) * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
-    )
-    return multiply + ceiling(layer.c, c) * array.fill_cycles
+    rounds, passes = rounds_of(layer, array, c), channel_passes(layer, array, n)
+    multiply = rounds * passes * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
+    read = (own_inputs(layer, n) if layer.structure == GROUPED else passes) * layer.c * tiles
+    return max(multiply, reading_cycles(layer, array, read)) + ceiling(layer.c, c) * array.fill_cycles
 
 
 @kernel
@@ -180,8 +179,14 @@ def channel_passes_of(layer: Layer, array: Array, n: int) -> int:
 @kernel
 def wave_cycles(layer: Layer, array: Array, n: int, c: int) -> int:
     """Return the cycles that all channels take for as many tiles as there are lanes, ``n`` and ``c`` in a step."""
-    rounds = layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
+    rounds = rounds_of(layer, array, c)
     return layer.groups * channel_passes_of(layer, array, n) * rounds * layer.taps * array.cycles_per_tile
+
+
+@kernel
+def rounds_of(layer: Layer, array: Array, c: int) -> int:
+    """Return in how many rounds the array takes all input channels of a group, ``c`` in a step."""
+    return layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
 
 
 @kernel
@@ -197,7 +202,7 @@ def least_pixels(layer: Layer, array: Array, n: int, c: int) -> int:
 def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: int) -> int:
     """Return the cycles in which an array layer multiplies, reads and transforms at least, T and H cut into such parts.
 
-    Uncut, W fills the lanes best. A pass over the tiles reads each position of the input that a tile has to itself.
+    Uncut, W fills the lanes best.
     """
     columns, waves, tiles = ceiling(layer.out[2], layer.tile[2]), 0, 0
     for sort in range(4):
@@ -208,11 +213,18 @@ def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: 
             waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
     read = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
     read *= layer.groups * layer.c * tiles
-    busy = max(
-        wave_cycles(layer, array, n, c) * waves,
-        read * own_positions(layer, array) * layer.activation_bits * array.ifmap_port_cycles // array.ifmap_port_bits,
-    )
-    return max(busy, read * layer.taps * layer.coordinates // array.input_rate) if layer.is_winograd else busy
+    return max(wave_cycles(layer, array, n, c) * waves, reading_cycles(layer, array, read))
+
+
+@kernel
+def reading_cycles(layer: Layer, array: Array, tiles: int) -> int:
+    """Return the cycles in which as many ``tiles`` are read at least, each of one channel, and transformed.
+
+    A pass over the tiles reads each position of the input that a tile has to itself.
+    """
+    bits = tiles * own_positions(layer, array) * layer.activation_bits
+    cycles = bits * array.ifmap_port_cycles // array.ifmap_port_bits
+    return max(cycles, tiles * layer.taps * layer.coordinates // array.input_rate) if layer.is_winograd else cycles
 
 
 @kernel
@@ -222,8 +234,10 @@ def own_positions(layer: Layer, array: Array) -> int:
         return layer.coordinates * layer.taps
     positions = 1
     for axis in range(3):
-        shared = common_divisor(layer.stride[axis], layer.dilation[axis])
-        positions *= layer.tile[axis] * min(layer.kernel[axis], layer.stride[axis] // shared)
+        apart = layer.stride[axis]
+        if layer.dilation[axis] > 1:
+            apart //= common_divisor(apart, layer.dilation[axis])
+        positions *= layer.tile[axis] * min(layer.kernel[axis], apart)
     return positions
 
 

@@ -22,7 +22,6 @@ from lw3dsim.map.layer.tiling import (
     WEIGHTS_OUTER,
     Tiling,
     bursts_of_rows,
-    fits,
     input_bursts,
     input_repeats,
     input_tiles,
@@ -30,13 +29,14 @@ from lw3dsim.map.layer.tiling import (
     output_bursts,
     row_visits,
     spatial_tiles,
+    tiles_fit,
     total_steps,
     weight_loads,
+    weights_fit,
 )
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.tiling import Task
 
@@ -69,11 +69,6 @@ class Kept(NamedTuple):
     w: Words
 
 
-def nothing_kept(work: Kernels, rows: int) -> Kept:
-    """Return room for so many tilings."""
-    return Kept(*(work.words([INFINITE] * rows) for _ in Kept._fields))
-
-
 class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
@@ -83,6 +78,14 @@ class Aim(NamedTuple):
     burst_ticks: int
     own_ticks: int
     most: int
+
+
+@kernel
+def keep_nothing(kept: Kept) -> None:
+    """Begin without any tilings."""
+    for column in kept:
+        for row in range(len(column)):
+            column[row] = INFINITE
 
 
 @kernel
@@ -96,8 +99,10 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
     row = least_row(choices.w)
     for n in range(len(choices.n.size)):
         for c in range(len(choices.c.size)):
-            pixels = least_pixels(task.layer, task.array, choices.n.size[n], choices.c.size[c]) * task.times.cycle
             at = Tiling(n, c, 0, 0, 0)
+            if not weights_fit(task, at):
+                continue
+            pixels = least_pixels(task.layer, task.array, choices.n.size[n], choices.c.size[c]) * task.times.cycle
             if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
                 continue
             for t in range(len(choices.t.size)):
@@ -111,7 +116,7 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
                         continue
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
-                        if fits(task, at):
+                        if tiles_fit(task, at):
                             offer(task, at, busy, pixels, aim, waves, kept)
 
 

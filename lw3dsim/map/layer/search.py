@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator import KIB_BITS
@@ -18,7 +20,7 @@ from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
-from lw3dsim.map.layer.ranking import INFINITE, Kept, nothing_kept
+from lw3dsim.map.layer.ranking import INFINITE, Kept
 from lw3dsim.map.layer.shortlist import shortlist
 from lw3dsim.map.layer.sums import weight_bits
 from lw3dsim.map.layer.tiling import (
@@ -75,19 +77,20 @@ def search(
     tilings = math.prod(map(len, sizes))
     work = kernels()
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
-    task = _task(problem, arch, clocks, choices)
+    inp, out = input_layout(problem, clocks.burst_bytes), output_layout(problem, clocks.burst_bytes)
+    task = _task(problem, arch, clocks, choices, inp.row_bursts, out.row_bursts)
     least = Least(
         setup=arch.layer_setup_cycles * clocks.cycle_ticks,
         burst=clocks.least_burst_ticks,
         answer=clocks.answer_ticks,
-        inp=plain_rows(input_layout(problem, clocks.burst_bytes)),
-        out=plain_rows(output_layout(problem, clocks.burst_bytes)),
+        inp=plain_rows(inp),
+        out=plain_rows(out),
     )
     modes = parallel_modes(problem, arch)
     second = plain_array(make_machine(problem, arch, modes[-1]))
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
-    best, thrifty = nothing_kept(work, keep), nothing_kept(work, max(keep // 2, 1))
+    best, thrifty = work.columns(Kept, keep), work.columns(Kept, max(keep // 2, 1))
     work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_waves(work), best, thrifty)
     if best.bursts[0] == INFINITE:
         raise _too_small(task, arch)
@@ -103,7 +106,9 @@ def search(
     ]
 
 
-def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices) -> Task:
+def _task(
+    problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices, input_row: int, output_row: int
+) -> Task:
     buffers = arch.buffers.capacity_bits
     return Task(
         layer=plain_layer(problem),
@@ -124,15 +129,15 @@ def _task(problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices)
             latency=clocks.latency_ticks,
             channels=clocks.dram.channels,
             page_bursts=clocks.dram.page_bursts,
-            input_row_bursts=input_layout(problem, clocks.burst_bytes).row_bursts,
-            output_row_bursts=output_layout(problem, clocks.burst_bytes).row_bursts,
+            input_row_bursts=input_row,
+            output_row_bursts=output_row,
         ),
         choices=choices,
     )
 
 
 def _rows(kept: Kept) -> list[dict[str, int]]:
-    rows = [dict(zip(Kept._fields, map(int, words), strict=True)) for words in zip(*kept, strict=True)]
+    rows = [dict(zip(Kept._fields, words, strict=True)) for words in np.array(kept).T.tolist()]
     return [row for row in rows if row["bursts"] != INFINITE]
 
 

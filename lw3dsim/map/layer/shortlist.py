@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import entry
 from lw3dsim.map.layer.bounds import bound_kept
-from lw3dsim.map.layer.ranking import INFINITE, Aim, rank
+from lw3dsim.map.layer.ranking import INFINITE, Aim, keep_nothing, rank
 from lw3dsim.map.layer.tiling import Task
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def shortlist(
     A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
     ``second`` is the array in the other, which costs ``own_ticks`` more. ``waves`` is scratch.
     """
+    keep_nothing(best)
+    keep_nothing(thrifty)
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
     rank(task, Aim(burst_ticks, 0, INFINITE), waves, best)
     if modes > 1:

@@ -125,19 +125,23 @@ def input_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
 
 
 @kernel
-def fits(task: Task, at: Tiling) -> bool:
-    """Return whether the largest tiles of a tiling fit all buffers, in a bounded number of steps."""
+def weights_fit(task: Task, at: Tiling) -> bool:
+    """Return whether the largest weight tile of a tiling fits its buffer; ``n`` and ``c`` alone decide."""
     layer, limits, choices = task.layer, task.limits, task.choices
-    steps = total_steps(layer, choices, at)
-    if steps > limits.max_steps:
-        return False
     kernels = layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c]
-    outputs = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
     weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
+    return weights * slots_of(limits, kernels) <= limits.weight_bits
+
+
+@kernel
+def tiles_fit(task: Task, at: Tiling) -> bool:
+    """Return whether the largest input and output tiles of a tiling fit, in a bounded number of steps."""
+    layer, limits, choices = task.layer, task.limits, task.choices
+    outputs = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
     return (
-        ofmap_bits(layer, choices, at) * slots_of(limits, outputs) <= limits.ofmap_bits
+        outputs * choices.c.parts[at.c] <= limits.max_steps
+        and ofmap_bits(layer, choices, at) * slots_of(limits, outputs) <= limits.ofmap_bits
         and ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)) <= limits.ifmap_bits
-        and weights * slots_of(limits, kernels) <= limits.weight_bits
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.events import count_events
-from lw3dsim.base.arrays import distinct
+from lw3dsim.base.distinct import distinct
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError

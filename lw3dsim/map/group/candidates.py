@@ -17,7 +17,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.axes import Cuts, cut_ways, empty_cuts
-from lw3dsim.map.group.fitting import Chunks, Found, Limits, Stages, list_fitting
+from lw3dsim.map.group.fitting import Chunks, Found, Limits, Stages, Tiles, list_fitting, list_tiles
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
 from lw3dsim.map.layer.mapping import weight_tile_bits
 
@@ -85,8 +85,6 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     work, buffers = kernels(), arch.buffers
     t, h, w = (_ways(group.reaches(d), tuple(_sizes(group, d))) for d in range(3))
     sets, stages, chunks = _resident_sets(group, arch), plain_stages(group), _chunks(group, arch)
-    most = t.count * h.count * w.count * len(sets)
-    found = Found._make(work.room(size) for size in [most] * 5 + [most * len(group.runs)])
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -95,9 +93,15 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
     )
+    counts, runs = (t.count, h.count, w.count), len(group.runs)
+    most = t.count * h.count * w.count
+    columns = [1] * 4 + [len(group.channels), runs, runs]
+    fit = Tiles._make(work.room(most * size) for size in columns)
+    tiles = work(list_tiles)(stages, t.cuts, h.cuts, w.cuts, counts, limits, fit)
     flags = work.words([int(flag) for flags in sets for flag in flags])
-    counts = t.count, h.count, w.count
-    count = work(list_fitting)(stages, t.cuts, h.cuts, w.cuts, counts, flags, chunks, limits, found)
+    # What does not fit is written over: one more than may fit.
+    found = Found._make(work.room((tiles * len(sets) + 1) * size) for size in [1] * 5 + [runs])
+    count = work(list_fitting)(stages, fit, tiles, flags, chunks, limits, work.empty(runs), found)
     return Candidates(
         stages=stages, ways=(t, h, w), sets=tuple(sets), flags=flags, chunks=chunks, found=found, count=count
     )

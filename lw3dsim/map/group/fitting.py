@@ -65,69 +65,118 @@ class Found(NamedTuple):
     chunk: Words
 
 
+class Tiles(NamedTuple):
+    """Tiles whose input fits: the number of the way to cut T, H and W, how many tiles there are.
+
+    By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes.
+    """
+
+    t: Words
+    h: Words
+    w: Words
+    tiles: Words
+    new: Words
+    beside_bits: Words
+    chunk_bits: Words
+
+
 @entry
-def list_fitting(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, ways: tuple[int, int, int], sets: Words, chunks: Chunks, limits: Limits,
-    found: Found,
-) -> int:  # fmt: skip
-    """List the mappings that fit, set of resident stages by set; return how many they are."""
+def list_tiles(
+    stages: Stages, t: Cuts, h: Cuts, w: Cuts, ways: tuple[int, int, int], limits: Limits, fit: Tiles
+) -> int:
+    """List the tiles whose input fits; return how many they are."""
     count = 0
-    for resident in range(len(sets) // len(stages.n)):
-        for i in range(ways[0]):
-            for j in range(ways[1]):
-                for k in range(ways[2]):
-                    # A window slides along one axis only.
-                    if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
-                        continue
-                    if window_bits(stages, t, h, w, i, j, k) > limits.ifmap_bits:
-                        continue
-                    found.t[count], found.h[count], found.w[count], found.resident[count] = i, j, k, resident
-                    count += choose_chunks(stages, t, h, w, sets, chunks, limits, found, count)
+    for i in range(ways[0]):
+        for j in range(ways[1]):
+            for k in range(ways[2]):
+                # A window slides along one axis only.
+                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
+                    continue
+                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
+                    fit.t[count], fit.h[count], fit.w[count] = i, j, k
+                    fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+                    size_tile(stages, t, h, w, fit, count)
+                    count += 1
     return count
 
 
 @kernel
-def choose_chunks(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, sets: Words, chunks: Chunks, limits: Limits, found: Found, at: int
+def size_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, fit: Tiles, at: int) -> None:
+    """Fill in what tile ``at`` takes."""
+    i, j, k, room = fit.t[at], fit.h[at], fit.w[at], len(fit.t)
+    for tensor in range(len(stages.channels)):
+        fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
+    for run in range(len(stages.start)):
+        each = 0
+        for tensor in range(stages.start[run] + 1, stages.stop[run]):
+            each += fit.new[tensor * room + at] * stages.bits
+        fit.beside_bits[run * room + at] = beside_bits(stages, t, h, w, i, j, k, run)
+        fit.chunk_bits[run * room + at] = each
+
+
+@entry
+def list_fitting(
+    stages: Stages, fit: Tiles, tiles: int, sets: Words, chunks: Chunks, limits: Limits, streamed: Words, found: Found
 ) -> int:
-    """Give mapping ``at`` the largest chunks of channels that fit; return whether there are any."""
-    i, j, k, runs, last = found.t[at], found.h[at], found.w[at], len(stages.start), len(stages.n)
-    tiles, out = t.tiles[i] * h.tiles[j] * w.tiles[k], new_positions(t, h, w, i, j, k, last) * stages.bits
+    """List the mappings that fit, set of resident stages by set; return how many they are. ``streamed`` is scratch."""
+    count = 0
+    for resident in range(len(sets) // len(stages.n)):
+        room = stream_rest(stages, sets, resident, limits, streamed)
+        for at in range(tiles):
+            found.t[count], found.h[count], found.w[count] = fit.t[at], fit.h[at], fit.w[at]
+            found.resident[count] = resident
+            count += choose_chunks(stages, fit, at, chunks, limits, room, streamed, found, count)
+    return count
+
+
+@kernel
+def stream_rest(stages: Stages, sets: Words, resident: int, limits: Limits, streamed: Words) -> int:
+    """Fill in, by run, the weights of a channel that come for every tile; return the room that those which stay leave."""
+    room = limits.weight_bits
+    for run in range(len(streamed)):
+        streamed[run] = 0
+    for stage in range(len(stages.n)):
+        own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
+        if stages.has_weights[stage] and sets[resident * len(stages.n) + stage]:
+            room -= stages.n[stage] * own
+        elif stages.has_weights[stage]:
+            streamed[stages.run[stage]] += own
+    return room
+
+
+@kernel
+def choose_chunks(
+    stages: Stages, fit: Tiles, at: int, chunks: Chunks, limits: Limits, room: int, streamed: Words, found: Found,
+    to: int,
+) -> int:  # fmt: skip
+    """Give tile ``at``, as mapping ``to``, the largest chunks of channels that fit; return whether there are any."""
+    runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
+    out = fit.new[last * len(fit.t) + at] * stages.bits
     # A single store needs no second slot.
     is_whole, steps, chunk = tiles == 1 and out * stages.channels[last] <= limits.output_bits, 0, 0
     for run in range(runs):
-        most = most_channels(stages, t, h, w, sets, limits, found, at, run)
+        most = most_channels(stages, fit, at, limits, room, streamed[run], run)
         if run == runs - 1 and not is_whole:
             most = min(most, limits.output_bits // limits.slots // max(out, 1))
         place = largest_up_to(chunks, run, most)
         if place < 0:
             return 0
-        found.chunk[run * len(found.t) + at] = place
+        found.chunk[run * len(found.t) + to] = place
         chunk = chunks.size[place]
         steps += tiles * ceiling(stages.channels[stages.stop[run]], chunk) * (stages.stop[run] - stages.start[run])
     is_whole = is_whole and chunk == stages.channels[last]
-    found.slots[at] = 1 if is_whole else limits.slots
+    found.slots[to] = 1 if is_whole else limits.slots
     return 1 if (is_whole or out * chunk <= limits.output_bits // limits.slots) and steps <= limits.steps else 0
 
 
 @kernel
-def most_channels(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, sets: Words, limits: Limits, found: Found, at: int, run: int
-) -> int:
+def most_channels(stages: Stages, fit: Tiles, at: int, limits: Limits, room: int, streamed: int, run: int) -> int:
     """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights; 0: none fits."""
-    i, j, k, flags = found.t[at], found.h[at], found.w[at], found.resident[at] * len(stages.n)
-    left, each, most = limits.intermediate_bits - beside_bits(stages, t, h, w, i, j, k, run), 0, 0
-    for tensor in range(stages.start[run] + 1, stages.stop[run]):
-        each += new_positions(t, h, w, i, j, k, tensor) * stages.bits
-    if left >= 0:
-        most = left // each if each else stages.channels[stages.stop[run]]
-    room, streamed = limits.weight_bits, 0
-    for stage in range(len(stages.n)):
-        own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
-        if stages.has_weights[stage] and sets[flags + stage]:
-            room -= stages.n[stage] * own
-        elif stages.has_weights[stage] and stages.run[stage] == run:
-            streamed += own
+    left = limits.intermediate_bits - fit.beside_bits[run * len(fit.t) + at]
+    each = fit.chunk_bits[run * len(fit.t) + at]
+    if left < 0:
+        return 0
+    most = left // each if each else stages.channels[stages.stop[run]]
     return min(most, room // limits.slots // streamed) if streamed else most
 
 

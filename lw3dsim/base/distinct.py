@@ -25,7 +25,7 @@ def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
 
 @entry
 def sort_rows(table: Words, rows: int, buckets: Words, following: Words, example: Words, sort: Words) -> int:
-    """Number the sorts of ``rows`` as they come; fill in an ``example`` of each and the ``sort`` of every row.
+    """Tell the sorts of ``rows`` apart, as they come; fill in an ``example`` of each and the ``sort`` of every row.
 
     ``table`` holds column behind column. Return how many sorts there are. ``buckets`` and ``following``, all 0, are
     scratch: the first sort of each bucket, and that behind each sort, plus one.
@@ -57,7 +57,7 @@ def mark(table: Words, rows: int, row: int) -> int:
 @kernel
 def are_alike(table: Words, rows: int, one: int, other: int) -> bool:
     """Return whether two rows have the same values."""
-    for at in range(0, len(table), rows):
+    for at in range(0, len(table), rows):  # noqa: SIM110  # kernels have no generators
         if table[at + one] != table[at + other]:
             return False
     return True

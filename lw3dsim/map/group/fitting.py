@@ -131,7 +131,7 @@ def list_fitting(
 
 @kernel
 def stream_rest(stages: Stages, sets: Words, resident: int, limits: Limits, streamed: Words) -> int:
-    """Fill in, by run, the weights of a channel that come for every tile; return the room that those which stay leave."""
+    """Fill in, by run, the weights of a channel that come for every tile; return the room that the others leave."""
     room = limits.weight_bits
     for run in range(len(streamed)):
         streamed[run] = 0

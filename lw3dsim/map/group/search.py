@@ -59,11 +59,13 @@ def search_group(
             dram_bytes=int(moved[i]),
             cycles=float(cycles[i]),
         )
-        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved + trees, costs, keep)
+        for i in _cheapest(
+            price.cycle * cycles + price.dram_byte * moved + trees, costs, keep, has_trees=bool(trees.any())
+        )
     ]
 
 
-def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
+def _cheapest(cost: Floats, costs: GroupCost, keep: int, *, has_trees: bool) -> list[int]:
     """Return the positions of the cheapest.
 
     Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
@@ -72,7 +74,7 @@ def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
     if keep >= len(cost):
         return [int(i) for i in np.lexsort((everything, costs.steps, cost))]
     # With adder trees what moves least need not cost least.
-    few = len(cost) if any(flags.any() for flags in costs.in_channels) else FEW * keep
+    few = len(cost) if has_trees else FEW * keep
     while few < len(cost):
         # Of the same time and steps, what moves least costs least: among the cheapest are the best of each.
         cheap = np.flatnonzero(cost <= np.partition(cost, few)[few])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lw3dsim.base.caches import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -96,23 +96,3 @@ def _made_plain(item: Any) -> Any:
 def arrays_of(table: NamedTuple) -> dict[str, Ints]:
     """Return the columns of ``table`` by name, as arrays."""
     return {name: np.asarray(words, dtype=np.int64) for name, words in zip(table._fields, table, strict=True)}
-
-
-def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
-    """Return one example row per distinct combination of values, and the combination of every row."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        code = _ranks(code * (int(column.max()) + 1) + column)
-    example = np.zeros(int(code.max()) + 1, dtype=np.int64)
-    example[code[::-1]] = np.arange(len(code))[::-1]
-    return example, code
-
-
-def _ranks(values: Ints) -> Ints:
-    """Return the rank of each value among the distinct ones; without sorting, where values are small."""
-    largest = int(values.max())
-    if largest > 8 * len(values):
-        return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
-    is_there = np.zeros(largest + 1, dtype=np.int64)
-    is_there[values] = 1
-    return np.asarray((np.cumsum(is_there) - 1)[values], dtype=np.int64)

@@ -16,11 +16,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.account.events import Events
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
@@ -28,7 +27,8 @@ from lw3dsim.errors import MappingError
 from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.floor import compulsory_by_stream
-from lw3dsim.map.group.group import Group, looked_at
+from lw3dsim.map.group.axes import looked_at
+from lw3dsim.map.group.group import Group, plain_reaches
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def _looked_at(network: Workload, layer: AnyLayer, box: Box, arch: Accelerator) 
     group = Group((_direct(network, layer, arch),), ("none",))
     ranges = []
     for d, (low, high) in enumerate(box):
-        first, end = looked_at(group.reaches(d)[0], np.array(low), np.array(high))
-        ranges.append((int(first), int(end)))
+        ranges.append(looked_at(plain_reaches(group.reaches(d), INTERPRETED), 0, low, high))
     return tuple(ranges)
 
 

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.map.group.candidates import AxisOptions, Candidates, Extents, stage_weight_bits
+from lw3dsim.map.group.candidates import plain_stages, stage_weight_bits
+from lw3dsim.map.group.fitting import beside_bits, new_positions, window_bits
+from lw3dsim.map.group.group import cut_one
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.layer.mapping import Mapping
 
@@ -58,16 +62,18 @@ def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fi
 
 def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Fill]:
     """Return how full the buffers get in a fused group under ``mapping``."""
-    extents = Extents.of(group, _alone(group, mapping))
-    window = int(extents.window_bits(group)[0])
+    work, stages, cuts = kernels(), plain_stages(group), _cuts(group, mapping)
+    one = 0, 0, 0
+    new = [int(work(new_positions)(*cuts, *one, tensor)) for tensor in range(len(group.stages) + 1)]
+    window = int(work(window_bits)(stages, *cuts, *one))
     inside, capacity = arch.buffers.intermediate_bits, arch.buffers.capacity_bits
     streamed, beside = [], []
-    for run, chunk in zip(group.runs, mapping.chunks, strict=True):
+    for number, (run, chunk) in enumerate(zip(group.runs, mapping.chunks, strict=True)):
         streamed.append(sum(_chunk_bits(group, i, chunk) for i in run if not mapping.resident[i]))
-        between = sum(int(extents.new[i][0]) for i in range(run.start + 1, run.stop))
+        between = sum(new[run.start + 1 : run.stop])
         chunks = between * min(chunk, group.channels[run.stop]) * group.stages[0].activation_bits
-        beside.append(int(extents.beside_bits(group, run)[0]) + chunks)
-    output = int(extents.new[-1][0]) * group.stages[-1].activation_bits * mapping.chunks[-1]
+        beside.append(int(work(beside_bits)(stages, *cuts, *one, number)) + chunks)
+    output = new[-1] * group.stages[-1].activation_bits * mapping.chunks[-1]
     stay = sum(stage_weight_bits(group, i) for i, resident in enumerate(mapping.resident) if resident)
     slots, in_window = arch.buffers.slots, max(min(arch.buffers.slots, capacity["ifmap"] // max(window, 1)), 1)
     rows: list[tuple[BufferName, int, int, int, int]] = [
@@ -88,9 +94,10 @@ def _chunk_bits(group: Group, i: int, chunk: int) -> int:
     return int(weight_tile_bits(stage, np.array(chunk), np.array(stage.c), True)) if stage.has_weights else 0
 
 
-def _alone(group: Group, mapping: GroupMapping) -> Candidates:
-    """Return ``mapping`` as the only candidate."""
-    axes = zip("thw", mapping.tile, mapping.axes(group), strict=True)
-    options = tuple(AxisOptions.of([tile], [name == mapping.kept], [axis]) for name, tile, axis in axes)
-    first = np.zeros(1, dtype=np.int64)
-    return Candidates(options=options, option=(first,) * 3, chunks=(), resident=(), ofmap_slots=first)
+def _cuts(group: Group, mapping: GroupMapping) -> tuple[Cuts, Cuts, Cuts]:
+    """Return the axes of ``group`` as ``mapping`` cuts them, the only way."""
+    t, h, w = (
+        cut_one(group.reaches(d), tile, name == mapping.kept)
+        for d, (name, tile) in enumerate(zip("thw", mapping.tile, strict=True))
+    )
+    return t, h, w

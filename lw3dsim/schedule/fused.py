@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.arrays import ceil_div, distinct, padded, parts
+from lw3dsim.base.arrays import ceil_div, padded, parts
+from lw3dsim.base.distinct import distinct
 from lw3dsim.base.values import Value, names_of
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes

@@ -7,15 +7,17 @@ import pytest
 from paper import conv, machine, problem_of
 
 from lw3dsim.account.events import count_events
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
+from lw3dsim.map.group.axes import looked_at
 from lw3dsim.map.group.candidates import enumerate_group
 from lw3dsim.map.group.cost import GroupCost, group_costs
-from lw3dsim.map.group.group import Group, GroupMapping, Reach, can_fuse, cut_group, looked_at
+from lw3dsim.map.group.group import Group, GroupMapping, Reach, can_fuse, cut_group, plain_reaches
 from lw3dsim.map.group.partition import best_partition, paths_to
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.blocks import Use, candidate_blocks
@@ -347,8 +349,8 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     axis = cut_group((takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
-    low, high = looked_at(takes_all, np.array([1, 2]), np.array([1, 3]))
-    assert (low.tolist(), high.tolist()) == ([0, 0], [0, 4])
+    plain = plain_reaches((takes_all,), INTERPRETED)
+    assert [looked_at(plain, 0, 1, 1), looked_at(plain, 0, 2, 3)] == [(0, 0), (0, 4)]
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
     wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, adds_input=False)
     added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=True)

@@ -7,7 +7,7 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.events import count_events
-from lw3dsim.base.arrays import distinct
+from lw3dsim.base.distinct import distinct
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
@@ -385,7 +385,7 @@ def test_a_layout_counts_in_bursts():
 
 def test_distinct_rows_have_the_first_of_each_as_example():
     example, code = distinct([np.array([5, 5, 1, 5, 1]), np.array([0, 1, 0, 0, 0])])
-    assert code.tolist() == [1, 2, 0, 1, 0]
-    assert example.tolist() == [2, 0, 1]
+    assert code.tolist() == [0, 1, 2, 0, 2]
+    assert example.tolist() == [0, 1, 2]
     example, code = distinct([np.array([10**6, 3, 10**6])])
-    assert (example.tolist(), code.tolist()) == ([1, 0], [1, 0, 1])
+    assert (example.tolist(), code.tolist()) == ([0, 1], [0, 1, 0])

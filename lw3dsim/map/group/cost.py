@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.arrays import Flags, Floats, Ints, ceil_div, distinct, full_and_rest
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.step import Steps, full_step_costs, vector_cycles
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.candidates import Extents
-from lw3dsim.map.layer.mapping import input_layout, output_layout, weight_tile_bits
+from lw3dsim.map.group.fitting import all_windows
+from lw3dsim.map.group.weighing import Effort, Seen, Traffic, add_input, add_rest, weigh_stage
+from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.map.layer.sums import sum_channels
 from lw3dsim.tensor.bursts import sum_spans
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Flags, Floats, Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.machine.microarchitecture import Machine, Parallel
-    from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.candidates import AxisOptions, Candidates
+    from lw3dsim.machine.microarchitecture import Parallel
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.candidates import Candidates
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
-    from lw3dsim.tensor.layout import Layout
+    from lw3dsim.tensor.bursts import Rows
 
 
 class GroupCost(Value, frozen=True, kw_only=True):
@@ -45,125 +45,66 @@ class GroupCost(Value, frozen=True, kw_only=True):
 
 def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks, price: Price) -> GroupCost:
     """Return what every candidate moves and takes, its stages in the modes of the least ``price``."""
-    moved = _moved(group, candidates, clocks)
+    inputs, bursts, loads, visits, stores, exposed = map(np.asarray, _traffic(group, candidates, clocks))
     work = [_stage_work(group, candidates, arch, price, i) for i in range(len(group.stages))]
     compute = sum((w.cycles for w in work), np.zeros(len(candidates))) * clocks.cycle_ticks
     burst_ticks = clocks.burst_ticks / clocks.dram.channels
-    transfer = np.maximum(moved.bursts * burst_ticks, moved.visits * (clocks.visit_ticks / clocks.dram.channels))
-    transfer = transfer + moved.stores * clocks.turnaround_ticks
+    transfer = np.maximum(bursts * burst_ticks, visits * (clocks.visit_ticks / clocks.dram.channels))
+    transfer = transfer + stores * clocks.turnaround_ticks
     # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
-    window = Extents.of(group, candidates).window_bits(group)
-    is_alone = (2 * window > arch.buffers.capacity_bits["ifmap"]) | (arch.buffers.slots == 1)
-    loading = moved.input_bursts * burst_ticks + moved.input_loads * clocks.latency_ticks
+    is_alone = (2 * _windows(candidates) > arch.buffers.capacity_bits["ifmap"]) | (arch.buffers.slots == 1)
+    loading = inputs * burst_ticks + loads * clocks.latency_ticks
     waits = np.where(is_alone, loading + work[0].cycles * clocks.cycle_ticks, 0.0)
     return GroupCost(
-        bursts=moved.bursts,
-        steps=sum((w.steps for w in work), np.zeros_like(moved.bursts)),
-        latency=np.maximum(np.maximum(compute, transfer), waits) + moved.exposed * burst_ticks,
+        bursts=bursts,
+        steps=sum((w.steps for w in work), np.zeros_like(bursts)),
+        latency=np.maximum(np.maximum(compute, transfer), waits) + exposed * burst_ticks,
         in_channels=tuple(w.in_channels for w in work),
     )
 
 
-class _Moved(Value, frozen=True, kw_only=True):
-    """Per candidate: all bursts, those of inputs and their loads, row visits, stores, and bursts that nothing hides."""
-
-    bursts: Ints
-    input_bursts: Ints
-    input_loads: Ints
-    visits: Ints
-    stores: Ints
-    exposed: Ints
+def _windows(candidates: Candidates) -> Ints:
+    """Return what the input of a tile takes, in bits."""
+    work, found = kernels(), candidates.found
+    windows = work.room(len(candidates))
+    work(all_windows)(candidates.stages, *candidates.cuts, found, len(candidates), windows)
+    return np.asarray(windows)
 
 
-def _moved(group: Group, candidates: Candidates, clocks: Clocks) -> _Moved:
-    page = clocks.dram.page_bursts
-    inputs, visits = np.zeros(len(candidates), dtype=np.int64), np.zeros(len(candidates), dtype=np.int64)
+def _traffic(group: Group, candidates: Candidates, clocks: Clocks) -> Traffic:
+    work, count, page, cuts = kernels(), len(candidates), clocks.dram.page_bursts, candidates.cuts
+    traffic, found = work.columns(Traffic, count), candidates.found
     for stage, tensor, sources in group.dram_inputs:
-        layout = input_layout(group.stages[stage], clocks.burst_bytes)
-        sums = _Sums.of(candidates, tensor, layout)
-        blocks, columns = _blocks(layout, [group.channels[tensor]], group.channels[tensor])
-        inputs = inputs + sources * sums.bursts(blocks[0], columns[0])
-        visits = visits + sources * sums.visits(blocks[0] + np.minimum(columns[0], 1), layout, page)
-    layout = output_layout(group.stages[-1], clocks.burst_bytes)
-    sizes, at = np.unique(candidates.chunks[-1], return_inverse=True)
-    blocks, columns = _blocks(layout, sizes.tolist(), group.channels[-1])
-    sums = _Sums.of(candidates, len(group.stages), layout)
-    outputs = sums.bursts(blocks[at], columns[at])
-    visits = visits + sums.visits(blocks[at] + np.minimum(columns[at], 1), layout, page)
-    weights, first = _weight_bursts(group, candidates, clocks.burst_bytes)
-    stores = sums.tiles * ceil_div(np.full_like(outputs, group.channels[-1]), candidates.chunks[-1])
-    return _Moved(
-        bursts=inputs + outputs + weights,
-        input_bursts=inputs,
-        input_loads=candidates.product("active", 0),
-        visits=visits + weights // page,
-        stores=stores,
-        exposed=ceil_div(inputs, sums.tiles) + first + ceil_div(outputs, stores),
+        rows = plain_rows(input_layout(group.stages[stage], clocks.burst_bytes))
+        channels = group.channels[tensor]
+        blocks, columns = _touched(rows, work.words([channels]), channels)
+        touched = int(blocks[0]), int(columns[0])
+        w_bursts = _row_bursts(cuts[2], candidates.ways[2].count, tensor, rows)
+        work(add_input)(*cuts, found, count, tensor, sources, rows, touched, w_bursts, page, traffic)
+    rows, chunks = plain_rows(output_layout(group.stages[-1], clocks.burst_bytes)), candidates.chunks
+    sizes = work.words(chunks.size[int(chunks.begin[-2]) :])
+    blocks, columns = _touched(rows, sizes, group.channels[-1])
+    w_bursts = _row_bursts(cuts[2], candidates.ways[2].count, len(group.stages), rows)
+    work(add_rest)(
+        candidates.stages, *cuts, candidates.flags, chunks, found, count, rows, blocks, columns, w_bursts, page, traffic
     )
+    return traffic
 
 
-def _blocks(layout: Layout, tiles: list[int], channels: int) -> tuple[Ints, Ints]:
+def _touched(rows: Rows, tiles: Words, channels: int) -> tuple[Words, Words]:
     """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
     work = kernels()
-    _, blocks, columns = sums = tuple(work.empty(len(tiles)) for _ in range(3))
-    work(sum_channels)(1, channels, 1, 1, plain_rows(layout), work.words(tiles), *sums)
-    return np.asarray(blocks), np.asarray(columns)
+    parts, blocks, columns = (work.empty(len(tiles)) for _ in range(3))
+    work(sum_channels)(1, channels, 1, 1, rows, tiles, parts, blocks, columns)
+    return blocks, columns
 
 
-class _Sums(Value, frozen=True, kw_only=True):
-    """The new positions of a tensor, summed over the tiles of every axis; w also in bursts of a row."""
-
-    t: Ints
-    h: Ints
-    w: Ints
-    w_bursts: Ints
-    cuts: Ints
-    tiles: Ints
-
-    @classmethod
-    def of(cls, candidates: Candidates, tensor: int, layout: Layout) -> _Sums:
-        t, h, w = candidates.columns("all_new", tensor)
-        nt, nh, nw = candidates.columns("active", tensor)
-        # Only rows are spans of bursts.
-        w_bursts = _row_bursts(candidates.options[2], tensor, layout)[candidates.option[2]]
-        return cls(t=t, h=h, w=w, w_bursts=w_bursts, cuts=nh * nw, tiles=nt * nh * nw)
-
-    def bursts(self, blocks: Ints, columns: Ints) -> Ints:
-        """Return the bursts of all tiles in ``blocks`` whole and ``columns`` scattered."""
-        return self.t * self.h * (blocks * self.w_bursts + columns * self.w)
-
-    def visits(self, blocks: Ints, layout: Layout, page_bursts: int) -> Ints:
-        """Return about how often a DRAM row is opened."""
-        return self.t * (self.cuts + self.h * layout.row_bursts // page_bursts) * blocks
-
-
-def _row_bursts(axis: AxisOptions, tensor: int, layout: Layout) -> Ints:
-    """Return, per option of W, the bursts of a row that hold the new pixels of ``tensor``, of all tiles together."""
-    work = kernels()
-    bursts = work.empty(len(axis))
-    cuts = axis.begins, axis.tiles, axis.all_first(tensor), axis.all_counts(tensor)
-    begins, tiles, left, span = map(work.words, cuts)
-    work(sum_spans)(plain_rows(layout), begins, tiles, left, span, bursts)
-    return np.asarray(bursts)
-
-
-def _weight_bursts(group: Group, candidates: Candidates, burst_bytes: int) -> tuple[Ints, Ints]:
-    """Return the bursts of all weight loads, and those of the first."""
-    total = np.zeros(len(candidates), dtype=np.int64)
-    first = np.zeros_like(total)
-    for run, chunk in zip(group.runs, candidates.chunks, strict=True):
-        for i in run:
-            stage = group.stages[i]
-            if not stage.has_weights:
-                continue
-            once = np.zeros_like(total)
-            c = np.array(stage.c, dtype=np.int64)
-            for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk):
-                once += count * ceil_div(weight_tile_bits(stage, n, c, True), 8 * burst_bytes)
-            total += once * np.where(candidates.resident[i], 1, candidates.product("active", i + 1))
-            if not first.any():
-                first = ceil_div(weight_tile_bits(stage, chunk, c, True), 8 * burst_bytes)
-    return total, first
+def _row_bursts(cuts: Cuts, ways: int, tensor: int, rows: Rows) -> Words:
+    """Return, per way to cut W, the bursts of a row that hold the new pixels of ``tensor``, of all tiles together."""
+    work, room = kernels(), len(cuts.last)
+    bursts, own = work.empty(ways), slice(tensor * room, (tensor + 1) * room)
+    work(sum_spans)(rows, cuts.begin[:ways], cuts.tiles[:ways], cuts.first[own], cuts.new[own], bursts)
+    return bursts
 
 
 class _Work(Value, frozen=True, kw_only=True):
@@ -177,68 +118,30 @@ class _Work(Value, frozen=True, kw_only=True):
 def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, price: Price, i: int) -> _Work:
     """Return the work of stage ``i`` in the cheaper parallel mode."""
     stage = group.stages[i]
-    chunk = candidates.chunks[group.run_of(i)]
-    count = ceil_div(np.full_like(chunk, stage.n), chunk)
-    steps = count * candidates.product("active", i + 1)
-    last = len(group.stages) - 1
-
-    def cycles(parallel: Parallel) -> Floats:
-        machine = make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < last)
-        if stage.structure == "vector":
-            busy, drain = _vector_cycles(group, candidates, i, machine), np.zeros(len(candidates))
-        else:
-            busy, drain = _array_cycles(group, candidates, i, machine, chunk)
-        return np.asarray(busy + steps * (machine.fill_cycles + drain * (i > 0)), dtype=np.float64)
-
-    by_pixel = cycles("pixel")
+    steps, by_pixel = _stage_cycles(group, candidates, arch, "pixel", i)
     if "channel" not in parallel_modes(stage, arch):
         return _Work(steps=steps, cycles=by_pixel, in_channels=np.zeros(len(candidates), dtype=bool))
-    by_channel = cycles("channel")
+    _, by_channel = _stage_cycles(group, candidates, arch, "channel", i)
     in_channels = price.cycle * by_channel + price.of_trees(stage, arch) < price.cycle * by_pixel
     return _Work(steps=steps, cycles=np.where(in_channels, by_channel, by_pixel), in_channels=in_channels)
 
 
-def _vector_cycles(group: Group, candidates: Candidates, i: int, machine: Machine) -> Floats:
-    """Return the cycles of a vector stage as if all its tiles were one."""
-    stage = group.stages[i]
-    layer, array = plain_layer(stage), plain_array(machine)
-    read = stage.n * candidates.product("all_needed", i)
-    outputs = stage.n * candidates.product("all_new", i + 1)
-    # Sums over all tiles: few are distinct.
-    example, at = distinct([read, outputs])
-    cycles = [
-        abs(vector_cycles(layer, array, (stage.sources - array.reads_back) * r, array.reads_back * r, o, stage.c, 1, 1))
-        for r, o in zip(read[example].tolist(), outputs[example].tolist(), strict=True)
-    ]
-    return np.array(cycles, dtype=np.float64)[at]
-
-
-def _array_cycles(group: Group, candidates: Candidates, i: int, machine: Machine, chunk: Ints) -> tuple[Floats, Floats]:
-    """Return the cycles of all steps, each in proportion to that of the largest tile, and what that leaves to drain."""
-    stage = group.stages[i]
-    tile = stage.algorithm.tile
-    space = candidates.columns("most_new", i + 1)
-    example, at = distinct([chunk, *space])
-    cycles, drain = _full_steps(stage, machine, np.stack([size[example] for size in (chunk, *space)]))
-    channel_groups = sum(
-        (count * ceil_div(n, machine.rows) for count, n in full_and_rest(np.full_like(chunk, stage.n), chunk)),
-        np.zeros_like(chunk),
+def _stage_cycles(
+    group: Group, candidates: Candidates, arch: Accelerator, parallel: Parallel, i: int
+) -> tuple[Ints, Floats]:
+    """Return the steps of a stage and its cycles, each in proportion to that of the largest tile."""
+    work, stage, count = kernels(), group.stages[i], len(candidates)
+    machine = make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < len(group.stages) - 1)
+    cuts, effort, seen = candidates.cuts, work.columns(Effort, count), work.columns(Seen, 2 * count + 1)
+    filled = work.empty(sum(len(of_axis.tile) for of_axis in cuts))
+    work(weigh_stage)(
+        plain_layer(stage), plain_array(machine), candidates.stages, i, *cuts, candidates.chunks, candidates.found,
+        count, empty_waves(work), seen, filled, effort,
+    )  # fmt: skip
+    steps, cycles, drain, all_passes, passes, all_tiles, tiles = map(np.asarray, effort)
+    busy = cycles.astype(np.float64)
+    if stage.structure != "vector":
+        busy = cycles * ((all_passes / passes) * (all_tiles / tiles))
+    return steps, np.asarray(
+        busy + steps * (machine.fill_cycles + drain.astype(np.float64) * (i > 0)), dtype=np.float64
     )
-    t, h, w = candidates.of_axes(
-        [axis.winograd_tiles(i + 1, size) for axis, size in zip(candidates.options, tile, strict=True)]
-    )
-    largest = ceil_div(space[0], tile[0]) * ceil_div(space[1], tile[1]) * ceil_div(space[2], tile[2])
-    share = (channel_groups / ceil_div(chunk, machine.rows)) * (t * h * w / largest)
-    return cycles[at] * share, drain[at].astype(np.float64)
-
-
-def _full_steps(stage: Problem, machine: Machine, sizes: Ints) -> tuple[Ints, Ints]:
-    """Return the cycles, and what is left to drain, of steps of ``sizes``, columns of (n, t, h, w)."""
-    count = sizes.shape[1]
-    work = kernels()
-    n, t, h, w = (work.words(size) for size in sizes)
-    none, yes, c = work.empty(count), work.words([1] * count), work.words([stage.c] * count)
-    steps = Steps(n=n, c=c, t=t, h=h, w=w, inputs=none, read_back=none, is_first=yes, is_last=yes)
-    cycles, drain = work.empty(count), work.empty(count)
-    work(full_step_costs)(plain_layer(stage), plain_array(machine), steps, empty_waves(work), cycles, drain)
-    return np.asarray(cycles), np.asarray(drain)

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
+from lw3dsim.map.group.axes import Reaches, cut_ways, empty_cuts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.axes import Cuts
 
 # Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
 Operand = Literal["none", "dram", "input"]
@@ -152,72 +158,26 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
 
     Where the halo ``is_kept``, tiles follow each other, and only what no tile before had is new.
     """
-    size = reaches[-1].out
-    low = np.arange(0, size, tile, dtype=np.int64)
-    high = np.minimum(low + tile, size)
-    first, new, retained, needed = [low], [high - low], [np.zeros_like(low)], []
-    summed = [(low, high)] if reaches[-1].adds_input else []
-    for i, reach in reversed(list(enumerate(reaches))):
-        low, high = looked_at(reach, low, high)
-        needed.append(high - low)
-        if i > 0 and reaches[i - 1].takes_all:
-            # What needs all of its input makes all of its output.
-            low, high = np.zeros_like(low), np.where(high > low, reaches[i - 1].out, 0)
-        if i == 0:
-            for other in summed:
-                low, high = _hull((low, high), other)
-        stays = low
-        if is_kept:
-            low, stays, high = _unseen(low, high)
-        first.append(low)
-        new.append(high - low)
-        retained.append(low - stays)
-        if i > 0 and reaches[i - 1].adds_input:
-            summed.append((low, high))
-    ends = first[-1] + new[-1]
-    # Positions of a tile are used until the tile from which on only later ones stay.
-    last = np.arange(len(low), dtype=np.int64)
-    if is_kept:
-        last = np.maximum(np.searchsorted(first[-1] - retained[-1], ends, "left") - 1, last)
-    return GroupAxis(
-        first=tuple(first[::-1]),
-        new=tuple(new[::-1]),
-        retained=tuple(retained[::-1]),
-        needed=tuple(needed[::-1]),
-        last=last,
+    cuts = cut_one(reaches, tile, is_kept)
+    tiles, room = int(cuts.tiles[0]), len(cuts.last)
+    columns = (cuts.first, cuts.new, cuts.retained, cuts.needed)
+    first, new, retained, needed = (
+        tuple(row[:tiles] for row in np.asarray(column).reshape(-1, room)) for column in columns
     )
+    return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=np.asarray(cuts.last)[:tiles])
 
 
-def looked_at(reach: Reach, low: Ints, high: Ints) -> tuple[Ints, Ints]:
-    """Return the input interval of the outputs from ``low`` to ``high``; nothing is needed for none."""
-    if reach.takes_all:
-        some = high > low
-        return np.zeros_like(low), np.where(some, reach.inp, 0)
-    first = np.clip(low * reach.stride - reach.padding, 0, reach.inp)
-    last = np.clip((high - 1) * reach.stride - reach.padding + reach.kernel, 0, reach.inp)
-    return first, np.where(high > low, np.maximum(last, first), first)
+def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
+    """Return the same in columns, as the first of the ways."""
+    work, tiles = kernels(), -(-reaches[-1].out // tile)
+    cuts, low, high = empty_cuts(work, len(reaches), 2, 2 * tiles), work.empty(tiles), work.empty(tiles)
+    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), int(is_kept), cuts, low, high)
+    return cuts
 
 
-def _hull(one: tuple[Ints, Ints], other: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-    """Return the smallest intervals around both; empty ones do not count."""
-    has_one, has_other = one[1] > one[0], other[1] > other[0]
-    low = np.where(has_one & has_other, np.minimum(one[0], other[0]), np.where(has_one, one[0], other[0]))
-    high = np.where(has_one & has_other, np.maximum(one[1], other[1]), np.where(has_one, one[1], other[1]))
-    return low, high
-
-
-def _unseen(low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return where the positions that no tile before had begin, where those that stay begin, and where all end.
-
-    Of positions before, those stay that this tile or a later one needs.
-    """
-    some = high > low
-    reached = np.maximum.accumulate(np.where(some, high, 0))
-    before = np.concatenate((np.zeros(1, dtype=np.int64), reached[:-1]))
-    end = np.where(some, np.maximum(high, before), before)
-    first = np.where(some, np.maximum(low, before), before)
-    wanted = np.minimum.accumulate(np.where(some, low, np.iinfo(np.int64).max)[::-1])[::-1]
-    return first, np.minimum(wanted, first), end
+def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:
+    """Return one axis of all stages in columns."""
+    return Reaches(*(work.words([int(getattr(reach, name)) for reach in reaches]) for name in Reaches._fields))
 
 
 class GroupMapping(Value, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from lw3dsim.map.group.cost import group_costs
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Floats
+    from lw3dsim.base.arrays import Floats, Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.cost import GroupCost
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Mappings that are simulated, at most, unless the caller wants more.
 CANDIDATES = 5
+
+# As many times what is wanted is looked at first: several may take the same time in the same steps.
+FEW = 8
 
 
 class Found(Value, frozen=True, kw_only=True):
@@ -56,20 +59,37 @@ def search_group(
             dram_bytes=int(moved[i]),
             cycles=float(cycles[i]),
         )
-        for i in _cheapest(price.cycle * cycles + price.dram_byte * moved + trees, costs, keep)
+        for i in _cheapest(
+            price.cycle * cycles + price.dram_byte * moved + trees, costs, keep, has_trees=bool(trees.any())
+        )
     ]
 
 
-def _cheapest(cost: Floats, costs: GroupCost, keep: int) -> list[int]:
+def _cheapest(cost: Floats, costs: GroupCost, keep: int, *, has_trees: bool) -> list[int]:
     """Return the positions of the cheapest.
 
     Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
     """
+    everything = np.arange(len(cost))
     if keep >= len(cost):
-        return [int(i) for i in np.lexsort((np.arange(len(cost)), costs.steps, cost))]
-    order = np.lexsort((np.arange(len(cost)), costs.bursts, costs.steps, costs.latency))
+        return [int(i) for i in np.lexsort((everything, costs.steps, cost))]
+    # With adder trees what moves least need not cost least.
+    few = len(cost) if has_trees else FEW * keep
+    while few < len(cost):
+        # Of the same time and steps, what moves least costs least: among the cheapest are the best of each.
+        cheap = np.flatnonzero(cost <= np.partition(cost, few)[few])
+        found = _distinct(cheap, cost, costs)[:keep]
+        if len(found) == keep:
+            return found
+        few *= FEW
+    return _distinct(everything, cost, costs)[:keep]
+
+
+def _distinct(among: Ints, cost: Floats, costs: GroupCost) -> list[int]:
+    """Return the positions of those that move least in their time and steps, the cheapest first."""
+    order = among[np.lexsort((among, costs.bursts[among], costs.steps[among], costs.latency[among]))]
     is_new = np.diff(costs.latency[order], prepend=-1) != 0
     is_new |= np.diff(costs.steps[order], prepend=-1) != 0
     distinct = order[is_new]
-    best = np.lexsort((distinct, costs.steps[distinct], cost[distinct]))[:keep]
+    best = np.lexsort((distinct, costs.steps[distinct], cost[distinct]))
     return [int(i) for i in distinct[best]]

@@ -1,0 +1,194 @@
+"""One axis of a fused group cut into tiles: what every stage computes for each, and what stays for later ones.
+
+Tiles are those of the last output; what a stage computes for a tile follows from it backwards. Plain integer code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import NEVER, ceiling
+from lw3dsim.base.kernels import entry, kernel
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
+
+
+class Reaches(NamedTuple):
+    """One axis of all stages; see :class:`lw3dsim.map.group.group.Reach`."""
+
+    kernel: Words
+    stride: Words
+    padding: Words
+    out: Words
+    inp: Words
+    takes_all: Words
+    adds_input: Words
+
+
+class Cuts(NamedTuple):
+    """Ways to cut an axis, and the tiles of all ways behind each other.
+
+    By way: tile size, whether halos are kept, its first tile and their number. ``last`` is by tile; ``first``, ``new``
+    and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The other figures are by
+    tensor (of ``all_needed`` stage) and way: the most of a tile, the sum over all, and the tiles that have any.
+    """
+
+    tile: Words
+    is_kept: Words
+    begin: Words
+    tiles: Words
+    last: Words
+    first: Words
+    new: Words
+    retained: Words
+    needed: Words
+    most_new: Words
+    most_retained: Words
+    all_new: Words
+    all_needed: Words
+    active: Words
+
+
+def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
+    """Return room for so many ways, with so many tiles together."""
+    tensors = stages + 1
+    by_way = (work.empty(ways) for _ in range(4))
+    by_tile = (work.empty(size * room) for size in (1, tensors, tensors, tensors, stages))
+    figures = (work.empty(size * ways) for size in (tensors, tensors, tensors, stages, tensors))
+    return Cuts(*by_way, *by_tile, *figures)
+
+
+@entry
+def cut_ways(reaches: Reaches, sizes: Words, always: int, cuts: Cuts, low: Words, high: Words) -> int:
+    """Fill in the ways to cut an axis into tiles of each of ``sizes``: halos not kept, and kept where there are any.
+
+    ``always``: with halos kept alone, whether there are any or not. Return how many ways there are. ``low`` and
+    ``high`` are scratch, by tile.
+    """
+    ways = begin = 0
+    for i in range(len(sizes)):
+        for is_kept in range(always, 2):
+            cuts.tile[ways], cuts.is_kept[ways], cuts.begin[ways] = sizes[i], is_kept, begin
+            cuts.tiles[ways] = ceiling(reaches.out[len(reaches.out) - 1], sizes[i])
+            retains = cut_way(reaches, cuts, ways, low, high)
+            if not is_kept or retains or always:
+                begin += cuts.tiles[ways]
+                ways += 1
+    return ways
+
+
+@kernel
+def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> int:
+    """Fill in all of a way but its tile and place; return whether anything is retained."""
+    stages, tiles, room = len(reaches.out), cuts.tiles[way], len(cuts.last)
+    size, tile, begin = reaches.out[stages - 1], cuts.tile[way], cuts.begin[way]
+    for j in range(tiles):
+        low[j] = j * tile
+        high[j] = min(low[j] + tile, size)
+    place_tensor(cuts, way, stages, low, high, 0)
+    retains = 0
+    for back in range(stages):
+        i = stages - 1 - back
+        for j in range(tiles):
+            low[j], high[j] = looked_at(reaches, i, low[j], high[j])
+            cuts.needed[i * room + begin + j] = high[j] - low[j]
+            if i > 0 and reaches.takes_all[i - 1]:
+                # What needs all of its input makes all of its output.
+                high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
+                low[j] = 0
+        if i == 0:
+            widen(reaches, cuts, way, low, high)
+        retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way])
+        total = 0
+        for j in range(tiles):
+            total += cuts.needed[i * room + begin + j]
+        cuts.all_needed[i * len(cuts.tile) + way] = total
+    last_users(cuts, way)
+    return retains
+
+
+@kernel
+def looked_at(reaches: Reaches, i: int, low: int, high: int) -> tuple[int, int]:
+    """Return the input interval of the outputs of stage ``i`` from ``low`` to ``high``; nothing is needed for none."""
+    inp = reaches.inp[i]
+    if reaches.takes_all[i]:
+        return 0, (inp if high > low else 0)
+    first = min(max(low * reaches.stride[i] - reaches.padding[i], 0), inp)
+    last = min(max((high - 1) * reaches.stride[i] - reaches.padding[i] + reaches.kernel[i], 0), inp)
+    return first, (max(last, first) if high > low else first)
+
+
+@kernel
+def widen(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> None:
+    """Make the intervals of tensor 0 hold those of the outputs that it is added to; empty ones do not count."""
+    stages, room, begin = len(reaches.out), len(cuts.last), cuts.begin[way]
+    for back in range(stages):
+        i = stages - back
+        if reaches.adds_input[i - 1]:
+            for j in range(cuts.tiles[way]):
+                first = cuts.first[i * room + begin + j]
+                end = first + cuts.new[i * room + begin + j]
+                if high[j] <= low[j]:
+                    low[j], high[j] = first, end
+                elif end > first:
+                    low[j], high[j] = min(low[j], first), max(high[j], end)
+
+
+@kernel
+def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_kept: int) -> int:
+    """Fill in what is new of a tensor and what stays, given what is looked at; that becomes what is new.
+
+    Where halos are kept, that is the positions which no tile before had; of those before, what this tile or a later
+    one needs stays. Return whether anything does.
+    """
+    tiles, room, ways, begin = cuts.tiles[way], len(cuts.last), len(cuts.tile), cuts.begin[way]
+    at, wanted = tensor * room + begin, NEVER
+    if is_kept:
+        for back in range(tiles):
+            j = tiles - 1 - back
+            wanted = min(wanted, low[j]) if high[j] > low[j] else wanted
+            cuts.retained[at + j] = wanted
+    reached = total = most = active = stays = 0
+    for j in range(tiles):
+        if is_kept:
+            first = max(low[j], reached) if high[j] > low[j] else reached
+            reached = max(high[j], reached) if high[j] > low[j] else reached
+            low[j], high[j] = first, reached
+            cuts.retained[at + j] = first - min(cuts.retained[at + j], first)
+        else:
+            cuts.retained[at + j] = 0
+        new = high[j] - low[j]
+        cuts.first[at + j], cuts.new[at + j] = low[j], new
+        total += new
+        most = max(most, new)
+        active += 1 if new else 0
+        stays = max(stays, cuts.retained[at + j])
+    figure = tensor * ways + way
+    cuts.most_new[figure], cuts.most_retained[figure] = most, stays
+    cuts.all_new[figure], cuts.active[figure] = total, active
+    return 1 if stays else 0
+
+
+@kernel
+def last_users(cuts: Cuts, way: int) -> None:
+    """Fill in, per tile, the last one that uses any of its new positions of tensor 0."""
+    begin, tiles, after = cuts.begin[way], cuts.tiles[way], 0
+    for j in range(tiles):
+        cuts.last[begin + j] = j
+        if cuts.is_kept[way]:
+            # Positions of a tile are used until the tile from which on only later ones stay.
+            end = cuts.first[begin + j] + cuts.new[begin + j]
+            while after < tiles and cuts.first[begin + after] - cuts.retained[begin + after] < end:
+                after += 1
+            cuts.last[begin + j] = max(after - 1, j)
+
+
+@kernel
+def algorithm_tiles(cuts: Cuts, way: int, tensor: int, size: int) -> int:
+    """Return the Winograd tiles of ``size`` outputs in all tiles of a tensor together."""
+    at, total = tensor * len(cuts.last) + cuts.begin[way], 0
+    for j in range(cuts.tiles[way]):
+        total += ceiling(cuts.new[at + j], size)
+    return total

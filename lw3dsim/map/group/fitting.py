@@ -1,0 +1,246 @@
+"""Which mappings of a fused group fit the buffers, and what a mapping takes of each: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry, kernel
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.map.group.axes import Cuts
+
+
+class Stages(NamedTuple):
+    """The stages of a group, by stage; ``channels`` by tensor; the first stage of a run and that behind it by run.
+
+    ``reads_dram``: the second operand of an addition is in DRAM. The first stage reads ``sources`` tensors; elements
+    have ``bits``.
+    """
+
+    n: Words
+    c: Words
+    has_weights: Words
+    kernel_bits: Words
+    bias_bits: Words
+    run: Words
+    reads_dram: Words
+    channels: Words
+    start: Words
+    stop: Words
+    sources: int
+    bits: int
+
+
+class Chunks(NamedTuple):
+    """Sizes of chunks of channels, those of run i ascending from ``begin[i]`` on, up to ``begin[i + 1]``."""
+
+    begin: Words
+    size: Words
+
+
+class Limits(NamedTuple):
+    """Capacities, the slots of a buffer, and the most steps; outputs have what intermediate tensors leave of theirs."""
+
+    ifmap_bits: int
+    weight_bits: int
+    intermediate_bits: int
+    output_bits: int
+    slots: int
+    steps: int
+
+
+class Found(NamedTuple):
+    """Mappings: the number of the way to cut T, H and W, of the set of resident stages, and the slots of the output.
+
+    ``chunk`` is by run and mapping: a place in Chunks.
+    """
+
+    t: Words
+    h: Words
+    w: Words
+    resident: Words
+    slots: Words
+    chunk: Words
+
+
+class Tiles(NamedTuple):
+    """Tiles whose input fits: the number of the way to cut T, H and W, how many tiles there are.
+
+    By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes.
+    """
+
+    t: Words
+    h: Words
+    w: Words
+    tiles: Words
+    new: Words
+    beside_bits: Words
+    chunk_bits: Words
+
+
+@entry
+def list_tiles(
+    stages: Stages, t: Cuts, h: Cuts, w: Cuts, ways: tuple[int, int, int], limits: Limits, fit: Tiles
+) -> int:
+    """List the tiles whose input fits; return how many they are."""
+    count = 0
+    for i in range(ways[0]):
+        for j in range(ways[1]):
+            for k in range(ways[2]):
+                # A window slides along one axis only.
+                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
+                    continue
+                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
+                    fit.t[count], fit.h[count], fit.w[count] = i, j, k
+                    fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+                    size_tile(stages, t, h, w, fit, count)
+                    count += 1
+    return count
+
+
+@kernel
+def size_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, fit: Tiles, at: int) -> None:
+    """Fill in what tile ``at`` takes."""
+    i, j, k, room = fit.t[at], fit.h[at], fit.w[at], len(fit.t)
+    for tensor in range(len(stages.channels)):
+        fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
+    for run in range(len(stages.start)):
+        each = 0
+        for tensor in range(stages.start[run] + 1, stages.stop[run]):
+            each += fit.new[tensor * room + at] * stages.bits
+        fit.beside_bits[run * room + at] = beside_bits(stages, t, h, w, i, j, k, run)
+        fit.chunk_bits[run * room + at] = each
+
+
+@entry
+def list_fitting(
+    stages: Stages, fit: Tiles, tiles: int, sets: Words, chunks: Chunks, limits: Limits, streamed: Words, found: Found
+) -> int:
+    """List the mappings that fit, set of resident stages by set; return how many they are. ``streamed`` is scratch."""
+    count = 0
+    for resident in range(len(sets) // len(stages.n)):
+        room = stream_rest(stages, sets, resident, limits, streamed)
+        for at in range(tiles):
+            found.t[count], found.h[count], found.w[count] = fit.t[at], fit.h[at], fit.w[at]
+            found.resident[count] = resident
+            count += choose_chunks(stages, fit, at, chunks, limits, room, streamed, found, count)
+    return count
+
+
+@kernel
+def stream_rest(stages: Stages, sets: Words, resident: int, limits: Limits, streamed: Words) -> int:
+    """Fill in, by run, the weights of a channel that come for every tile; return the room that the others leave."""
+    room = limits.weight_bits
+    for run in range(len(streamed)):
+        streamed[run] = 0
+    for stage in range(len(stages.n)):
+        own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
+        if stages.has_weights[stage] and sets[resident * len(stages.n) + stage]:
+            room -= stages.n[stage] * own
+        elif stages.has_weights[stage]:
+            streamed[stages.run[stage]] += own
+    return room
+
+
+@kernel
+def choose_chunks(
+    stages: Stages, fit: Tiles, at: int, chunks: Chunks, limits: Limits, room: int, streamed: Words, found: Found,
+    to: int,
+) -> int:  # fmt: skip
+    """Give tile ``at``, as mapping ``to``, the largest chunks of channels that fit; return whether there are any."""
+    runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
+    out = fit.new[last * len(fit.t) + at] * stages.bits
+    # A single store needs no second slot.
+    is_whole, steps, chunk = tiles == 1 and out * stages.channels[last] <= limits.output_bits, 0, 0
+    for run in range(runs):
+        most = most_channels(stages, fit, at, limits, room, streamed[run], run)
+        if run == runs - 1 and not is_whole:
+            most = min(most, limits.output_bits // limits.slots // max(out, 1))
+        place = largest_up_to(chunks, run, most)
+        if place < 0:
+            return 0
+        found.chunk[run * len(found.t) + to] = place
+        chunk = chunks.size[place]
+        steps += tiles * ceiling(stages.channels[stages.stop[run]], chunk) * (stages.stop[run] - stages.start[run])
+    is_whole = is_whole and chunk == stages.channels[last]
+    found.slots[to] = 1 if is_whole else limits.slots
+    return 1 if (is_whole or out * chunk <= limits.output_bits // limits.slots) and steps <= limits.steps else 0
+
+
+@kernel
+def most_channels(stages: Stages, fit: Tiles, at: int, limits: Limits, room: int, streamed: int, run: int) -> int:
+    """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights; 0: none fits."""
+    left = limits.intermediate_bits - fit.beside_bits[run * len(fit.t) + at]
+    each = fit.chunk_bits[run * len(fit.t) + at]
+    if left < 0:
+        return 0
+    most = left // each if each else stages.channels[stages.stop[run]]
+    return min(most, room // limits.slots // streamed) if streamed else most
+
+
+@kernel
+def largest_up_to(chunks: Chunks, run: int, most: int) -> int:
+    """Return the place of the largest chunk of a run of at most so many channels, -1 where all are larger."""
+    low, high = chunks.begin[run], chunks.begin[run + 1]
+    if chunks.size[low] > most:
+        return -1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if chunks.size[middle] <= most:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@entry
+def new_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the new positions of a tensor in its largest tile, of the ways i, j and k to cut T, H and W."""
+    return (
+        t.most_new[tensor * len(t.tile) + i]
+        * h.most_new[tensor * len(h.tile) + j]
+        * w.most_new[tensor * len(w.tile) + k]
+    )
+
+
+@kernel
+def retained_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the most positions of a tensor that are retained."""
+    of_t, of_h, of_w = tensor * len(t.tile) + i, tensor * len(h.tile) + j, tensor * len(w.tile) + k
+    new_t, new_h, new_w = t.most_new[of_t], h.most_new[of_h], w.most_new[of_w]
+    return (
+        t.most_retained[of_t] * new_h * new_w
+        + new_t * h.most_retained[of_h] * new_w
+        + new_t * new_h * w.most_retained[of_w]
+    )
+
+
+@entry
+def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
+    """Return what the input of a tile takes: tensor 0, and the operands of additions that come from DRAM."""
+    positions = new_positions(t, h, w, i, j, k, 0) + retained_positions(t, h, w, i, j, k, 0)
+    elements = positions * stages.channels[0] * stages.sources
+    for stage in range(len(stages.n)):
+        if stages.reads_dram[stage]:
+            elements += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
+    return elements * stages.bits
+
+
+@entry
+def all_windows(stages: Stages, t: Cuts, h: Cuts, w: Cuts, found: Found, count: int, bits: Words) -> None:
+    """Fill in what the input of a tile takes, per mapping."""
+    for at in range(count):
+        bits[at] = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
+
+
+@entry
+def beside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
+    """Return what intermediate tensors take beside the chunks of ``run``: retained positions, and its two ends."""
+    elements = 0
+    for tensor in range(1, len(stages.n)):
+        elements += retained_positions(t, h, w, i, j, k, tensor) * stages.channels[tensor]
+        if tensor == stages.start[run] or tensor == stages.stop[run]:  # no tuples of words in kernels
+            elements += new_positions(t, h, w, i, j, k, tensor) * stages.channels[tensor]
+    return elements * stages.bits

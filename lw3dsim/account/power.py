@@ -93,7 +93,9 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
 
 def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: int) -> Profile:
     """Return the profile of a layer whose ``energy`` by component and cause is known."""
-    steps = np.zeros(len(activity.start))
+    # By kind of step: there are few.
+    often = np.bincount(activity.kind, minlength=len(next(iter(activity.counts.values()))))
+    steps = np.zeros(len(often))
     moved = dict.fromkeys(activity.bursts, 0.0)
     constant = 0.0
     for component, causes in energy.items():
@@ -105,12 +107,13 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
             elif cause == "dma":
                 moved[component.removesuffix("_sram")] += value
             elif value:
-                steps += _spread(value, activity.counts[_DRIVERS[component, cause]][activity.kind])
-    begin, end, spent = [activity.start], [activity.end], [steps]
+                counts = activity.counts[_DRIVERS[component, cause]]
+                steps += _spread(value, counts, int(counts @ often))
+    begin, end, spent = [activity.start], [activity.end], [steps[activity.kind]]
     for name, value in moved.items():
         begin.append(activity.grant[name])
         end.append(activity.ready[name])
-        spent.append(_spread(value, activity.bursts[name]))
+        spent.append(_spread(value, activity.bursts[name], int(activity.bursts[name].sum())))
     begin.append(np.zeros(1, dtype=np.int64))
     end.append(np.full(1, latency_ps, dtype=np.int64))
     spent.append(np.full(1, constant))
@@ -126,9 +129,8 @@ def joined(profiles: Sequence[Profile]) -> Profile:
     return Profile(time=np.concatenate(times), energy=np.concatenate(energies))
 
 
-def _spread(value: float, counts: Ints) -> Floats:
-    total = counts.sum()
-    return np.asarray(value * counts / total if total else np.zeros(len(counts)), dtype=np.float64)
+def _spread(value: float, counts: Ints, total: int) -> Floats:
+    return value * counts / total if total else np.zeros(len(counts))
 
 
 def _profile(begin: Ints, end: Ints, spent: Floats) -> Profile:

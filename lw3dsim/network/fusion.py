@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
 
-MODES = ("off", "auto")
-
 # Layers of a group at most.
 LONGEST = 5
 

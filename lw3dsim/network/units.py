@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.partition import Path
     from lw3dsim.schedule.work import Work
 
+# Whether layers are fused: not at all, or where it is worth it.
+MODES = ("off", "auto")
+
 
 def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run[Work]]) -> list[Unit]:
     """Return ``network`` cut into the ``fixed`` units and the layers that ``runs`` holds, ordered by their last layers.

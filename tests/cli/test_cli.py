@@ -18,9 +18,9 @@ import pytest
 from lw3dsim import execute, explain, load_workload, map_workload, simulate
 from lw3dsim.cli.main import COMMANDS, main
 from lw3dsim.comparison.compare import Case
-from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES
 from lw3dsim.network.request import Options, Request
+from lw3dsim.network.units import MODES
 
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",

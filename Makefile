@@ -32,7 +32,7 @@ test: lint
 # Where there is no C compiler, CPython runs the kernels: tests of values and of figures that were, on that form alone.
 test-interpreted: $(READY)
 	LW3DSIM_KERNELS=interpreted $(BIN)/python -m pytest -n auto --dist loadfile -q tests/golden tests/machine tests/map/test_values_map.py \
-	    tests/map/test_values_fused.py tests/schedule tests/account
+	    tests/map/test_values_tiling.py tests/map/test_values_fused.py tests/map/test_values_group.py tests/schedule tests/account
 
 # The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
 test-lowest: RESOLUTION := lowest-direct

@@ -1,8 +1,9 @@
-"""How long an answer takes, in seconds of CPU and of the clock: ``python experiments/speed.py``; minutes.
+"""How long an answer takes, in CPU time and by the clock: ``python experiments/speed.py``; minutes.
 
-Each figure is the least of several, and stands beside that of the last release, from ``speed.csv``. Machines differ:
-what holds anywhere are ratios of figures that were taken in turns on one machine, which ``--against PYTHON``, the
-interpreter of an environment with another version, takes; ``--save`` writes the file anew.
+Each figure is the least of several, and stands beside that of the last release, from ``speed.csv``. Machines differ,
+and the file says which they were taken on. What holds anywhere are ratios of figures that were taken in turns on one
+machine: ``--against PYTHON`` takes the interpreter of an environment with another version. ``--save`` writes ours to
+the file, ``--save-theirs`` those of the other version.
 """
 
 from __future__ import annotations
@@ -24,20 +25,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lw3dsim.engine.trace import Job
+    from lw3dsim.schedule.program import Program
+
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "speed.csv"
 RUN = {"workload": "c3d", "transform": "fsb_c3d", "algorithm": "hfa"}
 COMMAND = ["-m", "lw3dsim", "simulate", "c3d", "--transform", "fsb_c3d", "--algorithm", "hfa"]
-# What is measured, in which words, and how often.
+STUDY = ["-m", "lw3dsim", "dse", "run", str(HERE / "tiles_and_pes.yaml"), "--no-bounds", "--workers", "1"]
+# What is measured, in which words, in which unit, and how often.
+MS, US = ("ms", 1e3), ("us", 1e6)
 ROWS = {
-    "numpy": ("python -c 'import numpy'", 5),
-    "first": ("a first run: nothing remembered", 3),
-    "later": ("a later run", 5),
-    "in_process": ("in process, nothing remembered", 3),
-    "point_in_order": ("a point of a study, in order", 2),
-    "point_at_random": ("a point of a study, at random", 2),
-    "point_fused": ("a point of a study, layers fused", 1),
-    "point_again": ("a point, all of its layers remembered", 2),
+    "numpy": ("python -c 'import numpy'", MS, 5),
+    "first": ("a first run: nothing remembered", MS, 3),
+    "later": ("a later run", MS, 5),
+    "in_process": ("in process, nothing remembered", MS, 3),
+    "point_in_order": ("a point of a study, in order", MS, 2),
+    "point_at_random": ("a point of a study, at random", MS, 2),
+    "point_fused": ("a point of a study, layers fused", MS, 1),
+    "point_again": ("a point, all of its layers remembered", MS, 2),
+    "engine": ("the engine, a run of bursts", US, 3),
+    "study": ("a study of C3D, all 2160 designs", ("s", 1.0), 1),
 }
 POINTS = {"point_in_order": 60, "point_at_random": 20, "point_fused": 6, "point_again": 60}
 
@@ -46,44 +54,59 @@ def main() -> None:
     """Print the table, and save it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--against", metavar="PYTHON", help="take the figures beside ours with this interpreter")
-    parser.add_argument("--save", action="store_true", help=f"write ours to {FILE.name}")
+    parser.add_argument("--save", metavar="MACHINE", help=f"write ours to {FILE.name}, with words for the machine")
+    parser.add_argument("--save-theirs", metavar="MACHINE", help="write those of --against there instead")
+    parser.add_argument("--rows", default=",".join(ROWS), help="take these alone, comma-separated")
     parser.add_argument("--inside", choices=ROWS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.inside:
         print(json.dumps(inside(asked.inside)))
         return
+    chosen = asked.rows.split(",")
+    if unknown := set(chosen) - ROWS.keys():
+        parser.error(f"no row is called {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    pythons = [sys.executable, *([asked.against] if asked.against else [])]
     ours, theirs = {}, saved()
-    print(f"{'':40}{'CPU s':>9}{'wall s':>9}{'before':>11}{'wall s':>9}{'CPU':>10}")
-    for row, (_, times) in ROWS.items():
-        pythons = [sys.executable, *([asked.against] if asked.against else [])]
-        taken = [[measured(python, row) for python in pythons] for _ in range(times)]
-        ours[row] = least([pair[0] for pair in taken])
-        if asked.against:
-            theirs[row] = least([pair[1] for pair in taken])
-        print(line(row, ours[row], theirs.get(row)), flush=True)
+    print(f"{'':40}{'CPU':>9}{'wall':>9}   {'':5}{'before':>9}{'wall':>9}{'CPU':>10}")
+    with tempfile.TemporaryDirectory() as our_folder, tempfile.TemporaryDirectory() as their_folder:
+        folders = (our_folder, their_folder)
+        for row in chosen:
+            both = list(zip(pythons, folders, strict=False))
+            taken = [[measured(python, row, warm) for python, warm in both] for _ in range(ROWS[row][2])]
+            ours[row] = least([each[0] for each in taken])
+            if asked.against:
+                theirs[row] = least([each[1] for each in taken])
+            print(line(row, ours[row], theirs.get(row)), flush=True)
     if asked.save:
-        save(ours)
+        save({**saved(), **ours}, asked.save)
+    elif asked.save_theirs and asked.against:
+        save(theirs, asked.save_theirs)
 
 
-def measured(python: str, row: str) -> tuple[float, float]:
-    """Return the CPU and wall time of a row, in s, with an interpreter."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "LW3DSIM_CACHE_DIR": home, "LW3DSIM_MAPPING_CACHE": "1"}
-        if row == "numpy":
-            return timed([python, "-c", "import numpy"], environment)
-        if row in {"first", "later"}:
-            first = timed([python, *COMMAND], environment)
-            return first if row == "first" else timed([python, *COMMAND], environment)
-        environment["LW3DSIM_MAPPING_CACHE"] = "0"
-        told = subprocess.run(  # noqa: S603  # ourselves
-            [python, str(HERE / "speed.py"), "--inside", row],
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        cpu, wall = json.loads(told.stdout)
-        return cpu, wall
+def measured(python: str, row: str, warm: str) -> tuple[float, float]:
+    """Return the CPU and wall time of a row, in s, with an interpreter, which keeps what it compiles in ``warm``."""
+    environment = {**os.environ, "LW3DSIM_CACHE_DIR": warm, "LW3DSIM_MAPPING_CACHE": "1"}
+    if row == "numpy":
+        return timed([python, "-c", "import numpy"], environment)
+    if row == "first":
+        with tempfile.TemporaryDirectory() as empty:
+            return timed([python, *COMMAND], environment | {"LW3DSIM_CACHE_DIR": empty})
+    if row == "later":
+        timed([python, *COMMAND], environment)
+        return timed([python, *COMMAND], environment)
+    environment["LW3DSIM_MAPPING_CACHE"] = "0"
+    if row == "study":
+        with tempfile.TemporaryDirectory() as folder:
+            return timed([python, *STUDY, "--storage", f"{folder}/study.journal"], environment)
+    told = subprocess.run(  # noqa: S603  # ourselves
+        [python, str(HERE / "speed.py"), "--inside", row],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    cpu, wall = json.loads(told.stdout)
+    return cpu, wall
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
@@ -103,6 +126,8 @@ def inside(row: str) -> tuple[float, float]:
 
     if row == "in_process":
         return least([clocked(lambda: lw3dsim.simulate(**RUN), forget) for _ in range(5)])
+    if row == "engine":
+        return of_engine()
     from lw3dsim.explore.evaluate import Evaluator
     from lw3dsim.explore.space_file import parse_space
 
@@ -126,6 +151,39 @@ def inside(row: str) -> tuple[float, float]:
     return cpu / count, wall / count
 
 
+def of_engine() -> tuple[float, float]:
+    """Return the time of simulating the layers of C3D as they are mapped, in s, over the runs of bursts moved."""
+    from lw3dsim.describe.clocks import make_clocks
+    from lw3dsim.engine.memory import make_memory
+    from lw3dsim.engine.run import simulate_job
+    from lw3dsim.engine.trace import make_job
+    from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
+
+    design = resolve_design("edge_base", (), None, None)
+    network = resolve_network(RUN["workload"], RUN["transform"], None, None)
+    clocks = make_clocks(design)
+    programs = [
+        unit.run.work.program(design, clocks) for unit in map_network(network, design, algorithm=RUN["algorithm"])
+    ]
+    runs, taken = 0, []
+    for _ in range(5):
+        jobs = [
+            (make_job(each, clocks.cycle_ticks), make_memory(each.regions, clocks), each.kinds) for each in programs
+        ]
+        runs = sum(_runs_moved(job, program) for (job, *_), program in zip(jobs, programs, strict=True))
+        taken.append(clocked(lambda jobs=jobs: [simulate_job(*job, "fast") for job in jobs], lambda: None))
+    cpu, wall = least(taken)
+    return cpu / runs, wall / runs
+
+
+def _runs_moved(job: Job, program: Program) -> int:
+    """Return the runs of bursts that all transfers of a job move."""
+    import numpy as np
+
+    of_box = [int(size) for region in program.regions for size in np.diff(region.runs().offsets)]
+    return sum(of_box[box] for stream in (job.ifmap, job.weight, job.ofmap) for box in stream.box)
+
+
 def clocked(work: Callable[[], object], before: Callable[[], object]) -> tuple[float, float]:
     """Return the CPU and wall time of ``work``, in s, after what is done ``before``."""
     before()
@@ -141,8 +199,15 @@ def least(times: list[tuple[float, float]]) -> tuple[float, float]:
 
 def line(row: str, ours: tuple[float, float], theirs: tuple[float, float] | None) -> str:
     """Return a line of the table."""
-    text = f"{ROWS[row][0]:40}{ours[0]:9.3f}{ours[1]:9.3f}"
-    return text if theirs is None else f"{text}{theirs[0]:11.3f}{theirs[1]:9.3f}{theirs[0] / ours[0]:9.2f}x"
+    name, (unit, per_s), _ = ROWS[row]
+    text = f"{name:40}{_digits(ours[0] * per_s)}{_digits(ours[1] * per_s)} {unit:7}"
+    if theirs is None:
+        return text.rstrip()
+    return f"{text}{_digits(theirs[0] * per_s)}{_digits(theirs[1] * per_s)}{theirs[0] / ours[0]:9.2f}x"
+
+
+def _digits(value: float) -> str:
+    return f"{value:9.{0 if value >= 100 else 1 if value >= 10 else 3}f}"
 
 
 def saved() -> dict[str, tuple[float, float]]:
@@ -150,12 +215,14 @@ def saved() -> dict[str, tuple[float, float]]:
     if not FILE.exists():
         return {}
     with FILE.open(encoding="utf-8", newline="") as file:
-        return {row["row"]: (float(row["cpu_s"]), float(row["wall_s"])) for row in csv.DictReader(file)}
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return {row["row"]: (float(row["cpu_s"]), float(row["wall_s"])) for row in rows}
 
 
-def save(figures: dict[str, tuple[float, float]]) -> None:
-    """Write figures to the file."""
-    rows = ["row,cpu_s,wall_s", *(f"{row},{cpu:.4f},{wall:.4f}" for row, (cpu, wall) in figures.items())]
+def save(figures: dict[str, tuple[float, float]], machine: str) -> None:
+    """Write figures to the file, with the class of machine that they were taken on."""
+    rows = [f"# {machine}", "row,cpu_s,wall_s"]
+    rows += [f"{row},{figures[row][0]:.4g},{figures[row][1]:.4g}" for row in ROWS if row in figures]
     half = FILE.with_suffix(".half")
     half.write_text("\n".join(rows) + "\n", encoding="utf-8")
     half.replace(FILE)

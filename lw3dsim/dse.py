@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
-from lw3dsim.base.parameters import declared_by, kept, parameter, taking
+from lw3dsim.base.parameters import checked_values, declared_by, parameter, taking
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.hiring import hired
 from lw3dsim.explore.page import study_page
@@ -85,7 +85,7 @@ def run(asked: Search) -> Study:
 
 def checked(asked: Wanted) -> Wanted:
     """Return what is asked of a study as its checks keep it. Raises InputError for the first argument that is wrong."""
-    values = kept(asked)
+    values = checked_values(asked)
     return Wanted(**{each.name: values[each.name] for each in declared_by(Wanted)})
 
 

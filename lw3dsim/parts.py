@@ -12,7 +12,6 @@ import os
 import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def part_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 def _locked(folder: Path) -> tuple[BinaryIO, Path]:
     while True:
-        path = folder / f".lw3dsim-{token_hex(6)}.part"
+        path = folder / f".lw3dsim-{os.urandom(6).hex()}.part"
         file = path.open("xb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

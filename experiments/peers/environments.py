@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = {
     "scalesim": ("scalesim==3.0.0", "numpy<2.4"),
     "zigzag": ("zigzag-dse==3.9.1", "six"),  # six: it imports it without asking for it
+    "accelforge": ("accelforge==1.0.467", "hwcomponents==1.0.114"),
 }
+# Interpreters of peers that need a newer Python than lw3dsim.
+NEWER = {"accelforge": "python3.12"}
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PATIENCE_S = 3600
 LONGEST = 160  # characters of a tool's last words that an error repeats
@@ -47,11 +51,23 @@ def python_of(tool: str, work: Path) -> Path:
     if not (python.exists() and done.exists() and done.read_text(encoding="utf-8") == wanted):
         print(f"{tool}: installing {', '.join(REQUIREMENTS[tool])} ...", flush=True)
         log = work / "logs" / f"install_{tool}.txt"
-        run_logged([sys.executable, "-m", "venv", "--clear", str(folder)], log, f"{tool}: no virtual environment")
+        command = [_base_of(tool), "-m", "venv", "--clear", str(folder)]
+        run_logged(command, log, f"{tool}: no virtual environment")
         pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--retries", "1"]
         run_logged([*pip, *REQUIREMENTS[tool]], log, f"{tool}: pip can't install it (no network?)")
         done.write_text(wanted, encoding="utf-8")
     return python
+
+
+def _base_of(tool: str) -> str:
+    """Return the interpreter that the environment of a peer is made with. Raises PeerError."""
+    name = NEWER.get(tool)
+    if name is None or sys.version_info >= (3, 12):
+        return sys.executable
+    found = shutil.which(name)
+    if found is None:
+        raise PeerError(f"{tool}: needs {name}, which is not on PATH")
+    return found
 
 
 def environment_of(tool: str, python: Path) -> dict[str, str]:

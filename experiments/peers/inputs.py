@@ -260,4 +260,62 @@ def _zigzag_machine() -> dict[str, Any]:
     }
 
 
-WRITERS = {"ours": write_ours, "scalesim": write_scalesim, "zigzag": write_zigzag}
+def write_accelforge(folder: Path) -> None:
+    """Write accelerator and layer of AccelForge, a file per layer: its classes are YAML's tags, all else is JSON."""
+    for name, layers in {**WORK, "warm_up": WARM_UP}.items():
+        for number, layer in enumerate(layers):
+            nodes = "".join(f"  - !{kind} {json.dumps(node)}\n" for kind, node in _accelforge_machine())
+            text = f"arch:\n  nodes:\n{nodes}workload: {json.dumps(_accelforge_layer(layer))}\n"
+            (folder / f"{name}_{number}.yaml").write_text(text, encoding="utf-8")
+
+
+def _accelforge_layer(conv: Conv) -> dict[str, Any]:
+    """Return a convolution as an Einsum; of a matrix product, its rows are one dimension."""
+    if conv.kernel == (1, 1, 1):
+        m, n, k = conv.gemm
+        loops, reads, taps, writes = {"m": m, "n": n, "k": k}, ["m", "k"], ["k", "n"], ["m", "n"]
+    else:
+        outputs, kernel = (
+            dict(zip(names, sizes, strict=True)) for names, sizes in (("tyx", conv.out_size), ("def", conv.kernel))
+        )
+        loops = {"n": conv.out_channels, "c": conv.in_channels, **outputs, **kernel}
+        reads = {"C": "c", "T": "t+d", "Y": "y+e", "X": "x+f"}
+        taps, writes = ["n", "c", "d", "e", "f"], ["n", "t", "y", "x"]
+    accesses = [
+        {"name": "I", "projection": reads},
+        {"name": "W", "projection": taps},
+        {"name": "O", "projection": writes, "output": True},
+    ]
+    renames = {"input": "I", "weight": "W", "output": "O"}
+    return {
+        "iteration_space_shape": {name: f"0 <= {name} < {size}" for name, size in loops.items()},
+        "bits_per_value": {"All": 8},
+        "einsums": [{"name": conv.name, "tensor_accesses": accesses, "renames": renames}],
+    }
+
+
+def _accelforge_machine() -> list[tuple[str, dict[str, Any]]]:
+    free = {"leak_power": 0, "area": 0}
+
+    def memory(
+        name: str, size: int | str, energy: int, bits: float | str, **tensors: str
+    ) -> tuple[str, dict[str, Any]]:
+        actions = [{"name": way, "energy": energy, "throughput": bits, "latency": 0} for way in ("read", "write")]
+        return "Memory", {"name": name, "size": size, **free, "tensors": tensors, "actions": actions}
+
+    sizes = {"input": IFMAP_KIB, "weight": WEIGHT_KIB, "output": OFMAP_KIB}
+    compute = {"name": "compute", "energy": 1, "throughput": 1, "latency": 0}
+    array = [
+        {"name": "rows", "fanout": ROWS, "may_reuse": "input"},
+        {"name": "cols", "fanout": COLS, "may_reuse": "output"},
+    ]
+    dram_bits = DRAM_GBPS * 8000 / CLOCK_MHZ
+    return [
+        memory("dram", "inf", 10, dram_bits, keep="~Intermediates", may_keep="All"),
+        *(memory(f"sram_{name}", kib * 8192, 1, "inf", keep=name) for name, kib in sizes.items()),
+        ("Container", {"name": "array", "spatial": array}),
+        ("Compute", {"name": "multiplier", **free, "actions": [compute]}),
+    ]
+
+
+WRITERS = {"ours": write_ours, "scalesim": write_scalesim, "zigzag": write_zigzag, "accelforge": write_accelforge}

@@ -1,6 +1,6 @@
-"""Run SCALE-Sim, ZigZag and lw3dsim on the same work: CPU seconds, cycles, and the ratio peer / ours.
+"""Run SCALE-Sim, ZigZag, AccelForge and lw3dsim on the same work: CPU seconds, cycles, and the ratio peer / ours.
 
-    python experiments/peers/run.py [--work DIR] [--only scalesim|zigzag|ours] [--skip-slow]
+    python experiments/peers/run.py [--work DIR] [--only scalesim|zigzag|accelforge|ours] [--skip-slow]
 
 Start-up is left out for everybody: each process measures its own CPU time around
 the work, after a small run of something else. Measurements stay in the work folder and the
@@ -26,6 +26,8 @@ OURS_RUNS = 5  # processes; the median counts
 LEAK = 1.5  # first / second cold run of ours, above which the warm-up missed something
 LEAK_S = 0.05
 
+TOOLS = ("ours", "scalesim", "zigzag", "accelforge")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -42,6 +44,9 @@ CASES = (
     Case(work="conv1a_frame", peer="scalesim", engine="output stationary", slow=True),
     Case(work="c3d_gemm", peer="zigzag", engine="LOMA"),
     Case(work="c3d_3d", peer="zigzag", engine="SALSA", slow=True),
+    Case(work="gemm", peer="accelforge", engine="FFM"),
+    Case(work="conv1a_frame", peer="accelforge", engine="FFM", slow=True),
+    Case(work="c3d_gemm", peer="accelforge", engine="FFM"),
 )
 
 
@@ -125,7 +130,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 def as_text(table: list[dict[str, Any]]) -> str:
     """Lay the rows out for reading."""
     columns = {
-        "work": ("<14", "work", ""), "peer": ("<10", "peer", ""), "engine": ("<19", "engine", ""),
+        "work": ("<14", "work", ""), "peer": ("<11", "peer", ""), "engine": ("<19", "engine", ""),
         "ideal_cycles": (">13", "ideal cycles", ","), "peer_cycles": (">13", "peer cycles", ","),
         "ours_cycles": (">13", "our cycles", ","), "cycles_ratio": (">7", "ratio", ".2f"),
         "peer_cpu_s": (">11", "peer CPU s", ".2f"), "ours_cpu_s": (">10", "our CPU s", ".3f"),
@@ -155,14 +160,15 @@ def main() -> None:
     """Measure what was asked for and show the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=ROOT / "results" / "peers", help="folder for all that is written")
-    parser.add_argument("--only", choices=("scalesim", "zigzag", "ours"), help="measure this tool alone")
+    parser.add_argument("--only", choices=TOOLS, help="measure this tool alone")
     parser.add_argument("--skip-slow", action="store_true", help="leave out peer runs of half a minute or more")
     options = parser.parse_args()
     folder = options.work.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for tool in ("ours", "scalesim", "zigzag") if options.only is None else (options.only,):
-        works = [c.work for c in CASES if tool == "ours" or (c.peer == tool and not (c.slow and options.skip_slow))]
+    for tool in TOOLS if options.only is None else (options.only,):
+        cases = [c for c in CASES if tool == "ours" or (c.peer == tool and not (c.slow and options.skip_slow))]
+        works = list(dict.fromkeys(case.work for case in cases))
         failed += measure(folder, tool, works)
     write_table(folder)
     sys.exit(1 if failed else 0)

@@ -93,7 +93,9 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
 
 def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: int) -> Profile:
     """Return the profile of a layer whose ``energy`` by component and cause is known."""
-    steps = np.zeros(len(activity.start))
+    # By kind of step: there are few.
+    often = np.bincount(activity.kind, minlength=len(next(iter(activity.counts.values()))))
+    steps = np.zeros(len(often))
     moved = dict.fromkeys(activity.bursts, 0.0)
     constant = 0.0
     for component, causes in energy.items():
@@ -105,12 +107,13 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
             elif cause == "dma":
                 moved[component.removesuffix("_sram")] += value
             elif value:
-                steps += _spread(value, activity.counts[_DRIVERS[component, cause]][activity.kind])
-    begin, end, spent = [activity.start], [activity.end], [steps]
+                counts = activity.counts[_DRIVERS[component, cause]]
+                steps += _spread(value, counts, int(counts @ often))
+    begin, end, spent = [activity.start], [activity.end], [steps[activity.kind]]
     for name, value in moved.items():
         begin.append(activity.grant[name])
         end.append(activity.ready[name])
-        spent.append(_spread(value, activity.bursts[name]))
+        spent.append(_spread(value, activity.bursts[name], int(activity.bursts[name].sum())))
     begin.append(np.zeros(1, dtype=np.int64))
     end.append(np.full(1, latency_ps, dtype=np.int64))
     spent.append(np.full(1, constant))
@@ -126,16 +129,20 @@ def joined(profiles: Sequence[Profile]) -> Profile:
     return Profile(time=np.concatenate(times), energy=np.concatenate(energies))
 
 
-def _spread(value: float, counts: Ints) -> Floats:
-    total = counts.sum()
-    return np.asarray(value * counts / total if total else np.zeros(len(counts)), dtype=np.float64)
+def _spread(value: float, counts: Ints, total: int) -> Floats:
+    return value * counts / total if total else np.zeros(len(counts))
 
 
 def _profile(begin: Ints, end: Ints, spent: Floats) -> Profile:
     lasting = end > begin
     begin, end, spent = begin[lasting], end[lasting], spent[lasting]
     rate = spent / (end - begin)
-    time, place = np.unique(np.concatenate((begin, end)), return_inverse=True)
-    slope = np.cumsum(np.bincount(place, weights=np.concatenate((rate, -rate)), minlength=len(time)))
+    points = np.concatenate((begin, end))
+    # Stable, so that what happens at the same time is added up in the order of the steps.
+    order = np.argsort(points, kind="stable")
+    points = points[order]
+    is_new = np.concatenate(([True], points[1:] != points[:-1]))
+    time = points[is_new]
+    slope = np.cumsum(np.bincount(np.cumsum(is_new) - 1, weights=np.concatenate((rate, -rate))[order]))
     energy = np.concatenate(([0.0], np.cumsum(slope[:-1] * np.diff(time))))
     return Profile(time=time.astype(np.float64), energy=energy)

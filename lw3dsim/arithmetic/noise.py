@@ -18,12 +18,14 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers
 from lw3dsim.arithmetic.number import Number
-from lw3dsim.arithmetic.operands import winograd_forms
+from lw3dsim.base.caches import kept
+from lw3dsim.base.values import Value
 from lw3dsim.machine.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.transform.algorithms import Algorithm
 
 
 # Beyond so many half ranges, a wrapped sum is as good as uniform over its register.
@@ -54,24 +56,52 @@ def _ratio_db(signal: float, noise: float) -> float | None:
     return 10 * math.log10(signal / noise) if noise > 0 else None
 
 
-def _winograd_noise(problem: Problem, number: Number, power: float, *, overflows: bool) -> float:
-    """Return the mean square error of a Winograd tile's outputs: narrowed operands, sums in the Winograd domain."""
-    BT, G, AT = winograd_forms(problem, number)
-    data_shift = narrowing_shifts(BT, number.largest, problem.data_bits)
-    weight_shift = narrowing_shifts(G, number.largest, problem.weight_bits)
+class _Tile(Value, frozen=True, kw_only=True, eq=False):
+    """What becomes of noise in a Winograd tile, whatever is summed up in it. Per coordinate (T, H, W), but for scale.
+
+    ``data`` and ``weight`` are mean squares of the transformed operands, ``noise`` that of what narrowing adds to a
+    product, ``dropped`` the square of by how much; ``through`` is what the output transform makes of a coordinate,
+    per output, still times the square of ``scale``.
+    """
+
+    data: Tensor
+    weight: Tensor
+    noise: Tensor
+    dropped: Tensor
+    through: Tensor
+    scale: int
+
+
+@kept(1024)
+def _tile(algorithm: Algorithm, largest: int, power: float, data_bits: int, weight_bits: int) -> _Tile:
+    """Return the noise of an algorithm on operands up to ``largest``, in multipliers of these widths."""
+    forms = algorithm.transforms
+    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
+    data_shift, weight_shift = narrowing_shifts(BT, largest, data_bits), narrowing_shifts(G, largest, weight_bits)
     data, weight = power * _row_powers(BT), power * _row_powers(G)
     data_noise, weight_noise = (_rounding(shift) for shift in (data_shift, weight_shift))
+    return _Tile(
+        data=data,
+        weight=weight,
+        noise=data_noise * weight + weight_noise * data + data_noise * weight_noise,
+        dropped=4.0 ** (data_shift + weight_shift),
+        # Mean over the outputs of a tile: columns of the output transform, squared.
+        through=reduce(np.multiply.outer, (np.square(_array(m)).sum(axis=0) / len(m) for m in AT)),
+        scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
+    )
+
+
+def _winograd_noise(problem: Problem, number: Number, power: float, *, overflows: bool) -> float:
+    """Return the mean square error of a Winograd tile's outputs: narrowed operands, sums in the Winograd domain."""
+    tile = _tile(problem.algorithm, number.largest, power, problem.data_bits, problem.weight_bits)
     terms = problem.algorithm.taps * problem.c
-    noise = terms * (data_noise * weight + weight_noise * data + data_noise * weight_noise)
+    noise = terms * tile.noise
     if overflows:
-        shift = 4.0 ** (data_shift + weight_shift)
-        noise = noise + shift * np.vectorize(overflow_noise)(terms * data * weight / shift, problem)
+        variance = terms * tile.data * tile.weight / tile.dropped
+        noise = noise + tile.dropped * np.vectorize(overflow_noise)(variance, problem)
     if not noise.any():
         return 0.0
-    # Mean over the outputs of a tile: columns of the output transform, squared.
-    through = reduce(np.multiply.outer, (np.square(_array(m)).sum(axis=0) / len(m) for m in AT))
-    scale = math.prod(common_denominator(m) for group in (BT, G, AT) for m in group)
-    return float((through * noise).sum()) / scale**2 + 1 / 12
+    return float((tile.through * noise).sum()) / tile.scale**2 + 1 / 12
 
 
 def overflow_noise(variance: float, problem: Problem) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -26,4 +25,6 @@ def cache_folder() -> Path:
     try:
         return Path("~/.cache").expanduser() / "lw3dsim"
     except RuntimeError:  # a user without a home
+        import tempfile
+
         return Path(tempfile.gettempdir()) / f"lw3dsim-{os.geteuid()}"

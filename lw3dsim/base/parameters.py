@@ -106,7 +106,7 @@ class Parameters:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 
-def kept(values: Parameters) -> dict[str, Any]:
+def checked_values(values: Parameters) -> dict[str, Any]:
     """Return each of ``values`` as its check keeps it. Raises InputError for the first that is wrong."""
     return {each.name: said_of(each).check(each.name, getattr(values, each.name)) for each in declared_by(type(values))}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
@@ -30,6 +31,11 @@ COMMANDS = {
     "report": "Write a self-contained HTML page of a saved result.",
     "schema": "JSON Schema of a kind of file: every field with meaning, range and default.",
 }
+
+# Commands that multiply matrices of floats. For the others numpy's BLAS need not start a thread per core, which takes
+# about as long as all else of numpy.
+MULTIPLYING = {"execute"}
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 # What arguments are called here that have another name in Python; those of a run say so themselves.
 OPTIONS = {
@@ -68,6 +74,8 @@ class LazyGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in MULTIPLYING:
+            os.environ.setdefault(BLAS_THREADS, "1")
         command: click.Command = import_module(f"lw3dsim.cli.{cmd_name}_command").command
         return command
 

@@ -70,6 +70,12 @@ def compile_source(source: Path, to: Path) -> str:
     return "; ".join(whys) or "there is no C compiler"
 
 
+def is_made_of(made: Path, source: Path) -> bool:
+    """Return whether an extension is there and carries the digest that its C does."""
+    *_, digest = re.findall(rb'"([0-9a-f]{64})"', source.read_bytes())
+    return made.exists() and digest in made.read_bytes()
+
+
 class BuildKernels(build_ext):
     """Writes the C of the kernels and compiles it with the first compiler that can."""
 
@@ -77,14 +83,22 @@ class BuildKernels(build_ext):
         """Make the extension; raises CompileError, which the build survives: CPython runs the kernels then."""
         to = Path(self.get_ext_fullpath(ext.name))
         to.parent.mkdir(parents=True, exist_ok=True)
-        if why := compile_source(write_source(), to):
+        source = write_source()
+        # Never written in place: it may be loaded.
+        half = to.with_suffix(f".half.{os.getpid():x}")
+        if why := compile_source(source, half):
+            half.unlink(missing_ok=True)
+            if not is_made_of(to, source):
+                # Left in the folder of the build, it would go into the wheel, and not be used there.
+                to.unlink(missing_ok=True)
             raise CompileError(f"the kernels are not compiled, so CPython will run them, slowly: {why}")
+        half.replace(to)
         beside = ROOT / "base" / to.name
         if not target() and to.resolve() != beside:
             # Python that is started in the folder of the sources finds these, not what is installed.
             half = beside.with_suffix(f".half.{os.getpid():x}")
             shutil.copyfile(to, half)
-            half.replace(beside)  # never written in place: it may be loaded
+            half.replace(beside)
 
 
 class KernelWheel(bdist_wheel):

@@ -17,10 +17,10 @@ from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
-from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES, Objective
 from lw3dsim.network.pipeline import resolve_network
 from lw3dsim.network.request import DEFAULT_ARCH, MAX_CLASSES, Design, Fusion
+from lw3dsim.network.units import MODES
 from lw3dsim.transform.algorithms import POLICIES
 from lw3dsim.transform.passes import as_passes
 

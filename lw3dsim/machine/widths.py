@@ -86,23 +86,6 @@ class _Growth(Value, frozen=True, kw_only=True):
     AT: tuple[Matrix, ...]
     scale: int
 
-    @classmethod
-    def of(cls, algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int) -> _Growth:
-        """Return the growth of an algorithm whose multipliers have operands of these widths."""
-        forms = algorithm.transforms
-        BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
-        data, weight = 2 ** (precision.activation_bits - 1) - 1, 2 ** (precision.weight_bits - 1) - 1
-        return cls(
-            largest_data=data,
-            largest_weight=weight,
-            data=data * _gains(BT),
-            weight=weight * _gains(G),
-            data_shift=narrowing_shifts(BT, data, data_bits),
-            weight_shift=narrowing_shifts(G, weight, weight_bits),
-            AT=tuple(AT),
-            scale=math.prod(common_denominator(m) for matrices in (BT, G, AT) for m in matrices),
-        )
-
     @property
     def is_narrowed(self) -> bool:
         """Whether operands lose bits."""
@@ -122,9 +105,22 @@ class _Growth(Value, frozen=True, kw_only=True):
         return _transformed(self.AT, held)
 
 
-@kept(4096)
+@kept(1024)
 def _growth(algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int) -> _Growth:
-    return _Growth.of(algorithm, precision, data_bits, weight_bits)
+    """Return the growth of an algorithm whose multipliers have operands of these widths."""
+    forms = algorithm.transforms
+    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
+    data, weight = 2 ** (precision.activation_bits - 1) - 1, 2 ** (precision.weight_bits - 1) - 1
+    return _Growth(
+        largest_data=data,
+        largest_weight=weight,
+        data=data * _gains(BT),
+        weight=weight * _gains(G),
+        data_shift=narrowing_shifts(BT, data, data_bits),
+        weight_shift=narrowing_shifts(G, weight, weight_bits),
+        AT=tuple(AT),
+        scale=math.prod(common_denominator(m) for matrices in (BT, G, AT) for m in matrices),
+    )
 
 
 def sum_bits(bits: int, terms: int) -> int:

@@ -23,6 +23,7 @@ from lw3dsim.map.group.partition import best_partition
 from lw3dsim.map.group.search import CANDIDATES, Found, search_group
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
+from lw3dsim.network.units import units_of
 from lw3dsim.possible import is_possible_group
 from lw3dsim.schedule.work import GroupWork
 
@@ -40,24 +41,8 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
 
-MODES = ("off", "auto")
-
 # Layers of a group at most.
 LONGEST = 5
-
-
-def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, Run[Work]]) -> list[Unit]:
-    """Return ``network`` cut into the ``fixed`` units and the layers that ``runs`` holds, ordered by their last layers.
-
-    Where all layers are in fixed units, ``runs`` may be empty.
-    """
-    inside = {i for path in fixed for i in path}
-    units: dict[Path, Run[Work]] = {(i,): run for i, run in enumerate(runs) if i not in inside}
-    units.update(fixed)
-    return [
-        Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
-        for path in sorted(units, key=lambda path: path[-1])
-    ]
 
 
 def fuse(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
-from lw3dsim.account.simulated import Unit, unit_energy_pj
+from lw3dsim.account.simulated import Unit, component_energy_pj
 from lw3dsim.base.values import Value, names_of
 from lw3dsim.map.layer.price import Price
 
@@ -38,7 +38,7 @@ class Figures(Value, frozen=True, kw_only=True):
     @classmethod
     def of(cls, network: Workload, unit: Unit, leakage: float) -> Figures:
         """Return what ``unit`` costs on a chip of ``leakage`` mW."""
-        energy = {name: sum(by.values()) for name, by in unit_energy_pj(network, unit, leakage).items()}
+        energy = component_energy_pj(network, unit, leakage)
         return cls(
             cycles=unit.run.latency_cycles,
             dram_bytes=unit.run.dram_bytes,

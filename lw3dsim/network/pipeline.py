@@ -15,18 +15,14 @@ from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import ArgumentError, InputError, MappingError
-from lw3dsim.map.mapping_file import load_mapping
-from lw3dsim.network.fixed import run_fixed
-from lw3dsim.network.fusion import fuse, units_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
+from lw3dsim.network.units import units_of
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
-from lw3dsim.schedule.chain import join
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
@@ -65,10 +61,17 @@ def prepare(request: Request) -> Prepared:
     """Return ``request`` with what it names read. Raises InputError."""
     return Prepared(
         request=request,
-        file=None if request.mapping is None else load_mapping(request.mapping),
+        file=None if request.mapping is None else _load_mapping(request.mapping),
         network=resolve_network(request.workload, request.transform, request.input_size, request.classes),
         design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
     )
+
+
+def _load_mapping(path: str) -> MappingFile:
+    # Like fusion and streams, it is imported where it is asked for: the start of every other run is shorter by that.
+    from lw3dsim.map.mapping_file import load_mapping
+
+    return load_mapping(path)
 
 
 def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> list[Unit]:
@@ -132,7 +135,7 @@ def map_network(
     mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
     Raises MappingError where the design has no room for a layer; see :func:`located`.
     """
-    fixed = {} if file is None else run_fixed(file, network, design, algorithm, engine)
+    fixed = {} if file is None else _fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
     is_plain = fusion == "off" and objective == "latency"
     told = _Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
@@ -156,9 +159,19 @@ def map_network(
         )
     units = units_of(network, runs, fixed)
     if fusion != "off":
+        from lw3dsim.network.fusion import fuse
+
         units = fuse(network, runs, design, engine, weights, fixed, progress=partial(told.layer, times=FUSING))
     units = settle_layouts(network, units, design, engine, layouts)
     return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
+
+
+def _fixed(
+    file: MappingFile, network: Workload, design: Accelerator, algorithm: str, engine: str
+) -> dict[LayerPath, Run[Work]]:
+    from lw3dsim.network.fixed import run_fixed
+
+    return run_fixed(file, network, design, algorithm, engine)
 
 
 def work_of(network: Workload) -> list[int]:
@@ -257,6 +270,8 @@ def located(arch: str | Accelerator, design: Accelerator, overrides: Sequence[st
 
 def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto") -> StreamTiming:
     """Simulate ``clips`` clips behind each other through a network as its ``units`` were mapped."""
+    from lw3dsim.engine.stream import simulate_stream
+
     steps = clips * sum(unit.run.steps for unit in units)
     if steps > MAX_STREAM_STEPS:
         raise ArgumentError(
@@ -267,6 +282,8 @@ def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str
 
 def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
     """Return ``units``, the layers and groups of a network as they were mapped, as one chain for ``clips`` clips."""
+    from lw3dsim.schedule.chain import join
+
     clocks = make_clocks(arch)
     programs: dict[Work, Program] = {}
     number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}

@@ -19,7 +19,7 @@ from lw3dsim.arguments import (
     as_sizes,
     as_word,
 )
-from lw3dsim.base.parameters import Parameters, declared_by, kept, parameter
+from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter
 from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _engine(name: str, value: object) -> str:
 
 
 def _fusion(name: str, value: object) -> str:
-    from lw3dsim.network.fusion import MODES
+    from lw3dsim.network.units import MODES
 
     return as_word(name, value, MODES)
 
@@ -243,7 +243,7 @@ class Request(Options, Subject):
 def make_request(workload: PathArgument | Workload, options: Parameters) -> Request:
     """Return the request to run ``workload`` as ``options`` say. Raises InputError for the first that is wrong."""
     known = {declared.name for declared in declared_by(Request)}
-    given = {"workload": _workload("workload", workload), **kept(options)}
+    given = {"workload": _workload("workload", workload), **checked_values(options)}
     request = Request(**{name: value for name, value in given.items() if name in known})
     _check_loaded(request)
     return request

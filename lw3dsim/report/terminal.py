@@ -7,6 +7,7 @@ no width to keep.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -88,10 +89,6 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
 
     ``columns`` are headings to show, and no others. Raises InputError where no table has one of them.
     """
-    # A run that prints JSON is begun without it.
-    from rich.console import Console
-    from rich.text import Text
-
     view = View(width=None if wide else terminal_width(), columns=check_columns(parts, columns))
     width = terminal_width()
     lines = [
@@ -99,15 +96,28 @@ def print_tables(parts: Sequence[Part], *, wide: bool = False, columns: Sequence
         for part in parts
         for line in (laid_out(part, view) if isinstance(part, Table) else map(Line, wrapped(part, width)))
     ]
+    # Not by a console, which ends the program itself where nobody reads any more.
+    sys.stdout.write(_styled(lines) if _has_styles() else "".join(f"{line.text}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _has_styles() -> bool:
+    """Return whether headings may be bold on standard output; a pipe is spared the start of what makes them so."""
+    return sys.stdout.isatty() or any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+
+
+def _styled(lines: Sequence[Line]) -> str:
+    """Return lines as text with headings in bold, where the terminal has that."""
+    from rich.console import Console
+    from rich.text import Text
+
     # What was laid out is printed as it is, whatever COLUMNS says.
     room = max((cell_len(line.text) for line in lines), default=0) + 1
     console = Console(highlight=False, markup=False, emoji=False, width=room)
     with console.capture() as capture:
         for line in lines:
             console.print(Text(line.text, "bold" if line.is_heading else ""), soft_wrap=True)
-    # Not by the console, which ends the program itself where nobody reads any more.
-    sys.stdout.write(capture.get())
-    sys.stdout.flush()
+    return capture.get()
 
 
 class Line(Value, frozen=True):

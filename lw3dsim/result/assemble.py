@@ -9,12 +9,11 @@ from lw3dsim._version import __version__
 from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
-from lw3dsim.base.records import summed_fields
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
-from lw3dsim.result.costs import Costs, peak_mw
+from lw3dsim.result.costs import Costs
 from lw3dsim.result.derived import StreamDerived, derived, stream_derived
-from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Figures, Layer, RunRecord, Totals
+from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +39,9 @@ def assemble(
     ``config`` is what repeats the run, ``stream`` all of it for several clips.
     """
     costs = Costs(network, arch, units)
-    layers = tuple(_layer(costs, i) for i in range(len(units)))
-    counts = {name: sum(getattr(layer, name) for layer in layers) for name in summed_fields(Figures)}
+    counted = [_counts(network, unit, arch) for unit in units]
+    layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(counted))
+    counts = {name: sum(each[name] for each in counted) for name in counted[0]}
     return RunRecord(
         workload=network.name,
         arch=arch.name,
@@ -57,10 +57,10 @@ def assemble(
         ),
         energy_breakdown_pj=EnergyBreakdown(**costs.energy_pj),
         cycles_breakdown=CyclesBreakdown(
-            **{name: sum(layer.cycles_breakdown[name] for layer in layers) for name in CAUSES}
+            **{name: sum(getattr(layer.cycles_breakdown, name) for layer in layers) for name in CAUSES}
         ),
         dram_bytes_breakdown=DramBytesBreakdown(
-            **{name: sum(layer.dram_bytes_breakdown[name] for layer in layers) for name in STREAMS}
+            **{name: sum(getattr(layer.dram_bytes_breakdown, name) for layer in layers) for name in STREAMS}
         ),
         area_breakdown_mm2=costs.area_mm2,
         stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
@@ -76,6 +76,7 @@ def _bound_cycles(stage: Stage, arch: Accelerator) -> int:
 
 
 def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
+    """Return the figures of a unit that add up over the network: those that the records call summed."""
     run, events = unit.run, unit.run.events
     return {
         "latency_cycles": run.latency_cycles,
@@ -107,11 +108,10 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
     }
 
 
-def _layer(costs: Costs, i: int) -> Layer:
-    """Return the record of unit ``i``."""
+def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
+    """Return the record of unit ``i``, of which ``counts`` are known."""
     network, unit, arch = costs.network, costs.units[i], costs.arch
     run, problems, energy = unit.run, unit.run.work.stages, costs.unit_energy_pj[i]
-    counts = _counts(network, unit, arch)
     return Layer(
         name=unit.name,
         kind=unit.kind,
@@ -123,7 +123,7 @@ def _layer(costs: Costs, i: int) -> Layer:
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         **counts,
         **derived(counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy.values(), arch),
-        peak_power_mw=peak_mw(costs.profiles[i], arch),
+        peak_power_mw=costs.unit_peak_mw[i],
         sqnr_db=costs.unit_sqnr_db[i],
         bound_by=binding(run),
         idle=idle_words(run, arch),

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.power import joined, layer_profile
-from lw3dsim.account.simulated import component_energy_pj, unit_energy_pj
+from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.result.derived import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lw3dsim.account.area import AreaBreakdown
-    from lw3dsim.account.energy import Causes
+    from lw3dsim.account.energy import Causes, Sparsity
     from lw3dsim.account.power import Profile
-    from lw3dsim.account.simulated import Unit
+    from lw3dsim.account.simulated import Run, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.result.derived import Derived
+    from lw3dsim.schedule.work import Work
+
+Value = TypeVar("Value")
 
 
 class Costs:
@@ -64,14 +67,25 @@ class Costs:
         return sum(unit.run.dram_bytes for unit in self.units)
 
     @cached_property
+    def _firsts(self) -> list[int]:
+        """Per unit, the number of the first that is the same run on tensors as sparse, and so takes the same energy."""
+        known: dict[tuple[Run[Work], tuple[Sparsity, ...]], int] = {}
+        return [known.setdefault((unit.run, sparsities_of(self.network, unit)), i) for i, unit in enumerate(self.units)]
+
+    def _of_units(self, value: Callable[[int], Value]) -> list[Value]:
+        """Return a value for every unit by its number, worked out once for those that are alike."""
+        known = {first: value(first) for first in dict.fromkeys(self._firsts)}
+        return [known[first] for first in self._firsts]
+
+    @cached_property
     def unit_causes_pj(self) -> list[dict[str, Causes]]:
         """Energy of every unit by component and cause."""
-        return [unit_energy_pj(self.network, unit, self.leakage_mw) for unit in self.units]
+        return self._of_units(lambda i: unit_energy_pj(self.network, self.units[i], self.leakage_mw))
 
     @cached_property
     def unit_energy_pj(self) -> list[dict[str, float]]:
         """Energy of every unit by component."""
-        return [component_energy_pj(self.network, unit, self.leakage_mw) for unit in self.units]
+        return self._of_units(lambda i: component_energy_pj(self.network, self.units[i], self.leakage_mw))
 
     @cached_property
     def energy_pj(self) -> dict[str, float]:
@@ -88,10 +102,16 @@ class Costs:
     @cached_property
     def profiles(self) -> list[Profile]:
         """When every unit spends its energy."""
-        return [
-            layer_profile(unit.run.activity, spent, unit.run.latency_cycles * self.arch.cycle_ps)
-            for unit, spent in zip(self.units, self.unit_causes_pj, strict=True)
-        ]
+        return self._of_units(self._profile)
+
+    def _profile(self, i: int) -> Profile:
+        run = self.units[i].run
+        return layer_profile(run.activity, self.unit_causes_pj[i], run.latency_cycles * self.arch.cycle_ps)
+
+    @cached_property
+    def unit_peak_mw(self) -> list[float]:
+        """Power of every unit over its busiest window."""
+        return self._of_units(lambda i: peak_mw(self.profiles[i], self.arch))
 
     @cached_property
     def peak_power_mw(self) -> float:

@@ -123,11 +123,7 @@ class Algorithm(Value, frozen=True, kw_only=True):
         """
         if not self.is_winograd:
             return data_density * weight_density
-        shares = [
-            _kept(data_density, math.prod(row[0] for row in rows))
-            * _kept(weight_density, math.prod(row[1] for row in rows))
-            for rows in product(*(_nonzeros(t) for t in self.transforms))
-        ]
+        shares = [_kept(data_density, data) * _kept(weight_density, weight) for data, weight in _nonzeros(self)]
         return math.fsum(shares) / len(shares)
 
     @property
@@ -138,12 +134,17 @@ class Algorithm(Value, frozen=True, kw_only=True):
         return [transform(m, r) for m, r in zip(self.tile, self.filter, strict=True)]
 
 
-def _nonzeros(form: Transform) -> list[tuple[int, int]]:
-    """Return, per coordinate, the nonzero entries of its rows of BT and of G."""
-    return [
-        (sum(entry != 0 for entry in data), sum(entry != 0 for entry in weight))
-        for data, weight in zip(form.BT, form.G, strict=True)
+@cache
+def _nonzeros(algorithm: Algorithm) -> list[tuple[int, int]]:
+    """Return, per coordinate, the inputs and the weights of a tile that it is a sum of."""
+    entries = [
+        [
+            (sum(map(bool, data)), sum(map(bool, weight)))
+            for data, weight in zip(integers(form.BT), integers(form.G), strict=True)
+        ]
+        for form in algorithm.transforms
     ]
+    return [(math.prod(row[0] for row in rows), math.prod(row[1] for row in rows)) for rows in product(*entries)]
 
 
 def _kept(density: float, nonzeros: int) -> float:

@@ -11,7 +11,7 @@ import pytest
 import lw3dsim
 from lw3dsim import Case, InputError
 from lw3dsim.arguments import as_integer, as_text
-from lw3dsim.base.parameters import Parameters, declared_by, kept, option_called, parameter, said_of, taking
+from lw3dsim.base.parameters import Parameters, checked_values, declared_by, option_called, parameter, said_of, taking
 from lw3dsim.cli.main import main
 from lw3dsim.network.request import Design, Options, Request
 
@@ -70,8 +70,8 @@ def test_a_call_that_is_none_says_so_in_one_sentence(sentence):
 def test_values_are_checked_when_they_are_kept_and_stay_as_they_are():
     asked = Greeting("Ann", times=12)
     with pytest.raises(InputError, match="times = 12: expected a whole number from 1 to 9"):
-        kept(asked)
-    assert kept(replace(asked, times=2)) == {"who": "Ann", "word": "hello", "times": 2}
+        checked_values(asked)
+    assert checked_values(replace(asked, times=2)) == {"who": "Ann", "word": "hello", "times": 2}
     with pytest.raises(FrozenInstanceError):
         asked.times = 2
     with pytest.raises(FrozenInstanceError):

@@ -7,6 +7,8 @@ import inspect
 import io
 import json
 import math
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,9 +20,9 @@ import pytest
 from lw3dsim import execute, explain, load_workload, map_workload, simulate
 from lw3dsim.cli.main import COMMANDS, main
 from lw3dsim.comparison.compare import Case
-from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES
 from lw3dsim.network.request import Options, Request
+from lw3dsim.network.units import MODES
 
 TOTALS = {
     "latency_cycles", "latency_ms", "energy_pj", "macs", "executed_mults", "ideal_mults", "params", "dram_read_bytes",
@@ -50,6 +52,41 @@ def test_help_is_instant_and_imports_nothing_heavy():
         subprocess.run([sys.executable, "-m", "lw3dsim", "--help"], check=True, capture_output=True)
         times.append(time.perf_counter() - begin)
     assert min(times) < 0.3
+
+
+def test_a_run_in_a_pipe_begins_without_what_it_does_not_ask_for():
+    code = (
+        "import os, sys; sys.argv=['lw3dsim','simulate','c3d','--input','16x32x32']\n"
+        "from lw3dsim.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "asked={'rich.console','pandas','lw3dsim.network.fusion','lw3dsim.network.fixed','lw3dsim.engine.stream'}\n"
+        "assert not asked & sys.modules.keys(), asked & sys.modules.keys()\n"
+        "assert os.environ['OPENBLAS_NUM_THREADS'] == '1'"
+    )
+    plain = {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_NUM_THREADS", "FORCE_COLOR")}
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=plain)
+
+
+def test_threads_of_blas_stay_as_asked_and_are_left_to_what_multiplies(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    main.get_command(None, "simulate")
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    main.get_command(None, "execute")
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_headings_are_bold_where_a_terminal_is_asked_for_and_the_text_is_the_same():
+    command = [sys.executable, "-m", "lw3dsim", "show", "c3d"]
+    plain = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
+    piped, styled = (
+        subprocess.run(command, check=True, capture_output=True, text=True, env=plain | more).stdout
+        for more in ({}, {"FORCE_COLOR": "1", "TERM": "xterm"})
+    )
+    assert "\x1b[1m" not in piped
+    assert "\x1b[1m" in styled
+    assert re.sub(r"\x1b\[[0-9;]*m", "", styled) == piped
 
 
 def test_each_command_begins_as_the_list_of_commands_says():

@@ -72,6 +72,20 @@ def test_figures_that_are_said_to_add_up_do(result):
         assert getattr(result.totals, name) == sum(getattr(layer, name) for layer in result.record.layers)
 
 
+def test_layers_that_are_alike_take_the_same_energy_and_power_unless_their_tensors_differ():
+    layer = "kind: conv3d, inputs: {0}, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1]"
+    clip = "{channels: 8, frames: 2, height: 8, width: 8}"
+    text = f"name: t\ninputs: {{x: {clip}, y: {clip}}}\nlayers:\n"
+    rows = [("a", "x", ""), ("b", "y", ""), ("c", "x", ", weight_density: 0.5")]
+    text += "".join(f"  - {{name: {name}, {layer.format(read)}{more}}}\n" for name, read, more in rows)
+    a, b, c = lw3dsim.simulate(parse_workload(text), arch="edge_small").record.layers
+    assert a.energy_causes_pj == b.energy_causes_pj
+    assert a.peak_power_mw == b.peak_power_mw
+    assert c.latency_cycles == a.latency_cycles
+    assert c.energy_breakdown_pj.multipliers < a.energy_breakdown_pj.multipliers
+    assert c.energy_breakdown_pj.dram_io == a.energy_breakdown_pj.dram_io
+
+
 def test_a_record_reads_by_name_what_is_there_and_nothing_else(result):
     alone = lw3dsim.simulate(parse_workload(NETWORK), arch="edge_small")
     assert result.totals["clips"] == result.totals.clips == 2

@@ -15,8 +15,8 @@ from lw3dsim.base.records import summed_fields
 from lw3dsim.describe.workload import AnyLayer
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import CAUSES
-from lw3dsim.network.fusion import MODES
 from lw3dsim.network.objective import OBJECTIVES
+from lw3dsim.network.units import MODES
 from lw3dsim.result.records import Figures, RunRecord
 from lw3dsim.result.saved import check, load_result
 from lw3dsim.transform.algorithms import POLICIES

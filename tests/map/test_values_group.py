@@ -1,0 +1,261 @@
+"""Are the axes of a fused group, its cost, its candidates and the cut of a network what one gets on paper?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from paper import conv, machine, problem_of
+from paper_group import ARCH, CLOCKS, GROUP, mapping
+
+from lw3dsim.base.kernels import INTERPRETED
+from lw3dsim.base.values import replace
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Pool3d, Shape
+from lw3dsim.map.fill import group_fill
+from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
+from lw3dsim.map.group import candidates as group_candidates
+from lw3dsim.map.group.axes import looked_at
+from lw3dsim.map.group.candidates import enumerate_group
+from lw3dsim.map.group.cost import GroupCost, group_costs
+from lw3dsim.map.group.group import Group, Reach, can_fuse, cut_group, plain_reaches
+from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.map.layer.price import Price
+from lw3dsim.network.blocks import Use, candidate_blocks
+from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.work import GroupWork
+
+# Axes
+
+
+def test_an_axis_goes_backwards_through_windows_and_padding():
+    # 8 positions, window 3, padding 1 to 8, then window 2, stride 2 to 4; tiles of 3 and 1 outputs.
+    reaches = (
+        Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, adds_input=False),
+        Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, adds_input=False),
+    )
+    axis = cut_group(reaches, 3, False)
+    # Outputs 0..2 and 3 look at 0..5 and 6..7 of the tensor between, these at 0..6 and 5..7 of the input.
+    assert [x.tolist() for x in axis.first] == [[0, 5], [0, 6], [0, 3]]
+    assert [x.tolist() for x in axis.new] == [[7, 3], [6, 2], [3, 1]]
+    assert [x.tolist() for x in axis.needed] == [[7, 3], [6, 2]]
+    assert [x.tolist() for x in axis.retained] == [[0, 0]] * 3
+    assert axis.last.tolist() == [0, 1]
+    kept = cut_group(reaches, 3, True)
+    # Of the input, positions 5 and 6 stay, 7 is new.
+    assert [x.tolist() for x in kept.first] == [[0, 7], [0, 6], [0, 3]]
+    assert [x.tolist() for x in kept.new] == [[7, 1], [6, 2], [3, 1]]
+    assert [x.tolist() for x in kept.retained] == [[0, 2], [0, 0], [0, 0]]
+    assert kept.last.tolist() == [1, 1]
+    assert kept.tiles == 2
+
+
+def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
+    takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, adds_input=False)
+    one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=False)
+    axis = cut_group((one, takes_all, one), 2, False)
+    assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
+    assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
+    # As the first stage too.
+    axis = cut_group((takes_all, one), 2, False)
+    assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
+    assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
+    plain = plain_reaches((takes_all,), INTERPRETED)
+    assert [looked_at(plain, 0, 1, 1), looked_at(plain, 0, 2, 3)] == [(0, 0), (0, 4)]
+    # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
+    wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, adds_input=False)
+    added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=True)
+    axis = cut_group((wide, added), 2, False)
+    assert axis.first[0].tolist() == [0, 1]
+    assert axis.new[0].tolist() == [3, 3]
+    # A border of zeros looks at nothing, the sum at its own position: outputs 0 and 3.
+    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, adds_input=False)
+    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, adds_input=False)
+    axis = cut_group((cropped, border, added), 1, False)
+    assert axis.first[0].tolist() == [0, 0, 1, 3]
+    assert axis.new[0].tolist() == [1, 3, 3, 1]
+    narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=False)
+    axis = cut_group((narrow, wide, added), 1, False)
+    assert axis.new[0].tolist() == [2, 3, 3, 2]
+
+
+def test_a_layer_with_gaps_or_groups_cannot_be_a_stage():
+    def of(kernel, **more):
+        return can_fuse(conv(4, 4, (6, 6, 6), kernel, ARCH, **more))
+
+    assert of((3, 3, 3))
+    assert of((1, 1, 1))
+    assert of((2, 2, 2), stride=(2, 2, 2))
+    assert of((1, 3, 3), dilation=(2, 1, 1))
+    assert not of((1, 1, 1), stride=(1, 2, 2))
+    assert not of((1, 3, 3), dilation=(1, 2, 1))
+    assert not of((1, 1, 1), groups=2)
+    assert of((1, 1, 1), groups=4)
+
+
+def test_a_group_moves_at_least_its_inputs_weights_and_outputs():
+    # 4 x 6 pixels of 2 channels; 6 kernels of 9 bytes with 3 biases and 6 of 1 byte with 2; 2 x 4 pixels of 2 channels.
+    assert group_compulsory_by_stream(GROUP) == {"ifmap": 48, "weight": 54 + 12 + 6 + 8, "ofmap": 16}
+    assert group_compulsory_bytes(GROUP) == 48 + 80 + 16
+    assert GROUP.needed == (24, 8, 8)
+    assert GROUP.channels == (2, 3, 2)
+    assert GROUP.ideal_mults == (432, 48)
+    assert (GROUP.run_of(0), GROUP.run_of(1)) == (0, 1)
+    # A pool of 2 x 2 with stride 2 does not look at the fifth column of what is in front of it.
+    pool = problem_of(
+        Pool3d(name="p", inputs=("i",), mode="max", kernel=(1, 2, 2), stride=(1, 2, 2)), Shape(3, 1, 2, 5), ARCH
+    )
+    wide = conv(2, 3, (1, 4, 7), (1, 3, 3), ARCH, bias=False)
+    group = Group((wide, pool), ("none", "none"))
+    assert group.needed == (4 * 6, 2 * 4, 2)
+    assert group.ideal_mults == (3 * 8 * 18, 0)
+    assert group_compulsory_by_stream(group) == {"ifmap": 48, "weight": 54, "ofmap": 6}
+
+
+def test_a_group_fills_the_buffers_as_its_tiles_do():
+    found = {fill.buffer: fill for fill in group_fill(GROUP, mapping(), ARCH)}
+    # The window has room for 3 new rows and 2 that stay, of 6 pixels of 2 bytes. Weights of the first layer stay, a
+    # chunk of the second is there twice. Of 4 KiB of outputs 0.625 hold what is in between: 4 pixels of 3 channels.
+    assert (found["ifmap"].tile_bits, found["ifmap"].slots, found["ifmap"].capacity_bits) == (5 * 6 * 16, 2, 32768)
+    assert found["weight"].resident_bits == 3 * 2 * 72 + 3 * 32
+    assert (found["weight"].tile_bits, found["weight"].slots) == (2 * 3 * 8 + 64, 2)
+    assert found["weight"].bits == 528 + 2 * 112
+    assert (found["intermediate"].tile_bits, found["intermediate"].capacity_bits) == (3 * 4 * 8, 20480)
+    assert (found["ofmap"].tile_bits, found["ofmap"].slots, found["ofmap"].capacity_bits) == (2 * 4 * 8, 2, 12288)
+    both = {fill.buffer: fill for fill in group_fill(GROUP, mapping(resident=(True, True)), ARCH)}
+    # A window that fits but once has one slot. 1 KiB holds 8192 bits.
+    one = Group(
+        (conv(60, 2, (1, 4, 6), (1, 3, 3), ARCH, bias=False), conv(2, 2, (1, 2, 4), (1, 1, 1), ARCH)), GROUP.operands
+    )
+    kib = machine("buffers.ifmap_kib=2")
+    window = next(fill for fill in group_fill(one, mapping(), kib) if fill.buffer == "ifmap")
+    assert (window.tile_bits, window.slots) == (60 * 5 * 6 * 8, 1)
+    assert (both["weight"].tile_bits, both["weight"].slots, both["weight"].resident_bits) == (0, 1, 528 + 112)
+
+
+@pytest.mark.parametrize(("kept", "loops"), [("none", "thw"), ("t", "hwt"), ("h", "twh"), ("w", "thw")])
+def test_the_axis_of_kept_halos_is_innermost(kept, loops):
+    assert mapping(kept=kept).loops == loops
+
+
+def test_chunks_are_the_largest_that_fit_between_and_beside():
+    # 3 channels to 40, a depthwise layer on them, then 5, on 64 pixels; all in one tile. Of 2 KiB of outputs half lies
+    # in between: 1024 bytes. The 40 channels at the end of the first run take 64 bytes each, more than there is; in two
+    # tiles of 32 pixels 1280, too; in four of 16 pixels 640, and 384 are left for chunks of as much a channel: 24.
+    small = machine("buffers.ofmap_kib=2", "buffers.intermediate_share=0.5", "pe.rows=1")
+    wide = conv(3, 40, (1, 8, 8), (1, 1, 1), small, bias=False)
+    depthwise = conv(40, 40, (1, 8, 8), (1, 1, 1), small, bias=False, groups=40)
+    narrow = conv(40, 5, (1, 8, 8), (1, 1, 1), small, bias=False)
+    group = Group((wide, depthwise, narrow), ("none",) * 3)
+    assert group.runs == (range(2), range(2, 3))
+    found = enumerate_group(group, small)
+    modes = ("pixel",) * 3
+    chunks = {(one.h, one.w): one.chunks for one in (found.mapping(i, modes) for i in range(len(found)))}
+    assert (8, 8) not in chunks
+    assert (4, 8) not in chunks
+    # Near-equal parts of 40: of at most 24 channels, 20. Outputs of 5 channels are stored in whole blocks of 2, or all.
+    assert chunks[2, 8] == (20, 5)
+    assert chunks[3, 8] == (2, 5)  # 24 pixels: 960 bytes at the end, 64 left
+    assert chunks[1, 8] == (40, 5)
+
+
+def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
+    found = enumerate_group(GROUP, ARCH)
+    wanted = mapping(chunks=(3, 2), resident=(True, True))
+    (number,) = (i for i in range(len(found)) if found.mapping(i, wanted.parallel) == wanted)
+    price = Price(cycle=1.0, dram_byte=0.0)
+
+    def cost(arch=ARCH, clocks=CLOCKS):
+        costs = group_costs(GROUP, found, arch, clocks, price)
+        return costs.bursts[number], costs.steps[number], costs.latency[number]
+
+    # Input: 4 rows of a burst, output: 2. Weights: 528 bits in 3 bursts, 112 in 1. First layer: 2 x 36 cycles for its
+    # channels, for each of two tiles, which fill 3: 150. Second: 6, a fill of 3 and the drain of 4 that is waited for:
+    # 26. In front of all and behind lie half of the input, the first weights, half of the output: 2 + 3 + 1 bursts.
+    assert cost() == (10, 4, (150 + 26) * 2000 + 6 * 10_000)
+    # Two channels move bursts in half of the time.
+    two = machine("dram.channels=2")
+    assert cost(two, make_clocks(two)) == (10, 4, 176 * 2000 + 6 * 5000)
+    slow = machine("dram.bandwidth_gbps=0.32")
+    assert cost(slow, make_clocks(slow)) == (10, 4, 10 * 100_000 + 6 * 100_000)
+    # Rows are opened for both tiles of input and output; the bus turns for each of two stores.
+    paged = replace(CLOCKS, visit_ticks=100_000, turnaround_ticks=7000)
+    assert cost(clocks=paged) == (10, 4, 4 * 100_000 + 2 * 7000 + 60_000)
+    # With one slot inputs (4 bursts, which answer after 20 ns for both tiles) take turns with the first layer.
+    single = machine("buffers.slots=1")
+    again = enumerate_group(GROUP, single)
+    costs = group_costs(GROUP, again, single, make_clocks(single), price)
+    wanted = replace(wanted, ofmap_slots=1)
+    (at,) = (i for i in range(len(again)) if again.mapping(i, wanted.parallel) == wanted)
+    assert costs.latency[at] == 4 * 10_000 + 2 * 20_000 + 150 * 2000 + 60_000
+    # Weights that do not stay come for each tile: 3 and 1 bursts. The smallest stay first.
+    moved = group_costs(GROUP, found, ARCH, CLOCKS, price).bursts
+    by_resident = {
+        one.resident: int(moved[i])
+        for i, one in enumerate(found.mapping(i, wanted.parallel) for i in range(len(found)))
+        if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
+    }
+    assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
+
+
+def test_stages_have_a_mode_each():
+    nothing = np.zeros(2, dtype=np.int64)
+    flags = (np.array([True, False]), np.array([True, True]), np.array([False, False]))
+    cost = GroupCost(bursts=nothing, steps=nothing, latency=nothing.astype(float), in_channels=flags)
+    assert [cost.parallel(i) for i in range(2)] == [("channel", "channel", "pixel"), ("pixel", "channel", "pixel")]
+
+
+def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
+    reads = Use(work=GroupWork(GROUP, mapping()), side="input", burst_bytes=32)
+    writes = Use(work=GroupWork(GROUP, mapping(chunks=(2, 1))), side="output", burst_bytes=32, times=3)
+    # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, thrice, in chunks of a channel.
+    assert reads.bursts([1, 2]) == {1: 8, 2: 4}
+    assert writes.bursts([1, 2]) == {1: 12, 2: 12}
+    assert (reads.block, writes.block) == (2, 2)
+    # All input channels are in a tile, of the output a chunk.
+    assert (candidate_blocks([reads], 4, 4), candidate_blocks([writes], 4, 4)) == ({2, 4}, {1, 2, 4})
+    assert (
+        GroupWork(GROUP, mapping()).in_block("input", 1).block("input")
+        == GroupWork(GROUP, mapping()).in_block("output", 1).block("output")
+        == 1
+    )
+
+
+@pytest.mark.parametrize("most", [4, 12])
+def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most):
+    def steps(found):
+        mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+        return {one: build_group_schedule(GROUP, one, ARCH, CLOCKS).steps for one in mappings}
+
+    everything = steps(enumerate_group(GROUP, ARCH))
+    monkeypatch.setattr(group_candidates, "MAX_GROUP_STEPS", most)
+    few = steps(enumerate_group(GROUP, ARCH))
+    assert few == {one: count for one, count in everything.items() if count <= most}
+    assert 0 < len(few) < len(everything)
+
+
+# Layers 0, 1 feed 2; 2 feeds 4; 3 feeds 4 as well.
+FEEDS = {2: (0, 1), 4: (2, 3)}
+
+
+def test_groups_are_paths_along_the_links_of_the_graph():
+    assert list(paths_to(4, FEEDS, 2)) == [(4,), (2, 4), (3, 4)]
+    assert list(paths_to(4, FEEDS, 3)) == [(4,), (2, 4), (3, 4), (0, 2, 4), (1, 2, 4)]
+    assert list(paths_to(0, FEEDS, 3)) == [(0,)]
+
+
+def test_layers_are_cut_into_the_groups_of_the_least_cost():
+    alone = {(i,): 10.0 for i in range(6)}
+
+    def cut(longest=3, **groups):
+        costs = alone | {tuple(map(int, path.strip("_"))): cost for path, cost in groups.items()}
+        return best_partition(6, FEEDS, costs.get, longest)
+
+    # Alone they cost 10 each; groups that cost as much as their layers are left alone, others that may not be are None.
+    assert cut() == cut(_24=20.0) == [(0,), (1,), (2,), (3,), (4,), (5,)]
+    # 2 with 4 saves 3; 1 with 2 saves 4, and 3 with 4 then 2 more.
+    assert cut(_24=17.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    assert cut(_24=15.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]
+    assert cut(_24=13.0, _12=16.0, _34=18.0) == [(0,), (1,), (3,), (2, 4), (5,)]
+    # All three save 12, if they may be as many.
+    assert cut(_024=18.0, _12=16.0, _34=18.0) == [(1,), (3,), (0, 2, 4), (5,)]
+    assert cut(2, _024=18.0, _12=16.0, _34=18.0) == [(0,), (1, 2), (3, 4), (5,)]

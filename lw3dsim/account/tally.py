@@ -23,11 +23,11 @@ from lw3dsim.tensor.axis import cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Flags, Ints
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Mapping
-    from lw3dsim.schedule.kinds import Kinds
+    from lw3dsim.schedule.program import Kinds
 
 
 class Tally(Value, frozen=True, kw_only=True):
@@ -48,8 +48,8 @@ class Tally(Value, frozen=True, kw_only=True):
 class _Sorts(NamedTuple):
     """Sorts of tiles along an axis, of which the first and the last have their own: how many, and what they are."""
 
-    count: Ints
-    columns: tuple[Ints | Flags, ...]
+    number: Ints
+    columns: tuple[Ints, ...]
 
 
 class _Grid(NamedTuple):
@@ -64,19 +64,19 @@ class _Grid(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """Sorts along each axis."""
-        return tuple(len(axis.count) for axis in self)
+        return tuple(len(axis.number) for axis in self)
 
     @property
     def tiles(self) -> tuple[int, ...]:
         """Tiles along each axis."""
-        return tuple(int(axis.count.sum()) for axis in self)
+        return tuple(int(axis.number.sum()) for axis in self)
 
 
 def tally(problem: Problem, mapping: Mapping, arch: Accelerator, burst_bytes: int) -> Tally:
     """Return what ``problem`` does under ``mapping``; DRAM moves bursts of ``burst_bytes``."""
     grid = _grid(problem, mapping)
     kinds = _costed(problem, mapping, arch, grid)
-    count = problem.groups * _product([axis.count for axis in grid])
+    count = problem.groups * _product([axis.number for axis in grid])
     in_bits, in_times = _ifmap(problem, mapping, grid)
     weight_bits, weight_times = _weight(problem, mapping, grid)
     out_bits, out_times = _ofmap(problem, grid)
@@ -86,17 +86,17 @@ def tally(problem: Problem, mapping: Mapping, arch: Accelerator, burst_bytes: in
     ifmap, weight, ofmap = (
         int((b * x).sum()) for b, x in ((in_bits, in_times), (weight_bits, weight_times), (out_bits, out_times))
     )
-    first = [int(ceil_div(bits.flat[0], burst)) for bits in (in_bits, weight_bits) if bits.size]
+    first = [int(ceil_div(int(bits.flat[0]), burst)) for bits in (in_bits, weight_bits) if bits.size]
     return Tally(
         events=_events(kinds, count, ifmap, weight, ofmap, [burst_bytes * moved for moved in (*bursts, stored)]),
         array_cycles=_array_cycles(kinds, grid, count),
         moved=sum(bursts) + stored,
         first_load=sum(first),
-        last_store=int(ceil_div(out_bits.flat[-1], burst)),
+        last_store=int(ceil_div(int(out_bits.flat[-1]), burst)),
     )
 
 
-def _sorts(columns: Sequence[Ints | Flags]) -> _Sorts:
+def _sorts(columns: Sequence[Ints]) -> _Sorts:
     """Return the sorts of tiles with these columns, the first tile's first and the last tile's last."""
     place = np.arange(len(columns[0]))
     ends = np.where(place == 0, 0, np.where(place == place[-1], 2, 1))
@@ -136,10 +136,10 @@ def _reduction(total: int, tile: int) -> _Sorts:
     return _sorts(_places(parts(total, tile)))
 
 
-def _places(sizes: Ints) -> list[Ints | Flags]:
+def _places(sizes: Ints) -> list[Ints]:
     """Return the sizes of the parts of a reduction, and which is the first and the last."""
     place = np.arange(len(sizes))
-    return [sizes, place == 0, place == place[-1]]
+    return [sizes, (place == 0).astype(np.int64), (place == place[-1]).astype(np.int64)]
 
 
 def _product(factors: Sequence[Ints]) -> Ints:
@@ -150,7 +150,7 @@ def _product(factors: Sequence[Ints]) -> Ints:
     return np.asarray(grid)
 
 
-def _frames(problem: Problem, grid: _Grid) -> tuple[Ints | Flags, ...]:
+def _frames(problem: Problem, grid: _Grid) -> tuple[Ints, ...]:
     """Return outputs, needed and span of T, shaped along C and T."""
     columns = grid.c.columns[3:] if problem.reduces_frames else grid.t.columns
     return tuple(column[:, None] if problem.reduces_frames else column[None, :] for column in columns)
@@ -169,8 +169,8 @@ def _costed(problem: Problem, mapping: Mapping, arch: Accelerator, grid: _Grid) 
         c=size[c],
         outputs=(frames[0], grid.h.columns[0][h], grid.w.columns[0][w]),
         needed=(frames[1], grid.h.columns[1][h], grid.w.columns[1][w]),
-        is_first=np.asarray(is_first[c], dtype=bool),
-        is_last=np.asarray(is_last[c], dtype=bool),
+        is_first=is_first[c] > 0,
+        is_last=is_last[c] > 0,
         stolen=StolenCycles(computing=none, draining=none),
     )
     return cost_kinds(problem, make_machine(problem, arch, mapping.parallel), sizes)
@@ -186,10 +186,10 @@ def _ifmap(problem: Problem, mapping: Mapping, grid: _Grid) -> tuple[Ints, Ints]
     sizes = grid.c.columns[0] if is_dense else grid.n.columns[0] // problem.group_n
     if not is_dense:
         sizes = sizes * problem.input_channels_of(problem.group_n)
-    counts = grid.c.count if is_dense else grid.n.count
-    frames, often = (grid.c.columns[4], grid.c.count) if problem.reduces_frames else (grid.t.columns[1], grid.t.count)
-    bits = _product([np.asarray(sizes), np.asarray(frames), grid.h.columns[1], grid.w.columns[2]])
-    times = problem.groups * _product([counts, often, grid.h.count, grid.w.count])
+    counts = grid.c.number if is_dense else grid.n.number
+    frames, often = (grid.c.columns[4], grid.c.number) if problem.reduces_frames else (grid.t.columns[1], grid.t.number)
+    bits = _product([sizes, frames, grid.h.columns[1], grid.w.columns[2]])
+    times = problem.groups * _product([counts, often, grid.h.number, grid.w.number])
     stays = chunks == 1 and (mapping.order == "tiles_outer" or int(np.prod(space)) == 1)
     return bits * problem.activation_bits * problem.sources, times * (made if is_dense and not stays else 1)
 
@@ -199,29 +199,29 @@ def _weight(problem: Problem, mapping: Mapping, grid: _Grid) -> tuple[Ints, Ints
     if problem.structure == "vector":
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     size, is_first, *_ = grid.c.columns
-    bits = weight_tile_bits(problem, grid.n.columns[0][:, None], size[None, :], np.asarray(is_first)[None, :])
+    bits = weight_tile_bits(problem, grid.n.columns[0][:, None], size[None, :], (is_first > 0)[None, :])
     made, chunks, *space = grid.tiles
     stays = chunks == 1 and (mapping.order == "weights_outer" or made == 1)
     again = 1 if stays else int(np.prod(space))
-    return bits, problem.groups * _product([grid.n.count, grid.c.count]) * again
+    return bits, problem.groups * _product([grid.n.number, grid.c.number]) * again
 
 
 def _ofmap(problem: Problem, grid: _Grid) -> tuple[Ints, Ints]:
     """Return the bits of output tiles, by sort along N, T, H and W, and how many there are of each sort."""
     axes = (grid.n, grid.t, grid.h, grid.w)
     bits = _product([axis.columns[0] for axis in axes]) * problem.activation_bits
-    return bits, problem.groups * _product([axis.count for axis in axes])
+    return bits, problem.groups * _product([axis.number for axis in axes])
 
 
 def _array_cycles(kinds: Kinds, grid: _Grid, count: Ints) -> int:
-    """Return the cycles of all steps, of waits for the drain of the step before in the same tile, and the last drain."""
+    """Return the cycles of all steps, of waits for drains within a tile, and of the last drain."""
     busy = int(((kinds.head + kinds.body) * count.ravel()).sum())
     head, drain = (np.reshape(column, grid.shape) for column in (kinds.head, kinds.drain))
-    of_tile = count[:, :1] // grid.c.count[0]
-    sorts = len(grid.c.count)
+    of_tile = count[:, :1] // grid.c.number[0]
+    sorts = len(grid.c.number)
     # Before the first step of a sort comes the last of the sort before; the others follow their like.
     for sort in range(sorts):
-        like = of_tile[:, 0] * max(int(grid.c.count[sort]) - 1, 0)
+        like = of_tile[:, 0] * max(int(grid.c.number[sort]) - 1, 0)
         busy += int((np.maximum(drain[:, sort] - head[:, sort], 0) * like).sum())
         if sort:
             busy += int((np.maximum(drain[:, sort - 1] - head[:, sort], 0) * of_tile[:, 0]).sum())

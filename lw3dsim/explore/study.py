@@ -43,7 +43,7 @@ def default_sampler(space: Space, trials: int | None) -> str:
 
 def default_trials(space: Space, sampler: str) -> int:
     """Return the number of points that a run without one is for."""
-    return space.size if sampler == "exhaustive" else min(DEFAULT_TRIALS, space.size)
+    return space.size if SAMPLERS[sampler].covers else min(DEFAULT_TRIALS, space.size)
 
 
 @contextmanager
@@ -72,6 +72,10 @@ def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
 def _new_settings(space: Space, wanted: Wanted) -> Settings:
     sampler = wanted.sampler or default_sampler(space, wanted.trials)
     check_needs(sampler)
+    if SAMPLERS[sampler].screens and wanted.bounds is False:
+        raise InputError(
+            f"--no-bounds: --sampler {sampler} leaves designs out by their bounds; drop one of the options"
+        )
     return Settings(
         version=__version__,
         digest=space.digest,
@@ -135,7 +139,7 @@ class Study:
     def wanted(self) -> int:
         """The points that make it complete: every design where all are looked at, else those of its last run."""
         return (
-            self.space.designs if self.settings.sampler == "exhaustive" else min(self.last_wanted, self.space.designs)
+            self.space.designs if SAMPLERS[self.settings.sampler].covers else min(self.last_wanted, self.space.designs)
         )
 
     @property

@@ -11,6 +11,7 @@ The controller that reorders may merge what it is asked for, and put off refresh
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.dram import dram_energy_pj, plain_counts
@@ -19,7 +20,6 @@ from lw3dsim.account.simulated import component_energy_pj
 from lw3dsim.account.tally import tally
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
-from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.device import rules_of
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
@@ -34,7 +34,7 @@ from lw3dsim.transform.algorithms import candidates
 if TYPE_CHECKING:
     from lw3dsim.account.energy import Sparsity
     from lw3dsim.account.events import Events
-    from lw3dsim.account.simulated import Unit
+    from lw3dsim.account.simulated import LayerRun, Unit
     from lw3dsim.account.tally import Tally
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
@@ -45,26 +45,24 @@ if TYPE_CHECKING:
 
 
 class Floor(Value, frozen=True, kw_only=True):
-    """What a layer costs at least under a mapping; ``working_pj`` is its energy but for leakage."""
+    """What a layer costs at least under the mapping of ``work``; ``working_pj`` is its energy but for leakage."""
 
-    problem: Problem
-    mapping: Mapping
+    work: LayerWork
     cycles: int
     dram_bytes: int
     working_pj: float
 
 
-def layer_floors(
-    network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, sparsity: Sparsity
-) -> tuple[Floor, ...]:
+Floors = tuple[Floor, ...]
+
+
+def layer_floors(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, sparsity: Sparsity) -> Floors:
     """Return the floors of all mappings that a layer may get by ``policy``, mapped for latency.
 
     Raises MappingError where no tiling fits the buffers.
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    return _layer_floors(
-        layer, network.input_shapes(layer), network.shapes[layer.name], allowed, bare(arch), sparsity
-    )
+    return _layer_floors(layer, network.input_shapes(layer), network.shapes[layer.name], allowed, bare(arch), sparsity)
 
 
 @kept(65536)
@@ -75,7 +73,7 @@ def _layer_floors(
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     sparsity: Sparsity,
-) -> tuple[Floor, ...]:
+) -> Floors:
     found: list[Floor] = []
     for algorithm in allowed:
         try:
@@ -104,7 +102,7 @@ def _floors_of_ways(problem: Problem, arch: Accelerator, sparsity: Sparsity) -> 
 
 
 @kept(65536)
-def _floors(problem: Problem, arch: Accelerator, sparsity: Sparsity) -> tuple[Floor, ...]:
+def _floors(problem: Problem, arch: Accelerator, sparsity: Sparsity) -> Floors:
     search = LayerSearch(problem=problem, arch=arch, price=None, most=CANDIDATES)
     return tuple(_floor(problem, found.mapping, arch, search.clocks, sparsity) for found in search.candidates())
 
@@ -116,8 +114,7 @@ def _floor(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks
     counts = _least_counts(found.events, problem, clocks, ticks)
     moved_pj = sum(dram_energy_pj(clocks.dram, counts).values())
     return Floor(
-        problem=problem,
-        mapping=mapping,
+        work=LayerWork(problem, mapping),
         cycles=-(-ticks // clocks.cycle_ticks),
         dram_bytes=found.moved * clocks.burst_bytes,
         working_pj=onchip_pj([stage], found.events, arch, [sparsity]) + moved_pj,
@@ -168,22 +165,20 @@ def _least_counts(events: Events, problem: Problem, clocks: Clocks, ticks: int) 
     )
 
 
-def floor_under(floors: tuple[Floor, ...], unit: Unit) -> tuple[Floor, ...]:
-    """Return the floor of the mapping that simulation chose for a layer, whatever layouts its tensors will have."""
+def floors_under(floors: Floors, run: LayerRun) -> Floors:
+    """Return the floors of the mapping that simulation chose, whatever layouts the tensors will have."""
+    return tuple(one for one in floors if one.work == run.work) or floors
+
+
+def exact_floor(network: Workload, unit: Unit) -> Floor:
+    """Return what a layer costs that was simulated with its tensors as they lie in the end."""
     work = unit.run.work
     if not isinstance(work, LayerWork):
-        return floors
-    problem, mapping = work.problem, work.mapping
-    return tuple(one for one in floors if one.problem == problem and one.mapping == mapping) or floors
-
-
-def exact_floor(network: Workload, unit: Unit, floor: Floor) -> Floor:
-    """Return what a layer costs, in place of its ``floor``: it was simulated with its tensors as they will lie."""
+        raise TypeError(f"{unit.name} is no layer by itself")
     energy = component_energy_pj(network, unit, 0.0)
     return Floor(
-        problem=floor.problem,
-        mapping=floor.mapping,
+        work=work,
         cycles=unit.run.latency_cycles,
         dram_bytes=unit.run.dram_bytes,
-        working_pj=sum(energy.values()),
+        working_pj=math.fsum(energy.values()),
     )

@@ -55,15 +55,15 @@ class Evaluator:
     """Evaluates the points of a space in this process."""
 
     def __init__(self, space: Space) -> None:
-        self._space = space
+        self.space = space
         self._networks: dict[tuple[str, ...], Workload] = {}
 
     def prospect(self, point: Point) -> Prospect:
         """Return what ``point`` costs at least. Raises InputError where it can't be mapped."""
-        return Prospect(self._space, self._pairs(point), self.design(point))
+        return Prospect(self.space, self._pairs(point), self.design(point))
 
     def _pairs(self, point: Point) -> list[tuple[Load, Workload]]:
-        return [(load.at(point), self.network(load, point)) for load in self._space.loads]
+        return [(load.at(point), self.network(load, point)) for load in self.space.loads]
 
     def evaluate(self, point: Point, front: tuple[Vector, ...] | None = None) -> Outcome:
         """Return what came of ``point``; with a ``front``, it is discarded where bounds show that it can't join."""
@@ -83,15 +83,15 @@ class Evaluator:
 
     def _evaluated(self, point: Point, front: tuple[Vector, ...] | None) -> Outcome:
         # Without a front and limits there is nothing that bounds could break.
-        if front or (front is not None and self._space.limits):
+        if front or (front is not None and self.space.limits):
             discarded = self._discarded(point, front)
             if discarded is not None:
                 return discarded
         arch = self.design(point)
         costs = [self._costs(load, network, arch) for load, network in self._pairs(point)]
-        parts = [metrics_of(of, self._space.metrics) for of in costs]
-        weights = [load.weight for load in self._space.loads]
-        metrics = combined(parts, weights, self._space.combine)
+        parts = [metrics_of(of, self.space.metrics) for of in costs]
+        weights = [load.weight for load in self.space.loads]
+        metrics = combined(parts, weights, self.space.combine)
         if len(costs) > 1:
             metrics["area_mm2"] = _shared_area([of.area_mm2 for of in costs])
         return Outcome(state="done", metrics=metrics)
@@ -105,7 +105,7 @@ class Evaluator:
             return None
         while True:
             least = prospect.least
-            if reason := why_not(self._space, least, front):
+            if reason := why_not(self.space, least, front):
                 return Outcome(state="discarded", metrics=least, reason=reason, layers=prospect.simulated)
             if not prospect.refine():
                 return None
@@ -121,7 +121,7 @@ class Evaluator:
 
     def design(self, point: Point) -> Accelerator:
         """Return the accelerator of ``point``. Raises InputError."""
-        return resolve_design(point.arch(self._space.arch), point.overrides, None, None)
+        return resolve_design(point.arch(self.space.arch), point.overrides, None, None)
 
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``; made once per process."""

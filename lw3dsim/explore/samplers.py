@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TRIES = 20
 DRAWS = 1000
 
+# Choices that are screened, at most: each is bounded before the first is simulated.
+MOST_SCREENED = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
@@ -101,6 +104,19 @@ def check_needs(name: str) -> None:
                 f"--sampler {name} needs the package {package}, which is not installed; "
                 f"run `pip install {package}` or take another sampler"
             ) from None
+
+
+def check_screening(name: str, space: Space, *, with_bounds: bool) -> None:
+    """Raise InputError where the sampler screens, and can't: without bounds, or a space that is too large."""
+    if not SAMPLERS[name].screens:
+        return
+    if not with_bounds:
+        raise InputError(f"--no-bounds: --sampler {name} leaves designs out by their bounds; drop one of the options")
+    if space.size > MOST_SCREENED:
+        raise InputError(
+            f"--sampler {name}: {space.name} has {space.size:,} choices, and each would be bounded; it takes spaces of "
+            f"up to {MOST_SCREENED:,}: fix some parameters, or take another sampler"
+        )
 
 
 class _Exhaustive(OpenProposer):

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.base.caches import forget
-from lw3dsim.errors import InputError
 from lw3dsim.explore.bounds import why_not
 from lw3dsim.explore.evaluate import Evaluator, Outcome, is_memory_full
 
@@ -25,22 +24,14 @@ if TYPE_CHECKING:
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Choice, Space
 
-# Choices that are bounded, at most: a thousand designs take some seconds, and each some memory.
-MOST_CHOICES = 1_000_000
-
 # Of objectives that are 0 at best, such as the noise of exact arithmetic, orders of magnitude end here.
 TINY = 1e-12
 
 
 class Screening:
-    """Every design of ``space``, by what it costs at least. Raises InputError for a space that is too large."""
+    """Every design of ``space``, by what it costs at least."""
 
     def __init__(self, space: Space) -> None:
-        if space.size > MOST_CHOICES:
-            raise InputError(
-                f"--sampler screening: {space.name} has {space.size:,} choices, and each would have to be bounded; "
-                f"it takes spaces of up to {MOST_CHOICES:,}: fix some parameters, or take another sampler"
-            )
         self._space = space
         self._asked = 0
 

@@ -15,7 +15,7 @@ from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
-from lw3dsim.explore.samplers import SAMPLERS, check_needs
+from lw3dsim.explore.samplers import SAMPLERS, check_needs, check_screening
 from lw3dsim.explore.storages import opened, readable
 from lw3dsim.explore.store import Settings, Store, create, find_settings
 
@@ -72,17 +72,15 @@ def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
 def _new_settings(space: Space, wanted: Wanted) -> Settings:
     sampler = wanted.sampler or default_sampler(space, wanted.trials)
     check_needs(sampler)
-    if SAMPLERS[sampler].screens and wanted.bounds is False:
-        raise InputError(
-            f"--no-bounds: --sampler {sampler} leaves designs out by their bounds; drop one of the options"
-        )
+    with_bounds = wanted.bounds is not False
+    check_screening(sampler, space, with_bounds=with_bounds)
     return Settings(
         version=__version__,
         digest=space.digest,
         sampler=sampler,
         seed=wanted.seed or 0,
         batch=wanted.batch or SAMPLERS[sampler].batch,
-        with_bounds=True if wanted.bounds is None else wanted.bounds,
+        with_bounds=with_bounds,
         reference=reference_of(space),
     )
 

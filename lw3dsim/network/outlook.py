@@ -75,7 +75,8 @@ class Outlook:
         """Simulate the layer that is most in doubt, then choose layouts; return False where only timing is left."""
         unknown = [i for i in range(len(self._floors)) if i not in self._runs]
         if unknown:
-            self._simulate(max(unknown, key=self._doubt))
+            whole = self.least
+            self._simulate(max(unknown, key=lambda i: self._doubt(i, whole)))
         elif not self._is_laid_out:
             self._lay_out()
         else:
@@ -89,9 +90,9 @@ class Outlook:
         except MappingError as error:
             raise MappingError(error.key, f"layer {layer.name} of {self._network.name}: {error}") from None
 
-    def _doubt(self, i: int) -> float:
-        """Return how much layer ``i`` may add to what is known: shares of time and energy of the network."""
-        floors, whole, least = self._floors[i], self.least, self._least[i]
+    def _doubt(self, i: int, whole: Least) -> float:
+        """Return how much layer ``i`` may add to what is known: shares of time and energy of the ``whole`` network."""
+        floors, least = self._floors[i], self._least[i]
         cycles = max(one.cycles for one in floors) - least.cycles + SLACK * least.cycles
         energy = max(one.working_pj for one in floors) - least.working_pj + SLACK * least.working_pj
         return cycles / whole.cycles + energy / whole.energy_pj

@@ -123,12 +123,7 @@ class Algorithm(Value, frozen=True, kw_only=True):
         """
         if not self.is_winograd:
             return data_density * weight_density
-        shares = [
-            _kept(data_density, math.prod(row[0] for row in rows))
-            * _kept(weight_density, math.prod(row[1] for row in rows))
-            for rows in product(*(_nonzeros(t) for t in self.transforms))
-        ]
-        return math.fsum(shares) / len(shares)
+        return _active_share(self.tile, self.filter, data_density, weight_density)
 
     @property
     def transforms(self) -> list[Transform]:
@@ -136,6 +131,19 @@ class Algorithm(Value, frozen=True, kw_only=True):
         if not self.is_winograd:
             return []
         return [transform(m, r) for m, r in zip(self.tile, self.filter, strict=True)]
+
+
+@kept(4096)
+def _active_share(
+    tile: tuple[int, int, int], filters: tuple[int, int, int], data_density: float, weight_density: float
+) -> float:
+    forms = [transform(m, r) for m, r in zip(tile, filters, strict=True)]
+    shares = [
+        _kept(data_density, math.prod(row[0] for row in rows))
+        * _kept(weight_density, math.prod(row[1] for row in rows))
+        for rows in product(*map(_nonzeros, forms))
+    ]
+    return math.fsum(shares) / len(shares)
 
 
 def _nonzeros(form: Transform) -> list[tuple[int, int]]:

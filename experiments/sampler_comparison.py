@@ -66,8 +66,9 @@ def search(study: Study, sampler: str, seed: int, points: int, batch: int = 0) -
 
 
 def samplers() -> list[str]:
-    """Return the samplers whose packages are installed."""
-    return [name for name, kind in SAMPLERS.items() if all(find_spec(package) for package in kind.needs)]
+    """Return the samplers whose packages are installed; of one that screens, few points are evaluations."""
+    kinds = {name: kind for name, kind in SAMPLERS.items() if not kind.screens}
+    return [name for name, kind in kinds.items() if all(find_spec(package) for package in kind.needs)]
 
 
 def table(traces: Sequence[Trace], size: int) -> list[str]:

@@ -18,6 +18,8 @@ from lw3dsim.engine.attribution import Busy  # noqa: TC001
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.account.energy import Causes
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
@@ -109,7 +111,7 @@ def _unshared(first: list[str], name: list[str]) -> str:
 def unit_energy_pj(network: Workload, unit: Unit, leakage_mw: float) -> dict[str, Causes]:
     """Return pJ by component and cause of a layer or group; ``leakage_mw`` is that of the whole chip."""
     run = unit.run
-    spent = _working_pj(run, sparsities_of(network, unit))
+    spent = _working_pj(run, sparsities_of(network, unit.layers))
     return spent | {"leakage": leaked_pj(dict(run.cycles_by_cause), run.arch, leakage_mw)}
 
 
@@ -117,17 +119,17 @@ def component_energy_pj(network: Workload, unit: Unit, leakage_mw: float) -> dic
     """Return the same by component alone."""
     run = unit.run
     leaked = leaked_pj(dict(run.cycles_by_cause), run.arch, leakage_mw)
-    return _working_sums_pj(run, sparsities_of(network, unit)) | {"leakage": math.fsum(leaked.values())}
+    return _working_sums_pj(run, sparsities_of(network, unit.layers)) | {"leakage": math.fsum(leaked.values())}
 
 
-def sparsities_of(network: Workload, unit: Unit) -> tuple[Sparsity, ...]:
-    """Return the sparsity of every layer of ``unit``."""
+def sparsities_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[Sparsity, ...]:
+    """Return the sparsity of every one of ``layers``."""
     return tuple(
         Sparsity(
             data=network.densities[layer.inputs[0]],
             weight=layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0,
         )
-        for layer in unit.layers
+        for layer in layers
     )
 
 

@@ -62,6 +62,7 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     from lw3dsim.explore.space_file import load_space
     from lw3dsim.explore.storages import default_file
     from lw3dsim.explore.study import begun
+    from lw3dsim.explore.summary import counted
 
     wanted = checked(asked)
     loaded = load_space(space)
@@ -73,8 +74,10 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
             ended = Run(loaded, store, goal, display, finished).run(crew)
     at = "" if storage is None else f" --storage {shown(storage)}"
     again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
-    click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{again}", err=True)
-    _warn(_study(space, storage))
+    study = _study(space, storage)
+    counts = f" ({counted(study)})" if study.records else ""
+    click.echo(f"{ended.finished} of {ended.wanted} points are finished in {shown(where)}{counts}{again}", err=True)
+    _warn(study)
 
 
 def _warn(study: Study) -> None:

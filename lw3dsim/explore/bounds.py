@@ -1,4 +1,4 @@
-"""What a design costs at least, in about a millisecond: no mapping is searched and nothing is simulated.
+"""What a design costs at least, however its layers are mapped: no mapping is searched and nothing is simulated.
 
 A layer takes no less time than its multiplications on a full array, nor than its
 compulsory bytes on a full DRAM bus; it spends no less energy than these
@@ -6,7 +6,7 @@ multiplications and bytes, and the leakage and standby of that time. Where layer
 between layers need not move, what no later layer looks at is not computed, and DRAM may be busy for one
 layer while the array is for another: then the bounds of array and DRAM hold for the network as a whole. The best of
 the algorithms that may run counts, direct included. A design is discarded only
-when these bounds break a limit, or a design that was simulated is
+when bounds break a limit, or a design that was simulated is
 nowhere worse and somewhere better than they are.
 """
 
@@ -24,11 +24,13 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
-from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
+from lw3dsim.explore.front import dominates
+from lw3dsim.explore.metrics import EXACT_DB, excesses, sram_kib
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.map.group.axes import looked_at
 from lw3dsim.map.group.group import Group, plain_reaches
+from lw3dsim.network.outlook import Least
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.explore.front import Costs
     from lw3dsim.explore.metrics import Metrics
-    from lw3dsim.explore.point import Load
     from lw3dsim.explore.space import Space
     from lw3dsim.machine.problem import Problem
 
@@ -74,36 +75,21 @@ class _Part:
 Box = tuple[tuple[int, int], ...]
 
 
-class Bounds:
-    """The bounds of the designs of a space."""
-
-    def __init__(self, space: Space) -> None:
-        self._space = space
-
-    def verdict(
-        self, networks: Sequence[tuple[Load, Workload]], arch: Accelerator, front: Sequence[Costs]
-    ) -> tuple[Metrics, str]:
-        """Return the bounds of a design for ``networks``, as they are run, and why it is discarded, if it is."""
-        least = self.least(networks, arch)
-        for limit in self._space.limits:
-            if excesses(least, [limit])[limit.name] > 0:
-                return least, f"{limit.name} is at best {least[limit.name]:.4g}; the limit is {limit}"
-        bound = self._space.costs(least)
-        for vector in front:
-            if all(a <= b for a, b in zip(vector, bound, strict=True)) and vector != bound:
-                best = ", ".join(f"{name} {least[name]:.4g}" for name in self._space.objectives)
-                return least, f"at best {best}: a design that was simulated is better"
-        return least, ""
-
-    def least(self, networks: Sequence[tuple[Load, Workload]], arch: Accelerator) -> Metrics:
-        """Return, per metric, the best that a design can reach."""
-        weights = [load.weight for load, _ in networks]
-        parts = [_least_of(network, load.algorithm, arch, is_fused=load.fusion != "off") for load, network in networks]
-        best = combined(parts, weights, self._space.combine)
-        return {name: best[name] for name in self._space.metrics}
+def why_not(space: Space, least: Metrics, front: Sequence[Costs]) -> str:
+    """Return why a design that costs at least ``least`` can't join ``front``; empty where it may."""
+    for limit in space.limits:
+        if excesses(least, [limit])[limit.name] > 0:
+            return f"{limit.name} is at best {least[limit.name]:.4g}; the limit is {limit}"
+    bound = space.costs(least)
+    for vector in front:
+        if dominates(vector, bound):
+            best = ", ".join(f"{name} {least[name]:.4g}" for name in space.objectives)
+            return f"at best {best}: a design that was simulated is better"
+    return ""
 
 
-def _least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
+def least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
+    """Return, per metric, the best that ``arch`` can reach on ``network``, however its layers are mapped."""
     leakage, clocks = leakage_mw(arch, []), make_clocks(arch)
     parts = _fused_parts(network, arch) if is_fused else _lone_parts(network, arch)
     layers = [
@@ -113,15 +99,23 @@ def _least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bo
     bursts = sum(layer.bursts for layer in layers)
     together = max(sum(layer.array_cycles for layer in layers), _bus_cycles(bursts, clocks))
     cycles = together if is_fused else sum(layer.cycles for layer in layers)
-    milliseconds = ROOM * max(cycles, 1) * arch.cycle_ps / 1e9
-    energy_mj = ROOM * math.fsum(layer.energy_pj for layer in layers) * 1e-9
+    energy_pj = math.fsum(layer.energy_pj for layer in layers)
+    area = math.fsum(area_mm2(arch, []).values())
+    least = Least(cycles=cycles, dram_bytes=bursts * clocks.burst_bytes, energy_pj=energy_pj, area_mm2=area)
+    return metrics_at_best(network, arch, least)
+
+
+def metrics_at_best(network: Workload, arch: Accelerator, least: Least) -> Metrics:
+    """Return the metrics of a network that costs at least ``least`` on ``arch``."""
+    milliseconds = ROOM * max(least.cycles, 1) * arch.cycle_ps / 1e9
+    energy_mj = ROOM * least.energy_pj * 1e-9
     frames = max(shape.frames for shape in network.inputs.values())
     return {
         "latency_ms": milliseconds,
         "energy_mj": energy_mj,
         "edp_mjs": energy_mj * milliseconds / 1e3,
-        "dram_mb": ROOM * bursts * clocks.burst_bytes * 1e-6,
-        "area_mm2": ROOM * math.fsum(area_mm2(arch, []).values()),
+        "dram_mb": ROOM * least.dram_bytes * 1e-6,
+        "area_mm2": ROOM * least.area_mm2,
         "sram_kib": sram_kib(arch),
         "peak_power_mw": 0.0,
         "average_power_mw": 0.0,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.caches import forget
 from lw3dsim.base.values import replace
-from lw3dsim.errors import InputError, PluginError, raised
-from lw3dsim.explore.bounds import Bounds
+from lw3dsim.errors import InputError, MappingError, PluginError, raised
+from lw3dsim.explore.bounds import why_not
 from lw3dsim.explore.metrics import combined, metrics_of
+from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request
 from lw3dsim.result.costs import Costs
@@ -40,25 +40,30 @@ class Outcome:
 
     ``done`` has all metrics of the space; ``infeasible`` (no mapping exists, or fields contradict each other) and
     ``failed`` (a fault of the program, or of a plug-in) have a ``reason``; ``discarded`` was not simulated since its
-    lower bounds, which are its metrics, break a limit or are dominated already.
+    lower bounds, which are its metrics, break a limit or are dominated already; ``layers`` had to be simulated, or were
+    known from other designs, before that was clear.
     """
 
     state: State
     metrics: Metrics
     reason: str = ""
     seconds: float = 0.0
+    layers: int = 0
 
 
 class Evaluator:
     """Evaluates the points of a space in this process."""
 
     def __init__(self, space: Space) -> None:
-        self._space = space
+        self.space = space
         self._networks: dict[tuple[str, ...], Workload] = {}
 
-    @cached_property
-    def _bounds(self) -> Bounds:
-        return Bounds(self._space)
+    def prospect(self, point: Point) -> Prospect:
+        """Return what ``point`` costs at least. Raises InputError where it can't be mapped."""
+        return Prospect(self.space, self._pairs(point), self.design(point))
+
+    def _pairs(self, point: Point) -> list[tuple[Load, Workload]]:
+        return [(load.at(point), self.network(load, point)) for load in self.space.loads]
 
     def evaluate(self, point: Point, front: tuple[Vector, ...] | None = None) -> Outcome:
         """Return what came of ``point``; with a ``front``, it is discarded where bounds show that it can't join."""
@@ -72,24 +77,38 @@ class Evaluator:
         except Exception as error:  # whatever else goes wrong belongs to this point alone
             outcome = Outcome(state="failed", metrics={}, reason=raised(error, 300))
         seconds = round(time.perf_counter() - begin, 4)
-        if _resident_mb() > MEMORY_LIMIT_MB:
+        if is_memory_full():
             forget()
         return replace(outcome, seconds=seconds)
 
     def _evaluated(self, point: Point, front: tuple[Vector, ...] | None) -> Outcome:
+        # Without a front and limits there is nothing that bounds could break.
+        if front or (front is not None and self.space.limits):
+            discarded = self._discarded(point, front)
+            if discarded is not None:
+                return discarded
         arch = self.design(point)
-        pairs = [(load.at(point), self.network(load, point)) for load in self._space.loads]
-        if front is not None:
-            least, reason = self._bounds.verdict(pairs, arch, front)
-            if reason:
-                return Outcome(state="discarded", metrics=least, reason=reason)
-        costs = [self._costs(load, network, arch) for load, network in pairs]
-        parts = [metrics_of(of, self._space.metrics) for of in costs]
-        weights = [load.weight for load in self._space.loads]
-        metrics = combined(parts, weights, self._space.combine)
+        costs = [self._costs(load, network, arch) for load, network in self._pairs(point)]
+        parts = [metrics_of(of, self.space.metrics) for of in costs]
+        weights = [load.weight for load in self.space.loads]
+        metrics = combined(parts, weights, self.space.combine)
         if len(costs) > 1:
             metrics["area_mm2"] = _shared_area([of.area_mm2 for of in costs])
         return Outcome(state="done", metrics=metrics)
+
+    def _discarded(self, point: Point, front: tuple[Vector, ...]) -> Outcome | None:
+        """Look at a design layer by layer until it is clear that it can't join ``front``; None where it never is."""
+        try:
+            prospect = self.prospect(point)
+        except MappingError:
+            # Whoever maps it for good says where the fault lies.
+            return None
+        while True:
+            least = prospect.least
+            if reason := why_not(self.space, least, front):
+                return Outcome(state="discarded", metrics=least, reason=reason, layers=prospect.simulated)
+            if not prospect.refine():
+                return None
 
     @staticmethod
     def _costs(load: Load, network: Workload, arch: Accelerator) -> Costs:
@@ -102,7 +121,7 @@ class Evaluator:
 
     def design(self, point: Point) -> Accelerator:
         """Return the accelerator of ``point``. Raises InputError."""
-        return resolve_design(point.arch(self._space.arch), point.overrides, None, None)
+        return resolve_design(point.arch(self.space.arch), point.overrides, None, None)
 
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``; made once per process."""
@@ -116,6 +135,11 @@ class Evaluator:
 def _shared_area(parts: Sequence[AreaBreakdown]) -> float:
     """Return the area of a chip that has the largest of every component."""
     return sum(max(part[name] for part in parts) for name in parts[0])
+
+
+def is_memory_full() -> bool:
+    """Return whether this process holds more than it may."""
+    return _resident_mb() > MEMORY_LIMIT_MB
 
 
 def _resident_mb() -> float:

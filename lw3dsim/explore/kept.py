@@ -44,6 +44,7 @@ class _Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: dict[str, float]
     reason: str
     seconds: Annotated[float, Meta(ge=0, le=MOST)]
+    layers: Annotated[int, Meta(ge=0)] = 0
 
 
 class _Finished(msgspec.Struct, frozen=True, kw_only=True):

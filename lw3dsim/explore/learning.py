@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.trial import TrialState, create_trial
 
 from lw3dsim.explore.metrics import excesses
-from lw3dsim.explore.proposer import derived_seed
+from lw3dsim.explore.proposer import OpenProposer, derived_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STARTUP = 24
 
 
-class Learning:
+class Learning(OpenProposer):
     """A sampler of Optuna under this house's protocol; see :class:`lw3dsim.explore.samplers.Proposer`."""
 
     def __init__(self, name: str, space: Space, seed: int, batch: int) -> None:

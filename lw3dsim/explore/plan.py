@@ -13,6 +13,7 @@ from lw3dsim.explore.samplers import DRAWS, SAMPLERS, TRIES, make_proposer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lw3dsim.explore.evaluate import Outcome
     from lw3dsim.explore.point import Point
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Space
@@ -23,12 +24,16 @@ REPLACEMENTS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A point to evaluate, its place in the study, and the front that its bounds are held against."""
+    """A point to evaluate, its place in the study, and the front that its bounds are held against.
+
+    ``outcome`` is what came of it where the sampler could tell.
+    """
 
     index: int
     point: Point
     notes: Mapping[str, Any]
     front: tuple[Costs, ...]
+    outcome: Outcome | None = None
 
 
 class Plan:
@@ -107,7 +112,10 @@ class Plan:
                 break
             point, notes = found
             self._seen.add(point.id)
-            proposals.append(Proposal(index=len(self._seen) - 1, point=point, notes=notes, front=front))
+            outcome = self._proposer.verdict(self._space.choice_of(dict(point.values)), front)
+            proposals.append(
+                Proposal(index=len(self._seen) - 1, point=point, notes=notes, front=front, outcome=outcome)
+            )
         return proposals
 
     def _learn(self, records: list[Record]) -> None:

@@ -9,12 +9,17 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from lw3dsim.explore.evaluate import Outcome
+    from lw3dsim.explore.front import Costs
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.space import Choice, Space
 
 
 class Proposer(Protocol):
     """What a sampler does; told first what is known, then asked."""
+
+    def verdict(self, choice: Choice, front: Sequence[Costs]) -> Outcome | None:
+        """Return what comes of a choice where that is clear, given the front; None where it is to be evaluated."""
 
     def tell(self, records: Sequence[Record]) -> None:
         """Learn what came of points."""
@@ -24,6 +29,13 @@ class Proposer(Protocol):
 
     def ask(self) -> tuple[Choice, dict[str, Any]] | None:
         """Return a choice, and what to remember with it; None when there is no other."""
+
+
+class OpenProposer:
+    """What samplers share that leave every design to be evaluated."""
+
+    def verdict(self, choice: Choice, front: Sequence[Costs]) -> Outcome | None:
+        """See Proposer."""
 
 
 def derived_seed(seed: int, *parts: int) -> int:

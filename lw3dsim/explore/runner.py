@@ -121,7 +121,16 @@ class Run:
         while self._is_short(crew.takers) and self._plan.size < self._trials and self._plan.can_ask():
             for proposal in self._store.own_order(self._plan.ask()):
                 if proposal.index < self._trials and not self._take_known(proposal):
-                    self._due.append(proposal)
+                    self._take_on(proposal)
+
+    def _take_on(self, proposal: Proposal) -> None:
+        """Have a proposal evaluated, or keep what the sampler says of it."""
+        if proposal.outcome is None:
+            self._due.append(proposal)
+        elif self._store.claim([proposal]) == [True]:
+            self._keep(proposal, proposal.outcome)
+        else:
+            self._elsewhere[proposal.point.id] = proposal
 
     def _is_short(self, takers: Sequence[int]) -> bool:
         """Return whether a worker that has room finds no proposal of a machine that it knows, or that nobody knows."""
@@ -184,7 +193,7 @@ class Run:
                 self._take_known(proposal)
         self._due = deque(proposal for proposal in self._due if not self._take_known(proposal))
         for identity in [identity for identity in self._elsewhere if self._store.is_free(identity)]:
-            self._due.append(self._elsewhere.pop(identity))
+            self._take_on(self._elsewhere.pop(identity))
 
     def _take_known(self, proposal: Proposal) -> bool:
         """Take in what is finished already. Raises InputError where the sampler can't have proposed it so."""

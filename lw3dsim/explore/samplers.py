@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, unknown
-from lw3dsim.explore.proposer import derived_seed, random_choice
+from lw3dsim.explore.proposer import OpenProposer, derived_seed, random_choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TRIES = 20
 DRAWS = 1000
 
+# Choices that are screened, at most: each is bounded before the first is simulated.
+MOST_SCREENED = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
@@ -34,8 +37,9 @@ class Kind:
 
     ``learns`` says whether its proposals depend on results; one that does
     with a ``lag`` thinks while the workers evaluate. One that ``forgets`` looks at results alone, not at
-    its earlier proposals: a resumed study need not ask it for them again. ``needs`` are
-    packages beyond those of lw3dsim.
+    its earlier proposals: a resumed study need not ask it for them again. One that ``covers`` proposes every design in
+    the end, one that ``screens`` leaves those out whose bounds are beaten. ``needs`` are packages beyond those of
+    lw3dsim.
     """
 
     about: str
@@ -43,11 +47,19 @@ class Kind:
     lag: int = 0
     learns: bool = False
     forgets: bool = False
+    covers: bool = False
+    screens: bool = False
     needs: tuple[str, ...] = ()
 
 
 SAMPLERS = {
-    "exhaustive": Kind(about="every design, spread evenly", batch=64, lag=1),
+    "exhaustive": Kind(about="every design, spread evenly", batch=64, lag=1, covers=True),
+    "screening": Kind(
+        about="every design, the most promising first, until none that is left may join the front",
+        batch=16,
+        covers=True,
+        screens=True,
+    ),
     "random": Kind(about="designs at random, none twice", batch=64, lag=1, forgets=True),
     "qmc": Kind(about="scrambled Sobol sequence", batch=64, lag=1, needs=("scipy",)),
     "tpe": Kind(
@@ -73,6 +85,10 @@ def make_proposer(name: str, space: Space, seed: int, batch: int) -> Proposer:
         return _Random(space, seed)
     if name == "qmc":
         return _Sobol(space, seed)
+    if name == "screening":
+        from lw3dsim.explore.screening import Screening
+
+        return Screening(space)
     from lw3dsim.explore.learning import Learning
 
     return Learning(name, space, seed, batch)
@@ -90,7 +106,20 @@ def check_needs(name: str) -> None:
             ) from None
 
 
-class _Exhaustive:
+def check_screening(name: str, space: Space, *, with_bounds: bool) -> None:
+    """Raise InputError where the sampler screens, and can't: without bounds, or a space that is too large."""
+    if not SAMPLERS[name].screens:
+        return
+    if not with_bounds:
+        raise InputError(f"--no-bounds: --sampler {name} leaves designs out by their bounds; drop one of the options")
+    if space.size > MOST_SCREENED:
+        raise InputError(
+            f"--sampler {name}: {space.name} has {space.size:,} choices, and each would be bounded; it takes spaces of "
+            f"up to {MOST_SCREENED:,}: fix some parameters, or take another sampler"
+        )
+
+
+class _Exhaustive(OpenProposer):
     """All designs in the space's even order."""
 
     def __init__(self, space: Space) -> None:
@@ -110,7 +139,7 @@ class _Exhaustive:
         return None if choice is None else (choice, {})
 
 
-class _Random:
+class _Random(OpenProposer):
     """Designs drawn evenly over the choices."""
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -129,7 +158,7 @@ class _Random:
         return random_choice(self._space, self._random), {}
 
 
-class _Sobol:
+class _Sobol(OpenProposer):
     """A scrambled Sobol sequence over the places of the values."""
 
     def __init__(self, space: Space, seed: int) -> None:

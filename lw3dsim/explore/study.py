@@ -15,7 +15,7 @@ from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
 from lw3dsim.explore.metrics import EXACT_DB, cost
 from lw3dsim.explore.point import Point
-from lw3dsim.explore.samplers import SAMPLERS, check_needs
+from lw3dsim.explore.samplers import SAMPLERS, check_needs, check_screening
 from lw3dsim.explore.storages import opened, readable
 from lw3dsim.explore.store import Settings, Store, create, find_settings
 
@@ -43,7 +43,7 @@ def default_sampler(space: Space, trials: int | None) -> str:
 
 def default_trials(space: Space, sampler: str) -> int:
     """Return the number of points that a run without one is for."""
-    return space.size if sampler == "exhaustive" else min(DEFAULT_TRIALS, space.size)
+    return space.size if SAMPLERS[sampler].covers else min(DEFAULT_TRIALS, space.size)
 
 
 @contextmanager
@@ -72,13 +72,15 @@ def begun(space: Space, where: str, wanted: Wanted) -> Iterator[Store]:
 def _new_settings(space: Space, wanted: Wanted) -> Settings:
     sampler = wanted.sampler or default_sampler(space, wanted.trials)
     check_needs(sampler)
+    with_bounds = wanted.bounds is not False
+    check_screening(sampler, space, with_bounds=with_bounds)
     return Settings(
         version=__version__,
         digest=space.digest,
         sampler=sampler,
         seed=wanted.seed or 0,
         batch=wanted.batch or SAMPLERS[sampler].batch,
-        with_bounds=True if wanted.bounds is None else wanted.bounds,
+        with_bounds=with_bounds,
         reference=reference_of(space),
     )
 
@@ -135,7 +137,7 @@ class Study:
     def wanted(self) -> int:
         """The points that make it complete: every design where all are looked at, else those of its last run."""
         return (
-            self.space.designs if self.settings.sampler == "exhaustive" else min(self.last_wanted, self.space.designs)
+            self.space.designs if SAMPLERS[self.settings.sampler].covers else min(self.last_wanted, self.space.designs)
         )
 
     @property

@@ -43,6 +43,7 @@ class Status(Values, frozen=True, kw_only=True):
     is_finished: bool
     done: int
     discarded: int
+    bounded: Annotated[int, figure("of the discarded: before any of their layers was simulated")]
     infeasible: int
     failed: int
     within_constraints: int
@@ -69,6 +70,7 @@ def status_record(study: Study) -> Status:
         wanted=study.wanted,
         is_finished=study.is_finished,
         **{state: study.count(state) for state in STATES},
+        bounded=_bounded(study),
         within_constraints=len(study.candidates),
         front=len(study.front),
         best={name: record.outcome.metrics[name] for name, record in best.items()},
@@ -80,7 +82,21 @@ def status_record(study: Study) -> Status:
 
 def counted(study: Study) -> str:
     """Return the points of a study by outcome, in words."""
-    return ", ".join(f"{count:,} {word}" for state, word in STATES.items() if (count := study.count(state)))
+    words = {**STATES, "discarded": f"{STATES['discarded']}{_how_discarded(study)}"}
+    return ", ".join(f"{count:,} {word}" for state, word in words.items() if (count := study.count(state)))
+
+
+def _how_discarded(study: Study) -> str:
+    """Return how many designs were discarded once layers of them were simulated; empty where none was."""
+    discarded, bounded = study.count("discarded"), _bounded(study)
+    if discarded == bounded:
+        return ""
+    return f" ({bounded:,} before any layer of them was simulated, {discarded - bounded:,} after some were)"
+
+
+def _bounded(study: Study) -> int:
+    """Return how many designs were discarded before a layer was simulated."""
+    return sum(record.outcome.state == "discarded" and not record.outcome.layers for record in study.records)
 
 
 def best_record(study: Study, objective: str) -> Record:
@@ -93,7 +109,9 @@ def unfinished(study: Study) -> str:
     if study.is_finished:
         return ""
     done, wanted = len(study.records), study.wanted
-    known = "spread evenly over the space" if study.settings.sampler == "exhaustive" else "the first of its sampler"
+    known = {"exhaustive": "spread evenly over the space", "screening": "the most promising by their bounds"}.get(
+        study.settings.sampler, "the first of its sampler"
+    )
     return (
         f"unfinished: {done:,} of {wanted:,} points ({100 * done / wanted:.0f}%), {known}; the front, the importance "
         "of parameters and the hypervolume are those of these points alone: others may join the front and beat what is "

@@ -49,14 +49,15 @@ class Wanted(Parameters):
 
     trials: int | None = parameter(
         _whole(1, MAX_TRIALS),
-        "Finished points that the study shall have in all. Default: every design for exhaustive, else 1000.",
+        "Finished points that the study shall have in all. Default: for exhaustive and screening every design, "
+        "else 1000.",
         default=None,
         values="N",
     )
     sampler: str | None = parameter(
         _sampler,
-        "exhaustive, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the space "
-        "(without trials: up to 20,000 choices), else nsga2.",
+        "exhaustive, screening, random, qmc, tpe, nsga2, nsga3 or gp. Default: exhaustive where the trials cover the "
+        "space (without trials: up to 20,000 choices), else nsga2.",
         default=None,
         values="NAME",
     )

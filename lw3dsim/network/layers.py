@@ -116,6 +116,16 @@ def run_problem(
     return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most), engine)
 
 
+@kept(16384)
+def _candidates(asked: LayerSearch) -> list[Candidate]:
+    """Return the candidates of a search: bounds of a design look at them before it is simulated."""
+    price = asked.price
+    tree_ticks = 0 if price is None else price.in_ticks(price.of_trees(asked.problem, asked.arch), asked.clocks)
+    return search(
+        asked.problem, asked.arch, asked.clocks, keep=asked.most, burst_ticks=asked.burst_ticks, tree_ticks=tree_ticks
+    )
+
+
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
     """The search for a mapping of one layer; see :class:`lw3dsim.network.runs.Search`."""
 
@@ -146,11 +156,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
 
     def candidates(self) -> list[Candidate]:
         """See Search: by what is estimated, the most promising first."""
-        price = self.price
-        tree_ticks = 0 if price is None else price.in_ticks(price.of_trees(self.problem, self.arch), self.clocks)
-        return search(
-            self.problem, self.arch, self.clocks, keep=self.most, burst_ticks=self.burst_ticks, tree_ticks=tree_ticks
-        )
+        return _candidates(self)
 
     def mapping(self, candidate: Candidate) -> Mapping:
         """See Search."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.schedule.work import Work
 
 
 def settle_layouts(
@@ -24,6 +25,20 @@ def settle_layouts(
     """Give every tensor the layout that the mappings of its users want together; time anew what that changes.
 
     ``given`` are channel blocks of tensors whose layout is not to be chosen.
+    """
+    works, extra = laid_out(network, units, arch, given)
+    return [
+        replace(unit, run=settled(unit.run, work, engine), layout_extra_bytes=over)
+        for unit, work, over in zip(units, works, extra, strict=True)
+    ]
+
+
+def laid_out(
+    network: Workload, units: list[Unit], arch: Accelerator, given: Mapping[str, int]
+) -> tuple[list[Work], list[int]]:
+    """Return what runs as each of ``units`` once every tensor has its layout, and the bytes that costs it over its own.
+
+    See :func:`settle_layouts`; nothing is simulated.
     """
     burst_bytes = make_clocks(arch).burst_bytes
     works = [unit.run.work for unit in units]
@@ -38,10 +53,7 @@ def settle_layouts(
         for (i, use), bursts in zip(users, moved, strict=True):
             works[i] = works[i].in_block(use.side, block)
             extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
-    return [
-        replace(unit, run=settled(unit.run, work, engine), layout_extra_bytes=over)
-        for unit, work, over in zip(units, works, extra, strict=True)
-    ]
+    return works, extra
 
 
 def _uses(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:

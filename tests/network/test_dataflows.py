@@ -144,7 +144,7 @@ def test_a_tree_adds_up_before_an_accumulator_saturates(channels, columns, taps,
     )
     mapping = tiles(2, channels, *problem.out)
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
-    task = Computation(reduction="sum", relu=False, weights=weights, bias=None)
+    task = Computation(reduction="sum", weights=weights, bias=None)
     resolved = make_machine(problem, arch, "pixel")
     output, _ = run_schedule(problem, mapping, schedule, resolved, number, task, [values])
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1

@@ -9,13 +9,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.arithmetic.functions import activated, is_table
+from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.functions import activated, is_table, softmax
+from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
-from lw3dsim.describe.workload import Activation, Add, BatchNorm, Concat, Conv3d, Gate, Linear, Mul, Pool3d, Shape, Trg
+from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.windows import as_margins
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Linear,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.arithmetic.computation import Reduction
     from lw3dsim.describe.workload import AnyLayer
 
 LOWEST = -(2**62)
@@ -27,6 +52,22 @@ def compute(
     """Return the output (C, T, H, W) of ``layer`` before requantisation; floats are computed in float64."""
     before, function = sums(layer, sources, weights, bias, number), function_of(layer)
     return activated(before, function, number, shift_before(before, function, number))
+
+
+def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: Tensor | None) -> Computation:
+    """Return what ``layer``, which reads a tensor of ``shape``, computes with these weights."""
+    reduction: Reduction = "sum"
+    if isinstance(layer, Pool3d):
+        reduction = layer.mode
+    elif isinstance(layer, Mul | Trg | Softmax):
+        reduction = "product" if isinstance(layer, Mul) else "trg" if isinstance(layer, Trg) else "softmax"
+    return Computation(
+        reduction=reduction,
+        weights=weights,
+        bias=bias,
+        activation=function_of(layer),
+        divisors=divisors(layer, shape) if isinstance(layer, Pool3d) and layer.mode == "avg" else None,
+    )
 
 
 def function_of(layer: AnyLayer) -> str:
@@ -61,6 +102,14 @@ def _products(layer: Conv3d | Linear, sources: Sequence[Tensor], weights: Tensor
     return _multiply(layer, sources[0], weights.astype(sources[0].dtype, copy=False), number)
 
 
+@_made.register(Matmul)
+def _matrix(layer: Matmul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    assert weights is not None  # noqa: S101  # the caller gives the matrix
+    values, work = sources[0], _work_type(number, weights.shape[1])
+    result = weights[:, :, 0, 0, 0].astype(work) @ values.reshape(len(values), -1).astype(work)
+    return np.asarray(result.astype(values.dtype, copy=False).reshape(-1, *values.shape[1:]))
+
+
 @_made.register(Gate)
 @_made.register(BatchNorm)
 def _scaled(layer: Gate | BatchNorm, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
@@ -83,19 +132,36 @@ def _multiplied(layer: Mul, sources: Sequence[Tensor], weights: Tensor | None, n
     return np.asarray(np.prod(sources, axis=0))
 
 
+@_made.register(Activation)
+@_made.register(ChannelShuffle)
 @_made.register(Concat)
-def _joined(layer: Concat, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
-    return np.concatenate(sources)
+@_made.register(Permute)
+@_made.register(Reshape)
+@_made.register(TemporalShift)
+def _moved(layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return arranged(layer, sources)[0]
+
+
+@_made.register(Slice)
+def _sliced(layer: Slice, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    at = [slice(None)] * len(DIMENSIONS)
+    at[DIMENSIONS.index(layer.dim)] = slice(layer.start, layer.stop, layer.step)
+    return sources[0][tuple(at)]
+
+
+@_made.register(Pad)
+def _padded(layer: Pad, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return np.pad(sources[0], [(0, 0), *as_margins(layer.padding)])
+
+
+@_made.register(Softmax)
+def _softmax(layer: Softmax, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return softmax(sources[0], sources[0], number)
 
 
 @_made.register(Trg)
 def _differences(layer: Trg, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
     return temporal_residual_gradient(sources[0], number)
-
-
-@_made.register(Activation)
-def _copied(layer: Activation, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
-    return sources[0]
 
 
 def temporal_residual_gradient(values: Tensor, number: Number) -> Tensor:

@@ -67,3 +67,25 @@ def _table(function: str, number: Number) -> Tensor:
     step = RANGE / 2 ** (number.bits - 1)
     unit = 1 / number.largest if function in BOUNDED else step
     return np.clip(np.rint(FUNCTIONS[function](codes * step) / unit), -number.largest, number.largest).astype(np.int64)
+
+
+# Powers are looked up with as many bits behind the point.
+POWER_BITS = 15
+
+
+def softmax(values: Tensor, whole: Tensor, number: Number) -> Tensor:
+    """Return the softmax of ``values`` among all channels (axis 0) of ``whole``, at the same positions.
+
+    Integer operands are codes, as above, and so is the result; powers are looked up, their sum is exact.
+    """
+    largest = whole.max(axis=0)
+    if not number.is_integer:
+        return np.asarray(np.exp(values - largest) / np.exp(whole - largest).sum(axis=0))
+    power, total = _power(largest - values, number), _power(largest - whole, number).sum(axis=0)
+    return np.asarray((2 * power * number.largest + total) // (2 * total))
+
+
+def _power(distance: Tensor, number: Number) -> Tensor:
+    """Return e to the power of what codes are below the largest, of at least 0."""
+    powers = np.exp(-distance * (RANGE / 2 ** (number.bits - 1)))
+    return np.asarray(np.rint(powers * 2**POWER_BITS).astype(np.int64))

@@ -12,12 +12,13 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.arithmetic.computation import Computation, Peaks
 from lw3dsim.arithmetic.direct import LOWEST
-from lw3dsim.arithmetic.functions import activated
+from lw3dsim.arithmetic.functions import activated, softmax
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
@@ -34,31 +35,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Triple
     from lw3dsim.map.layer.mapping import Mapping
     from lw3dsim.schedule.program import Schedule
-
-
-@dataclass(frozen=True, kw_only=True)
-class Computation:
-    """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N).
-
-    Integers are shifted right by ``shift`` bits before an activation is looked up. An average is divided by
-    ``divisors`` (T, H, W).
-    """
-
-    reduction: Literal["sum", "product", "max", "avg", "trg"]
-    weights: Tensor | None
-    bias: Tensor | None
-    activation: str = "none"
-    shift: int = 0
-    divisors: Tensor | None = None
-
-
-@dataclass(kw_only=True)
-class Peaks:
-    """The largest magnitudes seen: transformed inputs, transformed weights, sums of products."""
-
-    data: float = 0
-    weight: float = 0
-    total: float = 0
 
 
 @dataclass(kw_only=True)
@@ -369,7 +345,7 @@ def _descaled(result: Tensor, operands: Operands, *, is_exact: bool) -> Tensor:
 
 
 def _vector(run: Execution, place: Place) -> None:
-    """Pool, add, multiply, concatenate (by then one tensor), difference or copy a tile."""
+    """Pool, add, multiply, difference, normalise or copy a tile."""
     problem, tile = run.problem, run.ifmap
     if run.computation.reduction == "trg":
         frames = tile.shape[2]
@@ -378,6 +354,10 @@ def _vector(run: Execution, place: Place) -> None:
             total = run.held(total + tile[0][:, frame : frame + 1])
         mean = divided(total, frames, run.number)
         run.ofmap[...] = np.concatenate([run.held(np.diff(tile[0], axis=1)), mean], axis=1)
+        return
+    if run.computation.reduction == "softmax":
+        _, *space = place.outputs(problem)
+        run.ofmap[...] = softmax(tile[0], run.sources[0][(slice(None), *space)], run.number)
         return
     window = list(problem.kernel)
     if problem.reduces_frames:

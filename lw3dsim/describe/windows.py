@@ -12,7 +12,8 @@ from lw3dsim.errors import ShapeError
 Margin = Annotated[int, msgspec.Meta(ge=0, le=8192)]
 # As many as two, said by limits: of a number or a pair msgspec reads the limits of one as those of the other.
 Side = Margin | Annotated[tuple[Margin, ...], msgspec.Meta(min_length=2, max_length=2)]
-Padding = tuple[Side, Side, Side] | Literal["same"]
+Sides = tuple[Side, Side, Side]
+Padding = Sides | Literal["same"]
 
 # What stands before and behind the input along T, H and W.
 Margins = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -25,9 +26,16 @@ def margins(padding: Padding, extent: Sizes, kernel: Sizes, stride: Sizes, dilat
     ``same`` makes as many outputs as strides fit into the input; where the zeros are odd in number, one more stands
     behind it than before it, as in TensorFlow, in PyTorch and in ONNX's ``SAME_UPPER``.
     """
-    t, h, w = (_same(size, (k - 1) * d + 1, s) for size, k, s, d in zip(extent, kernel, stride, dilation, strict=True))
     if padding != "same":
-        t, h, w = ((side, side) if isinstance(side, int) else (side[0], side[1]) for side in padding)
+        return as_margins(padding)
+    sizes = zip(extent, kernel, stride, dilation, strict=True)
+    t, h, w = (_same(size, (k - 1) * d + 1, s) for size, k, s, d in sizes)
+    return t, h, w
+
+
+def as_margins(sides: Sides) -> Margins:
+    """Return a padding in numbers, before and behind every axis."""
+    t, h, w = ((side, side) if isinstance(side, int) else (side[0], side[1]) for side in sides)
     return t, h, w
 
 

@@ -9,21 +9,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
-from lw3dsim.describe.layers import (
-    Activation,
-    Add,
-    AnyLayer,
-    BatchNorm,
-    Concat,
-    Conv3d,
-    Gate,
-    Layer,
-    Linear,
-    Mul,
-    Pool3d,
-    Trg,
-)
+from lw3dsim.describe.layer import Layer
+from lw3dsim.describe.moves import ChannelShuffle, Concat, Pad, Permute, Reshape, Slice, TemporalShift
+from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size
+from lw3dsim.describe.vectors import Activation, Add, Mul, Pool3d, Softmax, Trg
 from lw3dsim.errors import InputError, ShapeError, check_name, suggest
 
 if TYPE_CHECKING:
@@ -34,6 +24,7 @@ __all__ = [
     "Add",
     "AnyLayer",
     "BatchNorm",
+    "ChannelShuffle",
     "Concat",
     "Conv3d",
     "Density",
@@ -41,14 +32,42 @@ __all__ = [
     "Gate",
     "Layer",
     "Linear",
+    "Matmul",
     "Mul",
+    "Pad",
+    "Permute",
     "Pool3d",
+    "Reshape",
     "Shape",
     "Size",
+    "Slice",
+    "Softmax",
+    "TemporalShift",
     "Trg",
     "Workload",
     "build_workload",
 ]
+
+AnyLayer = (
+    Conv3d
+    | Linear
+    | Matmul
+    | Gate
+    | BatchNorm
+    | Pool3d
+    | Add
+    | Mul
+    | Trg
+    | Activation
+    | Softmax
+    | Concat
+    | Slice
+    | Pad
+    | ChannelShuffle
+    | TemporalShift
+    | Permute
+    | Reshape
+)
 
 MAX_ELEMENTS = 2**36
 

@@ -22,7 +22,7 @@ from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.account.events import Events
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
+from lw3dsim.describe.workload import Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.metrics import EXACT_DB, combined, excesses, sram_kib
@@ -185,7 +185,7 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
     users = network.consumers(layer.name)
     # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
-    if len(users) != 1 or isinstance(users[0], Linear | Concat) or layer.name not in users[0].streams:
+    if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams:
         return whole
     box = _looked_at(network, users[0], boxes[users[0].name], arch)
     return (whole[0], *box[1:]) if isinstance(layer, Trg) else box

@@ -7,7 +7,28 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
-from lw3dsim.describe.workload import Activation, Add, BatchNorm, Concat, Conv3d, Gate, Linear, Mul, Pool3d, Shape, Trg
+from lw3dsim.describe.windows import as_margins
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Linear,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+)
 from lw3dsim.machine.widths import sum_bits
 
 if TYPE_CHECKING:
@@ -25,13 +46,14 @@ IN_PASSING = ("none", "relu", "relu6")
 class Form(Value, frozen=True, kw_only=True):
     """A layer in the terms of :class:`lw3dsim.machine.problem.Problem`, widths left out.
 
-    ``padding`` is what stands before the input; what stands behind it follows from the size of the output.
-    ``ops_per_output`` are those of the vector unit: of a vector layer to compute an output, of others to finish one.
-    A vector layer sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another layer that
-    ``multiplies_inputs`` has activations where others have weights.
+    The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
+    from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
+    output, of others to finish one. A vector layer sums up ``terms`` values, or products of two if it
+    ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights.
     """
 
     structure: Structure
+    shape: Shape
     n: int
     c: int = 1
     groups: int = 1
@@ -72,6 +94,7 @@ def _conv3d(layer: Conv3d, inputs: tuple[Shape, ...], output: Shape) -> Form:  #
     is_depthwise = layer.groups == channels == layer.out_channels and layer.groups > 1
     return Form(
         structure="grouped" if is_depthwise else "dense",
+        shape=inputs[0],
         groups=1 if is_depthwise else layer.groups,
         n=layer.out_channels if is_depthwise else layer.out_channels // layer.groups,
         c=channels // layer.groups,
@@ -86,18 +109,24 @@ def _conv3d(layer: Conv3d, inputs: tuple[Shape, ...], output: Shape) -> Form:  #
 @form_of.register(Linear)
 def _linear(layer: Linear, inputs: tuple[Shape, ...], output: Shape) -> Form:
     ops = finishing_ops(layer.activation)
-    return Form(structure="dense", n=output.channels, c=inputs[0].elements, ops_per_output=ops)
+    return Form(
+        structure="dense",
+        shape=Shape(inputs[0].elements, 1, 1, 1),
+        n=output.channels,
+        c=inputs[0].elements,
+        ops_per_output=ops,
+    )
 
 
 @form_of.register(Gate)
-def _gate(layer: Gate, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # as large as the output
+def _gate(layer: Gate, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as large as the output
     ops = finishing_ops(layer.activation)
-    return Form(structure="grouped", n=output.channels, ops_per_output=ops, multiplies_inputs=True)
+    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=ops, multiplies_inputs=True)
 
 
 @form_of.register(BatchNorm)
-def _batch_norm(layer: BatchNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # as the output
-    return Form(structure="grouped", n=output.channels, ops_per_output=finishing_ops(layer.activation))
+def _batch_norm(layer: BatchNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as the output
+    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=finishing_ops(layer.activation))
 
 
 @form_of.register(Pool3d)
@@ -107,6 +136,7 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
     is_split = output.frames == 1 and layer.dilation[0] == 1
     return Form(
         structure="vector",
+        shape=inputs[0],
         n=output.channels,
         c=window[0] if is_split else 1,
         kernel=window,
@@ -122,24 +152,62 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
 def _add(layer: Add, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
-    return Form(structure="vector", n=output.channels, sources=many, ops_per_output=ops, terms=many)
+    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, terms=many)
 
 
 @form_of.register(Mul)
 def _mul(layer: Mul, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
-    return Form(structure="vector", n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True)
+    return Form(
+        structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True
+    )
 
 
-@form_of.register(Concat)
+@form_of.register(Matmul)
+def _matmul(layer: Matmul, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # shapes say it all
+    return Form(structure="dense", shape=inputs[0], n=output.channels, c=inputs[0].channels, multiplies_inputs=True)
+
+
+@form_of.register(Softmax)
+def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
+    """Return three passes: a comparison; a difference, a look-up and a sum; a difference, a look-up, a quotient."""
+    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=7)
+
+
 @form_of.register(Activation)
-def _copy(layer: Concat | Activation, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001
-    return Form(structure="vector", n=output.channels)
+@form_of.register(ChannelShuffle)
+@form_of.register(Concat)
+@form_of.register(Permute)
+@form_of.register(Reshape)
+@form_of.register(TemporalShift)
+def _copy(layer: Layer, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
+    """Return a copy of the input as it is laid out after the move, in the blocks that it has."""
+    return Form(structure="vector", shape=Shape(inputs[0].channels, *output.extent), n=output.channels)
+
+
+@form_of.register(Slice)
+def _slice(layer: Slice, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return a copy that begins within the input; channels that are left out are not read."""
+    start, step = ({layer.dim: value} for value in (layer.start, layer.step))
+    return Form(
+        structure="vector",
+        shape=inputs[0],
+        n=output.channels,
+        stride=(step.get("frames", 1), step.get("height", 1), step.get("width", 1)),
+        padding=(-start.get("frames", 0), -start.get("height", 0), -start.get("width", 0)),
+    )
+
+
+@form_of.register(Pad)
+def _pad(layer: Pad, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    return Form(structure="vector", shape=inputs[0], n=output.channels, padding=_before(as_margins(layer.padding)))
 
 
 @form_of.register(Trg)
 def _trg(layer: Trg, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
     # It sums up all frames; its differences are of two.
     terms = max(inputs[0].frames, 2)
-    return Form(structure="vector", n=output.channels, ops_per_output=2, whole_frames=True, terms=terms)
+    return Form(
+        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, terms=terms
+    )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value, names_of, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
-from lw3dsim.describe.workload import Linear, Shape
 from lw3dsim.machine.forms import form_of
 from lw3dsim.machine.records import STRUCTURES, Layer
 from lw3dsim.machine.widths import product_widths, vector_widths
@@ -16,7 +15,7 @@ from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Overflow
-    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.describe.workload import AnyLayer, Shape
     from lw3dsim.machine.forms import Form
     from lw3dsim.machine.records import Structure, Triple
     from lw3dsim.transform.algorithms import Algorithm
@@ -150,7 +149,6 @@ def make_problem(
     layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
 ) -> Problem:
     """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``."""
-    shape = Shape(inputs[0].elements, 1, 1, 1) if isinstance(layer, Linear) else inputs[0]
     form = form_of(layer, inputs, output)
     data_bits, weight_bits = operand_bits(algorithm, arch)
     precision = arch.precision
@@ -167,7 +165,7 @@ def make_problem(
         n=form.n,
         c=form.c,
         out=output.extent,
-        inp=shape.extent,
+        inp=form.shape.extent,
         kernel=form.kernel,
         stride=form.stride,
         padding=form.padding,
@@ -185,7 +183,7 @@ def make_problem(
         overflow=precision.overflow,
         kernel_bits=_kernel_bits(form, algorithm, arch, weight_bits),
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
-        input_block=_block(shape, arch),
+        input_block=_block(form.shape, arch),
         output_block=_block(output, arch),
     )
 

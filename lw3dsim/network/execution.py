@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from functools import singledispatch
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
-from lw3dsim.arithmetic.direct import divisors, function_of, shift_before, sums
+from lw3dsim.arithmetic.direct import computation_of, shift_before, sums
 from lw3dsim.arithmetic.functions import activated
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
-from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as execute_schedule
+from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Concat, Conv3d, Gate, Linear, Mul, Pool3d, Trg
+from lw3dsim.describe.workload import Conv3d, Gate, Matmul
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.pipeline import map_prepared
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import Unit
+    from lw3dsim.arithmetic.computation import Computation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
@@ -104,11 +105,7 @@ def _executed_layer(
     sources = [tensors[name] for name in layer.inputs]
     computation = make_computation(network, layer, number, random, tensors)
     reference, computation = _referenced(layer, sources, computation, number)
-    sources = sources[: len(layer.streams)]
-    if isinstance(layer, Concat):
-        sources = [np.concatenate(sources)]
-    if isinstance(layer, Linear):
-        sources = [sources[0].reshape(-1, 1, 1, 1)]
+    sources = arranged(layer, sources)
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
     output, peaks = execute_schedule(problem, mapping, schedule, machine, number, computation, sources)
@@ -179,11 +176,12 @@ def make_computation(
     network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator, tensors: Mapping[str, Tensor]
 ) -> Computation:
     """Return what ``layer`` computes, with random weights and biases, or the factors that ``tensors`` hold."""
-    inputs = network.input_shapes(layer)
-    reduction: Literal["sum", "product", "max", "avg", "trg"] = "sum"
-    weights = bias = over = None
+    inputs, weights, bias = network.input_shapes(layer), None, None
     if isinstance(layer, Gate):
         weights = tensors[layer.inputs[1]][..., None]
+    elif isinstance(layer, Matmul):
+        matrix = tensors[layer.inputs[1]].reshape(inputs[1].channels, -1)
+        weights = (matrix.T if layer.transpose else matrix)[..., None, None, None]
     elif layer.weights(inputs):
         channels = network.shapes[layer.name].channels
         kernel = layer.kernel if isinstance(layer, Conv3d) else (1, 1, 1)
@@ -191,11 +189,7 @@ def make_computation(
         scale = 1 / math.sqrt(math.prod(size[1:]))
         weights = random_tensor(size, number, random, scale)
         bias = random_tensor((channels,), number, random, scale) if layer.biases(inputs) else None
-    elif isinstance(layer, Pool3d):
-        reduction, over = layer.mode, divisors(layer, inputs[0]) if layer.mode == "avg" else None
-    elif isinstance(layer, Mul | Trg):
-        reduction = "product" if isinstance(layer, Mul) else "trg"
-    return Computation(reduction=reduction, weights=weights, bias=bias, activation=function_of(layer), divisors=over)
+    return computation_of(layer, inputs[0], weights, bias)
 
 
 def _referenced(

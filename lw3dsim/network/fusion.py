@@ -14,7 +14,6 @@ from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Concat, Linear
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
@@ -216,7 +215,7 @@ def _without(feeds: Mapping[int, list[int]], apart: Collection[int]) -> dict[int
 
 def can_lead(layer: AnyLayer, problem: Problem) -> bool:
     """Return whether a layer can be the first of a group."""
-    return not isinstance(layer, Linear | Concat) and can_fuse(problem)
+    return layer.is_local and can_fuse(problem)
 
 
 def can_follow(layer: AnyLayer, problem: Problem) -> bool:

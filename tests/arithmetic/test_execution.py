@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lw3dsim import execute, load_arch, simulate
-from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
-from lw3dsim.arithmetic.machine import Computation
+from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.direct import computation_of, compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
@@ -165,8 +165,7 @@ def test_vector_layers_are_executed_exactly(case, seed):
     mappings = search(problem, ARCHS[8], clocks)
     mapping = mappings[pick % len(mappings)].mapping
     schedule = build_schedule(problem, mapping, ARCHS[8], clocks)
-    reduction = {"global": "avg", "add": "sum"}.get(kind, kind)
-    computation = Computation(reduction=reduction, weights=None, bias=None)
+    computation = computation_of(layer, shape, None, None)
     machine = make_machine(problem, ARCHS[8], mapping.parallel)
     output, _ = run_schedule(problem, mapping, schedule, machine, number, computation, sources)
     assert np.array_equal(output, compute(layer, sources, None, None, number))

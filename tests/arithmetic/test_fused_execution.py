@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
-from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
+from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
-from lw3dsim.network.execution import make_computation, shift_of
+from lw3dsim.network.execution import make_computation
 from lw3dsim.schedule.fused import stage_machines
 
 INT8 = NUMBERS["int8"]
@@ -24,7 +24,7 @@ def references(chain, seed):
     known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
     computations, shifts, output = [], [], None
     for layer in network.layers:
-        computation = make_computation(network, layer, INT8, random)
+        computation = make_computation(network, layer, INT8, random, known)
         output = compute(layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, INT8)
         shifts.append(shift_of(output, INT8))
         known[layer.name] = shifted(output, shifts[-1], INT8)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lw3dsim import execute, load_arch, simulate
 from lw3dsim.account.area import area_mm2
+from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor

@@ -16,7 +16,7 @@ from test_bad_input import refuse
 from lw3dsim import InputError, execute, explain, load_arch, simulate
 from lw3dsim.account.area import area_mm2
 from lw3dsim.account.binding import idle_words, remedy
-from lw3dsim.arithmetic.machine import Computation
+from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.describe.clocks import make_clocks

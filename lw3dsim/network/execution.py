@@ -104,7 +104,7 @@ def _executed_layer(
     layer, problem, mapping = unit.layers[0], work.problem, work.mapping
     sources = [tensors[name] for name in layer.inputs]
     computation = make_computation(network, layer, number, random, tensors)
-    reference, computation = _referenced(layer, sources, computation, number)
+    reference, computation = referenced(layer, sources, computation, number)
     sources = arranged(layer, sources)
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
@@ -144,7 +144,7 @@ def _executed_group(
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
         computation = make_computation(network, layer, number, random, known)
-        reference, computation = _referenced(layer, [known[name] for name in layer.inputs], computation, number)
+        reference, computation = referenced(layer, [known[name] for name in layer.inputs], computation, number)
         known[layer.name] = _requantised(reference, number)
         computations.append(computation)
         shifts.append(shift_of(reference, number))
@@ -192,7 +192,7 @@ def make_computation(
     return computation_of(layer, inputs[0], weights, bias)
 
 
-def _referenced(
+def referenced(
     layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number
 ) -> tuple[Tensor, Computation]:
     """Return the output that ``layer`` has for sure, and what it computes with the shift before its activation."""

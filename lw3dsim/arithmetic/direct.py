@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.arithmetic.number import Number, Tensor, divided
-from lw3dsim.describe.workload import Activation, Add, Concat, Conv3d, Linear, Pool3d, Trg
+from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.functions import activated, is_table, softmax
+from lw3dsim.arithmetic.moves import arranged
+from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
+from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.windows import as_margins
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Linear,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.arithmetic.computation import Reduction
     from lw3dsim.describe.workload import AnyLayer
 
 LOWEST = -(2**62)
@@ -22,25 +50,118 @@ def compute(
     layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, bias: Tensor | None, number: Number
 ) -> Tensor:
     """Return the output (C, T, H, W) of ``layer`` before requantisation; floats are computed in float64."""
+    before, function = sums(layer, sources, weights, bias, number), function_of(layer)
+    return activated(before, function, number, shift_before(before, function, number))
+
+
+def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: Tensor | None) -> Computation:
+    """Return what ``layer``, which reads a tensor of ``shape``, computes with these weights."""
+    reduction: Reduction = "sum"
+    if isinstance(layer, Pool3d):
+        reduction = layer.mode
+    elif isinstance(layer, Mul | Trg | Softmax):
+        reduction = "product" if isinstance(layer, Mul) else "trg" if isinstance(layer, Trg) else "softmax"
+    return Computation(
+        reduction=reduction,
+        weights=weights,
+        bias=bias,
+        activation=function_of(layer),
+        divisors=divisors(layer, shape) if isinstance(layer, Pool3d) and layer.mode == "avg" else None,
+    )
+
+
+def function_of(layer: AnyLayer) -> str:
+    """Return the activation of a layer, ``none`` where it has none."""
+    return str(getattr(layer, "activation", "none"))
+
+
+def shift_before(values: Tensor, function: str, number: Number) -> int:
+    """Return by how many bits integers are shifted to fit the operand width before a ``function`` is looked up."""
+    return shift_of(values, number) if is_table(function, number) else 0
+
+
+def sums(
+    layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, bias: Tensor | None, number: Number
+) -> Tensor:
+    """Return what ``layer`` makes before its activation."""
     work = "int64" if number.is_integer else "float64"
-    tensors = [source.astype(work, copy=False) for source in sources]
-    if isinstance(layer, Conv3d | Linear):
-        assert weights is not None  # noqa: S101  # the caller makes weights for these layers
-        result = _multiply(layer, tensors[0], weights.astype(work, copy=False), number)
-        if bias is not None:
-            result = result + bias.astype(work)[:, None, None, None]
-    elif isinstance(layer, Pool3d):
-        result = _pool(layer, tensors[0], number)
-    elif isinstance(layer, Add):
-        result = np.sum(tensors, axis=0)
-    elif isinstance(layer, Concat):
-        result = np.concatenate(tensors)
-    elif isinstance(layer, Trg):
-        result = temporal_residual_gradient(tensors[0], number)
-    else:
-        assert isinstance(layer, Activation)  # noqa: S101  # the last kind
-        result = tensors[0]
-    return np.maximum(result, 0) if getattr(layer, "activation", "none") == "relu" else result
+    result = _made(layer, [source.astype(work, copy=False) for source in sources], weights, number)
+    return result if bias is None else np.asarray(result + bias.astype(work)[:, None, None, None])
+
+
+@singledispatch
+def _made(layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
+    """Return the sums of ``layer`` but for its bias."""
+    raise NotImplementedError(f"no reference for a layer of kind {layer.kind}")
+
+
+@_made.register(Conv3d)
+@_made.register(Linear)
+def _products(layer: Conv3d | Linear, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
+    assert weights is not None  # noqa: S101  # the caller makes weights for these layers
+    return _multiply(layer, sources[0], weights.astype(sources[0].dtype, copy=False), number)
+
+
+@_made.register(Matmul)
+def _matrix(layer: Matmul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    assert weights is not None  # noqa: S101  # the caller gives the matrix
+    values, work = sources[0], _work_type(number, weights.shape[1])
+    result = weights[:, :, 0, 0, 0].astype(work) @ values.reshape(len(values), -1).astype(work)
+    return np.asarray(result.astype(values.dtype, copy=False).reshape(-1, *values.shape[1:]))
+
+
+@_made.register(Gate)
+@_made.register(BatchNorm)
+def _scaled(layer: Gate | BatchNorm, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    assert weights is not None  # noqa: S101  # the caller gives the factors
+    return np.asarray(sources[0] * weights[:, 0, 0, 0, 0, None, None, None].astype(sources[0].dtype, copy=False))
+
+
+@_made.register(Pool3d)
+def _pooled(layer: Pool3d, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return _pool(layer, sources[0], number)
+
+
+@_made.register(Add)
+def _added(layer: Add, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return np.asarray(np.sum(sources, axis=0))
+
+
+@_made.register(Mul)
+def _multiplied(layer: Mul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return np.asarray(np.prod(sources, axis=0))
+
+
+@_made.register(Activation)
+@_made.register(ChannelShuffle)
+@_made.register(Concat)
+@_made.register(Permute)
+@_made.register(Reshape)
+@_made.register(TemporalShift)
+def _moved(layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return arranged(layer, sources)[0]
+
+
+@_made.register(Slice)
+def _sliced(layer: Slice, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    at = [slice(None)] * len(DIMENSIONS)
+    at[DIMENSIONS.index(layer.dim)] = slice(layer.start, layer.stop, layer.step)
+    return sources[0][tuple(at)]
+
+
+@_made.register(Pad)
+def _padded(layer: Pad, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return np.pad(sources[0], [(0, 0), *as_margins(layer.padding)])
+
+
+@_made.register(Softmax)
+def _softmax(layer: Softmax, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return softmax(sources[0], sources[0], number)
+
+
+@_made.register(Trg)
+def _differences(layer: Trg, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+    return temporal_residual_gradient(sources[0], number)
 
 
 def temporal_residual_gradient(values: Tensor, number: Number) -> Tensor:
@@ -54,7 +175,7 @@ def _multiply(layer: Conv3d | Linear, values: Tensor, weights: Tensor, number: N
         work = _work_type(number, weights.shape[1])
         result = weights[:, :, 0, 0, 0].astype(work, copy=False) @ values.reshape(-1, 1).astype(work, copy=False)
         return np.asarray(result.astype(values.dtype, copy=False)[:, :, None, None])
-    padded = np.pad(values, [(0, 0), *((p, p) for p in layer.padding)])
+    padded = np.pad(values, [(0, 0), *layer.margins(Shape(*values.shape))])
     size = [
         (n - (k - 1) * d - 1) // s + 1
         for n, k, s, d in zip(padded.shape[1:], layer.kernel, layer.stride, layer.dilation, strict=True)
@@ -86,15 +207,37 @@ def _work_type(number: Number, terms: int) -> str:
 
 
 def _pool(layer: Pool3d, values: Tensor, number: Number) -> Tensor:
-    from lw3dsim.describe.workload import Shape
-
     shape = Shape(*values.shape)
-    window, stride = layer.window(shape), layer.step(shape)
+    window, stride, size = layer.window(shape), layer.step(shape), layer.output_shape((shape,)).extent
     outside = (LOWEST if number.is_integer else -np.inf) if layer.mode == "max" else 0
-    padded = np.pad(values, [(0, 0), *((p, p) for p in layer.padding)], constant_values=outside)
-    size = [(n - k) // s + 1 for n, k, s in zip(padded.shape[1:], window, stride, strict=True)]
+    # Windows that are rounded up reach beyond the padding.
+    reach = [(n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(size, window, stride, layer.dilation, strict=True)]
+    around = [
+        (before, max(r - n - before, 0))
+        for r, n, (before, _) in zip(reach, shape.extent, layer.margins(shape), strict=True)
+    ]
+    padded = np.pad(values, [(0, 0), *around], constant_values=outside)
     result = np.full((values.shape[0], *size), outside, dtype=padded.dtype)
     for tap in itertools.product(*(range(k) for k in window)):
-        part = padded[(slice(None), *_positions(tap, (1, 1, 1), stride, size))]
+        part = padded[(slice(None), *_positions(tap, layer.dilation, stride, size))]
         result = np.maximum(result, part) if layer.mode == "max" else result + part
-    return result if layer.mode == "max" else divided(result, int(np.prod(window)), number)
+    return result if layer.mode == "max" else divided(result, divisors(layer, shape), number)
+
+
+def divisors(layer: Pool3d, shape: Shape) -> Tensor:
+    """Return of how many values each output (T, H, W) of an average over an input of ``shape`` is the mean."""
+    counts = []
+    windows = zip(
+        layer.output_shape((shape,)).extent,
+        shape.extent,
+        layer.window(shape),
+        layer.step(shape),
+        layer.margins(shape),
+        layer.dilation,
+        strict=True,
+    )
+    for outputs, size, kernel, stride, (before, behind), dilation in windows:
+        taps = np.arange(outputs)[:, None] * stride - before + np.arange(kernel) * dilation
+        low, high = (-before, size + behind) if layer.count_include_pad else (0, size)
+        counts.append(((taps >= low) & (taps < high)).sum(axis=1))
+    return np.asarray(functools.reduce(np.multiply.outer, counts))

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.arithmetic.machine import (
-    Computation,
     Execution,
-    Peaks,
     Place,
     compute_tile,
     fresh_tile,
@@ -28,6 +26,7 @@ from lw3dsim.arithmetic.operands import make_operands
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.arithmetic.computation import Computation, Peaks
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.records import Triple
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping

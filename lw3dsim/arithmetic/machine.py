@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.arithmetic.computation import Computation, Peaks
 from lw3dsim.arithmetic.direct import LOWEST
+from lw3dsim.arithmetic.functions import activated, softmax
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
@@ -33,25 +35,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Triple
     from lw3dsim.map.layer.mapping import Mapping
     from lw3dsim.schedule.program import Schedule
-
-
-@dataclass(frozen=True, kw_only=True)
-class Computation:
-    """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N)."""
-
-    reduction: str  # "sum", "max", "avg" or "trg"
-    relu: bool
-    weights: Tensor | None
-    bias: Tensor | None
-
-
-@dataclass(kw_only=True)
-class Peaks:
-    """The largest magnitudes seen: transformed inputs, transformed weights, sums of products."""
-
-    data: float = 0
-    weight: float = 0
-    total: float = 0
 
 
 @dataclass(kw_only=True)
@@ -210,7 +193,7 @@ def _direct_type(run: Execution) -> str:
 def _outside(run: Execution) -> float:
     if run.computation.reduction == "max":
         return LOWEST if run.number.is_integer else -np.inf
-    return 0
+    return int(run.computation.reduction == "product")
 
 
 def load_weights(run: Execution, place: Place) -> Tensor:
@@ -362,7 +345,7 @@ def _descaled(result: Tensor, operands: Operands, *, is_exact: bool) -> Tensor:
 
 
 def _vector(run: Execution, place: Place) -> None:
-    """Pool, add, concatenate (by then one tensor), difference or copy a tile."""
+    """Pool, add, multiply, difference, normalise or copy a tile."""
     problem, tile = run.problem, run.ifmap
     if run.computation.reduction == "trg":
         frames = tile.shape[2]
@@ -372,27 +355,33 @@ def _vector(run: Execution, place: Place) -> None:
         mean = divided(total, frames, run.number)
         run.ofmap[...] = np.concatenate([run.held(np.diff(tile[0], axis=1)), mean], axis=1)
         return
+    if run.computation.reduction == "softmax":
+        _, *space = place.outputs(problem)
+        run.ofmap[...] = softmax(tile[0], run.sources[0][(slice(None), *space)], run.number)
+        return
     window = list(problem.kernel)
     if problem.reduces_frames:
         window[0] = place.c.stop - place.c.start
     for tap in itertools.product(*(range(k) for k in window)):
         at = tuple(
-            slice(i, i + (size - 1) * s + 1, s) for i, size, s in zip(tap, place.size, problem.stride, strict=True)
+            slice(i * d, i * d + (size - 1) * s + 1, s)
+            for i, size, s, d in zip(tap, place.size, problem.stride, problem.dilation, strict=True)
         )
         part = tile[(slice(None), slice(None), *at)]
         if run.computation.reduction == "max":
             run.ofmap = np.maximum(run.ofmap, part[0])
             continue
         for source in part:
-            run.ofmap = run.held(run.ofmap + source)
+            is_product = run.computation.reduction == "product"
+            run.ofmap = run.held(run.ofmap * source if is_product else run.ofmap + source)
 
 
 def store_tile(run: Execution, place: Place) -> None:
     """Finish an output tile in the vector unit and write it to DRAM."""
-    values, where = run.ofmap, place.outputs(run.problem)
-    if run.computation.reduction == "avg":
-        values = divided(values, int(np.prod(run.problem.kernel)), run.number)
-    if run.computation.bias is not None:
-        values = run.held(values + run.computation.bias[where[0], None, None, None])
-    run.output[where] = np.maximum(values, 0) if run.computation.relu else values
+    values, where, computation = run.ofmap, place.outputs(run.problem), run.computation
+    if computation.divisors is not None:
+        values = divided(values, computation.divisors[where[1:]], run.number)
+    if computation.bias is not None:
+        values = run.held(values + computation.bias[where[0], None, None, None])
+    run.output[where] = activated(values, computation.activation, run.number, computation.shift)
     run.written[where] += 1

@@ -74,7 +74,7 @@ def random_tensor(shape: tuple[int, ...], number: Number, random: np.random.Gene
     return random.uniform(-scale, scale, shape).astype(number.dtype)
 
 
-def divided(values: Tensor, divisor: int, number: Number) -> Tensor:
+def divided(values: Tensor, divisor: int | Tensor, number: Number) -> Tensor:
     """Divide; integers round half up, as a shift with a rounding carry does."""
     if number.is_integer:
         return np.asarray((2 * values + divisor) // (2 * divisor))
@@ -85,3 +85,8 @@ def shifted(values: Tensor, shift: int, number: Number) -> Tensor:
     """Return integers shifted right by ``shift`` bits, rounded, and cut off at the operand width."""
     rounded = (values + (1 << shift >> 1)) >> shift
     return np.asarray(np.clip(rounded, -number.largest, number.largest))
+
+
+def shift_of(values: Tensor, number: Number) -> int:
+    """Return by how many bits integers are shifted to fit the operand width; 0 for floats."""
+    return max(int(np.abs(values).max(initial=0)).bit_length() - (number.bits - 1), 0) if number.is_integer else 0

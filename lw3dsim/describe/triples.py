@@ -1,11 +1,15 @@
-"""The windows of layers as they are written: three numbers for (T, H, W), or one number that holds for all three."""
+"""The windows of layers as they are written: three numbers for (T, H, W), or one number that holds for all three.
+
+Padding may also be two numbers for an axis, before and behind, or the word ``same``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.describe.shape import Extent
 from lw3dsim.describe.source import decode
-from lw3dsim.describe.workload import Extent, Margin
+from lw3dsim.describe.windows import Margin
 from lw3dsim.errors import short
 
 if TYPE_CHECKING:
@@ -16,7 +20,10 @@ if TYPE_CHECKING:
 
 TRIPLES = {"kernel": Extent, "stride": Extent, "padding": Margin, "dilation": Extent}
 
-KINDS = ("conv3d", "pool3d")
+KINDS = ("conv3d", "pool3d", "pad")
+
+# Words that stand for a window, by the kind of layer and the key.
+WORDS = {("pool3d", "kernel"): "global", ("pool3d", "padding"): "same", ("conv3d", "padding"): "same"}
 
 
 def spelled_out(document: Document, at: KeyPath, layer: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,42 +41,16 @@ def spelled_out(document: Document, at: KeyPath, layer: Mapping[str, Any]) -> di
             spelled[name] = [decode(document, kind, value, (*at, name))] * 3
     for name in TRIPLES:
         value = spelled.get(name)
-        if name == "padding" and isinstance(value, str) and value.lower() in ("same", "valid"):
-            raise document.error((*at, name), _instead(value.lower(), spelled))
-        is_word = value == "global" and name == "kernel" and layer["kind"] == "pool3d"
-        if not (value is None or is_word or isinstance(value, list | tuple)):
-            raise _no_triple(document, (*at, name), value, may_be_global=name == "kernel" and layer["kind"] == "pool3d")
+        word = WORDS.get((layer["kind"], name))
+        if not (value is None or value == word or isinstance(value, list | tuple)):
+            raise _no_triple(document, (*at, name), value, word)
     return spelled
 
 
-def _no_triple(document: Document, key: KeyPath, value: object, *, may_be_global: bool) -> InputError:
+def _no_triple(document: Document, key: KeyPath, value: object, word: str | None) -> InputError:
     example = "[1, 1, 1]" if key[-1] == "padding" else "[3, 3, 3]"
-    others = "one for all three, or the word global" if may_be_global else "or one for all three"
+    others = f"one for all three, or the word {word}" if word else "or one for all three"
+    remedy = "; without padding, leave it out" if value == "valid" else ""
     return document.error(
-        key, f"expected three whole numbers for (T, H, W), such as {example}, {others}, not {short(value)}"
+        key, f"expected three whole numbers for (T, H, W), such as {example}, {others}, not {short(value)}{remedy}"
     )
-
-
-def _instead(word: str, layer: Mapping[str, Any]) -> str:
-    """Return what to write instead of a padding that is a word."""
-    if word == "valid":
-        return "'valid' is not taken; leave padding out, or write 0"
-    reaches = _reaches(layer)
-    if reaches is None:
-        return "'same' is not taken; write the zeros at each side of (T, H, W), such as [1, 1, 1] for kernel [3, 3, 3]"
-    sides = [reach // 2 for reach in reaches]
-    if any(reach % 2 for reach in reaches):
-        return (
-            "'same' is not taken, and this kernel would need more zeros at one side than at the other; write the "
-            f"zeros at each side of (T, H, W), such as {sides}"
-        )
-    return f"'same' is not taken; write {sides}, the zeros at each side of (T, H, W) that keep the size at stride 1"
-
-
-def _reaches(layer: Mapping[str, Any]) -> list[int] | None:
-    """Return how many positions a kernel reaches beyond one, along T, H and W; None where that is not known."""
-    triples = (layer.get("kernel"), layer.get("dilation", [1, 1, 1]))
-    known = [triple for triple in triples if isinstance(triple, list | tuple) and len(triple) == 3]
-    if len(known) < len(triples) or not all(type(size) is int for triple in known for size in triple):
-        return None
-    return [(size - 1) * step for size, step in zip(*known, strict=True)]

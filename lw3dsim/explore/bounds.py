@@ -21,7 +21,7 @@ from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.account.events import Events
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Concat, Conv3d, Linear, Trg
+from lw3dsim.describe.workload import Conv3d, Linear, Trg
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.front import dominates
@@ -165,9 +165,9 @@ def _fused_parts(network: Workload, arch: Accelerator) -> list[_Part]:
     for layer in network.layers:
         read = sum(
             network.shapes[name].channels * _size(_looked_at(network, layer, boxes[layer.name], arch))
-            for name in {*layer.inputs} & seen
+            for name in {*layer.streams} & seen
         )
-        seen -= {*layer.inputs}
+        seen -= {*layer.streams}
         positions, is_read = _size(boxes[layer.name]), bool(network.consumers(layer.name))
         written = 0 if is_read else network.shapes[layer.name].channels * positions
         parts.append(_Part(positions=positions, read_bits=read * bits, written_bits=written * bits, is_alone=False))
@@ -178,8 +178,8 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     """Return what is made of the output of ``layer`` at least, given what is made of later ones."""
     whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
     users = network.consumers(layer.name)
-    # Stored, so made whole: what several layers read, and what cannot be fused into its reader.
-    if len(users) != 1 or isinstance(users[0], Linear | Concat):
+    # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
+    if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams:
         return whole
     box = _looked_at(network, users[0], boxes[users[0].name], arch)
     return (whole[0], *box[1:]) if isinstance(layer, Trg) else box

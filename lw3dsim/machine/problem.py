@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
-from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.machine.forms import form_of
 from lw3dsim.machine.records import STRUCTURES, Layer
-from lw3dsim.machine.widths import product_widths, sum_bits, vector_widths
+from lw3dsim.machine.widths import product_widths, vector_widths
 from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Overflow
-    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.describe.workload import AnyLayer, Shape
+    from lw3dsim.machine.forms import Form
     from lw3dsim.machine.records import Structure, Triple
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -28,7 +29,7 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     input channels. ``grouped`` layers share the rows of the array among their groups: ``n`` output channels of
     all of them, each the sum over the ``c`` input channels of its group of ``group_n``. Rows hold ``abreast``
     channels of a group at once, ``group_n`` a multiple of it. Of depthwise layers all three are 1. ``vector``
-    layers (pool, add, concat, trg, activation) have ``n`` channels; ``c`` is the
+    layers (pool, add, mul, concat, trg, activation) have ``n`` channels; ``c`` is the
     number of window frames of a pool that leaves one frame, else 1. Sizes of
     ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
     kernel of one (n, c) pair, transformed when weights are transformed offline.
@@ -141,36 +142,30 @@ def make_problem(
     layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
 ) -> Problem:
     """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``."""
-    shape = inputs[0]
-    if isinstance(layer, Linear):
-        shape = Shape(shape.elements, 1, 1, 1)
-    geometry = _geometry(layer, shape)
-    structure, groups, n, c = _structure(layer, shape, output)
-    precision = arch.precision
+    form = form_of(layer, inputs, output)
     data_bits, weight_bits = operand_bits(algorithm, arch)
-    if structure == "vector":
-        widths = vector_widths(_vector_bits(layer, shape, precision.activation_bits), precision)
+    precision = arch.precision
+    if form.multiplies_inputs:
+        weight_bits = precision.activation_bits
+    if form.structure == "vector":
+        widths = vector_widths(form.sum_bits(precision.activation_bits), precision)
     else:
-        widths = product_widths(algorithm, precision, data_bits, weight_bits, c, math.prod(geometry[0]))
-    stored = algorithm.taps * algorithm.coordinates * weight_bits
-    if arch.winograd.weight_transform == "onchip" or not algorithm.is_winograd:
-        kernel = geometry[0]
-        stored = kernel[0] * kernel[1] * kernel[2] * precision.weight_bits
+        widths = product_widths(algorithm, precision, data_bits, weight_bits, form.c, math.prod(form.kernel))
     return Problem(
-        structure=structure,
+        structure=form.structure,
         algorithm=algorithm,
-        groups=groups,
-        n=n,
-        c=c,
+        groups=form.groups,
+        n=form.n,
+        c=form.c,
         out=output.extent,
-        inp=shape.extent,
-        kernel=geometry[0],
-        stride=geometry[1],
-        padding=geometry[2],
-        dilation=geometry[3],
-        sources=len(inputs) if isinstance(layer, Add) else 1,
-        ops_per_output=_vector_ops(layer, shape),
-        whole_frames=isinstance(layer, Trg),
+        inp=form.shape.extent,
+        kernel=form.kernel,
+        stride=form.stride,
+        padding=form.padding,
+        dilation=form.dilation,
+        sources=form.sources,
+        ops_per_output=form.ops_per_output,
+        whole_frames=form.whole_frames,
         activation_bits=precision.activation_bits,
         accumulator_bits=widths.output,
         data_bits=data_bits,
@@ -179,11 +174,21 @@ def make_problem(
         transform_bits=widths.transform,
         needed_bits=widths.needed,
         overflow=precision.overflow,
-        kernel_bits=0 if structure == "vector" else stored,
+        kernel_bits=_kernel_bits(form, algorithm, arch, weight_bits),
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
-        input_block=_block(shape, arch),
+        input_block=_block(form.shape, arch),
         output_block=_block(output, arch),
     )
+
+
+def _kernel_bits(form: Form, algorithm: Algorithm, arch: Accelerator, weight_bits: int) -> int:
+    """Return the stored size of the kernel of one pair of channels."""
+    if form.structure == "vector":
+        return 0
+    if algorithm.is_winograd and arch.winograd.weight_transform != "onchip":
+        return algorithm.taps * algorithm.coordinates * weight_bits
+    bits = arch.precision.activation_bits if form.multiplies_inputs else arch.precision.weight_bits
+    return math.prod(form.kernel) * bits
 
 
 def on_rows(problem: Problem, rows: int) -> tuple[Problem, ...]:
@@ -223,48 +228,6 @@ def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
         data = min(data, precision.transformed_data_bits or data)
         weight = min(weight, precision.transformed_weight_bits or weight)
     return data, weight
-
-
-def _structure(layer: AnyLayer, shape: Shape, output: Shape) -> tuple[Structure, int, int, int]:
-    if isinstance(layer, Linear):
-        return "dense", 1, output.channels, shape.channels
-    if isinstance(layer, Conv3d):
-        if layer.groups == shape.channels == layer.out_channels and layer.groups > 1:
-            return "grouped", 1, layer.out_channels, 1
-        return "dense", layer.groups, layer.out_channels // layer.groups, shape.channels // layer.groups
-    if isinstance(layer, Pool3d) and output.frames == 1:
-        return "vector", 1, output.channels, layer.window(shape)[0]
-    return "vector", 1, output.channels, 1
-
-
-def _geometry(layer: AnyLayer, shape: Shape) -> tuple[Triple, Triple, Triple, Triple]:
-    """Return kernel, stride, padding, dilation."""
-    one, none = (1, 1, 1), (0, 0, 0)
-    if isinstance(layer, Conv3d):
-        return layer.kernel, layer.stride, layer.padding, layer.dilation
-    if isinstance(layer, Pool3d):
-        return layer.window(shape), layer.step(shape), layer.padding, one
-    return one, one, none, one
-
-
-def _vector_ops(layer: AnyLayer, shape: Shape) -> int:
-    """Return vector-unit operations per output element (per window frame where ``c`` counts frames)."""
-    if isinstance(layer, Pool3d):
-        k, r, s = layer.window(shape)
-        return k * r * s
-    if isinstance(layer, Add):
-        return len(layer.inputs)
-    return 2 if isinstance(layer, Trg) else 1
-
-
-def _vector_bits(layer: AnyLayer, shape: Shape, bits: int) -> int:
-    """Return the width of the widest sum of a layer without multiplications."""
-    if isinstance(layer, Pool3d):
-        return sum_bits(bits, math.prod(layer.window(shape))) if layer.mode == "avg" else bits
-    if isinstance(layer, Add):
-        return sum_bits(bits, len(layer.inputs))
-    # A TRG sums up all frames; its differences are of two.
-    return sum_bits(bits, max(shape.frames, 2)) if isinstance(layer, Trg) else bits
 
 
 def _block(shape: Shape, arch: Accelerator) -> int:

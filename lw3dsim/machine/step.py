@@ -154,7 +154,7 @@ def add_events(
         costs.output_tiles[i] += count * channels * tiles
     if array.transforms_weights:
         costs.weight_kernels[i] += weights * layer.taps
-    costs.vector_ops[i] += count * pixels if is_last else 0
+    costs.vector_ops[i] += count * pixels * layer.ops_per_output if is_last else 0
 
 
 @kernel

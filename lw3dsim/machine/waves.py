@@ -209,7 +209,7 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
             compute, cause = turns, SRAM_PORT
     waves.compute[sort], waves.cause[sort] = compute, cause
     if is_last:
-        drain = max(drain, ceiling(pixels, array.vector_lanes))
+        drain = max(drain, ceiling(pixels * layer.ops_per_output, array.vector_lanes))
     if layer.is_winograd:
         drain = max(drain, ceiling(channels * tiles * layer.coordinates, array.output_rate))
     waves.drain[sort] = drain

@@ -10,14 +10,15 @@ import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
-from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.direct import computation_of, shift_before, sums
+from lw3dsim.arithmetic.functions import activated
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
-from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as execute_schedule
-from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shifted
+from lw3dsim.arithmetic.moves import arranged
+from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Concat, Conv3d, Linear, Pool3d, Trg
+from lw3dsim.describe.workload import Conv3d, Gate, Matmul
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.pipeline import map_prepared
@@ -27,9 +28,10 @@ from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import Unit
+    from lw3dsim.arithmetic.computation import Computation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
@@ -101,12 +103,9 @@ def _executed_layer(
 ) -> tuple[Tensor, ExecutedLayer]:
     layer, problem, mapping = unit.layers[0], work.problem, work.mapping
     sources = [tensors[name] for name in layer.inputs]
-    computation = make_computation(network, layer, number, random)
-    reference = compute(layer, sources, computation.weights, computation.bias, number)
-    if isinstance(layer, Concat):
-        sources = [np.concatenate(sources)]
-    if isinstance(layer, Linear):
-        sources = [sources[0].reshape(-1, 1, 1, 1)]
+    computation = make_computation(network, layer, number, random, tensors)
+    reference, computation = referenced(layer, sources, computation, number)
+    sources = arranged(layer, sources)
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
     output, peaks = execute_schedule(problem, mapping, schedule, machine, number, computation, sources)
@@ -144,23 +143,21 @@ def _executed_group(
     computations, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
-        computation = make_computation(network, layer, number, random)
-        reference = compute(
-            layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, number
-        )
+        computation = make_computation(network, layer, number, random, known)
+        reference, computation = referenced(layer, [known[name] for name in layer.inputs], computation, number)
         known[layer.name] = _requantised(reference, number)
         computations.append(computation)
         shifts.append(shift_of(reference, number))
     inside = {layer.name for layer in unit.layers}
     second = [
-        next((tensors[name] for name in layer.inputs if name not in inside), None) if operand == "dram" else None
+        next((tensors[name] for name in layer.streams if name not in inside), None) if operand == "dram" else None
         for layer, operand in zip(unit.layers, work.group.operands, strict=True)
     ]
     schedule = build_group_schedule(work.group, work.mapping, design, make_clocks(design))
     given = GroupComputation(
         computations=tuple(computations),
         shifts=tuple(shifts),
-        inputs=tuple(tensors[name] for name in unit.layers[0].inputs),
+        inputs=tuple(tensors[name] for name in unit.layers[0].streams),
         operands=tuple(second),
     )
     machines = stage_machines(work.group, work.mapping, design)
@@ -175,21 +172,33 @@ def _executed_group(
     )
 
 
-def make_computation(network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator) -> Computation:
-    """Return what ``layer`` computes, with random weights and biases."""
-    relu = getattr(layer, "activation", "none") == "relu"
-    if isinstance(layer, Conv3d | Linear):
-        channels = network.input_shapes(layer)[0]
-        fan = channels.elements if isinstance(layer, Linear) else channels.channels // layer.groups
-        kernel = (1, 1, 1) if isinstance(layer, Linear) else layer.kernel
-        size = network.shapes[layer.name].channels
-        scale = 1 / math.sqrt(fan * math.prod(kernel))
-        weights = random_tensor((size, fan, *kernel), number, random, scale)
-        has_bias = layer.biases(network.input_shapes(layer)) > 0
-        bias = random_tensor((size,), number, random, scale) if has_bias else None
-        return Computation(reduction="sum", relu=relu, weights=weights, bias=bias)
-    reduction = layer.mode if isinstance(layer, Pool3d) else "trg" if isinstance(layer, Trg) else "sum"
-    return Computation(reduction=reduction, relu=relu, weights=None, bias=None)
+def make_computation(
+    network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator, tensors: Mapping[str, Tensor]
+) -> Computation:
+    """Return what ``layer`` computes, with random weights and biases, or the factors that ``tensors`` hold."""
+    inputs, weights, bias = network.input_shapes(layer), None, None
+    if isinstance(layer, Gate):
+        weights = tensors[layer.inputs[1]][..., None]
+    elif isinstance(layer, Matmul):
+        matrix = tensors[layer.inputs[1]].reshape(inputs[1].channels, -1)
+        weights = (matrix.T if layer.transpose else matrix)[..., None, None, None]
+    elif layer.weights(inputs):
+        channels = network.shapes[layer.name].channels
+        kernel = layer.kernel if isinstance(layer, Conv3d) else (1, 1, 1)
+        size = (channels, layer.weights(inputs) // (channels * math.prod(kernel)), *kernel)
+        scale = 1 / math.sqrt(math.prod(size[1:]))
+        weights = random_tensor(size, number, random, scale)
+        bias = random_tensor((channels,), number, random, scale) if layer.biases(inputs) else None
+    return computation_of(layer, inputs[0], weights, bias)
+
+
+def referenced(
+    layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number
+) -> tuple[Tensor, Computation]:
+    """Return the output that ``layer`` has for sure, and what it computes with the shift before its activation."""
+    before = sums(layer, sources, computation.weights, computation.bias, number)
+    shift = shift_before(before, computation.activation, number)
+    return activated(before, computation.activation, number, shift), replace(computation, shift=shift)
 
 
 def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:
@@ -219,11 +228,6 @@ def _compared(output: Tensor, reference: Tensor) -> _Difference:
 def _requantised(values: Tensor, number: Number) -> Tensor:
     """Shift integers right, rounding, until the largest fits the operand width; leave floats alone."""
     return shifted(values, shift_of(values, number), number) if number.is_integer else values
-
-
-def shift_of(values: Tensor, number: Number) -> int:
-    """Return by how many bits integers are shifted to fit the operand width; 0 for floats."""
-    return max(int(np.abs(values).max(initial=0)).bit_length() - (number.bits - 1), 0) if number.is_integer else 0
 
 
 def _forget(tensors: dict[str, Tensor], network: Workload, done: set[str]) -> None:

@@ -217,7 +217,7 @@ def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[P
         name = one_line(place.arch.name)
         raise place.error(("group",), f"{name} can't fuse: buffers.intermediate_share is 0; raise it")
     for i, (before, layer) in enumerate(itertools.pairwise(layers), start=1):
-        if before.name not in layer.inputs:
+        if before.name not in layer.streams:
             raise place.error(("group", i), f"{layer.name} does not read {before.name}: a group is a chain; reorder it")
         users = [user.name for user in place.network.consumers(before.name)]
         if len(users) > 1 or layer.inputs.count(before.name) > 1:

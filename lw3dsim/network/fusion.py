@@ -14,7 +14,6 @@ from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Concat, Linear
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
@@ -187,7 +186,7 @@ def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
     for v, layer in enumerate(network.layers):
         if not can_follow(layer, runs[v].work.problem):
             continue
-        sources = [number[name] for name in dict.fromkeys(layer.inputs) if name in number]
+        sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
         alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
         if len(set(layer.inputs)) == len(layer.inputs):
             feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
@@ -201,20 +200,20 @@ def _without(feeds: Mapping[int, list[int]], apart: Collection[int]) -> dict[int
 
 def can_lead(layer: AnyLayer, problem: Problem) -> bool:
     """Return whether a layer can be the first of a group."""
-    return not isinstance(layer, Linear | Concat) and can_fuse(problem)
+    return layer.is_local and can_fuse(problem)
 
 
 def can_follow(layer: AnyLayer, problem: Problem) -> bool:
     """Return whether a layer can be a later one of a group."""
-    return can_lead(layer, problem) and (not isinstance(layer, Add) or len(layer.inputs) == 2)
+    return can_lead(layer, problem) and len(layer.streams) <= 2
 
 
 def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
     """Return where each layer of a group finds its second operand."""
     found: list[Operand] = ["none"]
     for before, layer in itertools.pairwise(layers):
-        others = [name for name in layer.inputs if name != before.name]
-        found.append("none" if not others else "input" if others == list(layers[0].inputs) else "dram")
+        others = [name for name in layer.streams if name != before.name]
+        found.append("none" if not others else "input" if others == list(layers[0].streams) else "dram")
     return tuple(found)
 
 

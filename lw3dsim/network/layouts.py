@@ -82,5 +82,5 @@ def free_tensors(network: Workload) -> set[str]:
 
     Tensors that one layer reads together share a layout, and a vector has but one.
     """
-    together = {name for layer in network.layers for name in layer.inputs if len(layer.inputs) > 1}
+    together = {name for layer in network.layers for name in layer.streams if len(layer.streams) > 1}
     return {name for name, shape in network.shapes.items() if name not in together and shape.extent != (1, 1, 1)}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.describe.windows import along, as_padding
 from lw3dsim.describe.workload import Conv3d
 from lw3dsim.transform.fields import PathPrefix
 from lw3dsim.transform.passing import Rewrite
@@ -24,6 +25,7 @@ from lw3dsim.transform.passing import Rewrite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.describe.windows import Padding
     from lw3dsim.describe.workload import AnyLayer, Workload
 
 Alpha = Annotated[float, Meta(gt=0, le=64, description="M as a multiple of the output channels", examples=[0.5])]
@@ -101,7 +103,7 @@ class MergeBottlenecks(Rewrite):
                 inputs=a.inputs,
                 kernel=(a.kernel[0], *b.kernel[1:]),
                 stride=_product(a.stride, b.stride, c.stride),
-                padding=(a.padding[0], *b.padding[1:]),
+                padding=_joined(network, a, b),
                 dilation=(a.dilation[0], *b.dilation[1:]),
                 weight_density=1.0,
             )
@@ -118,7 +120,7 @@ def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
         out_channels=middle,
         kernel=(k, 1, 1),
         stride=(layer.stride[0], 1, 1),
-        padding=(layer.padding[0], 0, 0),
+        padding=along(layer.padding, 0),
         dilation=(layer.dilation[0], 1, 1),
     )
     depthwise = Conv3d(
@@ -127,7 +129,7 @@ def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
         out_channels=middle,
         kernel=(1, r, s),
         stride=(1, *layer.stride[1:]),
-        padding=(0, *layer.padding[1:]),
+        padding=along(layer.padding, 1, 2),
         dilation=(1, *layer.dilation[1:]),
         groups=middle,
     )
@@ -201,6 +203,12 @@ def _weights(chain: Sequence[AnyLayer], channels: int) -> int:
         total += layer.out_channels * (channels // layer.groups) * layer.taps
         channels = layer.out_channels
     return total
+
+
+def _joined(network: Workload, a: Conv3d, b: Conv3d) -> Padding:
+    """Return the padding of ``a`` in time and of ``b`` in space."""
+    of_a, of_b = (layer.margins(network.input_shapes(layer)[0]) for layer in (a, b))
+    return as_padding((of_a[0], *of_b[1:]))
 
 
 def _biases(layer: Conv3d) -> int:

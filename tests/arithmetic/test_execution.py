@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lw3dsim import execute, load_arch, simulate
-from lw3dsim.arithmetic.direct import compute, temporal_residual_gradient
-from lw3dsim.arithmetic.machine import Computation
+from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.direct import computation_of, compute, temporal_residual_gradient
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
@@ -121,7 +121,7 @@ def test_executed_layers_equal_an_independent_convolution(case, dtype, pick):
         expected = expected + bias[:, None, None, None]
     if layer.activation == "relu":
         expected = np.maximum(expected, 0)
-    computation = Computation(reduction="sum", relu=layer.activation == "relu", weights=weights, bias=bias)
+    computation = Computation(reduction="sum", activation=layer.activation, weights=weights, bias=bias)
     arch = ARCHS[number.bits or 8]
     algorithm = choice(layer, policy, m1, m2)
     try:
@@ -165,8 +165,7 @@ def test_vector_layers_are_executed_exactly(case, seed):
     mappings = search(problem, ARCHS[8], clocks)
     mapping = mappings[pick % len(mappings)].mapping
     schedule = build_schedule(problem, mapping, ARCHS[8], clocks)
-    reduction = {"global": "avg", "add": "sum"}.get(kind, kind)
-    computation = Computation(reduction=reduction, relu=False, weights=None, bias=None)
+    computation = computation_of(layer, shape, None, None)
     machine = make_machine(problem, ARCHS[8], mapping.parallel)
     output, _ = run_schedule(problem, mapping, schedule, machine, number, computation, sources)
     assert np.array_equal(output, compute(layer, sources, None, None, number))
@@ -263,7 +262,7 @@ def test_a_store_that_is_missing_is_noticed():
     mapping = search(problem, arch, make_clocks(arch))[0].mapping
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
     broken = with_loops(schedule, is_last=schedule.loops.is_last & False)
-    computation = Computation(reduction="sum", relu=False, weights=np.ones((4, 4, 1, 1, 1), int), bias=None)
+    computation = Computation(reduction="sum", weights=np.ones((4, 4, 1, 1, 1), int), bias=None)
     machine = make_machine(problem, arch, mapping.parallel)
     with pytest.raises(AssertionError, match="not stored exactly once"):
         run_schedule(problem, mapping, broken, machine, NUMBERS["int8"], computation, [np.ones(tuple(shape), int)])
@@ -291,7 +290,7 @@ def test_the_estimated_sqnr_is_close_to_the_executed_one(bits, kernel, groups, p
     shape, number, random = Shape(16, 12, 24, 24), NUMBERS["int8"], np.random.default_rng(bits)
     values = random_tensor(tuple(shape), number, random)
     weights = random_tensor((16, 16 // groups, *kernel), number, random)
-    computation = Computation(reduction="sum", relu=False, weights=weights, bias=None)
+    computation = Computation(reduction="sum", weights=weights, bias=None)
     algorithm = candidates(layer, policy, m, m)[0]
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
     output, _ = executed(layer, shape, algorithm, arch, number, computation, [values])

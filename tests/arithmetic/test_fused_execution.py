@@ -8,11 +8,10 @@ from fused_groups import SMALL, any_mapping, chains, fusable, network_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
-from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shifted
+from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
-from lw3dsim.network.execution import make_computation, shift_of
+from lw3dsim.network.execution import make_computation, referenced
 from lw3dsim.schedule.fused import stage_machines
 
 INT8 = NUMBERS["int8"]
@@ -24,8 +23,8 @@ def references(chain, seed):
     known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
     computations, shifts, output = [], [], None
     for layer in network.layers:
-        computation = make_computation(network, layer, INT8, random)
-        output = compute(layer, [known[name] for name in layer.inputs], computation.weights, computation.bias, INT8)
+        computation = make_computation(network, layer, INT8, random, known)
+        output, computation = referenced(layer, [known[name] for name in layer.inputs], computation, INT8)
         shifts.append(shift_of(output, INT8))
         known[layer.name] = shifted(output, shifts[-1], INT8)
         computations.append(computation)
@@ -38,7 +37,7 @@ def executed(chain, group, mapping, schedule, seed):
         next((known[name] for name in layer.inputs if name.startswith("side")), None) if operand == "dram" else None
         for layer, operand in zip(network.layers, group.operands, strict=True)
     ]
-    first = tuple(known[name] for name in network.layers[0].inputs)
+    first = tuple(known[name] for name in network.layers[0].streams)
     computation = GroupComputation(
         computations=tuple(computations), shifts=tuple(shifts), inputs=first, operands=tuple(second)
     )

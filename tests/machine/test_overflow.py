@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lw3dsim import execute, load_arch, simulate
 from lw3dsim.account.area import area_mm2
+from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.machine import Computation
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.noise import sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
@@ -55,7 +55,7 @@ def executed(problem, arch, sources, weights=None, bias=None, c=None, parallel="
         ifmap_slots=1, weight_slots=1, ofmap_slots=1,
     )  # fmt: skip
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
-    computation = Computation(reduction=reduction, relu=False, weights=weights, bias=bias)
+    computation = Computation(reduction=reduction, weights=weights, bias=bias)
     machine = make_machine(problem, arch, parallel)
     return run_schedule(problem, mapping, schedule, machine, INT8, computation, sources)[0]
 

@@ -16,7 +16,7 @@ from test_bad_input import refuse
 from lw3dsim import InputError, execute, explain, load_arch, simulate
 from lw3dsim.account.area import area_mm2
 from lw3dsim.account.binding import idle_words, remedy
-from lw3dsim.arithmetic.machine import Computation
+from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.machine import execute as run_schedule
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.describe.clocks import make_clocks
@@ -144,7 +144,7 @@ def test_a_tree_adds_up_before_an_accumulator_saturates(channels, columns, taps,
     )
     mapping = tiles(2, channels, *problem.out)
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
-    task = Computation(reduction="sum", relu=False, weights=weights, bias=None)
+    task = Computation(reduction="sum", weights=weights, bias=None)
     resolved = make_machine(problem, arch, "pixel")
     output, _ = run_schedule(problem, mapping, schedule, resolved, number, task, [values])
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1

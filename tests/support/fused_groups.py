@@ -7,7 +7,20 @@ from hypothesis import strategies as st
 
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg, build_workload
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv3d,
+    Gate,
+    Mul,
+    Pad,
+    Pool3d,
+    Shape,
+    Slice,
+    Trg,
+    build_workload,
+)  # fmt: skip
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.candidates import enumerate_group
 from lw3dsim.map.group.cost import group_costs
@@ -20,15 +33,20 @@ from lw3dsim.transform.algorithms import candidates
 SMALL = load_arch("edge_small", overrides=("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3"))
 
 
+KINDS = (
+    "dense", "depthwise", "pool", "add", "residual", "trg", "batch_norm", "gate", "activation", "slice", "pad", "mul",
+)  # fmt: skip
+
+
 @st.composite
 def chains(draw):
-    """A random small group of 2 to 4 layers, with its problems for the small machine."""
+    """A random small group of 2 to 4 layers, with its inputs and the algorithms that may run."""
     shape = Shape(draw(st.sampled_from([3, 8, 16, 24])), *(draw(st.integers(2, s)) for s in (5, 12, 12)))
     layers, given_shapes, inputs = [], {"x": shape}, {"x": shape}
     now, keeps_shape = shape, draw(st.booleans())
     for i in range(draw(st.integers(2, 4))):
         name, source = f"l{i}", f"l{i - 1}" if i else "x"
-        kind = draw(st.sampled_from(["dense", "depthwise", "pool", "add", "residual", "trg"]))
+        kind = draw(st.sampled_from(KINDS))
         window = draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 2, 2)]))
         window = tuple(min(k, s) for k, s in zip(window, now.extent, strict=True))
         stride = tuple(draw(st.integers(1, min(k, 2))) for k in window)
@@ -36,13 +54,33 @@ def chains(draw):
         if keeps_shape:
             window = tuple(1 if k == 2 else k for k in window)
             stride, padding = (1, 1, 1), tuple(k // 2 for k in window)
+        else:
+            padding = tuple(draw(st.sampled_from([p, (0, p), (p, 0)])) for p in padding)
+        function = draw(st.sampled_from(["none", "relu", "swish"]))
         if kind == "pool":
-            layer = Pool3d(name=name, inputs=(source,), mode="max", kernel=window, stride=stride, padding=padding)
+            layer = Pool3d(
+                name=name, inputs=(source,), mode=draw(st.sampled_from(["max", "avg"])), kernel=window, stride=stride,
+                padding=padding, ceil_mode=draw(st.booleans()), count_include_pad=draw(st.booleans()),
+            )  # fmt: skip
         elif kind == "trg":
             layer = Trg(name=name, inputs=(source,))
-        elif kind == "add" and i:
+        elif kind == "batch_norm":
+            layer = BatchNorm(name=name, inputs=(source,), activation=function)
+        elif kind == "gate":
+            inputs[f"gate{i}"] = given_shapes[f"gate{i}"] = Shape(now.channels, 1, 1, 1)
+            layer = Gate(name=name, inputs=(source, f"gate{i}"), activation=function)
+        elif kind == "activation":
+            layer = Activation(name=name, inputs=(source,), activation=draw(st.sampled_from(["relu6", "sigmoid"])))
+        elif kind == "slice" and not keeps_shape:
+            first = draw(st.integers(0, now.height - 1))
+            stop = draw(st.integers(first + 1, now.height))
+            layer = Slice(name=name, inputs=(source,), dim="height", start=first, stop=stop)
+        elif kind == "pad" and not keeps_shape:
+            layer = Pad(name=name, inputs=(source,), padding=(draw(st.integers(0, 1)), (0, 2), 1))
+        elif kind in ("add", "mul") and i:
             inputs[f"side{i}"] = given_shapes[f"side{i}"] = now
-            layer = Add(name=name, inputs=tuple(draw(st.permutations([source, f"side{i}"]))))
+            sum_or_product = {"add": Add, "mul": Mul}[kind]
+            layer = sum_or_product(name=name, inputs=tuple(draw(st.permutations([source, f"side{i}"]))))
         elif kind == "residual" and i and now == shape and not any("x" in x.inputs for x in layers[1:]):
             layer = Add(name=name, inputs=(source, "x"))
         else:
@@ -50,7 +88,7 @@ def chains(draw):
             out = now.channels if depthwise or keeps_shape else draw(st.sampled_from([4, 8, 20]))
             layer = Conv3d(
                 name=name, inputs=(source,), out_channels=out, kernel=window, stride=stride, padding=padding,
-                groups=now.channels if depthwise else 1, bias=draw(st.booleans()),
+                groups=now.channels if depthwise else 1, bias=draw(st.booleans()), activation=function,
             )  # fmt: skip
         now = layer.output_shape(tuple(given_shapes[x] for x in layer.inputs))
         given_shapes[name] = now

@@ -1,0 +1,36 @@
+"""What a layer computes, whatever machine it runs on, and how large its values got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from lw3dsim.arithmetic.number import Tensor
+
+Reduction = Literal["sum", "product", "max", "avg", "trg", "softmax"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation:
+    """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N).
+
+    Integers are shifted right by ``shift`` bits before an activation is looked up. An average is divided by
+    ``divisors`` (T, H, W).
+    """
+
+    reduction: Reduction
+    weights: Tensor | None
+    bias: Tensor | None
+    activation: str = "none"
+    shift: int = 0
+    divisors: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class Peaks:
+    """The largest magnitudes seen: transformed inputs, transformed weights, sums of products."""
+
+    data: float = 0
+    weight: float = 0
+    total: float = 0

@@ -1,0 +1,67 @@
+"""Where values go: inputs in the order in which a layer that only moves, or a linear one, reads them."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.describe.moves import DIMENSIONS, ChannelShuffle, Concat, Permute, Reshape, Slice, TemporalShift
+from lw3dsim.describe.products import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.arithmetic.number import Tensor
+    from lw3dsim.describe.workload import Layer
+
+
+@singledispatch
+def arranged(layer: Layer, sources: Sequence[Tensor]) -> list[Tensor]:
+    """Return the tensors (C, T, H, W) that ``layer`` works through, in its order: by default its inputs."""
+    return list(sources[: len(layer.streams)])
+
+
+@arranged.register(Linear)
+def _flattened(layer: Linear, sources: Sequence[Tensor]) -> list[Tensor]:  # noqa: ARG001  # whatever its features
+    return [sources[0].reshape(-1, 1, 1, 1)]
+
+
+@arranged.register(Concat)
+def _joined(layer: Concat, sources: Sequence[Tensor]) -> list[Tensor]:
+    return [np.concatenate(sources, axis=DIMENSIONS.index(layer.dim))]
+
+
+@arranged.register(Slice)
+def _chosen(layer: Slice, sources: Sequence[Tensor]) -> list[Tensor]:
+    """Return the channels that are read; positions are taken where they lie."""
+    is_whole = layer.dim != "channels"
+    return [sources[0] if is_whole else sources[0][layer.start : layer.stop : layer.step]]
+
+
+@arranged.register(ChannelShuffle)
+def _shuffled(layer: ChannelShuffle, sources: Sequence[Tensor]) -> list[Tensor]:
+    channels, *extent = sources[0].shape
+    groups = sources[0].reshape(layer.groups, channels // layer.groups, *extent)
+    return [groups.swapaxes(0, 1).reshape(channels, *extent)]
+
+
+@arranged.register(TemporalShift)
+def _shifted(layer: TemporalShift, sources: Sequence[Tensor]) -> list[Tensor]:
+    values, part = sources[0], sources[0].shape[0] // layer.parts
+    result = values.copy()
+    result[: 2 * part] = 0
+    result[:part, :-1] = values[:part, 1:]
+    result[part : 2 * part, 1:] = values[part : 2 * part, :-1]
+    return [result]
+
+
+@arranged.register(Permute)
+def _permuted(layer: Permute, sources: Sequence[Tensor]) -> list[Tensor]:
+    return [sources[0].transpose([DIMENSIONS.index(name) for name in layer.order])]
+
+
+@arranged.register(Reshape)
+def _reshaped(layer: Reshape, sources: Sequence[Tensor]) -> list[Tensor]:
+    return [sources[0].reshape(layer.shape)]

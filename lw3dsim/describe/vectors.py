@@ -1,0 +1,90 @@
+"""Layers of the vector unit: pools, sums and products of tensors, activations, and the paper's TRG."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lw3dsim.describe.layer import Function, Layer, only
+from lw3dsim.describe.shape import Shape, Triple, by
+from lw3dsim.describe.windows import Margins, Padding, count_windows, margins
+from lw3dsim.errors import ShapeError
+
+
+class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
+    """Max or average pooling; ``kernel: global`` reduces T, H and W to one.
+
+    With ``ceil_mode`` the last windows may reach beyond the padding. An average is taken over the window and its
+    padding (never over what reaches beyond it), or without ``count_include_pad`` over the input alone.
+    """
+
+    mode: Literal["max", "avg"]
+    kernel: Triple | Literal["global"]
+    stride: Triple | None = None
+    padding: Padding = (0, 0, 0)
+    dilation: Triple = (1, 1, 1)
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+    def window(self, shape: Shape) -> tuple[int, int, int]:
+        """Return the window (K, R, S) on an input of ``shape``."""
+        return shape.extent if self.kernel == "global" else self.kernel
+
+    def step(self, shape: Shape) -> tuple[int, int, int]:
+        """Return the stride, by default the window."""
+        return self.stride or self.window(shape)
+
+    def margins(self, shape: Shape) -> Margins:
+        """Return the padding before and behind an input of ``shape``, along T, H and W."""
+        return margins(self.padding, shape.extent, self.window(shape), self.step(shape), self.dilation)
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        shape = only(inputs, self.kind)
+        window, around = self.window(shape), self.margins(shape)
+        if any(2 * max(side) > k for side, k in zip(around, window, strict=True)):
+            raise ShapeError(f"padding {by(tuple(map(max, around)))} is more than half of the pooling window")
+        counts = count_windows(shape.extent, window, self.step(shape), around, self.dilation, is_ceiled=self.ceil_mode)
+        return Shape(shape.channels, *counts)
+
+
+class Add(Layer, frozen=True, kw_only=True, tag_field="kind", tag="add"):
+    """Element-wise sum of two or more tensors of one shape."""
+
+    activation: Function | Literal["none"] = "none"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        if len(inputs) < 2 or len(set(inputs)) > 1:
+            raise ShapeError(f"add needs two or more tensors of one shape, not {', '.join(map(str, inputs))}")
+        return inputs[0]
+
+
+class Mul(Layer, frozen=True, kw_only=True, tag_field="kind", tag="mul"):
+    """Element-wise product of two tensors of one shape."""
+
+    activation: Function | Literal["none"] = "none"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        if len(inputs) != 2 or inputs[0] != inputs[1]:
+            raise ShapeError(f"mul needs two tensors of one shape, not {', '.join(map(str, inputs))}")
+        return inputs[0]
+
+
+class Trg(Layer, frozen=True, kw_only=True, tag_field="kind", tag="trg"):
+    """Temporal residual gradient (paper 3.2): T-1 frame differences, then the mean over time."""
+
+
+class Activation(Layer, frozen=True, kw_only=True, tag_field="kind", tag="activation"):
+    """A stand-alone activation, where it could not be fused into its producer."""
+
+    activation: Function = "relu"
+
+
+class Softmax(Layer, frozen=True, kw_only=True, tag_field="kind", tag="softmax"):
+    """Softmax over the channels of every position, in three passes: the largest, the sum of powers, the quotients."""
+
+    @property
+    def is_local(self) -> bool:
+        """See Layer."""
+        return False

@@ -1,0 +1,213 @@
+"""What a layer asks of the machine: products on the array, or operations of the vector unit; over which windows."""
+
+from __future__ import annotations
+
+import math
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value
+from lw3dsim.describe.windows import as_margins
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Linear,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+)
+from lw3dsim.machine.widths import sum_bits
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.windows import Margins
+    from lw3dsim.describe.workload import Layer
+    from lw3dsim.machine.records import Structure, Triple
+
+ONE: Triple = (1, 1, 1)
+NONE: Triple = (0, 0, 0)
+
+# What the drain does on its way: saturation makes a relu and a relu6. All else is looked up in a table.
+IN_PASSING = ("none", "relu", "relu6")
+
+
+class Form(Value, frozen=True, kw_only=True):
+    """A layer in the terms of :class:`lw3dsim.machine.problem.Problem`, widths left out.
+
+    The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
+    from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
+    output, of others to finish one. A vector layer sums up ``terms`` values, or products of two if it
+    ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights.
+    """
+
+    structure: Structure
+    shape: Shape
+    n: int
+    c: int = 1
+    groups: int = 1
+    kernel: Triple = ONE
+    stride: Triple = ONE
+    padding: Triple = NONE
+    dilation: Triple = ONE
+    sources: int = 1
+    ops_per_output: int = 1
+    whole_frames: bool = False
+    terms: int = 1
+    multiplies_inputs: bool = False
+
+    def sum_bits(self, bits: int) -> int:
+        """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
+        return sum_bits(2 * bits if self.multiplies_inputs else bits, self.terms)
+
+
+@singledispatch
+def form_of(layer: Layer, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return the form of ``layer``, which reads ``inputs``."""
+    raise NotImplementedError(f"no machine does a layer of kind {layer.kind}")
+
+
+def finishing_ops(function: str) -> int:
+    """Return the operations of the vector unit that finish an output: one, and one to look up a ``function``."""
+    return 1 if function in IN_PASSING else 2
+
+
+def _before(margins: Margins) -> Triple:
+    t, h, w = (before for before, _ in margins)
+    return t, h, w
+
+
+@form_of.register(Conv3d)
+def _conv3d(layer: Conv3d, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # its own channels
+    channels = inputs[0].channels
+    is_depthwise = layer.groups == channels == layer.out_channels and layer.groups > 1
+    return Form(
+        structure="grouped" if is_depthwise else "dense",
+        shape=inputs[0],
+        groups=1 if is_depthwise else layer.groups,
+        n=layer.out_channels if is_depthwise else layer.out_channels // layer.groups,
+        c=channels // layer.groups,
+        kernel=layer.kernel,
+        stride=layer.stride,
+        padding=_before(layer.margins(inputs[0])),
+        dilation=layer.dilation,
+        ops_per_output=finishing_ops(layer.activation),
+    )
+
+
+@form_of.register(Linear)
+def _linear(layer: Linear, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    ops = finishing_ops(layer.activation)
+    return Form(
+        structure="dense",
+        shape=Shape(inputs[0].elements, 1, 1, 1),
+        n=output.channels,
+        c=inputs[0].elements,
+        ops_per_output=ops,
+    )
+
+
+@form_of.register(Gate)
+def _gate(layer: Gate, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as large as the output
+    ops = finishing_ops(layer.activation)
+    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=ops, multiplies_inputs=True)
+
+
+@form_of.register(BatchNorm)
+def _batch_norm(layer: BatchNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as the output
+    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=finishing_ops(layer.activation))
+
+
+@form_of.register(Pool3d)
+def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return a pool as vector operations; one that leaves one frame can be taken window frame by window frame."""
+    window, margins = layer.window(inputs[0]), layer.margins(inputs[0])
+    is_split = output.frames == 1 and layer.dilation[0] == 1
+    return Form(
+        structure="vector",
+        shape=inputs[0],
+        n=output.channels,
+        c=window[0] if is_split else 1,
+        kernel=window,
+        stride=layer.step(inputs[0]),
+        padding=_before(margins),
+        dilation=layer.dilation,
+        ops_per_output=math.prod(window),
+        terms=math.prod(window) if layer.mode == "avg" else 1,
+    )
+
+
+@form_of.register(Add)
+def _add(layer: Add, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    many = len(inputs)
+    ops = many + finishing_ops(layer.activation) - 1
+    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, terms=many)
+
+
+@form_of.register(Mul)
+def _mul(layer: Mul, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    many = len(inputs)
+    ops = many + finishing_ops(layer.activation) - 1
+    return Form(
+        structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True
+    )
+
+
+@form_of.register(Matmul)
+def _matmul(layer: Matmul, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # shapes say it all
+    return Form(structure="dense", shape=inputs[0], n=output.channels, c=inputs[0].channels, multiplies_inputs=True)
+
+
+@form_of.register(Softmax)
+def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
+    """Return three passes: a comparison; a difference, a look-up and a sum; a difference, a look-up, a quotient."""
+    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=7)
+
+
+@form_of.register(Activation)
+@form_of.register(ChannelShuffle)
+@form_of.register(Concat)
+@form_of.register(Permute)
+@form_of.register(Reshape)
+@form_of.register(TemporalShift)
+def _copy(layer: Layer, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
+    """Return a copy of the input as it is laid out after the move, in the blocks that it has."""
+    return Form(structure="vector", shape=Shape(inputs[0].channels, *output.extent), n=output.channels)
+
+
+@form_of.register(Slice)
+def _slice(layer: Slice, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return a copy that begins within the input; channels that are left out are not read."""
+    start, step = ({layer.dim: value} for value in (layer.start, layer.step))
+    return Form(
+        structure="vector",
+        shape=inputs[0],
+        n=output.channels,
+        stride=(step.get("frames", 1), step.get("height", 1), step.get("width", 1)),
+        padding=(-start.get("frames", 0), -start.get("height", 0), -start.get("width", 0)),
+    )
+
+
+@form_of.register(Pad)
+def _pad(layer: Pad, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    return Form(structure="vector", shape=inputs[0], n=output.channels, padding=_before(as_margins(layer.padding)))
+
+
+@form_of.register(Trg)
+def _trg(layer: Trg, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
+    # It sums up all frames; its differences are of two.
+    terms = max(inputs[0].frames, 2)
+    return Form(
+        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, terms=terms
+    )

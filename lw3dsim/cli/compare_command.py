@@ -71,7 +71,7 @@ def command(
     from lw3dsim.base.output import check_file, write_text
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.comparison.compare import compare
-    from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.importing.load import load_workload
     from lw3dsim.report.text.tables import comparison_tables
 
     remember_mappings()

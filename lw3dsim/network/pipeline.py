@@ -14,9 +14,9 @@ from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Workload
-from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import ArgumentError, InputError, MappingError
+from lw3dsim.importing.load import load_workload
 from lw3dsim.map.mapping_file import load_mapping
 from lw3dsim.network.fixed import run_fixed
 from lw3dsim.network.fusion import fuse, units_of

@@ -13,7 +13,7 @@ from lw3dsim.describe.workload import build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lw3dsim.arguments import PathArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
@@ -45,6 +45,17 @@ def load_workload(
     from lw3dsim.importing.onnx_file import read_onnx
 
     return workload_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims or {})
+
+
+def sizes_of(texts: Iterable[str]) -> dict[str, int]:
+    """Return the sizes of dimensions that ``texts`` such as ``batch=1`` say. Raises ArgumentError."""
+    sizes: dict[str, int] = {}
+    for text in texts:
+        name, _, size = text.partition("=")
+        if not name or not size.isdecimal() or len(size) > 9 or name in sizes:  # more digits than needed
+            raise ArgumentError("dim", text, "is no NAME=SIZE, such as batch=1, each name once")
+        sizes[name] = int(size)
+    return sizes
 
 
 def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: Mapping[str, int]) -> Workload:

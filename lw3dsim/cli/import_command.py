@@ -21,11 +21,11 @@ def command(workload: str, input_size: str | None, dims: tuple[str, ...], out: s
     from lw3dsim.base.forms import WORKLOAD
     from lw3dsim.base.output import check_file, write_text
     from lw3dsim.describe.workload_text import workload_text
-    from lw3dsim.importing.load import load_workload, sizes_of
+    from lw3dsim.importing.load import load_workload
 
     if out is not None:
         check_file(out, WORKLOAD)
-    text = workload_text(load_workload(workload, input_size=input_size, dims=sizes_of(dims)))
+    text = workload_text(load_workload(workload, input_size=input_size, dims=dims))
     if out is None:
         put(text)
     else:

@@ -32,7 +32,7 @@ def workload_text(network: Workload) -> str:
         *(f"  {_flow(name)}: {_flow(shape)}\n" for name, shape in inputs.items()),
         "layers:\n",
     ]
-    before = next(reversed(network.inputs))
+    before = list(network.inputs)[-1]
     for layer in network.layers:
         lines.append(f"  - {_flow(_entry(layer, before))}\n")
         before = layer.name
@@ -43,7 +43,7 @@ def _entry(layer: AnyLayer, before: str) -> dict[str, Any]:
     """Return a layer without what is so by default: its inputs where they are the tensor before it."""
     said = msgspec.to_builtins(layer)
     names = {info.name: info for info in msgspec.structs.fields(layer)}
-    entry = {"name": layer.name, "kind": layer.kind}
+    entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
     if layer.inputs != (before,):
         entry["inputs"] = layer.inputs[0] if len(layer.inputs) == 1 else list(layer.inputs)
     for key, info in names.items():

@@ -12,7 +12,7 @@ import msgspec
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.tensors import STANDARD, Tensor
+from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class Given(Value, frozen=True, kw_only=True):
-    """An input of the graph, or of a view of it, as long as it is not known whether it is data or weights."""
+    """An input of the graph, its dimensions in some ``order``, while it is not known whether it is data or weights."""
 
     name: str
     dims: tuple[Any, ...]
+    order: tuple[int, ...]
 
 
 class Half(Value, frozen=True, kw_only=True):
@@ -63,7 +64,9 @@ class Building:
                 self.uses[name] += 1
         self.uses.update(self.graph.outputs)
         self.meanings |= self.graph.constants
-        self.meanings |= {name: Given(name=name, dims=dims) for name, dims in self.graph.inputs.items()}
+        self.meanings |= {
+            name: Given(name=name, dims=dims, order=tuple(range(len(dims)))) for name, dims in self.graph.inputs.items()
+        }
 
     def error(self, node: Node, why: str) -> InputError:
         """Return the error that says what is wrong at ``node``."""
@@ -92,21 +95,23 @@ class Building:
                 return tensor
             case Half() as half:
                 return self.activated(node, half.tensor, "sigmoid")
-            case Given(name=name, dims=dims):
-                return self._opened(node, name, dims)
+            case Given(name=name, order=order):
+                tensor = self._opened(name)
+                return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
         raise self.error(node, f"input {i} is a constant where data is expected; export the network without it")
 
-    def _opened(self, node: Node, name: str, dims: Dimensions) -> Tensor:
-        from lw3dsim.importing.tensors import tensor_of
-
-        if dims != self.graph.inputs[name]:
-            raise self.error(node, f"input {one_line(name)} is permuted first; export it in the order NCTHW")
-        own = self._name(name)
+    def _opened(self, name: str) -> Tensor:
+        """Return an input of the graph as data."""
+        known = self.meanings[name]
+        if isinstance(known, Tensor):
+            return known
         try:
-            tensor = tensor_of(own, self.open_input(name, dims), is_alone=self.uses[name] == 1)
+            tensor = tensor_of(
+                self._name(name), self.open_input(name, self.graph.inputs[name]), is_alone=self.uses[name] == 1
+            )
         except InputError as error:
             raise InputError(f"{self.shown}: input {one_line(name)} {error}") from None
-        self.inputs[own] = self.shapes[own] = tensor.shape
+        self.inputs[tensor.source] = self.shapes[tensor.source] = tensor.shape
         self.meanings[name] = tensor
         return tensor
 

@@ -6,16 +6,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_optional_integer, as_path, as_sizes
+from lw3dsim.arguments import as_dims, as_path, as_sizes
 from lw3dsim.describe import workload_file
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.workload import build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from lw3dsim.arguments import PathArgument, SizeArgument
+    from lw3dsim.arguments import DimsArgument, PathArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.importing.building import Building
     from lw3dsim.importing.graph import Dimensions, Graph, Node
@@ -26,49 +26,39 @@ def load_workload(
     *,
     input_size: SizeArgument = None,
     classes: int | None = None,
-    dims: Mapping[str, int] | None = None,
+    dims: DimsArgument = None,
 ) -> Workload:
     """Load a shipped workload by ``name``, a workload file, or a network in ONNX (a file ``*.onnx``).
 
     ``input_size`` is frames, height and width of the clip in pixels, as ``"16x112x112"`` or ``(16, 112, 112)``, or a
     dict of them by the name of an input; it overrides what the file says. ``classes`` (1 to 65536) overrides the
-    parameter of that name of a workload file. ``dims`` are sizes for dimensions of an ONNX network that have a name;
-    a batch that has one is 1. Raises InputError.
+    parameter of that name of a workload file. ``dims`` are sizes for dimensions of an ONNX network that have a name,
+    as ``{"frames": 16}`` or ``"frames=16"``; a batch that has one is 1. Raises InputError.
     """
     path = as_path("workload", name, "a name or a file")
     if not path.lower().endswith(".onnx"):
         if dims:
-            raise ArgumentError("dims", dict(dims), "only a network in ONNX has dimensions with names; leave it out")
+            raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
         return workload_file.load_workload(name, input_size=input_size, classes=classes)
     if classes is not None:
         raise ArgumentError("classes", classes, "a network in ONNX has the classes of its weights; leave it out")
     from lw3dsim.importing.onnx_file import read_onnx
 
-    return workload_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims or {})
+    return workload_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)
 
 
-def sizes_of(texts: Iterable[str]) -> dict[str, int]:
-    """Return the sizes of dimensions that ``texts`` such as ``batch=1`` say. Raises ArgumentError."""
-    sizes: dict[str, int] = {}
-    for text in texts:
-        name, _, size = text.partition("=")
-        if not name or not size.isdecimal() or len(size) > 9 or name in sizes:  # more digits than needed
-            raise ArgumentError("dim", text, "is no NAME=SIZE, such as batch=1, each name once")
-        sizes[name] = int(size)
-    return sizes
-
-
-def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: Mapping[str, int]) -> Workload:
+def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument) -> Workload:
     """Return the workload that a graph is; ``shown`` is what messages call it."""
     from lw3dsim.importing.building import Building
     from lw3dsim.importing.onnx_file import fold
 
     sizes = as_sizes("input_size", input_size)
-    checked = {name: as_optional_integer(f"dims[{name!r}]", size, 1, 2**31) or 1 for name, size in dims.items()}
+    pairs = (text.rpartition("=") for text in as_dims("dims", dims))
+    checked = {name: int(size) for name, _, size in pairs}
     _check_known(graph, checked)
 
     def opened(name: str, given: Dimensions) -> tuple[int, ...]:
-        return _resized(name, _opened(given, checked), sizes)
+        return _opened(_resized(name, given, sizes), checked)
 
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
@@ -105,7 +95,7 @@ def _opened(given: Dimensions, dims: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _resized(name: str, dims: tuple[int, ...], sizes: Any) -> tuple[int, ...]:
+def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
     """Return dimensions with the frames, height and width that were asked for."""
     size = sizes.get(name) if isinstance(sizes, dict) else sizes
     if size is None:

@@ -221,7 +221,9 @@ def transpose(building: Building, node: Node) -> list[Meaning]:
         dims = meaning.shape if isinstance(meaning, Constant) else meaning.dims
         order = node.attributes.get("perm", range(len(dims))[::-1])
         moved = tuple(dims[i] for i in order)
-        return [Constant(shape=moved) if isinstance(meaning, Constant) else replace(meaning, dims=moved)]
+        if isinstance(meaning, Constant):
+            return [Constant(shape=moved)]
+        return [replace(meaning, dims=moved, order=tuple(meaning.order[i] for i in order))]
     data = building.data(node, 0)
     order = node.attributes.get("perm", range(len(data.labels))[::-1])
     return [building.view(node, data, tuple(data.labels[i] for i in order))]

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.describe.workload_file import load_workload
     from lw3dsim.errors import InputError, OutputError
+    from lw3dsim.importing.load import load_workload
     from lw3dsim.mapped import Mappings
     from lw3dsim.result.executed import ExecutionResult
 
@@ -77,7 +77,7 @@ _HOME = {
     "explain": "api",
     "load_arch": "describe.accelerator_file",
     "load_result": "api",
-    "load_workload": "describe.workload_file",
+    "load_workload": "importing.load",
     "map_workload": "api",
     "simulate": "api",
 }

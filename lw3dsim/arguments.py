@@ -29,6 +29,7 @@ Size = tuple[int, int, int]
 # What each argument is taken as.
 PathArgument = str | os.PathLike[str]
 SizeArgument = str | Sequence[int] | Mapping[str, "str | Sequence[int]"] | None
+DimsArgument = str | Sequence[str] | Mapping[str, int] | None
 OverridesArgument = str | Sequence[str] | Mapping[str, Any] | None
 
 MAX_EXTENT = 8192
@@ -223,6 +224,25 @@ def as_overrides(name: str, value: object) -> tuple[str, ...]:
     if items is None or len(texts) < len(items):
         raise ArgumentError(name, value, "expected 'key.path=value' texts, such as ['pe.rows=16'], or {'pe.rows': 16}")
     return tuple(texts)
+
+
+def as_dims(name: str, value: object) -> tuple[str, ...]:
+    """Return sizes of dimensions as ``NAME=SIZE`` texts, each name once; a mapping gives sizes by name."""
+    rule = (
+        f"expected 'NAME=SIZE' texts, each name once, each size 1..{MAX_EXTENT}, such as 'batch=1', or {{'batch': 1}}"
+    )
+    if value is None:
+        return ()
+    pairs: list[tuple[object, int | None]]
+    if isinstance(value, Mapping):
+        pairs = [(_plain(key), _indexed(size)) for key, size in value.items()]
+    else:
+        texts = [_plain(item) or "" for item in ([value] if isinstance(value, str) else members(value) or [()])]
+        parts = [text.rpartition("=") for text in texts]
+        pairs = [(key, int(size) if _is_extent(size) else None) for key, _, size in parts]
+    if not all(key and size and 0 < size <= MAX_EXTENT for key, size in pairs) or twice(str(key) for key, _ in pairs):
+        raise ArgumentError(name, value, rule)
+    return tuple(f"{key}={size}" for key, size in pairs)
 
 
 def _override(name: str, given: object, key: object, value: object) -> str:

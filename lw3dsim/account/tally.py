@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.account.events import Events
-from lw3dsim.base.arrays import ceil_div, distinct, parts
+from lw3dsim.base.arrays import ceil_div, parts
+from lw3dsim.base.distinct import distinct
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine

@@ -24,8 +24,9 @@ HEAD = 4096
 
 MAX_JSON_BYTES = 256 << 20
 
-# What a page, a mapping file and a Parquet file are marked with.
+# What a page, a workload, a mapping file and a Parquet file are marked with.
 GENERATOR = '<meta name="generator" content="lw3dsim">'
+WORKLOAD_TITLE = "# A workload; docs/workloads.md says what may stand here."
 MAPPING_TITLE = "# What `lw3dsim map --save` chose."
 PARQUET_KEY = "lw3dsim.points"
 
@@ -80,6 +81,7 @@ def _has_key(file: BinaryIO, head: bytes) -> bool:
 
 PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
 MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))
+WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLOAD_TITLE.encode()))
 RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
 LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))

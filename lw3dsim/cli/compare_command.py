@@ -47,7 +47,7 @@ def _case_options(**_: object) -> None:
     metavar="NAME|FILE",
     help=f"The accelerator, by default {DEFAULT_ARCH}. Repeat it to compare accelerators.",
 )
-@run_options(Run, only=("overrides", "engine"))
+@run_options(Run, only=("overrides", "engine", "dims"))
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
 @format_option()
 def command(
@@ -63,23 +63,23 @@ def command(
 ) -> None:
     """Simulate several cases of a workload side by side, with ratios to the first.
 
-    WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --input, --classes, --set
-    and --engine hold for every case that does not give its own. Several --arch without --case: the workload as it is,
-    direct, once on each; with --case: each case that has no --arch of its own, once on each.
+    WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --input, --classes, --dim,
+    --set and --engine hold for every case that does not give its own. Several --arch without --case: the workload
+    as it is, direct, once on each; with --case: each case that has no --arch of its own, once on each.
     """
     from lw3dsim.base.forms import PAGE
     from lw3dsim.base.output import check_file, write_text
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.comparison.compare import compare
-    from lw3dsim.describe.workload_file import load_workload
+    from lw3dsim.importing.load import load_workload
     from lw3dsim.report.text.tables import comparison_tables
 
     remember_mappings()
-    network = load_workload(workload, input_size=input_size, classes=classes)
+    network = load_workload(workload, input_size=input_size, classes=classes, dims=run.dims)
     if html is not None:
         check_file(html, PAGE)
     chosen = _cases(network, cases, archs, replace(run, input_size=input_size, classes=classes))
-    resized = any(case.input_size is not None or case.classes is not None for case in chosen)
+    resized = any(case.input_size is not None or case.classes is not None or case.dims for case in chosen)
     position = {case.name: i for i, case in enumerate(chosen)}
     with progress_bar(network.name, parts=len(chosen)) as advance:
         comparison = compare(
@@ -136,7 +136,7 @@ def _parsed(text: str, archs: Sequence[str], common: Options) -> list[Case]:
         raise InputError(
             f'--case "{one_line(text)}": expected "name: options of simulate", such as "fsb: --transform fsb"'
         )
-    defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes")}
+    defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes", "dims")}
     try:
         context = _case_options.make_context("case", shlex.split(options), default_map=defaults)
     except click.UsageError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("energy", cls=Command)
 @click.argument("workload", required=False)
-@run_options(Design, only=("arch", "overrides", "transform", "input_size", "classes", "algorithm", "m1", "m2"))
+@run_options(Design, only=("arch", "overrides", "transform", "input_size", "classes", "dims", "algorithm", "m1", "m2"))
 @format_option("table", "json")
 def command(workload: str | None, run: Options, form: str, show: Show) -> None:
     """Print unit energies, leakage, areas and memory times of an accelerator, each with its source.

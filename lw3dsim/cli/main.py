@@ -20,6 +20,7 @@ COMMANDS = {
     "list": "Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
+    "import": "Write a network in ONNX as a workload file that can be read and edited.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
     "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",

@@ -148,7 +148,7 @@ def load_network(request: Request) -> Workload:
     from lw3dsim.network.pipeline import resolve_network
     from lw3dsim.transform.passes import unchanged_passes
 
-    network = resolve_network(request.workload, None, request.input_size, request.classes)
+    network = resolve_network(request.workload, None, request.input_size, request.classes, request.dims)
     for name in unchanged_passes(network, request.transform):
         click.echo(f"note: transform {name} changes no layer of {network.name}", err=True)
     return network
@@ -158,7 +158,7 @@ def prepared_run(request: Request) -> Prepared:
     """Read what ``request`` names, with the notes of :func:`load_network`. Raises InputError."""
     from lw3dsim.network.pipeline import prepare
 
-    return prepare(replace(request, workload=load_network(request), input_size=None, classes=None))
+    return prepare(replace(request, workload=load_network(request), input_size=None, classes=None, dims=()))
 
 
 @contextmanager

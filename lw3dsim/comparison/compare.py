@@ -175,7 +175,7 @@ def compare(
 
 def _idle_passes(request: Request) -> tuple[str, ...]:
     """Return the passes that rewrite nothing."""
-    before = resolve_network(request.workload, None, request.input_size, request.classes)
+    before = resolve_network(request.workload, None, request.input_size, request.classes, request.dims)
     return tuple(unchanged_passes(before, request.transform))
 
 

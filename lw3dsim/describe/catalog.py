@@ -18,7 +18,7 @@ from lw3dsim.errors import InputError, one_line, suggest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What networks of other tools are kept in.
+# What networks of other tools are kept in; those in ONNX are read.
 NETWORK_FILES = (".onnx", ".pt", ".pth", ".pt2", ".pb", ".tflite", ".h5", ".keras", ".safetensors")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -73,8 +73,11 @@ def find(folder: str, name: str) -> Path:
     if name and os.path.isdir(name):  # noqa: PTH112  # unlike Path.is_dir, no error for impossible names
         raise InputError(f"{shown}: is a folder; give a file or one of: {', '.join(files)}")
     if path.suffix.lower() in NETWORK_FILES and what == "workload":
-        missing = "" if os.path.exists(name) else "no such file is there, and "  # noqa: PTH110  # likewise
-        raise InputError(f"{shown}: {missing}only workloads in YAML can be read so far; write the network as one")
+        is_there = os.path.exists(name)  # noqa: PTH110  # likewise
+        if is_there and path.suffix.lower() == ".onnx":
+            return path
+        missing = "" if is_there else "no such file is there, and "
+        raise InputError(f"{shown}: {missing}only workloads in YAML and networks in ONNX are read; export it to one")
     if name and os.path.exists(name):  # noqa: PTH110  # likewise
         return path
     if "." in path.name or len(path.parts) > 1:

@@ -14,8 +14,8 @@ from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Workload
-from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
+from lw3dsim.importing.load import load_workload
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Run, Unit
-    from lw3dsim.arguments import SizeArgument
+    from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.group.partition import Path as LayerPath
     from lw3dsim.map.layer.price import Price
@@ -62,7 +62,7 @@ def prepare(request: Request) -> Prepared:
     return Prepared(
         request=request,
         file=None if request.mapping is None else _load_mapping(request.mapping),
-        network=resolve_network(request.workload, request.transform, request.input_size, request.classes),
+        network=resolve_network(request.workload, request.transform, request.input_size, request.classes, request.dims),
         design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
     )
 
@@ -209,11 +209,15 @@ class _Told:
 
 
 def resolve_network(
-    workload: str | Workload, transform: TransformArgument, input_size: SizeArgument, classes: int | None
+    workload: str | Workload,
+    transform: TransformArgument,
+    input_size: SizeArgument,
+    classes: int | None,
+    dims: DimsArgument = None,
 ) -> Workload:
     """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
     if not isinstance(workload, Workload):
-        workload = load_workload(workload, input_size=input_size, classes=classes)
+        workload = load_workload(workload, input_size=input_size, classes=classes, dims=dims)
     return apply_transforms(workload, transform)
 
 

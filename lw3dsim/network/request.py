@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.arguments import (
+    as_dims,
     as_integer,
     as_optional_integer,
     as_optional_path,
@@ -25,7 +26,7 @@ from lw3dsim.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lw3dsim.arguments import OverridesArgument, PathArgument, Size, SizeArgument
+    from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size, SizeArgument
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
@@ -161,6 +162,15 @@ class Design(Parameters):
         values="N",
         in_python=f"1 to {MAX_CLASSES}; for a workload by name or file.",
     )
+    dims: DimsArgument = parameter(
+        as_dims,
+        "Size of a named dimension of a network in ONNX.",
+        default=None,
+        values="NAME=SIZE",
+        in_python="A text, a list of them, or sizes by name; for a workload by file.",
+        option="--dim",
+        is_repeated=True,
+    )
     overrides: OverridesArgument = parameter(
         as_overrides,
         "Override a field of the accelerator.",
@@ -236,6 +246,7 @@ class Request(Options, Subject):
     arch: str | Accelerator = DEFAULT_ARCH
     transform: tuple[Pass, ...] = ()
     input_size: Size | Mapping[str, Size] | None = None
+    dims: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     mapping: str | None = None
 
@@ -252,8 +263,8 @@ def make_request(workload: PathArgument | Workload, options: Parameters) -> Requ
 def _check_loaded(request: Request) -> None:
     """Refuse to change what is given as it is: a loaded workload or accelerator."""
     if not isinstance(request.workload, str):
-        for name, value in (("input_size", request.input_size), ("classes", request.classes)):
-            if value is not None:
+        for name, value in (("input_size", request.input_size), ("classes", request.classes), ("dims", request.dims)):
+            if value not in (None, ()):
                 raise ArgumentError(name, value, "resizes a workload that is given by name or file, not a loaded one")
     if not isinstance(request.arch, str) and request.overrides:
         rule = "change an accelerator that is given by name or file, not a loaded one"

@@ -8,7 +8,7 @@ import pytest
 
 from lw3dsim.api import simulate
 from lw3dsim.describe.catalog import named_files
-from lw3dsim.describe.workload_file import load_workload
+from lw3dsim.importing.load import load_workload
 from lw3dsim.testing.accounts import check_accounts
 from lw3dsim.testing.contract import Contract
 from lw3dsim.transform.passes import apply_transforms

@@ -152,7 +152,8 @@ CONVS = [  # one key of the convolution in line 5
     ("out_channels", "$n", "out_channels|$n"),
     ("kind", "conv2d", "layers[0].kind|did you mean 'conv3d'|pool3d"), ("bias", "!!bool maybe", "layers[0].bias|maybe"),
     ("name", 5, "layers[0]|name"), ("name", "clip", "'clip'|twice"),
-    ("activation", "elu", "layers[0].activation|'elu'|did you mean 'relu'"), ("inputs", "[clip, clip]", "conv3d|one tensor"),
+    ("activation", "elu", "layers[0].activation|'elu'|did you mean 'relu'"),
+    ("inputs", "[clip, clip]", "conv3d|one tensor"),
     ("kernel", "[3, 0, 3]", "layers[0].kernel[1]|0|>= 1"), ("kernel", "[3, true, 3]", "layers[0].kernel[1]|True|int"),
 ]
 NUMBERS = {

@@ -86,7 +86,7 @@ def _nested_list():
 
 
 # Arguments that may hold such values, by what takes them; a run is asked for as in ``simulate``.
-RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "overrides", "fusion")
+RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "dims", "overrides", "fusion")
 RUN = (*RUN, "objective", "progress")
 CASE = (*(name for name in RUN if name not in ("workload", "progress")), "engine", "mapping", "name")
 SEARCH = ("space", "storage")
@@ -109,7 +109,7 @@ CALLS = {
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress")),
     "Case": (_of_case, CASE),
     "default_cases": (lw3dsim.default_cases, ("workload", "arch")),
-    "load_workload": (_loaded, ("workload", "input_size", "classes")),
+    "load_workload": (_loaded, ("workload", "input_size", "classes", "dims")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
     "dse.run": (

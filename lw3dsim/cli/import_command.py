@@ -1,0 +1,33 @@
+"""``lw3dsim import``."""
+
+from __future__ import annotations
+
+import click
+
+from lw3dsim.cli.command import Command
+from lw3dsim.cli.options import put
+
+
+@click.command("import", cls=Command)
+@click.argument("workload")
+@click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Size of a named dimension. Repeat it.")
+@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the workload to this file.")
+def command(workload: str, input_size: str | None, dims: tuple[str, ...], out: str | None) -> None:
+    """Write a network in ONNX as a workload file that can be read and edited.
+
+    WORKLOAD is a file *.onnx; or a name or a workload file, whose blocks are written out.
+    """
+    from lw3dsim.base.forms import WORKLOAD
+    from lw3dsim.base.output import check_file, write_text
+    from lw3dsim.describe.workload_text import workload_text
+    from lw3dsim.importing.load import load_workload
+
+    if out is not None:
+        check_file(out, WORKLOAD)
+    text = workload_text(load_workload(workload, input_size=input_size, dims=dims))
+    if out is None:
+        put(text)
+    else:
+        write_text(out, text, WORKLOAD)
+        click.echo(f"wrote {out}", err=True)

@@ -1,0 +1,1 @@
+"""Networks of other tools, read as workloads."""

@@ -1,0 +1,195 @@
+"""The workload as it grows while the nodes of a graph are read, one behind the other."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lw3dsim.base.values import Value, replace
+from lw3dsim.errors import InputError, ShapeError, one_line
+from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lw3dsim.describe.shape import Shape
+    from lw3dsim.describe.workload import AnyLayer, Layer
+    from lw3dsim.importing.graph import Dimensions, Graph, Node
+
+
+class Given(Value, frozen=True, kw_only=True):
+    """An input of the graph, its dimensions in some ``order``, while it is not known whether it is data or weights."""
+
+    name: str
+    dims: tuple[Any, ...]
+    order: tuple[int, ...]
+
+
+class Half(Value, frozen=True, kw_only=True):
+    """A sigmoid of ``tensor`` that waits to be multiplied by it: together they are ``whole``."""
+
+    tensor: Tensor
+    whole: str
+
+
+Meaning = Tensor | Constant | Given | Half
+
+
+@dataclass
+class Building:
+    """Layers so far, and what the tensors of the graph mean."""
+
+    graph: Graph
+    shown: str
+    open_input: Callable[[str, Dimensions], tuple[int, ...]]
+    fold: Callable[[Node, Sequence[Any]], list[Any]]
+    meanings: dict[str, Meaning] = field(default_factory=dict)
+    layers: dict[str, AnyLayer] = field(default_factory=dict)
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    readers: dict[str, list[Node]] = field(default_factory=dict)
+    uses: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Note who reads what."""
+        for node in self.graph.nodes:
+            for name in node.inputs:
+                self.readers.setdefault(name, []).append(node)
+                self.uses[name] += 1
+        self.uses.update(self.graph.outputs)
+        self.meanings |= self.graph.constants
+        self.meanings |= {
+            name: Given(name=name, dims=dims, order=tuple(range(len(dims)))) for name, dims in self.graph.inputs.items()
+        }
+
+    def error(self, node: Node, why: str) -> InputError:
+        """Return the error that says what is wrong at ``node``."""
+        shapes = ", ".join(self._sizes(name) for name in node.inputs if name)
+        what = f"node {one_line(node.name)} ({one_line(node.op)}"
+        return InputError(f"{self.shown}: {what}{' of ' + shapes if shapes else ''}): {why}")
+
+    def _sizes(self, name: str) -> str:
+        match self.meanings.get(name):
+            case Tensor(dims=dims) | Half(tensor=Tensor(dims=dims)) | Constant(shape=dims) | Given(dims=dims):
+                return "x".join(one_line(str(size), 20) for size in dims) or "a number"
+        return "nothing"
+
+    def meaning(self, node: Node, i: int) -> Meaning | None:
+        """Return what input ``i`` means, None where it is left out."""
+        if i >= len(node.inputs) or not node.inputs[i]:
+            return None
+        if node.inputs[i] not in self.meanings:
+            raise self.error(node, f"reads {one_line(node.inputs[i])}, which nothing before it makes")
+        return self.meanings[node.inputs[i]]
+
+    def data(self, node: Node, i: int) -> Tensor:
+        """Return input ``i`` as a tensor of the workload."""
+        match self.meaning(node, i):
+            case Tensor() as tensor:
+                return tensor
+            case Half() as half:
+                return self.activated(node, half.tensor, "sigmoid")
+            case Given(name=name, order=order):
+                tensor = self._opened(name)
+                return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
+        raise self.error(node, f"input {i} is a constant where data is expected; export the network without it")
+
+    def _opened(self, name: str) -> Tensor:
+        """Return an input of the graph as data."""
+        known = self.meanings[name]
+        if isinstance(known, Tensor):
+            return known
+        try:
+            tensor = tensor_of(
+                self._name(name), self.open_input(name, self.graph.inputs[name]), is_alone=self.uses[name] == 1
+            )
+        except InputError as error:
+            raise InputError(f"{self.shown}: input {one_line(name)} {error}") from None
+        self.inputs[tensor.source] = self.shapes[tensor.source] = tensor.shape
+        self.meanings[name] = tensor
+        return tensor
+
+    def constant(self, node: Node, i: int) -> Constant | None:
+        """Return input ``i`` as weights: None where it is left out."""
+        match self.meaning(node, i):
+            case None:
+                return None
+            case Constant() as constant:
+                return constant
+            case Given(dims=dims) if all(isinstance(size, int) for size in dims):
+                return Constant(shape=tuple(dims))
+        raise self.error(node, f"input {i} is computed where weights are expected; lw3dsim takes constant weights")
+
+    def values(self, node: Node, i: int) -> Any:
+        """Return the values of input ``i``, None where it is left out; raises InputError where they are not known."""
+        constant = self.constant(node, i)
+        if constant is not None and constant.values is None:
+            raise self.error(node, f"input {i} has no values in the file; sizes, axes and pads must have some")
+        return None if constant is None else constant.values
+
+    def add(
+        self, node: Node, kind: type[Layer], sources: Sequence[Tensor], labels: tuple[str, ...] | None = None,
+        output: int = 0, **keys: Any,
+    ) -> Tensor:  # fmt: skip
+        """Add a layer that makes output ``output`` of a node; ``labels`` are those of its dimensions."""
+        name = self._name(node.name if not output else f"{node.name}_{output}", node.op)
+        layer: Any = msgspec.convert(
+            {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}, kind
+        )
+        try:
+            shape = layer.output_shape(tuple(one.shape for one in sources))
+        except ShapeError as error:
+            raise self.error(node, str(error)) from None
+        self.layers[name], self.shapes[name] = layer, shape
+        labels = labels or sources[0].labels
+        if set(labels) - {"N", "1"} <= {"F"}:
+            labels = STANDARD[2]
+        made = node.outputs[output]
+        return Tensor(source=name, shape=shape, labels=labels, is_alone=self.uses[made] == 1)
+
+    def change(self, tensor: Tensor, **keys: Any) -> None:
+        """Give the layer that makes a tensor other fields."""
+        self.layers[tensor.source] = replace(self.layers[tensor.source], **keys)
+
+    def maker(self, tensor: Tensor, *kinds: type) -> Any:
+        """Return the layer that makes ``tensor`` where it is of a kind, is read once, and has no activation yet."""
+        layer = self.layers.get(tensor.source)
+        is_open = tensor.is_alone and isinstance(layer, kinds) and getattr(layer, "activation", "none") == "none"
+        return layer if is_open else None
+
+    def activated(self, node: Node, tensor: Tensor, function: str) -> Tensor:
+        """Return ``tensor`` behind an activation: in the layer that makes it, where nothing else reads that."""
+        from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul
+
+        if self.maker(tensor, Conv3d, Linear, Add, Mul, Gate, BatchNorm) is not None:
+            self.change(tensor, activation=function)
+            return self.view(node, tensor)
+        return self.add(node, Activation, [tensor], activation=function)
+
+    def view(self, node: Node, tensor: Tensor, labels: tuple[str, ...] | None = None) -> Tensor:
+        """Return ``tensor`` as the output of a node that changes nothing, with other ``labels``."""
+        is_alone = tensor.is_alone and self.uses[node.outputs[0]] == 1
+        return replace(tensor, is_alone=is_alone, is_chain=tensor.is_alone, labels=labels or tensor.labels)
+
+    def _name(self, text: str, op: str = "") -> str:
+        """Return a name for what the file calls ``text``: its module path, where that is what it is; each one once."""
+        parts = [part for part in text.split("/") if part]
+        if op and len(parts) > 1 and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1]):
+            parts.pop()
+        # PyTorch writes the way to each module: layer1/layer1.0/conv2.
+        pairs = zip(parts, [*parts[1:], ""], strict=True)
+        parts = [part for part, behind in pairs if not behind.startswith(f"{part}.")]
+        clean = ".".join("".join(c if c.isprintable() and not c.isspace() else "_" for c in part) for part in parts)
+        base = clean[:200] or op.lower() or "tensor"
+        name, count = base, 1
+        while name in self.layers or name in self.inputs or name in self.names:
+            count += 1
+            name = f"{base}_{count}"
+        self.names[name] = text
+        return name

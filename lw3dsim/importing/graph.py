@@ -1,0 +1,48 @@
+"""A network of another tool, before it is understood: its nodes, its inputs, and what is constant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# The size of a dimension, or the word that stands for it; None where the file says nothing.
+Dimension = int | str | None
+Dimensions = tuple[Dimension, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """A tensor that is known before the network runs: its shape, and its values where they are few."""
+
+    shape: tuple[int, ...]
+    values: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """An operator at work: what it reads and makes; an input left out is ``""``. ``raw`` is as in the file."""
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    raw: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A network: nodes in order, inputs with their dimensions, constants, outputs, and shapes that the file records."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    inputs: Mapping[str, Dimensions]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, Constant]
+    recorded: Mapping[str, Dimensions]
+    opset: int

@@ -1,0 +1,161 @@
+"""Read an ONNX file as a graph.
+
+Nothing that the file names is opened, and weights are not looked at: their shapes say all.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.errors import InputError, one_line
+from lw3dsim.importing.graph import Constant, Graph, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from lw3dsim.importing.graph import Dimension, Dimensions
+
+# Constants of at most so many elements have values that may be sizes, axes or pads.
+FEW = 4096
+
+
+def read_onnx(path: str | Path) -> Graph:
+    """Return the graph of an ONNX file.
+
+    Raises InputError for what is no ONNX file, an opset that the ``onnx`` package does not know, or a missing package.
+    """
+    shown = one_line(str(path), 200)
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(f"{shown}: needs the package onnx; install it with: pip install 'lw3dsim[onnx]'") from None
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
+
+    try:
+        model = onnx.load_model(str(path), format="protobuf", load_external_data=False)
+    except (OSError, DecodeError, ValueError, MemoryError) as error:
+        why = type(error).__name__
+        raise InputError(f"{shown}: is no ONNX file that can be read ({why}); export it again") from None
+    if not model.graph.node:
+        raise InputError(f"{shown}: is no ONNX file, or a network without a node; export it again")
+    return _graph(model, shown)
+
+
+def _graph(model: Any, shown: str) -> Graph:
+    opset = _opset(model, shown)
+    graph = model.graph
+    constants = {one.name: _constant(one) for one in graph.initializer}
+    constants |= {one.values.name: Constant(shape=tuple(one.dims)) for one in graph.sparse_initializer}
+    inputs = {one.name: _dimensions(one, shown) for one in graph.input if one.name not in constants}
+    recorded = {one.name: _recorded(one) for one in (*graph.value_info, *graph.output)}
+    return Graph(
+        name=graph.name or "onnx",
+        nodes=tuple(_node(node, i, shown) for i, node in enumerate(graph.node)),
+        inputs=inputs,
+        outputs=tuple(one.name for one in graph.output),
+        constants=constants,
+        recorded={name: dims for name, dims in recorded.items() if dims is not None},
+        opset=opset,
+    )
+
+
+def _opset(model: Any, shown: str) -> int:
+    from onnx.defs import onnx_opset_version
+
+    versions = {one.domain: int(one.version) for one in model.opset_import}
+    version = versions.get("", versions.get("ai.onnx", 0))
+    newest = onnx_opset_version()
+    if not 1 <= version <= newest:
+        raise InputError(
+            f"{shown}: opset {version or 'of no number'} is not known; export with opset 7 to {newest}, "
+            "or install a newer onnx"
+        )
+    return version
+
+
+def _dimensions(one: Any, shown: str) -> Dimensions:
+    dims = _recorded(one)
+    if dims is None:
+        raise InputError(f"{shown}: input {one_line(one.name)} is a tensor of no known rank; export it with a shape")
+    return dims
+
+
+def _recorded(one: Any) -> Dimensions | None:
+    """Return the dimensions that are recorded of a tensor, None where there are none."""
+    kind = one.type.tensor_type
+    if not one.type.HasField("tensor_type") or not kind.HasField("shape"):
+        return None
+    return tuple(_dimension(dim) for dim in kind.shape.dim)
+
+
+def _dimension(dim: Any) -> Dimension:
+    if dim.HasField("dim_value"):
+        return int(dim.dim_value)
+    return str(dim.dim_param) or None
+
+
+def _constant(tensor: Any) -> Constant:
+    """Return a constant; its values where they are few and in the file itself."""
+    from onnx import TensorProto, numpy_helper
+
+    shape = tuple(int(size) for size in tensor.dims)
+    if math.prod(shape) > FEW or tensor.data_location == TensorProto.EXTERNAL:
+        return Constant(shape=shape)
+    try:
+        return Constant(shape=shape, values=numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError):
+        # Stripped of its data: the shape is left.
+        return Constant(shape=shape)
+
+
+def _node(node: Any, number: int, shown: str) -> Node:
+    from onnx import AttributeProto, helper
+
+    attributes: dict[str, Any] = {}
+    for one in node.attribute:
+        if one.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
+            what = f"node {one_line(node.name or str(number))} ({one_line(node.op_type)})"
+            raise InputError(f"{shown}: {what} runs a graph of its own; export the network with fixed control flow")
+        is_tensor = one.type in (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR)
+        value = _constant(one.t) if is_tensor else helper.get_attribute_value(one)
+        attributes[one.name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return Node(
+        op=node.op_type,
+        name=_module_path(node) or node.name or f"{node.op_type}_{number}",
+        inputs=tuple(node.input),
+        outputs=tuple(node.output),
+        attributes=attributes,
+        raw=node,
+    )
+
+
+def _module_path(node: Any) -> str:
+    """Return the module that PyTorch's exporter says a node is of; nothing where it does not."""
+    for one in node.metadata_props:
+        if one.key == "pkg.torch.onnx.name_scopes":
+            try:
+                scopes = ast.literal_eval(one.value)
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                return ""
+            modules = [scope for scope in scopes[:-1] if scope] if isinstance(scopes, list) else []
+            return str(modules[-1]) if modules else ""
+    return ""
+
+
+def fold(node: Node, values: Iterable[Any], opset: int) -> list[Any]:
+    """Return what a ``node`` makes of constants, by ONNX's own reference."""
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    names = [name for name in node.inputs if name]
+    graph = helper.make_graph(
+        [node.raw],
+        "folded",
+        [helper.make_value_info(name, helper.make_tensor_type_proto(0, None)) for name in dict.fromkeys(names)],
+        [helper.make_value_info(name, helper.make_tensor_type_proto(0, None)) for name in node.outputs if name],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    return list(ReferenceEvaluator(model).run(None, dict(zip(names, values, strict=True))))

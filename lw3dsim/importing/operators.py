@@ -1,0 +1,353 @@
+"""The operators of ONNX that are taken, and what each becomes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lw3dsim.base.values import replace
+from lw3dsim.describe.workload import Add, BatchNorm, Concat, Conv3d, Gate, Linear, Mul, Reshape, Slice, Softmax
+from lw3dsim.importing.building import Given, Half
+from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.tensors import FIELDS, FLAT, STANDARD, Tensor, in_order, relabelled
+from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lw3dsim.importing.building import Building, Meaning
+    from lw3dsim.importing.graph import Node
+
+FUNCTIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Gelu": "gelu"}
+PRODUCTS = {"sigmoid": "swish", "hard_sigmoid": "hard_swish"}
+
+
+def activation(building: Building, node: Node) -> list[Meaning]:
+    """Read an activation; a sigmoid that is only multiplied by its own input waits for that."""
+    function = _function(building, node)
+    data = building.data(node, 0)
+    readers = building.readers.get(node.outputs[0], [])
+    is_half = (
+        function in PRODUCTS and [reader.op for reader in readers] == ["Mul"] and building.uses[node.outputs[0]] == 1
+    )
+    if is_half and set(readers[0].inputs) == {node.inputs[0], node.outputs[0]}:
+        own = data.is_chain and building.uses[node.inputs[0]] == 2  # this and the product
+        return [Half(tensor=replace(data, is_alone=own), whole=PRODUCTS[function])]
+    return [building.activated(node, data, function)]
+
+
+def _function(building: Building, node: Node) -> str:
+    if node.op in FUNCTIONS:
+        return FUNCTIONS[node.op]
+    if node.op == "HardSigmoid":
+        alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
+        if not (math.isclose(alpha, 1 / 6, rel_tol=1e-3) and math.isclose(beta, 0.5)):
+            raise building.error(node, f"alpha = {alpha:.3g}, beta = {beta:.3g}: lw3dsim has those of 1/6 and 1/2")
+        return "hard_sigmoid"
+    low, high = (
+        node.attributes[name] if name in node.attributes else building.values(node, i)
+        for i, name in enumerate(("min", "max"), start=1)
+    )
+    bounds = (None if low is None else float(low), None if high is None or float(high) > 1e30 else float(high))
+    if bounds not in ((0.0, 6.0), (0.0, None)):
+        raise building.error(node, f"clips to {bounds[0]} .. {bounds[1]}; lw3dsim has relu (0, none) and relu6 (0, 6)")
+    return "relu6" if bounds[1] == 6 else "relu"
+
+
+def batch_norm(building: Building, node: Node) -> list[Meaning]:
+    """Read a batch norm, into the convolution before it where nothing else reads that."""
+    data, scale = building.data(node, 0), building.constant(node, 1)
+    if scale is None or math.prod(scale.shape) != data.shape.channels:
+        raise building.error(node, f"its scales are not of the {data.shape.channels} channels that it reads")
+    maker = building.maker(data, Conv3d)
+    if maker is not None and not maker.batch_norm:
+        building.change(data, batch_norm=True)
+        return [building.view(node, data)]
+    return [building.add(node, BatchNorm, [data])]
+
+
+def gemm(building: Building, node: Node) -> list[Meaning]:
+    """Read a linear layer."""
+    data, weights = building.data(node, 0), building.constant(node, 1)
+    if weights is None or len(weights.shape) != 2 or node.attributes.get("transA", 0):
+        raise building.error(node, "is no linear layer of constant weights")
+    out, taken = weights.shape if node.attributes.get("transB", 0) else weights.shape[::-1]
+    return [_linear(building, node, data, out, taken, has_bias=building.constant(node, 2) is not None)]
+
+
+def matmul(building: Building, node: Node, weight: int = 1) -> list[Meaning]:
+    """Read a product with constant weights: a linear layer, or one at every position."""
+    if isinstance(building.meaning(node, 0), Constant | Given) and isinstance(building.meaning(node, 1), Tensor):
+        raise building.error(node, "multiplies weights by data; lw3dsim takes data by weights")
+    data = building.data(node, 0)
+    if isinstance(building.meaning(node, weight), Tensor | Half):
+        raise building.error(node, "multiplies two computed tensors; write that part as a matmul in YAML")
+    weights = building.constant(node, weight)
+    if weights is None or len(weights.shape) != 2:
+        raise building.error(node, "is no linear layer of constant weights")
+    taken, out = weights.shape
+    return [_linear(building, node, data, out, taken, has_bias=False)]
+
+
+def _linear(building: Building, node: Node, data: Tensor, out: int, taken: int, *, has_bias: bool) -> Tensor:
+    last = data.labels[-1]
+    if data.size(last) != taken or last not in ("C", FLAT) or (last == "C" and data.labels[1:2] == (FLAT,)):
+        raise building.error(node, f"weights for {taken} inputs read {data.size(last)}")
+    if last == FLAT or data.is_vector:
+        made = building.add(node, Linear, [data], out_features=out, bias=has_bias)
+        return replace(made, labels=STANDARD[2] if last == FLAT else data.labels)
+    # At every position on its own.
+    return building.add(node, Conv3d, [data], out_channels=out, kernel=(1, 1, 1), bias=has_bias)
+
+
+def add(building: Building, node: Node) -> list[Meaning]:
+    """Read a sum: of tensors, or of one and constants, which are a bias."""
+    constants = [
+        one for one in (building.meaning(node, i) for i in range(len(node.inputs))) if isinstance(one, Constant)
+    ]
+    if not constants:
+        data = [building.data(node, i) for i in range(len(node.inputs))]
+        if len(data) == 1:
+            return [building.view(node, data[0])]
+        _check_alike(building, node, data)
+        return [building.add(node, Add, data)]
+    data = [building.data(node, i) for i in range(len(node.inputs)) if building.meaning(node, i) is not constants[0]]
+    _check_per_channel(building, node, data[0], constants[0])
+    maker = building.maker(data[0], Conv3d, Linear, BatchNorm)
+    if maker is None:
+        return [building.add(node, BatchNorm, data[:1])]
+    if not isinstance(maker, BatchNorm) and not getattr(maker, "batch_norm", False):
+        building.change(data[0], bias=True)
+    return [building.view(node, data[0])]
+
+
+def _check_alike(building: Building, node: Node, data: Sequence[Tensor]) -> None:
+    if len({one.shape for one in data}) > 1 or len({one.labels for one in data if not one.is_vector}) > 1:
+        raise building.error(node, "joins tensors of different shapes; lw3dsim adds and multiplies equal ones")
+
+
+def _check_per_channel(building: Building, node: Node, data: Tensor, constant: Constant) -> None:
+    """Raise InputError unless constants are one number, or one for each channel."""
+    sizes = [size for size in constant.shape if size != 1]
+    place = data.labels.index("C") if "C" in data.labels else len(data.labels) - 1
+    from_end = len(data.labels) - place
+    is_there = len(constant.shape) >= from_end and constant.shape[-from_end] == data.size(data.labels[place])
+    if sizes and not (len(sizes) == 1 and is_there):
+        raise building.error(node, "takes constants that are not one for each channel")
+
+
+def mul(building: Building, node: Node) -> list[Meaning]:
+    """Read a product: of a tensor and its own sigmoid, of two tensors, of one and factors, or of one and constants."""
+    one, other = building.meaning(node, 0), building.meaning(node, 1)
+    for half, whole in ((one, other), (other, one)):
+        if isinstance(half, Half) and isinstance(whole, Tensor) and half.tensor.source == whole.source:
+            return [building.activated(node, half.tensor, half.whole)]
+    if isinstance(one, Constant) or isinstance(other, Constant):
+        constant, data = (one, building.data(node, 1)) if isinstance(one, Constant) else (other, building.data(node, 0))
+        assert isinstance(constant, Constant)  # noqa: S101  # one of them is
+        _check_per_channel(building, node, data, constant)
+        maker = building.maker(data, Conv3d)
+        if maker is not None and not maker.batch_norm:
+            building.change(data, batch_norm=True)
+            return [building.view(node, data)]
+        return [building.add(node, BatchNorm, [data])]
+    data, factors = building.data(node, 0), building.data(node, 1)
+    if data.is_vector and not factors.is_vector:
+        data, factors = factors, data
+    if factors.is_vector and factors.shape.channels == data.shape.channels and not data.is_vector:
+        return [building.add(node, Gate, [data, factors])]
+    _check_alike(building, node, [data, factors])
+    return [building.add(node, Mul, [data, factors])]
+
+
+def same(building: Building, node: Node) -> list[Meaning]:
+    """Read what changes nothing: constants and inputs stay such."""
+    meaning = building.meaning(node, 0)
+    if isinstance(meaning, Constant | Given):
+        return [meaning]
+    return [building.view(node, building.data(node, 0))]
+
+
+def reshape(building: Building, node: Node) -> list[Meaning]:
+    """Read another shape of the same elements."""
+    constant = building.meaning(node, 0)
+    if isinstance(constant, Constant):
+        return [Constant(shape=_wanted(building, node, constant.shape))]
+    data = building.data(node, 0)
+    wanted = _wanted(building, node, data.dims)
+    labels = relabelled(data.shape, wanted) if in_order(data) else None
+    if labels is None and wanted == data.dims:
+        labels = data.labels
+    if labels is not None:
+        return [building.view(node, data, labels)]
+    if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data):
+        return [building.add(node, Reshape, [data], STANDARD[5], shape=wanted[1:])]
+    what = "x".join(map(str, wanted))
+    raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
+
+
+def _wanted(building: Building, node: Node, dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the dimensions that a node asks for."""
+    rank, elements = len(dims), math.prod(dims)
+    if node.op == "Flatten":
+        axis = int(node.attributes.get("axis", 1)) % (rank + 1)
+        return math.prod(dims[:axis]), math.prod(dims[axis:])
+    if node.op in ("Squeeze", "Unsqueeze"):
+        axes = node.attributes.get("axes")
+        axes = axes if axes is not None else building.values(node, 1)
+        if node.op == "Squeeze":
+            gone = {int(axis) % rank for axis in axes} if axes is not None else {i for i in range(rank) if dims[i] == 1}
+            return tuple(size for i, size in enumerate(dims) if i not in gone)
+        new = {int(axis) % (rank + len(axes)) for axis in axes}
+        left = iter(dims)
+        return tuple(1 if i in new else next(left) for i in range(rank + len(axes)))
+    said = node.attributes.get("shape")
+    said = [int(size) for size in (said if said is not None else building.values(node, 1))]
+    keeps = not node.attributes.get("allowzero", 0)
+    said = [dims[i] if size == 0 and keeps and i < rank else size for i, size in enumerate(said)]
+    known = math.prod(size for size in said if size != -1)
+    wanted = tuple(elements // max(known, 1) if size == -1 else size for size in said)
+    if math.prod(wanted) != elements:
+        raise building.error(node, f"asks for {'x'.join(map(str, wanted))} of {elements} elements")
+    return wanted
+
+
+def transpose(building: Building, node: Node) -> list[Meaning]:
+    """Read a permutation: another order of the labels."""
+    meaning = building.meaning(node, 0)
+    if isinstance(meaning, Constant | Given):
+        dims = meaning.shape if isinstance(meaning, Constant) else meaning.dims
+        order = node.attributes.get("perm", range(len(dims))[::-1])
+        moved = tuple(dims[i] for i in order)
+        if isinstance(meaning, Constant):
+            return [Constant(shape=moved)]
+        return [replace(meaning, dims=moved, order=tuple(meaning.order[i] for i in order))]
+    data = building.data(node, 0)
+    order = node.attributes.get("perm", range(len(data.labels))[::-1])
+    return [building.view(node, data, tuple(data.labels[i] for i in order))]
+
+
+def softmax(building: Building, node: Node) -> list[Meaning]:
+    """Read a softmax over the channels."""
+    data = building.data(node, 0)
+    axis = int(node.attributes.get("axis", -1 if building.graph.opset >= 13 else 1))  # since opset 13
+    if data.labels[axis] not in ("C", FLAT):
+        raise building.error(node, "is a softmax over positions; lw3dsim has one over channels")
+    return [building.add(node, Softmax, [data])]
+
+
+def concat(building: Building, node: Node) -> list[Meaning]:
+    """Read a concatenation."""
+    data = [building.data(node, i) for i in range(len(node.inputs))]
+    label = data[0].labels[int(node.attributes["axis"])]
+    label = "C" if label == FLAT and all(one.is_vector for one in data) else label
+    if label not in FIELDS:
+        raise building.error(node, "joins along the batch; lw3dsim joins along C, T, H or W")
+    return [building.add(node, Concat, data, dim=FIELDS[label]) if len(data) > 1 else building.view(node, data[0])]
+
+
+def slice_(building: Building, node: Node) -> list[Meaning]:
+    """Read slices, one behind the other."""
+    data = building.data(node, 0)
+    attributes = node.attributes
+    starts, stops, axes, steps = (
+        attributes[name] if name in attributes else building.values(node, i)
+        for i, name in enumerate(("starts", "ends", "axes", "steps"), start=1)
+    )
+    axes = range(len(starts)) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    made = data
+    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
+        label = made.labels[int(axis)]
+        size = made.size(label)
+        first, last, by = slice(int(start), int(stop), int(step)).indices(size)
+        if by < 1 or (label not in FIELDS and (first, last) != (0, size)):
+            raise building.error(node, "slices backwards, or along the batch")
+        if (first, last, by) != (0, size, 1):
+            made = building.add(node, Slice, [made], dim=FIELDS[label], start=first, stop=last, step=by)
+    return [building.view(node, made)]
+
+
+def split(building: Building, node: Node) -> list[Meaning]:
+    """Read parts of a tensor, a slice each."""
+    data = building.data(node, 0)
+    label = data.labels[int(node.attributes.get("axis", 0))]
+    if label not in FIELDS:
+        raise building.error(node, "splits the batch; lw3dsim splits C, T, H or W")
+    parts, size = node.attributes.get("split"), data.size(label)
+    parts = parts if parts is not None else building.values(node, 1) if len(node.inputs) > 1 else None
+    each = -(-size // len(node.outputs))
+    sizes = [each] * (len(node.outputs) - 1) + [size - each * (len(node.outputs) - 1)] if parts is None else parts
+    ends = np.cumsum([0, *map(int, sizes)]).tolist()
+    return [
+        building.add(node, Slice, [data], output=i, dim=FIELDS[label], start=ends[i], stop=ends[i + 1])
+        for i in range(len(node.outputs))
+    ]
+
+
+def shape(building: Building, node: Node) -> list[Meaning]:
+    """Read the dimensions of a tensor, which are constants here."""
+    meaning = building.meaning(node, 0)
+    dims: Any = meaning.shape if isinstance(meaning, Constant) else building.data(node, 0).dims
+    dims = dims[int(node.attributes.get("start", 0)) : node.attributes.get("end")]
+    return [Constant(shape=(len(dims),), values=np.array(dims, dtype=np.int64))]
+
+
+def constant(building: Building, node: Node) -> list[Meaning]:  # noqa: ARG001  # as all handlers
+    """Read a constant that stands in a node."""
+    (value,) = node.attributes.values()
+    if isinstance(value, Constant):
+        return [value]
+    values = np.array(value)
+    return [Constant(shape=values.shape, values=values)]
+
+
+def quantized_conv(building: Building, node: Node) -> list[Meaning]:
+    """Read a convolution of integers with its scales."""
+    return conv(building, node, weight=3, bias=8)
+
+
+def integer_conv(building: Building, node: Node) -> list[Meaning]:
+    """Read a convolution of integers."""
+    return conv(building, node, bias=len(node.inputs))
+
+
+def fused_conv(building: Building, node: Node) -> list[Meaning]:
+    """Read a convolution with its activation."""
+    function = str(node.attributes.get("activation", "Relu"))
+    if len(node.inputs) > 3 and node.inputs[3]:  # data, weights, bias, summand
+        raise building.error(node, "adds a fourth input; export the network before it is optimised")
+    if function not in FUNCTIONS:
+        raise building.error(node, f"its activation {function} is not known; lw3dsim has {', '.join(FUNCTIONS)}")
+    (made,) = conv(building, node)
+    building.change(made, activation=FUNCTIONS[function])  # type: ignore[arg-type]  # a tensor
+    return [made]
+
+
+HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
+    **dict.fromkeys(("Relu", "Sigmoid", "Tanh", "HardSwish", "Gelu", "HardSigmoid", "Clip"), activation),
+    **dict.fromkeys(("MaxPool", "AveragePool"), pool),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), global_pool),
+    **dict.fromkeys(("ReduceMean", "ReduceMax"), mean),
+    **dict.fromkeys(("Identity", "Dropout", "Cast", "QuantizeLinear", "DequantizeLinear"), same),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
+    **dict.fromkeys(("Add", "Sum"), add),
+    "BatchNormalization": batch_norm,
+    "Concat": concat,
+    "Constant": constant,
+    "Conv": conv,
+    "ConvInteger": integer_conv,
+    "FusedConv": fused_conv,
+    "Gemm": gemm,
+    "MatMul": matmul,
+    "Mul": mul,
+    "Pad": pad,
+    "QLinearConv": quantized_conv,
+    "Shape": shape,
+    "Slice": slice_,
+    "Softmax": softmax,
+    "Split": split,
+    "Transpose": transpose,
+}

@@ -1,0 +1,91 @@
+"""What a tensor of a graph stands for: a tensor of the workload, its dimensions in another order or number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value
+from lw3dsim.describe.shape import Shape
+from lw3dsim.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What the dimensions of a tensor are called by their number: a clip is N x C x T x H x W, an image has no frames.
+STANDARD: dict[int, tuple[str, ...]] = {
+    2: ("N", "C"),
+    3: ("N", "C", "T"),
+    4: ("N", "C", "H", "W"),
+    5: ("N", "C", "T", "H", "W"),
+}
+FIELDS = {"C": "channels", "T": "frames", "H": "height", "W": "width"}
+# All elements behind each other; a dimension of one.
+FLAT, UNIT = "F", "1"
+
+
+class Tensor(Value, frozen=True, kw_only=True):
+    """A tensor ``source`` of the workload, of ``shape``, whose dimensions have ``labels``; a batch of one.
+
+    ``is_alone``: nothing else reads it but the one that reads this. ``is_chain``: nothing else but all that read this.
+    """
+
+    source: str
+    shape: Shape
+    labels: tuple[str, ...]
+    is_alone: bool
+    is_chain: bool = True
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The sizes of its dimensions."""
+        return tuple(self.size(label) for label in self.labels)
+
+    def size(self, label: str) -> int:
+        """Return the size of a dimension."""
+        if label in FIELDS:
+            return int(getattr(self.shape, FIELDS[label]))
+        return self.shape.elements if label == FLAT else 1
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it has channels alone."""
+        return self.shape.extent == (1, 1, 1)
+
+
+def tensor_of(source: str, dims: Sequence[int], *, is_alone: bool) -> Tensor:
+    """Return a tensor with dimensions in their usual order; raises InputError for another number or another batch."""
+    labels = STANDARD.get(len(dims))
+    if labels is None:
+        raise InputError(f"has {len(dims)} dimensions; a network of clips has 5, of images 4, of signals 3, a vector 2")
+    if dims[0] != 1:
+        raise InputError(f"is a batch of {dims[0]}; export the network for one clip, or say --dim")
+    sizes = {FIELDS[label]: size for label, size in zip(labels[1:], dims[1:], strict=True)}
+    shape = Shape(**{"frames": 1, "height": 1, "width": 1, **sizes})
+    return Tensor(source=source, shape=shape, labels=labels, is_alone=is_alone)
+
+
+def relabelled(shape: Shape, dims: Sequence[int]) -> tuple[str, ...] | None:
+    """Return what dimensions of these sizes are of a tensor in its usual order; None where they are no view of it."""
+    sizes = {"N": 1, **{label: int(getattr(shape, field)) for label, field in FIELDS.items()}}
+    labels = STANDARD.get(len(dims))
+    if labels is not None and all(sizes[label] == size for label, size in zip(labels, dims, strict=True)):
+        left = math.prod(size for label, size in sizes.items() if label not in labels)
+        if left == 1:
+            return labels
+    if len(dims) == 2 and tuple(dims) == (1, shape.elements):
+        return ("N", FLAT)
+    # Dimensions of one may stand anywhere.
+    wanted = [label for label in ("C", "T", "H", "W") if sizes[label] > 1]
+    found = [size for size in dims if size > 1]
+    if found != [sizes[label] for label in wanted]:
+        return None
+    names = iter(wanted)
+    return tuple(next(names) if size > 1 else UNIT for size in dims)
+
+
+def in_order(tensor: Tensor) -> bool:
+    """Return whether the dimensions of more than one stand in their usual order."""
+    order = "NCTHW"
+    places = [order.index(label) for label in tensor.labels if label in order and tensor.size(label) > 1]
+    return places == sorted(places)

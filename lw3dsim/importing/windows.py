@@ -1,0 +1,176 @@
+"""Convolutions, pools and means of a graph: what windows they have along T, H and W."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.describe.windows import as_padding
+from lw3dsim.describe.workload import Conv3d, Pad, Pool3d
+from lw3dsim.importing.tensors import STANDARD, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.importing.building import Building, Meaning
+    from lw3dsim.importing.graph import Node
+    from lw3dsim.importing.tensors import Tensor
+
+# Along which dimensions a window of so many numbers reaches.
+AXES = {1: ("T",), 2: ("H", "W"), 3: ("T", "H", "W")}
+
+
+def three(values: Sequence[int], other: int) -> tuple[int, int, int]:
+    """Return a number for each of T, H and W, ``other`` where there is none."""
+    by_axis = dict(zip(AXES[len(values)], map(int, values), strict=True))
+    t, h, w = (by_axis.get(axis, other) for axis in "THW")
+    return t, h, w
+
+
+def windowed(building: Building, node: Node, i: int = 0) -> Tensor:
+    """Return the data of a node with windows: dimensions in their usual order."""
+    data = building.data(node, i)
+    if len(data.labels) not in (3, 4, 5) or not in_order(data):
+        raise building.error(
+            node, "reads a tensor whose dimensions are permuted; export the network in the order NCTHW"
+        )
+    return data
+
+
+def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: Any, dilation: Any) -> Any:
+    """Return the zeros before and behind T, H and W."""
+    auto, pads = node.attributes.get("auto_pad", "NOTSET"), list(node.attributes.get("pads", ()))
+    if auto in ("", "NOTSET"):
+        pads = pads or [0] * 2 * (len(data.labels) - 2)
+        half = len(pads) // 2
+        before, behind = three(pads[:half], 0), three(pads[half:], 0)
+    elif auto == "VALID":
+        before = behind = (0, 0, 0)
+    elif auto in ("SAME_UPPER", "SAME_LOWER"):
+        sizes = zip(data.shape.extent, kernel, stride, dilation, strict=True)
+        total = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sizes]
+        less, more = [x // 2 for x in total], [x - x // 2 for x in total]
+        before, behind = (less, more) if auto == "SAME_UPPER" else (more, less)  # type: ignore[assignment]
+    else:
+        raise building.error(node, f"auto_pad {auto!r} is not known; use pads")
+    if min(*before, *behind) < 0:
+        raise building.error(node, "crops by a negative padding; use a Slice")
+    t, h, w = zip(before, behind, strict=True)
+    return as_padding((t, h, w))
+
+
+def conv(building: Building, node: Node, weight: int = 1, bias: int = 2) -> list[Meaning]:
+    """Read a convolution; a padding of its own that nothing else reads becomes its padding."""
+    data, constant = windowed(building, node), building.constant(node, weight)
+    rank = len(data.labels) - 2
+    if constant is None or len(constant.shape) != rank + 2:
+        raise building.error(node, f"has weights of another rank than its input; a convolution here has {rank + 2}")
+    out, of_group, *window = constant.shape
+    groups = int(node.attributes.get("group", 1))
+    said = node.attributes.get("kernel_shape", window)
+    if list(said) != list(window):
+        raise building.error(node, f"kernel_shape {list(said)} is not that of its weights, {list(window)}")
+    if of_group * groups != data.shape.channels:
+        raise building.error(node, f"weights for {of_group * groups} channels read {data.shape.channels}")
+    kernel = three(window, 1)
+    stride = three(node.attributes.get("strides", [1] * rank), 1)
+    dilation = three(node.attributes.get("dilations", [1] * rank), 1)
+    padding = paddings(building, node, data, kernel, stride, dilation)
+    source, padding = _unpadded(building, data, padding)
+    has_bias = building.constant(node, bias) is not None
+    return [
+        building.add(
+            node, Conv3d, [source], out_channels=out, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+            groups=groups, bias=has_bias,
+        )
+    ]  # fmt: skip
+
+
+def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, Any]:
+    """Return what a padding in front of a convolution reads, and both paddings together."""
+    layer = building.layers.get(data.source)
+    if not isinstance(layer, Pad) or not data.is_alone:
+        return data, padding
+    from lw3dsim.base.values import replace
+    from lw3dsim.describe.windows import as_margins
+
+    del building.layers[data.source]
+    source = layer.inputs[0]
+    pairs = zip(as_margins(layer.padding), as_margins(padding), strict=True)
+    t, h, w = ((a[0] + b[0], a[1] + b[1]) for a, b in pairs)
+    return replace(data, source=source, shape=building.shapes[source]), as_padding((t, h, w))
+
+
+def pool(building: Building, node: Node) -> list[Meaning]:
+    """Read a pool of windows."""
+    data, attributes = windowed(building, node), node.attributes
+    rank = len(data.labels) - 2
+    mode = "max" if node.op == "MaxPool" else "avg"
+    if any(building.uses[name] for name in node.outputs[1:]):
+        raise building.error(node, "gives the places of its maxima; lw3dsim has no such output")
+    kernel = three(attributes["kernel_shape"], 1)
+    stride = three(attributes.get("strides", [1] * rank), 1)
+    dilation = three(attributes.get("dilations", [1] * rank), 1)
+    padding = paddings(building, node, data, kernel, stride, dilation)
+    return [
+        building.add(
+            node, Pool3d, [data], mode=mode, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+            ceil_mode=bool(attributes.get("ceil_mode", 0)),
+            count_include_pad=mode == "max" or bool(attributes.get("count_include_pad", 0)),
+        )
+    ]  # fmt: skip
+
+
+def global_pool(building: Building, node: Node) -> list[Meaning]:
+    """Read a pool over all of T, H and W."""
+    data = windowed(building, node)
+    return [_reduced(building, node, data, set("THW"), data.labels)]
+
+
+def mean(building: Building, node: Node) -> list[Meaning]:
+    """Read a mean or maximum over dimensions, which may go."""
+    data = building.data(node, 0)
+    axes = node.attributes.get("axes")
+    axes = axes if axes is not None else building.values(node, 1)
+    rank = len(data.labels)
+    places = {int(axis) % rank for axis in (range(rank) if axes is None else axes)}
+    labels = {data.labels[place] for place in places}
+    if labels & {"C", "F"}:
+        raise building.error(node, "reduces the channels; lw3dsim reduces T, H and W alone")
+    keeps = bool(node.attributes.get("keepdims", 1))
+    left = data.labels if keeps else tuple(label for i, label in enumerate(data.labels) if i not in places)
+    return [_reduced(building, node, data, labels, left)]
+
+
+def _reduced(building: Building, node: Node, data: Tensor, axes: set[str], labels: tuple[str, ...]) -> Tensor:
+    """Return a pool whose windows are whole along ``axes``; nothing where these are of one position each."""
+    extent = data.shape.extent
+    kernel = tuple(size if axis in axes else 1 for axis, size in zip("THW", extent, strict=True))
+    if math.prod(kernel) == 1:
+        return building.view(node, data, labels)
+    mode = "max" if "Max" in node.op else "avg"
+    window: Any = "global" if kernel == extent else kernel
+    made = building.add(node, Pool3d, [data], mode=mode, kernel=window)
+    from lw3dsim.base.values import replace
+
+    is_plain = made.is_vector and len(labels) == len(STANDARD[2])
+    return replace(made, labels=STANDARD[2] if is_plain else labels)
+
+
+def pad(building: Building, node: Node) -> list[Meaning]:
+    """Read a padding with zeros."""
+    data = windowed(building, node)
+    pads = node.attributes.get("pads")
+    pads = pads if pads is not None else building.values(node, 1)
+    mode = node.attributes.get("mode", "constant")
+    value = building.values(node, 2) if len(node.inputs) > 2 else node.attributes.get("value", 0)
+    if mode != "constant" or (value is not None and float(value) != 0):
+        raise building.error(node, f"pads with other values than zeros ({mode}); lw3dsim pads with zeros")
+    half = len(pads) // 2
+    before, behind = [int(p) for p in pads[:half]], [int(p) for p in pads[half:]]
+    if half != len(data.labels) or any(before[:2]) or any(behind[:2]) or min(*before, *behind) < 0:
+        raise building.error(node, "pads or crops other dimensions than T, H and W")
+    if not any(before) and not any(behind):
+        return [building.view(node, data)]
+    t, h, w = zip(three(before[2:], 0), three(behind[2:], 0), strict=True)
+    return [building.add(node, Pad, [data], padding=as_padding((t, h, w)))]

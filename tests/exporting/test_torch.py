@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_operators import OPERATORS, network_of
 
+import lw3dsim
 from lw3dsim import InputError, load_workload, to_torch
 from lw3dsim.arithmetic.direct import compute
 from lw3dsim.arithmetic.number import NUMBERS
@@ -180,6 +183,12 @@ def test_a_module_is_trained_saved_and_copied():
     assert all(parameter.grad is not None for parameter in module.parameters())
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):  # noqa: S301
         assert list(other.state_dict()) == list(module.state_dict())
+
+
+def test_the_example_of_the_page_runs():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
+    exec(example, {"lw3dsim": lw3dsim, "torch": torch})  # noqa: S102
 
 
 def test_inputs_that_do_not_fit_are_refused():

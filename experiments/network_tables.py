@@ -2,7 +2,8 @@
 
     python experiments/network_tables.py            # writes the tables into docs/networks.md
 
-Every network is mapped for latency on ``edge_base``, on the clip of its file. FSB is the network's own form (``fsb_variant``).
+Every network is mapped for latency on ``edge_base``, on the clip of its file. FSB is the network's own form
+(``fsb_variant``).
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ tables: $(READY)
 	$(BIN)/python experiments/dataflow_tables.py
 	$(BIN)/python experiments/energy_tables.py
 	$(BIN)/python experiments/fusion_tables.py
+	$(BIN)/python experiments/network_tables.py
 
 # Odd and damaged inputs of every kind, for SECONDS, and commands that write, killed N times.
 fuzz: $(READY)

@@ -7,11 +7,11 @@ The package is one way through, a room per stage::
 Each stage is a function from frozen values to a new frozen value. Rooms stand on each other, and imports run only
 down; ``tests/house/test_structure.py`` holds the tower. From the ground up: ``errors``, ``arguments``, ``parts`` (files
 under way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, caches, outputs); ``describe``;
-``technology`` (cost tables), ``transform`` and ``tensor`` (layouts in DRAM, bursts); ``machine`` (a layer as the
-array sees it, and what a step costs); ``map`` with ``map.layer`` and ``map.group``; ``schedule`` and ``dram``;
-``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and ``report``; ``network``, which strings all of it
-together; ``comparison``; ``explore``; ``api``, the public verbs. ``mapped`` shows mappings, ``dse`` searches,
-``possible`` checks mappings.
+``technology`` (cost tables), ``transform`` and ``tensor`` (layouts in DRAM, bursts); ``exporting`` (models of
+PyTorch); ``machine`` (a layer as the array sees it, and what a step costs); ``map`` with ``map.layer`` and
+``map.group``; ``schedule`` and ``dram``; ``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and
+``report``; ``network``, which strings all of it together; ``comparison``; ``explore``; ``api``, the public verbs.
+``mapped`` shows mappings, ``dse`` searches, ``possible`` checks mappings.
 
 The names below are the public interface; ``docs/python.md`` shows them at work.
 """
@@ -45,6 +45,7 @@ __all__ = [
     "load_workload",
     "map_workload",
     "simulate",
+    "to_torch",
 ]
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload import Workload
     from lw3dsim.errors import InputError, OutputError
+    from lw3dsim.exporting.export import to_torch
     from lw3dsim.importing.load import load_workload
     from lw3dsim.mapped import Mappings
     from lw3dsim.result.executed import ExecutionResult
@@ -80,6 +82,7 @@ _HOME = {
     "load_workload": "importing.load",
     "map_workload": "api",
     "simulate": "api",
+    "to_torch": "exporting.export",
 }
 
 

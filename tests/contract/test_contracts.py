@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from shipped_networks import SMALL
+
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.testing import AcceleratorContract, DataflowContract, EngineContract, SpaceContract, WorkloadContract
@@ -19,12 +21,7 @@ class TestDataflows(DataflowContract):
 
 class TestWorkloads(WorkloadContract):
     workloads = tuple(shipped_names("workloads"))
-    sizes: ClassVar = {
-        "c3d": "16x32x32",
-        "c3d_paper": "16x32x32",
-        "slowfast_r50_4x16": "32x32x32",
-        "slowfast_r50_8x8": "32x32x32",
-    }
+    sizes: ClassVar = SMALL
 
 
 class TestAccelerators(AcceleratorContract):

@@ -24,6 +24,56 @@ PUBLISHED = [
 ]
 
 
+# Convolution and linear MACs (G) and parameters (M) as model zoos list them, at the clips of their tests, and what they
+# count for every element of a batch norm: PySlowFast and torchvision nothing, PyTorchVideo from X3D on five operations.
+ZOOS = [
+    ("slow_r50", "8x256x256", 54.52, 32.45, 0),
+    ("i3d_r50", "8x256x256", 37.53, 28.04, 5),
+    ("csn_r101", "32x256x256", 75.62, 22.21, 5),
+    ("slowfast_r101_8x8", "32x256x256", 127.20, 62.83, 5),
+    ("x3d_s", "13x182x182", 2.96, 3.79, 5),
+    ("x3d_m", "16x256x256", 6.72, 3.79, 5),
+    ("x3d_m", "16x224x224", 4.73, 3.79, 0),
+    ("r2plus1d_r18", "16x112x112", 40.519, 31.505325, 0),
+    ("s3d", "16x224x224", 17.979, 8.320048, 0),
+]
+
+
+def products(network):
+    return sum(network.layer_macs(layer) for layer in network.layers if layer.kind in ("conv3d", "linear"))
+
+
+def normalised(network):
+    return sum(network.shapes[layer.name].elements for layer in network.layers if getattr(layer, "batch_norm", False))
+
+
+@pytest.mark.parametrize(("name", "size", "gmacs", "mparams", "per_norm"), ZOOS)
+def test_shipped_network_counts_as_its_model_zoo(name, size, gmacs, mparams, per_norm):
+    network = load_workload(name, input_size=size)
+    # PyTorchVideo pools a clip of a test with the window of training: what stands behind is computed 2x2 times.
+    behind = [layer for layer in network.layers if layer.name in ("head.fc1", "fc")]
+    again = 3 * sum(map(network.layer_macs, behind)) if per_norm else 0
+    counted = products(network) + per_norm * normalised(network) + again
+    assert counted == pytest.approx(gmacs * 1e9, abs=0.005e9 if gmacs < 100 else 0.01e9)
+    assert sum(map(network.layer_params, network.layers)) == pytest.approx(mparams * 1e6, abs=0.005e6)
+
+
+def test_movinet_counts_as_published_with_its_gates_and_batch_norms():
+    # 2.71 GFLOPs, 3.1 M parameters; its convolutions alone are 2.63.
+    network = load_workload("movinet_a0")
+    gates = sum(network.layer_macs(layer) for layer in network.layers if layer.kind == "gate")
+    assert products(network) == pytest.approx(2.631e9, abs=0.0005e9)
+    assert products(network) + gates + normalised(network) == pytest.approx(2.71e9, abs=0.005e9)
+    assert sum(map(network.layer_params, network.layers)) == pytest.approx(3.1e6, abs=0.05e6)
+
+
+def test_uneven_padding_halves_sizes_as_tensorflow_does():
+    network = load_workload("movinet_a0")
+    assert [network.shapes[f"block{i}.layer0.feature"].height for i in range(5)] == [43, 22, 11, 11, 6]
+    feature = next(layer for layer in network.layers if layer.name == "block0.layer0.feature")
+    assert feature.margins(Shape(24, 50, 86, 86)) == ((0, 0), (1, 2), (1, 2))
+
+
 @pytest.mark.parametrize(("name", "size", "figure", "value", "tolerance"), PUBLISHED)
 def test_shipped_network_counts_as_published(name, size, figure, value, tolerance):
     totals = network_record(load_workload(name, input_size=size))["totals"]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
+from shipped_networks import SMALL
 
 from lw3dsim import compare, load_workload
 from lw3dsim.base.arrays import as_arrays, as_lists
@@ -363,14 +364,6 @@ def test_steps_start_on_core_clock_edges(run):
     trace = times(run, one_job(cycle=10, setup=10, head=np.array([10, 10]), drain=np.array([10, 10])))
     assert trace.weight.ready[0] == 16
     assert trace.start[0] == 20
-
-
-SMALL = {
-    "c3d": "16x32x32",
-    "c3d_paper": "16x32x32",
-    "slowfast_r50_4x16": "32x32x32",
-    "slowfast_r50_8x8": "32x32x32",
-}
 
 
 @pytest.mark.parametrize("workload", shipped_names("workloads"))

@@ -112,6 +112,7 @@ CALLS = {
     "load_workload": (_loaded, ("workload", "input_size", "classes", "dims")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
+    "to_torch": (lw3dsim.to_torch, ("workload", "transform")),
     "dse.run": (
         dse.run,
         (

@@ -1,0 +1,254 @@
+"""The operators of a workload as modules: each takes the tensors that its layer reads, N x C x T x H x W."""
+
+from __future__ import annotations
+
+from functools import partial, singledispatch
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.windows import as_margins
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Linear,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+)
+from lw3dsim.exporting.pools import around_of, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from lw3dsim.describe.workload import AnyLayer, Shape
+
+# Of a tensor N x C x T x H x W.
+AXES = {name: 1 + axis for axis, name in enumerate(DIMENSIONS)}
+
+FUNCTIONS: dict[str, Callable[[], nn.Module]] = {
+    "none": nn.Identity,
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "sigmoid": nn.Sigmoid,
+    "hard_sigmoid": nn.Hardsigmoid,
+    "tanh": nn.Tanh,
+    "swish": nn.SiLU,
+    "hard_swish": nn.Hardswish,
+    "gelu": nn.GELU,
+}
+
+
+class Convolution(nn.Conv3d):
+    """A convolution, and behind it the batch norm and the activation of its layer."""
+
+    def __init__(self, layer: Conv3d, shape: Shape) -> None:
+        around = layer.margins(shape)
+        is_even = all(before == behind for before, behind in around)
+        super().__init__(
+            shape.channels,
+            layer.out_channels,
+            layer.kernel,
+            stride=layer.stride,
+            padding=tuple(before for before, _ in around) if is_even else 0,
+            dilation=layer.dilation,
+            groups=layer.groups,
+            bias=layer.bias,
+        )
+        # Where there is more behind than before, zeros are put around the input first.
+        self.around = () if is_even else around_of(around)
+        self.norm = nn.BatchNorm3d(layer.out_channels) if layer.batch_norm else nn.Identity()
+        self.activation = FUNCTIONS[layer.activation]()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        values = functional.pad(values, self.around) if self.around else values
+        return self.activation(self.norm(super().forward(values)))
+
+
+class FullyConnected(nn.Linear):
+    """A linear layer on the flattened input, N x C x 1 x 1 x 1 behind it."""
+
+    def __init__(self, layer: Linear, shape: Shape) -> None:
+        super().__init__(shape.elements, layer.out_features, bias=layer.bias)
+        self.activation = FUNCTIONS[layer.activation]()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        return self.activation(super().forward(values.flatten(1)))[:, :, None, None, None]
+
+
+class Normalisation(nn.BatchNorm3d):
+    """A batch norm that no convolution takes, and the activation behind it."""
+
+    def __init__(self, layer: BatchNorm, shape: Shape) -> None:
+        super().__init__(shape.channels)
+        self.activation = FUNCTIONS[layer.activation]()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        return self.activation(super().forward(values))
+
+
+class Applied(nn.Module):
+    """A function of tensors that nothing is trained of, and the activation behind it."""
+
+    def __init__(self, function: Callable[..., Tensor], activation: str = "none") -> None:
+        super().__init__()
+        self.function = function
+        self.activation = FUNCTIONS[activation]()
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        return self.activation(self.function(*sources))
+
+
+@singledispatch
+def operator(layer: AnyLayer, inputs: tuple[Shape, ...]) -> nn.Module:
+    """Return the module of a ``layer`` that reads tensors of the shapes ``inputs``."""
+    raise NotImplementedError(f"no module for a layer of kind {layer.kind}")
+
+
+@operator.register(Conv3d)
+def _convolution(layer: Conv3d, inputs: tuple[Shape, ...]) -> nn.Module:
+    return Convolution(layer, inputs[0])
+
+
+@operator.register(Linear)
+def _linear(layer: Linear, inputs: tuple[Shape, ...]) -> nn.Module:
+    return FullyConnected(layer, inputs[0])
+
+
+@operator.register(BatchNorm)
+def _batch_norm(layer: BatchNorm, inputs: tuple[Shape, ...]) -> nn.Module:
+    return Normalisation(layer, inputs[0])
+
+
+@operator.register(Pool3d)
+def _pool(layer: Pool3d, inputs: tuple[Shape, ...]) -> nn.Module:
+    return pool(layer, inputs[0])
+
+
+@operator.register(Activation)
+def _activation(layer: Activation, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return FUNCTIONS[layer.activation]()
+
+
+@operator.register(Softmax)
+def _softmax(layer: Softmax, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return nn.Softmax(dim=1)
+
+
+@operator.register(Matmul)
+def _matmul(layer: Matmul, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_multiplied, transpose=layer.transpose))
+
+
+@operator.register(Gate)
+@operator.register(Mul)
+def _product(layer: Gate | Mul, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(torch.mul, layer.activation)
+
+
+@operator.register(Add)
+def _add(layer: Add, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(_sum, layer.activation)
+
+
+@operator.register(Trg)
+def _trg(layer: Trg, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(_differences)
+
+
+@operator.register(Concat)
+def _concat(layer: Concat, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_joined, axis=AXES[layer.dim]))
+
+
+@operator.register(Slice)
+def _slice(layer: Slice, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_sliced, axis=AXES[layer.dim], at=slice(layer.start, layer.stop, layer.step)))
+
+
+@operator.register(Pad)
+def _pad(layer: Pad, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(functional.pad, pad=around_of(as_margins(layer.padding))))
+
+
+@operator.register(ChannelShuffle)
+def _shuffle(layer: ChannelShuffle, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_shuffled, groups=layer.groups))
+
+
+@operator.register(TemporalShift)
+def _shift(layer: TemporalShift, inputs: tuple[Shape, ...]) -> nn.Module:
+    return Applied(partial(_shifted, part=inputs[0].channels // layer.parts))
+
+
+@operator.register(Permute)
+def _permute(layer: Permute, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(torch.permute, dims=(0, *(AXES[name] for name in layer.order))))
+
+
+@operator.register(Reshape)
+def _reshape(layer: Reshape, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_reshaped, shape=layer.shape))
+
+
+def _multiplied(values: Tensor, matrix: Tensor, *, transpose: bool) -> Tensor:
+    rows = matrix.flatten(2)
+    product = (rows.transpose(1, 2) if transpose else rows) @ values.flatten(2)
+    return product.unflatten(2, values.shape[2:])
+
+
+def _sum(first: Tensor, *others: Tensor) -> Tensor:
+    for other in others:
+        first = first + other
+    return first
+
+
+def _differences(values: Tensor) -> Tensor:
+    """Return T-1 differences of neighbouring frames, then the mean over time."""
+    return torch.cat([values[:, :, 1:] - values[:, :, :-1], values.mean(2, keepdim=True)], 2)
+
+
+def _joined(*sources: Tensor, axis: int) -> Tensor:
+    return torch.cat(sources, axis)
+
+
+def _sliced(values: Tensor, *, axis: int, at: slice) -> Tensor:
+    return values[(slice(None),) * axis + (at,)]
+
+
+def _shuffled(values: Tensor, *, groups: int) -> Tensor:
+    return values.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+
+
+def _shifted(values: Tensor, *, part: int) -> Tensor:
+    """Return ``part`` of the channels from the next frame, as many from the last one, the rest from its own."""
+    following, last, own = values[:, :part], values[:, part : 2 * part], values[:, 2 * part :]
+    frame = (0, 0, 0, 0)
+    following = functional.pad(following[:, :, 1:], (*frame, 0, 1))
+    last = functional.pad(last[:, :, :-1], (*frame, 1, 0))
+    return torch.cat([following, last, own], 1)
+
+
+def _reshaped(values: Tensor, *, shape: tuple[int, ...]) -> Tensor:
+    return values.reshape(-1, *shape)

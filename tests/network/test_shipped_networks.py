@@ -1,0 +1,26 @@
+"""Is every shipped network executed as it is defined: direct, and with fast algorithms in fused groups?"""
+
+from __future__ import annotations
+
+import pytest
+from shipped_networks import SMALL
+
+from lw3dsim import execute, load_workload
+from lw3dsim.describe.catalog import shipped_names
+
+# Execution is minutes for the widest.
+EXECUTED = SMALL | {"c3d": "16x16x16", "slowfast_r101_8x8": "4x16x16"}
+ELSEWHERE = ("c3d_paper", "slowfast_r50_4x16", "slowfast_r50_8x8")
+
+
+def test_every_shipped_network_has_a_small_clip():
+    assert SMALL.keys() == set(shipped_names("workloads"))
+
+
+@pytest.mark.parametrize(("algorithm", "fusion"), [("direct", "off"), ("hfa", "auto")])
+@pytest.mark.parametrize("workload", sorted(EXECUTED.keys() - {*ELSEWHERE}))
+def test_a_shipped_network_is_executed_exactly(workload, algorithm, fusion):
+    network = load_workload(workload, input_size=EXECUTED[workload], classes=11)
+    result = execute(network, algorithm=algorithm, fusion=fusion)
+    assert result.exact
+    assert sum(row.name.count("+") + 1 for row in result.layers) == len(network.layers)

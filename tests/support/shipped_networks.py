@@ -1,0 +1,17 @@
+"""The shipped networks on clips so small that each is simulated and executed in seconds."""
+
+SMALL = {
+    "c3d": "16x32x32",
+    "c3d_paper": "16x32x32",
+    "csn_r101": "4x16x16",
+    "i3d_r50": "2x16x16",
+    "movinet_a0": "3x32x32",
+    "r2plus1d_r18": "4x16x16",
+    "s3d": "8x32x32",
+    "slow_r50": "2x16x16",
+    "slowfast_r101_8x8": "8x16x16",
+    "slowfast_r50_4x16": "32x32x32",
+    "slowfast_r50_8x8": "32x32x32",
+    "x3d_m": "4x16x16",
+    "x3d_s": "3x32x32",
+}

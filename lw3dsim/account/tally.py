@@ -13,8 +13,8 @@ import numpy as np
 
 from lw3dsim.account.events import Events
 from lw3dsim.base.arrays import ceil_div, parts
-from lw3dsim.base.distinct import distinct
 from lw3dsim.base.caches import kept
+from lw3dsim.base.distinct import distinct
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.layer.mapping import frame_chunks, weight_tile_bits

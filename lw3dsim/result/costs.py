@@ -70,7 +70,8 @@ class Costs:
     def _firsts(self) -> list[int]:
         """Per unit, the number of the first that is the same run on tensors as sparse, and so takes the same energy."""
         known: dict[tuple[Run[Work], tuple[Sparsity, ...]], int] = {}
-        return [known.setdefault((unit.run, sparsities_of(self.network, unit)), i) for i, unit in enumerate(self.units)]
+        keys = [(unit.run, sparsities_of(self.network, unit.layers)) for unit in self.units]
+        return [known.setdefault(key, i) for i, key in enumerate(keys)]
 
     def _of_units(self, value: Callable[[int], Value]) -> list[Value]:
         """Return a value for every unit by its number, worked out once for those that are alike."""

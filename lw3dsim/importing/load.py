@@ -37,7 +37,7 @@ def load_workload(
     """
     path = as_path("workload", name, "a name or a file")
     if not path.lower().endswith(".onnx"):
-        if dims:
+        if as_dims("dims", dims):
             raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
         return workload_file.load_workload(name, input_size=input_size, classes=classes)
     if classes is not None:

@@ -228,16 +228,17 @@ def as_overrides(name: str, value: object) -> tuple[str, ...]:
 
 def as_dims(name: str, value: object) -> tuple[str, ...]:
     """Return sizes of dimensions as ``NAME=SIZE`` texts, each name once; a mapping gives sizes by name."""
-    rule = (
-        f"expected 'NAME=SIZE' texts, each name once, each size 1..{MAX_EXTENT}, such as 'batch=1', or {{'batch': 1}}"
-    )
+    rule = f"expected 'NAME=SIZE' texts, each name once, each size 1..{MAX_EXTENT}, such as 'T=16', or {{'T': 16}}"
     if value is None:
         return ()
     pairs: list[tuple[object, int | None]]
     if isinstance(value, Mapping):
         pairs = [(_plain(key), _indexed(size)) for key, size in value.items()]
     else:
-        texts = [_plain(item) or "" for item in ([value] if isinstance(value, str) else members(value) or [()])]
+        items = [value] if isinstance(value, str) else members(value)
+        if items is None:
+            raise ArgumentError(name, value, rule)
+        texts = [_plain(item) or "" for item in items]
         parts = [text.rpartition("=") for text in texts]
         pairs = [(key, int(size) if _is_extent(size) else None) for key, _, size in parts]
     if not all(key and size and 0 < size <= MAX_EXTENT for key, size in pairs) or twice(str(key) for key, _ in pairs):

@@ -64,8 +64,8 @@ def command(
     """Simulate several cases of a workload side by side, with ratios to the first.
 
     WORKLOAD is a name or a file. Without --case: baseline, FSB, FSB+hFA and 3D Winograd. --input, --classes, --dim,
-    --set and --engine hold for every case that does not give its own. Several --arch without --case: the workload
-    as it is, direct, once on each; with --case: each case that has no --arch of its own, once on each.
+    --set and --engine hold for every case that does not give its own. Several --arch without --case: the workload as it
+    is, direct, once on each; with --case: each case that has no --arch of its own, once on each.
     """
     from lw3dsim.base.forms import PAGE
     from lw3dsim.base.output import check_file, write_text

@@ -31,7 +31,7 @@ def command(workload: str | None, run: Options, form: str, show: Show) -> None:
     from lw3dsim.report.text.tables import unit_tables
 
     if workload is None:
-        if run != Options(arch=run.arch, overrides=run.overrides):
+        if run != Options(arch=run.arch, overrides=run.overrides, dims=()):
             raise InputError("only --arch and --set apply without a WORKLOAD; name one, for instance c3d")
         design, problems = load_arch(str(run.arch), overrides=run.overrides), []
     else:

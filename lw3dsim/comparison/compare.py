@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_members, as_text, check_callback, twice
+from lw3dsim.arguments import as_dims, as_members, as_text, check_callback, twice
 from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
@@ -156,21 +156,29 @@ def compare(
     """
     check_callback("progress", progress, "progress(case, done, all)")
     given = make_request(workload, Design(arch=arch)).workload
-    network = resolve_network(given, None, None, None)
-    chosen = default_cases(network, arch) if cases is None else _checked(cases)
+    chosen = None if cases is None else _checked(cases)
+    # Where every case resizes the network, it need not have a size of its own.
+    is_sized = chosen is None or not all(map(_is_resized, chosen))
+    network = resolve_network(given, None, None, None) if is_sized else given
+    chosen = default_cases(network, arch) if chosen is None else chosen
     prepared = []
     for case in chosen:
         with _named(case, chosen):
             # A case that resizes the network starts from the workload as it was given.
-            is_resized = case.input_size is not None or case.classes is not None
-            prepared.append(prepare(case.request(given if is_resized else network)))
+            prepared.append(prepare(case.request(given if _is_resized(case) else network)))
     results, unchanged = [], []
     for case, run in zip(chosen, prepared, strict=True):
         with _named(case, chosen):
             results.append(simulate_prepared(run, _told_of(progress, case.name)))
             unchanged.append(_idle_passes(run.request))
     names = tuple(case.name for case in chosen)
-    return Comparison(workload=network.name, names=names, results=tuple(results), unchanged=tuple(unchanged))
+    return Comparison(
+        workload=prepared[0].network.name, names=names, results=tuple(results), unchanged=tuple(unchanged)
+    )
+
+
+def _is_resized(case: Case) -> bool:
+    return case.input_size is not None or case.classes is not None or as_dims("dims", case.dims) != ()
 
 
 def _idle_passes(request: Request) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Building:
     def __post_init__(self) -> None:
         """Note who reads what."""
         for node in self.graph.nodes:
-            for name in node.inputs:
+            for name in node.inputs if node.op != "Shape" else ():  # which reads no element
                 self.readers.setdefault(name, []).append(node)
                 self.uses[name] += 1
         self.uses.update(self.graph.outputs)

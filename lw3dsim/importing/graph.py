@@ -17,10 +17,14 @@ Dimensions = tuple[Dimension, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Constant:
-    """A tensor that is known before the network runs: its shape, and its values where they are few."""
+    """A tensor that is known before the network runs: its shape, and its values where they are few.
+
+    ``is_scale``: it only says what integers stand for, and a product with it is no work of the network.
+    """
 
     shape: tuple[int, ...]
     values: NDArray[Any] | None = None
+    is_scale: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ def load_workload(
     """
     path = as_path("workload", name, "a name or a file")
     if not path.lower().endswith(".onnx"):
-        if dims:
+        if as_dims("dims", dims):
             raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
         return workload_file.load_workload(name, input_size=input_size, classes=classes)
     if classes is not None:
@@ -110,17 +110,18 @@ def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
 def _read(building: Building, node: Node) -> list[Any]:
     """Return what the outputs of a node mean."""
     from lw3dsim.importing.graph import Constant
+    from lw3dsim.importing.onnx_file import FEW, FOLDED
     from lw3dsim.importing.operators import HANDLERS
 
     given = [building.meaning(node, i) for i in range(len(node.inputs))]
     constants = [one for one in given if one is not None]
     is_known = bool(constants) and all(isinstance(one, Constant) and one.values is not None for one in constants)
-    if is_known and node.op not in ("Identity", "QuantizeLinear", "DequantizeLinear"):
+    if is_known and node.op in FOLDED:
         try:
             values = building.fold(node, [one.values for one in constants if isinstance(one, Constant)])
         except Exception as error:  # whatever ONNX's reference raises for what it can't compute
             raise building.error(node, f"can't be computed from its constants ({type(error).__name__})") from None
-        return [Constant(shape=tuple(value.shape), values=value) for value in values]
+        return [Constant(shape=value.shape, values=value if value.size <= FEW else None) for value in values]
     if node.op not in HANDLERS:
         known = ", ".join(sorted(HANDLERS))
         raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {known}")

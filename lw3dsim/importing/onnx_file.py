@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 # Constants of at most so many elements have values that may be sizes, axes or pads.
 FEW = 4096
 
+# What is computed of constants where it has constants alone: arithmetic of sizes, axes and pads, nothing that grows
+# out of bounds.
+FOLDED = frozenset({
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Div", "Equal", "Flatten", "Floor", "Gather", "Less", "Max",
+    "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum",
+    "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze",
+    "Greater", "Where",
+})  # fmt: skip
+
 
 def read_onnx(path: str | Path) -> Graph:
     """Return the graph of an ONNX file.
@@ -122,8 +131,9 @@ def _node(node: Any, number: int, shown: str) -> Node:
         is_tensor = one.type in (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR)
         value = _constant(one.t) if is_tensor else helper.get_attribute_value(one)
         attributes[one.name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    is_known = node.domain in ("", "ai.onnx", "com.microsoft")
     return Node(
-        op=node.op_type,
+        op=node.op_type if is_known else f"{node.domain}.{node.op_type}",
         name=_module_path(node) or node.name or f"{node.op_type}_{number}",
         inputs=tuple(node.input),
         outputs=tuple(node.output),

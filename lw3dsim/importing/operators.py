@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Add, BatchNorm, Concat, Conv3d, Gate, Linear, Mul, Reshape, Slice, Softmax
+from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, Gate, Linear, Mul, Softmax
 from lw3dsim.importing.building import Given, Half
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.tensors import FIELDS, FLAT, STANDARD, Tensor, in_order, relabelled
+from lw3dsim.importing.moves import concat, gather, reshape, slice_, split, transpose
+from lw3dsim.importing.tensors import FLAT, STANDARD, Tensor
 from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _function(building: Building, node: Node) -> str:
 def batch_norm(building: Building, node: Node) -> list[Meaning]:
     """Read a batch norm, into the convolution before it where nothing else reads that."""
     data, scale = building.data(node, 0), building.constant(node, 1)
-    if scale is None or math.prod(scale.shape) != data.shape.channels:
+    if data.labels[1:2] != ("C",) or scale is None or math.prod(scale.shape) != data.shape.channels:
         raise building.error(node, f"its scales are not of the {data.shape.channels} channels that it reads")
     maker = building.maker(data, Conv3d)
     if maker is not None and not maker.batch_norm:
@@ -79,7 +80,7 @@ def gemm(building: Building, node: Node) -> list[Meaning]:
 
 def matmul(building: Building, node: Node, weight: int = 1) -> list[Meaning]:
     """Read a product with constant weights: a linear layer, or one at every position."""
-    if isinstance(building.meaning(node, 0), Constant | Given) and isinstance(building.meaning(node, 1), Tensor):
+    if isinstance(building.meaning(node, 0), Constant | Given) and isinstance(building.meaning(node, weight), Tensor):
         raise building.error(node, "multiplies weights by data; lw3dsim takes data by weights")
     data = building.data(node, 0)
     if isinstance(building.meaning(node, weight), Tensor | Half):
@@ -124,7 +125,7 @@ def add(building: Building, node: Node) -> list[Meaning]:
 
 
 def _check_alike(building: Building, node: Node, data: Sequence[Tensor]) -> None:
-    if len({one.shape for one in data}) > 1 or len({one.labels for one in data if not one.is_vector}) > 1:
+    if len({one.shape for one in data}) > 1 or len({(one.dims, one.larger) for one in data}) > 1:
         raise building.error(node, "joins tensors of different shapes; lw3dsim adds and multiplies equal ones")
 
 
@@ -144,10 +145,14 @@ def mul(building: Building, node: Node) -> list[Meaning]:
     for half, whole in ((one, other), (other, one)):
         if isinstance(half, Half) and isinstance(whole, Tensor) and half.tensor.source == whole.source:
             return [building.activated(node, half.tensor, half.whole)]
+    if isinstance(one, Constant) and isinstance(other, Constant):
+        return [Constant(shape=np.broadcast_shapes(one.shape, other.shape), is_scale=one.is_scale or other.is_scale)]
     if isinstance(one, Constant) or isinstance(other, Constant):
         constant, data = (one, building.data(node, 1)) if isinstance(one, Constant) else (other, building.data(node, 0))
         assert isinstance(constant, Constant)  # noqa: S101  # one of them is
         _check_per_channel(building, node, data, constant)
+        if constant.is_scale:
+            return [building.view(node, data)]
         maker = building.maker(data, Conv3d)
         if maker is not None and not maker.batch_norm:
             building.change(data, batch_norm=True)
@@ -156,10 +161,16 @@ def mul(building: Building, node: Node) -> list[Meaning]:
     data, factors = building.data(node, 0), building.data(node, 1)
     if data.is_vector and not factors.is_vector:
         data, factors = factors, data
-    if factors.is_vector and factors.shape.channels == data.shape.channels and not data.is_vector:
+    is_gate = factors.is_vector and factors.shape.channels == data.shape.channels and not data.is_vector
+    if is_gate and _place(factors) == _place(data) and len(factors.labels) <= len(data.labels):
         return [building.add(node, Gate, [data, factors])]
     _check_alike(building, node, [data, factors])
     return [building.add(node, Mul, [data, factors])]
+
+
+def _place(tensor: Tensor) -> int:
+    """Return where the channels stand, from the end; 0 where no dimension is theirs alone."""
+    return tensor.labels[::-1].index("C") + 1 if "C" in tensor.labels else 0
 
 
 def same(building: Building, node: Node) -> list[Meaning]:
@@ -170,121 +181,16 @@ def same(building: Building, node: Node) -> list[Meaning]:
     return [building.view(node, building.data(node, 0))]
 
 
-def reshape(building: Building, node: Node) -> list[Meaning]:
-    """Read another shape of the same elements."""
-    constant = building.meaning(node, 0)
-    if isinstance(constant, Constant):
-        return [Constant(shape=_wanted(building, node, constant.shape))]
-    data = building.data(node, 0)
-    wanted = _wanted(building, node, data.dims)
-    labels = relabelled(data.shape, wanted) if in_order(data) else None
-    if labels is None and wanted == data.dims:
-        labels = data.labels
-    if labels is not None:
-        return [building.view(node, data, labels)]
-    if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data):
-        return [building.add(node, Reshape, [data], STANDARD[5], shape=wanted[1:])]
-    what = "x".join(map(str, wanted))
-    raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
-
-
-def _wanted(building: Building, node: Node, dims: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the dimensions that a node asks for."""
-    rank, elements = len(dims), math.prod(dims)
-    if node.op == "Flatten":
-        axis = int(node.attributes.get("axis", 1)) % (rank + 1)
-        return math.prod(dims[:axis]), math.prod(dims[axis:])
-    if node.op in ("Squeeze", "Unsqueeze"):
-        axes = node.attributes.get("axes")
-        axes = axes if axes is not None else building.values(node, 1)
-        if node.op == "Squeeze":
-            gone = {int(axis) % rank for axis in axes} if axes is not None else {i for i in range(rank) if dims[i] == 1}
-            return tuple(size for i, size in enumerate(dims) if i not in gone)
-        new = {int(axis) % (rank + len(axes)) for axis in axes}
-        left = iter(dims)
-        return tuple(1 if i in new else next(left) for i in range(rank + len(axes)))
-    said = node.attributes.get("shape")
-    said = [int(size) for size in (said if said is not None else building.values(node, 1))]
-    keeps = not node.attributes.get("allowzero", 0)
-    said = [dims[i] if size == 0 and keeps and i < rank else size for i, size in enumerate(said)]
-    known = math.prod(size for size in said if size != -1)
-    wanted = tuple(elements // max(known, 1) if size == -1 else size for size in said)
-    if math.prod(wanted) != elements:
-        raise building.error(node, f"asks for {'x'.join(map(str, wanted))} of {elements} elements")
-    return wanted
-
-
-def transpose(building: Building, node: Node) -> list[Meaning]:
-    """Read a permutation: another order of the labels."""
-    meaning = building.meaning(node, 0)
-    if isinstance(meaning, Constant | Given):
-        dims = meaning.shape if isinstance(meaning, Constant) else meaning.dims
-        order = node.attributes.get("perm", range(len(dims))[::-1])
-        moved = tuple(dims[i] for i in order)
-        if isinstance(meaning, Constant):
-            return [Constant(shape=moved)]
-        return [replace(meaning, dims=moved, order=tuple(meaning.order[i] for i in order))]
-    data = building.data(node, 0)
-    order = node.attributes.get("perm", range(len(data.labels))[::-1])
-    return [building.view(node, data, tuple(data.labels[i] for i in order))]
-
-
 def softmax(building: Building, node: Node) -> list[Meaning]:
     """Read a softmax over the channels."""
     data = building.data(node, 0)
     axis = int(node.attributes.get("axis", -1 if building.graph.opset >= 13 else 1))  # since opset 13
-    if data.labels[axis] not in ("C", FLAT):
+    label = data.labels[axis]
+    # Before opset 13 all dimensions from the axis on are one.
+    reached = data.size(label) if building.graph.opset >= 13 else math.prod(data.dims[axis:])  # since opset 13
+    if label not in ("C", FLAT) or reached != data.shape.channels:
         raise building.error(node, "is a softmax over positions; lw3dsim has one over channels")
     return [building.add(node, Softmax, [data])]
-
-
-def concat(building: Building, node: Node) -> list[Meaning]:
-    """Read a concatenation."""
-    data = [building.data(node, i) for i in range(len(node.inputs))]
-    label = data[0].labels[int(node.attributes["axis"])]
-    label = "C" if label == FLAT and all(one.is_vector for one in data) else label
-    if label not in FIELDS:
-        raise building.error(node, "joins along the batch; lw3dsim joins along C, T, H or W")
-    return [building.add(node, Concat, data, dim=FIELDS[label]) if len(data) > 1 else building.view(node, data[0])]
-
-
-def slice_(building: Building, node: Node) -> list[Meaning]:
-    """Read slices, one behind the other."""
-    data = building.data(node, 0)
-    attributes = node.attributes
-    starts, stops, axes, steps = (
-        attributes[name] if name in attributes else building.values(node, i)
-        for i, name in enumerate(("starts", "ends", "axes", "steps"), start=1)
-    )
-    axes = range(len(starts)) if axes is None else axes
-    steps = [1] * len(starts) if steps is None else steps
-    made = data
-    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
-        label = made.labels[int(axis)]
-        size = made.size(label)
-        first, last, by = slice(int(start), int(stop), int(step)).indices(size)
-        if by < 1 or (label not in FIELDS and (first, last) != (0, size)):
-            raise building.error(node, "slices backwards, or along the batch")
-        if (first, last, by) != (0, size, 1):
-            made = building.add(node, Slice, [made], dim=FIELDS[label], start=first, stop=last, step=by)
-    return [building.view(node, made)]
-
-
-def split(building: Building, node: Node) -> list[Meaning]:
-    """Read parts of a tensor, a slice each."""
-    data = building.data(node, 0)
-    label = data.labels[int(node.attributes.get("axis", 0))]
-    if label not in FIELDS:
-        raise building.error(node, "splits the batch; lw3dsim splits C, T, H or W")
-    parts, size = node.attributes.get("split"), data.size(label)
-    parts = parts if parts is not None else building.values(node, 1) if len(node.inputs) > 1 else None
-    each = -(-size // len(node.outputs))
-    sizes = [each] * (len(node.outputs) - 1) + [size - each * (len(node.outputs) - 1)] if parts is None else parts
-    ends = np.cumsum([0, *map(int, sizes)]).tolist()
-    return [
-        building.add(node, Slice, [data], output=i, dim=FIELDS[label], start=ends[i], stop=ends[i + 1])
-        for i in range(len(node.outputs))
-    ]
 
 
 def shape(building: Building, node: Node) -> list[Meaning]:
@@ -314,6 +220,24 @@ def integer_conv(building: Building, node: Node) -> list[Meaning]:
     return conv(building, node, bias=len(node.inputs))
 
 
+def dynamic_quantize(building: Building, node: Node) -> list[Meaning]:
+    """Read a quantisation whose scale and zero follow from the data: all that is known of them is that they are."""
+    number = Constant(shape=(), is_scale=True)
+    return [building.view(node, building.data(node, 0)), number, number]
+
+
+def less(building: Building, node: Node) -> list[Meaning]:
+    """Read a difference or a quotient: of a tensor and constants, it is a sum or a product of them."""
+    if not isinstance(building.meaning(node, 1), Constant):
+        raise building.error(node, "takes two computed tensors; lw3dsim subtracts and divides by constants alone")
+    return add(building, node) if node.op == "Sub" else mul(building, node)
+
+
+def quantized_matmul(building: Building, node: Node) -> list[Meaning]:
+    """Read a product of integers with their scales."""
+    return matmul(building, node, weight=3)
+
+
 def fused_conv(building: Building, node: Node) -> list[Meaning]:
     """Read a convolution with its activation."""
     function = str(node.attributes.get("activation", "Relu"))
@@ -335,16 +259,20 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
     **dict.fromkeys(("Add", "Sum"), add),
     "BatchNormalization": batch_norm,
+    **dict.fromkeys(("Sub", "Div"), less),
+    **dict.fromkeys(("MatMul", "MatMulInteger"), matmul),
     "Concat": concat,
     "Constant": constant,
     "Conv": conv,
     "ConvInteger": integer_conv,
+    "DynamicQuantizeLinear": dynamic_quantize,
     "FusedConv": fused_conv,
+    "Gather": gather,
     "Gemm": gemm,
-    "MatMul": matmul,
     "Mul": mul,
     "Pad": pad,
     "QLinearConv": quantized_conv,
+    "QLinearMatMul": quantized_matmul,
     "Shape": shape,
     "Slice": slice_,
     "Softmax": softmax,

@@ -48,6 +48,12 @@ class Tensor(Value, frozen=True, kw_only=True):
         return self.shape.elements if label == FLAT else 1
 
     @property
+    def larger(self) -> frozenset[tuple[str, int]]:
+        """The dimensions of more than one element, and where from the end they stand."""
+        places = enumerate(reversed(self.labels), start=1)
+        return frozenset((label, place) for place, label in places if self.size(label) > 1)
+
+    @property
     def is_vector(self) -> bool:
         """Whether it has channels alone."""
         return self.shape.extent == (1, 1, 1)

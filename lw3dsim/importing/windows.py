@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_padding
 from lw3dsim.describe.workload import Conv3d, Pad, Pool3d
 from lw3dsim.importing.tensors import STANDARD, in_order
@@ -30,11 +31,15 @@ def three(values: Sequence[int], other: int) -> tuple[int, int, int]:
 def windowed(building: Building, node: Node, i: int = 0) -> Tensor:
     """Return the data of a node with windows: dimensions in their usual order."""
     data = building.data(node, i)
-    if len(data.labels) not in (3, 4, 5) or not in_order(data):
+    rank = len(data.labels)
+    if rank not in STANDARD or rank < 3 or not in_order(data) or data.dims[0] != 1:
         raise building.error(
             node, "reads a tensor whose dimensions are permuted; export the network in the order NCTHW"
         )
-    return data
+    standard = replace(data, labels=STANDARD[rank])
+    if standard.dims != data.dims or math.prod(data.dims) != data.shape.elements:
+        raise building.error(node, "reads a tensor whose dimensions were moved by a reshape; export it without that")
+    return standard
 
 
 def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: Any, dilation: Any) -> Any:
@@ -91,7 +96,6 @@ def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, A
     layer = building.layers.get(data.source)
     if not isinstance(layer, Pad) or not data.is_alone:
         return data, padding
-    from lw3dsim.base.values import replace
     from lw3dsim.describe.windows import as_margins
 
     del building.layers[data.source]
@@ -151,7 +155,6 @@ def _reduced(building: Building, node: Node, data: Tensor, axes: set[str], label
     mode = "max" if "Max" in node.op else "avg"
     window: Any = "global" if kernel == extent else kernel
     made = building.add(node, Pool3d, [data], mode=mode, kernel=window)
-    from lw3dsim.base.values import replace
 
     is_plain = made.is_vector and len(labels) == len(STANDARD[2])
     return replace(made, labels=STANDARD[2] if is_plain else labels)

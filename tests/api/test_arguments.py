@@ -310,7 +310,7 @@ def test_a_file_that_is_missing_is_called_so(cli, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     sentence = cli("simulate", name).stderr
     assert f"Error: {name}: no such file is there" in sentence
-    assert ("only workloads in YAML can be read so far" in sentence) == name.endswith((".onnx", ".pt"))
+    assert ("only workloads in YAML and networks in ONNX are read" in sentence) == name.endswith((".onnx", ".pt"))
     assert ("did you mean 'c3d'" in sentence) == name.startswith("c3d")
     assert f"Error: {name}: no such file is there" in cli("simulate", "c3d", "--arch", name).stderr
 

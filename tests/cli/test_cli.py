@@ -111,7 +111,10 @@ def test_what_is_not_said_means_the_same_everywhere(function):
     }
     asked = asdict(Options())
     assert defaults.items() >= {name: asked[name] for name in asked if name in defaults}.items()
-    assert asdict(Request(workload="c3d")).items() >= (asdict(Options()) | {"transform": (), "overrides": ()}).items()
+    assert (
+        asdict(Request(workload="c3d")).items()
+        >= (asdict(Options()) | {"transform": (), "overrides": (), "dims": ()}).items()
+    )
 
 
 def test_list_names_everything(cli_json):

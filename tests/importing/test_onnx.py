@@ -367,3 +367,12 @@ def test_import_writes_a_workload_file(tmp_path, cli):
 def test_lw3dsim_is_imported_without_onnx():
     code = "import sys, lw3dsim; lw3dsim.load_workload('c3d'); print('onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_cases_of_a_comparison_may_size_what_is_open(tmp_path, cli):
+    path = plain(Net({"clip": [1, 3, "T", 16, 16]})).save(tmp_path / "net.onnx")
+    cases = [lw3dsim.Case(name="short", dims="T=8"), lw3dsim.Case(name="long", dims={"T": 16})]
+    short, long = lw3dsim.compare(path, cases).results
+    assert short.record.layers[0].macs * 2 == long.record.layers[0].macs
+    assert cli("compare", str(path), "--dim", "T=8", "--case", "a: --algorithm hfa", "--case", "b:").exit_code == 0
+    assert lw3dsim.simulate(path, dims="T=8").record.layers == short.record.layers

@@ -19,9 +19,30 @@ from test_operators import OPERATORS, network_of
 import lw3dsim
 from lw3dsim import InputError, load_workload, to_torch
 from lw3dsim.arithmetic.direct import compute
+from lw3dsim.arithmetic.functions import FUNCTIONS
 from lw3dsim.arithmetic.number import NUMBERS
 from lw3dsim.describe.catalog import shipped_names
-from lw3dsim.describe.workload import Conv3d, Pool3d, Shape, build_workload
+from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.workload import (
+    Add,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    Conv3d,
+    Gate,
+    Matmul,
+    Mul,
+    Pad,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+    build_workload,
+)
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import ShapeError
 from lw3dsim.testing.networks import dense_network
@@ -104,6 +125,64 @@ def test_an_operator_is_what_it_is_defined_as(layer, inputs):
 def test_random_networks_make_the_same_tensors(seed):
     tree = random_network(Random(seed), widest=9)  # noqa: S311
     check(parse_workload(yaml.safe_dump(tree, allow_unicode=True)), seed)
+
+
+def drawn(draw):
+    """A network in which every operator may follow every other."""
+    shape = Shape(4 * draw(st.integers(1, 3)), *draw(st.tuples(*[st.integers(1, 6)] * 3)))
+    layers, last = [], "x"
+
+    def append(kind, *more, **keys):
+        nonlocal shape, last
+        layer = kind(name=f"l{len(layers)}", inputs=(last, *more), **keys)
+        sources = [shape, *(shapes[name] for name in more)]
+        shapes[layer.name] = shape = layer.output_shape(tuple(sources))
+        layers.append(layer)
+        last = layer.name
+
+    def squeeze():
+        nonlocal shape, last
+        before, wide = last, shape
+        append(Pool3d, mode="avg", kernel="global")
+        append(Conv3d, out_channels=wide.channels, kernel=(1, 1, 1), bias=True, activation="sigmoid")
+        factors, last, shape = last, before, wide
+        append(Gate, factors, activation=draw(functions))
+
+    shapes, functions = {"x": shape}, st.sampled_from(sorted(FUNCTIONS))
+    steps = {
+        "conv": lambda: append(
+            Conv3d, out_channels=4 * draw(st.integers(1, 3)), kernel=draw(st.tuples(*[st.integers(1, 3)] * 3)),
+            padding="same", groups=draw(st.sampled_from([1, 2, 4])), batch_norm=draw(st.booleans()),
+            bias=draw(st.booleans()), activation=draw(functions),
+        ),
+        "batch_norm": lambda: append(BatchNorm, activation=draw(functions)),
+        "squeeze": squeeze,
+        "affinity": lambda: append(Matmul, last, transpose=True),
+        "softmax": lambda: append(Softmax),
+        "mul": lambda: append(Mul, last, activation=draw(functions)),
+        "add": lambda: append(Add, last, last, activation=draw(functions)),
+        "concat": lambda: append(Concat, last, dim=draw(st.sampled_from(DIMENSIONS))),
+        "pad": lambda: append(Pad, padding=(1, (0, 1), 0)),
+        "shift": lambda: append(TemporalShift, parts=2) if shape.channels > 1 else None,
+        "shuffle": lambda: append(ChannelShuffle, groups=2) if shape.channels % 2 == 0 else None,
+        "permute": lambda: append(Permute, order=tuple(draw(st.permutations(DIMENSIONS)))),
+        "reshape": lambda: append(Reshape, shape=(shape.channels * shape.frames, 1, *shape[2:])),
+        "slice": lambda: append(Slice, dim="height", stop=shape.height, step=2),
+        "trg": lambda: append(Trg),
+    }  # fmt: skip
+    for step in draw(st.lists(st.sampled_from(sorted(steps)), min_size=1, max_size=6)):
+        if step != "conv" or shape.channels % 4 == 0:
+            steps[step]()
+        if shape.elements > 4000:
+            break
+    return build_workload(name="drawn", inputs={"x": shapes["x"]}, layers=layers) if layers else None
+
+
+@given(network=st.composite(drawn)(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=100)
+def test_operators_behind_each_other_make_the_same_tensors(network, seed):
+    if network is not None:
+        check(network, seed)
 
 
 @given(

@@ -316,8 +316,8 @@ def test_a_file_that_is_missing_is_called_so(cli, tmp_path, monkeypatch, name):
 
 
 def test_a_network_of_another_tool_is_called_so(cli, tmp_path):
-    (tmp_path / "model.ONNX").write_bytes(b"\x08\x07")
-    assert "model.ONNX: only workloads in YAML" in cli("simulate", str(tmp_path / "model.ONNX")).stderr
+    (tmp_path / "model.PT2").write_bytes(b"\x08\x07")
+    assert "model.PT2: only workloads in YAML" in cli("simulate", str(tmp_path / "model.PT2")).stderr
 
 
 LONE = {"kernel": 3, "stride": 2, "padding": 1, "dilation": 2}
@@ -346,11 +346,11 @@ def test_one_number_is_a_window_in_all_dimensions():
             {"stride": 2.0},
             "expected three whole numbers for (T, H, W), such as [3, 3, 3], or one for all three, not 2.0",
         ),
-        ({"padding": "same"}, "'same' is not taken; write [1, 1, 1], the zeros at each side"),
-        ({"padding": "same", "kernel": [3, 5, 1], "dilation": 2}, "write [2, 4, 0]"),
-        ({"padding": "SAME", "kernel": [2, 3, 3]}, "more zeros at one side"),
-        ({"padding": "same", "kernel": [3, 3]}, "such as [1, 1, 1] for kernel [3, 3, 3]"),
-        ({"padding": "valid"}, "leave padding out, or write 0"),
+        ({"padding": "SAME"}, "such as [1, 1, 1], one for all three, or the word same, not 'SAME'"),
+        ({"padding": "same", "kernel": [3, 3]}, "layers[0].kernel = [3, 3]: expected array of length 3"),
+        ({"padding": "valid"}, "not 'valid'; without padding, leave it out"),
+        ({"padding": [[1, 2, 3], 0, 0]}, "layers[0].padding[0] = [1, 2, 3]"),
+        ({"padding": [[1, -1], 0, 0]}, "layers[0].padding[0][1] = -1"),
         ({"padding": "reflect"}, "layers[0].padding: expected three whole numbers"),
         ({"kernel": [3, 3]}, "layers[0].kernel"),
         ({"kernel": True}, "not True"),

@@ -27,6 +27,7 @@ show net.yaml --format json
 simulate net.yaml --algorithm hfa --out run
 simulate net.yaml --fusion auto --format csv
 simulate net.yaml --engine simpy --format json
+import net.yaml --out written.yaml
 map net.yaml --save map.yaml
 simulate net.yaml --mapping map.yaml --format json
 compare net.yaml --html compare.html

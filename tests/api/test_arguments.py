@@ -316,8 +316,8 @@ def test_a_file_that_is_missing_is_called_so(cli, tmp_path, monkeypatch, name):
 
 
 def test_a_network_of_another_tool_is_called_so(cli, tmp_path):
-    (tmp_path / "model.ONNX").write_bytes(b"\x08\x07")
-    assert "model.ONNX: only workloads in YAML" in cli("simulate", str(tmp_path / "model.ONNX")).stderr
+    (tmp_path / "model.PT2").write_bytes(b"\x08\x07")
+    assert "model.PT2: only workloads in YAML" in cli("simulate", str(tmp_path / "model.PT2")).stderr
 
 
 LONE = {"kernel": 3, "stride": 2, "padding": 1, "dilation": 2}

@@ -24,6 +24,8 @@ algebra --help
 algebra
 show net.yaml
 show net.yaml --format json
+import net.yaml
+import net.yaml --out written.yaml
 simulate net.yaml --algorithm hfa --out run
 simulate net.yaml --fusion auto --format csv
 simulate net.yaml --engine simpy --format json

@@ -136,11 +136,15 @@ def changed(acme, module, old, new):
     (path,) = acme.site.glob(f"acme_video/{module}.py")
     text = path.read_text()
     assert old in text
+    second = int(path.stat().st_mtime)
     try:
         path.write_text(text.replace(old, new))
+        # What Python compiled is known by the second and the size of its source.
+        os.utime(path, (second + 1, second + 1))
         yield
     finally:
         path.write_text(text)
+        os.utime(path, (second + 2, second + 2))
 
 
 def points_of(acme, space, journal):

@@ -55,7 +55,8 @@ def executed(problem, arch, sources, weights=None, bias=None, c=None, parallel="
         ifmap_slots=1, weight_slots=1, ofmap_slots=1,
     )  # fmt: skip
     schedule = build_schedule(problem, mapping, arch, make_clocks(arch))
-    computation = Computation(reduction=reduction, weights=weights, bias=bias)
+    divisors = np.full(problem.out, math.prod(problem.kernel)) if reduction == "avg" else None
+    computation = Computation(reduction=reduction, weights=weights, bias=bias, divisors=divisors)
     machine = make_machine(problem, arch, parallel)
     return run_schedule(problem, mapping, schedule, machine, INT8, computation, sources)[0]
 

@@ -7,13 +7,14 @@ import pytest
 from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.account.events import count_events
+from lw3dsim.base.arrays import as_arrays
 from lw3dsim.base.distinct import distinct
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.errors import MappingError
+from lw3dsim.schedule import dma
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
-from lw3dsim.schedule.dma import runs_of
 from lw3dsim.schedule.room import last_uses, release_sets, release_steps, release_stores, room_after, room_for
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
@@ -25,6 +26,11 @@ CLOCKS = make_clocks(ARCH)
 # channels and one of two rows. Steps: for 2 and 1 output channels, for both rows, 3 and 1 input channels.
 LAYER = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, bias=True)
 CUT = tiles(2, 3, 1, 1, 2)
+
+
+def runs_of(regions):
+    """The runs of boxes as arrays, whoever runs the kernels."""
+    return as_arrays(dma.runs_of(regions))
 
 
 def built(problem=LAYER, mapping=CUT, arch=ARCH):

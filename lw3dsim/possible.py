@@ -69,6 +69,8 @@ def layer_faults(problem: Problem, mapping: Mapping, arch: Accelerator, name: st
 
 def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: Sequence[str]) -> Iterator[Fault]:
     """Yield why ``mapping`` of a fused group is impossible; what follows the first holds only without it."""
+    for i in group.idle_stages:
+        yield Fault(key=("group", i), message=f"nothing behind {names[i]} needs any of its output; take it out")
     for axis, size, most in zip("thw", mapping.tile, group.stages[-1].out, strict=True):
         yield from _size(("tile", axis), size, most, f"{DIMENSIONS[axis]} in {names[-1]}")
     if group.takes_all_frames and mapping.t != group.stages[-1].out[0]:

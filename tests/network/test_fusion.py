@@ -169,6 +169,37 @@ def test_without_a_share_of_the_buffer_nothing_is_fused(cli_json):
     assert all(layer["kind"] != "fused" for layer in result["layers"])
 
 
+# The slice leaves rows that the padding made: nothing is needed of the convolution.
+IDLE = """
+name: idle
+inputs:
+  clip: {channels: 3, frames: 2, height: 2, width: 2}
+layers:
+  - {name: made, kind: conv3d, out_channels: 4, kernel: 1}
+  - {name: around, kind: pad, padding: [0, [0, 2], 1]}
+  - {name: rest, kind: slice, dim: height, start: 2, stop: 3}
+"""
+
+IDLE_MAPPING = """
+units:
+  - group: [{layer: made}, {layer: around}, {layer: rest}]
+    tile: {t: 2, h: 1, w: 4}
+    chunks: [4]
+    ofmap_slots: 1
+"""
+
+
+def test_a_layer_of_which_nothing_is_needed_is_in_no_group(cli, tmp_path):
+    workload, mapping = tmp_path / "idle.yaml", tmp_path / "mapping.yaml"
+    workload.write_text(IDLE)
+    mapping.write_text(IDLE_MAPPING)
+    fused = simulate(workload, fusion="auto")
+    assert [layer["name"] for layer in fused.data["layers"]] == ["made", "around+rest"]
+    refused = cli("simulate", str(workload), "--mapping", str(mapping))
+    assert refused.exit_code == 2
+    assert "units[0].group[0]: nothing behind made needs any of its output; take it out" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

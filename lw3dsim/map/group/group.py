@@ -78,6 +78,11 @@ class Group(Value, frozen=True, dict=True):
         return tuple(math.prod(int(axis.new[i][0]) for axis in axes) for i in range(len(self.stages) + 1))
 
     @property
+    def idle_stages(self) -> tuple[int, ...]:
+        """Stages that nothing of the output depends on: what a later stage leaves of theirs is padding alone."""
+        return tuple(i for i, positions in enumerate(self.needed[1:]) if positions == 0)
+
+    @property
     def ideal_mults(self) -> tuple[int, ...]:
         """Multiplications of every stage by the paper's formula, rounded up, for the outputs that are needed."""
         return tuple(

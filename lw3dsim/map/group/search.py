@@ -43,7 +43,12 @@ class Found(Value, frozen=True, kw_only=True):
 def search_group(
     group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = CANDIDATES
 ) -> list[Found]:
-    """Return the ``keep`` cheapest mappings of ``group``, or all, best first; raise MappingError when none fits."""
+    """Return the ``keep`` cheapest mappings of ``group``, or all, best first.
+
+    Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
+    """
+    if group.idle_stages:
+        raise MappingError("group", "a stage of the fused group has nothing to compute")
     candidates = enumerate_group(group, arch)
     if len(candidates) == 0:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")

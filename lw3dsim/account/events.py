@@ -8,6 +8,8 @@ from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Program
 
@@ -80,7 +82,20 @@ class Events(Value, frozen=True, kw_only=True):
 
 def count_events(schedule: Program, burst_bytes: int) -> Events:
     """Count the events of a program; they do not depend on time."""
-    total = schedule.total
+    streams = schedule.ifmap, schedule.weight, schedule.ofmap
+    ifmap, weight, ofmap = (int(stream.bits.sum()) for stream in streams)
+    moved = [int(schedule.bursts(stream).sum()) * burst_bytes for stream in streams]
+    return make_events(schedule.total, (ifmap, weight, ofmap), (moved[0], moved[1], moved[2]))
+
+
+def make_events(
+    total: Callable[[str], int], tile_bits: tuple[int, int, int], dram_bytes: tuple[int, int, int]
+) -> Events:
+    """Return the events of steps whose costs sum up to ``total`` by name.
+
+    ``tile_bits`` and ``dram_bytes`` are those of all tiles of inputs, weights and outputs, in the buffers and in DRAM.
+    """
+    ifmap, weight, ofmap = tile_bits
     return Events(
         mults=total("mults"),
         accumulations=total("accumulations"),
@@ -89,16 +104,16 @@ def count_events(schedule: Program, burst_bytes: int) -> Events:
         weight_kernels=total("weight_kernels"),
         output_tiles=total("output_tiles"),
         vector_ops=total("vector_ops"),
-        dram_ifmap_bytes=int(schedule.bursts(schedule.ifmap).sum()) * burst_bytes,
-        dram_weight_bytes=int(schedule.bursts(schedule.weight).sum()) * burst_bytes,
-        dram_ofmap_bytes=int(schedule.bursts(schedule.ofmap).sum()) * burst_bytes,
+        dram_ifmap_bytes=dram_bytes[0],
+        dram_weight_bytes=dram_bytes[1],
+        dram_ofmap_bytes=dram_bytes[2],
         ifmap_read_bytes=_bytes(total("ifmap_read_bits")),
-        ifmap_write_bytes=_bytes(int(schedule.ifmap.bits.sum())),
+        ifmap_write_bytes=_bytes(ifmap),
         weight_read_bytes=_bytes(total("weight_read_bits")),
-        weight_write_bytes=_bytes(int(schedule.weight.bits.sum())),
-        ofmap_read_bytes=_bytes(total("ofmap_read_bits") + int(schedule.ofmap.bits.sum())),
+        weight_write_bytes=_bytes(weight),
+        ofmap_read_bytes=_bytes(total("ofmap_read_bits") + ofmap),
         ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
-        ofmap_dma_bytes=_bytes(int(schedule.ofmap.bits.sum())),
+        ofmap_dma_bytes=_bytes(ofmap),
         intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
         intermediate_write_bytes=_bytes(total("intermediate_write_bits")),
     )

@@ -7,11 +7,12 @@ the tensors, which are chosen later, so they are counted as if every tile lay in
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.account.events import Events
+from lw3dsim.account.events import Events, make_events
 from lw3dsim.base.arrays import ceil_div, parts
 from lw3dsim.base.caches import kept
 from lw3dsim.base.distinct import distinct
@@ -82,16 +83,18 @@ def tally(problem: Problem, mapping: Mapping, arch: Accelerator, burst_bytes: in
     weight_bits, weight_times = _weight(problem, mapping, grid)
     out_bits, out_times = _ofmap(problem, grid)
     burst = 8 * burst_bytes
-    bursts = [int((ceil_div(b, burst) * x).sum()) for b, x in ((in_bits, in_times), (weight_bits, weight_times))]
-    stored = int((ceil_div(out_bits, burst) * out_times).sum())
-    ifmap, weight, ofmap = (
-        int((b * x).sum()) for b, x in ((in_bits, in_times), (weight_bits, weight_times), (out_bits, out_times))
-    )
+    streams = (in_bits, in_times), (weight_bits, weight_times), (out_bits, out_times)
+    loaded, weights, stored = (int((ceil_div(bits, burst) * times).sum()) for bits, times in streams)
+    ifmap, weight, ofmap = (int((bits * times).sum()) for bits, times in streams)
     first = [int(ceil_div(int(bits.flat[0]), burst)) for bits in (in_bits, weight_bits) if bits.size]
     return Tally(
-        events=_events(kinds, count, ifmap, weight, ofmap, [burst_bytes * moved for moved in (*bursts, stored)]),
+        events=make_events(
+            partial(kinds.total, counts=count.ravel()),
+            (ifmap, weight, ofmap),
+            (loaded * burst_bytes, weights * burst_bytes, stored * burst_bytes),
+        ),
         array_cycles=_array_cycles(kinds, grid, count),
-        moved=sum(bursts) + stored,
+        moved=loaded + weights + stored,
         first_load=sum(first),
         last_store=int(ceil_div(int(out_bits.flat[-1]), burst)),
     )
@@ -227,35 +230,3 @@ def _array_cycles(kinds: Kinds, grid: _Grid, count: Ints) -> int:
         if sort:
             busy += int((np.maximum(drain[:, sort - 1] - head[:, sort], 0) * of_tile[:, 0]).sum())
     return busy + int(kinds.drain[-1])
-
-
-def _events(kinds: Kinds, count: Ints, ifmap: int, weight: int, ofmap: int, dram_bytes: Sequence[int]) -> Events:
-    flat = count.ravel()
-
-    def total(event: str) -> int:
-        return kinds.total(event, flat)
-
-    def sram_bytes(bits: int) -> int:
-        return -(-bits // 8)
-
-    return Events(
-        mults=total("mults"),
-        accumulations=total("accumulations"),
-        tree_adds=total("tree_adds"),
-        input_tiles=total("input_tiles"),
-        weight_kernels=total("weight_kernels"),
-        output_tiles=total("output_tiles"),
-        vector_ops=total("vector_ops"),
-        dram_ifmap_bytes=dram_bytes[0],
-        dram_weight_bytes=dram_bytes[1],
-        dram_ofmap_bytes=dram_bytes[2],
-        ifmap_read_bytes=sram_bytes(total("ifmap_read_bits")),
-        ifmap_write_bytes=sram_bytes(ifmap),
-        weight_read_bytes=sram_bytes(total("weight_read_bits")),
-        weight_write_bytes=sram_bytes(weight),
-        ofmap_read_bytes=sram_bytes(total("ofmap_read_bits") + ofmap),
-        ofmap_write_bytes=sram_bytes(total("ofmap_write_bits")),
-        ofmap_dma_bytes=sram_bytes(ofmap),
-        intermediate_read_bytes=sram_bytes(total("intermediate_read_bits")),
-        intermediate_write_bytes=sram_bytes(total("intermediate_write_bits")),
-    )

@@ -12,6 +12,7 @@ The controller that reorders may merge what it is asked for, and put off refresh
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.dram import dram_energy_pj, plain_counts
@@ -22,12 +23,10 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.dram.device import rules_of
 from lw3dsim.dram.power import DramCounts
-from lw3dsim.errors import MappingError
-from lw3dsim.machine.problem import make_problem, on_rows
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.map.layer.search import CANDIDATES
-from lw3dsim.network.layers import LayerSearch
-from lw3dsim.network.runs import bare, seen_by
+from lw3dsim.network.layers import LayerSearch, of_ways
+from lw3dsim.network.runs import bare
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
@@ -74,31 +73,8 @@ def _layer_floors(
     arch: Accelerator,
     sparsity: Sparsity,
 ) -> Floors:
-    found: list[Floor] = []
-    for algorithm in allowed:
-        try:
-            found += _floors_of_ways(make_problem(layer, inputs, output, algorithm, arch), arch, sparsity)
-        except MappingError:
-            if not algorithm.is_winograd:
-                raise
-    if not found:
-        # A Winograd form that can't be mapped runs direct.
-        direct = candidates(layer, "direct", 1, 1)[0]
-        found = _floors_of_ways(make_problem(layer, inputs, output, direct, arch), arch, sparsity)
-    return tuple(found)
-
-
-def _floors_of_ways(problem: Problem, arch: Accelerator, sparsity: Sparsity) -> list[Floor]:
-    """Return the floors of all ways to lay ``problem`` on the rows that fit; raise MappingError where none does."""
-    found: list[Floor] = []
-    for way in on_rows(problem, arch.places("output_channels")):
-        try:
-            found += _floors(way, seen_by(way, arch), sparsity)
-        except MappingError as error:
-            reason = error
-    if not found:
-        raise reason
-    return found
+    ways = of_ways(layer, inputs, output, allowed, arch, partial(_floors, sparsity=sparsity))
+    return tuple(floor for floors in ways for floor in floors)
 
 
 @kept(65536)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.base.caches import kept
@@ -22,7 +22,7 @@ from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.program import Program
     from lw3dsim.transform.algorithms import Algorithm
+
+
+Found = TypeVar("Found")
 
 
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
@@ -67,32 +70,49 @@ def _best_run(
     price: Price | None,
 ) -> LayerRun:
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
-    runs, reason = [], ""
+    wanted = price or Price(cycle=1.0, dram_byte=0.0)
+    ways = partial(run_problem, engine=engine, price=price)
+    runs = of_ways(layer, inputs, output, allowed, arch, ways)
+    return min(runs, key=lambda run: _cost(run, arch, wanted))
+
+
+def of_ways(
+    layer: AnyLayer,
+    inputs: tuple[Shape, ...],
+    output: Shape,
+    allowed: tuple[Algorithm, ...],
+    arch: Accelerator,
+    found: Callable[[Problem, Accelerator], Found],
+) -> list[Found]:
+    """Return what is ``found`` of a layer in every algorithm and on the rows in every way that fits, as arch sees it.
+
+    Where none of the ``allowed`` algorithms fits it runs direct. Raises MappingError where nothing does.
+    """
+    made, reason = list[Found](), ""
     for algorithm in allowed:
         try:
-            runs += _run_ways(make_problem(layer, inputs, output, algorithm, arch), arch, engine, price)
+            made += _of_rows(make_problem(layer, inputs, output, algorithm, arch), arch, found)
         except MappingError as error:
             if not algorithm.is_winograd:
                 raise
             reason = str(error)
-    if not runs:
+    if not made:
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        runs = _run_ways(make_problem(layer, inputs, output, direct, arch), arch, engine, price)
-    wanted = price or Price(cycle=1.0, dram_byte=0.0)
-    return min(runs, key=lambda run: _cost(run, arch, wanted))
+        made = _of_rows(make_problem(layer, inputs, output, direct, arch), arch, found)
+    return made
 
 
-def _run_ways(problem: Problem, arch: Accelerator, engine: str, price: Price | None) -> list[LayerRun]:
-    """Return a run for every way to lay ``problem`` on the rows that fits; raise MappingError where none does."""
-    runs: list[LayerRun] = []
+def _of_rows(problem: Problem, arch: Accelerator, found: Callable[[Problem, Accelerator], Found]) -> list[Found]:
+    """Return what is ``found`` of every way to lay ``problem`` on the rows that fits; raise MappingError for none."""
+    made: list[Found] = []
     for way in on_rows(problem, arch.places("output_channels")):
         try:
-            runs.append(run_problem(way, seen_by(way, arch), engine, price))
+            made.append(found(way, seen_by(way, arch)))
         except MappingError as error:
             reason = error
-    if not runs:
+    if not made:
         raise reason
-    return runs
+    return made
 
 
 def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:

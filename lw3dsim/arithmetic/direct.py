@@ -13,27 +13,22 @@ from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.functions import activated, is_table, softmax
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
-from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.moves import DIMENSIONS, Rearranged
 from lw3dsim.describe.windows import as_margins
 from lw3dsim.describe.workload import (
     Activation,
     Add,
     BatchNorm,
-    ChannelShuffle,
-    Concat,
     Conv3d,
     Gate,
     Linear,
     Matmul,
     Mul,
     Pad,
-    Permute,
     Pool3d,
-    Reshape,
     Shape,
     Slice,
     Softmax,
-    TemporalShift,
     Trg,
 )
 
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.arithmetic.computation import Reduction
-    from lw3dsim.describe.workload import AnyLayer
+    from lw3dsim.describe.workload import AnyLayer, Layer
 
 LOWEST = -(2**62)
 
@@ -90,7 +85,7 @@ def sums(
 
 
 @singledispatch
-def _made(layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
+def _made(layer: Layer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
     """Return the sums of ``layer`` but for its bias."""
     raise NotImplementedError(f"no reference for a layer of kind {layer.kind}")
 
@@ -133,12 +128,8 @@ def _multiplied(layer: Mul, sources: Sequence[Tensor], weights: Tensor | None, n
 
 
 @_made.register(Activation)
-@_made.register(ChannelShuffle)
-@_made.register(Concat)
-@_made.register(Permute)
-@_made.register(Reshape)
-@_made.register(TemporalShift)
-def _moved(layer: AnyLayer, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+@_made.register(Rearranged)
+def _moved(layer: Activation | Rearranged, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
     return arranged(layer, sources)[0]
 
 
@@ -210,13 +201,7 @@ def _pool(layer: Pool3d, values: Tensor, number: Number) -> Tensor:
     shape = Shape(*values.shape)
     window, stride, size = layer.window(shape), layer.step(shape), layer.output_shape((shape,)).extent
     outside = (LOWEST if number.is_integer else -np.inf) if layer.mode == "max" else 0
-    # Windows that are rounded up reach beyond the padding.
-    reach = [(n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(size, window, stride, layer.dilation, strict=True)]
-    around = [
-        (before, max(r - n - before, 0))
-        for r, n, (before, _) in zip(reach, shape.extent, layer.margins(shape), strict=True)
-    ]
-    padded = np.pad(values, [(0, 0), *around], constant_values=outside)
+    padded = np.pad(values, [(0, 0), *layer.reached(shape)], constant_values=outside)
     result = np.full((values.shape[0], *size), outside, dtype=padded.dtype)
     for tap in itertools.product(*(range(k) for k in window)):
         part = padded[(slice(None), *_positions(tap, layer.dilation, stride, size))]

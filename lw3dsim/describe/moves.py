@@ -21,7 +21,7 @@ DIMENSIONS: tuple[Dimension, ...] = ("channels", "frames", "height", "width")
 Position = Annotated[int, Meta(ge=0, le=65536)]
 
 
-class _Rearranged(Layer, frozen=True, kw_only=True):
+class Rearranged(Layer, frozen=True, kw_only=True):
     """A layer whose outputs look at inputs somewhere else."""
 
     @property
@@ -30,7 +30,7 @@ class _Rearranged(Layer, frozen=True, kw_only=True):
         return False
 
 
-class Concat(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="concat"):
+class Concat(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="concat"):
     """Concatenation along a dimension, by default the channels."""
 
     dim: Dimension = "channels"
@@ -77,7 +77,7 @@ class Pad(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pad"):
         return Shape(shape.channels, *sizes)
 
 
-class ChannelShuffle(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="channel_shuffle"):
+class ChannelShuffle(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="channel_shuffle"):
     """Channel j of group i becomes channel i of group j, of ``groups`` groups (ShuffleNet)."""
 
     groups: Size
@@ -90,7 +90,7 @@ class ChannelShuffle(_Rearranged, frozen=True, kw_only=True, tag_field="kind", t
         return shape
 
 
-class TemporalShift(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="temporal_shift"):
+class TemporalShift(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="temporal_shift"):
     """The first of ``parts`` of the channels from the next frame, the second from the last one, the rest from its own.
 
     Frames that are not there are zeros (TSM).
@@ -106,7 +106,7 @@ class TemporalShift(_Rearranged, frozen=True, kw_only=True, tag_field="kind", ta
         return shape
 
 
-class Permute(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="permute"):
+class Permute(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="permute"):
     """The dimensions in another ``order``."""
 
     order: tuple[Dimension, Dimension, Dimension, Dimension]
@@ -119,7 +119,7 @@ class Permute(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="per
         return Shape(*(getattr(shape, name) for name in self.order))
 
 
-class Reshape(_Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="reshape"):
+class Reshape(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="reshape"):
     """The elements, row by row, in another ``shape`` (C, T, H, W)."""
 
     shape: tuple[Size, Extent, Extent, Extent]

@@ -37,6 +37,22 @@ class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
         """Return the padding before and behind an input of ``shape``, along T, H and W."""
         return margins(self.padding, shape.extent, self.window(shape), self.step(shape), self.dilation)
 
+    def reached(self, shape: Shape) -> Margins:
+        """Return what windows look at before and behind an input; rounded up, they reach beyond the padding."""
+        windows = zip(
+            self.output_shape((shape,)).extent,
+            self.step(shape),
+            self.window(shape),
+            self.dilation,
+            shape.extent,
+            self.margins(shape),
+            strict=True,
+        )
+        t, h, w = (
+            (before, max((n - 1) * s + (k - 1) * d + 1 - size - before, 0)) for n, s, k, d, size, (before, _) in windows
+        )
+        return t, h, w
+
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
         shape = only(inputs, self.kind)

@@ -8,14 +8,13 @@ import msgspec
 import yaml
 
 from lw3dsim.base.forms import WORKLOAD_TITLE
+from lw3dsim.describe.triples import TRIPLES
 
 if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
 
 # Wider than any line: every layer has its own.
 WIDTH = 1 << 20
-
-TRIPLES = ("kernel", "stride", "padding", "dilation")
 
 
 def workload_text(network: Workload) -> str:
@@ -42,12 +41,12 @@ def workload_text(network: Workload) -> str:
 def _entry(layer: AnyLayer, before: str) -> dict[str, Any]:
     """Return a layer without what is so by default: its inputs where they are the tensor before it."""
     said = msgspec.to_builtins(layer)
-    names = {info.name: info for info in msgspec.structs.fields(layer)}
     entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
     if layer.inputs != (before,):
         entry["inputs"] = layer.inputs[0] if len(layer.inputs) == 1 else list(layer.inputs)
-    for key, info in names.items():
-        if key not in ("name", "inputs") and getattr(layer, key) != info.default:
+    for field in msgspec.structs.fields(layer):
+        key = field.name
+        if key not in ("name", "inputs") and getattr(layer, key) != field.default:
             entry[key] = _short(said[key]) if key in TRIPLES else said[key]
     return entry
 

@@ -43,18 +43,7 @@ class _Padded(nn.Module):
     def __init__(self, layer: Pool3d, shape: Shape) -> None:
         super().__init__()
         self.window, self.step, self.dilation = layer.window(shape), layer.step(shape), layer.dilation
-        self.around = around_of(self._reached(layer, shape))
-
-    def _reached(self, layer: Pool3d, shape: Shape) -> Margins:
-        """Return what windows look at before and behind the input; rounded up, they reach beyond the padding."""
-        counts = layer.output_shape((shape,)).extent
-        reaches = [
-            (n - 1) * s + (k - 1) * d + 1
-            for n, s, k, d in zip(counts, self.step, self.window, self.dilation, strict=True)
-        ]
-        sizes = zip(reaches, shape.extent, layer.margins(shape), strict=True)
-        t, h, w = ((before, max(reach - size - before, 0)) for reach, size, (before, _) in sizes)
-        return t, h, w
+        self.around = around_of(layer.reached(shape))
 
 
 class PaddedMax(_Padded):

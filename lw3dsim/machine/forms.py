@@ -7,26 +7,22 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
+from lw3dsim.describe.moves import Rearranged
 from lw3dsim.describe.windows import as_margins
 from lw3dsim.describe.workload import (
     Activation,
     Add,
     BatchNorm,
-    ChannelShuffle,
-    Concat,
     Conv3d,
     Gate,
     Linear,
     Matmul,
     Mul,
     Pad,
-    Permute,
     Pool3d,
-    Reshape,
     Shape,
     Slice,
     Softmax,
-    TemporalShift,
     Trg,
 )
 from lw3dsim.machine.widths import sum_bits
@@ -176,12 +172,8 @@ def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form: 
 
 
 @form_of.register(Activation)
-@form_of.register(ChannelShuffle)
-@form_of.register(Concat)
-@form_of.register(Permute)
-@form_of.register(Reshape)
-@form_of.register(TemporalShift)
-def _copy(layer: Layer, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
+@form_of.register(Rearranged)
+def _copy(layer: Activation | Rearranged, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
     """Return a copy of the input as it is laid out after the move, in the blocks that it has."""
     return Form(structure="vector", shape=Shape(inputs[0].channels, *output.extent), n=output.channels)
 

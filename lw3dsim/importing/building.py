@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
@@ -52,7 +53,7 @@ class Building:
     layers: dict[str, AnyLayer] = field(default_factory=dict)
     inputs: dict[str, Shape] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     readers: dict[str, list[Node]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
 
@@ -133,6 +134,10 @@ class Building:
             raise self.error(node, f"input {i} has no values in the file; sizes, axes and pads must have some")
         return None if constant is None else constant.values
 
+    def said(self, node: Node, name: str, i: int) -> Any:
+        """Return what older files have as the attribute ``name``, and newer ones as input ``i``; None for neither."""
+        return node.attributes[name] if name in node.attributes else self.values(node, i)
+
     def add(
         self, node: Node, kind: type[Layer], sources: Sequence[Tensor], labels: tuple[str, ...] | None = None,
         output: int = 0, **keys: Any,
@@ -165,8 +170,6 @@ class Building:
 
     def activated(self, node: Node, tensor: Tensor, function: str) -> Tensor:
         """Return ``tensor`` behind an activation: in the layer that makes it, where nothing else reads that."""
-        from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul
-
         if self.maker(tensor, Conv3d, Linear, Add, Mul, Gate, BatchNorm) is not None:
             self.change(tensor, activation=function)
             return self.view(node, tensor)
@@ -188,8 +191,8 @@ class Building:
         clean = ".".join("".join(c if c.isprintable() and not c.isspace() else "_" for c in part) for part in parts)
         base = clean[:200] or op.lower() or "tensor"
         name, count = base, 1
-        while name in self.layers or name in self.inputs or name in self.names:
+        while name in self.names:
             count += 1
             name = f"{base}_{count}"
-        self.names[name] = text
+        self.names.add(name)
         return name

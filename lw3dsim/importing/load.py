@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_dims, as_path, as_sizes
+from lw3dsim.arguments import as_dims, as_path
 from lw3dsim.describe import workload_file
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.workload import build_workload
-from lw3dsim.errors import ArgumentError, InputError, one_line
+from lw3dsim.errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lw3dsim.arguments import DimsArgument, PathArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.importing.building import Building
-    from lw3dsim.importing.graph import Dimensions, Graph, Node
 
 
 def load_workload(
@@ -42,127 +35,7 @@ def load_workload(
         return workload_file.load_workload(name, input_size=input_size, classes=classes)
     if classes is not None:
         raise ArgumentError("classes", classes, "a network in ONNX has the classes of its weights; leave it out")
+    from lw3dsim.importing.lowering import workload_of
     from lw3dsim.importing.onnx_file import read_onnx
 
     return workload_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)
-
-
-def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument) -> Workload:
-    """Return the workload that a graph is; ``shown`` is what messages call it."""
-    from lw3dsim.importing.building import Building
-    from lw3dsim.importing.onnx_file import fold
-
-    sizes = as_sizes("input_size", input_size)
-    pairs = (text.rpartition("=") for text in as_dims("dims", dims))
-    checked = {name: int(size) for name, _, size in pairs}
-    _check_known(graph, checked)
-
-    def opened(name: str, given: Dimensions) -> tuple[int, ...]:
-        return _opened(_resized(name, given, sizes), checked)
-
-    building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
-    for node in graph.nodes:
-        made = _read(building, node)
-        for name, meaning in zip(node.outputs, made, strict=False):
-            if name:
-                building.meanings[name] = meaning
-        if sizes is None:
-            _compare(building, node)
-    return _workload(building, graph)
-
-
-def _check_known(graph: Graph, dims: Mapping[str, int]) -> None:
-    known = {size for given in graph.inputs.values() for size in given if isinstance(size, str)}
-    for name in dims.keys() - known:
-        has = f"it has {', '.join(sorted(map(one_line, known)))}" if known else "it has none with a name"
-        raise ArgumentError("dims", dict(dims), f"no dimension of an input is called {one_line(name)!r}; {has}")
-
-
-def _opened(given: Dimensions, dims: Mapping[str, int]) -> tuple[int, ...]:
-    """Return an input's dimensions with sizes for those that are open."""
-    sizes = []
-    for i, size in enumerate(given):
-        if isinstance(size, int) and size > 0:
-            sizes.append(size)
-        elif isinstance(size, str) and size in dims:
-            sizes.append(dims[size])
-        elif i == 0:
-            sizes.append(1)
-        else:
-            text = f"has the open dimension {one_line(size) if isinstance(size, str) else 'number ' + str(i)}"
-            remedy = f"--dim {one_line(size)}=16" if isinstance(size, str) else "exporting it with a size"
-            raise InputError(f"{text}; give it one, such as by {remedy}")
-    return tuple(sizes)
-
-
-def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
-    """Return dimensions with the frames, height and width that were asked for."""
-    size = sizes.get(name) if isinstance(sizes, dict) else sizes
-    if size is None:
-        return dims
-    if len(dims) == 4 and size[0] == 1:  # N, C, H, W
-        return (*dims[:2], *size[1:])
-    if len(dims) != 5:  # N, C, T, H, W
-        raise InputError(f"has {len(dims)} dimensions, no frames, height and width; leave the input size out")
-    return (*dims[:2], *size)
-
-
-def _read(building: Building, node: Node) -> list[Any]:
-    """Return what the outputs of a node mean."""
-    from lw3dsim.importing.graph import Constant
-    from lw3dsim.importing.onnx_file import FEW, FOLDED
-    from lw3dsim.importing.operators import HANDLERS
-
-    given = [building.meaning(node, i) for i in range(len(node.inputs))]
-    constants = [one for one in given if one is not None]
-    is_known = bool(constants) and all(isinstance(one, Constant) and one.values is not None for one in constants)
-    if is_known and node.op in FOLDED:
-        try:
-            values = building.fold(node, [one.values for one in constants if isinstance(one, Constant)])
-        except Exception as error:  # whatever ONNX's reference raises for what it can't compute
-            raise building.error(node, f"can't be computed from its constants ({type(error).__name__})") from None
-        return [Constant(shape=value.shape, values=value if value.size <= FEW else None) for value in values]
-    if node.op not in HANDLERS:
-        known = ", ".join(sorted(HANDLERS))
-        raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {known}")
-    try:
-        return list(HANDLERS[node.op](building, node))
-    except KeyError as error:
-        raise building.error(node, f"lacks the attribute {one_line(str(error.args[0]))}") from None
-    except (IndexError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise building.error(node, f"has attributes that do not fit ({type(error).__name__})") from None
-
-
-def _compare(building: Building, node: Node) -> None:
-    """Raise InputError where the file records another shape of an output than follows from the inputs."""
-    from lw3dsim.importing.tensors import Tensor
-
-    for name in node.outputs:
-        recorded, meaning = building.graph.recorded.get(name), building.meanings.get(name)
-        if recorded is None or not isinstance(meaning, Tensor):
-            continue
-        own = meaning.dims
-        fits = len(own) == len(recorded) and all(
-            not isinstance(said, int) or said in (size, 0) for said, size in zip(recorded, own, strict=True)
-        )
-        if not fits and 0 not in recorded:
-            said, has = ("x".join(map(str, dims)) for dims in (recorded, own))
-            raise building.error(node, f"the file records {said} for its output, which is {has}; export it again")
-
-
-def _workload(building: Building, graph: Graph) -> Workload:
-    layers = list(building.layers.values())
-    if not layers:
-        raise InputError(f"{building.shown}: no layer is left of the network; export it again")
-    read = {name for layer in layers for name in layer.inputs}
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(building.shown).stem) or "network"
-    return build_workload(
-        name=stem[:80],
-        inputs={name: shape for name, shape in building.inputs.items() if name in read},
-        layers=layers,
-        description=f"imported from {one_line(Path(building.shown).name)}, opset {graph.opset}",
-        source="ONNX",
-        locate=lambda layer: f"{building.shown} {layer}",
-    )

@@ -43,16 +43,14 @@ def _wanted(building: Building, node: Node, dims: tuple[int, ...]) -> tuple[int,
         axis = int(node.attributes.get("axis", 1)) % (rank + 1)
         return math.prod(dims[:axis]), math.prod(dims[axis:])
     if node.op in ("Squeeze", "Unsqueeze"):
-        axes = node.attributes.get("axes")
-        axes = axes if axes is not None else building.values(node, 1)
+        axes = building.said(node, "axes", 1)
         if node.op == "Squeeze":
             gone = {int(axis) % rank for axis in axes} if axes is not None else {i for i in range(rank) if dims[i] == 1}
             return tuple(size for i, size in enumerate(dims) if i not in gone)
         new = {int(axis) % (rank + len(axes)) for axis in axes}
         left = iter(dims)
         return tuple(1 if i in new else next(left) for i in range(rank + len(axes)))
-    said = node.attributes.get("shape")
-    said = [int(size) for size in (said if said is not None else building.values(node, 1))]
+    said = [int(size) for size in building.said(node, "shape", 1)]
     keeps = not node.attributes.get("allowzero", 0)
     said = [dims[i] if size == 0 and keeps and i < rank else size for i, size in enumerate(said)]
     known = math.prod(size for size in said if size != -1)
@@ -94,10 +92,8 @@ def concat(building: Building, node: Node) -> list[Meaning]:
 def slice_(building: Building, node: Node) -> list[Meaning]:
     """Read slices, one behind the other."""
     data = building.data(node, 0)
-    attributes = node.attributes
     starts, stops, axes, steps = (
-        attributes[name] if name in attributes else building.values(node, i)
-        for i, name in enumerate(("starts", "ends", "axes", "steps"), start=1)
+        building.said(node, name, i) for i, name in enumerate(("starts", "ends", "axes", "steps"), start=1)
     )
     axes = range(len(starts)) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
@@ -146,8 +142,7 @@ def split(building: Building, node: Node) -> list[Meaning]:
     label = data.labels[int(node.attributes.get("axis", 0))]
     if label not in FIELDS:
         raise building.error(node, "splits the batch; lw3dsim splits C, T, H or W")
-    parts, size = node.attributes.get("split"), data.size(label)
-    parts = parts if parts is not None else building.values(node, 1) if len(node.inputs) > 1 else None
+    parts, size = building.said(node, "split", 1), data.size(label)
     each = -(-size // len(node.outputs))
     sizes = [each] * (len(node.outputs) - 1) + [size - each * (len(node.outputs) - 1)] if parts is None else parts
     ends = np.cumsum([0, *map(int, sizes)]).tolist()

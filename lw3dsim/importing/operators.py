@@ -47,10 +47,7 @@ def _function(building: Building, node: Node) -> str:
         if not (math.isclose(alpha, 1 / 6, rel_tol=1e-3) and math.isclose(beta, 0.5)):
             raise building.error(node, f"alpha = {alpha:.3g}, beta = {beta:.3g}: lw3dsim has those of 1/6 and 1/2")
         return "hard_sigmoid"
-    low, high = (
-        node.attributes[name] if name in node.attributes else building.values(node, i)
-        for i, name in enumerate(("min", "max"), start=1)
-    )
+    low, high = building.said(node, "min", 1), building.said(node, "max", 2)
     bounds = (None if low is None else float(low), None if high is None or float(high) > 1e30 else float(high))
     if bounds not in ((0.0, 6.0), (0.0, None)):
         raise building.error(node, f"clips to {bounds[0]} .. {bounds[1]}; lw3dsim has relu (0, none) and relu6 (0, 6)")
@@ -62,11 +59,16 @@ def batch_norm(building: Building, node: Node) -> list[Meaning]:
     data, scale = building.data(node, 0), building.constant(node, 1)
     if data.labels[1:2] != ("C",) or scale is None or math.prod(scale.shape) != data.shape.channels:
         raise building.error(node, f"its scales are not of the {data.shape.channels} channels that it reads")
+    return [_scaled(building, node, data)]
+
+
+def _scaled(building: Building, node: Node, data: Tensor) -> Tensor:
+    """Return ``data`` times a factor per channel: part of the convolution before it where nothing else reads that."""
     maker = building.maker(data, Conv3d)
     if maker is not None and not maker.batch_norm:
         building.change(data, batch_norm=True)
-        return [building.view(node, data)]
-    return [building.add(node, BatchNorm, [data])]
+        return building.view(node, data)
+    return building.add(node, BatchNorm, [data])
 
 
 def gemm(building: Building, node: Node) -> list[Meaning]:
@@ -153,11 +155,7 @@ def mul(building: Building, node: Node) -> list[Meaning]:
         _check_per_channel(building, node, data, constant)
         if constant.is_scale:
             return [building.view(node, data)]
-        maker = building.maker(data, Conv3d)
-        if maker is not None and not maker.batch_norm:
-            building.change(data, batch_norm=True)
-            return [building.view(node, data)]
-        return [building.add(node, BatchNorm, [data])]
+        return [_scaled(building, node, data)]
     data, factors = building.data(node, 0), building.data(node, 1)
     if data.is_vector and not factors.is_vector:
         data, factors = factors, data

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.windows import as_padding
+from lw3dsim.describe.windows import as_margins, as_padding, margins
 from lw3dsim.describe.workload import Conv3d, Pad, Pool3d
 from lw3dsim.importing.tensors import STANDARD, in_order
 
@@ -45,6 +45,7 @@ def windowed(building: Building, node: Node, i: int = 0) -> Tensor:
 def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: Any, dilation: Any) -> Any:
     """Return the zeros before and behind T, H and W."""
     auto, pads = node.attributes.get("auto_pad", "NOTSET"), list(node.attributes.get("pads", ()))
+    behind: Sequence[int]
     if auto in ("", "NOTSET"):
         pads = pads or [0] * 2 * (len(data.labels) - 2)
         half = len(pads) // 2
@@ -52,10 +53,8 @@ def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: 
     elif auto == "VALID":
         before = behind = (0, 0, 0)
     elif auto in ("SAME_UPPER", "SAME_LOWER"):
-        sizes = zip(data.shape.extent, kernel, stride, dilation, strict=True)
-        total = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sizes]
-        less, more = [x // 2 for x in total], [x - x // 2 for x in total]
-        before, behind = (less, more) if auto == "SAME_UPPER" else (more, less)  # type: ignore[assignment]
+        less, more = zip(*margins("same", data.shape.extent, kernel, stride, dilation), strict=True)
+        before, behind = (less, more) if auto == "SAME_UPPER" else (more, less)
     else:
         raise building.error(node, f"auto_pad {auto!r} is not known; use pads")
     if min(*before, *behind) < 0:
@@ -77,18 +76,21 @@ def conv(building: Building, node: Node, weight: int = 1, bias: int = 2) -> list
         raise building.error(node, f"kernel_shape {list(said)} is not that of its weights, {list(window)}")
     if of_group * groups != data.shape.channels:
         raise building.error(node, f"weights for {of_group * groups} channels read {data.shape.channels}")
-    kernel = three(window, 1)
-    stride = three(node.attributes.get("strides", [1] * rank), 1)
-    dilation = three(node.attributes.get("dilations", [1] * rank), 1)
-    padding = paddings(building, node, data, kernel, stride, dilation)
-    source, padding = _unpadded(building, data, padding)
+    windows = _windows(building, node, data, window)
+    source, windows["padding"] = _unpadded(building, data, windows["padding"])
     has_bias = building.constant(node, bias) is not None
-    return [
-        building.add(
-            node, Conv3d, [source], out_channels=out, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-            groups=groups, bias=has_bias,
-        )
-    ]  # fmt: skip
+    return [building.add(node, Conv3d, [source], out_channels=out, groups=groups, bias=has_bias, **windows)]
+
+
+def _windows(building: Building, node: Node, data: Tensor, window: Sequence[int]) -> dict[str, Any]:
+    """Return what convolutions and pools say of their windows, each along T, H and W."""
+    ones = [1] * len(window)
+    kernel, stride, dilation = (
+        three(numbers, 1)
+        for numbers in (window, node.attributes.get("strides", ones), node.attributes.get("dilations", ones))
+    )
+    padding = paddings(building, node, data, kernel, stride, dilation)
+    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
 
 
 def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, Any]:
@@ -96,8 +98,6 @@ def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, A
     layer = building.layers.get(data.source)
     if not isinstance(layer, Pad) or not data.is_alone:
         return data, padding
-    from lw3dsim.describe.windows import as_margins
-
     del building.layers[data.source]
     source = layer.inputs[0]
     pairs = zip(as_margins(layer.padding), as_margins(padding), strict=True)
@@ -108,19 +108,14 @@ def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, A
 def pool(building: Building, node: Node) -> list[Meaning]:
     """Read a pool of windows."""
     data, attributes = windowed(building, node), node.attributes
-    rank = len(data.labels) - 2
     mode = "max" if node.op == "MaxPool" else "avg"
     if any(building.uses[name] for name in node.outputs[1:]):
         raise building.error(node, "gives the places of its maxima; lw3dsim has no such output")
-    kernel = three(attributes["kernel_shape"], 1)
-    stride = three(attributes.get("strides", [1] * rank), 1)
-    dilation = three(attributes.get("dilations", [1] * rank), 1)
-    padding = paddings(building, node, data, kernel, stride, dilation)
     return [
         building.add(
-            node, Pool3d, [data], mode=mode, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-            ceil_mode=bool(attributes.get("ceil_mode", 0)),
+            node, Pool3d, [data], mode=mode, ceil_mode=bool(attributes.get("ceil_mode", 0)),
             count_include_pad=mode == "max" or bool(attributes.get("count_include_pad", 0)),
+            **_windows(building, node, data, attributes["kernel_shape"]),
         )
     ]  # fmt: skip
 
@@ -134,8 +129,7 @@ def global_pool(building: Building, node: Node) -> list[Meaning]:
 def mean(building: Building, node: Node) -> list[Meaning]:
     """Read a mean or maximum over dimensions, which may go."""
     data = building.data(node, 0)
-    axes = node.attributes.get("axes")
-    axes = axes if axes is not None else building.values(node, 1)
+    axes = building.said(node, "axes", 1)
     rank = len(data.labels)
     places = {int(axis) % rank for axis in (range(rank) if axes is None else axes)}
     labels = {data.labels[place] for place in places}
@@ -163,8 +157,7 @@ def _reduced(building: Building, node: Node, data: Tensor, axes: set[str], label
 def pad(building: Building, node: Node) -> list[Meaning]:
     """Read a padding with zeros."""
     data = windowed(building, node)
-    pads = node.attributes.get("pads")
-    pads = pads if pads is not None else building.values(node, 1)
+    pads = building.said(node, "pads", 1)
     mode = node.attributes.get("mode", "constant")
     value = building.values(node, 2) if len(node.inputs) > 2 else node.attributes.get("value", 0)
     if mode != "constant" or (value is not None and float(value) != 0):

@@ -55,12 +55,6 @@ def spread(counts: Ints) -> tuple[Ints, Ints]:
     return group, np.arange(len(group), dtype=np.int64) - (np.cumsum(counts) - counts)[group]
 
 
-def full_and_rest(total: Ints, part: Ints) -> list[tuple[Ints, Ints]]:
-    """Return (count, size) of the full parts and of the ragged last part of ``total``."""
-    rest = total % part
-    return [(total // part, part), (np.minimum(rest, 1), rest)]
-
-
 def with_words(table: Table, change: Callable[[Words], Words]) -> Table:
     """Return ``table`` with what ``change`` makes of all words in it, and in the tables within it."""
     return table._make([_changed(item, change) if type(item) is not int else item for item in table])

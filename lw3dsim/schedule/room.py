@@ -24,11 +24,6 @@ def release_stores(tiles: int, slots: int) -> Ints:
     return np.maximum(np.arange(tiles, dtype=np.int64) - slots, -1)
 
 
-def last_uses(first: Ints, steps: int) -> Ints:
-    """Return the last step that uses each tile: the one before the next tile's first, for the last tile of all."""
-    return np.append(first[1:], steps)[: len(first)] - 1
-
-
 def room_after(bits: Ints, gone: Ints, slots: int, capacity: int) -> Ints:
     """Return, per tile of ``bits``, the event that makes room for it; -1 where there is room from the start.
 

@@ -10,7 +10,7 @@ from paper_group import ARCH, CLOCKS, GROUP, mapping
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Pool3d, Shape
+from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
@@ -23,6 +23,25 @@ from lw3dsim.map.layer.price import Price
 from lw3dsim.network.blocks import Use, candidate_blocks
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.schedule.work import GroupWork
+
+# Groups
+
+
+def test_a_group_of_layers_knows_its_channels():
+    depthwise = conv(4, 4, (1, 4, 4), (1, 3, 3), ARCH, groups=4)
+    pointwise = conv(4, 6, (1, 2, 2), (1, 1, 1), ARCH)
+    group = Group((depthwise, pointwise), ("none", "none"))
+    assert group.channels == (4, 4, 6)
+    assert group.runs == (range(1), range(1, 2))
+    assert not group.takes_all_frames
+    blocked = group.in_blocks(input_block=4, output_block=3)
+    assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
+    last = conv(6, 2, (1, 2, 2), (1, 1, 1), ARCH)
+    three = Group((depthwise, pointwise, last), ("none", "none", "none"))
+    assert three.in_blocks(output_block=1).stages == (depthwise, pointwise, replace(last, output_block=1))
+    assert group.in_blocks() == group
+    assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1
+
 
 # Axes
 

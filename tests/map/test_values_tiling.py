@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 from paper import conv, machine, problem_of, tiles
 
-from lw3dsim.base.arrays import ceil_div, full_and_rest, padded, parts, spread
+from lw3dsim.base.arrays import ceil_div, padded, parts, spread
 from lw3dsim.base.kernels import INTERPRETED
-from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Conv3d, Linear, Pool3d, Shape, Trg
+from lw3dsim.describe.workload import Add, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.fill import layer_fill
-from lw3dsim.map.group.group import Group
 from lw3dsim.map.layer.bounds import Least, bound_ticks
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import (
@@ -70,9 +68,6 @@ LAYER = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, bias=True)
 
 def test_dimensions_are_cut_into_parts_whole_and_rest():
     assert parts(7, 3).tolist() == [3, 3, 1]
-    assert [(c.tolist(), s.tolist()) for c, s in full_and_rest(np.array([7, 6]), np.array([3, 3]))] == [
-        ([2, 2], [3, 3]), ([1, 0], [1, 0]),
-    ]  # fmt: skip
     assert (padded(7, 4), padded(8, 4), ceil_div(7, 4).tolist()) == (8, 8, 2)
     assert [a.tolist() for a in spread(np.array([2, 0, 3]))] == [[0, 0, 2, 2, 2], [0, 1, 0, 1, 2]]
     assert (last_part(7, 3), last_part(6, 3), last_part(2, 3)) == (1, 3, 2)
@@ -421,22 +416,6 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
     # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
     assert waits_between_tiles(task, ONE, empty_waves(INTERPRETED)) == 2 * 3
-
-
-def test_a_group_of_layers_knows_its_channels():
-    depthwise = conv(4, 4, (1, 4, 4), (1, 3, 3), ARCH, groups=4)
-    pointwise = conv(4, 6, (1, 2, 2), (1, 1, 1), ARCH)
-    group = Group((depthwise, pointwise), ("none", "none"))
-    assert group.channels == (4, 4, 6)
-    assert group.runs == (range(1), range(1, 2))
-    assert not group.takes_all_frames
-    blocked = group.in_blocks(input_block=4, output_block=3)
-    assert (blocked.stages[0].input_block, blocked.stages[-1].output_block) == (4, 3)
-    last = conv(6, 2, (1, 2, 2), (1, 1, 1), ARCH)
-    three = Group((depthwise, pointwise, last), ("none", "none", "none"))
-    assert three.in_blocks(output_block=1).stages == (depthwise, pointwise, replace(last, output_block=1))
-    assert group.in_blocks() == group
-    assert Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 1, 1)).groups == 1
 
 
 def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():

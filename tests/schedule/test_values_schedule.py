@@ -15,7 +15,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.schedule import dma
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
-from lw3dsim.schedule.room import last_uses, release_sets, release_steps, release_stores, room_after, room_for
+from lw3dsim.schedule.room import release_sets, release_steps, release_stores, room_after, room_for
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
 
@@ -326,7 +326,6 @@ def test_where_a_buffer_has_one_bank_dma_stops_at_the_border_of_layers(banks, if
 
 def test_slots_are_free_when_the_tile_before_has_been_used():
     first = np.array([0, 3, 4, 9])
-    assert last_uses(first, 12).tolist() == [2, 3, 8, 11]
     assert release_steps(first, 1).tolist() == [-1, 2, 3, 8]
     assert release_steps(first, 2).tolist() == [-1, -1, 2, 3]
     assert release_steps(first, 4).tolist() == release_steps(first, 5).tolist() == [-1] * 4

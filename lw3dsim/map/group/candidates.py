@@ -40,13 +40,12 @@ class Ways(Value, frozen=True):
 class Candidates(Value, frozen=True, kw_only=True):
     """Group mappings, ``count`` of them, as ``found``: in ``ways`` to cut T, H and W, ``sets`` and ``chunks``.
 
-    ``sets`` are the stages whose weights may stay on chip together, ``flags`` the same behind each other.
+    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set.
     """
 
     stages: Stages
     ways: tuple[Ways, Ways, Ways]
-    sets: tuple[tuple[bool, ...], ...]
-    flags: Words
+    sets: Words
     chunks: Chunks
     found: Found
     count: int
@@ -67,14 +66,15 @@ class Candidates(Value, frozen=True, kw_only=True):
         ]
         t, h, w = (int(cuts.tile[at]) for cuts, at in chosen)
         kept: Kept = next((name for name, (cuts, at) in zip(KEPT, chosen, strict=True) if cuts.is_kept[at]), "none")
-        places = self.found.chunk[i :: len(self.found.t)]
+        places, stages = self.found.chunk[i :: len(self.found.t)], len(self.stages.n)
+        first = int(self.found.resident[i]) * stages
         return GroupMapping(
             t=t,
             h=h,
             w=w,
             kept=kept,
             chunks=tuple(int(self.chunks.size[place]) for place in places),
-            resident=self.sets[self.found.resident[i]],
+            resident=tuple(bool(flag) for flag in self.sets[first : first + stages]),
             parallel=parallel,
             ofmap_slots=int(self.found.slots[i]),
         )
@@ -102,9 +102,7 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     # What does not fit is written over: one more than may fit.
     found = Found._make(work.room((tiles * len(sets) + 1) * size) for size in [1] * 5 + [runs])
     count = work(list_fitting)(stages, fit, tiles, flags, chunks, limits, work.empty(runs), found)
-    return Candidates(
-        stages=stages, ways=(t, h, w), sets=tuple(sets), flags=flags, chunks=chunks, found=found, count=count
-    )
+    return Candidates(stages=stages, ways=(t, h, w), sets=flags, chunks=chunks, found=found, count=count)
 
 
 def plain_stages(group: Group) -> Stages:

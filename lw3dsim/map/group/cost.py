@@ -86,7 +86,7 @@ def _traffic(group: Group, candidates: Candidates, clocks: Clocks) -> Traffic:
     blocks, columns = _touched(rows, sizes, group.channels[-1])
     w_bursts = _row_bursts(cuts[2], candidates.ways[2].count, len(group.stages), rows)
     work(add_rest)(
-        candidates.stages, *cuts, candidates.flags, chunks, found, count, rows, blocks, columns, w_bursts, page, traffic
+        candidates.stages, *cuts, candidates.sets, chunks, found, count, rows, blocks, columns, w_bursts, page, traffic
     )
     return traffic
 

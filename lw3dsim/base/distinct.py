@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 def distinct(columns: Sequence[Ints | Flags]) -> tuple[Ints, Ints]:
     """Return one example row per distinct combination of values, as they come, and the combination of every row."""
-    work, rows = kernels(), len(columns[0])
-    table = work.words(np.concatenate(columns))
+    return distinct_rows(kernels().words(np.concatenate(columns)), len(columns[0]))
+
+
+def distinct_rows(table: Words, rows: int) -> tuple[Ints, Ints]:
+    """Return the same of a ``table`` of so many rows, column behind column."""
+    work = kernels()
     buckets, following, example, sort = (work.empty(rows) for _ in range(4))
     found = work(sort_rows)(table, rows, buckets, following, example, sort)
     return np.asarray(example[:found], dtype=np.int64), np.asarray(sort, dtype=np.int64)
@@ -50,7 +54,7 @@ def mark(table: Words, rows: int, row: int) -> int:
     """Return a number that alike rows share."""
     number = 0
     for at in range(row, len(table), rows):
-        number = (31 * number + table[at]) % 1000003
+        number = 3 * number + table[at]
     return number
 
 

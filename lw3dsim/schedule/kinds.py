@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of
+from lw3dsim.base.distinct import distinct_rows
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import plain_array
@@ -14,7 +15,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Costs, Steps, cost_steps
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.schedule.program import Kinds
-from lw3dsim.schedule.unroll import BUCKETS, Stolen, size_kinds, sort_steps
+from lw3dsim.schedule.unroll import MARKS, Stolen, mark_steps, size_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -67,14 +68,13 @@ def make_kinds(
 ) -> tuple[Ints, Kinds]:
     """Return the kind of every step of a layer and the table of kinds."""
     work, layer, steps = kernels(), plain_layer(problem), len(places.c)
-    buckets, following, example, kind = (work.empty(size) for size in (BUCKETS, steps, steps, steps))
-    lost = work.own(Stolen(stolen.computing, stolen.draining))
-    found = work(sort_steps)(layer, nest, places, lost, buckets, following, example, kind)
-    sizes = work.columns(Steps, found)
-    work(size_kinds)(layer, nest, places, example, sizes)
-    of_kinds = np.asarray(example[:found])
-    stolen = StolenCycles(computing=stolen.computing[of_kinds], draining=stolen.draining[of_kinds])
-    return np.asarray(kind, dtype=np.int64), _kinds(problem, machine, sizes, stolen)
+    marks = work.room(MARKS * steps)
+    work(mark_steps)(layer, nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
+    example, kind = distinct_rows(marks, steps)
+    sizes = work.columns(Steps, len(example))
+    work(size_kinds)(layer, nest, places, work.words(example), sizes)
+    stolen = StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example])
+    return kind, _kinds(problem, machine, sizes, stolen)
 
 
 def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Layer
     from lw3dsim.machine.step import Steps
 
-# Lists of kinds of steps among which one is looked up.
-BUCKETS = 256
-
 
 class Cut(NamedTuple):
     """Tiles along T, H or W: outputs of each, the input positions that it needs, those from the first to the last."""
@@ -202,67 +199,25 @@ def end(loads: Loaded, tiles: int, step: int) -> None:
         loads.last[tiles - 1] = step - 1
 
 
+# What steps of a kind have in common.
+MARKS = 12
+
+
 @entry
-def sort_steps(
-    layer: Layer, nest: Nest, places: Places, stolen: Stolen, buckets: Words, following: Words, example: Words,
-    kind: Words,
-) -> int:  # fmt: skip
-    """Fill in the ``kind`` of every step, numbered as they come, and an ``example`` of each; return how many there are.
-
-    Of a kind are steps of one size and place in the reduction, from which DMA takes the
-    same cycles. ``buckets`` and ``following``, all 0, are scratch: the first kind of each bucket, and that after each
-    kind, plus one.
-    """
-    kinds = 0
-    for step in range(len(kind)):
-        bucket = mark(layer, nest, places, step) % len(buckets)
-        found = buckets[bucket] - 1
-        while found >= 0 and not are_alike(layer, nest, places, stolen, step, example[found]):
-            found = following[found] - 1
-        if found < 0:
-            found = kinds
-            following[found], buckets[bucket] = buckets[bucket], found + 1
-            example[found] = step
-            kinds += 1
-        kind[step] = found
-    return kinds
-
-
-@kernel
-def mark(layer: Layer, nest: Nest, places: Places, step: int) -> int:
-    """Return a number that alike steps share."""
-    c, frame = places.c[step], input_frame(layer, places, step)
-    ends = 2 * (1 if c == 0 else 0) + (1 if c == len(nest.c) - 1 else 0)
-    rows, columns = nest.h.outputs[places.h[step]], nest.w.outputs[places.w[step]]
-    sizes = 3 * nest.n[places.n[step]] + 5 * nest.c[c] + 7 * nest.t.outputs[frame] + 11 * rows + 13 * columns
-    return 4 * sizes + ends
-
-
-@kernel
-def are_alike(layer: Layer, nest: Nest, places: Places, stolen: Stolen, one: int, other: int) -> bool:
-    """Return whether two steps are of a kind.
+def mark_steps(layer: Layer, nest: Nest, places: Places, stolen: Stolen, marks: Words) -> None:
+    """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction, what DMA takes.
 
     Only in vector steps it matters what a tile needs of the input; the array reads whole patches.
     """
-    if stolen.computing[one] != stolen.computing[other] or stolen.draining[one] != stolen.draining[other]:
-        return False
-    c, c_other = places.c[one], places.c[other]
-    if (c == 0) != (c_other == 0) or (c == len(nest.c) - 1) != (c_other == len(nest.c) - 1):
-        return False
-    if nest.n[places.n[one]] != nest.n[places.n[other]] or nest.c[c] != nest.c[c_other]:
-        return False
-    is_vector = layer.structure == VECTOR
-    return (
-        are_equal(nest.t, is_vector, input_frame(layer, places, one), input_frame(layer, places, other))
-        and are_equal(nest.h, is_vector, places.h[one], places.h[other])
-        and are_equal(nest.w, is_vector, places.w[one], places.w[other])
-    )
-
-
-@kernel
-def are_equal(cut: Cut, is_vector: bool, one: int, other: int) -> bool:
-    """Return whether two tiles along an axis have as many outputs and, of a vector layer, need as much."""
-    return cut.outputs[one] == cut.outputs[other] and not (is_vector and cut.needed[one] != cut.needed[other])
+    steps, is_vector = len(places.c), 1 if layer.structure == VECTOR else 0
+    for i in range(steps):
+        c, frame, h, w = places.c[i], input_frame(layer, places, i), places.h[i], places.w[i]
+        marks[i], marks[steps + i] = nest.n[places.n[i]], nest.c[c]
+        marks[2 * steps + i], marks[3 * steps + i] = 1 if c == 0 else 0, 1 if c == len(nest.c) - 1 else 0
+        marks[4 * steps + i], marks[5 * steps + i] = nest.t.outputs[frame], nest.h.outputs[h]
+        marks[6 * steps + i], marks[7 * steps + i] = nest.w.outputs[w], is_vector * nest.t.needed[frame]
+        marks[8 * steps + i], marks[9 * steps + i] = is_vector * nest.h.needed[h], is_vector * nest.w.needed[w]
+        marks[10 * steps + i], marks[11 * steps + i] = stolen.computing[i], stolen.draining[i]
 
 
 @entry

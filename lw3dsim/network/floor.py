@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.account.dram import dram_energy_pj, plain_counts
 from lw3dsim.account.energy import Stage, onchip_pj
 from lw3dsim.account.simulated import component_energy_pj
-from lw3dsim.account.tally import tally
+from lw3dsim.account.tally import tallies
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.dram.device import rules_of
@@ -80,11 +80,16 @@ def _layer_floors(
 @kept(65536)
 def _floors(problem: Problem, arch: Accelerator, sparsity: Sparsity) -> Floors:
     search = LayerSearch(problem=problem, arch=arch, price=None, most=CANDIDATES)
-    return tuple(_floor(problem, found.mapping, arch, search.clocks, sparsity) for found in search.candidates())
+    clocks, mappings = search.clocks, [found.mapping for found in search.candidates()]
+    found = tallies(problem, mappings, arch, clocks.burst_bytes)
+    return tuple(
+        _floor(problem, mapping, one, arch, clocks, sparsity) for mapping, one in zip(mappings, found, strict=True)
+    )
 
 
-def _floor(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks, sparsity: Sparsity) -> Floor:
-    found = tally(problem, mapping, arch, clocks.burst_bytes)
+def _floor(
+    problem: Problem, mapping: Mapping, found: Tally, arch: Accelerator, clocks: Clocks, sparsity: Sparsity
+) -> Floor:
     ticks = _least_ticks(found, problem, arch, clocks)
     stage = Stage(problem=problem, events=found.events, ideal_mults=problem.ideal_mults)
     counts = _least_counts(found.events, problem, clocks, ticks)

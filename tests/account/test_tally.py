@@ -8,7 +8,7 @@ import pytest
 
 from lw3dsim import load_arch
 from lw3dsim.account.events import count_events
-from lw3dsim.account.tally import tally
+from lw3dsim.account.tally import tallies
 from lw3dsim.base.values import fields_of
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
@@ -46,7 +46,7 @@ def test_a_tally_counts_what_the_program_does(name, changes):
     for problem, candidate in cases(arch):
         program = build_schedule(problem, candidate.mapping, arch, clocks)
         counted = fields_of(count_events(program, clocks.burst_bytes))
-        tallied = tally(problem, candidate.mapping, arch, clocks.burst_bytes)
+        (tallied,) = tallies(problem, [candidate.mapping], arch, clocks.burst_bytes)
         for event, count in fields_of(tallied.events).items():
             # Tiles in one piece fill no more bursts than those of any layout.
             assert count <= counted[event] if event.startswith("dram") else count == counted[event], event
@@ -61,7 +61,7 @@ def test_the_array_is_at_work_as_long_as_the_mapper_says_and_no_longer_than_the_
     arch = load_arch(name, overrides=[*changes, "dram.bandwidth_gbps=100000", "dram.latency_ns=0"])
     clocks, ports = make_clocks(arch), []
     for problem, candidate in cases(arch):
-        tallied = tally(problem, candidate.mapping, arch, clocks.burst_bytes)
+        (tallied,) = tallies(problem, [candidate.mapping], arch, clocks.burst_bytes)
         alone = (tallied.first_load + tallied.last_store) * clocks.least_burst_ticks
         ticks = (arch.layer_setup_cycles + tallied.array_cycles) * clocks.cycle_ticks + alone
         # DRAM takes next to no time: the mapper's bound is the array's, but for bursts of tiles in several pieces.

@@ -133,14 +133,19 @@ def cut_grid(layer: Layer, cuts: Cuts, i: int, reads: bool, grid: Grid) -> None:
 @kernel
 def add_tile(sorts: Sorts, many: int, size: int, needed: int, span: int, is_first: int, is_last: int) -> int:
     """Add a tile behind ``many`` sorts, to the last of them where it is alike; return how many there are now."""
-    at = many - 1
-    if at >= 0 and sorts.size[at] == size and sorts.needed[at] == needed and sorts.span[at] == span:
-        if sorts.is_first[at] == is_first and sorts.is_last[at] == is_last:
-            sorts.number[at] += 1
-            return many
+    if many > 0 and is_alike(sorts, many - 1, size, needed, span, is_first, is_last):
+        sorts.number[many - 1] += 1
+        return many
     sorts.number[many], sorts.size[many], sorts.needed[many], sorts.span[many] = 1, size, needed, span
     sorts.is_first[many], sorts.is_last[many] = is_first, is_last
     return many + 1
+
+
+@kernel
+def is_alike(sorts: Sorts, at: int, size: int, needed: int, span: int, is_first: int, is_last: int) -> bool:
+    """Return whether a tile is of the sort ``at``."""
+    reads = sorts.needed[at] == needed and sorts.span[at] == span
+    return reads and sorts.size[at] == size and sorts.is_first[at] == is_first and sorts.is_last[at] == is_last
 
 
 @kernel
@@ -174,15 +179,13 @@ def cut_axis(layer: Layer, axis: int, tile: int, reads: bool, sorts: Sorts) -> t
     for first in range(0, total, tile):
         outputs, needed, span = min(tile, total - first), 0, 0
         if reads:
-            begin, span, needed = read_positions(layer, axis, first, outputs)
+            _, span, needed = read_positions(layer, axis, first, outputs)
         many = add_tile(sorts, many, outputs, needed, span, 0, 0)
     return many, tiles
 
 
 @kernel
-def total_steps(
-    layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Costs, totals: Totals, i: int
-) -> None:
+def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Costs, totals: Totals, i: int) -> None:
     """Add up the events of all steps, and the cycles of the array from the first to the end of the last drain.
 
     Within a tile a step waits for the drain before it where that is longer than its head.

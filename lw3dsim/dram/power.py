@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from lw3dsim.describe.dram_standards import DramStandard, Rail
+    from lw3dsim.describe.dram_standards import DramStandard
 
 
 class DramCounts(Value, frozen=True, kw_only=True):
@@ -67,12 +68,7 @@ def summed(counts: Iterable[DramCounts]) -> DramCounts:
 
 def dram_energy(standard: DramStandard, counts: DramCounts) -> DramEnergy:
     """Return the energy of ``counts`` on channels of ``standard``."""
-    idd2n = _pj_per_clock(standard, lambda rail: rail.idd2n)
-    idd3n = _pj_per_clock(standard, lambda rail: rail.idd3n)
-    idd0 = _pj_per_clock(standard, lambda rail: rail.idd0)
-    idd4r = _pj_per_clock(standard, lambda rail: rail.idd4r)
-    idd4w = _pj_per_clock(standard, lambda rail: rail.idd4w)
-    idd5ab = _pj_per_clock(standard, lambda rail: rail.idd5ab)
+    idd0, idd2n, idd3n, idd4r, idd4w, idd5ab = _pj_per_clock(standard)
     bits = standard.burst_bytes * 8
     io = counts.reads * standard.io_read_pj_per_bit + counts.writes * standard.io_write_pj_per_bit
     return DramEnergy(
@@ -85,5 +81,12 @@ def dram_energy(standard: DramStandard, counts: DramCounts) -> DramEnergy:
     )
 
 
-def _pj_per_clock(standard: DramStandard, current: Callable[[Rail], float]) -> float:
-    return sum(rail.volts * current(rail) for rail in standard.rails) * standard.devices * standard.clock_ns
+@kept(256)
+def _pj_per_clock(standard: DramStandard) -> tuple[float, ...]:
+    """Return pJ that all devices draw in a clock at IDD0, IDD2N, IDD3N, IDD4R, IDD4W and IDD5AB."""
+    rails = standard.rails
+    drawn = (
+        ((rail.volts, getattr(rail, name)) for rail in rails)
+        for name in ("idd0", "idd2n", "idd3n", "idd4r", "idd4w", "idd5ab")
+    )
+    return tuple(sum(volts * ma for volts, ma in by) * standard.devices * standard.clock_ns for by in drawn)

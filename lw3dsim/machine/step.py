@@ -193,16 +193,25 @@ class Steps(NamedTuple):
 def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Costs) -> None:
     """Fill in the ``costs``, all 0, of ``steps``; ``waves`` is scratch."""
     for i in range(len(steps.n)):
-        n, c, t, h, w = steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i]
-        is_first, is_last = steps.is_first[i], steps.is_last[i]
-        costs.fill[i], costs.rows[i] = array.fill_cycles, array.rows
-        costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
-        if layer.structure == VECTOR:
-            inputs, back = steps.inputs[i], steps.read_back[i]
-            vector_step(layer, array, inputs, back, n * t * h * w, c, is_first, is_last, costs, i)
-        else:
-            cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
-            array_step(layer, array, c, is_first, is_last, waves, costs, i)
+        cost_step(
+            layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.inputs[i],
+            steps.read_back[i], steps.is_first[i], steps.is_last[i], waves, costs, i,
+        )  # fmt: skip
+
+
+@kernel
+def cost_step(
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, inputs: int, read_back: int, is_first: int,
+    is_last: int, waves: Waves, costs: Costs, i: int,
+) -> None:  # fmt: skip
+    """Fill in the ``costs``, all 0, of step ``i``; see Steps."""
+    costs.fill[i], costs.rows[i] = array.fill_cycles, array.rows
+    costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
+    if layer.structure == VECTOR:
+        vector_step(layer, array, inputs, read_back, n * t * h * w, c, is_first, is_last, costs, i)
+    else:
+        cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
+        array_step(layer, array, c, is_first, is_last, waves, costs, i)
 
 
 @entry

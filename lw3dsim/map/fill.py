@@ -8,7 +8,7 @@ import numpy as np
 
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.map.group.candidates import plain_stages, stage_weight_bits
+from lw3dsim.map.group.candidates import stage_weight_bits
 from lw3dsim.map.group.fitting import beside_bits, new_positions, window_bits
 from lw3dsim.map.group.group import cut_one
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
@@ -62,7 +62,7 @@ def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fi
 
 def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Fill]:
     """Return how full the buffers get in a fused group under ``mapping``."""
-    work, stages, cuts = kernels(), plain_stages(group), _cuts(group, mapping)
+    work, stages, cuts = kernels(), group.plain, _cuts(group, mapping)
     one = 0, 0, 0
     new = [int(work(new_positions)(*cuts, *one, tensor)) for tensor in range(len(group.stages) + 1)]
     window = int(work(window_bits)(stages, *cuts, *one))

@@ -6,25 +6,34 @@ before it drains waits for that drain, as a part of its ``lead``.
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.arrays import ceil_div, padded, parts
-from lw3dsim.base.distinct import distinct
-from lw3dsim.base.values import Value, names_of
-from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.base.arrays import arrays_of, padded
+from lw3dsim.base.distinct import distinct_rows
+from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import Costs
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
-from lw3dsim.map.layer.mapping import weight_tile_bits
+from lw3dsim.map.group.group import KEPT
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, stolen_cycles
+from lw3dsim.schedule.group_kinds import MARKS, cost_stage, mark_group_steps, mark_waits
+from lw3dsim.schedule.kinds import StolenCycles, columns_of, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
-from lw3dsim.schedule.room import release_sets, release_stores, room_for
+from lw3dsim.schedule.unroll import Loaded, Stolen, Stored
+from lw3dsim.schedule.unroll_group import FIT, IFMAP, GroupNest, GroupPlaces, Room, Scratch, Unrolled, unroll_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Flags, Ints
+    from lw3dsim.base.arrays import Flags, Ints, Table, Words
     from lw3dsim.describe.accelerator import Accelerator, Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class GroupSteps(Value, frozen=True, kw_only=True):
-    """The steps of a group: its tile, and its place in the tile (stage, chunk of channels, and their number).
+    """Per step of a group its tile, and its place in the tile (stage, chunk of channels, and their number).
 
     ``at`` are the tile's indices along T, H, W. ``waits`` marks steps that read what the step before them drains.
     """
@@ -79,17 +88,15 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     tiles do not fit the input or the weight buffer.
     """
     axes = mapping.axes(group)
-    steps = _steps(group, mapping, axes)
-    regions = _regions(group, mapping, axes, clocks)
-    boxes = np.cumsum([0, *(len(region.box_bursts) for region in regions)]).tolist()
-    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers)
-    weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
-    ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
+    nest = _nest(group, mapping, axes)
+    made = _unrolled(group, mapping, nest, arch.buffers, clocks.burst_bytes)
+    ifmap, weight = Loads(**arrays_of(made.ifmap)), Loads(**arrays_of(made.weight))
+    ofmap, places = Stores(**arrays_of(made.ofmap)), made.places
     machines = stage_machines(group, mapping, arch)
     # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
     meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
-    stolen = stolen_cycles(machines[0], meeting, len(steps.tile), ifmap, weight, ofmap)
-    kind, kinds = _kinds(group, machines, axes, steps, stolen)
+    stolen = stolen_cycles(machines[0], meeting, len(places.tile), ifmap, weight, ofmap)
+    kind, kinds = _kinds(group, machines, nest, places, stolen)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
@@ -98,8 +105,8 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
         weight=weight,
         ofmap=ofmap,
         setup_cycles=arch.layer_setup_cycles,
-        regions=regions,
-        places=steps,
+        regions=_regions(group, mapping, axes, made.weight_bursts, clocks),
+        places=_steps(places),
     )
 
 
@@ -117,37 +124,97 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
     ]
 
 
-def _steps(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupSteps:
-    """Unroll tiles, runs, chunks and the stages of a run; leave out stages that have nothing to compute for a tile."""
-    rows = []
-    for run, size in zip(group.runs, mapping.chunks, strict=True):
-        for number, channels in enumerate(parts(group.channels[run.stop], size).tolist()):
-            rows += [(i, number, channels, i > 0 and (number == 0 or i > run.start)) for i in run]
-    tiles = dict(zip("thw", (axis.tiles for axis in axes), strict=True))
-    index = np.indices([tiles[name] for name in mapping.loops], dtype=np.int64).reshape(3, -1)
-    at = dict(zip(mapping.loops, index, strict=True))
-    tile = np.repeat(np.arange(index.shape[1]), len(rows))
-    stage, chunk, n, waits = (np.tile(column, index.shape[1]) for column in np.array(rows, dtype=np.int64).T)
-    new = np.stack([_at(axes, [at[name] for name in "thw"], i + 1).prod(axis=0) for i in range(len(group.stages))])
-    some = new[stage, tile] > 0
-    tile = tile[some]
-    return GroupSteps(
-        tile=tile,
-        at=(at["t"][tile], at["h"][tile], at["w"][tile]),
-        stage=stage[some],
-        chunk=chunk[some],
-        n=n[some],
-        waits=waits[some] != 0,
+def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupNest:
+    work, (t, h, w) = kernels(), axes
+    chunk_of = [mapping.chunks[number] for number, run in enumerate(group.runs) for _ in run]
+    tiles = [-(-s.n // n) if s.has_weights else 0 for s, n in zip(group.stages, chunk_of, strict=True)]
+    return GroupNest(
+        stages=group.plain,
+        t=t.cuts,
+        h=h.cuts,
+        w=w.cuts,
+        chunk=work.words(mapping.chunks),
+        adds_input=work.words([operand == "input" for operand in group.operands]),
+        resident=work.words(mapping.resident),
+        first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),
+        innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,
     )
 
 
-def _at(axes: Sequence[GroupAxis], at: Sequence[Ints], tensor: int) -> Ints:
-    """Return the new positions of ``tensor`` along T, H, W at the tiles ``at``, as three rows."""
-    return np.stack([axis.new[tensor][index] for axis, index in zip(axes, at, strict=True)])
+def _unrolled(group: Group, mapping: GroupMapping, nest: GroupNest, buffers: Buffers, burst_bytes: int) -> Unrolled:
+    """Return the steps and tiles of a group. Raises MappingError where tiles do not fit together."""
+    made, scratch = _empty(group, mapping, nest)
+    room = Room(
+        burst_bits=8 * burst_bytes,
+        ifmap_bits=buffers.capacity_bits["ifmap"],
+        weight_bits=buffers.capacity_bits["weight"],
+        slots=buffers.slots,
+        ofmap_slots=mapping.ofmap_slots,
+    )
+    steps, inputs, weights, outputs, misfit = kernels()(unroll_group)(nest, room, made, scratch)
+    if misfit != FIT:
+        name = "ifmap" if misfit == IFMAP else "weight"
+        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
+    return Unrolled(
+        places=_beginning(made.places, steps),
+        ifmap=_beginning(made.ifmap, inputs),
+        weight=_beginning(made.weight, weights),
+        ofmap=_beginning(made.ofmap, outputs),
+        weight_bursts=made.weight_bursts,
+    )
+
+
+def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unrolled, Scratch]:
+    """Return room for the steps and tiles of a group as if every stage computed something for every tile."""
+    work, tiles = kernels(), math.prod(int(cuts.tiles[0]) for cuts in (nest.t, nest.h, nest.w))
+    chunks = [-(-group.channels[run.stop] // size) for run, size in zip(group.runs, mapping.chunks, strict=True)]
+    steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
+    inputs, weight_tiles = tiles * len(group.dram_inputs), int(nest.first_weight[-1])
+    loads = max(inputs, tiles * weight_tiles)
+    made = Unrolled(
+        places=work.columns(GroupPlaces, steps),
+        ifmap=work.columns(Loaded, inputs),
+        weight=work.columns(Loaded, tiles * weight_tiles),
+        ofmap=work.columns(Stored, tiles * chunks[-1]),
+        weight_bursts=work.empty(weight_tiles),
+    )
+    sizes = (steps, loads, loads, tiles, tiles, tiles, len(group.stages), weight_tiles)
+    return made, Scratch._make(map(work.empty, sizes))
+
+
+def _beginning(table: Table, count: int) -> Table:
+    """Return so many of the first rows of a table of words."""
+    return table._make([column[:count] for column in table])
+
+
+def _steps(places: GroupPlaces) -> GroupSteps:
+    columns = arrays_of(places)
+    at = columns.pop("t"), columns.pop("h"), columns.pop("w")
+    return GroupSteps(at=at, waits=columns.pop("waits") != 0, **columns)
+
+
+def _kinds(
+    group: Group, machines: Sequence[Machine], nest: GroupNest, places: GroupPlaces, stolen: StolenCycles
+) -> tuple[Ints, Kinds]:
+    """Return the kind of every step and the table of kinds."""
+    work, steps = kernels(), len(places.tile)
+    marks = work.room(MARKS * steps)
+    work(mark_group_steps)(nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
+    example, sort = distinct_rows(marks, steps)
+    costs, waves, examples = work.columns(Costs, len(example)), empty_waves(work), work.words(example)
+    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
+        work(cost_stage)(plain_layer(stage), plain_array(machine), i, nest, places, examples, waves, costs)
+    columns = columns_of(costs, StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]))
+    # Alike steps are of different kinds where they wait for different drains.
+    marks = work.room(2 * steps)
+    work(mark_waits)(places, work.words(sort), work.words(columns["drain"]), marks)
+    example, kind = distinct_rows(marks, steps)
+    waits = np.asarray(marks, dtype=np.int64)[steps:]
+    return kind, Kinds(wait=waits[example], **{name: values[sort[example]] for name, values in columns.items()})
 
 
 def _regions(
-    group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], clocks: Clocks
+    group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], weight_bursts: Words, clocks: Clocks
 ) -> tuple[Activations | Weights, ...]:
     """Return inputs, weights and output, behind each other in DRAM."""
     regions: list[Activations | Weights] = []
@@ -157,177 +224,7 @@ def _regions(
         each = padded(boxes.layout.bursts, clocks.stripe_bursts)
         regions.append(Activations(boxes=boxes, bases=tuple(base + i * each for i in range(sources))))
         base += sources * each
-    tiles = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
-    weights = Weights(box_bursts=ceil_div(np.concatenate(tiles), 8 * clocks.burst_bytes), base=base)
+    weights = Weights(box_bursts=np.asarray(weight_bursts, dtype=np.int64), base=base)
     base += padded(weights.bursts, clocks.stripe_bursts)
     output = Activations(boxes=group_output_boxes(group, mapping, axes, clocks.burst_bytes), bases=(base,))
     return (*regions, weights, output)
-
-
-def _weight_bits(group: Group, mapping: GroupMapping, i: int) -> Ints:
-    """Return the bits of the weight tiles of stage ``i``, a chunk of channels each; none where it has no weights."""
-    stage = group.stages[i]
-    if not stage.has_weights:
-        return np.zeros(0, dtype=np.int64)
-    return weight_tile_bits(stage, parts(stage.n, mapping.chunks[group.run_of(i)]), np.array(stage.c), True)
-
-
-def _ifmap(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps, boxes: list[int], buffers: Buffers) -> Loads:
-    """Return the tiles of the input, and of the operands of additions where they come from DRAM.
-
-    Of an input tile, that makes room which no later tile needs, when the last step that
-    reads the tile has ended.
-    """
-    loads = [_input_loads(group, axes, steps)]
-    loads += [_operand_loads(group, axes, steps, i) for i, operand in enumerate(group.operands) if operand == "dram"]
-    first, last, box, bits, freed_at, freed = (
-        np.concatenate([np.asarray(load[k]) + (boxes[r] if k == 2 else 0) for r, load in enumerate(loads)])
-        for k in range(6)
-    )
-    order = np.argsort(first)
-    first, bits = first[order], bits[order]
-    after = room_for(first, bits, freed_at, freed, buffers.capacity_bits["ifmap"], "ifmap")
-    return Loads(
-        first=first,
-        last=last[order],
-        box=box[order],
-        bits=bits,
-        after=np.maximum(after, release_sets(first, steps.tile[first], buffers.slots)),
-        gate=np.full(len(first), -1, dtype=np.int64),
-    )
-
-
-def _input_loads(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps) -> tuple[Ints, ...]:
-    """Return, per tile of tensor 0, its first and last step, box and bits, and per tile when how many bits go."""
-    reads = steps.stage == 0
-    for i, operand in enumerate(group.operands):
-        if operand == "input":
-            reads |= steps.stage == i
-    begins, ends, tile = _first_and_last(np.flatnonzero(reads), steps.tile)
-    at = [index[begins] for index in steps.at]
-    scale = group.channels[0] * group.stages[0].activation_bits * group.stages[0].sources
-    bits = _at(axes, at, 0).prod(axis=0) * scale
-    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
-    # The last tile that uses each is as far away in the loops as along the axis that is innermost.
-    ahead = sum((axis.last[index] - index for axis, index in zip(axes, at, strict=True)), np.zeros_like(tile))
-    last = ends[np.searchsorted(tile, tile + ahead, "right") - 1]
-    stays = _retained(axes, at) * scale
-    is_next = np.r_[_continues(axes, at), False]
-    freed = stays + bits - np.where(is_next, np.r_[stays[1:], 0], 0)
-    some = bits > 0
-    return begins[some], last[some], box[some], bits[some], ends, freed
-
-
-def _retained(axes: Sequence[GroupAxis], at: Sequence[Ints]) -> Ints:
-    """Return the retained positions of tensor 0 at the tiles ``at``: those of one axis times the new of the others."""
-    total = np.zeros_like(at[0])
-    for d, axis in enumerate(axes):
-        part = axis.retained[0][at[d]]
-        for e, other in enumerate(axes):
-            if e != d:
-                part = part * other.new[0][at[e]]
-        total = total + part
-    return total
-
-
-def _continues(axes: Sequence[GroupAxis], at: Sequence[Ints]) -> Flags:
-    """Return which tiles are followed by one that may retain something of theirs, along the axis of kept halos."""
-    follows = np.zeros(len(at[0]) - 1, dtype=bool)
-    for axis, index in zip(axes, at, strict=True):
-        if axis.retained[0].any():
-            follows |= index[1:] > index[:-1]
-    return follows
-
-
-def _operand_loads(group: Group, axes: Sequence[GroupAxis], steps: GroupSteps, i: int) -> tuple[Ints, ...]:
-    """Return the same for the second operand of addition ``i``: a tile as large as its new outputs."""
-    begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == i), steps.tile)
-    at = [index[begins] for index in steps.at]
-    stage = group.stages[i]
-    bits = _at(axes, at, i + 1).prod(axis=0) * (stage.n * stage.activation_bits)
-    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
-    return begins, ends, box, bits, ends, bits
-
-
-def _first_and_last(users: Ints, tile: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return the first and the last of the steps ``users`` in every tile that has any, and the tile."""
-    of = tile[users]
-    starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
-    return users[starts], users[np.r_[starts[1:], len(users)] - 1], of[starts]
-
-
-def _weight(group: Group, mapping: GroupMapping, steps: GroupSteps, first_box: int, buffers: Buffers) -> Loads:
-    """Return the weight tiles: every chunk of a resident stage once, of the others for every tile anew."""
-    bits = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
-    offset = np.cumsum([0, *map(len, bits)])[:-1]
-    has_weights = np.array([len(of_stage) > 0 for of_stage in bits])
-    users = np.flatnonzero(has_weights[steps.stage])
-    tile = offset[steps.stage[users]] + steps.chunk[users]
-    stays = np.array(mapping.resident)[steps.stage[users]]
-    final = np.zeros(sum(map(len, bits)), dtype=np.int64)
-    np.maximum.at(final, tile, users)
-    is_first = np.zeros(len(users), dtype=bool)
-    is_first[np.unique(tile, return_index=True)[1]] = True
-    loaded = ~stays | is_first
-    first, tile, stays = users[loaded], tile[loaded], stays[loaded]
-    sizes = np.concatenate(bits)[tile]
-    after = room_for(first, sizes, first[~stays], sizes[~stays], buffers.capacity_bits["weight"], "weight")
-    # The stages of a run share slots: a chunk of all of them is what they take turns with.
-    run = np.array([number for number, stages in enumerate(group.runs) for _ in stages])[steps.stage[first]]
-    number = (steps.tile[first] * len(group.runs) + run) * (int(steps.chunk.max()) + 1) + steps.chunk[first]
-    return Loads(
-        first=first,
-        last=np.where(stays, final[tile], first),
-        box=first_box + tile,
-        bits=sizes,
-        after=np.maximum(after, release_sets(first, number, buffers.slots)),
-        gate=np.full(len(first), -1, dtype=np.int64),
-    )
-
-
-def _ofmap(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], steps: GroupSteps, first_box: int) -> Stores:
-    closes = np.flatnonzero(steps.stage == len(group.stages) - 1)
-    at = [index[closes] for index in steps.at]
-    shape = (-(-group.channels[-1] // mapping.chunks[-1]), *(axis.tiles for axis in axes))
-    bits = steps.n[closes] * _at(axes, at, len(group.stages)).prod(axis=0) * group.stages[-1].activation_bits
-    return Stores(
-        opens=closes,
-        closes=closes,
-        box=first_box + np.ravel_multi_index((steps.chunk[closes], *at), shape),
-        bits=bits,
-        after=release_stores(len(closes), mapping.ofmap_slots),
-    )
-
-
-def _kinds(
-    group: Group, machines: Sequence[Machine], axes: Sequence[GroupAxis], steps: GroupSteps, stolen: StolenCycles
-) -> tuple[Ints, Kinds]:
-    """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
-    kind = np.zeros(len(steps.tile), dtype=np.int64)
-    tables: list[Kinds] = []
-    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
-        own = np.flatnonzero(steps.stage == i)
-        at = [index[own] for index in steps.at]
-        outputs = _at(axes, at, i + 1)
-        needed = np.stack([axis.needed[i][index] for axis, index in zip(axes, at, strict=True)])
-        read = needed if stage.structure == "vector" else outputs
-        example, of_step = distinct([steps.n[own], *outputs, *read, stolen.computing[own], stolen.draining[own]])
-        step = own[example]
-        everything = np.ones(len(example), dtype=bool)
-        sizes = Sizes(
-            n=steps.n[step],
-            c=np.full(len(example), stage.c, dtype=np.int64),
-            outputs=(outputs[0][example], outputs[1][example], outputs[2][example]),
-            needed=(needed[0][example], needed[1][example], needed[2][example]),
-            is_first=everything,
-            is_last=everything,
-            stolen=StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step]),
-        )
-        kind[own] = of_step + sum(len(table.head) for table in tables)
-        tables.append(cost_kinds(stage, machine, sizes))
-    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}
-    before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
-    wait = np.where(steps.waits, before, 0)
-    example, of_step = distinct([kind, wait])
-    columns = {name: values[kind[example]] for name, values in columns.items()}
-    return of_step, Kinds(**columns | {"wait": wait[example]})

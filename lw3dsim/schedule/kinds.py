@@ -105,9 +105,13 @@ def _kinds(problem: Problem, machine: Machine, steps: Steps, stolen: StolenCycle
     work = kernels()
     costs = work.columns(Costs, len(steps.n))
     work(cost_steps)(plain_layer(problem), plain_array(machine), steps, empty_waves(work), costs)
+    return Kinds(wait=np.zeros(len(steps.n), dtype=np.int64), **columns_of(costs, stolen))
+
+
+def columns_of(costs: Costs, stolen: StolenCycles) -> dict[str, Ints]:
+    """Return the columns of Kinds but ``wait``: cycles that DMA takes from the array are the port's."""
     columns = arrays_of(costs)
-    # Cycles that DMA takes from the array are the port's.
     columns["head"] = columns["head"] + stolen.computing
     columns["drain"] = columns["drain"] + stolen.draining
     columns["sram_port"] = columns["sram_port"] + stolen.computing
-    return Kinds(wait=np.zeros(len(steps.n), dtype=np.int64), **columns)
+    return columns

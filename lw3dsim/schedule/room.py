@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.errors import MappingError
-
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
 
@@ -36,26 +34,3 @@ def room_after(bits: Ints, gone: Ints, slots: int, capacity: int) -> Ints:
     leave = np.searchsorted(before, ends - capacity)
     leave = np.maximum(leave, np.arange(len(bits)) + 1 - slots)
     return np.asarray(np.where(leave > 0, gone[np.maximum(leave, 1) - 1], -1), dtype=np.int64)
-
-
-def room_for(first: Ints, bits: Ints, freed_at: Ints, freed: Ints, capacity: int, name: str) -> Ints:
-    """Return, per tile of ``bits``, the step whose end makes room for it; -1 where there is room from the start.
-
-    Tiles come in order; the step ``freed_at[i]`` gives back ``freed[i]`` bits. Raises MappingError where a tile would
-    have to wait for a step that is not before its ``first``.
-    """
-    order = np.argsort(freed_at, kind="stable")
-    given = np.concatenate(([0], np.cumsum(freed[order])))
-    leave = np.searchsorted(given, np.cumsum(bits) - capacity)
-    fits = leave < len(given)
-    after = np.where(leave > 0, np.append(freed_at[order], -1)[np.where(fits, leave, 0) - 1], -1)
-    if not fits.all() or (after >= first).any():
-        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
-    return np.asarray(after, dtype=np.int64)
-
-
-def release_sets(first: Ints, number: Ints, slots: int) -> Ints:
-    """Return ``after`` of tiles that share slots with the neighbours of equal ``number``, as if these were one tile."""
-    begins = np.flatnonzero(np.diff(number, prepend=number[:1] - 1))
-    sizes = np.diff(np.append(begins, len(first)))
-    return np.repeat(release_steps(first[begins], slots), sizes)

@@ -11,11 +11,12 @@ from lw3dsim.base.arrays import as_arrays
 from lw3dsim.base.distinct import distinct
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
-from lw3dsim.errors import MappingError
 from lw3dsim.schedule import dma
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
-from lw3dsim.schedule.room import release_sets, release_steps, release_stores, room_after, room_for
+from lw3dsim.schedule.room import release_steps, release_stores, room_after
+from lw3dsim.schedule.unroll import Loaded
+from lw3dsim.schedule.unroll_group import Scratch, wait_for_room, wait_for_slots
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
 
@@ -331,9 +332,6 @@ def test_slots_are_free_when_the_tile_before_has_been_used():
     assert release_steps(first, 4).tolist() == release_steps(first, 5).tolist() == [-1] * 4
     assert release_stores(4, 1).tolist() == [-1, 0, 1, 2]
     assert release_stores(4, 3).tolist() == [-1, -1, -1, 0]
-    # Tiles 0 and 1, and 2 and 3, share a slot: the second pair waits for both of the first.
-    assert release_sets(first, np.array([5, 5, 6, 6]), 1).tolist() == [-1, -1, 3, 3]
-    assert release_sets(first, np.array([0, 1, 1, 2]), 2).tolist() == [-1, -1, -1, 2]
 
 
 def test_a_ring_holds_as_many_tiles_as_fit_in_bits_and_slots():
@@ -344,20 +342,38 @@ def test_a_ring_holds_as_many_tiles_as_fit_in_bits_and_slots():
     assert room_after(bits, gone, 5, 8).tolist() == [-1, -1, 10, 12, 13]
 
 
+def used_from(first, bits=()):
+    """Loads that are first used by these steps, and take so many bits."""
+    columns = Loaded._make([-1] * len(first) for _ in Loaded._fields)
+    return columns._replace(first=first, bits=list(bits))
+
+
+def test_tiles_of_one_turn_share_slots():
+    def after(turn, slots):
+        loads, empty = used_from([0, 3, 4, 9]), Scratch._make([0] * 4 for _ in Scratch._fields)
+        wait_for_slots(loads, 4, slots, empty._replace(turn=turn))
+        return loads.after
+
+    # Tiles 0 and 1, and 2 and 3, share a slot: the second pair waits for both of the first.
+    assert after([5, 5, 6, 6], 1) == [-1, -1, 3, 3]
+    assert after([0, 1, 1, 2], 2) == [-1, -1, -1, 2]
+    assert after([0, 1, 2, 3], 1) == [-1, 2, 3, 8]
+
+
 def test_a_window_has_room_when_enough_bits_have_gone():
-    first, bits = np.array([0, 1, 2, 3]), np.array([4, 4, 4, 4])
+    def after(first, bits, freed, capacity):
+        loads = used_from(first, bits)
+        return loads.after if wait_for_room(loads, len(first), capacity, freed) else None
+
     # Steps 0, 1 and 2 give back 4, 2 and 6 bits of 10: the third tile needs 2, the fourth 6.
-    assert room_for(first, bits, np.array([0, 1, 2]), np.array([4, 2, 6]), 10, "ifmap").tolist() == [-1, -1, 0, 1]
-    assert room_for(first, bits, np.array([2, 0, 1]), np.array([6, 4, 2]), 10, "ifmap").tolist() == [-1, -1, 0, 1]
+    assert after([0, 1, 2, 3], [4, 4, 4, 4], [4, 2, 6, 0], 10) == [-1, -1, 0, 1]
     # Of 9 bits the fourth needs 7: all three steps. Of 5 the third does, too, and comes with the last of them.
-    assert room_for(first, bits, np.array([0, 1, 2]), np.array([4, 2, 6]), 9, "ifmap").tolist() == [-1, -1, 0, 2]
-    with pytest.raises(MappingError, match="do not fit"):
-        room_for(first, bits, np.array([0, 1, 2]), np.array([4, 2, 6]), 5, "ifmap")
-    with pytest.raises(MappingError, match="do not fit"):
-        room_for(first, bits, np.array([0]), np.array([4]), 10, "ifmap")
+    assert after([0, 1, 2, 3], [4, 4, 4, 4], [4, 2, 6, 0], 9) == [-1, -1, 0, 2]
+    assert after([0, 1, 2, 3], [4, 4, 4, 4], [4, 2, 6, 0], 5) is None
+    assert after([0, 1, 2, 3], [4, 4, 4, 4], [4, 0, 0, 0], 10) is None
     # What goes with a tile's own step makes no room for it.
-    with pytest.raises(MappingError, match="do not fit"):
-        room_for(np.array([0, 1]), np.array([8, 8]), np.array([1]), np.array([8]), 10, "ifmap")
+    assert after([0, 1], [8, 8], [0, 8], 10) is None
+    assert after([0, 2], [8, 8], [0, 8], 10) == [-1, 1]
 
 
 # Layouts

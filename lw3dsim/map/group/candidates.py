@@ -84,7 +84,7 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     """Return all candidates of ``group`` that fit the buffers of ``arch``."""
     work, buffers = kernels(), arch.buffers
     t, h, w = (_ways(group.reaches(d), tuple(_sizes(group, d))) for d in range(3))
-    sets, stages, chunks = _resident_sets(group, arch), plain_stages(group), _chunks(group, arch)
+    sets, stages, chunks = _resident_sets(group, arch), group.plain, _chunks(group, arch)
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -103,25 +103,6 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     found = Found._make(work.room((tiles * len(sets) + 1) * size) for size in [1] * 5 + [runs])
     count = work(list_fitting)(stages, fit, tiles, flags, chunks, limits, work.empty(runs), found)
     return Candidates(stages=stages, ways=(t, h, w), sets=flags, chunks=chunks, found=found, count=count)
-
-
-def plain_stages(group: Group) -> Stages:
-    """Return the stages and runs of ``group`` in columns."""
-    work, stages, runs = kernels(), group.stages, group.runs
-    return Stages(
-        n=work.words([stage.n for stage in stages]),
-        c=work.words([stage.c for stage in stages]),
-        has_weights=work.words([stage.has_weights for stage in stages]),
-        kernel_bits=work.words([stage.kernel_bits for stage in stages]),
-        bias_bits=work.words([stage.bias_bits for stage in stages]),
-        run=work.words([number for number, run in enumerate(runs) for _ in run]),
-        reads_dram=work.words([operand == "dram" for operand in group.operands]),
-        channels=work.words(group.channels),
-        start=work.words([run.start for run in runs]),
-        stop=work.words([run.stop for run in runs]),
-        sources=stages[0].sources,
-        bits=stages[0].activation_bits,
-    )
 
 
 @kept(4096)

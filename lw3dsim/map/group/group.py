@@ -17,7 +17,8 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
-from lw3dsim.map.group.axes import Reaches, cut_ways, empty_cuts
+from lw3dsim.map.group.axes import Cuts, Reaches, cut_ways, empty_cuts
+from lw3dsim.map.group.fitting import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.axes import Cuts
 
 # Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
 Operand = Literal["none", "dram", "input"]
@@ -89,6 +89,25 @@ class Group(Value, frozen=True, dict=True):
             stage.ideal_mults_of(stage.n * outputs) for stage, outputs in zip(self.stages, self.needed[1:], strict=True)
         )
 
+    @cached_property
+    def plain(self) -> Stages:
+        """The stages and runs in columns."""
+        work, stages, runs = kernels(), self.stages, self.runs
+        return Stages(
+            n=work.words([stage.n for stage in stages]),
+            c=work.words([stage.c for stage in stages]),
+            has_weights=work.words([stage.has_weights for stage in stages]),
+            kernel_bits=work.words([stage.kernel_bits for stage in stages]),
+            bias_bits=work.words([stage.bias_bits for stage in stages]),
+            run=work.words([number for number, run in enumerate(runs) for _ in run]),
+            reads_dram=work.words([operand == "dram" for operand in self.operands]),
+            channels=work.words(self.channels),
+            start=work.words([run.start for run in runs]),
+            stop=work.words([run.stop for run in runs]),
+            sources=stages[0].sources,
+            bits=stages[0].activation_bits,
+        )
+
     @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:
         """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
@@ -143,6 +162,7 @@ class GroupAxis(Value, frozen=True, kw_only=True):
     Per tensor and tile: ``first`` position and number of the ``new`` ones, loaded or computed for the tile, and the
     ``retained`` ones before them, which stay from tiles before. ``needed`` are, per stage and tile, the input positions
     that its new outputs look at. ``last`` is, per tile, the last one that uses any of its new positions of tensor 0.
+    ``cuts`` hold the same in words, as the first of the ways to cut the axis.
     """
 
     first: tuple[Ints, ...]
@@ -150,6 +170,7 @@ class GroupAxis(Value, frozen=True, kw_only=True):
     retained: tuple[Ints, ...]
     needed: tuple[Ints, ...]
     last: Ints
+    cuts: Cuts
 
     @property
     def tiles(self) -> int:
@@ -169,7 +190,8 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
     first, new, retained, needed = (
         tuple(row[:tiles] for row in np.asarray(column).reshape(-1, room)) for column in columns
     )
-    return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=np.asarray(cuts.last)[:tiles])
+    last = np.asarray(cuts.last)[:tiles]
+    return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=last, cuts=cuts)
 
 
 def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:

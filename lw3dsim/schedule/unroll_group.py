@@ -1,0 +1,386 @@
+"""A fused group unrolled into steps, the tiles of three streams, and steps that are alike: plain integer code.
+
+Every tile passes through all runs of stages, every run takes its chunks of channels in turn, every chunk passes through
+the stages of the run. Stages that have nothing to compute for a tile are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry, kernel
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Stages
+    from lw3dsim.schedule.unroll import Loaded, Stored
+
+
+class GroupNest(NamedTuple):
+    """The loops of a group under a mapping: T, H and W cut in the first of the ways, channels of a chunk by run.
+
+    By stage: whether it adds the input of the group, whether its weights stay on chip, and where its weight tiles
+    begin among those of all stages. ``innermost`` is the axis whose tiles follow each other.
+    """
+
+    stages: Stages
+    t: Cuts
+    h: Cuts
+    w: Cuts
+    chunk: Words
+    adds_input: Words
+    resident: Words
+    first_weight: Words
+    innermost: int
+
+
+class Room(NamedTuple):
+    """What tiles share: the bits of a burst, of the input and the weight buffer, and the slots of all three."""
+
+    burst_bits: int
+    ifmap_bits: int
+    weight_bits: int
+    slots: int
+    ofmap_slots: int
+
+
+class GroupPlaces(NamedTuple):
+    """Per step its tile and the tile's indices along T, H and W, its stage, its chunk and the channels of that.
+
+    ``waits`` marks steps that read what the step before them drains.
+    """
+
+    tile: Words
+    t: Words
+    h: Words
+    w: Words
+    stage: Words
+    chunk: Words
+    n: Words
+    waits: Words
+
+
+class Unrolled(NamedTuple):
+    """The steps and tiles of a group, with room for more, and the bursts of every weight tile."""
+
+    places: GroupPlaces
+    ifmap: Loaded
+    weight: Loaded
+    ofmap: Stored
+    weight_bursts: Words
+
+
+class Scratch(NamedTuple):
+    """What is noted on the way: the bits that go with each step; what each load shares slots with; where those begin.
+
+    Of every tile that reads the input its first and last such step, and its load, -1 for none. The load of an operand
+    by stage, and of a weight tile that stays, plus one.
+    """
+
+    freed: Words
+    turn: Words
+    begin: Words
+    first: Words
+    last: Words
+    load: Words
+    operand: Words
+    held: Words
+
+
+# Whether all tiles fit, or the buffer in which they do not.
+FIT, IFMAP, WEIGHT = 0, 1, 2
+
+
+@entry
+def unroll_group(nest: GroupNest, room: Room, made: Unrolled, scratch: Scratch) -> tuple[int, int, int, int, int]:
+    """Fill in ``made``; return how many steps, inputs, weights and outputs there are, and where tiles do not fit.
+
+    Words of ``scratch`` are 0.
+    """
+    places, ifmap, weight, misfit = made.places, made.ifmap, made.weight, FIT
+    steps = place_steps(nest, places)
+    inputs, readers = load_inputs(nest, places, steps, ifmap, scratch)
+    free_inputs(nest, places, ifmap, inputs, readers, scratch)
+    if not wait_for_room(ifmap, inputs, room.ifmap_bits, scratch.freed):
+        misfit = IFMAP
+    wait_for_slots(ifmap, inputs, room.slots, scratch)
+    for step in range(steps):
+        scratch.freed[step] = 0
+    size_weights(nest, room.burst_bits, made.weight_bursts)
+    weights = load_weights(nest, places, steps, weight, scratch)
+    if misfit == FIT and not wait_for_room(weight, weights, room.weight_bits, scratch.freed):
+        misfit = WEIGHT
+    wait_for_slots(weight, weights, room.slots, scratch)
+    first_output = input_boxes(nest) + len(made.weight_bursts)
+    outputs = store_outputs(nest, places, steps, first_output, room.ofmap_slots, made.ofmap)
+    return steps, inputs, weights, outputs, misfit
+
+
+@kernel
+def all_tiles(nest: GroupNest) -> int:
+    """Return the number of tiles."""
+    return nest.t.tiles[0] * nest.h.tiles[0] * nest.w.tiles[0]
+
+
+@kernel
+def tile_indices(nest: GroupNest, tile: int) -> tuple[int, int, int]:
+    """Return the indices of a tile along T, H and W: the innermost axis counts first, of the others the later one."""
+    frames, rows, columns = nest.t.tiles[0], nest.h.tiles[0], nest.w.tiles[0]
+    if nest.innermost == 0:
+        return tile % frames, tile // frames // columns, tile // frames % columns
+    if nest.innermost == 1:
+        return tile // rows // columns, tile % rows, tile // rows % columns
+    return tile // columns // rows, tile // columns % rows, tile % columns
+
+
+@kernel
+def new_along(cuts: Cuts, tensor: int, tile: int) -> int:
+    """Return the new positions of a tensor along an axis."""
+    return cuts.new[tensor * len(cuts.last) + tile]
+
+
+@kernel
+def new_of(nest: GroupNest, tensor: int, t: int, h: int, w: int) -> int:
+    """Return the new positions of a tensor in a tile."""
+    return new_along(nest.t, tensor, t) * new_along(nest.h, tensor, h) * new_along(nest.w, tensor, w)
+
+
+@kernel
+def new_at(nest: GroupNest, places: GroupPlaces, step: int, tensor: int) -> int:
+    """Return the new positions of a tensor in the tile of a step."""
+    return new_of(nest, tensor, places.t[step], places.h[step], places.w[step])
+
+
+@kernel
+def place_steps(nest: GroupNest, places: GroupPlaces) -> int:
+    """Fill in the places of all steps; return how many they are."""
+    stages, step = nest.stages, 0
+    for tile in range(all_tiles(nest)):
+        t, h, w = tile_indices(nest, tile)
+        for run in range(len(stages.start)):
+            channels, most = stages.channels[stages.stop[run]], nest.chunk[run]
+            for chunk in range(ceiling(channels, most)):
+                for stage in range(stages.start[run], stages.stop[run]):
+                    if new_of(nest, stage + 1, t, h, w) == 0:
+                        continue
+                    places.tile[step], places.t[step], places.h[step], places.w[step] = tile, t, h, w
+                    places.stage[step], places.chunk[step] = stage, chunk
+                    places.n[step] = min(most, channels - chunk * most)
+                    places.waits[step] = 1 if stage > 0 and (chunk == 0 or stage > stages.start[run]) else 0
+                    step += 1
+    return step
+
+
+@kernel
+def input_boxes(nest: GroupNest) -> int:
+    """Return the number of boxes of the input and of the operands from DRAM: one per tile of each."""
+    return (1 + operands_before(nest, len(nest.stages.n))) * all_tiles(nest)
+
+
+@kernel
+def operands_before(nest: GroupNest, stage: int) -> int:
+    """Return how many stages before ``stage`` read an operand from DRAM."""
+    count = 0
+    for i in range(stage):
+        count += 1 if nest.stages.reads_dram[i] else 0
+    return count
+
+
+@kernel
+def box_of_tile(nest: GroupNest, places: GroupPlaces, step: int) -> int:
+    """Return the number of the box of a step's tile, among those of one range of channels."""
+    return (places.t[step] * nest.h.tiles[0] + places.h[step]) * nest.w.tiles[0] + places.w[step]
+
+
+@kernel
+def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded, scratch: Scratch) -> tuple[int, int]:
+    """List the tiles of the input, and of operands from DRAM, in the order in which steps need them.
+
+    Return how many they are, and how many tiles read the input: some may read only what stays of those before.
+    """
+    stages, count, readers = nest.stages, 0, 0
+    for step in range(steps):
+        stage, tile = places.stage[step], places.tile[step]
+        if stages.reads_dram[stage]:
+            if places.chunk[step] == 0:
+                box = (1 + operands_before(nest, stage)) * all_tiles(nest) + box_of_tile(nest, places, step)
+                bits = new_at(nest, places, step, stage + 1) * stages.n[stage] * stages.bits
+                note(loads, count, step, box, bits, tile, scratch)
+                scratch.operand[stage] = count
+                count += 1
+            loads.last[scratch.operand[stage]] = step
+        elif stage == 0 or nest.adds_input[stage]:
+            if readers == 0 or places.tile[scratch.first[readers - 1]] != tile:
+                bits = new_at(nest, places, step, 0) * position_bits(nest)
+                scratch.first[readers], scratch.load[readers] = step, -1
+                if bits > 0:
+                    note(loads, count, step, box_of_tile(nest, places, step), bits, tile, scratch)
+                    scratch.load[readers] = count
+                    count += 1
+                readers += 1
+            scratch.last[readers - 1] = step
+    return count, readers
+
+
+@kernel
+def note(loads: Loaded, tile: int, step: int, box: int, bits: int, turn: int, scratch: Scratch) -> None:
+    """Note a load that a step is the first to use; neighbours of one ``turn`` share slots as if they were one tile."""
+    loads.first[tile], loads.last[tile], loads.box[tile], loads.bits[tile] = step, step, box, bits
+    loads.after[tile], loads.gate[tile], scratch.turn[tile] = -1, -1, turn
+
+
+@kernel
+def position_bits(nest: GroupNest) -> int:
+    """Return what a position of the input takes in all channels, of all tensors that are read like one."""
+    return nest.stages.channels[0] * nest.stages.sources * nest.stages.bits
+
+
+@kernel
+def free_inputs(
+    nest: GroupNest, places: GroupPlaces, loads: Loaded, count: int, readers: int, scratch: Scratch
+) -> None:
+    """Fill in what goes of the inputs with which step, and the last step that uses each.
+
+    An operand goes with the last step of its stage, of an input tile what the next does not retain. The last tile that
+    uses an input is as far away in the loops as along the innermost axis.
+    """
+    each, tiles = position_bits(nest), all_tiles(nest)
+    for i in range(count):
+        if loads.box[i] >= tiles:
+            scratch.freed[loads.last[i]] += loads.bits[i]
+    for reader in range(readers):
+        step, last = scratch.first[reader], scratch.last[reader]
+        held = new_at(nest, places, step, 0) + retained_at(nest, places, step)
+        if reader + 1 < readers and is_followed(nest, places, step, scratch.first[reader + 1]):
+            held -= retained_at(nest, places, scratch.first[reader + 1])
+        scratch.freed[last] += held * each
+        if scratch.load[reader] >= 0:
+            user, until = reader, places.tile[step] + tiles_ahead(nest, places, step)
+            while user + 1 < readers and places.tile[scratch.first[user + 1]] <= until:
+                user += 1
+            loads.last[scratch.load[reader]] = scratch.last[user]
+
+
+@kernel
+def retained_at(nest: GroupNest, places: GroupPlaces, step: int) -> int:
+    """Return the positions of the input that a tile retains: those along one axis times the new ones of the others."""
+    t, h, w = places.t[step], places.h[step], places.w[step]
+    new_t, new_h, new_w = new_along(nest.t, 0, t), new_along(nest.h, 0, h), new_along(nest.w, 0, w)
+    return nest.t.retained[t] * new_h * new_w + new_t * nest.h.retained[h] * new_w + new_t * new_h * nest.w.retained[w]
+
+
+@kernel
+def is_followed(nest: GroupNest, places: GroupPlaces, step: int, following: int) -> bool:
+    """Return whether the tile of the step ``following`` may retain something of that of ``step``."""
+    return (
+        (nest.t.most_retained[0] > 0 and places.t[following] > places.t[step])
+        or (nest.h.most_retained[0] > 0 and places.h[following] > places.h[step])
+        or (nest.w.most_retained[0] > 0 and places.w[following] > places.w[step])
+    )
+
+
+@kernel
+def tiles_ahead(nest: GroupNest, places: GroupPlaces, step: int) -> int:
+    """Return how many tiles on the last one is that uses any of the new input of a step's tile."""
+    t, h, w = places.t[step], places.h[step], places.w[step]
+    return nest.t.last[t] - t + nest.h.last[h] - h + nest.w.last[w] - w
+
+
+@kernel
+def wait_for_room(loads: Loaded, count: int, capacity: int, freed: Words) -> bool:
+    """Let every load wait for the step whose end makes room for it; return whether that is always before its first.
+
+    Loads come in order; with the end of each step the bits ``freed`` go.
+    """
+    taken = given = step = 0
+    for i in range(count):
+        taken += loads.bits[i]
+        while given < taken - capacity:
+            if step >= loads.first[i]:
+                return False
+            given += freed[step]
+            step += 1
+        loads.after[i] = step - 1
+    return True
+
+
+@kernel
+def wait_for_slots(loads: Loaded, count: int, slots: int, scratch: Scratch) -> None:
+    """Let every load wait until all that took its slots before has been used."""
+    sets = 0
+    for i in range(count):
+        if i == 0 or scratch.turn[i] != scratch.turn[i - 1]:
+            scratch.begin[sets] = loads.first[i]
+            sets += 1
+        if sets > slots:
+            loads.after[i] = max(loads.after[i], scratch.begin[sets - slots] - 1)
+
+
+@kernel
+def weight_tile_bits(stages: Stages, stage: int, channels: int) -> int:
+    """Return the bits of the weights and biases of so many output channels of a stage."""
+    return channels * (stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage])
+
+
+@kernel
+def size_weights(nest: GroupNest, burst_bits: int, bursts: Words) -> None:
+    """Fill in the bursts of every weight tile, of stage after stage."""
+    stages = nest.stages
+    for stage in range(len(stages.n)):
+        most = nest.chunk[stages.run[stage]]
+        if stages.has_weights[stage]:
+            for chunk in range(ceiling(stages.n[stage], most)):
+                bits = weight_tile_bits(stages, stage, min(most, stages.n[stage] - chunk * most))
+                bursts[nest.first_weight[stage] + chunk] = ceiling(bits, burst_bits)
+
+
+@kernel
+def load_weights(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded, scratch: Scratch) -> int:
+    """List the weight tiles, every chunk of a resident stage once, of the others for every tile anew.
+
+    Return how many they are. The stages of a run share slots: a chunk of all of them is what they take turns with.
+    """
+    stages, first_box, count = nest.stages, input_boxes(nest), 0
+    runs, chunks = len(stages.start), most_chunks(nest)
+    for step in range(steps):
+        stage, chunk = places.stage[step], places.chunk[step]
+        if not stages.has_weights[stage]:
+            continue
+        number = nest.first_weight[stage] + chunk
+        if nest.resident[stage] and scratch.held[number]:
+            loads.last[scratch.held[number] - 1] = step
+            continue
+        bits = weight_tile_bits(stages, stage, places.n[step])
+        turn = (places.tile[step] * runs + stages.run[stage]) * chunks + chunk
+        note(loads, count, step, first_box + number, bits, turn, scratch)
+        count += 1
+        if nest.resident[stage]:
+            scratch.held[number] = count
+        else:
+            scratch.freed[step] += bits
+    return count
+
+
+@kernel
+def most_chunks(nest: GroupNest) -> int:
+    """Return the chunks of the run that has most of them."""
+    most = 0
+    for run in range(len(nest.chunk)):
+        most = max(most, ceiling(nest.stages.channels[nest.stages.stop[run]], nest.chunk[run]))
+    return most
+
+
+@kernel
+def store_outputs(nest: GroupNest, places: GroupPlaces, steps: int, first_box: int, slots: int, stores: Stored) -> int:
+    """List the tiles of the output, one per step of the last stage; return how many they are."""
+    last, tiles, count = len(nest.stages.n) - 1, all_tiles(nest), 0
+    for step in range(steps):
+        if places.stage[step] == last:
+            stores.opens[count], stores.closes[count] = step, step
+            stores.box[count] = first_box + places.chunk[step] * tiles + box_of_tile(nest, places, step)
+            stores.bits[count] = places.n[step] * new_at(nest, places, step, last + 1) * nest.stages.bits
+            stores.after[count] = max(count - slots, -1)
+            count += 1
+    return count

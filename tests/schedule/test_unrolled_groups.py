@@ -1,0 +1,44 @@
+"""Are the steps, tiles and kinds of a fused group those that NumPy works out column by column?"""
+
+from __future__ import annotations
+
+import numpy as np
+from fused_groups import SMALL, any_mapping, chains, fusable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy_groups import columns_of
+
+from lw3dsim.base.values import names_of
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.schedule.program import Kinds, Loads, Stores
+
+BUFFERS = ("ifmap", "weight", "ofmap")
+SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
+# Of the second, DMA and the array meet at every buffer; the third has one slot each.
+ARCHS = (
+    SMALL,
+    load_arch("edge_small", overrides=(*SIZES, *(f"buffers.{name}_banks=1" for name in BUFFERS))),
+    load_arch("edge_small", overrides=(*SIZES, "buffers.slots=1")),
+)
+
+
+def alike(some, others, kind):
+    return all(getattr(some, name).tolist() == getattr(others, name).tolist() for name in names_of(kind))
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(chains(), st.integers(0, 2), st.data())
+def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, data):
+    arch = ARCHS[number]
+    group = fusable(chain, arch)
+    mapping, schedule, *_ = any_mapping(group, data, arch)
+    meeting = BUFFERS if number == 1 else ()
+    places, ifmap, weight, ofmap, kind, kinds = columns_of(group, mapping, arch, meeting)
+    for name in ("tile", "stage", "chunk", "n", "waits"):
+        assert getattr(schedule.places, name).tolist() == getattr(places, name).tolist()
+    assert np.array(schedule.places.at).tolist() == np.array(places.at).tolist()
+    assert alike(schedule.ifmap, ifmap, Loads)
+    assert alike(schedule.weight, weight, Loads)
+    assert alike(schedule.ofmap, ofmap, Stores)
+    assert schedule.kind.tolist() == kind.tolist()
+    assert alike(schedule.kinds, kinds, Kinds)

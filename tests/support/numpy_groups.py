@@ -1,0 +1,250 @@
+"""The schedule of a fused group worked out column by column in NumPy, for tests to hold the kernels against."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lw3dsim.base.arrays import parts
+from lw3dsim.base.distinct import distinct
+from lw3dsim.base.values import names_of
+from lw3dsim.errors import MappingError
+from lw3dsim.map.layer.mapping import weight_tile_bits
+from lw3dsim.schedule.fused import GroupSteps, stage_machines
+from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, stolen_cycles
+from lw3dsim.schedule.program import Kinds, Loads, Stores
+from lw3dsim.schedule.room import release_steps, release_stores
+
+
+def columns_of(group, mapping, arch, meeting):
+    """The places, loads, stores, kinds and their table of a group, where DMA and the array are ``meeting``."""
+    axes = mapping.axes(group)
+    steps = _steps(group, mapping, axes)
+    tiles = axes[0].tiles * axes[1].tiles * axes[2].tiles
+    inputs = [tiles] * len(group.dram_inputs)
+    weights = sum(len(_weight_bits(group, mapping, i)) for i in range(len(group.stages)))
+    boxes = np.cumsum([0, *inputs, weights, 0]).tolist()
+    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers)
+    weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
+    ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
+    machines = stage_machines(group, mapping, arch)
+    stolen = stolen_cycles(machines[0], meeting, len(steps.tile), ifmap, weight, ofmap)
+    return steps, ifmap, weight, ofmap, *_kinds(group, machines, axes, steps, stolen)
+
+
+def _steps(group, mapping, axes):
+    """Unroll tiles, runs, chunks and the stages of a run; leave out stages that have nothing to compute for a tile."""
+    rows = []
+    for run, size in zip(group.runs, mapping.chunks, strict=True):
+        for number, channels in enumerate(parts(group.channels[run.stop], size).tolist()):
+            rows += [(i, number, channels, i > 0 and (number == 0 or i > run.start)) for i in run]
+    tiles = dict(zip("thw", (axis.tiles for axis in axes), strict=True))
+    index = np.indices([tiles[name] for name in mapping.loops], dtype=np.int64).reshape(3, -1)
+    at = dict(zip(mapping.loops, index, strict=True))
+    tile = np.repeat(np.arange(index.shape[1]), len(rows))
+    stage, chunk, n, waits = (np.tile(column, index.shape[1]) for column in np.array(rows, dtype=np.int64).T)
+    new = np.stack([_at(axes, [at[name] for name in "thw"], i + 1).prod(axis=0) for i in range(len(group.stages))])
+    some = new[stage, tile] > 0
+    tile = tile[some]
+    return GroupSteps(
+        tile=tile,
+        at=(at["t"][tile], at["h"][tile], at["w"][tile]),
+        stage=stage[some],
+        chunk=chunk[some],
+        n=n[some],
+        waits=waits[some] != 0,
+    )
+
+
+def _at(axes, at, tensor):
+    """Return the new positions of ``tensor`` along T, H, W at the tiles ``at``, as three rows."""
+    return np.stack([axis.new[tensor][index] for axis, index in zip(axes, at, strict=True)])
+
+
+def _weight_bits(group, mapping, i):
+    """Return the bits of the weight tiles of stage ``i``, a chunk of channels each; none where it has no weights."""
+    stage = group.stages[i]
+    if not stage.has_weights:
+        return np.zeros(0, dtype=np.int64)
+    return weight_tile_bits(stage, parts(stage.n, mapping.chunks[group.run_of(i)]), np.array(stage.c), True)
+
+
+def _ifmap(group, axes, steps, boxes, buffers):
+    """Return the tiles of the input, and of the operands of additions where they come from DRAM.
+
+    Of an input tile, that makes room which no later tile needs, when the last step that
+    reads the tile has ended.
+    """
+    loads = [_input_loads(group, axes, steps)]
+    loads += [_operand_loads(group, axes, steps, i) for i, operand in enumerate(group.operands) if operand == "dram"]
+    first, last, box, bits, freed_at, freed = (
+        np.concatenate([np.asarray(load[k]) + (boxes[r] if k == 2 else 0) for r, load in enumerate(loads)])
+        for k in range(6)
+    )
+    order = np.argsort(first)
+    first, bits = first[order], bits[order]
+    after = room_for(first, bits, freed_at, freed, buffers.capacity_bits["ifmap"], "ifmap")
+    return Loads(
+        first=first,
+        last=last[order],
+        box=box[order],
+        bits=bits,
+        after=np.maximum(after, release_sets(first, steps.tile[first], buffers.slots)),
+        gate=np.full(len(first), -1, dtype=np.int64),
+    )
+
+
+def _input_loads(group, axes, steps):
+    """Return, per tile of tensor 0, its first and last step, box and bits, and per tile when how many bits go."""
+    reads = steps.stage == 0
+    for i, operand in enumerate(group.operands):
+        if operand == "input":
+            reads |= steps.stage == i
+    begins, ends, tile = _first_and_last(np.flatnonzero(reads), steps.tile)
+    at = [index[begins] for index in steps.at]
+    scale = group.channels[0] * group.stages[0].activation_bits * group.stages[0].sources
+    bits = _at(axes, at, 0).prod(axis=0) * scale
+    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
+    # The last tile that uses each is as far away in the loops as along the axis that is innermost.
+    ahead = sum((axis.last[index] - index for axis, index in zip(axes, at, strict=True)), np.zeros_like(tile))
+    last = ends[np.searchsorted(tile, tile + ahead, "right") - 1]
+    stays = _retained(axes, at) * scale
+    is_next = np.r_[_continues(axes, at), False]
+    freed = stays + bits - np.where(is_next, np.r_[stays[1:], 0], 0)
+    some = bits > 0
+    return begins[some], last[some], box[some], bits[some], ends, freed
+
+
+def _retained(axes, at):
+    """Return the retained positions of tensor 0 at the tiles ``at``: those of one axis times the new of the others."""
+    total = np.zeros_like(at[0])
+    for d, axis in enumerate(axes):
+        part = axis.retained[0][at[d]]
+        for e, other in enumerate(axes):
+            if e != d:
+                part = part * other.new[0][at[e]]
+        total = total + part
+    return total
+
+
+def _continues(axes, at):
+    """Return which tiles are followed by one that may retain something of theirs, along the axis of kept halos."""
+    follows = np.zeros(len(at[0]) - 1, dtype=bool)
+    for axis, index in zip(axes, at, strict=True):
+        if axis.retained[0].any():
+            follows |= index[1:] > index[:-1]
+    return follows
+
+
+def _operand_loads(group, axes, steps, i):
+    """Return the same for the second operand of addition ``i``: a tile as large as its new outputs."""
+    begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == i), steps.tile)
+    at = [index[begins] for index in steps.at]
+    stage = group.stages[i]
+    bits = _at(axes, at, i + 1).prod(axis=0) * (stage.n * stage.activation_bits)
+    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
+    return begins, ends, box, bits, ends, bits
+
+
+def _first_and_last(users, tile):
+    """Return the first and the last of the steps ``users`` in every tile that has any, and the tile."""
+    of = tile[users]
+    starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+    return users[starts], users[np.r_[starts[1:], len(users)] - 1], of[starts]
+
+
+def _weight(group, mapping, steps, first_box, buffers):
+    """Return the weight tiles: every chunk of a resident stage once, of the others for every tile anew."""
+    bits = [_weight_bits(group, mapping, i) for i in range(len(group.stages))]
+    offset = np.cumsum([0, *map(len, bits)])[:-1]
+    has_weights = np.array([len(of_stage) > 0 for of_stage in bits])
+    users = np.flatnonzero(has_weights[steps.stage])
+    tile = offset[steps.stage[users]] + steps.chunk[users]
+    stays = np.array(mapping.resident)[steps.stage[users]]
+    final = np.zeros(sum(map(len, bits)), dtype=np.int64)
+    np.maximum.at(final, tile, users)
+    is_first = np.zeros(len(users), dtype=bool)
+    is_first[np.unique(tile, return_index=True)[1]] = True
+    loaded = ~stays | is_first
+    first, tile, stays = users[loaded], tile[loaded], stays[loaded]
+    sizes = np.concatenate(bits)[tile]
+    after = room_for(first, sizes, first[~stays], sizes[~stays], buffers.capacity_bits["weight"], "weight")
+    # The stages of a run share slots: a chunk of all of them is what they take turns with.
+    run = np.array([number for number, stages in enumerate(group.runs) for _ in stages])[steps.stage[first]]
+    number = (steps.tile[first] * len(group.runs) + run) * (int(steps.chunk.max()) + 1) + steps.chunk[first]
+    return Loads(
+        first=first,
+        last=np.where(stays, final[tile], first),
+        box=first_box + tile,
+        bits=sizes,
+        after=np.maximum(after, release_sets(first, number, buffers.slots)),
+        gate=np.full(len(first), -1, dtype=np.int64),
+    )
+
+
+def _ofmap(group, mapping, axes, steps, first_box):
+    closes = np.flatnonzero(steps.stage == len(group.stages) - 1)
+    at = [index[closes] for index in steps.at]
+    shape = (-(-group.channels[-1] // mapping.chunks[-1]), *(axis.tiles for axis in axes))
+    bits = steps.n[closes] * _at(axes, at, len(group.stages)).prod(axis=0) * group.stages[-1].activation_bits
+    return Stores(
+        opens=closes,
+        closes=closes,
+        box=first_box + np.ravel_multi_index((steps.chunk[closes], *at), shape),
+        bits=bits,
+        after=release_stores(len(closes), mapping.ofmap_slots),
+    )
+
+
+def _kinds(group, machines, axes, steps, stolen):
+    """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
+    kind = np.zeros(len(steps.tile), dtype=np.int64)
+    tables = []
+    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
+        own = np.flatnonzero(steps.stage == i)
+        at = [index[own] for index in steps.at]
+        outputs = _at(axes, at, i + 1)
+        needed = np.stack([axis.needed[i][index] for axis, index in zip(axes, at, strict=True)])
+        read = needed if stage.structure == "vector" else outputs
+        example, of_step = distinct([steps.n[own], *outputs, *read, stolen.computing[own], stolen.draining[own]])
+        step = own[example]
+        everything = np.ones(len(example), dtype=bool)
+        sizes = Sizes(
+            n=steps.n[step],
+            c=np.full(len(example), stage.c, dtype=np.int64),
+            outputs=(outputs[0][example], outputs[1][example], outputs[2][example]),
+            needed=(needed[0][example], needed[1][example], needed[2][example]),
+            is_first=everything,
+            is_last=everything,
+            stolen=StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step]),
+        )
+        kind[own] = of_step + sum(len(table.head) for table in tables)
+        tables.append(cost_kinds(stage, machine, sizes))
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}
+    before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
+    wait = np.where(steps.waits, before, 0)
+    example, of_step = distinct([kind, wait])
+    columns = {name: values[kind[example]] for name, values in columns.items()}
+    return of_step, Kinds(**columns | {"wait": wait[example]})
+
+
+def room_for(first, bits, freed_at, freed, capacity, name):
+    """Return, per tile of ``bits``, the step whose end makes room for it; -1 where there is room from the start.
+
+    Tiles come in order; the step ``freed_at[i]`` gives back ``freed[i]`` bits. Raises MappingError where a tile would
+    have to wait for a step that is not before its ``first``.
+    """
+    order = np.argsort(freed_at, kind="stable")
+    given = np.concatenate(([0], np.cumsum(freed[order])))
+    leave = np.searchsorted(given, np.cumsum(bits) - capacity)
+    fits = leave < len(given)
+    after = np.where(leave > 0, np.append(freed_at[order], -1)[np.where(fits, leave, 0) - 1], -1)
+    if not fits.all() or (after >= first).any():
+        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
+    return np.asarray(after, dtype=np.int64)
+
+
+def release_sets(first, number, slots):
+    """Return ``after`` of tiles that share slots with the neighbours of equal ``number``, as if these were one tile."""
+    begins = np.flatnonzero(np.diff(number, prepend=number[:1] - 1))
+    sizes = np.diff(np.append(begins, len(first)))
+    return np.repeat(release_steps(first[begins], slots), sizes)

@@ -18,7 +18,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
-from lw3dsim.map.group.partition import best_partition
+from lw3dsim.map.group.partition import best_partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, Found, search_group
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
@@ -60,9 +60,10 @@ def fuse(
     of the best cut costs more. ``progress`` is called with the number of each layer, once its group is simulated.
     """
     judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    trees = make_trees(len(runs), judge.feeds, LONGEST)
     left = set(range(len(runs)))
     while True:
-        chosen = best_partition(len(runs), judge.feeds, judge.cost, LONGEST)
+        chosen = best_partition(trees, judge.cost)
         groups = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
         done = left - {i for path in groups for i in path}
         if progress is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.map.group.partition import best_partition, paths_to
+from lw3dsim.map.group.partition import best_partition, make_trees, paths_to
 from lw3dsim.network import fusion
 from lw3dsim.network.fusion import links, operands
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
@@ -55,7 +55,7 @@ def trees(draw):
 @given(trees())
 def test_no_other_cut_is_cheaper(tree):
     layers, feeds, longest, cost = tree
-    chosen = best_partition(layers, feeds, cost.get, longest)
+    chosen = best_partition(make_trees(layers, feeds, longest), cost.get)
     assert sorted(i for path in chosen for i in path) == list(range(layers))
     allowed = [path for path, value in cost.items() if value is not None]
     least = min(sum(cost[path] for path in cut) for cut in cuts(frozenset(range(layers)), allowed))

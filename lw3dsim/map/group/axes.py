@@ -185,6 +185,31 @@ def last_users(cuts: Cuts, way: int) -> None:
             cuts.last[begin + j] = max(after - 1, j)
 
 
+class Units(NamedTuple):
+    """What the outputs of stages are counted in, along T, H and W, by stage and way: Winograd tiles of all tiles."""
+
+    t: Words
+    h: Words
+    w: Words
+
+
+@entry
+def count_units(t: Cuts, h: Cuts, w: Cuts, sizes: Units, units: Units) -> None:
+    """Fill in the ``units``; ``sizes`` are, by stage, the outputs of a Winograd tile, 1 of other layers."""
+    units_along(t, sizes.t, units.t)
+    units_along(h, sizes.h, units.h)
+    units_along(w, sizes.w, units.w)
+
+
+@kernel
+def units_along(cuts: Cuts, sizes: Words, units: Words) -> None:
+    """Fill in the units along one axis."""
+    ways = len(cuts.tile)
+    for stage in range(len(sizes)):
+        for way in range(ways):
+            units[stage * ways + way] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
+
+
 @kernel
 def algorithm_tiles(cuts: Cuts, way: int, tensor: int, size: int) -> int:
     """Return the Winograd tiles of ``size`` outputs in all tiles of a tensor together."""

@@ -8,6 +8,7 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +17,15 @@ from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.map.group.axes import Cuts, cut_ways, empty_cuts
+from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Found, Limits, Stages, Tiles, list_fitting, list_tiles
+from lw3dsim.map.group.floor import make_floor, stage_weight_bits
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
-from lw3dsim.map.layer.mapping import weight_tile_bits
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Words
+    from collections.abc import Sequence
+
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.group import Reach
@@ -45,6 +48,7 @@ class Candidates(Value, frozen=True, kw_only=True):
 
     stages: Stages
     ways: tuple[Ways, Ways, Ways]
+    units: Units
     sets: Words
     chunks: Chunks
     found: Found
@@ -80,11 +84,52 @@ class Candidates(Value, frozen=True, kw_only=True):
         )
 
 
+class Fits(Value, frozen=True, kw_only=True):
+    """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside."""
+
+    stages: Stages
+    ways: tuple[Ways, Ways, Ways]
+    units: Units
+    sets: Words
+    chunks: Chunks
+    limits: Limits
+    tiles: Tiles
+    count: int
+
+    def candidates(self, chosen: Ints) -> Candidates:
+        """Return the mappings of the ``chosen`` tiles, in ascending order, that fit."""
+        work, runs, sets = kernels(), len(self.stages.start), len(self.sets) // len(self.stages.n)
+        # What does not fit is written over: one more than may fit.
+        found = Found._make(work.room((len(chosen) * sets + 1) * size) for size in [1] * 5 + [runs])
+        count = work(list_fitting)(
+            self.stages, self.tiles, work.words(chosen), self.sets, self.chunks, self.limits, work.empty(runs), found
+        )
+        return Candidates(
+            stages=self.stages,
+            ways=self.ways,
+            units=self.units,
+            sets=self.sets,
+            chunks=self.chunks,
+            found=found,
+            count=count,
+        )
+
+
 def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     """Return all candidates of ``group`` that fit the buffers of ``arch``."""
+    fits = fit_tiles(group, arch)
+    return fits.candidates(np.arange(fits.count))
+
+
+def fit_tiles(group: Group, arch: Accelerator) -> Fits:
+    """Return the tiles of ``group`` whose input fits the input buffer of ``arch``."""
     work, buffers = kernels(), arch.buffers
-    t, h, w = (_ways(group.reaches(d), tuple(_sizes(group, d))) for d in range(3))
-    sets, stages, chunks = _resident_sets(group, arch), group.plain, _chunks(group, arch)
+    ways = t, h, w = _ways_of(group, 0), _ways_of(group, 1), _ways_of(group, 2)
+    cuts, stages, runs = (t.cuts, h.cuts, w.cuts), group.plain, len(group.runs)
+    units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in cuts)
+    sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
+    work(count_units)(*cuts, sizes, units)
+    sets, chunks = _resident_sets(group, arch), _chunks(group, arch)
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -93,16 +138,26 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
     )
-    counts, runs = (t.count, h.count, w.count), len(group.runs)
-    most = t.count * h.count * w.count
-    columns = [1] * 4 + [len(group.channels), runs, runs]
-    fit = Tiles._make(work.room(most * size) for size in columns)
-    tiles = work(list_tiles)(stages, t.cuts, h.cuts, w.cuts, counts, limits, fit)
-    flags = work.words([int(flag) for flags in sets for flag in flags])
-    # What does not fit is written over: one more than may fit.
-    found = Found._make(work.room((tiles * len(sets) + 1) * size) for size in [1] * 5 + [runs])
-    count = work(list_fitting)(stages, fit, tiles, flags, chunks, limits, work.empty(runs), found)
-    return Candidates(stages=stages, ways=(t, h, w), sets=flags, chunks=chunks, found=found, count=count)
+    counts = t.count, h.count, w.count
+    columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1]
+    tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
+    floor = make_floor(group, arch, sets, chunks)
+    count = work(list_tiles)(stages, *cuts, units, counts, limits, floor, tiles)
+    return Fits(
+        stages=stages,
+        ways=ways,
+        units=units,
+        sets=work.words([int(flag) for flags in sets for flag in flags]),
+        chunks=plain_chunks(chunks),
+        limits=limits,
+        tiles=tiles,
+        count=count,
+    )
+
+
+def _ways_of(group: Group, dimension: int) -> Ways:
+    """Return the ways to cut T, H or W (0, 1, 2)."""
+    return _ways(group.reaches(dimension), _sizes(group, dimension))
 
 
 @kept(4096)
@@ -114,17 +169,17 @@ def _ways(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> Ways:
     return Ways(cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), 0, cuts, low, high))
 
 
-def _sizes(group: Group, dimension: int) -> list[int]:
+def _sizes(group: Group, dimension: int) -> tuple[int, ...]:
     """Return tile sizes of the last output: near-equal parts, and those that fill Winograd tiles of the stages."""
     if dimension == 0 and group.takes_all_frames:
-        return [group.stages[-1].out[0]]
+        return (group.stages[-1].out[0],)
     size, stride, quanta = group.stages[-1].out[dimension], 1, {1}
     for stage in reversed(group.stages):
         filled = stage.algorithm.tile[dimension]
         if filled % stride == 0:
             quanta.add(filled // stride)
         stride *= stage.stride[dimension]
-    return sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta})
+    return tuple(sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta}))
 
 
 def _resident_sets(group: Group, arch: Accelerator) -> list[tuple[bool, ...]]:
@@ -139,19 +194,18 @@ def _resident_sets(group: Group, arch: Accelerator) -> list[tuple[bool, ...]]:
     return sets
 
 
-def stage_weight_bits(group: Group, i: int) -> int:
-    """Return the bits of all weights and biases of a stage."""
-    stage = group.stages[i]
-    return int(weight_tile_bits(stage, np.array(stage.n), np.array(stage.c), True)) if stage.has_weights else 0
-
-
-def _chunks(group: Group, arch: Accelerator) -> Chunks:
+def _chunks(group: Group, arch: Accelerator) -> list[list[int]]:
     """Return the sizes of chunks of every run; what is stored comes in whole blocks of its layout."""
-    work, last = kernels(), len(group.stages)
-    sizes = [
+    last = len(group.stages)
+    return [
         _chunk_sizes(group.channels[run.stop], arch.pe.rows, group.stages[-1].output_block if run.stop == last else 1)
         for run in group.runs
     ]
+
+
+def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
+    """Return the sizes of chunks of every run in columns."""
+    work = kernels()
     return Chunks(
         begin=work.words(list(itertools.accumulate(map(len, sizes), initial=0))),
         size=work.words([size for of_run in sizes for size in of_run]),

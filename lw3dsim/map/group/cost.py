@@ -132,11 +132,10 @@ def _stage_cycles(
     """Return the steps of a stage and its cycles, each in proportion to that of the largest tile."""
     work, stage, count = kernels(), group.stages[i], len(candidates)
     machine = make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < len(group.stages) - 1)
-    cuts, effort, seen = candidates.cuts, work.columns(Effort, count), work.columns(Seen, 2 * count + 1)
-    filled = work.empty(sum(len(of_axis.tile) for of_axis in cuts))
+    effort, seen = work.columns(Effort, count), work.columns(Seen, 2 * count + 1)
     work(weigh_stage)(
-        plain_layer(stage), plain_array(machine), candidates.stages, i, *cuts, candidates.chunks, candidates.found,
-        count, empty_waves(work), seen, filled, effort,
+        plain_layer(stage), plain_array(machine), candidates.stages, i, *candidates.cuts, candidates.units,
+        candidates.chunks, candidates.found, count, empty_waves(work), seen, effort,
     )  # fmt: skip
     steps, cycles, drain, all_passes, passes, all_tiles, tiles = map(np.asarray, effort)
     busy = cycles.astype(np.float64)

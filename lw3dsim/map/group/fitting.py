@@ -9,7 +9,7 @@ from lw3dsim.base.kernels import entry, kernel
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.axes import Cuts, Units
 
 
 class Stages(NamedTuple):
@@ -69,6 +69,7 @@ class Tiles(NamedTuple):
     """Tiles whose input fits: the number of the way to cut T, H and W, how many tiles there are.
 
     By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes.
+    Whichever chunks they take, the array is busy for so many ``cycles`` at least, and so many ``bits`` are moved.
     """
 
     t: Words
@@ -78,12 +79,28 @@ class Tiles(NamedTuple):
     new: Words
     beside_bits: Words
     chunk_bits: Words
+    cycles: Words
+    bits: Words
+
+
+class Floor(NamedTuple):
+    """What stages take at least: ``work`` / ``lanes`` cycles a unit, and so many for the steps of a tile.
+
+    ``streamed_bits`` are, by stage, weights that come for every tile, ``resident_bits`` those that come once.
+    """
+
+    work: Words
+    lanes: Words
+    step_cycles: Words
+    streamed_bits: Words
+    resident_bits: int
 
 
 @entry
 def list_tiles(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, ways: tuple[int, int, int], limits: Limits, fit: Tiles
-) -> int:
+    stages: Stages, t: Cuts, h: Cuts, w: Cuts, units: Units, ways: tuple[int, int, int], limits: Limits, floor: Floor,
+    fit: Tiles,
+) -> int:  # fmt: skip
     """List the tiles whose input fits; return how many they are."""
     count = 0
     for i in range(ways[0]):
@@ -96,6 +113,7 @@ def list_tiles(
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
                     size_tile(stages, t, h, w, fit, count)
+                    bound_tile(stages, t, h, w, units, floor, fit, count)
                     count += 1
     return count
 
@@ -114,15 +132,59 @@ def size_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, fit: Tiles, at: int) ->
         fit.chunk_bits[run * room + at] = each
 
 
+@kernel
+def bound_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, units: Units, floor: Floor, fit: Tiles, at: int) -> None:
+    """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights."""
+    i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
+    cycles = 0
+    elements = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources
+    elements += all_positions(t, h, w, i, j, k, last) * stages.channels[last]
+    weights = floor.resident_bits
+    for stage in range(last):
+        tiles = some_tiles(t, h, w, i, j, k, stage + 1)
+        cycles += units_of(t, h, w, units, i, j, k, stage) * floor.work[stage] // floor.lanes[stage]
+        cycles += tiles * floor.step_cycles[stage]
+        weights += tiles * floor.streamed_bits[stage]
+        if stages.reads_dram[stage]:
+            elements += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
+    fit.cycles[at], fit.bits[at] = cycles, elements * stages.bits + weights
+
+
+@kernel
+def units_of(t: Cuts, h: Cuts, w: Cuts, units: Units, i: int, j: int, k: int, stage: int) -> int:
+    """Return the units of all outputs of a stage, of the ways i, j and k to cut T, H and W."""
+    of_t, of_h = units.t[stage * len(t.tile) + i], units.h[stage * len(h.tile) + j]
+    return of_t * of_h * units.w[stage * len(w.tile) + k]
+
+
+@kernel
+def all_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the new positions of a tensor in all tiles together."""
+    of_t, of_h = t.all_new[tensor * len(t.tile) + i], h.all_new[tensor * len(h.tile) + j]
+    return of_t * of_h * w.all_new[tensor * len(w.tile) + k]
+
+
+@kernel
+def some_tiles(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the tiles that have any new position of a tensor."""
+    of_t, of_h = t.active[tensor * len(t.tile) + i], h.active[tensor * len(h.tile) + j]
+    return of_t * of_h * w.active[tensor * len(w.tile) + k]
+
+
 @entry
 def list_fitting(
-    stages: Stages, fit: Tiles, tiles: int, sets: Words, chunks: Chunks, limits: Limits, streamed: Words, found: Found
-) -> int:
-    """List the mappings that fit, set of resident stages by set; return how many they are. ``streamed`` is scratch."""
+    stages: Stages, fit: Tiles, chosen: Words, sets: Words, chunks: Chunks, limits: Limits, streamed: Words,
+    found: Found,
+) -> int:  # fmt: skip
+    """List the mappings of the ``chosen`` tiles that fit, set of resident stages by set; return how many they are.
+
+    ``streamed`` is scratch.
+    """
     count = 0
     for resident in range(len(sets) // len(stages.n)):
         room = stream_rest(stages, sets, resident, limits, streamed)
-        for at in range(tiles):
+        for place in range(len(chosen)):
+            at = chosen[place]
             found.t[count], found.h[count], found.w[count] = fit.t[at], fit.h[at], fit.w[at]
             found.resident[count] = resident
             count += choose_chunks(stages, fit, at, chunks, limits, room, streamed, found, count)

@@ -9,13 +9,13 @@ from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.step import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, array_cycles, cost_waves
-from lw3dsim.map.group.axes import algorithm_tiles
+from lw3dsim.map.group.fitting import some_tiles, units_of
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.waves import Waves
-    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.axes import Cuts, Units
     from lw3dsim.map.group.fitting import Chunks, Found, Stages
     from lw3dsim.tensor.bursts import Rows
 
@@ -86,9 +86,8 @@ def tile_bursts(
 
 @kernel
 def active_tiles(t: Cuts, h: Cuts, w: Cuts, found: Found, at: int, tensor: int) -> int:
-    """Return the tiles that have any new position of a tensor."""
-    of_t, of_h = t.active[tensor * len(t.tile) + found.t[at]], h.active[tensor * len(h.tile) + found.h[at]]
-    return of_t * of_h * w.active[tensor * len(w.tile) + found.w[at]]
+    """Return the tiles of a mapping that have any new position of a tensor."""
+    return some_tiles(t, h, w, found.t[at], found.h[at], found.w[at], tensor)
 
 
 @entry
@@ -132,15 +131,10 @@ def weight_bursts_of(
 
 @entry
 def weigh_stage(
-    layer: Layer, array: Array, stages: Stages, stage: int, t: Cuts, h: Cuts, w: Cuts, chunks: Chunks, found: Found,
-    count: int, waves: Waves, seen: Seen, filled: Words, effort: Effort,
+    layer: Layer, array: Array, stages: Stages, stage: int, t: Cuts, h: Cuts, w: Cuts, units: Units, chunks: Chunks,
+    found: Found, count: int, waves: Waves, seen: Seen, effort: Effort,
 ) -> None:  # fmt: skip
-    """Fill in the ``effort`` of a stage; ``seen``, all 0, and ``filled``, by way to cut an axis, are scratch."""
-    of_t, of_h, of_w = 0, len(t.tile), len(t.tile) + len(h.tile)
-    if layer.structure != VECTOR:
-        fill_ways(t, stage + 1, layer.tile[0], filled, of_t)
-        fill_ways(h, stage + 1, layer.tile[1], filled, of_h)
-        fill_ways(w, stage + 1, layer.tile[2], filled, of_w)
+    """Fill in the ``effort`` of a stage; ``seen``, all 0, is scratch."""
     for at in range(count):
         chunk = chunks.size[found.chunk[stages.run[stage] * len(found.t) + at]]
         effort.steps[at] = ceiling(stages.n[stage], chunk) * active_tiles(t, h, w, found, at, stage + 1)
@@ -156,16 +150,9 @@ def weigh_stage(
         effort.passes[at] = ceiling(chunk, array.rows)
         rest = ceiling(layer.n % chunk, array.rows)
         effort.all_passes[at] = layer.n // chunk * effort.passes[at] + rest
-        effort.all_tiles[at] = filled[of_t + i] * filled[of_h + j] * filled[of_w + k]
+        effort.all_tiles[at] = units_of(t, h, w, units, i, j, k, stage)
         largest = ceiling(size_t, layer.tile[0]) * ceiling(size_h, layer.tile[1]) * ceiling(size_w, layer.tile[2])
         effort.tiles[at] = largest
-
-
-@kernel
-def fill_ways(cuts: Cuts, tensor: int, size: int, filled: Words, begin: int) -> None:
-    """Fill in the Winograd tiles of every way to cut an axis."""
-    for way in range(len(cuts.tile)):
-        filled[begin + way] = algorithm_tiles(cuts, way, tensor, size)
 
 
 @kernel

@@ -42,6 +42,7 @@ __all__ = [
     "explain",
     "load_arch",
     "load_result",
+    "load_weights",
     "load_workload",
     "map_workload",
     "simulate",
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.errors import InputError, OutputError
     from lw3dsim.exporting.export import to_torch
-    from lw3dsim.importing.load import load_workload
+    from lw3dsim.importing.load import load_weights, load_workload
     from lw3dsim.mapped import Mappings
     from lw3dsim.result.executed import ExecutionResult
 
@@ -79,6 +80,7 @@ _HOME = {
     "explain": "api",
     "load_arch": "describe.accelerator_file",
     "load_result": "api",
+    "load_weights": "importing.load",
     "load_workload": "importing.load",
     "map_workload": "api",
     "simulate": "api",

@@ -52,6 +52,13 @@ def is_table(function: str, number: Number) -> bool:
     return number.is_integer and function not in ("none", "relu")
 
 
+def unit_of_codes(function: str, number: Number) -> float | None:
+    """Return what a step of what a ``function`` (or ``softmax``) makes stands for; None where it is that before it."""
+    if function == "softmax" or (is_table(function, number) and function in BOUNDED):
+        return 1 / number.largest
+    return RANGE / 2 ** (number.bits - 1) if is_table(function, number) else None
+
+
 def activated(values: Tensor, function: str, number: Number, shift: int) -> Tensor:
     """Return a ``function`` of ``values``; where it is a table, of integers shifted right by ``shift`` bits first."""
     if not is_table(function, number):

@@ -74,6 +74,19 @@ def random_tensor(shape: tuple[int, ...], number: Number, random: np.random.Gene
     return random.uniform(-scale, scale, shape).astype(number.dtype)
 
 
+def coded(values: Tensor, number: Number) -> tuple[Tensor, float]:
+    """Return real ``values`` as operands, and what a step of these stands for: the largest has the largest code.
+
+    Integers that are codes already, and numbers in floating point, stay as they are.
+    """
+    if not number.is_integer:
+        return values.astype(number.dtype), 1.0
+    if values.dtype.kind in "iub" and np.abs(values.astype(np.int64)).max(initial=0) <= number.largest:
+        return values.astype(np.int64), 1.0
+    step = float(np.abs(values).max(initial=0)) / number.largest or 1.0
+    return np.rint(values / step).astype(np.int64), step
+
+
 def divided(values: Tensor, divisor: int | Tensor, number: Number) -> Tensor:
     """Divide; integers round half up, as a shift with a rounding carry does."""
     if number.is_integer:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lw3dsim.base.parameters import declared_by, option_called, said_of
-from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.network.request import Options
 
@@ -145,20 +144,27 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
 def load_network(request: Request) -> Workload:
     """Load the workload of ``request``, sized; say on standard error which passes find nothing to rewrite in it."""
-    from lw3dsim.network.pipeline import resolve_network
+    from lw3dsim.network.pipeline import load_asked
+
+    network = load_asked(request).workload
+    _note_passes(network, request)
+    return network
+
+
+def _note_passes(network: Workload, request: Request) -> None:
     from lw3dsim.transform.passes import unchanged_passes
 
-    network = resolve_network(request.workload, None, request.input_size, request.classes, request.dims)
     for name in unchanged_passes(network, request.transform):
         click.echo(f"note: transform {name} changes no layer of {network.name}", err=True)
-    return network
 
 
 def prepared_run(request: Request) -> Prepared:
     """Read what ``request`` names, with the notes of :func:`load_network`. Raises InputError."""
     from lw3dsim.network.pipeline import prepare
 
-    return prepare(replace(request, workload=load_network(request), input_size=None, classes=None, dims=()))
+    prepared = prepare(request)
+    _note_passes(prepared.loaded.workload, request)
+    return prepared
 
 
 @contextmanager

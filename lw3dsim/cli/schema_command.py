@@ -18,9 +18,9 @@ def command(kind: str) -> None:
     import msgspec
 
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.result.executed import ExecutionRecord
     from lw3dsim.result.records import RunRecord
 
-    kinds = {"accelerator": Accelerator, "result": RunRecord, "execution": ExecutionResult}
+    kinds = {"accelerator": Accelerator, "result": RunRecord, "execution": ExecutionRecord}
     # A mapping in a result is free: a file of its own says what it may hold.
     print_json(msgspec.json.schema(kinds[kind], schema_hook=lambda _: {"description": "any value"}))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.shape import Shape
     from lw3dsim.describe.workload import AnyLayer, Layer
     from lw3dsim.importing.graph import Dimensions, Graph, Node
+    from lw3dsim.importing.recipes import Recipe
 
 
 class Given(Value, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ class Building:
     fold: Callable[[Node, Sequence[Any]], list[Any]]
     meanings: dict[str, Meaning] = field(default_factory=dict)
     layers: dict[str, AnyLayer] = field(default_factory=dict)
+    recipes: dict[str, Recipe] = field(default_factory=dict)
     inputs: dict[str, Shape] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -140,9 +142,9 @@ class Building:
 
     def add(
         self, node: Node, kind: type[Layer], sources: Sequence[Tensor], labels: tuple[str, ...] | None = None,
-        output: int = 0, **keys: Any,
+        output: int = 0, recipe: Recipe | None = None, **keys: Any,
     ) -> Tensor:  # fmt: skip
-        """Add a layer that makes output ``output`` of a node; ``labels`` are those of its dimensions."""
+        """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights."""
         name = self._name(node.name if not output else f"{node.name}_{output}", node.op)
         layer: Any = msgspec.convert(
             {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}, kind
@@ -152,6 +154,8 @@ class Building:
         except ShapeError as error:
             raise self.error(node, str(error)) from None
         self.layers[name], self.shapes[name] = layer, shape
+        if recipe is not None:
+            self.recipes[name] = recipe
         labels = labels or sources[0].labels
         if set(labels) - {"N", "1"} <= {"F"}:
             labels = STANDARD[2]
@@ -161,6 +165,12 @@ class Building:
     def change(self, tensor: Tensor, **keys: Any) -> None:
         """Give the layer that makes a tensor other fields."""
         self.layers[tensor.source] = replace(self.layers[tensor.source], **keys)
+
+    def fold_in(self, tensor: Tensor, factor: Constant | None = None, summand: Constant | None = None) -> None:
+        """Multiply the weights of the layer that makes ``tensor`` by a factor, and add a summand."""
+        if (recipe := self.recipes.get(tensor.source)) is not None:
+            recipe = recipe if factor is None else recipe.scaled(factor)
+            self.recipes[tensor.source] = recipe if summand is None else recipe.shifted(summand)
 
     def maker(self, tensor: Tensor, *kinds: type) -> Any:
         """Return the layer that makes ``tensor`` where it is of a kind, is read once, and has no activation yet."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -19,12 +19,18 @@ Dimensions = tuple[Dimension, ...]
 class Constant:
     """A tensor that is known before the network runs: its shape, and its values where they are few.
 
-    ``is_scale``: it only says what integers stand for, and a product with it is no work of the network.
+    ``read`` gets those that are many, when they are asked for. ``is_scale``: it only says what integers stand for, and
+    a product with it is no work of the network.
     """
 
     shape: tuple[int, ...]
     values: NDArray[Any] | None = None
     is_scale: bool = False
+    read: Callable[[], NDArray[Any] | None] | None = field(default=None, compare=False)
+
+    def array(self) -> NDArray[Any] | None:
+        """Return all values; None where the file has none."""
+        return self.values if self.values is not None or self.read is None else self.read()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_path
 from lw3dsim.describe import workload_file
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.weights import Weighted
 from lw3dsim.errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from lw3dsim.arguments import DimsArgument, PathArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
 
@@ -28,14 +31,41 @@ def load_workload(
     parameter of that name of a workload file. ``dims`` are sizes for dimensions of an ONNX network that have a name,
     as ``{"frames": 16}`` or ``"frames=16"``; a batch that has one is 1. Raises InputError.
     """
+    return load_weighted(name, input_size=input_size, classes=classes, dims=dims).workload
+
+
+def load_weights(
+    name: PathArgument, *, input_size: SizeArgument = None, dims: DimsArgument = None
+) -> dict[str, NDArray[Any]]:
+    """Return the weights that a network in ONNX holds, as ``execute(weights=...)`` takes them.
+
+    ``LAYER.weight`` is N x C/groups x K x R x S, its batch norm folded in, ``LAYER.bias`` is N; layers whose weights
+    are not in the file are left out. The arguments are those of :func:`load_workload`. Raises InputError.
+    """
+    arrays = {}
+    for layer, read in load_weighted(name, input_size=input_size, dims=dims).weights.items():
+        if (found := read()) is not None:
+            arrays[f"{layer}.weight"] = found.weight
+            arrays |= {} if found.bias is None else {f"{layer}.bias": found.bias}
+    return arrays
+
+
+def load_weighted(
+    name: PathArgument,
+    *,
+    input_size: SizeArgument = None,
+    classes: int | None = None,
+    dims: DimsArgument = None,
+) -> Weighted:
+    """Load a workload, and what its file holds of its weights; see :func:`load_workload`."""
     path = as_path("workload", name, "a name or a file")
     if not path.lower().endswith(".onnx"):
         if as_dims("dims", dims):
             raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
-        return workload_file.load_workload(name, input_size=input_size, classes=classes)
+        return Weighted(workload_file.load_workload(name, input_size=input_size, classes=classes), {})
     if classes is not None:
         raise ArgumentError("classes", classes, "a network in ONNX has the classes of its weights; leave it out")
-    from lw3dsim.importing.lowering import workload_of
+    from lw3dsim.importing.lowering import network_of
     from lw3dsim.importing.onnx_file import read_onnx
 
-    return workload_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)
+    return network_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)

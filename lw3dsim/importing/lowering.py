@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_sizes
+from lw3dsim.base.values import replace
+from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 from lw3dsim.importing.building import Building
@@ -16,15 +18,15 @@ from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.importing.graph import Dimensions, Graph, Node
 
 
-def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument) -> Workload:
-    """Return the workload that a graph is; ``shown`` is what messages call it."""
+def network_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument) -> Weighted:
+    """Return the workload that a graph is, and its weights; ``shown`` is what messages call it."""
     sizes = as_sizes("input_size", input_size)
     pairs = (text.rpartition("=") for text in as_dims("dims", dims))
     checked = {name: int(size) for name, _, size in pairs}
@@ -41,7 +43,7 @@ def workload_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsAr
                 building.meanings[name] = meaning
         if sizes is None:
             _compare(building, node)
-    return _workload(building, graph)
+    return Weighted(_workload(building, graph), building.recipes)
 
 
 def _check_known(graph: Graph, dims: Mapping[str, int]) -> None:
@@ -95,13 +97,30 @@ def _read(building: Building, node: Node) -> list[Any]:
         known = ", ".join(sorted(HANDLERS))
         raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {known}")
     try:
-        return list(HANDLERS[node.op](building, node))
+        made = list(HANDLERS[node.op](building, node))
     except KeyError as error:
         raise building.error(node, f"lacks the attribute {one_line(str(error.args[0]))}") from None
     except (IndexError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise building.error(node, f"has attributes that do not fit ({type(error).__name__})") from None
+    are_constant = bool(constants) and all(isinstance(one, Constant) for one in constants)
+    return [_later(building, node, constants, i, one) if are_constant else one for i, one in enumerate(made)]
+
+
+def _later(building: Building, node: Node, constants: Sequence[Any], i: int, made: Any) -> Any:
+    """Return what a node makes of ``constants`` alone with a way to its values, where it has none: they are many."""
+    if not isinstance(made, Constant) or made.values is not None or made.read is not None:
+        return made
+
+    def read() -> Any:
+        arrays = [array for one in constants if (array := one.array()) is not None]
+        try:
+            return building.fold(node, arrays)[i] if len(arrays) == len(constants) else None
+        except Exception:  # whatever ONNX's reference raises for what it can't compute
+            return None
+
+    return replace(made, read=read)
 
 
 def _compare(building: Building, node: Node) -> None:

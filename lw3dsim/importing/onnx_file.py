@@ -1,12 +1,13 @@
 """Read an ONNX file as a graph.
 
-Nothing that the file names is opened, and weights are not looked at: their shapes say all.
+Nothing that the file names is opened. Weights are not looked at before they are asked for: their shapes say all.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
@@ -15,6 +16,8 @@ from lw3dsim.importing.graph import Constant, Graph, Node
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from lw3dsim.importing.graph import Dimension, Dimensions
 
@@ -108,16 +111,22 @@ def _dimension(dim: Any) -> Dimension:
 
 def _constant(tensor: Any) -> Constant:
     """Return a constant; its values where they are few and in the file itself."""
+    shape = tuple(int(size) for size in tensor.dims)
+    if math.prod(shape) > FEW:
+        return Constant(shape=shape, read=partial(_values, tensor))
+    return Constant(shape=shape, values=_values(tensor))
+
+
+def _values(tensor: Any) -> NDArray[Any] | None:
+    """Return the values of a tensor; None where they lie in another file, or it was stripped of them."""
     from onnx import TensorProto, numpy_helper
 
-    shape = tuple(int(size) for size in tensor.dims)
-    if math.prod(shape) > FEW or tensor.data_location == TensorProto.EXTERNAL:
-        return Constant(shape=shape)
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return None
     try:
-        return Constant(shape=shape, values=numpy_helper.to_array(tensor))
+        return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError):
-        # Stripped of its data: the shape is left.
-        return Constant(shape=shape)
+        return None
 
 
 def _node(node: Any, number: int, shown: str) -> Node:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding, margins
 from lw3dsim.describe.workload import Conv3d, Pad, Pool3d
+from lw3dsim.importing.recipes import Recipe
 from lw3dsim.importing.tensors import STANDARD, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.importing.building import Building, Meaning
-    from lw3dsim.importing.graph import Node
+    from lw3dsim.importing.graph import Constant, Node
     from lw3dsim.importing.tensors import Tensor
 
 # Along which dimensions a window of so many numbers reaches.
@@ -63,9 +64,14 @@ def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: 
     return as_padding((t, h, w))
 
 
-def conv(building: Building, node: Node, weight: int = 1, bias: int = 2) -> list[Meaning]:
-    """Read a convolution; a padding of its own that nothing else reads becomes its padding."""
-    data, constant = windowed(building, node), building.constant(node, weight)
+def conv(building: Building, node: Node) -> list[Meaning]:
+    """Read a convolution: of data, weights and a bias."""
+    return [convolved(building, node, building.constant(node, 1), building.constant(node, 2))]
+
+
+def convolved(building: Building, node: Node, constant: Constant | None, bias: Constant | None) -> Tensor:
+    """Return a convolution by ``constant``; a padding in front of it that nothing else reads becomes its padding."""
+    data = windowed(building, node)
     rank = len(data.labels) - 2
     if constant is None or len(constant.shape) != rank + 2:
         raise building.error(node, f"has weights of another rank than its input; a convolution here has {rank + 2}")
@@ -78,8 +84,11 @@ def conv(building: Building, node: Node, weight: int = 1, bias: int = 2) -> list
         raise building.error(node, f"weights for {of_group * groups} channels read {data.shape.channels}")
     windows = _windows(building, node, data, window)
     source, windows["padding"] = _unpadded(building, data, windows["padding"])
-    has_bias = building.constant(node, bias) is not None
-    return [building.add(node, Conv3d, [source], out_channels=out, groups=groups, bias=has_bias, **windows)]
+    k, r, s = windows["kernel"]
+    return building.add(
+        node, Conv3d, [source], out_channels=out, groups=groups, bias=bias is not None, **windows,
+        recipe=Recipe(channels=out, taps=(of_group, k, r, s), weight=constant, bias=bias),
+    )  # fmt: skip
 
 
 def _windows(building: Building, node: Node, data: Tensor, window: Sequence[int]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypedDict
 
@@ -11,18 +12,19 @@ import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.direct import computation_of, shift_before, sums
-from lw3dsim.arithmetic.functions import activated
+from lw3dsim.arithmetic.functions import activated, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.moves import arranged
-from lw3dsim.arithmetic.number import Number, Tensor, number_named, random_tensor, shift_of, shifted
+from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Gate, Matmul
+from lw3dsim.describe.workload import Gate, Matmul, Mul, Softmax
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
+from lw3dsim.network.given import given_inputs, given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared
-from lw3dsim.result.executed import ExecutedLayer, ExecutionResult
+from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
@@ -35,24 +37,53 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.network.given import Given
     from lw3dsim.network.pipeline import Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What an execution works with, and what it has got so far.
+
+    Tensors by name, what a step of each stands for, and the layers whose weights were not drawn.
+    """
+
+    network: Workload
+    design: Accelerator
+    number: Number
+    random: np.random.Generator
+    given: Given
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
+
+    def origin(self, layers: Sequence[AnyLayer]) -> str:
+        """Return where the weights of layers are from; nothing where they have none, or all are drawn."""
+        weighty = [x.name for x in layers if x.weights(self.network.input_shapes(x))] if self.given.readers else []
+        return " + ".join(sorted({self.given.source if name in self.found else "random" for name in weighty}))
 
 
 def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
     """Execute what was asked for; see :func:`execute`."""
     request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
     design = _with_width(prepared.design, number)
-    random = np.random.default_rng(request.seed)
-    tensors = {name: random_tensor(tuple(shape), number, random) for name, shape in network.inputs.items()}
+    bench = Bench(
+        network=network,
+        design=design,
+        number=number,
+        random=np.random.default_rng(request.seed),
+        given=given_weights(prepared),
+    )
+    _take_inputs(bench, given_inputs(network, request.inputs))
     units = map_prepared(replace(prepared, design=design))
     # As many operations as a layer has, and no less than one.
     work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
     records, done = [], set[str]()
     for unit in units:
-        output, record = _executed(unit.run.work, unit, network, design, number, random, tensors)
-        tensors[unit.layers[-1].name] = _requantised(output, number)
+        output, record = _executed(unit.run.work, unit, bench)
+        bench.tensors[unit.layers[-1].name] = _requantised(output, number)
         done |= {layer.name for layer in unit.layers}
-        _forget(tensors, network, done)
+        _forget(bench.tensors, network, done)
         records.append(record)
         if progress is not None:
             progress(sum(work[name] for name in done), sum(work.values()))
@@ -67,7 +98,19 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         overflow=design.precision.overflow,
         exact=all(record.exact for record in records),
         layers=tuple(records),
+        outputs=Outputs(bench.tensors),
     )
+
+
+def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
+    """Put the clips where layers find them: those that were given, and others that are drawn."""
+    for name, shape in bench.network.inputs.items():
+        step = 1 / bench.number.largest if bench.number.is_integer else 1.0  # drawn from -1 to 1
+        if name in clips:
+            values, step = coded(clips[name], bench.number)
+        else:
+            values = random_tensor(tuple(shape), bench.number, bench.random)
+        bench.tensors[name], bench.steps[name] = values, step
 
 
 def _with_width(design: Accelerator, number: Number) -> Accelerator:
@@ -78,33 +121,18 @@ def _with_width(design: Accelerator, number: Number) -> Accelerator:
 
 
 @singledispatch
-def _executed(
-    work: Work,
-    unit: Unit,
-    network: Workload,
-    design: Accelerator,
-    number: Number,
-    random: np.random.Generator,
-    tensors: dict[str, Tensor],
-) -> tuple[Tensor, ExecutedLayer]:
-    """Execute a layer or group on ``tensors``; return its output, and how it compares."""
+def _executed(work: Work, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
+    """Execute a layer or group on the tensors of ``bench``; return its output, and how it compares."""
     raise NotImplementedError
 
 
 @_executed.register(LayerWork)
-def _executed_layer(
-    work: LayerWork,
-    unit: Unit,
-    network: Workload,
-    design: Accelerator,
-    number: Number,
-    random: np.random.Generator,
-    tensors: dict[str, Tensor],
-) -> tuple[Tensor, ExecutedLayer]:
-    layer, problem, mapping = unit.layers[0], work.problem, work.mapping
-    sources = [tensors[name] for name in layer.inputs]
-    computation = make_computation(network, layer, number, random, tensors)
+def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
+    layer, problem, mapping, design, number = unit.layers[0], work.problem, work.mapping, bench.design, bench.number
+    sources = [bench.tensors[name] for name in layer.inputs]
+    computation = _computation(bench, layer, bench.tensors)
     reference, computation = referenced(layer, sources, computation, number)
+    _note_step(bench, layer, computation, reference)
     sources = arranged(layer, sources)
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
@@ -124,27 +152,22 @@ def _executed_layer(
         kind=layer.kind,
         algorithm=algorithm.label,
         note=_note([problem], design, number),
+        weights=bench.origin([layer]),
         **_compared(output, reference),
         **widths,
     )
 
 
 @_executed.register(GroupWork)
-def _executed_group(
-    work: GroupWork,
-    unit: Unit,
-    network: Workload,
-    design: Accelerator,
-    number: Number,
-    random: np.random.Generator,
-    tensors: dict[str, Tensor],
-) -> tuple[Tensor, ExecutedLayer]:
+def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
+    tensors, number, design = bench.tensors, bench.number, bench.design
     computations, shifts, known = [], [], dict(tensors)
     reference = known[unit.layers[0].inputs[0]]
     for layer in unit.layers:
-        computation = make_computation(network, layer, number, random, known)
+        computation = _computation(bench, layer, known)
         reference, computation = referenced(layer, [known[name] for name in layer.inputs], computation, number)
+        _note_step(bench, layer, computation, reference)
         known[layer.name] = _requantised(reference, number)
         computations.append(computation)
         shifts.append(shift_of(reference, number))
@@ -168,8 +191,42 @@ def _executed_group(
         kind=unit.kind,
         algorithm=" + ".join(labels) or "none",
         note=_note(work.group.stages, design, number),
+        weights=bench.origin(unit.layers),
         **_compared(output, reference),
     )
+
+
+def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -> Computation:
+    """Return what ``layer`` computes; as operands, biases are in units of its products."""
+    read = bench.given.readers.get(layer.name)
+    given = None if read is None else read()
+    if given is None:
+        return make_computation(bench.network, layer, bench.number, bench.random, tensors)
+    bench.found.add(layer.name)
+    size, bias = weight_size(bench.network, layer), None
+    weights, step = coded(given.weight.reshape(size), bench.number)
+    bench.steps[f"{layer.name} weights"] = step
+    if layer.biases(bench.network.input_shapes(layer)):
+        bias = np.zeros(size[0]) if given.bias is None else given.bias
+        if bench.number.is_integer and bias.dtype.kind == "f":
+            most = 2 ** (bench.design.precision.accumulator_bits - 1) - 1
+            bias = np.clip(np.rint(bias / (step * bench.steps[layer.inputs[0]])), -most, most).astype(np.int64)
+        bias = bias.astype(weights.dtype)
+    return computation_of(layer, bench.network.input_shapes(layer)[0], weights, bias)
+
+
+def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, reference: Tensor) -> None:
+    """Note what a step of the output of ``layer`` stands for, as far as its inputs say.
+
+    The machine adds codes as they are: where inputs differ, the widest step is taken.
+    """
+    if not bench.number.is_integer:
+        return
+    steps = [bench.steps[name] for name in layer.inputs]
+    own = math.prod(steps) if isinstance(layer, Gate | Matmul | Mul) else max(steps)
+    own *= bench.steps.get(f"{layer.name} weights", 1.0)
+    unit = unit_of_codes("softmax" if isinstance(layer, Softmax) else computation.activation, bench.number)
+    bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number)
 
 
 def make_computation(
@@ -183,12 +240,10 @@ def make_computation(
         matrix = tensors[layer.inputs[1]].reshape(inputs[1].channels, -1)
         weights = (matrix.T if layer.transpose else matrix)[..., None, None, None]
     elif layer.weights(inputs):
-        channels = network.shapes[layer.name].channels
-        kernel = layer.kernel if isinstance(layer, Conv3d) else (1, 1, 1)
-        size = (channels, layer.weights(inputs) // (channels * math.prod(kernel)), *kernel)
+        size = weight_size(network, layer)
         scale = 1 / math.sqrt(math.prod(size[1:]))
         weights = random_tensor(size, number, random, scale)
-        bias = random_tensor((channels,), number, random, scale) if layer.biases(inputs) else None
+        bias = random_tensor(size[:1], number, random, scale) if layer.biases(inputs) else None
     return computation_of(layer, inputs[0], weights, bias)
 
 
@@ -231,7 +286,8 @@ def _requantised(values: Tensor, number: Number) -> Tensor:
 
 
 def _forget(tensors: dict[str, Tensor], network: Workload, done: set[str]) -> None:
-    """Drop the tensors that no layer reads which is not ``done``."""
+    """Drop the tensors that are read, but by no layer that is not ``done``."""
+    read = {name for layer in network.layers for name in layer.inputs}
     needed = {name for layer in network.layers if layer.name not in done for name in layer.inputs}
-    for name in set(tensors) - needed:
+    for name in (set(tensors) & read) - needed:
         del tensors[name]

@@ -13,9 +13,10 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
-from lw3dsim.importing.load import load_workload
+from lw3dsim.importing.load import load_weighted, load_workload
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
@@ -49,9 +50,13 @@ MAX_STREAM_STEPS = 10_000_000
 
 
 class Prepared(Value, frozen=True, kw_only=True):
-    """A request with everything read that it names: the network, sized and transformed, the design, the mappings."""
+    """A request with everything read that it names: the network, sized and transformed, the design, the mappings.
+
+    ``loaded`` is the network before it was transformed, with what its file holds of its weights.
+    """
 
     request: Request
+    loaded: Weighted
     network: Workload
     design: Accelerator
     file: MappingFile | None
@@ -59,12 +64,23 @@ class Prepared(Value, frozen=True, kw_only=True):
 
 def prepare(request: Request) -> Prepared:
     """Return ``request`` with what it names read. Raises InputError."""
+    file = None if request.mapping is None else _load_mapping(request.mapping)
+    loaded = load_asked(request)
     return Prepared(
         request=request,
-        file=None if request.mapping is None else _load_mapping(request.mapping),
-        network=resolve_network(request.workload, request.transform, request.input_size, request.classes, request.dims),
+        loaded=loaded,
+        file=file,
+        network=apply_transforms(loaded.workload, request.transform),
         design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
     )
+
+
+def load_asked(request: Request) -> Weighted:
+    """Return the network that a request names, sized, before it is transformed. Raises InputError."""
+    workload = request.workload
+    if isinstance(workload, Workload):
+        return Weighted(workload, {})
+    return load_weighted(workload, input_size=request.input_size, classes=request.classes, dims=request.dims)
 
 
 def _load_mapping(path: str) -> MappingFile:

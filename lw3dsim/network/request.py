@@ -26,7 +26,10 @@ from lw3dsim.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import ArrayLike
+
     from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size, SizeArgument
+    from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
@@ -42,6 +45,7 @@ MAX_SEED = 2**32 - 1
 MAX_TILE = 8
 
 Fusion = Literal["off", "auto"]
+WEIGHTS = ("file", "random")
 
 
 def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
@@ -86,6 +90,23 @@ def _dtype(name: str, value: object) -> str:
 
 def _seed(name: str, value: object) -> int:
     return as_integer(name, value, 0, MAX_SEED)
+
+
+def _weights(name: str, value: object) -> str | Arrays:
+    """Return where weights are from: a word, or the arrays themselves."""
+    if isinstance(value, str) and not value.lower().endswith(".npz"):
+        return as_word(name, value, WEIGHTS)
+    from lw3dsim.arithmetic.arrays import as_arrays
+
+    return as_arrays(name, value)
+
+
+def _inputs(name: str, value: object) -> Arrays | None:
+    if value is None:
+        return None
+    from lw3dsim.arithmetic.arrays import as_arrays
+
+    return as_arrays(name, value)
 
 
 def _workload(name: str, value: object) -> str | Workload:
@@ -229,6 +250,21 @@ class Tensors(Parameters):
 
     dtype: str = parameter(_dtype, "int8, int16, float32 or float64.", default="int8")
     seed: int = parameter(_seed, "Of clips and weights.", default=0, in_python="0 to 2^32 - 1.")
+    weights: PathArgument | Mapping[str, ArrayLike] = parameter(
+        _weights,
+        "file: those of a network in ONNX, drawn where it has none; random; or a file of arrays.",
+        default="file",
+        values="[file|random|FILE.npz]",
+        in_python="Or arrays by name, LAYER.weight and LAYER.bias, as of load_weights or a state dict of to_torch.",
+    )
+    inputs: PathArgument | Mapping[str, ArrayLike] | None = parameter(
+        _inputs,
+        "Clips by input, CxTxHxW, from a file of arrays; drawn where it has none.",
+        default=None,
+        values="FILE.npz",
+        in_python="Or arrays by name.",
+        option="--inputs",
+    )
 
 
 class Options(Run, Clips, Tensors):
@@ -239,7 +275,7 @@ class Request(Options, Subject):
     """A workload and how it is run, checked: what is of a wider type elsewhere has the type that it is kept in.
 
     Files are named by text, sizes by three integers (for every input, or by input), changes of the accelerator by
-    ``key.path=value`` texts. ``clips``, ``dtype`` and ``seed`` are for those that have a use for them.
+    ``key.path=value`` texts. ``clips`` and what tensors are made of are for those that have a use for them.
     """
 
     workload: str | Workload
@@ -249,6 +285,8 @@ class Request(Options, Subject):
     dims: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     mapping: str | None = None
+    weights: str | Arrays = "file"
+    inputs: Arrays | None = None
 
 
 def make_request(workload: PathArgument | Workload, options: Parameters) -> Request:

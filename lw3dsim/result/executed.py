@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from lw3dsim.base.records import Count, Record, figure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class ExecutedLayer(Record, frozen=True, kw_only=True):
@@ -17,6 +22,7 @@ class ExecutedLayer(Record, frozen=True, kw_only=True):
     exact: Annotated[bool, figure("whether every value equals the direct computation")]
     max_abs_error: Annotated[float, figure("the largest difference from it")]
     sqnr_db: Annotated[float | None, figure("signal over the differences; none where there are none")]
+    weights: Annotated[str, figure("`file`, `given` or `random`: where weights are from, if not all are drawn")] = ""
     data_bits: Annotated[Count, figure("width of transformed inputs in the worst case")] = 0
     weight_bits: Annotated[Count, figure("width of transformed weights in the worst case")] = 0
     sum_bits: Annotated[Count, figure("width of an accumulator")] = 0
@@ -25,7 +31,7 @@ class ExecutedLayer(Record, frozen=True, kw_only=True):
     observed_sum_bits: Annotated[Count, figure("width that the sums took")] = 0
 
 
-class ExecutionResult(Record, frozen=True, kw_only=True):
+class ExecutionRecord(Record, frozen=True, kw_only=True):
     """What the executed arithmetic gave, per layer and over all."""
 
     workload: str
@@ -38,3 +44,31 @@ class ExecutionResult(Record, frozen=True, kw_only=True):
     overflow: Annotated[str, figure("what becomes of sums that need more")]
     exact: Annotated[bool, figure("whether every layer equals its direct reference")]
     layers: tuple[ExecutedLayer, ...]
+
+
+class Outputs(dict[str, "NDArray[Any]"]):
+    """Tensors by name; equal where all of their values are."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Outputs) or self.keys() != other.keys():
+            return False
+        return all(self[name].tobytes() == other[name].tobytes() for name in self)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as of a dict
+
+
+class ExecutionResult(ExecutionRecord, frozen=True, kw_only=True):
+    """A record of an execution, and ``outputs``: by name, the tensors (C, T, H, W) that no layer reads.
+
+    Integers are as the next layer would read them, shifted to the width of operands. Arrays are not written to JSON.
+    """
+
+    outputs: Outputs = msgspec.field(default_factory=Outputs)
+
+    @classmethod
+    def order(cls) -> tuple[str, ...]:
+        """Return what is written."""
+        return ExecutionRecord.order()

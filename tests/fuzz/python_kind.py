@@ -49,6 +49,8 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "mapping": ("None", "'map.yaml'", "Path('map.yaml')"),
     "dtype": ("'int8'", "'int16'", "'float32'", "'float64'"),
     "seed": ("0", "7", "2**32 - 1"),
+    "weights": ("'file'", "'random'", "{}"),
+    "inputs": ("None", "{}"),
     "progress": ("None", "lambda *a: None"),
     "layers": ("None", "'a'", "['a', 'b']"),
     "space": ("'space.yaml'", "Path('space.yaml')", "lw3dsim.dse.load_space('space.yaml')"),
@@ -80,7 +82,7 @@ RUN = (
 # By call: what comes first, and the arguments that may follow by name.
 CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "simulate": ("workload", ("arch", *RUN, "clips", "progress")),
-    "execute": ("workload", ("arch", *RUN, "dtype", "seed", "progress")),
+    "execute": ("workload", ("arch", *RUN, "dtype", "seed", "weights", "inputs", "progress")),
     "map_workload": ("workload", ("arch", *RUN, "layers", "progress")),
     "explain": ("workload", ("arch", *(name for name in RUN if name not in ("engine", "mapping")), "progress")),
     "compare": ("workload", ("cases", "arch", "progress")),

@@ -7,12 +7,13 @@ FLOAT = TensorProto.FLOAT
 
 
 class Net:
-    """A graph that grows node by node; weights are zeros of their shape, or stripped of data."""
+    """A graph that grows node by node; weights are drawn, all positive, or stripped of data."""
 
     def __init__(self, inputs, *, opset=17, stripped=False):
         self.nodes, self.initializers, self.opset, self.stripped = [], [], opset, stripped
         self.inputs = [helper.make_tensor_value_info(name, FLOAT, dims) for name, dims in inputs.items()]
         self.recorded, self.last = [], next(iter(inputs))
+        self.random = np.random.default_rng(0)
 
     def weight(self, *shape, kind="initializer"):
         """Name new weights of a shape: an initializer, a constant, or one behind an identity, a transpose and so on."""
@@ -24,8 +25,10 @@ class Net:
         if self.stripped:
             tensor = TensorProto(name=name, data_type=FLOAT, dims=stored)
         else:
-            dtype = np.int8 if kind == "dequantised" else np.float32
-            tensor = numpy_helper.from_array(np.zeros(stored, dtype), name)
+            drawn = self.random.uniform(0.5, 1.5, stored)
+            drawn = (80 * drawn).astype(np.int8) if kind == "dequantised" else drawn / np.sqrt(np.prod(shape[1:]))
+            drawn = drawn if kind == "dequantised" else drawn.astype(np.float32)
+            tensor = numpy_helper.from_array(drawn, name)
         if kind == "constant":
             return self._beside("Constant", [], value=tensor)
         self.initializers.append(tensor)

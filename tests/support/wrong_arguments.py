@@ -96,6 +96,10 @@ def _loaded(workload, **given):
     return lw3dsim.load_workload(workload, **given)
 
 
+def _weights(workload, **given):
+    return lw3dsim.load_weights(workload, **given)
+
+
 def _of_case(workload, **given):
     return lw3dsim.compare(workload, [lw3dsim.Case(**{"name": "a", **given})])
 
@@ -103,13 +107,14 @@ def _of_case(workload, **given):
 # By function: how it is called, and its arguments.
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
-    "execute": (lw3dsim.execute, (*RUN, "engine", "mapping", "dtype", "seed")),
+    "execute": (lw3dsim.execute, (*RUN, "engine", "mapping", "dtype", "seed", "weights", "inputs")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),
     "explain": (lw3dsim.explain, RUN),
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress")),
     "Case": (_of_case, CASE),
     "default_cases": (lw3dsim.default_cases, ("workload", "arch")),
     "load_workload": (_loaded, ("workload", "input_size", "classes", "dims")),
+    "load_weights": (_weights, ("workload", "input_size", "dims")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
     "to_torch": (lw3dsim.to_torch, ("workload", "transform")),

@@ -200,9 +200,20 @@ def execution_tables(result: ExecutionResult) -> list[Part]:
     seen = "bits: observed / worst case" if any(layer.sum_bits for layer in result.layers) else ""
     return [
         table,
-        *filter(None, [seen]),
+        *filter(None, [seen, _origins(result)]),
         f"{equal} of {len(result.layers)} layers equal the direct computation exactly",
     ]
+
+
+def _origins(result: ExecutionResult) -> str:
+    """Return where weights are from, unless all are drawn."""
+    origins = [layer.weights for layer in result.layers if layer.weights]
+    drawn = sum("random" in origin for origin in origins)
+    ours = sorted(set(origins) - {"random"})
+    if not ours:
+        return ""
+    whose = "of the network's own file" if "file" in ours[0] else "as given"
+    return f"weights {whose}" + (f", but drawn in {drawn} of {len(origins)} layers that have any" if drawn else "")
 
 
 def _bits_seen(observed: int, worst: int) -> str:

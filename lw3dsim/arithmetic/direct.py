@@ -13,6 +13,7 @@ from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.functions import activated, is_table, softmax
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
+from lw3dsim.arithmetic.transposed import transposed
 from lw3dsim.describe.moves import DIMENSIONS, Rearranged
 from lw3dsim.describe.windows import as_margins
 from lw3dsim.describe.workload import (
@@ -20,6 +21,7 @@ from lw3dsim.describe.workload import (
     Add,
     BatchNorm,
     Conv3d,
+    ConvTranspose3d,
     Gate,
     Linear,
     Matmul,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.arithmetic.computation import Reduction
+    from lw3dsim.describe.windows import Margins
     from lw3dsim.describe.workload import AnyLayer, Layer
 
 LOWEST = -(2**62)
@@ -97,6 +100,13 @@ def _products(layer: Conv3d | Linear, sources: Sequence[Tensor], weights: Tensor
     return _multiply(layer, sources[0], weights.astype(sources[0].dtype, copy=False), number)
 
 
+@_made.register(ConvTranspose3d)
+def _transposed(layer: ConvTranspose3d, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
+    assert weights is not None  # noqa: S101  # the caller makes weights for these layers
+    work = _work_type(number, weights.shape[0] * layer.taps)
+    return transposed(layer, sources[0].astype(work), weights.astype(work)).astype(sources[0].dtype, copy=False)
+
+
 @_made.register(Matmul)
 def _matrix(layer: Matmul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
     assert weights is not None  # noqa: S101  # the caller gives the matrix
@@ -119,12 +129,12 @@ def _pooled(layer: Pool3d, sources: Sequence[Tensor], weights: Tensor | None, nu
 
 @_made.register(Add)
 def _added(layer: Add, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
-    return np.asarray(np.sum(sources, axis=0))
+    return np.asarray(np.sum(arranged(layer, sources), axis=0))
 
 
 @_made.register(Mul)
 def _multiplied(layer: Mul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
-    return np.asarray(np.prod(sources, axis=0))
+    return np.asarray(np.prod(arranged(layer, sources), axis=0))
 
 
 @_made.register(Activation)
@@ -166,7 +176,7 @@ def _multiply(layer: Conv3d | Linear, values: Tensor, weights: Tensor, number: N
         work = _work_type(number, weights.shape[1])
         result = weights[:, :, 0, 0, 0].astype(work, copy=False) @ values.reshape(-1, 1).astype(work, copy=False)
         return np.asarray(result.astype(values.dtype, copy=False)[:, :, None, None])
-    padded = np.pad(values, [(0, 0), *layer.margins(Shape(*values.shape))])
+    padded = _within(values, layer.margins(Shape(*values.shape)))
     size = [
         (n - (k - 1) * d - 1) // s + 1
         for n, k, s, d in zip(padded.shape[1:], layer.kernel, layer.stride, layer.dilation, strict=True)
@@ -182,6 +192,16 @@ def _multiply(layer: Conv3d | Linear, values: Tensor, weights: Tensor, number: N
         kernel = kernels[tap].reshape(groups, per_group, -1)
         result += (kernel @ window).astype(result.dtype, copy=False).reshape(result.shape)
     return result.reshape(layer.out_channels, *size)
+
+
+def _within(values: Tensor, margins: Margins) -> Tensor:
+    """Return ``values`` with zeros around T, H and W; where there are fewer than none, without the values there."""
+    sides = [(max(before, 0), max(behind, 0)) for before, behind in margins]
+    inside = (
+        slice(max(-before, 0), size + min(behind, 0))
+        for size, (before, behind) in zip(values.shape[1:], margins, strict=True)
+    )
+    return np.pad(values[(slice(None), *inside)], [(0, 0), *sides])
 
 
 def _positions(

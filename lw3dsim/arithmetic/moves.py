@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.describe.moves import DIMENSIONS, ChannelShuffle, Concat, Permute, Reshape, Slice, TemporalShift
+from lw3dsim.describe.moves import (
+    DIMENSIONS,
+    ChannelShuffle,
+    Concat,
+    Interleave,
+    Permute,
+    Reshape,
+    Slice,
+    TemporalShift,
+    Upsample,
+)
 from lw3dsim.describe.products import Linear
+from lw3dsim.describe.shape import Shape
+from lw3dsim.describe.vectors import Elementwise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +67,42 @@ def _shifted(layer: TemporalShift, sources: Sequence[Tensor]) -> list[Tensor]:
     result[:part, :-1] = values[:part, 1:]
     result[part : 2 * part, 1:] = values[part : 2 * part, :-1]
     return [result]
+
+
+@arranged.register(Elementwise)
+def _spread(layer: Elementwise, sources: Sequence[Tensor]) -> list[Tensor]:  # noqa: ARG001  # whatever it computes
+    """Return tensors of one shape: single positions are read for every other one again."""
+    return list(np.broadcast_arrays(*sources))
+
+
+@arranged.register(Interleave)
+def _interleaved(layer: Interleave, sources: Sequence[Tensor]) -> list[Tensor]:
+    output = layer.output_shape(tuple(Shape(*source.shape) for source in sources))
+    result = np.empty(output, dtype=sources[0].dtype)
+    for number, source in enumerate(sources):
+        t, h, w = (slice(first, None, apart) for first, apart in zip(layer.place(number), layer.apart, strict=True))
+        result[:, t, h, w] = source
+    return [result]
+
+
+@arranged.register(Upsample)
+def _upsampled(layer: Upsample, sources: Sequence[Tensor]) -> list[Tensor]:
+    """Return more positions; between integers shares are exact, and their sum is rounded half up."""
+    values, whole = sources[0], 1
+    sizes = layer.output_shape((Shape(*values.shape),)).extent
+    is_integer = np.issubdtype(values.dtype, np.integer)
+    for axis, (size, made) in enumerate(zip(sources[0].shape[1:], sizes, strict=True), start=1):
+        if layer.mode == "nearest":
+            values = values.take(np.arange(made) * size // made, axis)
+        elif made > size:
+            low, share = np.divmod(np.maximum((2 * np.arange(made) + 1) * size - made, 0), 2 * made)
+            share = share.reshape([-1 if i == axis else 1 for i in range(4)])
+            high = np.minimum(low + 1, size - 1)
+            values = values.take(low, axis) * (2 * made - share) + values.take(high, axis) * share
+            whole *= 2 * made
+    if whole > 1:
+        values = (2 * values + whole) // (2 * whole) if is_integer else values / whole
+    return [values.astype(sources[0].dtype, copy=False)]
 
 
 @arranged.register(Permute)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from lw3dsim.describe.layer import Layer, only
-from lw3dsim.describe.shape import Extent, Shape, Size, by
+from lw3dsim.describe.shape import Extent, Shape, Size, Triple, by
 from lw3dsim.describe.windows import Sides, as_margins
 from lw3dsim.errors import ShapeError
 
@@ -104,6 +104,68 @@ class TemporalShift(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag
         if shape.channels < self.parts:
             raise ShapeError(f"{shape.channels} channels do not have {self.parts} parts")
         return shape
+
+
+class Interleave(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="interleave"):
+    """The positions of several tensors in turns: ``apart`` of them along T, H and W, in the order of (t, h, w).
+
+    The tensor at (i, j, k) has the positions i, i + apart, ... along T, and so on (the phases of a transposed
+    convolution; a depth to space of its channels in slices).
+    """
+
+    apart: Triple
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        given = ", ".join(map(str, inputs))
+        if len(inputs) != math.prod(self.apart):
+            raise ShapeError(f"interleave {by(self.apart)} needs {math.prod(self.apart)} tensors, not {given}")
+        sizes = []
+        for axis, apart in enumerate(self.apart):
+            step = math.prod(self.apart[axis + 1 :])
+            sizes.append(sum(shape.extent[axis] for shape in inputs[: apart * step : step]))
+        made = Shape(inputs[0].channels, *sizes)
+        if any(shape != self.source_shape(made, i) for i, shape in enumerate(inputs)):
+            raise ShapeError(f"interleave {by(self.apart)} does not make one tensor of {given}")
+        return made
+
+    def place(self, number: int) -> tuple[int, int, int]:
+        """Return the first position along T, H and W of the input with this ``number``."""
+        _, h, w = self.apart
+        return number // (h * w), number // w % h, number % w
+
+    def source_shape(self, output: Shape, number: int) -> Shape:
+        """Return the shape of the input with this ``number``, of which ``output`` is made."""
+        each = zip(output.extent, self.place(number), self.apart, strict=True)
+        return Shape(output.channels, *(len(range(first, size, apart)) for size, first, apart in each))
+
+
+class Upsample(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="upsample"):
+    """More positions along T, H and W: ``scale`` times as many, or a ``size`` (T, H, W).
+
+    ``nearest`` repeats values; ``linear`` interpolates between the two around an output along every axis that grows,
+    the centres of outputs over those of inputs (PyTorch's ``align_corners=False``).
+    """
+
+    scale: Triple | None = None
+    size: Triple | None = None
+    mode: Literal["nearest", "linear"] = "nearest"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        shape = only(inputs, self.kind)
+        if (self.scale is None) == (self.size is None):
+            raise ShapeError("upsample takes either scale or size")
+        times = self.scale or (1, 1, 1)
+        size = self.size or tuple(n * more for n, more in zip(shape.extent, times, strict=True))
+        if any(made < given for made, given in zip(size, shape.extent, strict=True)):
+            raise ShapeError(f"size {by(size)} is smaller than the input {by(shape.extent)} (TxHxW)")
+        return Shape(shape.channels, *size)
+
+    def neighbours(self, shape: Shape, output: Shape) -> int:
+        """Return how many inputs an output is made of."""
+        grown = sum(made > given for made, given in zip(output.extent, shape.extent, strict=True))
+        return 1 if self.mode == "nearest" else 2**grown
 
 
 class Permute(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="permute"):

@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from lw3dsim.describe.source import Document, KeyPath
     from lw3dsim.errors import InputError
 
-TRIPLES = {"kernel": Extent, "stride": Extent, "padding": Margin, "dilation": Extent}
+TRIPLES = {
+    "kernel": Extent,
+    "stride": Extent,
+    "padding": Margin,
+    "dilation": Extent,
+    "output_padding": Margin,
+    "apart": Extent,
+    "scale": Extent,
+    "size": Extent,
+}
 
-KINDS = ("conv3d", "pool3d", "pad")
+KINDS = ("conv3d", "conv_transpose3d", "pool3d", "pad", "interleave", "upsample")
 
 # Words that stand for a window, by the kind of layer and the key.
 WORDS = {("pool3d", "kernel"): "global", ("pool3d", "padding"): "same", ("conv3d", "padding"): "same"}
@@ -48,7 +57,7 @@ def spelled_out(document: Document, at: KeyPath, layer: Mapping[str, Any]) -> di
 
 
 def _no_triple(document: Document, key: KeyPath, value: object, word: str | None) -> InputError:
-    example = "[1, 1, 1]" if key[-1] == "padding" else "[3, 3, 3]"
+    example = "[1, 1, 1]" if key[-1] in ("padding", "output_padding") else "[3, 3, 3]"
     others = f"one for all three, or the word {word}" if word else "or one for all three"
     remedy = "; without padding, leave it out" if value == "valid" else ""
     return document.error(

@@ -63,28 +63,41 @@ class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
         return Shape(shape.channels, *counts)
 
 
-class Add(Layer, frozen=True, kw_only=True, tag_field="kind", tag="add"):
-    """Element-wise sum of two or more tensors of one shape."""
+class Elementwise(Layer, frozen=True, kw_only=True):
+    """What computes outputs from values at their own position, of tensors of one shape or with single positions.
+
+    Where a tensor has one channel, frame, row or column and others have more, that one is there for all of them; one
+    tensor at least has the shape of the output.
+    """
 
     activation: Function | Literal["none"] = "none"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
-        if len(inputs) < 2 or len(set(inputs)) > 1:
-            raise ShapeError(f"add needs two or more tensors of one shape, not {', '.join(map(str, inputs))}")
-        return inputs[0]
+        given = ", ".join(map(str, inputs))
+        if len(inputs) < 2:
+            raise ShapeError(f"{self.kind} needs two tensors, not {given}")
+        made = Shape(*(max(sizes) for sizes in zip(*inputs, strict=True)))
+        fits = all(n in (1, whole) for shape in inputs for n, whole in zip(shape, made, strict=True))
+        if not fits or made not in inputs:
+            raise ShapeError(
+                f"{self.kind} needs tensors of one shape, or with 1 in place of a size of the largest, not {given}"
+            )
+        return made
 
 
-class Mul(Layer, frozen=True, kw_only=True, tag_field="kind", tag="mul"):
-    """Element-wise product of two tensors of one shape."""
+class Add(Elementwise, frozen=True, kw_only=True, tag_field="kind", tag="add"):
+    """Element-wise sum of two or more tensors; see Elementwise for their shapes."""
 
-    activation: Function | Literal["none"] = "none"
+
+class Mul(Elementwise, frozen=True, kw_only=True, tag_field="kind", tag="mul"):
+    """Element-wise product of two tensors; see Elementwise for their shapes."""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
-        if len(inputs) != 2 or inputs[0] != inputs[1]:
-            raise ShapeError(f"mul needs two tensors of one shape, not {', '.join(map(str, inputs))}")
-        return inputs[0]
+        if len(inputs) != 2:
+            raise ShapeError(f"mul needs two tensors, not {', '.join(map(str, inputs))}")
+        return super().output_shape(inputs)
 
 
 class Trg(Layer, frozen=True, kw_only=True, tag_field="kind", tag="trg"):

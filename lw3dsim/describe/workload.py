@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
 from lw3dsim.describe.layer import Layer
-from lw3dsim.describe.moves import ChannelShuffle, Concat, Pad, Permute, Reshape, Slice, TemporalShift
+from lw3dsim.describe.moves import (
+    ChannelShuffle,
+    Concat,
+    Interleave,
+    Pad,
+    Permute,
+    Reshape,
+    Slice,
+    TemporalShift,
+    Upsample,
+)
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size
+from lw3dsim.describe.transposed import ConvTranspose3d, Phase
 from lw3dsim.describe.vectors import Activation, Add, Mul, Pool3d, Softmax, Trg
 from lw3dsim.errors import InputError, ShapeError, check_name, suggest
 
@@ -27,15 +38,18 @@ __all__ = [
     "ChannelShuffle",
     "Concat",
     "Conv3d",
+    "ConvTranspose3d",
     "Density",
     "Extent",
     "Gate",
+    "Interleave",
     "Layer",
     "Linear",
     "Matmul",
     "Mul",
     "Pad",
     "Permute",
+    "Phase",
     "Pool3d",
     "Reshape",
     "Shape",
@@ -44,12 +58,14 @@ __all__ = [
     "Softmax",
     "TemporalShift",
     "Trg",
+    "Upsample",
     "Workload",
     "build_workload",
 ]
 
 AnyLayer = (
     Conv3d
+    | ConvTranspose3d
     | Linear
     | Matmul
     | Gate
@@ -65,6 +81,8 @@ AnyLayer = (
     | Pad
     | ChannelShuffle
     | TemporalShift
+    | Interleave
+    | Upsample
     | Permute
     | Reshape
 )
@@ -101,6 +119,10 @@ class Workload(Value, frozen=True, kw_only=True):
     def layer_params(self, layer: Layer) -> int:
         """Return the trained parameters of ``layer``."""
         return layer.params(self.input_shapes(layer))
+
+    def spreads(self, layer: Layer) -> bool:
+        """Return whether ``layer`` reads positions of a tensor again for others: it can't take that over on chip."""
+        return len({self.shapes[name] for name in layer.streams}) > 1
 
     def consumers(self, name: str) -> list[AnyLayer]:
         """Return the layers that read the tensor ``name``."""

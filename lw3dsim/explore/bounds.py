@@ -179,7 +179,7 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
     users = network.consumers(layer.name)
     # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
-    if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams:
+    if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams or network.spreads(users[0]):
         return whole
     box = _looked_at(network, users[0], boxes[users[0].name], arch)
     return (whole[0], *box[1:]) if isinstance(layer, Trg) else box

@@ -16,6 +16,7 @@ from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request
 from lw3dsim.result.costs import Costs
+from lw3dsim.transform.lowering import lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,11 +125,13 @@ class Evaluator:
         return resolve_design(point.arch(self.space.arch), point.overrides, None, None)
 
     def network(self, load: Load, point: Point) -> Workload:
-        """Return the network that ``point`` runs for ``load``; made once per process."""
+        """Return the network that ``point`` runs for ``load``, as it is run; made once per process."""
         chosen = load.at(point)
         key = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
         if key not in self._networks:
-            self._networks[key] = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
+            self._networks[key] = lowered(
+                resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
+            )
         return self._networks[key]
 
 

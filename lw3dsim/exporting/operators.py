@@ -18,7 +18,9 @@ from lw3dsim.describe.workload import (
     ChannelShuffle,
     Concat,
     Conv3d,
+    ConvTranspose3d,
     Gate,
+    Interleave,
     Linear,
     Matmul,
     Mul,
@@ -30,6 +32,7 @@ from lw3dsim.describe.workload import (
     Softmax,
     TemporalShift,
     Trg,
+    Upsample,
 )
 from lw3dsim.exporting.pools import around_of, pool
 
@@ -83,6 +86,33 @@ class Convolution(nn.Conv3d):
         return self.activation(self.norm(super().forward(values)))
 
 
+class TransposedConvolution(nn.ConvTranspose3d):
+    """A transposed convolution, and behind it the batch norm and the activation of its layer."""
+
+    def __init__(self, layer: ConvTranspose3d, shape: Shape) -> None:
+        around = as_margins(layer.padding)
+        is_even = all(before == behind for before, behind in around)
+        super().__init__(
+            shape.channels,
+            layer.out_channels,
+            layer.kernel,
+            stride=layer.stride,
+            padding=tuple(before for before, _ in around) if is_even else 0,
+            output_padding=layer.output_padding,
+            groups=layer.groups,
+            bias=layer.bias,
+        )
+        # Where there is more behind than before, it is cut off the output.
+        self.around = () if is_even else tuple(-side for side in around_of(around))
+        self.norm = nn.BatchNorm3d(layer.out_channels) if layer.batch_norm else nn.Identity()
+        self.activation = FUNCTIONS[layer.activation]()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        values = super().forward(values)
+        return self.activation(self.norm(functional.pad(values, self.around) if self.around else values))
+
+
 class FullyConnected(nn.Linear):
     """A linear layer on the flattened input, N x C x 1 x 1 x 1 behind it."""
 
@@ -129,6 +159,11 @@ def operator(layer: AnyLayer, inputs: tuple[Shape, ...]) -> nn.Module:
 @operator.register(Conv3d)
 def _convolution(layer: Conv3d, inputs: tuple[Shape, ...]) -> nn.Module:
     return Convolution(layer, inputs[0])
+
+
+@operator.register(ConvTranspose3d)
+def _transposed(layer: ConvTranspose3d, inputs: tuple[Shape, ...]) -> nn.Module:
+    return TransposedConvolution(layer, inputs[0])
 
 
 @operator.register(Linear)
@@ -202,6 +237,18 @@ def _shift(layer: TemporalShift, inputs: tuple[Shape, ...]) -> nn.Module:
     return Applied(partial(_shifted, part=inputs[0].channels // layer.parts))
 
 
+@operator.register(Interleave)
+def _interleave(layer: Interleave, inputs: tuple[Shape, ...]) -> nn.Module:
+    return Applied(partial(_interleaved, layer=layer, size=layer.output_shape(inputs)))
+
+
+@operator.register(Upsample)
+def _upsample(layer: Upsample, inputs: tuple[Shape, ...]) -> nn.Module:
+    size = layer.output_shape(inputs).extent
+    how = {"mode": "nearest"} if layer.mode == "nearest" else {"mode": "trilinear", "align_corners": False}
+    return Applied(partial(functional.interpolate, size=size, **how))
+
+
 @operator.register(Permute)
 def _permute(layer: Permute, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
     return Applied(partial(torch.permute, dims=(0, *(AXES[name] for name in layer.order))))
@@ -248,6 +295,14 @@ def _shifted(values: Tensor, *, part: int) -> Tensor:
     following = functional.pad(following[:, :, 1:], (*frame, 0, 1))
     last = functional.pad(last[:, :, :-1], (*frame, 1, 0))
     return torch.cat([following, last, own], 1)
+
+
+def _interleaved(*sources: Tensor, layer: Interleave, size: Shape) -> Tensor:
+    result = sources[0].new_empty((len(sources[0]), *size))
+    for number, source in enumerate(sources):
+        t, h, w = (slice(first, None, apart) for first, apart in zip(layer.place(number), layer.apart, strict=True))
+        result[:, :, t, h, w] = source
+    return result
 
 
 def _reshaped(values: Tensor, *, shape: tuple[int, ...]) -> Tensor:

@@ -24,6 +24,7 @@ from lw3dsim.describe.workload import (
     Slice,
     Softmax,
     Trg,
+    Upsample,
 )
 from lw3dsim.machine.widths import sum_bits
 
@@ -148,7 +149,7 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
 def _add(layer: Add, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
-    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, terms=many)
+    return Form(structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, terms=many)
 
 
 @form_of.register(Mul)
@@ -156,7 +157,7 @@ def _mul(layer: Mul, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
     return Form(
-        structure="vector", shape=inputs[0], n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True
+        structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True
     )
 
 
@@ -176,6 +177,12 @@ def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form: 
 def _copy(layer: Activation | Rearranged, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
     """Return a copy of the input as it is laid out after the move, in the blocks that it has."""
     return Form(structure="vector", shape=Shape(inputs[0].channels, *output.extent), n=output.channels)
+
+
+@form_of.register(Upsample)
+def _upsample(layer: Upsample, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return a copy of what is read again and again, or a product and a sum for each input around an output."""
+    return Form(structure="vector", shape=output, n=output.channels, ops_per_output=layer.neighbours(inputs[0], output))
 
 
 @form_of.register(Slice)

@@ -85,7 +85,7 @@ def _has_own_positions(problem: Problem) -> bool:
     return all(
         (problem.out[d] - 1) * problem.stride[d] < problem.inp[d]
         and problem.padding[d] % problem.dilation[d] == 0
-        and problem.padding[d] // problem.dilation[d] < problem.kernel[d]
+        and 0 <= problem.padding[d] // problem.dilation[d] < problem.kernel[d]
         for d in range(3)
     )
 

@@ -163,7 +163,8 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
     tensors, number, design = bench.tensors, bench.number, bench.design
     computations, shifts, known = [], [], dict(tensors)
-    reference = known[unit.layers[0].inputs[0]]
+    first = unit.layers[0]
+    reference = known[first.inputs[0]]
     for layer in unit.layers:
         computation = _computation(bench, layer, known)
         reference, computation = referenced(layer, [known[name] for name in layer.inputs], computation, number)
@@ -180,7 +181,7 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     given = GroupComputation(
         computations=tuple(computations),
         shifts=tuple(shifts),
-        inputs=tuple(tensors[name] for name in unit.layers[0].streams),
+        inputs=tuple(arranged(first, [tensors[name] for name in first.inputs])),
         operands=tuple(second),
     )
     machines = stage_machines(work.group, work.mapping, design)

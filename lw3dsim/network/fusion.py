@@ -189,7 +189,7 @@ def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
             continue
         sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
         alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
-        if len(set(layer.inputs)) == len(layer.inputs):
+        if len(set(layer.inputs)) == len(layer.inputs) and not network.spreads(layer):
             feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
     return feeds
 

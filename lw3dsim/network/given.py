@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from lw3dsim.arithmetic.transposed import kernel_of
 from lw3dsim.base.values import Value
 from lw3dsim.describe.weights import LayerWeights
-from lw3dsim.describe.workload import BatchNorm, Conv3d
+from lw3dsim.describe.workload import BatchNorm, Conv3d, ConvTranspose3d, Phase
 from lw3dsim.errors import InputError, one_line, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.arithmetic.number import Tensor
@@ -41,9 +42,20 @@ def given_weights(prepared: Prepared) -> Given:
     if asked == "random":
         return Given(source="random", readers={})
     if asked == "file":
-        return Given(source="file", readers=_kept(prepared.loaded, prepared.network))
+        return Given(source="file", readers=_of_phases(_kept(prepared.loaded, prepared.written), prepared.network))
     assert not isinstance(asked, str)  # noqa: S101  # the request has checked it
-    return Given(source="given", readers=_readers(prepared.network, asked))
+    return Given(source="given", readers=_of_phases(_readers(prepared.written, asked), prepared.network))
+
+
+def _of_phases(readers: WeightReaders, network: Workload) -> WeightReaders:
+    """Return ``readers``, and those of the phases of transposed convolutions: of their parts of the kernels."""
+    phases = {x.name: x for x in network.layers if isinstance(x, Phase) and x.of in readers}
+    return {**readers, **{name: partial(_of_phase, readers[phase.of], phase) for name, phase in phases.items()}}
+
+
+def _of_phase(read: Callable[[], LayerWeights | None], phase: Phase) -> LayerWeights | None:
+    whole = read()
+    return None if whole is None else LayerWeights(kernel_of(phase, whole.weight), whole.bias)
 
 
 def _kept(loaded: Weighted, network: Workload) -> WeightReaders:
@@ -58,7 +70,9 @@ def _alone(layer: AnyLayer) -> AnyLayer:
 
 
 def weight_size(network: Workload, layer: AnyLayer) -> tuple[int, ...]:
-    """Return the size (N, C / groups, K, R, S) of the weights of a layer that has any."""
+    """Return the size (N, C/groups, K, R, S) of the weights of a layer, of a transposed one (C, N/groups, K, R, S)."""
+    if isinstance(layer, ConvTranspose3d):
+        return (network.input_shapes(layer)[0].channels, layer.out_channels // layer.groups, *layer.kernel)
     channels = network.shapes[layer.name].channels
     kernel = layer.kernel if isinstance(layer, Conv3d) else (1, 1, 1)
     weights = layer.weights(network.input_shapes(layer))
@@ -85,7 +99,8 @@ def _readers(network: Workload, arrays: Arrays) -> WeightReaders:
 def _folded(network: Workload, layer: AnyLayer, own: Mapping[str, Tensor]) -> LayerWeights:
     """Return the weights of a layer from its parts, its batch norm folded in. Raises InputError where one is wrong."""
     size = weight_size(network, layer)
-    sizes = {"weight": size, **dict.fromkeys((*NORM[1:], *(f"norm.{part}" for part in NORM)), size[:1])}
+    channels = (network.shapes[layer.name].channels,)
+    sizes = {"weight": size, **dict.fromkeys((*NORM[1:], *(f"norm.{part}" for part in NORM)), channels)}
     parts = {part: _sized(f"weights: {layer.name}.{part}", array, sizes[part]) for part, array in own.items()}
     norm = {part: parts[f"norm.{part}"] for part in NORM if f"norm.{part}" in parts}
     if isinstance(layer, BatchNorm) and "running_var" in parts:
@@ -99,9 +114,17 @@ def _folded(network: Workload, layer: AnyLayer, own: Mapping[str, Tensor]) -> La
                 raise InputError(f"weights: {layer.name} has a batch norm without its {part}; give all of it, or none")
         factor = norm.get("weight", np.ones(())) / np.sqrt(norm["running_var"] + EPSILON)
         before = 0 if bias is None else bias
-        weight = weight * np.broadcast_to(factor, size[:1])[:, None, None, None, None]
+        weight = _times(layer, weight, np.broadcast_to(factor, channels))
         bias = (before - norm["running_mean"]) * factor + norm.get("bias", 0)
     return LayerWeights(weight, bias)
+
+
+def _times(layer: AnyLayer, weight: Tensor, factor: Tensor) -> Tensor:
+    """Return weights times a factor for every output channel."""
+    if not isinstance(layer, ConvTranspose3d):
+        return weight * factor[:, None, None, None, None]
+    by_group = weight.reshape(layer.groups, -1, *weight.shape[1:])
+    return (by_group * factor.reshape(layer.groups, 1, -1, 1, 1, 1)).reshape(weight.shape)
 
 
 def _sized(place: str, array: Tensor, size: tuple[int, ...]) -> Tensor:

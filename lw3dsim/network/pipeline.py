@@ -24,6 +24,7 @@ from lw3dsim.network.units import units_of
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
+from lw3dsim.transform.lowering import lowered
 from lw3dsim.transform.passes import apply_transforms
 
 if TYPE_CHECKING:
@@ -50,13 +51,15 @@ MAX_STREAM_STEPS = 10_000_000
 
 
 class Prepared(Value, frozen=True, kw_only=True):
-    """A request with everything read that it names: the network, sized and transformed, the design, the mappings.
+    """A request with everything read that it names: the network as it is run, the design, the mappings.
 
-    ``loaded`` is the network before it was transformed, with what its file holds of its weights.
+    ``loaded`` is the network before it was transformed, with what its file holds of its weights, ``written`` the
+    transformed one before it was lowered.
     """
 
     request: Request
     loaded: Weighted
+    written: Workload
     network: Workload
     design: Accelerator
     file: MappingFile | None
@@ -66,11 +69,13 @@ def prepare(request: Request) -> Prepared:
     """Return ``request`` with what it names read. Raises InputError."""
     file = None if request.mapping is None else _load_mapping(request.mapping)
     loaded = load_asked(request)
+    written = apply_transforms(loaded.workload, request.transform)
     return Prepared(
         request=request,
         loaded=loaded,
         file=file,
-        network=apply_transforms(loaded.workload, request.transform),
+        written=written,
+        network=lowered(written),
         design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
     )
 

@@ -18,6 +18,7 @@ from lw3dsim.describe.workload import (
     Concat,
     Conv3d,
     Gate,
+    Interleave,
     Linear,
     Matmul,
     Mul,
@@ -30,9 +31,11 @@ from lw3dsim.describe.workload import (
     Softmax,
     TemporalShift,
     Trg,
+    Upsample,
     build_workload,
 )  # fmt: skip
 from lw3dsim.errors import ShapeError
+from lw3dsim.transform.lowering import lowered
 
 X, FACTORS, WIDE, MATRIX = Shape(8, 4, 9, 10), Shape(8, 1, 1, 1), Shape(24, 4, 9, 10), Shape(6, 2, 2, 2)
 FLOAT, INT8 = NUMBERS["float64"], NUMBERS["int8"]
@@ -77,6 +80,11 @@ OPERATORS = {
     "global": (layer_of(Pool3d, mode="avg", kernel="global"), [X], FACTORS, 0),
     "add": (layer_of(Add, "w", activation="relu6"), [X, X], X, 0),
     "mul": (layer_of(Mul, "w", activation="gelu"), [X, X], X, 0),
+    "add, a row for all": (layer_of(Add, "w"), [X, Shape(8, 4, 1, 10)], X, 0),
+    "add, a frame first": (layer_of(Add, "w", activation="relu"), [Shape(8, 1, 9, 10), X], X, 0),
+    "mul, a map for all channels": (layer_of(Mul, "w", activation="sigmoid"), [X, Shape(1, 4, 9, 10)], X, 0),
+    "mul, one number": (layer_of(Mul, "w"), [X, Shape(1, 1, 1, 1)], X, 0),
+    "mul, factors": (layer_of(Mul, "w"), [FACTORS, X], X, 2880),
     "activation": (layer_of(Activation, activation="sigmoid"), [X], X, 0),
     "softmax": (layer_of(Softmax), [X], X, 0),
     "trg": (layer_of(Trg), [X], X, 0),
@@ -88,6 +96,12 @@ OPERATORS = {
     "pad": (layer_of(Pad, padding=(1, (0, 2), 3)), [X], Shape(8, 6, 11, 16), 0),
     "channel_shuffle": (layer_of(ChannelShuffle, groups=4), [X], X, 0),
     "temporal_shift": (layer_of(TemporalShift, parts=4), [X], X, 0),
+    "interleave": (
+        layer_of(Interleave, "w", "v", "u", apart=(1, 2, 2)),
+        [X, Shape(8, 4, 9, 9), Shape(8, 4, 8, 10), Shape(8, 4, 8, 9)], Shape(8, 4, 17, 19), 0,
+    ),
+    "upsample, nearest": (layer_of(Upsample, scale=(1, 2, 3)), [X], Shape(8, 4, 18, 30), 0),
+    "upsample, linear": (layer_of(Upsample, size=(4, 11, 20), mode="linear"), [X], Shape(8, 4, 11, 20), 0),
     "permute": (layer_of(Permute, order=("frames", "channels", "width", "height")), [X], Shape(4, 8, 10, 9), 0),
     "reshape": (layer_of(Reshape, shape=(16, 1, 18, 10)), [X], Shape(16, 1, 18, 10), 0),
 }  # fmt: skip
@@ -104,7 +118,7 @@ def network_of(layer, inputs):
 def test_shapes_and_work_are_those_of_the_operator(layer, inputs, output, macs):
     network = network_of(layer, inputs)
     assert network.shapes["y"] == output
-    assert network.layer_macs(layer) == macs
+    assert sum(map(network.layer_macs, lowered(network).layers)) == macs
 
 
 @EVERY
@@ -229,7 +243,11 @@ def test_attention_multiplies_every_position_by_a_tensor():
     ("layer", "inputs", "says"),
     [
         (layer_of(Gate, "w"), [X, X], "factors Cx1x1x1"),
-        (layer_of(Mul, "w"), [X, FACTORS], "mul needs two tensors of one shape"),
+        (layer_of(Mul, "w"), [X, Shape(4, 4, 9, 10)], "one shape, or with 1 in place of a size of the largest"),
+        (layer_of(Add, "w"), [FACTORS, Shape(1, 4, 9, 10)], "one shape, or with 1 in place of a size of the largest"),
+        (layer_of(Upsample), [X], "either scale or size"),
+        (layer_of(Upsample, size=(4, 9, 9)), [X], "4x9x9 is smaller than the input 4x9x10"),
+        (layer_of(Interleave, "w", apart=(2, 1, 1)), [X, WIDE], "does not make one tensor"),
         (layer_of(Matmul, "w"), [WIDE, MATRIX], "6 x 8 from 6x2x2x2 does not take the channels of 24x4x9x10"),
         (layer_of(Concat, "w", dim="frames"), [X, WIDE], "one size but for their frames"),
         (layer_of(Slice, dim="frames", stop=5), [X], "frames 0 to 5 are not in 8x4x9x10"),

@@ -1,0 +1,54 @@
+"""A network as the machine runs it: what no unit of it does as it is written stands as layers that one does.
+
+It is the same network, tensor for tensor: what a user reads, edits, exports and rewrites is the one that was written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lw3dsim.describe.workload import ConvTranspose3d, Gate, Interleave, Mul, Shape
+from lw3dsim.transform.rewrite import replace_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.workload import AnyLayer, Workload
+
+
+def lowered(network: Workload) -> Workload:
+    """Return ``network`` with its transposed convolutions in phases, and products with factors per channel as gates.
+
+    Raises InputError where the name of a phase is that of another layer.
+    """
+    chains: dict[str, Sequence[AnyLayer]] = {}
+    for layer in network.layers:
+        inputs = network.input_shapes(layer)
+        if isinstance(layer, ConvTranspose3d):
+            chains[layer.name] = _in_phases(layer, inputs[0])
+        elif isinstance(layer, Mul):
+            chains |= _gated(layer, inputs)
+    return replace_layers(network, chains) if chains else network
+
+
+def _in_phases(layer: ConvTranspose3d, shape: Shape) -> list[AnyLayer]:
+    """Return the convolutions of all phases, and their outputs in turns; of a single phase that alone."""
+    phases = layer.phases(shape)
+    if len(phases) == 1:
+        return [msgspec.structs.replace(phases[0], name=layer.name)]
+    t, h, w = (len(along) for along in layer.parts(shape))
+    names = tuple(phase.name for phase in phases)
+    return [*phases, Interleave(name=layer.name, inputs=names, apart=(t, h, w), density=layer.density)]
+
+
+def _gated(layer: Mul, inputs: tuple[Shape, ...]) -> dict[str, Sequence[AnyLayer]]:
+    """Return a gate in the place of a product with a tensor Cx1x1x1, which is to the array what weights are."""
+    for whole, factors in ((0, 1), (1, 0)):
+        if inputs[factors] == Shape(inputs[whole].channels, 1, 1, 1) != inputs[whole]:
+            names = (layer.inputs[whole], layer.inputs[factors])
+            return {
+                layer.name: [Gate(name=layer.name, inputs=names, activation=layer.activation, density=layer.density)]
+            }
+    return {}

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class LayerWeights(NamedTuple):
     """What a layer computes with: ``weight`` (N, C / groups, K, R, S), its batch norm folded in, and ``bias`` (N).
 
-    A linear layer on F features has N x F x 1 x 1 x 1, a batch norm on C channels the factors C x 1 x 1 x 1 x 1.
+    A linear layer on F features has N x F x 1 x 1 x 1, a batch norm on C channels the factors C x 1 x 1 x 1 x 1, a
+    transposed convolution C x N/groups x K x R x S.
     """
 
     weight: NDArray[Any]

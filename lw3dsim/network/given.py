@@ -48,9 +48,10 @@ def given_weights(prepared: Prepared) -> Given:
 
 
 def _of_phases(readers: WeightReaders, network: Workload) -> WeightReaders:
-    """Return ``readers``, and those of the phases of transposed convolutions: of their parts of the kernels."""
+    """Return ``readers``, for transposed convolutions those of their phases: of parts of the kernels."""
     phases = {x.name: x for x in network.layers if isinstance(x, Phase) and x.of in readers}
-    return {**readers, **{name: partial(_of_phase, readers[phase.of], phase) for name, phase in phases.items()}}
+    others = {name: read for name, read in readers.items() if name not in {phase.of for phase in phases.values()}}
+    return others | {name: partial(_of_phase, readers[phase.of], phase) for name, phase in phases.items()}
 
 
 def _of_phase(read: Callable[[], LayerWeights | None], phase: Phase) -> LayerWeights | None:

@@ -48,7 +48,7 @@ def in_phases(layer, values, weights, bias):
 
 
 @given(transposed(), st.integers(0, 99))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_phases_make_what_is_defined_and_multiply_no_zero(case, seed):
     layer, shape = case
     random = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_phases_make_what_is_defined_and_multiply_no_zero(case, seed):
 
 
 @given(transposed(), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_it_is_that_of_pytorch(case, seed):
     torch = pytest.importorskip("torch", reason="install lw3dsim[torch] to run this test")
     layer, shape = case
@@ -84,10 +84,30 @@ def test_it_is_that_of_pytorch(case, seed):
 
 
 @given(transposed(), st.sampled_from(["int8", "float64"]), st.sampled_from(["direct", "hfa"]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_its_phases_are_executed_as_they_are_defined(case, dtype, algorithm):
     result = lw3dsim.execute(network_of(case[0], [case[1]]), algorithm=algorithm, dtype=dtype)
     assert all(row.exact or row.sqnr_db > 250 for row in result.layers)
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "auto"])
+def test_it_is_executed_on_the_weights_of_its_module(algorithm):
+    torch = pytest.importorskip("torch", reason="install lw3dsim[torch] to run this test")
+    layer = layer_of(
+        ConvTranspose3d, out_channels=6, kernel=(3, 4, 5), stride=(2, 2, 3), padding=(1, (0, 1), 2), groups=2,
+        output_padding=(1, 0, 0), batch_norm=True, activation="swish",
+    )  # fmt: skip
+    network = network_of(layer, [X])
+    torch.manual_seed(1)
+    module = lw3dsim.to_torch(network).double().eval()
+    module.layer("y").norm.running_var.uniform_(0.5, 2)
+    module.layer("y").norm.weight.data.normal_()
+    clip = torch.randn(1, *X, dtype=torch.float64)
+    weights = {name: value.detach().numpy() for name, value in module.state_dict().items()}
+    result = lw3dsim.execute(
+        network, algorithm=algorithm, dtype="float64", weights=weights, inputs={"x": clip[0].numpy()}
+    )
+    np.testing.assert_allclose(result.outputs["y"], module(clip)[0].detach().numpy(), atol=1e-9)
 
 
 UP = layer_of(ConvTranspose3d, out_channels=16, kernel=(1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1), bias=True)

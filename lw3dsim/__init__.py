@@ -40,6 +40,7 @@ __all__ = [
     "dse",
     "execute",
     "explain",
+    "from_torch",
     "load_arch",
     "load_result",
     "load_weights",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from lw3dsim.errors import InputError, OutputError
     from lw3dsim.exporting.export import to_torch
     from lw3dsim.importing.load import load_weights, load_workload
+    from lw3dsim.importing.module import from_torch
     from lw3dsim.mapped import Mappings
     from lw3dsim.result.executed import ExecutionResult
 
@@ -78,6 +80,7 @@ _HOME = {
     "default_cases": "comparison.compare",
     "execute": "api",
     "explain": "api",
+    "from_torch": "importing.module",
     "load_arch": "describe.accelerator_file",
     "load_result": "api",
     "load_weights": "importing.load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_names, as_path, check_callback
 from lw3dsim.base.parameters import parameter, taking
@@ -10,12 +10,24 @@ from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
 from lw3dsim.network.pipeline import prepare, simulate_prepared
-from lw3dsim.network.request import DEFAULT_ARCH, Clips, Design, Run, Subject, Tensors, make_request
+from lw3dsim.network.request import (
+    DEFAULT_ARCH,
+    Clips,
+    Design,
+    Examples,
+    Run,
+    Subject,
+    Tensors,
+    given_network,
+    make_request,
+)
 from lw3dsim.result import saved
 from lw3dsim.result.result import Result as Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from torch import nn
 
     from lw3dsim.arguments import PathArgument
     from lw3dsim.comparison.compare import Case
@@ -61,7 +73,7 @@ def _write_page(path: PathArgument, page: str) -> None:
     write_text(as_path("path", path), page, PAGE)
 
 
-class Watched(Subject):
+class Watched(Subject, Examples):
     """A run of a network that tells how far it is."""
 
     progress: Callable[[int, int], None] | None = parameter(
@@ -147,18 +159,20 @@ def _prepared(asked: Watched) -> Prepared:
 
 
 def compare(
-    workload: PathArgument | Workload,
+    workload: PathArgument | Workload | nn.Module,
     cases: Sequence[Case] | None = None,
     *,
     arch: PathArgument | Accelerator = DEFAULT_ARCH,
+    example_inputs: Any = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Comparison:
     """Simulate ``workload`` once per case (by default :func:`default_cases` on ``arch``).
 
     All cases are read and checked before the first is simulated; each has a name of its own.
+    ``example_inputs`` are what a ``torch.nn.Module`` is called with; see :func:`simulate`.
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
-    compared = compare_cases(workload, cases, arch=arch, progress=progress)
+    compared = compare_cases(given_network(workload, example_inputs), cases, arch=arch, progress=progress)
     results = tuple(map(_held, compared.results))
     return Comparison(workload=compared.workload, names=compared.names, results=results, unchanged=compared.unchanged)
 

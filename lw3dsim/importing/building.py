@@ -12,7 +12,7 @@ import msgspec
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
-from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.graph import Constant, refusal
 from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Building:
 
     def error(self, node: Node, why: str) -> InputError:
         """Return the error that says what is wrong at ``node``."""
-        shapes = ", ".join(self._sizes(name) for name in node.inputs if name)
-        what = f"node {one_line(node.name)} ({one_line(node.op)}"
-        return InputError(f"{self.shown}: {what}{' of ' + shapes if shapes else ''}): {why}")
+        return refusal(self.shown, node, [self._sizes(name) for name in node.inputs if name], why)
 
     def _sizes(self, name: str) -> str:
         match self.meanings.get(name):
@@ -145,7 +143,8 @@ class Building:
         output: int = 0, recipe: Recipe | None = None, **keys: Any,
     ) -> Tensor:  # fmt: skip
         """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights."""
-        name = self._name(node.name if not output else f"{node.name}_{output}", node.op)
+        text = node.name if not output else f"{node.name}_{output}"
+        name = self._name(text, node.called.rpartition(".")[2] or node.op, is_path=node.is_path)
         layer: Any = msgspec.convert(
             {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}, kind
         )
@@ -172,6 +171,12 @@ class Building:
             recipe = recipe if factor is None else recipe.scaled(factor)
             self.recipes[tensor.source] = recipe if summand is None else recipe.shifted(summand)
 
+    def drop(self, name: str) -> None:
+        """Take a layer out again that others do the work of; its name is free."""
+        del self.layers[name]
+        self.recipes.pop(name, None)
+        self.names.discard(name)
+
     def maker(self, tensor: Tensor, *kinds: type) -> Any:
         """Return the layer that makes ``tensor`` where it is of a kind, is read once, and has no activation yet."""
         layer = self.layers.get(tensor.source)
@@ -190,15 +195,9 @@ class Building:
         is_alone = tensor.is_alone and self.uses[node.outputs[0]] == 1
         return replace(tensor, is_alone=is_alone, is_chain=tensor.is_alone, labels=labels or tensor.labels)
 
-    def _name(self, text: str, op: str = "") -> str:
+    def _name(self, text: str, op: str = "", *, is_path: bool = False) -> str:
         """Return a name for what the file calls ``text``: its module path, where that is what it is; each one once."""
-        parts = [part for part in text.split("/") if part]
-        if op and len(parts) > 1 and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1]):
-            parts.pop()
-        # PyTorch writes the way to each module: layer1/layer1.0/conv2.
-        pairs = zip(parts, [*parts[1:], ""], strict=True)
-        parts = [part for part, behind in pairs if not behind.startswith(f"{part}.")]
-        clean = ".".join("".join(c if c.isprintable() and not c.isspace() else "_" for c in part) for part in parts)
+        clean = _cleaned(text, op) if not is_path else "".join(c if c.isprintable() else "_" for c in text)
         base = clean[:200] or op.lower() or "tensor"
         name, count = base, 1
         while name in self.names:
@@ -206,3 +205,14 @@ class Building:
             name = f"{base}_{count}"
         self.names.add(name)
         return name
+
+
+def _cleaned(text: str, op: str) -> str:
+    """Return the module path in the name of a node, where it is one."""
+    parts = [part for part in text.split("/") if part]
+    if op and len(parts) > 1 and re.fullmatch(rf"{re.escape(op)}(_\d+)?", parts[-1]):
+        parts.pop()
+    # PyTorch writes the way to each module: layer1/layer1.0/conv2.
+    pairs = zip(parts, [*parts[1:], ""], strict=False)
+    parts = [part for part, behind in pairs if not behind.startswith(f"{part}.")]
+    return ".".join("".join(c if c.isprintable() and not c.isspace() else "_" for c in part) for part in parts)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.errors import InputError, one_line
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 # The size of a dimension, or the word that stands for it; None where the file says nothing.
 Dimension = int | str | None
 Dimensions = tuple[Dimension, ...]
+
+# Constants of at most so many elements have values that may be sizes, axes or pads.
+FEW = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,11 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """An operator at work: what it reads and makes; an input left out is ``""``. ``raw`` is as in the file."""
+    """An operator at work: what it reads and makes; an input left out is ``""``. ``raw`` is as in the file.
+
+    ``called`` is what messages call the operator, where that is not ``op``; ``is_path``: ``name`` is the path of a
+    module, which layers are called by as it is.
+    """
 
     op: str
     name: str
@@ -43,11 +52,16 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     raw: Any = None
+    called: str = ""
+    is_path: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A network: nodes in order, inputs with their dimensions, constants, outputs, and shapes that the file records."""
+    """A network: nodes in order, inputs with their dimensions, constants, outputs, and shapes that the file records.
+
+    ``source`` is what it is written in, ``opset`` the version of ONNX that says what its operators do.
+    """
 
     name: str
     nodes: tuple[Node, ...]
@@ -56,3 +70,11 @@ class Graph:
     constants: Mapping[str, Constant]
     recorded: Mapping[str, Dimensions]
     opset: int
+    source: str = "ONNX"
+
+
+def refusal(shown: str, node: Node, sizes: Sequence[str], why: str) -> InputError:
+    """Return the error that says what is wrong at a ``node`` that reads tensors of such ``sizes``."""
+    name, op = (one_line(text) for text in (node.name, node.called or node.op))
+    what = f"{op}{' of ' + ', '.join(sizes) if sizes else ''}"
+    return InputError(f"{shown}: node {f'{name} ({what})' if name else what}: {why}")

@@ -12,8 +12,8 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 from lw3dsim.importing.building import Building
-from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.onnx_file import FEW, FOLDED, fold
+from lw3dsim.importing.graph import FEW, Constant
+from lw3dsim.importing.onnx_file import FOLDED, fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
 
@@ -127,7 +127,7 @@ def _compare(building: Building, node: Node) -> None:
     """Raise InputError where the file records another shape of an output than follows from the inputs."""
     for name in node.outputs:
         recorded, meaning = building.graph.recorded.get(name), building.meanings.get(name)
-        if recorded is None or not isinstance(meaning, Tensor):
+        if recorded is None or not isinstance(meaning, Tensor) or not building.uses[name]:
             continue
         own = meaning.dims
         fits = len(own) == len(recorded) and all(
@@ -143,12 +143,13 @@ def _workload(building: Building, graph: Graph) -> Workload:
     if not layers:
         raise InputError(f"{building.shown}: no layer is left of the network; export it again")
     read = {name for layer in layers for name in layer.inputs}
+    opset = f", opset {graph.opset}" if graph.source == "ONNX" else ""
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(building.shown).stem) or "network"
     return build_workload(
         name=stem[:80],
         inputs={name: shape for name, shape in building.inputs.items() if name in read},
         layers=layers,
-        description=f"imported from {one_line(Path(building.shown).name)}, opset {graph.opset}",
-        source="ONNX",
+        description=f"imported from {one_line(Path(building.shown).name)}{opset}",
+        source=graph.source,
         locate=lambda layer: f"{building.shown} {layer}",
     )

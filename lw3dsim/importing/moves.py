@@ -148,5 +148,7 @@ def split(building: Building, node: Node) -> list[Meaning]:
     ends = np.cumsum([0, *map(int, sizes)]).tolist()
     return [
         building.add(node, Slice, [data], output=i, dim=FIELDS[label], start=ends[i], stop=ends[i + 1])
-        for i in range(len(node.outputs))
+        if building.uses[name]
+        else data
+        for i, name in enumerate(node.outputs)
     ]

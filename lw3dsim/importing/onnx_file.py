@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
-from lw3dsim.importing.graph import Constant, Graph, Node
+from lw3dsim.importing.graph import FEW, Constant, Graph, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lw3dsim.importing.graph import Dimension, Dimensions
-
-# Constants of at most so many elements have values that may be sizes, axes or pads.
-FEW = 4096
 
 # What is computed of constants where it has constants alone: arithmetic of sizes, axes and pads, nothing that grows
 # out of bounds.
@@ -140,10 +137,12 @@ def _node(node: Any, number: int, shown: str) -> Node:
         is_tensor = one.type in (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR)
         value = _constant(one.t) if is_tensor else helper.get_attribute_value(one)
         attributes[one.name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    path = _module_path(node)
     is_known = node.domain in ("", "ai.onnx", "com.microsoft")
     return Node(
         op=node.op_type if is_known else f"{node.domain}.{node.op_type}",
-        name=_module_path(node) or node.name or f"{node.op_type}_{number}",
+        name=path or node.name or f"{node.op_type}_{number}",
+        is_path=bool(path),
         inputs=tuple(node.input),
         outputs=tuple(node.output),
         attributes=attributes,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
 
-FUNCTIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Gelu": "gelu"}
+FUNCTIONS = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish", "Gelu": "gelu", "Swish": "swish",
+}  # fmt: skip
 PRODUCTS = {"sigmoid": "swish", "hard_sigmoid": "hard_swish"}
 
 
@@ -334,7 +336,7 @@ def fused_conv(building: Building, node: Node) -> list[Meaning]:
 
 
 HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
-    **dict.fromkeys(("Relu", "Sigmoid", "Tanh", "HardSwish", "Gelu", "HardSigmoid", "Clip"), activation),
+    **dict.fromkeys((*FUNCTIONS, "HardSigmoid", "Clip"), activation),
     **dict.fromkeys(("MaxPool", "AveragePool"), pool),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), global_pool),
     **dict.fromkeys(("ReduceMean", "ReduceMax"), mean),

@@ -107,7 +107,7 @@ def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, A
     layer = building.layers.get(data.source)
     if not isinstance(layer, Pad) or not data.is_alone:
         return data, padding
-    del building.layers[data.source]
+    building.drop(layer.name)
     source = layer.inputs[0]
     pairs = zip(as_margins(layer.padding), as_margins(padding), strict=True)
     t, h, w = ((a[0] + b[0], a[1] + b[1]) for a, b in pairs)

@@ -8,7 +8,7 @@ cheap; the stages that know the words are imported when a request is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lw3dsim.arguments import (
     as_dims,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike
+    from torch import nn
 
     from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size, SizeArgument
     from lw3dsim.arithmetic.arrays import Arrays
@@ -109,10 +110,11 @@ def _inputs(name: str, value: object) -> Arrays | None:
     return as_arrays(name, value)
 
 
-def _workload(name: str, value: object) -> str | Workload:
+def _workload(name: str, value: object) -> str | Workload | nn.Module:
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.importing.module import is_module
 
-    return as_path_or(name, value, Workload, "a name, a file")
+    return value if is_module(value) else as_path_or(name, value, Workload, "a name, a file, a torch.nn.Module")
 
 
 def _arch(name: str, value: object) -> str | Accelerator:
@@ -127,8 +129,20 @@ def _arch(name: str, value: object) -> str | Accelerator:
 class Subject(Parameters):
     """What is run."""
 
-    workload: PathArgument | Workload = parameter(
-        _workload, "The network: a name (see `lw3dsim list`), a file, or what load_workload returns.", kw_only=False
+    workload: PathArgument | Workload | nn.Module = parameter(
+        _workload,
+        "The network: a name (see `lw3dsim list`), a file, what load_workload returns, or a torch.nn.Module.",
+        kw_only=False,
+    )
+
+
+class Examples(Parameters):
+    """What a module of PyTorch is called with, where one is what is run."""
+
+    example_inputs: Any = parameter(
+        lambda _, value: value,
+        "Tensors of one clip, in order or by name, that a torch.nn.Module is called with; only their shapes count.",
+        default=None,
     )
 
 
@@ -289,10 +303,26 @@ class Request(Options, Subject):
     inputs: Arrays | None = None
 
 
-def make_request(workload: PathArgument | Workload, options: Parameters) -> Request:
+def given_network(workload: PathArgument | Workload | nn.Module, example_inputs: Any = None) -> str | Workload:
+    """Return the workload of an argument: a module of PyTorch is read, with the inputs that it is called with.
+
+    Raises InputError.
+    """
+    given = _workload("workload", workload)
+    from lw3dsim.importing.module import is_module, workload_of_module
+
+    if is_module(given):
+        return workload_of_module(given, example_inputs)
+    if example_inputs is not None:
+        raise ArgumentError("example_inputs", example_inputs, "only a torch.nn.Module has any; leave it out")
+    return given
+
+
+def make_request(workload: PathArgument | Workload | nn.Module, options: Parameters) -> Request:
     """Return the request to run ``workload`` as ``options`` say. Raises InputError for the first that is wrong."""
     known = {declared.name for declared in declared_by(Request)}
-    given = {"workload": _workload("workload", workload), **checked_values(options)}
+    checked = checked_values(options)
+    given = {**checked, "workload": given_network(workload, checked.get("example_inputs"))}
     request = Request(**{name: value for name, value in given.items() if name in known})
     _check_loaded(request)
     return request

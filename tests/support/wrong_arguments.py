@@ -87,8 +87,8 @@ def _nested_list():
 
 # Arguments that may hold such values, by what takes them; a run is asked for as in ``simulate``.
 RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "dims", "overrides", "fusion")
-RUN = (*RUN, "objective", "progress")
-CASE = (*(name for name in RUN if name not in ("workload", "progress")), "engine", "mapping", "name")
+RUN = (*RUN, "objective", "progress", "example_inputs")
+CASE = (*(name for name in RUN if name not in ("workload", "progress", "example_inputs")), "engine", "mapping", "name")
 SEARCH = ("space", "storage")
 
 
@@ -110,13 +110,14 @@ CALLS = {
     "execute": (lw3dsim.execute, (*RUN, "engine", "mapping", "dtype", "seed", "weights", "inputs")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),
     "explain": (lw3dsim.explain, RUN),
-    "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress")),
+    "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress", "example_inputs")),
     "Case": (_of_case, CASE),
     "default_cases": (lw3dsim.default_cases, ("workload", "arch")),
     "load_workload": (_loaded, ("workload", "input_size", "classes", "dims")),
     "load_weights": (_weights, ("workload", "input_size", "dims")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
+    "from_torch": (lw3dsim.from_torch, ("module",)),
     "to_torch": (lw3dsim.to_torch, ("workload", "transform")),
     "dse.run": (
         dse.run,

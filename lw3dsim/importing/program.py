@@ -1,0 +1,269 @@
+"""A program that ``torch.export`` made, as a graph: what is constant, what is changed in place, and who made what."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lw3dsim.errors import one_line
+from lw3dsim.importing.graph import FEW, Constant, Graph, Node, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lw3dsim.errors import InputError
+
+    Reader = Callable[["Call"], None]
+
+# What nodes of a graph mean is what this version of ONNX's operators says.
+OPSET = 21
+
+# Operators whose results may lie in the memory of what they read.
+VIEWS = frozenset({
+    "alias", "chunk", "contiguous", "detach", "dropout", "expand", "expand_as", "feature_dropout", "flatten", "movedim",
+    "narrow", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes", "t",
+    "tensor_split", "to", "transpose", "type_as", "unbind", "unflatten", "unsqueeze", "view", "view_as",
+})  # fmt: skip
+
+
+class Call(NamedTuple):
+    """An operator of PyTorch at work, its arguments by the names that PyTorch has for them."""
+
+    reading: Reading
+    node: Any
+    op: str
+    given: Mapping[str, Any]
+
+    @property
+    def module(self) -> str:
+        """The path of the module that calls it; a module that is called again has the same."""
+        stack = list((self.node.meta.get("nn_module_stack") or {}).values())
+        return re.sub(r"@\d+", "", stack[-1][0]) if stack else ""
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The dimensions of what it makes."""
+        return shapes_of(self.node)[0]
+
+    @property
+    def several(self) -> tuple[tuple[int, ...], ...]:
+        """The dimensions of every tensor that it makes."""
+        return shapes_of(self.node)
+
+    def dims(self, argument: str) -> tuple[int, ...]:
+        """Return the dimensions of a tensor that it is given."""
+        return shapes_of(self.given[argument])[0]
+
+    def axis(self, argument: str = "dim") -> int:
+        """Return a dimension that it is told, counted from the first."""
+        rank = len(self.dims("self" if "self" in self.given else "input"))
+        return int(self.given[argument]) % max(rank, 1)
+
+    def tensor(self, argument: str) -> str:
+        """Return what the graph calls a tensor that it is given: nothing where it is left out."""
+        given = self.given.get(argument)
+        return "" if given is None else self.reading.name(given)
+
+    def number(self, values: Any) -> str:
+        """Return what the graph calls a constant of these values."""
+        array = np.asarray(values)
+        return self.reading.constant(Constant(shape=array.shape, values=array))
+
+    def operand(self, argument: str) -> str:
+        """Return what the graph calls a tensor or a number that it is given."""
+        given = self.given[argument]
+        return self.number(float(given)) if isinstance(given, int | float) else self.reading.name(given)
+
+    def emit(self, op: str, inputs: Sequence[str], *, made: Sequence[str] = (), **attributes: Any) -> str:
+        """Add a node that makes what the operator makes, or else what ``made`` calls so; return the first of them."""
+        outputs = tuple(made) or self.reading.outputs(self.node)
+        self.reading.nodes.append(
+            Node(
+                op=op, name=self.module, is_path=True, called=f"aten.{self.op}", inputs=tuple(inputs), outputs=outputs,
+                attributes=attributes,
+            )
+        )  # fmt: skip
+        return outputs[0]
+
+    def between(self, what: str) -> str:
+        """Return a name for a tensor that only the graph has."""
+        return f"{self.node.name}.{what}"
+
+    def error(self, why: str) -> InputError:
+        """Return the error that says what is wrong with it."""
+        tensors = (shape for given in self.node.all_input_nodes for shape in shapes_of(given))
+        sizes = ["x".join(map(str, shape)) or "a number" for shape in tensors]
+        node = Node(op=self.op, name=self.module, called=f"aten.{self.op}", inputs=(), outputs=(), attributes={})
+        return refusal(self.reading.shown, node, sizes, why)
+
+
+@dataclass
+class Reading:
+    """The graph as it grows while a program is read."""
+
+    shown: str
+    readers: Mapping[str, Reader]
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, Constant] = field(default_factory=dict)
+    recorded: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    names: dict[Any, str] = field(default_factory=dict)
+    # Whose memory each result lies in, and of what is changed in place, which result it was at first.
+    memory: dict[Any, Any] = field(default_factory=dict)
+    first: dict[Any, Any] = field(default_factory=dict)
+    order: dict[Any, int] = field(default_factory=dict)
+    # Results that only say again what they read.
+    repeated: set[Any] = field(default_factory=set)
+
+    def name(self, node: Any) -> str:
+        """Return what the graph calls the present value of a result."""
+        return self.names[self.first.get(node, node)]
+
+    def outputs(self, node: Any) -> tuple[str, ...]:
+        """Return what the graph calls the results of an operator."""
+        shapes = shapes_of(node)
+        return tuple(f"{node.name}.{i}" for i in range(len(shapes))) if _is_several(node) else (str(node.name),)
+
+    def constant(self, constant: Constant) -> str:
+        """Add a constant; return what the graph calls it."""
+        name = f"constant.{len(self.constants)}"
+        self.constants[name] = constant
+        return name
+
+    def read(self, node: Any) -> None:
+        """Read an operator."""
+        if node.target is operator.getitem:
+            source, i = node.args
+            self.names[node] = f"{source.name}.{i}"
+            self.memory[node] = self.memory.get(source, source)
+            return
+        call = _call(self, node)
+        is_changing = call.op.endswith("_") and not call.op.startswith("_")
+        self.names[node] = self.outputs(node)[0]
+        if call.op in ASSERTIONS:
+            return
+        if self._is_constant(node):
+            self._keep(call)
+            return
+        known = self.readers.get(call.op.rstrip("_") if is_changing else call.op)
+        if known is None:
+            raise call.error(f"this operator is not taken; write that part in YAML, or use: {', '.join(self.readers)}")
+        known(call)
+        if is_changing:
+            self._changed(call, node.args[0])
+        elif call.op in VIEWS:
+            (source, *_) = node.all_input_nodes
+            self.memory[node] = self.memory.get(source, source)
+        if node not in self.repeated:
+            self.recorded |= dict(zip(self.outputs(node), shapes_of(node), strict=True))
+
+    def _is_constant(self, node: Any) -> bool:
+        """Whether an operator reads no data: what it makes is known before the network runs."""
+        sources = [source for source in node.all_input_nodes if self.name(source) not in self.constants]
+        return not sources or _call(self, node).op in FILLED
+
+    def _keep(self, call: Call) -> None:
+        """Keep what an operator makes of constants: its shape, and its values where they are few and known."""
+        values = _computed(call) if math.prod(call.made) <= FEW and not _is_several(call.node) else None
+        for name, shape in zip(self.outputs(call.node), shapes_of(call.node), strict=True):
+            self.constants[name] = Constant(shape=shape, values=values)
+
+    def _changed(self, call: Call, changed: Any) -> None:
+        """Let a tensor that is changed in place mean what it is now; refuse where a view of it is read later."""
+        whole = self.first.get(changed, changed)
+        root = self.memory.get(whole, whole)
+        for other in (*self.memory, root):
+            is_part = self.memory.get(other, other) is root and self.first.get(other, other) is not whole
+            if is_part and any(self.order[user] > self.order[call.node] for user in other.users):
+                raise call.error("changes a part of a tensor in place that is read later; write it without")
+        self.first[call.node] = whole
+        self.memory[call.node] = root
+        self.names[whole] = self.outputs(call.node)[0]
+
+
+# Operators that only check something, and those whose results have nothing but the shape of what they read.
+ASSERTIONS = frozenset({"_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size"})
+FILLED = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
+
+
+def graph_of(program: Any, shown: str, readers: Mapping[str, Reader]) -> Graph:
+    """Return the graph of an exported ``program``; ``shown`` is what messages call it. Raises InputError."""
+    reading = Reading(shown=shown, readers=readers)
+    inputs = {}
+    weights = {**program.constants, **dict(program.state_dict)}
+    targets = {spec.arg.name: spec.target for spec in program.graph_signature.input_specs if spec.target}
+    reading.order = {node: i for i, node in enumerate(program.graph.nodes)}
+    outputs: Iterable[Any] = ()
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and shapes_of(node):
+            reading.names[node] = str(node.name)
+            if node.name in targets:
+                reading.constants[str(node.name)] = _weights(shapes_of(node)[0], weights.get(targets[node.name]))
+            else:
+                inputs[str(node.name)] = shapes_of(node)[0]
+        elif node.op == "call_function":
+            reading.read(node)
+        elif node.op == "output":
+            outputs = [reading.name(each) for each in node.all_input_nodes if each in reading.names]
+    return Graph(
+        name=shown, nodes=tuple(reading.nodes), inputs=inputs, outputs=tuple(outputs), constants=reading.constants,
+        recorded=reading.recorded, opset=OPSET, source="PyTorch",
+    )  # fmt: skip
+
+
+def shapes_of(node: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the dimensions of every tensor that a node makes."""
+    made = node.meta.get("val")
+    several = made if isinstance(made, tuple | list) else (made,)
+    return tuple(tuple(int(size) for size in each.shape) for each in several if hasattr(each, "shape"))
+
+
+def _is_several(node: Any) -> bool:
+    return isinstance(node.meta.get("val"), tuple | list)
+
+
+def _call(reading: Reading, node: Any) -> Call:
+    """Return an operator with its arguments by name, those that were left out as they are by default."""
+    schema = getattr(node.target, "_schema", None)
+    op = str(schema.name).rpartition("::")[2] if schema else one_line(str(node.target))
+    given = {each.name: each.default_value for each in schema.arguments} if schema else {}
+    given |= dict(zip(given, node.args, strict=False)) | dict(node.kwargs)
+    return Call(reading, node, op, given)
+
+
+def _weights(shape: tuple[int, ...], tensor: Any) -> Constant:
+    """Return what is kept of a parameter or a buffer."""
+    return Constant(shape=shape, values=_array(tensor) if math.prod(shape) <= FEW else None)
+
+
+def _array(tensor: Any) -> Any:
+    """Return the values of a tensor; None for one that has none, on the device ``meta`` or faked."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    if tensor is None or tensor.is_meta or isinstance(tensor, FakeTensor):
+        return None
+    tensor = tensor.detach().cpu()
+    return (tensor if tensor.dtype.itemsize < 2 or not tensor.is_floating_point() else tensor.float()).numpy()
+
+
+def _computed(call: Call) -> Any:
+    """Return the values that an operator makes of constants whose values are known; else None."""
+    import torch
+
+    def known(given: Any) -> Any:
+        if isinstance(given, torch.fx.Node):
+            values = call.reading.constants[call.reading.name(given)].values
+            if values is None:
+                raise LookupError
+            return torch.from_numpy(np.array(values))
+        return type(given)(map(known, given)) if isinstance(given, tuple | list) else given
+
+    where = {"device": torch.device("cpu")} if "device" in call.node.kwargs else {}
+    try:
+        return _array(call.node.target(*map(known, call.node.args), **{**call.node.kwargs, **where}))
+    except LookupError:
+        return None

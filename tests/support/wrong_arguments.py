@@ -104,6 +104,10 @@ def _of_case(workload, **given):
     return lw3dsim.compare(workload, [lw3dsim.Case(**{"name": "a", **given})])
 
 
+def _of_module(module="no module", **given):
+    return lw3dsim.from_torch(module, **given)
+
+
 # By function: how it is called, and its arguments.
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
@@ -117,7 +121,7 @@ CALLS = {
     "load_weights": (_weights, ("workload", "input_size", "dims")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
-    "from_torch": (lw3dsim.from_torch, ("module",)),
+    "from_torch": (_of_module, ("module", "example_inputs", "named_inputs")),
     "to_torch": (lw3dsim.to_torch, ("workload", "transform")),
     "dse.run": (
         dse.run,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_path
-from lw3dsim.describe import workload_file
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.source import read_text
 from lw3dsim.describe.weights import Weighted
+from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import ArgumentError, one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def load_workload(
     classes: int | None = None,
     dims: DimsArgument = None,
 ) -> Workload:
-    """Load a shipped workload by ``name``, a workload file, or a network in ONNX (a file ``*.onnx``).
+    """Load a shipped workload by ``name``, a workload file, a network in ONNX (a file ``*.onnx``), or layers of peers.
+
+    Those are a topology of SCALE-Sim (a file ``*.csv``) and a problem of Timeloop (YAML with the key ``problem``).
 
     ``input_size`` is frames, height and width of the clip in pixels, as ``"16x112x112"`` or ``(16, 112, 112)``, or a
     dict of them by the name of an input; it overrides what the file says. ``classes`` (1 to 65536) overrides the
@@ -62,10 +65,30 @@ def load_weighted(
     if not path.lower().endswith(".onnx"):
         if as_dims("dims", dims):
             raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
-        return Weighted(workload_file.load_workload(name, input_size=input_size, classes=classes), {})
+        return Weighted(_read(path, input_size, classes), {})
     if classes is not None:
         raise ArgumentError("classes", classes, "a network in ONNX has the classes of its weights; leave it out")
     from lw3dsim.importing.lowering import network_of
     from lw3dsim.importing.onnx_file import read_onnx
 
     return network_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)
+
+
+def _read(name: str, input_size: SizeArgument, classes: int | None) -> Workload:
+    """Return the workload of a file that is no network in ONNX."""
+    path = find("workloads", name)
+    is_topology = path.suffix.lower() == ".csv"
+    text = "" if is_topology else read_text(path)
+    if not is_topology:
+        from lw3dsim.importing.timeloop import is_problem, read_problem
+
+        if not is_problem(text):
+            return parse_workload(text, str(path), input_size=input_size, classes=classes)
+    for argument, value in (("input_size", input_size), ("classes", classes)):
+        if value is not None:
+            raise ArgumentError(argument, value, f"{one_line(name, 200)} lists layers of fixed sizes; leave it out")
+    if is_topology:
+        from lw3dsim.importing.scalesim import read_topology
+
+        return read_topology(path)
+    return read_problem(text, str(path), path.stem)

@@ -34,6 +34,10 @@ def _gelu(x: Tensor) -> Tensor:
     return np.asarray(0.5 * x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2))))
 
 
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
+
+
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
     "relu": lambda x: np.asarray(np.maximum(x, 0)),
@@ -44,6 +48,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": lambda x: np.asarray(x * _sigmoid(x)),
     "hard_swish": lambda x: np.asarray(x * _hard_sigmoid(x)),
     "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
 }
 
 

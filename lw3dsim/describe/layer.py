@@ -9,7 +9,7 @@ import msgspec
 from lw3dsim.describe.shape import Density, Shape
 from lw3dsim.errors import ShapeError
 
-Function = Literal["relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "swish", "hard_swish", "gelu"]
+Function = Literal["relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "swish", "hard_swish", "gelu", "gelu_tanh"]
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,7 @@ FUNCTIONS: dict[str, Callable[[], nn.Module]] = {
     "swish": nn.SiLU,
     "hard_swish": nn.Hardswish,
     "gelu": nn.GELU,
+    "gelu_tanh": partial(nn.GELU, approximate="tanh"),
 }
 
 

@@ -32,14 +32,7 @@ class Given(Value, frozen=True, kw_only=True):
     order: tuple[int, ...]
 
 
-class Half(Value, frozen=True, kw_only=True):
-    """A sigmoid of ``tensor`` that waits to be multiplied by it: together they are ``whole``."""
-
-    tensor: Tensor
-    whole: str
-
-
-Meaning = Tensor | Constant | Given | Half
+Meaning = Tensor | Constant | Given
 
 
 @dataclass
@@ -77,7 +70,7 @@ class Building:
 
     def _sizes(self, name: str) -> str:
         match self.meanings.get(name):
-            case Tensor(dims=dims) | Half(tensor=Tensor(dims=dims)) | Constant(shape=dims) | Given(dims=dims):
+            case Tensor(dims=dims) | Constant(shape=dims) | Given(dims=dims):
                 return "x".join(one_line(str(size), 20) for size in dims) or "a number"
         return "nothing"
 
@@ -94,8 +87,6 @@ class Building:
         match self.meaning(node, i):
             case Tensor() as tensor:
                 return tensor
-            case Half() as half:
-                return self.activated(node, half.tensor, "sigmoid")
             case Given(name=name, order=order):
                 tensor = self._opened(name)
                 return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
@@ -155,11 +146,13 @@ class Building:
         self.layers[name], self.shapes[name] = layer, shape
         if recipe is not None:
             self.recipes[name] = recipe
+        is_as_before = labels is None
         labels = labels or sources[0].labels
         if set(labels) - {"N", "1"} <= {"F"}:
             labels = STANDARD[2]
         made = node.outputs[output]
-        return Tensor(source=name, shape=shape, labels=labels, is_alone=self.uses[made] == 1)
+        groups = sources[0].groups if is_as_before else 1
+        return Tensor(source=name, shape=shape, labels=labels, is_alone=self.uses[made] == 1, groups=groups)
 
     def change(self, tensor: Tensor, **keys: Any) -> None:
         """Give the layer that makes a tensor other fields."""

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_sizes
-from lw3dsim.base.values import replace
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 from lw3dsim.importing.building import Building
-from lw3dsim.importing.graph import FEW, Constant
-from lw3dsim.importing.onnx_file import FOLDED, fold
+from lw3dsim.importing.constants import folded, later
+from lw3dsim.importing.functions import recognised
+from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
@@ -35,6 +36,7 @@ def network_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArg
     def opened(name: str, given: Dimensions) -> tuple[int, ...]:
         return _opened(_resized(name, given, sizes), checked)
 
+    graph = recognised(graph)
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
         made = _read(building, node)
@@ -85,42 +87,22 @@ def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
 def _read(building: Building, node: Node) -> list[Any]:
     """Return what the outputs of a node mean."""
     given = [building.meaning(node, i) for i in range(len(node.inputs))]
-    constants = [one for one in given if one is not None]
-    is_known = bool(constants) and all(isinstance(one, Constant) and one.values is not None for one in constants)
-    if is_known and node.op in FOLDED:
-        try:
-            values = building.fold(node, [one.values for one in constants if isinstance(one, Constant)])
-        except Exception as error:  # whatever ONNX's reference raises for what it can't compute
-            raise building.error(node, f"can't be computed from its constants ({type(error).__name__})") from None
-        return [Constant(shape=value.shape, values=value if value.size <= FEW else None) for value in values]
+    known = [one for one in given if isinstance(one, Constant)]
+    are_constant = bool(known) and len(known) == sum(one is not None for one in given)
+    if are_constant and (made := folded(building, node, known)) is not None:
+        return list(made)
     if node.op not in HANDLERS:
-        known = ", ".join(sorted(HANDLERS))
-        raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {known}")
+        takes = ", ".join(sorted(HANDLERS))
+        raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {takes}")
     try:
-        made = list(HANDLERS[node.op](building, node))
+        read = list(HANDLERS[node.op](building, node))
     except KeyError as error:
         raise building.error(node, f"lacks the attribute {one_line(str(error.args[0]))}") from None
     except (IndexError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise building.error(node, f"has attributes that do not fit ({type(error).__name__})") from None
-    are_constant = bool(constants) and all(isinstance(one, Constant) for one in constants)
-    return [_later(building, node, constants, i, one) if are_constant else one for i, one in enumerate(made)]
-
-
-def _later(building: Building, node: Node, constants: Sequence[Any], i: int, made: Any) -> Any:
-    """Return what a node makes of ``constants`` alone with a way to its values, where it has none: they are many."""
-    if not isinstance(made, Constant) or made.values is not None or made.read is not None:
-        return made
-
-    def read() -> Any:
-        arrays = [array for one in constants if (array := one.array()) is not None]
-        try:
-            return building.fold(node, arrays)[i] if len(arrays) == len(constants) else None
-        except Exception:  # whatever ONNX's reference raises for what it can't compute
-            return None
-
-    return replace(made, read=read)
+    return [later(building, node, known, i, one) if are_constant else one for i, one in enumerate(read)]
 
 
 def _compare(building: Building, node: Node) -> None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Concat, Reshape, Slice
+from lw3dsim.describe.workload import ChannelShuffle, Concat, Reshape, Slice
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.tensors import FIELDS, FLAT, STANDARD, UNIT, in_order, relabelled
+from lw3dsim.importing.tensors import FIELDS, FLAT, GROUPS, MEMBERS, STANDARD, UNIT, in_order, regrouped, relabelled
 
 if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
+    from lw3dsim.importing.tensors import Tensor
 
 
 def reshape(building: Building, node: Node) -> list[Meaning]:
@@ -30,10 +31,24 @@ def reshape(building: Building, node: Node) -> list[Meaning]:
         labels = data.labels
     if labels is not None:
         return [building.view(node, data, labels)]
+    if (found := regrouped(data, wanted)) is not None:
+        return [_regrouped(building, node, data, *found)]
     if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data):
         return [building.add(node, Reshape, [data], STANDARD[5], shape=wanted[1:])]
     what = "x".join(map(str, wanted))
     raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
+
+
+def _regrouped(building: Building, node: Node, data: Tensor, labels: tuple[str, ...], groups: int) -> Tensor:
+    """Return the same elements in dimensions that are called so; channels that change places are a layer."""
+    turned = f"{MEMBERS}{GROUPS}"
+    if turned not in labels:
+        return replace(building.view(node, data, labels), groups=groups)
+    labels = tuple("C" if label == turned else label for label in labels)
+    standard = STANDARD.get(len(labels), labels)
+    made = building.add(node, ChannelShuffle, [data], labels, groups=groups)
+    is_plain = tuple(made.size(label) for label in standard) == made.dims and in_order(made)
+    return replace(made, labels=standard) if is_plain else made
 
 
 def _wanted(building: Building, node: Node, dims: tuple[int, ...]) -> tuple[int, ...]:

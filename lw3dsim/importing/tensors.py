@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.shape import Shape
 from lw3dsim.errors import InputError
 
@@ -20,13 +20,16 @@ STANDARD: dict[int, tuple[str, ...]] = {
     5: ("N", "C", "T", "H", "W"),
 }
 FIELDS = {"C": "channels", "T": "frames", "H": "height", "W": "width"}
-# All elements behind each other; a dimension of one.
-FLAT, UNIT = "F", "1"
+# All elements behind each other; all positions behind each other; a dimension of one.
+FLAT, POSITIONS, UNIT = "F", "P", "1"
+# The channels in two dimensions: groups, and the channels of each.
+GROUPS, MEMBERS = "G", "D"
 
 
 class Tensor(Value, frozen=True, kw_only=True):
     """A tensor ``source`` of the workload, of ``shape``, whose dimensions have ``labels``; a batch of one.
 
+    Where channels are two dimensions, they are ``groups`` times as many as each group has.
     ``is_alone``: nothing else reads it but the one that reads this. ``is_chain``: nothing else but all that read this.
     """
 
@@ -35,6 +38,7 @@ class Tensor(Value, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     is_alone: bool
     is_chain: bool = True
+    groups: int = 1
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -45,7 +49,13 @@ class Tensor(Value, frozen=True, kw_only=True):
         """Return the size of a dimension."""
         if label in FIELDS:
             return int(getattr(self.shape, FIELDS[label]))
-        return self.shape.elements if label == FLAT else 1
+        sizes = {
+            FLAT: self.shape.elements,
+            POSITIONS: self.shape.elements // self.shape.channels,
+            GROUPS: self.groups,
+            MEMBERS: self.shape.channels // self.groups,
+        }
+        return sizes.get(label, 1)
 
     @property
     def larger(self) -> frozenset[tuple[str, int]]:
@@ -92,6 +102,54 @@ def relabelled(shape: Shape, dims: Sequence[int]) -> tuple[str, ...] | None:
 
 def in_order(tensor: Tensor) -> bool:
     """Return whether the dimensions of more than one stand in their usual order."""
-    order = "NCTHW"
+    order = f"NC{GROUPS}{MEMBERS}{POSITIONS}THW"
     places = [order.index(label) for label in tensor.labels if label in order and tensor.size(label) > 1]
     return places == sorted(places)
+
+
+# What dimensions are together, by how many of them stand behind each other in their order.
+TOGETHER = {
+    ("C", "T", "H", "W"): FLAT,
+    ("T", "H", "W"): POSITIONS,
+    (GROUPS, MEMBERS): "C",
+    (MEMBERS, GROUPS): f"{MEMBERS}{GROUPS}",
+}
+
+
+def regrouped(tensor: Tensor, dims: Sequence[int]) -> tuple[tuple[str, ...], int] | None:
+    """Return the labels and groups that ``tensor`` has in dimensions of these sizes, in whatever order its own stand.
+
+    Dimensions are joined where they stand behind each other, and channels split in two. None where that is not so.
+    ``DG``: channels that were split and joined the other way round.
+    """
+    apart = {FLAT: ("C", "T", "H", "W"), POSITIONS: ("T", "H", "W")}
+    parts = [part for label in tensor.labels for part in apart.get(label, (label,)) if tensor.size(part) > 1]
+    labels, groups = list[str](), tensor.groups
+    for size in dims:
+        if size == 1:
+            labels.append(UNIT if labels else "N")
+            continue
+        taken, product = list[str](), 1
+        while parts and product < size:
+            taken.append(parts.pop(0))
+            product *= _size(tensor, taken[-1], groups)
+        if taken == ["C"] and product > size and product % size == 0 and {GROUPS, MEMBERS}.isdisjoint(parts):
+            groups, taken, product = size, [GROUPS], size
+            parts.insert(0, MEMBERS)
+        label = taken[0] if len(taken) == 1 else _together(tensor, taken)
+        if product != size or label is None:
+            return None
+        labels.append(label)
+    return None if parts else (tuple(labels), groups)
+
+
+def _size(tensor: Tensor, label: str, groups: int) -> int:
+    return replace(tensor, groups=groups).size(label)
+
+
+def _together(tensor: Tensor, taken: list[str]) -> str | None:
+    """Return what dimensions are that stand behind each other; those of one may be missing."""
+    for whole, label in TOGETHER.items():
+        if [part for part in whole if part in taken or tensor.size(part) > 1] == taken:
+            return label
+    return None

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from onnx_encodings import CLIP, ENCODINGS, plain
 from onnx_files import Net
 
 import lw3dsim
@@ -16,8 +17,6 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.describe.workload_text import workload_text
 from lw3dsim.errors import InputError
 from lw3dsim.importing.load import load_workload
-
-CLIP = {"clip": [1, 3, 8, 16, 16]}
 
 
 def layers_of(network):
@@ -30,72 +29,9 @@ def layers_of(network):
     ]
 
 
-def plain(net, *, weights="initializer", folded=True, head="Gemm", pool="GlobalAveragePool"):
-    """Two convolutions, a pool, a head: the network that every encoding below is of."""
-    for out, taken, name in ((8, 3, "/stem/stem.0/Conv"), (16, 8, "/body/Conv")):
-        w = net.weight(out, taken, 3, 3, 3, kind=weights)
-        bias = [net.weight(out)] if folded else []
-        net.node("Conv", [net.last, w, *bias], name=name, pads=[1] * 6, strides=[1, 2, 2], kernel_shape=[3, 3, 3])
-        if not folded:
-            net.node("BatchNormalization", [net.last, *(net.weight(out) for _ in range(4))])
-        net.node("Relu")
-    net.node("MaxPool", kernel_shape=[2, 2, 2], strides=[2, 2, 2])
-    if pool == "GlobalAveragePool":
-        net.node(pool)
-    elif pool == "ReduceMean":
-        net.node(pool, axes=[2, 3, 4], keepdims=1)
-    elif pool == "means":
-        net.node("ReduceMean", axes=[-1, -2, -3], keepdims=0)
-    else:
-        net.node("AveragePool", kernel_shape=[4, 2, 2])
-    return head_of(net, head)
-
-
-def head_of(net, head):
-    if head == "Gemm":
-        net.node("Flatten", axis=1)
-        net.node("Gemm", [net.last, net.weight(5, 16), net.weight(5)], transB=1)
-    elif head == "Gemm of columns":
-        net.node("Reshape", [net.last, net.values(np.array([1, -1]))])
-        net.node("Gemm", [net.last, net.weight(16, 5), net.weight(5)])
-    elif head == "no flatten":
-        net.node("Gemm", [net.last, net.weight(5, 16), net.weight(5)], transB=1)
-    elif head == "MatMul":
-        net.node("Squeeze", [net.last, net.values(np.array([2, 3, 4]))])
-        x, w = net.last, net.weight(16, 5, kind="transposed")
-        net.node("MatMul", [x, w])
-        net.node("Add", [net.last, net.weight(5)])
-    else:
-        shape = net.node("Shape")
-        first = net.node("Gather", [shape, net.values(np.array(0))], axis=0)
-        first = net.node("Unsqueeze", [first, net.values(np.array([0]))])
-        wanted = net.node("Concat", [first, net.values(np.array([-1]))], axis=0)
-        net.node("Reshape", [net.nodes[-5].output[0], wanted])
-        net.node("Gemm", [net.last, net.weight(5, 16), net.weight(5)], transB=1)
-    return net
-
-
-ENCODINGS = {
-    "weights as initializers": lambda: plain(Net(CLIP)),
-    "stripped of data": lambda: plain(Net(CLIP, stripped=True)),
-    "constants": lambda: plain(Net(CLIP), weights="constant"),
-    "identities": lambda: plain(Net(CLIP), weights="identity"),
-    "transposed": lambda: plain(Net(CLIP), weights="transposed"),
-    "transposed and stripped": lambda: plain(Net(CLIP, stripped=True), weights="transposed"),
-    "dequantised": lambda: plain(Net(CLIP), weights="dequantised"),
-    "graph inputs": lambda: plain(Net(CLIP), weights="input"),
-    "an old opset": lambda: plain(Net(CLIP, opset=11)),
-    "a symbolic batch": lambda: plain(Net({"clip": ["N", 3, 8, 16, 16]})),
-    "an open batch": lambda: plain(Net({"clip": [None, 3, 8, 16, 16]})),
-    "a mean": lambda: plain(Net(CLIP), pool="ReduceMean"),
-    "a mean that drops its axes": lambda: plain(Net(CLIP), pool="means", head="no flatten"),
-    "columns": lambda: plain(Net(CLIP), head="Gemm of columns"),
-    "a product and a sum": lambda: plain(Net(CLIP), head="MatMul"),
-}
-
-
 @pytest.mark.parametrize("make", ENCODINGS.values(), ids=ENCODINGS)
 def test_every_encoding_is_the_same_network(make, tmp_path):
+    assert len(ENCODINGS) >= 25
     network = load_workload(make().save(tmp_path / "net.onnx"))
     assert layers_of(network) == layers_of(load_workload(plain(Net(CLIP)).save(tmp_path / "plain.onnx")))
     assert network.shapes[network.layers[-1].name] == Shape(5, 1, 1, 1)
@@ -290,8 +226,9 @@ BAD = {
                  net.nodes.append(helper.make_node("Relu", ["a"], ["b"])))[0], "reads b", "nothing before it makes",
     ),
     "two computed matrices": (
-        lambda: (net := Net({"clip": [1, 8]}), net.node("Relu"), net.node("MatMul", [net.last, net.last]))[0],
-        "two computed tensors",
+        lambda: (net := Net({"clip": [1, 8, 4]}), x := net.node("Relu"), net.node("Transpose", perm=[0, 2, 1]),
+                 net.node("MatMul", [x, net.last]))[0],
+        "adds up positions of both matrices",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,136 @@
+"""Sums and products of a graph, element by element: of tensors, or of one and constants per channel."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lw3dsim.base.values import replace
+from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, Gate, Linear, Mul
+from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.recipes import derived, unit, wide
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.importing.building import Building, Meaning
+    from lw3dsim.importing.graph import Node
+    from lw3dsim.importing.tensors import Tensor
+
+
+def batch_norm(building: Building, node: Node) -> list[Meaning]:
+    """Read a batch norm, into the convolution before it where nothing else reads that."""
+    data, scale = building.data(node, 0), building.constant(node, 1)
+    if data.labels[1:2] != ("C",) or scale is None or math.prod(scale.shape) != data.shape.channels:
+        raise building.error(node, f"its scales are not of the {data.shape.channels} channels that it reads")
+    shift, mean, variance = (building.constant(node, i) or Constant(shape=scale.shape) for i in (2, 3, 4))
+    small = float(node.attributes.get("epsilon", 1e-5))
+    factor = derived(lambda g, v: wide(g) / np.sqrt(wide(v) + small), scale, variance)
+    summand = derived(lambda b, m, f: wide(b) - wide(m) * f, shift, mean, factor)
+    return [_scaled(building, node, data, factor, summand)]
+
+
+def _scaled(building: Building, node: Node, data: Tensor, factor: Constant, summand: Constant | None = None) -> Tensor:
+    """Return ``data`` times a factor per channel: part of the convolution before it where nothing else reads that."""
+    maker = building.maker(data, Conv3d)
+    if maker is not None and not maker.batch_norm:
+        building.change(data, batch_norm=True)
+        building.fold_in(data, factor, summand)
+        return building.view(node, data)
+    return _norm(building, node, data, factor, summand)
+
+
+def _norm(
+    building: Building, node: Node, data: Tensor, factor: Constant | None = None, summand: Constant | None = None
+) -> Tensor:
+    """Return a layer of factors and summands."""
+    made = building.add(node, BatchNorm, [data], recipe=unit(data.shape.channels))
+    building.fold_in(made, factor, summand)
+    return made
+
+
+def add(building: Building, node: Node) -> list[Meaning]:
+    """Read a sum: of tensors, or of one and constants, which are a bias."""
+    constants = [
+        one for one in (building.meaning(node, i) for i in range(len(node.inputs))) if isinstance(one, Constant)
+    ]
+    if constants:
+        (place,) = (i for i in range(len(node.inputs)) if building.meaning(node, i) is not constants[0])
+        return [shifted(building, node, building.data(node, place), constants[0])]
+    data = [building.data(node, i) for i in range(len(node.inputs))]
+    if len(data) == 1:
+        return [building.view(node, data[0])]
+    _check_alike(building, node, data)
+    return [building.add(node, Add, data)]
+
+
+def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> Tensor:
+    """Return ``data`` plus a summand per channel: the bias of the layer before it where nothing else reads that."""
+    _check_per_channel(building, node, data, summand)
+    maker = building.maker(data, Conv3d, Linear, BatchNorm)
+    if maker is None:
+        return _norm(building, node, data, summand=summand)
+    if not isinstance(maker, BatchNorm) and not getattr(maker, "batch_norm", False):
+        building.change(data, bias=True)
+    building.fold_in(data, summand=summand)
+    return building.view(node, data)
+
+
+def _check_alike(building: Building, node: Node, data: Sequence[Tensor]) -> None:
+    if len({one.shape for one in data}) > 1 or len({(one.dims, one.larger) for one in data}) > 1:
+        raise building.error(node, "joins tensors of different shapes; lw3dsim adds and multiplies equal ones")
+
+
+def _check_per_channel(building: Building, node: Node, data: Tensor, constant: Constant) -> None:
+    """Raise InputError unless constants are one number, or one for each channel."""
+    sizes = [size for size in constant.shape if size != 1]
+    place = data.labels.index("C") if "C" in data.labels else len(data.labels) - 1
+    from_end = len(data.labels) - place
+    is_there = len(constant.shape) >= from_end and constant.shape[-from_end] == data.size(data.labels[place])
+    if sizes and not (len(sizes) == 1 and is_there):
+        raise building.error(node, "takes constants that are not one for each channel")
+
+
+def mul(building: Building, node: Node) -> list[Meaning]:
+    """Read a product: of two tensors, of one and factors, or of one and constants."""
+    one, other = building.meaning(node, 0), building.meaning(node, 1)
+    if isinstance(one, Constant) or isinstance(other, Constant):
+        constant, data = (one, building.data(node, 1)) if isinstance(one, Constant) else (other, building.data(node, 0))
+        assert isinstance(constant, Constant)  # noqa: S101  # one of them is
+        return [_multiplied(building, node, data, constant)]
+    data, factors = building.data(node, 0), building.data(node, 1)
+    if data.is_vector and not factors.is_vector:
+        data, factors = factors, data
+    is_gate = factors.is_vector and factors.shape.channels == data.shape.channels and not data.is_vector
+    if is_gate and _place(factors) == _place(data) and len(factors.labels) <= len(data.labels):
+        return [building.add(node, Gate, [data, factors])]
+    _check_alike(building, node, [data, factors])
+    return [building.add(node, Mul, [data, factors])]
+
+
+def _multiplied(building: Building, node: Node, data: Tensor, factor: Constant) -> Tensor:
+    """Return ``data`` times a factor, one or one per channel."""
+    _check_per_channel(building, node, data, factor)
+    if not factor.is_scale:
+        return _scaled(building, node, data, factor)
+    building.fold_in(data, factor)
+    return building.view(node, data)
+
+
+def _place(tensor: Tensor) -> int:
+    """Return where the channels stand, from the end; 0 where no dimension is theirs alone."""
+    return tensor.labels[::-1].index("C") + 1 if "C" in tensor.labels else 0
+
+
+def less(building: Building, node: Node) -> list[Meaning]:
+    """Read a difference or a quotient: of a tensor and constants, it is a sum or a product of them."""
+    constant = building.meaning(node, 1)
+    if not isinstance(constant, Constant):
+        raise building.error(node, "takes two computed tensors; lw3dsim subtracts and divides by constants alone")
+    data = building.data(node, 0)
+    if node.op == "Sub":
+        return [shifted(building, node, data, derived(lambda c: -wide(c), constant))]
+    inverse = derived(lambda c: 1 / wide(c), constant)
+    return [_multiplied(building, node, data, replace(inverse, is_scale=constant.is_scale))]

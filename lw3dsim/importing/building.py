@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.base.values import Value, replace
-from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul
+from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.graph import Constant, refusal
 from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
@@ -178,7 +178,7 @@ class Building:
 
     def activated(self, node: Node, tensor: Tensor, function: str) -> Tensor:
         """Return ``tensor`` behind an activation: in the layer that makes it, where nothing else reads that."""
-        if self.maker(tensor, Conv3d, Linear, Add, Mul, Gate, BatchNorm) is not None:
+        if self.maker(tensor, Conv3d, ConvTranspose3d, Linear, Add, Mul, Gate, BatchNorm) is not None:
             self.change(tensor, activation=function)
             return self.view(node, tensor)
         return self.add(node, Activation, [tensor], activation=function)

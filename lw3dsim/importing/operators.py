@@ -30,7 +30,7 @@ from lw3dsim.importing.quantised import (
 )
 from lw3dsim.importing.sums import add, batch_norm, less, mul, shifted
 from lw3dsim.importing.tensors import FLAT
-from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool
+from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool, resize, transposed_conv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +141,8 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "Constant": constant,
     "Conv": conv,
     "ConvInteger": integer_conv,
+    "ConvTranspose": transposed_conv,
+    **dict.fromkeys(("Resize", "Upsample"), resize),
     "DequantizeLinear": dequantize,
     "DynamicQuantizeLinear": dynamic_quantize,
     "Einsum": einsum,

@@ -39,13 +39,15 @@ def wide(values: Array) -> Array:
 class Recipe:
     """The weights of a layer, (N, C / groups, K, R, S) or what has as many elements in that order, and its bias (N).
 
-    ``channels`` is N, ``taps`` are C / groups, K, R and S.
+    ``channels`` is N, ``taps`` are C / groups, K, R and S. ``turned``: the groups of a transposed convolution, whose
+    weights are given and asked for as (C, N / groups, K, R, S).
     """
 
     channels: int
     taps: tuple[int, int, int, int]
     weight: Constant
     bias: Constant | None = None
+    turned: int = 0
 
     def scaled(self, factor: Constant) -> Recipe:
         """Return the recipe of the same outputs times a factor, one or one per channel."""
@@ -66,7 +68,14 @@ class Recipe:
             return None
         if bias is not None:
             bias = (bias.ravel() + [0] * self.channels).astype(bias.dtype)  # one number is that of every channel
-        return LayerWeights(weight.reshape(self.channels, *self.taps), bias)
+        weight = weight.reshape(self.channels, *self.taps)
+        return LayerWeights(swapped(weight, self.turned) if self.turned else weight, bias)
+
+
+def swapped(weight: Array, groups: int) -> Array:
+    """Return weights (A, B / groups, ...) as (B, A / groups, ...)."""
+    by_group = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    return by_group.reshape(-1, *by_group.shape[2:])
 
 
 def dequantised(constant: Constant, scale: Constant | None, zero: Constant | None, axis: int = 0) -> Constant:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, Gate, Linear, Mul
+from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Mul
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.recipes import derived, unit, wide
 
@@ -34,7 +34,7 @@ def batch_norm(building: Building, node: Node) -> list[Meaning]:
 
 def _scaled(building: Building, node: Node, data: Tensor, factor: Constant, summand: Constant | None = None) -> Tensor:
     """Return ``data`` times a factor per channel: part of the convolution before it where nothing else reads that."""
-    maker = building.maker(data, Conv3d)
+    maker = building.maker(data, Conv3d, ConvTranspose3d)
     if maker is not None and not maker.batch_norm:
         building.change(data, batch_norm=True)
         building.fold_in(data, factor, summand)
@@ -62,14 +62,14 @@ def add(building: Building, node: Node) -> list[Meaning]:
     data = [building.data(node, i) for i in range(len(node.inputs))]
     if len(data) == 1:
         return [building.view(node, data[0])]
-    _check_alike(building, node, data)
-    return [building.add(node, Add, data)]
+    labels = _labels_of(building, node, data)
+    return [building.add(node, Add, data, None if labels == data[0].labels else labels)]
 
 
 def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> Tensor:
     """Return ``data`` plus a summand per channel: the bias of the layer before it where nothing else reads that."""
     _check_per_channel(building, node, data, summand)
-    maker = building.maker(data, Conv3d, Linear, BatchNorm)
+    maker = building.maker(data, Conv3d, ConvTranspose3d, Linear, BatchNorm)
     if maker is None:
         return _norm(building, node, data, summand=summand)
     if not isinstance(maker, BatchNorm) and not getattr(maker, "batch_norm", False):
@@ -78,9 +78,23 @@ def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> 
     return building.view(node, data)
 
 
-def _check_alike(building: Building, node: Node, data: Sequence[Tensor]) -> None:
-    if len({one.shape for one in data}) > 1 or len({(one.dims, one.larger) for one in data}) > 1:
-        raise building.error(node, "joins tensors of different shapes; lw3dsim adds and multiplies equal ones")
+def _labels_of(building: Building, node: Node, data: Sequence[Tensor]) -> tuple[str, ...]:
+    """Return the labels of what tensors make element by element; raises InputError where they do not fit.
+
+    Dimensions are held against each other from the last one on; where a tensor has one element, it is there for all.
+    """
+    longest = max(data, key=lambda one: len(one.labels))
+    labels, sizes = list(longest.labels), dict[str, int]()
+    places: dict[str, int] = {}
+    for one in data:
+        for label, place in one.larger:
+            labels[-place] = label
+            is_same = places.setdefault(label, place) == place and sizes.setdefault(label, one.size(label))
+            if is_same != one.size(label):
+                raise building.error(node, "joins tensors of different shapes; one may have 1 where others have more")
+    if any(labels[-place] != label for label, place in places.items()):
+        raise building.error(node, "joins tensors of different shapes; one may have 1 where others have more")
+    return tuple(labels)
 
 
 def _check_per_channel(building: Building, node: Node, data: Tensor, constant: Constant) -> None:
@@ -106,8 +120,8 @@ def mul(building: Building, node: Node) -> list[Meaning]:
     is_gate = factors.is_vector and factors.shape.channels == data.shape.channels and not data.is_vector
     if is_gate and _place(factors) == _place(data) and len(factors.labels) <= len(data.labels):
         return [building.add(node, Gate, [data, factors])]
-    _check_alike(building, node, [data, factors])
-    return [building.add(node, Mul, [data, factors])]
+    labels = _labels_of(building, node, [data, factors])
+    return [building.add(node, Mul, [data, factors], None if labels == data.labels else labels)]
 
 
 def _multiplied(building: Building, node: Node, data: Tensor, factor: Constant) -> Tensor:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding, margins
-from lw3dsim.describe.workload import Conv3d, Pad, Pool3d
-from lw3dsim.importing.recipes import Recipe
+from lw3dsim.describe.workload import Conv3d, ConvTranspose3d, Pad, Pool3d, Upsample
+from lw3dsim.importing.recipes import Recipe, derived, swapped
 from lw3dsim.importing.tensors import STANDARD, in_order
 
 if TYPE_CHECKING:
@@ -89,6 +89,58 @@ def convolved(building: Building, node: Node, constant: Constant | None, bias: C
         node, Conv3d, [source], out_channels=out, groups=groups, bias=bias is not None, **windows,
         recipe=Recipe(channels=out, taps=(of_group, k, r, s), weight=constant, bias=bias),
     )  # fmt: skip
+
+
+def transposed_conv(building: Building, node: Node) -> list[Meaning]:
+    """Read a transposed convolution."""
+    data, weights, bias = windowed(building, node), building.constant(node, 1), building.constant(node, 2)
+    rank, groups = len(data.labels) - 2, int(node.attributes.get("group", 1))
+    if weights is None or len(weights.shape) != rank + 2 or weights.shape[0] != data.shape.channels:
+        raise building.error(node, f"has no constant weights of {rank + 2} dimensions, the first its channels")
+    taken, of_group, *window = weights.shape
+    if any(int(step) != 1 for step in node.attributes.get("dilations", ())) or "output_shape" in node.attributes:
+        raise building.error(node, "is dilated, or says output_shape; lw3dsim takes strides, pads and output_padding")
+    windows = _windows(building, node, data, window)
+    more = three(node.attributes.get("output_padding", [0] * rank), 0)
+    k, r, s = windows["kernel"]
+    shape = (taken, of_group, k, r, s)
+    n_first = derived(lambda w: swapped(w.reshape(shape), groups), weights)
+    out = of_group * groups
+    return [
+        building.add(
+            node, ConvTranspose3d, [data], out_channels=out, groups=groups, bias=bias is not None,
+            kernel=windows["kernel"], stride=windows["stride"], padding=windows["padding"], output_padding=more,
+            recipe=Recipe(channels=out, taps=(taken // groups, k, r, s), weight=n_first, bias=bias, turned=groups),
+        )
+    ]  # fmt: skip
+
+
+def resize(building: Building, node: Node) -> list[Meaning]:
+    """Read an upsampling along T, H and W."""
+    data = windowed(building, node)
+    mode = str(node.attributes.get("mode", "nearest"))
+    placed = str(node.attributes.get("coordinate_transformation_mode", "half_pixel" if node.op == "Resize" else ""))
+    rounded = str(node.attributes.get("nearest_mode", "round_prefer_floor" if node.op == "Resize" else "floor"))
+    scales = building.said(node, "scales", 2 if node.op == "Resize" and building.graph.opset > 10 else 1)
+    sizes = building.values(node, 3) if len(node.inputs) > 3 else None
+    if sizes is None:
+        if scales is None or len(scales) != len(data.labels):
+            raise building.error(node, "has neither scales nor sizes for every dimension; export it with them")
+        sizes = [int(size * float(scale)) for size, scale in zip(data.dims, scales, strict=True)]
+    size = three([int(n) for n in sizes][2:], 1)
+    times = [made // given for made, given in zip(size, data.shape.extent, strict=True)]
+    is_whole = all(made == n * given for made, n, given in zip(size, times, data.shape.extent, strict=True))
+    # Whole times as many, both place the copies of a value behind each other.
+    is_repeat = mode == "nearest" and (
+        (placed == "asymmetric" and rounded == "floor") or (is_whole and placed == "half_pixel") or not placed
+    )
+    is_between = mode == "linear" and placed in ("half_pixel", "pytorch_half_pixel")
+    if tuple(map(int, sizes))[:2] != data.dims[:2] or not (is_repeat or is_between):
+        raise building.error(node, f"is a resize that lw3dsim has not ({mode}, {placed}); it has nearest and linear")
+    if size == data.shape.extent:
+        return [building.view(node, data)]
+    keys = {"scale": tuple(times)} if is_whole else {"size": size}
+    return [building.add(node, Upsample, [data], mode=mode, **keys)]
 
 
 def _windows(building: Building, node: Node, data: Tensor, window: Sequence[int]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_encodings import CLIP
 from onnx_files import Net
@@ -230,3 +231,62 @@ def test_a_gelu_says_which_it_is(tmp_path):
     (layer,) = load_workload(net.save(tmp_path / "net.onnx")).layers
     assert isinstance(layer, Activation)
     assert layer.activation == "gelu_tanh"
+
+
+def transposed(groups):
+    net = Net({"clip": DIMS})
+    w, more = net.weight(6, 4 // groups, 3, 4, 4), {"output_padding": [1, 0, 0], "group": groups}
+    net.node("ConvTranspose", [net.last, w, net.weight(4)], strides=[2, 2, 2], pads=[1] * 6, **more)
+    net.node("BatchNormalization", [net.last, *(net.weight(4) for _ in range(4))])
+    net.node("Relu")
+    return net
+
+
+def test_transposed_convolutions_have_their_weights(tmp_path):
+    net = transposed(1)
+    (layer,) = load_workload(net.save(tmp_path / "net.onnx")).layers
+    assert (layer.kind, layer.batch_norm, layer.activation) == ("conv_transpose3d", True, "relu")
+    same_output(net, tmp_path / "net.onnx")
+
+
+def test_a_norm_is_folded_into_the_groups_that_it_scales(tmp_path):
+    net = transposed(2)
+    stored = [numpy_helper.to_array(one) for one in net.initializers]
+    gain, variance = stored[2], stored[5]
+    factor = (gain / np.sqrt(variance + 1e-5)).reshape(2, 1, 2, 1, 1, 1)
+    weights = lw3dsim.load_weights(net.save(tmp_path / "net.onnx"))
+    (made,) = (array for name, array in weights.items() if name.endswith("weight"))
+    assert np.allclose(made, (stored[0].reshape(2, 3, 2, 3, 4, 4) * factor).reshape(6, 2, 3, 4, 4))
+    assert lw3dsim.execute(tmp_path / "net.onnx").exact
+
+
+@pytest.mark.parametrize("other", [[1, 1, 4, 5, 5], [1, 6, 1, 1, 5], [1, 1, 1, 1, 1], [4, 1, 5]], ids=str)
+@pytest.mark.parametrize("op", ["Add", "Mul"])
+def test_what_has_one_element_in_a_dimension_is_there_for_all(op, other, tmp_path):
+    net = Net({"clip": DIMS})
+    clip = net.node("Relu")
+    axes = [axis for axis, size in enumerate([1, 1, 1, 1, 1][: 5 - len(other)] + other) if size == 1 and axis]
+    zeros, ones = np.zeros(len(axes), np.int64), np.ones(len(axes), np.int64)
+    small = net.node("Slice", [clip, net.values(zeros), net.values(ones), net.values(np.array(axes))])
+    if len(other) < 5:
+        small = net.node("Squeeze", [small, net.values(np.array([0, 1]))])
+    net.node(op, [small, clip])
+    network = load_workload(net.save(tmp_path / "net.onnx"))
+    assert network.shapes[network.layers[-1].name] == tuple(DIMS[1:])
+    same_output(net, tmp_path / "net.onnx")
+
+
+RESIZES = {
+    "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+    "nearest, centred": {"mode": "nearest"},
+    "linear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+}
+
+
+@pytest.mark.parametrize("attributes", RESIZES.values(), ids=RESIZES)
+def test_resizes_are_upsampling(attributes, tmp_path):
+    net = Net({"clip": DIMS})
+    net.node("Resize", [net.last, "", net.values(np.array([1, 1, 1, 2, 2], np.float32))], **attributes)
+    (layer,) = load_workload(net.save(tmp_path / "net.onnx")).layers
+    assert (layer.kind, layer.scale, layer.mode) == ("upsample", (1, 2, 2), attributes["mode"])
+    same_output(net, tmp_path / "net.onnx")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.simulated import Unit
@@ -17,9 +20,11 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
+from lw3dsim.map.group.candidates import choices_of, fit_tiles
+from lw3dsim.map.group.floor import least_cycles
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
 from lw3dsim.map.group.partition import best_partition, make_trees
-from lw3dsim.map.group.search import CANDIDATES, Found, search_group
+from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, bound_tiles, search_group
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
@@ -56,8 +61,9 @@ def fuse(
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
     Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
-    by an estimate, and where they still are, by simulation: as if all had been estimated, since what a bound leaves out
-    of the best cut costs more. ``progress`` is called with the number of each layer, once its group is simulated.
+    by a closer one, by an estimate, and where they still are, by simulation: as if all had been estimated, since what
+    a bound leaves out of the best cut costs more. ``progress`` is called with the number of each layer, once its group
+    is simulated.
     """
     judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
     trees = make_trees(len(runs), judge.feeds, LONGEST)
@@ -74,7 +80,7 @@ def fuse(
             break
         bounded = [path for path in groups if path in judge.bounded]
         for path in bounded:
-            judge.estimate(path)
+            judge.estimate(path) if path in judge.tiled else judge.tile(path)
         if not bounded:
             for path in groups:
                 judge.simulate(path)
@@ -83,7 +89,10 @@ def fuse(
 
 @dataclass(kw_only=True)
 class Judge:
-    """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``."""
+    """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``.
+
+    Bounds of groups that are ``tiled`` are those of their tiles.
+    """
 
     network: Workload
     runs: Sequence[LayerRun]
@@ -94,6 +103,8 @@ class Judge:
     weights: Weights
     feeds: dict[int, list[int]]
     bounded: set[Path]
+    tiled: set[Path]
+    groups: dict[Path, Group]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
 
@@ -121,6 +132,8 @@ class Judge:
             weights=weights,
             feeds=_without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
             bounded=set(),
+            tiled=set(),
+            groups={},
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
         )
@@ -128,11 +141,18 @@ class Judge:
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
         if path not in self.costs:
-            least = self._least(path)
-            # Of equal cuts the one of shorter groups wins.
-            self.costs[path] = None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
+            self.costs[path] = self._if_worth(path, self._least(path))
             self.bounded.add(path)
         return self.costs[path]
+
+    def tile(self, path: Path) -> None:
+        """Bound a path that has a bound by the least of its tiles."""
+        self.tiled.add(path)
+        self.costs[path] = self._if_worth(path, self._least_of_tiles(path))
+
+    def _if_worth(self, path: Path, least: float) -> float | None:
+        # Of equal cuts the one of shorter groups wins.
+        return None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
 
     def estimate(self, path: Path) -> None:
         """Estimate a path that has a bound."""
@@ -147,8 +167,10 @@ class Judge:
         self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.leakage))
 
     def _group(self, path: Path) -> Group:
-        layers = [self.network.layers[i] for i in path]
-        return Group(tuple(self.runs[i].work.problem for i in path), operands(layers))
+        if path not in self.groups:
+            layers = [self.network.layers[i] for i in path]
+            self.groups[path] = Group(tuple(self.runs[i].work.problem for i in path), operands(layers))
+        return self.groups[path]
 
     def _estimate(self, path: Path) -> float | None:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
@@ -170,14 +192,24 @@ class Judge:
         )
 
     def _least(self, path: Path) -> float:
-        """Return what no estimate of a path is below: ideal multiplications, and compulsory bytes once."""
-        group, arch, price = self._group(path), self.arch, self.weights.price
+        """Return what no estimate of a path is below: the least that its stages take, and compulsory bytes once."""
+        group, arch, price = self._group(path), bare(self.arch), self.weights.price
         clocks, bytes_once = make_clocks(arch), group_compulsory_bytes(group)
-        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
-        trees = sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
         moving = clocks.bound_ticks(-(-bytes_once // clocks.burst_bytes)) / clocks.cycle_ticks
-        least = price.of(max(sum(group.ideal_mults) / arch.multipliers, moving), bytes_once)
-        return least + self._fixed(path) + trees
+        least = price.of(max(least_cycles(group, choices_of(group, arch).floor), moving), bytes_once)
+        return least * ROUNDED + self._fixed(path) + self._least_trees(group)
+
+    def _least_of_tiles(self, path: Path) -> float:
+        """Return the same by the tiles of a path; infinite where none fits."""
+        group, arch = self._group(path), bare(self.arch)
+        least = bound_tiles(fit_tiles(group, arch), arch, make_clocks(arch), self.weights.price)
+        return float(np.min(least, initial=math.inf)) + self._fixed(path) + self._least_trees(group)
+
+    def _least_trees(self, group: Group) -> float:
+        """Return what adder trees cost at least: modes that save by them are chosen freely."""
+        price, arch = self.weights.price, self.arch
+        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
+        return sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
 
 
 def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:

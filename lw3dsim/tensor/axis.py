@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import arrays_of, spread
+from lw3dsim.base.arrays import arrays_of
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.values import Value
@@ -74,14 +74,27 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
 
 def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
     """Return the axis whose tiles read ``needed`` positions from ``first`` on."""
-    tile, at = spread(needed)
+    work = kernels()
+    begins, positions = work.empty(len(needed)), work.room(int(needed.sum()))
+    work(list_positions)(work.words(first), work.words(needed), begins, positions)
     return Axis(
         outputs=outputs,
         needed=needed,
-        first=np.where(needed > 0, first, 0),
+        first=np.asarray(begins, dtype=np.int64),
         span=needed,
-        positions=first[tile] + at,
+        positions=np.asarray(positions, dtype=np.int64),
     )
+
+
+@entry
+def list_positions(first: Words, needed: Words, begins: Words, positions: Words) -> None:
+    """Fill in the first position that each tile reads, 0 where it reads none, and the ``positions`` of all tiles."""
+    listed = 0
+    for tile in range(len(needed)):
+        begins[tile] = first[tile] if needed[tile] else 0
+        for i in range(needed[tile]):
+            positions[listed] = first[tile] + i
+            listed += 1
 
 
 @entry

@@ -18,7 +18,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
-from lw3dsim.map.group.fitting import Chunks, Found, Limits, Stages, Tiles, list_fitting, list_tiles
+from lw3dsim.map.group.fitting import Chunks, Floor, Found, Limits, Stages, Tiles, list_fitting, list_tiles
 from lw3dsim.map.group.floor import make_floor, stage_weight_bits
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
 
@@ -84,6 +84,17 @@ class Candidates(Value, frozen=True, kw_only=True):
         )
 
 
+class Choices(Value, frozen=True, kw_only=True):
+    """What mappings of a group choose from beside tiles, and the floor of all that they can choose.
+
+    ``sets`` say which stages may keep their weights on chip, ``chunks`` are sizes, by run.
+    """
+
+    sets: tuple[tuple[bool, ...], ...]
+    chunks: tuple[tuple[int, ...], ...]
+    floor: Floor
+
+
 class Fits(Value, frozen=True, kw_only=True):
     """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside."""
 
@@ -121,6 +132,14 @@ def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     return fits.candidates(np.arange(fits.count))
 
 
+@kept(256)
+def choices_of(group: Group, arch: Accelerator) -> Choices:
+    """Return what mappings of ``group`` on ``arch`` choose from."""
+    sets, chunks = _resident_sets(group, arch), _chunks(group, arch)
+    return Choices(sets=sets, chunks=chunks, floor=make_floor(group, arch, sets, chunks))
+
+
+@kept(64)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` whose input fits the input buffer of ``arch``."""
     work, buffers = kernels(), arch.buffers
@@ -129,7 +148,7 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in cuts)
     sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
     work(count_units)(*cuts, sizes, units)
-    sets, chunks = _resident_sets(group, arch), _chunks(group, arch)
+    choices = choices_of(group, arch)
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -141,14 +160,13 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     counts = t.count, h.count, w.count
     columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1]
     tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
-    floor = make_floor(group, arch, sets, chunks)
-    count = work(list_tiles)(stages, *cuts, units, counts, limits, floor, tiles)
+    count = work(list_tiles)(stages, *cuts, units, counts, limits, choices.floor, tiles)
     return Fits(
         stages=stages,
         ways=ways,
         units=units,
-        sets=work.words([int(flag) for flags in sets for flag in flags]),
-        chunks=plain_chunks(chunks),
+        sets=work.words([int(flag) for flags in choices.sets for flag in flags]),
+        chunks=plain_chunks(choices.chunks),
         limits=limits,
         tiles=tiles,
         count=count,
@@ -179,10 +197,16 @@ def _sizes(group: Group, dimension: int) -> tuple[int, ...]:
         if filled % stride == 0:
             quanta.add(filled // stride)
         stride *= stage.stride[dimension]
+    return _tile_sizes(size, tuple(sorted(quanta)))
+
+
+@kept(4096)
+def _tile_sizes(size: int, quanta: tuple[int, ...]) -> tuple[int, ...]:
+    """Return near-equal parts of ``size``, rounded up to each of the ``quanta``, ascending."""
     return tuple(sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta}))
 
 
-def _resident_sets(group: Group, arch: Accelerator) -> list[tuple[bool, ...]]:
+def _resident_sets(group: Group, arch: Accelerator) -> tuple[tuple[bool, ...], ...]:
     """Return which stages may keep their weights on chip: the smallest of them, as many as fit."""
     bits = [stage_weight_bits(group, i) for i in range(len(group.stages))]
     order = sorted((i for i, size in enumerate(bits) if size), key=lambda i: (bits[i], i))
@@ -191,16 +215,16 @@ def _resident_sets(group: Group, arch: Accelerator) -> list[tuple[bool, ...]]:
         kept = set(order[:count])
         if sum(bits[i] for i in kept) <= arch.buffers.capacity_bits["weight"]:
             sets.append(tuple(i in kept for i in range(len(bits))))
-    return sets
+    return tuple(sets)
 
 
-def _chunks(group: Group, arch: Accelerator) -> list[list[int]]:
+def _chunks(group: Group, arch: Accelerator) -> tuple[tuple[int, ...], ...]:
     """Return the sizes of chunks of every run; what is stored comes in whole blocks of its layout."""
     last = len(group.stages)
-    return [
+    return tuple(
         _chunk_sizes(group.channels[run.stop], arch.pe.rows, group.stages[-1].output_block if run.stop == last else 1)
         for run in group.runs
-    ]
+    )
 
 
 def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
@@ -213,7 +237,7 @@ def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
 
 
 @kept(4096)
-def _chunk_sizes(total: int, rows: int, block: int) -> list[int]:
+def _chunk_sizes(total: int, rows: int, block: int) -> tuple[int, ...]:
     """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
 
     They are whole blocks as well where they are as large as one.
@@ -222,4 +246,4 @@ def _chunk_sizes(total: int, rows: int, block: int) -> list[int]:
     if block > rows:
         sizes = {size for size in sizes if size < block}
         sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
-    return sorted(sizes | {min(total, size) for size in (1, 2, 4)})
+    return tuple(sorted(sizes | {min(total, size) for size in (1, 2, 4)}))

@@ -32,7 +32,7 @@ def make_floor(group: Group, arch: Accelerator, sets: Sequence[Resident], sizes:
     Of the sets, which grow, the last leaves the least to stream; of chunks the largest take the fewest passes.
     """
     work, bits = kernels(), [stage_weight_bits(group, i) for i in range(len(group.stages))]
-    most = [_largest_chunk(group, arch, sets, bits, number, of_run) for number, of_run in enumerate(sizes)]
+    most = _largest_chunks(group, arch, sets, bits, sizes)
     fractions, step_cycles = [], []
     for i, stage in enumerate(group.stages):
         chunk = most[group.run_of(i)]
@@ -59,19 +59,31 @@ def stage_weight_bits(group: Group, i: int) -> int:
     return stage.n * (stage.c * stage.kernel_bits + stage.bias_bits) if stage.has_weights else 0
 
 
-def _largest_chunk(
-    group: Group, arch: Accelerator, sets: Sequence[Resident], bits: Sequence[int], number: int, sizes: Sequence[int]
-) -> int:
-    """Return the largest chunk of a run whose weights fit beside those that stay of any set; 1 where none fits.
+def least_cycles(group: Group, floor: Floor) -> float:
+    """Return what the array takes at least for all stages, whatever the tiles: for what is needed of their outputs."""
+    cycles = 0.0
+    for i, stage in enumerate(group.stages):
+        units = group.needed[i + 1] / math.prod(stage.algorithm.tile)
+        cycles += units * int(floor.work[i]) / int(floor.lanes[i]) + int(floor.step_cycles[i])
+    return cycles
 
-    ``bits`` are the weights of stages, ``sizes`` of chunks ascend.
+
+def _largest_chunks(
+    group: Group, arch: Accelerator, sets: Sequence[Resident], bits: Sequence[int], sizes: Sequence[Sequence[int]]
+) -> list[int]:
+    """Return, by run, the largest chunk whose weights fit beside those that stay of any set; 1 where none fits.
+
+    ``bits`` are the weights of stages; ``sizes`` of chunks ascend.
     """
-    most = 0
+    capacity, slots = arch.buffers.capacity_bits["weight"], arch.buffers.slots
+    of_channel = [size // stage.n for size, stage in zip(bits, group.stages, strict=True)]
+    most = [0] * len(group.runs)
     for stays in sets:
-        room = arch.buffers.capacity_bits["weight"] - sum(size for size, flag in zip(bits, stays, strict=True) if flag)
-        streamed = sum(bits[i] // group.stages[i].n for i in group.runs[number] if not stays[i])
-        most = max(most, room // arch.buffers.slots // streamed if streamed else sizes[-1])
-    return sizes[bisect_right(sizes, most) - 1] if most >= sizes[0] else 1
+        room = (capacity - sum(size for size, flag in zip(bits, stays, strict=True) if flag)) // slots
+        for number, run in enumerate(group.runs):
+            streamed = sum(of_channel[i] for i in run if not stays[i])
+            most[number] = max(most[number], room // streamed if streamed else sizes[number][-1])
+    return [of[bisect_right(of, size) - 1] if size >= of[0] else 1 for of, size in zip(sizes, most, strict=True)]
 
 
 def _unit_cycles(stage: Problem, machine: Machine, passes: int) -> tuple[int, int]:

@@ -30,7 +30,7 @@ class Price(Value, frozen=True, kw_only=True):
 
     def of_trees(self, problem: Problem, arch: Accelerator) -> float:
         """Return what it costs more to add up the products of ``problem`` in adder trees first; less than 0: saves."""
-        return self.pj * problem.macs * tree_pj(problem, arch)
+        return self.pj * problem.macs * tree_pj(problem, arch) if self.pj else 0.0
 
     def of_mode(self, problem: Problem, arch: Accelerator, parallel: Parallel) -> float:
         """Return what it costs to add up products in a mode, over doing so in accumulators alone."""

@@ -29,6 +29,7 @@ from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
 from lw3dsim.possible import is_possible_group
+from lw3dsim.schedule.fused import busy_cycles
 from lw3dsim.schedule.work import GroupWork
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def fuse(
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
     Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
-    by a closer one, by an estimate, and where they still are, by simulation: as if all had been estimated, since what
-    a bound leaves out of the best cut costs more. ``progress`` is called with the number of each layer, once its group
-    is simulated.
+    by a closer one, by an estimate, and where they still are, by simulation: as if all had been estimated, and each
+    that is in the best cut then were simulated, since what a bound leaves out of the best cut costs more. ``progress``
+    is called with the number of each layer, once its group is simulated.
     """
     judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
     trees = make_trees(len(runs), judge.feeds, LONGEST)
@@ -78,12 +79,7 @@ def fuse(
         left -= done
         if not groups:
             break
-        bounded = [path for path in groups if path in judge.bounded]
-        for path in bounded:
-            judge.estimate(path) if path in judge.tiled else judge.tile(path)
-        if not bounded:
-            for path in groups:
-                judge.simulate(path)
+        judge.look_closer(groups)
     return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
 
 
@@ -91,7 +87,8 @@ def fuse(
 class Judge:
     """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``.
 
-    Bounds of groups that are ``tiled`` are those of their tiles.
+    Bounds of groups that are ``tiled`` are those of their tiles. Groups that are ``tried`` have been in the best cut by
+    their estimates; what simulation would tell of them is bounded.
     """
 
     network: Workload
@@ -105,6 +102,7 @@ class Judge:
     bounded: set[Path]
     tiled: set[Path]
     groups: dict[Path, Group]
+    tried: set[Path]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
 
@@ -134,6 +132,7 @@ class Judge:
             bounded=set(),
             tiled=set(),
             groups={},
+            tried=set(),
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
         )
@@ -154,13 +153,41 @@ class Judge:
         # Of equal cuts the one of shorter groups wins.
         return None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
 
+    def look_closer(self, groups: Sequence[Path]) -> None:
+        """Look closer at those ``groups`` of the best cut that are known the least."""
+        levels: list[tuple[Collection[Path], Callable[[Path], None]]] = [
+            (self.bounded - self.tiled, self.tile),
+            (self.bounded, self.estimate),
+            (self.tried, self.simulate),
+            (groups, self.try_group),
+        ]
+        for level, look in levels:
+            those = [path for path in groups if path in level]
+            if those:
+                for path in those:
+                    look(path)
+                return
+
     def estimate(self, path: Path) -> None:
         """Estimate a path that has a bound."""
         self.bounded.remove(path)
         self.costs[path] = self._estimate(path)
 
+    def try_group(self, path: Path) -> None:
+        """Try a path that has an estimate, and bound what it costs by simulation.
+
+        It is simulated when it would be in the best cut by this bound: else it would not be in it by its cost either.
+        """
+        self.tried.add(path)
+        search = GroupSearch(group=self._group(path), arch=bare(self.arch), price=self.weights.price, most=CANDIDATES)
+        weights = self.weights
+        self.costs[path] = ROUNDED * min(
+            weights.cycle * one.cycles + weights.dram_byte * one.dram_bytes for one in group_candidates(search)
+        )
+
     def simulate(self, path: Path) -> None:
-        """Simulate a path that has an estimate; what it costs is known then."""
+        """Simulate a path that is tried; what it costs is known then."""
+        self.tried.remove(path)
         run = run_group(self._group(path), bare(self.arch), self.weights.price, self.engine)
         self.simulated[path] = run
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
@@ -276,15 +303,23 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
     return best_run(GroupSearch(group=group, arch=arch, price=price, most=most), engine)
 
 
-class Built(Value, frozen=True, kw_only=True):
-    """A candidate with its program: its place in the mapper's order, the price of adder trees, and of all at least."""
+class Bounded(Value, frozen=True, kw_only=True):
+    """A candidate: its place in the mapper's order, the price of its adder trees, its cycles and the whole at least."""
 
     number: int
     mapping: GroupMapping
     dram_bytes: int
     trees: float
-    program: Program
+    cycles: float
     least: float
+
+
+@kept(4096)
+def group_candidates(asked: GroupSearch) -> list[Bounded]:
+    """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
+    found = find_group(asked.group, asked.arch, asked.price, asked.most)
+    bounded = [asked.bounded(number, one) for number, one in enumerate(found)]
+    return sorted(bounded, key=lambda one: (one.least, one.number))
 
 
 class GroupSearch(Value, frozen=True, kw_only=True):
@@ -305,29 +340,27 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         """See Search."""
         return is_possible_group(self.group, mapping, self.arch)
 
-    def candidates(self) -> list[Built]:
+    def candidates(self) -> list[Bounded]:
         """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""
-        found = find_group(self.group, self.arch, self.price, self.most)
-        built = [self._built(number, one) for number, one in enumerate(found)]
-        return sorted(built, key=lambda one: (one.least, one.number))
+        return group_candidates(self)
 
-    def mapping(self, candidate: Built) -> GroupMapping:
+    def mapping(self, candidate: Bounded) -> GroupMapping:
         """See Search."""
         return candidate.mapping
 
-    def program(self, candidate: Built) -> Program:
+    def program(self, candidate: Bounded) -> Program:
         """See Search."""
-        return candidate.program
+        return self.work(candidate.mapping).program(self.arch, make_clocks(self.arch))
 
     def work(self, mapping: GroupMapping) -> GroupWork:
         """See Search."""
         return GroupWork(self.group, mapping)
 
-    def cannot_win(self, candidate: Built, tried: Sequence[Tried[Built]]) -> bool:
+    def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
         """See Search."""
         return candidate.least > min(map(self._cost, tried))
 
-    def most_ticks(self, candidate: Built, tried: Sequence[Tried[Built]]) -> int:
+    def most_ticks(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> int:
         """See Search; a cycle more, as costs are no integers."""
         if not self.price.cycle:
             return NEVER
@@ -335,21 +368,22 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         cycles = int((min(map(self._cost, tried)) - own) / self.price.cycle) + 1
         return cycles * make_clocks(self.arch).cycle_ticks
 
-    def best(self, tried: Sequence[Tried[Built]]) -> Tried[Built]:
+    def best(self, tried: Sequence[Tried[Bounded]]) -> Tried[Bounded]:
         """See Search."""
         return min(tried, key=lambda one: (self._cost(one), one.program.steps, one.candidate.number))
 
-    def _cost(self, one: Tried[Built]) -> float:
+    def _cost(self, one: Tried[Bounded]) -> float:
         return one.candidate.trees + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
-    def _built(self, number: int, found: Found) -> Built:
+    def bounded(self, number: int, found: Found) -> Bounded:
+        """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
         clocks, mapping = make_clocks(self.arch), found.mapping
-        program = self.work(mapping).program(self.arch, clocks)
         modes = zip(self.group.stages, mapping.parallel, strict=True)
         trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
-        ticks = max(program.bound_ticks(clocks.in_order), clocks.refreshed_ticks(program.total_bursts))
-        cycles = ticks / clocks.cycle_ticks
+        bursts = found.dram_bytes // clocks.burst_bytes
+        ticks = max(clocks.in_order.bound_ticks(bursts), clocks.refreshed_ticks(bursts))
+        cycles = max(busy_cycles(self.group, mapping, self.arch), ticks / clocks.cycle_ticks)
         least = trees + self.price.of(cycles, found.dram_bytes)
-        return Built(
-            number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, program=program, least=least
+        return Bounded(
+            number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, cycles=cycles, least=least
         )

@@ -23,8 +23,9 @@ from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.group.group import KEPT
+from lw3dsim.map.group.weighing import Seen
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.group_kinds import MARKS, cost_stage, mark_group_steps, mark_waits
+from lw3dsim.schedule.group_kinds import MARKS, busy_stage, cost_stage, mark_group_steps, mark_waits
 from lw3dsim.schedule.kinds import StolenCycles, columns_of, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.unroll import Loaded, Stolen, Stored
@@ -124,6 +125,21 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
     ]
 
 
+def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
+    """Return the cycles that the array is busy with ``group`` at least, its configuration included; see busy_stage."""
+    work, nest, cycles = kernels(), _nest(group, mapping, mapping.axes(group)), arch.layer_setup_cycles
+    waves, machines = empty_waves(work), stage_machines(group, mapping, arch)
+    sizes = 4 * _tiles(nest) + 1
+    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
+        seen = work.columns(Seen, sizes)
+        cycles += work(busy_stage)(plain_layer(stage), plain_array(machine), i, nest, waves, seen)
+    return cycles
+
+
+def _tiles(nest: GroupNest) -> int:
+    return math.prod(int(cuts.tiles[0]) for cuts in (nest.t, nest.h, nest.w))
+
+
 def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupNest:
     work, (t, h, w) = kernels(), axes
     chunk_of = [mapping.chunks[number] for number, run in enumerate(group.runs) for _ in run]
@@ -166,7 +182,7 @@ def _unrolled(group: Group, mapping: GroupMapping, nest: GroupNest, buffers: Buf
 
 def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unrolled, Scratch]:
     """Return room for the steps and tiles of a group as if every stage computed something for every tile."""
-    work, tiles = kernels(), math.prod(int(cuts.tiles[0]) for cuts in (nest.t, nest.h, nest.w))
+    work, tiles = kernels(), _tiles(nest)
     chunks = [-(-group.channels[run.stop] // size) for run, size in zip(group.runs, mapping.chunks, strict=True)]
     steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
     inputs, weight_tiles = tiles * len(group.dram_inputs), int(nest.first_weight[-1])

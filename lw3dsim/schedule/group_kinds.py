@@ -1,12 +1,17 @@
-"""Kinds of steps of a fused group: what they have in common, what they cost, what they wait for. Plain integer code."""
+"""Kinds of steps of a fused group: what they have in common, what they cost, what they wait for. Plain integer code.
+
+And how long the array is busy with all of them, without unrolling any.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.machine.step import cost_step
-from lw3dsim.schedule.unroll_group import new_along
+from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.step import cost_step, vector_cycles
+from lw3dsim.map.group.weighing import seen_place
+from lw3dsim.schedule.unroll_group import all_tiles, new_along, new_of, tile_indices
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.step import Costs
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.weighing import Seen
     from lw3dsim.schedule.unroll import Stolen
     from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces
 
@@ -66,3 +72,46 @@ def mark_waits(places: GroupPlaces, kind: Words, drain: Words, marks: Words) -> 
     steps = len(kind)
     for i in range(steps):
         marks[i], marks[steps + i] = kind[i], (drain[kind[i - 1]] if places.waits[i] and i > 0 else 0)
+
+
+@entry
+def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: Waves, seen: Seen) -> int:
+    """Return the cycles of all steps of a stage, and of waits for what they drain, but for what DMA takes.
+
+    Left out are waits for the step before where that is none of the stage before. ``seen``, all 0, is scratch.
+    """
+    stages, run = nest.stages, nest.stages.run[stage]
+    most, total = nest.chunk[run], 0
+    full, rest = layer.n // most, layer.n % most
+    for tile in range(all_tiles(nest)):
+        t, h, w = tile_indices(nest, tile)
+        if new_of(nest, stage + 1, t, h, w) > 0:
+            of_full, of_rest = 0, 0
+            drain_full, drain_rest = 0, 0
+            if full:
+                of_full, drain_full = cycles_of(layer, array, stage, nest, most, t, h, w, waves, seen)
+            if rest:
+                of_rest, drain_rest = cycles_of(layer, array, stage, nest, rest, t, h, w, waves, seen)
+            total += full * of_full + of_rest
+            if stage + 1 < len(stages.n) and new_of(nest, stage + 2, t, h, w) > 0:
+                if stages.run[stage + 1] == run:
+                    total += full * drain_full + drain_rest
+                else:
+                    total += drain_rest if rest else drain_full
+    return total
+
+
+@kernel
+def cycles_of(
+    layer: Layer, array: Array, stage: int, nest: GroupNest, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen
+) -> tuple[int, int]:
+    """Return the cycles of a step of n channels of a tile, and of its drain."""
+    new_t, new_h = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h)
+    new_w = new_along(nest.w, stage + 1, w)
+    if layer.structure == VECTOR:
+        read = n * needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
+        inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
+        cycles = vector_cycles(layer, array, inputs, back, n * new_t * new_h * new_w, layer.c, 1, 1)
+        return array.fill_cycles + abs(cycles), 0
+    place = seen_place(layer, array, n, new_t, new_h, new_w, waves, seen)
+    return array.fill_cycles + seen.cycles[place], seen.drain[place]

@@ -267,6 +267,31 @@ def test_what_bounds_keep_out_of_the_best_cut_would_not_be_in_it(monkeypatch, ob
     assert 0 < some < len(estimated) - some
 
 
+@pytest.mark.parametrize("objective", ["latency", "energy"])
+def test_groups_that_are_tried_but_not_simulated_would_not_be_chosen(monkeypatch, objective):
+    def fused():
+        return simulate("c3d", transform="fsb_c3d", algorithm="hfa", input_size="16x32x32", fusion="auto",
+                        objective=objective).to_json()  # fmt: skip
+
+    simulated, simulate_path = [], fusion.Judge.simulate
+
+    def counted(judge, path):
+        simulated.append(path)
+        simulate_path(judge, path)
+
+    def at_once(judge, path):
+        judge.tried.add(path)
+        judge.simulate(path)
+
+    monkeypatch.setattr(fusion.Judge, "simulate", counted)
+    lazily, some = fused(), len(simulated)
+    monkeypatch.setattr(fusion.Judge, "try_group", at_once)
+    assert fused() == lazily
+    eagerly = len(simulated) - some
+    # Bounds know no energy.
+    assert 0 < some < eagerly or (objective == "energy" and some == eagerly)
+
+
 def test_every_layer_is_told_once_when_its_group_is_settled():
     told = []
     simulate("c3d", transform="fsb_c3d", input_size="16x32x32", fusion="auto", progress=lambda *done: told.append(done))

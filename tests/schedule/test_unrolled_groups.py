@@ -10,6 +10,7 @@ from numpy_groups import columns_of
 
 from lw3dsim.base.values import names_of
 from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.schedule.fused import busy_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Stores
 
 BUFFERS = ("ifmap", "weight", "ofmap")
@@ -26,7 +27,12 @@ def alike(some, others, kind):
     return all(getattr(some, name).tolist() == getattr(others, name).tolist() for name in names_of(kind))
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+thorough = settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
+
+
+@thorough
 @given(chains(), st.integers(0, 2), st.data())
 def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, data):
     arch = ARCHS[number]
@@ -42,3 +48,21 @@ def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, data):
     assert alike(schedule.ofmap, ofmap, Stores)
     assert schedule.kind.tolist() == kind.tolist()
     assert alike(schedule.kinds, kinds, Kinds)
+
+
+@thorough
+@given(chains(), st.integers(0, 2), st.data())
+def test_the_array_is_busy_as_long_as_was_counted_without_unrolling(chain, number, data):
+    arch = ARCHS[number]
+    group = fusable(chain, arch)
+    mapping, schedule, *_ = any_mapping(group, data, arch)
+    busy = schedule.setup_cycles + int(schedule.lead[schedule.kind].sum()) + schedule.total("head")
+    busy += schedule.total("body")
+    counted = busy_cycles(group, mapping, arch)
+    assert counted <= busy
+    # All of it is counted where every stage has something to compute for every tile, and DMA takes nothing.
+    tiles = int(schedule.places.tile.max()) + 1
+    chunks = [-(-group.channels[run.stop] // n) for run, n in zip(group.runs, mapping.chunks, strict=True)]
+    steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
+    if number != 1 and schedule.steps == steps:
+        assert counted == busy

@@ -86,6 +86,7 @@ RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
 LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))
 ENERGY = Form(about="table of energy", is_ours=lambda _, head: head.startswith(b"layer,component,cause,energy_pj\n"))
+PROOF = Form(about="proof", is_ours=lambda _, head: head.startswith(b'{"proof":'))
 POINTS_CSV = Form(about="table of points", is_ours=lambda _, head: head.startswith(b"index,point,on_front,"))
 POINTS_PARQUET = Form(about="table of points", is_ours=_has_key)
 

@@ -140,6 +140,40 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
             put(f"simulate {'the first' if point is None else 'it'} again: {rows[0]['command']}")
 
 
+@command.command("prove")
+@click.argument("space")
+@storage_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="The proof; default: results/dse/NAME.proof."
+)
+@click.option("--minutes", type=click.FloatRange(min=0), metavar="M", help="How long; default: until all is proved.")
+@click.option("--resume", is_flag=True, help="Go on with the proof that is in --out.")
+@format_option("table", "json")
+def prove_command(
+    space: str, storage: str | None, out: str | None, minutes: float | None, resume: bool, form: str, show: Show
+) -> None:  # fmt: skip
+    """Prove how good a front of SPACE is: that of the study in --storage, or of some designs where there is none.
+
+    Boxes of designs are bounded as a whole and cut, until a front beats them or they break a limit. Ctrl-C stops it
+    cleanly.
+    """
+    from lw3dsim.explore.proof.run import opened, prove
+    from lw3dsim.explore.proof.text import line, lines, record
+    from lw3dsim.explore.space_file import load_space
+    from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
+
+    loaded = load_space(space)
+    has_study = storage is not None or Path(default_file(loaded.name)).exists()
+    known = _study(space, storage).front if has_study else []
+    target = Path(out) if out is not None else Path(DEFAULT_FOLDER) / f"{loaded.name}.proof"
+    prover = opened(loaded, target, resume=resume)
+    prove(prover, target, known=known, minutes=minutes, show=lambda one: click.echo(line(one), err=True))
+    if form == "json":
+        print_json(record(prover))
+    else:
+        show(lines(prover))
+
+
 @command.command("export")
 @click.argument("space")
 @click.option(

@@ -13,34 +13,33 @@ nowhere worse and somewhere better than they are.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import Sparsity, Stage, layer_energy_pj
 from lw3dsim.account.events import Events
-from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Linear, Trg
+from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.front import dominates
-from lw3dsim.explore.metrics import EXACT_DB, excesses, sram_kib
+from lw3dsim.explore.metrics import EXACT_DB, METRICS, sram_kib
+from lw3dsim.explore.proof.parts import fused_parts, lone_parts
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.floor import compulsory_by_stream
-from lw3dsim.map.group.axes import looked_at
-from lw3dsim.map.group.group import Group, plain_reaches
 from lw3dsim.network.outlook import Least
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.explore.front import Costs
     from lw3dsim.explore.metrics import Metrics
+    from lw3dsim.explore.proof.parts import Part
     from lw3dsim.explore.space import Space
     from lw3dsim.machine.problem import Problem
 
@@ -58,27 +57,12 @@ class _Least:
     energy_pj: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """What a layer does for sure: elements that it makes of each channel, bits from and to DRAM but for its weights.
-
-    ``is_alone`` says whether it runs on its own.
-    """
-
-    positions: int
-    read_bits: int
-    written_bits: int
-    is_alone: bool
-
-
-# The interval of T, H and W of a tensor, [low, high).
-Box = tuple[tuple[int, int], ...]
-
-
 def why_not(space: Space, least: Metrics, front: Sequence[Costs]) -> str:
     """Return why a design that costs at least ``least`` can't join ``front``; empty where it may."""
     for limit in space.limits:
-        if excesses(least, [limit])[limit.name] > 0:
+        # What is at least so much may be more; only rates are at most what is known of them.
+        side = replace(limit, high=None) if METRICS[limit.name].is_rate else replace(limit, low=None)
+        if side.excess(least[limit.name]) > 0:
             return f"{limit.name} is at best {least[limit.name]:.4g}; the limit is {limit}"
     bound = space.costs(least)
     for vector in front:
@@ -91,7 +75,7 @@ def why_not(space: Space, least: Metrics, front: Sequence[Costs]) -> str:
 def least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: bool) -> Metrics:
     """Return, per metric, the best that ``arch`` can reach on ``network``, however its layers are mapped."""
     leakage, clocks = leakage_mw(arch, []), make_clocks(arch)
-    parts = _fused_parts(network, arch) if is_fused else _lone_parts(network, arch)
+    parts = fused_parts(network, arch) if is_fused else lone_parts(network, arch)
     layers = [
         _least_layer(network, layer, policy, arch, leakage, part)
         for layer, part in zip(network.layers, parts, strict=True)
@@ -129,77 +113,8 @@ def _bus_cycles(bursts: int, clocks: Clocks) -> int:
     return -(-clocks.bound_ticks(bursts) // clocks.cycle_ticks)
 
 
-def _direct(network: Workload, layer: AnyLayer, arch: Accelerator) -> Problem:
-    return make_problem(
-        layer,
-        network.input_shapes(layer),
-        network.shapes[layer.name],
-        candidates(layer, "direct", 1, 1)[0],
-        arch,
-    )
-
-
-def _lone_parts(network: Workload, arch: Accelerator) -> list[_Part]:
-    """Return the parts of layers one by one: all of its output, and what it looks at of its inputs."""
-    parts = []
-    for layer in network.layers:
-        problem = _direct(network, layer, arch)
-        least = compulsory_by_stream(problem)
-        positions = math.prod(problem.out)
-        parts.append(
-            _Part(positions=positions, read_bits=8 * least["ifmap"], written_bits=8 * least["ofmap"], is_alone=True)
-        )
-    return parts
-
-
-def _fused_parts(network: Workload, arch: Accelerator) -> list[_Part]:
-    """Return the parts of layers that may be fused: what the outputs of the network depend on.
-
-    Of what it reads only inputs of the network come from DRAM for sure, once, for the first layer that reads them.
-    """
-    bits, seen = arch.precision.activation_bits, set(network.inputs)
-    boxes: dict[str, Box] = {}
-    parts = []
-    for layer in reversed(network.layers):
-        boxes[layer.name] = _made(network, layer, boxes, arch)
-    for layer in network.layers:
-        read = sum(
-            network.shapes[name].channels * _size(_looked_at(network, layer, boxes[layer.name], arch))
-            for name in {*layer.streams} & seen
-        )
-        seen -= {*layer.streams}
-        positions, is_read = _size(boxes[layer.name]), bool(network.consumers(layer.name))
-        written = 0 if is_read else network.shapes[layer.name].channels * positions
-        parts.append(_Part(positions=positions, read_bits=read * bits, written_bits=written * bits, is_alone=False))
-    return parts
-
-
-def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Accelerator) -> Box:
-    """Return what is made of the output of ``layer`` at least, given what is made of later ones."""
-    whole: Box = tuple((0, size) for size in network.shapes[layer.name].extent)
-    users = network.consumers(layer.name)
-    # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
-    if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams or network.spreads(users[0]):
-        return whole
-    box = _looked_at(network, users[0], boxes[users[0].name], arch)
-    return (whole[0], *box[1:]) if isinstance(layer, Trg) else box
-
-
-def _looked_at(network: Workload, layer: AnyLayer, box: Box, arch: Accelerator) -> Box:
-    """Return what ``layer`` looks at of its input to make ``box`` of its output."""
-    group = Group((_direct(network, layer, arch),), ("none",))
-    ranges = []
-    for d, (low, high) in enumerate(box):
-        ranges.append(looked_at(plain_reaches(group.reaches(d), INTERPRETED), 0, low, high))
-    return tuple(ranges)
-
-
-def _size(box: Box) -> int:
-    return math.prod(high - low for low, high in box)
-
-
 def _least_layer(
-    network: Workload, layer: AnyLayer, policy: str, arch: Accelerator, leakage: float, part: _Part
+    network: Workload, layer: AnyLayer, policy: str, arch: Accelerator, leakage: float, part: Part
 ) -> _Least:
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # A Winograd form that can't be mapped runs direct.
@@ -222,7 +137,7 @@ def _least_layer(
     )
 
 
-def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity: Sparsity, part: _Part) -> _Least:
+def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity: Sparsity, part: Part) -> _Least:
     clocks = make_clocks(arch)
     read, written = compulsory_by_stream(problem)["weight"] + part.read_bits // 8, part.written_bits // 8
     reads, writes = read // clocks.burst_bytes, written // clocks.burst_bytes

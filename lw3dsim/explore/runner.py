@@ -49,21 +49,23 @@ class Ended:
     was_interrupted: bool
 
 
-class _Interrupt:
+class Interrupt:
     """Turns the first Ctrl-C into a wish to stop; the second is one as ever."""
 
     def __init__(self) -> None:
         self.is_wished = False
 
     def __call__(self, *_: object) -> None:
+        """Take in an interrupt."""
         if self.is_wished:
             raise KeyboardInterrupt
         self.is_wished = True
 
 
 @contextmanager
-def _interrupts() -> Iterator[_Interrupt]:
-    interrupt = _Interrupt()
+def interrupts() -> Iterator[Interrupt]:
+    """Turn interrupts into wishes while the context lasts."""
+    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread is interrupted.
         yield interrupt
@@ -95,7 +97,7 @@ class Run:
 
     def run(self, crew: Crew) -> Ended:
         """Have ``crew`` evaluate until the study has its points, or an interrupt comes."""
-        with _interrupts() as interrupt:
+        with interrupts() as interrupt:
             crew.begin(with_bounds=self._store.settings.with_bounds)
             while not self._is_done(crew) and not interrupt.is_wished:
                 self._plan_ahead(crew)

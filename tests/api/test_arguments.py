@@ -367,7 +367,7 @@ def test_a_study_can_be_run_beside_the_main_thread():
     entered = []
 
     def enter():
-        with runner._interrupts() as interrupt:  # noqa: SLF001  # a whole study takes seconds
+        with runner.interrupts() as interrupt:  # a whole study takes seconds
             entered.append(interrupt.is_wished)
 
     thread = threading.Thread(target=enter)

@@ -1,0 +1,82 @@
+"""What a proof says, in lines and as plain values."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lw3dsim.explore.metrics import cost
+
+if TYPE_CHECKING:
+    from lw3dsim.explore.proof.search import Prover, Verdict
+
+# Factors by which designs that are not ruled out may beat the front.
+FACTORS = (1.0, 1.1, 1.25, 1.5, 2.0)
+
+# What comes of a choice, in words.
+WORDS: dict[Verdict, str] = {
+    "dominated": "a design of the front is better",
+    "over_limits": "break a limit, or can't be",
+    "simulated": "simulated",
+    "alike": "the same design as another choice",
+}
+
+
+def line(prover: Prover) -> str:
+    """Return where a proof is, in a line."""
+    found = prover.certificate()
+    decided = 1 - found.open_choices / found.choices
+    return (
+        f"{found.seconds:,.0f} s: {decided:.2%} of {found.choices:,} choices decided, the front of {found.front} "
+        f"within a factor of {found.factor:.3g} of any design; {found.open_boxes:,} open boxes, "
+        f"{found.verdicts['simulated']:,} designs simulated"
+    )
+
+
+def _bounds(prover: Prover) -> dict[str, float]:
+    """Return, by objective, what no design of the space is better than, as far as that is known."""
+    found = prover.certificate()
+    pairs = zip(prover.space.objectives, found.ideal, strict=False)
+    return {name: cost(name, value) for name, value in pairs if 0 < value < math.inf}
+
+
+def record(prover: Prover) -> dict[str, object]:
+    """Return what is proved as plain values."""
+    found = prover.certificate()
+    shares = zip(FACTORS, prover.shares_within(FACTORS), strict=True)
+    return {
+        "space": prover.space.name,
+        "seconds": round(found.seconds, 1),
+        "boxes_bounded": found.looked_at,
+        "choices": found.choices,
+        **{verdict: found.verdicts[verdict] for verdict in WORDS},
+        "open": found.open_choices,
+        "open_boxes": found.open_boxes,
+        "front": found.front,
+        "factor": found.factor if math.isfinite(found.factor) else None,
+        "shares_within": {f"{limit:g}": share for limit, share in shares},
+        "bounds": _bounds(prover),
+    }
+
+
+def lines(prover: Prover) -> list[str]:
+    """Return what is proved, in sentences."""
+    found = prover.certificate()
+    said = [
+        f"{prover.space.name}: {found.choices:,} choices; {found.seconds:,.0f} s, {found.looked_at:,} boxes bounded",
+        *(f"{_share(found.verdicts[verdict], found.choices)}: {words}" for verdict, words in WORDS.items()),
+        f"{_share(found.open_choices, found.choices)}: open, in {found.open_boxes:,} boxes",
+    ]
+    if prover.is_done:
+        return [*said, f"the front of {found.front} designs is that of the whole space"]
+    said.append(f"of any design, one of the {found.front} on the front costs at most {found.factor:.4g} times as much")
+    said += [
+        f"{share:.4%} of the choices beat the front by no more than a factor of {limit:g} in all objectives at once"
+        for limit, share in zip(FACTORS, prover.shares_within(FACTORS), strict=True)
+    ]
+    best = ", ".join(f"{name} {value:.4g}" for name, value in _bounds(prover).items())
+    return [*said, f"no design is better in any objective than {best}"] if best else said
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count:,} ({count / of:.4%})"

@@ -107,10 +107,10 @@ def test_no_design_costs_less_than_any_box_that_it_is_in(number, tmp_path):
         if outcome.state != "done":
             continue
         boxes = cut_to([around(draw, space, choice) for _ in range(6)], relaxation.fixed, [choice] * 6)
-        low, cannot = relaxation.costs(np.concatenate([box_of(choice), boxes]))
+        low = relaxation.costs(np.concatenate([box_of(choice), boxes]))
         cost = np.array(space.costs(outcome.metrics))
-        assert not cannot.any()
-        assert (low <= cost).all(), (space.point(choice), low / cost)
+        # One of the alternatives in a box, with fast algorithms or without, is that of the design.
+        assert (low <= cost).all(axis=2).any(axis=1).all(), (space.point(choice), low / cost)
         # A larger box costs no more.
         assert (low[1:] <= low[0] * (1 + 1e-12)).all()
         seen += 1
@@ -123,7 +123,7 @@ def test_the_bound_of_one_design_is_near_it(tmp_path):
     for choice in list(space.all_choices())[::7]:
         outcome = evaluator.evaluate(space.point(choice))
         if outcome.state == "done":
-            low, _ = relaxation.costs(box_of(choice))
+            low = relaxation.costs(box_of(choice)).min(axis=1)
             shares.append(low[0] / np.array(space.costs(outcome.metrics)))
     assert (np.median(shares, axis=0) > (0.3, 0.3, 0.8)).all(), np.median(shares, axis=0)
 

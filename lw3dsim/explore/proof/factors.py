@@ -113,6 +113,10 @@ def _figures_or_none(changed: Changed, places: dict[int, int], figures: Read) ->
         return None
 
 
+# Places of the values of some parameters, by number.
+Places = tuple[tuple[int, int], ...]
+NOTHING: Places = ()
+
 # The numbers that the logic of a chip has so many of; more of any takes more area and leaks more.
 LOGIC = ("pe.rows", "pe.cols", "pe.mults_per_pe", "pe.acc_depth", "vector_lanes")
 
@@ -155,27 +159,34 @@ class Logic:
 
     def __init__(self, parameters: Sequence[int | None], numbers: Sequence[Numbers], changed: Changed) -> None:
         self._parameters, self._numbers, self._changed = parameters, numbers, changed
-        self._known: dict[tuple[int, ...], tuple[float, float]] = {}
+        self._known: dict[tuple[Places, Problem | None], dict[tuple[int, ...], tuple[float, float]]] = {}
 
     def most(self, masks: Masks) -> list[Figures]:
         """Return each number at its most."""
         return [one.most(masks) for one in self._numbers]
 
-    def least(self, masks: Masks) -> tuple[Figures, Figures]:
-        """Return the least area (mm2) and leakage (mW) of all logic, with no unit for any transform."""
-        corners = np.stack([one.least_places(masks) for one in self._numbers], axis=1)
-        distinct, which = np.unique(corners, axis=0, return_inverse=True)
-        figures = np.array([self._figures(tuple(corner)) for corner in distinct.tolist()])[which.ravel()]
-        return figures[:, 0], figures[:, 1]
+    def corners(self, masks: Masks) -> tuple[list[tuple[int, ...]], NDArray[np.int64]]:
+        """Return the places of the least values of all numbers, each combination once, and that of every box."""
+        places = np.stack([one.least_places(masks) for one in self._numbers], axis=1)
+        distinct, which = np.unique(places, axis=0, return_inverse=True)
+        return [tuple(corner) for corner in distinct.tolist()], which.ravel()
 
-    def _figures(self, corner: tuple[int, ...]) -> tuple[float, float]:
-        if corner not in self._known:
-            places = {p: place for p, place in zip(self._parameters, corner, strict=True) if p is not None}
-            arch = self._changed(places)
-            area = area_mm2(arch, [])
-            macros = buffers(arch).values()
-            self._known[corner] = (
-                math.fsum(mm2 for name, mm2 in area.items() if not name.endswith("_sram")),
-                leakage_mw(arch, []) - math.fsum(macro.leakage_mw for macro in macros),
-            )
-        return self._known[corner]
+    def figures(self, corners: Sequence[tuple[int, ...]], others: Places, problem: Problem | None) -> Figures:
+        """Return area (mm2) and leakage (mW) of all logic, for ``problem`` or with no unit for any transform.
+
+        ``others`` are places of the values of parameters that are no numbers of the logic.
+        """
+        known = self._known.setdefault((others, problem), {})
+        for corner in corners:
+            if corner not in known:
+                known[corner] = self._worked_out(corner, others, [] if problem is None else [problem])
+        return np.array([known[corner] for corner in corners])
+
+    def _worked_out(self, corner: tuple[int, ...], others: Places, problems: list[Problem]) -> tuple[float, float]:
+        places = {p: place for p, place in zip(self._parameters, corner, strict=True) if p is not None}
+        arch = self._changed({**dict(others), **places})
+        macros = buffers(arch).values()
+        return (
+            math.fsum(mm2 for name, mm2 in area_mm2(arch, problems).items() if not name.endswith("_sram")),
+            leakage_mw(arch, problems) - math.fsum(macro.leakage_mw for macro in macros),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from lw3dsim.account.simulated import sparsities_of
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import KIB_BITS
-from lw3dsim.explore.proof.layers import form_of, joined
+from lw3dsim.explore.proof.layers import Forms, form_of, joined
 from lw3dsim.explore.proof.parts import fused_parts, lone_parts
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES
 from lw3dsim.machine.problem import make_problem
@@ -17,7 +18,7 @@ from lw3dsim.map.floor import floor_bytes
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,11 +26,26 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.explore.point import Load, Point
     from lw3dsim.explore.proof.boxes import Masks
-    from lw3dsim.explore.proof.layers import Forms
+    from lw3dsim.explore.proof.factors import Places
     from lw3dsim.explore.space import Choice
     from lw3dsim.machine.problem import Problem
 
     Figures = NDArray[np.float64]
+
+
+class Taken:
+    """Forms that some boxes have, layer after layer, which begin at ``starts``."""
+
+    def __init__(self, forms: Forms, starts: NDArray[np.int64], floors: Callable[[Sequence[Figures]], Figures]) -> None:
+        self.forms, self._starts, self._floors = forms, starts, floors
+
+    def least(self, figures: Figures) -> Figures:
+        """Return the least figure of every layer, of those of all forms in the columns."""
+        return np.asarray(np.minimum.reduceat(figures, self._starts, axis=1))
+
+    def floors(self, kib: Sequence[Figures]) -> Figures:
+        """Return the bytes that each form moves at least with buffers of these sizes, a row a box."""
+        return self._floors(kib)
 
 
 class FormsOf:
@@ -41,25 +57,50 @@ class FormsOf:
     def __init__(
         self, forms: Forms, layers: Sequence[int], numbers: Sequence[int], values: Masks, problems: Sequence[Problem]
     ) -> None:
-        self.forms, self._numbers, self._values, self._problems = forms, list(numbers), values, problems
-        self._starts = np.flatnonzero(np.diff(np.array(layers), prepend=-1))
+        self._forms, self._numbers, self._values, self._problems = forms, list(numbers), values, problems
+        self._layers = np.array(layers)
         self._floors: dict[tuple[float, ...], Figures] = {}
 
-    def inside(self, masks: Masks) -> NDArray[np.bool_]:
-        """Return, a row a box, which forms a design of it may have."""
+    def within(self, masks: Masks) -> tuple[Taken, NDArray[np.bool_]]:
+        """Return the forms that designs of any of the boxes may have, and which designs of each box may."""
         inside = np.ones((len(masks), len(self._problems)), dtype=bool)
         for column, number in enumerate(self._numbers):
             inside &= (masks[:, number, None] & self._values[None, :, column]) != 0
-        return inside
+        taken = np.flatnonzero(inside.any(axis=0))
+        forms = Forms(*(figures[taken] for figures in self._forms))
+        starts = np.flatnonzero(np.diff(self._layers[taken], prepend=-1))
+        return Taken(forms, starts, partial(self._floors_of, taken)), inside[:, taken]
 
-    def least(self, figures: Figures) -> Figures:
-        """Return the least figure of every layer, of those of all forms in the columns."""
-        return np.asarray(np.minimum.reduceat(figures, self._starts, axis=1))
+    @cached_property
+    def fast(self) -> list[tuple[Masks, Places, Problem]]:
+        """Every fast algorithm: the values that it comes with, a place of each, and the narrowest layer that has it."""
+        found: dict[tuple[object, ...], list[int]] = {}
+        for row, problem in enumerate(self._problems):
+            if problem.algorithm.is_winograd:
+                key = problem.algorithm, *self._values[row].tolist()
+                found.setdefault(key, []).append(row)
+        return [self._narrowest(rows) for rows in found.values()]
 
-    def floors(self, kib: Sequence[Figures]) -> Figures:
-        """Return the bytes that each form moves at least with buffers of these sizes, a row a box."""
+    def _narrowest(self, rows: list[int]) -> tuple[Masks, Places, Problem]:
+        values, problems = self._values[rows[0]], [self._problems[row] for row in rows]
+        lowest = ((mask & -mask).bit_length() - 1 for mask in values.tolist())
+        narrow = replace(
+            problems[0],
+            data_bits=min(one.data_bits for one in problems),
+            weight_bits=min(one.weight_bits for one in problems),
+            accumulator_bits=min(one.accumulator_bits for one in problems),
+            register_bits=min(one.register_bits for one in problems),
+            transform_bits=min(one.transform_bits for one in problems),
+        )
+        return values, tuple(zip(self._numbers, lowest, strict=True)), narrow
+
+    def comes_with(self, masks: Masks, values: Masks) -> NDArray[np.bool_]:
+        """Return in which boxes there are designs that have one of these ``values`` of every parameter."""
+        return np.asarray(((masks[:, self._numbers] & values) != 0).all(axis=1))
+
+    def _floors_of(self, taken: NDArray[np.int64], kib: Sequence[Figures]) -> Figures:
         sizes, which = np.unique(np.stack(kib, axis=1), axis=0, return_inverse=True)
-        return np.stack([self._floor(tuple(size)) for size in sizes.tolist()])[which.ravel()]
+        return np.stack([self._floor(tuple(size))[taken] for size in sizes.tolist()])[which.ravel()]
 
     def _floor(self, kib: tuple[float, ...]) -> Figures:
         if kib not in self._floors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, cost
 from lw3dsim.explore.proof.factors import (
     LOGIC,
+    NOTHING,
     Array,
     Bus,
     Logic,
@@ -48,6 +49,9 @@ MEMORIES = ("ifmap", "weight", "ofmap")
 # Families, at most: each has its own tables.
 MOST_FAMILIES = 4096
 
+# Designs with a layer in a fast algorithm pay for its units; those without take the time of direct layers.
+ALTERNATIVES = (True, False)
+
 # What bounds do not look at, since it costs nothing that they count.
 NEUTRAL = frozenset(
     {"run.objective", "power_window_us", "layer_setup_cycles", "pe.pipeline_stages", "buffers.intermediate_share"}
@@ -60,6 +64,14 @@ def _memory_paths(name: str) -> tuple[str, ...]:
 
 
 SETS = frozenset({*NEUTRAL, *FORMS, *LOGIC, *(path for name in MEMORIES for path in _memory_paths(name))})
+
+
+class Spent(NamedTuple):
+    """What a network takes in every box: time, energy but for leakage and standby, bytes from and to DRAM."""
+
+    time_ps: Figures
+    working_pj: Figures
+    moved_bytes: Figures
 
 
 class Paths:
@@ -139,44 +151,71 @@ class Family:
     def _changed(self, places: dict[int, int]) -> Accelerator:
         return self._evaluator.design(self._space.point(self._replaced(places)))
 
-    def metrics(self, masks: Masks) -> dict[str, Figures]:
-        """Return, per metric, the best that any design of each box can reach; not a number where there is none."""
+    def metrics(self, masks: Masks) -> list[dict[str, Figures]]:
+        """Return, per metric, the best that designs of each box can reach; infinite times where there are none.
+
+        Of the ALTERNATIVES one behind the other.
+        """
         memories = [Memory(*table.least(masks)) for table in self._memories]
-        bus, (area, leakage) = Bus(*self._bus.least(masks)), self._logic.least(masks)
+        bus = Bus(*self._bus.least(masks))
         # A clock period is rounded to whole picoseconds.
         cycle_ps = np.round(1e6 / self._clock.most(masks))
         array = Array._make([*self._logic.most(masks), cycle_ps])
-        leaking = leakage + sum(memory.leakage_mw for memory in memories) + bus.idle_mw
-        parts = [self._of_load(i, masks, array, memories, bus, leaking) for i in range(len(self._loads))]
-        found = _combined(parts, [load.weight for load in self._loads], self._space)
-        found["area_mm2"] = ROOM * (area + sum(memory.area_mm2 for memory in memories))
-        found["sram_kib"] = np.asarray(sum(memory.kib for memory in memories))
+        loads = [self._of_load(i, masks, array, memories, bus) for i in range(len(self._loads))]
+        found = []
+        for place, logic in enumerate(self._logic_at_least(masks)):
+            area, leakage = logic.T
+            leaking_mw = leakage + sum(memory.leakage_mw for memory in memories) + bus.idle_mw
+            parts = [self._metrics_of(i, load[place], leaking_mw) for i, load in enumerate(loads)]
+            metrics = _combined(parts, [load.weight for load in self._loads], self._space)
+            metrics["area_mm2"] = ROOM * (area + sum(memory.area_mm2 for memory in memories))
+            metrics["sram_kib"] = np.asarray(sum(memory.kib for memory in memories))
+            found.append(metrics)
         return found
 
-    def _of_load(
-        self, i: int, masks: Masks, array: Array, memories: list[Memory], bus: Bus, leaking_mw: Figures
-    ) -> dict[str, Figures]:
-        of, is_fused = self._forms[i], self._loads[i].fusion != "off"
+    def _logic_at_least(self, masks: Masks) -> list[Figures]:
+        """Return the least area and leakage of logic: with what a fast algorithm needs, infinite without one; bare."""
+        corners, which = self._logic.corners(masks)
+        fast = np.full((len(masks), 2), math.inf)
+        for of in self._forms:
+            for values, places, problem in of.fast:
+                rows = np.flatnonzero(of.comes_with(masks, values))
+                if len(rows):
+                    figures = self._logic.figures(corners, places, problem)
+                    fast[rows] = np.minimum(fast[rows], figures[which[rows]])
+        bare = self._logic.figures(corners, NOTHING, None)[which]
+        return [fast if is_fast else bare for is_fast in ALTERNATIVES]
+
+    def _of_load(self, i: int, masks: Masks, array: Array, memories: list[Memory], bus: Bus) -> list[Spent]:
+        """Return what the network of load ``i`` spends at least, of each alternative."""
+        of, inside = self._forms[i].within(masks)
+        is_fused = self._loads[i].fusion != "off"
         ifmap, weight, ofmap = (Memory(*(figure[:, None] for figure in memory)) for memory in memories)
         column = Bus(*(figure[:, None] for figure in bus))
         wide = Array(*(figure[:, None] for figure in array))
         best = at_best(of.forms, wide, (ifmap, weight, ofmap), column, self.arch, is_fused=is_fused)
-        cannot = np.where(of.inside(masks), 0.0, math.inf)
-        moved, working = best.moved_bytes + cannot, best.working_pj + cannot
-        if is_fused:
-            compute, drain = (of.least(one + cannot).sum(axis=1) for one in (best.compute_ps, best.drain_ps))
-            busy = of.least(moved).sum(axis=1) * bus.ps_per_byte
-            time_ps = np.maximum.reduce([compute, drain, busy])
-        else:
-            floor = of.floors([numbers.most(masks) for numbers in self._kib])
+        moved, working, busy = best.moved_bytes, best.working_pj, np.maximum(best.compute_ps, best.drain_ps)
+        if not is_fused:
+            moved = of.floors([numbers.most(masks) for numbers in self._kib])
             once = of.forms.read_bytes + of.forms.weight_bytes + of.forms.written_bytes
-            working = working + (floor - once) * np.minimum(column.read_pj, column.write_pj)
-            moved = floor + cannot
-            each = np.maximum.reduce([best.compute_ps, best.drain_ps, floor * column.ps_per_byte]) + cannot
-            time_ps = of.least(each).sum(axis=1)
-        working_pj = of.least(working).sum(axis=1)
+            working = working + (moved - once) * np.minimum(column.read_pj, column.write_pj)
+            busy = np.maximum(busy, moved * column.ps_per_byte)
+        found = []
+        for is_fast in ALTERNATIVES:
+            cannot = np.where(inside & (is_fast or of.forms.is_winograd == 0), 0.0, math.inf)
+
+            def least(figures: Figures, cannot: Figures = cannot) -> Figures:
+                return np.asarray(of.least(figures + cannot).sum(axis=1))
+
+            # Alone layers are one after the other; in groups array, drains and DRAM are for different ones at once.
+            alone = [best.compute_ps, best.drain_ps] if is_fused else [busy]
+            times = [least(figures) for figures in alone] + ([least(moved) * bus.ps_per_byte] if is_fused else [])
+            found.append(Spent(np.maximum.reduce(times), least(working), least(moved)))
+        return found
+
+    def _metrics_of(self, i: int, spent: Spent, leaking_mw: Figures) -> dict[str, Figures]:
         frames = max(shape.frames for shape in self._networks[i].inputs.values())
-        return _metrics(time_ps, working_pj + leaking_mw * time_ps / 1e3, of.least(moved).sum(axis=1), frames)
+        return _metrics(spent.time_ps, spent.working_pj + leaking_mw * spent.time_ps / 1e3, spent.moved_bytes, frames)
 
 
 def _metrics(time_ps: Figures, energy_pj: Figures, moved_bytes: Figures, frames: int) -> dict[str, Figures]:
@@ -229,20 +268,29 @@ class Relaxation:
         """The numbers of the parameters of which a box has one value each."""
         return self._paths.fixed
 
-    def costs(self, masks: Masks) -> tuple[Figures, NDArray[np.bool_]]:
-        """Return the least costs of every box, a column an objective, and which break a limit or can't be at all."""
-        found = np.full((len(masks), len(self._space.objectives)), math.inf)
-        cannot = np.ones(len(masks), dtype=bool)
+    def costs(self, masks: Masks) -> Figures:
+        """Return the least costs in every box: of designs with fast algorithms and of those without, by objective.
+
+        They are infinite where a limit is broken, or there are no such designs.
+        """
+        found = np.full((len(masks), len(ALTERNATIVES), len(self._space.objectives)), math.inf)
         fixed = masks[:, self.fixed]
         for key in np.unique(fixed, axis=0).tolist():
             rows = np.flatnonzero((fixed == np.array(key, dtype=np.uint64)).all(axis=1))
             family = self._family(tuple(key))
-            if family is not None:
-                with np.errstate(invalid="ignore", over="ignore"):
-                    metrics = family.metrics(masks[rows])
-                    found[rows] = np.stack([_cost(name, metrics[name]) for name in self._space.objectives], axis=1)
-                    cannot[rows] = self._breaks(metrics)
-        return found, cannot | ~np.isfinite(found).all(axis=1)
+            if family is None:
+                continue
+            # What can't be is infinite, and so is whatever follows from it.
+            with np.errstate(invalid="ignore", divide="ignore"):
+                for alternative, metrics in enumerate(family.metrics(masks[rows])):
+                    found[rows, alternative] = self._costs(metrics)
+        return found
+
+    def _costs(self, metrics: dict[str, Figures]) -> Figures:
+        costs = np.stack([_cost(name, metrics[name]) for name in self._space.objectives], axis=1)
+        cannot = self._breaks(metrics) | ~np.isfinite(metrics["latency_ms"]) | ~np.isfinite(metrics["area_mm2"])
+        costs[cannot] = math.inf
+        return costs
 
     def _family(self, key: tuple[int, ...]) -> Family | None:
         if key not in self._families:

@@ -19,9 +19,10 @@ from lw3dsim.base.caches import forget
 from lw3dsim.explore.evaluate import Evaluator, is_memory_full
 from lw3dsim.explore.front import Front
 from lw3dsim.explore.proof.boxes import check_values, choices_in, halves, numbers_of_values, the_choice, whole
-from lw3dsim.explore.proof.pool import Pool, are_dominated, factors
-from lw3dsim.explore.proof.relaxation import Relaxation
+from lw3dsim.explore.proof.pool import Pool, are_possible, factors, rule_out
+from lw3dsim.explore.proof.relaxation import ALTERNATIVES, Relaxation
 from lw3dsim.explore.proof.state import Found, Kept, packed
+from lw3dsim.explore.screening import TINY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lw3dsim.explore.space import Choice, Space
 
     Places = NDArray[np.int64]
+    Figures = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
 
 Verdict = Literal["dominated", "over_limits", "simulated", "alike"]
 
@@ -41,7 +44,10 @@ AT_ONCE = 64
 BATCH = 256
 
 # The share of the time that may go into simulating while there are boxes to be cut.
-SIMULATING = 0.5
+SIMULATING = 0.25
+
+# What is left of any open box, however little it may beat the front by; by how much bounds must differ to do so.
+SOME, LITTLE = 1e-3, 1e-9
 
 # Open boxes, at most: then only those are cut that hold the fewest choices.
 MOST_OPEN = 4_000_000
@@ -74,7 +80,7 @@ class Prover:
         check_values(space)
         self.space = space
         self._relaxation, self._evaluator = Relaxation(space), Evaluator(space)
-        self._pool = Pool(len(space.sizes), len(space.objectives))
+        self._pool = Pool(len(space.sizes), len(ALTERNATIVES), len(space.objectives))
         self._front = Front()
         self._found: dict[Choice, Metrics] = {}
         self._verdicts: Counter[Verdict] = Counter()
@@ -100,7 +106,7 @@ class Prover:
         """Return what is proved by now."""
         pool, best = self._pool, self._front.vectors
         decided = sum(self._verdicts.values())
-        bounds = [*best, *([tuple(pool.low.min(axis=0).tolist())] if pool.count else [])]
+        bounds = [*best, *([tuple(pool.low.min(axis=(0, 1)).tolist())] if pool.count else [])]
         return Certificate(
             choices=self.space.size,
             verdicts=Counter(self._verdicts),
@@ -147,88 +153,111 @@ class Prover:
             self._found[choice] = metrics
 
     def step(self) -> None:
-        """Cut some boxes, and simulate a design that is alone in its box, where there is one and time for it."""
-        pool = self._pool
-        is_single = pool.choices == 1
-        busy = time.monotonic() - self._begin
-        if is_single.any() and (is_single.all() or self._simulating_s < SIMULATING * busy):
-            self._simulate(int(np.where(is_single, pool.factor, -1).argmax()))
-            is_single = pool.choices == 1
-        if pool.count and not is_single.all():
-            self._cut(self._chosen(is_single))
+        """Cut some boxes; where one is stuck and there is time for it, simulate a design of that."""
+        stuck, busy = self._pool.is_stuck, time.monotonic() - self._begin
+        if stuck.any() and (stuck.all() or self._simulating_s < SIMULATING * busy):
+            self._simulate(int(np.where(stuck, self._pool.factor, -1).argmax()))
+        elif self._pool.count:
+            self._cut(self._chosen())
 
-    def _chosen(self, is_single: NDArray[np.bool_]) -> Places:
+    def _chosen(self) -> Places:
         """Return the places of the boxes to be cut next."""
         pool = self._pool
         if pool.count > MOST_OPEN:
-            return pool.largest(np.where(is_single, -1.0, 1 / pool.choices), AT_ONCE)
-        most = pool.largest(np.where(is_single, -1.0, pool.factor), AT_ONCE // 2)
-        widest = pool.largest(np.where(is_single, -1.0, pool.choices), AT_ONCE // 2)
+            return pool.largest(np.where(pool.is_stuck, -1.0, 1 / pool.choices), AT_ONCE)
+        most = pool.largest(np.where(pool.is_stuck, -1.0, pool.factor), AT_ONCE // 2)
+        widest = pool.largest(np.where(pool.is_stuck, -1.0, pool.choices), AT_ONCE // 2)
         return np.union1d(most, widest)
 
     def _cut(self, places: Places) -> None:
-        """Put in the place of boxes their halves, cut along the parameter of which that is worth most."""
-        masks, weight = self._pool.masks[places].copy(), self._pool.choices[places]
+        """Put in the place of boxes their halves, cut along the parameter of which that is worth most.
+
+        A box of which no half is bounded any tighter is stuck.
+        """
+        masks, low, size = self._pool.masks[places].copy(), self._pool.low[places].copy(), self._pool.choices[places]
+        must, ways = self._ways(masks)
+        rows, columns = np.nonzero(ways)
+        halved = [_cut_row(masks[row], int(column)) for row, column in zip(rows, columns, strict=True)]
+        left, is_tighter = np.zeros(len(rows)), must[rows]
+        trying = np.flatnonzero(~must[rows])
+        if len(trying):
+            tried = np.concatenate([halved[place] for place in trying])
+            bounds = self._bounds(tried)
+            share = numbers_of_values(tried).astype(np.float64).prod(axis=1) / np.repeat(size[rows[trying]], 2)
+            left[trying] = (self._left(bounds) * share).reshape(-1, 2).sum(axis=1)
+            rises = bounds > np.repeat(low[rows[trying]], 2, axis=0) * (1 + LITTLE)
+            is_tighter[trying] = rises.any(axis=(1, 2)).reshape(-1, 2).any(axis=1)
+        best, is_worth = [], np.zeros(len(places), dtype=bool)
+        for row in range(len(places)):
+            ways_of = np.flatnonzero(rows == row)
+            best.append(int(ways_of[left[ways_of].argmin()]))
+            is_worth[row] = is_tighter[ways_of].any()
+        self._pool.remove(places)
+        stuck = np.flatnonzero(~is_worth)
+        self._pool.add(masks[stuck], low[stuck], factors(low[stuck], self._front.vectors), np.ones(len(stuck), bool))
+        made = [halved[place] for place, worth in zip(best, is_worth.tolist(), strict=True) if worth]
+        if made:
+            self._take(np.concatenate(made))
+
+    def _ways(self, masks: Masks) -> tuple[Flags, Flags]:
+        """Return which boxes mix what must be told apart, and along which parameters each may be cut."""
         several = numbers_of_values(masks) > 1
-        # Where values must be told apart, they are at first.
         fixed = np.zeros_like(several)
         fixed[:, self._relaxation.fixed] = True
         must = np.asarray((several & fixed).any(axis=1))
-        several &= np.where(must[:, None], fixed, True)
-        rows, columns = np.nonzero(several)
-        children = [_cut_row(masks[row], int(column)) for row, column in zip(rows, columns, strict=True)]
-        worth = np.where(must[rows], 0.0, np.inf)
-        trying = np.flatnonzero(~must[rows])
-        if len(trying):
-            tried = np.concatenate([children[place] for place in trying])
-            left = self._left(tried).reshape(-1, 2)
-            share = numbers_of_values(tried).astype(np.float64).prod(axis=1).reshape(-1, 2)
-            worth[trying] = (left * share).sum(axis=1) / weight[rows[trying]]
-        best = [np.flatnonzero(rows == row) for row in range(len(places))]
-        made = np.concatenate([children[ways[worth[ways].argmin()]] for ways in best])
-        self._pool.remove(places)
-        self._take(made)
+        return must, several & np.where(must[:, None], fixed, True)
 
-    def _left(self, masks: Masks) -> NDArray[np.float64]:
+    def _left(self, low: Figures) -> Figures:
         """Return what is left to prove of boxes: nothing of those ruled out, else the logarithm of their factor."""
-        low, cannot = self._bounds(masks)
-        left = np.log(np.maximum(factors(low, self._front.vectors), 1))
-        left[cannot | are_dominated(low, self._front.vectors)] = 0
+        kept = rule_out(low, self._front.vectors)
+        factor = factors(kept, self._front.vectors).max(axis=1)
         # Without a front all are the same.
-        return np.where(np.isfinite(left), left + 1e-6, 1.0)
+        left = np.where(np.isfinite(factor), np.log(np.maximum(factor, 1)), 1.0) + SOME
+        # Of equals, what costs more is less.
+        costs = np.log(np.clip(low, TINY, 1 / TINY)).mean(axis=(1, 2))
+        return np.where(are_possible(kept), left - LITTLE * costs, 0.0)
 
-    def _bounds(self, masks: Masks) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _bounds(self, masks: Masks) -> Figures:
         self._looked_at += len(masks)
-        found = [self._relaxation.costs(masks[at : at + BATCH]) for at in range(0, len(masks), BATCH)]
-        return np.concatenate([low for low, _ in found]), np.concatenate([cannot for _, cannot in found])
+        return np.concatenate([self._relaxation.costs(masks[at : at + BATCH]) for at in range(0, len(masks), BATCH)])
 
     def _take(self, masks: Masks) -> None:
         """Give boxes their verdict, or keep them open; those that mix what must be told apart are cut first."""
-        counts = numbers_of_values(masks)[:, self._relaxation.fixed]
-        mixed = (counts > 1).any(axis=1)
-        self._pool.add(masks[mixed], np.zeros((mixed.sum(), len(self.space.objectives))), np.full(mixed.sum(), np.inf))
+        mixed, _ = self._ways(masks)
+        self._keep(masks[mixed], np.zeros((mixed.sum(), *self._pool.low.shape[1:])))
         masks = masks[~mixed]
         if not len(masks):
             return
-        low, cannot = self._bounds(masks)
-        beaten = ~cannot & are_dominated(low, self._front.vectors)
-        self._verdicts["over_limits"] += sum(choices_in(masks[cannot]))
-        self._verdicts["dominated"] += sum(choices_in(masks[beaten]))
-        left = ~(cannot | beaten)
-        self._pool.add(masks[left], low[left], factors(low[left], self._front.vectors))
+        low = self._bounds(masks)
+        can = are_possible(low)
+        left = rule_out(low, self._front.vectors)
+        open_ = are_possible(left)
+        self._verdicts["over_limits"] += sum(choices_in(masks[~can]))
+        self._verdicts["dominated"] += sum(choices_in(masks[can & ~open_]))
+        self._keep(masks[open_], left[open_])
+
+    def _keep(self, masks: Masks, low: Figures) -> None:
+        self._pool.add(masks, low, factors(low, self._front.vectors), np.zeros(len(masks), dtype=bool))
 
     def _drop(self, places: Places, verdict: Verdict) -> None:
         self._verdicts[verdict] += sum(choices_in(self._pool.masks[places]))
         self._pool.remove(places)
 
     def _simulate(self, place: int) -> None:
-        """Simulate the one design in a box, unless another choice makes the same."""
+        """Simulate a design of a stuck box, unless its choice is another's; what is left of the box stays stuck."""
         begin = time.monotonic()
-        choice = the_choice(self._pool.masks[place].tolist())
+        pool = self._pool
+        mask, low = pool.masks[place].copy(), pool.low[place].copy()
+        pool.remove(np.array([place]))
+        while (several := np.flatnonzero(numbers_of_values(mask[None])[0] > 1)).size:
+            mask, other = halves(mask[None], int(several[0]))
+            pool.add(other, low[None], factors(low[None], self._front.vectors), np.ones(1, dtype=bool))
+            mask = mask[0]
+        choice = the_choice(mask.tolist())
         if self.space.canonical(choice) != choice:
-            self._drop(np.array([place]), "alike")
+            self._verdicts["alike"] += 1
             return
-        self._drop(np.array([place]), "simulated")
+        self._verdicts["simulated"] += 1
         outcome = self._evaluator.evaluate(self.space.point(choice))
         if outcome.state == "done":
             self.learn(choice, outcome.metrics)

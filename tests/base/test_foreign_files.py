@@ -23,6 +23,8 @@ FILES = {
     "points as CSV": "dse export {space} --storage {study} --out {}.csv",
     "points as Parquet": "dse export {space} --storage {study} --out {}.parquet",
     "page of a study": "dse report {space} --storage {study} --out {}",
+    "proof": "dse prove {space} --storage {study} --minutes 0 --out {}",
+    "proof that is gone on with": "dse prove {space} --storage {study} --resume --out {}",
     "study": "dse run {space} --resume --workers 1 --trials 2 --storage {}",
     "study that is read": "dse status {space} --storage {}",
     "SQLite study": "dse run {space} --resume --workers 1 --trials 2 --storage sqlite:///{}",

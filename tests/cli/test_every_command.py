@@ -47,6 +47,8 @@ dse run space.yaml --trials 4 --sampler tpe --storage sqlite:///c.db
 dse status space.yaml --storage a.journal
 dse front space.yaml --storage sqlite:///c.db
 dse front space.yaml --storage a.journal --commands
+dse prove space.yaml --storage a.journal --out space.proof --minutes 0 --format json
+dse prove space.yaml --storage a.journal --out space.proof --resume
 dse export space.yaml --storage a.journal --out points.csv
 dse export space.yaml --storage a.journal --out points.parquet
 dse report space.yaml --storage a.journal --out study.html
@@ -83,7 +85,8 @@ def test_what_commands_write_is_there(outputs):
     folder, _ = outputs
     written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {"run/result.json", "run/layers.csv", "run/energy.csv", "run/report.html", "map.yaml"} <= written
-    assert {"compare.html", "points.csv", "points.parquet", "study.html", "a.journal", "b.journal", "c.db"} <= written
+    assert {"compare.html", "points.csv", "points.parquet", "study.html", "space.proof"} <= written
+    assert {"a.journal", "b.journal", "c.db"} <= written
 
 
 def commands(group, context, before=()):

@@ -67,7 +67,16 @@ CHOICES = {
     "run.fusion": ['"off"', "auto"],
     "run.objective": ["latency", "energy"],
 }
-OBJECTIVES = ("latency_ms", "energy_mj", "area_mm2", "dram_mb", "edp_mjs", "sram_kib", "clips_per_s", "average_power_mw")
+OBJECTIVES = (
+    "latency_ms",
+    "energy_mj",
+    "area_mm2",
+    "dram_mb",
+    "edp_mjs",
+    "sram_kib",
+    "clips_per_s",
+    "average_power_mw",
+)
 
 
 def drawn_space(draw, folder, parameters, objectives, more=""):
@@ -83,7 +92,7 @@ def drawn_space(draw, folder, parameters, objectives, more=""):
 def around(draw, space, choice):
     """A box with a choice, and others as they fall."""
     return [
-        1 << place | (draw.getrandbits(size) if draw.random() < 0.5 else 0)  # noqa: SIM300
+        1 << place | (draw.getrandbits(size) if draw.random() < 0.5 else 0)
         for place, size in zip(choice, space.sizes, strict=True)
     ]
 
@@ -96,12 +105,12 @@ def cut_to(boxes, fixed, choices):
     return np.array(boxes, dtype=np.uint64)
 
 
-@pytest.mark.parametrize("number", range(30))
+@pytest.mark.parametrize("number", range(12))
 def test_no_design_costs_less_than_any_box_that_it_is_in(number, tmp_path):
     draw = Random(number)  # noqa: S311  # repeatable
     space = drawn_space(draw, tmp_path, 12, 4)
     relaxation, evaluator, seen = Relaxation(space), Evaluator(space), 0
-    for _ in range(12):
+    for _ in range(8):
         choice = space.canonical(tuple(draw.randrange(size) for size in space.sizes))
         outcome = evaluator.evaluate(space.point(choice))
         if outcome.state != "done":
@@ -166,7 +175,7 @@ def check_certificate(prover, every):
             assert not found.ideal or (np.array(found.ideal) <= cost).all()
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(6))
 def test_a_proof_of_a_small_space_ends_with_its_front(number, tmp_path, monkeypatch):
     monkeypatch.setattr("lw3dsim.explore.proof.search.AT_ONCE", 4)
     draw = Random(100 + number)  # noqa: S311  # repeatable
@@ -198,7 +207,31 @@ def test_a_proof_that_was_kept_goes_on_where_it_was(tmp_path):
     while not again.is_done:
         again.step()
     assert {(choice, space.costs(metrics)) for choice, metrics in again.front.items()} == front_of(space, every)
-    assert again.certificate().verdicts["dominated"] > len(every) / 4
+    assert again.certificate().factor == 1
+    assert sum(again.certificate().verdicts.values()) == space.size
+
+
+def test_most_of_a_large_space_is_ruled_out_by_a_few_designs(tmp_path):
+    wide = MIXED.replace("height: 20, width: 18", "height: 64, width: 64")
+    parameters = (
+        "  pe.rows: [1, 2, 4, 8, 16, 32]\n  pe.cols: [1, 2, 4]\n  pe.mults_per_pe: [1, 4, 16]\n"
+        "  buffers.ifmap_kib: {log2: [16, 1024]}\n  buffers.weight_kib: {log2: [16, 1024]}\n"
+        "  buffers.ofmap_kib: {log2: [16, 1024]}\n  vector_lanes: [1, 8, 64]\n  winograd.m1: [1, 2, 4]\n"
+    )
+    space = load_space(
+        write_space(tmp_path, parameters=parameters, objectives="[latency_ms, energy_mj, area_mm2]", net=wide)
+    )
+    evaluator, prover = Evaluator(space), Prover(space)
+    for rows in range(6):
+        choice = (rows, rows // 2, 1, 2, 2, 2, 1, 0)
+        prover.learn(choice, evaluator.evaluate(space.point(choice)).metrics)
+    shares = []
+    for _ in range(12):
+        prover.step()
+        shares.append(prover.shares_within((1.0,))[0])
+    # What is proved stays so.
+    assert all(before <= after + 1e-12 for before, after in pairwise(shares))
+    assert prover.certificate().verdicts["dominated"] > space.size / 4
 
 
 def test_from_the_command_line_a_proof_begins_stops_and_ends(cli, cli_json, tmp_path):
@@ -226,8 +259,10 @@ def test_a_proof_that_is_damaged_is_refused(damage, cli, tmp_path):
 
 
 def test_what_a_proof_cannot_hold_is_refused(cli, tmp_path):
-    many = write_space(tmp_path, parameters=f"  layer_setup_cycles: {{int: [1, 65]}}\n")
+    many = write_space(tmp_path, parameters="  layer_setup_cycles: {int: [1, 65]}\n")
     refuse(cli("dse", "prove", many, "--out", str(tmp_path / "a.proof")), "has 65 values; proofs take up to 64")
-    families = "".join(f"  precision.{name}_bits: {{int: [8, 31]}}\n" for name in ("activation", "weight", "accumulator"))
+    families = "".join(
+        f"  precision.{name}_bits: {{int: [8, 31]}}\n" for name in ("activation", "weight", "accumulator")
+    )
     many = write_space(tmp_path, parameters=families)
     refuse(cli("dse", "prove", many, "--out", str(tmp_path / "a.proof")), "13,824 combinations")

@@ -23,7 +23,7 @@ def test_its_space_is_one_and_its_commands_run(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_space.yaml").write_text(text)
     lines = [line for block in blocks(DOCUMENT, "sh") for line in block.splitlines() if line]
-    assert len(lines) == 9
+    assert len(lines) == 10
     for line in lines:
         result = cli(*shlex.split(line)[1:])
         assert result.exit_code == 0, (line, result.stderr)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, VECTOR
-from lw3dsim.machine.step import Costs, array_step, vector_step
-from lw3dsim.machine.waves import cost_waves
+from lw3dsim.machine.step import Costs, cost_step
 from lw3dsim.map.layer.sums import input_channels, read_positions, weight_bits
 
 if TYPE_CHECKING:
@@ -200,7 +199,11 @@ def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Cos
                     for k in range(many[C]):
                         frames = c.needed[k] if layer.reduces_frames else t.needed[b]
                         inputs = layer.sources * n.size[a] * frames * h.needed[d] * w.needed[e]
-                        cost_step(layer, array, n.size[a], t.size[b], h.size[d], w.size[e], inputs, c, k, waves, costs)
+                        clear(costs)
+                        cost_step(
+                            layer, array, n.size[a], c.size[k], t.size[b], h.size[d], w.size[e], inputs, 0,
+                            c.is_first[k], c.is_last[k], waves, costs, 0,
+                        )  # fmt: skip
                         add_step(costs, tiles * c.number[k], totals, i)
                         head = costs.head[0]
                         busy += tiles * c.number[k] * (head + costs.body[0])
@@ -212,22 +215,8 @@ def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Cos
 
 
 @kernel
-def cost_step(
-    layer: Layer, array: Array, n: int, t: int, h: int, w: int, inputs: int, c: Sorts, k: int, waves: Waves,
-    costs: Costs,
-) -> None:  # fmt: skip
-    """Fill in the ``costs`` of a step of sort ``k`` of the reduction, whatever they are."""
-    clear(costs)
-    if layer.structure == VECTOR:
-        vector_step(layer, array, inputs, 0, n * t * h * w, c.size[k], c.is_first[k], c.is_last[k], costs, 0)
-    else:
-        cost_waves(layer, array, n, c.size[k], t, h, w, c.is_first[k], c.is_last[k], waves)
-        array_step(layer, array, c.size[k], c.is_first[k], c.is_last[k], waves, costs, 0)
-
-
-@kernel
 def clear(costs: Costs) -> None:
-    """Make the costs of a step 0, but for those that every step of a layer fills in."""
+    """Make the costs of a step 0, but for those that any step fills in."""
     costs.body[0] = costs.drain[0] = 0
     costs.sram_port[0] = costs.transform[0] = costs.multiply[0] = 0
     costs.row_cycles[0] = costs.lane_cycles[0] = costs.products[0] = 0

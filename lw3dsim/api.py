@@ -46,6 +46,8 @@ class Result(Record):
     DataFrames; ``record`` is the whole tree of frozen records, ``data`` the same as plain data.
     """
 
+    __slots__ = ()
+
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
         from lw3dsim.report.html.page import result_page
@@ -184,4 +186,4 @@ def load_result(path: PathArgument) -> Result:
 
 def _held(record: Record) -> Result:
     """Return a result of a run as its user holds it."""
-    return Result(record=record.record)
+    return Result(record=lambda: record.record)

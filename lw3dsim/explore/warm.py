@@ -21,7 +21,8 @@ layers:
 
 def load() -> None:
     """Import and load what a run needs."""
-    simulate_prepared(prepare(Request(workload=parse_workload(SMALL), fusion="auto", objective="dram_bytes")))
+    asked = Request(workload=parse_workload(SMALL), fusion="auto", objective="dram_bytes")
+    simulate_prepared(prepare(asked)).to_json()
 
 
 load()

@@ -112,11 +112,11 @@ def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None
 
 
 def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Result:
-    """Simulate what was asked for; see :func:`simulate`."""
+    """Simulate what was asked for; see :func:`simulate`. Energy, power and records are worked out when looked at."""
     request, network, design = prepared.request, prepared.network, prepared.design
     units = map_prepared(prepared, progress)
     stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
-    return Result(record=assemble(network, design, units, _configuration(prepared), stream))
+    return Result(record=partial(assemble, network, design, units, _configuration(prepared), stream))
 
 
 def _configuration(prepared: Prepared) -> Configuration:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.records import Breakdown, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from lw3dsim.account.area import AreaBreakdown
@@ -24,15 +25,40 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class Result:
     """What a workload costs on an accelerator: typed, frozen records, and tables of them.
 
     Figures are attributes with their units in their names: ``result.totals.latency_ms``. :attr:`layers` and
-    :attr:`energy` are DataFrames; ``record.layers`` are the same layers as records.
+    :attr:`energy` are DataFrames; ``record.layers`` are the same layers as records. Made of its ``record``, or of what
+    makes that once somebody looks at it.
     """
 
-    record: RunRecord
+    __slots__ = ("_record",)
+
+    def __init__(self, *, record: RunRecord | Callable[[], RunRecord]) -> None:
+        self._record = record
+
+    @property
+    def record(self) -> RunRecord:
+        """The whole tree of records."""
+        if callable(self._record):
+            self._record = self._record()
+        return self._record
+
+    def __eq__(self, other: object) -> bool:
+        return self.record == other.record if isinstance(other, Result) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.record)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(record={self.record!r})"
+
+    def __getstate__(self) -> RunRecord:
+        return self.record
+
+    def __setstate__(self, record: RunRecord) -> None:
+        self._record = record
 
     @property
     def workload(self) -> str:

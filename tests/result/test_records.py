@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pickle
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from lw3dsim.base.records import Breakdown, Record, described, summed_fields, un
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.result.records import Figures, Layer, RunRecord, Totals
+from lw3dsim.result.result import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = """
@@ -31,6 +33,31 @@ layers:
 @pytest.fixture(scope="module")
 def result():
     return lw3dsim.simulate(parse_workload(NETWORK), arch="edge_small", clips=2)
+
+
+def test_figures_are_worked_out_once_somebody_looks_at_them(result):
+    made = []
+
+    def make():
+        made.append(result.record)
+        return made[-1]
+
+    later = Result(record=make)
+    assert not made
+    assert later.totals is later.record.totals is result.totals
+    assert len(made) == 1
+
+
+def test_what_nobody_has_looked_at_is_equal_to_and_travels_as_what_it_will_be(result):
+    later = lw3dsim.simulate(parse_workload(NETWORK), arch="edge_small", clips=2)
+    assert pickle.loads(pickle.dumps(later)) == later == result
+    assert Result(record=lambda: result.record) != result.record
+
+
+def test_nothing_is_assigned_to_a_result(result):
+    for name in ("record", "totals", "figures"):
+        with pytest.raises(AttributeError):
+            setattr(result, name, None)
 
 
 def all_records(record):

@@ -89,4 +89,7 @@ def _made_plain(item: Any) -> Any:
 
 def arrays_of(table: NamedTuple) -> dict[str, Ints]:
     """Return the columns of ``table`` by name, as arrays."""
-    return {name: np.asarray(words, dtype=np.int64) for name, words in zip(table._fields, table, strict=True)}
+    return {
+        name: words if type(words) is np.ndarray else np.asarray(words, dtype=np.int64)
+        for name, words in zip(table._fields, table, strict=True)
+    }

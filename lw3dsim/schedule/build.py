@@ -8,17 +8,33 @@ import numpy as np
 
 from lw3dsim.base.arrays import arrays_of, padded
 from lw3dsim.base.kernels import kernels
-from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import Costs
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import input_boxes, make_axes, output_boxes
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.kinds import make_kinds, stolen_cycles
-from lw3dsim.schedule.program import Loads, Loops, Schedule, Stores
-from lw3dsim.schedule.unroll import Cut, Loaded, Nest, Places, Slots, Stored, Unrolled, unroll
+from lw3dsim.schedule.program import Kinds, Loads, Loops, Schedule, Stores
+from lw3dsim.schedule.unroll import (
+    MARKS,
+    Cut,
+    Loaded,
+    Meeting,
+    Nest,
+    Places,
+    Slots,
+    Sorts,
+    Stolen,
+    Stored,
+    Unrolled,
+    cost_layer,
+    unroll,
+)
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Axes, Mapping
     from lw3dsim.tensor.axis import Axis
@@ -31,29 +47,22 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     a whole stripe of all banks on, so that no two share a row.
     """
     axes, burst_bytes = make_axes(problem, mapping), clocks.burst_bytes
-    nest = _nest(problem, mapping, axes)
-    made = _unrolled(problem, mapping, nest, burst_bytes)
+    machine = make_machine(problem, arch, mapping.parallel)
+    made, kinds = _unrolled(problem, mapping, _nest(problem, mapping, axes), machine, burst_bytes)
     boxes = input_boxes(problem, mapping, axes, burst_bytes)
     each = padded(boxes.layout.bursts, clocks.stripe_bursts)
     inputs = Activations(boxes=boxes, bases=tuple(i * each for i in range(problem.sources)))
     weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=problem.sources * each)
     base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
     outputs = Activations(boxes=output_boxes(problem, mapping, burst_bytes), bases=(base,))
-    ifmap, weight = Loads(**arrays_of(made.ifmap)), Loads(**arrays_of(made.weight))
-    ofmap = Stores(**arrays_of(made.ofmap))
-    machine = make_machine(problem, arch, mapping.parallel)
-    # With one slot they take turns.
-    meeting = [name for name in machine.shared_ports if getattr(mapping, f"{name}_slots") > 1]
-    stolen = stolen_cycles(machine, meeting, len(made.places.c), ifmap, weight, ofmap)
-    kind, kinds = make_kinds(problem, machine, nest, made.places, stolen)
     return Schedule(
         loops=_loops(made.places, len(axes.c)),
-        kind=kind,
+        kind=np.asarray(made.sorts.kind, dtype=np.int64),
         kinds=kinds,
-        lead=np.zeros_like(kinds.head),
-        ifmap=ifmap,
-        weight=weight,
-        ofmap=ofmap,
+        lead=np.zeros(len(kinds.head), dtype=np.int64),
+        ifmap=Loads(**arrays_of(made.ifmap)),
+        weight=Loads(**arrays_of(made.weight)),
+        ofmap=Stores(**arrays_of(made.ofmap)),
         setup_cycles=arch.layer_setup_cycles,
         regions=(inputs, weights, outputs),
     )
@@ -75,8 +84,23 @@ def _nest(problem: Problem, mapping: Mapping, axes: Axes) -> Nest:
     return kernels().own(nest)
 
 
-def _unrolled(problem: Problem, mapping: Mapping, nest: Nest, burst_bytes: int) -> Unrolled:
-    """Return the steps and tiles of a layer."""
+def _unrolled(
+    problem: Problem, mapping: Mapping, nest: Nest, machine: Machine, burst_bytes: int
+) -> tuple[Unrolled, Kinds]:
+    """Return the steps and tiles of a layer, and the kinds of steps."""
+    work, layer, array = kernels(), plain_layer(problem), plain_array(machine)
+    made, slots = _room(problem, nest), Slots(mapping.ifmap_slots, mapping.weight_slots, mapping.ofmap_slots)
+    # With one slot they take turns.
+    shared = ("ifmap" in machine.shared_ports, "weight" in machine.shared_ports, "ofmap" in machine.shared_ports)
+    meeting = Meeting(*(int(is_shared and of > 1) for is_shared, of in zip(shared, slots, strict=True)))
+    kinds = work(unroll)(layer, array, nest, slots, meeting, 8 * burst_bytes, made)
+    costs = work.columns(Costs, kinds)
+    work(cost_layer)(layer, array, nest, made, empty_waves(work), costs)
+    return made, Kinds(wait=np.zeros(kinds, dtype=np.int64), **arrays_of(costs))
+
+
+def _room(problem: Problem, nest: Nest) -> Unrolled:
+    """Return room for the steps and tiles that there are."""
     work = kernels()
     frames = 1 if problem.reduces_frames else len(nest.t.outputs)
     spatial, parts = frames * len(nest.h.outputs) * len(nest.w.outputs), len(nest.c)
@@ -85,16 +109,15 @@ def _unrolled(problem: Problem, mapping: Mapping, nest: Nest, burst_bytes: int) 
     # A tile stays while others pass only where no reduction comes between.
     inputs_stay = problem.structure == "dense" and parts == 1 and (nest.tiles_outer or spatial == 1)
     weights_stay = parts == 1 and (not nest.tiles_outer or len(nest.n) == 1)
-    made = Unrolled(
+    return Unrolled(
         places=work.columns(Places, steps),
         ifmap=work.columns(Loaded, steps // len(nest.n) if inputs_stay else steps),
         weight=work.columns(Loaded, min(kernel_tiles, 1) * (steps // spatial if weights_stay else steps)),
         ofmap=work.columns(Stored, steps // parts),
         weight_bursts=work.empty(kernel_tiles),
+        stolen=work.columns(Stolen, steps),
+        sorts=work.columns(Sorts, steps)._replace(marks=work.room(MARKS * steps)),
     )
-    slots = Slots(mapping.ifmap_slots, mapping.weight_slots, mapping.ofmap_slots)
-    work(unroll)(plain_layer(problem), nest, slots, 8 * burst_bytes, made)
-    return made
 
 
 def _loops(places: Places, parts: int) -> Loops:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of
-from lw3dsim.base.distinct import distinct_rows
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import plain_array
@@ -15,7 +14,6 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.step import Costs, Steps, cost_steps
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.schedule.program import Kinds
-from lw3dsim.schedule.unroll import MARKS, Stolen, mark_steps, size_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Loads, Stores
-    from lw3dsim.schedule.unroll import Nest, Places
 
 
 class StolenCycles(Value, frozen=True, kw_only=True):
@@ -61,20 +58,6 @@ class Sizes(Value, frozen=True, kw_only=True):
     is_first: Flags
     is_last: Flags
     stolen: StolenCycles
-
-
-def make_kinds(
-    problem: Problem, machine: Machine, nest: Nest, places: Places, stolen: StolenCycles
-) -> tuple[Ints, Kinds]:
-    """Return the kind of every step of a layer and the table of kinds."""
-    work, layer, steps = kernels(), plain_layer(problem), len(places.c)
-    marks = work.room(MARKS * steps)
-    work(mark_steps)(layer, nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
-    example, kind = distinct_rows(marks, steps)
-    sizes = work.columns(Steps, len(example))
-    work(size_kinds)(layer, nest, places, work.words(example), sizes)
-    stolen = StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example])
-    return kind, _kinds(problem, machine, sizes, stolen)
 
 
 def cost_kinds(problem: Problem, machine: Machine, sizes: Sizes) -> Kinds:

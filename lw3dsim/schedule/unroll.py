@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.distinct import sort_rows
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, VECTOR
+from lw3dsim.machine.step import cost_step
 from lw3dsim.map.layer.sums import input_channels, weight_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.records import Layer
-    from lw3dsim.machine.step import Steps
+    from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.machine.step import Costs
+    from lw3dsim.machine.waves import Waves
 
 
 class Cut(NamedTuple):
@@ -45,6 +48,14 @@ class Nest(NamedTuple):
 
 class Slots(NamedTuple):
     """How many tiles each buffer holds at once."""
+
+    ifmap: int
+    weight: int
+    ofmap: int
+
+
+class Meeting(NamedTuple):
+    """Whether DMA and the array meet at the only port of each buffer: 1 or 0."""
 
     ifmap: int
     weight: int
@@ -83,26 +94,53 @@ class Stored(NamedTuple):
     after: Words
 
 
+class Stolen(NamedTuple):
+    """Per step the cycles for which DMA holds the only port of a buffer: while the array computes, while it drains."""
+
+    computing: Words
+    draining: Words
+
+
+class Sorts(NamedTuple):
+    """Steps told apart: what each has in common with others of its kind, an example of every kind, the kind of each.
+
+    ``buckets`` and ``following`` are scratch.
+    """
+
+    marks: Words
+    buckets: Words
+    following: Words
+    example: Words
+    kind: Words
+
+
 class Unrolled(NamedTuple):
-    """The steps and tiles of a layer, and the bursts of every weight tile, by group, n and c."""
+    """The steps and tiles of a layer, the bursts of every weight tile, by group, n and c, and the kinds of steps."""
 
     places: Places
     ifmap: Loaded
     weight: Loaded
     ofmap: Stored
     weight_bursts: Words
-
-
-class Stolen(NamedTuple):
-    """Per step, or kind, the cycles that DMA takes from the array while it computes, and while it drains."""
-
-    computing: Words
-    draining: Words
+    stolen: Stolen
+    sorts: Sorts
 
 
 @entry
-def unroll(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Unrolled) -> None:
-    """Fill in ``made``, which has room for just the steps and tiles that there are."""
+def unroll(
+    layer: Layer, array: Array, nest: Nest, slots: Slots, meeting: Meeting, burst_bits: int, made: Unrolled
+) -> int:
+    """Fill in ``made``, all 0, which has room for just the steps and tiles that there are; return the kinds of steps."""
+    list_steps(layer, nest, slots, burst_bits, made)
+    steal(array, meeting, made)
+    mark_steps(layer, nest, made)
+    sorts = made.sorts
+    return sort_rows(sorts.marks, len(sorts.kind), sorts.buckets, sorts.following, sorts.example, sorts.kind)
+
+
+@kernel
+def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Unrolled) -> None:
+    """Fill in steps and tiles."""
     places, ifmap, weight, ofmap = made.places, made.ifmap, made.weight, made.ofmap
     width, parts = len(nest.w.outputs), len(nest.c)
     area = len(nest.h.outputs) * width
@@ -203,12 +241,37 @@ def end(loads: Loaded, tiles: int, step: int) -> None:
 MARKS = 12
 
 
-@entry
-def mark_steps(layer: Layer, nest: Nest, places: Places, stolen: Stolen, marks: Words) -> None:
+@kernel
+def steal(array: Array, meeting: Meeting, made: Unrolled) -> None:
+    """Fill in the cycles that DMA takes from the array.
+
+    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The first tile comes before the
+    array runs, the last leaves after.
+    """
+    if meeting.ifmap:
+        steal_loads(made.ifmap, array.ifmap_port_bits, array.ifmap_port_cycles, made.stolen.computing)
+    if meeting.weight:
+        steal_loads(made.weight, array.weight_port_bits, array.weight_port_cycles, made.stolen.computing)
+    if meeting.ofmap:
+        for tile in range(len(made.ofmap.closes) - 1):
+            cycles = ceiling(made.ofmap.bits[tile] * array.ofmap_port_cycles, array.ofmap_port_bits)
+            made.stolen.draining[made.ofmap.closes[tile]] += cycles
+
+
+@kernel
+def steal_loads(loads: Loaded, port_bits: int, port_cycles: int, computing: Words) -> None:
+    """Add what the tiles of a stream behind the first take of a port."""
+    for tile in range(1, len(loads.first)):
+        computing[loads.first[tile]] += ceiling(loads.bits[tile] * port_cycles, port_bits)
+
+
+@kernel
+def mark_steps(layer: Layer, nest: Nest, made: Unrolled) -> None:
     """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction, what DMA takes.
 
     Only in vector steps it matters what a tile needs of the input; the array reads whole patches.
     """
+    places, marks = made.places, made.sorts.marks
     steps, is_vector = len(places.c), 1 if layer.structure == VECTOR else 0
     for i in range(steps):
         c, frame, h, w = places.c[i], input_frame(layer, places, i), places.h[i], places.w[i]
@@ -217,17 +280,23 @@ def mark_steps(layer: Layer, nest: Nest, places: Places, stolen: Stolen, marks: 
         marks[4 * steps + i], marks[5 * steps + i] = nest.t.outputs[frame], nest.h.outputs[h]
         marks[6 * steps + i], marks[7 * steps + i] = nest.w.outputs[w], is_vector * nest.t.needed[frame]
         marks[8 * steps + i], marks[9 * steps + i] = is_vector * nest.h.needed[h], is_vector * nest.w.needed[w]
-        marks[10 * steps + i], marks[11 * steps + i] = stolen.computing[i], stolen.draining[i]
+        marks[10 * steps + i], marks[11 * steps + i] = made.stolen.computing[i], made.stolen.draining[i]
 
 
 @entry
-def size_kinds(layer: Layer, nest: Nest, places: Places, example: Words, steps: Steps) -> None:
-    """Fill in the sizes of ``steps``: of each the one that ``example`` names."""
-    for i in range(len(steps.n)):
-        step = example[i]
+def cost_layer(layer: Layer, array: Array, nest: Nest, made: Unrolled, waves: Waves, costs: Costs) -> None:
+    """Fill in the ``costs``, all 0, of the kinds of steps: cycles that DMA takes from the array are the port's."""
+    places, stolen = made.places, made.stolen
+    for i in range(len(costs.head)):
+        step = made.sorts.example[i]
         c, frame, h, w = places.c[step], input_frame(layer, places, step), places.h[step], places.w[step]
-        n = nest.n[places.n[step]]
-        steps.n[i], steps.c[i] = n, nest.c[c]
-        steps.t[i], steps.h[i], steps.w[i] = nest.t.outputs[frame], nest.h.outputs[h], nest.w.outputs[w]
-        steps.inputs[i] = layer.sources * n * nest.t.needed[frame] * nest.h.needed[h] * nest.w.needed[w]
-        steps.is_first[i], steps.is_last[i] = (1 if c == 0 else 0), (1 if c == len(nest.c) - 1 else 0)
+        n, t = nest.n[places.n[step]], nest.t.outputs[frame]
+        inputs = layer.sources * n * nest.t.needed[frame] * nest.h.needed[h] * nest.w.needed[w]
+        is_first, is_last = (1 if c == 0 else 0), (1 if c == len(nest.c) - 1 else 0)
+        cost_step(
+            layer, array, n, nest.c[c], t, nest.h.outputs[h], nest.w.outputs[w], inputs, 0, is_first, is_last, waves,
+            costs, i,
+        )  # fmt: skip
+        costs.head[i] += stolen.computing[step]
+        costs.drain[i] += stolen.draining[step]
+        costs.sram_port[i] += stolen.computing[step]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.dram.timing_rules import gap
 
@@ -200,17 +201,37 @@ def rules_of(dram: DramSystem) -> Rules:
 
 def idle_device(dram: DramSystem, work: Kernels) -> Device:
     """Return ``dram`` at clock 0, on words of ``work``: every bank closed, the first refresh ahead."""
+    words, (banks, groups, channels, visits, counts) = _idle(dram, work)
+    own = words.copy()
+    return Device(
+        rules=rules_of(dram),
+        banks=Banks(*[own[column] for column in banks]),
+        groups=BankGroups(*[own[column] for column in groups]),
+        channels=Channels(*[own[column] for column in channels]),
+        visits=Visits(*[own[column] for column in visits]),
+        counts=Counts(*[own[column] for column in counts]),
+    )
+
+
+@lru_cache(maxsize=256)
+def _idle(dram: DramSystem, work: Kernels) -> tuple[Words, list[list[slice]]]:
+    """Return the words of an idle device, all behind each other, and where the columns of its tables lie."""
     rules, channels = rules_of(dram), dram.channels
     banks, groups = channels * rules.banks, channels * rules.groups
-    return Device(
-        rules=rules,
-        banks=work.columns(Banks, banks)._replace(open_row=work.words([-1] * banks)),
-        groups=BankGroups(activate=work.empty(groups), burst=work.empty(2 * groups)),
-        channels=work.columns(Channels, channels)._replace(
-            burst=work.empty(2 * channels),
-            window=work.empty(4 * channels),
-            due=work.words([rules.refresh_every] * channels),
+    tables = (
+        INTERPRETED.columns(Banks, banks)._replace(open_row=[-1] * banks),
+        BankGroups(activate=[0] * groups, burst=[0] * (2 * groups)),
+        INTERPRETED.columns(Channels, channels)._replace(
+            burst=[0] * (2 * channels), window=[0] * (4 * channels), due=[rules.refresh_every] * channels
         ),
-        visits=work.columns(Visits, channels * (rules.queue + 2)),
-        counts=work.columns(Counts, channels)._replace(moved=work.empty(2 * channels)),
+        INTERPRETED.columns(Visits, channels * (rules.queue + 2)),
+        INTERPRETED.columns(Counts, channels)._replace(moved=[0] * (2 * channels)),
     )
+    words: list[int] = []
+    places: list[list[slice]] = []
+    for table in tables:
+        places.append([])
+        for column in table:
+            places[-1].append(slice(len(words), len(words) + len(column)))
+            words += column
+    return work.words(words), places

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.arrays import Words
     from lw3dsim.schedule.program import Loads, Program, Stores
 
 Each = TypeVar("Each", covariant=True)
@@ -125,9 +125,11 @@ def _stored(stores: Stores) -> Stream:
 
 def empty_trace(job: Job) -> Trace:
     """Return a trace for ``job`` on arrays, nothing placed in it yet."""
-
-    def times(columns: int, count: int) -> Ints:
-        return np.zeros((columns, count), dtype=np.int64)
-
-    ifmap, weight, ofmap = (Transfers(*times(2, len(stream.box))) for stream in streams(job))
-    return Trace(ifmap, weight, ofmap, *times(4, len(job.kind)))
+    tiles, steps = [len(stream.box) for stream in streams(job)], len(job.kind)
+    words, end = np.zeros(2 * sum(tiles) + 4 * steps, dtype=np.int64), 0
+    columns = []
+    for size in (*(count for count in tiles for _ in range(2)), *(steps,) * 4):
+        columns.append(words[end : end + size])
+        end += size
+    ifmap, weight, ofmap = (Transfers(*columns[i : i + 2]) for i in (0, 2, 4))
+    return Trace(ifmap, weight, ofmap, *columns[6:])

@@ -21,7 +21,7 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows
-from lw3dsim.tensor.runs import Cuts, Strides, fill_bursts, list_runs, row_sums
+from lw3dsim.tensor.runs import Cuts, Strides, count_boxes, list_runs, row_sum
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -140,26 +140,27 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True):
             )
         )
 
-    def bursts(self, tensors: int = 1) -> Ints:
-        """Return the bursts of every box, of so many alike ``tensors``, in their order."""
+    @cached_property
+    def _counted(self) -> tuple[Ints, int]:
+        """The bursts of every box, and the runs of all of them before any are joined."""
         work = kernels()
         bursts = work.empty(math.prod(self.shape))
-        work(fill_bursts)(plain_rows(self.layout), self._cuts, tensors, bursts)
-        return np.asarray(bursts, dtype=np.int64)
+        runs = work(count_boxes)(plain_rows(self.layout), self._cuts, bursts)
+        return np.asarray(bursts, dtype=np.int64), runs
+
+    def bursts(self, tensors: int = 1) -> Ints:
+        """Return the bursts of every box, of so many alike ``tensors``, in their order."""
+        bursts, _ = self._counted
+        return bursts if tensors == 1 else tensors * bursts
 
     def bursts_in(self, block: int) -> int:
         """Return the bursts of all boxes together, of the tensor in blocks of so many channels."""
-        return self._summed(replace(self.layout, block=block))[0]
-
-    def _summed(self, layout: Layout) -> tuple[int, int]:
-        """Return the bursts of all boxes of the tensor in ``layout``, and their runs before any are joined."""
-        bursts, runs = kernels()(row_sums)(plain_rows(layout), self._cuts)
-        lines = int(self.t.begins[-1]) * int(self.h.begins[-1])
-        return lines * bursts, lines * runs
+        of_row = kernels()(row_sum)(plain_rows(replace(self.layout, block=block)), self._cuts)
+        return int(self.t.begins[-1]) * int(self.h.begins[-1]) * of_row
 
     def check_runs(self) -> int:
         """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""
-        _, runs = self._summed(self.layout)
+        _, runs = self._counted
         if runs > MAX_RUNS:
             size = "x".join(map(str, (self.layout.channels, *self.layout.extent)))
             raise MappingError(

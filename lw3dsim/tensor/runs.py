@@ -50,30 +50,31 @@ class Strides(NamedTuple):
 
 
 @entry
-def row_sums(rows: Rows, cuts: Cuts) -> tuple[int, int]:
-    """Return the bursts of one row of all boxes, one box per channel range and tile of W, and their runs, unjoined."""
-    bursts = runs = 0
+def row_sum(rows: Rows, cuts: Cuts) -> int:
+    """Return the bursts of one row of all boxes, one box per channel range and tile of W."""
+    bursts = 0
     for i in range(len(cuts.channel)):
         start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
-        blocks, is_apart = ceiling(end, rows.columns) - start // rows.columns, is_scattered(rows, start, end)
         for w in range(len(cuts.left)):
             bursts += row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
-            runs += blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
-    return bursts, runs
+    return bursts
 
 
 @entry
-def fill_bursts(rows: Rows, cuts: Cuts, tensors: int, bursts: Words) -> None:
-    """Fill in the bursts of every box of so many alike ``tensors``: boxes as in :func:`list_runs`."""
-    box, width = 0, len(cuts.left)
+def count_boxes(rows: Rows, cuts: Cuts, bursts: Words) -> int:
+    """Fill in the bursts of every box, as in :func:`list_runs`; return the runs of all of them, unjoined."""
+    box, runs, width = 0, 0, len(cuts.left)
     for i in range(len(cuts.channel)):
         start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
+        blocks, is_apart = ceiling(end, rows.columns) - start // rows.columns, is_scattered(rows, start, end)
         for t in range(len(cuts.frames) - 1):
             for h in range(len(cuts.rows) - 1):
                 lines = (cuts.frames[t + 1] - cuts.frames[t]) * (cuts.rows[h + 1] - cuts.rows[h])
                 for w in range(width):
-                    bursts[box] = tensors * lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+                    bursts[box] = lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+                    runs += lines * blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
                     box += 1
+    return runs
 
 
 @entry

@@ -6,13 +6,12 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-
+from lw3dsim.base.kernels import entry, kernels
 from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.engine.trace import Job, Trace
     from lw3dsim.schedule.program import Kinds
 
@@ -98,19 +97,8 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
     they, its output slot (``dram_write``). Waiting for the drain unit or what it writes, stalls of
     the bank swap and the last drain are ``drain``; the last store is ``dram_write``.
     """
-    start = np.array(trace.start, dtype=np.int64)
-    end = np.array(trace.end, dtype=np.int64)
-    kind, cycle = np.asarray(job.kind), job.cycle
-    lead = np.asarray(job.lead)[kind]
-    wait = start - np.concatenate(([job.setup], end[:-1])) - lead
-    loaded = np.maximum(
-        _ready_at_steps(job.ifmap.first, trace.ifmap.ready, len(start)),
-        _ready_at_steps(job.weight.first, trace.weight.ready, len(start)),
-    )
-    slot = _room_at_steps(job, trace)
-    reads = int(wait[loaded >= slot].sum())
-    writes = int(wait.sum()) - reads
-    handover = int((np.array(trace.handover, dtype=np.int64) - start - np.asarray(job.head)[kind]).sum())
+    work, cycle = kernels(), job.cycle
+    reads, writes, handover, lead = work(wait_ticks)(work.own(job), work.own(trace))
     finish = -(-trace.finish // cycle)
     drained_before = kinds.total("wait", counts)
     drained = int(trace.drained[-1]) // cycle
@@ -120,28 +108,41 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
         + drained_before
         + handover // cycle
         + drained
-        - int(end[-1]) // cycle,
+        - int(trace.end[-1]) // cycle,
         "dram_read": reads // cycle,
         "dram_write": writes // cycle + finish - drained,
         "fill": kinds.total("fill", counts),
-        "configuration": (job.setup + int(lead.sum())) // cycle - drained_before,
+        "configuration": (job.setup + lead) // cycle - drained_before,
     }
     if sum(cycles.values()) != finish:
         raise AssertionError(f"attribution {sum(cycles.values())} differs from the latency {finish}")
     return cycles
 
 
-def _ready_at_steps(first: Words, ready: Words, steps: int) -> Ints:
-    """Return, per step, when the tile it newly needs arrived (0 where it needs none)."""
-    times = np.zeros(steps, dtype=np.int64)
-    times[first] = ready
-    return times
-
-
-def _room_at_steps(job: Job, trace: Trace) -> Ints:
-    """Return, per step, when room was made for the output tile it opens (0 where there was room)."""
-    times = np.zeros(len(job.kind), dtype=np.int64)
-    gate = np.asarray(job.ofmap.gate)
-    waits = gate >= 0
-    times[np.asarray(job.ofmap.first)[waits]] = np.asarray(trace.ofmap.ready)[gate[waits]]
-    return times
+@entry
+def wait_ticks(job: Job, trace: Trace) -> tuple[int, int, int, int]:
+    """Return the ticks that steps wait for tiles, and for room, that heads wait for the drain unit, and of leads."""
+    ifmap = weight = ofmap = reads = writes = handovers = leads = 0
+    before = job.setup
+    for step in range(len(job.kind)):
+        kind, loaded, room = job.kind[step], 0, 0
+        if ifmap < len(job.ifmap.first) and job.ifmap.first[ifmap] == step:
+            loaded = trace.ifmap.ready[ifmap]
+            ifmap += 1
+        if weight < len(job.weight.first) and job.weight.first[weight] == step:
+            loaded = max(loaded, trace.weight.ready[weight])
+            weight += 1
+        if ofmap < len(job.ofmap.first) and job.ofmap.first[ofmap] == step:
+            gate = job.ofmap.gate[ofmap]
+            if gate >= 0:
+                room = trace.ofmap.ready[gate]
+            ofmap += 1
+        wait = trace.start[step] - before - job.lead[kind]
+        if loaded >= room:
+            reads += wait
+        else:
+            writes += wait
+        handovers += trace.handover[step] - trace.start[step] - job.head[kind]
+        leads += job.lead[kind]
+        before = trace.end[step]
+    return reads, writes, handovers, leads

@@ -40,8 +40,7 @@ class Use(Value, frozen=True, kw_only=True):
 
 @kept(65536)
 def _moved(work: Work, side: Side, blocks: tuple[int, ...], burst_bytes: int) -> tuple[int, ...]:
-    boxes = work.boxes(side, burst_bytes)
-    return tuple(boxes.bursts_in(block) for block in blocks)
+    return tuple(work.boxes(side, burst_bytes).bursts_in(blocks))
 
 
 def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> set[int]:

@@ -130,7 +130,7 @@ class Unrolled(NamedTuple):
 def unroll(
     layer: Layer, array: Array, nest: Nest, slots: Slots, meeting: Meeting, burst_bits: int, made: Unrolled
 ) -> int:
-    """Fill in ``made``, all 0, which has room for just the steps and tiles that there are; return the kinds of steps."""
+    """Fill in ``made``, all 0, which has room for just the steps and tiles there are; return the kinds of steps."""
     list_steps(layer, nest, slots, burst_bits, made)
     steal(array, meeting, made)
     mark_steps(layer, nest, made)

@@ -23,6 +23,15 @@ class Rows(NamedTuple):
 
 
 @kernel
+def in_blocks(rows: Rows, block: int) -> Rows:
+    """Return the same in blocks of so many channels, without what lies from a row to the next."""
+    bits = block * rows.element_bits
+    columns = ceiling(bits, rows.burst_bits)
+    pixel_bits = columns * rows.burst_bits if bits > rows.burst_bits else bits
+    return Rows(block, columns, rows.element_bits, pixel_bits, 0, rows.burst_bits)
+
+
+@kernel
 def bursts_of(rows: Rows, first: int, span: int) -> int:
     """Return the bursts of a row that hold ``span`` pixels from ``first`` on."""
     if span == 0:

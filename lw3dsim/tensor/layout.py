@@ -18,12 +18,14 @@ import numpy as np
 from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value, replace
+from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows
-from lw3dsim.tensor.runs import Cuts, Strides, count_boxes, list_runs, row_sum
+from lw3dsim.tensor.runs import Cuts, Strides, count_boxes, list_runs, row_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Ints
     from lw3dsim.tensor.axis import Axis
     from lw3dsim.tensor.runs import Runs
@@ -153,10 +155,12 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True):
         bursts, _ = self._counted
         return bursts if tensors == 1 else tensors * bursts
 
-    def bursts_in(self, block: int) -> int:
-        """Return the bursts of all boxes together, of the tensor in blocks of so many channels."""
-        of_row = kernels()(row_sum)(plain_rows(replace(self.layout, block=block)), self._cuts)
-        return int(self.t.begins[-1]) * int(self.h.begins[-1]) * of_row
+    def bursts_in(self, blocks: Sequence[int]) -> list[int]:
+        """Return the bursts of all boxes together, of the tensor in blocks of each of so many channels."""
+        work, lines = kernels(), int(self.t.begins[-1]) * int(self.h.begins[-1])
+        bursts = work.empty(len(blocks))
+        work(row_sums)(plain_rows(self.layout), self._cuts, work.words(blocks), bursts)
+        return [lines * int(of_row) for of_row in bursts]
 
     def check_runs(self) -> int:
         """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered, row_bursts
+from lw3dsim.tensor.bursts import bursts_of, columns_of, in_blocks, is_scattered, row_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -50,14 +50,15 @@ class Strides(NamedTuple):
 
 
 @entry
-def row_sum(rows: Rows, cuts: Cuts) -> int:
-    """Return the bursts of one row of all boxes, one box per channel range and tile of W."""
-    bursts = 0
-    for i in range(len(cuts.channel)):
-        start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
-        for w in range(len(cuts.left)):
-            bursts += row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
-    return bursts
+def row_sums(rows: Rows, cuts: Cuts, blocks: Words, bursts: Words) -> None:
+    """Fill in, by the channels of a block, the bursts of one row of all boxes: one per channel range and tile of W."""
+    for block in range(len(blocks)):
+        blocked, total = in_blocks(rows, blocks[block]), 0
+        for i in range(len(cuts.channel)):
+            start, end = columns_of(blocked, cuts.channel[i], cuts.channels[i])
+            for w in range(len(cuts.left)):
+                total += row_bursts(blocked, start, end, cuts.left[w], cuts.span[w])
+        bursts[block] = total
 
 
 @entry

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,36 +16,24 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from wheels import checkout, given_away, wheel_of
 
 from lw3dsim.compiler.build import compilers
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def wheel_of(source, folder):
-    """Build a wheel of a folder or an archive, with what is installed here; return its path."""
-    options = ["--no-deps", "--no-build-isolation", "-q", "-w", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(source)], check=True, capture_output=True)
-    (wheel,) = folder.glob("lw3dsim-*.whl")
-    return wheel
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    return given_away(tmp_path_factory.getbasetemp())
 
 
-def checkout(folder):
-    """Copy what a checkout holds; nothing that was built."""
-    built = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "_kernels*", "tests", "results")
-    shutil.copytree(ROOT, folder, ignore=built)
-    return folder
-
-
-def test_the_archive_of_sources_holds_the_c_of_the_kernels_and_builds_a_wheel(tmp_path):
-    source = checkout(tmp_path / "source")
-    code = f"from lw3dsim.compiler.backend import build_sdist; build_sdist({str(tmp_path)!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
-    (archive,) = tmp_path.glob("lw3dsim-*.tar.gz")
+def test_the_archive_of_sources_holds_the_c_of_the_kernels_and_a_wheel_is_built_of_it(given):
+    archive, wheel = given
     with tarfile.open(archive) as members:
         names = {name.partition("/")[2] for name in members.getnames()}
     assert {"lw3dsim/base/_kernels.c", "lw3dsim/compiler/kernels.h", "lw3dsim/compiler/backend.py"} <= names
-    made = zipfile.ZipFile(wheel_of(archive, tmp_path)).namelist()
+    made = zipfile.ZipFile(wheel).namelist()
     assert [name for name in made if "_kernels" in name] == (["lw3dsim/base/_kernels.abi3.so"] if compilers() else [])
 
 
@@ -80,8 +67,8 @@ print(backend.build_wheel({str(tmp_path)!r}))
     assert not any("_kernels" in name for name in zipfile.ZipFile(wheel).namelist())
 
 
-def test_a_wheel_works_outside_the_checkout(tmp_path):
-    wheel = wheel_of(ROOT, tmp_path)
+def test_a_wheel_works_outside_the_checkout(given, tmp_path):
+    _, wheel = given
     if compilers() and sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         assert re.search(r"-cp311-abi3-manylinux_2_17_\w+\.manylinux2014_\w+\.whl$", wheel.name)
     site = tmp_path / "site"

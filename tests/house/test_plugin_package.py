@@ -14,13 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from wheels import given_away
 
 ROOT = Path(__file__).resolve().parents[2]
 ACME = ROOT / "tests" / "data" / "acme_video"
-SOURCES = [
-    ROOT / name
-    for name in ("lw3dsim", "arch_configs", "experiments", "workloads", "pyproject.toml", "README.md", "LICENSE")
-]
 PAGE = (ROOT / "docs" / "develop" / "plugins.md").read_text(encoding="utf-8")
 
 # Name and group of all that the package registers, as `lw3dsim list` calls them.
@@ -38,13 +35,14 @@ REGISTERED = {
 class Installed:
     """A fresh environment with the wheels of lw3dsim and of ACME; their dependencies are those of this one."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, wheel):
         self.folder = folder
         venv.create(folder / "env", with_pip=False)
         self.bin = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
-        for source in (self.copied(*SOURCES), self.copied(ACME)):
-            self.pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder / "wheels"), str(source))
-        wheels = sorted(map(str, (folder / "wheels").glob("*.whl")))
+        # Building writes beside what it builds from.
+        acme = shutil.copytree(ACME, folder / ACME.name, ignore=shutil.ignore_patterns("__pycache__"))
+        self.pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder / "wheels"), str(acme))
+        wheels = [str(wheel), *map(str, (folder / "wheels").glob("*.whl"))]
         assert len(wheels) == 2
         self.pip("--python", str(self.bin / "python"), "install", "--no-deps", "--no-index", *wheels)
         self.outside = folder / "elsewhere"
@@ -52,17 +50,6 @@ class Installed:
         (self.site,) = (folder / "env").rglob("site-packages")
         # Its packages alone: what is installed there for editing is not.
         (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-
-    def copied(self, *sources):
-        """Copy what a wheel is built from, as building writes there, and return the folder."""
-        for source in sources:
-            target = self.folder / "sources" / source.name
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                target.parent.mkdir(exist_ok=True)
-                shutil.copy(source, target)
-        return target if len(sources) == 1 else target.parent
 
     def pip(self, *args):
         subprocess.run([sys.executable, "-m", "pip", "-q", *args], check=True, capture_output=True)
@@ -87,7 +74,8 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory):
-    return Installed(tmp_path_factory.mktemp("acme"))
+    _, wheel = given_away(tmp_path_factory.getbasetemp())
+    return Installed(tmp_path_factory.mktemp("acme"), wheel)
 
 
 def test_what_it_registers_is_listed_with_its_origin(acme):
@@ -203,7 +191,7 @@ def test_a_plug_in_that_is_broken_is_refused_where_it_is_asked_for_alone(acme):
 
 
 def test_it_keeps_its_contracts(acme):
-    contracts = acme.folder / "sources" / "acme_video" / "test_acme_video.py"
+    contracts = acme.folder / "acme_video" / "test_acme_video.py"
     run = acme.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(contracts))
     assert "passed" in run.stdout
 

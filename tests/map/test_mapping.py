@@ -223,7 +223,9 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
     assert np.array_equal(
         np.add.reduceat(np.r_[runs.bursts, 0], runs.offsets[:-1]) * (np.diff(runs.offsets) > 0), boxes.bursts()
     )
-    assert boxes.bursts_in(boxes.layout.block) == boxes.bursts().sum()
+    blocks = [boxes.layout.block, 1, 3, 16, 64]
+    others = [replace(boxes, layout=replace(boxes.layout, block=each)) for each in blocks]
+    assert boxes.bursts_in(blocks) == [other.bursts().sum() for other in others]
     layout, tile = boxes.layout, (mapping.t, mapping.h, mapping.w)
     for number in data.draw(st.lists(st.integers(0, len(runs.offsets) - 2), min_size=3, max_size=6)):
         channel, *place = np.unravel_index(number, boxes.shape)

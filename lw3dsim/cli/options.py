@@ -154,8 +154,8 @@ def load_network(request: Request) -> Workload:
 def _note_passes(network: Workload, request: Request) -> None:
     from lw3dsim.transform.passes import unchanged_passes
 
-    for name in unchanged_passes(network, request.transform):
-        click.echo(f"note: transform {name} changes no layer of {network.name}", err=True)
+    for sentence in unchanged_passes(network, request.transform):
+        click.echo(f"note: {sentence}", err=True)
 
 
 def prepared_run(request: Request) -> Prepared:

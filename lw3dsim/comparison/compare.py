@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lw3dsim.arguments import as_dims, as_members, as_text, check_callback, twice
 from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
@@ -70,7 +72,9 @@ class Comparison:
     def notes(self) -> list[list[str]]:
         """Return, per case, what it asks for and what changes nothing in this network."""
         cases = zip(self.results, self.unchanged, strict=True)
-        return [[*_unchanged(passes), *_without_effect(result)] for result, passes in cases]
+        return [
+            [*passes, *_without_effect(result), *_slower_than_direct(result, self.results)] for result, passes in cases
+        ]
 
     def notes_by_case(self) -> list[str]:
         """Return the notes as lines that begin with the names of their cases."""
@@ -108,10 +112,6 @@ def _ratio(value: Cell, base: Cell) -> float | None:
     return ratio(value, base)
 
 
-def _unchanged(passes: Sequence[str]) -> list[str]:
-    return [f"transform {name} changes no layer" for name in passes]
-
-
 def _without_effect(result: Result) -> list[str]:
     """Return what a run asked for that no layer does."""
     wanted, notes = result.config.algorithm, []
@@ -125,6 +125,31 @@ def _without_effect(result: Result) -> list[str]:
     if result.config.fusion == "auto" and all(layer.kind != "fused" for layer in result.record.layers):
         notes.append("no layers are worth fusing")
     return notes
+
+
+# Layers of a note that are named.
+NAMED = 4
+
+
+def _slower_than_direct(result: Result, others: Sequence[Result]) -> list[str]:
+    """Return on which layers a fast algorithm takes longer than direct does, where another case runs them direct."""
+    config = result.config
+    if config.algorithm in ("direct", "auto"):
+        return []
+    direct = msgspec.structs.replace(config, algorithm="direct")
+    for other in others:
+        if other.config == direct:
+            cycles = {layer.name: layer.latency_cycles for layer in other.record.layers}
+            slower = [
+                f"{layer.name} ({layer.latency_cycles / cycles[layer.name]:.2f} times)"
+                for layer in result.record.layers
+                if layer.latency_cycles > cycles.get(layer.name, layer.latency_cycles)
+            ]
+            if slower:
+                more = f" and {len(slower) - NAMED} more" if len(slower) > NAMED else ""
+                named = ", ".join(slower[:NAMED])
+                return [f"{config.algorithm} takes longer than direct on {named}{more}; auto runs these direct"]
+    return []
 
 
 def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:
@@ -182,7 +207,7 @@ def _is_resized(case: Case) -> bool:
 
 
 def _idle_passes(request: Request) -> tuple[str, ...]:
-    """Return the passes that rewrite nothing."""
+    """Return the sentences on passes that rewrite nothing."""
     before = resolve_network(request.workload, None, request.input_size, request.classes, request.dims)
     return tuple(unchanged_passes(before, request.transform))
 

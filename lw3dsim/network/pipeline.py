@@ -25,7 +25,7 @@ from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
 from lw3dsim.transform.lowering import lowered
-from lw3dsim.transform.passes import apply_transforms
+from lw3dsim.transform.passes import apply_transforms, unchanged_passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,7 +116,8 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     request, network, design = prepared.request, prepared.network, prepared.design
     units = map_prepared(prepared, progress)
     stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
-    return Result(record=partial(assemble, network, design, units, _configuration(prepared), stream))
+    notes = unchanged_passes(prepared.loaded.workload, request.transform)
+    return Result(record=partial(assemble, network, design, units, _configuration(prepared), stream, notes))
 
 
 def _configuration(prepared: Prepared) -> Configuration:

@@ -33,10 +33,11 @@ def assemble(
     units: Sequence[Unit],
     config: Configuration,
     stream: StreamTiming | None = None,
+    notes: Sequence[str] = (),
 ) -> RunRecord:
     """Return the result of ``units``, the layers and fused groups of ``network`` in order.
 
-    ``config`` is what repeats the run, ``stream`` all of it for several clips.
+    ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides.
     """
     costs = Costs(network, arch, units)
     counted = [_counts(network, unit, arch) for unit in units]
@@ -64,6 +65,7 @@ def assemble(
         ),
         area_breakdown_mm2=costs.area_mm2,
         stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
+        notes=tuple(notes),
         layers=layers,
     )
 

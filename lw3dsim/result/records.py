@@ -162,7 +162,7 @@ class Configuration(Record, frozen=True, kw_only=True):
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
-    """A whole result, as ``result.json`` holds it."""
+    """A whole result, as ``result.json`` holds it; ``notes`` say which passes changed no layer, and why."""
 
     workload: str
     arch: str
@@ -174,4 +174,5 @@ class RunRecord(Record, frozen=True, kw_only=True):
     dram_bytes_breakdown: DramBytesBreakdown
     area_breakdown_mm2: AreaBreakdown
     stream_cycles_breakdown: CyclesBreakdown | None = None
+    notes: tuple[str, ...] = ()
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1)]

@@ -4,13 +4,16 @@ A dense K x R x S convolution C -> N becomes temporal {M,C,K,1,1}, depthwise
 {M,1,1,R,S}, pointwise {N,M,1,1,1}; stride, padding and dilation go to the part
 that owns the dimension. Where a network is already split in time and space, the
 1 x R x S part becomes depthwise and the pointwise convolution behind it does the
-channel fusion. Rewritten kernels are dense, whatever the density of those that they
-stand for; the last tensor of a chain keeps the density of the one that it replaces.
+channel fusion; a pair of 1 x R x S and K x 1 x 1, in either order, with nothing
+pointwise behind it is a K x R x S convolution in two parts, and what stood between
+them goes. Rewritten kernels are dense, whatever the density of those that they stand
+for; the last tensor of a chain keeps the density of the one that it replaces.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -23,7 +26,7 @@ from lw3dsim.transform.fields import PathPrefix
 from lw3dsim.transform.passing import Rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from lw3dsim.describe.windows import Padding
     from lw3dsim.describe.workload import AnyLayer, Workload
@@ -40,7 +43,7 @@ Middle = Annotated[
 
 @dataclass(frozen=True)
 class Fsb(Rewrite):
-    """FSB for every dense KxRxS convolution that it makes smaller, and for split bottlenecks."""
+    """FSB for every dense KxRxS convolution, or pair 1xRxS and Kx1x1, that it makes smaller; and split bottlenecks."""
 
     name: ClassVar[str] = "fsb"
     alpha: Alpha = 1.0
@@ -53,17 +56,27 @@ class Fsb(Rewrite):
         given = iter(self.middle)
         m = 0
         for layer in _convolutions(network, self.path):
-            if _is_dense_3d(layer):
-                m_next = next(given, m) if self.middle else max(1, round(self.alpha * layer.out_channels))
-                chain = separable(layer, m_next)
-                if _weights(chain, _channels(network, layer)) < network.layer_params(layer) - _biases(layer):
-                    chains[layer.name] = chain
-                    m = m_next
-                elif self.middle:
-                    given = iter((m_next, *given))
-            elif _is_split_spatial(network, layer):
+            if _is_split_spatial(network, layer):
                 chains[layer.name] = [msgspec.structs.replace(layer, groups=layer.out_channels, weight_density=1.0)]
+                continue
+            parts = _dense_parts(network, layer, chains.keys(), self.path)
+            if not parts:
+                continue
+            m_next = next(given, m) if self.middle else max(1, round(self.alpha * layer.out_channels))
+            chain = separable(_merged(network, parts), m_next)
+            if _weights(chain, _channels(network, parts[0])) < sum(_own_weights(network, part) for part in parts):
+                chains |= {part.name: [] for part in parts[:-1]} | {layer.name: chain}
+                m = m_next
+            elif self.middle:
+                given = iter((m_next, *given))
         return chains
+
+    def why_idle(self, network: Workload) -> str:
+        """See Pass."""
+        left = Counter(_why_left(network, layer) for layer in _convolutions(network, self.path))
+        if not left:
+            return f"no convolution has a name that begins with {self.path}" if self.path else "it has no convolution"
+        return f"its {left.total()} convolutions are " + ", ".join(f"{n} {why}" for why, n in sorted(left.items()))
 
 
 @dataclass(frozen=True)
@@ -171,8 +184,64 @@ def _channels(workload: Workload, layer: Conv3d) -> int:
     return workload.input_shapes(layer)[0].channels
 
 
+def _dense_parts(network: Workload, layer: Conv3d, taken: Collection[str], path: str) -> tuple[Conv3d, ...]:
+    """Return what is a dense KxRxS convolution: ``layer``, or it and the one before it, which has the other axes."""
+    if _is_dense_3d(layer):
+        return (layer,)
+    before = _single_producer(network, layer)
+    if before is None or before.name in taken or not before.name.startswith(path):
+        return ()
+    kinds = (_is_along_time, _is_along_space)
+    is_pair = any(first(before) and last(layer) for first, last in (kinds, kinds[::-1]))
+    return (before, layer) if is_pair else ()
+
+
+def _is_along_time(layer: Conv3d) -> bool:
+    return layer.groups == 1 and layer.kernel[0] > 1 and layer.kernel[1:] == (1, 1)
+
+
+def _is_along_space(layer: Conv3d) -> bool:
+    return layer.groups == 1 and layer.kernel[0] == 1 and layer.kernel[1:] != (1, 1)
+
+
+def _merged(network: Workload, parts: tuple[Conv3d, ...]) -> Conv3d:
+    """Return the KxRxS convolution that a pair stands for; one alone is that."""
+    if len(parts) == 1:
+        return parts[0]
+    before, last = parts
+    time, space = (before, last) if _is_along_time(before) else (last, before)
+    return msgspec.structs.replace(
+        last,
+        inputs=before.inputs,
+        kernel=(time.kernel[0], *space.kernel[1:]),
+        stride=_product(before.stride, last.stride),
+        padding=_joined(network, time, space),
+        dilation=(time.dilation[0], *space.dilation[1:]),
+    )
+
+
 def _is_dense_3d(layer: Conv3d) -> bool:
     return layer.groups == 1 and layer.kernel[0] > 1 and layer.kernel[1:] != (1, 1)
+
+
+def _why_left(network: Workload, layer: Conv3d) -> str:
+    """Return why FSB leaves a convolution as it is, as a count of such layers goes on."""
+    if layer.groups == _channels(network, layer) > 1:
+        return "depthwise (separable already)"
+    if layer.groups > 1:
+        return "with groups"
+    if layer.kernel == (1, 1, 1):
+        return "pointwise"
+    if _is_dense_3d(layer):
+        return "KxRxS that would have no fewer weights"
+    if _dense_parts(network, layer, (), "") or _is_first_of_pair(network, layer):
+        return "of pairs 1xRxS and Kx1x1 that would have no fewer weights"
+    return "along time or space alone, of no pair or bottleneck"
+
+
+def _is_first_of_pair(network: Workload, layer: Conv3d) -> bool:
+    users = network.consumers(layer.name)
+    return len(users) == 1 and isinstance(users[0], Conv3d) and len(_dense_parts(network, users[0], (), "")) > 1
 
 
 def _is_split_spatial(workload: Workload, layer: Conv3d) -> bool:
@@ -211,8 +280,8 @@ def _joined(network: Workload, a: Conv3d, b: Conv3d) -> Padding:
     return as_padding((of_a[0], *of_b[1:]))
 
 
-def _biases(layer: Conv3d) -> int:
-    return layer.out_channels * (layer.bias + 2 * layer.batch_norm)
+def _own_weights(network: Workload, layer: Conv3d) -> int:
+    return layer.weights(network.input_shapes(layer))
 
 
 def _product(*triples: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -77,12 +77,13 @@ def apply_transforms(workload: Workload, transform: TransformArgument) -> Worklo
 
 
 def unchanged_passes(before: Workload, transform: TransformArgument) -> list[str]:
-    """Return, as text, the passes that find nothing to rewrite."""
+    """Return a sentence for every pass that finds nothing to rewrite: which it is, and if it says so, why."""
     idle = []
     for one in as_passes("transform", transform):
         with PASSES.blamed(one.name, type(one)):
             if not check_matched(f"transform {one}", before, one.matches(before)):
-                idle.append(str(one))
+                why = one.why_idle(before)
+                idle.append(f"transform {one} changes no layer of {before.name}{why and f': {why}'}")
         before = _applied(before, one)
     return idle
 

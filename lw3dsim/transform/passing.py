@@ -57,6 +57,10 @@ class Pass(ABC):
         Raises InputError where the rewrite does not fit.
         """
 
+    def why_idle(self, network: Workload) -> str:  # noqa: ARG002  # most have nothing to say
+        """Return, where no layer matches, which layers it looked at and why it leaves them; by default nothing."""
+        return ""
+
     def __str__(self) -> str:
         given = [
             f":{argument.name}={text_of(getattr(self, argument.name))}"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lw3dsim import load_workload
+from lw3dsim import Case, compare, load_workload, simulate
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.workload import Conv3d, Shape, build_workload
 from lw3dsim.report.text.network import network_record
 from lw3dsim.transform import DepthwisePointwise, Fsb, MergeBottlenecks
 from lw3dsim.transform.algorithms import candidates
-from lw3dsim.transform.passes import PASSES, apply_transforms
+from lw3dsim.transform.passes import PASSES, apply_transforms, unchanged_passes
 
 
 def totals(name, transform="", algorithm="direct", size=None):
@@ -243,3 +243,66 @@ def test_a_mapping_file_may_spell_out_what_a_pass_has_by_default(cli, tmp_path):
     for spelled, code in (('"trg:layers=2"', 0), ('"trg:layers=3"', 2), ("nothing", 2)):
         file.write_text(text.replace("[trg]", f"[{spelled}]"), encoding="utf-8")
         assert cli("simulate", *options, "--mapping", str(file)).exit_code == code
+
+
+def pair(kernels, strides, c=16, n=32, between=24):
+    """Two convolutions, one along time and one in space."""
+    layers = [
+        Conv3d(
+            name=name, inputs=(source,), out_channels=out, kernel=kernel, stride=stride, batch_norm=True,
+            padding=tuple(k // 2 for k in kernel), activation="relu",
+        )
+        for name, source, out, kernel, stride in zip("ab", "xa", (between, n), kernels, strides, strict=True)
+    ]  # fmt: skip
+    return build_workload(name="pair", inputs={"x": Shape(c, 8, 16, 16)}, layers=layers)
+
+
+SPACE, TIME = (1, 3, 3), (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "strides"), [((SPACE, TIME), ((1, 2, 2), (2, 1, 1))), ((TIME, SPACE), ((2, 1, 1), (1, 2, 2)))]
+)
+def test_fsb_takes_a_pair_in_either_order_as_the_convolution_that_it_is(kernels, strides):
+    before = pair(kernels, strides)
+    after = Fsb(alpha=0.5).apply(before)
+    assert [layer.name for layer in after.layers] == ["b.temporal", "b.depthwise", "b.pointwise"]
+    assert [layer.kernel for layer in after.layers] == [TIME, SPACE, (1, 1, 1)]
+    assert [layer.stride for layer in after.layers[:2]] == [(2, 1, 1), (1, 2, 2)]
+    assert after.shapes["b.pointwise"] == before.shapes["b"]
+    assert network_record(after)["totals"]["weights"] == 16 * (3 * 16 + 9 + 32)
+    assert after.layers[-1].activation == "relu"
+
+
+def test_fsb_leaves_a_pair_whose_middle_is_read_elsewhere():
+    network = pair((SPACE, TIME), ((1, 1, 1), (1, 1, 1)))
+    also = Conv3d(name="c", inputs=("a",), out_channels=4, kernel=(1, 1, 1))
+    network = build_workload(name="net", inputs=network.inputs, layers=[*network.layers, also])
+    assert Fsb().apply(network).layers == network.layers
+
+
+def test_fsb_says_which_convolutions_it_left_and_why():
+    assert unchanged_passes(load_workload("x3d_s"), "fsb") == [
+        "transform fsb changes no layer of x3d_s: its 116 convolutions are 1 along time or space alone, of no pair or "
+        "bottleneck, 27 depthwise (separable already), 88 pointwise"
+    ]
+    assert unchanged_passes(dense(3, 4, (2, 1, 2)), "fsb")[0].endswith("are 1 KxRxS that would have no fewer weights")
+    assert "begins with q" in unchanged_passes(load_workload("c3d"), "fsb:path=q")[0]
+    assert unchanged_passes(load_workload("c3d"), "fsb") == []
+
+
+def test_a_result_keeps_what_a_pass_left():
+    notes = simulate("x3d_s", transform="fsb", input_size="4x32x32").record.notes
+    assert notes == tuple(unchanged_passes(load_workload("x3d_s"), "fsb"))
+
+
+def test_a_comparison_names_the_layers_on_which_a_fast_algorithm_is_slower():
+    cases = [Case(name="base"), Case(name="fast", algorithm="hfa"), Case(name="best", algorithm="auto")]
+    compared = compare("movinet_a0", cases)
+    base, fast, _ = ({x.name: x.latency_cycles for x in result.record.layers} for result in compared.results)
+    slower = [name for name, cycles in fast.items() if cycles > base[name]]
+    (note,) = [note for note in compared.notes()[1] if "takes longer" in note]
+    assert slower
+    assert slower[0] in note
+    assert note.endswith("auto runs these direct")
+    assert not any("takes longer" in note for notes in (compared.notes()[0], compared.notes()[2]) for note in notes)

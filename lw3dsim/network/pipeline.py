@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
+    from lw3dsim.result.records import RunRecord
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
@@ -113,11 +114,15 @@ def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None
 
 def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Result:
     """Simulate what was asked for; see :func:`simulate`. Energy, power and records are worked out when looked at."""
-    request, network, design = prepared.request, prepared.network, prepared.design
+    request, design = prepared.request, prepared.design
     units = map_prepared(prepared, progress)
     stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
-    notes = unchanged_passes(prepared.loaded.workload, request.transform)
-    return Result(record=partial(assemble, network, design, units, _configuration(prepared), stream, notes))
+    return Result(record=partial(_record, prepared, units, stream))
+
+
+def _record(prepared: Prepared, units: Sequence[Unit], stream: StreamTiming | None) -> RunRecord:
+    notes = unchanged_passes(prepared.loaded.workload, prepared.request.transform)
+    return assemble(prepared.network, prepared.design, units, _configuration(prepared), stream, notes)
 
 
 def _configuration(prepared: Prepared) -> Configuration:

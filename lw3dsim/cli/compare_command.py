@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from lw3dsim.arguments import as_overrides
 from lw3dsim.base.values import replace
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import check_overrides, format_option, progress_bar, put, run_options
+from lw3dsim.cli.options import check_overrides, format_option, note_copies, progress_bar, put, run_options
 from lw3dsim.errors import InputError, check_text, one_line, short
 from lw3dsim.network.request import DEFAULT_ARCH, Options, Run
 
@@ -47,7 +47,7 @@ def _case_options(**_: object) -> None:
     metavar="NAME|FILE",
     help=f"The accelerator, by default {DEFAULT_ARCH}. Repeat it to compare accelerators.",
 )
-@run_options(Run, only=("overrides", "engine", "dims"))
+@run_options(Run, only=("overrides", "engine", "dims", "allow_unknown"))
 @click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write the comparison as a page.")
 @format_option()
 def command(
@@ -70,16 +70,16 @@ def command(
     from lw3dsim.base.forms import PAGE
     from lw3dsim.base.output import check_file, write_text
     from lw3dsim.base.remembered import remember_mappings
-    from lw3dsim.comparison.compare import compare
-    from lw3dsim.importing.load import load_workload
+    from lw3dsim.comparison.compare import compare, is_resized
     from lw3dsim.report.text.tables import comparison_tables
 
     remember_mappings()
-    network = load_workload(workload, input_size=input_size, classes=classes, dims=run.dims)
+    run = replace(run, input_size=input_size, classes=classes)
+    network = _loaded(workload, run)
     if html is not None:
         check_file(html, PAGE)
-    chosen = _cases(network, cases, archs, replace(run, input_size=input_size, classes=classes))
-    resized = any(case.input_size is not None or case.classes is not None or case.dims for case in chosen)
+    chosen = _cases(network, cases, archs, run)
+    resized = any(map(is_resized, chosen))
     position = {case.name: i for i, case in enumerate(chosen)}
     with progress_bar(network.name, parts=len(chosen)) as advance:
         comparison = compare(
@@ -100,6 +100,16 @@ def command(
         put(comparison.table.to_csv(index=False, lineterminator="\n"))
     else:
         show(tables)
+
+
+def _loaded(name: str, run: Options) -> Workload:
+    """Return the network as all cases read it, saying what is a guess in it."""
+    from lw3dsim.importing.load import load_workload
+
+    given = {key: getattr(run, key) for key in ("input_size", "classes", "dims", "allow_unknown")}
+    network = load_workload(name, **given)
+    note_copies(network)
+    return network
 
 
 def _title(network: Workload) -> str:
@@ -136,7 +146,7 @@ def _parsed(text: str, archs: Sequence[str], common: Options) -> list[Case]:
         raise InputError(
             f'--case "{one_line(text)}": expected "name: options of simulate", such as "fsb: --transform fsb"'
         )
-    defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes", "dims")}
+    defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes", "dims", "allow_unknown")}
     try:
         context = _case_options.make_context("case", shlex.split(options), default_map=defaults)
     except click.UsageError as error:

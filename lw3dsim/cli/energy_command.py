@@ -13,10 +13,13 @@ from lw3dsim.network.request import Design, Options, make_request
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
 
+# What says which layers are shown.
+OF_LAYERS = ("transform", "input_size", "classes", "dims", "allow_unknown", "algorithm", "m1", "m2")
+
 
 @click.command("energy", cls=Command)
 @click.argument("workload", required=False)
-@run_options(Design, only=("arch", "overrides", "transform", "input_size", "classes", "dims", "algorithm", "m1", "m2"))
+@run_options(Design, only=("arch", "overrides", *OF_LAYERS))
 @format_option("table", "json")
 def command(workload: str | None, run: Options, form: str, show: Show) -> None:
     """Print unit energies, leakage, areas and memory times of an accelerator, each with its source.

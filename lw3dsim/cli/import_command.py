@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import put
+from lw3dsim.cli.options import note_copies, put
 
 
 @click.command("import", cls=Command)
@@ -13,7 +13,10 @@ from lw3dsim.cli.options import put
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Size of a named dimension. Repeat it.")
 @click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", help="Write the workload to this file.")
-def command(workload: str, input_size: str | None, dims: tuple[str, ...], out: str | None) -> None:
+@click.option("--allow-unknown", is_flag=True, help="Take operators that are not known as copies.")
+def command(
+    workload: str, input_size: str | None, dims: tuple[str, ...], out: str | None, *, allow_unknown: bool
+) -> None:
     """Write a network in ONNX as a workload file that can be read and edited.
 
     WORKLOAD is a file *.onnx; or a name or a workload file, whose blocks are written out.
@@ -25,7 +28,9 @@ def command(workload: str, input_size: str | None, dims: tuple[str, ...], out: s
 
     if out is not None:
         check_file(out, WORKLOAD)
-    text = workload_text(load_workload(workload, input_size=input_size, dims=dims))
+    network = load_workload(workload, input_size=input_size, dims=dims, allow_unknown=allow_unknown)
+    note_copies(network)
+    text = workload_text(network)
     if out is None:
         put(text)
     else:

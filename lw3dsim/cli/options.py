@@ -151,9 +151,19 @@ def load_network(request: Request) -> Workload:
     return network
 
 
+def note_copies(network: Workload) -> None:
+    """Say on standard error which layers stand for operators that are not known."""
+    from lw3dsim.describe.moves import Copy, copied
+
+    for layer in network.layers:
+        if isinstance(layer, Copy):
+            click.echo(f"note: {layer.name}: {copied(layer)}", err=True)
+
+
 def _note_passes(network: Workload, request: Request) -> None:
     from lw3dsim.transform.passes import unchanged_passes
 
+    note_copies(network)
     for sentence in unchanged_passes(network, request.transform):
         click.echo(f"note: {sentence}", err=True)
 

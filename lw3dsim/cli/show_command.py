@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("show", cls=Command)
 @click.argument("workload")
-@run_options(Design, only=("transform", "input_size", "classes", "dims", "algorithm", "m1", "m2"))
+@run_options(Design, only=("transform", "input_size", "classes", "dims", "allow_unknown", "algorithm", "m1", "m2"))
 @format_option()
 def command(workload: str, run: Options, form: str, show: Show) -> None:
     """Layers of a workload: shapes, parameters, MACs, ideal multiplications.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lw3dsim.arguments import as_dims, as_members, as_text, check_callback, twice
+from lw3dsim.arguments import as_dims, as_members, as_text, as_truth, check_callback, twice
 from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
-from lw3dsim.network.pipeline import prepare, resolve_network, simulate_prepared
+from lw3dsim.network.pipeline import load_asked, prepare, resolve_network, simulate_prepared
 from lw3dsim.network.request import DEFAULT_ARCH, Design, Run, make_request
 from lw3dsim.result.headlines import ratio
 from lw3dsim.transform.passes import unchanged_passes
@@ -183,14 +183,14 @@ def compare(
     given = make_request(workload, Design(arch=arch)).workload
     chosen = None if cases is None else _checked(cases)
     # Where every case resizes the network, it need not have a size of its own.
-    is_sized = chosen is None or not all(map(_is_resized, chosen))
+    is_sized = chosen is None or not all(map(is_resized, chosen))
     network = resolve_network(given, None, None, None) if is_sized else given
     chosen = default_cases(network, arch) if chosen is None else chosen
     prepared = []
     for case in chosen:
         with _named(case, chosen):
             # A case that resizes the network starts from the workload as it was given.
-            prepared.append(prepare(case.request(given if _is_resized(case) else network)))
+            prepared.append(prepare(case.request(given if is_resized(case) else network)))
     results, unchanged = [], []
     for case, run in zip(chosen, prepared, strict=True):
         with _named(case, chosen):
@@ -202,13 +202,15 @@ def compare(
     )
 
 
-def _is_resized(case: Case) -> bool:
-    return case.input_size is not None or case.classes is not None or as_dims("dims", case.dims) != ()
+def is_resized(case: Case) -> bool:
+    """Return whether a case reads the network in its own way."""
+    is_sized = case.input_size is not None or case.classes is not None
+    return is_sized or as_dims("dims", case.dims) != () or as_truth("allow_unknown", case.allow_unknown)
 
 
 def _idle_passes(request: Request) -> tuple[str, ...]:
     """Return the sentences on passes that rewrite nothing."""
-    before = resolve_network(request.workload, None, request.input_size, request.classes, request.dims)
+    before = load_asked(request).workload
     return tuple(unchanged_passes(before, request.transform))
 
 

@@ -168,6 +168,17 @@ class Upsample(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="ups
         return 1 if self.mode == "nearest" else 2**grown
 
 
+class Copy(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="copy"):
+    """What stands for an operator ``of`` another tool that is not known: the tensor is read and written as it is."""
+
+    of: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+def copied(layer: Copy) -> str:
+    """Return what there is to say of a layer that stands for another."""
+    return f"{layer.of} is not known, costed as a copy"
+
+
 class Permute(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="permute"):
     """The dimensions in another ``order``."""
 

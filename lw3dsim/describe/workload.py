@@ -13,6 +13,7 @@ from lw3dsim.describe.layer import Layer
 from lw3dsim.describe.moves import (
     ChannelShuffle,
     Concat,
+    Copy,
     Interleave,
     Pad,
     Permute,
@@ -39,6 +40,7 @@ __all__ = [
     "Concat",
     "Conv3d",
     "ConvTranspose3d",
+    "Copy",
     "Density",
     "Extent",
     "Gate",
@@ -83,6 +85,7 @@ AnyLayer = (
     | TemporalShift
     | Interleave
     | Upsample
+    | Copy
     | Permute
     | Reshape
 )

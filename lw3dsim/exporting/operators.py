@@ -19,6 +19,7 @@ from lw3dsim.describe.workload import (
     Concat,
     Conv3d,
     ConvTranspose3d,
+    Copy,
     Gate,
     Interleave,
     Linear,
@@ -34,6 +35,7 @@ from lw3dsim.describe.workload import (
     Trg,
     Upsample,
 )
+from lw3dsim.errors import InputError
 from lw3dsim.exporting.pools import around_of, pool
 
 if TYPE_CHECKING:
@@ -253,6 +255,11 @@ def _upsample(layer: Upsample, inputs: tuple[Shape, ...]) -> nn.Module:
 @operator.register(Permute)
 def _permute(layer: Permute, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
     return Applied(partial(torch.permute, dims=(0, *(AXES[name] for name in layer.order))))
+
+
+@operator.register(Copy)
+def _unknown(layer: Copy, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    raise InputError(f"{layer.name} stands for {layer.of}, which is not known; put an operator of the workload there")
 
 
 @operator.register(Reshape)

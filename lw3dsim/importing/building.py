@@ -135,7 +135,7 @@ class Building:
     ) -> Tensor:  # fmt: skip
         """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights."""
         text = node.name if not output else f"{node.name}_{output}"
-        name = self._name(text, node.called.rpartition(".")[2] or node.op, is_path=node.is_path)
+        name = self._name(text, (node.called or node.op).rpartition(".")[2], is_path=node.is_path)
         layer: Any = msgspec.convert(
             {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}, kind
         )

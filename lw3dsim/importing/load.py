@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_dims, as_path
+from lw3dsim.arguments import as_dims, as_path, as_truth
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import read_text
 from lw3dsim.describe.weights import Weighted
@@ -24,6 +24,7 @@ def load_workload(
     input_size: SizeArgument = None,
     classes: int | None = None,
     dims: DimsArgument = None,
+    allow_unknown: bool = False,
 ) -> Workload:
     """Load a shipped workload by ``name``, a workload file, a network in ONNX (a file ``*.onnx``), or layers of peers.
 
@@ -32,13 +33,15 @@ def load_workload(
     ``input_size`` is frames, height and width of the clip in pixels, as ``"16x112x112"`` or ``(16, 112, 112)``, or a
     dict of them by the name of an input; it overrides what the file says. ``classes`` (1 to 65536) overrides the
     parameter of that name of a workload file. ``dims`` are sizes for dimensions of an ONNX network that have a name,
-    as ``{"frames": 16}`` or ``"frames=16"``; a batch that has one is 1. Raises InputError.
+    as ``{"frames": 16}`` or ``"frames=16"``; a batch that has one is 1. ``allow_unknown``: operators of an ONNX network
+    that are not known, and read one computed tensor, become layers of the kind ``copy``. Raises InputError.
     """
-    return load_weighted(name, input_size=input_size, classes=classes, dims=dims).workload
+    sized = load_weighted(name, input_size=input_size, classes=classes, dims=dims, allow_unknown=allow_unknown)
+    return sized.workload
 
 
 def load_weights(
-    name: PathArgument, *, input_size: SizeArgument = None, dims: DimsArgument = None
+    name: PathArgument, *, input_size: SizeArgument = None, dims: DimsArgument = None, allow_unknown: bool = False
 ) -> dict[str, NDArray[Any]]:
     """Return the weights that a network in ONNX holds, as ``execute(weights=...)`` takes them.
 
@@ -46,7 +49,8 @@ def load_weights(
     are not in the file are left out. The arguments are those of :func:`load_workload`. Raises InputError.
     """
     arrays = {}
-    for layer, read in load_weighted(name, input_size=input_size, dims=dims).weights.items():
+    loaded = load_weighted(name, input_size=input_size, dims=dims, allow_unknown=allow_unknown)
+    for layer, read in loaded.weights.items():
         if (found := read()) is not None:
             arrays[f"{layer}.weight"] = found.weight
             arrays |= {} if found.bias is None else {f"{layer}.bias": found.bias}
@@ -59,10 +63,14 @@ def load_weighted(
     input_size: SizeArgument = None,
     classes: int | None = None,
     dims: DimsArgument = None,
+    allow_unknown: bool = False,
 ) -> Weighted:
     """Load a workload, and what its file holds of its weights; see :func:`load_workload`."""
     path = as_path("workload", name, "a name or a file")
+    allow_unknown = as_truth("allow_unknown", allow_unknown)
     if not path.lower().endswith(".onnx"):
+        if allow_unknown:
+            raise ArgumentError("allow_unknown", True, "only a network in ONNX has operators to be known; leave it out")
         if as_dims("dims", dims):
             raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
         return Weighted(_read(path, input_size, classes), {})
@@ -71,7 +79,7 @@ def load_weighted(
     from lw3dsim.importing.lowering import network_of
     from lw3dsim.importing.onnx_file import read_onnx
 
-    return network_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims)
+    return network_of(read_onnx(find("workloads", path)), one_line(path, 200), input_size, dims, allow_unknown)
 
 
 def _read(name: str, input_size: SizeArgument, classes: int | None) -> Workload:

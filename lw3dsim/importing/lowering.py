@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
-from lw3dsim.describe.workload import build_workload
+from lw3dsim.describe.workload import Copy, build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
@@ -19,14 +19,16 @@ from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.importing.graph import Dimensions, Graph, Node
 
 
-def network_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument) -> Weighted:
+def network_of(
+    graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArgument, allow_unknown: bool = False
+) -> Weighted:
     """Return the workload that a graph is, and its weights; ``shown`` is what messages call it."""
     sizes = as_sizes("input_size", input_size)
     pairs = (text.rpartition("=") for text in as_dims("dims", dims))
@@ -39,7 +41,7 @@ def network_of(graph: Graph, shown: str, input_size: SizeArgument, dims: DimsArg
     graph = recognised(graph)
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
-        made = _read(building, node)
+        made = _read(building, node, allow_unknown=allow_unknown)
         for name, meaning in zip(node.outputs, made, strict=False):
             if name:
                 building.meanings[name] = meaning
@@ -84,7 +86,7 @@ def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
     return (*dims[:2], *size)
 
 
-def _read(building: Building, node: Node) -> list[Any]:
+def _read(building: Building, node: Node, *, allow_unknown: bool) -> list[Any]:
     """Return what the outputs of a node mean."""
     given = [building.meaning(node, i) for i in range(len(node.inputs))]
     known = [one for one in given if isinstance(one, Constant)]
@@ -92,8 +94,7 @@ def _read(building: Building, node: Node) -> list[Any]:
     if are_constant and (made := folded(building, node, known)) is not None:
         return list(made)
     if node.op not in HANDLERS:
-        takes = ", ".join(sorted(HANDLERS))
-        raise building.error(node, f"this operator is not taken; write that part in YAML, or use: {takes}")
+        return [_copy(building, node, given, allow_unknown=allow_unknown)]
     try:
         read = list(HANDLERS[node.op](building, node))
     except KeyError as error:
@@ -103,6 +104,19 @@ def _read(building: Building, node: Node) -> list[Any]:
             raise
         raise building.error(node, f"has attributes that do not fit ({type(error).__name__})") from None
     return [later(building, node, known, i, one) if are_constant else one for i, one in enumerate(read)]
+
+
+def _copy(building: Building, node: Node, given: Sequence[Any], *, allow_unknown: bool) -> Tensor:
+    """Return what stands for the output of an operator that is not known. Raises InputError where nothing may."""
+    if not allow_unknown:
+        takes = ", ".join(sorted(HANDLERS))
+        remedy = "write that part in YAML, allow it as a copy (--allow-unknown), or use"
+        raise building.error(node, f"this operator is not taken; {remedy}: {takes}")
+    computed = [i for i, one in enumerate(given) if one is not None and not isinstance(one, Constant)]
+    if len(computed) != 1:
+        why = f"is not known and reads {len(computed)} computed tensors; a copy reads one: write that part in YAML"
+        raise building.error(node, why)
+    return building.add(node, Copy, [building.data(node, computed[0])], of=one_line(node.called or node.op, 200))
 
 
 def _compare(building: Building, node: Node) -> None:

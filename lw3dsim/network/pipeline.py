@@ -86,7 +86,13 @@ def load_asked(request: Request) -> Weighted:
     workload = request.workload
     if isinstance(workload, Workload):
         return Weighted(workload, {})
-    return load_weighted(workload, input_size=request.input_size, classes=request.classes, dims=request.dims)
+    return load_weighted(
+        workload,
+        input_size=request.input_size,
+        classes=request.classes,
+        dims=request.dims,
+        allow_unknown=request.allow_unknown,
+    )
 
 
 def _load_mapping(path: str) -> MappingFile:
@@ -241,10 +247,14 @@ def resolve_network(
     input_size: SizeArgument,
     classes: int | None,
     dims: DimsArgument = None,
+    *,
+    allow_unknown: bool = False,
 ) -> Workload:
     """Return the workload that a name, file or loaded workload means, sized and with ``transform`` applied."""
     if not isinstance(workload, Workload):
-        workload = load_workload(workload, input_size=input_size, classes=classes, dims=dims)
+        workload = load_workload(
+            workload, input_size=input_size, classes=classes, dims=dims, allow_unknown=allow_unknown
+        )
     return apply_transforms(workload, transform)
 
 

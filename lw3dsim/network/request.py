@@ -18,6 +18,7 @@ from lw3dsim.arguments import (
     as_overrides,
     as_path_or,
     as_sizes,
+    as_truth,
     as_word,
 )
 from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter
@@ -206,6 +207,13 @@ class Design(Parameters):
         option="--dim",
         is_repeated=True,
     )
+    allow_unknown: bool = parameter(
+        as_truth,
+        "Cost operators of a network in ONNX that are not known as copies.",
+        default=False,
+        in_python="True or False; for a workload by file.",
+        option="--allow-unknown",
+    )
     overrides: OverridesArgument = parameter(
         as_overrides,
         "Override a field of the accelerator.",
@@ -334,6 +342,9 @@ def _check_loaded(request: Request) -> None:
         for name, value in (("input_size", request.input_size), ("classes", request.classes), ("dims", request.dims)):
             if value not in (None, ()):
                 raise ArgumentError(name, value, "resizes a workload that is given by name or file, not a loaded one")
+        if request.allow_unknown:
+            rule = "is for a workload that is given by file, not a loaded one"
+            raise ArgumentError("allow_unknown", request.allow_unknown, rule)
     if not isinstance(request.arch, str) and request.overrides:
         rule = "change an accelerator that is given by name or file, not a loaded one"
         raise ArgumentError("overrides", list(request.overrides), rule)

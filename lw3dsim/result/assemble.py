@@ -9,6 +9,7 @@ from lw3dsim._version import __version__
 from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
+from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs
@@ -16,14 +17,13 @@ from lw3dsim.result.derived import StreamDerived, derived, stream_derived
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.result.records import Configuration
 
 
@@ -118,7 +118,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
         name=unit.name,
         kind=unit.kind,
         algorithm=" + ".join(dict.fromkeys(p.algorithm.label for p in problems if p.has_weights)) or "none",
-        note="; ".join(dict.fromkeys(filter(None, (part for p in problems for part in _notes(p, arch))))),
+        note="; ".join(dict.fromkeys(filter(None, _notes(unit, arch)))),
         mapping=run.work.mapping.describe(),
         input_layout=run.layouts[0],
         output_layout=run.layouts[1],
@@ -138,9 +138,11 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
     )
 
 
-def _notes(problem: Problem, arch: Accelerator) -> tuple[str, str]:
-    """Return why a layer does not run the algorithm that was wanted, and what becomes of sums too wide; or nothing."""
-    return problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits)
+def _notes(unit: Unit, arch: Accelerator) -> Iterator[str]:
+    """Yield why layers do not run the algorithm that was wanted, what becomes of sums too wide, and what is a guess."""
+    for problem in unit.run.work.stages:
+        yield from (problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits))
+    yield from (copied(layer) for layer in unit.layers if isinstance(layer, Copy))
 
 
 class _StreamFigures(StreamDerived, total=False):

@@ -87,7 +87,7 @@ def _nested_list():
 
 # Arguments that may hold such values, by what takes them; a run is asked for as in ``simulate``.
 RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "dims", "overrides", "fusion")
-RUN = (*RUN, "objective", "progress", "example_inputs")
+RUN = (*RUN, "objective", "progress", "allow_unknown", "example_inputs")
 CASE = (*(name for name in RUN if name not in ("workload", "progress", "example_inputs")), "engine", "mapping", "name")
 SEARCH = ("space", "storage")
 
@@ -117,8 +117,8 @@ CALLS = {
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress", "example_inputs")),
     "Case": (_of_case, CASE),
     "default_cases": (lw3dsim.default_cases, ("workload", "arch")),
-    "load_workload": (_loaded, ("workload", "input_size", "classes", "dims")),
-    "load_weights": (_weights, ("workload", "input_size", "dims")),
+    "load_workload": (_loaded, ("workload", "input_size", "classes", "dims", "allow_unknown")),
+    "load_weights": (_weights, ("workload", "input_size", "dims", "allow_unknown")),
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
     "from_torch": (_of_module, ("module", "example_inputs", "named_inputs")),

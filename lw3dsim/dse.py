@@ -2,8 +2,8 @@
 
 A *space* is the name of a shipped one, a YAML file, or what :func:`load_space` returns. A study of it is kept in its
 ``storage``, a journal file or the URL of a database; by default ``results/dse/NAME.journal``, under the folder that
-the process is in. The functions are those of ``lw3dsim dse`` and read and write the same studies. All raise
-InputError in one sentence for what is wrong, and OutputError where a file can't be written.
+the process is in. The functions are those of ``lw3dsim dse`` but for ``prove``, and read and write the same studies.
+All raise InputError in one sentence for what is wrong, and OutputError where a file can't be written.
 """
 
 from __future__ import annotations

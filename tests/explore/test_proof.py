@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from itertools import pairwise
 from random import Random
 
@@ -15,6 +17,7 @@ from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import non_dominated
 from lw3dsim.explore.proof.boxes import box_of, choices_in, halves, the_choice, whole
 from lw3dsim.explore.proof.relaxation import Relaxation
+from lw3dsim.explore.proof.run import prove
 from lw3dsim.explore.proof.search import Prover
 from lw3dsim.explore.proof.state import load, save
 from lw3dsim.explore.space_file import load_space
@@ -196,8 +199,7 @@ def test_a_proof_of_a_small_space_ends_with_its_front(number, tmp_path, monkeypa
 def test_a_proof_that_was_kept_goes_on_where_it_was(tmp_path):
     space = load_space(write_space(tmp_path, objectives="[latency_ms, energy_mj, area_mm2]", net=MIXED))
     every, prover, file = enumerated(space), Prover(space), tmp_path / "kept.proof"
-    for choice in list(every)[::9]:
-        prover.learn(choice, every[choice].metrics)
+    learnt(prover, every)
     prover.step()
     save(file, prover.kept())
     again = Prover(space, load(file, space))
@@ -209,6 +211,46 @@ def test_a_proof_that_was_kept_goes_on_where_it_was(tmp_path):
     assert {(choice, space.costs(metrics)) for choice, metrics in again.front.items()} == front_of(space, every)
     assert again.certificate().factor == 1
     assert sum(again.certificate().verdicts.values()) == space.size
+
+
+def learnt(prover, every):
+    """Hold a proof against some of the designs."""
+    for choice in list(every)[::9]:
+        prover.learn(choice, every[choice].metrics)
+
+
+def test_a_proof_that_is_killed_has_kept_what_was_proved_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("lw3dsim.explore.proof.run.KEEP_EVERY_S", 0.0)
+    space = load_space(write_space(tmp_path, objectives="[latency_ms, energy_mj, area_mm2]", net=MIXED))
+    every, file, steps = enumerated(space), tmp_path / "killed.proof", []
+    prover = Prover(space)
+    step = prover.step
+
+    def killed():
+        steps.append(prover.certificate().open_choices)
+        if len(steps) == 5:
+            raise SystemError("killed")
+        step()
+
+    monkeypatch.setattr(prover, "step", killed)
+    learnt(prover, every)
+    with pytest.raises(SystemError):
+        prove(prover, file, known=(), minutes=None, show=lambda _: None)
+    again = Prover(space, load(file, space))
+    assert again.certificate().open_choices == steps[-1]
+    prove(again, file, known=(), minutes=None, show=lambda _: None)
+    assert again.is_done
+    assert {(choice, space.costs(metrics)) for choice, metrics in again.front.items()} == front_of(space, every)
+
+
+def test_an_interrupt_ends_a_proof_which_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("lw3dsim.explore.proof.run.SHOW_EVERY_S", -1.0)
+    space = load_space(write_space(tmp_path, objectives="[latency_ms, energy_mj, area_mm2]", net=MIXED))
+    prover, file = Prover(space), tmp_path / "interrupted.proof"
+    learnt(prover, enumerated(space))
+    prove(prover, file, known=(), minutes=None, show=lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert not prover.is_done
+    assert Prover(space, load(file, space)).certificate().open_choices == prover.certificate().open_choices
 
 
 def test_most_of_a_large_space_is_ruled_out_by_a_few_designs(tmp_path):

@@ -273,6 +273,8 @@ def test_a_design_is_discarded_where_its_bounds_break_a_limit_or_one_that_was_si
     )
     assert why(Limit(name="sram_kib", high=12.0), Limit(name="latency_ms", high=217e-6)) == ""
     assert why(Limit(name="clips_per_s", low=5e6)).startswith("clips_per_s is at best 4.63e+06")
+    # What takes at least so long may take longer, and clips are at most so many a second.
+    assert why(Limit(name="latency_ms", low=1.0), Limit(name="clips_per_s", high=1e6)) == ""
     better = "at best latency_ms 0.000216, sram_kib 12: a design that was simulated is better"
     assert why(front=[(200e-6, 12.0)]) == better
     assert why(front=[(300e-6, 12.0), (200e-6, 11.0)]) == better

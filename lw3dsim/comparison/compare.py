@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.request import Request
-    from lw3dsim.result.records import Totals
+    from lw3dsim.result.records import Layer, Totals
     from lw3dsim.result.result import Result
 
 
@@ -115,7 +115,7 @@ def _ratio(value: Cell, base: Cell) -> float | None:
 def _without_effect(result: Result) -> list[str]:
     """Return what a run asked for that no layer does."""
     wanted, notes = result.config.algorithm, []
-    fast = any(layer.algorithm not in ("direct", "none") for layer in result.record.layers)
+    fast = any(map(_is_fast, result.record.layers))
     # What a mapping file lets run direct might run otherwise.
     if wanted != "direct" and not fast and result.config.mapping is None:
         why = (
@@ -125,6 +125,10 @@ def _without_effect(result: Result) -> list[str]:
     if result.config.fusion == "auto" and all(layer.kind != "fused" for layer in result.record.layers):
         notes.append("no layers are worth fusing")
     return notes
+
+
+def _is_fast(layer: Layer) -> bool:
+    return layer.algorithm not in ("direct", "none")
 
 
 # Layers of a note that are named.
@@ -141,14 +145,14 @@ def _slower_than_direct(result: Result, others: Sequence[Result]) -> list[str]:
         if other.config == direct:
             cycles = {layer.name: layer.latency_cycles for layer in other.record.layers}
             slower = [
-                f"{layer.name} ({layer.latency_cycles / cycles[layer.name]:.2f} times)"
+                f"{layer.name} ({layer.latency_cycles / cycles[layer.name]:.2f}x)"
                 for layer in result.record.layers
-                if layer.latency_cycles > cycles.get(layer.name, layer.latency_cycles)
+                if _is_fast(layer) and layer.latency_cycles > cycles.get(layer.name, layer.latency_cycles)
             ]
             if slower:
                 more = f" and {len(slower) - NAMED} more" if len(slower) > NAMED else ""
                 named = ", ".join(slower[:NAMED])
-                return [f"{config.algorithm} takes longer than direct on {named}{more}; auto runs these direct"]
+                return [f"{config.algorithm} takes longer than direct on {named}{more}; auto chooses by layer"]
     return []
 
 

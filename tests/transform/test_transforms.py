@@ -304,5 +304,5 @@ def test_a_comparison_names_the_layers_on_which_a_fast_algorithm_is_slower():
     (note,) = [note for note in compared.notes()[1] if "takes longer" in note]
     assert slower
     assert slower[0] in note
-    assert note.endswith("auto runs these direct")
+    assert note.endswith("auto chooses by layer")
     assert not any("takes longer" in note for notes in (compared.notes()[0], compared.notes()[2]) for note in notes)

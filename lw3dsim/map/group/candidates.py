@@ -139,7 +139,7 @@ def choices_of(group: Group, arch: Accelerator) -> Choices:
     return Choices(sets=sets, chunks=chunks, floor=make_floor(group, arch, sets, chunks))
 
 
-@kept(64)
+@kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` whose input fits the input buffer of ``arch``."""
     work, buffers = kernels(), arch.buffers

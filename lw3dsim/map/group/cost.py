@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Parallel
+    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.candidates import Candidates
     from lw3dsim.map.group.group import Group
@@ -46,7 +47,8 @@ class GroupCost(Value, frozen=True, kw_only=True):
 def group_costs(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks, price: Price) -> GroupCost:
     """Return what every candidate moves and takes, its stages in the modes of the least ``price``."""
     inputs, bursts, loads, visits, stores, exposed = map(np.asarray, _traffic(group, candidates, clocks))
-    work = [_stage_work(group, candidates, arch, price, i) for i in range(len(group.stages))]
+    scratch = _Scratch.of(len(candidates))
+    work = [_stage_work(group, candidates, arch, price, i, scratch) for i in range(len(group.stages))]
     compute = sum((w.cycles for w in work), np.zeros(len(candidates))) * clocks.cycle_ticks
     burst_ticks = clocks.burst_ticks / clocks.dram.channels
     transfer = np.maximum(bursts * burst_ticks, visits * (clocks.visit_ticks / clocks.dram.channels))
@@ -115,29 +117,46 @@ class _Work(Value, frozen=True, kw_only=True):
     in_channels: Flags
 
 
-def _stage_work(group: Group, candidates: Candidates, arch: Accelerator, price: Price, i: int) -> _Work:
+class _Scratch(Value, frozen=True, kw_only=True):
+    """What a stage is weighed in, one after the other."""
+
+    effort: Effort
+    seen: Seen
+    waves: Waves
+
+    @classmethod
+    def of(cls, count: int) -> _Scratch:
+        """Return room for so many candidates."""
+        work = kernels()
+        seen = work.columns(Seen, 2 * count + 1)
+        return cls(effort=work.columns(Effort, count), seen=seen, waves=empty_waves(work))
+
+
+def _stage_work(
+    group: Group, candidates: Candidates, arch: Accelerator, price: Price, i: int, scratch: _Scratch
+) -> _Work:
     """Return the work of stage ``i`` in the cheaper parallel mode."""
     stage = group.stages[i]
-    steps, by_pixel = _stage_cycles(group, candidates, arch, "pixel", i)
+    steps, by_pixel = _stage_cycles(group, candidates, arch, "pixel", i, scratch)
     if "channel" not in parallel_modes(stage, arch):
         return _Work(steps=steps, cycles=by_pixel, in_channels=np.zeros(len(candidates), dtype=bool))
-    _, by_channel = _stage_cycles(group, candidates, arch, "channel", i)
+    _, by_channel = _stage_cycles(group, candidates, arch, "channel", i, scratch)
     in_channels = price.cycle * by_channel + price.of_trees(stage, arch) < price.cycle * by_pixel
     return _Work(steps=steps, cycles=np.where(in_channels, by_channel, by_pixel), in_channels=in_channels)
 
 
 def _stage_cycles(
-    group: Group, candidates: Candidates, arch: Accelerator, parallel: Parallel, i: int
+    group: Group, candidates: Candidates, arch: Accelerator, parallel: Parallel, i: int, scratch: _Scratch
 ) -> tuple[Ints, Floats]:
     """Return the steps of a stage and its cycles, each in proportion to that of the largest tile."""
     work, stage, count = kernels(), group.stages[i], len(candidates)
     machine = make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < len(group.stages) - 1)
-    effort, seen = work.columns(Effort, count), work.columns(Seen, 2 * count + 1)
     work(weigh_stage)(
         plain_layer(stage), plain_array(machine), candidates.stages, i, *candidates.cuts, candidates.units,
-        candidates.chunks, candidates.found, count, empty_waves(work), seen, effort,
+        candidates.chunks, candidates.found, count, scratch.waves, scratch.seen, scratch.effort,
     )  # fmt: skip
-    steps, cycles, drain, all_passes, passes, all_tiles, tiles = map(np.asarray, effort)
+    steps = np.array(scratch.effort.steps)
+    cycles, drain, all_passes, passes, all_tiles, tiles = map(np.asarray, scratch.effort[1:])
     busy = cycles.astype(np.float64)
     if stage.structure != "vector":
         busy = cycles * ((all_passes / passes) * (all_tiles / tiles))

@@ -8,7 +8,7 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -134,18 +134,24 @@ class Group(Value, frozen=True, dict=True):
 
     def reaches(self, d: int) -> tuple[Reach, ...]:
         """Return one axis of every stage."""
-        return tuple(
-            Reach(
-                kernel=stage.kernel[d],
-                stride=stage.stride[d],
-                padding=stage.padding[d],
-                out=stage.out[d],
-                inp=stage.inp[d],
-                takes_all=stage.whole_frames and d == 0,
-                adds_input=operand == "input",
-            )
-            for stage, operand in zip(self.stages, self.operands, strict=True)
-        )
+        return self._reaches[d]
+
+    @cached_property
+    def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
+        return tuple(tuple(map(partial(_reach, d), self.stages, self.operands)) for d in range(3))
+
+
+def _reach(d: int, stage: Problem, operand: Operand) -> Reach:
+    """Return one axis of a stage."""
+    return Reach(
+        kernel=stage.kernel[d],
+        stride=stage.stride[d],
+        padding=stage.padding[d],
+        out=stage.out[d],
+        inp=stage.inp[d],
+        takes_all=stage.whole_frames and d == 0,
+        adds_input=operand == "input",
+    )
 
 
 def can_fuse(problem: Problem) -> bool:

@@ -134,12 +134,14 @@ def weigh_stage(
     layer: Layer, array: Array, stages: Stages, stage: int, t: Cuts, h: Cuts, w: Cuts, units: Units, chunks: Chunks,
     found: Found, count: int, waves: Waves, seen: Seen, effort: Effort,
 ) -> None:  # fmt: skip
-    """Fill in the ``effort`` of a stage; ``seen``, all 0, is scratch."""
+    """Fill in the ``effort`` of a stage; ``seen`` is scratch."""
+    for place in range(len(seen.key)):
+        seen.key[place] = 0
     for at in range(count):
         chunk = chunks.size[found.chunk[stages.run[stage] * len(found.t) + at]]
         effort.steps[at] = ceiling(stages.n[stage], chunk) * active_tiles(t, h, w, found, at, stage + 1)
         if layer.structure == VECTOR:
-            effort.cycles[at] = whole_cycles(layer, array, t, h, w, found, at, stage)
+            effort.cycles[at], effort.drain[at] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
             continue
         i, j, k = found.t[at], found.h[at], found.w[at]
         size_t = t.most_new[(stage + 1) * len(t.tile) + i]

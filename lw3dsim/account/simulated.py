@@ -31,8 +31,7 @@ Done = TypeVar("Done", bound=Work, covariant=True)
 class Simulated(Value, frozen=True, kw_only=True, eq=False):
     """What the simulation of a layer or fused group gave.
 
-    ``stage_events`` are what the steps of each of its layers did; no schedule on these buffers moves less than
-    ``dram_floor_bytes``. ``layouts`` are those of input and output.
+    ``stage_events`` are what the steps of each of its layers did; ``layouts`` are those of input and output.
     """
 
     steps: int
@@ -44,7 +43,6 @@ class Simulated(Value, frozen=True, kw_only=True, eq=False):
     dram: DramCounts
     activity: Activity
     dram_bound_cycles: int
-    dram_floor_bytes: int
     layouts: tuple[str, str]
 
 
@@ -67,6 +65,11 @@ class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=Tr
     def compulsory_bytes(self) -> int:
         """The bytes of inputs, weights and outputs, once each."""
         return sum(self.work.compulsory_by_stream.values())
+
+    @cached_property
+    def dram_floor_bytes(self) -> int:
+        """The bytes that no schedule on these buffers moves less of."""
+        return self.work.floor_bytes(self.arch)
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.describe.address_map import address_map
@@ -213,7 +214,7 @@ def idle_device(dram: DramSystem, work: Kernels) -> Device:
     )
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _idle(dram: DramSystem, work: Kernels) -> tuple[Words, list[list[slice]]]:
     """Return the words of an idle device, all behind each other, and where the columns of its tables lie."""
     rules, channels = rules_of(dram), dram.channels

@@ -73,7 +73,7 @@ def _best_run(
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
     ways = partial(run_problem, engine=engine, price=price)
     runs = of_ways(layer, inputs, output, allowed, arch, ways)
-    return min(runs, key=lambda run: _cost(run, arch, wanted))
+    return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, arch, wanted))
 
 
 def of_ways(

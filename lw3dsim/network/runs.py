@@ -143,7 +143,6 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
         stage_events=tuple(of_stages),
         dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
         dram_bound_cycles=-(-clocks.bound_ticks(program.total_bursts) // clocks.cycle_ticks),
-        dram_floor_bytes=work.floor_bytes(arch),
         layouts=work.layouts(clocks.burst_bytes),
         activity=make_activity(program, timing.trace),
     )

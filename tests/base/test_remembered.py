@@ -188,7 +188,7 @@ IMPOSSIBLE = {
     "ifmap_slots": [0, 3], "weight_slots": [0, 9], "ofmap_slots": [0, 8], "kept": ["x"], "chunks": [[], [0], [99] * 9],
     "resident": [[], [True] * 9], "dram_bytes": [0, -5], "cycles": [0.0, -1.0],
     "latency_cycles": [0, -1, 10**30], "steps": [0, 1 << 20], "cycles_by_cause": [[], [["multiply", 3]]],
-    "stage_events": [[]], "dram_floor_bytes": [-1, 1 << 60], "dram_bound_cycles": [-1], "activity": [{}],
+    "stage_events": [[]], "dram_bound_cycles": [-1], "activity": [{}],
 }  # fmt: skip
 
 

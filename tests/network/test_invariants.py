@@ -9,7 +9,12 @@ from lw3dsim import compare, load_workload, simulate
 from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.testing.accounts import check_accounts
 
-SIZES = SMALL | {"c3d": None, "c3d_paper": "32x56x56", "slowfast_r50_4x16": "32x64x64", "slowfast_r50_8x8": "32x64x64"}
+SIZES = SMALL | {
+    "c3d": "16x56x56",
+    "c3d_paper": "32x56x56",
+    "slowfast_r50_4x16": "32x64x64",
+    "slowfast_r50_8x8": "32x64x64",
+}
 
 
 # One test for the four cases: layers that the cases share are mapped once.

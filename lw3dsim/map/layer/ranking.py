@@ -221,7 +221,7 @@ def is_worth(kept: Kept, aim: Aim, ticks: int, bursts: int, channels: int) -> bo
 
 @kernel
 def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Tiling) -> None:
-    """Insert a tiling into ``kept``, in the order of its first four columns, and drop the last."""
+    """Insert a tiling into ``kept``, where it is not yet, in the order of its first four columns; drop the last."""
     first, second, third = bursts, visits, ticks
     if aim.most == INFINITE:
         first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
@@ -231,7 +231,7 @@ def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: in
     row = len(kept.first)
     while row > 0 and comes_before(first, second, third, number, kept, row - 1):
         row -= 1
-    if row == len(kept.first):
+    if row == len(kept.first) or (row > 0 and kept.number[row - 1] == number):
         return
     for column in kept:
         for i in range(len(column) - 1, row, -1):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import entry
 from lw3dsim.map.layer.bounds import bound_kept
-from lw3dsim.map.layer.ranking import INFINITE, Aim, keep_nothing, rank
-from lw3dsim.map.layer.tiling import Task
+from lw3dsim.map.layer.ranking import INFINITE, Aim, insert, keep_nothing, rank
+from lw3dsim.map.layer.tiling import Task, Tiling
 
 if TYPE_CHECKING:
     from lw3dsim.machine.records import Array
@@ -46,6 +46,12 @@ def shortlist(
         return
     if burst_ticks == 0:
         aim = Aim(0, 0, best.latency[0] + best.latency[0] // TOLERANCE)
+        # What is known to be nearly fastest rules out most of the others.
+        for row in range(len(best.bursts)):
+            if best.latency[row] <= aim.most:
+                at = Tiling(best.n[row], best.c[row], best.t[row], best.h[row], best.w[row])
+                bursts, visits = best.bursts[row], best.third[row]
+                insert(thrifty, aim, best.latency[row], bursts, visits, best.order[row], best.mode[row], at)
         rank(task, aim, waves, thrifty)
         if modes > 1:
             rank(other, aim, waves, thrifty)

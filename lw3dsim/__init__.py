@@ -47,6 +47,7 @@ __all__ = [
     "load_workload",
     "map_workload",
     "simulate",
+    "to_onnx",
     "to_torch",
 ]
 
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.errors import InputError, OutputError
     from lw3dsim.exporting.export import to_torch
+    from lw3dsim.exporting.onnx_model import to_onnx
     from lw3dsim.importing.load import load_weights, load_workload
     from lw3dsim.importing.module import from_torch
     from lw3dsim.mapped import Mappings
@@ -87,6 +89,7 @@ _HOME = {
     "load_workload": "importing.load",
     "map_workload": "api",
     "simulate": "api",
+    "to_onnx": "exporting.onnx_model",
     "to_torch": "exporting.export",
 }
 

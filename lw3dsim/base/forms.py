@@ -79,6 +79,8 @@ def _has_key(file: BinaryIO, head: bytes) -> bool:
     return PARQUET_KEY.encode() in file.read(min(length, MAX_JSON_BYTES))
 
 
+# A model in ONNX begins with the version of its format and with who made it.
+ONNX = Form(about="model in ONNX", is_ours=lambda _, head: b"\x12\x07lw3dsim" in head[:16])
 PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
 MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))
 WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLOAD_TITLE.encode()))

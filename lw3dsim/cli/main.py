@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
     "import": "Write a network in ONNX as a workload file that can be read and edited.",
+    "export": "Write a workload as a model in ONNX.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
     "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",

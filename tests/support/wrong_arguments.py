@@ -122,6 +122,7 @@ CALLS = {
     "load_arch": (partial(lw3dsim.load_arch, "edge_base"), ("overrides",)),
     "load_result": (lw3dsim.load_result, ("path",)),
     "from_torch": (_of_module, ("module", "example_inputs", "named_inputs")),
+    "to_onnx": (lw3dsim.to_onnx, ("workload", "transform", "weights", "seed")),
     "to_torch": (lw3dsim.to_torch, ("workload", "transform")),
     "dse.run": (
         dse.run,

@@ -1,4 +1,4 @@
 """Workloads as models of other frameworks: the same description serves the simulator and training.
 
-``export`` is what users call; ``network`` and ``operators`` import PyTorch, and are imported by it alone.
+``export`` and ``onnx_model`` are what users call; the others import PyTorch or ONNX, and are imported by these alone.
 """

@@ -249,9 +249,11 @@ def _matmul(layer: Matmul, writer: Writer) -> None:
     shape = writer.network.shapes[layer.name]
     flat = writer.integers([0, 0, -1])
     values = writer.node(layer, "Reshape", [layer.inputs[0], flat], "values")
-    rows = writer.node(layer, "Reshape", [layer.inputs[1], flat], "rows")
-    rows = writer.node(layer, "Transpose", [rows], "columns", perm=[0, 2, 1]) if layer.transpose else rows
-    product = writer.node(layer, "MatMul", [rows, values], "product")
+    positions = writer.node(layer, "Transpose", [values], "positions", perm=[0, 2, 1])
+    columns = writer.node(layer, "Reshape", [layer.inputs[1], flat], "columns")
+    columns = columns if layer.transpose else writer.node(layer, "Transpose", [columns], "rows", perm=[0, 2, 1])
+    product = writer.node(layer, "MatMul", [positions, columns], "product")
+    product = writer.node(layer, "Transpose", [product], "channels", perm=[0, 2, 1])
     writer.node(layer, "Reshape", [product, writer.integers([0, *shape])])
 
 
@@ -270,6 +272,9 @@ def _add(layer: Add, writer: Writer) -> None:
 def _trg(layer: Trg, writer: Writer) -> None:
     frames = writer.shapes(layer)[0].frames
     (source,) = layer.inputs
+    if frames == 1:
+        writer.node(layer, "Identity", [source])  # there is no difference, and the mean is itself
+        return
     following = _cut(layer, writer, source, "frames", 1, frames, "following")
     own = _cut(layer, writer, source, "frames", 0, frames - 1, "own")
     differences = writer.node(layer, "Sub", [following, own], "differences")
@@ -315,14 +320,13 @@ def _shift(layer: TemporalShift, writer: Writer) -> None:
     channels, frames, *_ = writer.shapes(layer)[0]
     part = channels // layer.parts
     (source,) = layer.inputs
-    later = _cut(layer, writer, source, "channels", 0, part, "later")
-    later = _cut(layer, writer, later, "frames", 1, frames, "next")
-    earlier = _cut(layer, writer, source, "channels", part, 2 * part, "earlier")
-    earlier = _cut(layer, writer, earlier, "frames", 0, frames - 1, "last")
-    behind = writer.node(layer, "Pad", [later, writer.integers([0] * 7 + [1, 0, 0])], "from_next")
-    before = writer.node(layer, "Pad", [earlier, writer.integers([0, 0, 1] + [0] * 7)], "from_last")
+    sides = []
+    for i, (output, pads, start) in enumerate((("next", [0] * 7 + [1, 0, 0], 1), ("last", [0, 0, 1] + [0] * 7, 0))):
+        cut = _cut(layer, writer, source, "channels", i * part, (i + 1) * part, output)
+        padded = writer.node(layer, "Pad", [cut, writer.integers(pads)], f"{output}_padded")
+        sides.append(_cut(layer, writer, padded, "frames", start, start + frames, f"from_{output}"))
     own = [_cut(layer, writer, source, "channels", 2 * part, channels, "own")] if 2 * part < channels else []
-    writer.node(layer, "Concat", [behind, before, *own], axis=1)
+    writer.node(layer, "Concat", [*sides, *own], axis=1)
 
 
 @write.register(Upsample)

@@ -268,9 +268,9 @@ def _reshape(layer: Reshape, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: A
 
 
 def _multiplied(values: Tensor, matrix: Tensor, *, transpose: bool) -> Tensor:
-    rows = matrix.flatten(2)
-    product = (rows.transpose(1, 2) if transpose else rows) @ values.flatten(2)
-    return product.unflatten(2, values.shape[2:])
+    columns = matrix.flatten(2) if transpose else matrix.flatten(2).transpose(1, 2)
+    product = values.flatten(2).transpose(1, 2) @ columns  # a row for each position
+    return product.transpose(1, 2).unflatten(2, values.shape[2:])
 
 
 def _sum(first: Tensor, *others: Tensor) -> Tensor:
@@ -281,7 +281,8 @@ def _sum(first: Tensor, *others: Tensor) -> Tensor:
 
 def _differences(values: Tensor) -> Tensor:
     """Return T-1 differences of neighbouring frames, then the mean over time."""
-    return torch.cat([values[:, :, 1:] - values[:, :, :-1], values.mean(2, keepdim=True)], 2)
+    mean = values.mean(2, keepdim=True)
+    return torch.cat([values[:, :, 1:] - values[:, :, :-1], mean], 2) if values.shape[2] > 1 else mean
 
 
 def _joined(*sources: Tensor, axis: int) -> Tensor:
@@ -298,11 +299,12 @@ def _shuffled(values: Tensor, *, groups: int) -> Tensor:
 
 def _shifted(values: Tensor, *, part: int) -> Tensor:
     """Return ``part`` of the channels from the next frame, as many from the last one, the rest from its own."""
-    following, last, own = values[:, :part], values[:, part : 2 * part], values[:, 2 * part :]
+    following, last = values[:, :part], values[:, part : 2 * part]
     frame = (0, 0, 0, 0)
-    following = functional.pad(following[:, :, 1:], (*frame, 0, 1))
-    last = functional.pad(last[:, :, :-1], (*frame, 1, 0))
-    return torch.cat([following, last, own], 1)
+    following = functional.pad(following, (*frame, 0, 1))[:, :, 1:]
+    last = functional.pad(last, (*frame, 1, 0))[:, :, :-1]
+    own = [values[:, 2 * part :]] if 2 * part < values.shape[1] else []
+    return torch.cat([following, last, *own], 1)
 
 
 def _interleaved(*sources: Tensor, layer: Interleave, size: Shape) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lw3dsim.describe.windows import count_windows
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,16 +27,47 @@ def pool(layer: Pool3d, shape: Shape) -> nn.Module:
     around, window, step = layer.margins(shape), layer.window(shape), layer.step(shape)
     if window == shape.extent and not any(map(any, around)):
         return nn.AdaptiveMaxPool3d(1) if layer.mode == "max" else nn.AdaptiveAvgPool3d(1)
-    is_uneven = any(before != behind for before, behind in around)
+    padding, is_ceiled = tuple(before for before, _ in around), _rounding(layer, shape)
+    if layer.mode == "max":
+        if is_ceiled is None:
+            return PaddedMax(layer, shape)
+        return nn.MaxPool3d(window, step, padding, dilation=layer.dilation, ceil_mode=is_ceiled)
+    if layer.dilation == (1, 1, 1):
+        if is_ceiled is not None:
+            counts = layer.count_include_pad
+            return nn.AvgPool3d(window, step, padding, ceil_mode=is_ceiled, count_include_pad=counts)
+        if layer.count_include_pad and not _is_beyond(layer, shape):
+            return PaddedWhole(layer, shape)
+    return PaddedMean(layer, shape)
+
+
+def _rounding(layer: Pool3d, shape: Shape) -> bool | None:
+    """Return whether a pool of PyTorch, padded behind as before, rounds up to have these windows; None for none.
+
+    What is padded behind matters where it counts, else windows may as well reach beyond the input.
+    """
+    around, window = layer.margins(shape), layer.window(shape)
     # PyTorch wants the input itself, without padding, to be as large as a window.
     reaches = ((k - 1) * d + 1 for k, d in zip(window, layer.dilation, strict=True))
-    is_large = any(reach > size for reach, size in zip(reaches, shape.extent, strict=True))
-    if is_uneven or is_large or (layer.mode == "avg" and layer.dilation != (1, 1, 1)):
-        return PaddedMax(layer, shape) if layer.mode == "max" else PaddedMean(layer, shape)
-    padding = tuple(before for before, _ in around)
-    if layer.mode == "max":
-        return nn.MaxPool3d(window, step, padding, dilation=layer.dilation, ceil_mode=layer.ceil_mode)
-    return nn.AvgPool3d(window, step, padding, ceil_mode=layer.ceil_mode, count_include_pad=layer.count_include_pad)
+    if any(reach > size for reach, size in zip(reaches, shape.extent, strict=True)):
+        return None
+    if all(before == behind for before, behind in around):
+        return layer.ceil_mode
+    if layer.mode == "avg" and layer.count_include_pad:
+        return None
+    even = tuple((before, before) for before, _ in around)
+    wanted = layer.output_shape((shape,)).extent
+    for is_ceiled in (False, True):
+        step = layer.step(shape)
+        if count_windows(shape.extent, window, step, even, layer.dilation, is_ceiled=is_ceiled) == wanted:  # type: ignore[arg-type]  # as many as axes
+            return is_ceiled
+    return None
+
+
+def _is_beyond(layer: Pool3d, shape: Shape) -> bool:
+    """Whether windows reach beyond the padding, which does not count."""
+    sides = zip(layer.reached(shape), layer.margins(shape), strict=True)
+    return any(reached > behind for (_, reached), (_, behind) in sides)
 
 
 class _Padded(nn.Module):
@@ -53,6 +86,14 @@ class PaddedMax(_Padded):
         """Return the output of the layer."""
         padded = functional.pad(values, self.around, value=float("-inf"))
         return functional.max_pool3d(padded, self.window, self.step, dilation=self.dilation)
+
+
+class PaddedWhole(_Padded):
+    """The mean of each window, zeros around the input among its values."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the output of the layer."""
+        return functional.avg_pool3d(functional.pad(values, self.around), self.window, self.step)
 
 
 class PaddedMean(_Padded):

@@ -24,7 +24,8 @@ def _numbers(values: Any, count: int) -> list[int]:
 
 
 def _activation(call: Call) -> None:
-    call.emit(ACTIVATIONS[call.op.rstrip("_")], [call.tensor("self")])
+    how = {"approximate": call.given["approximate"]} if "approximate" in call.given else {}
+    call.emit(ACTIVATIONS[call.op.rstrip("_")], [call.tensor("self")], **how)
 
 
 def _hard_sigmoid(call: Call) -> None:
@@ -74,14 +75,40 @@ def _batch_norm(call: Call) -> None:
 
 
 def _max_pool(call: Call) -> None:
-    call.emit("MaxPool", [call.tensor("self")], **_window(call))
+    source, window = _unpadded(call, float("-inf"))
+    call.emit("MaxPool", [source], **window)
 
 
 def _avg_pool(call: Call) -> None:
     if call.given.get("divisor_override") not in (None, math.prod(_window(call)["kernel_shape"])):
         raise call.error("divides by another number than that of its window's elements")
-    counted = int(call.given["count_include_pad"])
-    call.emit("AveragePool", [call.tensor("self")], count_include_pad=counted, **_window(call))
+    counted, own = int(call.given["count_include_pad"]), _window(call)
+    source, window = call.tensor("self"), own
+    if counted or not any(own["pads"]):
+        source, window = _unpadded(call, 0.0)
+        counted = 1 if window != own else counted
+    call.emit("AveragePool", [source], count_include_pad=counted, **window)
+
+
+def _unpadded(call: Call, value: float) -> tuple[str, dict[str, Any]]:
+    """Return what a pool reads and its windows: a padding with ``value`` before it, which it alone reads, is its own.
+
+    No pool's padding is more than half of its window.
+    """
+    source, window, nodes = call.given["self"], _window(call), call.reading.nodes
+    pad = nodes[-1] if nodes and nodes[-1].outputs == (str(source),) else None
+    if pad is None or pad.op != "Pad" or len(source.users) > 1 or pad.attributes["mode"] != "constant":
+        return call.tensor("self"), window
+    pads, known = (call.reading.constants[name].values for name in pad.inputs[1:])
+    rank = len(window["kernel_shape"])
+    if pads is None or known is None or float(known) != value or window["ceil_mode"]:
+        return call.tensor("self"), window
+    around = [int(side) for side in (*pads[2 : 2 + rank], *pads[4 + rank :])]
+    both = [own + more for own, more in zip(window["pads"], around, strict=True)]
+    if any(2 * side > k for side, k in zip(both, window["kernel_shape"] * 2, strict=True)) or min(around) < 0:
+        return call.tensor("self"), window
+    nodes.pop()
+    return pad.inputs[0], {**window, "pads": both}
 
 
 def _window(call: Call) -> dict[str, Any]:
@@ -172,6 +199,18 @@ def _arithmetic(op: str) -> Reader:
         _emit_plain(call, op, "self", "other")
 
     return read
+
+
+def _add(call: Call) -> None:
+    """Read a sum; of one that stands before it in the same expression, and that nothing else reads, all in one."""
+    first, nodes = call.given["self"], call.reading.nodes
+    before = nodes[-1] if nodes and nodes[-1].outputs == (str(first),) and nodes[-1].op in ("Add", "Sum") else None
+    is_one = before is not None and len(first.users) == 1 and before.name == call.module
+    if before is None or not is_one or {*before.inputs, call.operand("other")} & call.reading.constants.keys():
+        _arithmetic("Add")(call)
+        return
+    nodes.pop()
+    call.emit("Sum", [*before.inputs, call.operand("other")])
 
 
 def _cat(call: Call) -> None:
@@ -300,7 +339,7 @@ READERS: dict[str, Reader] = {
     "matmul": _matmul("other"),
     **_each(_matmul("mat2"), "mm", "bmm"),
     "scaled_dot_product_attention": _attention,
-    "add": _arithmetic("Add"),
+    "add": _add,
     "sub": _arithmetic("Sub"),
     "mul": _arithmetic("Mul"),
     "div": _arithmetic("Div"),

@@ -32,7 +32,13 @@ class Given(Value, frozen=True, kw_only=True):
     order: tuple[int, ...]
 
 
-Meaning = Tensor | Constant | Given
+class Differences(Value, frozen=True, kw_only=True):
+    """The differences of neighbouring frames of ``tensor``, which only a TRG has a use for."""
+
+    tensor: Tensor
+
+
+Meaning = Tensor | Constant | Given | Differences
 
 
 @dataclass
@@ -49,6 +55,7 @@ class Building:
     inputs: dict[str, Shape] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    single: set[str] = field(default_factory=set)  # layers whose output is read once
     readers: dict[str, list[Node]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
 
@@ -90,6 +97,8 @@ class Building:
             case Given(name=name, order=order):
                 tensor = self._opened(name)
                 return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
+            case Differences():
+                raise self.error(node, "reads the difference of two frames; lw3dsim subtracts constants alone")
         raise self.error(node, f"input {i} is a constant where data is expected; export the network without it")
 
     def _opened(self, name: str) -> Tensor:
@@ -151,6 +160,8 @@ class Building:
         if set(labels) - {"N", "1"} <= {"F"}:
             labels = STANDARD[2]
         made = node.outputs[output]
+        if self.uses[made] == 1:
+            self.single.add(name)
         groups = sources[0].groups if is_as_before else 1
         return Tensor(source=name, shape=shape, labels=labels, is_alone=self.uses[made] == 1, groups=groups)
 
@@ -169,6 +180,7 @@ class Building:
         del self.layers[name]
         self.recipes.pop(name, None)
         self.names.discard(name)
+        self.single.discard(name)
 
     def maker(self, tensor: Tensor, *kinds: type) -> Any:
         """Return the layer that makes ``tensor`` where it is of a kind, is read once, and has no activation yet."""

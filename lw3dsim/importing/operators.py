@@ -11,7 +11,8 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Softmax
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.moves import concat, gather, reshape, slice_, split, transpose
+from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
+from lw3dsim.importing.patterns import concat, sub
 from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (
     FUNCTIONS,
@@ -132,7 +133,8 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
     **dict.fromkeys(("Add", "Sum"), add),
     "BatchNormalization": batch_norm,
-    **dict.fromkeys(("Sub", "Div"), less),
+    "Sub": sub,
+    "Div": less,
     **dict.fromkeys(PLAIN, of_reals),
     **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), scaled_matmul),
     "MatMul": matmul,

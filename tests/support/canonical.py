@@ -4,7 +4,21 @@ from collections import Counter
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding
-from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, Gate, Linear, Mul, Pad, Pool3d, Shape
+from lw3dsim.describe.workload import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv3d,
+    Gate,
+    Linear,
+    Mul,
+    Pad,
+    Pool3d,
+    Shape,
+    Slice,
+    TemporalShift,
+    Trg,
+)
 
 OPEN = (Conv3d, Linear, Add, Mul, Gate, BatchNorm)
 
@@ -19,10 +33,8 @@ def canonical(network):
         layer = _plain(layer, shape, tuple(known.get(name, name) for name in layer.inputs), network)
         before = layers.get(layer.inputs[0])
         merged = _merged(before, layer, shape) if alone and before is not None else None
-        if merged is not None and not isinstance(before, Pad):
+        if merged is not None and merged.name == before.name:
             layers[before.name], known[layer.name] = merged, before.name
-        elif layer is None or _is_nothing(layer, shape):
-            known[layer.name] = layer.inputs[0]
         else:
             if merged is not None:
                 del layers[before.name]
@@ -37,12 +49,9 @@ def _plain(layer, shape, inputs, network):
     if isinstance(layer, Conv3d):
         keys["padding"] = as_padding(layer.margins(shape))
     if isinstance(layer, Pool3d):
-        around, window = layer.margins(shape), layer.window(shape)
-        if window == shape.extent and not any(map(any, around)):
-            return Pool3d(name=layer.name, mode=layer.mode, kernel="global", **keys)
-        count = layer.count_include_pad or layer.mode == "max"
-        keys |= {"kernel": window, "stride": layer.step(shape), "padding": as_padding(around)}
-        keys["count_include_pad"] = count
+        return _pool(layer, shape, keys)
+    if isinstance(layer, TemporalShift):
+        keys["parts"] = shape.channels // (shape.channels // layer.parts)
     if isinstance(layer, Mul | Gate):
         shapes = network.input_shapes(layer)
         is_gate = shapes[1] == Shape(shapes[0].channels, 1, 1, 1) != shapes[0]
@@ -50,15 +59,39 @@ def _plain(layer, shape, inputs, network):
     return replace(layer, **keys)
 
 
-def _is_nothing(layer, shape):
-    """A pool over one position."""
-    return isinstance(layer, Pool3d) and layer.kernel == "global" and shape.extent == (1, 1, 1)
+def _pool(layer, shape, keys):
+    """Return a pool whose padding is what its windows reach, where it does not matter what counts beyond that."""
+    around, reached, window = layer.margins(shape), layer.reached(shape), layer.window(shape)
+    if window == shape.extent and not any(map(any, reached)):
+        return Pool3d(name=layer.name, mode=layer.mode, kernel="global", **keys)
+    is_padded = any(map(any, reached))
+    counts = layer.mode == "max" or layer.count_include_pad or not is_padded
+    is_beyond = any(far > behind for (_, far), (_, behind) in zip(reached, around, strict=True))
+    keys |= {"kernel": window, "stride": layer.step(shape), "count_include_pad": counts}
+    if layer.mode == "avg" and counts and is_beyond:
+        return replace(layer, padding=as_padding(around), **keys)
+    return replace(layer, padding=as_padding(reached), ceil_mode=False, **keys)
+
+
+def says_nothing(network):
+    """Whether a layer makes what it reads: a pool over one position, a TRG of one frame, a slice of all."""
+    for layer in network.layers:
+        shape = network.input_shapes(layer)[0]
+        if isinstance(layer, Pool3d) and layer.window(shape) == shape.extent == (1, 1, 1):
+            return True
+        if isinstance(layer, Trg) and shape.frames == 1:
+            return True
+        if isinstance(layer, Slice) and (layer.start, layer.stop, layer.step) == (0, getattr(shape, layer.dim), 1):
+            return True
+    return False
 
 
 def _merged(before, layer, shape):
     """Return one layer that does what both do; None where there is none."""
     if isinstance(layer, Activation) and isinstance(before, OPEN) and before.activation == "none":
         return replace(before, activation=layer.activation)
+    if isinstance(layer, Activation) and layer.activation == getattr(before, "activation", "") == "relu":
+        return replace(layer, inputs=before.inputs) if isinstance(before, Activation) else before
     is_open = isinstance(before, Conv3d) and not before.batch_norm and before.activation == "none"
     if isinstance(layer, BatchNorm) and is_open:
         return replace(before, batch_norm=True, activation=layer.activation)

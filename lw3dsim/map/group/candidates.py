@@ -128,7 +128,7 @@ class Fits(Value, frozen=True, kw_only=True):
 
 def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
     """Return all candidates of ``group`` that fit the buffers of ``arch``."""
-    fits = fit_tiles(group, arch)
+    fits = _fit_tiles(group, arch)
     return fits.candidates(np.arange(fits.count))
 
 
@@ -141,7 +141,11 @@ def choices_of(group: Group, arch: Accelerator) -> Choices:
 
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
-    """Return the tiles of ``group`` whose input fits the input buffer of ``arch``."""
+    """Return the tiles of ``group`` whose input fits the input buffer of ``arch``: looked at to bound and to weigh."""
+    return _fit_tiles(group, arch)
+
+
+def _fit_tiles(group: Group, arch: Accelerator) -> Fits:
     work, buffers = kernels(), arch.buffers
     ways = t, h, w = _ways_of(group, 0), _ways_of(group, 1), _ways_of(group, 2)
     cuts, stages, runs = (t.cuts, h.cuts, w.cuts), group.plain, len(group.runs)

@@ -131,10 +131,13 @@ def _tiles(work: LayerWork, machine: Machine) -> str:
     algorithm, mapping = work.problem.algorithm, work.mapping
     name = f"{algorithm.label.split()[1]} tile" if algorithm.is_winograd else "pixel"
 
+    segment = work.problem.segment
+
     def tiles(size: tuple[int, int, int]) -> list[int]:
         return [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
 
-    whole, step = tiles(work.problem.out), tiles((mapping.t, mapping.h, mapping.w))
+    # Clips that windows keep apart are worked through one after another, in a step too.
+    whole, step = tiles(segment), tiles((min(mapping.t, segment[0]), mapping.h, mapping.w))
     if math.prod(whole) < machine.lanes:
         return plural(math.prod(whole), name)
     of_step = f"{'x'.join(map(str, step))} {name}s a step" if step != whole else f"{'x'.join(map(str, whole))} {name}s"

@@ -11,7 +11,9 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, VECTOR
 from lw3dsim.machine.step import Costs, cost_step
-from lw3dsim.map.layer.sums import input_channels, read_positions, weight_bits
+from lw3dsim.map.layer.compute import tile_frames
+from lw3dsim.map.layer.sums import input_channels, read_positions, tile_along, tiles_along, weight_bits
+from lw3dsim.map.layer.tiling import weight_sets
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -49,7 +51,7 @@ class Sorts(NamedTuple):
 class Grid(NamedTuple):
     """The sorts along N, the reduction C, T, H and W, and of each axis how many there are; ``tiles`` along each.
 
-    Where frames are reduced, T has one tile, and what is needed of its frames stands with C.
+    Where frames are reduced, T has a tile for every clip, and what is needed of its frames stands with C.
     """
 
     n: Sorts
@@ -122,7 +124,8 @@ def cut_grid(layer: Layer, cuts: Cuts, i: int, reads: bool, grid: Grid) -> None:
     grid.many[N], grid.tiles[N] = cut_channels(layer.n, cuts.n[i], grid.n)
     grid.many[C], grid.tiles[C] = cut_reduction(layer, cuts.c[i], grid.c)
     if layer.reduces_frames:
-        grid.many[T], grid.tiles[T] = add_tile(grid.t, 0, 1, 0, 0, 0, 0), 1
+        grid.many[T], grid.tiles[T] = add_tile(grid.t, 0, 1, 0, 0, 0, 0), layer.segments
+        grid.t.number[0] = layer.segments
     else:
         grid.many[T], grid.tiles[T] = cut_axis(layer, 0, cuts.t[i], reads, grid.t)
     grid.many[H], grid.tiles[H] = cut_axis(layer, 1, cuts.h[i], reads, grid.h)
@@ -163,8 +166,7 @@ def cut_reduction(layer: Layer, tile: int, sorts: Sorts) -> tuple[int, int]:
     for first in range(0, layer.c, tile):
         last, frames = min(first + tile, layer.c), 0
         if layer.reduces_frames:
-            begin = min(max(first - layer.padding[0], 0), layer.inp[0])
-            frames = min(max(last - layer.padding[0], 0), layer.inp[0]) - begin
+            frames = tile_frames(layer, 0, 1, first, last - first)
         at_start, at_end = 1 if first == 0 else 0, 1 if last == layer.c else 0
         many = add_tile(sorts, many, last - first, frames, frames, at_start, at_end)
     return many, tiles
@@ -173,10 +175,10 @@ def cut_reduction(layer: Layer, tile: int, sorts: Sorts) -> tuple[int, int]:
 @kernel
 def cut_axis(layer: Layer, axis: int, tile: int, reads: bool, sorts: Sorts) -> tuple[int, int]:
     """Fill in the sorts along T, H or W: what is made, and, where that matters, what is read for it."""
-    total, many = layer.out[axis], 0
-    tiles = ceiling(total, tile)
-    for first in range(0, total, tile):
-        outputs, needed, span = min(tile, total - first), 0, 0
+    many, tiles = 0, tiles_along(layer, axis, tile)
+    for number in range(tiles):
+        first, outputs = tile_along(layer, axis, tile, number)
+        needed = span = 0
         if reads:
             _, span, needed = read_positions(layer, axis, first, outputs)
         many = add_tile(sorts, many, outputs, needed, span, 0, 0)
@@ -255,7 +257,7 @@ def total_inputs(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, t
         for b in range(many[C] if layer.reduces_frames else many[T]):
             frames, of_frames = t.needed[b], t.number[b]
             if layer.reduces_frames:
-                frames, of_frames = c.needed[b], c.number[b]
+                frames, of_frames = c.needed[b], layer.segments * c.number[b]
             for d in range(many[H]):
                 for e in range(many[W]):
                     positions = frames * h.needed[d] * w.span[e]
@@ -272,7 +274,7 @@ def total_weights(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, 
     """Add up the bits and bursts of weight tiles."""
     n, c, tiles = grid.n, grid.c, grid.tiles
     stays = tiles[C] == 1 and (not tiles_outer or tiles[N] == 1)
-    again = layer.groups * (1 if stays else tiles[T] * tiles[H] * tiles[W])
+    again = layer.groups * (weight_sets(layer) if stays else tiles[T] * tiles[H] * tiles[W])
     for a in range(grid.many[N]):
         for b in range(grid.many[C]):
             bits = weight_bits(layer, n.size[a], c.size[b], c.is_first[b])

@@ -129,7 +129,7 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
         if constant_mults(problem):
             mean = problem.divider_bits
-            rows += _operation(arch, f"vector (mean of TRG, {problem.inp[0]} frames)", "mult", (mean, mean))
+            rows += _operation(arch, f"vector (mean of TRG, {problem.clip_frames} frames)", "mult", (mean, mean))
     return rows
 
 

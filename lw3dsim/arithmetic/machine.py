@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ from lw3dsim.base.arrays import equal_parts
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import wave_shape
+from lw3dsim.map.layer.mapping import output_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -93,17 +94,22 @@ def execute(
     loads = set(schedule.ifmap.first.tolist())
     weight_loads = set(schedule.weight.first.tolist())
     loops = np.stack([getattr(schedule.loops, name) for name in "gnthwc"], axis=1).tolist()
+    axis, ifmap, ofmap = output_axis(problem, 0, mapping.t), list[Tensor](), list[Tensor]()
     for step, (g, n, t, h, w, c) in enumerate(loops):
-        place = Place.of(problem, mapping, g, n, (t, h, w), c)
+        frames = int(axis.first[t]), int(axis.outputs[t])
+        places = Place.of(problem, mapping, g, n, frames, (h, w), c).by_segment(problem)
         if step in loads:
-            run.ifmap = load_ifmap(run, place)
+            ifmap = [load_ifmap(run, place) for place in places]
         if step in weight_loads:
-            run.kernels = load_weights(run, place)
+            run.kernels = load_weights(run, places[0])
         if schedule.loops.is_first[step]:
-            run.ofmap = fresh_tile(run, place)
-        compute_tile(run, place)
-        if schedule.loops.is_last[step]:
-            store_tile(run, place)
+            ofmap = [fresh_tile(run, place) for place in places]
+        for i, place in enumerate(places):
+            run.ifmap, run.ofmap = ifmap[i], ofmap[i]
+            compute_tile(run, place)
+            ofmap[i] = run.ofmap
+            if schedule.loops.is_last[step]:
+                store_tile(run, place)
     if not (run.written == 1).all():
         raise AssertionError("an output element was not stored exactly once")
     return run.output, run.peaks
@@ -111,27 +117,52 @@ def execute(
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a step works: channel ranges within the group, output origin and size, reduction range."""
+    """Where a step works: channel ranges within the group, output origin and size, reduction range.
+
+    ``segment`` is that of T in which the outputs begin; the origin counts from the first of all.
+    """
 
     group: int
     n: slice
     c: slice
     origin: Triple
     size: Triple
+    segment: int = 0
 
     @classmethod
-    def of(cls, problem: Problem, mapping: Mapping, g: int, n: int, at: Triple, c: int) -> Place:
-        """Return the place of the step at these indices of the loops."""
-        tile = (mapping.t, mapping.h, mapping.w)
-        origin = [i * size for i, size in zip(at, tile, strict=True)]
-        size = [min(s, out - o) for s, out, o in zip(tile, problem.out, origin, strict=True)]
+    def of(
+        cls,
+        problem: Problem,
+        mapping: Mapping,
+        g: int,
+        n: int,
+        frames: tuple[int, int],
+        at: tuple[int, int],
+        c: int,
+    ) -> Place:
+        """Return the place of the step at these indices of the loops; ``frames`` are the first and how many."""
+        tile, first = (mapping.h, mapping.w), frames[0]
+        origin = [first, *(i * size for i, size in zip(at, tile, strict=True))]
+        sizes = zip(tile, problem.out[1:], origin[1:], strict=True)
+        size = [frames[1], *(min(s, out - o) for s, out, o in sizes)]
         return cls(
             group=g,
             n=slice(n * mapping.n, min((n + 1) * mapping.n, problem.n)),
             c=slice(c * mapping.c, min((c + 1) * mapping.c, problem.c)),
             origin=(origin[0], origin[1], origin[2]),
             size=(size[0], size[1], size[2]),
+            segment=first // problem.segment[0],
         )
+
+    def by_segment(self, problem: Problem) -> list[Place]:
+        """Return its parts, each in one segment of T."""
+        (first, *origin), (frames, *size), whole = self.origin, self.size, problem.segment[0]
+        if frames <= whole:
+            return [self]
+        return [
+            replace(self, origin=(at, *origin), size=(whole, *size), segment=at // whole)
+            for at in range(first, first + frames, whole)
+        ]
 
     def outputs(self, problem: Problem) -> tuple[slice, ...]:
         """Return the output tile as slices of (N, T, H, W)."""
@@ -141,8 +172,11 @@ class Place:
 
 
 def _window(problem: Problem, place: Place) -> list[tuple[int, int]]:
-    """Return the input range (first, length) that the step's tiles look at, padding and ragged overhang included."""
-    ranges = []
+    """Return the input range (first, length) that the step's tiles look at, padding and ragged overhang included.
+
+    It counts from the first input of the segment.
+    """
+    ranges, origin = [], (place.origin[0] - place.segment * problem.segment[0], *place.origin[1:])
     for d in range(3):
         m = problem.algorithm.tile[d]
         outputs = -(-place.size[d] // m) * m
@@ -150,7 +184,7 @@ def _window(problem: Problem, place: Place) -> list[tuple[int, int]]:
         if problem.algorithm.is_winograd:
             reach = problem.algorithm.filter[d] * problem.algorithm.split[d]
         ranges.append(
-            (place.origin[d] * problem.stride[d] - problem.padding[d], (outputs - 1) * problem.stride[d] + reach)
+            (origin[d] * problem.stride[d] - problem.padding[d], (outputs - 1) * problem.stride[d] + reach)
         )
     if problem.reduces_frames:
         ranges[0] = (place.c.start - problem.padding[0], place.c.stop - place.c.start)
@@ -172,11 +206,12 @@ def load_ifmap(run: Execution, place: Place) -> Tensor:
     work = run.operands.work if run.operands is not None else _direct_type(run)
     shape = (len(run.sources), channels.stop - channels.start, *(length for _, length in window))
     tile = np.full(shape, _outside(run), dtype=work)
-    into, taken = [], []
-    for (first, length), size in zip(window, problem.inp, strict=True):
+    into, taken, frames = [], [], problem.inp[0] // problem.segments
+    begins, sizes = (place.segment * frames, 0, 0), (frames, *problem.inp[1:])
+    for (first, length), begin, size in zip(window, begins, sizes, strict=True):
         low, high = max(first, 0), min(first + length, size)
         into.append(slice(low - first, max(high, low) - first))
-        taken.append(slice(low, max(high, low)))
+        taken.append(slice(begin + low, begin + max(high, low)))
     for i, source in enumerate(run.sources):
         tile[i][(slice(None), *into)] = source[(channels, *taken)]
     return phases(tile, problem.algorithm.split) if problem.algorithm.is_winograd else tile
@@ -200,7 +235,9 @@ def load_weights(run: Execution, place: Place) -> Tensor:
     """Bring a tile of kernels on chip, transformed where the algorithm wants it: (n, c, K, R, S) or coordinates."""
     problem = run.problem
     assert run.computation.weights is not None  # noqa: S101  # layers with weight loads have weights
-    first = place.group * problem.n
+    # Behind each other lie the sets of weights, and in each those of all groups.
+    sets = place.segment if problem.own_weights else 0
+    first = (sets * problem.groups + place.group) * problem.n
     kernels = run.computation.weights[first + place.n.start : first + place.n.stop, place.c]
     if run.operands is None:
         return kernels.astype(_direct_type(run), order="C")

@@ -98,7 +98,8 @@ class Workload(Value, frozen=True, kw_only=True):
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
-    A density is the share of elements that are not zero.
+    A density is the share of elements that are not zero. Shapes are those of one clip, of which ``batch`` are
+    computed together, layer by layer.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Workload(Value, frozen=True, kw_only=True):
     densities: Mapping[str, float]
     fsb_variant: str = "fsb"
     transforms: tuple[str, ...] = ()
+    batch: int = 1
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""

@@ -104,8 +104,8 @@ def metrics_at_best(network: Workload, arch: Accelerator, least: Least) -> Metri
         "peak_power_mw": 0.0,
         "average_power_mw": 0.0,
         "sqnr_db": EXACT_DB,
-        "clips_per_s": 1e3 / milliseconds,
-        "frames_per_s": frames * 1e3 / milliseconds,
+        "clips_per_s": network.batch * 1e3 / milliseconds,
+        "frames_per_s": network.batch * frames * 1e3 / milliseconds,
     }
 
 
@@ -125,7 +125,7 @@ def _least_layer(
     forms = []
     for algorithm in allowed:
         try:
-            problem = make_problem(layer, inputs, output, algorithm, arch)
+            problem = make_problem(layer, inputs, output, algorithm, arch, network.batch)
         except MappingError:
             continue
         forms.append(_least_problem(problem, arch, leakage, sparsity, part))

@@ -13,8 +13,8 @@ from lw3dsim.errors import InputError, MappingError, PluginError, raised
 from lw3dsim.explore.bounds import why_not
 from lw3dsim.explore.metrics import combined, metrics_of
 from lw3dsim.explore.prospect import Prospect
-from lw3dsim.network.pipeline import map_prepared, prepare, resolve_design, resolve_network
-from lw3dsim.network.request import Request
+from lw3dsim.network.pipeline import in_batch, map_prepared, prepare, resolve_design, resolve_network
+from lw3dsim.network.request import Request, check_batch
 from lw3dsim.result.costs import Costs
 from lw3dsim.transform.lowering import lowered
 
@@ -115,8 +115,14 @@ class Evaluator:
     def _costs(load: Load, network: Workload, arch: Accelerator) -> Costs:
         """Return what a network costs on ``arch``, mapped as ``load`` says; no records are made of it."""
         asked = Request(
-            workload=network, arch=arch, algorithm=load.algorithm, fusion=load.fusion, objective=load.objective
+            workload=network,
+            arch=arch,
+            algorithm=load.algorithm,
+            batch=load.batch,
+            fusion=load.fusion,
+            objective=load.objective,
         )
+        check_batch(asked)
         prepared = prepare(asked)
         return Costs(prepared.network, prepared.design, map_prepared(prepared))
 
@@ -127,11 +133,11 @@ class Evaluator:
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``, as it is run; made once per process."""
         chosen = load.at(point)
-        key = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
+        sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
+        key = (*sized, str(chosen.batch))
         if key not in self._networks:
-            self._networks[key] = lowered(
-                resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
-            )
+            one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
+            self._networks[key] = in_batch(lowered(one), chosen.batch)
         return self._networks[key]
 
 

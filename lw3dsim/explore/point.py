@@ -24,6 +24,7 @@ RUN_FIELDS = {
     "run.transform": "transform",
     "run.algorithm": "algorithm",
     "run.input": "input_size",
+    "run.batch": "batch",
     "run.fusion": "fusion",
     "run.objective": "objective",
 }
@@ -71,6 +72,7 @@ class Load:
     algorithm: str = Design.algorithm
     input_size: str | None = None
     classes: int | None = None
+    batch: int = Design.batch
     fusion: str = Design.fusion
     objective: Objective = Design.objective
     weight: float = 1.0
@@ -78,7 +80,9 @@ class Load:
     def at(self, point: Point) -> Load:
         """Return the workload as ``point`` has it run."""
         chosen: dict[str, Any] = {
-            RUN_FIELDS[path]: str(value) for path, value in point.values if path in RUN_FIELDS and path != "run.arch"
+            RUN_FIELDS[path]: value if path == "run.batch" else str(value)
+            for path, value in point.values
+            if path in RUN_FIELDS and path != "run.arch"
         }
         return replace(self, **chosen)
 

@@ -19,7 +19,7 @@ from lw3dsim.explore.point import RUN_FIELDS, Load
 from lw3dsim.explore.space import Parameter, Space
 from lw3dsim.network.objective import OBJECTIVES, Objective
 from lw3dsim.network.pipeline import resolve_network
-from lw3dsim.network.request import DEFAULT_ARCH, MAX_CLASSES, Design, Fusion
+from lw3dsim.network.request import DEFAULT_ARCH, MAX_BATCH, MAX_CLASSES, Design, Fusion
 from lw3dsim.network.units import MODES
 from lw3dsim.transform.algorithms import POLICIES
 from lw3dsim.transform.passes import as_passes
@@ -48,6 +48,7 @@ class _Workload(_Section, frozen=True, kw_only=True):
     algorithm: str = Design.algorithm
     input_size: str | None = msgspec.field(default=None, name="input")
     classes: Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None = None
+    batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 1
     fusion: Fusion = "off"
     objective: Objective = Design.objective
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
@@ -201,7 +202,7 @@ def _values(document: Document, at: KeyPath, spec: _Values) -> tuple[Value, ...]
 def _kind_of(document: Document, path: str) -> Any:
     """Return the type of the field at ``path``; raise InputError for a path that is no field."""
     if path in RUN_FIELDS:
-        return str
+        return Annotated[int, Meta(ge=1, le=MAX_BATCH)] if path == "run.batch" else str
     paths = accelerator_paths()
     if path not in paths:
         raise document.error(

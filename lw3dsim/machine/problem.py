@@ -36,6 +36,10 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     ``register_bits`` is the width of an accumulator in a PE, ``accumulator_bits`` that of sums in the vector unit and
     of partial sums in the output buffer, ``transform_bits`` that of the output transform's adders, ``needed_bits``
     what the widest of the first two needs in the worst case; where they have less, ``overflow`` says what happens.
+
+    The clips of a ``batch`` lie one behind another along T, in ``out`` as in ``inp``. Where windows must not look
+    from one into the next, T has as many ``segments``, each padded by itself; where no window can, it has one.
+    ``own_weights``: the factors of every clip are its own, activations.
     """
 
     structure: Structure
@@ -66,6 +70,9 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     output_block: int
     group_n: int = 1
     abreast: int = 1
+    batch: int = 1
+    segments: int = 1
+    own_weights: bool = False
 
     @property
     def reduces_frames(self) -> bool:
@@ -99,9 +106,25 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
         return n // self.group_n * self.c if self.structure == "grouped" else n
 
     @property
+    def clip_frames(self) -> int:
+        """Frames of the input of one clip."""
+        return self.inp[0] // self.batch
+
+    @property
+    def segment(self) -> Triple:
+        """Outputs (T, H, W) of one segment."""
+        t, h, w = self.out
+        return t // self.segments, h, w
+
+    @property
+    def weight_sets(self) -> int:
+        """How many sets of weights there are: one for all clips, or one for each."""
+        return self.segments if self.own_weights else 1
+
+    @property
     def divider_bits(self) -> int:
         """Width of a sum over all frames, which a TRG divides by their number."""
-        return self.activation_bits + (self.inp[0] - 1).bit_length()
+        return self.activation_bits + (self.clip_frames - 1).bit_length()
 
     @property
     def outputs(self) -> int:
@@ -139,9 +162,14 @@ def width_note(problem: Problem, declared: int) -> str:
 
 
 def make_problem(
-    layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator
+    layer: AnyLayer,
+    inputs: tuple[Shape, ...],
+    output: Shape,
+    algorithm: Algorithm,
+    arch: Accelerator,
+    batch: int = 1,
 ) -> Problem:
-    """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``."""
+    """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``, for a ``batch`` of clips together."""
     form = form_of(layer, inputs, output)
     data_bits, weight_bits = operand_bits(algorithm, arch)
     precision = arch.precision
@@ -151,7 +179,7 @@ def make_problem(
         widths = vector_widths(form.sum_bits(precision.activation_bits), precision)
     else:
         widths = product_widths(algorithm, precision, data_bits, weight_bits, form.c, math.prod(form.kernel))
-    return Problem(
+    one = Problem(
         structure=form.structure,
         algorithm=algorithm,
         groups=form.groups,
@@ -178,7 +206,33 @@ def make_problem(
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
         input_block=_block(form.shape, arch),
         output_block=_block(output, arch),
+        own_weights=form.multiplies_inputs and form.structure != "vector",
     )
+    return in_batch(one, batch)
+
+
+def in_batch(problem: Problem, batch: int) -> Problem:
+    """Return the layer that computes ``batch`` clips, which lie one behind another along T, instead of one.
+
+    Where every output frame looks at its own input frame alone, they are one long clip; where a clip is one window,
+    the outputs of all are one clip, with windows that do not overlap. Else they are as many segments.
+    """
+    (frames, *out), (read, *inp), stride = problem.out, problem.inp, problem.stride
+    out, inp = (batch * frames, *out), (batch * read, *inp)
+    many = replace(problem, batch=batch, out=out, inp=inp)
+    is_free = problem.padding[0] == 0 and not (problem.own_weights or problem.whole_frames or problem.reduces_frames)
+    if batch == 1 or (is_free and problem.kernel[0] == stride[0] == 1 and frames == read):
+        return many
+    if is_free and _is_one_window(problem):
+        return replace(many, stride=(read, *stride[1:]))
+    return replace(many, segments=batch)
+
+
+def _is_one_window(problem: Problem) -> bool:
+    """Return whether all frames are one window of a layer with weights, none of them taken twice by a fast algorithm."""
+    algorithm = problem.algorithm
+    is_plain = problem.dilation[0] == algorithm.tile[0] == algorithm.split[0] == 1
+    return problem.has_weights and is_plain and problem.out[0] == 1 and problem.kernel[0] == problem.inp[0]
 
 
 def _kernel_bits(form: Form, algorithm: Algorithm, arch: Accelerator, weight_bits: int) -> int:
@@ -276,4 +330,6 @@ def plain_layer(problem: Problem) -> Layer:
         accumulator_bits=problem.accumulator_bits,
         kernel_bits=problem.kernel_bits,
         bias_bits=problem.bias_bits,
+        segments=problem.segments,
+        own_weights=int(problem.own_weights),
     )

@@ -12,7 +12,10 @@ STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector"
 
 
 class Layer(NamedTuple):
-    """A Problem in integers; ``tile`` is (1, 1, 1), ``coordinates`` and ``taps`` as of a direct kernel where it is."""
+    """A Problem in integers; ``tile`` is (1, 1, 1), ``coordinates`` and ``taps`` as of a direct kernel where it is.
+
+    ``own_weights`` is 1 where each of the ``segments`` has weights of its own.
+    """
 
     structure: int
     groups: int
@@ -37,6 +40,8 @@ class Layer(NamedTuple):
     accumulator_bits: int
     kernel_bits: int
     bias_bits: int
+    segments: int
+    own_weights: int
 
 
 class Array(NamedTuple):

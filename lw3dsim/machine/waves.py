@@ -3,7 +3,7 @@
 A step works through *waves*: what the array holds between two swaps of the
 accumulator banks, up to ``rows`` output channels times ``depth`` x ``lanes`` tiles.
 A wave takes the largest of multiply, port and transform cycles; its results drain
-while the next is multiplied. Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
+while the next is multiplied. A step of several clips works through one after another. Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
 the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of waves, mostly a
 few, each costed once, however many waves there are.
 """
@@ -37,7 +37,8 @@ LAST_SORT = SORTS - 1
 class Waves(NamedTuple):
     """The waves of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
 
-    The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. By axis and sort of part
+    The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. The step comes through
+    all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. By axis and sort of part
     there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
     """
 
@@ -106,8 +107,9 @@ def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: 
 def cost_waves(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
 ) -> None:
-    """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step."""
-    cut_step(layer, array, n, t, h, w, waves)
+    """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step; ``t`` are of one segment or of whole ones."""
+    clips = ceiling(t, layer.out[0] // layer.segments)
+    cut_step(layer, array, n, t // clips, h, w, waves)
     parts, many = waves.parts, 0
     for i in range(KINDS):
         for j in range(KINDS, 2 * KINDS):
@@ -118,11 +120,11 @@ def cost_waves(
                 for m in range(3 * KINDS, 4 * KINDS):
                     if parts[m]:
                         sort = ((i * KINDS + j % KINDS) * KINDS + k % KINDS) * KINDS + m % KINDS
-                        waves.used[many], waves.number[sort] = sort, around * parts[m]
+                        waves.used[many], waves.number[sort] = sort, clips * around * parts[m]
                         size_wave(layer, array, waves, sort, i, j, k, m)
                         cost_wave(layer, array, c, is_first, is_last, waves, sort)
                         many += 1
-    waves.many[0] = many
+    waves.many[0], waves.many[1] = many, clips
 
 
 @kernel
@@ -264,7 +266,8 @@ def stall_cycles(waves: Waves) -> int:
                     stall += times * axis_stall(waves, at, unit, KINDS * unit * outer, first % unit)
         unit //= KINDS
         around *= KINDS
-    return stall
+    clips = waves.many[1]
+    return clips * stall + (clips - 1) * wait(waves, LAST_SORT, first)
 
 
 @kernel

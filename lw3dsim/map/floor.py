@@ -69,7 +69,7 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     products = problem.groups * problem.n * problem.c * pixels
     held = [capacity_bits[name] for name in ("weight", "ifmap", "ofmap")]
     each = [problem.kernel_bits, problem.activation_bits, problem.activation_bits]
-    whole = [problem.groups * problem.n * problem.c, problem.input_channels * pixels, problem.outputs]
+    whole = [problem.weight_sets * problem.groups * problem.n * problem.c, problem.input_channels * pixels, problem.outputs]
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]
     moved = 0.0
     for share in PHASES:
@@ -82,8 +82,9 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
 
 def _has_own_positions(problem: Problem) -> bool:
     """Return whether every output pixel looks at an input position of its own, stride times its own."""
+    size = problem.inp[0] // problem.segments, *problem.inp[1:]
     return all(
-        (problem.out[d] - 1) * problem.stride[d] < problem.inp[d]
+        (problem.segment[d] - 1) * problem.stride[d] < size[d]
         and problem.padding[d] % problem.dilation[d] == 0
         and 0 <= problem.padding[d] // problem.dilation[d] < problem.kernel[d]
         for d in range(3)
@@ -115,7 +116,8 @@ def _needed_pixels(problem: Problem) -> int:
 
 
 def _weight_bits(problem: Problem) -> int:
-    return problem.groups * problem.n * (problem.c * problem.kernel_bits + problem.bias_bits)
+    channels = problem.weight_sets * problem.groups * problem.n
+    return channels * (problem.c * problem.kernel_bits + problem.bias_bits)
 
 
 def _bytes(bits: int) -> int:

@@ -29,6 +29,9 @@ from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
+# The axis of a tensor (C, T, H, W) along which the clips of a batch lie one behind another.
+FRAMES = 1
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -109,7 +112,8 @@ def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
         if name in clips:
             values, step = coded(clips[name], bench.number)
         else:
-            values = random_tensor(tuple(shape), bench.number, bench.random)
+            drawn = [random_tensor(tuple(shape), bench.number, bench.random) for _ in range(bench.network.batch)]
+            values = np.concatenate(drawn, axis=FRAMES)
         bench.tensors[name], bench.steps[name] = values, step
 
 
@@ -131,9 +135,10 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     layer, problem, mapping, design, number = unit.layers[0], work.problem, work.mapping, bench.design, bench.number
     sources = [bench.tensors[name] for name in layer.inputs]
     computation = _computation(bench, layer, bench.tensors)
-    reference, computation = referenced(layer, sources, computation, number)
+    reference, computation = referenced(layer, sources, computation, number, bench.network.batch)
     _note_step(bench, layer, computation, reference)
-    sources = arranged(layer, sources)
+    by_clip = [arranged(layer, clip) for clip in _by_clip(sources, bench.network.batch)]
+    sources = [np.concatenate(clips, axis=FRAMES) for clips in zip(*by_clip, strict=True)]
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
     output, peaks = execute_schedule(problem, mapping, schedule, machine, number, computation, sources)
@@ -235,24 +240,44 @@ def make_computation(
 ) -> Computation:
     """Return what ``layer`` computes, with random weights and biases, or the factors that ``tensors`` hold."""
     inputs, weights, bias = network.input_shapes(layer), None, None
-    if isinstance(layer, Gate):
-        weights = tensors[layer.inputs[1]][..., None]
-    elif isinstance(layer, Matmul):
-        matrix = tensors[layer.inputs[1]].reshape(inputs[1].channels, -1)
-        weights = (matrix.T if layer.transpose else matrix)[..., None, None, None]
+    if isinstance(layer, Gate | Matmul):
+        clips = _by_clip([tensors[layer.inputs[1]]], network.batch)
+        weights = np.concatenate([_factors(layer, clip[0]) for clip in clips])
     elif layer.weights(inputs):
         size = weight_size(network, layer)
         scale = 1 / math.sqrt(math.prod(size[1:]))
         weights = random_tensor(size, number, random, scale)
         bias = random_tensor(size[:1], number, random, scale) if layer.biases(inputs) else None
-    return computation_of(layer, inputs[0], weights, bias)
+    made = computation_of(layer, inputs[0], weights, bias)
+    return made if made.divisors is None else replace(made, divisors=np.tile(made.divisors, (network.batch, 1, 1)))
+
+
+def _factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
+    """Return the weights that a tensor of one clip is to ``layer``."""
+    if isinstance(layer, Gate):
+        return values[..., None]
+    matrix = values.reshape(len(values), -1)
+    return (matrix.T if layer.transpose else matrix)[..., None, None, None]
+
+
+def _by_clip(tensors: Sequence[Tensor], batch: int) -> list[list[Tensor]]:
+    """Return the tensors of each of ``batch`` clips, whose frames lie one behind another."""
+    return [list(clip) for clip in zip(*(np.split(values, batch, axis=FRAMES) for values in tensors), strict=True)]
 
 
 def referenced(
-    layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number
+    layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number, batch: int = 1
 ) -> tuple[Tensor, Computation]:
-    """Return the output that ``layer`` has for sure, and what it computes with the shift before its activation."""
-    before = sums(layer, sources, computation.weights, computation.bias, number)
+    """Return the output that ``layer`` has for sure, and what it computes with the shift before its activation.
+
+    Of a batch every clip is computed by itself.
+    """
+    weights = [computation.weights] * batch
+    if isinstance(layer, Gate | Matmul) and computation.weights is not None:
+        weights = list(np.split(computation.weights, batch))
+    clips = zip(_by_clip(sources, batch), weights, strict=True)
+    of_clips = [sums(layer, clip, of_clip, computation.bias, number) for clip, of_clip in clips]
+    before = np.concatenate(of_clips, axis=FRAMES)
     shift = shift_before(before, computation.activation, number)
     return activated(before, computation.activation, number, shift), replace(computation, shift=shift)
 

@@ -113,9 +113,8 @@ class _Place(Value, frozen=True, kw_only=True):
     def problem(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Problem:
         """Return the problem of a layer that is to run the algorithm called ``label``."""
         algorithm = self._algorithm(key, layer, label)
-        return make_problem(
-            layer, self.network.input_shapes(layer), self.network.shapes[layer.name], algorithm, self.arch
-        )
+        inputs, output = self.network.input_shapes(layer), self.network.shapes[layer.name]
+        return make_problem(layer, inputs, output, algorithm, self.arch, self.network.batch)
 
     def _algorithm(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Algorithm:
         allowed = {one.label: one for one in candidates(layer, self.policy, *_tiles(self.arch))}

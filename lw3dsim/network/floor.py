@@ -61,7 +61,8 @@ def layer_floors(network: Workload, layer: AnyLayer, arch: Accelerator, policy: 
     Raises MappingError where no tiling fits the buffers.
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    return _layer_floors(layer, network.input_shapes(layer), network.shapes[layer.name], allowed, bare(arch), sparsity)
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    return _layer_floors(layer, inputs, output, network.batch, allowed, bare(arch), sparsity)
 
 
 @kept(65536)
@@ -69,11 +70,12 @@ def _layer_floors(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
+    batch: int,
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     sparsity: Sparsity,
 ) -> Floors:
-    ways = of_ways(layer, inputs, output, allowed, arch, partial(_floors, sparsity=sparsity))
+    ways = of_ways(layer, inputs, output, batch, allowed, arch, partial(_floors, sparsity=sparsity))
     return tuple(floor for floors in ways for floor in floors)
 
 

@@ -136,8 +136,12 @@ def _sized(place: str, array: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def given_inputs(network: Workload, arrays: Arrays | None) -> dict[str, Tensor]:
-    """Return the clips (C, T, H, W) that the caller gave, by input. Raises InputError where one does not fit."""
+    """Return the clips (C, T, H, W) that the caller gave, by input; those of a batch lie one behind another along T.
+
+    Raises InputError where one does not fit.
+    """
     arrays = arrays or {}
     for name in arrays.keys() - network.inputs.keys():
         raise unknown("inputs", one_line(name), network.inputs)
-    return {name: _sized(f"inputs: {one_line(name)}", array, network.inputs[name]) for name, array in arrays.items()}
+    sizes = {name: shape._replace(frames=network.batch * shape.frames) for name, shape in network.inputs.items()}
+    return {name: _sized(f"inputs: {one_line(name)}", array, sizes[name]) for name, array in arrays.items()}

@@ -41,7 +41,7 @@ Found = TypeVar("Found")
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
     """Return the layers of ``network`` in every algorithm that ``policy`` allows them, each different one once."""
     problems = [
-        make_problem(layer, network.input_shapes(layer), network.shapes[layer.name], algorithm, arch)
+        make_problem(layer, network.input_shapes(layer), network.shapes[layer.name], algorithm, arch, network.batch)
         for layer in network.layers
         for algorithm in candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     ]
@@ -56,7 +56,8 @@ def run_layer(
     Raises MappingError where no tiling fits the buffers.
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    return _best_run(layer, network.input_shapes(layer), network.shapes[layer.name], allowed, bare(arch), engine, price)
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    return _best_run(layer, inputs, output, network.batch, allowed, bare(arch), engine, price)
 
 
 @kept(65536)
@@ -64,6 +65,7 @@ def _best_run(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
+    batch: int,
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     engine: str,
@@ -72,7 +74,7 @@ def _best_run(
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
     ways = partial(run_problem, engine=engine, price=price)
-    runs = of_ways(layer, inputs, output, allowed, arch, ways)
+    runs = of_ways(layer, inputs, output, batch, allowed, arch, ways)
     return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, arch, wanted))
 
 
@@ -80,6 +82,7 @@ def of_ways(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
+    batch: int,
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     found: Callable[[Problem, Accelerator], Found],
@@ -91,14 +94,14 @@ def of_ways(
     made, reason = list[Found](), ""
     for algorithm in allowed:
         try:
-            made += _of_rows(make_problem(layer, inputs, output, algorithm, arch), arch, found)
+            made += _of_rows(make_problem(layer, inputs, output, algorithm, arch, batch), arch, found)
         except MappingError as error:
             if not algorithm.is_winograd:
                 raise
             reason = str(error)
     if not made:
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        made = _of_rows(make_problem(layer, inputs, output, direct, arch), arch, found)
+        made = _of_rows(make_problem(layer, inputs, output, direct, arch, batch), arch, found)
     return made
 
 

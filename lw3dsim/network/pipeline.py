@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.weights import Weighted
-from lw3dsim.describe.workload import Workload
+from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
 from lw3dsim.network.layers import run_layer
@@ -76,7 +76,7 @@ def prepare(request: Request) -> Prepared:
         loaded=loaded,
         file=file,
         written=written,
-        network=lowered(written),
+        network=in_batch(lowered(written), request.batch),
         design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
     )
 
@@ -144,6 +144,7 @@ def _configuration(prepared: Prepared) -> Configuration:
         engine=request.engine,
         arch=prepared.design,
         clips=request.clips,
+        batch=request.batch,
         fusion=request.fusion,
         objective=request.objective,
         mapping=None if file is None else tuple(msgspec.to_builtins(file.entries)),
@@ -256,6 +257,14 @@ def resolve_network(
             workload, input_size=input_size, classes=classes, dims=dims, allow_unknown=allow_unknown
         )
     return apply_transforms(workload, transform)
+
+
+def in_batch(network: Workload, batch: int) -> Workload:
+    """Return ``network`` for a ``batch`` of clips. Raises ArgumentError where that makes a tensor too large."""
+    largest = max(network.shapes.values(), key=lambda shape: shape.elements)
+    if batch * largest.elements > MAX_ELEMENTS:
+        raise ArgumentError("batch", batch, f"a tensor {largest} of each clip makes more than 2^36 elements; lower it")
+    return replace(network, batch=batch)
 
 
 def resolve_design(arch: str | Accelerator, overrides: Sequence[str], m1: int | None, m2: int | None) -> Accelerator:

@@ -42,6 +42,7 @@ DEFAULT_ARCH = "edge_base"
 
 MAX_CLASSES = 65_536
 MAX_CLIPS = 1000
+MAX_BATCH = 256
 MAX_SEED = 2**32 - 1
 # The largest m1 and m2.
 MAX_TILE = 8
@@ -214,6 +215,13 @@ class Design(Parameters):
         in_python="True or False; for a workload by file.",
         option="--allow-unknown",
     )
+    batch: int = parameter(
+        lambda name, value: as_integer(name, value, 1, MAX_BATCH),
+        "Clips that are computed together, layer by layer; they share the weights on chip.",
+        default=1,
+        values=f"1..{MAX_BATCH}",
+        in_python=f"1 to {MAX_BATCH}.",
+    )
     overrides: OverridesArgument = parameter(
         as_overrides,
         "Override a field of the accelerator.",
@@ -333,7 +341,16 @@ def make_request(workload: PathArgument | Workload | nn.Module, options: Paramet
     given = {**checked, "workload": given_network(workload, checked.get("example_inputs"))}
     request = Request(**{name: value for name, value in given.items() if name in known})
     _check_loaded(request)
+    check_batch(request)
     return request
+
+
+def check_batch(request: Request) -> None:
+    """Refuse what a batch of several clips can't be combined with. Raises ArgumentError."""
+    if request.batch > 1 and request.clips is not None:
+        raise ArgumentError("clips", request.clips, "runs clip after clip; leave it out, or give no batch")
+    if request.batch > 1 and request.fusion != "off":
+        raise ArgumentError("fusion", request.fusion, "fuses the layers of one clip; set it to off, or give no batch")
 
 
 def _check_loaded(request: Request) -> None:

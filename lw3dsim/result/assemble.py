@@ -13,7 +13,7 @@ from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs
-from lw3dsim.result.derived import StreamDerived, derived, stream_derived
+from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, derived, stream_derived
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.result.records import Configuration
+
+
+# The counts that derived figures follow from.
+COUNTED = ("latency_cycles", "macs", "executed_mults")
 
 
 def assemble(
@@ -51,6 +55,7 @@ def assemble(
         totals=Totals(
             **counts,
             **costs.derived,
+            **_batch_figures(network.batch, costs),
             **_stream_figures(stream, counts["latency_cycles"], arch),
             area_mm2=math.fsum(costs.area_mm2.values()),
             peak_power_mw=costs.peak_power_mw,
@@ -82,7 +87,7 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
     run, events = unit.run, unit.run.events
     return {
         "latency_cycles": run.latency_cycles,
-        "macs": sum(network.layer_macs(layer) for layer in unit.layers),
+        "macs": network.batch * sum(network.layer_macs(layer) for layer in unit.layers),
         "executed_mults": events.mults,
         "ideal_mults": sum(stage.ideal_mults for stage in run.stages),
         "params": sum(network.layer_params(layer) for layer in unit.layers),
@@ -124,7 +129,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
         output_layout=run.layouts[1],
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         **counts,
-        **derived(counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy.values(), arch),
+        **derived(*(counts[name] for name in COUNTED), energy.values(), arch, network.batch),
         peak_power_mw=costs.unit_peak_mw[i],
         sqnr_db=costs.unit_sqnr_db[i],
         bound_by=binding(run),
@@ -143,6 +148,18 @@ def _notes(unit: Unit, arch: Accelerator) -> Iterator[str]:
     for problem in unit.run.work.stages:
         yield from (problem.algorithm.reason, width_note(problem, arch.precision.accumulator_bits))
     yield from (copied(layer) for layer in unit.layers if isinstance(layer, Copy))
+
+
+class _BatchFigures(BatchDerived, total=False):
+    batch: int
+
+
+def _batch_figures(batch: int, costs: Costs) -> _BatchFigures:
+    """Return what a batch of several clips adds to the totals."""
+    if batch == 1:
+        return {}
+    of_all = costs.derived
+    return {"batch": batch, **batch_derived(batch, of_all["latency_ms"], of_all["energy_pj"], costs.dram_bytes)}
 
 
 class _StreamFigures(StreamDerived, total=False):

@@ -96,9 +96,10 @@ class Costs:
     @cached_property
     def derived(self) -> Derived:
         """What follows from counts and energies."""
-        macs = sum(self.network.layer_macs(layer) for layer in self.network.layers)
+        batch = self.network.batch
+        macs = batch * sum(self.network.layer_macs(layer) for layer in self.network.layers)
         mults = sum(unit.run.events.mults for unit in self.units)
-        return derived(self.latency_cycles, macs, mults, self.energy_pj.values(), self.arch)
+        return derived(self.latency_cycles, macs, mults, self.energy_pj.values(), self.arch, batch)
 
     @cached_property
     def profiles(self) -> list[Profile]:

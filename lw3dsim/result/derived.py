@@ -23,6 +23,14 @@ class Derived(TypedDict):
     average_power_mw: float
 
 
+class BatchDerived(TypedDict, total=False):
+    """What follows for each clip of several that are computed together."""
+
+    clip_latency_ms: float
+    clip_energy_pj: float
+    clip_dram_bytes: float
+
+
 class StreamDerived(TypedDict, total=False):
     """What follows from the cycles of a stream of clips, where there is one."""
 
@@ -45,10 +53,22 @@ def stream_derived(clips: int, first: int, last: int, latency_cycles: int, arch:
     }
 
 
+def batch_derived(batch: int, latency_ms: float, energy_pj: float, dram_bytes: int) -> BatchDerived:
+    """Return the share that each clip of a ``batch`` has of what all of it costs."""
+    return {
+        "clip_latency_ms": latency_ms / batch,
+        "clip_energy_pj": energy_pj / batch,
+        "clip_dram_bytes": dram_bytes / batch,
+    }
+
+
 def derived(
-    latency_cycles: int, macs: int, executed_mults: int, energies_pj: Iterable[float], arch: Accelerator
+    latency_cycles: int, macs: int, executed_mults: int, energies_pj: Iterable[float], arch: Accelerator, batch: int
 ) -> Derived:
-    """Return what follows, for a layer or the network, from its counts and the energies of its components."""
+    """Return what follows, for a layer or the network, from its counts and the energies of its components.
+
+    They are those of ``batch`` clips together.
+    """
     energy_pj = math.fsum(energies_pj)
     latency_ms = latency_cycles * arch.cycle_ps / 1e9
     seconds = latency_ms / 1e3
@@ -57,7 +77,7 @@ def derived(
         "utilization": executed_mults / (arch.multipliers * latency_cycles),
         "effective_macs_per_cycle": macs / latency_cycles,
         "energy_pj": energy_pj,
-        "clips_per_s": 1 / seconds,
+        "clips_per_s": batch / seconds,
         "edp_js": energy_pj * 1e-12 * seconds,
         "average_power_mw": energy_pj * 1e-9 / seconds,
     }

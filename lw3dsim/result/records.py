@@ -69,11 +69,11 @@ class Figures(Record, frozen=True, kw_only=True):
     ideal_cycles: Annotated[Count, summed("the ideal multiplications on all multipliers")]
     steps: Annotated[Positive, summed("steps of the array")]
     overflow_layers: Annotated[Count, summed("layers whose sums may need more bits than are declared")]
-    latency_ms: Annotated[PositiveAmount, figure("time of one clip")]
+    latency_ms: Annotated[PositiveAmount, figure("time of one clip, or of a batch of several")]
     utilization: Annotated[Amount, figure("multiplications done over those possible in the time")]
     effective_macs_per_cycle: Annotated[Amount, figure("direct multiply-accumulates a cycle")]
-    energy_pj: Annotated[PositiveAmount, figure("energy of one clip")]
-    clips_per_s: Annotated[PositiveAmount, figure("clips a second, one after the other")]
+    energy_pj: Annotated[PositiveAmount, figure("energy of one clip, or of a batch of several")]
+    clips_per_s: Annotated[PositiveAmount, figure("clips a second, one after the other, or batch after batch")]
     edp_js: Annotated[PositiveAmount, figure("energy-delay product")]
     average_power_mw: Annotated[PositiveAmount, figure("energy over time")]
     peak_power_mw: Annotated[PositiveAmount, figure("power over the busiest window of `power_window_us`")]
@@ -94,9 +94,13 @@ class Figures(Record, frozen=True, kw_only=True):
 
 
 class Totals(Figures, frozen=True, kw_only=True):
-    """Figures of the network, and those of a stream of clips where one was run."""
+    """Figures of the network, those of each clip of a batch, and those of a stream of clips, where one was run."""
 
     area_mm2: Annotated[PositiveAmount, figure("area of the chip, for the algorithms of this run")]
+    batch: Annotated[Count, figure("clips that are computed together; this and the three that follow only then")] = 0
+    clip_latency_ms: Annotated[Amount, figure("time of a batch over its clips")] = 0.0
+    clip_energy_pj: Annotated[Amount, figure("energy of a batch over its clips")] = 0.0
+    clip_dram_bytes: Annotated[Amount, figure("bytes from and to DRAM of a batch over its clips")] = 0.0
     clips: Annotated[Count, figure("clips that run behind each other; this and what follows only then")] = 0
     stream_latency_cycles: Annotated[Count, figure("cycles of all clips")] = 0
     stream_latency_ms: Annotated[Amount, figure("time of all clips")] = 0.0
@@ -155,6 +159,7 @@ class Configuration(Record, frozen=True, kw_only=True):
     engine: str
     arch: Accelerator
     clips: int | None = None
+    batch: Annotated[int, Meta(ge=1)] = 1
     fusion: Fusion = "off"
     objective: Objective = "latency"
     mapping: tuple[dict[str, object], ...] | None = None

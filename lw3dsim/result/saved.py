@@ -14,7 +14,7 @@ from lw3dsim.base.records import summed_fields
 from lw3dsim.describe.accelerator_file import check_loaded
 from lw3dsim.engine.run import ENGINES
 from lw3dsim.errors import UNPRINTABLE, InputError, one_line, short, unknown
-from lw3dsim.result.derived import derived, stream_derived
+from lw3dsim.result.derived import BatchDerived, batch_derived, derived, stream_derived
 from lw3dsim.result.records import Figures, RunRecord
 from lw3dsim.result.result import COLUMNS, Result
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import PathArgument
     from lw3dsim.base.records import Plain
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.result.records import Layer
+    from lw3dsim.result.records import Configuration, Layer, Totals
 
 # Sums of floats in another order differ by as much at most.
 RELATIVE = 1e-9
@@ -32,13 +32,14 @@ RELATIVE = 1e-9
 
 def check(record: RunRecord) -> None:
     """Raise ValueError where figures contradict each other: sums of parts, and what follows from counts."""
-    arch = check_loaded(record.config.arch)
+    config = record.config
+    check_loaded(config.arch)
     _check_words(record)
     for layer in record.layers:
-        _check_figures(layer, layer, f"layer {layer.name}: ", arch)
+        _check_figures(layer, layer, f"layer {layer.name}: ", config)
         for component, causes in layer.energy_causes_pj.items():
             _check_sum(causes.parts(), layer.energy_breakdown_pj[component], f"layer {layer.name}: {component}")
-    _check_figures(record.totals, record, "", arch)
+    _check_figures(record.totals, record, "", config)
     for name in summed_fields(Figures):
         parts = {layer.name: getattr(layer, name) for layer in record.layers}
         _check_sum(parts, getattr(record.totals, name), name)
@@ -47,6 +48,7 @@ def check(record: RunRecord) -> None:
             parts = {layer.name: getattr(layer, name)[part] for layer in record.layers}
             _check_sum(parts, value, f"{name}.{part}")
     _check_sum(record.area_breakdown_mm2.parts(), record.totals.area_mm2, "area_mm2")
+    _check_batch(record.totals, config.batch)
     _check_stream(record)
     _check_close("sqnr_db", record.totals.sqnr_db, combined_db([layer.sqnr_db for layer in record.layers]))
 
@@ -68,6 +70,15 @@ def _texts(data: Plain) -> Iterator[str]:
         data = list(data.values())
     for part in data if isinstance(data, list) else ():
         yield from _texts(part)
+
+
+def _check_batch(totals: Totals, batch: int) -> None:
+    """Check what each clip of a batch has of its totals; where a clip is alone there are no figures of it."""
+    if totals.batch != (batch if batch > 1 else 0):
+        raise ValueError(f"batch = {totals.batch} where config.batch = {batch}")
+    follow = batch_derived(batch, totals.latency_ms, totals.energy_pj, totals.dram_bytes) if batch > 1 else {}
+    for name in BatchDerived.__annotations__:
+        _check_close(name, getattr(totals, name), cast("dict[str, float]", follow).get(name, 0.0))
 
 
 def _check_stream(record: RunRecord) -> None:
@@ -105,7 +116,7 @@ def _check_peak(figures: Figures, of: str, arch: Accelerator) -> None:
         )
 
 
-def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, arch: Accelerator) -> None:
+def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, config: Configuration) -> None:
     """Check what follows from the counts of a layer or the network, and that its breakdowns sum to them."""
     if (figures.macs > 0) != (figures.ideal_mults > 0):
         raise ValueError(f"{of}ideal_mults = {figures.ideal_mults} with macs = {figures.macs}")
@@ -113,11 +124,12 @@ def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, arch: Ac
     _check_sum(parts.cycles_breakdown.parts(), figures.latency_cycles, f"{of}latency_cycles")
     _check_sum(parts.dram_bytes_breakdown.parts(), figures.dram_bytes, f"{of}DRAM bytes")
     _check_sum(energies.parts(), figures.energy_pj, f"{of}energy_pj")
-    follow = derived(figures.latency_cycles, figures.macs, figures.executed_mults, energies.values(), arch)
+    counts = figures.latency_cycles, figures.macs, figures.executed_mults
+    follow = derived(*counts, energies.values(), config.arch, config.batch)
     for name, value in cast("dict[str, float]", follow).items():
         if not math.isclose(getattr(figures, name), value, rel_tol=RELATIVE):
             raise ValueError(f"{of}{name} = {getattr(figures, name)!r} where {value!r} follows from the rest")
-    _check_peak(figures, of, arch)
+    _check_peak(figures, of, config.arch)
 
 
 def _check_sum(parts: Mapping[str, float], total: float, name: str) -> None:

@@ -102,9 +102,9 @@ def _unrolled(
 def _room(problem: Problem, nest: Nest) -> Unrolled:
     """Return room for the steps and tiles that there are."""
     work = kernels()
-    frames = 1 if problem.reduces_frames else len(nest.t.outputs)
+    frames, sets = problem.segments if problem.reduces_frames else len(nest.t.outputs), problem.weight_sets
     spatial, parts = frames * len(nest.h.outputs) * len(nest.w.outputs), len(nest.c)
-    kernel_tiles = problem.groups * len(nest.n) * parts if problem.structure != "vector" else 0
+    kernel_tiles = sets * problem.groups * len(nest.n) * parts if problem.structure != "vector" else 0
     steps = problem.groups * len(nest.n) * spatial * parts
     # A tile stays while others pass only where no reduction comes between.
     inputs_stay = problem.structure == "dense" and parts == 1 and (nest.tiles_outer or spatial == 1)
@@ -112,7 +112,7 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
     return Unrolled(
         places=work.columns(Places, steps),
         ifmap=work.columns(Loaded, steps // len(nest.n) if inputs_stay else steps),
-        weight=work.columns(Loaded, min(kernel_tiles, 1) * (steps // spatial if weights_stay else steps)),
+        weight=work.columns(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
         ofmap=work.columns(Stored, steps // parts),
         weight_bursts=work.empty(kernel_tiles),
         stolen=work.columns(Stolen, steps),

@@ -33,7 +33,7 @@ class Cut(NamedTuple):
 class Nest(NamedTuple):
     """The loops of a layer under a mapping: its groups, and tiles along every axis; ``n`` and ``c`` are channels.
 
-    Where frames are reduced, ``t`` are the tiles along ``c``. With ``tiles_outer`` an input tile stays while weights
+    Where frames are reduced, ``t`` are the tiles along ``c``, clip by clip. With ``tiles_outer`` an input tile stays while weights
     pass, else weights stay.
     """
 
@@ -115,7 +115,7 @@ class Sorts(NamedTuple):
 
 
 class Unrolled(NamedTuple):
-    """The steps and tiles of a layer, the bursts of every weight tile, by group, n and c, and the kinds of steps."""
+    """The steps and tiles of a layer, the bursts of every weight tile, by set, group, n and c, and the kinds of steps."""
 
     places: Places
     ifmap: Loaded
@@ -144,7 +144,8 @@ def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Un
     places, ifmap, weight, ofmap = made.places, made.ifmap, made.weight, made.ofmap
     width, parts = len(nest.w.outputs), len(nest.c)
     area = len(nest.h.outputs) * width
-    spatial = area if layer.reduces_frames else len(nest.t.outputs) * area
+    frames = layer.segments if layer.reduces_frames else len(nest.t.outputs)
+    spatial = frames * area
     outers, inners = (spatial, len(nest.n)) if nest.tiles_outer else (len(nest.n), spatial)
     size_weights(layer, nest, burst_bits, made.weight_bursts)
     first_weight = input_ranges(layer, nest) * len(nest.t.outputs) * area
@@ -162,7 +163,7 @@ def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Un
                 if loads == 0 or ifmap.box[loads - 1] != box:
                     load(ifmap, loads, step, box, input_bits(layer, nest, places, step), slots.ifmap)
                     loads += 1
-                box = first_weight + (g * len(nest.n) + n) * parts + c
+                box = first_weight + ((weight_set(layer, frames, t) * nest.groups + g) * len(nest.n) + n) * parts + c
                 if layer.structure != VECTOR and (kernels == 0 or weight.box[kernels - 1] != box):
                     bits = weight_bits(layer, nest.n[n], nest.c[c], 1 if c == 0 else 0)
                     load(weight, kernels, step, box, bits, slots.weight)
@@ -175,6 +176,12 @@ def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Un
             stores += 1
     end(ifmap, loads, step)
     end(weight, kernels, step)
+
+
+@kernel
+def weight_set(layer: Layer, frames: int, t: int) -> int:
+    """Return which set of weights tile ``t`` of so many along T takes: the only one, or that of its segment."""
+    return t // (frames // layer.segments) if layer.own_weights else 0
 
 
 @kernel
@@ -192,9 +199,9 @@ def input_ranges(layer: Layer, nest: Nest) -> int:
 
 
 @kernel
-def input_frame(layer: Layer, places: Places, step: int) -> int:
+def input_frame(layer: Layer, nest: Nest, places: Places, step: int) -> int:
     """Return the tile of T that a step reads."""
-    return places.c[step] if layer.reduces_frames else places.t[step]
+    return places.t[step] * len(nest.c) + places.c[step] if layer.reduces_frames else places.t[step]
 
 
 @kernel
@@ -203,7 +210,7 @@ def input_box(layer: Layer, nest: Nest, places: Places, step: int) -> int:
     channels, channel = len(nest.n), places.n[step]
     if layer.structure == DENSE:
         channels, channel = len(nest.c), places.c[step]
-    box = (places.g[step] * channels + channel) * len(nest.t.outputs) + input_frame(layer, places, step)
+    box = (places.g[step] * channels + channel) * len(nest.t.outputs) + input_frame(layer, nest, places, step)
     return (box * len(nest.h.outputs) + places.h[step]) * len(nest.w.outputs) + places.w[step]
 
 
@@ -211,7 +218,7 @@ def input_box(layer: Layer, nest: Nest, places: Places, step: int) -> int:
 def input_bits(layer: Layer, nest: Nest, places: Places, step: int) -> int:
     """Return the bits of the input tile that a step needs, as they lie in the buffer."""
     channels = input_channels(layer, nest.n[places.n[step]], nest.c[places.c[step]])
-    frames, rows = nest.t.needed[input_frame(layer, places, step)], nest.h.needed[places.h[step]]
+    frames, rows = nest.t.needed[input_frame(layer, nest, places, step)], nest.h.needed[places.h[step]]
     return channels * frames * rows * nest.w.span[places.w[step]] * layer.activation_bits * layer.sources
 
 
@@ -274,7 +281,7 @@ def mark_steps(layer: Layer, nest: Nest, made: Unrolled) -> None:
     places, marks = made.places, made.sorts.marks
     steps, is_vector = len(places.c), 1 if layer.structure == VECTOR else 0
     for i in range(steps):
-        c, frame, h, w = places.c[i], input_frame(layer, places, i), places.h[i], places.w[i]
+        c, frame, h, w = places.c[i], input_frame(layer, nest, places, i), places.h[i], places.w[i]
         marks[i], marks[steps + i] = nest.n[places.n[i]], nest.c[c]
         marks[2 * steps + i], marks[3 * steps + i] = 1 if c == 0 else 0, 1 if c == len(nest.c) - 1 else 0
         marks[4 * steps + i], marks[5 * steps + i] = nest.t.outputs[frame], nest.h.outputs[h]
@@ -289,7 +296,7 @@ def cost_layer(layer: Layer, array: Array, nest: Nest, made: Unrolled, waves: Wa
     places, stolen = made.places, made.stolen
     for i in range(len(costs.head)):
         step = made.sorts.example[i]
-        c, frame, h, w = places.c[step], input_frame(layer, places, step), places.h[step], places.w[step]
+        c, frame, h, w = places.c[step], input_frame(layer, nest, places, step), places.h[step], places.w[step]
         n, t = nest.n[places.n[step]], nest.t.outputs[frame]
         inputs = layer.sources * n * nest.t.needed[frame] * nest.h.needed[h] * nest.w.needed[w]
         is_first, is_last = (1 if c == 0 else 0), (1 if c == len(nest.c) - 1 else 0)

@@ -72,6 +72,40 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
     return Axis(**arrays_of(tiles), positions=np.asarray(positions[:needed], dtype=np.int64))
 
 
+@kept(65536)
+def cut_segments(segments: int, size_out: int, size_in: int, tile: int, reads: Reads) -> Axis:
+    """Cut ``segments`` equal parts of ``size_out`` outputs and ``size_in`` inputs, none of which reads of another.
+
+    A tile is a part of a segment, or, where it is as large, so many whole ones. ``reads`` is said of the axis as one.
+    """
+    within, whole = size_out // segments, size_in // segments
+    one = cut(within, whole, min(tile, within), reads.kernel, reads.stride, reads.padding, reads.dilation)
+    if tile <= within:
+        return repeated(one, segments, whole)
+    together, rest = divmod(segments, tile // within)
+    counts = np.array([tile // within] * together + [rest] * (rest > 0), dtype=np.int64)
+    each, begins = int(one.needed[0]), np.cumsum(counts) - counts
+    return Axis(
+        outputs=counts * within,
+        needed=counts * each,
+        first=begins * whole + one.first[0],
+        span=(counts - 1) * whole + one.span[0],
+        positions=repeated(one, segments, whole).positions,
+    )
+
+
+def repeated(axis: Axis, times: int, apart: int) -> Axis:
+    """Return the tiles of ``axis`` so many ``times``, each time ``apart`` positions of the input further on."""
+    shift = np.arange(times, dtype=np.int64)[:, None] * apart
+    return Axis(
+        outputs=np.tile(axis.outputs, times),
+        needed=np.tile(axis.needed, times),
+        first=(axis.first + shift * (axis.needed > 0)).ravel(),
+        span=np.tile(axis.span, times),
+        positions=(axis.positions + shift).ravel(),
+    )
+
+
 def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
     """Return the axis whose tiles read ``needed`` positions from ``first`` on."""
     work = kernels()

@@ -122,7 +122,7 @@ def forms_of(
             # What can't be mapped otherwise runs direct.
             allowed = {*candidates(layer, policy, tiles.m1, tiles.m2), *candidates(layer, "direct", 1, 1)}
             for algorithm in sorted({replace(one, reason="") for one in allowed}, key=repr):
-                problem = make_problem(layer, inputs, output, algorithm, arch)
+                problem = make_problem(layer, inputs, output, algorithm, arch, network.batch)
                 is_dense = problem.has_weights and not problem.is_depthwise and not algorithm.is_winograd
                 for mode in PARALLEL_MODES if is_dense else PARALLEL_MODES[:1]:
                     key = i, problem, mode, algorithm.is_winograd and tiles.weight_transform == "onchip"

@@ -126,11 +126,12 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
 
 
 def _needed(problem: Problem, part: Part) -> int:
-    """Return the input positions of a channel that any output of what is made looks at."""
-    needed = 1
+    """Return the input positions of a channel that any output of what is made looks at; of a batch, all of it is."""
+    needed, segments = problem.segments, (problem.segments, 1, 1)
     for d, (low, high) in enumerate(part.made):
-        reads = Reads(problem.inp[d], problem.kernel[d], problem.stride[d], problem.padding[d], problem.dilation[d])
-        needed *= read_by(reads, low, high - low)[2]
+        size, taps = problem.inp[d] // segments[d], (problem.kernel[d], problem.stride[d])
+        reads = Reads(size, *taps, problem.padding[d], problem.dilation[d])
+        needed *= read_by(reads, low, (high - low) // segments[d])[2]
     return needed
 
 

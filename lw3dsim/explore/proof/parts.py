@@ -50,7 +50,7 @@ def size_of(box: Box) -> int:
 def direct_problem(network: Workload, layer: AnyLayer, arch: Accelerator) -> Problem:
     """Return the problem of a layer that runs direct."""
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return make_problem(layer, inputs, output, candidates(layer, "direct", 1, 1)[0], arch)
+    return make_problem(layer, inputs, output, candidates(layer, "direct", 1, 1)[0], arch, network.batch)
 
 
 def lone_parts(network: Workload, arch: Accelerator) -> list[Part]:

@@ -13,7 +13,7 @@ from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import INFINITE
-from lw3dsim.map.layer.sums import input_channels, read_positions
+from lw3dsim.map.layer.sums import input_channels, last_along, read_positions
 from lw3dsim.map.layer.tiling import Tiling
 from lw3dsim.tensor.bursts import columns_of, row_bursts
 
@@ -66,8 +66,8 @@ def last_drain(task: Task, at: Tiling, waves: Waves) -> int:
     layer, choices = task.layer, task.choices
     if layer.structure == VECTOR:
         return 0
-    t, h = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
-    w, n = last_part(layer.out[2], choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
+    t, h = last_along(layer, 0, choices.t.size[at.t]), last_along(layer, 1, choices.h.size[at.h])
+    w, n = last_along(layer, 2, choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
     is_first = 1 if choices.c.parts[at.c] == 1 else 0
     cost_waves(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, waves)
     return waves.drain[LAST_SORT]
@@ -89,8 +89,8 @@ def first_loads(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int
 @kernel
 def last_store(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int:
     """Return the bursts of the last output tile."""
-    frames, rows = last_part(layer.out[0], choices.t.size[at.t]), last_part(layer.out[1], choices.h.size[at.h])
-    columns = last_part(layer.out[2], choices.w.size[at.w])
+    frames, rows = last_along(layer, 0, choices.t.size[at.t]), last_along(layer, 1, choices.h.size[at.h])
+    columns = last_along(layer, 2, choices.w.size[at.w])
     channels = last_part(layer.n, choices.n.size[at.n])
     first = layer.groups * layer.n - channels
     return frames * rows * box_row(least.out, first, channels, layer.out[2] - columns, columns)

@@ -36,12 +36,15 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: in
         c = [problem.c]
     elif problem.reduces_frames:
         c = _sizes(problem.c, {1})
-    elif problem.structure == "dense" and problem.out == (1, 1, 1):
+    elif problem.structure == "dense" and problem.out == (problem.batch, 1, 1):
         c = _sizes(problem.c, {in_trees, in_trees * mults_per_pe})
     else:
         c = _sizes(problem.c, {problem.input_block} | ({in_trees} - {1}), (1, 2, 4))
-    t, h, w = (_sizes(size, {m}) for size, m in zip(problem.out, problem.algorithm.tile, strict=True))
-    return n, c, [problem.out[0]] if problem.whole_frames else t, h, w
+    t, h, w = (_sizes(size, {m}) for size, m in zip(problem.segment, problem.algorithm.tile, strict=True))
+    if problem.segments > problem.weight_sets and problem.has_weights:
+        # Clips that fit together share weights that come in parts.
+        t = [problem.segment[0] * clips for clips in _sizes(problem.segments, {1}) if clips > 1] + t
+    return n, c, t[:1] if problem.whole_frames else t, h, w
 
 
 def _sizes(total: int, quanta: Iterable[int], extra: Iterable[int] = ()) -> list[int]:

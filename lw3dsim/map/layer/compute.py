@@ -9,7 +9,7 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import GROUPED, VECTOR
 from lw3dsim.machine.step import step_cycles
 from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, first_wave, own_inputs
-from lw3dsim.map.layer.sums import read_positions
+from lw3dsim.map.layer.sums import full_along, read_positions, tile_along, tiles_along
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
     Along an axis all parts but the last are alike; bits of ``sort`` say which are the last.
     """
     count, n = sort_of(layer.n, choices.n.size[at.n], sort & 8, 1)
-    count, t = sort_of(layer.out[0], choices.t.size[at.t], sort & 4, count)
+    count, t = sort_of_frames(layer, choices.t.size[at.t], sort & 4, count)
     count, h = sort_of(layer.out[1], choices.h.size[at.h], sort & 2, count)
     count, w = sort_of(layer.out[2], choices.w.size[at.w], sort & 1, count)
     return count, n, t, h, w
@@ -62,7 +62,7 @@ def full_tiles(task: Task, at: Tiling, least: int) -> int:
         return least
     n, c = choices.n.size[at.n], choices.c.size[at.c]
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    tiles = layer.out[0] // t * (layer.out[1] // h) * (layer.out[2] // w)
+    tiles = full_along(layer, 0, t) * full_along(layer, 1, h) * full_along(layer, 2, w)
     cycles = layer.groups * (layer.n // n) * tiles * least_tile_cycles(layer, array, n, c, t, h, w)
     pixels = layer.out[0] * layer.out[1] * layer.out[2]
     # Of ragged channels ``least`` does not say what a pixel takes.
@@ -73,7 +73,7 @@ def full_tiles(task: Task, at: Tiling, least: int) -> int:
 @kernel
 def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int) -> int:
     """Return what the reduction steps of a tile take at least, multiplying or reading, and filling the pipeline."""
-    tiles = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
+    tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
     rounds, passes = rounds_of(layer, array, c), channel_passes(layer, array, n)
     multiply = rounds * passes * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
     read = (own_inputs(layer, n) if layer.structure == GROUPED else passes) * layer.c * tiles
@@ -126,6 +126,22 @@ def sort_of(total: int, part: int, is_last: int, count: int) -> tuple[int, int]:
 
 
 @kernel
+def sort_of_frames(layer: Layer, part: int, is_last: int, count: int) -> tuple[int, int]:
+    """Return ``count`` times the parts of a sort along T, where every segment that is cut has a last one."""
+    segment = layer.out[0] // layer.segments
+    if part >= segment:
+        return sort_of(layer.out[0], part, is_last, count)
+    return sort_of(segment, part, is_last, count * layer.segments)
+
+
+@kernel
+def tiles_of_frames(layer: Layer, t: int) -> int:
+    """Return the tiles of the algorithm along T in ``t`` outputs of one segment, or of several whole ones."""
+    within = min(t, layer.out[0] // layer.segments)
+    return t // within * ceiling(within, layer.tile[0])
+
+
+@kernel
 def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
     """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
     layer, choices = task.layer, task.choices
@@ -135,8 +151,8 @@ def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
     for chunk in range(choices.c.parts[at.c]):
         c = min(c_size, layer.c - chunk * c_size)
         is_first, is_last = 1 if chunk == 0 else 0, 1 if chunk == choices.c.parts[at.c] - 1 else 0
-        for t in range(0, layer.out[0], t_size):
-            frames = min(t_size, layer.out[0] - t)
+        for number in range(tiles_along(layer, 0, t_size)):
+            t, frames = tile_along(layer, 0, t_size, number)
             in_t = tile_frames(layer, t, frames, chunk * c_size, c)
             for h in range(0, layer.out[1], h_size):
                 rows = min(h_size, layer.out[1] - h)
@@ -156,12 +172,13 @@ def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
 
 @kernel
 def tile_frames(layer: Layer, t: int, frames: int, c: int, chunk: int) -> int:
-    """Return the input frames of a tile: those that outputs from ``t`` on read, or a ``chunk`` of the only window."""
+    """Return the input frames of a tile: those that outputs from ``t`` on read, or a ``chunk`` of a clip's window."""
     if not layer.reduces_frames:
         _, _, needed = read_positions(layer, 0, t, frames)
         return needed
-    start = min(max(c - layer.padding[0], 0), layer.inp[0])
-    return min(max(c + chunk - layer.padding[0], 0), layer.inp[0]) - start
+    size = layer.inp[0] // layer.segments
+    start = min(max(c - layer.padding[0], 0), size)
+    return min(max(c + chunk - layer.padding[0], 0), size) - start
 
 
 @kernel
@@ -206,10 +223,10 @@ def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: 
     """
     columns, waves, tiles = ceiling(layer.out[2], layer.tile[2]), 0, 0
     for sort in range(4):
-        count, t = sort_of(layer.out[0], t_size, sort & 2, 1)
+        count, t = sort_of_frames(layer, t_size, sort & 2, 1)
         count, h = sort_of(layer.out[1], h_size, sort & 1, count)
         if count:
-            of_part = ceiling(t, layer.tile[0]) * ceiling(h, layer.tile[1]) * columns
+            of_part = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * columns
             waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
     read = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
     read *= layer.groups * layer.c * tiles

@@ -10,7 +10,7 @@ from lw3dsim.base.arrays import Flags, Ints, parts
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
-from lw3dsim.tensor.axis import Axis, contiguous, cut
+from lw3dsim.tensor.axis import Axis, Reads, contiguous, cut, cut_segments, repeated
 from lw3dsim.tensor.layout import Boxes, Layout
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
 
 class Mapping(Value, frozen=True, kw_only=True):
     """Tile sizes (n, c, t, h, w) of a step, order of the DRAM-level loops, parallel mode, buffer slots.
+
+    Of a batch of clips t is a part of the frames of one clip, or all frames of several.
 
     ``weights_outer`` runs n over (t, h, w) over c: weights stay while tiles pass.
     ``tiles_outer`` runs (t, h, w) over n over c: an input tile stays while weights
@@ -58,33 +60,37 @@ class Axes(Value, frozen=True, kw_only=True):
 
 def input_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     """Cut T, H or W (0, 1, 2) of ``problem`` into tiles of ``tile`` outputs, seen from the input."""
-    return cut(
-        problem.out[dimension],
-        problem.inp[dimension],
-        tile,
+    size_out, size_in = problem.out[dimension], problem.inp[dimension]
+    reads = Reads(
+        size_in,
         problem.kernel[dimension],
         problem.stride[dimension],
         problem.padding[dimension],
         problem.dilation[dimension],
     )
+    if dimension == 0 and problem.segments > 1:
+        return cut_segments(problem.segments, size_out, size_in, tile, reads)
+    return cut(size_out, size_in, tile, reads.kernel, reads.stride, reads.padding, reads.dilation)
 
 
 def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     """Cut T, H or W of the output itself."""
     size = problem.out[dimension]
+    if dimension == 0 and problem.segments > 1:
+        return cut_segments(problem.segments, size, size, tile, Reads(size, 1, 1, 0, 1))
     return cut(size, size, tile, 1, 1, 0, 1)
 
 
 def frame_chunks(problem: Problem, tile: int) -> Axis:
-    """Cut the window frames of a pool that leaves one frame into chunks of ``tile``."""
-    starts = np.arange(0, problem.c, tile, dtype=np.int64)
-    first = np.clip(starts - problem.padding[0], 0, problem.inp[0])
-    last = np.clip(np.minimum(starts + tile, problem.c) - problem.padding[0], 0, problem.inp[0])
-    return contiguous(np.ones_like(starts), first, last - first)
+    """Cut the window frames of a pool that leaves one frame, of every clip, into chunks of ``tile``."""
+    starts, frames = np.arange(0, problem.c, tile, dtype=np.int64), problem.clip_frames
+    first = np.clip(starts - problem.padding[0], 0, frames)
+    last = np.clip(np.minimum(starts + tile, problem.c) - problem.padding[0], 0, frames)
+    return repeated(contiguous(np.ones_like(starts), first, last - first), problem.batch, frames)
 
 
 def make_axes(problem: Problem, mapping: Mapping) -> Axes:
-    """Return the axes of ``mapping``; where frames are reduced, ``t`` holds the chunks of ``c``."""
+    """Return the axes of ``mapping``; where frames are reduced, ``t`` holds the chunks of ``c``, clip by clip."""
     return Axes(
         n=parts(problem.n, mapping.n),
         c=parts(problem.c, mapping.c),

@@ -140,8 +140,8 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
     least = (busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle) * task.times.channels
     inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
     bursts = min(
-        input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(choices, at, WEIGHTS_OUTER),
-        input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(choices, at, TILES_OUTER),
+        input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(layer, choices, at, WEIGHTS_OUTER),
+        input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(layer, choices, at, TILES_OUTER),
     )
     bursts += output_bursts(layer, choices, at)
     return is_worth(kept, aim, max(least, bursts * task.times.burst), bursts, task.times.channels)
@@ -166,7 +166,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
             continue
         repeats = input_repeats(layer, choices, at, order)
-        weights = weight_loads(choices, at, order)
+        weights = weight_loads(layer, choices, at, order)
         bursts = repeats * inputs + weights + outputs
         # Most are out by now, before anything is divided.
         if not is_worth(kept, aim, max(compute * times.channels, bursts * times.burst), bursts, times.channels):

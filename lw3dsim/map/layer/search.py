@@ -33,6 +33,7 @@ from lw3dsim.map.layer.tiling import (
     ofmap_bits,
     slots_of,
     spatial_tiles,
+    weight_tiles,
 )
 from lw3dsim.tensor.layout import plain_rows
 
@@ -154,7 +155,7 @@ def _mapping(task: Task, row: dict[str, int]) -> Mapping:
         order=ORDERS[row["order"]],
         parallel=PARALLEL_MODES[row["mode"]],
         ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
-        weight_slots=slots_of(limits, groups * n_parts * choices.c.parts[at.c]),
+        weight_slots=slots_of(limits, weight_tiles(layer, choices, at)),
         ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),
     )
 

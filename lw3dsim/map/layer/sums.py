@@ -54,14 +54,13 @@ class Channels(NamedTuple):
 @kernel
 def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) -> None:
     """Fill the sums of ``extent``, whose sizes are given."""
-    total = layer.out[axis]
     for i in range(len(extent.size)):
         size = extent.size[i]
-        tiles = needed = spans = largest = span_bursts = out_bursts = 0
-        for first in range(0, total, size):
-            outputs = min(size, total - first)
+        tiles = tiles_along(layer, axis, size)
+        needed = spans = largest = span_bursts = out_bursts = 0
+        for number in range(tiles):
+            first, outputs = tile_along(layer, axis, size, number)
             start, span, count = read_positions(layer, axis, first, outputs)
-            tiles += 1
             needed += count
             spans += span
             largest = max(largest, span if axis == 2 else count)
@@ -73,15 +72,62 @@ def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) ->
 
 
 @kernel
+def segments_of(layer: Layer, axis: int) -> int:
+    """Return the segments of an axis; only T has several."""
+    return layer.segments if axis == 0 else 1
+
+
+@kernel
+def tiles_along(layer: Layer, axis: int, size: int) -> int:
+    """Return the tiles of ``size`` outputs along an axis: each of one segment, or of several whole ones."""
+    segment = layer.out[axis] // segments_of(layer, axis)
+    return layer.out[axis] // segment * ceiling(segment, size) if size < segment else ceiling(layer.out[axis], size)
+
+
+@kernel
+def tile_along(layer: Layer, axis: int, size: int, number: int) -> tuple[int, int]:
+    """Return the first output of a tile along an axis, and how many there are in it."""
+    segment = layer.out[axis] // segments_of(layer, axis)
+    if size >= segment:
+        return number * size, min(size, layer.out[axis] - number * size)
+    tiles = ceiling(segment, size)
+    first = number % tiles * size
+    return number // tiles * segment + first, min(size, segment - first)
+
+
+@kernel
+def full_along(layer: Layer, axis: int, size: int) -> int:
+    """Return the tiles along an axis that have all of their ``size`` outputs."""
+    segments = segments_of(layer, axis)
+    segment = layer.out[axis] // segments
+    return segments * (segment // size) if size < segment else layer.out[axis] // size
+
+
+@kernel
+def last_along(layer: Layer, axis: int, size: int) -> int:
+    """Return the outputs of the last tile along an axis."""
+    _, outputs = tile_along(layer, axis, size, tiles_along(layer, axis, size) - 1)
+    return outputs
+
+
+@kernel
 def read_positions(layer: Layer, axis: int, first: int, outputs: int) -> tuple[int, int, int]:
-    """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it."""
+    """Return the first input position that ``outputs`` from ``first`` on read, the span to the last, how many in it.
+
+    They are of one segment, or of several whole ones.
+    """
+    segments = segments_of(layer, axis)
+    segment, whole = layer.out[axis] // segments, layer.inp[axis] // segments
     kernel, stride, padding, dilation = (
         layer.kernel[axis],
         layer.stride[axis],
         layer.padding[axis],
         layer.dilation[axis],
     )
-    return read_by(Reads(layer.inp[axis], kernel, stride, padding, dilation), first, outputs)
+    reads = Reads(whole, kernel, stride, padding, dilation)
+    start, span, count = read_by(reads, first % segment, min(outputs, segment))
+    many = ceiling(outputs, segment)
+    return first // segment * whole + start, (many - 1) * whole + span, many * count
 
 
 @kernel

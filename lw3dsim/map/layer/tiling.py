@@ -125,12 +125,23 @@ def input_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
 
 
 @kernel
+def weight_sets(layer: Layer) -> int:
+    """Return how many sets of weights there are: one for all segments, or one for each."""
+    return layer.segments if layer.own_weights else 1
+
+
+@kernel
+def weight_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
+    """Return the weight tiles, each once."""
+    return weight_sets(layer) * layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c]
+
+
+@kernel
 def weights_fit(task: Task, at: Tiling) -> bool:
     """Return whether the largest weight tile of a tiling fits its buffer; ``n`` and ``c`` alone decide."""
     layer, limits, choices = task.layer, task.limits, task.choices
-    kernels = layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c]
     weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
-    return weights * slots_of(limits, kernels) <= limits.weight_bits
+    return weights * slots_of(limits, weight_tiles(layer, choices, at)) <= limits.weight_bits
 
 
 @kernel
@@ -179,11 +190,11 @@ def input_repeats(layer: Layer, choices: Choices, at: Tiling, order: int) -> int
 
 
 @kernel
-def weight_loads(choices: Choices, at: Tiling, order: int) -> int:
+def weight_loads(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
     """Return the bursts of all weight tiles, as often as they are loaded."""
     is_again = choices.c.parts[at.c] > 1 or (order == TILES_OUTER and choices.n.parts[at.n] > 1)
     once = choices.weight_bursts[at.n * len(choices.c.size) + at.c]
-    return once * spatial_tiles(choices, at) if is_again else once
+    return once * (spatial_tiles(choices, at) if is_again else weight_sets(layer))
 
 
 @kernel

@@ -146,7 +146,7 @@ def _array_lines(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[
         note = f"{plural(problem.ops_per_output, 'operation')} per output"
         note += f" and {problem.c} frames" if problem.reduces_frames else ""
         return [Line(level="vector", depth=0, code=f"{machine.vector_lanes} lanes", note=note)]
-    algorithm, size = problem.algorithm, (mapping.t, mapping.h, mapping.w)
+    algorithm, size = problem.algorithm, (min(mapping.t, problem.segment[0]), mapping.h, mapping.w)
     shape = wave_shape(plain_layer(problem), plain_array(machine), *size)
     tiles = [-(-outputs // m) for outputs, m in zip(size, algorithm.tile, strict=True)]
     of_space = [

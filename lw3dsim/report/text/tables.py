@@ -100,6 +100,11 @@ def result_tables(result: Result) -> list[Part]:
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
+    if totals.batch:
+        lines.append(
+            f"{totals.batch} clips together; of each {totals.clip_latency_ms:.3f} ms, "
+            f"{totals.clip_energy_pj / 1e9:.3f} mJ, {totals.clip_dram_bytes / 1e6:.1f} MB DRAM"
+        )
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
         lines += _stream_lines(totals, cycles_of_stream.parts())
     return lines

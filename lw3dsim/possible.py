@@ -45,11 +45,16 @@ class Fault(Value, frozen=True, kw_only=True):
 
 def layer_faults(problem: Problem, mapping: Mapping, arch: Accelerator, name: str = "") -> Iterator[Fault]:
     """Yield why ``mapping`` of a layer is impossible; what follows the first holds only without it."""
-    limits = dict(zip("nc", (problem.n, problem.c), strict=True)) | dict(zip("thw", problem.out, strict=True))
+    space = problem.out if problem.shares_weights else problem.segment
+    limits = dict(zip("nc", (problem.n, problem.c), strict=True)) | dict(zip("thw", space, strict=True))
     for axis, most in limits.items():
         yield from _size(("tile", axis), getattr(mapping, axis), most, f"{positions(axis, problem)} in {name}")
-    if problem.whole_frames and mapping.t != problem.out[0]:
-        message = f"{name} needs all frames at once; give {problem.out[0]}"
+    frames = problem.segment[0]
+    if mapping.t > frames and mapping.t % frames:
+        message = f"is more than the {frames} frames of a clip, and no multiple of them"
+        yield Fault(key=("tile", "t"), value=mapping.t, message=message)
+    if problem.whole_frames and mapping.t != frames:
+        message = f"{name} needs all frames at once; give {frames}"
         yield Fault(key=("tile", "t"), value=mapping.t, message=message)
     if problem.structure == "grouped" and mapping.n % problem.group_n:
         message = f"with abreast give whole groups: a multiple of {problem.group_n}"
@@ -60,7 +65,8 @@ def layer_faults(problem: Problem, mapping: Mapping, arch: Accelerator, name: st
     for stream in STREAMS:
         yield from _slots(("slots", stream), getattr(mapping, f"{stream}_slots"), arch)
     yield from _mode(("parallel",), mapping.parallel, problem, arch)
-    steps = problem.groups * math.prod(-(-most // getattr(mapping, axis)) for axis, most in limits.items())
+    steps = problem.groups * problem.frame_tiles(mapping.t)
+    steps *= math.prod(-(-most // getattr(mapping, axis)) for axis, most in limits.items() if axis != "t")
     if steps > MAX_STEPS:
         message = f"makes {steps:,} steps of {name}, at most {MAX_STEPS:,}; raise tile sizes"
         yield Fault(key=("tile",), message=message)

@@ -13,7 +13,6 @@ import numpy as np
 
 from lw3dsim.arithmetic.machine import (
     Execution,
-    Place,
     compute_tile,
     fresh_tile,
     load_ifmap,
@@ -22,6 +21,7 @@ from lw3dsim.arithmetic.machine import (
 )
 from lw3dsim.arithmetic.number import Number, Tensor, shifted
 from lw3dsim.arithmetic.operands import make_operands
+from lw3dsim.arithmetic.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

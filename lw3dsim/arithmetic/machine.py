@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ from lw3dsim.arithmetic.functions import activated, softmax
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
+from lw3dsim.arithmetic.place import Place, looked_at
 from lw3dsim.base.arrays import equal_parts
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.machine.records import Triple
     from lw3dsim.map.layer.mapping import Mapping
     from lw3dsim.schedule.program import Schedule
 
@@ -115,82 +115,6 @@ def execute(
     return run.output, run.peaks
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a step works: channel ranges within the group, output origin and size, reduction range.
-
-    ``segment`` is that of T in which the outputs begin; the origin counts from the first of all.
-    """
-
-    group: int
-    n: slice
-    c: slice
-    origin: Triple
-    size: Triple
-    segment: int = 0
-
-    @classmethod
-    def of(
-        cls,
-        problem: Problem,
-        mapping: Mapping,
-        g: int,
-        n: int,
-        frames: tuple[int, int],
-        at: tuple[int, int],
-        c: int,
-    ) -> Place:
-        """Return the place of the step at these indices of the loops; ``frames`` are the first and how many."""
-        tile, first = (mapping.h, mapping.w), frames[0]
-        origin = [first, *(i * size for i, size in zip(at, tile, strict=True))]
-        sizes = zip(tile, problem.out[1:], origin[1:], strict=True)
-        size = [frames[1], *(min(s, out - o) for s, out, o in sizes)]
-        return cls(
-            group=g,
-            n=slice(n * mapping.n, min((n + 1) * mapping.n, problem.n)),
-            c=slice(c * mapping.c, min((c + 1) * mapping.c, problem.c)),
-            origin=(origin[0], origin[1], origin[2]),
-            size=(size[0], size[1], size[2]),
-            segment=first // problem.segment[0],
-        )
-
-    def by_segment(self, problem: Problem) -> list[Place]:
-        """Return its parts, each in one segment of T."""
-        (first, *origin), (frames, *size), whole = self.origin, self.size, problem.segment[0]
-        if frames <= whole:
-            return [self]
-        return [
-            replace(self, origin=(at, *origin), size=(whole, *size), segment=at // whole)
-            for at in range(first, first + frames, whole)
-        ]
-
-    def outputs(self, problem: Problem) -> tuple[slice, ...]:
-        """Return the output tile as slices of (N, T, H, W)."""
-        first = self.group * problem.n
-        space = (slice(o, o + s) for o, s in zip(self.origin, self.size, strict=True))
-        return (slice(first + self.n.start, first + self.n.stop), *space)
-
-
-def _window(problem: Problem, place: Place) -> list[tuple[int, int]]:
-    """Return the input range (first, length) that the step's tiles look at, padding and ragged overhang included.
-
-    It counts from the first input of the segment.
-    """
-    ranges, origin = [], (place.origin[0] - place.segment * problem.segment[0], *place.origin[1:])
-    for d in range(3):
-        m = problem.algorithm.tile[d]
-        outputs = -(-place.size[d] // m) * m
-        reach = (problem.kernel[d] - 1) * problem.dilation[d] + 1
-        if problem.algorithm.is_winograd:
-            reach = problem.algorithm.filter[d] * problem.algorithm.split[d]
-        ranges.append(
-            (origin[d] * problem.stride[d] - problem.padding[d], (outputs - 1) * problem.stride[d] + reach)
-        )
-    if problem.reduces_frames:
-        ranges[0] = (place.c.start - problem.padding[0], place.c.stop - place.c.start)
-    return ranges
-
-
 def load_ifmap(run: Execution, place: Place) -> Tensor:
     """Bring a tile of every source on chip, its padding filled in; shape (sources, channels, T, H, W).
 
@@ -202,7 +126,7 @@ def load_ifmap(run: Execution, place: Place) -> Tensor:
         channels = slice(first + place.c.start, first + place.c.stop)
     else:
         channels = slice(*(problem.input_channels_of(n) for n in (place.n.start, place.n.stop)))
-    window = _window(problem, place)
+    window = looked_at(problem, place)
     work = run.operands.work if run.operands is not None else _direct_type(run)
     shape = (len(run.sources), channels.stop - channels.start, *(length for _, length in window))
     tile = np.full(shape, _outside(run), dtype=work)

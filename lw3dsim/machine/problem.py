@@ -117,6 +117,16 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
         return t // self.segments, h, w
 
     @property
+    def shares_weights(self) -> bool:
+        """Whether a tile may hold several whole segments: where they share weights."""
+        return self.segments > 1 and self.has_weights and not self.own_weights
+
+    def frame_tiles(self, tile: int) -> int:
+        """Return the tiles of ``tile`` output frames, each of a part of a segment or of whole ones."""
+        segment = self.segment[0]
+        return self.segments * -(-segment // tile) if tile < segment else -(-self.out[0] // tile)
+
+    @property
     def weight_sets(self) -> int:
         """How many sets of weights there are: one for all clips, or one for each."""
         return self.segments if self.own_weights else 1
@@ -217,8 +227,8 @@ def in_batch(problem: Problem, batch: int) -> Problem:
     Where every output frame looks at its own input frame alone, they are one long clip; where a clip is one window,
     the outputs of all are one clip, with windows that do not overlap. Else they are as many segments.
     """
-    (frames, *out), (read, *inp), stride = problem.out, problem.inp, problem.stride
-    out, inp = (batch * frames, *out), (batch * read, *inp)
+    frames, read, stride = problem.out[0], problem.inp[0], problem.stride
+    out, inp = (batch * frames, *problem.out[1:]), (batch * read, *problem.inp[1:])
     many = replace(problem, batch=batch, out=out, inp=inp)
     is_free = problem.padding[0] == 0 and not (problem.own_weights or problem.whole_frames or problem.reduces_frames)
     if batch == 1 or (is_free and problem.kernel[0] == stride[0] == 1 and frames == read):
@@ -229,7 +239,7 @@ def in_batch(problem: Problem, batch: int) -> Problem:
 
 
 def _is_one_window(problem: Problem) -> bool:
-    """Return whether all frames are one window of a layer with weights, none of them taken twice by a fast algorithm."""
+    """Return whether all frames are one window of a layer with weights, whose algorithm takes each of them once."""
     algorithm = problem.algorithm
     is_plain = problem.dilation[0] == algorithm.tile[0] == algorithm.split[0] == 1
     return problem.has_weights and is_plain and problem.out[0] == 1 and problem.kernel[0] == problem.inp[0]

@@ -3,7 +3,8 @@
 A step works through *waves*: what the array holds between two swaps of the
 accumulator banks, up to ``rows`` output channels times ``depth`` x ``lanes`` tiles.
 A wave takes the largest of multiply, port and transform cycles; its results drain
-while the next is multiplied. A step of several clips works through one after another. Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
+while the next is multiplied. A step of several clips works through one after another.
+Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
 the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of waves, mostly a
 few, each costed once, however many waves there are.
 """
@@ -107,7 +108,7 @@ def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: 
 def cost_waves(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
 ) -> None:
-    """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step; ``t`` are of one segment or of whole ones."""
+    """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step, of one segment or of whole ones."""
     clips = ceiling(t, layer.out[0] // layer.segments)
     cut_step(layer, array, n, t // clips, h, w, waves)
     parts, many = waves.parts, 0

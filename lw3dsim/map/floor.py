@@ -69,7 +69,8 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     products = problem.groups * problem.n * problem.c * pixels
     held = [capacity_bits[name] for name in ("weight", "ifmap", "ofmap")]
     each = [problem.kernel_bits, problem.activation_bits, problem.activation_bits]
-    whole = [problem.weight_sets * problem.groups * problem.n * problem.c, problem.input_channels * pixels, problem.outputs]
+    kernels = problem.weight_sets * problem.groups * problem.n * problem.c
+    whole = [kernels, problem.input_channels * pixels, problem.outputs]
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]
     moved = 0.0
     for share in PHASES:

@@ -33,8 +33,8 @@ class Cut(NamedTuple):
 class Nest(NamedTuple):
     """The loops of a layer under a mapping: its groups, and tiles along every axis; ``n`` and ``c`` are channels.
 
-    Where frames are reduced, ``t`` are the tiles along ``c``, clip by clip. With ``tiles_outer`` an input tile stays while weights
-    pass, else weights stay.
+    Where frames are reduced, ``t`` are the tiles along ``c``, clip by clip. With ``tiles_outer`` an input tile stays
+    while weights pass, else weights stay.
     """
 
     groups: int

@@ -23,13 +23,13 @@ DESIGNS = [("edge_base", SMALL), ("edge_small", SMALL), ("array_16x16", []), ("e
 
 
 def cases(arch):
-    """Every layer of the small networks in every algorithm and way on the rows, with mappings drawn from many."""
+    """Every layer of the small networks, of one clip or three, in every algorithm and way; mappings drawn from many."""
     draw = Random(1)  # noqa: S311  # repeatable
     for network in small_networks():
         for layer in network.layers:
             inputs, output = network.input_shapes(layer), network.shapes[layer.name]
             for algorithm in candidates(layer, "auto", 2, 2):
-                problem = make_problem(layer, inputs, output, algorithm, arch)
+                problem = make_problem(layer, inputs, output, algorithm, arch, draw.choice((1, 3)))
                 for way in on_rows(problem, arch.places("output_channels")):
                     try:
                         found = search(way, arch, make_clocks(arch), keep=100)

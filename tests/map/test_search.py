@@ -51,8 +51,8 @@ def grown(field, factor):
 def small_layers(draw):
     kind = draw(st.sampled_from(["dense", "dense", "pointwise", "depthwise", "pool"]))
     c, n = draw(st.integers(1, 20)), draw(st.integers(1, 20))
-    shape = Shape(c, draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
-    kernel = draw(st.sampled_from([(1, 3, 3), (1, 1, 1), (1, 2, 2)])) if kind != "pointwise" else (1, 1, 1)
+    shape = Shape(c, draw(st.integers(1, 2)), draw(st.integers(3, 7)), draw(st.integers(3, 7)))
+    kernel = draw(st.sampled_from([(1, 3, 3), (1, 1, 1), (shape.frames, 2, 2)])) if kind != "pointwise" else (1, 1, 1)
     stride = draw(st.sampled_from([(1, 1, 1), (1, 2, 2)])) if min(kernel[1:]) > 1 else (1, 1, 1)
     common = {"name": "x", "inputs": ("i",), "kernel": kernel, "stride": stride}
     if kind == "pool":
@@ -61,8 +61,8 @@ def small_layers(draw):
         layer = Conv3d(out_channels=c, groups=c, padding=(0, kernel[1] // 2, kernel[2] // 2), **common)
     else:
         layer = Conv3d(out_channels=n, bias=draw(st.booleans()), **common)
-    policy = draw(st.sampled_from(["direct", "hfa"]))
-    return make_problem(layer, (shape,), layer.output_shape((shape,)), candidates(layer, policy, 2, 2)[0], ARCH)
+    algorithm = candidates(layer, draw(st.sampled_from(["direct", "hfa"])), 2, 2)[0]
+    return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH, draw(st.sampled_from([1, 1, 2])))
 
 
 @st.composite

@@ -30,18 +30,22 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: in
     The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs.
     """
     each, block = problem.group_n, -(-problem.output_block // problem.group_n)
+    makes_vectors = problem.structure == "dense" and problem.out == (problem.batch, 1, 1)
+    if makes_vectors and problem.batch > 1:
+        # Partial sums of many clips drain for long: fewer outputs, of longer sums.
+        block = min(rows, block)
     groups = _sizes(problem.n // each, {max(rows // problem.abreast, block), block}, (1, 2, 4, rows // problem.abreast))
     n = [each * size for size in groups]
     if problem.structure == "grouped":
         c = [problem.c]
     elif problem.reduces_frames:
         c = _sizes(problem.c, {1})
-    elif problem.structure == "dense" and problem.out == (problem.batch, 1, 1):
+    elif makes_vectors:
         c = _sizes(problem.c, {in_trees, in_trees * mults_per_pe})
     else:
         c = _sizes(problem.c, {problem.input_block} | ({in_trees} - {1}), (1, 2, 4))
     t, h, w = (_sizes(size, {m}) for size, m in zip(problem.segment, problem.algorithm.tile, strict=True))
-    if problem.segments > problem.weight_sets and problem.has_weights:
+    if problem.shares_weights:
         # Clips that fit together share weights that come in parts.
         t = [problem.segment[0] * clips for clips in _sizes(problem.segments, {1}) if clips > 1] + t
     return n, c, t[:1] if problem.whole_frames else t, h, w

@@ -39,6 +39,7 @@ RUNS: tuple[tuple[str, ...], ...] = (
     (),
     ("--transform", "fsb", "--algorithm", "hfa"),
     ("--clips", "2", "--algorithm", "auto"),
+    ("--batch", "3", "--algorithm", "auto"),
     ("--fusion", "auto", "--objective", "energy"),
     ("--set", "dram.model=plain"),
 )

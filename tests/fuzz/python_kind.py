@@ -59,7 +59,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "trials": ("None", "9"),
     "sampler": ("None", "'random'"),
     "workers": ("None", "1"),
-    "batch": ("None", "64"),
+    "batch": ("2", "64"),
     "bounds": ("None", "True"),
     "patience_s": ("60.0", "1"),
     "point_limit_s": ("None", "600"),
@@ -77,6 +77,7 @@ RUN = (
     "overrides",
     "fusion",
     "objective",
+    "batch",
     "mapping",
 )
 # By call: what comes first, and the arguments that may follow by name.

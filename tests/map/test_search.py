@@ -62,7 +62,9 @@ def small_layers(draw):
     else:
         layer = Conv3d(out_channels=n, bias=draw(st.booleans()), **common)
     algorithm = candidates(layer, draw(st.sampled_from(["direct", "hfa"])), 2, 2)[0]
-    return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH, draw(st.sampled_from([1, 1, 2])))
+    return make_problem(
+        layer, (shape,), layer.output_shape((shape,)), algorithm, ARCH, draw(st.sampled_from([1, 1, 2]))
+    )
 
 
 @st.composite

@@ -87,7 +87,7 @@ def _nested_list():
 
 # Arguments that may hold such values, by what takes them; a run is asked for as in ``simulate``.
 RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "dims", "overrides", "fusion")
-RUN = (*RUN, "objective", "progress", "allow_unknown", "example_inputs")
+RUN = (*RUN, "objective", "batch", "progress", "allow_unknown", "example_inputs")
 CASE = (*(name for name in RUN if name not in ("workload", "progress", "example_inputs")), "engine", "mapping", "name")
 SEARCH = ("space", "storage")
 

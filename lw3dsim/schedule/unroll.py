@@ -115,7 +115,7 @@ class Sorts(NamedTuple):
 
 
 class Unrolled(NamedTuple):
-    """The steps and tiles of a layer, the bursts of every weight tile, by set, group, n and c, and the kinds of steps."""
+    """The steps and tiles of a layer, the bursts of every weight tile, by set, group, n and c, the kinds of steps."""
 
     places: Places
     ifmap: Loaded

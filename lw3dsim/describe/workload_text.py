@@ -9,9 +9,13 @@ import yaml
 
 from lw3dsim.base.forms import WORKLOAD_TITLE
 from lw3dsim.describe.triples import TRIPLES
+from lw3dsim.describe.workload_blocks import blocks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.describe.workload_blocks import Block, Run
 
 # Wider than any line: every layer has its own.
 WIDTH = 1 << 20
@@ -23,27 +27,75 @@ def workload_text(network: Workload) -> str:
         name: shape._asdict() | ({} if network.densities[name] == 1 else {"density": network.densities[name]})
         for name, shape in network.inputs.items()
     }
-    lines = [
+    found = blocks_of(network)
+    return "".join((
         f"{WORKLOAD_TITLE}\n",
         *(f"{key}: {_flow(getattr(network, key))}\n" for key in ("name", "description", "source")),
         "" if network.fsb_variant == "fsb" else f"fsb_variant: {network.fsb_variant}\n",
         "inputs:\n",
         *(f"  {_flow(name)}: {_flow(shape)}\n" for name, shape in inputs.items()),
+        *_blocks({block.name: block for block, _ in found.values()}),
         "layers:\n",
-    ]
-    before = list(network.inputs)[-1]
+        *(f"  - {_flow(entry)}\n" for entry in _repeated(list(_entries(network, found)))),
+    ))  # fmt: skip
+
+
+def _blocks(blocks: Mapping[str, Block]) -> Iterator[str]:
+    """Yield the lines of the blocks."""
+    if blocks:
+        yield "blocks:\n"
+    for block in blocks.values():
+        run, before = block.runs[0], "input"
+        parameters = f"    parameters: {_flow(list(block.values))}\n" if block.values else ""
+        yield f"  {_flow(block.name)}:\n{parameters}    layers:\n"
+        for layer in run.layers:
+            name = run.own[layer.name]
+            entry = _entry(layer, name, run.inputs(layer), before)
+            entry |= {key: f"${given}" for (own, key), given in block.parameters.items() if own == name}
+            yield f"      - {_flow(entry)}\n"
+            before = name
+
+
+def _entries(network: Workload, found: Mapping[str, tuple[Block, Run]]) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the list of layers: layers, and uses of blocks."""
+    before, inside = list(network.inputs)[-1], 0
     for layer in network.layers:
-        lines.append(f"  - {_flow(_entry(layer, before))}\n")
+        if inside:
+            inside -= 1
+        elif layer.name in found:
+            block, run = found[layer.name]
+            use: dict[str, Any] = {"name": run.name, "block": block.name}
+            use |= {} if run.source == before else {"inputs": run.source}
+            yield use | ({"with": block.given(run)} if block.values else {})
+            inside = len(run.layers) - 1
+        else:
+            yield _entry(layer, layer.name, layer.inputs, before)
         before = layer.name
-    return "".join(lines)
 
 
-def _entry(layer: AnyLayer, before: str) -> dict[str, Any]:
+def _repeated(entries: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield ``entries``, equal uses ``stage.0``, ``stage.1``, ... behind each other as one that is repeated."""
+    taken = {str(entry["name"]).rpartition(".")[0] for entry in entries if "block" not in entry}
+    place = 0
+    while place < len(entries):
+        entry, count = entries[place], 1
+        stem, _, number = str(entry["name"]).rpartition(".")
+        if "block" in entry and number == "0" and stem and stem not in taken:
+            rest = {key: value for key, value in entry.items() if key not in ("name", "inputs")}
+            while place + count < len(entries) and entries[place + count] == {"name": f"{stem}.{count}", **rest}:
+                count += 1
+        again = any(str(other["name"]).startswith(f"{stem}.") for other in entries[place + count :])
+        is_whole = count > 1 and not again
+        yield {**entry, "name": stem, "repeat": count} if is_whole else entry
+        place += count if is_whole else 1
+
+
+def _entry(layer: AnyLayer, name: str, inputs: tuple[str, ...], before: str) -> dict[str, Any]:
     """Return a layer without what is so by default: its inputs where they are the tensor before it."""
     said = msgspec.to_builtins(layer)
-    entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
-    if layer.inputs != (before,):
-        entry["inputs"] = layer.inputs[0] if len(layer.inputs) == 1 else list(layer.inputs)
+    entry: dict[str, Any] = {"name": name, "kind": layer.kind}
+    if inputs != (before,):
+        entry["inputs"] = inputs[0] if len(inputs) == 1 else list(inputs)
     for field in msgspec.structs.fields(layer):
         key = field.name
         if key not in ("name", "inputs") and getattr(layer, key) != field.default:

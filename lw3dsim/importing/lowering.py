@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
@@ -47,7 +50,29 @@ def network_of(
                 building.meanings[name] = meaning
         if sizes is None:
             _compare(building, node)
+    if graph.source == "ONNX":  # the paths of modules of PyTorch are kept as they are
+        _rename(building)
     return Weighted(_workload(building, graph), building.recipes)
+
+
+def _rename(building: Building) -> None:
+    """Give layers without weights that have the name of a module which holds others a name in it: ``layer1.0.add``."""
+    split = [name.split(".") for name in building.layers]
+    holders = {".".join(parts[:i]) for parts in split for i in range(1, len(parts))}
+    taken, renamed = {*building.layers, *building.inputs}, dict[str, str]()
+    for name, layer in building.layers.items():
+        if name in holders and name not in building.recipes:
+            free = (f"{name}.{layer.kind}{'' if i == 1 else f'_{i}'}" for i in itertools.count(1))
+            renamed[name] = next(one for one in free if one not in taken)
+            taken.add(renamed[name])
+    if renamed:
+        building.layers = {
+            renamed.get(name, name): msgspec.structs.replace(
+                layer, name=renamed.get(name, name), inputs=tuple(renamed.get(one, one) for one in layer.inputs)
+            )
+            for name, layer in building.layers.items()
+        }
+        building.recipes = {renamed.get(name, name): recipe for name, recipe in building.recipes.items()}
 
 
 def _check_known(graph: Graph, dims: Mapping[str, int]) -> None:

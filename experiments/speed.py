@@ -140,7 +140,7 @@ def inside(row: str) -> tuple[float, float]:
     from lw3dsim.base.caches import forget
 
     if row == "in_process":
-        return least([clocked(lambda: lw3dsim.simulate(**RUN), forget) for _ in range(5)])
+        return least([clocked(lambda: lw3dsim.simulate(**RUN).totals, forget) for _ in range(5)])
     if row == "engine":
         return of_engine()
     from lw3dsim.explore.evaluate import Evaluator
@@ -195,7 +195,12 @@ def _runs_moved(job: Job, program: Program) -> int:
     """Return the runs of bursts that all transfers of a job move."""
     import numpy as np
 
-    of_box = [int(size) for region in program.regions for size in np.diff(region.runs().offsets)]
+    from lw3dsim.schedule import dma
+
+    if hasattr(dma, "runs_of"):
+        of_box = np.diff(dma.runs_of(program.regions).offsets).tolist()
+    else:  # releases before
+        of_box = [int(size) for region in program.regions for size in np.diff(region.runs().offsets)]
     return sum(of_box[box] for stream in (job.ifmap, job.weight, job.ofmap) for box in stream.box)
 
 

@@ -9,6 +9,7 @@ from lw3dsim.base.parameters import parameter, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
+from lw3dsim.describe.weights import bare
 from lw3dsim.network.pipeline import prepare, simulate_prepared
 from lw3dsim.network.request import (
     DEFAULT_ARCH,
@@ -174,7 +175,8 @@ def compare(
     ``example_inputs`` are what a ``torch.nn.Module`` is called with; see :func:`simulate`.
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
-    compared = compare_cases(given_network(workload, example_inputs), cases, arch=arch, progress=progress)
+    network = bare(given_network(workload, example_inputs))
+    compared = compare_cases(network, cases, arch=arch, progress=progress)
     results = tuple(map(_held, compared.results))
     return Comparison(workload=compared.workload, names=compared.names, results=results, unchanged=compared.unchanged)
 

@@ -12,6 +12,7 @@ import msgspec
 from lw3dsim.arguments import as_dims, as_members, as_text, as_truth, check_callback, twice
 from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
+from lw3dsim.describe.weights import bare
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
 from lw3dsim.network.pipeline import load_asked, prepare, resolve_network, simulate_prepared
 from lw3dsim.network.request import DEFAULT_ARCH, Design, Run, make_request
@@ -162,7 +163,7 @@ def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accele
     Raises InputError.
     """
     request = make_request(workload, Design(arch=arch))
-    fsb = resolve_network(request.workload, None, None, None).fsb_variant
+    fsb = resolve_network(bare(request.workload), None, None, None).fsb_variant
     return [
         Case(name="baseline", arch=request.arch),
         Case(name="FSB", arch=request.arch, transform=fsb),
@@ -184,7 +185,7 @@ def compare(
     ``progress(case, done, all)`` is called after every layer. Raises InputError.
     """
     check_callback("progress", progress, "progress(case, done, all)")
-    given = make_request(workload, Design(arch=arch)).workload
+    given = bare(make_request(workload, Design(arch=arch)).workload)
     chosen = None if cases is None else _checked(cases)
     # Where every case resizes the network, it need not have a size of its own.
     is_sized = chosen is None or not all(map(is_resized, chosen))

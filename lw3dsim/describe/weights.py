@@ -31,3 +31,8 @@ class Weighted(NamedTuple):
 
     workload: Workload
     weights: WeightReaders
+
+
+def bare(given: str | Workload | Weighted) -> str | Workload:
+    """Return a workload, or the name of one, without its weights."""
+    return given.workload if isinstance(given, Weighted) else given

@@ -334,9 +334,13 @@ def _upsample(layer: Upsample, writer: Writer) -> None:
     (shape,) = writer.shapes(layer)
     nearest = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     how = nearest if layer.mode == "nearest" else {"coordinate_transformation_mode": "half_pixel"}
-    scales = [np.float32(made / given) for made, given in zip(writer.network.shapes[layer.name], shape, strict=True)]
-    factors = writer.constant(np.array([1, *scales], dtype=np.float32))
-    writer.node(layer, "Resize", [*layer.inputs, "", factors], mode=layer.mode, **how)
+    made = writer.network.shapes[layer.name]
+    if all(more % size == 0 for more, size in zip(made, shape, strict=True)):
+        times = [1, *(more / size for more, size in zip(made, shape, strict=True))]
+        to = ["", writer.constant(np.array(times, dtype=np.float32))]
+    else:
+        to = ["", "", writer.integers([1, *made])]  # of one clip: a scale of 11 / 6 is rounded
+    writer.node(layer, "Resize", [*layer.inputs, *to], mode=layer.mode, **how)
 
 
 @write.register(Permute)

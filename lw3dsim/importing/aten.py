@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.importing.graph import Constant
+import numpy as np
+
+from lw3dsim.importing.products import turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 ACTIVATIONS = {
     "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "silu": "Swish", "hardswish": "HardSwish", "gelu": "Gelu",
 }  # fmt: skip
+
+
+UPSAMPLED = ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d")
 
 
 def _numbers(values: Any, count: int) -> list[int]:
@@ -49,7 +54,8 @@ def _softmax(call: Call) -> None:
 
 def _conv(call: Call) -> None:
     if call.given.get("transposed"):
-        raise call.error("is a transposed convolution; write that part in YAML")
+        _transposed(call)
+        return
     _, _, *kernel = call.dims("weight")
     rank = len(kernel)
     padding = call.given["padding"]
@@ -66,12 +72,39 @@ def _conv(call: Call) -> None:
     )
 
 
+def _transposed(call: Call) -> None:
+    _, _, *kernel = call.dims("weight")
+    rank = len(kernel)
+    call.emit(
+        "ConvTranspose",
+        [call.tensor("input"), call.tensor("weight"), call.tensor("bias")],
+        strides=_numbers(call.given["stride"], rank),
+        pads=_numbers(call.given["padding"], rank) * 2,
+        output_padding=_numbers(call.given["output_padding"], rank),
+        dilations=_numbers(call.given["dilation"], rank),
+        group=int(call.given["groups"]),
+    )
+
+
+def _upsample(call: Call) -> None:
+    """Read an upsampling; PyTorch repeats values by rounding down, and interpolates between their centres."""
+    if call.given.get("align_corners"):
+        raise call.error("aligns corners; lw3dsim takes align_corners=False")
+    nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    source = call.tensor("input" if "input" in call.given else "self")
+    how = nearest if "nearest" in call.op else linear
+    call.emit("Resize", [source, "", "", call.number(call.made)], **how)
+
+
 def _batch_norm(call: Call) -> None:
     if call.given.get("training") or not call.tensor("running_mean"):
         raise call.error("normalises by the figures of its own batch; keep running figures, and normalise by them")
     mean = call.tensor("running_mean")
-    scales = [call.tensor(name) or mean for name in ("weight", "bias")]
-    call.emit("BatchNormalization", [call.tensor("input"), *scales, mean, call.tensor("running_var")])
+    channels, variance = call.dims("running_mean"), call.tensor("running_var")
+    plain = (("weight", 1.0), ("bias", 0.0))
+    scales = [call.tensor(name) or call.number(np.full(channels, value)) for name, value in plain]
+    call.emit("BatchNormalization", [call.tensor("input"), *scales, mean, variance], epsilon=float(call.given["eps"]))
 
 
 def _max_pool(call: Call) -> None:
@@ -155,8 +188,8 @@ def _linear(call: Call) -> None:
     weight, bias = call.tensor("weight"), call.tensor("bias")
     if weight not in call.reading.constants:
         raise call.error("has weights that are computed; lw3dsim takes constant weights")
-    turned = call.reading.constant(Constant(shape=call.dims("weight")[::-1]))
-    product = call.emit("MatMul", [call.tensor("input"), turned], made=[call.between("product")] if bias else ())
+    columns = call.reading.constant(turned(call.reading.constants[weight]))
+    product = call.emit("MatMul", [call.tensor("input"), columns], made=[call.between("product")] if bias else ())
     if bias:
         call.emit("Add", [product, bias])
 
@@ -177,11 +210,11 @@ def _attention(call: Call) -> None:
         raise call.error("is masked, or drops elements; lw3dsim takes plain attention")
     rank, inner = len(call.dims("query")), call.dims("query")[-1]
     scale = call.given.get("scale") or 1 / math.sqrt(inner)
-    turned, scaled, product, shares = map(call.between, ("turned", "scaled", "product", "shares"))
+    columns, scaled, product, shares = map(call.between, ("columns", "scaled", "product", "shares"))
     order = [*range(rank - 2), rank - 1, rank - 2]
-    call.emit("Transpose", [call.tensor("key")], made=[turned], perm=order)
+    call.emit("Transpose", [call.tensor("key")], made=[columns], perm=order)
     call.emit("Mul", [call.tensor("query"), call.number(scale)], made=[scaled])
-    call.emit("MatMul", [scaled, turned], made=[product])
+    call.emit("MatMul", [scaled, columns], made=[product])
     call.emit("Softmax", [product], made=[shares], axis=rank - 1)
     call.emit("MatMul", [shares, call.tensor("value")])
 
@@ -307,11 +340,11 @@ def _unbind(call: Call) -> None:
 def _channel_shuffle(call: Call) -> None:
     batch, channels, *sizes = call.made
     groups = int(call.given["groups"])
-    apart, turned = call.between("apart"), call.between("turned")
+    apart, swapped = call.between("apart"), call.between("swapped")
     shape = [batch, groups, channels // groups, *sizes]
     call.emit("Reshape", [call.tensor("self"), call.number(shape)], made=[apart], allowzero=1)
-    call.emit("Transpose", [apart], made=[turned], perm=[0, 2, 1, *range(3, len(shape))])
-    call.emit("Reshape", [turned, call.number(call.made)], allowzero=1)
+    call.emit("Transpose", [apart], made=[swapped], perm=[0, 2, 1, *range(3, len(shape))])
+    call.emit("Reshape", [swapped, call.number(call.made)], allowzero=1)
 
 
 def _each(read: Callable[[Call], None], *ops: str) -> dict[str, Reader]:
@@ -327,6 +360,8 @@ READERS: dict[str, Reader] = {
     "clamp_min": _clipped("min", "max"),
     **_each(_softmax, "softmax", "_softmax"),
     **_each(_conv, "conv1d", "conv2d", "conv3d", "convolution"),
+    **_each(_transposed, *(f"conv_transpose{n}d" for n in (1, 2, 3))),
+    **_each(_upsample, *(f"upsample_{how}" for how in UPSAMPLED)),
     **_each(_batch_norm, "batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
     **_each(_max_pool, *(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices"))),
     **_each(_avg_pool, "avg_pool1d", "avg_pool2d", "avg_pool3d"),

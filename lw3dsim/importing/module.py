@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from lw3dsim.describe.weights import Weighted
     from lw3dsim.describe.workload import Workload
 
 
@@ -27,6 +28,11 @@ def from_torch(module: nn.Module, *example_inputs: Any, **named_inputs: Any) -> 
     fake. It is read as it is in evaluation, whatever it is in now. Layers are called by the paths of their modules.
     Raises InputError, in a sentence, for what is not taken; also where PyTorch is not installed.
     """
+    return _read(module, example_inputs, named_inputs).workload
+
+
+def _read(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Weighted:
+    """Return the workload of a module, and its weights, which are read when they are asked for."""
     if not is_module(module):
         raise ArgumentError("module", module, "expected a torch.nn.Module")
     module = getattr(module, "_orig_mod", module)  # of torch.compile
@@ -37,22 +43,22 @@ def from_torch(module: nn.Module, *example_inputs: Any, **named_inputs: Any) -> 
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of PyTorch about itself
-        program = _exported(module, shown, example_inputs, named_inputs)
+        program = _exported(module, shown, inputs, named)
         graph = graph_of(program, shown, READERS)
     for name, dims in graph.inputs.items():
         if dims[:1] != (1,):
             given = "x".join(map(str, dims)) or "a number"
             raise InputError(f"{shown}: input {one_line(name)} is {given}; give an example of one clip: 1xCxTxHxW")
-    return network_of(graph, shown, None, None).workload
+    return network_of(graph, shown, None, None)
 
 
-def workload_of_module(module: nn.Module, example_inputs: Any) -> Workload:
-    """Return the workload of a module that is called with a tensor, with several in order, or by name."""
+def weighted_of_module(module: nn.Module, example_inputs: Any) -> Weighted:
+    """Return the workload and the weights of a module that is called with a tensor, several in order, or by name."""
     if isinstance(example_inputs, Mapping):
-        return from_torch(module, **example_inputs)
-    if example_inputs is None:
-        return from_torch(module)
-    return from_torch(module, *(example_inputs if isinstance(example_inputs, tuple | list) else [example_inputs]))
+        return _read(module, (), {str(name): value for name, value in example_inputs.items()})
+    if isinstance(example_inputs, tuple | list):
+        return _read(module, tuple(example_inputs), {})
+    return _read(module, () if example_inputs is None else (example_inputs,), {})
 
 
 def is_module(value: object) -> bool:

@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -167,10 +168,11 @@ class Reading:
         return not sources or _call(self, node).op in FILLED
 
     def _keep(self, call: Call) -> None:
-        """Keep what an operator makes of constants: its shape, and its values where they are few and known."""
+        """Keep what an operator makes of constants: its shape, and its values, at once where they are few."""
         values = _computed(call) if math.prod(call.made) <= FEW and not _is_several(call.node) else None
+        read = None if values is not None or _is_several(call.node) else partial(_computed, call)
         for name, shape in zip(self.outputs(call.node), shapes_of(call.node), strict=True):
-            self.constants[name] = Constant(shape=shape, values=values)
+            self.constants[name] = Constant(shape=shape, values=values, read=read)
 
     def _changed(self, call: Call, changed: Any) -> None:
         """Let a tensor that is changed in place mean what it is now; refuse where a view of it is read later."""
@@ -237,7 +239,9 @@ def _call(reading: Reading, node: Any) -> Call:
 
 def _weights(shape: tuple[int, ...], tensor: Any) -> Constant:
     """Return what is kept of a parameter or a buffer."""
-    return Constant(shape=shape, values=_array(tensor) if math.prod(shape) <= FEW else None)
+    if math.prod(shape) <= FEW:
+        return Constant(shape=shape, values=_array(tensor))
+    return Constant(shape=shape, read=partial(_array, tensor))
 
 
 def _array(tensor: Any) -> Any:
@@ -256,7 +260,7 @@ def _computed(call: Call) -> Any:
 
     def known(given: Any) -> Any:
         if isinstance(given, torch.fx.Node):
-            values = call.reading.constants[call.reading.name(given)].values
+            values = call.reading.constants[str(given.name)].array()
             if values is None:
                 raise LookupError
             return torch.from_numpy(np.array(values))

@@ -86,6 +86,8 @@ def load_asked(request: Request) -> Weighted:
     workload = request.workload
     if isinstance(workload, Workload):
         return Weighted(workload, {})
+    if isinstance(workload, Weighted):
+        return workload
     return load_weighted(
         workload,
         input_size=request.input_size,

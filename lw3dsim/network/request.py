@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size, SizeArgument
     from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.weights import Weighted
     from lw3dsim.describe.workload import Workload
     from lw3dsim.network.objective import Objective
     from lw3dsim.transform.passes import TransformArgument
@@ -308,7 +309,7 @@ class Request(Options, Subject):
     ``key.path=value`` texts. ``clips`` and what tensors are made of are for those that have a use for them.
     """
 
-    workload: str | Workload
+    workload: str | Workload | Weighted
     arch: str | Accelerator = DEFAULT_ARCH
     transform: tuple[Pass, ...] = ()
     input_size: Size | Mapping[str, Size] | None = None
@@ -319,16 +320,18 @@ class Request(Options, Subject):
     inputs: Arrays | None = None
 
 
-def given_network(workload: PathArgument | Workload | nn.Module, example_inputs: Any = None) -> str | Workload:
+def given_network(
+    workload: PathArgument | Workload | nn.Module, example_inputs: Any = None
+) -> str | Workload | Weighted:
     """Return the workload of an argument: a module of PyTorch is read, with the inputs that it is called with.
 
     Raises InputError.
     """
     given = _workload("workload", workload)
-    from lw3dsim.importing.module import is_module, workload_of_module
+    from lw3dsim.importing.module import is_module, weighted_of_module
 
     if is_module(given):
-        return workload_of_module(given, example_inputs)
+        return weighted_of_module(given, example_inputs)
     if example_inputs is not None:
         raise ArgumentError("example_inputs", example_inputs, "only a torch.nn.Module has any; leave it out")
     return given

@@ -10,6 +10,7 @@ from canonical import canonical, says_nothing
 from fuzz.networks import network as random_network
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from one_operator import NETWORKS
 from onnx.reference import ReferenceEvaluator
 
 import lw3dsim
@@ -45,6 +46,11 @@ def test_random_networks_come_back(seed, tmp_path_factory):
     network = parse_workload(yaml.safe_dump(tree, allow_unicode=True))
     assume(not says_nothing(network))
     assert canonical(back(network, tmp_path_factory.mktemp("net"))) == canonical(network)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_operator_comes_back(name, tmp_path):
+    assert canonical(back(NETWORKS[name], tmp_path)) == canonical(NETWORKS[name])
 
 
 def test_names_come_back_whatever_they_are(tmp_path):

@@ -8,24 +8,11 @@ from canonical import canonical, says_nothing
 from fuzz.networks import network as random_network
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from one_operator import NETWORKS, X
 
 from lw3dsim import InputError, from_torch, to_torch
 from lw3dsim.describe.catalog import shipped_names
-from lw3dsim.describe.workload import (
-    Activation,
-    BatchNorm,
-    ChannelShuffle,
-    Concat,
-    Gate,
-    Matmul,
-    Pool3d,
-    Shape,
-    Slice,
-    Softmax,
-    TemporalShift,
-    Trg,
-    build_workload,
-)
+from lw3dsim.describe.workload import Pool3d, build_workload
 from lw3dsim.describe.workload_file import load_workload, parse_workload
 from lw3dsim.describe.workload_text import workload_text
 
@@ -69,30 +56,9 @@ def test_random_networks_come_back(seed):
     assert canonical(back(network)) == canonical(network)
 
 
-X = Shape(8, 4, 6, 5)
-
-
-@pytest.mark.parametrize(
-    "layers",
-    [
-        [TemporalShift(name="y", inputs=("x",), parts=4)],
-        [TemporalShift(name="y", inputs=("x",), parts=2)],
-        [TemporalShift(name="y", inputs=("x",), parts=3), Trg(name="z", inputs=("y",))],
-        [Trg(name="y", inputs=("x",)), Activation(name="z", inputs=("y",), activation="gelu")],
-        [ChannelShuffle(name="y", inputs=("x",), groups=4), BatchNorm(name="z", inputs=("y",), activation="swish")],
-        [Slice(name="y", inputs=("x",), dim="frames", start=1, stop=4, step=2), Softmax(name="z", inputs=("y",))],
-        [
-            Concat(name="y", inputs=("x", "x"), dim="height"),
-            Pool3d(name="z", inputs=("y",), mode="max", kernel="global"),
-        ],
-        [Pool3d(name="s", inputs=("x",), mode="avg", kernel="global"), Gate(name="y", inputs=("x", "s"))],
-        [Matmul(name="m", inputs=("x", "x"), transpose=True), Softmax(name="y", inputs=("m",))],
-    ],
-    ids=lambda layers: "+".join(layer.kind for layer in layers),
-)
-def test_an_operator_comes_back(layers):
-    network = build_workload(name="one", inputs={"x": X}, layers=layers)
-    assert canonical(back(network)) == canonical(network)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_operator_comes_back(name):
+    assert canonical(back(NETWORKS[name])) == canonical(NETWORKS[name])
 
 
 def test_a_mean_that_pytorch_has_no_operator_for_does_not_come_back_as_another():

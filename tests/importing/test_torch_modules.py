@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import numpy as np
 import pytest
 
 import lw3dsim
@@ -289,3 +290,40 @@ def test_what_a_module_is_called_with_is_asked_for():
         from_torch("c3d")
     with pytest.raises(InputError, match="resizes a workload that is given by name or file"):
         lw3dsim.simulate(plain(), example_inputs=torch.zeros(CLIP), input_size="4x4x4")
+
+
+def test_execute_computes_with_the_weights_of_the_module():
+    torch.manual_seed(1)
+    module = Excited().double().eval()
+    module.norm.running_mean.normal_()
+    module.norm.running_var.uniform_(0.5, 2)
+    clips = {name: torch.randn(CLIP, dtype=torch.float64) for name in ("clips_0", "flow")}
+    with torch.no_grad():
+        expected = module([clips["clips_0"]], clips["flow"]).numpy()
+    arrays = {name: clip[0].numpy() for name, clip in clips.items()}
+    for how in ({}, {"algorithm": "hfa", "fusion": "auto"}):
+        examples = {"clips": [clips["clips_0"]], "flow": clips["flow"]}
+        result = lw3dsim.execute(module, example_inputs=examples, inputs=arrays, dtype="float64", **how)
+        (made,) = result.outputs.values()
+        np.testing.assert_allclose(made.ravel(), expected.ravel(), rtol=1e-6)
+
+
+def test_weights_that_are_computed_are_those_of_the_module():
+    module = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv3d(3, 5, 3)), nn.Flatten(), nn.Linear(360, 7))
+    clip = torch.randn(CLIP)
+    with torch.no_grad():
+        expected = module(clip).numpy()
+    result = lw3dsim.execute(module, example_inputs=clip, inputs={"input": clip[0].numpy()}, dtype="float64")
+    (made,) = result.outputs.values()
+    np.testing.assert_allclose(made.ravel(), expected.ravel(), rtol=1e-4, atol=1e-5)
+
+
+def test_transposed_convolutions_and_upsampling_come_in():
+    module = nn.Sequential(
+        nn.ConvTranspose3d(3, 4, 4, stride=2, padding=1),
+        nn.Upsample(scale_factor=2),
+        nn.Upsample(scale_factor=(1, 2, 2), mode="trilinear"),
+    )
+    network = from_torch(module, torch.zeros(CLIP))
+    assert [layer.kind for layer in network.layers] == ["conv_transpose3d", "upsample", "upsample"]
+    assert network.shapes["2"] == tuple(module(torch.zeros(CLIP)).shape[1:])

@@ -1,0 +1,45 @@
+"""Networks of one or two operators, of each that another form writes in several of its own."""
+
+from lw3dsim.describe.workload import (
+    Activation,
+    BatchNorm,
+    ChannelShuffle,
+    Concat,
+    ConvTranspose3d,
+    Gate,
+    Matmul,
+    Pool3d,
+    Shape,
+    Slice,
+    Softmax,
+    TemporalShift,
+    Trg,
+    Upsample,
+    build_workload,
+)
+
+X = Shape(8, 4, 6, 5)
+THINNED = {"kernel": (3, 4, 2), "stride": (1, 2, 2), "padding": (1, 1, 0)}
+
+LAYERS = [
+    [TemporalShift(name="y", inputs=("x",), parts=4)],
+    [TemporalShift(name="y", inputs=("x",), parts=2)],
+    [TemporalShift(name="y", inputs=("x",), parts=3), Trg(name="z", inputs=("y",))],
+    [Trg(name="y", inputs=("x",)), Activation(name="z", inputs=("y",), activation="gelu")],
+    [ChannelShuffle(name="y", inputs=("x",), groups=4), BatchNorm(name="z", inputs=("y",), activation="swish")],
+    [Slice(name="y", inputs=("x",), dim="frames", start=1, stop=4, step=2), Softmax(name="z", inputs=("y",))],
+    [
+        Concat(name="y", inputs=("x", "x"), dim="height"),
+        Pool3d(name="z", inputs=("y",), mode="max", kernel="global"),
+    ],
+    [Pool3d(name="s", inputs=("x",), mode="avg", kernel="global"), Gate(name="y", inputs=("x", "s"))],
+    [ConvTranspose3d(name="y", inputs=("x",), out_channels=4, **THINNED)],
+    [Upsample(name="y", inputs=("x",), scale=(1, 2, 3))],
+    [Upsample(name="y", inputs=("x",), size=(4, 11, 20), mode="linear")],
+    [Matmul(name="m", inputs=("x", "x"), transpose=True), Softmax(name="y", inputs=("m",))],
+]
+
+NETWORKS = {
+    "+".join([layer.kind for layer in layers] + [str(i)]): build_workload(name="one", inputs={"x": X}, layers=layers)
+    for i, layers in enumerate(LAYERS)
+}

@@ -99,7 +99,8 @@ class Workload(Value, frozen=True, kw_only=True):
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
     A density is the share of elements that are not zero. Shapes are those of one clip, of which ``batch`` are
-    computed together, layer by layer.
+    computed together, layer by layer. As it is run, ``views`` are the layers besides that move nothing, their outputs
+    lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
     """
 
     name: str
@@ -112,6 +113,8 @@ class Workload(Value, frozen=True, kw_only=True):
     fsb_variant: str = "fsb"
     transforms: tuple[str, ...] = ()
     batch: int = 1
+    views: tuple[AnyLayer, ...] = ()
+    blocks: Mapping[str, int] = {}
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""
@@ -131,7 +134,12 @@ class Workload(Value, frozen=True, kw_only=True):
 
     def consumers(self, name: str) -> list[AnyLayer]:
         """Return the layers that read the tensor ``name``."""
-        return [layer for layer in self.layers if name in layer.inputs]
+        return [layer for layer in (*self.layers, *self.views) if name in layer.inputs]
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Return the tensors that have what is read as the tensor ``name``: itself, or through views others."""
+        through = next((view.inputs for view in self.views if view.name == name), None)
+        return (name,) if through is None else tuple(one for each in through for one in self.sources(each))
 
 
 def _bounded(shape: Shape) -> Shape:

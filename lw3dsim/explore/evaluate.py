@@ -15,6 +15,7 @@ from lw3dsim.explore.metrics import combined, metrics_of
 from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import in_batch, map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request, check_batch
+from lw3dsim.network.views import viewed
 from lw3dsim.result.costs import Costs
 from lw3dsim.transform.lowering import lowered
 
@@ -61,7 +62,8 @@ class Evaluator:
 
     def prospect(self, point: Point) -> Prospect:
         """Return what ``point`` costs at least. Raises InputError where it can't be mapped."""
-        return Prospect(self.space, self._pairs(point), self.design(point))
+        arch = self.design(point)
+        return Prospect(self.space, [(load, viewed(network, arch)) for load, network in self._pairs(point)], arch)
 
     def _pairs(self, point: Point) -> list[tuple[Load, Workload]]:
         return [(load.at(point), self.network(load, point)) for load in self.space.loads]

@@ -214,8 +214,8 @@ def make_problem(
         overflow=precision.overflow,
         kernel_bits=_kernel_bits(form, algorithm, arch, weight_bits),
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
-        input_block=_block(form.shape, arch),
-        output_block=_block(output, arch),
+        input_block=layout_block(form.shape, arch),
+        output_block=layout_block(output, arch),
         own_weights=form.multiplies_inputs and form.structure != "vector",
     )
     return in_batch(one, batch)
@@ -294,8 +294,8 @@ def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
     return data, weight
 
 
-def _block(shape: Shape, arch: Accelerator) -> int:
-    """Return the channel block of a tensor's layout."""
+def layout_block(shape: Shape, arch: Accelerator) -> int:
+    """Return the channel block that a tensor is mapped in."""
     if shape.extent == (1, 1, 1):
         return shape.channels
     dram = arch.dram

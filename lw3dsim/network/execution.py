@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
-from lw3dsim.arithmetic.direct import computation_of, shift_before, sums
+from lw3dsim.arithmetic.direct import computation_of, compute, shift_before, sums
 from lw3dsim.arithmetic.functions import activated, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
@@ -82,14 +82,16 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     # As many operations as a layer has, and no less than one.
     work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
     records, done = [], set[str]()
+    _look_through(bench, done)
     for unit in units:
         output, record = _executed(unit.run.work, unit, bench)
         bench.tensors[unit.layers[-1].name] = _requantised(output, number)
         done |= {layer.name for layer in unit.layers}
+        _look_through(bench, done)
         _forget(bench.tensors, network, done)
         records.append(record)
         if progress is not None:
-            progress(sum(work[name] for name in done), sum(work.values()))
+            progress(sum(work.get(name, 0) for name in done), sum(work.values()))
     return ExecutionResult(
         workload=network.name,
         arch=design.name,
@@ -103,6 +105,19 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         layers=tuple(records),
         outputs=Outputs(bench.tensors),
     )
+
+
+def _look_through(bench: Bench, done: set[str]) -> None:
+    """Give the tensors of views their values, as far as what they are views of is there."""
+    for view in bench.network.views:
+        if view.name not in done and all(name in bench.tensors for name in view.inputs):
+            sources = [bench.tensors[name] for name in view.inputs]
+            clips = _by_clip(sources, bench.network.batch)
+            seen = [compute(view, clip, None, None, bench.number) for clip in clips]
+            bench.tensors[view.name] = np.concatenate(seen, axis=FRAMES)
+            if bench.number.is_integer:
+                bench.steps[view.name] = max(bench.steps[name] for name in view.inputs)
+            done.add(view.name)
 
 
 def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
@@ -313,7 +328,8 @@ def _requantised(values: Tensor, number: Number) -> Tensor:
 
 def _forget(tensors: dict[str, Tensor], network: Workload, done: set[str]) -> None:
     """Drop the tensors that are read, but by no layer that is not ``done``."""
-    read = {name for layer in network.layers for name in layer.inputs}
-    needed = {name for layer in network.layers if layer.name not in done for name in layer.inputs}
+    layers = (*network.layers, *network.views)
+    read = {name for layer in layers for name in layer.inputs}
+    needed = {name for layer in layers if layer.name not in done for name in layer.inputs}
     for name in (set(tensors) & read) - needed:
         del tensors[name]

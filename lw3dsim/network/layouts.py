@@ -40,7 +40,7 @@ def laid_out(
 
     See :func:`settle_layouts`; nothing is simulated.
     """
-    burst_bytes = make_clocks(arch).burst_bytes
+    burst_bytes, given = make_clocks(arch).burst_bytes, {**given, **network.blocks}
     works = [unit.run.work for unit in units]
     extra = [0] * len(units)
     for tensor, users in _uses(network, units, burst_bytes).items():

@@ -21,6 +21,7 @@ from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.network.units import units_of
+from lw3dsim.network.views import viewed
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
@@ -71,13 +72,14 @@ def prepare(request: Request) -> Prepared:
     file = None if request.mapping is None else _load_mapping(request.mapping)
     loaded = load_asked(request)
     written = apply_transforms(loaded.workload, request.transform)
+    design = resolve_design(request.arch, request.overrides, request.m1, request.m2)
     return Prepared(
         request=request,
         loaded=loaded,
         file=file,
         written=written,
-        network=in_batch(lowered(written), request.batch),
-        design=resolve_design(request.arch, request.overrides, request.m1, request.m2),
+        network=viewed(in_batch(lowered(written), request.batch), design),
+        design=design,
     )
 
 
@@ -124,7 +126,9 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     """Simulate what was asked for; see :func:`simulate`. Energy, power and records are worked out when looked at."""
     request, design = prepared.request, prepared.design
     units = map_prepared(prepared, progress)
-    stream = None if request.clips is None else run_stream(units, design, request.clips, request.engine)
+    stream = (
+        None if request.clips is None else run_stream(units, design, request.clips, request.engine, prepared.network)
+    )
     return Result(record=partial(_record, prepared, units, stream))
 
 
@@ -320,8 +324,10 @@ def located(arch: str | Accelerator, design: Accelerator, overrides: Sequence[st
         raise InputError(f"{place}: {error}") from None
 
 
-def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto") -> StreamTiming:
-    """Simulate ``clips`` clips behind each other through a network as its ``units`` were mapped."""
+def run_stream(
+    units: Sequence[Unit], arch: Accelerator, clips: int, engine: str = "auto", network: Workload | None = None
+) -> StreamTiming:
+    """Simulate ``clips`` clips behind each other through ``units`` as they were mapped, with ``network`` its views."""
     from lw3dsim.engine.stream import simulate_stream
 
     steps = clips * sum(unit.run.steps for unit in units)
@@ -329,10 +335,10 @@ def run_stream(units: Sequence[Unit], arch: Accelerator, clips: int, engine: str
         raise ArgumentError(
             "clips", clips, f"{steps} steps are more than {MAX_STREAM_STEPS}; lower the number of clips"
         )
-    return simulate_stream(make_chain(units, arch, clips), make_clocks(arch), engine)
+    return simulate_stream(make_chain(units, arch, clips, network), make_clocks(arch), engine)
 
 
-def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
+def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int, network: Workload | None = None) -> Chain:
     """Return ``units``, the layers and groups of a network as they were mapped, as one chain for ``clips`` clips."""
     from lw3dsim.schedule.chain import join
 
@@ -341,7 +347,9 @@ def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int) -> Chain:
     number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
     links = []
     for i, unit in enumerate(units):
-        inputs = (name for layer in unit.layers for name in layer.inputs)
+        inputs = [name for layer in unit.layers for name in layer.inputs]
+        if network is not None:
+            inputs = [source for name in inputs for source in network.sources(name)]
         reads = tuple(number[name] for name in inputs if number.get(name, i) != i)
         work = unit.run.work
         if work not in programs:

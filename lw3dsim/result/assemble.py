@@ -14,7 +14,7 @@ from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs
 from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, derived, stream_derived
-from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals
+from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +67,10 @@ def assemble(
         area_breakdown_mm2=costs.area_mm2,
         stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
         notes=tuple(notes),
+        views=tuple(
+            View(name=x.name, kind=x.kind, inputs=x.inputs, output_shape=str(network.shapes[x.name]))
+            for x in network.views
+        ),
         layers=layers,
     )
 

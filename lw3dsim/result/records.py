@@ -166,6 +166,15 @@ class Configuration(Record, frozen=True, kw_only=True):
     layouts: dict[str, int] | None = None
 
 
+class View(Record, frozen=True, kw_only=True):
+    """A layer that moves nothing: its output (CxTxHxW) lies where its ``inputs`` do, as an address says where."""
+
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    output_shape: str
+
+
 class RunRecord(Record, frozen=True, kw_only=True):
     """A whole result, as ``result.json`` holds it; ``notes`` say which passes changed no layer, and why."""
 
@@ -180,4 +189,5 @@ class RunRecord(Record, frozen=True, kw_only=True):
     area_breakdown_mm2: AreaBreakdown
     stream_cycles_breakdown: CyclesBreakdown | None = None
     notes: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1)]

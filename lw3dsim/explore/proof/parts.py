@@ -93,6 +93,9 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
     if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams or network.spreads(users[0]):
         return whole
+    if users[0] in network.views:
+        # On another design it may be a copy that is fused: one position is made for sure.
+        return tuple((0, 1) for _ in whole)
     box = _looked_at(network, users[0], boxes[users[0].name], arch)
     return (whole[0], *box[1:]) if isinstance(layer, Trg) else box
 

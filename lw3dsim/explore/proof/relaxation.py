@@ -32,6 +32,7 @@ from lw3dsim.explore.proof.factors import (
 from lw3dsim.explore.proof.forms import forms_of
 from lw3dsim.explore.proof.layers import at_best
 from lw3dsim.explore.proof.parts import direct_problem
+from lw3dsim.network.views import bare_of_moves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ class Family:
         point = space.point(choice)
         self.arch = evaluator.design(point)
         self._loads = [load.at(point) for load in space.loads]
-        self._networks = [evaluator.network(load, point) for load in space.loads]
+        self._networks = [bare_of_moves(evaluator.network(load, point)) for load in space.loads]
         problem = direct_problem(self._networks[0], self._networks[0].layers[0], self.arch)
         sizes = space.sizes
 

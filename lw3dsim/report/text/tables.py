@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lw3dsim.comparison.compare import Comparison
     from lw3dsim.report.text.network import LayerRecord, NetworkRecord
     from lw3dsim.result.executed import ExecutionResult
-    from lw3dsim.result.records import Layer, Totals
+    from lw3dsim.result.records import Layer, Totals, View
     from lw3dsim.result.result import Result
 
 MAX_ROWS = 40
@@ -88,6 +88,7 @@ def result_tables(result: Result) -> list[Part]:
         rest = sum(layer.latency_cycles for layer in layers[MAX_ROWS:]) / cycles
         lines.append(f"({hidden} more layers, {rest:.1%} of the cycles; --format csv lists all)")
     lines += _idle_lines(result.record.layers)
+    lines += _view_lines(result.record.views)
     lines.append(_breakdown_line("cycles", result.cycles_breakdown.parts()))
     lines.append(_breakdown_line("energy", result.energy_breakdown_pj.parts()))
     lines.append(_breakdown_line("DRAM bytes", result.dram_bytes_breakdown.parts()))
@@ -117,6 +118,15 @@ def _idle_lines(layers: Sequence[Layer]) -> list[str]:
         if layer.bound_by.startswith("idle"):
             names.setdefault(layer.idle, []).append(layer.name)
     return [f"{', '.join(of)}: {words}" for words, of in names.items()]
+
+
+def _view_lines(views: Sequence[View], most: int = 4) -> list[str]:
+    """Say which layers move nothing."""
+    if not views:
+        return []
+    more = f" and {len(views) - most} more" if len(views) > most else ""
+    named = ", ".join(view.name for view in views[:most])
+    return [f"views, which move nothing: {named}{more}"]
 
 
 def _stream_lines(totals: Totals, cycles: Mapping[str, int]) -> list[str]:

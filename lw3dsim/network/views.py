@@ -1,0 +1,175 @@
+"""Layers that move nothing, as an address can do what they say: their outputs lie where their inputs do.
+
+A slice begins somewhere within its input; a reshape or permutation that leaves the order of elements is its input; what
+an interleave puts in turns is written there at once. That takes channel blocks that suit all tensors which lie in one
+another: the block of fewest bursts is taken that does, unless it costs more than a copy. All else is copied.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.moves import DIMENSIONS, Interleave, Permute, Reshape, Slice
+from lw3dsim.describe.products import Linear
+from lw3dsim.machine.problem import layout_block
+from lw3dsim.tensor.layout import Layout, block_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer, Layer, Shape, Workload
+
+POINT = (1, 1, 1)
+
+
+class Rows(Value, frozen=True, kw_only=True):
+    """Channel blocks of ``block`` channels on a design: what decides where rows and pixels begin."""
+
+    block: int
+    element_bits: int
+    burst_bits: int
+
+    def is_whole(self, positions: int) -> bool:
+        """Return whether so many positions of a row end where a burst does."""
+        bits = self.block * self.element_bits
+        return bits > self.burst_bits or positions * bits % self.burst_bits == 0
+
+
+@singledispatch
+def can_be(layer: Layer, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:  # noqa: ARG001  # most can not
+    """Return whether addresses do what ``layer`` says where all its tensors are in such blocks; by default not."""
+    return False
+
+
+@can_be.register(Slice)
+def _slice(layer: Slice, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:
+    if rows.block > min(output.channels, inputs[0].channels):
+        return False
+    if layer.dim == "channels":
+        return layer.step == 1 and layer.start % rows.block == 0
+    return layer.dim != "width" or (layer.step == 1 and rows.is_whole(layer.start))
+
+
+@can_be.register(Reshape)
+def _reshape(layer: Reshape, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:  # noqa: ARG001
+    """Return whether positions follow each other as before: rows are as long, or none ends within a burst."""
+    before = inputs[0]
+    is_even = before.width == output.width or all(rows.is_whole(shape.width) for shape in (before, output))
+    return before.channels == output.channels and is_even
+
+
+@can_be.register(Permute)
+def _permute(layer: Permute, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:
+    """Return whether only dimensions of size 1 change places."""
+    places = [DIMENSIONS.index(name) for name in layer.order if getattr(inputs[0], name) > 1]
+    keeps_channels = inputs[0].channels == output.channels and layer.order[0] == "channels"
+    is_even = inputs[0].width == output.width or all(rows.is_whole(shape.width) for shape in (inputs[0], output))
+    return keeps_channels and places == sorted(places) and is_even
+
+
+@can_be.register(Interleave)
+def _interleave(layer: Interleave, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:  # noqa: ARG001
+    """Return whether phases are written in whole bursts: along W a pixel has to be of some."""
+    return rows.block <= output.channels and (layer.apart[2] == 1 or rows.is_whole(1))
+
+
+def bare_of_moves(network: Workload) -> Workload:
+    """Return ``network`` without all layers that may be views on some design: for bounds of many designs at once."""
+    moves = tuple(layer for layer in network.layers if can_be.dispatch(type(layer)) is not can_be.dispatch(object))
+    return _without(network, moves, {})
+
+
+def viewed(network: Workload, arch: Accelerator) -> Workload:
+    """Return ``network`` as it lies in the DRAM of ``arch``: layers that move nothing are its ``views``, found once."""
+    makers = [layer for layer in network.layers if can_be.dispatch(type(layer)) is not can_be.dispatch(object)]
+    if not makers or network.views:
+        return network
+    found = _Found(network, arch)
+    for layer in makers:
+        found.try_view(layer)
+    return _without(network, tuple(found.views), found.blocks)
+
+
+def _without(network: Workload, views: tuple[AnyLayer, ...], blocks: dict[str, int]) -> Workload:
+    layers = tuple(layer for layer in network.layers if layer not in views)
+    if not views or not layers:
+        return network
+    return replace(network, layers=layers, views=views, blocks=blocks)
+
+
+class _Found:
+    """The views of a network so far, and in which blocks the tensors are that lie in one another."""
+
+    def __init__(self, network: Workload, arch: Accelerator) -> None:
+        self._network, self._arch = network, arch
+        self._burst_bytes = make_clocks(arch).burst_bytes
+        self._sets: dict[str, tuple[str, ...]] = {}
+        self.views: list[AnyLayer] = []
+        self.blocks: dict[str, int] = {}
+        # What lies in something else: a tensor can be in one place alone.
+        self._placed: set[str] = set()
+
+    def try_view(self, layer: AnyLayer) -> None:
+        """Take ``layer`` as a view, where there are blocks for it."""
+        network = self._network
+        if _is_flattened(network, layer):
+            self.views.append(layer)
+            return
+        inside = set(layer.inputs) if isinstance(layer, Interleave) else {layer.name}
+        is_clip = isinstance(layer, Interleave) and not inside.isdisjoint(network.inputs)
+        if is_clip or inside & self._placed or len(set(layer.inputs)) < len(layer.inputs):
+            return
+        tied = {name for one in (*layer.inputs, layer.name) for name in self._sets.get(one, (one,))}
+        block = self._block(layer, tuple(sorted(tied)))
+        if block:
+            self.views.append(layer)
+            self._placed |= inside
+            for name in tied:
+                self._sets[name], self.blocks[name] = tuple(sorted(tied)), block
+
+    def _block(self, layer: AnyLayer, tied: tuple[str, ...]) -> int:
+        """Return the block in which ``tied`` tensors are smallest and ``layer`` is a view, 0 where there is none."""
+        network, arch = self._network, self._arch
+        shapes = [network.shapes[name] for name in tied]
+        views = [view for view in (*self.views, layer) if view.name in tied and not _is_flattened(network, view)]
+        own = [layout_block(shape, arch) for shape in shapes]
+        tried = {size for shape in shapes for size in block_sizes(arch.dram.channel_block, shape.channels)}
+        together = {name for one in network.layers if one not in views and len(one.streams) > 1 for name in one.streams}
+        fixed = {
+            block
+            for name, shape, block in zip(tied, shapes, own, strict=True)
+            if arch.dram.layout != "auto" or shape.extent == POINT or name in together
+        }
+        if len(fixed) > 1:
+            return 0
+        fitting = [block for block in fixed or tried if all(self._can_be(view, block) for view in views)]
+        if not fitting:
+            return 0
+        best = min(fitting, key=lambda block: (sum(self._bursts(shape, block) for shape in shapes), block))
+        taken = sum(self._bursts(shape, best) for shape in shapes)
+        least = sum(self._bursts(shape, block) for shape, block in zip(shapes, own, strict=True))
+        # A copy reads and writes what it makes.
+        copied = 2 * sum(self._bursts(network.shapes[view.name], best) for view in views)
+        return best if taken - least <= copied else 0
+
+    def _can_be(self, view: AnyLayer, block: int) -> bool:
+        rows = Rows(block=block, element_bits=self._arch.precision.activation_bits, burst_bits=8 * self._burst_bytes)
+        return can_be(view, self._network.input_shapes(view), self._network.shapes[view.name], rows)
+
+    def _bursts(self, shape: Shape, block: int) -> int:
+        bits = self._arch.precision.activation_bits
+        layout = Layout(
+            channels=shape.channels, extent=shape.extent, block=block, element_bits=bits, burst_bytes=self._burst_bytes
+        )
+        return layout.bursts
+
+
+def _is_flattened(network: Workload, layer: AnyLayer) -> bool:
+    """Return whether a layer makes a vector that linear layers alone read: they read any tensor as one."""
+    users = network.consumers(layer.name)
+    is_vector = isinstance(layer, Reshape) and network.shapes[layer.name].extent == POINT
+    return is_vector and bool(users) and all(isinstance(user, Linear) for user in users)

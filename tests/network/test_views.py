@@ -1,0 +1,184 @@
+"""Do layers that an address can do move nothing, and is all else as it was: values, bytes of others, order in time?"""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lw3dsim
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.moves import DIMENSIONS
+from lw3dsim.describe.workload import (
+    Add,
+    Conv3d,
+    ConvTranspose3d,
+    Interleave,
+    Linear,
+    Permute,
+    Pool3d,
+    Reshape,
+    Shape,
+    Slice,
+    build_workload,
+)
+from lw3dsim.network.views import bare_of_moves, viewed
+
+X = Shape(64, 8, 16, 16)
+ARCH = load_arch("edge_base")
+
+
+def network_of(*middle, shape=X):
+    """Layers between two convolutions."""
+    first = Conv3d(name="a", inputs=("x",), out_channels=shape.channels, kernel=(1, 1, 1))
+    last = Conv3d(name="z", inputs=((middle or (first,))[-1].name,), out_channels=8, kernel=(1, 1, 1))
+    return build_workload(name="net", inputs={"x": shape}, layers=[first, *middle, last])
+
+
+def one(kind, *inputs, **keys):
+    return kind(name="m", inputs=inputs or ("a",), **keys)
+
+
+VIEWS = {
+    "channels": one(Slice, dim="channels", start=32, stop=64),
+    "some channels": one(Slice, dim="channels", start=16, stop=27),
+    "frames": one(Slice, dim="frames", start=1, stop=8, step=3),
+    "rows": one(Slice, dim="height", start=3, stop=9),
+    "columns": one(Slice, dim="width", start=4, stop=16),
+    "frames and rows": one(Reshape, shape=(64, 1, 128, 16)),
+    "rows of whole bursts": one(Reshape, shape=(64, 8, 1, 256)),
+}
+COPIES = {
+    "torn channels": one(Slice, dim="channels", start=3, stop=64),
+    "every other channel": one(Slice, dim="channels", stop=64, step=2),
+    "every other column": one(Slice, dim="width", stop=16, step=2),
+    "other channels": one(Reshape, shape=(32, 16, 16, 16)),
+    "turned": one(Permute, order=("channels", "height", "frames", "width")),
+}
+
+
+@pytest.mark.parametrize("layer", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("fusion", ["off", "auto"])
+def test_what_an_address_can_do_moves_nothing(layer, fusion):
+    network = network_of(layer)
+    result = lw3dsim.simulate(network, fusion=fusion)
+    (view,) = result.record.views
+    assert (view.name, view.kind, view.inputs) == ("m", layer.kind, ("a",))
+    assert [row.name for row in result.record.layers] == ["a", "z"]
+    assert lw3dsim.execute(network, fusion=fusion).exact
+    # The tensor is written once, and what is looked at of it is read once.
+    a, z = result.record.layers
+    assert a.dram_write_bytes >= X.elements
+    assert z.dram_read_bytes >= network.shapes["m"].elements
+
+
+@pytest.mark.parametrize("layer", COPIES.values(), ids=COPIES)
+def test_what_it_can_not_do_is_a_copy_that_is_counted(layer):
+    network = network_of(layer)
+    result = lw3dsim.simulate(network)
+    assert result.record.views == ()
+    copy = result.record.layers[1]
+    assert copy.dram_bytes >= 2 * network.shapes["m"].elements
+
+
+def test_a_layer_reads_a_view_as_it_would_read_a_tensor_of_its_own():
+    whole = lw3dsim.simulate(network_of(VIEWS["frames and rows"])).record.layers[1]
+    own = Conv3d(name="z", inputs=("m",), out_channels=8, kernel=(1, 1, 1))
+    alone = build_workload(name="own", inputs={"m": Shape(64, 1, 128, 16)}, layers=[own])
+    (row,) = lw3dsim.simulate(alone).record.layers
+    assert (whole.dram_bytes, whole.latency_cycles) == (row.dram_bytes, row.latency_cycles)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "channels", "is_view"), [((2, 1, 1), 8, True), ((1, 2, 2), 64, True), ((1, 2, 2), 8, False)]
+)
+def test_phases_are_written_in_turns_where_pixels_are_whole_bursts(kernel, channels, is_view):
+    up = one(ConvTranspose3d, out_channels=channels, kernel=kernel, stride=kernel)
+    network = network_of(up, shape=Shape(16, 4, 8, 8))
+    result = lw3dsim.simulate(network)
+    assert [view.name for view in result.record.views] == (["m"] if is_view else [])
+    assert lw3dsim.execute(network).exact
+    written = sum(row.dram_write_bytes for row in result.record.layers if row.kind == "conv_phase")
+    assert written >= network.shapes["m"].elements
+
+
+def test_a_vector_for_linear_layers_is_the_tensor_itself():
+    layers = [
+        Pool3d(name="p", inputs=("x",), mode="avg", kernel=(8, 8, 8)),
+        Reshape(name="flat", inputs=("p",), shape=(256, 1, 1, 1)),
+        Linear(name="fc", inputs=("flat",), out_features=10),
+    ]
+    network = build_workload(name="head", inputs={"x": X}, layers=layers)
+    assert [view.name for view in lw3dsim.simulate(network).record.views] == ["flat"]
+    assert lw3dsim.execute(network).exact
+
+
+def test_tensors_in_one_another_have_one_block_and_a_place_has_one_tensor():
+    layers = [
+        Conv3d(name="a", inputs=("x",), out_channels=64, kernel=(1, 1, 1)),
+        *(Slice(name=f"s{i}", inputs=("a",), dim="channels", start=24 * i, stop=24 * i + 24) for i in range(2)),
+        *(Conv3d(name=f"z{i}", inputs=(f"s{i}",), out_channels=8, kernel=(1, 1, 1)) for i in range(2)),
+        Interleave(name="both", inputs=("z0", "z1"), apart=(2, 1, 1)),
+        Interleave(name="again", inputs=("z1", "z0"), apart=(2, 1, 1)),
+        Add(name="sum", inputs=("both", "again")),
+    ]
+    network = viewed(build_workload(name="net", inputs={"x": X}, layers=layers), ARCH)
+    assert [view.name for view in network.views] == ["s0", "s1", "both"]
+    assert network.blocks["a"] == network.blocks["s0"] == network.blocks["s1"] == 8
+    assert {"sum", "again"} <= {layer.name for layer in network.layers}
+    assert viewed(network, ARCH).views == network.views
+
+
+def test_a_stream_waits_for_what_is_behind_a_view():
+    network = network_of(VIEWS["rows"])
+    alone = lw3dsim.simulate(network).totals.latency_cycles
+    stream = lw3dsim.simulate(network, clips=2).totals
+    # A clip may overlap with the next, not with itself beyond loading ahead.
+    assert stream.stream_first_clip_cycles > 0.8 * alone
+
+
+@pytest.mark.parametrize("name", ["frames", "some channels", "frames and rows"])
+def test_every_clip_of_a_batch_is_looked_at_by_itself(name):
+    network = network_of(VIEWS[name])
+    assert lw3dsim.execute(network, batch=3).exact
+    assert [view.name for view in lw3dsim.simulate(network, batch=3).record.views] == ["m"]
+
+
+def test_bounds_of_many_designs_hold_for_each():
+    network = network_of(VIEWS["rows"])
+    bare = bare_of_moves(network)
+    assert [layer.name for layer in bare.layers] == ["a", "z"]
+    only = build_workload(name="one", inputs={"a": X}, layers=[VIEWS["rows"]])
+    assert viewed(only, ARCH).layers == only.layers
+
+
+@given(data=st.data(), fusion=st.sampled_from(["off", "auto"]), layout=st.sampled_from(["auto", "blocked", "cthw"]))
+@settings(deadline=None, max_examples=25)
+def test_chains_of_moves_are_executed_exactly(data, fusion, layout):
+    shape = Shape(data.draw(st.sampled_from([6, 16, 32, 40])), 4, 6, 8)
+    layers, now = [], shape
+    for i in range(data.draw(st.integers(1, 4))):
+        dim = data.draw(st.sampled_from(["channels", "frames", "height", "width"]))
+        size = getattr(now, dim)
+        first = data.draw(st.integers(0, size - 1))
+        last = data.draw(st.integers(first + 1, size))
+        kinds = [
+            Slice(name=f"m{i}", inputs=("x",), dim=dim, start=first, stop=last, step=data.draw(st.integers(1, 2))),
+            Reshape(name=f"m{i}", inputs=("x",), shape=(now.channels, 1, now.frames * now.height, now.width)),
+            Permute(name=f"m{i}", inputs=("x",), order=tuple(data.draw(st.permutations(DIMENSIONS)))),
+            Conv3d(name=f"m{i}", inputs=("x",), out_channels=16, kernel=(1, 1, 1)),
+        ]
+        layers.append(data.draw(st.sampled_from(kinds)))
+        now = layers[-1].output_shape((now,))
+    names = ["x", *(layer.name for layer in layers)]
+    fields = [{f: getattr(x, f) for f in x.__struct_fields__} for x in layers]
+    chain = [
+        type(x)(**known | {"inputs": (read,)})
+        for x, known, (read, _) in zip(layers, fields, itertools.pairwise(names), strict=True)
+    ]
+    last = Conv3d(name="z", inputs=(names[-1],), out_channels=8, kernel=(1, 1, 1))
+    network = build_workload(name="chain", inputs={"x": shape}, layers=[*chain, last])
+    design = load_arch("edge_base", overrides=(f"dram.layout={layout}",))
+    result = lw3dsim.execute(network, arch=design, fusion=fusion)
+    assert result.exact
+    assert lw3dsim.simulate(network, arch=design, fusion=fusion).totals.dram_bytes >= network.shapes["z"].elements

@@ -135,10 +135,10 @@ class Evaluator:
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``, as it is run; made once per process."""
         chosen = load.at(point)
-        sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes))
+        sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes), *chosen.dims)
         key = (*sized, str(chosen.batch))
         if key not in self._networks:
-            one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes)
+            one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes, chosen.dims)
             self._networks[key] = in_batch(lowered(one), chosen.batch)
         return self._networks[key]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.base.parameters import declared_by, option_called
+from lw3dsim.base.parameters import declared_by, option_called, said_of
 from lw3dsim.base.values import replace
 from lw3dsim.network.request import Design
 
@@ -72,6 +72,7 @@ class Load:
     algorithm: str = Design.algorithm
     input_size: str | None = None
     classes: int | None = None
+    dims: tuple[str, ...] = ()
     batch: int = Design.batch
     fusion: str = Design.fusion
     objective: Objective = Design.objective
@@ -93,7 +94,9 @@ class Load:
         words = ["lw3dsim", "simulate", self.workload]
         for each in declared_by(Design):
             value = values.get(each.name, each.default)
-            if value != each.default or each.name in ALWAYS_SAID:
+            if said_of(each).is_repeated:
+                words += [word for one in value or () for word in (option_called(each), str(one))]
+            elif value != each.default or each.name in ALWAYS_SAID:
                 words += [option_called(each), str(value)]
         words += [word for override in point.overrides for word in ("--set", override)]
         return shlex.join(words)

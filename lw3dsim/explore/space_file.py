@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.arguments import MAX_EXTENT, as_dims
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.catalog import find
@@ -48,6 +49,7 @@ class _Workload(_Section, frozen=True, kw_only=True):
     algorithm: str = Design.algorithm
     input_size: str | None = msgspec.field(default=None, name="input")
     classes: Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None = None
+    dims: dict[str, Annotated[int, Meta(ge=1, le=MAX_EXTENT)]] = {}
     batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 1
     fusion: Fusion = "off"
     objective: Objective = Design.objective
@@ -130,7 +132,7 @@ def _load(document: Document, entry: _Workload, index: int) -> Load:
             ("workloads", index, "algorithm"),
             f"unknown algorithm {short(entry.algorithm)}; {suggest(entry.algorithm, POLICIES)}",
         )
-    return Load(**msgspec.structs.asdict(entry))
+    return Load(**{**msgspec.structs.asdict(entry), "dims": as_dims("dims", entry.dims)})
 
 
 def _parameter(document: Document, path: str, data: Any, before: list[Parameter]) -> Parameter:
@@ -282,7 +284,7 @@ def _contents(document: Document, file: _File, loads: tuple[Load, ...], paramete
     networks = []
     for index, load in enumerate(loads):
         try:
-            networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes))
+            networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes, load.dims))
         except InputError as error:
             raise document.error(("workloads", index), str(error)) from None
     named: list[object] = [named_by(design) for design in designs]
@@ -298,7 +300,7 @@ def _transformed(transform: str, loads: tuple[Load, ...]) -> object:
     """Return what passes make of the networks of a space, or why they do not fit; raise InputError for unknown ones."""
     passes = as_passes("run.transform", transform)
     try:
-        return [resolve_network(load.workload, passes, load.input_size, load.classes) for load in loads]
+        return [resolve_network(load.workload, passes, load.input_size, load.classes, load.dims) for load in loads]
     except InputError as error:
         return str(error)
 

@@ -313,3 +313,26 @@ def test_cases_of_a_comparison_may_size_what_is_open(tmp_path, cli):
     assert short.record.layers[0].macs * 2 == long.record.layers[0].macs
     assert cli("compare", str(path), "--dim", "T=8", "--case", "a: --algorithm hfa", "--case", "b:").exit_code == 0
     assert lw3dsim.simulate(path, dims="T=8").record.layers == short.record.layers
+
+
+SPACE = """
+name: open
+workloads: [{workload: net.onnx, dims: {T: %s}}]
+parameters: {pe.rows: [4, 8]}
+objectives: [latency_ms]
+"""
+
+
+def test_a_space_sizes_what_is_open(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain(Net({"clip": [1, 3, "T", 16, 16]})).save(tmp_path / "net.onnx")
+    latencies = {}
+    for frames in (8, 16):
+        (tmp_path / "space.yaml").write_text(SPACE % frames)
+        lw3dsim.dse.run("space.yaml", storage=f"{frames}.journal", sampler="exhaustive", workers=1)
+        points = lw3dsim.dse.points("space.yaml", storage=f"{frames}.journal")
+        latencies[frames] = points["latency_ms"].min()
+    assert latencies[16] > latencies[8]
+    (tmp_path / "space.yaml").write_text(SPACE % 0)
+    with pytest.raises(InputError, match=r"space\.yaml:3 workloads"):
+        lw3dsim.dse.load_space("space.yaml")

@@ -20,9 +20,10 @@ def test_what_is_missing_is_named_with_the_way_to_it(monkeypatch):
         to_torch("c3d", "fsp")
 
 
-def test_nothing_imports_pytorch_before_a_module_is_made():
+def test_nothing_imports_pytorch_or_onnx_before_they_are_asked_for():
     code = (
-        "import sys, lw3dsim; assert lw3dsim.to_torch; lw3dsim.simulate('x3d_s', input_size='3x32x32')\n"
-        "assert 'torch' not in sys.modules"
+        "import sys, lw3dsim; assert lw3dsim.to_torch and lw3dsim.from_torch and lw3dsim.to_onnx\n"
+        "lw3dsim.simulate('x3d_s', input_size='3x32x32')\n"
+        "assert not {'torch', 'onnx'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -82,7 +82,7 @@ def integers(layer, sources, weights, step):
     if isinstance(layer, Conv3d | Linear):
         w, unit = codes(weights[f"{layer.name}.weight"])
         bias = np.rint(weights[f"{layer.name}.bias"] / (step * unit)) if f"{layer.name}.bias" in weights else None
-        bias = None if bias is None else torch.from_numpy(bias)
+        bias = None if bias is None else torch.from_numpy(bias.astype(float))
         if isinstance(layer, Linear):
             made = torch.nn.functional.linear(x.flatten(1), torch.from_numpy(w[:, :, 0, 0, 0]), bias)
             return made.numpy()[0][:, None, None, None], step * unit

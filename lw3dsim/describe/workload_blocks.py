@@ -51,6 +51,9 @@ class Run:
             tuple((key, value) for key, value in values_of(layer).items() if isinstance(value, str))
             for layer in self.layers
         ]
+        texts = [*self.own.values(), *outside, *(text for word in words for _, text in word)]
+        if any(text.startswith("$") for text in texts):
+            return None  # In a block that is a parameter.
         return tuple(
             (self.own[layer.name], layer.kind, self.inputs(layer), word)
             for layer, word in zip(self.layers, words, strict=True)

@@ -26,10 +26,10 @@ show net.yaml
 show net.yaml --format json
 import net.yaml
 import net.yaml --out written.yaml
+export net.yaml --onnx net.onnx
 simulate net.yaml --algorithm hfa --out run
 simulate net.yaml --fusion auto --format csv
 simulate net.yaml --engine simpy --format json
-import net.yaml --out written.yaml
 map net.yaml --save map.yaml
 simulate net.yaml --mapping map.yaml --format json
 compare net.yaml --html compare.html
@@ -72,7 +72,7 @@ def test_a_command_runs_from_end_to_end(outputs, line):
     _, results = outputs
     result = results[line]
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert result.stdout or "--out" in line or line.startswith("dse run")
+    assert result.stdout or "--out" in line or line.startswith(("dse run", "export"))
     if line.endswith("json"):
         assert json.loads(result.stdout)
     if line.endswith("csv") and "--format" in line:

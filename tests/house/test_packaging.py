@@ -114,6 +114,12 @@ def test_the_lock_holds_one_release_with_hashes_of_everything_that_is_asked_for(
         assert requirement.specifier.contains(pin.version), f"make lock: {requirement} is asked for, {pin} is locked"
 
 
+def test_every_package_is_shipped():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = {name for name in project["tool"]["setuptools"]["packages"] if "_shipped" not in name}
+    assert shipped == {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("lw3dsim/**/__init__.py")}
+
+
 def test_the_lock_names_no_place_to_fetch_from():
     for line in locked():
         name, *hashes = line.split(" --hash=")

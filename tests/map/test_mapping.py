@@ -175,7 +175,7 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
     loads = input_repeats(layer, choices, at, order) * input_bursts(layer, choices, at)
     assert schedule.bursts(schedule.ifmap).sum() == loads
-    assert schedule.bursts(schedule.weight).sum() == weight_loads(choices, at, order)
+    assert schedule.bursts(schedule.weight).sum() == weight_loads(layer, choices, at, order)
     assert schedule.bursts(schedule.ofmap).sum() == output_bursts(layer, choices, at)
     assert schedule.steps == total_steps(layer, choices, at)
 

@@ -172,10 +172,10 @@ def test_repeats_follow_from_the_order_of_the_loops():
     whole = task_of(LAYER, ([2], [4], [1], [1], [2]))
     # 0: weights outside. Where the reduction is cut nothing stays.
     assert [input_repeats(cut.layer, cut.choices, ONE, order) for order in (0, 1)] == [2, 2]
-    assert [weight_loads(cut.choices, ONE, order) for order in (0, 1)] == [10, 10]
+    assert [weight_loads(cut.layer, cut.choices, ONE, order) for order in (0, 1)] == [10, 10]
     # Else weights or tiles stay. 2 x 4 x 72 + 64 bits take 3 bursts, 320 bits 2.
     assert [input_repeats(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [2, 1]
-    assert [weight_loads(whole.choices, ONE, order) for order in (0, 1)] == [5, 10]
+    assert [weight_loads(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [5, 10]
 
 
 def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
@@ -367,13 +367,15 @@ def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
 
     # 100 + 3 x 10, 70 + 3 x 20, 97 + 3 x 11 are 130 all, and 5 of the mode; fewer bursts come first.
     assert offered(100, 10, 7) == [(100, 10, 0, 0)]
-    assert offered(70, 20, 7) == [(100, 10, 0, 0), (70, 20, 0, 0)]
-    assert offered(97, 11, 7, at=ONE._replace(n=2)) == [(100, 10, 0, 0), (97, 11, 0, 2), (70, 20, 0, 0)]
+    assert offered(70, 20, 7, at=ONE._replace(n=1)) == [(100, 10, 0, 0), (70, 20, 0, 1)]
+    assert offered(97, 11, 7, at=ONE._replace(n=2)) == [(100, 10, 0, 0), (97, 11, 0, 2), (70, 20, 0, 1)]
     # Then fewer visits, then the first order and place; the last falls out.
     assert offered(97, 11, 6, at=ONE._replace(n=3)) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 0, 2)]
     assert offered(97, 11, 6, 1) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
     assert offered(200, 10, 0) == [(100, 10, 0, 0), (97, 11, 0, 3), (97, 11, 1, 0)]
-    assert offered(90, 10, 0) == [(90, 10, 0, 0), (100, 10, 0, 0), (97, 11, 0, 3)]
+    assert offered(90, 10, 0, at=ONE._replace(n=4)) == [(90, 10, 0, 4), (100, 10, 0, 0), (97, 11, 0, 3)]
+    # What is kept already is kept once.
+    assert offered(100, 10, 7) == [(90, 10, 0, 4), (100, 10, 0, 0), (97, 11, 0, 3)]
     assert kept.first[0] == 90 + 3 * 10 + 5
 
 

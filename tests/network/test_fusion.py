@@ -176,8 +176,8 @@ inputs:
   clip: {channels: 3, frames: 2, height: 2, width: 2}
 layers:
   - {name: made, kind: conv3d, out_channels: 4, kernel: 1}
-  - {name: around, kind: pad, padding: [0, [0, 2], 1]}
-  - {name: rest, kind: slice, dim: height, start: 2, stop: 3}
+  - {name: around, kind: pad, padding: [0, [2, 0], 1]}
+  - {name: rest, kind: pool3d, mode: max, kernel: 1, stride: [1, 4, 1]}
 """
 
 IDLE_MAPPING = """

@@ -194,7 +194,7 @@ def test_a_layer_of_which_nothing_is_needed_is_in_no_group(cli, tmp_path):
     workload.write_text(IDLE)
     mapping.write_text(IDLE_MAPPING)
     fused = simulate(workload, fusion="auto")
-    assert [layer["name"] for layer in fused.data["layers"]] == ["made", "around+rest"]
+    assert [layer["name"] for layer in fused.data["layers"]] == ["made+around", "rest"]
     refused = cli("simulate", str(workload), "--mapping", str(mapping))
     assert refused.exit_code == 2
     assert "units[0].group[0]: nothing behind made needs any of its output; take it out" in refused.stderr

@@ -34,7 +34,7 @@ def command(workload: str, run: Options, out: str | None, form: str, show: Show)
 
     remember_mappings()
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None
-    prepared = prepared_run(make_request(workload, run))
+    prepared = prepared_run(make_request(workload, run), in_widths=False)  # but in those of --dtype
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
     tables = execution_tables(result) if form == "table" else []

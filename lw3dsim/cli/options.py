@@ -168,12 +168,17 @@ def _note_passes(network: Workload, request: Request) -> None:
         click.echo(f"note: {sentence}", err=True)
 
 
-def prepared_run(request: Request) -> Prepared:
-    """Read what ``request`` names, with the notes of :func:`load_network`. Raises InputError."""
+def prepared_run(request: Request, *, in_widths: bool = True) -> Prepared:
+    """Read what ``request`` names, with the notes of :func:`load_network`, and if it runs in them on its widths.
+
+    Raises InputError.
+    """
     from lw3dsim.network.pipeline import prepare
 
     prepared = prepare(request)
     _note_passes(prepared.loaded.workload, request)
+    for sentence in prepared.notes if in_widths else ():
+        click.echo(f"note: {sentence}", err=True)
     return prepared
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from lw3dsim.describe.dataflow import DATAFLOWS, DEFAULT_DATAFLOW, Dataflow, Loop
+from lw3dsim.describe.shape import Bits
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,7 +21,6 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 Count = Annotated[int, Meta(ge=1, le=1024)]
-Bits = Annotated[int, Meta(ge=2, le=64)]
 Rate = Annotated[int, Meta(ge=1, le=65536)]
 KIB_BITS = 8192
 Kib = Annotated[int, Meta(ge=1, le=65536)]

@@ -10,6 +10,7 @@ import msgspec
 Size = Annotated[int, msgspec.Meta(ge=1, le=65536)]
 Extent = Annotated[int, msgspec.Meta(ge=1, le=8192)]
 Triple = tuple[Extent, Extent, Extent]
+Bits = Annotated[int, msgspec.Meta(ge=2, le=64)]
 Density = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 

@@ -27,10 +27,11 @@ WeightReaders: TypeAlias = Mapping[str, Callable[[], LayerWeights | None]]
 
 
 class Weighted(NamedTuple):
-    """A workload as it was read, and what its file holds of its weights."""
+    """A workload as it was read, what its file holds of its weights, and sentences on what was taken otherwise."""
 
     workload: Workload
     weights: WeightReaders
+    notes: tuple[str, ...] = ()
 
 
 def bare(given: str | Workload | Weighted) -> str | Workload:

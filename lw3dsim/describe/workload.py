@@ -98,9 +98,10 @@ class Workload(Value, frozen=True, kw_only=True):
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
     where the paper defines one; ``transforms`` records the passes applied.
-    A density is the share of elements that are not zero. Shapes are those of one clip, of which ``batch`` are
-    computed together, layer by layer. As it is run, ``views`` are the layers besides that move nothing, their outputs
-    lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
+    A density is the share of elements that are not zero. ``activation_bits`` and ``weight_bits`` are the widths that
+    the network was made for; where they are None, those of the accelerator are taken. Shapes are those of one clip, of
+    which ``batch`` are computed together, layer by layer. As it is run, ``views`` are the layers besides that move
+    nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
     """
 
     name: str
@@ -111,6 +112,8 @@ class Workload(Value, frozen=True, kw_only=True):
     shapes: Mapping[str, Shape]
     densities: Mapping[str, float]
     fsb_variant: str = "fsb"
+    activation_bits: int | None = None
+    weight_bits: int | None = None
     transforms: tuple[str, ...] = ()
     batch: int = 1
     views: tuple[AnyLayer, ...] = ()
@@ -156,6 +159,8 @@ def build_workload(
     description: str = "",
     source: str = "",
     fsb_variant: str = "fsb",
+    activation_bits: int | None = None,
+    weight_bits: int | None = None,
     transforms: tuple[str, ...] = (),
     input_densities: Mapping[str, float] | None = None,
     locate: Callable[[str], str] | None = None,
@@ -191,6 +196,8 @@ def build_workload(
         shapes=shapes,
         densities={**dict.fromkeys(inputs, 1.0), **(input_densities or {}), **{x.name: x.density for x in ordered}},
         fsb_variant=fsb_variant,
+        activation_bits=activation_bits,
+        weight_bits=weight_bits,
         transforms=transforms,
     )
 

@@ -18,6 +18,7 @@ import msgspec
 
 from lw3dsim.arguments import as_optional_integer, as_path, as_sizes
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.shape import Bits
 from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
 from lw3dsim.describe.triples import spelled_out
 from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
@@ -76,6 +77,8 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     description: str = ""
     source: str = ""
     fsb_variant: FsbVariant = "fsb"
+    activation_bits: Bits | None = None
+    weight_bits: Bits | None = None
     parameters: dict[str, Any] = {}
     blocks: dict[str, Any] = {}
 
@@ -117,6 +120,8 @@ def parse_workload(
         description=file.description,
         source=file.source,
         fsb_variant=file.fsb_variant,
+        activation_bits=file.activation_bits,
+        weight_bits=file.weight_bits,
         input_densities=densities,
         locate=reader.locate,
     )

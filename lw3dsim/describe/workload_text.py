@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Wider than any line: every layer has its own.
 WIDTH = 1 << 20
+WIDTHS = ("activation_bits", "weight_bits")
 
 
 def workload_text(network: Workload) -> str:
@@ -32,6 +33,7 @@ def workload_text(network: Workload) -> str:
         f"{WORKLOAD_TITLE}\n",
         *(f"{key}: {_flow(getattr(network, key))}\n" for key in ("name", "description", "source")),
         "" if network.fsb_variant == "fsb" else f"fsb_variant: {network.fsb_variant}\n",
+        *(f"{key}: {bits}\n" for key in WIDTHS if (bits := getattr(network, key)) is not None),
         "inputs:\n",
         *(f"  {_flow(name)}: {_flow(shape)}\n" for name, shape in inputs.items()),
         *_blocks({block.name: block for block, _ in found.values()}),

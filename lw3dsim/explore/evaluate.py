@@ -16,6 +16,7 @@ from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import in_batch, map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request, check_batch
 from lw3dsim.network.views import viewed
+from lw3dsim.network.widths import in_widths
 from lw3dsim.result.costs import Costs
 from lw3dsim.transform.lowering import lowered
 
@@ -129,8 +130,16 @@ class Evaluator:
         return Costs(prepared.network, prepared.design, map_prepared(prepared))
 
     def design(self, point: Point) -> Accelerator:
-        """Return the accelerator of ``point``. Raises InputError."""
-        return resolve_design(point.arch(self.space.arch), point.overrides, None, None)
+        """Return the accelerator of ``point``, in the widths of the networks that it runs. Raises InputError."""
+        arch = resolve_design(point.arch(self.space.arch), point.overrides, None, None)
+        networks = [self.network(load, point) for load in self.space.loads]
+        one, *others = dict.fromkeys(in_widths(arch, network, point.overrides) for network in networks)
+        if others:
+            names = ", ".join(dict.fromkeys(network.name for network in networks))
+            raise InputError(
+                f"{names} are in different widths; fix precision.activation_bits and precision.weight_bits in the space"
+            )
+        return one
 
     def network(self, load: Load, point: Point) -> Workload:
         """Return the network that ``point`` runs for ``load``, as it is run; made once per process."""

@@ -20,17 +20,22 @@ Dimensions = tuple[Dimension, ...]
 FEW = 4096
 
 
+# Bits of the integers that are taken for codes of numbers, by their type in ONNX: (U)INT8, 16, 4, 2.
+INTEGER_BITS = {2: 8, 3: 8, 4: 16, 5: 16, 21: 4, 22: 4, 25: 2, 26: 2}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Constant:
     """A tensor that is known before the network runs: its shape, and its values where they are few.
 
     ``read`` gets those that are many, when they are asked for. ``is_scale``: it only says what integers stand for, and
-    a product with it is no work of the network.
+    a product with it is no work of the network. ``bits``: how wide it is stored, where that is in narrow integers.
     """
 
     shape: tuple[int, ...]
     values: NDArray[Any] | None = None
     is_scale: bool = False
+    bits: int | None = None
     read: Callable[[], NDArray[Any] | None] | None = field(default=None, compare=False)
 
     def array(self) -> NDArray[Any] | None:
@@ -60,7 +65,8 @@ class Node:
 class Graph:
     """A network: nodes in order, inputs with their dimensions, constants, outputs, and shapes that the file records.
 
-    ``source`` is what it is written in, ``opset`` the version of ONNX that says what its operators do.
+    ``source`` is what it is written in, ``opset`` the version of ONNX that says what its operators do, ``input_bits``
+    how wide those inputs are that are narrow integers.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Graph:
     recorded: Mapping[str, Dimensions]
     opset: int
     source: str = "ONNX"
+    input_bits: Mapping[str, int] = field(default_factory=dict)
 
 
 def refusal(shown: str, node: Node, sizes: Sequence[str], why: str) -> InputError:

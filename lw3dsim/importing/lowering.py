@@ -20,6 +20,7 @@ from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
+from lw3dsim.importing.widths import widths_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.importing.graph import Dimensions, Graph, Node
+    from lw3dsim.importing.widths import Widths
 
 
 def network_of(
@@ -41,7 +43,7 @@ def network_of(
     def opened(name: str, given: Dimensions) -> tuple[int, ...]:
         return _opened(_resized(name, given, sizes), checked)
 
-    graph = recognised(graph)
+    widths, graph = widths_of(graph), recognised(graph)
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
         made = _read(building, node, allow_unknown=allow_unknown)
@@ -52,7 +54,7 @@ def network_of(
             _compare(building, node)
     if graph.source == "ONNX":  # the paths of modules of PyTorch are kept as they are
         _rename(building)
-    return Weighted(_workload(building, graph), building.recipes)
+    return Weighted(_workload(building, graph, widths), building.recipes, widths.notes)
 
 
 def _rename(building: Building) -> None:
@@ -159,7 +161,7 @@ def _compare(building: Building, node: Node) -> None:
             raise building.error(node, f"the file records {said} for its output, which is {has}; export it again")
 
 
-def _workload(building: Building, graph: Graph) -> Workload:
+def _workload(building: Building, graph: Graph, widths: Widths) -> Workload:
     layers = list(building.layers.values())
     if not layers:
         raise InputError(f"{building.shown}: no layer is left of the network; export it again")
@@ -170,7 +172,9 @@ def _workload(building: Building, graph: Graph) -> Workload:
         name=stem[:80],
         inputs={name: shape for name, shape in building.inputs.items() if name in read},
         layers=layers,
-        description=f"imported from {one_line(Path(building.shown).name)}{opset}",
+        description="; ".join((f"imported from {one_line(Path(building.shown).name)}{opset}", *widths.notes)),
         source=graph.source,
+        activation_bits=widths.activation_bits,
+        weight_bits=widths.weight_bits,
         locate=lambda layer: f"{building.shown} {layer}",
     )

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
-from lw3dsim.importing.graph import FEW, Constant, Graph, Node
+from lw3dsim.importing.graph import FEW, INTEGER_BITS, Constant, Graph, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,6 +68,11 @@ def _graph(model: Any, shown: str) -> Graph:
         constants=constants,
         recorded={name: dims for name, dims in recorded.items() if dims is not None},
         opset=opset,
+        input_bits={
+            one.name: INTEGER_BITS[one.type.tensor_type.elem_type]
+            for one in graph.input
+            if one.name in inputs and one.type.tensor_type.elem_type in INTEGER_BITS
+        },
     )
 
 
@@ -109,9 +114,10 @@ def _dimension(dim: Any) -> Dimension:
 def _constant(tensor: Any) -> Constant:
     """Return a constant; its values where they are few and in the file itself."""
     shape = tuple(int(size) for size in tensor.dims)
+    bits = INTEGER_BITS.get(tensor.data_type)
     if math.prod(shape) > FEW:
-        return Constant(shape=shape, read=partial(_values, tensor))
-    return Constant(shape=shape, values=_values(tensor))
+        return Constant(shape=shape, read=partial(_values, tensor), bits=bits)
+    return Constant(shape=shape, values=_values(tensor), bits=bits)
 
 
 def _values(tensor: Any) -> NDArray[Any] | None:

@@ -22,6 +22,7 @@ from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
+from lw3dsim.network.widths import in_widths, width_notes
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
@@ -56,7 +57,7 @@ class Prepared(Value, frozen=True, kw_only=True):
     """A request with everything read that it names: the network as it is run, the design, the mappings.
 
     ``loaded`` is the network before it was transformed, with what its file holds of its weights, ``written`` the
-    transformed one before it was lowered.
+    transformed one before it was lowered. ``notes`` are sentences on the widths that were taken.
     """
 
     request: Request
@@ -65,6 +66,7 @@ class Prepared(Value, frozen=True, kw_only=True):
     network: Workload
     design: Accelerator
     file: MappingFile | None
+    notes: tuple[str, ...]
 
 
 def prepare(request: Request) -> Prepared:
@@ -72,7 +74,9 @@ def prepare(request: Request) -> Prepared:
     file = None if request.mapping is None else _load_mapping(request.mapping)
     loaded = load_asked(request)
     written = apply_transforms(loaded.workload, request.transform)
-    design = resolve_design(request.arch, request.overrides, request.m1, request.m2)
+    asked = resolve_design(request.arch, request.overrides, request.m1, request.m2)
+    # A loaded accelerator is taken as it is.
+    design = asked if isinstance(request.arch, Accelerator) else in_widths(asked, written, request.overrides)
     return Prepared(
         request=request,
         loaded=loaded,
@@ -80,6 +84,7 @@ def prepare(request: Request) -> Prepared:
         written=written,
         network=viewed(in_batch(lowered(written), request.batch), design),
         design=design,
+        notes=(*loaded.notes, *width_notes(written, asked, design)),
     )
 
 
@@ -133,7 +138,7 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
 
 
 def _record(prepared: Prepared, units: Sequence[Unit], stream: StreamTiming | None) -> RunRecord:
-    notes = unchanged_passes(prepared.loaded.workload, prepared.request.transform)
+    notes = (*prepared.notes, *unchanged_passes(prepared.loaded.workload, prepared.request.transform))
     return assemble(prepared.network, prepared.design, units, _configuration(prepared), stream, notes)
 
 

@@ -176,7 +176,10 @@ class View(Record, frozen=True, kw_only=True):
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
-    """A whole result, as ``result.json`` holds it; ``notes`` say which passes changed no layer, and why."""
+    """A whole result, as ``result.json`` holds it.
+
+    ``notes`` say which passes changed no layer, and why, and where the widths of the network and accelerator differ.
+    """
 
     workload: str
     arch: str

@@ -32,6 +32,8 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
             description=workload.description,
             source=workload.source,
             fsb_variant=workload.fsb_variant,
+            activation_bits=workload.activation_bits,
+            weight_bits=workload.weight_bits,
             transforms=workload.transforms,
             input_densities={name: workload.densities[name] for name in workload.inputs},
         )

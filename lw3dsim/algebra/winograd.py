@@ -2,9 +2,11 @@
 
 ``Y = AT [(G g) * (BT d)]`` gives m outputs of an r-tap filter with n = m + r - 1
 multiplications (Winograd 1980; Lavin & Gray 2016; paper 3.4). The matrices
-interpolate on n - 1 finite points and infinity. Everything is an exact rational
-until :meth:`Transform.integers` scales a matrix to integers by the common
-denominator of its entries, which is the form that hardware adders work on.
+interpolate on n - 1 finite points and infinity, in exact rationals. A coordinate
+may be scaled in G and BT if AT divides by as much: on the integer points G and BT
+are small integers, and what they were scaled by stands in AT, behind the
+multipliers. :func:`integers` scales a matrix to integers by the common denominator
+of its entries, which is the form that hardware adders work on.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ MAX_COORDINATES = 10
 
 PointSet = Literal["integer", "float"]
 
-_HALF, _QUARTER = Fraction(1, 2), Fraction(1, 4)
+_HALF, _THIRD, _QUARTER = Fraction(1, 2), Fraction(1, 3), Fraction(1, 4)
 
-# Smallest total width of 8-bit operands up to F(6,3), among 0, 1, -1 and halves, twos, threes, fours; F(4,3) keeps the
-# customary twos, whose weights are 2 bits wider in 2D and whose inputs are 1 bit narrower.
-_INTEGER = tuple(Fraction(p) for p in (0, 1, -1, 2, -2, _HALF, -_HALF, 4, -4))
+# No rational points, and no scales of the coordinates, make narrower data or narrower weights at any m and r
+# (`experiments/winograd_points.py` proves it). Of equals, such as the twos and the halves of F(4,3), the usual ones.
+_INTEGER = tuple(Fraction(p) for p in (0, 1, -1, 2, -2, _HALF, -_HALF, _THIRD, -_THIRD))
 
 # Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution", 2020: best points found by n.
 _FLOAT = {
@@ -91,9 +93,51 @@ def transform(m: int, r: int, points: PointSet = "integer") -> Transform:
         *(_monic([b for b in finite if b != a], n) for a in finite),
         _monic(list(finite), n),
     )
+    if points == "integer":
+        (G, weight_scales), (BT, data_scales) = _narrowest(G), _narrowest(BT)
+        scales = [a * b for a, b in zip(weight_scales, data_scales, strict=True)]
+        AT = tuple(tuple(entry * scale for entry, scale in zip(row, scales, strict=True)) for row in AT)
     result = Transform(m=m, r=r, AT=AT, G=G, BT=BT)
     result.verify()
     return result
+
+
+def _narrowest(matrix: Matrix) -> tuple[Matrix, list[Fraction]]:
+    """Return ``matrix`` with each row scaled to integers no larger than need be, and the factors that undo it.
+
+    A row of integers without a common factor is the smallest that there is, and the largest of these decides the
+    width of the multipliers. Powers of two that are left out are a shift behind them. An odd factor costs additions
+    there, so a row keeps as much as it has room for of the factor that it has on the rows' common denominator.
+    """
+    smallest, factors = zip(*map(_primitive, matrix), strict=True)
+    room = max(map(_magnitude, smallest))
+    shared = math.lcm(*(_odd(factor.denominator) for factor in factors))
+    kept = [
+        _largest_divisor(_odd((factor * shared).numerator), room // _magnitude(row))
+        for row, factor in zip(smallest, factors, strict=True)
+    ]
+    rows = tuple(tuple(entry * scale for entry in row) for row, scale in zip(smallest, kept, strict=True))
+    return rows, [factor / scale for factor, scale in zip(factors, kept, strict=True)]
+
+
+def _primitive(row: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
+    """Return ``row`` as integers without a common factor, and the factor that makes it of them."""
+    common = math.lcm(*(entry.denominator for entry in row))
+    factor = Fraction(math.gcd(*(int(entry * common) for entry in row)), common)
+    return tuple(entry / factor for entry in row), factor
+
+
+def _magnitude(row: tuple[Fraction, ...]) -> int:
+    return int(sum(map(abs, row)))
+
+
+def _odd(number: int) -> int:
+    """Return ``number`` without its factors of two."""
+    return number // (number & -number)
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
 def _monic(roots: list[Fraction], length: int) -> tuple[Fraction, ...]:

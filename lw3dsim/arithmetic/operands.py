@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.algebra.winograd import Matrix, common_denominator, gain, integers, transform
+from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, transform
 from lw3dsim.base.values import Value
-from lw3dsim.machine.widths import narrowing_shifts
+from lw3dsim.machine.widths import narrowing_shifts, worst_growth
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Number, Tensor
@@ -46,7 +46,7 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         return Operands(
             BT=arrays[0], G=arrays[1], AT=arrays[2], scale=1, work=number.dtype, data_shift=none, weight_shift=none
         )
-    bound = number.largest**2 * problem.c * algorithm.taps * math.prod(gain(m) for group in (BT, G, AT) for m in group)
+    bound = number.largest**2 * problem.c * algorithm.taps * worst_growth(BT, G, AT)
     work = number.working_type(2 * bound)
     arrays = [tuple(np.array(integers(m), dtype=np.int64).astype(work) for m in group) for group in (BT, G, AT)]
     return Operands(

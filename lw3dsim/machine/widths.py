@@ -134,6 +134,11 @@ def narrowing_shifts(matrices: Sequence[Matrix], largest: int, bits: int) -> Int
     return np.asarray(np.maximum(widths - bits, 0), dtype=np.int64)
 
 
+def worst_growth(data: Sequence[Matrix], weight: Sequence[Matrix], output: Sequence[Matrix]) -> int:
+    """Return how large the transforms make products of operands up to 1, before the division by their scale."""
+    return _transformed(output, _gains(data) * _gains(weight))
+
+
 def _granted(needed: int, precision: Precision) -> int:
     """Return the width that a sum which needs so many bits has."""
     declared = precision.accumulator_bits

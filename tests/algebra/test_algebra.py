@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripts import script
 from sympy import Rational
 from wincnn import cookToomFilter
 
@@ -28,15 +30,20 @@ def test_every_transform_is_a_correlation(m, r, points):
 @pytest.mark.parametrize("points", ["integer", "float"])
 @pytest.mark.parametrize(("m", "r"), [(2, 3), (4, 3), (6, 3), (2, 5), (4, 4), (3, 2), (7, 3), (8, 3)])
 def test_matrices_are_those_of_wincnn(m, r, points):
-    """An independent Cook-Toom; a coordinate's sign may stand in G or in BT."""
+    """An independent Cook-Toom; what a coordinate is scaled by may stand in any of the three matrices."""
     finite = [Rational(p.numerator, p.denominator) for p in points_of(m + r - 1, points)]
-    AT, G, BT, _ = cookToomFilter(finite, m, r)
+    theirs = [
+        [[Fraction(int(x.p), int(x.q)) for x in matrix.row(i)] for i in range(matrix.rows)]
+        for matrix in cookToomFilter(finite, m, r)[:3]
+    ]
     ours = transform(m, r, points)
-    assert [[Fraction(int(x.p), int(x.q)) for x in AT.row(i)] for i in range(m)] == [list(row) for row in ours.AT]
     for q in range(ours.n):
-        theirs = [[Fraction(int(x.p), int(x.q)) for x in matrix.row(q)] for matrix in (G, BT)]
-        mine = [list(ours.G[q]), list(ours.BT[q])]
-        assert mine in (theirs, [[-x for x in row] for row in theirs])
+        assert outer(ours.AT, ours.G, ours.BT, q) == outer(*theirs, q)
+
+
+def outer(output, weight, data, q):
+    """What coordinate ``q`` adds to every output, of every weight and every input."""
+    return [[[row[q] * g * b for b in data[q]] for g in weight[q]] for row in output]
 
 
 def test_too_many_coordinates_are_refused():
@@ -69,8 +76,13 @@ def test_tiles_compute_the_direct_filter(size, data):
     assert [sum(g[k] * d[i + k] for k in range(r)) for i in range(m)] == Y
 
 
-# Signed 8-bit operands, |x| <= 127, worst case in scaled integers: transformed input and weight bits in 1D, 2D, 3D.
-BITS = {(4, 3): ((12, 15, 18), (13, 18, 22)), (2, 3): ((9, 10, 11), (10, 12, 13))}
+# Signed 8-bit operands, |x| <= 127, worst case: transformed input and weight bits in 1D, 2D, 3D. By hand, of F(4,3):
+# a row 4 0 -5 0 1 grows by 10, a row 1 2 4 by 7.
+BITS = {
+    (2, 3): ((9, 10, 11), (10, 12, 13)),
+    (4, 3): ((12, 15, 18), (11, 14, 17)),
+    (6, 3): ((14, 20, 25), (11, 14, 17)),
+}
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -80,6 +92,41 @@ def test_bit_growth_is_the_known_one(size, dims):
     data, weight = BITS[size]
     assert signed_bits(127 * gain(t.BT) ** dims) == data[dims - 1]
     assert signed_bits(127 * gain(t.G) ** dims) == weight[dims - 1]
+
+
+@pytest.mark.parametrize("name", ["G", "BT"])
+@pytest.mark.parametrize(("m", "r"), SIZES)
+def test_a_width_holds_the_worst_operands_and_one_bit_less_does_not(m, r, name):
+    rows = integers(getattr(transform(m, r), name))
+    worst = max(sum(entry * (127 if entry > 0 else -127) for entry in row) for row in rows)
+    bits = signed_bits(127 * gain(getattr(transform(m, r), name)))
+    assert -(2 ** (bits - 1)) <= -worst < worst < 2 ** (bits - 1)
+    assert worst >= 2 ** (bits - 2)
+
+
+@pytest.mark.parametrize("name", ["G", "BT"])
+@pytest.mark.parametrize(("m", "r"), SIZES)
+def test_operands_are_integers_and_no_factor_is_left_in_the_widest_of_them(m, r, name):
+    matrix = getattr(transform(m, r), name)
+    assert all(entry.denominator == 1 for row in matrix for entry in row)
+    smallest = [[int(entry) // math.gcd(*map(int, row)) for entry in row] for row in matrix]
+    assert gain(matrix) == max(sum(map(abs, row)) for row in smallest)
+
+
+@pytest.mark.parametrize("n", range(3, 9))
+def test_no_other_points_make_narrower_operands(n):
+    search, grown = script("winograd_points"), gain(transform(n - 1, 2).BT)
+    assert grown == search.least_data_growth(n, grown)
+    for r in range(2, n):
+        assert gain(transform(n + 1 - r, r).G) == search.least_weight_growth(n, r)
+
+
+def test_a_set_of_points_that_is_not_the_best_is_found_out():
+    # x (x - 1) (x - 2) (x - 3) grows by 24.
+    search = script("winograd_points")
+    grown = search.data_growth(((1, 0), (0, 1), (1, 1), (2, 1), (3, 1)))
+    assert grown == 24
+    assert search.least_data_growth(5, grown) == 6
 
 
 # Lavin & Gray 2016 (2D; a multiply-add is one operation there, shifts are free here): data, weight, output transform.

@@ -94,11 +94,11 @@ def test_operands_know_the_scale_and_the_type_that_holds_their_bound():
 
 
 def test_the_bound_of_a_sum_counts_channels_and_phases():
-    # 25 bits: (2^24 - 1)^2 x 18 x 2 = 2^53.17 of one channel; 24 bits: 2^51.17 of one, 2^53.17 of four.
+    # F(2,3), 24 bits: (2^23 - 1)^2 x 16 x 2 is just below 2^51 of one channel, below 2^53 of four.
     wide = Number(name="x", bits=24, dtype="int64")
     assert make_operands(temporal(channels=1), wide).work == "float64"
-    assert make_operands(temporal(channels=3), wide).work == "float64"
-    assert make_operands(temporal(channels=4), wide).work == "int64"
+    assert make_operands(temporal(channels=4), wide).work == "float64"
+    assert make_operands(temporal(channels=5), wide).work == "int64"
 
 
 def test_integers_are_rounded_half_up():

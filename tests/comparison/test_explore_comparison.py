@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 
 import pytest
 from explore_helpers import ROOT, write_space
+from scripts import script
 
 from lw3dsim.explore.space_file import load_space
 from lw3dsim.explore.study import read_study
@@ -26,14 +26,6 @@ def complete(tmp_path_factory):
     result = CliRunner().invoke(main, ["dse", "run", space, "--no-bounds", "--storage", str(folder / "study")])
     assert result.exit_code == 0, result.stderr
     return space, folder / "study"
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_searches_in_a_complete_study_reach_the_truth(complete, tmp_path):

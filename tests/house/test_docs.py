@@ -6,7 +6,6 @@ reordering memory, whose table no test makes again).
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scripts import script
 from test_dram import PRESET, figures, reference_traces
 from test_plugin_docs import WORKLOADS, workloads_document
 
@@ -113,12 +113,8 @@ def schema_fields(section):
     return definitions[section.capitalize()]["properties"]
 
 
-def tables_of(script):
-    spec = importlib.util.spec_from_file_location(script, ROOT / "experiments" / f"{script}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[script] = module
-    spec.loader.exec_module(module)
-    return module.tables()
+def tables_of(name):
+    return script(name).tables()
 
 
 def test_the_winograd_tables_are_what_the_script_prints():
@@ -309,10 +305,8 @@ if __name__ == "__main__":
         MAPPING.write_text(filled_in(MAPPING, mapping_blocks(Path(folder))), encoding="utf-8")
     ENERGY.write_text(energy_document(), encoding="utf-8")
     WORKLOADS.write_text(workloads_document(), encoding="utf-8")
-    text = WINOGRAD.read_text(encoding="utf-8")
-    pattern = re.compile(r"(<!-- tables -->\n).*?(\n## What)", re.DOTALL)
-    tables = pattern.sub(lambda m: f"{m[1]}\n{tables_of('winograd_tradeoffs')}\n{m[2]}", text)
-    WINOGRAD.write_text(tables, encoding="utf-8")
+    winograd = {"tables": tables_of("winograd_tradeoffs"), "points": tables_of("winograd_points")}
+    WINOGRAD.write_text(filled_in(WINOGRAD, winograd), encoding="utf-8")
     table = comparison()
     text = README.read_text(encoding="utf-8")
     README.write_text(TABLE.sub(lambda m: m[1] + table + "\n" + m[2], text), encoding="utf-8")

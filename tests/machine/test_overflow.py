@@ -251,17 +251,18 @@ def test_winograd_sums_wrap_in_the_winograd_domain():
     problem = problem_of(layer, (Shape(1, 4, 1, 1),), arch, "hfa")
     d, g = np.array([10, -20, 90, 40]), np.array([7, 50, -30])
     output = executed(problem, arch, [d.reshape(1, 4, 1, 1)], g.reshape(1, 1, 3, 1, 1)).ravel()
-    # Coordinates of BT d and of 2 G g: points 0, 1, -1 and infinity.
+    # Coordinates of BT d and of G g: points 0, 1, -1 and infinity. Half of AT takes those of 0 and of infinity twice.
     V = np.array([d[0] - d[2], d[1] + d[2], d[2] - d[1], d[3] - d[1]])
-    U = np.array([2 * g[0], g.sum(), g[0] - g[1] + g[2], 2 * g[2]])
+    U = np.array([g[0], g.sum(), g[0] - g[1] + g[2], g[2]])
     P = held(V * U, 12, "wrap")
     assert not np.array_equal(P, V * U)
-    sums = np.array([P[0] + P[1] + P[2], P[1] - P[2] + P[3]])
+    sums = np.array([2 * P[0] + P[1] + P[2], P[1] - P[2] + 2 * P[3]])
     assert problem.register_bits == 12
     exact = np.array([d[0] * g[0] + d[1] * g[1] + d[2] * g[2], d[1] * g[0] + d[2] * g[1] + d[3] * g[2]])
-    unwrapped = np.array([(V * U)[[0, 1, 2]].sum(), (V * U)[1] - (V * U)[2] + (V * U)[3]])
+    Q = V * U
+    unwrapped = np.array([2 * Q[0] + Q[1] + Q[2], Q[1] - Q[2] + 2 * Q[3]])
     assert np.array_equal(unwrapped, 2 * exact)
-    assert np.array_equal(output, held((2 * sums + 2) // 4, 12, "wrap"))
+    assert np.array_equal(output, held((sums + 1) // 2, 12, "wrap"))
 
 
 def test_winograd_sums_saturate_channel_by_channel():
@@ -271,15 +272,15 @@ def test_winograd_sums_saturate_channel_by_channel():
     problem = problem_of(layer, (Shape(2, 4, 1, 1),), arch, "hfa")
     d, g = np.array([[10, -20, 90, 40], [50, 60, -70, 20]]), np.array([[7, 50, -30], [9, -8, 20]])
     output = executed(problem, arch, [d.reshape(2, 4, 1, 1)], g.reshape(1, 2, 3, 1, 1)).ravel()
-    # Coordinates of BT d and of 2 G g: points 0, 1, -1 and infinity. Products: -1120, 1890, -8030, -3600; 2160, -210,
-    # -4810, -1600.
+    # Coordinates of BT d and of G g: points 0, 1, -1 and infinity. Products: -560, 1890, -8030, -1800; 1080, -210,
+    # -4810, -800.
     V = np.array([d[:, 0] - d[:, 2], d[:, 1] + d[:, 2], d[:, 2] - d[:, 1], d[:, 3] - d[:, 1]])
-    U = np.array([2 * g[:, 0], g.sum(axis=1), g[:, 0] - g[:, 1] + g[:, 2], 2 * g[:, 2]])
+    U = np.array([g[:, 0], g.sum(axis=1), g[:, 0] - g[:, 1] + g[:, 2], g[:, 2]])
     first, second = (V * U).T.tolist()
     P = [min(max(min(max(a, -2048), 2047) + b, -2048), 2047) for a, b in zip(first, second, strict=True)]
     assert (V * U).sum(axis=1).tolist() != P
-    sums = np.array([P[0] + P[1] + P[2], P[1] - P[2] + P[3]])
-    assert np.array_equal(output, held((2 * sums + 2) // 4, 12, "saturate"))
+    sums = np.array([2 * P[0] + P[1] + P[2], P[1] - P[2] + 2 * P[3]])
+    assert np.array_equal(output, held((sums + 1) // 2, 12, "saturate"))
 
 
 SUM = 8 + 8 - 1 + math.ceil(math.log2(512 * 27))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pickle
 from pathlib import Path
 
 import msgspec
 import pytest
+from scripts import script
 
 import lw3dsim
 from lw3dsim.account.area import AreaBreakdown
@@ -166,9 +166,7 @@ def test_what_is_spent_with_time_has_the_causes_of_cycles():
 
 
 def test_every_figure_says_what_it_means():
-    spec = importlib.util.spec_from_file_location("glossary", ROOT / "experiments" / "figures.py")
-    glossary = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(glossary)
+    glossary = script("figures")
     assert (ROOT / "docs" / "figures.md").read_text(encoding="utf-8") == glossary.page()
     for kind in (Figures, Totals, Layer, CyclesBreakdown, ByComponent, DramBytesBreakdown, AreaBreakdown):
         silent = {name for name, about in described(kind).items() if not about}

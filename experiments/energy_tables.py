@@ -58,7 +58,7 @@ def unit_table() -> list[str]:
         ("8-bit addition", "add", (8,)),
         ("32-bit addition", "add", (32,)),
         ("8 x 8 multiplication", "mult", (8, 8)),
-        ("15 x 18 multiplication, as of F(4x4,3x3)", "mult", (15, 18)),
+        ("15 x 14 multiplication, as of F(4x4,3x3)", "mult", (15, 14)),
         ("16 x 16 multiplication", "mult", (16, 16)),
         ("32 x 32 multiplication", "mult", (32, 32)),
         ("8-bit register access", "register", (8,)),

@@ -152,16 +152,18 @@ def test_sums_that_a_register_does_not_hold_come_out_of_the_transform_as_wide_as
         problem = conv(channels, 2, (6, 2, 2), (3, 1, 1), machine(*overrides), "hfa", bias=False)
         return problem.register_bits, problem.transform_bits, problem.accumulator_bits
 
-    # F(2,3), data of 9 bits (254), weights of 10 (254 or 381), sums of 5: 18 + 3 bits. Three coordinates add up to an
-    # output, twice as large as 15 products of 127 x 127: 483,870 takes 20 bits, no more than the register.
+    # F(2,3), data of 9 bits (254), weights of 10 (127 or 381), sums of 5: 18 + 3 bits. Three coordinates, the outer
+    # one twice, add up to an output, twice as large as 15 products of 127 x 127: 483,870 takes 20 bits, no more than
+    # the register.
     declared = "precision.accumulator_bits=8"
     assert widths(5, declared) == (21, 21, 19)
-    # Registers of 12 bits hold 2048, of which 3 x 2048 takes 14 bits; with a bit of data dropped twice that.
+    # Registers of 12 bits hold 2048, of which (2 + 1 + 1) x 2048 takes 15 bits; with a bit of data dropped twice that.
     wrapping = ("precision.accumulator_bits=12", "precision.overflow=wrap")
-    assert widths(5, *wrapping) == (12, 14, 12)
-    assert widths(5, *wrapping, "precision.transformed_data_bits=8") == (12, 15, 12)
+    assert widths(5, *wrapping) == (12, 15, 12)
+    assert widths(5, *wrapping, "precision.transformed_data_bits=8") == (12, 16, 12)
     # Operands of 8 and 9 bits: 16 + 3 bits hold the sums, the transform takes 20 as before. Bits that are dropped, of
-    # all data and of weights in the middle, are errors of 2 x 254 outside, and 2 x 254 + 2 x 381 + 4 inside: 499,152.
+    # all data and of weights in the middle, are errors of 2 x 127 outside, taken twice, and 2 x 254 + 2 x 381 + 4
+    # inside: 499,152.
     narrow = ("precision.transformed_data_bits=8", "precision.transformed_weight_bits=9")
     assert widths(5, declared, *narrow) == (19, 20, 19)
     # A dropped bit of data is an error of 2 x (254 + 381 + 381), half of it in an output: 43 x (3 x 127^2 + 1016) is

@@ -29,7 +29,8 @@ MAX_DEPTH = 40
 
 # YAML 1.1 reads 010 as octal, 1:30 as base 60, 1_0 as 10, and 1e3 as text; here numbers are what they look like.
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
+# Numbers that YAML 1.1 takes for words.
+SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
 
 KeyPath = tuple[str | int, ...]
 
@@ -225,7 +226,7 @@ class _Builder:
         text, kind = str(node.value), node.tag.rpartition(":")[2]
         if not text.isprintable():
             raise self._error(key, line, f"{short(text)} {UNPRINTABLE}")
-        is_scientific = kind == "str" and not getattr(node, "style", None) and _SCIENTIFIC.fullmatch(text)
+        is_scientific = kind == "str" and not getattr(node, "style", None) and SCIENTIFIC.fullmatch(text)
         if kind == "timestamp" or (kind == "str" and not is_scientific):
             return text
         if kind == "int" and not _DECIMAL.fullmatch(text):

@@ -8,6 +8,7 @@ import msgspec
 import yaml
 
 from lw3dsim.base.forms import WORKLOAD_TITLE
+from lw3dsim.describe.source import SCIENTIFIC
 from lw3dsim.describe.triples import TRIPLES
 from lw3dsim.describe.workload_blocks import blocks_of
 
@@ -111,7 +112,18 @@ def _short(triple: Any) -> Any:
     return triple[0] if is_even else triple
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes words that the reader would take for numbers, too."""
+
+
+def _word(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if SCIENTIFIC.fullmatch(text) else None)
+
+
+_Dumper.add_representer(str, _word)
+
+
 def _flow(value: Any) -> str:
     """Return a value on one line."""
-    plain = yaml.safe_dump(value, default_flow_style=True, width=WIDTH, sort_keys=False, allow_unicode=True)
+    plain = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=WIDTH, sort_keys=False, allow_unicode=True)
     return plain.removesuffix("\n").removesuffix("\n...").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -154,6 +155,8 @@ class Building:
             raise self.error(node, str(error)) from None
         self.layers[name], self.shapes[name] = layer, shape
         if recipe is not None:
+            if recipe.bias is not None and math.prod(recipe.bias.shape) not in (1, recipe.channels):
+                raise self.error(node, f"has {math.prod(recipe.bias.shape)} biases for {recipe.channels} channels")
             self.recipes[name] = recipe
         is_as_before = labels is None
         labels = labels or sources[0].labels
@@ -203,7 +206,8 @@ class Building:
     def _name(self, text: str, op: str = "", *, is_path: bool = False) -> str:
         """Return a name for what the file calls ``text``: its module path, where that is what it is; each one once."""
         clean = _cleaned(text, op) if not is_path else "".join(c if c.isprintable() else "_" for c in text)
-        base = clean[:200] or op.lower() or "tensor"
+        # In a workload file a word that begins with a dollar is a parameter.
+        base = re.sub(r"^\$", "_", clean[:200]) or op.lower() or "tensor"
         name, count = base, 1
         while name in self.names:
             count += 1

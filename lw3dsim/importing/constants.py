@@ -24,7 +24,7 @@ ELEMENTWISE = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
 
 def folded(building: Building, node: Node, constants: Sequence[Constant]) -> list[Constant] | None:
     """Return what ``node`` makes of constants; None where it has to be read like any other. Raises InputError."""
-    if node.op not in FOLDED:
+    if node.op not in FOLDED or (node.op == "ConstantOfShape" and not _is_few(constants)):
         return None
     try:
         if all(one.values is not None for one in constants):
@@ -36,6 +36,11 @@ def folded(building: Building, node: Node, constants: Sequence[Constant]) -> lis
     is_scale = any(one.is_scale for one in constants)
     made = [Constant(shape=shape, is_scale=is_scale) for shape in shapes or ()]
     return None if shapes is None else [later(building, node, constants, i, one) for i, one in enumerate(made)]
+
+
+def _is_few(sizes: Sequence[Constant]) -> bool:
+    """Return whether a tensor of these ``sizes`` is small enough to be filled in."""
+    return all(one.values is not None and 0 <= math.prod(one.values.ravel().tolist()) <= FEW for one in sizes)
 
 
 def _shapes(building: Building, node: Node, constants: Sequence[Constant]) -> list[tuple[int, ...]] | None:

@@ -146,6 +146,11 @@ def resize(building: Building, node: Node) -> list[Meaning]:
 def _windows(building: Building, node: Node, data: Tensor, window: Sequence[int]) -> dict[str, Any]:
     """Return what convolutions and pools say of their windows, each along T, H and W."""
     ones = [1] * len(window)
+    for name, count in (("strides", len(window)), ("dilations", len(window)), ("pads", 2 * len(window))):
+        if len(numbers := node.attributes.get(name, [0] * count)) != count:
+            raise building.error(
+                node, f"says {len(numbers)} {name} of a window of {len(window)} dimensions, not {count}"
+            )
     kernel, stride, dilation = (
         three(numbers, 1)
         for numbers in (window, node.attributes.get("strides", ones), node.attributes.get("dilations", ones))

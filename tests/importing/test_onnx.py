@@ -201,11 +201,22 @@ def wrong(net, *shape):
     return net
 
 
+def strided(biases=8, **attributes):
+    net = Net(CLIP)
+    net.node("Conv", [net.last, net.weight(8, 3, 1, 1, 1), net.weight(biases)], **attributes)
+    return net
+
+
 BAD = {
     "another shape on record": (
         lambda: recorded(plain(Net(CLIP)), [1, 8, 8, 9, 9]), "stem/stem.0/Conv", "records 1x8x8x9x9", "1x8x8x8x8",
     ),
     "weights of other channels": (lambda: wrong(Net(CLIP), 8, 4, 3, 3, 3), "weights for 4 channels read 3", "stem"),
+    "strides of another rank": (
+        lambda: strided(strides=[2, 2]), "2 strides of a window of 3 dimensions, not 3", "Conv",
+    ),
+    "pads of another rank": (lambda: strided(pads=[1] * 4), "4 pads of a window of 3 dimensions, not 6"),
+    "biases of other channels": (lambda: strided(7), "has 7 biases for 8 channels", "Conv"),
     "weights of another rank": (lambda: wrong(Net(CLIP), 8, 3, 3, 3), "another rank", "Conv"),
     "a batch": (lambda: wrong(Net({"clip": [2, 3, 8, 8, 8]}), 8, 3, 1, 1, 1), "batch of 2"),
     "six dimensions": (lambda: one("Relu", ["data"], dims=(1, 1, 3, 8, 8, 8)), "6 dimensions"),
@@ -241,6 +252,23 @@ def test_what_is_not_taken_is_said_in_a_sentence(make, says, tmp_path, cli):
     assert all(word in done.output for word in (*says, "net.onnx"))
     assert "Traceback" not in done.output
     assert len(done.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["1e5", "$channels", "true", "12"])
+def test_a_network_with_such_a_name_reads_back_from_what_is_written(name, tmp_path):
+    net = Net(CLIP)
+    net.node("Relu", [net.last], name=name)
+    network = load_workload(net.save(tmp_path / "net.onnx"))
+    assert parse_workload(workload_text(network)) == network
+
+
+def test_pads_whose_zeros_are_filled_in_are_read(tmp_path):
+    """As PyTorch's older exporter writes F.pad."""
+    net = Net({"clip": [1, 3, 8, 8]})
+    zeros = net.node("ConstantOfShape", [net.values([4])], value=helper.make_tensor("zero", 7, [1], [0]))
+    net.node("Pad", ["clip", net.node("Concat", [zeros, net.values([0, 0, 1, 2])], axis=0)])
+    layer = load_workload(net.save(tmp_path / "net.onnx")).layers[-1]
+    assert (layer.kind, [list(pair) for pair in layer.padding]) == ("pad", [[0, 0], [0, 1], [0, 2]])
 
 
 CONTENTS = {"empty": b"", "text": b"no protobuf", "cut": b"\x08\x07", "ones": b"\xff" * 100}

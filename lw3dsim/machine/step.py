@@ -189,16 +189,6 @@ class Steps(NamedTuple):
     is_last: Words
 
 
-@entry
-def cost_steps(layer: Layer, array: Array, steps: Steps, waves: Waves, costs: Costs) -> None:
-    """Fill in the ``costs``, all 0, of ``steps``; ``waves`` is scratch."""
-    for i in range(len(steps.n)):
-        cost_step(
-            layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.inputs[i],
-            steps.read_back[i], steps.is_first[i], steps.is_last[i], waves, costs, i,
-        )  # fmt: skip
-
-
 @kernel
 def cost_step(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, inputs: int, read_back: int, is_first: int,

@@ -6,11 +6,17 @@ import numpy as np
 
 from lw3dsim.base.arrays import parts
 from lw3dsim.base.distinct import distinct
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import names_of
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.step import Costs, cost_step
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import weight_tile_bits
 from lw3dsim.schedule.fused import GroupSteps, stage_machines
-from lw3dsim.schedule.kinds import Sizes, StolenCycles, cost_kinds, stolen_cycles
+from lw3dsim.schedule.kinds import StolenCycles, stolen_cycles
+from lw3dsim.schedule.kinds import columns_of as columns_of_costs
 from lw3dsim.schedule.program import Kinds, Loads, Stores
 from lw3dsim.schedule.room import release_steps, release_stores
 
@@ -195,6 +201,17 @@ def _ofmap(group, mapping, axes, steps, first_box):
     )
 
 
+def _costed(stage, machine, channels, outputs, needed, stolen):
+    """The columns of kinds of so many ``channels``, outputs and positions that are needed, of all input channels."""
+    layer, array, waves = plain_layer(stage), plain_array(machine), empty_waves(INTERPRETED)
+    costs = INTERPRETED.columns(Costs, len(channels))
+    of_source = channels * needed.prod(axis=0)
+    inputs, back = (stage.sources - machine.reads_back) * of_source, machine.reads_back * of_source
+    for i, (n, t, h, w) in enumerate(zip(channels.tolist(), *outputs.tolist(), strict=True)):
+        cost_step(layer, array, n, stage.c, t, h, w, int(inputs[i]), int(back[i]), 1, 1, waves, costs, i)
+    return columns_of_costs(costs, stolen)
+
+
 def _kinds(group, machines, axes, steps, stolen):
     """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
     kind = np.zeros(len(steps.tile), dtype=np.int64)
@@ -207,18 +224,10 @@ def _kinds(group, machines, axes, steps, stolen):
         read = needed if stage.structure == "vector" else outputs
         example, of_step = distinct([steps.n[own], *outputs, *read, stolen.computing[own], stolen.draining[own]])
         step = own[example]
-        everything = np.ones(len(example), dtype=bool)
-        sizes = Sizes(
-            n=steps.n[step],
-            c=np.full(len(example), stage.c, dtype=np.int64),
-            outputs=(outputs[0][example], outputs[1][example], outputs[2][example]),
-            needed=(needed[0][example], needed[1][example], needed[2][example]),
-            is_first=everything,
-            is_last=everything,
-            stolen=StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step]),
-        )
+        lost = StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step])
+        costed = _costed(stage, machine, steps.n[step], outputs[:, example], needed[:, example], lost)
         kind[own] = of_step + sum(len(table.head) for table in tables)
-        tables.append(cost_kinds(stage, machine, sizes))
+        tables.append(Kinds(wait=np.zeros(len(step), dtype=np.int64), **costed))
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}
     before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
     wait = np.where(steps.waits, before, 0)

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_text
-from lw3dsim.errors import ArgumentError, InputError
+from lw3dsim.errors import InputError
 from lw3dsim.explore.workers import Pool
 
 if TYPE_CHECKING:
     from lw3dsim.explore.crew import Crew
     from lw3dsim.explore.space import Space
     from lw3dsim.explore.wanted import Wanted
-
-
-def as_address(name: str, value: object) -> str:
-    """Return the address of a scheduler. Raises ArgumentError for what has not the form of one."""
-    what = "the address of a scheduler, as tcp://host:8786"
-    address = as_text(name, value, what)
-    if not re.fullmatch(r"[a-z]+://[!-~]+", address):
-        raise ArgumentError(name, value, f"expected {what}")
-    return address
 
 
 def hired(space: Space, wanted: Wanted) -> Crew:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_number, as_optional_integer, as_optional_truth, as_truth, as_word
+from lw3dsim.arguments import as_number, as_optional_integer, as_optional_truth, as_text, as_truth, as_word
 from lw3dsim.base.parameters import Parameters, parameter
+from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +40,15 @@ def _limit(name: str, value: object) -> float | None:
     return None if value is None else as_number(name, value, 0.1, LONGEST_S)
 
 
-def _address(name: str, value: object) -> str | None:
-    from lw3dsim.explore.hiring import as_address
-
-    return None if value is None else as_address(name, value)
+def as_address(name: str, value: object) -> str | None:
+    """Return the address of a scheduler, or None. Raises ArgumentError for what has not the form of one."""
+    if value is None:
+        return None
+    what = "the address of a scheduler, as tcp://host:8786"
+    address = as_text(name, value, what)
+    if not re.fullmatch(r"[a-z]+://[!-~]+", address):
+        raise ArgumentError(name, value, f"expected {what}")
+    return address
 
 
 class Wanted(Parameters):
@@ -66,7 +73,7 @@ class Wanted(Parameters):
         _whole(1, MAX_WORKERS), "Worker processes. Default: one per core.", default=None, values="N"
     )
     dask: str | None = parameter(
-        _address,
+        as_address,
         "Have the workers of a Dask cluster evaluate the points: the address of its scheduler, as tcp://host:8786.",
         default=None,
         values="ADDRESS",

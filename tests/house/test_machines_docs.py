@@ -12,8 +12,8 @@ from explore_helpers import ROOT
 from test_docs import blocks
 
 from lw3dsim.cli.dse_command import command
-from lw3dsim.explore.hiring import as_address
 from lw3dsim.explore.space_file import load_space
+from lw3dsim.explore.wanted import as_address
 
 DOCUMENT = ROOT / "docs" / "machines.md"
 

@@ -48,7 +48,7 @@ def box_of(choice: Choice) -> Masks:
 def numbers_of_values(masks: Masks) -> NDArray[np.int64]:
     """Return how many values of each parameter each box has."""
     bits = np.unpackbits(masks.astype(np.uint64)[..., None].view(np.uint8), axis=-1)  # np.bitwise_count is of NumPy 2
-    return bits.sum(axis=-1, dtype=np.int64)
+    return np.asarray(bits.sum(axis=-1), dtype=np.int64)
 
 
 def choices_in(masks: Masks) -> list[int]:

@@ -90,7 +90,7 @@ class Simulation(Run, Clips, Watched):
     """Arguments of :func:`simulate`."""
 
 
-class Execution(Run, Tensors, Watched):
+class Execution(Run, Clips, Tensors, Watched):
     """Arguments of :func:`execute`."""
 
 
@@ -126,6 +126,8 @@ def execute(asked: Execution) -> ExecutionResult:
     ``dtype`` sets the operand widths of the accelerator; sums are as wide, and overflow, as its ``precision`` says.
     Between integer layers the vector unit shifts values back to the operand width. ``fusion`` "auto" and ``mapping``
     execute what ``simulate`` would simulate; within a fused group, values are shifted as they would be layer by layer.
+    With ``clips`` several run one after another; where layers keep state (``stream_state``), the direct computation is
+    that of one long clip.
     Raises InputError.
     """
     from lw3dsim.network.execution import execute_prepared

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.arithmetic.number import Tensor
 
 Reduction = Literal["sum", "product", "max", "avg", "trg", "softmax"]
@@ -34,3 +36,12 @@ class Peaks:
     data: float = 0
     weight: float = 0
     total: float = 0
+
+
+def largest(peaks: Sequence[Peaks]) -> Peaks:
+    """Return the largest magnitudes of several runs."""
+    return Peaks(
+        data=max(one.data for one in peaks),
+        weight=max(one.weight for one in peaks),
+        total=max(one.total for one in peaks),
+    )

@@ -63,9 +63,10 @@ def _shuffled(layer: ChannelShuffle, sources: Sequence[Tensor]) -> list[Tensor]:
 def _shifted(layer: TemporalShift, sources: Sequence[Tensor]) -> list[Tensor]:
     values, part = sources[0], sources[0].shape[0] // layer.parts
     result = values.copy()
-    result[: 2 * part] = 0
-    result[:part, :-1] = values[:part, 1:]
-    result[part : 2 * part, 1:] = values[part : 2 * part, :-1]
+    forward = 0 if layer.direction == "past" else part
+    result[: forward + part] = 0
+    result[:forward, :-1] = values[:forward, 1:]
+    result[forward : forward + part, 1:] = values[forward : forward + part, :-1]
     return [result]
 
 

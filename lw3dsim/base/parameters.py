@@ -74,7 +74,7 @@ class _Signature:
 
 def option_called(declared: Field[Any]) -> str:
     """Return what the command line calls a parameter."""
-    return said_of(declared).option or f"--{declared.name}"
+    return said_of(declared).option or f"--{declared.name.replace('_', '-')}"
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))

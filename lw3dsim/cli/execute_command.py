@@ -9,7 +9,7 @@ import click
 
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, prepared_run, print_csv, progress_bar, put, run_options
-from lw3dsim.network.request import Run, Tensors, make_request
+from lw3dsim.network.request import Clips, Run, Tensors, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("execute", cls=Command)
 @click.argument("workload")
-@run_options(Run, Tensors)
+@run_options(Run, Clips, Tensors)
 @click.option("--out", type=click.Path(), metavar="DIR", help="Also write execution.json here.")
 @format_option()
 def command(workload: str, run: Options, out: str | None, form: str, show: Show) -> None:

@@ -93,10 +93,12 @@ class ChannelShuffle(Rearranged, frozen=True, kw_only=True, tag_field="kind", ta
 class TemporalShift(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="temporal_shift"):
     """The first of ``parts`` of the channels from the next frame, the second from the last one, the rest from its own.
 
-    Frames that are not there are zeros (TSM).
+    Frames that are not there are zeros (TSM). In the direction ``past`` the first part is from the last frame, and
+    nothing from the next one (TSM online).
     """
 
     parts: Annotated[int, Meta(ge=2, le=65536)] = 8
+    direction: Literal["both", "past"] = "both"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.values import Value
 from lw3dsim.describe.layer import Layer
@@ -58,6 +58,7 @@ __all__ = [
     "Size",
     "Slice",
     "Softmax",
+    "StreamState",
     "TemporalShift",
     "Trg",
     "Upsample",
@@ -92,6 +93,9 @@ AnyLayer = (
 
 MAX_ELEMENTS = 2**36
 
+# Which layers keep state between the clips of a stream: none; all, or the network is refused; those that are causal.
+StreamState = Literal["off", "all", "causal"]
+
 
 class Workload(Value, frozen=True, kw_only=True):
     """A verified layer graph: layers in execution order, the shape of every tensor, and its density.
@@ -102,6 +106,8 @@ class Workload(Value, frozen=True, kw_only=True):
     the network was made for; where they are None, those of the accelerator are taken. Shapes are those of one clip, of
     which ``batch`` are computed together, layer by layer. As it is run, ``views`` are the layers besides that move
     nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
+    ``stream_state`` says which layers are to keep state from clip to clip of a stream; as it is run, ``states`` are
+    the frames of the clip before that layers look back at.
     """
 
     name: str
@@ -118,6 +124,8 @@ class Workload(Value, frozen=True, kw_only=True):
     batch: int = 1
     views: tuple[AnyLayer, ...] = ()
     blocks: Mapping[str, int] = {}
+    stream_state: StreamState = "off"
+    states: Mapping[str, int] = {}
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""
@@ -134,6 +142,10 @@ class Workload(Value, frozen=True, kw_only=True):
     def spreads(self, layer: Layer) -> bool:
         """Return whether ``layer`` reads positions of a tensor again for others: it can't take that over on chip."""
         return len({self.shapes[name] for name in layer.streams}) > 1
+
+    def clips(self, layer: Layer) -> tuple[int, int]:
+        """Return how many clips ``layer`` computes together, and at how many frames before each it looks back."""
+        return self.batch, self.states.get(layer.name, 0)
 
     def consumers(self, name: str) -> list[AnyLayer]:
         """Return the layers that read the tensor ``name``."""
@@ -162,6 +174,7 @@ def build_workload(
     activation_bits: int | None = None,
     weight_bits: int | None = None,
     transforms: tuple[str, ...] = (),
+    stream_state: StreamState = "off",
     input_densities: Mapping[str, float] | None = None,
     locate: Callable[[str], str] | None = None,
 ) -> Workload:
@@ -184,8 +197,7 @@ def build_workload(
         except ShapeError as error:
             given = ", ".join(f"{source} {shapes[source]}" for source in layer.inputs)
             raise ShapeError(f"{at(layer.name)}: {error} (inputs, CxTxHxW: {given})") from None
-    read = {source for layer in ordered for source in layer.inputs}
-    for unread in inputs.keys() - read:
+    for unread in inputs.keys() - {source for layer in ordered for source in layer.inputs}:
         raise InputError(f"{at(unread)}: no layer reads the input {unread!r}; remove it or use it")
     return Workload(
         name=name,
@@ -199,6 +211,7 @@ def build_workload(
         activation_bits=activation_bits,
         weight_bits=weight_bits,
         transforms=transforms,
+        stream_state=stream_state,
     )
 
 

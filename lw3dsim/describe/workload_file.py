@@ -79,6 +79,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     fsb_variant: FsbVariant = "fsb"
     activation_bits: Bits | None = None
     weight_bits: Bits | None = None
+    stream_state: Literal["all", "causal"] | None = None
     parameters: dict[str, Any] = {}
     blocks: dict[str, Any] = {}
 
@@ -122,6 +123,7 @@ def parse_workload(
         fsb_variant=file.fsb_variant,
         activation_bits=file.activation_bits,
         weight_bits=file.weight_bits,
+        stream_state=file.stream_state or "off",
         input_densities=densities,
         locate=reader.locate,
     )

@@ -34,6 +34,7 @@ def workload_text(network: Workload) -> str:
         f"{WORKLOAD_TITLE}\n",
         *(f"{key}: {_flow(getattr(network, key))}\n" for key in ("name", "description", "source")),
         "" if network.fsb_variant == "fsb" else f"fsb_variant: {network.fsb_variant}\n",
+        "" if network.stream_state == "off" else f"stream_state: {network.stream_state}\n",
         *(f"{key}: {bits}\n" for key in WIDTHS if (bits := getattr(network, key)) is not None),
         "inputs:\n",
         *(f"  {_flow(name)}: {_flow(shape)}\n" for name, shape in inputs.items()),

@@ -26,7 +26,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.explore.front import dominates
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, sram_kib
 from lw3dsim.explore.proof.parts import fused_parts, lone_parts
-from lw3dsim.machine.problem import make_problem
+from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.network.outlook import Least
 from lw3dsim.transform.algorithms import candidates
@@ -119,13 +119,12 @@ def _least_layer(
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # A Winograd form that can't be mapped runs direct.
     allowed += candidates(layer, "direct", 1, 1) if allowed[0].is_winograd else ()
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
     weight = layer.weight_density if isinstance(layer, Conv3d | Linear) else 1.0
     sparsity = Sparsity(data=network.densities[layer.inputs[0]], weight=weight)
     forms = []
     for algorithm in allowed:
         try:
-            problem = make_problem(layer, inputs, output, algorithm, arch, network.batch)
+            problem = problem_of(network, layer, algorithm, arch)
         except MappingError:
             continue
         forms.append(_least_problem(problem, arch, leakage, sparsity, part))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.caches import forget
 from lw3dsim.base.values import replace
+from lw3dsim.describe.states import keeping_state
 from lw3dsim.errors import InputError, MappingError, PluginError, raised
 from lw3dsim.explore.bounds import why_not
 from lw3dsim.explore.metrics import combined, metrics_of
@@ -148,7 +149,7 @@ class Evaluator:
         key = (*sized, str(chosen.batch))
         if key not in self._networks:
             one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes, chosen.dims)
-            self._networks[key] = in_batch(lowered(one), chosen.batch)
+            self._networks[key] = keeping_state(in_batch(lowered(one), chosen.batch), one.stream_state)
         return self._networks[key]
 
 

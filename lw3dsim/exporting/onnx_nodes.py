@@ -320,12 +320,13 @@ def _shift(layer: TemporalShift, writer: Writer) -> None:
     channels, frames, *_ = writer.shapes(layer)[0]
     part = channels // layer.parts
     (source,) = layer.inputs
-    sides = []
-    for i, (output, pads, start) in enumerate((("next", [0] * 7 + [1, 0, 0], 1), ("last", [0, 0, 1] + [0] * 7, 0))):
+    sides, shifts = [], [("next", [0] * 7 + [1, 0, 0], 1), ("last", [0, 0, 1] + [0] * 7, 0)]
+    for i, (output, pads, start) in enumerate(shifts[layer.direction == "past" :]):
         cut = _cut(layer, writer, source, "channels", i * part, (i + 1) * part, output)
         padded = writer.node(layer, "Pad", [cut, writer.integers(pads)], f"{output}_padded")
         sides.append(_cut(layer, writer, padded, "frames", start, start + frames, f"from_{output}"))
-    own = [_cut(layer, writer, source, "channels", 2 * part, channels, "own")] if 2 * part < channels else []
+    moved = len(sides) * part
+    own = [_cut(layer, writer, source, "channels", moved, channels, "own")] if moved < channels else []
     writer.node(layer, "Concat", [*sides, *own], axis=1)
 
 

@@ -237,7 +237,8 @@ def _shuffle(layer: ChannelShuffle, inputs: tuple[Shape, ...]) -> nn.Module:  # 
 
 @operator.register(TemporalShift)
 def _shift(layer: TemporalShift, inputs: tuple[Shape, ...]) -> nn.Module:
-    return Applied(partial(_shifted, part=inputs[0].channels // layer.parts))
+    part = inputs[0].channels // layer.parts
+    return Applied(partial(_shifted, ahead=0 if layer.direction == "past" else part, part=part))
 
 
 @operator.register(Interleave)
@@ -297,14 +298,13 @@ def _shuffled(values: Tensor, *, groups: int) -> Tensor:
     return values.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
 
 
-def _shifted(values: Tensor, *, part: int) -> Tensor:
-    """Return ``part`` of the channels from the next frame, as many from the last one, the rest from its own."""
-    following, last = values[:, :part], values[:, part : 2 * part]
-    frame = (0, 0, 0, 0)
-    following = functional.pad(following, (*frame, 0, 1))[:, :, 1:]
-    last = functional.pad(last, (*frame, 1, 0))[:, :, :-1]
-    own = [values[:, 2 * part :]] if 2 * part < values.shape[1] else []
-    return torch.cat([following, last, *own], 1)
+def _shifted(values: Tensor, *, ahead: int, part: int) -> Tensor:
+    """Return ``ahead`` of the channels from the next frame, ``part`` from the last one, the rest from its own."""
+    moved, frame = ahead + part, (0, 0, 0, 0)
+    following = [functional.pad(values[:, :ahead], (*frame, 0, 1))[:, :, 1:]] if ahead else []
+    last = functional.pad(values[:, ahead:moved], (*frame, 1, 0))[:, :, :-1]
+    own = [values[:, moved:]] if moved < values.shape[1] else []
+    return torch.cat([*following, last, *own], 1)
 
 
 def _interleaved(*sources: Tensor, layer: Interleave, size: Shape) -> Tensor:

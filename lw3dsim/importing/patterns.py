@@ -77,21 +77,25 @@ def _trg(building: Building, node: Node) -> Tensor | None:
 
 
 def _shift(building: Building, node: Node) -> Tensor | None:
-    """Return a temporal shift: channels of the next frame, as many of the last one, the rest of its own."""
+    """Return a temporal shift: channels of the next frame or none, as many of the last one, the rest of its own."""
     found = [_part(building, building.meaning(node, i)) for i in range(len(node.inputs))]
     parts = [part for part in found if part is not None]
     if len(parts) < len(found) or not 2 <= len(parts) <= 3 or len({part.source for part in parts}) > 1:
         return None
     source = parts[0].source
     shape, each = building.shapes[source], parts[0].channels[1]
+    moves = [(-1, 0, shape.frames - 1)] if parts[0].begin < 0 else [(1, 1, shape.frames), (-1, 0, shape.frames - 1)]
+    moved = len(moves) * each
     wanted = [
-        Part(source, (0, each), 1, shape.frames, 1, shape.frames),
-        Part(source, (each, 2 * each), -1, shape.frames, 0, shape.frames - 1),
-        Part(source, (2 * each, shape.channels), 0, shape.frames, 0, shape.frames),
+        *(
+            Part(source, (i * each, (i + 1) * each), begin, shape.frames, first, last)
+            for i, (begin, first, last) in enumerate(moves)
+        ),
+        Part(source, (moved, shape.channels), 0, shape.frames, 0, shape.frames),
     ]
     is_along = int(node.attributes["axis"]) % len(STANDARD[5]) == STANDARD[5].index("C")
     count = shape.channels // each
-    is_whole = 2 * each == shape.channels if len(parts) == 2 else 2 * each < shape.channels
+    is_whole = moved == shape.channels if len(parts) == len(moves) else moved < shape.channels
     if not (is_along and is_whole and shape.channels // count == each):
         return None
     if list(map(_bare, parts)) != wanted[: len(parts)]:
@@ -99,7 +103,8 @@ def _shift(building: Building, node: Node) -> Tensor | None:
     for name in {name for part in parts for name in part.layers}:
         building.drop(name)
     tensor = Tensor(source=source, shape=shape, labels=STANDARD[5], is_alone=False)
-    return building.add(node, TemporalShift, [tensor], parts=count)
+    direction = "both" if len(moves) > 1 else "past"
+    return building.add(node, TemporalShift, [tensor], parts=count, direction=direction)
 
 
 def _bare(part: Part) -> Part:

@@ -16,7 +16,7 @@ from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Overflow
-    from lw3dsim.describe.workload import AnyLayer, Shape
+    from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.forms import Form
     from lw3dsim.machine.records import Structure, Triple
     from lw3dsim.transform.algorithms import Algorithm
@@ -39,7 +39,8 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
 
     The clips of a ``batch`` lie one behind another along T, in ``out`` as in ``inp``. Where windows must not look
     from one into the next, T has as many ``segments``, each padded by itself; where no window can, it has one.
-    ``own_weights``: the factors of every clip are its own, activations.
+    ``own_weights``: the factors of every clip are its own, activations. Before the frames of every clip ``inp`` has
+    ``state_frames`` of the clip before it in a stream, which stand where its padding does else.
     """
 
     structure: Structure
@@ -73,6 +74,7 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     batch: int = 1
     segments: int = 1
     own_weights: bool = False
+    state_frames: int = 0
 
     @property
     def reduces_frames(self) -> bool:
@@ -178,8 +180,9 @@ def make_problem(
     algorithm: Algorithm,
     arch: Accelerator,
     batch: int = 1,
+    state: int = 0,
 ) -> Problem:
-    """Build the mapping problem of ``layer`` with ``algorithm`` on ``arch``, for a ``batch`` of clips together."""
+    """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each."""
     form = form_of(layer, inputs, output)
     data_bits, weight_bits = operand_bits(algorithm, arch)
     precision = arch.precision
@@ -218,7 +221,24 @@ def make_problem(
         output_block=layout_block(output, arch),
         own_weights=form.multiplies_inputs and form.structure != "vector",
     )
-    return in_batch(one, batch)
+    return in_batch(looking_back(one, state), batch)
+
+
+def looking_back(problem: Problem, state: int) -> Problem:
+    """Return the layer that finds so many frames of ``state`` before its clip, in the place of padding.
+
+    What a move takes of them stands in the place of as much of the clip that the next one takes.
+    """
+    (frames, *space), (before, *margins) = problem.inp, problem.padding
+    back = min(state, max(before, 0))
+    inp, padding = (frames + back, *space), (before - back, *margins)
+    return replace(problem, inp=inp, padding=padding, state_frames=back) if back else problem
+
+
+def problem_of(network: Workload, layer: AnyLayer, algorithm: Algorithm, arch: Accelerator) -> Problem:
+    """Build the mapping problem of ``layer`` as it is in ``network``."""
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    return make_problem(layer, inputs, output, algorithm, arch, *network.clips(layer))
 
 
 def in_batch(problem: Problem, batch: int) -> Problem:

@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
+from lw3dsim.arithmetic.clips import FRAMES, by_clip, joined, sources_by_clip
+from lw3dsim.arithmetic.computation import largest
 from lw3dsim.arithmetic.direct import computation_of, compute, shift_before, sums
 from lw3dsim.arithmetic.functions import activated, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
-from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
@@ -28,9 +29,6 @@ from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
-
-# The axis of a tensor (C, T, H, W) along which the clips of a batch lie one behind another.
-FRAMES = 1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +46,8 @@ if TYPE_CHECKING:
 class Bench:
     """What an execution works with, and what it has got so far.
 
-    Tensors by name, what a step of each stands for, and the layers whose weights were not drawn.
+    Tensors by name, what a step of each stands for, and the layers whose weights were not drawn. ``clips`` run one
+    after another, as a stream; of a batch there are as many streams.
     """
 
     network: Workload
@@ -56,9 +55,20 @@ class Bench:
     number: Number
     random: np.random.Generator
     given: Given
+    clips: int = 1
     tensors: dict[str, Tensor] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
+
+    def streams(self, layer: AnyLayer) -> int:
+        """Return how many clips stand for themselves to ``layer``: all, or where it keeps state those of a batch."""
+        return self.network.batch * (1 if layer.name in self.network.states else self.clips)
+
+    def sources(self, layer: AnyLayer, names: Sequence[str]) -> list[list[Tensor]]:
+        """Return what ``layer`` works through of the tensors with these ``names``, by clip that runs after another."""
+        batch, state = self.network.batch, self.network.states.get(layer.name, 0)
+        clips = sources_by_clip(layer, [self.tensors[name] for name in names], batch, self.clips, state)
+        return [[joined(of_batch) for of_batch in zip(*clips[i :: self.clips], strict=True)] for i in range(self.clips)]
 
     def origin(self, layers: Sequence[AnyLayer]) -> str:
         """Return where the weights of layers are from; nothing where they have none, or all are drawn."""
@@ -76,8 +86,9 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         number=number,
         random=np.random.default_rng(request.seed),
         given=given_weights(prepared),
+        clips=request.clips or 1,
     )
-    _take_inputs(bench, given_inputs(network, request.inputs))
+    _take_inputs(bench, given_inputs(network, request.inputs, bench.clips))
     units = map_prepared(replace(prepared, design=design))
     # As many operations as a layer has, and no less than one.
     work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
@@ -112,9 +123,8 @@ def _look_through(bench: Bench, done: set[str]) -> None:
     for view in bench.network.views:
         if view.name not in done and all(name in bench.tensors for name in view.inputs):
             sources = [bench.tensors[name] for name in view.inputs]
-            clips = _by_clip(sources, bench.network.batch)
-            seen = [compute(view, clip, None, None, bench.number) for clip in clips]
-            bench.tensors[view.name] = np.concatenate(seen, axis=FRAMES)
+            clips = by_clip(sources, bench.streams(view))
+            bench.tensors[view.name] = joined([compute(view, clip, None, None, bench.number) for clip in clips])
             if bench.number.is_integer:
                 bench.steps[view.name] = max(bench.steps[name] for name in view.inputs)
             done.add(view.name)
@@ -127,8 +137,8 @@ def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
         if name in clips:
             values, step = coded(clips[name], bench.number)
         else:
-            drawn = [random_tensor(tuple(shape), bench.number, bench.random) for _ in range(bench.network.batch)]
-            values = np.concatenate(drawn, axis=FRAMES)
+            size = tuple(shape._replace(frames=bench.clips * shape.frames))
+            values = joined([random_tensor(size, bench.number, bench.random) for _ in range(bench.network.batch)])
         bench.tensors[name], bench.steps[name] = values, step
 
 
@@ -150,13 +160,13 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     layer, problem, mapping, design, number = unit.layers[0], work.problem, work.mapping, bench.design, bench.number
     sources = [bench.tensors[name] for name in layer.inputs]
     computation = _computation(bench, layer, bench.tensors)
-    reference, computation = referenced(layer, sources, computation, number, bench.network.batch)
+    reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
     _note_step(bench, layer, computation, reference)
-    by_clip = [arranged(layer, clip) for clip in _by_clip(sources, bench.network.batch)]
-    sources = [np.concatenate(clips, axis=FRAMES) for clips in zip(*by_clip, strict=True)]
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine = make_machine(problem, design, mapping.parallel)
-    output, peaks = execute_schedule(problem, mapping, schedule, machine, number, computation, sources)
+    clips = zip(bench.sources(layer, layer.inputs), of_clips(layer, computation, bench.clips), strict=True)
+    ran = [execute_schedule(problem, mapping, schedule, machine, number, own, read) for read, own in clips]
+    output, peaks = joined([made for made, _ in ran]), largest([peaks for _, peaks in ran])
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
@@ -187,7 +197,8 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     reference = known[first.inputs[0]]
     for layer in unit.layers:
         computation = _computation(bench, layer, known)
-        reference, computation = referenced(layer, [known[name] for name in layer.inputs], computation, number)
+        sources = [known[name] for name in layer.inputs]
+        reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
         _note_step(bench, layer, computation, reference)
         known[layer.name] = _requantised(reference, number)
         computations.append(computation)
@@ -197,15 +208,20 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         next((tensors[name] for name in layer.streams if name not in inside), None) if operand == "dram" else None
         for layer, operand in zip(unit.layers, work.group.operands, strict=True)
     ]
+    parts = [[None] * bench.clips if one is None else np.split(one, bench.clips, axis=FRAMES) for one in second]
+    by_layer = [of_clips(*one, bench.clips) for one in zip(unit.layers, computations, strict=True)]
     schedule = build_group_schedule(work.group, work.mapping, design, make_clocks(design))
-    given = GroupComputation(
-        computations=tuple(computations),
-        shifts=tuple(shifts),
-        inputs=tuple(arranged(first, [tensors[name] for name in first.inputs])),
-        operands=tuple(second),
-    )
+    given = [
+        GroupComputation(
+            computations=tuple(own[i] for own in by_layer),
+            shifts=tuple(shifts),
+            inputs=tuple(sources),
+            operands=tuple(part[i] for part in parts),
+        )
+        for i, sources in enumerate(bench.sources(first, first.inputs))
+    ]
     machines = stage_machines(work.group, work.mapping, design)
-    output, _ = execute_group(work.group, work.mapping, schedule, machines, number, given)
+    output = joined([execute_group(work.group, work.mapping, schedule, machines, number, own)[0] for own in given])
     labels = dict.fromkeys(stage.algorithm.label for stage in work.group.stages if stage.has_weights)
     return output, ExecutedLayer(
         name=unit.name,
@@ -222,7 +238,7 @@ def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -
     read = bench.given.readers.get(layer.name)
     given = None if read is None else read()
     if given is None:
-        return make_computation(bench.network, layer, bench.number, bench.random, tensors)
+        return make_computation(bench, layer, tensors)
     bench.found.add(layer.name)
     size, bias = weight_size(bench.network, layer), None
     weights, step = coded(given.weight.reshape(size), bench.number)
@@ -250,21 +266,21 @@ def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, referenc
     bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number)
 
 
-def make_computation(
-    network: Workload, layer: AnyLayer, number: Number, random: np.random.Generator, tensors: Mapping[str, Tensor]
-) -> Computation:
+def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -> Computation:
     """Return what ``layer`` computes, with random weights and biases, or the factors that ``tensors`` hold."""
+    network, number, random, streams = bench.network, bench.number, bench.random, bench.streams(layer)
     inputs, weights, bias = network.input_shapes(layer), None, None
     if isinstance(layer, Gate | Matmul):
-        clips = _by_clip([tensors[layer.inputs[1]]], network.batch)
+        clips = by_clip([tensors[layer.inputs[1]]], streams)
         weights = np.concatenate([_factors(layer, clip[0]) for clip in clips])
     elif layer.weights(inputs):
         size = weight_size(network, layer)
         scale = 1 / math.sqrt(math.prod(size[1:]))
         weights = random_tensor(size, number, random, scale)
         bias = random_tensor(size[:1], number, random, scale) if layer.biases(inputs) else None
-    made = computation_of(layer, inputs[0], weights, bias)
-    return made if made.divisors is None else replace(made, divisors=np.tile(made.divisors, (network.batch, 1, 1)))
+    frames = tensors[layer.inputs[0]].shape[FRAMES] // streams
+    made = computation_of(layer, inputs[0]._replace(frames=frames), weights, bias)
+    return made if made.divisors is None else replace(made, divisors=np.tile(made.divisors, (streams, 1, 1)))
 
 
 def _factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
@@ -275,24 +291,25 @@ def _factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
     return (matrix.T if layer.transpose else matrix)[..., None, None, None]
 
 
-def _by_clip(tensors: Sequence[Tensor], batch: int) -> list[list[Tensor]]:
-    """Return the tensors of each of ``batch`` clips, whose frames lie one behind another."""
-    return [list(clip) for clip in zip(*(np.split(values, batch, axis=FRAMES) for values in tensors), strict=True)]
+def of_clips(layer: AnyLayer, computation: Computation, clips: int) -> list[Computation]:
+    """Return what ``layer`` computes for each of ``clips`` that run one after another, of all of which this is said."""
+    weights, divisors = [computation.weights] * clips, [computation.divisors] * clips
+    if isinstance(layer, Gate | Matmul) and computation.weights is not None:
+        weights = list(np.split(computation.weights, clips))
+    if computation.divisors is not None:
+        divisors = list(np.split(computation.divisors, clips))
+    return [replace(computation, weights=w, divisors=d) for w, d in zip(weights, divisors, strict=True)]
 
 
 def referenced(
-    layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number, batch: int = 1
+    layer: AnyLayer, sources: Sequence[Tensor], computation: Computation, number: Number, streams: int = 1
 ) -> tuple[Tensor, Computation]:
     """Return the output that ``layer`` has for sure, and what it computes with the shift before its activation.
 
-    Of a batch every clip is computed by itself.
+    Each of so many ``streams`` is computed by itself.
     """
-    weights = [computation.weights] * batch
-    if isinstance(layer, Gate | Matmul) and computation.weights is not None:
-        weights = list(np.split(computation.weights, batch))
-    clips = zip(_by_clip(sources, batch), weights, strict=True)
-    of_clips = [sums(layer, clip, of_clip, computation.bias, number) for clip, of_clip in clips]
-    before = np.concatenate(of_clips, axis=FRAMES)
+    each = zip(by_clip(sources, streams), of_clips(layer, computation, streams), strict=True)
+    before = joined([sums(layer, stream, own.weights, own.bias, number) for stream, own in each])
     shift = shift_before(before, computation.activation, number)
     return activated(before, computation.activation, number, shift), replace(computation, shift=shift)
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import Value
 from lw3dsim.describe.source import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
-from lw3dsim.machine.problem import has_groups, make_problem, side_by_side
-from lw3dsim.map.group.group import Group
+from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
-from lw3dsim.network.fusion import can_follow, can_lead, operands
+from lw3dsim.network.fusion import can_follow, can_lead, group_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, run_work
@@ -113,8 +112,7 @@ class _Place(Value, frozen=True, kw_only=True):
     def problem(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Problem:
         """Return the problem of a layer that is to run the algorithm called ``label``."""
         algorithm = self._algorithm(key, layer, label)
-        inputs, output = self.network.input_shapes(layer), self.network.shapes[layer.name]
-        return make_problem(layer, inputs, output, algorithm, self.arch, self.network.batch)
+        return problem_of(self.network, layer, algorithm, self.arch)
 
     def _algorithm(self, key: tuple[str | int, ...], layer: AnyLayer, label: str) -> Algorithm:
         allowed = {one.label: one for one in candidates(layer, self.policy, *_tiles(self.arch))}
@@ -205,7 +203,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
         for i, (layer, stage) in enumerate(zip(layers, entry.group, strict=True))
     ]
     _check_chain(place, layers, problems)
-    group, mapping = Group(tuple(problems), operands(layers)), entry.mapping
+    group, mapping = group_of(layers, problems), entry.mapping
     place.check(group_faults(group, mapping, place.arch, entry.layers))
     return run_work(GroupWork(group, mapping), bare(place.arch), engine)
 

@@ -62,7 +62,7 @@ def layer_floors(network: Workload, layer: AnyLayer, arch: Accelerator, policy: 
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _layer_floors(layer, inputs, output, network.batch, allowed, bare(arch), sparsity)
+    return _layer_floors(layer, inputs, output, network.clips(layer), allowed, bare(arch), sparsity)
 
 
 @kept(65536)
@@ -70,12 +70,12 @@ def _layer_floors(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    batch: int,
+    clips: tuple[int, int],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     sparsity: Sparsity,
 ) -> Floors:
-    ways = of_ways(layer, inputs, output, batch, allowed, arch, partial(_floors, sparsity=sparsity))
+    ways = of_ways(layer, inputs, output, clips, allowed, arch, partial(_floors, sparsity=sparsity))
     return tuple(floor for floors in ways for floor in floors)
 
 

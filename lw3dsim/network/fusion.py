@@ -196,7 +196,7 @@ class Judge:
     def _group(self, path: Path) -> Group:
         if path not in self.groups:
             layers = [self.network.layers[i] for i in path]
-            self.groups[path] = Group(tuple(self.runs[i].work.problem for i in path), operands(layers))
+            self.groups[path] = group_of(layers, [self.runs[i].work.problem for i in path])
         return self.groups[path]
 
     def _estimate(self, path: Path) -> float | None:
@@ -264,16 +264,25 @@ def can_lead(layer: AnyLayer, problem: Problem) -> bool:
 
 
 def can_follow(layer: AnyLayer, problem: Problem) -> bool:
-    """Return whether a layer can be a later one of a group."""
-    return can_lead(layer, problem) and len(layer.streams) <= 2
+    """Return whether a layer can be a later one of a group: frames of the clip before are not on chip."""
+    return can_lead(layer, problem) and len(layer.streams) <= 2 and not problem.state_frames
 
 
-def operands(layers: Sequence[AnyLayer]) -> tuple[Operand, ...]:
-    """Return where each layer of a group finds its second operand."""
+def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> Group:
+    """Return the group of ``layers``, whose ``problems`` are these."""
+    return Group(tuple(problems), operands(layers, looks_back=problems[0].state_frames > 0))
+
+
+def operands(layers: Sequence[AnyLayer], *, looks_back: bool = False) -> tuple[Operand, ...]:
+    """Return where each layer of a group finds its second operand.
+
+    The input of a group that ``looks_back`` has frames of the clip before in front: what is added of it is read anew.
+    """
     found: list[Operand] = ["none"]
+    reads = [] if looks_back else list(layers[0].streams)
     for before, layer in itertools.pairwise(layers):
         others = [name for name in layer.streams if name != before.name]
-        found.append("none" if not others else "input" if others == list(layers[0].streams) else "dram")
+        found.append("none" if not others else "input" if others == reads else "dram")
     return tuple(found)
 
 

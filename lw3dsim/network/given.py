@@ -135,13 +135,15 @@ def _sized(place: str, array: Tensor, size: tuple[int, ...]) -> Tensor:
     return array.reshape(size)
 
 
-def given_inputs(network: Workload, arrays: Arrays | None) -> dict[str, Tensor]:
+def given_inputs(network: Workload, arrays: Arrays | None, clips: int = 1) -> dict[str, Tensor]:
     """Return the clips (C, T, H, W) that the caller gave, by input; those of a batch lie one behind another along T.
 
-    Raises InputError where one does not fit.
+    So do ``clips`` that run one after another. Raises InputError where one does not fit.
     """
     arrays = arrays or {}
     for name in arrays.keys() - network.inputs.keys():
         raise unknown("inputs", one_line(name), network.inputs)
-    sizes = {name: shape._replace(frames=network.batch * shape.frames) for name, shape in network.inputs.items()}
+    sizes = {
+        name: shape._replace(frames=network.batch * clips * shape.frames) for name, shape in network.inputs.items()
+    }
     return {name: _sized(f"inputs: {one_line(name)}", array, sizes[name]) for name, array in arrays.items()}

@@ -11,7 +11,7 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.problem import make_problem, on_rows
+from lw3dsim.machine.problem import make_problem, on_rows, problem_of
 from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import CANDIDATES, search
@@ -41,7 +41,7 @@ Found = TypeVar("Found")
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
     """Return the layers of ``network`` in every algorithm that ``policy`` allows them, each different one once."""
     problems = [
-        make_problem(layer, network.input_shapes(layer), network.shapes[layer.name], algorithm, arch, network.batch)
+        problem_of(network, layer, algorithm, arch)
         for layer in network.layers
         for algorithm in candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     ]
@@ -57,7 +57,7 @@ def run_layer(
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _best_run(layer, inputs, output, network.batch, allowed, bare(arch), engine, price)
+    return _best_run(layer, inputs, output, network.clips(layer), allowed, bare(arch), engine, price)
 
 
 @kept(65536)
@@ -65,7 +65,7 @@ def _best_run(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    batch: int,
+    clips: tuple[int, int],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     engine: str,
@@ -74,7 +74,7 @@ def _best_run(
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
     ways = partial(run_problem, engine=engine, price=price)
-    runs = of_ways(layer, inputs, output, batch, allowed, arch, ways)
+    runs = of_ways(layer, inputs, output, clips, allowed, arch, ways)
     return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, arch, wanted))
 
 
@@ -82,7 +82,7 @@ def of_ways(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    batch: int,
+    clips: tuple[int, int],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     found: Callable[[Problem, Accelerator], Found],
@@ -94,14 +94,14 @@ def of_ways(
     made, reason = list[Found](), ""
     for algorithm in allowed:
         try:
-            made += _of_rows(make_problem(layer, inputs, output, algorithm, arch, batch), arch, found)
+            made += _of_rows(make_problem(layer, inputs, output, algorithm, arch, *clips), arch, found)
         except MappingError as error:
             if not algorithm.is_winograd:
                 raise
             reason = str(error)
     if not made:
         direct = replace(candidates(layer, "direct", 1, 1)[0], reason=reason)
-        made = _of_rows(make_problem(layer, inputs, output, direct, arch, batch), arch, found)
+        made = _of_rows(make_problem(layer, inputs, output, direct, arch, *clips), arch, found)
     return made
 
 

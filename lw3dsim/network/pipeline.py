@@ -13,6 +13,7 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
 from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.states import keeping_state, state_notes
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
@@ -57,7 +58,8 @@ class Prepared(Value, frozen=True, kw_only=True):
     """A request with everything read that it names: the network as it is run, the design, the mappings.
 
     ``loaded`` is the network before it was transformed, with what its file holds of its weights, ``written`` the
-    transformed one before it was lowered. ``notes`` are sentences on the widths that were taken.
+    transformed one before it was lowered. ``notes`` are sentences on the widths that were taken,
+    and on layers that keep no state.
     """
 
     request: Request
@@ -75,16 +77,18 @@ def prepare(request: Request) -> Prepared:
     loaded = load_asked(request)
     written = apply_transforms(loaded.workload, request.transform)
     asked = resolve_design(request.arch, request.overrides, request.m1, request.m2)
+    mode = request.stream_state or written.stream_state
     # A loaded accelerator is taken as it is.
     design = asked if isinstance(request.arch, Accelerator) else in_widths(asked, written, request.overrides)
+    stateful = keeping_state(in_batch(lowered(written), request.batch), mode)
     return Prepared(
         request=request,
         loaded=loaded,
         file=file,
         written=written,
-        network=viewed(in_batch(lowered(written), request.batch), design),
+        network=viewed(stateful, design),
         design=design,
-        notes=(*loaded.notes, *width_notes(written, asked, design)),
+        notes=(*loaded.notes, *width_notes(written, asked, design), *state_notes(stateful)),
     )
 
 
@@ -156,6 +160,7 @@ def _configuration(prepared: Prepared) -> Configuration:
         arch=prepared.design,
         clips=request.clips,
         batch=request.batch,
+        stream_state=network.stream_state,
         fusion=request.fusion,
         objective=request.objective,
         mapping=None if file is None else tuple(msgspec.to_builtins(file.entries)),

@@ -8,7 +8,7 @@ cheap; the stages that know the words are imported when a request is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lw3dsim.arguments import (
     as_dims,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.weights import Weighted
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import StreamState, Workload
     from lw3dsim.network.objective import Objective
     from lw3dsim.transform.passes import TransformArgument
     from lw3dsim.transform.passing import Pass
@@ -78,6 +78,12 @@ def _fusion(name: str, value: object) -> str:
     from lw3dsim.network.units import MODES
 
     return as_word(name, value, MODES)
+
+
+def _stream_state(name: str, value: object) -> str | None:
+    from lw3dsim.describe.workload import StreamState
+
+    return None if value is None else as_word(name, value, get_args(StreamState))
 
 
 def _objective(name: str, value: object) -> str:
@@ -223,6 +229,13 @@ class Design(Parameters):
         values=f"1..{MAX_BATCH}",
         in_python=f"1 to {MAX_BATCH}.",
     )
+    stream_state: StreamState | None = parameter(
+        _stream_state,
+        "all: clips are parts of a stream, and layers keep the frames that they look back at; causal: those that can.",
+        default=None,
+        values="[off|all|causal]",
+        in_python="off, all or causal; by default what the workload says, which is off where it says nothing.",
+    )
     overrides: OverridesArgument = parameter(
         as_overrides,
         "Override a field of the accelerator.",
@@ -269,7 +282,7 @@ class Clips(Parameters):
 
     clips: int | None = parameter(
         _whole(1, MAX_CLIPS),
-        "Also run this many clips behind each other, without a stop between layers.",
+        "Also run this many clips behind each other, without a stop between layers; execute: run as many.",
         default=None,
         values=f"1..{MAX_CLIPS}",
         in_python=f"1 to {MAX_CLIPS}.",

@@ -10,6 +10,7 @@ from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
 from lw3dsim.describe.moves import Copy, copied
+from lw3dsim.describe.states import state_bytes
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs
@@ -17,7 +18,7 @@ from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, d
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
@@ -40,7 +41,8 @@ def assemble(
     ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides.
     """
     costs = Costs(network, arch, units)
-    counted = [_counts(network, unit, arch) for unit in units]
+    kept = state_bytes(network, arch.precision.activation_bits)
+    counted = [_counts(network, unit, arch, kept) for unit in units]
     layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(counted))
     counts = {name: sum(each[name] for each in counted) for name in counted[0]}
     return RunRecord(
@@ -82,8 +84,11 @@ def _bound_cycles(stage: Stage, arch: Accelerator) -> int:
     return -(-stage.events.mults // arch.multipliers)
 
 
-def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
-    """Return the figures of a unit that add up over the network: those that the records call summed."""
+def _counts(network: Workload, unit: Unit, arch: Accelerator, state: Mapping[str, int]) -> dict[str, int]:
+    """Return the figures of a unit that add up over the network: those that the records call summed.
+
+    ``state`` are the bytes of state that layers keep.
+    """
     run, events = unit.run, unit.run.events
     return {
         "latency_cycles": run.latency_cycles,
@@ -112,6 +117,7 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator) -> dict[str, int]:
         "overflow_layers": sum(
             p.needed_bits > arch.precision.accumulator_bits for p in (stage.problem for stage in run.stages)
         ),
+        "state_bytes": sum(state.get(layer.name, 0) for layer in unit.layers),
     }
 
 

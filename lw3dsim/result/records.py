@@ -16,7 +16,7 @@ from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, one_of, summed
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.describe.workload import AnyLayer, Extent, Phase, Size
+from lw3dsim.describe.workload import AnyLayer, Extent, Phase, Size, StreamState
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.transform.algorithms import POLICIES
 
@@ -26,6 +26,7 @@ Kind = Annotated[str, one_of(*KINDS, "fused")]
 Cause = Annotated[str, one_of("dram", *CAUSES)]
 Policy = Annotated[str, one_of(*POLICIES)]
 Fusion = Annotated[str, one_of("off", "auto")]
+State = Annotated[str, one_of(*get_args(StreamState))]
 Objective = Annotated[str, one_of("latency", "energy", "edp", "dram_bytes")]
 
 # No operands are so wide that their squares differ by more.
@@ -81,6 +82,10 @@ class Figures(Record, frozen=True, kw_only=True):
         Decibels | None,
         figure("signal to quantisation noise of Winograd arithmetic, estimated; none where it is exact"),
     ]
+
+    state_bytes: Annotated[
+        Count, summed("frames of the clip before that stay in DRAM; only where layers keep state in a stream")
+    ] = 0
 
     @property
     def dram_bytes(self) -> int:
@@ -160,6 +165,7 @@ class Configuration(Record, frozen=True, kw_only=True):
     arch: Accelerator
     clips: int | None = None
     batch: Annotated[int, Meta(ge=1)] = 1
+    stream_state: State = "off"
     fusion: Fusion = "off"
     objective: Objective = "latency"
     mapping: tuple[dict[str, object], ...] | None = None

@@ -35,6 +35,7 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
             activation_bits=workload.activation_bits,
             weight_bits=workload.weight_bits,
             transforms=workload.transforms,
+            stream_state=workload.stream_state,
             input_densities={name: workload.densities[name] for name in workload.inputs},
         )
     except InputError as error:

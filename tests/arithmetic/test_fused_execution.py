@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
-from lw3dsim.network.execution import make_computation, referenced
+from lw3dsim.network.execution import Bench, make_computation, referenced
+from lw3dsim.network.given import Given
 from lw3dsim.schedule.fused import stage_machines
 
 INT8 = NUMBERS["int8"]
@@ -20,10 +21,11 @@ INT8 = NUMBERS["int8"]
 def references(chain, seed):
     """Inputs, computations, shifts and the output of a chain, layer by layer on whole tensors."""
     random, network = np.random.default_rng(seed), network_of(chain)
+    bench = Bench(network=network, design=SMALL, number=INT8, random=random, given=Given(source="random", readers={}))
     known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
     computations, shifts, output = [], [], None
     for layer in network.layers:
-        computation = make_computation(network, layer, INT8, random, known)
+        computation = make_computation(bench, layer, known)
         output, computation = referenced(layer, [known[name] for name in layer.inputs], computation, INT8)
         shifts.append(shift_of(output, INT8))
         known[layer.name] = shifted(output, shifts[-1], INT8)

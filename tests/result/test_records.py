@@ -138,7 +138,8 @@ def test_a_plain_copy_can_be_changed_and_the_record_can_not(result):
 
 def test_columns_are_the_figures_with_their_units(result):
     frame = result.layers
-    spread = {"energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+    # There is state only where layers keep it.
+    spread = {"state_bytes", "energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
     assert [name for name in Layer.order() if name not in spread] == [c for c in frame if c in Layer.order()]
     assert frame["cycles_multiply"].tolist() == [layer.cycles_breakdown.multiply for layer in result.record.layers]
     units = frame.attrs["units"]

@@ -43,7 +43,7 @@ def numbers(data):
     """The places of all figures that others follow from, or that follow from others."""
     for holder in ((), ("layers", 0), ("layers", 1)):
         figures = holder if holder else ("totals",)
-        yield from ((*figures, name) for name in (*summed_fields(Figures), *RATES))
+        yield from ((*figures, name) for name in (*summed_fields(Figures), *RATES) if name in at(data, figures))
         yield from ((*holder, name, part) for name in BREAKDOWNS for part in at(data, holder)[name])
     yield from (("area_breakdown_mm2", part) for part in data["area_breakdown_mm2"])
     yield from (("stream_cycles_breakdown", part) for part in data["stream_cycles_breakdown"])

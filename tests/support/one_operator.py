@@ -24,6 +24,8 @@ THINNED = {"kernel": (3, 4, 2), "stride": (1, 2, 2), "padding": (1, 1, 0)}
 LAYERS = [
     [TemporalShift(name="y", inputs=("x",), parts=4)],
     [TemporalShift(name="y", inputs=("x",), parts=2)],
+    [TemporalShift(name="y", inputs=("x",), parts=4, direction="past")],
+    [TemporalShift(name="y", inputs=("x",), parts=2, direction="past"), Softmax(name="z", inputs=("y",))],
     [TemporalShift(name="y", inputs=("x",), parts=3), Trg(name="z", inputs=("y",))],
     [Trg(name="y", inputs=("x",)), Activation(name="z", inputs=("y",), activation="gelu")],
     [ChannelShuffle(name="y", inputs=("x",), groups=4), BatchNorm(name="z", inputs=("y",), activation="swish")],

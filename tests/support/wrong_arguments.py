@@ -87,7 +87,7 @@ def _nested_list():
 
 # Arguments that may hold such values, by what takes them; a run is asked for as in ``simulate``.
 RUN = ("workload", "arch", "transform", "algorithm", "m1", "m2", "input_size", "classes", "dims", "overrides", "fusion")
-RUN = (*RUN, "objective", "batch", "progress", "allow_unknown", "example_inputs")
+RUN = (*RUN, "objective", "batch", "stream_state", "progress", "allow_unknown", "example_inputs")
 CASE = (*(name for name in RUN if name not in ("workload", "progress", "example_inputs")), "engine", "mapping", "name")
 SEARCH = ("space", "storage")
 
@@ -111,7 +111,7 @@ def _of_module(module="no module", **given):
 # By function: how it is called, and its arguments.
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
-    "execute": (lw3dsim.execute, (*RUN, "engine", "mapping", "dtype", "seed", "weights", "inputs")),
+    "execute": (lw3dsim.execute, (*RUN, "engine", "clips", "mapping", "dtype", "seed", "weights", "inputs")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),
     "explain": (lw3dsim.explain, RUN),
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress", "example_inputs")),

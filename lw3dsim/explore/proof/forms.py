@@ -13,7 +13,7 @@ from lw3dsim.describe.accelerator import KIB_BITS
 from lw3dsim.explore.proof.layers import Forms, form_of, joined
 from lw3dsim.explore.proof.parts import fused_parts, lone_parts
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES
-from lw3dsim.machine.problem import make_problem
+from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.floor import floor_bytes
 from lw3dsim.transform.algorithms import candidates
 
@@ -118,11 +118,10 @@ def forms_of(
     for choice, point, arch in variants:
         policy, tiles = load.at(point).algorithm, arch.winograd
         for i, (layer, part) in enumerate(zip(network.layers, parts, strict=True)):
-            inputs, output = network.input_shapes(layer), network.shapes[layer.name]
             # What can't be mapped otherwise runs direct.
             allowed = {*candidates(layer, policy, tiles.m1, tiles.m2), *candidates(layer, "direct", 1, 1)}
             for algorithm in sorted({replace(one, reason="") for one in allowed}, key=repr):
-                problem = make_problem(layer, inputs, output, algorithm, arch, network.batch)
+                problem = problem_of(network, layer, algorithm, arch)
                 is_dense = problem.has_weights and not problem.is_depthwise and not algorithm.is_winograd
                 for mode in PARALLEL_MODES if is_dense else PARALLEL_MODES[:1]:
                     key = i, problem, mode, algorithm.is_winograd and tiles.weight_transform == "onchip"

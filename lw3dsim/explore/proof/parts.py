@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import Value
 from lw3dsim.describe.workload import Trg
-from lw3dsim.machine.problem import make_problem
+from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.map.group.axes import looked_at
 from lw3dsim.map.group.group import Group, plain_reaches
@@ -49,8 +49,7 @@ def size_of(box: Box) -> int:
 
 def direct_problem(network: Workload, layer: AnyLayer, arch: Accelerator) -> Problem:
     """Return the problem of a layer that runs direct."""
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return make_problem(layer, inputs, output, candidates(layer, "direct", 1, 1)[0], arch, network.batch)
+    return problem_of(network, layer, candidates(layer, "direct", 1, 1)[0], arch)
 
 
 def lone_parts(network: Workload, arch: Accelerator) -> list[Part]:
@@ -92,6 +91,8 @@ def _made(network: Workload, layer: AnyLayer, boxes: Mapping[str, Box], arch: Ac
     users = network.consumers(layer.name)
     # Stored, so made whole: what several layers read, or one as its factors, and what cannot be fused into its reader.
     if len(users) != 1 or not users[0].is_local or layer.name not in users[0].streams or network.spreads(users[0]):
+        return whole
+    if users[0].name in network.states:
         return whole
     if users[0] in network.views:
         # On another design it may be a copy that is fused: one position is made for sure.

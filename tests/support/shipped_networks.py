@@ -3,6 +3,7 @@
 SMALL = {
     "c3d": "16x32x32",
     "c3d_paper": "16x32x32",
+    "c3d_small": "4x16x16",
     "csn_r101": "4x16x16",
     "i3d_r50": "2x16x16",
     "movinet_a0": "3x32x32",

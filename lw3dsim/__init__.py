@@ -11,7 +11,7 @@ under way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, cac
 PyTorch); ``machine`` (a layer as the array sees it, and what a step costs); ``map`` with ``map.layer`` and
 ``map.group``; ``schedule`` and ``dram``; ``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and
 ``report``; ``network``, which strings all of it together; ``comparison``; ``explore``; ``api``, the public verbs.
-``mapped`` shows mappings, ``dse`` searches, ``possible`` checks mappings.
+``mapped`` shows mappings, ``dse`` searches, ``learn`` trains, ``possible`` checks mappings.
 
 The names below are the public interface; ``docs/python.md`` shows them at work.
 """

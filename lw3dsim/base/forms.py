@@ -30,6 +30,10 @@ WORKLOAD_TITLE = "# A workload; docs/workloads.md says what may stand here."
 MAPPING_TITLE = "# What `lw3dsim map --save` chose."
 PARQUET_KEY = "lw3dsim.points"
 
+# What archives of arrays end with.
+CHECKPOINT_MARK = b"lw3dsim checkpoint"
+WEIGHTS_MARK = b"lw3dsim weights"
+
 SQLITE = b"SQLite format 3\0"
 PARQUET = b"PAR1"
 
@@ -50,6 +54,12 @@ class _Result(msgspec.Struct):
     layers: msgspec.Raw
 
 
+class _Training(msgspec.Struct):
+    workload: str
+    settings: msgspec.Raw
+    epochs: msgspec.Raw
+
+
 class _Execution(msgspec.Struct):
     workload: str
     arch: str
@@ -66,6 +76,12 @@ def _is_json(kind: type[msgspec.Struct], file: BinaryIO) -> bool:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return False
     return True
+
+
+def _ends_with(mark: bytes, file: BinaryIO) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - len(mark), 0))
+    return file.read() == mark
 
 
 def _has_key(file: BinaryIO, head: bytes) -> bool:
@@ -86,6 +102,10 @@ MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAP
 WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLOAD_TITLE.encode()))
 RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
+CHECKPOINT = Form(about="checkpoint", is_ours=lambda file, _: _ends_with(CHECKPOINT_MARK, file))
+WEIGHTS = Form(about="file of weights", is_ours=lambda file, _: _ends_with(WEIGHTS_MARK, file))
+CURVES = Form(about="table of epochs", is_ours=lambda _, head: head.startswith(b"epoch,learning_rate,train_loss,"))
+TRAINING = Form(about="training", is_ours=lambda file, _: _is_json(_Training, file))
 LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))
 ENERGY = Form(about="table of energy", is_ours=lambda _, head: head.startswith(b"layer,component,cause,energy_pj\n"))
 PROOF = Form(about="proof", is_ours=lambda _, head: head.startswith(b'{"proof":'))

@@ -80,9 +80,14 @@ def _unwritable(path: str | Path, error: OSError) -> OutputError:
 
 def save_texts(folder: Path, files: Mapping[str, Form], texts: Iterable[str]) -> None:
     """Write ``texts`` to ``files`` of ``folder``, which is made if need be: all of them or none."""
+    make_folder(folder)
+    pairs = zip(files.items(), texts, strict=True)
+    write_files({folder / name: (form, text.encode("utf-8")) for (name, form), text in pairs})
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` where it is not there. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    pairs = zip(files.items(), texts, strict=True)
-    write_files({folder / name: (form, text.encode("utf-8")) for (name, form), text in pairs})

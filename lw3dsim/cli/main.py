@@ -25,6 +25,7 @@ COMMANDS = {
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
     "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",
+    "train": "Train a workload from scratch on labelled clips, and score it on others.",
     "dse": "Search a design space: run a study, look at it, export it.",
     "execute": "Run real tensors through the schedules of a workload and check the arithmetic.",
     "energy": "Print unit energies, leakage, areas and memory times of an accelerator, each with its source.",
@@ -52,9 +53,11 @@ def option_of(argument: str) -> str:
     """Return what an argument in Python is called on the command line."""
     from lw3dsim.base.parameters import declared_by, option_called
     from lw3dsim.explore.wanted import Wanted
+    from lw3dsim.learn.options import TrainingOptions
     from lw3dsim.network.request import Options
 
-    own = {each.name: option_called(each).partition("/")[0] for kind in (Options, Wanted) for each in declared_by(kind)}
+    kinds = (Options, Wanted, TrainingOptions)
+    own = {each.name: option_called(each).partition("/")[0] for kind in kinds for each in declared_by(kind)}
     return {**own, **OPTIONS}.get(argument, f"--{argument}")
 
 

@@ -21,6 +21,7 @@ list
 list --format json
 schema
 algebra --help
+train --help
 algebra
 show net.yaml
 show net.yaml --format json

@@ -1,0 +1,28 @@
+"""Networks trained and scored: what is trained is what is simulated, built of the same graph.
+
+The package stands beside the way of a simulation; nothing of that imports it. ``train`` and ``score`` are what users
+call. PyTorch, PyAV and scikit-learn (extra ``train``) are imported where they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__all__ = ["Trained", "train"]
+
+if TYPE_CHECKING:
+    from lw3dsim.learn.training import Trained, train
+
+_HOME = {"Trained": "training", "train": "training"}
+
+
+def __getattr__(name: str) -> object:
+    """Import the public names on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'lw3dsim.learn' has no attribute {name!r}")
+    return getattr(import_module(f"lw3dsim.learn.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

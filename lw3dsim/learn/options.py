@@ -1,0 +1,196 @@
+"""What a training is asked for: declared once, for Python and for the command line."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.arguments import (
+    as_integer,
+    as_number,
+    as_optional_integer,
+    as_path,
+    as_path_or,
+    as_sizes,
+    as_truth,
+    as_word,
+    check_callback,
+    members,
+)
+from lw3dsim.base.parameters import Parameters, parameter
+from lw3dsim.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lw3dsim.arguments import PathArgument, SizeArgument
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.transform.passes import TransformArgument
+    from lw3dsim.transform.passing import Pass
+
+MOVING_DIGITS = "moving_digits"
+SCHEDULES = ("cosine", "step")
+DEVICES = ("auto", "cpu", "cuda")
+
+MAX_EPOCHS = 100_000
+MAX_CLIPS = 10_000_000
+MAX_BATCH = 4096
+MAX_SEED = 2**32 - 1
+MAX_STRIDE = 64
+MAX_WORKERS = 256
+LONGEST_S = 86_400
+
+
+def _whole(low: int, high: int) -> Callable[[str, object], int]:
+    return partial(as_integer, low=low, high=high)
+
+
+def _number(low: float, high: float) -> Callable[[str, object], float]:
+    return partial(as_number, low=low, high=high)
+
+
+def _transform(name: str, value: object) -> tuple[Pass, ...]:
+    from lw3dsim.transform.passes import as_passes
+
+    return as_passes(name, value)
+
+
+def _workload(name: str, value: object) -> str | Workload:
+    from lw3dsim.describe.workload import Workload
+
+    return as_path_or(name, value, Workload, "a name, a file")
+
+
+def as_splits(name: str, value: object) -> tuple[int, ...]:
+    """Return numbers of splits: one, several, or a text of them with commas."""
+    given = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else members(value)
+    words = [str(each).strip() for each in given or []]
+    splits = {int(word) for word in words if word in ("1", "2", "3")}
+    if not words or len(splits) < len(words):
+        raise ArgumentError(name, value, "expected splits of UCF-101, each once, from 1 to 3, such as 1 or 1,2")
+    return tuple(sorted(splits))
+
+
+class Data(Parameters):
+    """Which network reads which clips."""
+
+    transform: TransformArgument = parameter(
+        _transform,
+        "Passes to apply, comma-separated; see `lw3dsim list`.",
+        default=None,
+        kw_only=False,
+        values="LIST",
+        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
+    )
+    input_size: SizeArgument = parameter(
+        as_sizes,
+        "Frames, height and width of the clip.",
+        default=None,
+        values="TxHxW",
+        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
+        option="--input",
+    )
+    data: PathArgument = parameter(
+        partial(as_path, what="moving_digits or the folder of UCF-101"),
+        "moving_digits, or the folder of UCF-101: the folders of its classes, and its lists.",
+        default=MOVING_DIGITS,
+        values="moving_digits|DIR",
+    )
+    splits: str | int | Sequence[int] = parameter(
+        as_splits,
+        "Of UCF-101: splits whose lists are merged; what one of them tests is not trained on.",
+        default="1",
+        values="LIST",
+        in_python="A number, a list of them, or a text with commas.",
+    )
+    keep_tested: bool = parameter(
+        as_truth,
+        "Of UCF-101: also train on what another of the merged splits tests.",
+        default=False,
+        option="--keep-tested",
+    )
+    frame_stride: int | None = parameter(
+        partial(as_optional_integer, low=1, high=MAX_STRIDE),
+        "Of UCF-101: from a frame of a clip to its next. Default: 1, of networks with several paths 2.",
+        default=None,
+        values="N",
+        option="--frame-stride",
+    )
+    camera_shake: bool = parameter(
+        as_truth, "Of moving_digits: the camera shakes too.", default=False, option="--camera-shake"
+    )
+    workers: int = parameter(_whole(1, MAX_WORKERS), "Threads that decode videos.", default=2, values="N")
+    threads: int = parameter(
+        _whole(1, MAX_WORKERS),
+        "Threads of PyTorch; with others the last digits of sums may differ.",
+        default=1,
+        values="N",
+    )
+    device: str = parameter(
+        partial(as_word, allowed=DEVICES),
+        "auto: a GPU where PyTorch has one.",
+        default="auto",
+        values=f"[{'|'.join(DEVICES)}]",
+    )
+    batch: int = parameter(_whole(1, MAX_BATCH), "Clips of a step.", default=32, values="N")
+    seed: int = parameter(_whole(0, MAX_SEED), "Of weights, of what is drawn of clips, and of their order.", default=0)
+
+
+class TrainingOptions(Data):
+    """How a network is trained, and where that is kept."""
+
+    out: PathArgument = parameter(
+        partial(as_path, what="a folder"),
+        "Keep checkpoint, weights and curves here.",
+        default="results/training",
+        values="DIR",
+    )
+    resume: bool = parameter(as_truth, "Go on where the folder's checkpoint is, if it has one.", default=False)
+    epochs: int = parameter(_whole(1, MAX_EPOCHS), "Times that every clip is trained on.", default=10, values="N")
+    clips: int = parameter(_whole(1, MAX_CLIPS), "Of moving_digits: clips of an epoch.", default=2000, values="N")
+    lr: float = parameter(_number(0, 100), "Learning rate at the start.", default=0.05, values="RATE")
+    schedule: str = parameter(
+        partial(as_word, allowed=SCHEDULES),
+        "cosine: falling to 0 at the end, step by step; step: a tenth every --step-epochs.",
+        default="cosine",
+        values=f"[{'|'.join(SCHEDULES)}]",
+    )
+    step_epochs: int = parameter(
+        _whole(1, MAX_EPOCHS), "Of the schedule step.", default=10, values="N", option="--step-epochs"
+    )
+    momentum: float = parameter(_number(0, 1), "Of stochastic gradient descent.", default=0.9, values="SHARE")
+    weight_decay: float = parameter(
+        _number(0, 1), "Of all parameters.", default=1e-4, values="RATE", option="--weight-decay"
+    )
+    checkpoint_s: float = parameter(
+        _number(0, LONGEST_S),
+        "Seconds from one checkpoint to the next; there is one after every epoch in any case.",
+        default=30.0,
+        values="SECONDS",
+        option="--checkpoint-s",
+    )
+
+
+class Subject(Parameters):
+    """What is trained."""
+
+    workload: PathArgument | Workload = parameter(
+        _workload,
+        "The network: a name (see `lw3dsim list`), a file, or what load_workload returns.",
+        kw_only=False,
+    )
+
+
+class Training(TrainingOptions, Subject):
+    """Arguments of :func:`train`."""
+
+    progress: Callable[[int, int], None] | None = parameter(
+        lambda name, value: check_callback(name, value, "progress(done, all)"),
+        "Called as progress(done, all) after every step.",
+        default=None,
+    )
+    note: Callable[[str], Any] | None = parameter(
+        lambda name, value: check_callback(name, value, "note(sentence)"),
+        "Called with a sentence on every epoch, and on every video that is skipped.",
+        default=None,
+    )

@@ -1,0 +1,67 @@
+"""The clips that were asked for, and the network that reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lw3dsim.errors import InputError, one_line
+from lw3dsim.importing.load import load_workload
+from lw3dsim.learn.clips import paths_of
+from lw3dsim.learn.digits import MOTIONS, MovingDigits
+from lw3dsim.learn.options import MOVING_DIGITS
+from lw3dsim.learn.ucf101 import Ucf101, read_lists
+from lw3dsim.transform.passes import apply_transforms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.learn.clips import Source
+
+    Note = Callable[[str], Any]
+
+
+def network_and_source(
+    given: str | Workload, asked: Mapping[str, Any], note: Note | None = None
+) -> tuple[Workload, Source]:
+    """Return the network that is asked for, of as many classes as the data has, and its clips. Raises InputError."""
+    folder = Path(asked["data"])
+    if asked["data"] == MOVING_DIGITS:
+        network = _network(given, asked, len(MOTIONS))
+        paths = paths_of(network)
+        clips = asked.get("clips", 0)
+        return network, MovingDigits(paths, clips, seed=asked["seed"], camera_shake=asked["camera_shake"])
+    if not folder.is_dir():
+        place = one_line(str(folder), 200)
+        raise InputError(f"data {place}: there is no such folder; give {MOVING_DIGITS}, or the folder of UCF-101")
+    lists = read_lists(folder, asked["splits"], keep_tested=asked["keep_tested"])
+    network = _network(given, asked, len(lists.classes))
+    stride = asked["frame_stride"] or (1 if len(network.inputs) == 1 else 2)
+    source = Ucf101(
+        folder, lists, paths_of(network), stride=stride, seed=asked["seed"], workers=asked["workers"], note=note
+    )
+    return network, source
+
+
+def _network(given: str | Workload, asked: Mapping[str, Any], classes: int) -> Workload:
+    if isinstance(given, str):
+        given = load_workload(given, input_size=asked["input_size"], classes=classes)
+    elif asked["input_size"] is not None:
+        raise InputError("input_size resizes a workload that is given by name or file, not a loaded one")
+    network = apply_transforms(given, asked["transform"])
+    read = {name for layer in network.layers for name in layer.inputs}
+    answers = [layer.name for layer in network.layers if layer.name not in read]
+    if len(answers) != 1 or network.shapes[answers[0]].elements != classes:
+        sizes = ", ".join(f"{name} {network.shapes[name]}" for name in answers)
+        raise InputError(
+            f"{network.name}: ends with {sizes}; the data has {classes} classes, and takes one output each"
+        )
+    return network
+
+
+def digest(network: Workload) -> str:
+    """Return what tells a network from others: its layers and the shapes of its inputs."""
+    text = repr((tuple(network.inputs.items()), network.layers))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

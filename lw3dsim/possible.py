@@ -77,10 +77,10 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
     """Yield why ``mapping`` of a fused group is impossible; what follows the first holds only without it."""
     for i in group.idle_stages:
         yield Fault(key=("group", i), message=f"nothing behind {names[i]} needs any of its output; take it out")
-    for axis, size, most in zip("thw", mapping.tile, group.stages[-1].out, strict=True):
+    for axis, size, most in zip("thw", mapping.tile, group.extent, strict=True):
         yield from _size(("tile", axis), size, most, f"{DIMENSIONS[axis]} in {names[-1]}")
-    if group.takes_all_frames and mapping.t != group.stages[-1].out[0]:
-        message = f"the group needs all frames at once; give {group.stages[-1].out[0]}"
+    if group.takes_all_frames and mapping.t != group.extent[0]:
+        message = f"the group needs all frames at once; give {group.extent[0]}"
         yield Fault(key=("tile", "t"), value=mapping.t, message=message)
     if len(mapping.chunks) != len(group.runs):
         runs = "; ".join("+".join(names[i] for i in run) for run in group.runs)

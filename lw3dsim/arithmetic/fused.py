@@ -134,6 +134,7 @@ def _run_step(group: Group, run: Execution, axes: Sequence[GroupAxis], at: Tripl
         c=slice(0, group.stages[i].c),
         origin=(origin[0], origin[1], origin[2]),
         size=(size[0], size[1], size[2]),
+        segment=origin[0] // group.stages[i].segment[0],
     )
     run.ifmap = load_ifmap(run, place)
     if group.stages[i].has_weights:
@@ -174,12 +175,17 @@ def _check(
     for d, (axis, index) in enumerate(zip(axes, at, strict=True)):
         first, count = int(axis.first[i + 1][index]), int(axis.new[i + 1][index])
         new.append(slice(first, first + count))
+        begin, end = 0, stage.inp[d]
+        if d == 0:
+            # The clip of a batch in which the tile is, where windows must not leave it.
+            clip, frames = first // stage.segment[0], stage.inp[0] // stage.segments
+            begin, end, first = clip * frames, (clip + 1) * frames, first - clip * stage.segment[0]
         if stage.whole_frames and d == 0:
-            space.append(slice(0, stage.inp[0]))
+            space.append(slice(begin, end))
             continue
-        low = first * stage.stride[d] - stage.padding[d]
-        high = (first + count - 1) * stage.stride[d] - stage.padding[d] + stage.kernel[d]
-        space.append(slice(max(low, 0), max(min(high, stage.inp[d]), 0)))
+        low = begin + first * stage.stride[d] - stage.padding[d]
+        high = low + (count - 1) * stage.stride[d] + stage.kernel[d]
+        space.append(slice(max(low, begin), max(min(high, end), begin)))
     is_there = tensors[i].there[(channels, *space)].all()
     if group.operands[i] == "input":
         is_there &= tensors[0].there[(channels, *new)].all()

@@ -170,8 +170,7 @@ def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     base = simulate_prepared(prepared)
     fusion = request.fusion
     steps = [step for step in _steps(design) if request.algorithm != "direct" or not step[0].startswith("winograd.")]
-    if request.batch == 1:
-        steps.append((FUSION, fusion, "auto" if fusion == "off" else "off"))
+    steps.append((FUSION, fusion, "auto" if fusion == "off" else "off"))
     changes = []
     for done, (path, before, after) in enumerate(steps, start=1):
         changes.append(_changed(run, design, fusion, path, before, after))

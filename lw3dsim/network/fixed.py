@@ -210,8 +210,6 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:
     """Refuse a group that is not a chain of layers that can be fused."""
-    if place.network.batch > 1:
-        raise place.error(("group",), "a batch of clips can't be fused; give no batch, or layers by themselves")
     if not place.arch.buffers.intermediate_bits:
         name = one_line(place.arch.name)
         raise place.error(("group",), f"{name} can't fuse: buffers.intermediate_share is 0; raise it")

@@ -365,8 +365,6 @@ def check_batch(request: Request) -> None:
     """Refuse what a batch of several clips can't be combined with. Raises ArgumentError."""
     if request.batch > 1 and request.clips is not None:
         raise ArgumentError("clips", request.clips, "runs clip after clip; leave it out, or give no batch")
-    if request.batch > 1 and request.fusion != "off":
-        raise ArgumentError("fusion", request.fusion, "fuses the layers of one clip; set it to off, or give no batch")
 
 
 def _check_loaded(request: Request) -> None:

@@ -22,11 +22,13 @@ def references(chain, seed):
     """Inputs, computations, shifts and the output of a chain, layer by layer on whole tensors."""
     random, network = np.random.default_rng(seed), network_of(chain)
     bench = Bench(network=network, design=SMALL, number=INT8, random=random, given=Given(source="random", readers={}))
-    known = {name: random_tensor(tuple(shape), INT8, random) for name, shape in network.inputs.items()}
+    sizes = {name: shape._replace(frames=network.batch * shape.frames) for name, shape in network.inputs.items()}
+    known = {name: random_tensor(tuple(size), INT8, random) for name, size in sizes.items()}
     computations, shifts, output = [], [], None
     for layer in network.layers:
         computation = make_computation(bench, layer, known)
-        output, computation = referenced(layer, [known[name] for name in layer.inputs], computation, INT8)
+        sources = [known[name] for name in layer.inputs]
+        output, computation = referenced(layer, sources, computation, INT8, network.batch)
         shifts.append(shift_of(output, INT8))
         known[layer.name] = shifted(output, shifts[-1], INT8)
         computations.append(computation)

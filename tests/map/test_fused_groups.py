@@ -217,12 +217,13 @@ def is_needed(element, number, reads, rewritten):
 
 def looked_interval(group, axes, d, stage, i):
     reach = group.reaches(d)[stage]
-    first, count = int(axes[d].first[stage + 1][i]), int(axes[d].new[stage + 1][i])
+    clip, first = divmod(int(axes[d].first[stage + 1][i]), reach.out)
+    before, count = clip * reach.inp, int(axes[d].new[stage + 1][i])
     if reach.takes_all:
-        return 0, reach.inp
+        return before, before + reach.inp
     low = first * reach.stride - reach.padding
     high = (first + count - 1) * reach.stride - reach.padding + reach.kernel
-    return max(low, 0), min(high, reach.inp)
+    return before + max(low, 0), before + min(high, reach.inp)
 
 
 @thorough
@@ -308,14 +309,14 @@ def test_one_tile_moves_every_tensor_once(chain):
     assert moved <= group_compulsory_bytes(group)
 
 
-def fsb(channels, middle, out, size, arch):
+def fsb(channels, middle, out, size, arch, batch=1):
     shape = Shape(channels, *size)
     layers = [
         Conv3d(name="a", inputs=("x",), out_channels=middle, kernel=(3, 1, 1), padding=(1, 0, 0)),
         Conv3d(name="b", inputs=("a",), out_channels=middle, kernel=(1, 3, 3), padding=(0, 1, 1), groups=middle),
         Conv3d(name="c", inputs=("b",), out_channels=out, kernel=(1, 1, 1), bias=True),
     ]
-    return group_of(({"x": shape}, layers, "hfa"), arch)
+    return group_of(({"x": shape}, layers, "hfa", batch), arch)
 
 
 def mapping_of(group, **changes):

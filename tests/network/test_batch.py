@@ -35,6 +35,7 @@ from lw3dsim.describe.workload import (
     build_workload,
 )
 from lw3dsim.errors import MappingError
+from lw3dsim.explore.bounds import least_of
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.space_file import parse_space
 from lw3dsim.machine.problem import in_batch, make_problem
@@ -43,6 +44,7 @@ from lw3dsim.map.layer.price import Price
 from lw3dsim.network.floor import floors_under, layer_floors
 from lw3dsim.network.layers import run_layer, run_problem
 from lw3dsim.network.pipeline import in_batch as network_in_batch
+from lw3dsim.network.views import viewed
 from lw3dsim.transform.algorithms import candidates
 
 SMALL = ["pe.rows=6", "buffers.ifmap_kib=8", "buffers.weight_kib=8", "buffers.ofmap_kib=8"]
@@ -260,12 +262,74 @@ def test_saved_mappings_of_a_batch_are_simulated_as_they_were(tmp_path):
     assert again.record.layers == lw3dsim.simulate(network, arch, batch=3).record.layers
 
 
+@pytest.mark.parametrize("arch", [TINY, ROOMY], ids=["tiny", "roomy"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_batch_is_fused_clip_by_clip(name, arch):
+    """Both engines agree, the arithmetic is exact, and no less is moved than must be."""
+    network = NETWORKS[name]
+    fused, reference = (
+        lw3dsim.simulate(network, arch, batch=3, fusion="auto", engine=engine) for engine in ("fast", "simpy")
+    )
+    assert fused.record.layers == reference.record.layers
+    assert fused.totals.latency_cycles <= lw3dsim.simulate(network, arch, batch=3).totals.latency_cycles
+    for layer in fused.record.layers:
+        assert layer.dram_bytes >= layer.dram_floor_bytes >= layer.compulsory_bytes
+        assert layer.executed_mults >= layer.ideal_mults
+    assert any("+" in layer.name for layer in fused.record.layers) or name != "vectors"
+    assert lw3dsim.execute(network, arch, batch=3, fusion="auto", algorithm="hfa").exact
+
+
+def test_weights_of_a_fused_group_are_loaded_once_for_all_clips():
+    """FSB of 64 channels: as all weights stay on chip, 4 clips read them once."""
+    layers = [
+        conv("a", "x", 64, (3, 1, 1), padding=(1, 0, 0)),
+        conv("b", "a", 64, (1, 3, 3), padding=(0, 1, 1), groups=64),
+        conv("c", "b", 64, (1, 1, 1)),
+    ]
+    network = build_workload(name="fsb", inputs={"x": Shape(64, 8, 28, 28)}, layers=layers)
+    how = {"fusion": "auto", "objective": "dram_bytes"}
+    one, four = (lw3dsim.simulate(network, batch=batch, **how).record.layers for batch in (1, 4))
+    assert [layer.name for layer in one] == [layer.name for layer in four] == ["a+b+c"]
+    # Chunks of channels begin at bursts.
+    assert 16_960 == one[0].dram_bytes_breakdown.weight <= four[0].dram_bytes_breakdown.weight < 17_200
+    assert four[0].dram_bytes_breakdown.ofmap == 4 * one[0].dram_bytes_breakdown.ofmap
+
+
+def test_saved_groups_of_a_batch_are_simulated_as_they_were(tmp_path):
+    network = NETWORKS["vectors"]
+    mapped = lw3dsim.map_workload(network, TINY, batch=3, fusion="auto")
+    mapped.save(tmp_path / "m.yaml")
+    again = lw3dsim.simulate(network, TINY, batch=3, fusion="auto", mapping=tmp_path / "m.yaml")
+    assert again.record.layers == lw3dsim.simulate(network, TINY, batch=3, fusion="auto").record.layers
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bounds_of_a_fused_batch_are_below_what_it_costs(name):
+    network = viewed(network_in_batch(NETWORKS[name], 3), ROOMY)
+    least, result = least_of(network, "direct", ROOMY, is_fused=True), simulate(NETWORKS[name], ROOMY)
+    assert least["latency_ms"] <= result.latency_ms
+    assert least["dram_mb"] <= result.dram_bytes / 1e6
+    assert least["energy_mj"] <= result.energy_pj * 1e-9
+
+
+def simulate(network, arch):
+    return lw3dsim.simulate(network, arch, batch=3, fusion="auto").totals
+
+
+def test_the_nest_of_a_group_tells_the_tiles_of_each_clip():
+    layers = [conv("a", "x", 8, (3, 3, 3), padding=(1, 1, 1)), conv("b", "a", 8, (3, 3, 3), padding=(1, 1, 1))]
+    network = build_workload(name="two", inputs={"x": Shape(8, 5, 16, 16)}, layers=layers)
+    (unit,) = lw3dsim.map_workload(network, "edge_small", batch=3, fusion="auto", objective="dram_bytes").records()
+    frames = next(loop for loop in unit.loops if loop.dim == "t")
+    assert (frames.clips, frames.total) == (3, 5)
+    assert frames.trips == 3 * -(-5 // frames.tile)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"batch": 0}, "batch = 0: expected a whole number from 1 to 256"),
         ({"batch": 2, "clips": 3}, "clips = 3: runs clip after clip; leave it out, or give no batch"),
-        ({"batch": 2, "fusion": "auto"}, "fusion = 'auto': fuses the layers of one clip; set it to off"),
     ],
 )
 def test_what_a_batch_cannot_be_combined_with_is_refused(options, message):

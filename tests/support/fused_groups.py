@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import (
@@ -21,7 +22,7 @@ from lw3dsim.describe.workload import (
     Trg,
     build_workload,
 )  # fmt: skip
-from lw3dsim.machine.problem import make_problem
+from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.candidates import enumerate_group
 from lw3dsim.map.group.cost import group_costs
 from lw3dsim.map.group.group import Group, can_fuse
@@ -40,7 +41,7 @@ KINDS = (
 
 @st.composite
 def chains(draw):
-    """A random small group of 2 to 4 layers, with its inputs and the algorithms that may run."""
+    """A random small group of 2 to 4 layers, with its inputs, the algorithms that may run, and the clips of a batch."""
     shape = Shape(draw(st.sampled_from([3, 8, 16, 24])), *(draw(st.integers(2, s)) for s in (5, 12, 12)))
     layers, given_shapes, inputs = [], {"x": shape}, {"x": shape}
     now, keeps_shape = shape, draw(st.booleans())
@@ -93,7 +94,9 @@ def chains(draw):
         now = layer.output_shape(tuple(given_shapes[x] for x in layer.inputs))
         given_shapes[name] = now
         layers.append(layer)
-    return inputs, layers, draw(st.sampled_from(["direct", "hfa"]))
+    # Factors that every clip has of its own are not fused.
+    batch = draw(st.sampled_from([1, 1, 2, 3])) if not any(isinstance(layer, Gate) for layer in layers) else 1
+    return inputs, layers, draw(st.sampled_from(["direct", "hfa"])), batch
 
 
 def fusable(chain, arch=SMALL):
@@ -106,19 +109,14 @@ def fusable(chain, arch=SMALL):
 
 def network_of(chain):
     """The network of a random chain."""
-    inputs, layers, _ = chain
-    return build_workload(name="chain", inputs=inputs, layers=layers)
+    inputs, layers, _, batch = chain
+    return replace(build_workload(name="chain", inputs=inputs, layers=layers), batch=batch)
 
 
 def group_of(chain, arch=SMALL):
     """All layers of a chain as a group."""
     policy, network = chain[2], network_of(chain)
-    problems = tuple(
-        make_problem(
-            layer, network.input_shapes(layer), network.shapes[layer.name], candidates(layer, policy, 2, 2)[0], arch
-        )
-        for layer in network.layers
-    )
+    problems = tuple(problem_of(network, layer, candidates(layer, policy, 2, 2)[0], arch) for layer in network.layers)
     return Group(problems, operands(network.layers))
 
 

@@ -67,6 +67,7 @@ def fused_parts(network: Workload, arch: Accelerator) -> list[Part]:
     """Return the parts of layers that may be fused: what the outputs of the network depend on.
 
     Of what it reads only inputs of the network come from DRAM for sure, once, for the first layer that reads them.
+    Boxes are those of one clip of a batch, and of all of them behind each other from its first frame on.
     """
     bits, seen = arch.precision.activation_bits, set(network.inputs)
     boxes: dict[str, Box] = {}
@@ -79,9 +80,11 @@ def fused_parts(network: Workload, arch: Accelerator) -> list[Part]:
             for name in {*layer.streams} & seen
         )
         seen -= {*layer.streams}
-        made, is_read = boxes[layer.name], bool(network.consumers(layer.name))
-        written = 0 if is_read else network.shapes[layer.name].channels * size_of(made)
-        parts.append(Part(made=made, read_bits=read * bits, written_bits=written * bits, is_alone=False))
+        (first, end), *space = boxes[layer.name]
+        made = ((first, first + network.batch * (end - first)), *space)
+        written = 0 if network.consumers(layer.name) else network.shapes[layer.name].channels * size_of(made)
+        read_bits = network.batch * read * bits
+        parts.append(Part(made=made, read_bits=read_bits, written_bits=written * bits, is_alone=False))
     return parts
 
 

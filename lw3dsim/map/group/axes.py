@@ -25,6 +25,7 @@ class Reaches(NamedTuple):
     inp: Words
     takes_all: Words
     adds_input: Words
+    segments: Words
 
 
 class Cuts(NamedTuple):
@@ -73,6 +74,7 @@ def cut_ways(reaches: Reaches, sizes: Words, always: int, cuts: Cuts, low: Words
             cuts.tile[ways], cuts.is_kept[ways], cuts.begin[ways] = sizes[i], is_kept, begin
             cuts.tiles[ways] = ceiling(reaches.out[len(reaches.out) - 1], sizes[i])
             retains = cut_way(reaches, cuts, ways, low, high)
+            repeat_way(reaches, cuts, ways)
             if not is_kept or retains or always:
                 begin += cuts.tiles[ways]
                 ways += 1
@@ -107,6 +109,29 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
         cuts.all_needed[i * len(cuts.tile) + way] = total
     last_users(cuts, way)
     return retains
+
+
+@kernel
+def repeat_way(reaches: Reaches, cuts: Cuts, way: int) -> None:
+    """Repeat the tiles of one segment for all, which lie one behind another and keep nothing of each other."""
+    segments, stages, tiles, room = reaches.segments[0], len(reaches.out), cuts.tiles[way], len(cuts.last)
+    for segment in range(1, segments):
+        for j in range(cuts.begin[way], cuts.begin[way] + tiles):
+            to = j + segment * tiles
+            cuts.last[to] = cuts.last[j] + segment * tiles
+            for tensor in range(stages + 1):
+                size, at = (reaches.out[tensor - 1] if tensor else reaches.inp[0]), tensor * room
+                cuts.first[at + to] = cuts.first[at + j] + segment * size
+                cuts.new[at + to], cuts.retained[at + to] = cuts.new[at + j], cuts.retained[at + j]
+            for stage in range(stages):
+                cuts.needed[stage * room + to] = cuts.needed[stage * room + j]
+    cuts.tiles[way] = segments * tiles
+    for tensor in range(stages + 1):
+        figure = tensor * len(cuts.tile) + way
+        cuts.all_new[figure], cuts.active[figure] = segments * cuts.all_new[figure], segments * cuts.active[figure]
+    for stage in range(stages):
+        figure = stage * len(cuts.tile) + way
+        cuts.all_needed[figure] = segments * cuts.all_needed[figure]
 
 
 @kernel

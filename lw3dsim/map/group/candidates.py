@@ -185,8 +185,8 @@ def _ways_of(group: Group, dimension: int) -> Ways:
 @kept(4096)
 def _ways(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> Ways:
     """Return the ways to cut an axis: tile ``sizes``, each also with its halos kept where there are any."""
-    work, out = kernels(), reaches[-1].out
-    cuts = empty_cuts(work, len(reaches), 2 * len(sizes), 2 * sum(-(-out // size) for size in sizes))
+    work, out, segments = kernels(), reaches[-1].out, reaches[-1].segments
+    cuts = empty_cuts(work, len(reaches), 2 * len(sizes), 2 * segments * sum(-(-out // size) for size in sizes))
     low, high = work.empty(out), work.empty(out)
     return Ways(cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), 0, cuts, low, high))
 
@@ -194,8 +194,8 @@ def _ways(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> Ways:
 def _sizes(group: Group, dimension: int) -> tuple[int, ...]:
     """Return tile sizes of the last output: near-equal parts, and those that fill Winograd tiles of the stages."""
     if dimension == 0 and group.takes_all_frames:
-        return (group.stages[-1].out[0],)
-    size, stride, quanta = group.stages[-1].out[dimension], 1, {1}
+        return (group.extent[0],)
+    size, stride, quanta = group.extent[dimension], 1, {1}
     for stage in reversed(group.stages):
         filled = stage.algorithm.tile[dimension]
         if filled % stride == 0:

@@ -37,7 +37,7 @@ KEPT: tuple[Kept, ...] = ("t", "h", "w")
 class Reach(Value, frozen=True, kw_only=True):
     """One axis of one stage: its window, sizes, whether it always needs all of its input, and whether it adds tensor 0.
 
-    ``out`` and ``inp`` are positions of its output and its input.
+    ``out`` and ``inp`` are positions of its output and its input, in each of so many ``segments``.
     """
 
     kernel: int
@@ -47,6 +47,7 @@ class Reach(Value, frozen=True, kw_only=True):
     inp: int
     takes_all: bool
     adds_input: bool
+    segments: int = 1
 
 
 class Group(Value, frozen=True, dict=True):
@@ -74,8 +75,8 @@ class Group(Value, frozen=True, dict=True):
     @cached_property
     def needed(self) -> tuple[int, ...]:
         """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
-        axes = [self.axis(d, size, is_kept=False) for d, size in enumerate(self.stages[-1].out)]
-        return tuple(math.prod(int(axis.new[i][0]) for axis in axes) for i in range(len(self.stages) + 1))
+        axes = [self.axis(d, size, is_kept=False) for d, size in enumerate(self.extent)]
+        return tuple(math.prod(int(axis.new[i].sum()) for axis in axes) for i in range(len(self.stages) + 1))
 
     @property
     def idle_stages(self) -> tuple[int, ...]:
@@ -115,6 +116,17 @@ class Group(Value, frozen=True, dict=True):
         return [(0, 0, self.stages[0].sources), *operands]
 
     @property
+    def segments(self) -> int:
+        """How many parts T is in: one, or the clips of a batch where a stage has windows that must not leave one."""
+        return max(stage.segments for stage in self.stages)
+
+    @property
+    def extent(self) -> tuple[int, int, int]:
+        """The positions (T, H, W) of the last output in each of its segments, what is cut into tiles."""
+        t, h, w = self.stages[-1].out
+        return t // self.segments, h, w
+
+    @property
     def takes_all_frames(self) -> bool:
         """Whether a stage needs all frames at once."""
         return any(stage.whole_frames for stage in self.stages)
@@ -138,28 +150,30 @@ class Group(Value, frozen=True, dict=True):
 
     @cached_property
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
-        return tuple(tuple(map(partial(_reach, d), self.stages, self.operands)) for d in range(3))
+        segments = self.segments, 1, 1
+        return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.operands)) for d in range(3))
 
 
-def _reach(d: int, stage: Problem, operand: Operand) -> Reach:
-    """Return one axis of a stage."""
+def _reach(d: int, segments: int, stage: Problem, operand: Operand) -> Reach:
+    """Return one axis of a stage in so many segments."""
     return Reach(
         kernel=stage.kernel[d],
         stride=stage.stride[d],
         padding=stage.padding[d],
-        out=stage.out[d],
-        inp=stage.inp[d],
+        out=stage.out[d] // segments,
+        inp=stage.inp[d] // segments,
         takes_all=stage.whole_frames and d == 0,
         adds_input=operand == "input",
+        segments=segments,
     )
 
 
 def can_fuse(problem: Problem) -> bool:
-    """Return whether a layer can be a stage: one group of channels, and windows without gaps."""
+    """Return whether a layer can be a stage: one group of channels, windows without gaps, one set of weights."""
     gapless = all(
         (k == 1 or d == 1) and k >= s for k, s, d in zip(problem.kernel, problem.stride, problem.dilation, strict=True)
     )
-    return problem.groups == 1 and not problem.is_side_by_side and gapless
+    return problem.groups == problem.weight_sets == 1 and not problem.is_side_by_side and gapless
 
 
 class GroupAxis(Value, frozen=True, kw_only=True):
@@ -202,7 +216,7 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
 
 def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
     """Return the same in columns, as the first of the ways."""
-    work, tiles = kernels(), -(-reaches[-1].out // tile)
+    work, tiles = kernels(), reaches[-1].segments * -(-reaches[-1].out // tile)
     cuts, low, high = empty_cuts(work, len(reaches), 2, 2 * tiles), work.empty(tiles), work.empty(tiles)
     work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), int(is_kept), cuts, low, high)
     return cuts
@@ -215,6 +229,8 @@ def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:
 
 class GroupMapping(Value, frozen=True, kw_only=True):
     """How a group is cut: tile (t, h, w) of its last output, the axis along which halos are kept, chunks of channels.
+
+    Of a batch of clips t are frames of one, where a stage has windows that must not leave it.
 
     ``chunks`` has the channels of a step per run, ``resident`` and ``parallel`` are per
     stage: whether its weights are loaded once and stay, and how the array works on it.

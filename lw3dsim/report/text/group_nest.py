@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 def group_loops(work: GroupWork) -> tuple[Loop, ...]:
     """Return the loops over tiles, the outermost first."""
-    sizes = dict(zip("thw", zip(work.group.stages[-1].out, work.mapping.tile, strict=True), strict=True))
-    return tuple(Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1]) for dim in work.mapping.loops)
+    group, mapping = work.group, work.mapping
+    along = zip("thw", group.extent, mapping.tile, (group.segments, 1, 1), strict=True)
+    loops = {dim: Loop(dim=dim, total=total, tile=tile, clips=clips) for dim, total, tile, clips in along}
+    return tuple(loops[dim] for dim in mapping.loops)
 
 
 def group_lines(names: Sequence[str], work: GroupWork, arch: Accelerator, fill: Sequence[Fill]) -> list[Line]:

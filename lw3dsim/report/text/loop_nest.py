@@ -66,14 +66,21 @@ def _nest_layer(work: LayerWork, unit: Unit, arch: Accelerator) -> Nest:
 
 def layer_loops(problem: Problem, mapping: Mapping) -> tuple[Loop, ...]:
     """Return the DRAM-level loops of a layer, the outermost first."""
+    # A tile is a part of one clip, or whole ones.
+    is_part = mapping.t < problem.segment[0]
+    frames, clips = (problem.segment[0], problem.segments) if is_part else (problem.out[0], 1)
     sizes = {
         "g": (problem.groups, 1),
         "n": (problem.n, mapping.n),
         "c": (problem.c, mapping.c),
-        **dict(zip("thw", zip(problem.out, (mapping.t, mapping.h, mapping.w), strict=True), strict=True)),
+        "t": (frames, mapping.t),
+        "h": (problem.out[1], mapping.h),
+        "w": (problem.out[2], mapping.w),
     }
     order = "gnthwc" if mapping.order == "weights_outer" else "gthwnc"
-    return tuple(Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1]) for dim in order)
+    return tuple(
+        Loop(dim=dim, total=sizes[dim][0], tile=sizes[dim][1], clips=clips if dim == "t" else 1) for dim in order
+    )
 
 
 def _dram_lines(work: LayerWork, steps: int, loops: Sequence[Loop], fill: Sequence[Fill]) -> list[Line]:

@@ -36,13 +36,14 @@ class Traffic(Record, frozen=True, kw_only=True):
 
 
 class LoopRecord(Record, frozen=True, kw_only=True):
-    """A loop over the tiles of one dimension."""
+    """A loop over the tiles of one dimension; of a batch whose tiles are parts of a clip, for each of its clips."""
 
     dim: str
-    total: int
+    total: Annotated[int, figure("positions that it cuts into tiles")]
     tile: int
     trips: Annotated[int, figure("how often it runs")]
     last: Annotated[int, figure("size of the last tile")]
+    clips: Annotated[int, figure("clips of a batch of which it cuts each; only where there are several")] = 1
 
 
 class LineRecord(Record, frozen=True, kw_only=True):
@@ -103,7 +104,9 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> UnitRecord:
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         mapping=msgspec.to_builtins(entry_of(unit)),
         loops=tuple(
-            LoopRecord(dim=loop.dim, total=loop.total, tile=loop.tile, trips=loop.trips, last=loop.last)
+            LoopRecord(
+                dim=loop.dim, total=loop.total, tile=loop.tile, trips=loop.trips, last=loop.last, clips=loop.clips
+            )
             for loop in nest.loops
         ),
         nest=tuple(LineRecord(**fields_of(line)) for line in nest.lines),

@@ -18,22 +18,31 @@ WIDTH = 100
 
 
 class Loop(Value, frozen=True, kw_only=True):
-    """A loop over the tiles of one dimension: the last takes the rest, or all are as equal as can be (``is_even``)."""
+    """A loop over the tiles of one dimension: the last takes the rest, or all are as equal as can be (``is_even``).
+
+    In each of several ``clips`` there are ``total`` positions.
+    """
 
     dim: str
     total: int
     tile: int
     is_even: bool = False
+    clips: int = 1
+
+    @property
+    def of_clip(self) -> int:
+        """How often it runs for each clip."""
+        return -(-self.total // self.tile)
 
     @property
     def trips(self) -> int:
         """How often it runs."""
-        return -(-self.total // self.tile)
+        return self.clips * self.of_clip
 
     @property
     def last(self) -> int:
         """The size of the last tile, which may be smaller."""
-        return self.total // self.trips if self.is_even else self.total - (self.trips - 1) * self.tile
+        return self.total // self.of_clip if self.is_even else self.total - (self.of_clip - 1) * self.tile
 
     @property
     def code(self) -> str:
@@ -43,10 +52,9 @@ class Loop(Value, frozen=True, kw_only=True):
     @property
     def sizes(self) -> str:
         """The size of its tiles, of the smaller where there are any, and of the whole."""
-        if self.last == self.tile:
-            return f"{self.tile} of {self.total}"
         smaller = f" or {self.last}" if self.is_even else f", last {self.last},"
-        return f"{self.tile}{smaller} of {self.total}"
+        each = f" in each of {self.clips} clips" if self.clips > 1 else ""
+        return f"{self.tile}{smaller if self.last < self.tile else ''} of {self.total}{each}"
 
 
 class Line(Value, frozen=True, kw_only=True):

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lw3dsim.importing.aten_moves import MOVES, each, numbers
 from lw3dsim.importing.products import turned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lw3dsim.importing.program import Call, Reader
 
 ACTIVATIONS = {
@@ -20,12 +19,6 @@ ACTIVATIONS = {
 
 
 UPSAMPLED = ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d")
-
-
-def _numbers(values: Any, count: int) -> list[int]:
-    """Return so many integers of one, or of as many."""
-    several = list(values) if isinstance(values, tuple | list) else [values]
-    return [int(value) for value in (several * count if len(several) == 1 else several)]
 
 
 def _activation(call: Call) -> None:
@@ -59,14 +52,16 @@ def _conv(call: Call) -> None:
     _, _, *kernel = call.dims("weight")
     rank = len(kernel)
     padding = call.given["padding"]
-    zeros: dict[str, Any] = {"pads": [] if isinstance(padding, str) else _numbers(padding, rank) * 2}
+    zeros: dict[str, Any] = {}
     if isinstance(padding, str):
         zeros["auto_pad"] = "SAME_UPPER" if padding == "same" else "VALID"
+    else:
+        zeros["pads"] = numbers(padding, rank) * 2
     call.emit(
         "Conv",
         [call.tensor("input"), call.tensor("weight"), call.tensor("bias")],
-        strides=_numbers(call.given["stride"], rank),
-        dilations=_numbers(call.given["dilation"], rank),
+        strides=numbers(call.given["stride"], rank),
+        dilations=numbers(call.given["dilation"], rank),
         group=int(call.given["groups"]),
         **zeros,
     )
@@ -78,10 +73,10 @@ def _transposed(call: Call) -> None:
     call.emit(
         "ConvTranspose",
         [call.tensor("input"), call.tensor("weight"), call.tensor("bias")],
-        strides=_numbers(call.given["stride"], rank),
-        pads=_numbers(call.given["padding"], rank) * 2,
-        output_padding=_numbers(call.given["output_padding"], rank),
-        dilations=_numbers(call.given["dilation"], rank),
+        strides=numbers(call.given["stride"], rank),
+        pads=numbers(call.given["padding"], rank) * 2,
+        output_padding=numbers(call.given["output_padding"], rank),
+        dilations=numbers(call.given["dilation"], rank),
         group=int(call.given["groups"]),
     )
 
@@ -146,12 +141,12 @@ def _unpadded(call: Call, value: float) -> tuple[str, dict[str, Any]]:
 
 def _window(call: Call) -> dict[str, Any]:
     rank = len(call.dims("self")) - 2
-    kernel = _numbers(call.given["kernel_size"], rank)
+    kernel = numbers(call.given["kernel_size"], rank)
     return {
         "kernel_shape": kernel,
-        "strides": _numbers(call.given["stride"] or kernel, rank),
-        "pads": _numbers(call.given["padding"], rank) * 2,
-        "dilations": _numbers(call.given.get("dilation", 1), rank),
+        "strides": numbers(call.given["stride"] or kernel, rank),
+        "pads": numbers(call.given["padding"], rank) * 2,
+        "dilations": numbers(call.given.get("dilation", 1), rank),
         "ceil_mode": int(call.given["ceil_mode"]),
     }
 
@@ -219,6 +214,11 @@ def _attention(call: Call) -> None:
     call.emit("MatMul", [shares, call.tensor("value")])
 
 
+def _einsum(call: Call) -> None:
+    tensors = [call.reading.name(each) for each in call.given["tensors"]]
+    call.emit("Einsum", tensors, equation=str(call.given["equation"]))
+
+
 def _emit_plain(call: Call, op: str, *operands: str) -> None:
     call.emit(op, [call.operand(name) for name in operands])
 
@@ -246,155 +246,33 @@ def _add(call: Call) -> None:
     call.emit("Sum", [*before.inputs, call.operand("other")])
 
 
-def _cat(call: Call) -> None:
-    tensors = call.given["tensors"]
-    rank = len(call.made)
-    call.emit("Concat", [call.reading.name(each) for each in tensors], axis=int(call.given["dim"]) % rank)
-
-
-def _same(call: Call) -> None:
-    call.emit("Identity", [call.reading.name(call.node.all_input_nodes[0])])
-
-
-def _dropout(call: Call) -> None:
-    if call.given.get("train"):
-        raise call.error("drops elements in evaluation as well; pass training=self.training")
-    _same(call)
-
-
-def _expand(call: Call) -> None:
-    """Read an expansion that its readers do anyway: of the factors of a product, or of nothing."""
-    readers = [str(user.target).split(".")[1:2] for user in call.node.users]
-    if call.made != call.dims("self") and not all(reader in (["mul"], ["mul_"]) for reader in readers):
-        raise call.error("repeats elements for more than a product")
-    _same(call)
-    call.reading.repeated.add(call.node)
-
-
-def _reshape(call: Call) -> None:
-    call.emit("Reshape", [call.tensor("self"), call.number(call.made)], allowzero=1)
-
-
-def _permute(call: Call) -> None:
-    call.emit("Transpose", [call.tensor("self")], perm=[int(dim) % len(call.made) for dim in call.given["dims"]])
-
-
-def _transpose(call: Call) -> None:
-    order = list(range(len(call.made)))
-    one, other = (int(call.given.get(name, i)) % len(order) for i, name in enumerate(("dim0", "dim1")))
-    order[one], order[other] = order[other], order[one]
-    call.emit("Transpose", [call.tensor("self")], perm=order)
-
-
-def _movedim(call: Call) -> None:
-    rank = len(call.made)
-    source, to = ([int(dim) % rank for dim in _numbers(call.given[name], 1)] for name in ("source", "destination"))
-    places = dict(zip(to, source, strict=True))
-    left = iter([dim for dim in range(rank) if dim not in source])
-    call.emit("Transpose", [call.tensor("self")], perm=[places[i] if i in places else next(left) for i in range(rank)])
-
-
-def _pad(call: Call) -> None:
-    pads = list(map(int, call.given["pad"]))
-    rank = len(call.made)
-    before = [0] * (rank - len(pads) // 2) + pads[::2][::-1]
-    behind = [0] * (rank - len(pads) // 2) + pads[1::2][::-1]
-    mode, value = call.given.get("mode", "constant"), float(call.given["value"] or 0)
-    call.emit("Pad", [call.tensor("self"), call.number(before + behind), call.number(value)], mode=mode)
-
-
-def _slice(call: Call) -> None:
-    axis, size = call.axis(), call.dims("self")[call.axis()]
-    start, end = call.given["start"], call.given["end"]
-    bounds = (0 if start is None else start, size if end is None else end, axis, call.given["step"])
-    call.emit("Slice", [call.tensor("self"), *(call.number([int(bound)]) for bound in bounds)])
-
-
-def _narrow(call: Call) -> None:
-    start, axis = int(call.given["start"]) % call.dims("self")[call.axis()], call.axis()
-    bounds = (start, start + int(call.given["length"]), axis)
-    call.emit("Slice", [call.tensor("self"), *(call.number([bound]) for bound in bounds)])
-
-
-def _select(call: Call) -> None:
-    call.emit("Gather", [call.tensor("self"), call.number(int(call.given["index"]))], axis=call.axis())
-
-
-def _index_select(call: Call) -> None:
-    call.emit("Gather", [call.tensor("self"), call.tensor("index")], axis=call.axis())
-
-
-def _split(call: Call) -> None:
-    axis, parts = call.axis(), call.reading.outputs(call.node)
-    sizes = [shape[axis] for shape in call.several]
-    call.emit("Split", [call.tensor("self"), call.number(sizes)], axis=axis, made=parts)
-
-
-def _unbind(call: Call) -> None:
-    axis, read = call.axis(), {user.args[1] for user in call.node.users if user.users}
-    for i, part in enumerate(call.reading.outputs(call.node)):
-        if i in read:
-            call.emit("Gather", [call.tensor("self"), call.number(i)], axis=axis, made=[part])
-
-
-def _channel_shuffle(call: Call) -> None:
-    batch, channels, *sizes = call.made
-    groups = int(call.given["groups"])
-    apart, swapped = call.between("apart"), call.between("swapped")
-    shape = [batch, groups, channels // groups, *sizes]
-    call.emit("Reshape", [call.tensor("self"), call.number(shape)], made=[apart], allowzero=1)
-    call.emit("Transpose", [apart], made=[swapped], perm=[0, 2, 1, *range(3, len(shape))])
-    call.emit("Reshape", [swapped, call.number(call.made)], allowzero=1)
-
-
-def _each(read: Callable[[Call], None], *ops: str) -> dict[str, Reader]:
-    return dict.fromkeys(ops, read)
-
-
 READERS: dict[str, Reader] = {
-    **_each(_activation, *ACTIVATIONS),
+    **each(_activation, *ACTIVATIONS),
     "hardsigmoid": _hard_sigmoid,
     "relu6": _clipped(0.0, 6.0),
     "hardtanh": _clipped("min_val", "max_val"),
     "clamp": _clipped("min", "max"),
     "clamp_min": _clipped("min", "max"),
-    **_each(_softmax, "softmax", "_softmax"),
-    **_each(_conv, "conv1d", "conv2d", "conv3d", "convolution"),
-    **_each(_transposed, *(f"conv_transpose{n}d" for n in (1, 2, 3))),
-    **_each(_upsample, *(f"upsample_{how}" for how in UPSAMPLED)),
-    **_each(_batch_norm, "batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
-    **_each(_max_pool, *(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices"))),
-    **_each(_avg_pool, "avg_pool1d", "avg_pool2d", "avg_pool3d"),
-    **_each(_adaptive("AveragePool"), *(f"{lead}adaptive_avg_pool{n}d" for n in (1, 2, 3) for lead in ("", "_"))),
-    **_each(_adaptive("MaxPool"), *(f"adaptive_max_pool{n}d" for n in (1, 2, 3))),
+    **each(_softmax, "softmax", "_softmax"),
+    **each(_conv, "conv1d", "conv2d", "conv3d", "convolution"),
+    **each(_transposed, *(f"conv_transpose{n}d" for n in (1, 2, 3))),
+    **each(_upsample, *(f"upsample_{how}" for how in UPSAMPLED)),
+    **each(_batch_norm, "batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
+    **each(_max_pool, *(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices"))),
+    **each(_avg_pool, "avg_pool1d", "avg_pool2d", "avg_pool3d"),
+    **each(_adaptive("AveragePool"), *(f"{lead}adaptive_avg_pool{n}d" for n in (1, 2, 3) for lead in ("", "_"))),
+    **each(_adaptive("MaxPool"), *(f"adaptive_max_pool{n}d" for n in (1, 2, 3))),
     "mean": _reduced("ReduceMean"),
     "amax": _reduced("ReduceMax"),
     "linear": _linear,
     "addmm": _addmm,
     "matmul": _matmul("other"),
-    **_each(_matmul("mat2"), "mm", "bmm"),
+    **each(_matmul("mat2"), "mm", "bmm"),
+    "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
     "add": _add,
     "sub": _arithmetic("Sub"),
     "mul": _arithmetic("Mul"),
     "div": _arithmetic("Div"),
-    **_each(_cat, "cat", "concat"),
-    **_each(_same, "alias", "clone", "contiguous", "detach", "lift_fresh_copy", "to", "_to_copy", "type_as", "float"),
-    **_each(_dropout, "dropout", "feature_dropout", "native_dropout"),
-    **_each(_expand, "expand", "expand_as"),
-    **_each(
-        _reshape, "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "_unsafe_view",
-        "reshape_as",
-    ),
-    "permute": _permute,
-    **_each(_transpose, "transpose", "swapaxes", "t"),
-    "movedim": _movedim,
-    **_each(_pad, "pad", "constant_pad_nd"),
-    "slice": _slice,
-    "narrow": _narrow,
-    "select": _select,
-    "index_select": _index_select,
-    **_each(_split, "split", "split_with_sizes", "chunk", "tensor_split"),
-    "unbind": _unbind,
-    **_each(_channel_shuffle, "channel_shuffle", "native_channel_shuffle"),
+    **MOVES,
 }  # fmt: skip

@@ -17,7 +17,7 @@ from lw3dsim.importing.graph import Constant, refusal
 from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.describe.shape import Shape
     from lw3dsim.describe.workload import AnyLayer, Layer
@@ -88,7 +88,10 @@ class Building:
             return None
         if node.inputs[i] not in self.meanings:
             raise self.error(node, f"reads {one_line(node.inputs[i])}, which nothing before it makes")
-        return self.meanings[node.inputs[i]]
+        meaning = self.meanings[node.inputs[i]]
+        if isinstance(meaning, Given) and len(meaning.dims) == 1 and isinstance(meaning.dims[0], int):
+            return Constant(shape=meaning.dims)  # data has a batch, so it is weights
+        return meaning
 
     def data(self, node: Node, i: int) -> Tensor:
         """Return input ``i`` as a tensor of the workload."""
@@ -135,6 +138,12 @@ class Building:
             raise self.error(node, f"input {i} has no values in the file; sizes, axes and pads must have some")
         return None if constant is None else constant.values
 
+    def axis(self, node: Node, axis: int, rank: int) -> int:
+        """Return an axis of ``rank`` dimensions counted from the first; raises InputError where it is none."""
+        if not -rank <= axis < rank:
+            raise self.error(node, f"axis {axis} is none of {rank} dimensions")
+        return axis % rank
+
     def said(self, node: Node, name: str, i: int) -> Any:
         """Return what older files have as the attribute ``name``, and newer ones as input ``i``; None for neither."""
         return node.attributes[name] if name in node.attributes else self.values(node, i)
@@ -146,9 +155,11 @@ class Building:
         """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights."""
         text = node.name if not output else f"{node.name}_{output}"
         name = self._name(text, (node.called or node.op).rpartition(".")[2], is_path=node.is_path)
-        layer: Any = msgspec.convert(
-            {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}, kind
-        )
+        given = {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}
+        try:
+            layer: Any = msgspec.convert(given, kind)
+        except msgspec.ValidationError as error:
+            raise self.error(node, _unfit(error, keys)) from None
         try:
             shape = layer.output_shape(tuple(one.shape for one in sources))
         except ShapeError as error:
@@ -214,6 +225,14 @@ class Building:
             name = f"{base}_{count}"
         self.names.add(name)
         return name
+
+
+def _unfit(error: msgspec.ValidationError, keys: Mapping[str, Any]) -> str:
+    """Return what is wrong with the ``keys`` of a layer, by the key."""
+    rule, _, path = str(error).partition(" - at `$.")
+    key = re.split(r"\W", path)[0]
+    said = f"{key} = {keys[key]}: " if key in keys else ""
+    return f"{said}{rule[:1].lower()}{rule[1:].replace('`', '')}"
 
 
 def _cleaned(text: str, op: str) -> str:

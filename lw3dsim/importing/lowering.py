@@ -12,11 +12,12 @@ import msgspec
 from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Copy, build_workload
-from lw3dsim.errors import ArgumentError, InputError, one_line
+from lw3dsim.errors import ArgumentError, InputError, one_line, raised
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
 from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.onnx_checks import operator_fault
 from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
@@ -122,6 +123,8 @@ def _read(building: Building, node: Node, *, allow_unknown: bool) -> list[Any]:
         return list(made)
     if node.op not in HANDLERS:
         return [_copy(building, node, given, allow_unknown=allow_unknown)]
+    if node.raw is not None and (fault := operator_fault(node.raw, building.graph.opset)) is not None:
+        raise building.error(node, fault)
     try:
         read = list(HANDLERS[node.op](building, node))
     except KeyError as error:
@@ -129,7 +132,10 @@ def _read(building: Building, node: Node, *, allow_unknown: bool) -> list[Any]:
     except (IndexError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise building.error(node, f"has attributes that do not fit ({type(error).__name__})") from None
+        said = ", ".join(f"{one_line(name)} = {one_line(str(value))}" for name, value in node.attributes.items())
+        raise building.error(
+            node, f"does not fit what it reads ({raised(error, 60)}; {said or 'no attributes'})"
+        ) from None
     return [later(building, node, known, i, one) if are_constant else one for i, one in enumerate(read)]
 
 

@@ -55,14 +55,18 @@ def _wanted(building: Building, node: Node, dims: tuple[int, ...]) -> tuple[int,
     """Return the dimensions that a node asks for."""
     rank, elements = len(dims), math.prod(dims)
     if node.op == "Flatten":
-        axis = int(node.attributes.get("axis", 1)) % (rank + 1)
+        axis = building.axis(node, int(node.attributes.get("axis", 1)), rank + 1)
         return math.prod(dims[:axis]), math.prod(dims[axis:])
     if node.op in ("Squeeze", "Unsqueeze"):
         axes = building.said(node, "axes", 1)
         if node.op == "Squeeze":
-            gone = {int(axis) % rank for axis in axes} if axes is not None else {i for i in range(rank) if dims[i] == 1}
+            gone = (
+                {building.axis(node, int(axis), rank) for axis in axes}
+                if axes is not None
+                else {i for i in range(rank) if dims[i] == 1}
+            )
             return tuple(size for i, size in enumerate(dims) if i not in gone)
-        new = {int(axis) % (rank + len(axes)) for axis in axes}
+        new = {building.axis(node, int(axis), rank + len(axes)) for axis in axes}
         left = iter(dims)
         return tuple(1 if i in new else next(left) for i in range(rank + len(axes)))
     said = [int(size) for size in building.said(node, "shape", 1)]
@@ -127,7 +131,7 @@ def slice_(building: Building, node: Node) -> list[Meaning]:
 def gather(building: Building, node: Node) -> list[Meaning]:
     """Read every so-many-th element along a dimension: a slice, or nothing where it is all of them."""
     data, given = building.data(node, 0), building.constant(node, 1)
-    axis = int(node.attributes.get("axis", 0)) % len(data.labels)
+    axis = building.axis(node, int(node.attributes.get("axis", 0)), len(data.labels))
     label, size = data.labels[axis], data.dims[axis]
     if given is not None and given.values is None and math.prod(given.shape) == size:
         places = np.arange(size).reshape(given.shape)  # kept in another file: as many as there are, so all of them

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.importing.graph import FEW, INTEGER_BITS, Constant, Graph, Node
+from lw3dsim.importing.onnx_checks import check_data, check_structure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,10 @@ FOLDED = frozenset({
     "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze",
     "Greater", "Where",
 })  # fmt: skip
+
+
+# The first version whose operators broadcast as they do today.
+OLDEST = 7
 
 
 def read_onnx(path: str | Path) -> Graph:
@@ -57,6 +62,9 @@ def read_onnx(path: str | Path) -> Graph:
 def _graph(model: Any, shown: str) -> Graph:
     opset = _opset(model, shown)
     graph = model.graph
+    check_structure(graph, shown)
+    for one in graph.initializer:
+        check_data(one, shown)
     constants = {one.name: _constant(one) for one in graph.initializer}
     constants |= {one.values.name: Constant(shape=tuple(one.dims)) for one in graph.sparse_initializer}
     inputs = {one.name: _dimensions(one, shown) for one in graph.input if one.name not in constants}
@@ -83,9 +91,9 @@ def _opset(model: Any, shown: str) -> int:
     versions = {one.domain: int(one.version) for one in model.opset_import}
     version = versions.get("", versions.get("ai.onnx", 0))
     newest = onnx_opset_version()
-    if not 1 <= version <= newest:
+    if not OLDEST <= version <= newest:
         raise InputError(
-            f"{shown}: opset {version or 'of no number'} is not known; export with opset 7 to {newest}, "
+            f"{shown}: opset {version or 'of no number'} is not known; export with opset {OLDEST} to {newest}, "
             "or install a newer onnx"
         )
     return version
@@ -144,7 +152,7 @@ def _node(node: Any, number: int, shown: str) -> Node:
         is_tensor = one.type in (AttributeProto.TENSOR, AttributeProto.SPARSE_TENSOR)
         value = _constant(one.t) if is_tensor else helper.get_attribute_value(one)
         attributes[one.name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    path = _module_path(node)
+    path = _weights_path(node) or _module_path(node)
     is_known = node.domain in ("", "ai.onnx", "com.microsoft")
     return Node(
         op=node.op_type if is_known else f"{node.domain}.{node.op_type}",
@@ -155,6 +163,16 @@ def _node(node: Any, number: int, shown: str) -> Node:
         attributes=attributes,
         raw=node,
     )
+
+
+def _weights_path(node: Any) -> str:
+    """Return the module of the weights of a node of PyTorch's exporter; nothing where it has none.
+
+    A convolution with its batch norm folded in says that it is the batch norm, but reads the weights of its own module.
+    """
+    is_weighted = node.op_type in ("Conv", "ConvTranspose", "Gemm") and len(node.input) > 1
+    path = node.input[1].removesuffix(".weight") if is_weighted and _module_path(node) else ""
+    return path if path and path != node.input[1] else ""
 
 
 def _module_path(node: Any) -> str:

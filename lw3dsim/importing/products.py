@@ -64,6 +64,8 @@ def _linear(building: Building, node: Node, data: Tensor, rows: Constant, bias: 
     """Return a linear layer of one row of weights per output."""
     out, taken = rows.shape
     last, recipe = data.labels[-1], Recipe(channels=out, taps=(taken, 1, 1, 1), weight=rows, bias=bias)
+    if last not in ("C", FLAT) and data.size(last) > 1:
+        raise building.error(node, "multiplies along positions; a linear layer here reads channels, which come last")
     if data.size(last) != taken or last not in ("C", FLAT) or (last == "C" and data.labels[1:2] == (FLAT,)):
         raise building.error(node, f"weights for {taken} inputs read {data.size(last)}")
     has_bias = bias is not None

@@ -56,14 +56,15 @@ def add(building: Building, node: Node) -> list[Meaning]:
     constants = [
         one for one in (building.meaning(node, i) for i in range(len(node.inputs))) if isinstance(one, Constant)
     ]
-    if constants:
-        (place,) = (i for i in range(len(node.inputs)) if building.meaning(node, i) is not constants[0])
-        return [shifted(building, node, building.data(node, place), constants[0])]
-    data = [building.data(node, i) for i in range(len(node.inputs))]
-    if len(data) == 1:
-        return [building.view(node, data[0])]
+    places = (i for i in range(len(node.inputs)) if not isinstance(building.meaning(node, i), Constant))
+    data = [building.data(node, i) for i in places]
     labels = _labels_of(building, node, data)
-    return [building.add(node, Add, data, None if labels == data[0].labels else labels)]
+    made = data[0]
+    if len(data) > 1:
+        made = building.add(node, Add, data, None if labels == made.labels else labels)
+    for constant in constants:
+        made = shifted(building, node, made, constant)
+    return [made if len(data) > 1 or constants else building.view(node, made)]
 
 
 def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> Tensor:

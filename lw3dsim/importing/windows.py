@@ -197,7 +197,7 @@ def mean(building: Building, node: Node) -> list[Meaning]:
     data = building.data(node, 0)
     axes = building.said(node, "axes", 1)
     rank = len(data.labels)
-    places = {int(axis) % rank for axis in (range(rank) if axes is None else axes)}
+    places = {building.axis(node, int(axis), rank) for axis in (range(rank) if axes is None else axes)}
     labels = {data.labels[place] for place in places}
     if labels & {"C", "F"}:
         raise building.error(node, "reduces the channels; lw3dsim reduces T, H and W alone")

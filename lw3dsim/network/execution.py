@@ -21,6 +21,7 @@ from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, rando
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Gate, Matmul, Mul, Softmax
+from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.given import given_inputs, given_weights, weight_size
@@ -239,6 +240,9 @@ def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -
     given = None if read is None else read()
     if given is None:
         return make_computation(bench, layer, tensors)
+    for values in given:
+        if values is not None and not np.isfinite(values.astype(np.float64)).all():
+            raise InputError(f"{bench.network.name}: weights of {layer.name} are not all finite; train or draw others")
     bench.found.add(layer.name)
     size, bias = weight_size(bench.network, layer), None
     weights, step = coded(given.weight.reshape(size), bench.number)

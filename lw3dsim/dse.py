@@ -2,29 +2,31 @@
 
 A *space* is the name of a shipped one, a YAML file, or what :func:`load_space` returns. A study of it is kept in its
 ``storage``, a journal file or the URL of a database; by default ``results/dse/NAME.journal``, under the folder that
-the process is in. The functions are those of ``lw3dsim dse`` but for ``prove``, and read and write the same studies.
+the process is in. The functions are those of ``lw3dsim dse``, and read and write the same studies.
 All raise InputError in one sentence for what is wrong, and OutputError where a file can't be written.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
-from lw3dsim.base.parameters import checked_values, declared_by, parameter, taking
+from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, taking
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.hiring import hired
 from lw3dsim.explore.page import study_page
+from lw3dsim.explore.proof.run import proved
+from lw3dsim.explore.proof.text import Proof, record
 from lw3dsim.explore.runner import Run
 from lw3dsim.explore.space import Space
 from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import Study, begun, default_trials, read_study
 from lw3dsim.explore.summary import point_rows, status_record
-from lw3dsim.explore.wanted import Wanted
+from lw3dsim.explore.wanted import Proving, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +34,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lw3dsim.arguments import PathArgument
+    from lw3dsim.explore.proof.search import Prover
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.store import Store
     from lw3dsim.explore.summary import Status
 
-__all__ = ["Space", "Study", "export", "front", "load_space", "points", "report", "run", "status", "study"]
+__all__ = [
+    "Proof",
+    "Space",
+    "Study",
+    "export",
+    "front",
+    "load_space",
+    "points",
+    "prove",
+    "report",
+    "run",
+    "status",
+    "study",
+]
+
+Asked = TypeVar("Asked", bound=Parameters)
 
 
 def __dir__() -> list[str]:
@@ -48,8 +66,8 @@ def load_space(name: PathArgument) -> Space:
     return read_space(as_path("space", name, "a name or a file"))
 
 
-class Search(Wanted):
-    """Arguments of :func:`run`."""
+class OfStudy(Parameters):
+    """What says which study is meant."""
 
     space: PathArgument | Space = parameter(
         lambda name, value: as_path_or(name, value, Space, "a name, a file"),
@@ -61,6 +79,11 @@ class Search(Wanted):
         "The journal file, or the URL of the database, that keeps the study.",
         default=None,
     )
+
+
+class Search(OfStudy, Wanted):
+    """Arguments of :func:`run`."""
+
     progress: Callable[[int, int], None] | None = parameter(
         lambda name, value: check_callback(name, value, "progress(done, all)"),
         "Called as progress(done, all) after every point.",
@@ -75,7 +98,7 @@ def run(asked: Search) -> Study:
     An interrupt (Ctrl-C) ends the run cleanly; the study can be resumed. Workers are started as fresh processes, so
     a script calls this under ``if __name__ == "__main__":``. Raises InputError and OutputError.
     """
-    wanted = checked(asked)
+    wanted = checked(asked, Wanted)
     loaded, where = _opened(asked.space, asked.storage)
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
@@ -83,10 +106,10 @@ def run(asked: Search) -> Study:
     return read_study(loaded, where)
 
 
-def checked(asked: Wanted) -> Wanted:
-    """Return what is asked of a study as its checks keep it. Raises InputError for the first argument that is wrong."""
+def checked(asked: Parameters, kind: type[Asked]) -> Asked:
+    """Return the parameters of ``kind`` as their checks keep them. Raises InputError for the first that is wrong."""
     values = checked_values(asked)
-    return Wanted(**{each.name: values[each.name] for each in declared_by(Wanted)})
+    return kind(**{each.name: values[each.name] for each in declared_by(kind)})
 
 
 def goal_of(space: Space, store: Store, wanted: Wanted) -> int:
@@ -111,6 +134,33 @@ class _Told:
 
     def note(self, sentence: str) -> None:
         """See Watcher; there is nobody to tell."""
+
+
+class Proved(OfStudy, Proving):
+    """Arguments of :func:`prove`."""
+
+    progress: Callable[[Proof], None] | None = parameter(
+        lambda name, value: check_callback(name, value, "progress(proof)"),
+        "Called with what is proved by then, every 15 seconds.",
+        default=None,
+    )
+
+
+@taking(Proved)
+def prove(asked: Proved) -> Proof:
+    """Prove how good the front of the study of ``space`` is, or one of some designs where there is no study.
+
+    Returns what is proved by the end: of all, of the minutes that were asked for, or of what an interrupt (Ctrl-C) has
+    left. The proof is kept, and can be resumed. Raises InputError and OutputError.
+    """
+    wanted = checked(asked, Proving)
+    loaded, _ = _opened(asked.space, asked.storage)
+
+    def show(prover: Prover) -> None:
+        if asked.progress is not None:
+            asked.progress(record(prover))
+
+    return record(proved(loaded, as_optional_path("storage", asked.storage), wanted, show))
 
 
 def study(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Study:

@@ -9,7 +9,7 @@ import click
 
 from lw3dsim.cli.command import Group
 from lw3dsim.cli.options import format_option, options_of, print_csv, print_json, put
-from lw3dsim.explore.wanted import Wanted
+from lw3dsim.explore.wanted import Proving, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     from lw3dsim.explore.study import begun
     from lw3dsim.explore.summary import counted
 
-    wanted = checked(asked)
+    wanted = checked(asked, Wanted)
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
     extension()  # what there is to say of it stands above the display
@@ -143,33 +143,23 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
 @command.command("prove")
 @click.argument("space")
 @storage_option
-@click.option(
-    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="The proof; default: results/dse/NAME.proof."
-)
-@click.option("--minutes", type=click.FloatRange(min=0), metavar="M", help="How long; default: until all is proved.")
-@click.option("--resume", is_flag=True, help="Go on with the proof that is in --out.")
+@options_of(Proving)
 @format_option("table", "json")
-def prove_command(
-    space: str, storage: str | None, out: str | None, minutes: float | None, resume: bool, form: str, show: Show
-) -> None:  # fmt: skip
+def prove_command(space: str, storage: str | None, asked: Proving, form: str, show: Show) -> None:
     """Prove how good a front of SPACE is: that of the study in --storage, or of some designs where there is none.
 
     Boxes of designs are bounded as a whole and cut, until a front beats them or they break a limit. Ctrl-C stops it
     cleanly.
     """
-    from lw3dsim.explore.proof.run import opened, prove
+    from lw3dsim.dse import checked
+    from lw3dsim.explore.proof.run import proved
     from lw3dsim.explore.proof.text import line, lines, record
     from lw3dsim.explore.space_file import load_space
-    from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 
-    loaded = load_space(space)
-    has_study = storage is not None or Path(default_file(loaded.name)).exists()
-    known = _study(space, storage).front if has_study else []
-    target = Path(out) if out is not None else Path(DEFAULT_FOLDER) / f"{loaded.name}.proof"
-    prover = opened(loaded, target, resume=resume)
-    prove(prover, target, known=known, minutes=minutes, show=lambda one: click.echo(line(one), err=True))
+    wanted = checked(asked, Proving)
+    prover = proved(load_space(space), storage, wanted, lambda one: click.echo(line(one), err=True))
     if form == "json":
-        print_json(record(prover))
+        put(record(prover).to_json())
     else:
         show(lines(prover))
 

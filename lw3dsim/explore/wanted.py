@@ -1,4 +1,4 @@
-"""What a run asks of a study: declared once, for Python and for the command line."""
+"""What a run asks of a study, and what a proof is asked for: declared once, for Python and for the command line."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_number, as_optional_integer, as_optional_truth, as_text, as_truth, as_word
+from lw3dsim.arguments import (
+    as_number,
+    as_optional_integer,
+    as_optional_path,
+    as_optional_truth,
+    as_text,
+    as_truth,
+    as_word,
+)
 from lw3dsim.base.parameters import Parameters, parameter
 from lw3dsim.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lw3dsim.arguments import PathArgument
+
 MAX_TRIALS = 100_000_000
 MAX_WORKERS = 1024
 MAX_BATCH = 10_000
 PATIENCE_S = 60.0
 LONGEST_S = 86_400
+# A year.
+LONGEST_MINUTES = 525_600
 
 
 def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
@@ -38,6 +50,10 @@ def _seed(name: str, value: object) -> int | None:
 
 def _limit(name: str, value: object) -> float | None:
     return None if value is None else as_number(name, value, 0.1, LONGEST_S)
+
+
+def _minutes(name: str, value: object) -> float | None:
+    return None if value is None else as_number(name, value, 0, LONGEST_MINUTES)
 
 
 def as_address(name: str, value: object) -> str | None:
@@ -102,3 +118,16 @@ class Wanted(Parameters):
         values="SECONDS",
         option="--point-limit",
     )
+
+
+class Proving(Parameters):
+    """What a proof is asked for."""
+
+    out: PathArgument | None = parameter(
+        as_optional_path,
+        "The file that keeps the proof. Default: results/dse/NAME.proof.",
+        default=None,
+        values="FILE",
+    )
+    minutes: float | None = parameter(_minutes, "How long. Default: until all is proved.", default=None, values="M")
+    resume: bool = parameter(as_truth, "Go on with the proof that is there.", default=False)

@@ -46,6 +46,7 @@ def work(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pipeline, "run_layer", noted)
     monkeypatch.setattr(dse, "begun", begun)
+    monkeypatch.setattr(dse, "proved", begun)
     monkeypatch.setattr(explain, "_steps", lambda _: iter(()))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)

@@ -43,6 +43,7 @@ def search(path: Path) -> pd.DataFrame:
         study = dse.study("edge_chip")
     assert_type(study, dse.Study)
     assert_type(dse.status(space).hypervolume, float)
+    assert_type(dse.prove(space, storage=path, minutes=0.5, resume=True, progress=print).factor, float | None)
     assert_type(dse.export(space, path), Path)
     assert_type(dse.report(space), Path)
     return dse.front(space, storage=path)

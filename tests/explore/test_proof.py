@@ -10,9 +10,10 @@ from random import Random
 
 import numpy as np
 import pytest
-from explore_helpers import write_space
+from explore_helpers import kept_study, write_space
 from test_bad_input import refuse
 
+from lw3dsim import dse
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import non_dominated
 from lw3dsim.explore.proof.boxes import box_of, choices_in, halves, the_choice, whole
@@ -287,6 +288,30 @@ def test_from_the_command_line_a_proof_begins_stops_and_ends(cli, cli_json, tmp_
     assert "is that of the whole space" in done.stdout
     other = write_space(tmp_path, objectives="[latency_ms]")
     refuse(cli("dse", "prove", other, "--out", str(out), "--resume"), "a proof of another space")
+
+
+def test_from_python_a_proof_is_what_the_command_line_makes_of_it(cli_json, tmp_path, monkeypatch):
+    monkeypatch.setattr("lw3dsim.explore.proof.run.SHOW_EVERY_S", -1.0)
+    space, out = write_space(tmp_path, objectives="[latency_ms, energy_mj, area_mm2]"), tmp_path / "small.proof"
+    told = []
+    begun = dse.prove(space, out=out, minutes=0)
+    done = dse.prove(space, out=out, resume=True, progress=told.append)
+    assert not begun.is_finished
+    assert done.is_finished
+    assert done.factor == 1
+    assert {type(one) for one in told} == {dse.Proof}
+    opens = [one.open for one in told]
+    assert opens == sorted(opens, reverse=True)
+    assert cli_json("dse", "prove", space, "--out", str(out), "--resume", "--format", "json") | {"seconds": 0} == (
+        done.as_dict() | {"seconds": 0}
+    )
+
+
+def test_a_proof_begins_with_the_front_of_its_study(tmp_path):
+    space, journal = write_space(tmp_path, objectives="[latency_ms, energy_mj, area_mm2]"), tmp_path / "small.journal"
+    kept_study(space, journal)
+    proof = dse.prove(space, storage=journal, out=tmp_path / "small.proof", minutes=0)
+    assert proof.front == len(dse.front(space, storage=journal))
 
 
 @pytest.mark.parametrize("damage", ["boxes", "dominated", "front", "text"])

@@ -141,6 +141,7 @@ CALLS = {
             "progress",
         ),
     ),
+    "dse.prove": (dse.prove, (*SEARCH, "out", "minutes", "resume", "progress")),
     "dse.load_space": (dse.load_space, ("name",)),
     "dse.study": (dse.study, SEARCH),
     "dse.status": (dse.status, SEARCH),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.forms import PROOF
@@ -14,12 +15,14 @@ from lw3dsim.explore.proof.search import Prover
 from lw3dsim.explore.proof.state import load, save
 from lw3dsim.explore.record import Record
 from lw3dsim.explore.runner import interrupts
+from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
+from lw3dsim.explore.study import read_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from lw3dsim.explore.space import Space
+    from lw3dsim.explore.wanted import Proving
 
 # Seconds between two states that are kept, and between two that are shown.
 KEEP_EVERY_S = 60.0
@@ -27,6 +30,19 @@ SHOW_EVERY_S = 15.0
 
 # Designs that are simulated at first where no study is given.
 FIRST = 100
+
+
+def proved(space: Space, storage: str | None, asked: Proving, show: Callable[[Prover], None]) -> Prover:
+    """Prove what can be of the front of the study in ``storage``, by default the space's own where there is one.
+
+    ``show`` is given the proof every ``SHOW_EVERY_S``. Raises InputError and OutputError.
+    """
+    has_study = storage is not None or Path(default_file(space.name)).exists()
+    known = read_study(space, storage or default_file(space.name)).front if has_study else ()
+    out = Path(asked.out) if asked.out is not None else Path(DEFAULT_FOLDER) / f"{space.name}.proof"
+    prover = opened(space, out, resume=asked.resume)
+    prove(prover, out, known=known, minutes=asked.minutes, show=show)
+    return prover
 
 
 def opened(space: Space, out: Path, *, resume: bool) -> Prover:

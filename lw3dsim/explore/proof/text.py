@@ -1,10 +1,11 @@
-"""What a proof says, in lines and as plain values."""
+"""What a proof says, in lines and as a record."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.base.records import Record, figure
 from lw3dsim.explore.metrics import cost
 
 if TYPE_CHECKING:
@@ -20,6 +21,33 @@ WORDS: dict[Verdict, str] = {
     "simulated": "simulated",
     "alike": "the same design as another choice",
 }
+
+
+class Proof(Record, frozen=True, kw_only=True):
+    """What is proved of a space so far: its choices by what is known of them, and how far its front may be off."""
+
+    space: str
+    seconds: Annotated[float, figure("that the proof took, of all runs of it")]
+    boxes_bounded: int
+    choices: Annotated[int, figure("points of the space")]
+    dominated: Annotated[int, figure("choices that a design of the front is better than")]
+    over_limits: Annotated[int, figure("choices that break a constraint, or can't be")]
+    simulated: int
+    alike: Annotated[int, figure("choices that are the same design as another")]
+    open: Annotated[int, figure("choices that nothing is proved of yet")]
+    open_boxes: int
+    front: Annotated[int, figure("designs on the front")]
+    factor: Annotated[
+        float | None,
+        figure("of any design, one on the front costs at most so much times as much in every objective; None: unknown"),
+    ]
+    shares_within: Annotated[dict[str, float], figure("by factor, the share of choices that beat the front by no more")]
+    bounds: Annotated[dict[str, float], figure("by objective, what no design of the space is better than")]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all is proved: the front is that of the whole space."""
+        return self.open == 0
 
 
 def line(prover: Prover) -> str:
@@ -40,23 +68,23 @@ def _bounds(prover: Prover) -> dict[str, float]:
     return {name: cost(name, value) for name, value in pairs if 0 < value < math.inf}
 
 
-def record(prover: Prover) -> dict[str, object]:
-    """Return what is proved as plain values."""
+def record(prover: Prover) -> Proof:
+    """Return what is proved."""
     found = prover.certificate()
     shares = zip(FACTORS, prover.shares_within(FACTORS), strict=True)
-    return {
-        "space": prover.space.name,
-        "seconds": round(found.seconds, 1),
-        "boxes_bounded": found.looked_at,
-        "choices": found.choices,
+    return Proof(
+        space=prover.space.name,
+        seconds=round(found.seconds, 1),
+        boxes_bounded=found.looked_at,
+        choices=found.choices,
         **{verdict: found.verdicts[verdict] for verdict in WORDS},
-        "open": found.open_choices,
-        "open_boxes": found.open_boxes,
-        "front": found.front,
-        "factor": found.factor if math.isfinite(found.factor) else None,
-        "shares_within": {f"{limit:g}": share for limit, share in shares},
-        "bounds": _bounds(prover),
-    }
+        open=found.open_choices,
+        open_boxes=found.open_boxes,
+        front=found.front,
+        factor=found.factor if math.isfinite(found.factor) else None,
+        shares_within={f"{limit:g}": share for limit, share in shares},
+        bounds=_bounds(prover),
+    )
 
 
 def lines(prover: Prover) -> list[str]:

@@ -1,8 +1,9 @@
 """Layers that move nothing, as an address can do what they say: their outputs lie where their inputs do.
 
 A slice begins somewhere within its input; a reshape or permutation that leaves the order of elements is its input; what
-an interleave puts in turns is written there at once. That takes channel blocks that suit all tensors which lie in one
-another: the block of fewest bursts is taken that does, unless it costs more than a copy. All else is copied.
+an interleave puts in turns, or a concatenation behind each other, is written there at once. That takes channel blocks
+that suit all tensors which lie in one another: the block of fewest bursts is taken that does, unless it costs more than
+a copy. All else is copied.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.moves import DIMENSIONS, Interleave, Permute, Reshape, Slice
+from lw3dsim.describe.moves import DIMENSIONS, Concat, Interleave, Permute, Reshape, Slice
 from lw3dsim.describe.products import Linear
 from lw3dsim.machine.problem import layout_block
 from lw3dsim.tensor.layout import Layout, block_sizes
@@ -77,6 +79,17 @@ def _interleave(layer: Interleave, inputs: Sequence[Shape], output: Shape, rows:
     return rows.block <= output.channels and (layer.apart[2] == 1 or rows.is_whole(1))
 
 
+@can_be.register(Concat)
+def _concat(layer: Concat, inputs: Sequence[Shape], output: Shape, rows: Rows) -> bool:  # of all inputs
+    """Return whether every input begins where a block of channels does, along W where a burst does."""
+    *before, _ = inputs
+    if layer.dim == "channels":
+        is_whole = all(shape.channels % rows.block == 0 for shape in before)
+        return is_whole and rows.block <= min(shape.channels for shape in inputs)
+    fits = rows.block <= output.channels
+    return fits and (layer.dim != "width" or all(rows.is_whole(shape.width) for shape in before))
+
+
 def bare_of_moves(network: Workload) -> Workload:
     """Return ``network`` without all layers that may be views on some design: for bounds of many designs at once."""
     moves = tuple(layer for layer in network.layers if can_be.dispatch(type(layer)) is not can_be.dispatch(object))
@@ -89,9 +102,10 @@ def viewed(network: Workload, arch: Accelerator) -> Workload:
     if not makers or network.views:
         return network
     found = _Found(network, arch)
-    for layer in makers:
+    # What is joined with more in another place lies in that: the longest first.
+    for layer in sorted(makers, key=lambda one: -len(one.inputs) if isinstance(one, Concat) else -NEVER):
         found.try_view(layer)
-    return _without(network, tuple(found.views), found.blocks)
+    return _without(network, tuple(layer for layer in makers if layer in found.views), found.blocks)
 
 
 def _without(network: Workload, views: tuple[AnyLayer, ...], blocks: dict[str, int]) -> Workload:
@@ -110,8 +124,8 @@ class _Found:
         self._sets: dict[str, tuple[str, ...]] = {}
         self.views: list[AnyLayer] = []
         self.blocks: dict[str, int] = {}
-        # What lies in something else: a tensor can be in one place alone.
-        self._placed: set[str] = set()
+        # What lies in something else, and as which part: a tensor can be in one place alone.
+        self._placed: dict[str, tuple[str, int]] = {}
 
     def try_view(self, layer: AnyLayer) -> None:
         """Take ``layer`` as a view, where there are blocks for it."""
@@ -119,17 +133,43 @@ class _Found:
         if _is_flattened(network, layer):
             self.views.append(layer)
             return
-        inside = set(layer.inputs) if isinstance(layer, Interleave) else {layer.name}
-        is_clip = isinstance(layer, Interleave) and not inside.isdisjoint(network.inputs)
-        if is_clip or inside & self._placed or len(set(layer.inputs)) < len(layer.inputs):
+        takes_in = isinstance(layer, Interleave | Concat) and not self._is_run(layer)
+        inside = layer.inputs if takes_in else (layer.name,)
+        is_clip = takes_in and not network.inputs.keys().isdisjoint(inside)
+        if is_clip or not self._placed.keys().isdisjoint(inside) or len(set(layer.inputs)) < len(layer.inputs):
+            return
+        host = layer.name if takes_in else layer.inputs[0]
+        places = {name: (host, number) for number, name in enumerate(inside)}
+        if self._joins_vectors(layer):
+            self.views.append(layer)
+            self._placed |= places
             return
         tied = {name for one in (*layer.inputs, layer.name) for name in self._sets.get(one, (one,))}
         block = self._block(layer, tuple(sorted(tied)))
         if block:
             self.views.append(layer)
-            self._placed |= inside
+            self._placed |= places
             for name in tied:
                 self._sets[name], self.blocks[name] = tuple(sorted(tied)), block
+
+    def _is_run(self, layer: AnyLayer) -> bool:
+        """Return whether the inputs of a concatenation lie behind each other in a longer one of the same dimension."""
+        if not isinstance(layer, Concat) or layer.inputs[0] not in self._placed:
+            return False
+        name, first = self._placed[layer.inputs[0]]
+        host = next((view for view in self.views if view.name == name), None)
+        if not isinstance(host, Concat) or host.dim != layer.dim:
+            return False
+        return host.inputs[first : first + len(layer.inputs)] == layer.inputs
+
+    def _joins_vectors(self, layer: AnyLayer) -> bool:
+        """Return whether a layer joins vectors, all but the last of whole bursts: they have but one layout."""
+        if not isinstance(layer, Concat) or self._network.shapes[layer.name].extent != POINT:
+            return False
+        bits = self._arch.precision.activation_bits
+        *before, _ = self._network.input_shapes(layer)
+        whole = all(shape.channels * bits % (8 * self._burst_bytes) == 0 for shape in before)
+        return layer.dim == "channels" and whole
 
     def _block(self, layer: AnyLayer, tied: tuple[str, ...]) -> int:
         """Return the block in which ``tied`` tensors are smallest and ``layer`` is a view, 0 where there is none."""

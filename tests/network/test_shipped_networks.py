@@ -23,4 +23,6 @@ def test_a_shipped_network_is_executed_exactly(workload, algorithm, fusion):
     network = load_workload(workload, input_size=EXECUTED[workload], classes=11)
     result = execute(network, algorithm=algorithm, fusion=fusion)
     assert result.exact
-    assert sum(row.name.count("+") + 1 for row in result.layers) == len(network.layers)
+    # What is joined is written there at once: no layer does it.
+    done = [layer for layer in network.layers if layer.kind != "concat"]
+    assert sum(row.name.count("+") + 1 for row in result.layers) == len(done)

@@ -11,6 +11,7 @@ from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.moves import DIMENSIONS
 from lw3dsim.describe.workload import (
     Add,
+    Concat,
     Conv3d,
     ConvTranspose3d,
     Interleave,
@@ -127,6 +128,84 @@ def test_tensors_in_one_another_have_one_block_and_a_place_has_one_tensor():
     assert network.blocks["a"] == network.blocks["s0"] == network.blocks["s1"] == 8
     assert {"sum", "again"} <= {layer.name for layer in network.layers}
     assert viewed(network, ARCH).views == network.views
+
+
+def joined(dim="channels", channels=(64, 32), shape=X, **more):
+    """Convolutions whose outputs are joined, and one that reads them together."""
+    layers = [
+        Conv3d(name=f"a{i}", inputs=("x",), out_channels=count, kernel=(1, 1, 1)) for i, count in enumerate(channels)
+    ]
+    names = tuple(layer.name for layer in layers)
+    layers.append(Concat(name="m", inputs=more.get("inputs", names), dim=dim))
+    layers.append(Conv3d(name="z", inputs=("m",), out_channels=8, kernel=(1, 1, 1)))
+    return build_workload(name="joined", inputs={"x": shape}, layers=layers)
+
+
+@pytest.mark.parametrize("fusion", ["off", "auto"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        joined(),
+        joined(channels=(64, 16, 8)),
+        joined("frames", (32, 32)),
+        joined("height", (32, 32)),
+        joined("width", (64, 64), Shape(64, 8, 16, 16)),
+        joined(channels=(64, 256), shape=Shape(64, 1, 1, 1)),
+    ],
+    ids=["channels", "three", "frames", "height", "width", "vectors"],
+)
+def test_what_is_joined_is_written_there_at_once(network, fusion):
+    result = lw3dsim.simulate(network, fusion=fusion)
+    (view,) = result.record.views
+    assert (view.name, view.kind) == ("m", "concat")
+    assert lw3dsim.execute(network, fusion=fusion).exact
+    assert lw3dsim.execute(network, fusion=fusion, batch=2).exact
+    rows = {row.name: row for row in result.record.layers}
+    assert rows["z"].dram_read_bytes >= network.shapes["m"].elements
+    written = sum(row.dram_write_bytes for name, row in rows.items() if name != "z")
+    assert written >= network.shapes["m"].elements
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        joined(channels=(60, 7)),
+        joined(inputs=("a0", "a0"), channels=(32,)),
+        joined(inputs=("a0", "x"), channels=(64,)),
+        joined("width", (8, 8), Shape(64, 2, 4, 3)),
+        joined(channels=(60, 256), shape=Shape(64, 1, 1, 1)),
+    ],
+    ids=["torn block", "twice the same", "an input of the network", "torn burst", "torn vector"],
+)
+def test_what_can_not_be_written_there_is_copied(network):
+    result = lw3dsim.simulate(network)
+    assert result.record.views == ()
+    copy = next(row for row in result.record.layers if row.name == "m")
+    assert copy.dram_bytes >= 2 * network.shapes["m"].elements
+    assert lw3dsim.execute(network).exact
+
+
+def test_all_that_a_dense_block_joins_lies_in_one_place():
+    """As of DenseNet: every layer reads all before it; each time more are joined, those before in the same order."""
+    layers = [Conv3d(name=f"l{i}", inputs=("x",), out_channels=32, kernel=(1, 1, 1)) for i in range(2)]
+    for i in range(2, 5):
+        layers.append(Concat(name=f"c{i}", inputs=tuple(f"l{j}" for j in range(i))))
+        layers.append(Conv3d(name=f"l{i}", inputs=(f"c{i}",), out_channels=32, kernel=(1, 3, 3), padding=(0, 1, 1)))
+    layers.append(Concat(name="c5", inputs=("l0", "l1", "l2", "l3", "l4")))
+    layers.append(Concat(name="turned", inputs=("l1", "l0")))
+    layers.append(Concat(name="all", inputs=("c5", "turned")))
+    network = build_workload(name="dense", inputs={"x": X}, layers=layers)
+    result = lw3dsim.simulate(network)
+    # What is joined in another order lies elsewhere: it is copied, into the place where all of it is.
+    assert [view.name for view in result.record.views] == ["c2", "c3", "c4", "c5", "all"]
+    assert [row.name for row in result.record.layers if row.kind == "concat"] == ["turned"]
+    assert lw3dsim.execute(network).exact
+
+
+def test_laterals_of_slowfast_are_written_into_the_slow_pathway():
+    result = lw3dsim.simulate("slowfast_r50_8x8", input_size="32x64x64")
+    assert [view.name for view in result.record.views] == [f"join{i}" for i in range(1, 6)]
+    assert not [row for row in result.record.layers if row.kind == "concat"]
 
 
 def test_a_stream_waits_for_what_is_behind_a_view():

@@ -11,10 +11,13 @@ PIP     := -q --disable-pip-version-check
 # Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Each file of tests on one core: what its tests share is made once. In the order of their names, as few tests may take long.
+PYTEST  := -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
+
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-interpreted test-lowest test-newest lint docs bench tables lock fuzz kills mutants clean
+.PHONY: demo test test-interpreted test-lowest test-newest style lint docs bench tables lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -25,13 +28,13 @@ demo: $(READY)
 	@echo
 	@echo "Open results/c3d.html and results/slowfast_r50_8x8.html in a browser."
 
-# Each file of tests on one core: what its tests share is made once.
-test: lint
-	$(BIN)/python -m pytest -n auto --dist loadfile -q
+# The types are one of the tests.
+test: style
+	$(BIN)/python $(PYTEST)
 
 # Where there is no C compiler, CPython runs the kernels: tests of values and of figures that were, on that form alone.
 test-interpreted: $(READY)
-	LW3DSIM_KERNELS=interpreted $(BIN)/python -m pytest -n auto --dist loadfile -q tests/golden tests/machine tests/map/test_values_map.py \
+	LW3DSIM_KERNELS=interpreted $(BIN)/python $(PYTEST) tests/golden tests/machine tests/map/test_values_map.py \
 	    tests/map/test_values_tiling.py tests/map/test_values_fused.py tests/map/test_values_group.py tests/schedule tests/account
 
 # The same on the lowest versions that pyproject.toml states, and on what is newest today: an environment each, made anew.
@@ -40,11 +43,13 @@ test-newest: RESOLUTION := highest
 test-lowest test-newest: $(READY)
 	$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(VENV)-$@
 	$(BIN)/uv pip install -q --python $(VENV)-$@/bin/python --upgrade --resolution $(RESOLUTION) -e '.[dev]'
-	$(VENV)-$@/bin/python -m pytest -n auto --dist loadfile -q $(TESTS)
+	$(VENV)-$@/bin/python $(PYTEST) $(TESTS)
 
-lint: $(READY)
+style: $(READY)
 	$(BIN)/ruff check $(TRACKED)
 	$(BIN)/ruff format --check $(TRACKED)
+
+lint: style
 	$(BIN)/mypy
 
 # The documents as a site, with the reference of the Python interface. A page fetches nothing from elsewhere.

@@ -60,8 +60,9 @@ def compile_source(source: Path, to: Path) -> str:
     """Compile ``source`` ``to`` an extension; return nothing, or why no compiler could."""
     whys = []
     linking = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    flags = FLAGS + shlex.split(os.environ.get("CFLAGS", ""))
     for compiler in compilers():
-        command = [*compiler, *FLAGS, f"-I{sysconfig.get_path('include')}", *linking, str(source), "-o", str(to)]
+        command = [*compiler, *flags, f"-I{sysconfig.get_path('include')}", *linking, str(source), "-o", str(to)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a compiler's command
         if done.returncode == 0:
             return ""

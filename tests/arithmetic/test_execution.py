@@ -188,16 +188,16 @@ def test_the_reference_pools_and_differences_as_defined():
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "hfa", "auto"])
-@pytest.mark.parametrize("dtype", ["int8", "int16"])
-def test_a_whole_fsb_network_is_exact(algorithm, dtype):
-    result = execute("c3d", transform="fsb_c3d", algorithm=algorithm, dtype=dtype, input_size="16x32x32", seed=3)
+@pytest.mark.parametrize(("workload", "dtype"), [("c3d", "int8"), ("c3d_small", "int8"), ("c3d_small", "int16")])
+def test_a_whole_fsb_network_is_exact(algorithm, workload, dtype):
+    result = execute(workload, transform="fsb_c3d", algorithm=algorithm, dtype=dtype, input_size="16x32x32", seed=3)
     assert result.exact
     assert all(layer["max_abs_error"] == 0 and layer["sqnr_db"] is None for layer in result.layers)
 
 
 @pytest.mark.parametrize("algorithm", ["winograd3d", "nested"])
 def test_dense_winograd_networks_are_exact(algorithm):
-    assert execute("c3d", algorithm=algorithm, m1=2, m2=2, input_size="16x16x16").exact
+    assert execute("c3d_small", algorithm=algorithm, m1=2, m2=2).exact
 
 
 def test_residuals_laterals_and_concats_are_exact():
@@ -228,14 +228,14 @@ def test_narrower_operands_cost_accuracy_and_more_bits_win_it_back():
 
 
 def test_the_command_line_executes(cli, cli_json, tmp_path):
-    data = cli_json("execute", "c3d", "--input", "16x16x16", "--dtype", "float32", "--seed", "7", "--format", "json")
+    data = cli_json("execute", "c3d_small", "--dtype", "float32", "--seed", "7", "--format", "json")
     assert (data["dtype"], data["seed"]) == ("float32", 7)
     assert data["layers"][0].keys() >= {"name", "exact", "max_abs_error", "sqnr_db"}
     assert data["layers"][0]["sqnr_db"] > 100
-    cli("execute", "c3d", "--input", "16x16x16", "--out", str(tmp_path / "run"), "--format", "csv")
+    cli("execute", "c3d_small", "--out", str(tmp_path / "run"), "--format", "csv")
     assert (tmp_path / "run" / "execution.json").exists()
-    assert "16 of 16 layers equal" in cli("execute", "c3d", "--input", "16x16x16").stdout
-    refused = cli("execute", "c3d", "--dtype", "int4")
+    assert "8 of 8 layers equal" in cli("execute", "c3d_small").stdout
+    refused = cli("execute", "c3d_small", "--dtype", "int4")
     assert refused.exit_code == 2
     assert "int8" in refused.stderr
 
@@ -248,11 +248,11 @@ def test_the_engine_reaches_the_layers_that_are_executed(cli, monkeypatch):
         return map_network(*args, engine=engine, **options)
 
     monkeypatch.setattr(pipeline, "map_network", keep)
-    results = [execute("c3d", engine=engine, input_size="16x16x16") for engine in ("simpy", "fast")]
+    results = [execute("c3d_small", engine=engine) for engine in ("simpy", "fast")]
     assert results[0] == results[1]
-    assert cli("execute", "c3d", "--input", "16x16x16", "--engine", "simpy").exit_code == 0
+    assert cli("execute", "c3d_small", "--engine", "simpy").exit_code == 0
     assert asked == ["simpy", "fast", "simpy"]
-    assert "unknown engine 'simp'; did you mean 'simpy'" in cli("execute", "c3d", "--engine", "simp").stderr
+    assert "unknown engine 'simp'; did you mean 'simpy'" in cli("execute", "c3d_small", "--engine", "simp").stderr
 
 
 def test_a_store_that_is_missing_is_noticed():

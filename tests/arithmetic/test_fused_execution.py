@@ -49,7 +49,7 @@ def executed(chain, group, mapping, schedule, seed):
     return execute_group(group, mapping, schedule, machines, INT8, computation)[0], expected
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(chains(), st.data(), st.integers(0, 2**32 - 1))
 def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, data, seed):
     group = fusable(chain)

@@ -14,14 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
-from shipped_networks import SMALL
+from shipped_networks import FAMILIES, SMALL
 
 from lw3dsim import compare, load_workload
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import default_cases
-from lw3dsim.describe.catalog import shipped_names
 from lw3dsim.describe.clocks import Clocks, DramSystem
 from lw3dsim.describe.dram_standards import DRAM_STANDARDS
 from lw3dsim.engine import fast_engine, simpy_engine
@@ -165,7 +164,7 @@ run_lists = st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([1, 2, 1
 box_lists = st.lists(run_lists, min_size=4, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_engines_agree_on_every_time_and_count(job, clocks, boxes):
     results = [run(job, memory_of(clocks, boxes)) for run in ENGINES.values()]
@@ -179,7 +178,7 @@ def test_engines_agree_on_a_reordering_memory(job, clocks, boxes):
     assert ENGINES["interpreted"](job, memory_of(clocks, boxes)) == ENGINES["simpy"](job, memory_of(clocks, boxes))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(jobs(4), plain, box_lists)
 def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
     memory = memory_of(clocks, boxes)
@@ -191,13 +190,13 @@ def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
     assert [(x.grant[port], x.there[port]) for port in range(3)] == list(streams(trace))
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):
     assert ENGINES["compiled"](job, memory_of(clocks, boxes)) == ENGINES["interpreted"](job, memory_of(clocks, boxes))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(jobs(4), st.one_of(plain, banked), box_lists, st.integers(0, 10**6))
 def test_a_run_is_given_up_only_where_it_takes_longer_than_it_may(job, clocks, boxes, less):
     whole, _ = ENGINES["interpreted"](job, memory_of(clocks, boxes))
@@ -227,7 +226,7 @@ def advanced(job, memory, most):
     return trace
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(jobs(4), plain, box_lists)
 def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     memory = memory_of(clocks, boxes)
@@ -256,7 +255,7 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     assert all(time % job.cycle == 0 for time in (*trace.start, *trace.handover, *trace.end, *trace.drained))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(jobs(4), banked, box_lists)
 def test_every_requested_burst_is_served_once(job, clocks, boxes):
     _, counts = ENGINES["compiled"](job, memory_of(clocks, boxes))
@@ -372,7 +371,7 @@ def assert_engines_agree(network, case):
     assert first == second, case.name
 
 
-@pytest.mark.parametrize("workload", shipped_names("workloads"))
+@pytest.mark.parametrize("workload", FAMILIES)
 def test_engines_agree_on_every_case_of_every_network(workload):
     # Plain DRAM: CPython takes a hundred times as long by bank, and does there what the fast engine does.
     network = load_workload(workload, input_size=SMALL[workload])
@@ -380,7 +379,7 @@ def test_engines_agree_on_every_case_of_every_network(workload):
         assert_engines_agree(network, replace(case, overrides=("dram.model=plain",)))
 
 
-@pytest.mark.parametrize("workload", shipped_names("workloads"))
+@pytest.mark.parametrize("workload", FAMILIES)
 def test_engines_agree_on_every_network_on_a_dram_of_banks(workload):
     network = load_workload(workload, input_size=SMALL[workload])
     *_, transformed, _ = default_cases(network, "edge_base")

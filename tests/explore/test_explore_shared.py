@@ -83,9 +83,9 @@ def url():
         yield url
 
 
-def test_eight_processes_share_a_study_and_two_are_killed(url, cli, cli_json, tmp_path):
+def test_four_processes_share_a_study_and_two_are_killed(url, cli, cli_json, tmp_path):
     space = write_space(tmp_path, parameters=FEW)
-    runs = [start("dse", "run", space, "--storage", url, "--workers", "1", "--resume") for _ in range(8)]
+    runs = [start("dse", "run", space, "--storage", url, "--workers", "1", "--resume") for _ in range(4)]
     with database(url) as storage:
         victims = [killed_at_a_point(runs, storage, finished) for finished in (0, FEWER // 3)]
     said = [run.communicate(timeout=120)[1] for run in runs]

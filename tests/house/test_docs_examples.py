@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from test_docs import README, ROOT, blocks, run
@@ -13,6 +14,7 @@ from test_docs import README, ROOT, blocks, run
 PYTHON = ROOT / "docs" / "python.md"
 START = ROOT / "docs" / "start.md"
 PLUGINS = ROOT / "tests" / "data" / "acme_video"
+PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
 
 
 def commands(document):
@@ -40,8 +42,8 @@ def test_python_of_its_own_page_runs_in_order(tmp_path, monkeypatch):
     }
 
 
-def test_python_of_all_documents_is_typed(tmp_path):
-    """One run of mypy: every block of the README by itself, the blocks of a page behind each other."""
+def test_the_package_and_the_python_of_all_documents_are_typed(tmp_path):
+    """One run of mypy: of what `make lint` checks, every block of the README by itself, those of a page in a row."""
     sources = {f"readme_{i}": code for i, code in enumerate(blocks(README, "python"))}
     for page in (ROOT / "docs").rglob("*.md"):
         if page.stem != "plugins" and (code := "\n".join(blocks(page, "python"))):
@@ -50,7 +52,7 @@ def test_python_of_all_documents_is_typed(tmp_path):
     for name, code in sources.items():
         (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
     # The blocks of the page on plug-ins are the files of this package.
-    files = [str(tmp_path / f"{name}.py") for name in sources] + [str(PLUGINS)]
+    files = [*PACKAGE, *(str(tmp_path / f"{name}.py") for name in sources), str(PLUGINS)]
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *files],
         check=False,

@@ -1,4 +1,4 @@
-"""The shipped networks on clips so small that each is simulated and executed in seconds."""
+"""The shipped networks on clips so small that each is simulated and executed in a second."""
 
 SMALL = {
     "c3d": "16x32x32",
@@ -16,3 +16,6 @@ SMALL = {
     "x3d_m": "4x16x16",
     "x3d_s": "3x32x32",
 }
+
+# Of networks whose layers are of the same forms, more or wider, one.
+FAMILIES = tuple(sorted(SMALL.keys() - {"slow_r50", "slowfast_r50_8x8", "slowfast_r101_8x8", "x3d_m"}))

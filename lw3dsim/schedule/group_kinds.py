@@ -113,5 +113,5 @@ def cycles_of(
         inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
         cycles = vector_cycles(layer, array, inputs, back, n * new_t * new_h * new_w, layer.c, 1, 1)
         return array.fill_cycles + abs(cycles), 0
-    place = seen_place(layer, array, n, new_t, new_h, new_w, waves, seen)
+    place = seen_place(layer, array, 0, 1, n, new_t, new_h, new_w, waves, seen)
     return array.fill_cycles + seen.cycles[place], seen.drain[place]

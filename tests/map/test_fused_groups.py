@@ -21,10 +21,8 @@ from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.group.candidates import enumerate_group
-from lw3dsim.map.group.cost import group_costs
 from lw3dsim.map.group.group import Reach, cut_group
-from lw3dsim.map.group.search import search_group
+from lw3dsim.map.group.search import enumerate_group, search_group
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.fusion import run_group
 from lw3dsim.schedule.fused import build_group_schedule
@@ -276,11 +274,10 @@ def most(changes):
 @given(chains())
 def test_search_finds_what_brute_force_finds(chain):
     group = fusable(chain)
-    found = enumerate_group(group, SMALL)
+    found = enumerate_group(group, SMALL, CLOCKS, FAST)
     assume(0 < len(found) < 150)
-    costs = group_costs(group, found, SMALL, CLOCKS, FAST)
-    assume(int(costs.steps.sum()) < 10_000)
-    mappings = [found.mapping(i, costs.parallel(i)) for i in range(len(found))]
+    assume(int(found.costs.steps.sum()) < 10_000)
+    mappings = [found.mapping(i) for i in range(len(found))]
     schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]
     least = min(schedule.total_bursts for schedule in schedules)
     assert search_group(group, SMALL, CLOCKS, THRIFTY)[0].dram_bytes == least * CLOCKS.burst_bytes

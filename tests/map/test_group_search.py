@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
+import pytest
 from fused_groups import SMALL, chains, fusable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lw3dsim.base import kernels
+from lw3dsim.base.caches import forget
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.group import search
 from lw3dsim.map.group.candidates import fit_tiles
+from lw3dsim.map.group.cost import make_scales
+from lw3dsim.map.group.shortlist import array_at, layer_at
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -31,33 +40,54 @@ thorough = settings(
 @given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES))
 def test_no_mapping_of_a_tile_costs_less_than_its_bound(chain, arch, price):
     group, clocks = fusable(chain, arch), make_clocks(arch)
-    fits = fit_tiles(group, arch)
-    least = search.bound_tiles(fits, arch, clocks, price)
-    priced = search.price_candidates(group, fits.candidates(np.arange(fits.count)), arch, clocks, price)
-    trees = sum(
-        (f * price.of_trees(s, arch) for s, f in zip(group.stages, priced.costs.in_channels, strict=True)), np.zeros(1)
-    )
-    tile = {place: number for number, place in enumerate(zip(*places(fits.tiles, fits.count), strict=True))}
-    found = [tile[place] for place in zip(*places(priced.candidates.found, len(priced.cost)), strict=True)]
-    assert (least[found] <= priced.cost - trees).all()
-
-
-def places(table, count):
-    return (np.asarray(column[:count]).tolist() for column in (table.t, table.h, table.w))
+    least = search.bound_tiles(fit_tiles(group, arch), arch, clocks, price)
+    priced = search.enumerate_group(group, arch, clocks, price)
+    flags = zip(group.stages, priced.costs.in_channels, strict=True)
+    trees = sum((flag * price.of_trees(stage, arch) for stage, flag in flags), np.zeros(1))
+    assert (least[priced.candidates.found.tile] <= priced.cost - trees).all()
 
 
 @thorough
-@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.integers(1, 6))
-def test_looking_at_the_most_promising_tiles_finds_what_looking_at_all_does(chain, arch, price, keep):
-    group = fusable(chain, arch)
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.integers(1, 6), st.sampled_from([1, 7, 64]))
+def test_the_shortlist_has_what_is_best_of_all(chain, arch, price, keep, few):
+    group, clocks = fusable(chain, arch), make_clocks(arch)
+    everything = search.enumerate_group(group, arch, clocks, price)
+    best = [everything.found(i) for i in search.cheapest(everything, keep)]
+    search.FEW_TILES = few
+    try:
+        assert search.search_group(group, arch, clocks, price, keep=keep) == best
+    except MappingError:
+        assert not best
+    finally:
+        search.FEW_TILES = 64
 
-    def found(few):
-        search.FEW_TILES = few
+
+@settings(thorough, max_examples=15)
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES))
+def test_cpython_finds_what_machine_code_finds(chain, arch, price):
+    def found():
+        forget()
         try:
-            return search.search_group(group, arch, make_clocks(arch), price, keep=keep)
+            return search.search_group(fusable(chain, arch), arch, make_clocks(arch), price)
         except MappingError:
             return None
-        finally:
-            search.FEW_TILES = 64
 
-    assert found(1) == found(7) == found(10**9)
+    compiled = found()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kernels, "extension", lambda: types.SimpleNamespace(kernels={}))
+        interpreted = found()
+    forget()
+    assert compiled == interpreted
+
+
+@settings(thorough, max_examples=20)
+@given(chains(), st.sampled_from(ARCHS))
+def test_layers_and_arrays_in_words_are_read_back(chain, arch):
+    group = fusable(chain, arch)
+    scales = make_scales(group, fit_tiles(group, arch), arch, make_clocks(arch), PRICES[0])
+    modes = scales.plain_modes(1.0)
+    layers = [layer_at(modes.layer.tolist(), number) for number in range(len(scales.modes))]
+    arrays = [array_at(modes.array.tolist(), number) for number in range(len(scales.modes))]
+    assert layers == [plain_layer(group.stages[mode.stage]) for mode in scales.modes]
+    machine = make_machine(group.stages[0], arch, "pixel", keeps=len(group.stages) > 1)
+    assert arrays[0] == plain_array(machine)

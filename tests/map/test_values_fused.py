@@ -10,11 +10,14 @@ from lw3dsim.account.events import count_events
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
-from lw3dsim.map.group.candidates import enumerate_group
 from lw3dsim.map.group.group import Group
+from lw3dsim.map.group.search import enumerate_group
+from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.schedule.work import GroupWork
+
+FAST = Price(cycle=1.0, dram_byte=0.0)
 
 
 def columns(schedule, *names):
@@ -95,8 +98,8 @@ def test_a_pool_reads_less_at_the_border():
 def test_a_single_store_has_what_is_left_of_the_output_buffer_to_itself():
     # 64 pixels of 40 channels lie in between, 20480 bits; of what is left, 12288, 16 channels take 8192.
     first, second = (conv(c, n, (1, 8, 8), (1, 1, 1), ARCH, bias=False) for c, n in ((2, 40), (40, 16)))
-    found = enumerate_group(Group((first, second), ("none", "none")), ARCH)
-    mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+    found = enumerate_group(Group((first, second), ("none", "none")), ARCH, make_clocks(ARCH), FAST)
+    mappings = [found.mapping(i) for i in range(len(found))]
     assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 8, 8)} == {(16, 1)}
     # Two stores share it: 8 x 4 pixels of 16 channels are 4096 bits each.
     assert {(one.chunks[-1], one.ofmap_slots) for one in mappings if one.tile == (1, 4, 8)} == {(16, 2)}
@@ -105,8 +108,8 @@ def test_a_single_store_has_what_is_left_of_the_output_buffer_to_itself():
 def test_frames_are_not_cut_where_a_stage_takes_all():
     trg = problem_of(Trg(name="x", inputs=("i",)), Shape(2, 4, 2, 2), ARCH)
     group = Group((trg, conv(2, 2, (4, 2, 2), (1, 1, 1), ARCH), conv(2, 2, (4, 2, 2), (3, 1, 1), ARCH)), ("none",) * 3)
-    found = enumerate_group(group, ARCH)
-    assert {found.mapping(i, ("pixel",) * 3).t for i in range(len(found))} == {2}
+    found = enumerate_group(group, ARCH, make_clocks(ARCH), FAST)
+    assert {found.mapping(i).t for i in range(len(found))} == {2}
 
 
 def test_tiles_of_a_window_go_when_no_later_tile_needs_them():

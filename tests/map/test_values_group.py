@@ -7,6 +7,7 @@ import pytest
 from paper import conv, machine, problem_of
 from paper_group import ARCH, CLOCKS, GROUP, mapping
 
+from lw3dsim.base.caches import forget
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
@@ -15,16 +16,19 @@ from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
 from lw3dsim.map.group.axes import looked_at
-from lw3dsim.map.group.candidates import enumerate_group
-from lw3dsim.map.group.cost import GroupCost, group_costs
+from lw3dsim.map.group.cost import GroupCost
 from lw3dsim.map.group.group import Group, Reach, can_fuse, cut_group, plain_reaches
 from lw3dsim.map.group.partition import best_partition, make_trees, paths_to
+from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.blocks import Use, candidate_blocks
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.schedule.work import GroupWork
 
 # Groups
+
+
+FAST = Price(cycle=1.0, dram_byte=0.0)
 
 
 def test_a_group_of_layers_knows_its_channels():
@@ -166,9 +170,8 @@ def test_chunks_are_the_largest_that_fit_between_and_beside():
     narrow = conv(40, 5, (1, 8, 8), (1, 1, 1), small, bias=False)
     group = Group((wide, depthwise, narrow), ("none",) * 3)
     assert group.runs == (range(2), range(2, 3))
-    found = enumerate_group(group, small)
-    modes = ("pixel",) * 3
-    chunks = {(one.h, one.w): one.chunks for one in (found.mapping(i, modes) for i in range(len(found)))}
+    found = enumerate_group(group, small, make_clocks(small), FAST)
+    chunks = {(one.h, one.w): one.chunks for one in map(found.mapping, range(len(found)))}
     assert (8, 8) not in chunks
     assert (4, 8) not in chunks
     # Near-equal parts of 40: of at most 24 channels, 20. Outputs of 5 channels are stored in whole blocks of 2, or all.
@@ -178,14 +181,12 @@ def test_chunks_are_the_largest_that_fit_between_and_beside():
 
 
 def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
-    found = enumerate_group(GROUP, ARCH)
     wanted = mapping(chunks=(3, 2), resident=(True, True))
-    (number,) = (i for i in range(len(found)) if found.mapping(i, wanted.parallel) == wanted)
-    price = Price(cycle=1.0, dram_byte=0.0)
 
-    def cost(arch=ARCH, clocks=CLOCKS):
-        costs = group_costs(GROUP, found, arch, clocks, price)
-        return costs.bursts[number], costs.steps[number], costs.latency[number]
+    def cost(arch=ARCH, clocks=CLOCKS, wanted=wanted):
+        found = enumerate_group(GROUP, arch, clocks, FAST)
+        (number,) = (i for i in range(len(found)) if found.mapping(i) == wanted)
+        return found.costs.bursts[number], found.costs.steps[number], found.costs.latency[number]
 
     # Input: 4 rows of a burst, output: 2. Weights: 528 bits in 3 bursts, 112 in 1. First layer: 2 x 36 cycles for its
     # channels, for each of two tiles, which fill 3: 150. Second: 6, a fill of 3 and the drain of 4 that is waited for:
@@ -201,16 +202,13 @@ def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
     assert cost(clocks=paged) == (10, 4, 4 * 100_000 + 2 * 7000 + 60_000)
     # With one slot inputs (4 bursts, which answer after 20 ns for both tiles) take turns with the first layer.
     single = machine("buffers.slots=1")
-    again = enumerate_group(GROUP, single)
-    costs = group_costs(GROUP, again, single, make_clocks(single), price)
-    wanted = replace(wanted, ofmap_slots=1)
-    (at,) = (i for i in range(len(again)) if again.mapping(i, wanted.parallel) == wanted)
-    assert costs.latency[at] == 4 * 10_000 + 2 * 20_000 + 150 * 2000 + 60_000
+    *_, latency = cost(single, make_clocks(single), replace(wanted, ofmap_slots=1))
+    assert latency == 4 * 10_000 + 2 * 20_000 + 150 * 2000 + 60_000
     # Weights that do not stay come for each tile: 3 and 1 bursts. The smallest stay first.
-    moved = group_costs(GROUP, found, ARCH, CLOCKS, price).bursts
+    found = enumerate_group(GROUP, ARCH, CLOCKS, FAST)
     by_resident = {
-        one.resident: int(moved[i])
-        for i, one in enumerate(found.mapping(i, wanted.parallel) for i in range(len(found)))
+        one.resident: int(found.costs.bursts[i])
+        for i, one in enumerate(map(found.mapping, range(len(found))))
         if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
     }
     assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
@@ -242,12 +240,14 @@ def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
 @pytest.mark.parametrize("most", [4, 12])
 def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most):
     def steps(found):
-        mappings = [found.mapping(i, ("pixel", "pixel")) for i in range(len(found))]
+        mappings = [found.mapping(i) for i in range(len(found))]
         return {one: build_group_schedule(GROUP, one, ARCH, CLOCKS).steps for one in mappings}
 
-    everything = steps(enumerate_group(GROUP, ARCH))
+    everything = steps(enumerate_group(GROUP, ARCH, CLOCKS, FAST))
     monkeypatch.setattr(group_candidates, "MAX_GROUP_STEPS", most)
-    few = steps(enumerate_group(GROUP, ARCH))
+    forget()
+    few = steps(enumerate_group(GROUP, ARCH, CLOCKS, FAST))
+    forget()
     assert few == {one: count for one, count in everything.items() if count <= most}
     assert 0 < len(few) < len(everything)
 

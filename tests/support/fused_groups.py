@@ -23,9 +23,8 @@ from lw3dsim.describe.workload import (
     build_workload,
 )  # fmt: skip
 from lw3dsim.machine.problem import problem_of
-from lw3dsim.map.group.candidates import enumerate_group
-from lw3dsim.map.group.cost import group_costs
 from lw3dsim.map.group.group import Group, can_fuse
+from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.fusion import operands
 from lw3dsim.schedule.fused import build_group_schedule
@@ -122,10 +121,11 @@ def group_of(chain, arch=SMALL):
 
 def any_mapping(group, data, arch=SMALL):
     """A random candidate with its predicted cost and its schedule."""
-    found, clocks = enumerate_group(group, arch), make_clocks(arch)
+    clocks = make_clocks(arch)
+    found = enumerate_group(group, arch, clocks, Price(cycle=1.0, dram_byte=0.0))
     assume(len(found) > 0)
-    costs = group_costs(group, found, arch, clocks, Price(cycle=1.0, dram_byte=0.0))
+    costs = found.costs
     i = data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(found)
     assume(costs.steps[i] < 5000)
-    mapping = found.mapping(i, costs.parallel(i))
+    mapping = found.mapping(i)
     return mapping, build_group_schedule(group, mapping, arch, clocks), int(costs.bursts[i]), int(costs.steps[i])

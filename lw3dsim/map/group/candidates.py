@@ -11,24 +11,23 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
-from lw3dsim.map.group.fitting import Chunks, Floor, Found, Limits, Stages, Tiles, list_fitting, list_tiles
+from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Tiles, list_tiles
 from lw3dsim.map.group.floor import make_floor, stage_weight_bits
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
+    from lw3dsim.map.group.fitting import Found
     from lw3dsim.map.group.group import Reach
+    from lw3dsim.map.group.weighing import Effort, Traffic
 
 MAX_GROUP_STEPS = 200_000
 
@@ -41,46 +40,35 @@ class Ways(Value, frozen=True):
 
 
 class Candidates(Value, frozen=True, kw_only=True):
-    """Group mappings, ``count`` of them, as ``found``: in ``ways`` to cut T, H and W, ``sets`` and ``chunks``.
+    """Group mappings, ``count`` of them, as ``found``, made of ``parts``; with what they move, and take by mode."""
 
-    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set.
-    """
-
-    stages: Stages
-    ways: tuple[Ways, Ways, Ways]
-    units: Units
-    sets: Words
-    chunks: Chunks
+    parts: Parts
     found: Found
+    traffic: Traffic
+    effort: Effort
     count: int
 
     def __len__(self) -> int:
         return self.count
 
-    @property
-    def cuts(self) -> tuple[Cuts, Cuts, Cuts]:
-        """The ways to cut T, H and W."""
-        t, h, w = (ways.cuts for ways in self.ways)
-        return t, h, w
-
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
-        chosen = [
-            (cuts, int(at[i])) for cuts, at in zip(self.cuts, (self.found.t, self.found.h, self.found.w), strict=True)
-        ]
-        t, h, w = (int(cuts.tile[at]) for cuts, at in chosen)
-        kept: Kept = next((name for name, (cuts, at) in zip(KEPT, chosen, strict=True) if cuts.is_kept[at]), "none")
-        places, stages = self.found.chunk[i :: len(self.found.t)], len(self.stages.n)
-        first = int(self.found.resident[i]) * stages
+        found, parts = self.found, self.parts
+        cuts, places = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
+        t, h, w = (int(of.tile[at]) for of, at in zip(cuts, places, strict=True))
+        chosen = zip(KEPT, cuts, places, strict=True)
+        kept: Kept = next((name for name, of, at in chosen if of.is_kept[at]), "none")
+        stages = len(parts.stages.n)
+        first = int(found.resident[i]) * stages
         return GroupMapping(
             t=t,
             h=h,
             w=w,
             kept=kept,
-            chunks=tuple(int(self.chunks.size[place]) for place in places),
-            resident=tuple(bool(flag) for flag in self.sets[first : first + stages]),
+            chunks=tuple(int(parts.chunks.size[place]) for place in found.chunk[i :: len(found.t)]),
+            resident=tuple(bool(flag) for flag in parts.sets[first : first + stages]),
             parallel=parallel,
-            ofmap_slots=int(self.found.slots[i]),
+            ofmap_slots=int(found.slots[i]),
         )
 
 
@@ -96,40 +84,17 @@ class Choices(Value, frozen=True, kw_only=True):
 
 
 class Fits(Value, frozen=True, kw_only=True):
-    """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside."""
+    """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside.
 
-    stages: Stages
-    ways: tuple[Ways, Ways, Ways]
-    units: Units
-    sets: Words
-    chunks: Chunks
+    There are so many ``ways`` to cut T, H and W.
+    """
+
+    parts: Parts
+    ways: tuple[int, int, int]
     limits: Limits
+    floor: Floor
     tiles: Tiles
     count: int
-
-    def candidates(self, chosen: Ints) -> Candidates:
-        """Return the mappings of the ``chosen`` tiles, in ascending order, that fit."""
-        work, runs, sets = kernels(), len(self.stages.start), len(self.sets) // len(self.stages.n)
-        # What does not fit is written over: one more than may fit.
-        found = Found._make(work.room((len(chosen) * sets + 1) * size) for size in [1] * 5 + [runs])
-        count = work(list_fitting)(
-            self.stages, self.tiles, work.words(chosen), self.sets, self.chunks, self.limits, work.empty(runs), found
-        )
-        return Candidates(
-            stages=self.stages,
-            ways=self.ways,
-            units=self.units,
-            sets=self.sets,
-            chunks=self.chunks,
-            found=found,
-            count=count,
-        )
-
-
-def enumerate_group(group: Group, arch: Accelerator) -> Candidates:
-    """Return all candidates of ``group`` that fit the buffers of ``arch``."""
-    fits = _fit_tiles(group, arch)
-    return fits.candidates(np.arange(fits.count))
 
 
 @kept(256)
@@ -142,17 +107,15 @@ def choices_of(group: Group, arch: Accelerator) -> Choices:
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` whose input fits the input buffer of ``arch``: looked at to bound and to weigh."""
-    return _fit_tiles(group, arch)
-
-
-def _fit_tiles(group: Group, arch: Accelerator) -> Fits:
-    work, buffers = kernels(), arch.buffers
-    ways = t, h, w = _ways_of(group, 0), _ways_of(group, 1), _ways_of(group, 2)
-    cuts, stages, runs = (t.cuts, h.cuts, w.cuts), group.plain, len(group.runs)
-    units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in cuts)
+    work, buffers, choices = kernels(), arch.buffers, choices_of(group, arch)
+    of_axes = [_ways_of(group, d) for d in range(3)]
+    t, h, w = (ways.cuts for ways in of_axes)
+    counts = of_axes[0].count, of_axes[1].count, of_axes[2].count
+    units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in (t, h, w))
     sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
-    work(count_units)(*cuts, sizes, units)
-    choices = choices_of(group, arch)
+    work(count_units)(t, h, w, sizes, units)
+    sets = work.words([int(flag) for flags in choices.sets for flag in flags])
+    parts = Parts(group.plain, t, h, w, units, sets, plain_chunks(choices.chunks))
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -161,20 +124,11 @@ def _fit_tiles(group: Group, arch: Accelerator) -> Fits:
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
     )
-    counts = t.count, h.count, w.count
+    runs = len(group.runs)
     columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1]
     tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
-    count = work(list_tiles)(stages, *cuts, units, counts, limits, choices.floor, tiles)
-    return Fits(
-        stages=stages,
-        ways=ways,
-        units=units,
-        sets=work.words([int(flag) for flags in choices.sets for flag in flags]),
-        chunks=plain_chunks(choices.chunks),
-        limits=limits,
-        tiles=tiles,
-        count=count,
-    )
+    count = work(list_tiles)(parts, counts, limits, choices.floor, tiles)
+    return Fits(parts=parts, ways=counts, limits=limits, floor=choices.floor, tiles=tiles, count=count)
 
 
 def _ways_of(group: Group, dimension: int) -> Ways:

@@ -51,10 +51,26 @@ class Limits(NamedTuple):
     steps: int
 
 
+class Parts(NamedTuple):
+    """What mappings of a group are made of: its stages, ways to cut T, H and W, and the units of stages in these.
+
+    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set; they grow.
+    """
+
+    stages: Stages
+    t: Cuts
+    h: Cuts
+    w: Cuts
+    units: Units
+    sets: Words
+    chunks: Chunks
+
+
 class Found(NamedTuple):
     """Mappings: the number of the way to cut T, H and W, of the set of resident stages, and the slots of the output.
 
-    ``chunk`` is by run and mapping: a place in Chunks.
+    ``tile`` is the number of its tile, ``cost`` what it costs at least. ``chunk`` is by run and mapping: a place in
+    Chunks.
     """
 
     t: Words
@@ -62,6 +78,8 @@ class Found(NamedTuple):
     w: Words
     resident: Words
     slots: Words
+    tile: Words
+    cost: Words
     chunk: Words
 
 
@@ -84,25 +102,27 @@ class Tiles(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """What stages take at least: ``work`` / ``lanes`` cycles a unit, and so many for the steps of a tile.
+    """What stages take at least, by stage: ``work`` / ``lanes`` cycles a unit, and so many to ``fill`` for a step.
 
-    ``streamed_bits`` are, by stage, weights that come for every tile, ``resident_bits`` those that come once.
+    In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles.
+    There are so many ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these.
     """
 
     work: Words
     lanes: Words
-    step_cycles: Words
-    streamed_bits: Words
-    resident_bits: int
+    pass_work: Words
+    pass_lanes: Words
+    fill: Words
+    passes: Words
+    chunks: Words
+    weights: Words
+    rows: int
 
 
 @entry
-def list_tiles(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, units: Units, ways: tuple[int, int, int], limits: Limits, floor: Floor,
-    fit: Tiles,
-) -> int:  # fmt: skip
+def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: Floor, fit: Tiles) -> int:
     """List the tiles whose input fits; return how many they are."""
-    count = 0
+    stages, t, h, w, count = parts.stages, parts.t, parts.h, parts.w, 0
     for i in range(ways[0]):
         for j in range(ways[1]):
             for k in range(ways[2]):
@@ -113,7 +133,7 @@ def list_tiles(
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
                     size_tile(stages, t, h, w, fit, count)
-                    bound_tile(stages, t, h, w, units, floor, fit, count)
+                    bound_tile(parts, floor, fit, count)
                     count += 1
     return count
 
@@ -133,21 +153,50 @@ def size_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, fit: Tiles, at: int) ->
 
 
 @kernel
-def bound_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, units: Units, floor: Floor, fit: Tiles, at: int) -> None:
+def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights."""
+    stages, t, h, w, sets = parts.stages, parts.t, parts.h, parts.w, parts.sets
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = 0
+    cycles = weights = 0
     elements = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources
     elements += all_positions(t, h, w, i, j, k, last) * stages.channels[last]
-    weights = floor.resident_bits
     for stage in range(last):
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
-        cycles += units_of(t, h, w, units, i, j, k, stage) * floor.work[stage] // floor.lanes[stage]
-        cycles += tiles * floor.step_cycles[stage]
-        weights += tiles * floor.streamed_bits[stage]
+        work = units_of(t, h, w, parts.units, i, j, k, stage)
+        cycles += least_cycles_of(floor, stage, work, floor.passes[stage], tiles * floor.chunks[stage])
+        # Of the sets, which grow, the last leaves the least to stream.
+        weights += (1 if sets[len(sets) - last + stage] else tiles) * floor.weights[stage]
         if stages.reads_dram[stage]:
             elements += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
     fit.cycles[at], fit.bits[at] = cycles, elements * stages.bits + weights
+
+
+@kernel
+def least_cycles_of(floor: Floor, stage: int, units: int, passes: int, steps: int) -> int:
+    """Return the cycles that so many units of a stage take at least, in so many passes of channels each."""
+    of_passes = units * passes * floor.pass_work[stage] // floor.pass_lanes[stage]
+    return max(of_passes, units * floor.work[stage] // floor.lanes[stage]) + steps * floor.fill[stage]
+
+
+@kernel
+def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int) -> int:
+    """Return the cycles that mapping ``at`` takes at least: as its tile, with the chunks that it has."""
+    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
+    i, j, k, cycles = found.t[at], found.h[at], found.w[at], 0
+    for stage in range(len(stages.n)):
+        chunk = chunk_of(parts, found, at, stage)
+        whole, rest = stages.n[stage] // chunk, stages.n[stage] % chunk
+        passes = whole * ceiling(chunk, floor.rows) + ceiling(rest, floor.rows)
+        work = units_of(t, h, w, parts.units, i, j, k, stage)
+        steps = some_tiles(t, h, w, i, j, k, stage + 1) * (whole + min(rest, 1))
+        cycles += least_cycles_of(floor, stage, work, passes, steps)
+    return cycles
+
+
+@kernel
+def chunk_of(parts: Parts, found: Found, at: int, stage: int) -> int:
+    """Return the channels of a chunk of a stage."""
+    return parts.chunks.size[found.chunk[parts.stages.run[stage] * len(found.t) + at]]
 
 
 @kernel
@@ -171,64 +220,53 @@ def some_tiles(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -
     return of_t * of_h * w.active[tensor * len(w.tile) + k]
 
 
-@entry
-def list_fitting(
-    stages: Stages, fit: Tiles, chosen: Words, sets: Words, chunks: Chunks, limits: Limits, streamed: Words,
-    found: Found,
-) -> int:  # fmt: skip
-    """List the mappings of the ``chosen`` tiles that fit, set of resident stages by set; return how many they are.
-
-    ``streamed`` is scratch.
-    """
-    count = 0
-    for resident in range(len(sets) // len(stages.n)):
-        room = stream_rest(stages, sets, resident, limits, streamed)
-        for place in range(len(chosen)):
-            at = chosen[place]
-            found.t[count], found.h[count], found.w[count] = fit.t[at], fit.h[at], fit.w[at]
-            found.resident[count] = resident
-            count += choose_chunks(stages, fit, at, chunks, limits, room, streamed, found, count)
-    return count
-
-
 @kernel
-def stream_rest(stages: Stages, sets: Words, resident: int, limits: Limits, streamed: Words) -> int:
-    """Fill in, by run, the weights of a channel that come for every tile; return the room that the others leave."""
-    room = limits.weight_bits
-    for run in range(len(streamed)):
-        streamed[run] = 0
-    for stage in range(len(stages.n)):
-        own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
-        if stages.has_weights[stage] and sets[resident * len(stages.n) + stage]:
-            room -= stages.n[stage] * own
-        elif stages.has_weights[stage]:
-            streamed[stages.run[stage]] += own
-    return room
+def stream_rest(parts: Parts, limits: Limits, streamed: Words) -> None:
+    """Fill in, by set of resident stages and run, the weights of a channel that come for every tile.
+
+    Behind those of the runs stands the room that the others leave.
+    """
+    stages, sets, runs = parts.stages, parts.sets, len(parts.stages.start)
+    for resident in range(len(sets) // len(stages.n)):
+        begin = resident * (runs + 1)
+        for run in range(runs):
+            streamed[begin + run] = 0
+        streamed[begin + runs] = limits.weight_bits
+        for stage in range(len(stages.n)):
+            own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
+            if stages.has_weights[stage] and sets[resident * len(stages.n) + stage]:
+                streamed[begin + runs] -= stages.n[stage] * own
+            elif stages.has_weights[stage]:
+                streamed[begin + stages.run[stage]] += own
 
 
 @kernel
 def choose_chunks(
-    stages: Stages, fit: Tiles, at: int, chunks: Chunks, limits: Limits, room: int, streamed: Words, found: Found,
-    to: int,
-) -> int:  # fmt: skip
-    """Give tile ``at``, as mapping ``to``, the largest chunks of channels that fit; return whether there are any."""
+    stages: Stages, fit: Tiles, at: int, chunks: Chunks, limits: Limits, streamed: Words, found: Found, to: int
+) -> bool:
+    """Give tile ``at``, as mapping ``to``, the largest chunks of channels that fit; return whether there are any.
+
+    ``streamed`` are as in stream_rest.
+    """
+    begin = found.resident[to] * (len(stages.start) + 1)
+    room = streamed[begin + len(stages.start)]
     runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
     out = fit.new[last * len(fit.t) + at] * stages.bits
     # A single store needs no second slot.
     is_whole, steps, chunk = tiles == 1 and out * stages.channels[last] <= limits.output_bits, 0, 0
     for run in range(runs):
-        most = most_channels(stages, fit, at, limits, room, streamed[run], run)
+        most = most_channels(stages, fit, at, limits, room, streamed[begin + run], run)
         if run == runs - 1 and not is_whole:
             most = min(most, limits.output_bits // limits.slots // max(out, 1))
         place = largest_up_to(chunks, run, most)
         if place < 0:
-            return 0
+            return False
         found.chunk[run * len(found.t) + to] = place
         chunk = chunks.size[place]
         steps += tiles * ceiling(stages.channels[stages.stop[run]], chunk) * (stages.stop[run] - stages.start[run])
     is_whole = is_whole and chunk == stages.channels[last]
     found.slots[to] = 1 if is_whole else limits.slots
-    return 1 if (is_whole or out * chunk <= limits.output_bits // limits.slots) and steps <= limits.steps else 0
+    return (is_whole or out * chunk <= limits.output_bits // limits.slots) and steps <= limits.steps
 
 
 @kernel
@@ -288,13 +326,6 @@ def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: in
         if stages.reads_dram[stage]:
             elements += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
     return elements * stages.bits
-
-
-@entry
-def all_windows(stages: Stages, t: Cuts, h: Cuts, w: Cuts, found: Found, count: int, bits: Words) -> None:
-    """Fill in what the input of a tile takes, per mapping."""
-    for at in range(count):
-        bits[at] = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
 
 
 @entry

@@ -2,7 +2,7 @@
 
 A mapping is estimated by the array's cycles for the largest tile, in proportion, and by the bits that it moves. The
 array works on a unit of outputs, a Winograd tile or a position, in passes of as many channels as rows and chunks have;
-in a pass it multiplies on all lanes at best, and reads every input that the outputs look at.
+in a pass it multiplies on all lanes at best, and reads and transforms every input that the outputs look at.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
+from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
 from lw3dsim.map.group.fitting import Floor
 
@@ -24,32 +26,52 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Group
 
 Resident = tuple[bool, ...]
+Fraction = tuple[int, int]
+
+
+class StageFloor(Value, frozen=True, kw_only=True):
+    """What a stage takes at least for a unit of outputs: cycles, as fractions, in each pass of channels and in all.
+
+    A step takes so many cycles to ``fill``.
+    """
+
+    of_pass: Fraction
+    of_all: Fraction
+    fill: int
+
+
+@kept(4096)
+def stage_floor(stage: Problem, arch: Accelerator, reads_back: bool, keeps: bool) -> StageFloor:
+    """Return the floor of a stage in the best of its modes."""
+    modes = parallel_modes(stage, arch)
+    machines = [make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in modes]
+    return StageFloor(
+        of_pass=min((_pass_cycles(stage, machine) for machine in machines), key=_value),
+        of_all=min((_unit_cycles(stage, machine) for machine in machines), key=_value),
+        fill=min(machine.fill_cycles for machine in machines),
+    )
 
 
 def make_floor(group: Group, arch: Accelerator, sets: Sequence[Resident], sizes: Sequence[Sequence[int]]) -> Floor:
     """Return the floor of a group whose weights may stay in these ``sets``, and chunks have ``sizes``, by run.
 
-    Of the sets, which grow, the last leaves the least to stream; of chunks the largest take the fewest passes.
+    Of chunks the largest take the fewest passes.
     """
     work, bits = kernels(), [stage_weight_bits(group, i) for i in range(len(group.stages))]
-    most = _largest_chunks(group, arch, sets, bits, sizes)
-    fractions, step_cycles = [], []
-    for i, stage in enumerate(group.stages):
-        chunk = most[group.run_of(i)]
-        machines = [
-            make_machine(stage, arch, mode, reads_back=i > 0, keeps=i < len(group.stages) - 1)
-            for mode in parallel_modes(stage, arch)
-        ]
-        of_modes = (_unit_cycles(stage, machine, -(-stage.n // min(machine.rows, chunk))) for machine in machines)
-        fractions.append(min(of_modes, key=lambda fraction: fraction[0] / fraction[1]))
-        step_cycles.append(-(-stage.n // chunk) * min(machine.fill_cycles for machine in machines))
-    stays = sets[-1]
+    rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, sets, bits, sizes)
+    chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
+    last = len(group.stages) - 1
+    of = [stage_floor(stage, arch, i > 0, i < last) for i, stage in enumerate(group.stages)]
     return Floor(
-        work=work.words([cycles for cycles, _ in fractions]),
-        lanes=work.words([lanes for _, lanes in fractions]),
-        step_cycles=work.words(step_cycles),
-        streamed_bits=work.words([0 if flag else size for flag, size in zip(stays, bits, strict=True)]),
-        resident_bits=sum(size for flag, size in zip(stays, bits, strict=True) if flag),
+        work=work.words([one.of_all[0] for one in of]),
+        lanes=work.words([one.of_all[1] for one in of]),
+        pass_work=work.words([one.of_pass[0] for one in of]),
+        pass_lanes=work.words([one.of_pass[1] for one in of]),
+        fill=work.words([one.fill for one in of]),
+        passes=work.words([-(-stage.n // min(rows, size)) for stage, size in zip(group.stages, chunk, strict=True)]),
+        chunks=work.words([-(-stage.n // size) for stage, size in zip(group.stages, chunk, strict=True)]),
+        weights=work.words(bits),
+        rows=rows,
     )
 
 
@@ -64,7 +86,9 @@ def least_cycles(group: Group, floor: Floor) -> float:
     cycles = 0.0
     for i, stage in enumerate(group.stages):
         units = group.needed[i + 1] / math.prod(stage.algorithm.tile)
-        cycles += units * int(floor.work[i]) / int(floor.lanes[i]) + int(floor.step_cycles[i])
+        of_passes = int(floor.passes[i]) * int(floor.pass_work[i]) / int(floor.pass_lanes[i])
+        cycles += units * max(of_passes, int(floor.work[i]) / int(floor.lanes[i]))
+        cycles += int(floor.chunks[i]) * int(floor.fill[i])
     return cycles
 
 
@@ -86,16 +110,35 @@ def _largest_chunks(
     return [of[bisect_right(of, size) - 1] if size >= of[0] else 1 for of, size in zip(sizes, most, strict=True)]
 
 
-def _unit_cycles(stage: Problem, machine: Machine, passes: int) -> tuple[int, int]:
-    """Return the cycles, as a fraction, that all channels of a unit of outputs take at least in so many passes."""
+def _value(fraction: Fraction) -> float:
+    return fraction[0] / fraction[1]
+
+
+def _pass_cycles(stage: Problem, machine: Machine) -> Fraction:
+    """Return the cycles that a unit of outputs takes at least in a pass of channels over the rows."""
+    if stage.structure == "vector":
+        return 0, 1
+    algorithm, rounds = stage.algorithm, -(-stage.c // machine.chunk)
+    multiply = algorithm.taps * rounds * machine.cycles_per_tile, machine.lanes
+    # Rows of a dense layer share what they read.
+    return max([multiply, *([] if stage.is_depthwise else _reading(stage, machine, stage.c))], key=_value)
+
+
+def _unit_cycles(stage: Problem, machine: Machine) -> Fraction:
+    """Return the cycles that a unit of outputs takes at least in all channels, however these come."""
     if stage.structure == "vector":
         return stage.n * stage.ops_per_output, machine.vector_lanes
-    algorithm = stage.algorithm
-    rounds = -(-stage.c // machine.chunk)
-    multiply = passes * algorithm.taps * rounds * machine.cycles_per_tile, machine.lanes
-    if stage.structure != "dense":
-        return multiply
-    port = machine.ofmap_port if machine.reads_back else machine.ifmap_port
+    return max(_reading(stage, machine, stage.n), key=_value) if stage.is_depthwise else (0, 1)
+
+
+def _reading(stage: Problem, machine: Machine, channels: int) -> list[Fraction]:
+    """Return the cycles in which as many channels of a unit are read at least, and those in which they are transformed.
+
+    A unit reads the inputs that it has to itself.
+    """
+    algorithm, port = stage.algorithm, machine.ofmap_port if machine.reads_back else machine.ifmap_port
     inputs = math.prod(a * b for a, b in zip(algorithm.tile, stage.stride, strict=True))
-    read = passes * inputs * stage.c * stage.activation_bits * port.per_cycles, port.bits
-    return max(multiply, read, key=lambda fraction: fraction[0] / fraction[1])
+    fractions = [(channels * inputs * stage.activation_bits * port.per_cycles, port.bits)]
+    if algorithm.is_winograd:
+        fractions.append((channels * algorithm.coordinates * algorithm.taps, machine.input_rate))
+    return fractions

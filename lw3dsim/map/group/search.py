@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.candidates import Candidates, fit_tiles
-from lw3dsim.map.group.cost import GroupCost, group_costs
+from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
+from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
+from lw3dsim.map.group.shortlist import PARTS, Aim, Best, Room, shortlist
+from lw3dsim.map.group.weighing import Effort, Seen, Traffic
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Floats, Ints
+    from lw3dsim.base.arrays import Floats, Ints, Table
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.candidates import Fits
@@ -36,8 +41,11 @@ FEW_TILES = 64
 # A bound in floats, against what sums of floats are rounded by.
 ROUNDED = 1 - 1e-9
 
-# As many times what is wanted is looked at first: several may take the same time in the same steps.
-FEW = 8
+# What the cheapest mapping may cost at least, in integers; what costs more than so many times more is too much.
+LEAST, TOO_MUCH = 1 << 48, 1 << 12
+
+# Sizes of steps whose cycles are remembered.
+SEEN = 4096
 
 
 class Found(Value, frozen=True, kw_only=True):
@@ -58,35 +66,89 @@ def search_group(
     if group.idle_stages:
         raise MappingError("group", "a stage of the fused group has nothing to compute")
     fits = fit_tiles(group, arch)
-    least = bound_tiles(fits, arch, clocks, price)
-    order = np.argsort(least, kind="stable")
-    # With adder trees a mapping may cost less than one of the same time and steps that moves less, and stands for it.
-    count = fits.count if _may_have_trees(group, arch, price) else min(FEW_TILES, fits.count)
-    while True:
-        priced = price_candidates(group, fits.candidates(np.sort(order[:count])), arch, clocks, price)
-        best = _cheapest(priced, keep)
-        worst = priced.cost[best[-1]] if len(best) >= keep else math.inf
-        needed = int(np.searchsorted(least[order], worst, "right"))
-        if needed <= count:
-            break
-        count = needed
+    scales = make_scales(group, fits, arch, clocks, price)
+    priced = price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), keep), scales)
+    best = cheapest(priced, keep)
     if not best:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
     return [priced.found(i) for i in best]
 
 
+def enumerate_group(group: Group, arch: Accelerator, clocks: Clocks, price: Price) -> Priced:
+    """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost."""
+    fits = fit_tiles(group, arch)
+    scales = make_scales(group, fits, arch, clocks, price)
+    return price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), 0), scales)
+
+
+def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Candidates:
+    """Return candidates, set by set of resident stages and tile by tile, the ``keep`` cheapest among them; for 0 all.
+
+    ``least`` is what tiles cost at least.
+    """
+    work, parts, modes = kernels(), fits.parts, len(scales.modes)
+    # One more than may fit: what does not is written over.
+    size = fits.count * len(parts.sets) // len(parts.stages.n) + 1
+    room = Room(
+        found=FoundColumns._make(work.room(size * times) for times in [1] * 7 + [len(parts.stages.start)]),
+        traffic=Traffic._make(work.room(size) for _ in Traffic._fields),
+        effort=Effort._make(work.room(size * modes) for _ in Effort._fields),
+        best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
+        streamed=work.empty(len(parts.sets) // len(parts.stages.n) * (len(parts.stages.start) + 1)),
+        waves=empty_waves(work),
+        seen=work.columns(Seen, SEEN),
+    )
+    lowest = float(np.min(least, initial=math.inf))
+    scale = LEAST / lowest if keep and lowest else 0.0
+    count, most = work(shortlist)(
+        parts, fits.tiles, work.words(_lowest_first(least)), fits.limits, fits.floor, scales.lying,
+        scales.plain_modes(scale), scales.rates, _aim(scales, scale), room,
+    )  # fmt: skip
+    chosen = np.flatnonzero(np.asarray(room.found.cost[:count]) <= most)
+    tile, resident = (np.asarray(column)[chosen] for column in (room.found.tile, room.found.resident))
+    chosen = chosen[np.lexsort((tile, resident))]
+    return Candidates(
+        parts=parts,
+        found=_some(room.found, chosen, size),
+        traffic=_some(room.traffic, chosen, size),
+        effort=Effort._make(np.asarray(column).reshape(size, modes)[chosen].ravel() for column in room.effort),
+        count=len(chosen),
+    )
+
+
+def _some(table: Table, chosen: Ints, size: int) -> Table:
+    """Return the ``chosen`` rows of a table, whose columns have ``size`` or some times as many."""
+    return table._make(np.asarray(column).reshape(-1, size)[:, chosen].ravel() for column in table)
+
+
+def _lowest_first(values: Floats) -> Ints:
+    """Return all positions, those of the lowest few values first."""
+    if len(values) <= FEW_TILES:
+        return np.arange(len(values))
+    return np.argpartition(values, FEW_TILES)
+
+
+def _aim(scales: Scales, scale: float) -> Aim:
+    """Return prices in integers, ``scale`` times as high."""
+    price, burst_bytes = scales.price, scales.clocks.burst_bytes
+    part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * burst_bytes * scale)
+    return Aim(
+        part=part,
+        burst=burst,
+        parts=LEAST * TOO_MUCH // (part + 1),
+        bursts=LEAST * TOO_MUCH // (burst + 1),
+        trees=sum(min(int(cost * scale // 1), 0) for cost in scales.trees),
+        differ=sum(int(abs(cost) * scale) + 1 for cost in scales.trees if cost),
+    )
+
+
 def bound_tiles(fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> Floats:
-    """Return what no mapping of a tile costs less than, by tile."""
+    """Return what no mapping of a tile costs less than, by tile, but for adder trees."""
     cycles, bits = (np.asarray(column[: fits.count]) for column in (fits.tiles.cycles, fits.tiles.bits))
     moved = bits / 8
     moving = moved / clocks.burst_bytes * (clocks.burst_ticks / clocks.dram.channels / clocks.cycle_ticks)
     least = price.cycle * (np.maximum(cycles, moving) + arch.layer_setup_cycles) + price.dram_byte * moved
     return np.asarray(least * ROUNDED, dtype=np.float64)
-
-
-def _may_have_trees(group: Group, arch: Accelerator, price: Price) -> bool:
-    """Return whether some mode of a stage costs anything beside time and traffic."""
-    return any(price.of_trees(stage, arch) != 0 for stage in group.stages if len(parallel_modes(stage, arch)) > 1)
 
 
 class Priced(Value, frozen=True, kw_only=True):
@@ -97,58 +159,47 @@ class Priced(Value, frozen=True, kw_only=True):
     cycles: Floats
     moved: Ints
     cost: Floats
-    has_trees: bool
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def mapping(self, i: int) -> GroupMapping:
+        """Return candidate ``i``."""
+        return self.candidates.mapping(i, self.costs.parallel(i))
 
     def found(self, i: int) -> Found:
-        """Return candidate ``i``."""
-        mapping = self.candidates.mapping(i, self.costs.parallel(i))
-        return Found(mapping=mapping, dram_bytes=int(self.moved[i]), cycles=float(self.cycles[i]))
+        """Return candidate ``i`` with its figures."""
+        return Found(mapping=self.mapping(i), dram_bytes=int(self.moved[i]), cycles=float(self.cycles[i]))
 
 
-def price_candidates(group: Group, candidates: Candidates, arch: Accelerator, clocks: Clocks, price: Price) -> Priced:
-    """Return the candidates with what they cost."""
-    costs = group_costs(group, candidates, arch, clocks, price)
-    cycles = costs.latency / clocks.cycle_ticks + arch.layer_setup_cycles
+def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
+    """Return candidates with what they cost on ``scales``."""
+    costs, price, clocks = scales.weigh(candidates), scales.price, scales.clocks
+    cycles = costs.latency / clocks.cycle_ticks + scales.setup_cycles
     moved = costs.bursts * clocks.burst_bytes
     trees = np.zeros(len(candidates))
-    for stage, flags in zip(group.stages, costs.in_channels, strict=True):
-        trees += flags * price.of_trees(stage, arch)
+    for flags, cost in zip(costs.in_channels, scales.trees, strict=True):
+        trees += flags * cost
     return Priced(
         candidates=candidates,
         costs=costs,
         cycles=cycles,
         moved=moved,
         cost=price.cycle * cycles + price.dram_byte * moved + trees,
-        has_trees=bool(trees.any()),
     )
 
 
-def _cheapest(priced: Priced, keep: int) -> list[int]:
+def cheapest(priced: Priced, keep: int) -> list[int]:
     """Return the positions of the cheapest.
 
     Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
     """
     cost, costs = priced.cost, priced.costs
-    everything = np.arange(len(cost))
     if keep >= len(cost):
-        return [int(i) for i in np.lexsort((everything, costs.steps, cost))]
-    # With adder trees what moves least need not cost least.
-    few = len(cost) if priced.has_trees else FEW * keep
-    while few < len(cost):
-        # Of the same time and steps, what moves least costs least: among the cheapest are the best of each.
-        cheap = np.flatnonzero(cost <= np.partition(cost, few)[few])
-        found = _distinct(cheap, cost, costs)[:keep]
-        if len(found) == keep:
-            return found
-        few *= FEW
-    return _distinct(everything, cost, costs)[:keep]
-
-
-def _distinct(among: Ints, cost: Floats, costs: GroupCost) -> list[int]:
-    """Return the positions of those that move least in their time and steps, the cheapest first."""
-    order = among[np.lexsort((among, costs.bursts[among], costs.steps[among], costs.latency[among]))]
-    is_new = np.diff(costs.latency[order], prepend=-1) != 0
-    is_new |= np.diff(costs.steps[order], prepend=-1) != 0
+        return list(map(int, np.lexsort((costs.steps, cost))))
+    order = np.lexsort((costs.bursts, costs.steps, costs.latency))
+    latency, steps, is_new = costs.latency[order], costs.steps[order], np.ones(len(order), dtype=bool)
+    is_new[1:] = (latency[1:] != latency[:-1]) | (steps[1:] != steps[:-1])
     distinct = order[is_new]
-    best = np.lexsort((distinct, costs.steps[distinct], cost[distinct]))
-    return [int(i) for i in distinct[best]]
+    # Of equal ones the first.
+    return list(map(int, distinct[np.lexsort((distinct, costs.steps[distinct], cost[distinct]))][:keep]))

@@ -5,23 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.step import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, array_cycles, cost_waves
-from lw3dsim.map.group.fitting import some_tiles, units_of
+from lw3dsim.map.group.fitting import chunk_of, some_tiles, units_of, window_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.waves import Waves
-    from lw3dsim.map.group.axes import Cuts, Units
-    from lw3dsim.map.group.fitting import Chunks, Found, Stages
-    from lw3dsim.tensor.bursts import Rows
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Found, Parts
+
+
+class Lying(NamedTuple):
+    """How tensors lie in DRAM: those that are read, and last the output.
+
+    By tensor: its number, how many are read like it, bursts of a row of its layout, and by way to cut W the bursts of
+    a row that hold the new pixels of all tiles. ``blocks``, whole, and scattered ``columns`` are those that all
+    channels of an input touch, and behind these those that chunks of the output do, by size.
+    """
+
+    tensor: Words
+    sources: Words
+    row_bursts: Words
+    new_bursts: Words
+    blocks: Words
+    columns: Words
+    burst_bits: int
+    page_bursts: int
 
 
 class Traffic(NamedTuple):
-    """Per mapping: bursts of inputs and of all; loads of inputs, visits of DRAM rows, stores; bursts nothing hides."""
+    """Per mapping: bursts of inputs and of all; loads of inputs, visits of DRAM rows, stores; bursts nothing hides.
+
+    And the bits of the input of a tile.
+    """
 
     inputs: Words
     bursts: Words
@@ -29,12 +49,14 @@ class Traffic(NamedTuple):
     visits: Words
     stores: Words
     exposed: Words
+    window: Words
 
 
 class Effort(NamedTuple):
-    """Per mapping: the steps of a stage; cycles of the largest, and what they leave to drain; and what all take of it.
+    """Per mapping and mode: the steps of a stage; cycles of the largest, and what it leaves to drain.
 
-    That is by passes of channels of all chunks and of one, Winograd tiles of all tiles and of the largest.
+    And what all steps take of it: by passes of channels of all chunks and of one, Winograd tiles of all tiles and of
+    the largest; 1 by 1 where the cycles are those of all.
     """
 
     steps: Words
@@ -47,114 +69,99 @@ class Effort(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Sizes of steps that have been costed, hashed: the key, 0 for none, and what came of it."""
+    """Sizes of steps that have been costed, by hash: the key of the last, 0 for none, and what came of it."""
 
     key: Words
     cycles: Words
     drain: Words
 
 
-@entry
-def add_input(
-    t: Cuts, h: Cuts, w: Cuts, found: Found, count: int, tensor: int, tensors: int, rows: Rows,
-    touched: tuple[int, int], w_bursts: Words, page: int, traffic: Traffic,
-) -> None:  # fmt: skip
-    """Add the bursts and row visits of so many ``tensors`` that are read like one; ``touched`` are as in add_sums."""
-    for at in range(count):
-        bursts, visits = tile_bursts(t, h, w, found, at, tensor, rows, touched[0], touched[1], w_bursts, page)
-        traffic.inputs[at] += tensors * bursts
-        traffic.visits[at] += tensors * visits
+@kernel
+def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, traffic: Traffic) -> None:
+    """Fill in what mapping ``at`` moves."""
+    stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor) - 1
+    inputs = seen = 0
+    for i in range(reads):
+        bursts, visits = tile_bursts(parts, lying, found, at, i, lying.blocks[i], lying.columns[i])
+        inputs += lying.sources[i] * bursts
+        seen += lying.sources[i] * visits
+    chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
+    own = reads + chunk - parts.chunks.begin[len(stages.start) - 1]
+    outputs, visits = tile_bursts(parts, lying, found, at, reads, lying.blocks[own], lying.columns[own])
+    weights, first = weight_bursts_of(parts, found, at, lying.burst_bits)
+    last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
+    traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + weights
+    traffic.loads[at], traffic.visits[at] = (
+        active_tiles(parts, found, at, 0),
+        seen + visits + weights // lying.page_bursts,
+    )
+    traffic.stores[at] = tiles * ceiling(stages.channels[last], parts.chunks.size[chunk])
+    traffic.exposed[at] = ceiling(inputs, tiles) + first + ceiling(outputs, traffic.stores[at])
+    traffic.window[at] = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
 
 
 @kernel
 def tile_bursts(
-    t: Cuts, h: Cuts, w: Cuts, found: Found, at: int, tensor: int, rows: Rows, blocks: int, columns: int,
-    w_bursts: Words, page: int,
-) -> tuple[int, int]:  # fmt: skip
+    parts: Parts, lying: Lying, found: Found, at: int, number: int, blocks: int, columns: int
+) -> tuple[int, int]:
     """Return the bursts of all tiles of a tensor in ``blocks`` whole and ``columns`` scattered; its row visits, about.
 
-    ``w_bursts`` are, by way to cut W, the bursts of a row.
+    ``number`` is that of the tensor in ``lying``.
     """
+    t, h, w, tensor = parts.t, parts.h, parts.w, lying.tensor[number]
     i, j, k = tensor * len(t.tile) + found.t[at], tensor * len(h.tile) + found.h[at], found.w[at]
     lines = t.all_new[i] * h.all_new[j]
     of_w = tensor * len(w.tile) + k
-    bursts = lines * (blocks * w_bursts[k] + columns * w.all_new[of_w])
+    bursts = lines * (blocks * lying.new_bursts[number * len(w.tile) + k] + columns * w.all_new[of_w])
     cuts = h.active[j] * w.active[of_w]
-    visits = t.all_new[i] * (cuts + h.all_new[j] * rows.row_bursts // page) * (blocks + min(columns, 1))
-    return bursts, visits
+    pages = h.all_new[j] * lying.row_bursts[number] // lying.page_bursts
+    return bursts, t.all_new[i] * (cuts + pages) * (blocks + min(columns, 1))
 
 
 @kernel
-def active_tiles(t: Cuts, h: Cuts, w: Cuts, found: Found, at: int, tensor: int) -> int:
+def active_tiles(parts: Parts, found: Found, at: int, tensor: int) -> int:
     """Return the tiles of a mapping that have any new position of a tensor."""
-    return some_tiles(t, h, w, found.t[at], found.h[at], found.w[at], tensor)
-
-
-@entry
-def add_rest(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, sets: Words, chunks: Chunks, found: Found, count: int, rows: Rows,
-    blocks: Words, columns: Words, w_bursts: Words, page: int, traffic: Traffic,
-) -> None:  # fmt: skip
-    """Add outputs and weights to what moves; ``blocks`` and ``columns`` that a tensor's chunks touch are by chunk."""
-    last, runs = len(stages.n), len(stages.start)
-    for at in range(count):
-        chunk = found.chunk[(runs - 1) * len(found.t) + at]
-        own = chunk - chunks.begin[runs - 1]
-        outputs, visits = tile_bursts(t, h, w, found, at, last, rows, blocks[own], columns[own], w_bursts, page)
-        weights, first = weight_bursts_of(stages, t, h, w, sets, chunks, found, at, rows.burst_bits)
-        tiles = active_tiles(t, h, w, found, at, last)
-        stores = tiles * ceiling(stages.channels[last], chunks.size[chunk])
-        traffic.bursts[at] = traffic.inputs[at] + outputs + weights
-        traffic.loads[at] = active_tiles(t, h, w, found, at, 0)
-        traffic.visits[at] += visits + weights // page
-        traffic.stores[at] = stores
-        traffic.exposed[at] = ceiling(traffic.inputs[at], tiles) + first + ceiling(outputs, stores)
+    return some_tiles(parts.t, parts.h, parts.w, found.t[at], found.h[at], found.w[at], tensor)
 
 
 @kernel
-def weight_bursts_of(
-    stages: Stages, t: Cuts, h: Cuts, w: Cuts, sets: Words, chunks: Chunks, found: Found, at: int, burst_bits: int
-) -> tuple[int, int]:
+def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int) -> tuple[int, int]:
     """Return the bursts of all weight loads, and those of the first."""
-    total = first = 0
+    stages, total, first = parts.stages, 0, 0
     for i in range(len(stages.n)):
         if stages.has_weights[i]:
-            chunk = chunks.size[found.chunk[stages.run[i] * len(found.t) + at]]
+            chunk = chunk_of(parts, found, at, i)
             each = stages.c[i] * stages.kernel_bits[i] + stages.bias_bits[i]
             full = ceiling(chunk * each, burst_bits)
             once = stages.n[i] // chunk * full + ceiling(stages.n[i] % chunk * each, burst_bits)
-            stays = sets[found.resident[at] * len(stages.n) + i]
-            total += once * (1 if stays else active_tiles(t, h, w, found, at, i + 1))
+            stays = parts.sets[found.resident[at] * len(stages.n) + i]
+            total += once * (1 if stays else active_tiles(parts, found, at, i + 1))
             first = first if first else full
     return total, first
 
 
-@entry
+@kernel
 def weigh_stage(
-    layer: Layer, array: Array, stages: Stages, stage: int, t: Cuts, h: Cuts, w: Cuts, units: Units, chunks: Chunks,
-    found: Found, count: int, waves: Waves, seen: Seen, effort: Effort,
+    layer: Layer, array: Array, parts: Parts, stage: int, found: Found, at: int, mode: int, modes: int, waves: Waves,
+    seen: Seen, effort: Effort,
 ) -> None:  # fmt: skip
-    """Fill in the ``effort`` of a stage; ``seen`` is scratch."""
-    for place in range(len(seen.key)):
-        seen.key[place] = 0
-    for at in range(count):
-        chunk = chunks.size[found.chunk[stages.run[stage] * len(found.t) + at]]
-        effort.steps[at] = ceiling(stages.n[stage], chunk) * active_tiles(t, h, w, found, at, stage + 1)
-        if layer.structure == VECTOR:
-            effort.cycles[at], effort.drain[at] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
-            continue
-        i, j, k = found.t[at], found.h[at], found.w[at]
-        size_t = t.most_new[(stage + 1) * len(t.tile) + i]
-        size_h = h.most_new[(stage + 1) * len(h.tile) + j]
-        size_w = w.most_new[(stage + 1) * len(w.tile) + k]
-        place = seen_place(layer, array, chunk, size_t, size_h, size_w, waves, seen)
-        effort.cycles[at], effort.drain[at] = seen.cycles[place], seen.drain[place]
-        effort.passes[at] = ceiling(chunk, array.rows)
-        rest = ceiling(layer.n % chunk, array.rows)
-        effort.all_passes[at] = layer.n // chunk * effort.passes[at] + rest
-        effort.all_tiles[at] = units_of(t, h, w, units, i, j, k, stage)
-        largest = ceiling(size_t, layer.tile[0]) * ceiling(size_h, layer.tile[1]) * ceiling(size_w, layer.tile[2])
-        effort.tiles[at] = largest
+    """Fill in the ``effort`` of mapping ``at`` in a ``mode``, that of ``stage`` on ``array``."""
+    t, h, w, to, chunk = parts.t, parts.h, parts.w, at * modes + mode, chunk_of(parts, found, at, stage)
+    effort.steps[to] = ceiling(layer.n, chunk) * active_tiles(parts, found, at, stage + 1)
+    if layer.structure == VECTOR:
+        effort.cycles[to], effort.drain[to] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
+        effort.all_passes[to], effort.passes[to], effort.all_tiles[to], effort.tiles[to] = 1, 1, 1, 1
+        return
+    i, j, k = found.t[at], found.h[at], found.w[at]
+    size_t = t.most_new[(stage + 1) * len(t.tile) + i]
+    size_h = h.most_new[(stage + 1) * len(h.tile) + j]
+    size_w = w.most_new[(stage + 1) * len(w.tile) + k]
+    place = seen_place(layer, array, mode, modes, chunk, size_t, size_h, size_w, waves, seen)
+    effort.cycles[to], effort.drain[to] = seen.cycles[place], seen.drain[place]
+    effort.passes[to] = ceiling(chunk, array.rows)
+    effort.all_passes[to] = layer.n // chunk * effort.passes[to] + ceiling(layer.n % chunk, array.rows)
+    effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
+    effort.tiles[to] = ceiling(size_t, layer.tile[0]) * ceiling(size_h, layer.tile[1]) * ceiling(size_w, layer.tile[2])
 
 
 @kernel
@@ -170,13 +177,16 @@ def whole_cycles(layer: Layer, array: Array, t: Cuts, h: Cuts, w: Cuts, found: F
 
 
 @kernel
-def seen_place(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen) -> int:
-    """Return where the cycles of a step of n channels and t x h x w outputs stand, costed where they do not yet."""
-    key = ((n * 8193 + t) * 8193 + h) * 8193 + w
+def seen_place(
+    layer: Layer, array: Array, mode: int, modes: int, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen
+) -> int:
+    """Return where the cycles of a step of n channels and t x h x w outputs stand, costed where they do not yet.
+
+    Of so many ``modes``, layers on arrays, that share what has been seen, this is number ``mode``.
+    """
+    key = ((((n * 8193 + t) * 8193 + h) * 8193) + w) * modes + mode
     place = key % len(seen.key)
-    while seen.key[place] and seen.key[place] != key:
-        place = place + 1 if place + 1 < len(seen.key) else 0
-    if seen.key[place] == 0:
+    if seen.key[place] != key:
         cost_waves(layer, array, n, layer.c, t, h, w, 1, 1, waves)
         seen.key[place], seen.cycles[place] = key, array_cycles(waves)
         seen.drain[place] = waves.drain[LAST_SORT]

@@ -1,0 +1,308 @@
+"""The few mappings of a fused group that may be among the best: plain integer code.
+
+What mappings cost is a sum of floats; here it is bounded in integers from both sides, closely. What costs more at least
+than as many others as are wanted cost at most is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.machine.records import Array, Layer
+from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, stream_rest
+from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.waves import Waves
+    from lw3dsim.map.group.fitting import Floor, Found, Limits, Parts, Tiles
+    from lw3dsim.map.group.weighing import Effort, Lying, Seen, Traffic
+
+# Latencies are counted in so many parts of a cycle.
+PARTS = 16
+
+# What roundings of a latency add up to at most, beside those of stages, in parts.
+ROUNDINGS = 8
+
+
+class Modes(NamedTuple):
+    """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
+
+    And what adder trees cost there, as in Aim, rounded down.
+    """
+
+    stage: Words
+    layer: Words
+    array: Words
+    trees: Words
+
+
+class Rates(NamedTuple):
+    """Ticks of a burst over all channels, of a visit of a row, of turning the bus, of an answer and of a cycle.
+
+    ``window_bits`` are those of the input buffer; with ``single_slot`` nothing is loaded beside what is used.
+    """
+
+    burst: int
+    channels: int
+    visit: int
+    turnaround: int
+    answer: int
+    cycle: int
+    window_bits: int
+    single_slot: int
+
+
+class Aim(NamedTuple):
+    """What a part of a cycle and a burst cost, rounded down; more of either than ``parts`` and ``bursts`` is too much.
+
+    Trees cost at least ``trees``, and two mappings differ by at most ``differ`` in them.
+    """
+
+    part: int
+    burst: int
+    parts: int
+    bursts: int
+    trees: int
+    differ: int
+
+
+class Best(NamedTuple):
+    """The cheapest mappings that are surely of different time or steps: what each costs at most, NEVER for none.
+
+    And its latency in parts, at least, by how much it may be more, and its steps.
+    """
+
+    cost: Words
+    parts: Words
+    error: Words
+    steps: Words
+
+
+class Room(NamedTuple):
+    """What is filled, and what is written over on the way."""
+
+    found: Found
+    traffic: Traffic
+    effort: Effort
+    best: Best
+    streamed: Words
+    waves: Waves
+    seen: Seen
+
+
+@entry
+def shortlist(
+    parts: Parts, fit: Tiles, order: Words, limits: Limits, floor: Floor, lying: Lying, modes: Modes, rates: Rates,
+    aim: Aim, room: Room,
+) -> tuple[int, int]:  # fmt: skip
+    """List mappings of the tiles ``order``, with all that is among the best; return how many they are.
+
+    And what none of the best costs more than, at least: of those listed, what does may be left out. The best are as
+    many as ``room.best`` has places; without any, all that fits is listed.
+    """
+    count, most, found, sets = 0, NEVER, room.found, len(parts.sets) // len(parts.stages.n)
+    stream_rest(parts, limits, room.streamed)
+    for place in range(len(order)):
+        tile = order[place]
+        moving = fit.bits[tile] // lying.burst_bits
+        in_parts = moving * rates.burst * PARTS // (rates.channels * rates.cycle)
+        if cost_of(aim, max(fit.cycles[tile] * PARTS, in_parts), moving) + aim.trees > most:
+            continue
+        for resident in range(sets):
+            found.t[count], found.h[count], found.w[count] = fit.t[tile], fit.h[tile], fit.w[tile]
+            found.resident[count], found.tile[count] = resident, tile
+            if choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, count):
+                compute = bound_cycles(parts, floor, found, count) * PARTS
+                if cost_of(aim, max(compute, in_parts), moving) + aim.trees <= most:
+                    found.cost[count] = weigh(parts, lying, modes, rates, aim, compute, most, room, count)
+                    if found.cost[count] <= most:
+                        most = min(most, worst_of(room.best, aim))
+                        count += 1
+    return count, most
+
+
+@kernel
+def cost_of(aim: Aim, parts: int, bursts: int) -> int:
+    """Return what a latency and bursts cost at least."""
+    return min(parts, aim.parts) * aim.part + min(bursts, aim.bursts) * aim.burst
+
+
+@kernel
+def traffic_parts(rates: Rates, traffic: Traffic, at: int) -> tuple[int, int]:
+    """Return the parts in which mapping ``at`` moves all, and those of what nothing hides."""
+    transfer = max(traffic.bursts[at] * rates.burst, traffic.visits[at] * rates.visit) * PARTS // rates.channels
+    transfer += traffic.stores[at] * rates.turnaround * PARTS
+    return transfer // rates.cycle, traffic.exposed[at] * rates.burst * PARTS // (rates.channels * rates.cycle)
+
+
+@kernel
+def weigh(
+    parts: Parts, lying: Lying, modes: Modes, rates: Rates, aim: Aim, compute: int, most: int, room: Room, at: int
+) -> int:
+    """Return what mapping ``at`` costs at least, given what it computes at least; note what it costs at most.
+
+    Fill in what it moves, and its effort, unless it costs more than ``most`` anyway.
+    """
+    weigh_traffic(parts, lying, room.found, at, room.traffic)
+    transfer, exposed = traffic_parts(rates, room.traffic, at)
+    bound = cost_of(aim, max(compute, transfer) + exposed, room.traffic.bursts[at]) + aim.trees
+    return bound if bound > most else weigh_stages(parts, modes, rates, aim, transfer, exposed, room, at)
+
+
+@kernel
+def weigh_stages(
+    parts: Parts, modes: Modes, rates: Rates, aim: Aim, transfer: int, exposed: int, room: Room, at: int
+) -> int:
+    """Fill in the effort of mapping ``at``; return what it costs at least, and note what it costs at most."""
+    compute = error = trees = most_trees = first = steps = 0
+    many, mode, traffic = len(modes.stage), 0, room.traffic
+    while mode < many:
+        weigh_mode(parts, modes, mode, room, at)
+        least, most = stage_parts(modes, mode, room.effort, at)
+        steps += room.effort.steps[at * many + mode]
+        if mode + 1 < many and modes.stage[mode + 1] == modes.stage[mode]:
+            mode += 1
+            weigh_mode(parts, modes, mode, room, at)
+            others_least, others_most = stage_parts(modes, mode, room.effort, at)
+            own, may_be_first, may_be_second = modes.trees[mode], 1, 1
+            if others_most * (aim.part + 1) + own + 1 < least * aim.part:
+                may_be_first = 0
+            elif others_least * aim.part + own >= most * (aim.part + 1):
+                may_be_second = 0
+            if may_be_second:
+                # Where it is too close to tell which mode is the cheaper, it may be either.
+                least = min(least, others_least) if may_be_first else others_least
+                most = max(most, others_most) if may_be_first else others_most
+                trees += min(own, 0) if may_be_first else own
+                most_trees += max(own + 1, 0) if may_be_first else own + 1
+        first = first if modes.stage[mode] else least
+        compute += least
+        error += most - least
+        mode += 1
+    if 2 * traffic.window[at] > rates.window_bits or rates.single_slot:
+        loading = traffic.inputs[at] * rates.burst * PARTS // rates.channels
+        loading += traffic.loads[at] * rates.answer * PARTS
+        transfer = max(transfer, loading // rates.cycle + first)
+    latency = max(compute, transfer) + exposed
+    if latency + error + ROUNDINGS < aim.parts and traffic.bursts[at] < aim.bursts:
+        most = (latency + error + ROUNDINGS) * (aim.part + 1) + traffic.bursts[at] * (aim.burst + 1) + most_trees
+        note(room.best, most, latency, error + ROUNDINGS, steps)
+    return cost_of(aim, latency, traffic.bursts[at]) + trees
+
+
+@kernel
+def weigh_mode(parts: Parts, modes: Modes, mode: int, room: Room, at: int) -> None:
+    """Fill in the effort of mapping ``at`` in a mode."""
+    many, array = len(modes.stage), array_at(modes.array, mode)
+    layer, stage = layer_at(modes.layer, mode), modes.stage[mode]
+    weigh_stage(layer, array, parts, stage, room.found, at, mode, many, room.waves, room.seen, room.effort)
+
+
+@kernel
+def stage_parts(modes: Modes, mode: int, effort: Effort, number: int) -> tuple[int, int]:
+    """Return the parts that all steps of a stage of a mapping take at least in a mode, and at most."""
+    at, array = number * len(modes.stage) + mode, array_at(modes.array, mode)
+    passes = effort.cycles[at] * effort.all_passes[at] * PARTS // effort.passes[at]
+    tiles, total = effort.tiles[at], effort.all_tiles[at]
+    own = passes // tiles * total + passes % tiles * total // tiles
+    waits = effort.drain[at] if array.reads_back else 0
+    own += effort.steps[at] * (array.fill_cycles + waits) * PARTS
+    return own, own + total // tiles + 2
+
+
+@kernel
+def note(best: Best, cost: int, parts: int, error: int, steps: int) -> None:
+    """Note a mapping if it is among the cheapest; of those that may be alike in time and steps only one counts."""
+    for i in range(len(best.cost)):
+        if best.cost[i] <= cost and may_be_alike(best, i, parts, error, steps):
+            return
+    worst = 0
+    for i in range(len(best.cost)):
+        if best.cost[i] < NEVER and may_be_alike(best, i, parts, error, steps):
+            best.cost[i] = NEVER
+        if best.cost[i] > best.cost[worst]:
+            worst = i
+    if len(best.cost) and cost < best.cost[worst]:
+        best.cost[worst], best.parts[worst], best.error[worst], best.steps[worst] = cost, parts, error, steps
+
+
+@kernel
+def may_be_alike(best: Best, i: int, parts: int, error: int, steps: int) -> bool:
+    """Return whether what is noted at a place may take the same time in the same steps."""
+    return best.steps[i] == steps and abs(best.parts[i] - parts) <= best.error[i] + error
+
+
+@kernel
+def worst_of(best: Best, aim: Aim) -> int:
+    """Return what a mapping that is left out must cost more than: NEVER where there are too few."""
+    most = 0 if len(best.cost) else NEVER
+    for i in range(len(best.cost)):
+        most = max(most, best.cost[i])
+    # What a mapping stands for, as it moves least in its time and steps, may differ from it in trees.
+    return most if most == NEVER else most + 2 * aim.differ
+
+
+@kernel
+def layer_at(words: Words, number: int) -> Layer:
+    """Return a layer of those in words behind each other."""
+    at = number * 39
+    return Layer(
+        words[at],
+        words[at + 1],
+        words[at + 2],
+        words[at + 3],
+        words[at + 4],
+        words[at + 5],
+        (words[at + 6], words[at + 7], words[at + 8]),
+        (words[at + 9], words[at + 10], words[at + 11]),
+        (words[at + 12], words[at + 13], words[at + 14]),
+        (words[at + 15], words[at + 16], words[at + 17]),
+        (words[at + 18], words[at + 19], words[at + 20]),
+        (words[at + 21], words[at + 22], words[at + 23]),
+        (words[at + 24], words[at + 25], words[at + 26]),
+        words[at + 27],
+        words[at + 28],
+        words[at + 29],
+        words[at + 30],
+        words[at + 31],
+        words[at + 32],
+        words[at + 33],
+        words[at + 34],
+        words[at + 35],
+        words[at + 36],
+        words[at + 37],
+        words[at + 38],
+    )
+
+
+@kernel
+def array_at(words: Words, number: int) -> Array:
+    """Return an array of those in words behind each other."""
+    at = number * 22
+    return Array(
+        words[at],
+        words[at + 1],
+        words[at + 2],
+        words[at + 3],
+        words[at + 4],
+        words[at + 5],
+        words[at + 6],
+        words[at + 7],
+        words[at + 8],
+        words[at + 9],
+        words[at + 10],
+        words[at + 11],
+        words[at + 12],
+        words[at + 13],
+        words[at + 14],
+        words[at + 15],
+        words[at + 16],
+        words[at + 17],
+        words[at + 18],
+        words[at + 19],
+        words[at + 20],
+        words[at + 21],
+    )

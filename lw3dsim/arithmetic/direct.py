@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.arithmetic.computation import Computation
-from lw3dsim.arithmetic.functions import activated, is_table, softmax
+from lw3dsim.arithmetic.functions import Channels, activated, among_channels, is_table
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
 from lw3dsim.arithmetic.transposed import transposed
@@ -23,6 +23,7 @@ from lw3dsim.describe.workload import (
     Conv3d,
     ConvTranspose3d,
     Gate,
+    LayerNorm,
     Linear,
     Matmul,
     Mul,
@@ -57,14 +58,17 @@ def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: 
     reduction: Reduction = "sum"
     if isinstance(layer, Pool3d):
         reduction = layer.mode
-    elif isinstance(layer, Mul | Trg | Softmax):
-        reduction = "product" if isinstance(layer, Mul) else "trg" if isinstance(layer, Trg) else "softmax"
+    elif isinstance(layer, Mul | Trg | Softmax | LayerNorm):
+        named: dict[type, Reduction] = {Mul: "product", Trg: "trg", Softmax: "softmax", LayerNorm: "layer_norm"}
+        reduction = named[type(layer)]
     return Computation(
         reduction=reduction,
         weights=weights,
         bias=bias,
         activation=function_of(layer),
         divisors=divisors(layer, shape) if isinstance(layer, Pool3d) and layer.mode == "avg" else None,
+        groups=layer.groups if isinstance(layer, Softmax | LayerNorm) else 1,
+        epsilon=layer.epsilon if isinstance(layer, LayerNorm) else 0,
     )
 
 
@@ -108,10 +112,11 @@ def _transposed(layer: ConvTranspose3d, sources: Sequence[Tensor], weights: Tens
 
 
 @_made.register(Matmul)
-def _matrix(layer: Matmul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
+def _matrix(layer: Matmul, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:
     assert weights is not None  # noqa: S101  # the caller gives the matrix
-    values, work = sources[0], _work_type(number, weights.shape[1])
-    result = weights[:, :, 0, 0, 0].astype(work) @ values.reshape(len(values), -1).astype(work)
+    values, work, heads = sources[0], _work_type(number, weights.shape[1]), layer.heads
+    matrices = weights.reshape(heads, -1, weights.shape[1]).astype(work)
+    result = matrices @ values.reshape(heads, weights.shape[1], -1).astype(work)
     return np.asarray(result.astype(values.dtype, copy=False).reshape(-1, *values.shape[1:]))
 
 
@@ -156,8 +161,15 @@ def _padded(layer: Pad, sources: Sequence[Tensor], weights: Tensor | None, numbe
 
 
 @_made.register(Softmax)
-def _softmax(layer: Softmax, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
-    return softmax(sources[0], sources[0], number)
+@_made.register(LayerNorm)
+def _normalised(
+    layer: Softmax | LayerNorm,
+    sources: Sequence[Tensor],
+    weights: Tensor | None,  # noqa: ARG001  # as all of these
+    number: Number,
+) -> Tensor:
+    shape, among = Shape(*sources[0].shape), Channels(sources[0], groups=layer.groups)
+    return among_channels(computation_of(layer, shape, None, None), sources[0], among, number)
 
 
 @_made.register(Trg)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from lw3dsim.arithmetic.number import Number, Tensor, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lw3dsim.arithmetic.computation import Computation
 
 BOUNDED = ("sigmoid", "hard_sigmoid", "tanh")
 # What the largest code stands for, but for one step.
@@ -58,7 +60,12 @@ def is_table(function: str, number: Number) -> bool:
 
 
 def unit_of_codes(function: str, number: Number) -> float | None:
-    """Return what a step of what a ``function`` (or ``softmax``) makes stands for; None where it is that before it."""
+    """Return what a step of what a ``function`` makes stands for; None where it is that before it.
+
+    Functions are ``softmax`` and ``layer_norm`` as well.
+    """
+    if function == "layer_norm":
+        return float(RANGE / 2 ** (number.bits - 1))
     if function == "softmax" or (is_table(function, number) and function in BOUNDED):
         return 1 / number.largest
     return RANGE / 2 ** (number.bits - 1) if is_table(function, number) else None
@@ -85,16 +92,63 @@ def _table(function: str, number: Number) -> Tensor:
 POWER_BITS = 15
 
 
-def softmax(values: Tensor, whole: Tensor, number: Number) -> Tensor:
-    """Return the softmax of ``values`` among all channels (axis 0) of ``whole``, at the same positions.
+class Channels(NamedTuple):
+    """Which channels of a tensor (channels first) are looked at: ``first`` and those behind it, of so many ``groups``.
+
+    ``whole`` has all channels at the same positions.
+    """
+
+    whole: Tensor
+    first: int = 0
+    groups: int = 1
+
+    def by_group(self) -> Tensor:
+        """Return all channels (groups, channels of each, ...)."""
+        return self.whole.reshape(self.groups, -1, *self.whole.shape[1:])
+
+    def own(self, of_groups: Tensor, count: int) -> Tensor:
+        """Return for so many channels what there is for each of the groups."""
+        return np.asarray(of_groups[np.arange(self.first, self.first + count) // (len(self.whole) // self.groups)])
+
+
+def softmax(values: Tensor, among: Channels, number: Number) -> Tensor:
+    """Return the softmax of ``values`` among the channels of their groups, at the same positions.
 
     Integer operands are codes, as above, and so is the result; powers are looked up, their sum is exact.
     """
-    largest = whole.max(axis=0)
+    whole = among.by_group()
+    largest = whole.max(axis=1)
+    own = among.own(largest, len(values))
     if not number.is_integer:
-        return np.asarray(np.exp(values - largest) / np.exp(whole - largest).sum(axis=0))
-    power, total = _power(largest - values, number), _power(largest - whole, number).sum(axis=0)
-    return np.asarray((2 * power * number.largest + total) // (2 * total))
+        total = np.exp(whole - largest[:, None]).sum(axis=1)
+        return np.asarray(np.exp(values - own) / among.own(total, len(values)))
+    total = among.own(_power(largest[:, None] - whole, number).sum(axis=1), len(values))
+    return np.asarray((2 * _power(own - values, number) * number.largest + total) // (2 * total))
+
+
+def layer_norm(values: Tensor, among: Channels, number: Number, epsilon: float) -> Tensor:
+    """Return ``values`` less the mean of the channels of their groups, over the deviation of these.
+
+    Sums of integers are exact; results are the codes next to the quotients, without an epsilon: they have no scale.
+    """
+    whole = among.by_group()
+    count = whole.shape[1]
+    exact = whole.astype(np.int64) if number.is_integer else whole.astype(np.float64)
+    sums, squares = exact.sum(axis=1), (exact * exact).sum(axis=1)
+    mean = among.own(sums, len(values)) / count
+    variance = among.own(count * squares - sums * sums, len(values)) / count**2
+    if not number.is_integer:
+        return np.asarray((values - mean) / np.sqrt(variance + epsilon)).astype(values.dtype, copy=False)
+    quotients = (values - mean) / np.sqrt(np.where(variance > 0, variance, 1))
+    step = RANGE / 2 ** (number.bits - 1)
+    return np.asarray(np.clip(np.rint(quotients / step), -number.largest, number.largest).astype(np.int64))
+
+
+def among_channels(computation: Computation, values: Tensor, among: Channels, number: Number) -> Tensor:
+    """Return what a computation makes of ``values`` and of the channels of their groups: a softmax, or a norm."""
+    if computation.reduction == "softmax":
+        return softmax(values, among, number)
+    return layer_norm(values, among, number, computation.epsilon)
 
 
 def _power(distance: Tensor, number: Number) -> Tensor:

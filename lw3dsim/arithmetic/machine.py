@@ -18,7 +18,7 @@ import numpy as np
 
 from lw3dsim.arithmetic.computation import Computation, Peaks
 from lw3dsim.arithmetic.direct import LOWEST
-from lw3dsim.arithmetic.functions import activated, softmax
+from lw3dsim.arithmetic.functions import Channels, activated, among_channels
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
@@ -316,9 +316,10 @@ def _vector(run: Execution, place: Place) -> None:
         mean = divided(total, frames, run.number)
         run.ofmap[...] = np.concatenate([run.held(np.diff(tile[0], axis=1)), mean], axis=1)
         return
-    if run.computation.reduction == "softmax":
-        _, *space = place.outputs(problem)
-        run.ofmap[...] = softmax(tile[0], run.sources[0][(slice(None), *space)], run.number)
+    if run.computation.reduction in ("softmax", "layer_norm"):
+        channels, *space = place.outputs(problem)
+        among = Channels(run.sources[0][(slice(None), *space)], channels.start, run.computation.groups)
+        run.ofmap[...] = among_channels(run.computation, tile[0], among, run.number)
         return
     window = list(problem.kernel)
     if problem.reduces_frames:

@@ -13,6 +13,7 @@ from lw3dsim.describe.moves import (
     Concat,
     Interleave,
     Permute,
+    Rearrange,
     Reshape,
     Slice,
     TemporalShift,
@@ -114,3 +115,8 @@ def _permuted(layer: Permute, sources: Sequence[Tensor]) -> list[Tensor]:
 @arranged.register(Reshape)
 def _reshaped(layer: Reshape, sources: Sequence[Tensor]) -> list[Tensor]:
     return [sources[0].reshape(layer.shape)]
+
+
+@arranged.register(Rearrange)
+def _rearranged(layer: Rearrange, sources: Sequence[Tensor]) -> list[Tensor]:
+    return [sources[0].reshape(layer.sizes).transpose(layer.order).reshape(layer.shape)]

@@ -197,11 +197,32 @@ class Permute(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="perm
 class Reshape(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="reshape"):
     """The elements, row by row, in another ``shape`` (C, T, H, W)."""
 
-    shape: tuple[Size, Extent, Extent, Extent]
+    shape: tuple[Size, Size, Size, Size]
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
         elements = only(inputs, self.kind).elements
         if math.prod(self.shape) != elements:
             raise ShapeError(f"shape {by(self.shape)} does not have the {elements} elements of the input")
+        return Shape(*self.shape)
+
+
+class Rearrange(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="rearrange"):
+    """The elements, row by row in ``sizes``, those dimensions in another ``order``, row by row in a ``shape``.
+
+    Windows, patches and heads are such moves: dimensions are cut, parts change places, and are joined again.
+    """
+
+    sizes: Annotated[tuple[Size, ...], Meta(min_length=1, max_length=12)]
+    order: tuple[Annotated[int, Meta(ge=0, le=11)], ...]
+    shape: tuple[Size, Size, Size, Size]
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        elements = only(inputs, self.kind).elements
+        if sorted(self.order) != list(range(len(self.sizes))):
+            raise ShapeError(f"order needs each of 0 to {len(self.sizes) - 1} once")
+        for what, sizes in (("sizes", self.sizes), ("shape", self.shape)):
+            if math.prod(sizes) != elements:
+                raise ShapeError(f"{what} {by(sizes)} do not have the {elements} elements of the input")
         return Shape(*self.shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lw3dsim.describe.layer import Function, Layer, only
 from lw3dsim.describe.shape import Density, Shape, Size, Triple
@@ -99,9 +101,21 @@ class Matmul(Layer, frozen=True, kw_only=True, tag_field="kind", tag="matmul"):
 
     The matrix has a row per channel of the second input and a column per position of it (T, H, W), and makes of as many
     channels as it has columns one per row; ``transpose``: the other way round. It is to the array what weights are.
+
+    ``heads``: so many products beside each other, each of an equal part of the channels of both inputs. ``by_frame``:
+    every frame has a matrix of its own, which the same frame of the second input is (attention within windows).
+    Products count ``scale`` times, which costs nothing: what integers stand for changes, not the integers.
     """
 
     transpose: bool = False
+    heads: Size = 1
+    by_frame: bool = False
+    scale: Annotated[float, Meta(gt=0)] = 1.0
+
+    @property
+    def is_local(self) -> bool:
+        """See Layer."""
+        return not self.by_frame and self.heads == 1
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -112,16 +126,22 @@ class Matmul(Layer, frozen=True, kw_only=True, tag_field="kind", tag="matmul"):
         """See Layer."""
         if len(inputs) != 2:
             raise ShapeError(f"matmul reads two tensors, not {len(inputs)}")
-        rows, columns = inputs[1].channels, math.prod(inputs[1].extent)
+        if inputs[1].channels % self.heads or inputs[0].channels % self.heads:
+            raise ShapeError(f"heads = {self.heads} does not divide the channels of {inputs[0]} and {inputs[1]}")
+        if self.by_frame and inputs[0].frames != inputs[1].frames:
+            raise ShapeError(f"by_frame needs as many frames in both of {inputs[0]} and {inputs[1]}")
+        rows = inputs[1].channels // self.heads
+        columns = math.prod(inputs[1].extent[1:] if self.by_frame else inputs[1].extent)
         made, taken = (columns, rows) if self.transpose else (rows, columns)
-        if taken != inputs[0].channels:
-            text = f"a matrix of {made} x {taken} from {inputs[1]} does not take the channels of {inputs[0]}"
+        if taken * self.heads != inputs[0].channels:
+            each = f" each of {self.heads} heads of" if self.heads > 1 else ""
+            text = f"a matrix of {made} x {taken} from {inputs[1]} does not take the channels of{each} {inputs[0]}"
             raise ShapeError(text)
-        return Shape(made, *inputs[0].extent)
+        return Shape(made * self.heads, *inputs[0].extent)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """See Layer."""
-        return output.elements * inputs[0].channels
+        return output.elements * (inputs[0].channels // self.heads)
 
 
 class Gate(Layer, frozen=True, kw_only=True, tag_field="kind", tag="gate"):

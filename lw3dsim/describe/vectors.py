@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from lw3dsim.describe.layer import Function, Layer, only
-from lw3dsim.describe.shape import Shape, Triple, by
+from lw3dsim.describe.shape import Shape, Size, Triple, by
 from lw3dsim.describe.windows import Margins, Padding, count_windows, margins
 from lw3dsim.errors import ShapeError
 
@@ -110,10 +112,32 @@ class Activation(Layer, frozen=True, kw_only=True, tag_field="kind", tag="activa
     activation: Function = "relu"
 
 
-class Softmax(Layer, frozen=True, kw_only=True, tag_field="kind", tag="softmax"):
-    """Softmax over the channels of every position, in three passes: the largest, the sum of powers, the quotients."""
+class AmongChannels(Layer, frozen=True, kw_only=True):
+    """What takes all channels of a position together, or those of each of ``groups`` (the heads of an attention)."""
+
+    groups: Size = 1
 
     @property
     def is_local(self) -> bool:
         """See Layer."""
         return False
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """See Layer."""
+        shape = only(inputs, self.kind)
+        if shape.channels % self.groups:
+            raise ShapeError(f"groups = {self.groups} does not divide the {shape.channels} channels")
+        return shape
+
+
+class Softmax(AmongChannels, frozen=True, kw_only=True, tag_field="kind", tag="softmax"):
+    """Softmax over the channels of every position, in three passes: the largest, the sum of powers, the quotients."""
+
+
+class LayerNorm(AmongChannels, frozen=True, kw_only=True, tag_field="kind", tag="layer_norm"):
+    """The channels of every position less their mean, over their deviation, in three passes: sum, squares, quotients.
+
+    ``epsilon`` is added to the variance. Factors and summands per channel are a ``batch_norm`` behind it.
+    """
+
+    epsilon: Annotated[float, Meta(ge=0)] = 1e-5

@@ -17,6 +17,7 @@ from lw3dsim.describe.moves import (
     Interleave,
     Pad,
     Permute,
+    Rearrange,
     Reshape,
     Slice,
     TemporalShift,
@@ -25,7 +26,7 @@ from lw3dsim.describe.moves import (
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size
 from lw3dsim.describe.transposed import ConvTranspose3d, Phase
-from lw3dsim.describe.vectors import Activation, Add, Mul, Pool3d, Softmax, Trg
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Softmax, Trg
 from lw3dsim.errors import InputError, ShapeError, check_name, suggest
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "Gate",
     "Interleave",
     "Layer",
+    "LayerNorm",
     "Linear",
     "Matmul",
     "Mul",
@@ -53,6 +55,7 @@ __all__ = [
     "Permute",
     "Phase",
     "Pool3d",
+    "Rearrange",
     "Reshape",
     "Shape",
     "Size",
@@ -79,6 +82,7 @@ AnyLayer = (
     | Trg
     | Activation
     | Softmax
+    | LayerNorm
     | Concat
     | Slice
     | Pad
@@ -88,6 +92,7 @@ AnyLayer = (
     | Upsample
     | Copy
     | Permute
+    | Rearrange
     | Reshape
 )
 
@@ -106,6 +111,7 @@ class Workload(Value, frozen=True, kw_only=True):
     the network was made for; where they are None, those of the accelerator are taken. Shapes are those of one clip, of
     which ``batch`` are computed together, layer by layer. As it is run, ``views`` are the layers besides that move
     nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
+    Of its inputs those called ``learned`` are no clips but parameters, such as the embedding of positions.
     ``stream_state`` says which layers are to keep state from clip to clip of a stream; as it is run, ``states`` are
     the frames of the clip before that layers look back at.
     """
@@ -125,6 +131,7 @@ class Workload(Value, frozen=True, kw_only=True):
     views: tuple[AnyLayer, ...] = ()
     blocks: Mapping[str, int] = {}
     stream_state: StreamState = "off"
+    learned: tuple[str, ...] = ()
     states: Mapping[str, int] = {}
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
@@ -175,6 +182,7 @@ def build_workload(
     weight_bits: int | None = None,
     transforms: tuple[str, ...] = (),
     stream_state: StreamState = "off",
+    learned: tuple[str, ...] = (),
     input_densities: Mapping[str, float] | None = None,
     locate: Callable[[str], str] | None = None,
 ) -> Workload:
@@ -212,6 +220,7 @@ def build_workload(
         weight_bits=weight_bits,
         transforms=transforms,
         stream_state=stream_state,
+        learned=learned,
     )
 
 

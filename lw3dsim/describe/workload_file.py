@@ -40,7 +40,10 @@ FsbVariant = Literal["fsb", "fsb_c3d", "slowdepth", "slowfsb", "fasttrg", "fastd
 
 
 class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network input: its own shape, or every n-th frame of another input; and the share that is not zero."""
+    """A network input: its own shape, or every n-th frame of another input; and the share that is not zero.
+
+    One that is ``learned`` is a parameter of the network, of the same size whatever the size of the clip.
+    """
 
     channels: Size | None = None
     frames: Extent | None = None
@@ -49,6 +52,7 @@ class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sample_of: str | None = None
     frame_stride: Extent | None = None
     density: Density | None = None
+    learned: bool = False
 
 
 class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,6 +128,7 @@ def parse_workload(
         activation_bits=file.activation_bits,
         weight_bits=file.weight_bits,
         stream_state=file.stream_state or "off",
+        learned=tuple(name for name, entry in file.inputs.items() if isinstance(entry, dict) and entry.get("learned")),
         input_densities=densities,
         locate=reader.locate,
     )
@@ -152,7 +157,7 @@ def _inputs(
             if None in shape or spec.frame_stride is not None:
                 raise document.error(key, "needs channels, frames, height and width, or sample_of and frame_stride")
             densities[name] = 1.0 if spec.density is None else spec.density
-            size = named.get(name, every)
+            size = named.get(name, None if spec.learned else every)
             shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
             continue
         if spec.sample_of not in shapes:

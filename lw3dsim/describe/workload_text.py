@@ -26,7 +26,9 @@ WIDTHS = ("activation_bits", "weight_bits")
 def workload_text(network: Workload) -> str:
     """Return ``network`` as the text of a workload file: what is not said is what is left out by default."""
     inputs = {
-        name: shape._asdict() | ({} if network.densities[name] == 1 else {"density": network.densities[name]})
+        name: shape._asdict()
+        | ({} if network.densities[name] == 1 else {"density": network.densities[name]})
+        | ({"learned": True} if name in network.learned else {})
         for name, shape in network.inputs.items()
     }
     found = blocks_of(network)

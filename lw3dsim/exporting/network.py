@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from lw3dsim.errors import InputError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import Shape, Workload
 
 
 class Part(nn.Module):
@@ -32,6 +33,9 @@ class Network(nn.Module):
         super().__init__()
         self.workload = workload
         self.paths = _planted(self, {x.name: operator(x, workload.input_shapes(x)) for x in workload.layers})
+        self.learned = nn.ParameterDict(
+            {name.replace(".", "_"): nn.Parameter(_drawn(workload.shapes[name])) for name in workload.learned}
+        )
         read = {name for layer in workload.layers for name in layer.inputs}
         self._outputs = [layer.name for layer in workload.layers if layer.name not in read]
         last = {name: layer.name for layer in workload.layers for name in layer.inputs}
@@ -56,7 +60,7 @@ class Network(nn.Module):
         return tensors[self._outputs[0]] if len(self._outputs) == 1 else tensors
 
     def _inputs(self, clips: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        wanted = self.workload.inputs
+        wanted = {name: shape for name, shape in self.workload.inputs.items() if name not in self.workload.learned}
         if len(clips) + len(named) != len(wanted) or named.keys() != {*list(wanted)[len(clips) :]}:
             given = f"{len(clips)} in order and by name {', '.join(named) or 'none'}"
             raise InputError(f"{self.workload.name} reads {', '.join(wanted)}; got {given}")
@@ -65,7 +69,13 @@ class Network(nn.Module):
             if tuple(tensor.shape[1:]) != tuple(wanted[name]):
                 given = "x".join(map(str, tensor.shape))
                 raise InputError(f"{self.workload.name}: input {name} is {given}; give N x {wanted[name]}")
-        return tensors
+        learned = {name: self.learned[name.replace(".", "_")] for name in self.workload.learned}
+        return {**tensors, **learned}
+
+
+def _drawn(shape: Shape) -> Tensor:
+    """Return a learned tensor, 1 x C x T x H x W, as embeddings of positions begin."""
+    return torch.randn(1, *shape) * 0.02
 
 
 def _planted(root: nn.Module, operators: Mapping[str, nn.Module]) -> dict[str, str]:

@@ -47,7 +47,8 @@ def to_onnx(
         raise InputError(
             "to_onnx needs the package onnx, which is not installed; run `pip install 'lw3dsim[onnx]'`"
         ) from None
-    from lw3dsim.exporting.onnx_nodes import Writer, write
+    from lw3dsim.exporting.onnx_attention import write
+    from lw3dsim.exporting.onnx_nodes import Writer
 
     if drawn and (size := 4 * sum(map(network.layer_params, network.layers))) > MAX_BYTES:
         raise InputError(f"{network.name}: weights of {size} bytes do not fit into a file of ONNX; export it without")

@@ -21,14 +21,10 @@ from lw3dsim.describe.workload import (
     ConvTranspose3d,
     Gate,
     Linear,
-    Matmul,
     Mul,
     Pad,
-    Permute,
     Pool3d,
-    Reshape,
     Slice,
-    Softmax,
     TemporalShift,
     Trg,
     Upsample,
@@ -148,11 +144,19 @@ class Writer:
         """Return the graph."""
         network, drawn = self.network, self.random is not None
         read = {name for layer in network.layers for name in layer.inputs}
-        inputs = [self._tensor(name, shape) for name, shape in network.inputs.items()]
+        for name in network.learned:
+            self.weights.append(self._learned(name, network.shapes[name]))
+        inputs = [self._tensor(name, shape) for name, shape in network.inputs.items() if name not in network.learned]
         outputs = [self._tensor(x.name, network.shapes[x.name]) for x in network.layers if x.name not in read]
         initializers = [*self.constants.values(), *(self.weights if drawn else [])]
         inputs += [] if drawn else self.weights
         return helper.make_graph(self.nodes, network.name, inputs, outputs, initializer=initializers)
+
+    def _learned(self, name: str, shape: Shape) -> Any:
+        """Return a learned tensor: an input of the graph, or drawn as embeddings of positions begin."""
+        if self.random is None:
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
+        return numpy_helper.from_array(self.random.normal(0, 0.02, (1, *shape)).astype(np.float32), name)
 
     def _tensor(self, name: str, shape: Shape) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape])
@@ -237,24 +241,6 @@ def _pool(layer: Pool3d, writer: Writer) -> None:
 @write.register(Activation)
 def _activation(layer: Activation, writer: Writer) -> None:
     writer.activated(layer, layer.inputs[0], layer.activation)
-
-
-@write.register(Softmax)
-def _softmax(layer: Softmax, writer: Writer) -> None:
-    writer.node(layer, "Softmax", layer.inputs, axis=1)
-
-
-@write.register(Matmul)
-def _matmul(layer: Matmul, writer: Writer) -> None:
-    shape = writer.network.shapes[layer.name]
-    flat = writer.integers([0, 0, -1])
-    values = writer.node(layer, "Reshape", [layer.inputs[0], flat], "values")
-    positions = writer.node(layer, "Transpose", [values], "positions", perm=[0, 2, 1])
-    columns = writer.node(layer, "Reshape", [layer.inputs[1], flat], "columns")
-    columns = columns if layer.transpose else writer.node(layer, "Transpose", [columns], "rows", perm=[0, 2, 1])
-    product = writer.node(layer, "MatMul", [positions, columns], "product")
-    product = writer.node(layer, "Transpose", [product], "channels", perm=[0, 2, 1])
-    writer.node(layer, "Reshape", [product, writer.integers([0, *shape])])
 
 
 @write.register(Gate)
@@ -342,13 +328,3 @@ def _upsample(layer: Upsample, writer: Writer) -> None:
     else:
         to = ["", "", writer.integers([1, *made])]  # of one clip: a scale of 11 / 6 is rounded
     writer.node(layer, "Resize", [*layer.inputs, *to], mode=layer.mode, **how)
-
-
-@write.register(Permute)
-def _permute(layer: Permute, writer: Writer) -> None:
-    writer.node(layer, "Transpose", layer.inputs, perm=[0, *(AXES[name] for name in layer.order)])
-
-
-@write.register(Reshape)
-def _reshape(layer: Reshape, writer: Writer) -> None:
-    writer.node(layer, "Reshape", [*layer.inputs, writer.integers([0, *layer.shape])])

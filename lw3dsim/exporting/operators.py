@@ -22,12 +22,14 @@ from lw3dsim.describe.workload import (
     Copy,
     Gate,
     Interleave,
+    LayerNorm,
     Linear,
     Matmul,
     Mul,
     Pad,
     Permute,
     Pool3d,
+    Rearrange,
     Reshape,
     Slice,
     Softmax,
@@ -191,12 +193,17 @@ def _activation(layer: Activation, inputs: tuple[Shape, ...]) -> nn.Module:  # n
 
 @operator.register(Softmax)
 def _softmax(layer: Softmax, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
-    return nn.Softmax(dim=1)
+    return nn.Softmax(dim=1) if layer.groups == 1 else Applied(partial(_softmax_of, groups=layer.groups))
+
+
+@operator.register(LayerNorm)
+def _layer_norm(layer: LayerNorm, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_normalised, groups=layer.groups, epsilon=layer.epsilon))
 
 
 @operator.register(Matmul)
 def _matmul(layer: Matmul, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
-    return Applied(partial(_multiplied, transpose=layer.transpose))
+    return Applied(partial(_multiplied, layer=layer))
 
 
 @operator.register(Gate)
@@ -258,6 +265,11 @@ def _permute(layer: Permute, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: A
     return Applied(partial(torch.permute, dims=(0, *(AXES[name] for name in layer.order))))
 
 
+@operator.register(Rearrange)
+def _rearrange(layer: Rearrange, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(partial(_rearranged, layer=layer))
+
+
 @operator.register(Copy)
 def _unknown(layer: Copy, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
     raise InputError(f"{layer.name} stands for {layer.of}, which is not known; put an operator of the workload there")
@@ -268,10 +280,33 @@ def _reshape(layer: Reshape, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: A
     return Applied(partial(_reshaped, shape=layer.shape))
 
 
-def _multiplied(values: Tensor, matrix: Tensor, *, transpose: bool) -> Tensor:
-    columns = matrix.flatten(2) if transpose else matrix.flatten(2).transpose(1, 2)
-    product = values.flatten(2).transpose(1, 2) @ columns  # a row for each position
-    return product.transpose(1, 2).unflatten(2, values.shape[2:])
+def _multiplied(values: Tensor, matrix: Tensor, *, layer: Matmul) -> Tensor:
+    """Return a row for each position: of every head, and of every frame where these have matrices of their own."""
+    rows, others = (_by_head(each, layer) for each in (values, matrix))
+    columns = others if layer.transpose else others.transpose(-1, -2)
+    product = (rows.transpose(-1, -2) @ columns).transpose(-1, -2)
+    product = product * layer.scale if layer.scale != 1 else product
+    if layer.by_frame:
+        product = product.flatten(2, 3) if layer.heads > 1 else product
+        return product.transpose(1, 2).unflatten(3, values.shape[3:])
+    return (product.flatten(1, 2) if layer.heads > 1 else product).unflatten(2, values.shape[2:])
+
+
+def _by_head(values: Tensor, layer: Matmul) -> Tensor:
+    """Return a tensor N (x T) (x heads) x C x positions."""
+    flat = values.flatten(3).transpose(1, 2) if layer.by_frame else values.flatten(2)
+    return flat.unflatten(-2, (layer.heads, -1)) if layer.heads > 1 else flat
+
+
+def _softmax_of(values: Tensor, *, groups: int) -> Tensor:
+    return values.unflatten(1, (groups, -1)).softmax(2).flatten(1, 2)
+
+
+def _normalised(values: Tensor, *, groups: int, epsilon: float) -> Tensor:
+    apart = values.unflatten(1, (groups, -1)) if groups > 1 else values
+    last = apart.movedim(2 if groups > 1 else 1, -1)
+    made = functional.layer_norm(last, last.shape[-1:], eps=epsilon).movedim(-1, 2 if groups > 1 else 1)
+    return made.flatten(1, 2) if groups > 1 else made
 
 
 def _sum(first: Tensor, *others: Tensor) -> Tensor:
@@ -317,3 +352,8 @@ def _interleaved(*sources: Tensor, layer: Interleave, size: Shape) -> Tensor:
 
 def _reshaped(values: Tensor, *, shape: tuple[int, ...]) -> Tensor:
     return values.reshape(-1, *shape)
+
+
+def _rearranged(values: Tensor, *, layer: Rearrange) -> Tensor:
+    apart = values.reshape(-1, *layer.sizes).permute(0, *(place + 1 for place in layer.order))
+    return apart.reshape(-1, *layer.shape)

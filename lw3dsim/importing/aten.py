@@ -102,6 +102,15 @@ def _batch_norm(call: Call) -> None:
     call.emit("BatchNormalization", [call.tensor("input"), *scales, mean, variance], epsilon=float(call.given["eps"]))
 
 
+def _layer_norm(call: Call) -> None:
+    shape = call.given["normalized_shape"]
+    if len(shape) != 1:
+        raise call.error("is a norm of several dimensions; lw3dsim has one of the last, channels")
+    weight = call.tensor("weight") or call.number(np.ones(shape))
+    inputs = [call.tensor("input"), weight, *([call.tensor("bias")] if call.tensor("bias") else [])]
+    call.emit("LayerNormalization", inputs, axis=-1, epsilon=float(call.given["eps"]))
+
+
 def _max_pool(call: Call) -> None:
     source, window = _unpadded(call, float("-inf"))
     call.emit("MaxPool", [source], **window)
@@ -258,6 +267,7 @@ READERS: dict[str, Reader] = {
     **each(_transposed, *(f"conv_transpose{n}d" for n in (1, 2, 3))),
     **each(_upsample, *(f"upsample_{how}" for how in UPSAMPLED)),
     **each(_batch_norm, "batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
+    "layer_norm": _layer_norm,
     **each(_max_pool, *(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices"))),
     **each(_avg_pool, "avg_pool1d", "avg_pool2d", "avg_pool3d"),
     **each(_adaptive("AveragePool"), *(f"{lead}adaptive_avg_pool{n}d" for n in (1, 2, 3) for lead in ("", "_"))),

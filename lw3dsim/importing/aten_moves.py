@@ -91,6 +91,24 @@ def _narrow(call: Call) -> None:
     call.emit("Slice", [call.tensor("self"), *(call.number([bound]) for bound in bounds)])
 
 
+def _roll(call: Call) -> None:
+    """Read a rotation: what goes over the end of a dimension comes in front."""
+    shifts, dims = numbers(call.given["shifts"], 1), numbers(call.given["dims"], 1)
+    source, sizes = call.tensor("self"), call.made
+    turned = [(shift, dim) for shift, dim in zip(shifts, dims, strict=True) if shift % sizes[dim]]
+    if not turned:
+        _same(call)
+    for i, (shift, dim) in enumerate(turned):
+        axis, size = dim % len(sizes), sizes[dim]
+        places = (0, size - shift % size), (size - shift % size, size)
+        parts = []
+        for j, (start, end) in enumerate(places):
+            bounds = [call.number([bound]) for bound in (start, end, axis)]
+            parts.append(call.emit("Slice", [source, *bounds], made=[call.between(f"part_{i}_{j}")]))
+        last = i == len(turned) - 1
+        source = call.emit("Concat", parts[::-1], axis=axis, made=() if last else [call.between(f"turned_{i}")])
+
+
 def _select(call: Call) -> None:
     call.emit("Gather", [call.tensor("self"), call.number(int(call.given["index"]))], axis=call.axis())
 
@@ -135,6 +153,7 @@ MOVES: dict[str, Reader] = {
     **each(_transpose, "transpose", "swapaxes", "t"),
     "movedim": _movedim,
     **each(_pad, "pad", "constant_pad_nd"),
+    "roll": _roll,
     "slice": _slice,
     "narrow": _narrow,
     "select": _select,

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.base.values import Value, replace
-from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Mul
+from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, LayerNorm, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
+from lw3dsim.importing.axes import Axes, settled
 from lw3dsim.importing.graph import Constant, refusal
+from lw3dsim.importing.recipes import Recipe, derived, unit
 from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from lw3dsim.describe.shape import Shape
     from lw3dsim.describe.workload import AnyLayer, Layer
     from lw3dsim.importing.graph import Dimensions, Graph, Node
-    from lw3dsim.importing.recipes import Recipe
 
 
 class Given(Value, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ class Differences(Value, frozen=True, kw_only=True):
     tensor: Tensor
 
 
-Meaning = Tensor | Constant | Given | Differences
+Meaning = Tensor | Axes | Constant | Given | Differences
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Building:
     single: set[str] = field(default_factory=set)  # layers whose output is read once
     readers: dict[str, list[Node]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
+    learned_inputs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Note who reads what."""
@@ -78,7 +82,7 @@ class Building:
 
     def _sizes(self, name: str) -> str:
         match self.meanings.get(name):
-            case Tensor(dims=dims) | Constant(shape=dims) | Given(dims=dims):
+            case Tensor(dims=dims) | Axes(dims=dims) | Constant(shape=dims) | Given(dims=dims):
                 return "x".join(one_line(str(size), 20) for size in dims) or "a number"
         return "nothing"
 
@@ -93,10 +97,20 @@ class Building:
             return Constant(shape=meaning.dims)  # data has a batch, so it is weights
         return meaning
 
-    def data(self, node: Node, i: int) -> Tensor:
-        """Return input ``i`` as a tensor of the workload."""
+    def data(self, node: Node, i: int, channels: int = -1) -> Tensor:
+        """Return input ``i`` as a tensor of the workload; of one that is cut, axis ``channels`` are its channels."""
+        laid = self.laid(node, i)
+        if isinstance(laid, Tensor):
+            return laid
+        name = node.inputs[i]
+        made = replace(settled(self, node, laid, channels), is_alone=self.uses[name] == 1)
+        self.meanings[name] = made  # others read it as it lies now
+        return made
+
+    def laid(self, node: Node, i: int) -> Tensor | Axes:
+        """Return input ``i`` as a tensor of the workload, as it lies."""
         match self.meaning(node, i):
-            case Tensor() as tensor:
+            case Tensor() | Axes() as tensor:
                 return tensor
             case Given(name=name, order=order):
                 tensor = self._opened(name)
@@ -150,11 +164,14 @@ class Building:
 
     def add(
         self, node: Node, kind: type[Layer], sources: Sequence[Tensor], labels: tuple[str, ...] | None = None,
-        output: int = 0, recipe: Recipe | None = None, **keys: Any,
+        output: int = 0, recipe: Recipe | None = None, part: str = "", **keys: Any,
     ) -> Tensor:  # fmt: skip
-        """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights."""
+        """Add a layer that makes an ``output`` of a node; ``labels`` are of its dimensions, ``recipe`` its weights.
+
+        ``part``: what a layer is called behind the name of the node that is not what the node makes.
+        """
         text = node.name if not output else f"{node.name}_{output}"
-        name = self._name(text, (node.called or node.op).rpartition(".")[2], is_path=node.is_path)
+        name = self._name(text, (node.called or node.op).rpartition(".")[2], is_path=node.is_path, part=part)
         given = {"kind": kind.__struct_config__.tag, "name": name, "inputs": [one.source for one in sources], **keys}
         try:
             layer: Any = msgspec.convert(given, kind)
@@ -189,6 +206,25 @@ class Building:
             recipe = recipe if factor is None else recipe.scaled(factor)
             self.recipes[tensor.source] = recipe if summand is None else recipe.shifted(summand)
 
+    def per_channel(self, node: Node, data: Tensor, factor: Constant | None, summand: Constant | None) -> Tensor:
+        """Return a layer of factors and summands per channel, behind what the node makes where there is any."""
+        part = "affine" if isinstance(self.layers.get(data.source), LayerNorm) else ""
+        made = self.add(node, BatchNorm, [data], recipe=unit(data.shape.channels), part=part)
+        self.fold_in(made, factor, summand)
+        return made
+
+    def learned(
+        self, node: Node, constant: Constant, shape: Shape, laid: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> Tensor:
+        """Return a constant as a tensor of the network, of which ``laid`` makes the order C x T x H x W."""
+        path = next((name for name in node.inputs if self.meanings.get(name) is constant), "")
+        name = self._name(path or f"{node.name}.learned")
+        self.inputs[name] = self.shapes[name] = shape
+        values = derived(laid, constant)
+        self.recipes[name] = Recipe(channels=shape.channels, taps=(1, *shape.extent), weight=values)
+        self.learned_inputs.append(name)
+        return Tensor(source=name, shape=shape, labels=STANDARD[5], is_alone=True)
+
     def drop(self, name: str) -> None:
         """Take a layer out again that others do the work of; its name is free."""
         del self.layers[name]
@@ -214,11 +250,12 @@ class Building:
         is_alone = tensor.is_alone and self.uses[node.outputs[0]] == 1
         return replace(tensor, is_alone=is_alone, is_chain=tensor.is_alone, labels=labels or tensor.labels)
 
-    def _name(self, text: str, op: str = "", *, is_path: bool = False) -> str:
+    def _name(self, text: str, op: str = "", *, is_path: bool = False, part: str = "") -> str:
         """Return a name for what the file calls ``text``: its module path, where that is what it is; each one once."""
         clean = _cleaned(text, op) if not is_path else "".join(c if c.isprintable() else "_" for c in text)
         # In a workload file a word that begins with a dollar is a parameter.
         base = re.sub(r"^\$", "_", clean[:200]) or op.lower() or "tensor"
+        base += f".{part}" if part else ""
         name, count = base, 1
         while name in self.names:
             count += 1

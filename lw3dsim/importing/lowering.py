@@ -13,6 +13,7 @@ from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Copy, build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line, raised
+from lw3dsim.importing.axes import Axes
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
@@ -156,7 +157,7 @@ def _compare(building: Building, node: Node) -> None:
     """Raise InputError where the file records another shape of an output than follows from the inputs."""
     for name in node.outputs:
         recorded, meaning = building.graph.recorded.get(name), building.meanings.get(name)
-        if recorded is None or not isinstance(meaning, Tensor) or not building.uses[name]:
+        if recorded is None or not isinstance(meaning, Tensor | Axes) or not building.uses[name]:
             continue
         own = meaning.dims
         fits = len(own) == len(recorded) and all(
@@ -182,5 +183,6 @@ def _workload(building: Building, graph: Graph, widths: Widths) -> Workload:
         source=graph.source,
         activation_bits=widths.activation_bits,
         weight_bits=widths.weight_bits,
+        learned=tuple(name for name in building.learned_inputs if name in read),
         locate=lambda layer: f"{building.shown} {layer}",
     )

@@ -9,14 +9,26 @@ import numpy as np
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import ChannelShuffle, Concat, Reshape, Slice
+from lw3dsim.importing.axes import Axes, Places, arranged, axes_of, plain, reshaped, unscaled
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.tensors import FIELDS, FLAT, GROUPS, MEMBERS, STANDARD, UNIT, in_order, regrouped, relabelled
+from lw3dsim.importing.joins import concatenated, part_of
+from lw3dsim.importing.tensors import (
+    FIELDS,
+    FLAT,
+    GROUPS,
+    MEMBERS,
+    STANDARD,
+    UNIT,
+    Tensor,
+    in_order,
+    regrouped,
+    relabelled,
+)
 
 if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
-    from lw3dsim.importing.tensors import Tensor
 
 
 def reshape(building: Building, node: Node) -> list[Meaning]:
@@ -24,8 +36,10 @@ def reshape(building: Building, node: Node) -> list[Meaning]:
     constant = building.meaning(node, 0)
     if isinstance(constant, Constant):
         return [Constant(shape=_wanted(building, node, constant.shape))]
-    data = building.data(node, 0)
+    data = building.laid(node, 0)
     wanted = _wanted(building, node, data.dims)
+    if isinstance(data, Axes):
+        return [_cut(building, node, data, wanted)]
     labels = relabelled(data.shape, wanted) if in_order(data) else None
     if labels is None and wanted == data.dims:
         labels = data.labels
@@ -35,8 +49,28 @@ def reshape(building: Building, node: Node) -> list[Meaning]:
         return [_regrouped(building, node, data, *found)]
     if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data):
         return [building.add(node, Reshape, [data], STANDARD[5], shape=wanted[1:])]
-    what = "x".join(map(str, wanted))
-    raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
+    return [_cut(building, node, axes_of(data), wanted)]
+
+
+def _cut(building: Building, node: Node, data: Axes, wanted: tuple[int, ...]) -> Tensor | Axes:
+    """Return the same elements in axes of such sizes; a layer of its own where these are no parts of its axes."""
+    made = reshaped(data, wanted)
+    if made is not None:
+        return seen(building, node, plain(made))
+    whole = unscaled(building, node, data)
+    flat = tuple(atom for axis in whole.axes for atom in axis)
+    laid = arranged(building, node, replace(whole, axes=(flat,)), Places((), (), (), flat))
+    if (made := reshaped(laid, wanted)) is None:
+        what = "x".join(map(str, wanted))
+        raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
+    return plain(made)
+
+
+def seen(building: Building, node: Node, made: Tensor | Axes) -> Tensor | Axes:
+    """Return what a node that moves nothing makes."""
+    if isinstance(made, Tensor):
+        return building.view(node, made)
+    return replace(made, is_alone=made.is_alone and building.uses[node.outputs[0]] == 1)
 
 
 def _regrouped(building: Building, node: Node, data: Tensor, labels: tuple[str, ...], groups: int) -> Tensor:
@@ -89,85 +123,102 @@ def transpose(building: Building, node: Node) -> list[Meaning]:
         if isinstance(meaning, Constant):
             return [Constant(shape=moved)]
         return [replace(meaning, dims=moved, order=tuple(meaning.order[i] for i in order))]
-    data = building.data(node, 0)
-    order = node.attributes.get("perm", range(len(data.labels))[::-1])
+    data = building.laid(node, 0)
+    order = node.attributes.get("perm", range(len(data.dims))[::-1])
+    if isinstance(data, Axes):
+        return [seen(building, node, plain(replace(data, axes=tuple(data.axes[i] for i in order))))]
     return [building.view(node, data, tuple(data.labels[i] for i in order))]
 
 
 def concat(building: Building, node: Node) -> list[Meaning]:
     """Read a concatenation."""
-    data = [building.data(node, i) for i in range(len(node.inputs))]
-    axis = int(node.attributes["axis"])
-    label = data[0].labels[axis]
-    joined = {(label, len(data[0].labels) - axis % len(data[0].labels))}
-    if any(one.labels[axis] != label or one.larger - joined != data[0].larger - joined for one in data):
-        raise building.error(node, "joins tensors whose dimensions stand in different orders")
-    label = "C" if label == FLAT and all(one.is_vector for one in data) else label
-    if label not in FIELDS:
-        raise building.error(node, "joins along the batch; lw3dsim joins along C, T, H or W")
-    return [building.add(node, Concat, data, dim=FIELDS[label]) if len(data) > 1 else building.view(node, data[0])]
+    meanings = [building.meaning(node, i) for i in range(len(node.inputs))]
+    meanings = [one if isinstance(one, Constant) else building.laid(node, i) for i, one in enumerate(meanings)]
+    data, axis = [one for one in meanings if isinstance(one, Tensor)], int(node.attributes["axis"])
+    if len(data) == len(meanings):
+        label = data[0].labels[axis]
+        joined = {(label, len(data[0].labels) - axis % len(data[0].labels))}
+        label = "C" if label == FLAT and all(one.is_vector for one in data) else label
+        is_even = all(
+            one.labels[axis] == data[0].labels[axis] and one.larger - joined == data[0].larger - joined for one in data
+        )
+        if is_even and label in FIELDS:
+            return [
+                building.add(node, Concat, data, dim=FIELDS[label]) if len(data) > 1 else building.view(node, data[0])
+            ]
+    if not any(isinstance(one, Tensor | Axes) for one in meanings):
+        raise building.error(node, "joins constants alone; export the network without them")
+    return [concatenated(building, node, [one for one in meanings if one is not None], axis)]
 
 
 def slice_(building: Building, node: Node) -> list[Meaning]:
     """Read slices, one behind the other."""
-    data = building.data(node, 0)
+    made = building.laid(node, 0)
     starts, stops, axes, steps = (
         building.said(node, name, i) for i, name in enumerate(("starts", "ends", "axes", "steps"), start=1)
     )
     axes = range(len(starts)) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
-    made = data
-    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
-        label = made.labels[int(axis)]
-        size = made.size(label)
-        first, last, by = slice(int(start), int(stop), int(step)).indices(size)
-        if by < 1 or (label not in FIELDS and (first, last) != (0, size)):
-            raise building.error(node, "slices backwards, or along the batch")
-        if (first, last, by) != (0, size, 1):
-            made = building.add(node, Slice, [made], dim=FIELDS[label], start=first, stop=last, step=by)
-    return [building.view(node, made)]
+    for start, stop, given, step in zip(starts, stops, axes, steps, strict=True):
+        axis = building.axis(node, int(given), len(made.dims))
+        size = made.dims[axis]
+        taken = range(*slice(int(start), int(stop), int(step)).indices(size))
+        if taken.step < 1 or not taken:
+            raise building.error(node, "slices backwards, or takes nothing")
+        made = taken_of(building, node, made, axis, taken)
+    return [seen(building, node, made)]
+
+
+def taken_of(
+    building: Building, node: Node, data: Tensor | Axes, axis: int, taken: range, output: int = 0
+) -> Tensor | Axes:
+    """Return evenly spaced positions of an axis of a tensor."""
+    if taken == range(data.dims[axis]):
+        return data
+    if isinstance(data, Axes) or data.labels[axis] not in FIELDS:
+        return plain(part_of(building, node, axes_of(data), axis, taken, output))
+    return building.add(
+        node, Slice, [data], output=output, dim=FIELDS[data.labels[axis]], start=taken[0], stop=taken[-1] + 1,
+        step=taken.step,
+    )  # fmt: skip
 
 
 def gather(building: Building, node: Node) -> list[Meaning]:
     """Read every so-many-th element along a dimension: a slice, or nothing where it is all of them."""
-    data, given = building.data(node, 0), building.constant(node, 1)
-    axis = building.axis(node, int(node.attributes.get("axis", 0)), len(data.labels))
-    label, size = data.labels[axis], data.dims[axis]
+    data, given = building.laid(node, 0), building.constant(node, 1)
+    axis = building.axis(node, int(node.attributes.get("axis", 0)), len(data.dims))
+    size = data.dims[axis]
     if given is not None and given.values is None and math.prod(given.shape) == size:
         places = np.arange(size).reshape(given.shape)  # kept in another file: as many as there are, so all of them
     else:
         places = np.asarray(building.values(node, 1))
-    taken = np.where(places < 0, places + size, places).ravel()
-    steps = {int(step) for step in np.diff(taken)} or {1}
-    if label not in FIELDS and taken.tolist() != list(range(size)):
-        raise building.error(node, "takes elements of the batch, or of all dimensions together")
-    if len(steps) > 1 or min(steps) < 1 or not (taken.size and 0 <= taken[0] <= taken[-1] < size):
+    found = np.where(places < 0, places + size, places).ravel()
+    steps = {int(step) for step in np.diff(found)} or {1}
+    if len(steps) > 1 or min(steps) < 1 or not (found.size and 0 <= found[0] <= found[-1] < size):
         raise building.error(node, "takes elements that do not lie evenly, each behind the one before")
-    made = data
-    if taken.size < size:
-        start, stop = int(taken[0]), int(taken[-1]) + 1
-        made = building.add(node, Slice, [data], dim=FIELDS[label], start=start, stop=stop, step=min(steps))
-    own = tuple(label if number == places.size else UNIT for number in places.shape)
-    if math.prod(places.shape) != 1 or places.ndim < 2:
-        labels = (*data.labels[:axis], *own, *data.labels[axis + 1 :])
-        dims = (*data.dims[:axis], *places.shape, *data.dims[axis + 1 :])
+    made = taken_of(building, node, data, axis, range(int(found[0]), int(found[-1]) + 1, min(steps)))
+    if math.prod(places.shape) == 1 and places.ndim > 1:
+        raise building.error(node, "takes one element into several dimensions")
+    dims = (*data.dims[:axis], *places.shape, *data.dims[axis + 1 :])
+    if isinstance(data, Tensor) and isinstance(made, Tensor) and len(made.labels) == len(data.labels):
+        label = data.labels[axis]
+        own = tuple(label if number == places.size else UNIT for number in places.shape)
+        labels = (*made.labels[:axis], *own, *made.labels[axis + 1 :])
         return [building.view(node, made, (relabelled(made.shape, dims) if in_order(made) else None) or labels)]
-    raise building.error(node, "takes one element into several dimensions")
+    again = reshaped(axes_of(made), dims)
+    assert again is not None  # noqa: S101  # as many positions as there are
+    return [seen(building, node, plain(again))]
 
 
 def split(building: Building, node: Node) -> list[Meaning]:
     """Read parts of a tensor, a slice each."""
-    data = building.data(node, 0)
-    label = data.labels[int(node.attributes.get("axis", 0))]
-    if label not in FIELDS:
-        raise building.error(node, "splits the batch; lw3dsim splits C, T, H or W")
-    parts, size = building.said(node, "split", 1), data.size(label)
+    data = building.laid(node, 0)
+    axis = building.axis(node, int(node.attributes.get("axis", 0)), len(data.dims))
+    parts, size = building.said(node, "split", 1), data.dims[axis]
     each = -(-size // len(node.outputs))
     sizes = [each] * (len(node.outputs) - 1) + [size - each * (len(node.outputs) - 1)] if parts is None else parts
     ends = np.cumsum([0, *map(int, sizes)]).tolist()
     return [
-        building.add(node, Slice, [data], output=i, dim=FIELDS[label], start=ends[i], stop=ends[i + 1])
-        if building.uses[name]
-        else data
+        taken_of(building, node, data, axis, range(ends[i], ends[i + 1]), i) if building.uses[name] else data
         for i, name in enumerate(node.outputs)
     ]

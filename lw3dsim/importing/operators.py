@@ -9,9 +9,12 @@ import numpy as np
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Softmax
+from lw3dsim.importing import attention
+from lw3dsim.importing.axes import Axes, unscaled
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
+from lw3dsim.importing.joins import mapped
+from lw3dsim.importing.moves import gather, reshape, seen, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, sub
 from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 
 def activation(building: Building, node: Node) -> list[Meaning]:
     """Read an activation, of a sum with a bias where the runtime has joined these."""
-    function, data = _function(building, node), building.data(node, 0)
+    function, data = _function(building, node), building.laid(node, 0)
+    if isinstance(data, Axes):
+        return [mapped(unscaled(building, node, data), lambda one: building.activated(node, one, function))]
     if node.op in ("BiasGelu", "FastGelu") and len(node.inputs) > 1 and node.inputs[1]:
         bias = building.constant(node, 1)
         data = data if bias is None else replace(shifted(building, node, data, bias), is_alone=True)
@@ -75,7 +80,7 @@ def same(building: Building, node: Node) -> list[Meaning]:
         return [meaning]
     if isinstance(meaning, Constant):
         return [Constant(shape=meaning.shape, is_scale=meaning.is_scale)]
-    return [building.view(node, building.data(node, 0))]
+    return [seen(building, node, building.laid(node, 0))]
 
 
 def dequantize(building: Building, node: Node) -> list[Meaning]:
@@ -89,8 +94,12 @@ def dequantize(building: Building, node: Node) -> list[Meaning]:
 
 def softmax(building: Building, node: Node) -> list[Meaning]:
     """Read a softmax over the channels."""
-    data = building.data(node, 0)
+    data = building.laid(node, 0)
     axis = int(node.attributes.get("axis", -1 if building.graph.opset >= 13 else 1))  # since opset 13
+    axis = building.axis(node, axis, len(data.dims))
+    if building.graph.opset >= 13 and (isinstance(data, Axes) or data.labels[axis] not in ("C", FLAT)):
+        return [attention.softmax(building, node, axis)]
+    data = building.data(node, 0)
     label = data.labels[axis]
     # Before opset 13 all dimensions from the axis on are one.
     reached = data.size(label) if building.graph.opset >= 13 else math.prod(data.dims[axis:])  # since opset 13
@@ -102,7 +111,7 @@ def softmax(building: Building, node: Node) -> list[Meaning]:
 def shape(building: Building, node: Node) -> list[Meaning]:
     """Read the dimensions of a tensor, which are constants here."""
     meaning = building.meaning(node, 0)
-    dims: Any = meaning.shape if isinstance(meaning, Constant) else building.data(node, 0).dims
+    dims: Any = meaning.shape if isinstance(meaning, Constant) else building.laid(node, 0).dims
     dims = dims[int(node.attributes.get("start", 0)) : node.attributes.get("end")]
     return [Constant(shape=(len(dims),), values=np.array(dims, dtype=np.int64))]
 
@@ -137,6 +146,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "Div": less,
     **dict.fromkeys(PLAIN, of_reals),
     **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), scaled_matmul),
+    "LayerNormalization": attention.layer_norm,
     "MatMul": matmul,
     "MatMulInteger": integer_matmul,
     "Concat": concat,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Conv3d, Linear, Matmul
+from lw3dsim.describe.workload import Conv3d, Linear
+from lw3dsim.importing.attention import multiplied
+from lw3dsim.importing.axes import Axes, axes_of, plain
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.recipes import Recipe, derived, wide
@@ -47,13 +49,15 @@ def matmul(building: Building, node: Node) -> list[Meaning]:
     return [product(building, node, 1, building.constant)]
 
 
-def product(building: Building, node: Node, i: int, weights_of: Callable[[Node, int], Constant | None]) -> Tensor:
+def product(
+    building: Building, node: Node, i: int, weights_of: Callable[[Node, int], Constant | None]
+) -> Tensor | Axes:
     """Return the product of the data of a node and its input ``i``, which ``weights_of`` gets."""
-    if isinstance(building.meaning(node, 0), Constant | Given) and isinstance(building.meaning(node, i), Tensor):
+    if isinstance(building.meaning(node, 0), Constant | Given) and isinstance(building.meaning(node, i), Tensor | Axes):
         raise building.error(node, "multiplies weights by data; lw3dsim takes data by weights")
+    if isinstance(building.meaning(node, i), Tensor | Axes):
+        return multiplied(building, node, building.laid(node, 0), building.laid(node, i))
     data = building.data(node, 0)
-    if isinstance(building.meaning(node, i), Tensor):
-        return multiplied(building, node, data, building.data(node, i))
     weights = weights_of(node, i)
     if weights is None or len(weights.shape) != 2:
         raise building.error(node, "is no linear layer of constant weights")
@@ -76,32 +80,12 @@ def _linear(building: Building, node: Node, data: Tensor, rows: Constant, bias: 
     return building.add(node, Conv3d, [data], out_channels=out, kernel=(1, 1, 1), bias=has_bias, recipe=recipe)
 
 
-def multiplied(building: Building, node: Node, one: Tensor, other: Tensor) -> Tensor:
-    """Return the product of two computed matrices: channels of all positions, or positions of all channels."""
-    kinds = [_kinds(building, node, tensor) for tensor in (one, other)]
-    if kinds[0] == ("P", "C"):
-        # A row of each position; the other has a column per position of its own, or a row.
-        return building.add(node, Matmul, [one, other], one.labels, transpose=kinds[1] == ("C", "P"))
-    if kinds == [("C", "P"), ("C", "P")]:
-        return building.add(node, Matmul, [other, one], other.labels)
-    raise building.error(node, "adds up positions of both matrices; lw3dsim multiplies by channels of one of them")
-
-
-def _kinds(building: Building, node: Node, tensor: Tensor) -> tuple[str, str]:
-    """Return which of the rows and columns of a matrix are channels (C), and which all positions (P)."""
-    positions = tensor.shape.elements // tensor.shape.channels
-    kinds = ["C" if label == "C" else "P" if tensor.size(label) == positions else "" for label in tensor.labels[-2:]]
-    if sorted(kinds) != ["C", "P"]:
-        raise building.error(node, "multiplies matrices that are not all positions by all channels, such as of heads")
-    return kinds[0], kinds[1]
-
-
 def einsum(building: Building, node: Node) -> list[Meaning]:
     """Read a product of two computed matrices that is written by letters: ``nct,ncp->ntp``."""
     taken, _, asked = str(node.attributes["equation"]).replace(" ", "").partition("->")
     letters = taken.split(",")
-    data = [building.data(node, i) for i in range(len(letters))]
-    if len(data) != 2 or any(len(word) != len(one.labels) for word, one in zip(letters, data, strict=True)):
+    data = [axes_of(building.laid(node, i)) for i in range(len(letters))]
+    if len(data) != 2 or any(len(word) != len(one.axes) for word, one in zip(letters, data, strict=True)):
         raise building.error(node, "is no product of two matrices; write that part in YAML")
     shared = [letter for letter in letters[0] if letter in letters[1] and letter not in asked]
     batch = [letter for letter in letters[0] if letter in letters[1] and letter in asked]
@@ -110,8 +94,8 @@ def einsum(building: Building, node: Node) -> list[Meaning]:
         raise building.error(node, "is no product of two matrices; write that part in YAML")
     orders = ((*batch, *own[0], *shared), (*batch, *shared, *own[1]))
     given = [
-        replace(one, labels=tuple(one.labels[word.index(letter)] for letter in order))
+        replace(one, axes=tuple(one.axes[word.index(letter)] for letter in order))
         for one, word, order in zip(data, letters, orders, strict=True)
     ]
-    made, order = multiplied(building, node, *given), "".join((*batch, *own[0], *own[1]))
-    return [replace(made, labels=tuple(made.labels[order.index(letter)] for letter in asked))]
+    made, order = axes_of(multiplied(building, node, *given)), "".join((*batch, *own[0], *own[1]))
+    return [plain(replace(made, axes=tuple(made.axes[order.index(letter)] for letter in asked)))]

@@ -117,6 +117,8 @@ class Reading:
     memory: dict[Any, Any] = field(default_factory=dict)
     first: dict[Any, Any] = field(default_factory=dict)
     order: dict[Any, int] = field(default_factory=dict)
+    # Tensors that no parameter is in, as PyTorch makes them: what is changed in place changes in all that share memory.
+    filled: dict[Any, Any] = field(default_factory=dict)
     # Results that only say again what they read.
     repeated: set[Any] = field(default_factory=set)
 
@@ -169,10 +171,20 @@ class Reading:
 
     def _keep(self, call: Call) -> None:
         """Keep what an operator makes of constants: its shape, and its values, at once where they are few."""
+        if not _is_several(call.node) and math.prod(call.made) <= MOST_FILLED and self._is_filled(call):
+            self.filled[call.node] = made = _made(call)
+            values = _array(made) if math.prod(call.made) <= FEW else None
+            name = self.outputs(call.node)[0]
+            self.constants[name] = Constant(shape=call.made, values=values, read=partial(_array, made))
+            return
         values = _computed(call) if math.prod(call.made) <= FEW and not _is_several(call.node) else None
         read = None if values is not None or _is_several(call.node) else partial(_computed, call)
         for name, shape in zip(self.outputs(call.node), shapes_of(call.node), strict=True):
             self.constants[name] = Constant(shape=shape, values=values, read=read)
+
+    def _is_filled(self, call: Call) -> bool:
+        """Whether no parameter is in what an operator makes."""
+        return call.op in FILLED or all(source in self.filled for source in call.node.all_input_nodes)
 
     def _changed(self, call: Call, changed: Any) -> None:
         """Let a tensor that is changed in place mean what it is now; refuse where a view of it is read later."""
@@ -186,6 +198,9 @@ class Reading:
         self.memory[call.node] = root
         self.names[whole] = self.outputs(call.node)[0]
 
+
+# The largest tensor that is filled in while a program is read: masks, grids of positions.
+MOST_FILLED = 1 << 24
 
 # Operators that only check something, and those whose results have nothing but the shape of what they read.
 ASSERTIONS = frozenset({"_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size"})
@@ -256,10 +271,22 @@ def _array(tensor: Any) -> Any:
 
 def _computed(call: Call) -> Any:
     """Return the values that an operator makes of constants whose values are known; else None."""
+    try:
+        return _array(_made(call))
+    except LookupError:
+        return None
+
+
+def _made(call: Call) -> Any:
+    """Return the tensor that an operator makes of constants. Raises LookupError where the values of one are missing."""
     import torch
 
     def known(given: Any) -> Any:
         if isinstance(given, torch.fx.Node):
+            if given in call.reading.filled:
+                return call.reading.filled[given]
+            if call.op in FILLED:  # it has the shape and type of what it is given, not its values
+                return torch.empty(shapes_of(given)[0], dtype=given.meta["val"].dtype)
             values = call.reading.constants[str(given.name)].array()
             if values is None:
                 raise LookupError
@@ -267,7 +294,4 @@ def _computed(call: Call) -> Any:
         return type(given)(map(known, given)) if isinstance(given, tuple | list) else given
 
     where = {"device": torch.device("cpu")} if "device" in call.node.kwargs else {}
-    try:
-        return _array(call.node.target(*map(known, call.node.args), **{**call.node.kwargs, **where}))
-    except LookupError:
-        return None
+    return call.node.target(*map(known, call.node.args), **{**call.node.kwargs, **where})

@@ -9,6 +9,7 @@ import numpy as np
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Add
+from lw3dsim.importing.axes import Axes
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.products import gemm, product
 from lw3dsim.importing.recipes import dequantised, derived, wide
@@ -105,7 +106,11 @@ def scaled_matmul(building: Building, node: Node) -> list[Meaning]:
     scale, zero, bias = places
     made = product(building, node, 1, lambda node, i: stood_for(building, node, i, scale=scale, zero=zero, axis=1))
     summand = building.constant(node, bias)
-    return [made if summand is None else shifted(building, node, made, summand)]
+    if summand is None:
+        return [made]
+    if isinstance(made, Axes):
+        raise building.error(node, "has a bias of a product of two computed tensors")
+    return [shifted(building, node, made, summand)]
 
 
 def fused_conv(building: Building, node: Node) -> list[Meaning]:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Mul
+from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Matmul, Mul
+from lw3dsim.importing.axes import Axes, axes_of
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.recipes import derived, unit, wide
+from lw3dsim.importing.joins import combined
+from lw3dsim.importing.recipes import derived, wide
+from lw3dsim.importing.tensors import GROUPS, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
-    from lw3dsim.importing.tensors import Tensor
 
 
 def batch_norm(building: Building, node: Node) -> list[Meaning]:
@@ -39,32 +41,32 @@ def _scaled(building: Building, node: Node, data: Tensor, factor: Constant, summ
         building.change(data, batch_norm=True)
         building.fold_in(data, factor, summand)
         return building.view(node, data)
-    return _norm(building, node, data, factor, summand)
-
-
-def _norm(
-    building: Building, node: Node, data: Tensor, factor: Constant | None = None, summand: Constant | None = None
-) -> Tensor:
-    """Return a layer of factors and summands."""
-    made = building.add(node, BatchNorm, [data], recipe=unit(data.shape.channels))
-    building.fold_in(made, factor, summand)
-    return made
+    return building.per_channel(node, data, factor, summand)
 
 
 def add(building: Building, node: Node) -> list[Meaning]:
-    """Read a sum: of tensors, or of one and constants, which are a bias."""
-    constants = [
-        one for one in (building.meaning(node, i) for i in range(len(node.inputs))) if isinstance(one, Constant)
-    ]
-    places = (i for i in range(len(node.inputs)) if not isinstance(building.meaning(node, i), Constant))
-    data = [building.data(node, i) for i in places]
-    labels = _labels_of(building, node, data)
-    made = data[0]
-    if len(data) > 1:
-        made = building.add(node, Add, data, None if labels == made.labels else labels)
-    for constant in constants:
+    """Read a sum: of tensors, or of one and constants, which are a bias or learned tensors."""
+    meanings = [building.meaning(node, i) for i in range(len(node.inputs))]
+    constants = [one for one in meanings if isinstance(one, Constant)]
+    data = [building.laid(node, i) for i, one in enumerate(meanings) if not isinstance(one, Constant)]
+    if any(isinstance(one, Axes) for one in data) or _is_turned(data):
+        return [combined(building, node, Add, [*data, *constants])]
+    plain = [one for one in data if isinstance(one, Tensor)]
+    labels = _labels_of(building, node, plain)
+    made = plain[0]
+    if len(plain) > 1:
+        made = building.add(node, Add, plain, None if labels == made.labels else labels)
+    for i, constant in enumerate(constants):
+        if not is_per_channel(made, constant):
+            return [combined(building, node, Add, [made, *constants[i:]])]
         made = shifted(building, node, made, constant)
-    return [made if len(data) > 1 or constants else building.view(node, made)]
+    return [made if len(plain) > 1 or constants else building.view(node, made)]
+
+
+def _is_turned(data: Sequence[Tensor | Axes]) -> bool:
+    """Return whether tensors of one shape lie in different orders."""
+    orders = {one.larger for one in data if isinstance(one, Tensor)}
+    return len(orders) > 1 and len({one.dims for one in data}) == 1
 
 
 def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> Tensor:
@@ -72,7 +74,7 @@ def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> 
     _check_per_channel(building, node, data, summand)
     maker = building.maker(data, Conv3d, ConvTranspose3d, Linear, BatchNorm)
     if maker is None:
-        return _norm(building, node, data, summand=summand)
+        return building.per_channel(node, data, None, summand)
     if not isinstance(maker, BatchNorm) and not getattr(maker, "batch_norm", False):
         building.change(data, bias=True)
     building.fold_in(data, summand=summand)
@@ -98,13 +100,18 @@ def _labels_of(building: Building, node: Node, data: Sequence[Tensor]) -> tuple[
     return tuple(labels)
 
 
-def _check_per_channel(building: Building, node: Node, data: Tensor, constant: Constant) -> None:
-    """Raise InputError unless constants are one number, or one for each channel."""
+def is_per_channel(data: Tensor, constant: Constant) -> bool:
+    """Return whether constants are one number, or one for each channel."""
     sizes = [size for size in constant.shape if size != 1]
     place = data.labels.index("C") if "C" in data.labels else len(data.labels) - 1
     from_end = len(data.labels) - place
     is_there = len(constant.shape) >= from_end and constant.shape[-from_end] == data.size(data.labels[place])
-    if sizes and not (len(sizes) == 1 and is_there):
+    return not sizes or (len(sizes) == 1 and is_there)
+
+
+def _check_per_channel(building: Building, node: Node, data: Tensor, constant: Constant) -> None:
+    """Raise InputError unless constants are one number, or one for each channel."""
+    if not is_per_channel(data, constant):
         raise building.error(node, "takes constants that are not one for each channel")
 
 
@@ -112,9 +119,12 @@ def mul(building: Building, node: Node) -> list[Meaning]:
     """Read a product: of two tensors, of one and factors, or of one and constants."""
     one, other = building.meaning(node, 0), building.meaning(node, 1)
     if isinstance(one, Constant) or isinstance(other, Constant):
-        constant, data = (one, building.data(node, 1)) if isinstance(one, Constant) else (other, building.data(node, 0))
+        constant, data = (one, building.laid(node, 1)) if isinstance(one, Constant) else (other, building.laid(node, 0))
         assert isinstance(constant, Constant)  # noqa: S101  # one of them is
-        return [_multiplied(building, node, data, constant)]
+        return [multiplied(building, node, data, constant)]
+    laid = [building.laid(node, i) for i in (0, 1)]
+    if any(isinstance(each, Axes) for each in laid) or _is_turned(laid):
+        return [combined(building, node, Mul, laid)]
     data, factors = building.data(node, 0), building.data(node, 1)
     if data.is_vector and not factors.is_vector:
         data, factors = factors, data
@@ -125,9 +135,18 @@ def mul(building: Building, node: Node) -> list[Meaning]:
     return [building.add(node, Mul, [data, factors], None if labels == data.labels else labels)]
 
 
-def _multiplied(building: Building, node: Node, data: Tensor, factor: Constant) -> Tensor:
-    """Return ``data`` times a factor, one or one per channel."""
-    _check_per_channel(building, node, data, factor)
+def multiplied(building: Building, node: Node, data: Tensor | Axes, factor: Constant) -> Meaning:
+    """Return ``data`` times a factor: one, one per channel, or one for every element that is learned."""
+    number = float(factor.values.ravel()[0]) if factor.values is not None and factor.values.size == 1 else 0.0
+    if isinstance(data, Axes) or GROUPS in data.labels:
+        data = axes_of(data)
+        is_one = number > 0 and not factor.is_scale
+        return replace(data, scale=data.scale * number) if is_one else combined(building, node, Mul, [data, factor])
+    if number > 0 and not factor.is_scale and (product := building.maker(data, Matmul)) is not None:
+        building.change(data, scale=product.scale * number)
+        return building.view(node, data)
+    if not is_per_channel(data, factor):
+        return combined(building, node, Mul, [data, factor])
     if not factor.is_scale:
         return _scaled(building, node, data, factor)
     building.fold_in(data, factor)
@@ -144,8 +163,10 @@ def less(building: Building, node: Node) -> list[Meaning]:
     constant = building.meaning(node, 1)
     if not isinstance(constant, Constant):
         raise building.error(node, "takes two computed tensors; lw3dsim subtracts and divides by constants alone")
-    data = building.data(node, 0)
     if node.op == "Sub":
+        data = building.data(node, 0)
         return [shifted(building, node, data, derived(lambda c: -wide(c), constant))]
     inverse = derived(lambda c: 1 / wide(c), constant)
-    return [_multiplied(building, node, data, replace(inverse, is_scale=constant.is_scale))]
+    if constant.values is not None and constant.values.size == 1 and constant.values.ravel()[0]:
+        inverse = replace(inverse, values=1 / wide(constant.values))
+    return [multiplied(building, node, building.laid(node, 0), replace(inverse, is_scale=constant.is_scale))]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding, margins
 from lw3dsim.describe.workload import Conv3d, ConvTranspose3d, Pad, Pool3d, Upsample
+from lw3dsim.importing.axes import Atom, Axes, settled, size_of, unscaled
 from lw3dsim.importing.recipes import Recipe, derived, swapped
-from lw3dsim.importing.tensors import STANDARD, in_order
+from lw3dsim.importing.tensors import POSITIONS, STANDARD, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Constant, Node
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Along which dimensions a window of so many numbers reaches.
 AXES = {1: ("T",), 2: ("H", "W"), 3: ("T", "H", "W")}
+
+# Images one behind the other, as networks that look at every frame by itself have them in a batch.
+FRAMES = ("T", "C", "H", "W")
 
 
 def three(values: Sequence[int], other: int) -> tuple[int, int, int]:
@@ -31,8 +35,12 @@ def three(values: Sequence[int], other: int) -> tuple[int, int, int]:
 
 def windowed(building: Building, node: Node, i: int = 0) -> Tensor:
     """Return the data of a node with windows: dimensions in their usual order."""
-    data = building.data(node, i)
+    data = building.data(node, i, channels=1)
     rank = len(data.labels)
+    images = replace(data, labels=FRAMES)
+    is_batch = data.labels[0] == "T" and in_order(replace(data, labels=data.labels[1:]))
+    if is_batch and images.dims == data.dims and math.prod(data.dims) == data.shape.elements:
+        return images
     if rank not in STANDARD or rank < 3 or not in_order(data) or data.dims[0] != 1:
         raise building.error(
             node, "reads a tensor whose dimensions are permuted; export the network in the order NCTHW"
@@ -66,7 +74,45 @@ def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: 
 
 def conv(building: Building, node: Node) -> list[Meaning]:
     """Read a convolution: of data, weights and a bias."""
-    return [convolved(building, node, building.constant(node, 1), building.constant(node, 2))]
+    weights, bias = building.constant(node, 1), building.constant(node, 2)
+    laid = building.laid(node, 0)
+    heads = _heads(laid)
+    if heads == 1 or weights is None:
+        return [convolved(building, node, weights, bias)]
+    # Every head is convolved by the same weights.
+    tiled = [None if one is None else _tiled(one, heads) for one in (weights, bias)]
+    group = heads * int(node.attributes.get("group", 1))
+    beside = replace(node, attributes={**node.attributes, "group": group})
+    return [_of_heads(building, node, laid, lambda: convolved(building, beside, *tiled))]
+
+
+def _heads(laid: Tensor | Axes) -> int:
+    """Return how many tensors a batch has, where they are parts of the channels of one."""
+    is_heads = isinstance(laid, Axes) and bool(laid.axes[0]) and all(atom.dim == "C" for atom in laid.axes[0])
+    return size_of(laid.axes[0]) if is_heads and isinstance(laid, Axes) else 1
+
+
+def _tiled(constant: Constant, heads: int) -> Constant:
+    """Return constants again for every head."""
+    import numpy as np
+
+    made = derived(lambda c: np.concatenate([c] * heads), constant)
+    return replace(made, shape=(heads * constant.shape[0], *constant.shape[1:]))
+
+
+def _of_heads(building: Building, node: Node, laid: Tensor | Axes, make: Callable[[], Tensor]) -> Tensor | Axes:
+    """Return what ``make`` does of the tensors of a batch, put beside each other as channels of one."""
+    assert isinstance(laid, Axes)  # noqa: S101  # as the heads say
+    (first, channels, *others), before = laid.axes, building.meanings[node.inputs[0]]
+    rank = len(others)
+    beside = replace(unscaled(building, node, laid), axes=((), (*first, *channels), *others))
+    building.meanings[node.inputs[0]] = settled(building, node, beside, 1)
+    made, heads = make(), size_of(first)
+    building.meanings[node.inputs[0]] = before
+    each = made.shape.channels // heads
+    atoms = [Atom(label, made.size(label), 1) for label in STANDARD[rank + 2][2:]]
+    axes = ((Atom("C", heads, each),), (Atom("C", each, 1),), *((atom,) if atom.size > 1 else () for atom in atoms))
+    return Axes(source=made.source, shape=made.shape, axes=axes, is_alone=made.is_alone)
 
 
 def convolved(building: Building, node: Node, constant: Constant | None, bias: Constant | None) -> Tensor:
@@ -173,23 +219,29 @@ def _unpadded(building: Building, data: Tensor, padding: Any) -> tuple[Tensor, A
 
 def pool(building: Building, node: Node) -> list[Meaning]:
     """Read a pool of windows."""
+    laid = building.laid(node, 0)
+    if _heads(laid) > 1:
+        return [_of_heads(building, node, laid, lambda: _pooled(building, node))]
+    return [_pooled(building, node)]
+
+
+def _pooled(building: Building, node: Node) -> Tensor:
+    """Return a pool of windows."""
     data, attributes = windowed(building, node), node.attributes
     mode = "max" if node.op == "MaxPool" else "avg"
     if any(building.uses[name] for name in node.outputs[1:]):
         raise building.error(node, "gives the places of its maxima; lw3dsim has no such output")
-    return [
-        building.add(
-            node, Pool3d, [data], mode=mode, ceil_mode=bool(attributes.get("ceil_mode", 0)),
-            count_include_pad=mode == "max" or bool(attributes.get("count_include_pad", 0)),
-            **_windows(building, node, data, attributes["kernel_shape"]),
-        )
-    ]  # fmt: skip
+    return building.add(
+        node, Pool3d, [data], mode=mode, ceil_mode=bool(attributes.get("ceil_mode", 0)),
+        count_include_pad=mode == "max" or bool(attributes.get("count_include_pad", 0)),
+        **_windows(building, node, data, attributes["kernel_shape"]),
+    )  # fmt: skip
 
 
 def global_pool(building: Building, node: Node) -> list[Meaning]:
     """Read a pool over all of T, H and W."""
     data = windowed(building, node)
-    return [_reduced(building, node, data, set("THW"), data.labels)]
+    return [_reduced(building, node, data, set(data.labels[2:]), data.labels)]
 
 
 def mean(building: Building, node: Node) -> list[Meaning]:
@@ -199,6 +251,7 @@ def mean(building: Building, node: Node) -> list[Meaning]:
     rank = len(data.labels)
     places = {building.axis(node, int(axis), rank) for axis in (range(rank) if axes is None else axes)}
     labels = {data.labels[place] for place in places}
+    labels |= set("THW") if POSITIONS in labels else set()
     if labels & {"C", "F"}:
         raise building.error(node, "reduces the channels; lw3dsim reduces T, H and W alone")
     keeps = bool(node.attributes.get("keepdims", 1))
@@ -222,7 +275,7 @@ def _reduced(building: Building, node: Node, data: Tensor, axes: set[str], label
 
 def pad(building: Building, node: Node) -> list[Meaning]:
     """Read a padding with zeros."""
-    data = windowed(building, node)
+    data = building.data(node, 0)
     pads = building.said(node, "pads", 1)
     mode = node.attributes.get("mode", "constant")
     value = building.values(node, 2) if len(node.inputs) > 2 else node.attributes.get("value", 0)
@@ -230,9 +283,10 @@ def pad(building: Building, node: Node) -> list[Meaning]:
         raise building.error(node, f"pads with other values than zeros ({mode}); lw3dsim pads with zeros")
     half = len(pads) // 2
     before, behind = [int(p) for p in pads[:half]], [int(p) for p in pads[half:]]
-    if half != len(data.labels) or any(before[:2]) or any(behind[:2]) or min(*before, *behind) < 0:
+    sides = {label: side for label, *side in zip(data.labels, before, behind, strict=False) if any(side)}
+    if half != len(data.labels) or sides.keys() - set("THW") or min(*before, *behind) < 0:
         raise building.error(node, "pads or crops other dimensions than T, H and W")
-    if not any(before) and not any(behind):
+    if not sides:
         return [building.view(node, data)]
-    t, h, w = zip(three(before[2:], 0), three(behind[2:], 0), strict=True)
+    t, h, w = ((one[0], one[1]) for one in (sides.get(label, [0, 0]) for label in "THW"))
     return [building.add(node, Pad, [data], padding=as_padding((t, h, w)))]

@@ -15,6 +15,7 @@ from lw3dsim.describe.workload import (
     BatchNorm,
     Conv3d,
     Gate,
+    LayerNorm,
     Linear,
     Matmul,
     Mul,
@@ -46,7 +47,8 @@ class Form(Value, frozen=True, kw_only=True):
     The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
     from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
     output, of others to finish one. A vector layer sums up ``terms`` values, or products of two if it
-    ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights.
+    ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights, in so
+    many ``matrices``, each of which is that of an equal part of the frames.
     """
 
     structure: Structure
@@ -63,6 +65,7 @@ class Form(Value, frozen=True, kw_only=True):
     whole_frames: bool = False
     terms: int = 1
     multiplies_inputs: bool = False
+    matrices: int = 1
 
     def sum_bits(self, bits: int) -> int:
         """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
@@ -162,14 +165,32 @@ def _mul(layer: Mul, inputs: tuple[Shape, ...], output: Shape) -> Form:
 
 
 @form_of.register(Matmul)
-def _matmul(layer: Matmul, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # shapes say it all
-    return Form(structure="dense", shape=inputs[0], n=output.channels, c=inputs[0].channels, multiplies_inputs=True)
+def _matmul(layer: Matmul, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    return Form(
+        structure="dense",
+        shape=inputs[0],
+        groups=layer.heads,
+        n=output.channels // layer.heads,
+        c=inputs[0].channels // layer.heads,
+        multiplies_inputs=True,
+        matrices=inputs[0].frames if layer.by_frame else 1,
+    )
 
 
 @form_of.register(Softmax)
 def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
     """Return three passes: a comparison; a difference, a look-up and a sum; a difference, a look-up, a quotient."""
     return Form(structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=7)
+
+
+@form_of.register(LayerNorm)
+def _layer_norm(layer: LayerNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return three passes: a sum; a difference, its square and a sum; a difference and a product."""
+    terms = output.channels // layer.groups
+    return Form(
+        structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=6, terms=terms,
+        multiplies_inputs=True,
+    )  # fmt: skip
 
 
 @form_of.register(Activation)

@@ -220,6 +220,7 @@ def make_problem(
         input_block=layout_block(form.shape, arch),
         output_block=layout_block(output, arch),
         own_weights=form.multiplies_inputs and form.structure != "vector",
+        segments=form.matrices,
     )
     return in_batch(looking_back(one, state), batch)
 
@@ -251,6 +252,8 @@ def in_batch(problem: Problem, batch: int) -> Problem:
     out, inp = (batch * frames, *problem.out[1:]), (batch * read, *problem.inp[1:])
     many = replace(problem, batch=batch, out=out, inp=inp)
     is_free = problem.padding[0] == 0 and not (problem.own_weights or problem.whole_frames or problem.reduces_frames)
+    if problem.segments > 1:
+        return replace(many, segments=batch * problem.segments)
     if batch == 1 or (is_free and problem.kernel[0] == stride[0] == 1 and frames == read):
         return many
     if is_free and _is_one_window(problem):

@@ -20,7 +20,7 @@ from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Gate, Matmul, Mul, Softmax
+from lw3dsim.describe.workload import Gate, LayerNorm, Matmul, Mul, Softmax
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
@@ -62,8 +62,12 @@ class Bench:
     found: set[str] = field(default_factory=set)
 
     def streams(self, layer: AnyLayer) -> int:
-        """Return how many clips stand for themselves to ``layer``: all, or where it keeps state those of a batch."""
-        return self.network.batch * (1 if layer.name in self.network.states else self.clips)
+        """Return how many clips stand for themselves to ``layer``: all, or where it keeps state those of a batch.
+
+        Where every frame has a matrix of its own, it is as many as there are frames.
+        """
+        of_clip = self.network.input_shapes(layer)[0].frames if isinstance(layer, Matmul) and layer.by_frame else 1
+        return of_clip * self.network.batch * (1 if layer.name in self.network.states else self.clips)
 
     def sources(self, layer: AnyLayer, names: Sequence[str]) -> list[list[Tensor]]:
         """Return what ``layer`` works through of the tensors with these ``names``, by clip that runs after another."""
@@ -135,8 +139,12 @@ def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
     """Put the clips where layers find them: those that were given, and others that are drawn."""
     for name, shape in bench.network.inputs.items():
         step = 1 / bench.number.largest if bench.number.is_integer else 1.0  # drawn from -1 to 1
+        known = bench.given.readers[name]() if name in bench.network.learned and name in bench.given.readers else None
         if name in clips:
             values, step = coded(clips[name], bench.number)
+        elif known is not None:
+            values, step = coded(known.weight.reshape(shape), bench.number)
+            values = np.tile(values, (1, bench.network.batch * bench.clips, 1, 1))
         else:
             size = tuple(shape._replace(frames=bench.clips * shape.frames))
             values = joined([random_tensor(size, bench.number, bench.random) for _ in range(bench.network.batch)])
@@ -266,7 +274,9 @@ def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, referenc
     steps = [bench.steps[name] for name in layer.inputs]
     own = math.prod(steps) if isinstance(layer, Gate | Matmul | Mul) else max(steps)
     own *= bench.steps.get(f"{layer.name} weights", 1.0)
-    unit = unit_of_codes("softmax" if isinstance(layer, Softmax) else computation.activation, bench.number)
+    own *= layer.scale if isinstance(layer, Matmul) else 1.0
+    named = layer.kind if isinstance(layer, Softmax | LayerNorm) else computation.activation
+    unit = unit_of_codes(named, bench.number)
     bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number)
 
 
@@ -277,6 +287,8 @@ def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor
     if isinstance(layer, Gate | Matmul):
         clips = by_clip([tensors[layer.inputs[1]]], streams)
         weights = np.concatenate([_factors(layer, clip[0]) for clip in clips])
+        if isinstance(layer, Matmul) and layer.scale != 1 and not number.is_integer:
+            weights = (weights * layer.scale).astype(weights.dtype)
     elif layer.weights(inputs):
         size = weight_size(network, layer)
         scale = 1 / math.sqrt(math.prod(size[1:]))
@@ -291,8 +303,9 @@ def _factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
     """Return the weights that a tensor of one clip is to ``layer``."""
     if isinstance(layer, Gate):
         return values[..., None]
-    matrix = values.reshape(len(values), -1)
-    return (matrix.T if layer.transpose else matrix)[..., None, None, None]
+    matrix = values.reshape(layer.heads, len(values) // layer.heads, -1)
+    matrix = matrix.swapaxes(1, 2) if layer.transpose else matrix
+    return matrix.reshape(-1, matrix.shape[2], 1, 1, 1)
 
 
 def of_clips(layer: AnyLayer, computation: Computation, clips: int) -> list[Computation]:

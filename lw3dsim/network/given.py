@@ -63,7 +63,7 @@ def _kept(loaded: Weighted, network: Workload) -> WeightReaders:
     """Return the readers of the layers that are in ``network`` as they were loaded: of others the file has none."""
     before = {layer.name: (_alone(layer), loaded.workload.input_shapes(layer)) for layer in loaded.workload.layers}
     same = {x.name for x in network.layers if before.get(x.name) == (_alone(x), network.input_shapes(x))}
-    return {name: read for name, read in loaded.weights.items() if name in same}
+    return {name: read for name, read in loaded.weights.items() if name in same or name in network.learned}
 
 
 def _alone(layer: AnyLayer) -> AnyLayer:

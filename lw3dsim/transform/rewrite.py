@@ -36,6 +36,7 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
             weight_bits=workload.weight_bits,
             transforms=workload.transforms,
             stream_state=workload.stream_state,
+            learned=workload.learned,
             input_densities={name: workload.densities[name] for name in workload.inputs},
         )
     except InputError as error:

@@ -8,7 +8,7 @@ from scipy import special
 
 import lw3dsim
 from lw3dsim.arithmetic.direct import compute
-from lw3dsim.arithmetic.functions import activated, softmax
+from lw3dsim.arithmetic.functions import Channels, activated, softmax
 from lw3dsim.arithmetic.number import NUMBERS
 from lw3dsim.describe.workload import (
     Activation,
@@ -19,12 +19,14 @@ from lw3dsim.describe.workload import (
     Conv3d,
     Gate,
     Interleave,
+    LayerNorm,
     Linear,
     Matmul,
     Mul,
     Pad,
     Permute,
     Pool3d,
+    Rearrange,
     Reshape,
     Shape,
     Slice,
@@ -61,6 +63,17 @@ OPERATORS = {
     "matmul, transposed": (
         layer_of(Matmul, "w", transpose=True), [Shape(6, 4, 9, 10), MATRIX], X, 360 * 8 * 6,
     ),
+    "matmul of heads": (
+        layer_of(Matmul, "w", heads=2, scale=0.5), [Shape(16, 4, 9, 10), MATRIX], Shape(6, 4, 9, 10), 360 * 6 * 8,
+    ),
+    "matmul of heads, transposed": (
+        layer_of(Matmul, "w", heads=2, transpose=True, scale=0.25), [X, Shape(8, 2, 2, 2)],
+        Shape(16, 4, 9, 10), 360 * 16 * 4,
+    ),
+    "matmul by frame": (
+        layer_of(Matmul, "w", heads=2, transpose=True, by_frame=True), [X, Shape(8, 4, 3, 4)], Shape(24, 4, 9, 10),
+        360 * 24 * 4,
+    ),
     "gate": (layer_of(Gate, "w", activation="hard_swish"), [X, FACTORS], X, 2880),
     "batch_norm": (layer_of(BatchNorm, activation="relu"), [X], X, 2880),
     "max, ceil": (
@@ -87,6 +100,9 @@ OPERATORS = {
     "mul, factors": (layer_of(Mul, "w"), [FACTORS, X], X, 2880),
     "activation": (layer_of(Activation, activation="sigmoid"), [X], X, 0),
     "softmax": (layer_of(Softmax), [X], X, 0),
+    "softmax of groups": (layer_of(Softmax, groups=4), [X], X, 0),
+    "layer_norm": (layer_of(LayerNorm), [X], X, 0),
+    "layer_norm of groups": (layer_of(LayerNorm, groups=2, epsilon=1e-3), [X], X, 0),
     "trg": (layer_of(Trg), [X], X, 0),
     "concat": (layer_of(Concat, "w"), [X, WIDE], Shape(32, 4, 9, 10), 0),
     "concat in time": (layer_of(Concat, "w", dim="frames"), [X, X], Shape(8, 8, 9, 10), 0),
@@ -103,6 +119,10 @@ OPERATORS = {
     "upsample, nearest": (layer_of(Upsample, scale=(1, 2, 3)), [X], Shape(8, 4, 18, 30), 0),
     "upsample, linear": (layer_of(Upsample, size=(4, 11, 20), mode="linear"), [X], Shape(8, 4, 11, 20), 0),
     "permute": (layer_of(Permute, order=("frames", "channels", "width", "height")), [X], Shape(4, 8, 10, 9), 0),
+    "rearrange": (
+        layer_of(Rearrange, sizes=(8, 2, 2, 3, 3, 10), order=(2, 4, 0, 1, 3, 5), shape=(6, 8, 2, 30)), [X],
+        Shape(6, 8, 2, 30), 0,
+    ),
     "reshape": (layer_of(Reshape, shape=(16, 1, 18, 10)), [X], Shape(16, 1, 18, 10), 0),
 }  # fmt: skip
 EVERY = pytest.mark.parametrize(("layer", "inputs", "output", "macs"), OPERATORS.values(), ids=OPERATORS)
@@ -182,10 +202,10 @@ def test_integers_are_looked_up_to_half_a_code():
 
 def test_softmax_is_that_of_all_channels_in_floats_and_integers():
     values = tensor((10, 2, 3, 3))
-    assert np.allclose(softmax(values, values, FLOAT), special.softmax(values, axis=0))
+    assert np.allclose(softmax(values, Channels(values), FLOAT), special.softmax(values, axis=0))
     codes = np.random.default_rng(1).integers(-127, 128, (10, 2, 3, 3))
     expected = special.softmax(codes * 8 / 128, axis=0)
-    assert np.abs(softmax(codes, codes, INT8) / 127 - expected).max() < 1 / 127
+    assert np.abs(softmax(codes, Channels(codes), INT8) / 127 - expected).max() < 1 / 127
 
 
 @pytest.mark.parametrize("include", [True, False])

@@ -236,10 +236,11 @@ BAD = {
         lambda: (net := Net(CLIP), net.nodes.append(helper.make_node("Relu", ["b"], ["a"])),
                  net.nodes.append(helper.make_node("Relu", ["a"], ["b"])))[0], "reads b", "nothing before it makes",
     ),
-    "two computed matrices": (
-        lambda: (net := Net({"clip": [1, 8, 4]}), x := net.node("Relu"), net.node("Transpose", perm=[0, 2, 1]),
+    "one matrix by several": (
+        lambda: (net := Net({"clip": [1, 8, 4, 4]}), x := net.node("Relu"),
+                 net.node("Slice", [x, *map(net.values, map(np.array, ([0], [1], [1])))]),
                  net.node("MatMul", [x, net.last]))[0],
-        "adds up positions of both matrices",
+        "one by several",
     ),
 }  # fmt: skip
 

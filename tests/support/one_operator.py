@@ -7,8 +7,10 @@ from lw3dsim.describe.workload import (
     Concat,
     ConvTranspose3d,
     Gate,
+    LayerNorm,
     Matmul,
     Pool3d,
+    Rearrange,
     Shape,
     Slice,
     Softmax,
@@ -38,6 +40,15 @@ LAYERS = [
     [ConvTranspose3d(name="y", inputs=("x",), out_channels=4, **THINNED)],
     [Upsample(name="y", inputs=("x",), scale=(1, 2, 3))],
     [Upsample(name="y", inputs=("x",), size=(4, 11, 20), mode="linear")],
+    [LayerNorm(name="y", inputs=("x",), epsilon=1e-6)],
+    [LayerNorm(name="n", inputs=("x",), groups=2), Softmax(name="y", inputs=("n",), groups=4)],
+    [
+        Matmul(name="m", inputs=("x", "x"), transpose=True, heads=2, scale=0.5),
+        Softmax(name="s", inputs=("m",), groups=2),
+        Matmul(name="y", inputs=("s", "x"), heads=2),
+    ],
+    [Matmul(name="y", inputs=("x", "x"), transpose=True, heads=4, by_frame=True)],
+    [Rearrange(name="y", inputs=("x",), sizes=(8, 2, 2, 30), order=(1, 0, 2, 3), shape=(16, 2, 6, 5))],
     [Matmul(name="m", inputs=("x", "x"), transpose=True), Softmax(name="y", inputs=("m",))],
 ]
 

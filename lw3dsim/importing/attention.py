@@ -82,7 +82,10 @@ def layer_norm(building: Building, node: Node) -> list[Meaning]:
     if any(building.uses[name] for name in node.outputs[1:]):
         raise building.error(node, "gives its mean or deviation; lw3dsim has no such outputs")
     axes = last_channels(building, node, data, rank - 1)
-    each, epsilon = size_of(axes.axes[-1]), float(node.attributes.get("epsilon", 1e-5))
+    each, epsilon = (
+        size_of(axes.axes[-1]),
+        float(f"{node.attributes.get('epsilon', 1e-5):.7g}"),
+    )  # files have it in 32 bits
     groups = axes.shape.channels // each
     made = building.add(node, LayerNorm, [axes.bare], STANDARD[5], groups=groups, epsilon=epsilon)
     factor, summand = (building.constant(node, i) for i in (1, 2))

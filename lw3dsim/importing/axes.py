@@ -160,7 +160,7 @@ def positions(axis: Axis) -> tuple[Axis, Axis, Axis]:
     return (t, h, w) if (*t, *h, *w) == axis else ((), (), axis)
 
 
-def arranged(building: Building, node: Node, axes: Axes, places: Places) -> Axes:
+def arranged(building: Building, node: Node, axes: Axes, places: Places, part: str = "order") -> Axes:
     """Return the same elements in a tensor whose dimensions are ``places``; a layer where that is another order."""
     wanted = [atom for place in places for atom in place]
     own = sorted(wanted, key=lambda atom: (DIMENSIONS.index(atom.dim), -atom.step))
@@ -170,10 +170,10 @@ def arranged(building: Building, node: Node, axes: Axes, places: Places) -> Axes
     if own != wanted:
         sizes, order = _runs(own, wanted)
         made = building.add(
-            node, Rearrange, [made], STANDARD[5], part="order", sizes=sizes, order=order, shape=tuple(shape)
+            node, Rearrange, [made], STANDARD[5], part=part, sizes=sizes, order=order, shape=tuple(shape)
         )
     elif shape != axes.shape:
-        made = building.add(node, Reshape, [made], STANDARD[5], part="shape", shape=tuple(shape))
+        made = building.add(node, Reshape, [made], STANDARD[5], part=part, shape=tuple(shape))
     else:
         return axes
     parts = tuple(tuple(moved[atom] for atom in axis) for axis in axes.axes)
@@ -197,7 +197,7 @@ def _runs(own: Sequence[Atom], wanted: Sequence[Atom]) -> tuple[list[int], list[
     return sizes, [bounds.index(start) for start in starts]
 
 
-def settled(building: Building, node: Node, axes: Axes, channels: int) -> Tensor:
+def settled(building: Building, node: Node, axes: Axes, channels: int, part: str = "order") -> Tensor:
     """Return axes as a tensor with labels: axis ``channels`` as such, the others as T, H and W; a batch is frames."""
     axes, rank = unscaled(building, node, axes), len(axes.axes)
     named = plain(axes)
@@ -208,9 +208,8 @@ def settled(building: Building, node: Node, axes: Axes, channels: int) -> Tensor
     if len(others) + len(first) > len("THW") or len(others) > len("THW"):
         raise building.error(node, "reads a tensor of more dimensions than C, T, H and W; lw3dsim has no such tensors")
     room = len("THW") - len(first) - len(others)
-    empty: list[Axis] = [()] * room
-    t, h, w = [*first, *empty, *others]
-    made = plain(arranged(building, node, axes, Places(axes.axes[channels], t, h, w)))
+    t, h, w = first + list[Axis]([()] * room) + others
+    made = plain(arranged(building, node, axes, Places(axes.axes[channels], t, h, w), part))
     assert isinstance(made, Tensor)  # noqa: S101  # all its dimensions are whole
     return made
 

@@ -186,3 +186,10 @@ def mapped(data: Tensor | Axes, make: Callable[[Tensor], Tensor]) -> Tensor | Ax
         return make(data)
     made = make(data.bare)
     return replace(data, source=made.source, is_alone=made.is_alone)
+
+
+def seen(building: Building, node: Node, made: Tensor | Axes) -> Tensor | Axes:
+    """Return what a node that moves nothing makes."""
+    if isinstance(made, Tensor):
+        return building.view(node, made)
+    return replace(made, is_alone=made.is_alone and building.uses[node.outputs[0]] == 1)

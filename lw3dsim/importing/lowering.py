@@ -13,7 +13,7 @@ from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Copy, build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line, raised
-from lw3dsim.importing.axes import Axes
+from lw3dsim.importing.axes import Axes, settled
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
@@ -54,9 +54,19 @@ def network_of(
                 building.meanings[name] = meaning
         if sizes is None:
             _compare(building, node)
+    _settle(building)
     if graph.source == "ONNX":  # the paths of modules of PyTorch are kept as they are
         _rename(building)
     return Weighted(_workload(building, graph, widths), building.recipes, widths.notes)
+
+
+def _settle(building: Building) -> None:
+    """Put outputs of the graph whose dimensions are cut in an order of their own."""
+    for node in building.graph.nodes:
+        for name in node.outputs:
+            meaning = building.meanings.get(name)
+            if name in building.graph.outputs and isinstance(meaning, Axes):
+                building.meanings[name] = settled(building, node, meaning, channels=1, part="")
 
 
 def _rename(building: Building) -> None:

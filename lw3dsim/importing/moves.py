@@ -12,7 +12,7 @@ from lw3dsim.describe.workload import ChannelShuffle, Concat, Reshape, Slice
 from lw3dsim.importing.axes import Axes, Places, arranged, axes_of, plain, reshaped, unscaled
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.joins import concatenated, part_of
+from lw3dsim.importing.joins import concatenated, part_of, seen
 from lw3dsim.importing.tensors import (
     FIELDS,
     FLAT,
@@ -47,7 +47,9 @@ def reshape(building: Building, node: Node) -> list[Meaning]:
         return [building.view(node, data, labels)]
     if (found := regrouped(data, wanted)) is not None:
         return [_regrouped(building, node, data, *found)]
-    if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data):
+    readers = building.readers.get(node.outputs[0], [])
+    is_cut = bool(readers) and all(reader.op == "Transpose" for reader in readers)
+    if len(wanted) == len(STANDARD[5]) and wanted[0] == 1 and in_order(data) and not is_cut:
         return [building.add(node, Reshape, [data], STANDARD[5], shape=wanted[1:])]
     return [_cut(building, node, axes_of(data), wanted)]
 
@@ -64,13 +66,6 @@ def _cut(building: Building, node: Node, data: Axes, wanted: tuple[int, ...]) ->
         what = "x".join(map(str, wanted))
         raise building.error(node, f"the shape {what} is no clip, image or vector; lw3dsim takes 1xCxTxHxW")
     return plain(made)
-
-
-def seen(building: Building, node: Node, made: Tensor | Axes) -> Tensor | Axes:
-    """Return what a node that moves nothing makes."""
-    if isinstance(made, Tensor):
-        return building.view(node, made)
-    return replace(made, is_alone=made.is_alone and building.uses[node.outputs[0]] == 1)
 
 
 def _regrouped(building: Building, node: Node, data: Tensor, labels: tuple[str, ...], groups: int) -> Tensor:

@@ -13,8 +13,8 @@ from lw3dsim.importing import attention
 from lw3dsim.importing.axes import Axes, unscaled
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.joins import mapped
-from lw3dsim.importing.moves import gather, reshape, seen, slice_, split, transpose
+from lw3dsim.importing.joins import mapped, seen
+from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, sub
 from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (

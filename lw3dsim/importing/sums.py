@@ -11,7 +11,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, Linear, Matmul, Mul
 from lw3dsim.importing.axes import Axes, axes_of
 from lw3dsim.importing.graph import Constant
-from lw3dsim.importing.joins import combined
+from lw3dsim.importing.joins import combined, seen
 from lw3dsim.importing.recipes import derived, wide
 from lw3dsim.importing.tensors import GROUPS, Tensor
 
@@ -140,6 +140,10 @@ def multiplied(building: Building, node: Node, data: Tensor | Axes, factor: Cons
     number = float(factor.values.ravel()[0]) if factor.values is not None and factor.values.size == 1 else 0.0
     if isinstance(data, Axes) or GROUPS in data.labels:
         data = axes_of(data)
+        product = building.maker(data.bare, Matmul)
+        if number > 0 and product is not None and not factor.is_scale:
+            building.change(data.bare, scale=product.scale * number)
+            return seen(building, node, data)
         is_one = number > 0 and not factor.is_scale
         return replace(data, scale=data.scale * number) if is_one else combined(building, node, Mul, [data, factor])
     if number > 0 and not factor.is_scale and (product := building.maker(data, Matmul)) is not None:

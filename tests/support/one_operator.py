@@ -48,7 +48,7 @@ LAYERS = [
         Matmul(name="y", inputs=("s", "x"), heads=2),
     ],
     [Matmul(name="y", inputs=("x", "x"), transpose=True, heads=4, by_frame=True)],
-    [Rearrange(name="y", inputs=("x",), sizes=(8, 2, 2, 30), order=(1, 0, 2, 3), shape=(16, 2, 6, 5))],
+    [Rearrange(name="y", inputs=("x",), sizes=(8, 2, 60), order=(1, 0, 2), shape=(16, 2, 6, 5))],
     [Matmul(name="m", inputs=("x", "x"), transpose=True), Softmax(name="y", inputs=("m",))],
 ]
 

@@ -8,7 +8,6 @@ drained is added to the partial sum in the output buffer.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from lw3dsim.arithmetic.computation import Computation, Peaks
 from lw3dsim.arithmetic.direct import LOWEST
 from lw3dsim.arithmetic.functions import Channels, activated, among_channels
 from lw3dsim.arithmetic.number import Number, Tensor, divided
-from lw3dsim.arithmetic.operands import Operands, applied, make_operands, narrowed, phases
+from lw3dsim.arithmetic.operands import Operands, applied, coordinates, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
 from lw3dsim.arithmetic.place import Place, looked_at
 from lw3dsim.base.arrays import equal_parts
@@ -30,7 +29,7 @@ from lw3dsim.machine.waves import wave_shape
 from lw3dsim.map.layer.mapping import output_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
@@ -40,7 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Execution:
-    """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM."""
+    """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM.
+
+    A tile is computed wave by wave or, to the same values, at once. ``watch`` is shown the transformed inputs of a
+    wave, their coordinates in the last three dimensions, before they are narrowed.
+    """
 
     problem: Problem
     machine: Machine
@@ -50,6 +53,8 @@ class Execution:
     output: Tensor
     written: Tensor
     operands: Operands | None = None
+    in_waves: bool = True
+    watch: Callable[[Tensor], None] | None = None
     peaks: Peaks = field(default_factory=Peaks)
     ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
     kernels: Tensor = field(default_factory=lambda: np.zeros(0))
@@ -168,11 +173,13 @@ def load_weights(run: Execution, place: Place) -> Tensor:
     pieces = phases(kernels.astype(run.operands.work), problem.algorithm.split)
     transformed = applied(run.operands.G, pieces)
     run.peaks.weight = max(run.peaks.weight, _peak(transformed))
-    return narrowed(transformed, run.operands.weight_shift, problem.weight_bits).astype(run.operands.work, copy=False)
+    operands = run.operands
+    kept = narrowed(transformed, operands.weight_shift, problem.weight_bits, is_observed=operands.observed)
+    return kept.astype(operands.work, copy=False)
 
 
 def _peak(values: Tensor) -> float:
-    return float(np.abs(values).max(initial=0))
+    return float(max(values.max(initial=0), -values.min(initial=0)))
 
 
 def fresh_tile(run: Execution, place: Place) -> Tensor:
@@ -188,7 +195,8 @@ def compute_tile(run: Execution, place: Place) -> None:
         _vector(run, place)
         return
     algorithm = run.problem.algorithm
-    shape = wave_shape(plain_layer(run.problem), plain_array(run.machine), *place.size)
+    tiles = [-(-size // m) for size, m in zip(place.size, algorithm.tile, strict=True)]
+    shape = wave_shape(plain_layer(run.problem), plain_array(run.machine), *place.size) if run.in_waves else tiles
     ranges = []
     for size, m, part in zip(place.size, algorithm.tile, shape, strict=True):
         counts = equal_parts(-(-size // m), part).tolist()
@@ -210,20 +218,20 @@ def _direct_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
     groups, chunk = _groups(problem, len(run.kernels)), run.machine.chunk
     channels, size = run.kernels.shape[1], [count for _, count in wave]
     K, R, S = problem.kernel
-    operands = []
-    for k, r, s in itertools.product(range(K), range(R), range(S)):
-        window = run.ifmap[0][(slice(None), *_reach(problem, wave, (k, r, s)))]
-        kernel = run.kernels[:, :, k, r, s].reshape(groups, -1, channels)
-        operands.append((kernel, window.reshape(groups, channels, -1)))
-
-    def added(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-        return functools.reduce(np.add, (kernel @ window for kernel, window in pairs))
-
-    total = added(operands)
+    taps = list(itertools.product(range(K), range(R), range(S)))
+    # Per group one matrix of all taps' kernels, and one of the inputs that they meet.
+    kernels = run.kernels.transpose(0, 2, 3, 4, 1).reshape(groups, -1, len(taps) * channels)
+    windows = np.empty((groups, len(taps), channels, *size), dtype=run.ifmap.dtype)
+    for i, tap in enumerate(taps):
+        window = run.ifmap[0][(slice(None), *_reach(problem, wave, tap))]
+        windows[:, i] = window.reshape(groups, channels, *size)
+    windows = windows.reshape(groups, len(taps) * channels, -1)
+    total = kernels @ windows
     if run.may_overflow:
-        starts = range(0, channels, chunk)
-        terms = (a[..., c : c + chunk] @ b[:, c : c + chunk] for c in starts for a, b in operands)
-        magnitude = added((np.abs(kernel), np.abs(window)) for kernel, window in operands)
+        starts = [tap * channels + c for c in range(0, channels, chunk) for tap in range(len(taps))]
+        ends = [at + min(chunk, channels - at % channels) for at in starts]
+        terms = (kernels[..., a:b] @ windows[:, a:b] for a, b in zip(starts, ends, strict=True))
+        magnitude = np.abs(kernels) @ np.abs(windows)
         total = accumulated(terms, total, magnitude, problem.register_bits, problem.overflow)
     return np.asarray(total.reshape(len(run.kernels), *size))
 
@@ -245,14 +253,15 @@ def _winograd_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
     problem, operands = run.problem, run.operands
     assert operands is not None  # noqa: S101  # called for Winograd problems only
     algorithm = problem.algorithm
-    n = tuple(m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(run.ifmap[0], n, axis=(-3, -2, -1))
     # Within a phase Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
     step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
-    t, h, w = (slice(first * s, (first + size - 1) * s + 1, s) for (first, size), s in zip(wave, step, strict=True))
-    V = applied(operands.BT, view[:, :, t, h, w])
+    first = [start * s for (start, _), s in zip(wave, step, strict=True)]
+    V = coordinates(operands.BT, run.ifmap[0], first, [count for _, count in wave], step)
     run.peaks.data = max(run.peaks.data, _peak(V))
-    V = narrowed(V, operands.data_shift, problem.data_bits).astype(operands.work, copy=False)
+    if run.watch is not None:
+        run.watch(V)
+    V = narrowed(V, operands.data_shift, problem.data_bits, is_observed=operands.observed)
+    V = V.astype(operands.work, copy=False)
     product = _coordinate_sums(run, V)
     if operands.is_narrowed:
         product = product * _powers(operands)
@@ -269,10 +278,12 @@ def _coordinate_sums(run: Execution, inputs: Tensor) -> Tensor:
     problem, kernels = run.problem, run.kernels
     groups, (channels, taps) = _groups(problem, len(kernels)), kernels.shape[1:3]
     tiles, n = inputs.shape[2:5], inputs.shape[5:]
-    # (coordinates, groups, N of a group, C) times (coordinates, groups, C, tiles), with C channels x phases.
+    # (coordinates, groups, N of a group, C) times (coordinates, groups, C, tiles), with C channels x phases. Only
+    # matrices that lie together are multiplied fast.
     weights = kernels.reshape(groups, -1, channels * taps, math.prod(n)).transpose(3, 0, 1, 2)
-    data = inputs.reshape(groups, channels * taps, math.prod(tiles), math.prod(n)).transpose(3, 0, 1, 2)
-    total = weights @ data
+    data = np.moveaxis(inputs, (-3, -2, -1), (0, 1, 2))
+    data = np.ascontiguousarray(data).reshape(math.prod(n), groups, channels * taps, math.prod(tiles))
+    total = np.ascontiguousarray(weights) @ data
     run.peaks.total = max(run.peaks.total, _peak(total))
     if run.may_overflow:
         terms = _rounds(weights, data, taps, run.machine.chunk)

@@ -24,6 +24,7 @@ from lw3dsim.machine.widths import narrowing_shifts
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
+    from lw3dsim.arithmetic.operands import Shifts
     from lw3dsim.machine.problem import Problem
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -76,8 +77,9 @@ class _Tile(Value, frozen=True, kw_only=True, eq=False):
 def _tile(algorithm: Algorithm, largest: int, power: float, data_bits: int, weight_bits: int) -> _Tile:
     """Return the noise of an algorithm on operands up to ``largest``, in multipliers of these widths."""
     forms = algorithm.transforms
-    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
+    BT, G = ([getattr(form, name) for form in forms] for name in ("BT", "G"))
     data_shift, weight_shift = narrowing_shifts(BT, largest, data_bits), narrowing_shifts(G, largest, weight_bits)
+    through, scale = _back(algorithm)
     data, weight = power * _row_powers(BT), power * _row_powers(G)
     data_noise, weight_noise = (_rounding(shift) for shift in (data_shift, weight_shift))
     return _Tile(
@@ -85,9 +87,8 @@ def _tile(algorithm: Algorithm, largest: int, power: float, data_bits: int, weig
         weight=weight,
         noise=data_noise * weight + weight_noise * data + data_noise * weight_noise,
         dropped=4.0 ** (data_shift + weight_shift),
-        # Mean over the outputs of a tile: columns of the output transform, squared.
-        through=reduce(np.multiply.outer, (np.square(_array(m)).sum(axis=0) / len(m) for m in AT)),
-        scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
+        through=through,
+        scale=scale,
     )
 
 
@@ -118,6 +119,36 @@ def overflow_noise(variance: float, problem: Problem) -> float:
     # A sum beyond (2k - 1) half ranges is off by k whole ranges or more.
     beyond = ((2 * k - 1) * math.erfc((2 * k - 1) * at / math.sqrt(2)) for k in range(1, int(MOST_DEVIATIONS / at) + 2))
     return (2 * limit) ** 2 * math.fsum(beyond)
+
+
+class Power(Value, frozen=True, kw_only=True, eq=False):
+    """What was seen of a layer: mean squares of transformed data and weights by coordinate, and of its outputs."""
+
+    data: Tensor
+    weight: Tensor
+    signal: float
+
+
+def estimated_db(problem: Problem, shifts: Shifts, power: Power) -> float | None:
+    """Return the SQNR of a Winograd layer on operands like those that were seen; None where no bit is dropped.
+
+    Unlike :func:`sqnr_db` it takes nothing of operands for granted but that what rounding adds to them is white.
+    """
+    data, weight = (_rounding(shift) for shift in (shifts.data, shifts.weight))
+    noise = problem.algorithm.taps * problem.c * (data * power.weight + weight * power.data + data * weight)
+    if not noise.any():
+        return None
+    through, scale = _back(problem.algorithm)
+    return _ratio_db(power.signal, float((through * noise).sum()) / scale**2 + 1 / 12)
+
+
+def _back(algorithm: Algorithm) -> tuple[Tensor, int]:
+    """Return what the output transform makes of the mean square of a coordinate, per output, before its division."""
+    forms = algorithm.transforms
+    groups = [[getattr(form, name) for form in forms] for name in ("BT", "G", "AT")]
+    # Mean over the outputs of a tile: columns of the output transform, squared.
+    through = reduce(np.multiply.outer, (np.square(_array(m)).sum(axis=0) / len(m) for m in groups[2]))
+    return through, math.prod(common_denominator(m) for group in groups for m in group)
 
 
 def combined_db(values: list[float | None]) -> float | None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, transform
-from lw3dsim.base.values import Value
+from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, signed_bits, transform
+from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.widths import narrowing_shifts, worst_growth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from lw3dsim.arithmetic.number import Number, Tensor
     from lw3dsim.machine.problem import Problem
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 class Operands(Value, frozen=True, kw_only=True):
     """The transforms of one problem: a matrix per dimension (T, H, W), and the shifts that narrow each coordinate.
 
-    ``scale`` divides an integer result; ``work`` is the type computed in.
+    ``scale`` divides an integer result; ``work`` is the type computed in. Where shifts are ``observed`` ones, a value
+    may still be too large for its multiplier, and saturates.
     """
 
     BT: tuple[Tensor, ...]
@@ -29,15 +32,58 @@ class Operands(Value, frozen=True, kw_only=True):
     work: str
     data_shift: Tensor
     weight_shift: Tensor
+    observed: bool = False
 
     @property
     def is_narrowed(self) -> bool:
         """Whether transformed operands lose bits."""
-        return bool(self.data_shift.any() or self.weight_shift.any())
+        return bool(self.observed or self.data_shift.any() or self.weight_shift.any())
 
 
-def make_operands(problem: Problem, number: Number) -> Operands:
-    """Return the operands of a Winograd problem in ``number``."""
+class Shifts(Value, frozen=True, kw_only=True, eq=False):
+    """By how many bits each coordinate (T, H, W) of transformed data and weights is shifted right.
+
+    In the ``worst case`` any operands fit the multipliers; where shifts are ``observed`` ones, what does not saturates.
+    """
+
+    data: Tensor
+    weight: Tensor
+    observed: bool
+
+    def as_one(self) -> Shifts:
+        """Return the shifts of hardware that has one for all coordinates."""
+        data, weight = (np.full_like(each, each.max()) for each in (self.data, self.weight))
+        return replace(self, data=data, weight=weight)
+
+
+def whole_width(problem: Problem, number: Number) -> Shifts:
+    """Return no shifts: those of multipliers as wide as the worst case is."""
+    none = np.zeros_like(worst_case(problem, number).data)
+    return Shifts(data=none, weight=none, observed=False)
+
+
+def worst_case(problem: Problem, number: Number) -> Shifts:
+    """Return the shifts with which any operands fit the multipliers of a Winograd problem."""
+    BT, G, _ = winograd_forms(problem, number)
+    return Shifts(
+        data=narrowing_shifts(BT, number.largest, problem.data_bits),
+        weight=narrowing_shifts(G, number.largest, problem.weight_bits),
+        observed=False,
+    )
+
+
+def observed(problem: Problem, data: Tensor, weight: Tensor) -> Shifts:
+    """Return the shifts with which operands whose coordinates have these peaks fit the multipliers."""
+    return Shifts(data=_fitting(data, problem.data_bits), weight=_fitting(weight, problem.weight_bits), observed=True)
+
+
+def _fitting(peaks: Tensor, bits: int) -> Tensor:
+    widths = np.vectorize(lambda peak: signed_bits(int(peak)), otypes=[np.int64])(peaks)
+    return np.asarray(np.maximum(widths - bits, 0))
+
+
+def make_operands(problem: Problem, number: Number, shifts: Shifts | None = None) -> Operands:
+    """Return the operands of a Winograd problem in ``number``; by default with the shifts of the worst case."""
     algorithm = problem.algorithm
     BT, G, AT = winograd_forms(problem, number)
     if not number.is_integer:
@@ -46,6 +92,7 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         return Operands(
             BT=arrays[0], G=arrays[1], AT=arrays[2], scale=1, work=number.dtype, data_shift=none, weight_shift=none
         )
+    shifts = shifts or worst_case(problem, number)
     bound = number.largest**2 * problem.c * algorithm.taps * worst_growth(BT, G, AT)
     work = number.working_type(2 * bound)
     arrays = [tuple(np.array(integers(m), dtype=np.int64).astype(work) for m in group) for group in (BT, G, AT)]
@@ -55,8 +102,9 @@ def make_operands(problem: Problem, number: Number) -> Operands:
         AT=arrays[2],
         scale=math.prod(common_denominator(m) for group in (BT, G, AT) for m in group),
         work=work,
-        data_shift=narrowing_shifts(BT, number.largest, problem.data_bits),
-        weight_shift=narrowing_shifts(G, number.largest, problem.weight_bits),
+        data_shift=shifts.data,
+        weight_shift=shifts.weight,
+        observed=shifts.observed,
     )
 
 
@@ -88,14 +136,48 @@ def phases(values: Tensor, split: tuple[int, int, int]) -> Tensor:
 def applied(matrices: tuple[Tensor, ...], values: Tensor) -> Tensor:
     """Apply a matrix along each of the last three dimensions."""
     for d, matrix in enumerate(matrices):
-        axis = values.ndim - 3 + d
-        values = np.moveaxis(np.tensordot(values, matrix, axes=([axis], [1])), -1, axis)
+        if matrix.shape == (1, 1) and matrix[0, 0] == 1:
+            continue
+        # Adders of whole arrays: most entries are 0, 1 or -1, and a matrix is too small for a product of matrices.
+        parts = np.moveaxis(values, values.ndim - 3 + d, 0)
+        made = np.empty((len(matrix), *parts.shape[1:]), dtype=np.result_type(values, matrix))
+        for row, into in zip(matrix, made, strict=True):
+            _add_up(row, parts, into)
+        values = np.moveaxis(made, 0, values.ndim - 3 + d)
     return values
 
 
-def narrowed(values: Tensor, shift: Tensor, bits: int) -> Tensor:
+def coordinates(
+    matrices: tuple[Tensor, ...], values: Tensor, first: Sequence[int], tiles: Sequence[int], apart: Sequence[int]
+) -> Tensor:
+    """Return the coordinates of overlapping tiles of ``values`` (channels, phases, T, H, W).
+
+    Along each of the last three dimensions there are so many ``tiles`` from the ``first`` on, so far ``apart``. The
+    result is (channels, phases, tiles t, h, w, coordinates t, h, w), the coordinates outermost in memory.
+    """
+    for d, (matrix, start, count, step) in enumerate(zip(matrices, first, tiles, apart, strict=True)):
+        axis = values.ndim - 3 + d
+        ranges = (slice(start + j, start + j + (count - 1) * step + 1, step) for j in range(matrix.shape[1]))
+        parts = [values[(slice(None),) * axis + (taken,)] for taken in ranges]
+        shape = parts[0].shape
+        made = np.empty((*shape[:d], len(matrix), *shape[d:]), dtype=np.result_type(values, matrix))
+        for i, row in enumerate(matrix):
+            _add_up(row, parts, made[(slice(None),) * d + (i,)])
+        values = made
+    return np.moveaxis(values, (0, 1, 2), (-3, -2, -1))
+
+
+def _add_up(row: Tensor, parts: Iterable[Tensor], into: Tensor) -> None:
+    """Write the sum of ``parts`` times the entries of a ``row``."""
+    into[...] = 0
+    for factor, part in zip(row, parts, strict=True):
+        if factor:
+            into += part if factor == 1 else factor * part
+
+
+def narrowed(values: Tensor, shift: Tensor, bits: int, *, is_observed: bool) -> Tensor:
     """Drop ``shift`` bits of each coordinate (last three dimensions), round, saturate to ``bits``: integers."""
-    if not shift.any():
+    if not (is_observed or shift.any()):
         return values
     step = (2**shift).astype(np.float64)
     largest = 2 ** (bits - 1) - 1

@@ -108,9 +108,10 @@ def test_integers_are_rounded_half_up():
     assert shifted(values, 1, INT8).tolist() == [-1, -1, 0, 0, 1, 1, 2, 3]
     assert shifted(np.array([5, -5]), 0, INT8).tolist() == [5, -5]
     assert shifted(np.array([1000, -1000]), 2, INT8).tolist() == [127, -127]
-    assert narrowed(np.array([5, 6, -6, 700]), np.array([2, 2, 2, 2]), 8).tolist() == [1, 2, -1, 127]
-    assert narrowed(np.array([-700, 9]), np.array([0, 1]), 8).tolist() == [-127, 5]
-    assert narrowed(np.array([5, 700]), np.array([0, 0]), 8).tolist() == [5, 700]
+    assert narrowed(np.array([5, 6, -6, 700]), np.array([2, 2, 2, 2]), 8, is_observed=False).tolist() == [1, 2, -1, 127]
+    assert narrowed(np.array([-700, 9]), np.array([0, 1]), 8, is_observed=False).tolist() == [-127, 5]
+    assert narrowed(np.array([5, 700]), np.array([0, 0]), 8, is_observed=False).tolist() == [5, 700]
+    assert narrowed(np.array([5, 700]), np.array([0, 0]), 8, is_observed=True).tolist() == [5, 127]
 
 
 def test_random_operands_cover_their_range():

@@ -60,6 +60,13 @@ class _Training(msgspec.Struct):
     epochs: msgspec.Raw
 
 
+class _Score(msgspec.Struct):
+    workload: str
+    arch: str
+    agreement: float
+    layers: msgspec.Raw
+
+
 class _Execution(msgspec.Struct):
     workload: str
     arch: str
@@ -105,6 +112,7 @@ EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution,
 CHECKPOINT = Form(about="checkpoint", is_ours=lambda file, _: _ends_with(CHECKPOINT_MARK, file))
 WEIGHTS = Form(about="file of weights", is_ours=lambda file, _: _ends_with(WEIGHTS_MARK, file))
 CURVES = Form(about="table of epochs", is_ours=lambda _, head: head.startswith(b"epoch,learning_rate,train_loss,"))
+SCORE = Form(about="score", is_ours=lambda file, _: _is_json(_Score, file))
 TRAINING = Form(about="training", is_ours=lambda file, _: _is_json(_Training, file))
 LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))
 ENERGY = Form(about="table of energy", is_ours=lambda _, head: head.startswith(b"layer,component,cause,energy_pj\n"))

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
     "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",
     "train": "Train a workload from scratch on labelled clips, and score it on others.",
+    "score": "Score a trained network in the integers of an accelerator, on clips that it has not seen.",
     "dse": "Search a design space: run a study, look at it, export it.",
     "execute": "Run real tensors through the schedules of a workload and check the arithmetic.",
     "energy": "Print unit energies, leakage, areas and memory times of an accelerator, each with its source.",
@@ -37,7 +38,7 @@ COMMANDS = {
 
 # Commands that multiply matrices of floats. For the others numpy's BLAS need not start a thread per core, which takes
 # about as long as all else of numpy.
-MULTIPLYING = {"execute"}
+MULTIPLYING = {"execute", "score"}
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 # What arguments are called here that have another name in Python; those of a run say so themselves.
@@ -53,10 +54,10 @@ def option_of(argument: str) -> str:
     """Return what an argument in Python is called on the command line."""
     from lw3dsim.base.parameters import declared_by, option_called
     from lw3dsim.explore.wanted import Wanted
-    from lw3dsim.learn.options import TrainingOptions
+    from lw3dsim.learn.options import ScoringOptions, TrainingOptions
     from lw3dsim.network.request import Options
 
-    kinds = (Options, Wanted, TrainingOptions)
+    kinds = (Options, Wanted, TrainingOptions, ScoringOptions)
     own = {each.name: option_called(each).partition("/")[0] for kind in kinds for each in declared_by(kind)}
     return {**own, **OPTIONS}.get(argument, f"--{argument}")
 

@@ -9,19 +9,26 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__all__ = ["Trained", "train"]
+__all__ = ["ScoreRecord", "Trained", "score", "train"]
 
 if TYPE_CHECKING:
+    from lw3dsim.learn.scoring import score
     from lw3dsim.learn.training import Trained, train
+    from lw3dsim.result.scored import ScoreRecord
 
-_HOME = {"Trained": "training", "train": "training"}
+_HOME = {
+    "ScoreRecord": "result.scored",
+    "Trained": "learn.training",
+    "score": "learn.scoring",
+    "train": "learn.training",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import the public names on first use."""
     if name not in _HOME:
         raise AttributeError(f"module 'lw3dsim.learn' has no attribute {name!r}")
-    return getattr(import_module(f"lw3dsim.learn.{_HOME[name]}"), name)
+    return getattr(import_module(f"lw3dsim.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -19,11 +19,15 @@ from lw3dsim.arguments import (
 )
 from lw3dsim.base.parameters import Parameters, parameter
 from lw3dsim.errors import ArgumentError
+from lw3dsim.network.request import Design
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike
 
     from lw3dsim.arguments import PathArgument, SizeArgument
+    from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.workload import Workload
     from lw3dsim.transform.passes import TransformArgument
     from lw3dsim.transform.passing import Pass
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 MOVING_DIGITS = "moving_digits"
 SCHEDULES = ("cosine", "step")
 DEVICES = ("auto", "cpu", "cuda")
+SHIFTS = ("worst_case", "calibrated")
+PER = ("tap", "tensor")
+INTEGERS = ("int8", "int16")
 
 MAX_EPOCHS = 100_000
 MAX_CLIPS = 10_000_000
@@ -47,6 +54,13 @@ def _whole(low: int, high: int) -> Callable[[str, object], int]:
 
 def _number(low: float, high: float) -> Callable[[str, object], float]:
     return partial(as_number, low=low, high=high)
+
+
+def as_arrays(name: str, value: object) -> Arrays:
+    """Return arrays by name; see :func:`lw3dsim.arithmetic.arrays.as_arrays`."""
+    from lw3dsim.arithmetic.arrays import as_arrays as checked
+
+    return checked(name, value)
 
 
 def _transform(name: str, value: object) -> tuple[Pass, ...]:
@@ -72,24 +86,8 @@ def as_splits(name: str, value: object) -> tuple[int, ...]:
 
 
 class Data(Parameters):
-    """Which network reads which clips."""
+    """Clips that a network is trained or scored on."""
 
-    transform: TransformArgument = parameter(
-        _transform,
-        "Passes to apply, comma-separated; see `lw3dsim list`.",
-        default=None,
-        kw_only=False,
-        values="LIST",
-        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
-    )
-    input_size: SizeArgument = parameter(
-        as_sizes,
-        "Frames, height and width of the clip.",
-        default=None,
-        values="TxHxW",
-        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
-        option="--input",
-    )
     data: PathArgument = parameter(
         partial(as_path, what="moving_digits or the folder of UCF-101"),
         "moving_digits, or the folder of UCF-101: the folders of its classes, and its lists.",
@@ -120,25 +118,27 @@ class Data(Parameters):
         as_truth, "Of moving_digits: the camera shakes too.", default=False, option="--camera-shake"
     )
     workers: int = parameter(_whole(1, MAX_WORKERS), "Threads that decode videos.", default=2, values="N")
-    threads: int = parameter(
-        _whole(1, MAX_WORKERS),
-        "Threads of PyTorch; with others the last digits of sums may differ.",
-        default=1,
-        values="N",
-    )
-    device: str = parameter(
-        partial(as_word, allowed=DEVICES),
-        "auto: a GPU where PyTorch has one.",
-        default="auto",
-        values=f"[{'|'.join(DEVICES)}]",
-    )
-    batch: int = parameter(_whole(1, MAX_BATCH), "Clips of a step.", default=32, values="N")
-    seed: int = parameter(_whole(0, MAX_SEED), "Of weights, of what is drawn of clips, and of their order.", default=0)
 
 
 class TrainingOptions(Data):
     """How a network is trained, and where that is kept."""
 
+    transform: TransformArgument = parameter(
+        _transform,
+        "Passes to apply, comma-separated; see `lw3dsim list`.",
+        default=None,
+        kw_only=False,
+        values="LIST",
+        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
+    )
+    input_size: SizeArgument = parameter(
+        as_sizes,
+        "Frames, height and width of the clip.",
+        default=None,
+        values="TxHxW",
+        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
+        option="--input",
+    )
     out: PathArgument = parameter(
         partial(as_path, what="a folder"),
         "Keep checkpoint, weights and curves here.",
@@ -161,6 +161,20 @@ class TrainingOptions(Data):
     momentum: float = parameter(_number(0, 1), "Of stochastic gradient descent.", default=0.9, values="SHARE")
     weight_decay: float = parameter(
         _number(0, 1), "Of all parameters.", default=1e-4, values="RATE", option="--weight-decay"
+    )
+    batch: int = parameter(_whole(1, MAX_BATCH), "Clips of a step.", default=32, values="N")
+    seed: int = parameter(_whole(0, MAX_SEED), "Of weights, of what is drawn of clips, and of their order.", default=0)
+    threads: int = parameter(
+        _whole(1, MAX_WORKERS),
+        "Threads of PyTorch; with others the last digits of sums may differ.",
+        default=1,
+        values="N",
+    )
+    device: str = parameter(
+        partial(as_word, allowed=DEVICES),
+        "auto: a GPU where PyTorch has one.",
+        default="auto",
+        values=f"[{'|'.join(DEVICES)}]",
     )
     checkpoint_s: float = parameter(
         _number(0, LONGEST_S),
@@ -192,5 +206,46 @@ class Training(TrainingOptions, Subject):
     note: Callable[[str], Any] | None = parameter(
         lambda name, value: check_callback(name, value, "note(sentence)"),
         "Called with a sentence on every epoch, and on every video that is skipped.",
+        default=None,
+    )
+
+
+class ScoringOptions(Data):
+    """What a network in integers is scored on, and how it is narrowed."""
+
+    clips: int = parameter(_whole(1, MAX_CLIPS), "Clips to score, at most.", default=1000, values="N")
+    calibration: int = parameter(
+        _whole(1, MAX_CLIPS), "Clips of the training that steps and shifts are taken from.", default=64, values="N"
+    )
+    shifts: str = parameter(
+        partial(as_word, allowed=SHIFTS),
+        "By how much Winograd coordinates are narrowed: as the worst case or the calibration asks.",
+        default="calibrated",
+        values=f"[{'|'.join(SHIFTS)}]",
+    )
+    per: str = parameter(
+        partial(as_word, allowed=PER),
+        "What has a shift of its own: every tap, or the tensor.",
+        default="tap",
+        values=f"[{'|'.join(PER)}]",
+    )
+    dtype: str = parameter(
+        partial(as_word, allowed=INTEGERS),
+        "Width of activations and weights.",
+        default="int8",
+        values=f"[{'|'.join(INTEGERS)}]",
+    )
+
+
+class Scoring(ScoringOptions, Design, Subject):
+    """Arguments of :func:`score`."""
+
+    weights: PathArgument | Mapping[str, ArrayLike] = parameter(
+        as_arrays,
+        "The weights: a file of them, as training leaves it, or arrays by name, as a state dict.",
+    )
+    progress: Callable[[int, int], None] | None = parameter(
+        lambda name, value: check_callback(name, value, "progress(done, all)"),
+        "Called as progress(done, all) after some clips.",
         default=None,
     )

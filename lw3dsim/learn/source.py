@@ -23,26 +23,35 @@ if TYPE_CHECKING:
     Note = Callable[[str], Any]
 
 
-def network_and_source(
-    given: str | Workload, asked: Mapping[str, Any], note: Note | None = None
-) -> tuple[Workload, Source]:
-    """Return the network that is asked for, of as many classes as the data has, and its clips. Raises InputError."""
-    folder = Path(asked["data"])
+def opened(asked: Mapping[str, Any], note: Note | None = None) -> tuple[tuple[str, ...], Callable[[Workload], Source]]:
+    """Return the classes of the data that is asked for, and what makes the clips of it that a network reads.
+
+    Raises InputError, as that does for a network that reads no clips.
+    """
+    seed, folder = asked.get("seed", 0), Path(asked["data"])
     if asked["data"] == MOVING_DIGITS:
-        network = _network(given, asked, len(MOTIONS))
-        paths = paths_of(network)
-        clips = asked.get("clips", 0)
-        return network, MovingDigits(paths, clips, seed=asked["seed"], camera_shake=asked["camera_shake"])
+        shake = asked["camera_shake"]
+        return MOTIONS, lambda read: MovingDigits(paths_of(read), asked["clips"], seed=seed, camera_shake=shake)
     if not folder.is_dir():
         place = one_line(str(folder), 200)
         raise InputError(f"data {place}: there is no such folder; give {MOVING_DIGITS}, or the folder of UCF-101")
     lists = read_lists(folder, asked["splits"], keep_tested=asked["keep_tested"])
-    network = _network(given, asked, len(lists.classes))
-    stride = asked["frame_stride"] or (1 if len(network.inputs) == 1 else 2)
-    source = Ucf101(
-        folder, lists, paths_of(network), stride=stride, seed=asked["seed"], workers=asked["workers"], note=note
-    )
-    return network, source
+
+    def source(network: Workload) -> Source:
+        stride = asked["frame_stride"] or (1 if len(network.inputs) == 1 else 2)
+        paths = paths_of(network)
+        return Ucf101(folder, lists, paths, stride=stride, seed=seed, workers=asked["workers"], note=note)
+
+    return lists.classes, source
+
+
+def network_and_source(
+    given: str | Workload, asked: Mapping[str, Any], note: Note | None = None
+) -> tuple[Workload, Source]:
+    """Return the network that is asked for, of as many classes as the data has, and its clips. Raises InputError."""
+    classes, source_of = opened(asked, note)
+    network = _network(given, asked, len(classes))
+    return network, source_of(network)
 
 
 def _network(given: str | Workload, asked: Mapping[str, Any], classes: int) -> Workload:

@@ -84,7 +84,7 @@ class Bench:
 def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
     """Execute what was asked for; see :func:`execute`."""
     request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
-    design = _with_width(prepared.design, number)
+    design = with_width(prepared.design, number)
     bench = Bench(
         network=network,
         design=design,
@@ -151,7 +151,8 @@ def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
         bench.tensors[name], bench.steps[name] = values, step
 
 
-def _with_width(design: Accelerator, number: Number) -> Accelerator:
+def with_width(design: Accelerator, number: Number) -> Accelerator:
+    """Return ``design`` with activations and weights as wide as integers of ``number``; floats leave it as it is."""
     if not number.is_integer:
         return design
     precision = msgspec.structs.replace(design.precision, activation_bits=number.bits, weight_bits=number.bits)

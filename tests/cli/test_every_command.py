@@ -22,6 +22,7 @@ list --format json
 schema
 algebra --help
 train --help
+score --help
 algebra
 show net.yaml
 show net.yaml --format json

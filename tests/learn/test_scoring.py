@@ -1,0 +1,109 @@
+"""Is a trained network scored in the integers of a chip, on clips that neither trained nor calibrated it?"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from lw3dsim import InputError
+
+torch = pytest.importorskip("torch", reason="install lw3dsim[train] to run these tests")
+pytest.importorskip("sklearn", reason="install lw3dsim[train] to run these tests")
+
+from lw3dsim.exporting.network import Network  # noqa: E402  # there is none without torch
+from lw3dsim.learn import score, train  # noqa: E402
+from lw3dsim.learn.modules import float_answers, with_weights  # noqa: E402
+from lw3dsim.network.given import given_weights  # noqa: E402
+from lw3dsim.network.pipeline import prepare  # noqa: E402
+from lw3dsim.network.request import Options, make_request  # noqa: E402
+
+NET = """
+name: tiny
+description: for tests
+inputs: {clip: {channels: 1, frames: 6, height: 16, width: 16}}
+parameters: {classes: 5}
+layers:
+  - {name: a, kind: conv3d, out_channels: 8, kernel: [3, 3, 3], padding: [1, 1, 1], batch_norm: true, activation: relu}
+  - {name: b, kind: conv3d, out_channels: 16, kernel: [3, 3, 3], batch_norm: true, activation: relu}
+  - {name: pool, kind: pool3d, mode: avg, kernel: global}
+  - {name: fc, kind: linear, out_features: $classes}
+"""
+NARROW = ["precision.transformed_data_bits=8", "precision.transformed_weight_bits=8"]
+NESTED = {"algorithm": "nested", "m1": 2, "m2": 2, "clips": 60, "calibration": 10}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.yaml").write_text(NET)
+    train(folder / "tiny.yaml", out=folder / "out", clips=400, epochs=3)
+    return folder / "tiny.yaml", folder / "out" / "weights.npz"
+
+
+def test_answers_of_integers_are_those_of_the_network_and_narrowing_is_told(trained):
+    net, weights = trained
+    whole, narrow = (score(net, weights=weights, overrides=overrides, **NESTED) for overrides in ([], NARROW))
+    assert whole.clips == narrow.clips == 60
+    assert whole.float_top1 == narrow.float_top1
+    assert whole.agreement > 0.9
+    assert all(layer.sqnr_db is None and layer.data_shift == 0 for layer in whole.layers)
+    assert [layer.name for layer in narrow.layers] == ["a", "b", "fc"]
+    for layer in narrow.layers[:2]:
+        assert layer.algorithm.startswith("nested")
+        assert (layer.data_bits, layer.weight_bits) == (8, 8)
+        assert layer.estimated_db == pytest.approx(layer.sqnr_db, abs=3)
+    assert narrow.sqnr_db < whole.sqnr_db
+
+
+def test_shifts_of_the_worst_case_cost_more(trained):
+    net, weights = trained
+    worst, calibrated = (
+        score(net, weights=weights, overrides=NARROW, shifts=shifts, **NESTED)
+        for shifts in ("worst_case", "calibrated")
+    )
+    assert worst.sqnr_db < calibrated.sqnr_db - 3
+
+
+def test_the_module_with_folded_weights_answers_as_the_trained_one(trained):
+    net, weights = trained
+    prepared = prepare(make_request(str(net), Options(weights=weights, classes=20)))
+    folded = with_weights(prepared.written, {name: read() for name, read in given_weights(prepared).readers.items()})
+    own = Network(prepared.written)
+    with np.load(weights) as file:
+        own.load_state_dict({name: torch.from_numpy(file[name]) for name in file.files})
+    clips = {"clip": np.random.default_rng(0).normal(size=(3, 1, 6, 16, 16)).astype(np.float32)}
+    np.testing.assert_allclose(float_answers(folded, clips), float_answers(own.eval(), clips), atol=1e-5)
+
+
+def test_the_command_writes_what_the_function_returns(trained, tmp_path, cli):
+    net, weights = trained
+    words = ("--algorithm", "nested", "--m1", "2", "--m2", "2", "--clips", "20", "--calibration", "4")
+    given = ("score", str(net), "--weights", str(weights), *words, "--set", NARROW[0], "--out", str(tmp_path))
+    said = cli(*given)
+    assert said.exit_code == 0, said.stderr
+    assert "20 clips of moving_digits: top-1 0." in said.stdout
+    record = json.loads((tmp_path / "score.json").read_text())
+    again = score(net, weights=weights, overrides=NARROW[:1], **(NESTED | {"clips": 20, "calibration": 4}))
+    assert record == again.as_dict()
+    assert math.isfinite(record["sqnr_db"])
+    (tmp_path / "score.json").write_text("mine")
+    refused = cli(*given)
+    assert refused.exit_code == 2
+    assert "holds text, not a score" in refused.stderr
+
+
+def test_what_cannot_be_scored_is_refused(trained, cli):
+    net, weights = trained
+    for changed, says in (
+        ({"fusion": "auto"}, "fusion = 'auto': a network is scored with 'off' alone"),
+        ({"batch": 2}, "batch = 2: a network is scored with 1 alone"),
+        ({"shifts": "some"}, "unknown shifts 'some'"),
+        ({"weights": {"a.weight": np.zeros((8, 1, 3, 3, 3))}}, r"weights: b\.weight is missing"),
+        ({"workload": "c3d_small"}, r"unknown weights 'b\.norm"),
+    ):
+        with pytest.raises(InputError, match=says):
+            score(**({"workload": net, "weights": weights, **NESTED} | changed))
+    assert "--weights" in cli("score", str(net)).stderr

@@ -8,10 +8,13 @@ change a value.
 from __future__ import annotations
 
 import math
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.arithmetic.computation import Peaks
 from lw3dsim.arithmetic.machine import Execution, compute_tile, fresh_tile, load_ifmap, load_weights, store_tile
 from lw3dsim.arithmetic.place import Place
 
@@ -38,7 +41,7 @@ class WholeLayer:
         operands: Operands | None,
     ) -> None:
         shape = (problem.groups * problem.n, *problem.out)
-        self._run = Execution(
+        self.run = Execution(
             problem=problem,
             machine=machine,
             number=number,
@@ -57,7 +60,7 @@ class WholeLayer:
     @property
     def is_winograd(self) -> bool:
         """Whether operands are transformed."""
-        return self._run.operands is not None
+        return self.run.operands is not None
 
     def transformed_weights(self) -> tuple[Tensor, Tensor]:
         """Return the largest magnitude and the mean square of transformed weights, by coordinate."""
@@ -67,13 +70,19 @@ class WholeLayer:
         squares = sum(np.square(each, dtype=np.float64).sum(axis=over) for each in kernels)
         return peaks, squares / sum(math.prod(each.shape[:-3]) for each in kernels)
 
+    def twin(self) -> WholeLayer:
+        """Return the same layer with storage of its own; kernels are shared."""
+        other = copy(self)
+        other.run = replace(self.run, written=self.run.written.copy(), peaks=Peaks())
+        return other
+
     def watch(self, see: Callable[[Tensor], None] | None) -> None:
         """Show transformed inputs to ``see``; see Execution."""
-        self._run.watch = see
+        self.run.watch = see
 
     def __call__(self, sources: Sequence[Tensor]) -> Tensor:
         """Return the output (N, T, H, W) on ``sources``, as they are arranged for the layer."""
-        run = self._run
+        run = self.run
         run.sources = sources
         run.output = np.zeros(run.written.shape, dtype="int64" if run.number.is_integer else run.number.dtype)
         for places in self._places:
@@ -90,5 +99,5 @@ class WholeLayer:
         """Return the kernels of a place as the multipliers take them."""
         at = place.group, place.c.start
         if at not in self._kernels:
-            self._kernels[at] = load_weights(self._run, place)
+            self._kernels[at] = load_weights(self.run, place)
         return self._kernels[at]

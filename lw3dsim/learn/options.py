@@ -117,7 +117,9 @@ class Data(Parameters):
     camera_shake: bool = parameter(
         as_truth, "Of moving_digits: the camera shakes too.", default=False, option="--camera-shake"
     )
-    workers: int = parameter(_whole(1, MAX_WORKERS), "Threads that decode videos.", default=2, values="N")
+    workers: int = parameter(
+        _whole(1, MAX_WORKERS), "Threads that decode videos, or answer clips in integers.", default=2, values="N"
+    )
 
 
 class TrainingOptions(Data):

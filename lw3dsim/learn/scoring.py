@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def score(asked: Scoring) -> ScoreRecord:
     number = number_named(checked["dtype"])
     units = map_prepared(prepared)
     network = quantised(float_network, units, prepared.design, number, calibration, how)
-    answers = _Answers(network)
+    answers = _Answers(network, checked["workers"])
     part: Part = "test" if source.count("test") else "validation"
     wanted = min(checked["clips"], source.count(part))
     from lw3dsim.learn.modules import float_answers, with_weights
@@ -112,17 +113,23 @@ def _clips(batch: Batch) -> list[dict[str, Tensor]]:
 class _Answers:
     """What a network in integers answered so far, and what its layers lost."""
 
-    def __init__(self, network: Quantised) -> None:
+    def __init__(self, network: Quantised, workers: int) -> None:
         self.network, self.clips = network, 0
+        self._twins = [network, *(network.twin() for _ in range(workers - 1))]
+        self._pool = ThreadPoolExecutor(workers)
         self._alike, self._right, self._float_right, self._signal, self._noise = 0, 0, 0, 0.0, 0.0
         self._lost = {stage.layer.name: np.zeros(2) for stage in network.stages if stage.shifts is not None}
 
     def add(self, batch: Batch, wanted: Tensor) -> None:
         """Answer the clips of a ``batch``; in floating point the answers (clips, classes) are those ``wanted``."""
-        (output,) = self.network.outputs
-        watches = [self._compare if self.clips + i < COMPARED else None for i in range(len(batch.labels))]
-        clips = zip(_clips(batch), watches, strict=True)
-        logits = np.stack([self.network(clip, watch)[output].ravel() for clip, watch in clips])
+        clips = _clips(batch)
+        shares = [clips[i :: len(self._twins)] for i in range(len(self._twins))]
+        for clip in clips[: max(COMPARED - self.clips, 0)]:
+            self.network(clip, self._compare)
+        # Each thread has a network of its own and every so many of the clips.
+        logits = np.empty((len(clips), wanted.shape[1]))
+        for i, made in enumerate(self._pool.map(_logits, self._twins, shares)):
+            logits[i :: len(self._twins)] = made
         answers, expected = logits.argmax(axis=1), wanted.argmax(axis=1)
         self.clips += len(answers)
         self._alike += int((answers == expected).sum())
@@ -161,6 +168,12 @@ class _Answers:
                     sqnr_db=None if shifts is None else _decibels(*self._lost[stage.layer.name]),
                     estimated_db=stage.estimated_db,
                 )
+
+
+def _logits(network: Quantised, clips: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+    """Return what ``network`` answers on each of ``clips``: (classes,)."""
+    (output,) = network.outputs
+    return [network(clip)[output].ravel() for clip in clips]
 
 
 def _decibels(signal: float, noise: float) -> float | None:

@@ -92,7 +92,7 @@ def _readers(network: Workload, arrays: Arrays) -> WeightReaders:
         if own:
             readers[layer.name] = partial(_folded, network, layer, own)
             readers[layer.name]()  # what does not fit is said before anything is executed
-    for name in arrays.keys() - used:
+    for name in sorted(arrays.keys() - used):
         raise unknown("weights", one_line(name), [f"{layer}.weight" for layer in readers] or used)
     return readers
 
@@ -141,7 +141,7 @@ def given_inputs(network: Workload, arrays: Arrays | None, clips: int = 1) -> di
     So do ``clips`` that run one after another. Raises InputError where one does not fit.
     """
     arrays = arrays or {}
-    for name in arrays.keys() - network.inputs.keys():
+    for name in sorted(arrays.keys() - network.inputs.keys()):
         raise unknown("inputs", one_line(name), network.inputs)
     sizes = {
         name: shape._replace(frames=network.batch * clips * shape.frames) for name, shape in network.inputs.items()

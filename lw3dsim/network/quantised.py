@@ -21,8 +21,10 @@ from lw3dsim.arithmetic.number import NUMBERS, Number, Tensor
 from lw3dsim.arithmetic.operands import Shifts, make_operands, observed, whole_width, worst_case
 from lw3dsim.arithmetic.scales import Rescale, channel_steps, clipped, codes, rescale, rescaled
 from lw3dsim.arithmetic.whole import WholeLayer
+from lw3dsim.describe.moves import Copy, Pad, Rearranged, Slice
+from lw3dsim.describe.products import BatchNorm, Conv3d, Linear
 from lw3dsim.describe.shape import Shape
-from lw3dsim.describe.workload import Add, Copy, Gate, Matmul, Mul, Pool3d, Softmax, Trg
+from lw3dsim.describe.vectors import Activation, Add, Mul, Pool3d, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.schedule.work import LayerWork
@@ -44,7 +46,8 @@ FLOAT = NUMBERS["float64"]
 # By how many bits the step is finer at which tensors are added and means are taken.
 HEADROOM_BITS = 8
 
-REFUSED = (Copy, Gate, Matmul, Softmax)
+# Layers that have a form in integers here; of those that rearrange, all but a copy of what is not known.
+QUANTISED = (Activation, Add, BatchNorm, Conv3d, Linear, Mul, Pad, Pool3d, Rearranged, Slice, Trg)
 
 
 class How(NamedTuple):
@@ -139,6 +142,11 @@ class Quantised:
         read = {name for stage in stages for name in stage.layer.inputs}
         self.outputs = [stage.layer.name for stage in stages if stage.layer.name not in read]
 
+    def twin(self) -> Quantised:
+        """Return the same network with storage of its own, for another thread."""
+        stages = [replace(one, whole=one.whole and one.whole.twin()) for one in self.stages]
+        return Quantised(stages, self.input_steps, self.number)
+
     def __call__(self, clip: Clip, watch: Watch | None = None) -> dict[str, Tensor]:
         """Return what the network makes, in real numbers; ``watch(stage, sources, sums)`` sees every layer."""
         tensors = {name: codes(clip[name], step, self.number) for name, step in self.input_steps.items()}
@@ -181,7 +189,7 @@ def weighty(network: Workload, weights: Mapping[str, LayerWeights]) -> Weighty:
             order.append(layer)
             there.add(layer.name)
     for layer in order:
-        if isinstance(layer, REFUSED):
+        if not isinstance(layer, QUANTISED) or isinstance(layer, Copy):
             raise InputError(f"{layer.name} of {network.name}: a layer of kind {layer.kind} cannot be quantised yet")
         if layer.weights(network.input_shapes(layer)) and layer.name not in weights:
             raise InputError(f"weights: {layer.name}.weight is missing; give the weights of all layers")

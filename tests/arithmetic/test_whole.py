@@ -8,7 +8,7 @@ import pytest
 from lw3dsim import load_arch
 from lw3dsim.arithmetic.direct import computation_of, compute
 from lw3dsim.arithmetic.machine import execute as run_schedule
-from lw3dsim.arithmetic.noise import Power, estimated_db
+from lw3dsim.arithmetic.noise import Power, estimated_db, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS, random_tensor
 from lw3dsim.arithmetic.operands import make_operands, observed, whole_width, worst_case
 from lw3dsim.arithmetic.whole import WholeLayer
@@ -127,3 +127,22 @@ def test_the_estimate_is_near_what_is_executed_on_operands_like_those_seen(kind)
     measured = 10 * np.log10(np.square(exact).sum() / np.square(error).sum())
     assert estimated_db(problem, shifts, power) == pytest.approx(measured, abs=3)
     assert estimated_db(problem, whole_width(problem, NUMBER), power) is None
+
+
+@pytest.mark.parametrize("m", range(2, 8))
+def test_noise_is_estimated_where_and_only_where_a_bit_is_lost(m):
+    layer = Conv3d(name="conv", inputs=("x",), out_channels=4, kernel=(3, 1, 1), padding=(1, 0, 0))
+    shape = Shape(4, 2 * m, 6, 6)
+    (algorithm,) = candidates(layer, "hfa", m, 2)
+    random = np.random.default_rng(m)
+    values = random_tensor(tuple(shape), NUMBER, random)
+    weights = random_tensor((4, 4, 3, 1, 1), NUMBER, random)
+    exact = compute(layer, [values], weights, None, NUMBER)
+    widths = {"transformed_data_bits": algorithm.data_bits(8), "transformed_weight_bits": algorithm.weight_bits(8)}
+    for less in (None, *widths):
+        bits = {name: width - (name == less) for name, width in widths.items()}
+        design = load_arch("edge_small", overrides=[f"precision.{name}={width}" for name, width in bits.items()])
+        problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, design)
+        machine, computation = make_machine(problem, design, "pixel"), computation_of(layer, shape, weights, None)
+        whole = WholeLayer(problem, 4, machine, NUMBER, computation, make_operands(problem, NUMBER))
+        assert (sqnr_db(problem) is None) == np.array_equal(whole([values]), exact) == (less is None)

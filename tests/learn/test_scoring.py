@@ -102,7 +102,7 @@ def test_what_cannot_be_scored_is_refused(trained, cli):
         ({"batch": 2}, "batch = 2: a network is scored with 1 alone"),
         ({"shifts": "some"}, "unknown shifts 'some'"),
         ({"weights": {"a.weight": np.zeros((8, 1, 3, 3, 3))}}, r"weights: b\.weight is missing"),
-        ({"workload": "c3d_small"}, r"unknown weights 'b\.norm"),
+        ({"workload": "c3d_small"}, r"unknown weights 'a\.norm\.bias'"),
     ):
         with pytest.raises(InputError, match=says):
             score(**({"workload": net, "weights": weights, **NESTED} | changed))

@@ -13,10 +13,10 @@ import msgspec
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, LayerNorm, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
-from lw3dsim.importing.axes import Axes, settled
+from lw3dsim.importing.axes import Axes, axes_of, settled
 from lw3dsim.importing.graph import Constant, refusal
 from lw3dsim.importing.recipes import Recipe, derived, unit
-from lw3dsim.importing.tensors import STANDARD, Tensor, tensor_of
+from lw3dsim.importing.tensors import GROUPS, STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,10 +100,10 @@ class Building:
     def data(self, node: Node, i: int, channels: int = -1) -> Tensor:
         """Return input ``i`` as a tensor of the workload; of one that is cut, axis ``channels`` are its channels."""
         laid = self.laid(node, i)
-        if isinstance(laid, Tensor):
+        if isinstance(laid, Tensor) and GROUPS not in laid.labels:
             return laid
         name = node.inputs[i]
-        made = replace(settled(self, node, laid, channels), is_alone=self.uses[name] == 1)
+        made = replace(settled(self, node, axes_of(laid), channels), is_alone=self.uses[name] == 1)
         self.meanings[name] = made  # others read it as it lies now
         return made
 

@@ -14,22 +14,27 @@ from lw3dsim.importing.onnx_file import FOLDED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from lw3dsim.importing.building import Building
     from lw3dsim.importing.graph import Node
 
 # What makes no more of constants than they are, so that their size can be tried.
 TRIED = frozenset({"Abs", "Concat", "Neg", "Reciprocal", "Slice", "Split", "Sqrt", "Squeeze", "Unsqueeze"})
+# What makes more of constants, by the input that says how much; and how much is made.
+GROWING = {"ConstantOfShape": 0, "Expand": 1}
+MOST = 1 << 20
 ELEMENTWISE = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
 
 
 def folded(building: Building, node: Node, constants: Sequence[Constant]) -> list[Constant] | None:
     """Return what ``node`` makes of constants; None where it has to be read like any other. Raises InputError."""
-    if node.op not in FOLDED or (node.op == "ConstantOfShape" and not _is_few(constants)):
+    if node.op not in FOLDED or (node.op in GROWING and not _is_few(constants[GROWING[node.op] :])):
         return None
     try:
         if all(one.values is not None for one in constants):
             values = building.fold(node, [one.values for one in constants])
-            return [Constant(shape=value.shape, values=value if value.size <= FEW else None) for value in values]
+            return [_kept(np.asarray(value)) for value in values]
         shapes = _shapes(building, node, constants)
     except Exception as error:  # whatever ONNX's reference raises for what it can't compute
         raise building.error(node, f"can't be computed from its constants ({type(error).__name__})") from None
@@ -38,9 +43,13 @@ def folded(building: Building, node: Node, constants: Sequence[Constant]) -> lis
     return None if shapes is None else [later(building, node, constants, i, one) for i, one in enumerate(made)]
 
 
+def _kept(values: NDArray[Any]) -> Constant:
+    return Constant(shape=values.shape, values=values if values.size <= FEW else None, read=lambda: values)
+
+
 def _is_few(sizes: Sequence[Constant]) -> bool:
     """Return whether a tensor of these ``sizes`` is small enough to be filled in."""
-    return all(one.values is not None and 0 <= math.prod(one.values.ravel().tolist()) <= FEW for one in sizes)
+    return all(one.values is not None and 0 <= math.prod(one.values.ravel().tolist()) <= MOST for one in sizes)
 
 
 def _shapes(building: Building, node: Node, constants: Sequence[Constant]) -> list[tuple[int, ...]] | None:

@@ -23,6 +23,7 @@ from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.tensors import Tensor
 from lw3dsim.importing.widths import widths_of
+from lw3dsim.importing.writes import WRITERS, Pieces, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +66,8 @@ def _settle(building: Building) -> None:
     for node in building.graph.nodes:
         for name in node.outputs:
             meaning = building.meanings.get(name)
+            if name in building.graph.outputs and isinstance(meaning, Pieces):
+                building.meanings[name] = meaning = resolved(building, node, meaning)
             if name in building.graph.outputs and isinstance(meaning, Axes):
                 building.meanings[name] = settled(building, node, meaning, channels=1, part="")
 
@@ -127,6 +130,9 @@ def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
 
 def _read(building: Building, node: Node, *, allow_unknown: bool) -> list[Any]:
     """Return what the outputs of a node mean."""
+    for name in node.inputs if node.op not in WRITERS else ():
+        if isinstance(pieces := building.meanings.get(name), Pieces):
+            building.meanings[name] = resolved(building, node, pieces)
     given = [building.meaning(node, i) for i in range(len(node.inputs))]
     known = [one for one in given if isinstance(one, Constant)]
     are_constant = bool(known) and len(known) == sum(one is not None for one in given)

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 # What is computed of constants where it has constants alone: arithmetic of sizes, axes and pads, nothing that grows
 # out of bounds.
 FOLDED = frozenset({
-    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape",
-    "Div", "Equal", "Flatten", "Floor", "Gather", "Less", "Max",
-    "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum",
-    "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze",
-    "Greater", "Where",
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten", "Floor",
+    "Gather", "Greater", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal",
+    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Sqrt",
+    "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze", "Where",
 })  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from lw3dsim.importing.quantised import (
 from lw3dsim.importing.sums import add, batch_norm, less, mul, shifted
 from lw3dsim.importing.tensors import FLAT
 from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool, resize, transposed_conv
+from lw3dsim.importing.writes import Pieces, scatter, slice_write, sliced, transposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,8 @@ def softmax(building: Building, node: Node) -> list[Meaning]:
 def shape(building: Building, node: Node) -> list[Meaning]:
     """Read the dimensions of a tensor, which are constants here."""
     meaning = building.meaning(node, 0)
-    dims: Any = meaning.shape if isinstance(meaning, Constant) else building.laid(node, 0).dims
+    laid = meaning if isinstance(meaning, Constant | Pieces) else building.laid(node, 0)
+    dims: Any = laid.shape if isinstance(laid, Constant) else laid.dims
     dims = dims[int(node.attributes.get("start", 0)) : node.attributes.get("end")]
     return [Constant(shape=(len(dims),), values=np.array(dims, dtype=np.int64))]
 
@@ -123,6 +125,27 @@ def constant(building: Building, node: Node) -> list[Meaning]:  # noqa: ARG001  
         return [value]
     values = np.array(value)
     return [Constant(shape=values.shape, values=values)]
+
+
+def expand(building: Building, node: Node) -> list[Meaning]:
+    """Read an expansion to the shape that a tensor has."""
+    data = building.laid(node, 0)
+    wanted = tuple(int(size) for size in building.values(node, 1))
+    if np.broadcast_shapes(data.dims, wanted) != data.dims:
+        raise building.error(node, "repeats elements; lw3dsim repeats what a sum or product reads, without an operator")
+    return [seen(building, node, data)]
+
+
+def permute(building: Building, node: Node) -> list[Meaning]:
+    """Read a permutation, of what is still being written as well."""
+    meaning = building.meaning(node, 0)
+    return [transposed(meaning, node)] if isinstance(meaning, Pieces) else transpose(building, node)
+
+
+def cut(building: Building, node: Node) -> list[Meaning]:
+    """Read slices, of what is still being written as well."""
+    meaning = building.meaning(node, 0)
+    return [sliced(building, node, meaning)] if isinstance(meaning, Pieces) else slice_(building, node)
 
 
 def of_reals(building: Building, node: Node) -> list[Meaning]:
@@ -167,9 +190,12 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "QGemm": quantized_gemm,
     "QLinearConv": quantized_conv,
     "QLinearMatMul": quantized_matmul,
+    "Expand": expand,
+    "ScatterND": scatter,
+    "SliceWrite": slice_write,
     "Shape": shape,
-    "Slice": slice_,
+    "Slice": cut,
     "Softmax": softmax,
     "Split": split,
-    "Transpose": transpose,
+    "Transpose": permute,
 }

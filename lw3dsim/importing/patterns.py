@@ -80,7 +80,9 @@ def _shift(building: Building, node: Node) -> Tensor | None:
     """Return a temporal shift: channels of the next frame or none, as many of the last one, the rest of its own."""
     found = [_part(building, building.meaning(node, i)) for i in range(len(node.inputs))]
     parts = [part for part in found if part is not None]
-    if len(parts) < len(found) or not 2 <= len(parts) <= 3 or len({part.source for part in parts}) > 1:
+    orders = {one.labels for name in node.inputs if isinstance(one := building.meanings[name], Tensor)}
+    is_one = len(parts) == len(found) and len(orders) == len({part.source for part in parts}) == 1
+    if not (is_one and 2 <= len(parts) <= 3):
         return None
     source = parts[0].source
     shape, each = building.shapes[source], parts[0].channels[1]
@@ -93,7 +95,8 @@ def _shift(building: Building, node: Node) -> Tensor | None:
         ),
         Part(source, (moved, shape.channels), 0, shape.frames, 0, shape.frames),
     ]
-    is_along = int(node.attributes["axis"]) % len(STANDARD[5]) == STANDARD[5].index("C")
+    (labels,) = orders
+    is_along = labels[int(node.attributes["axis"])] == "C"
     count = shape.channels // each
     is_whole = moved == shape.channels if len(parts) == len(moves) else moved < shape.channels
     if not (is_along and is_whole and shape.channels // count == each):
@@ -102,7 +105,7 @@ def _shift(building: Building, node: Node) -> Tensor | None:
         return None
     for name in {name for part in parts for name in part.layers}:
         building.drop(name)
-    tensor = Tensor(source=source, shape=shape, labels=STANDARD[5], is_alone=False)
+    tensor = Tensor(source=source, shape=shape, labels=labels, is_alone=False)
     direction = "both" if len(moves) > 1 else "past"
     return building.add(node, TemporalShift, [tensor], parts=count, direction=direction)
 
@@ -115,7 +118,7 @@ def _bare(part: Part) -> Part:
 
 def _part(building: Building, meaning: Any) -> Part | None:
     """Return what a clip is a part of: nothing else reads what lies between, and channels and frames alone change."""
-    is_clip = isinstance(meaning, Tensor) and meaning.labels == STANDARD[5] and meaning.is_alone
+    is_clip = isinstance(meaning, Tensor) and sorted(meaning.labels) == sorted(STANDARD[5]) and meaning.is_alone
     return _made_of(building, meaning.source) if is_clip else None
 
 

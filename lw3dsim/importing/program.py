@@ -119,6 +119,8 @@ class Reading:
     order: dict[Any, int] = field(default_factory=dict)
     # Tensors that no parameter is in, as PyTorch makes them: what is changed in place changes in all that share memory.
     filled: dict[Any, Any] = field(default_factory=dict)
+    # Parts of tensors that are only written to: of which tensor, which box, and which axes they lack.
+    boxes: dict[Any, tuple[Any, list[tuple[int, int]], tuple[int, ...]]] = field(default_factory=dict)
     # Results that only say again what they read.
     repeated: set[Any] = field(default_factory=set)
 
@@ -145,6 +147,12 @@ class Reading:
             self.memory[node] = self.memory.get(source, source)
             return
         call = _call(self, node)
+        if call.op in ("slice", "select") and self._is_written(node):
+            self._note_box(call)
+            return
+        if call.op == "copy_" and node.args[0] in self.boxes:
+            self._write(call)
+            return
         is_changing = call.op.endswith("_") and not call.op.startswith("_")
         self.names[node] = self.outputs(node)[0]
         if call.op in ASSERTIONS:
@@ -163,6 +171,50 @@ class Reading:
             self.memory[node] = self.memory.get(source, source)
         if node not in self.repeated:
             self.recorded |= dict(zip(self.outputs(node), shapes_of(node), strict=True))
+
+    def _is_written(self, node: Any) -> bool:
+        """Whether a part of a tensor is only written to: by data, or as a part of such a part."""
+        return bool(node.users) and all(self._writes(user, node) for user in node.users)
+
+    def _writes(self, user: Any, part: Any) -> bool:
+        op = _call(self, user).op
+        if op == "copy_":  # of data: constants that are written to constants are worked out
+            return user.args[0] is part and not self._known(user.args[1])
+        return op in ("slice", "select") and user.args[0] is part and self._is_written(user)
+
+    def _known(self, node: Any) -> bool:
+        """Whether what is read later holds no data."""
+        if node.op == "placeholder":
+            return str(node.name) in self.constants
+        return all(self._known(source) for source in node.all_input_nodes)
+
+    def _note_box(self, call: Call) -> None:
+        """Note which box of a tensor a part is, and which of its axes it lacks."""
+        source = call.given["self"]
+        sizes = shapes_of(source)[0]
+        whole = self.first.get(source, source)
+        root, box, gone = self.boxes.get(source, (whole, [(0, size) for size in sizes], ()))
+        axis = call.axis() + sum(1 for one in gone if one <= call.axis())
+        start, size = box[axis][0], sizes[call.axis()]
+        if call.op == "select":
+            first = int(call.given["index"]) % size
+            taken, gone = range(first, first + 1), (*gone, axis)
+        else:
+            taken = range(*slice(call.given["start"], call.given["end"], call.given["step"]).indices(size))
+        if taken.step != 1:
+            raise call.error("writes every so-many-th position; lw3dsim takes writes of whole boxes")
+        box = [*box[:axis], (start + taken.start, start + taken.stop), *box[axis + 1 :]]
+        self.boxes[call.node] = (root, box, gone)
+        self.names[call.node] = self.names[root]
+
+    def _write(self, call: Call) -> None:
+        """Let a tensor mean what it is with another written to a box of it."""
+        root, box, gone = self.boxes[call.node.args[0]]
+        starts, stops = zip(*box, strict=True)
+        update = self.name(call.given["src"])
+        call.emit("SliceWrite", [self.names[root], update], starts=starts, stops=stops, gone=gone)
+        self.names[root] = self.names[call.node] = self.outputs(call.node)[0]
+        self.first[call.node] = root
 
     def _is_constant(self, node: Any) -> bool:
         """Whether an operator reads no data: what it makes is known before the network runs."""

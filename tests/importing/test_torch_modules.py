@@ -64,14 +64,12 @@ def test_a_network_of_pytorchvideo_is_what_its_hooks_see(name):
     check_rows(module, clips(VIDEO[name]))
 
 
-def test_a_transformer_is_refused_with_its_module_and_operator():
+def test_a_video_swin_is_what_its_hooks_see():
     video = pytest.importorskip("torchvision.models.video")
     with torch.device("meta"):
         module = video.swin3d_t()
-    with pytest.raises(
-        InputError, match=r"^SwinTransformer3d: node patch_embed\.norm \(aten\.layer_norm of 1x.*\): this op.*not taken"
-    ):
-        from_torch(module, clips(((3, 8, 64, 64),)))
+    network = from_torch(module, clips(((3, 8, 64, 64),)))
+    assert sum(layer.kind == "matmul" for layer in network.layers) == 24
 
 
 class Excited(nn.Module):
@@ -327,3 +325,66 @@ def test_transposed_convolutions_and_upsampling_come_in():
     network = from_torch(module, torch.zeros(CLIP))
     assert [layer.kind for layer in network.layers] == ["conv_transpose3d", "upsample", "upsample"]
     assert network.shapes["2"] == tuple(module(torch.zeros(CLIP)).shape[1:])
+
+
+class Shifted(nn.Module):
+    """Frames in a batch, and channels that are shifted in time by writes to parts of zeros, as TSM does."""
+
+    def __init__(self, *, last):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 8, 3, padding=1), last
+
+    def forward(self, clip):
+        frames = self.conv(clip.view(-1, 3, *clip.shape[-2:])).unsqueeze(0)
+        out = torch.zeros_like(frames)
+        out[:, :-1, :2] = frames[:, 1:, :2]
+        out[:, 1:, 2:4] = frames[:, :-1, 2:4]
+        out[:, :, 4:] = frames[:, :, 4:]
+        if self.last:
+            out[:, :, 5] = frames[:, :, 2]
+        return out.flatten(2).mean(1)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_written_to_parts_of_a_tensor_is_joined(last):
+    torch.manual_seed(0)
+    module, clip = Shifted(last=last).eval(), torch.rand(1, 12, 4, 5)
+    network = from_torch(module, clip)
+    kinds = [layer.kind for layer in network.layers]
+    assert last or kinds[:3] == ["rearrange", "conv3d", "temporal_shift"]
+    result = lw3dsim.execute(module, example_inputs=clip, dtype="float64", inputs={"clip": clip[0].numpy()})
+    (output,) = result.outputs.values()
+    assert np.allclose(output.ravel(), module(clip).detach().numpy().ravel(), atol=1e-6)
+
+
+class Attending(nn.Module):
+    """A transformer's layer on tokens of a clip, in front of which a class stands."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv3d(3, 24, (2, 4, 4), (2, 4, 4))
+        self.token, self.places = nn.Parameter(torch.randn(1, 1, 24)), nn.Parameter(torch.randn(1, 9, 24))
+        self.norm, self.attention = nn.LayerNorm(24), nn.MultiheadAttention(24, 3, batch_first=True)
+        self.grow, self.shrink = nn.Linear(24, 48), nn.Linear(48, 24)
+
+    def forward(self, clip):
+        tokens = self.patches(clip).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(tokens), -1, -1), tokens], 1) + self.places
+        normed = self.norm(tokens)
+        tokens = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
+        return (tokens + self.shrink(functional.gelu(self.grow(tokens))))[:, 0]
+
+
+def test_a_transformer_computes_what_pytorch_does():
+    torch.manual_seed(0)
+    module, clip = Attending().eval(), torch.rand(1, 3, 4, 8, 8) - 0.5
+    network = from_torch(module, clip)
+    assert len(network.learned) == 2
+    assert [layer.heads for layer in network.layers if layer.kind == "matmul"] == [3, 3]
+    result = lw3dsim.execute(module, example_inputs=clip, dtype="float64", inputs={"clip": clip[0].numpy()})
+    (output,) = result.outputs.values()
+    with torch.no_grad():
+        assert np.allclose(output.ravel(), module(clip).numpy().ravel(), atol=1e-5)
+    again = from_torch(lw3dsim.to_torch(network), clip)
+    assert [layer.kind for layer in again.layers] == [layer.kind for layer in network.layers]

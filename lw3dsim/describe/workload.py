@@ -198,13 +198,7 @@ def build_workload(
     for named in (*inputs, *(layer.name for layer in layers)):
         check_name(name, named)
     ordered = _ordered(inputs, layers, at)
-    shapes = dict(inputs)
-    for layer in ordered:
-        try:
-            shapes[layer.name] = _bounded(layer.output_shape(tuple(shapes[source] for source in layer.inputs)))
-        except ShapeError as error:
-            given = ", ".join(f"{source} {shapes[source]}" for source in layer.inputs)
-            raise ShapeError(f"{at(layer.name)}: {error} (inputs, CxTxHxW: {given})") from None
+    shapes = _inferred(inputs, ordered, at)
     for unread in inputs.keys() - {source for layer in ordered for source in layer.inputs}:
         raise InputError(f"{at(unread)}: no layer reads the input {unread!r}; remove it or use it")
     return Workload(
@@ -222,6 +216,18 @@ def build_workload(
         stream_state=stream_state,
         learned=learned,
     )
+
+
+def _inferred(inputs: Mapping[str, Shape], layers: Iterable[AnyLayer], at: Callable[[str], str]) -> dict[str, Shape]:
+    """Return the shape of every tensor. Raises ShapeError where what a layer reads does not fit."""
+    shapes = dict(inputs)
+    for layer in layers:
+        try:
+            shapes[layer.name] = _bounded(layer.output_shape(tuple(shapes[source] for source in layer.inputs)))
+        except ShapeError as error:
+            given = ", ".join(f"{source} {shapes[source]}" for source in layer.inputs)
+            raise ShapeError(f"{at(layer.name)}: {error} (inputs, CxTxHxW: {given})") from None
+    return shapes
 
 
 def _ordered(inputs: Mapping[str, Shape], layers: list[AnyLayer], at: Callable[[str], str]) -> list[AnyLayer]:

@@ -15,6 +15,7 @@ from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTr
 from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.axes import Axes, axes_of, settled
 from lw3dsim.importing.graph import Constant, refusal
+from lw3dsim.importing.pieces import Pieces
 from lw3dsim.importing.recipes import Recipe, derived, unit
 from lw3dsim.importing.tensors import GROUPS, STANDARD, Tensor, tensor_of
 
@@ -42,7 +43,7 @@ class Differences(Value, frozen=True, kw_only=True):
     tensor: Tensor
 
 
-Meaning = Tensor | Axes | Constant | Given | Differences
+Meaning = Tensor | Axes | Pieces | Constant | Given | Differences
 
 
 @dataclass

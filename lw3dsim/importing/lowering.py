@@ -21,9 +21,10 @@ from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.onnx_checks import operator_fault
 from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
+from lw3dsim.importing.pieces import Pieces
 from lw3dsim.importing.tensors import Tensor
 from lw3dsim.importing.widths import widths_of
-from lw3dsim.importing.writes import WRITERS, Pieces, resolved
+from lw3dsim.importing.writes import WRITERS, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

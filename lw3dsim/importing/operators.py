@@ -16,6 +16,7 @@ from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import mapped, seen
 from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, sub
+from lw3dsim.importing.pieces import Pieces
 from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (
     FUNCTIONS,
@@ -35,7 +36,7 @@ from lw3dsim.importing.quantised import (
 from lw3dsim.importing.sums import add, batch_norm, less, mul, shifted
 from lw3dsim.importing.tensors import FLAT
 from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool, resize, transposed_conv
-from lw3dsim.importing.writes import Pieces, scatter, slice_write, sliced, transposed
+from lw3dsim.importing.writes import scatter, slice_write, sliced, transposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.base.values import Value, replace
+from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_padding
 from lw3dsim.describe.workload import Pad
 from lw3dsim.importing.axes import Axes, axes_of, plain
 from lw3dsim.importing.graph import Constant, Node
 from lw3dsim.importing.moves import taken_of
 from lw3dsim.importing.patterns import concat
+from lw3dsim.importing.pieces import Box, Part, Pieces
 from lw3dsim.importing.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -21,53 +22,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.importing.building import Building, Meaning
 
-# The first and the last position, without it, along every axis.
-Box = tuple[tuple[int, int], ...]
 # Operators that write, or read what is written without looking at it.
 WRITERS = frozenset({"ScatterND", "Shape", "Slice", "SliceWrite", "Transpose"})
-
-
-class Part(NamedTuple):
-    """A ``box`` of a tensor that is one of another, whose first element would be at ``origin``; None are zeros."""
-
-    box: Box
-    origin: tuple[int, ...]
-    one: Tensor | Axes | None
-
-    def within(self, box: Box) -> Part:
-        """Return what of it is in a box."""
-        both = zip(self.box, box, strict=True)
-        return self._replace(box=tuple((max(a, start), min(b, stop)) for (a, b), (start, stop) in both))
-
-    def moved(self, by: Sequence[int]) -> Part:
-        """Return it with its place moved along every axis."""
-        box = tuple((a + step, b + step) for (a, b), step in zip(self.box, by, strict=True))
-        return Part(box, tuple(a + step for a, step in zip(self.origin, by, strict=True)), self.one)
-
-
-class Pieces(Value, frozen=True, kw_only=True):
-    """A tensor of such ``dims`` whose parts are those of other tensors; where several are, the last one counts."""
-
-    dims: tuple[int, ...]
-    parts: tuple[Part, ...]
-
-    def turned(self, order: Sequence[int]) -> Pieces:
-        """Return the same elements, axes in another order."""
-        parts = []
-        for box, origin, one in self.parts:
-            turned = None if one is None else plain(_turned(axes_of(one), order))
-            parts.append(Part(tuple(box[i] for i in order), tuple(origin[i] for i in order), turned))
-        return Pieces(dims=tuple(self.dims[i] for i in order), parts=tuple(parts))
-
-    def cut(self, box: Box) -> Pieces:
-        """Return what is in a box."""
-        by = [-start for start, _ in box]
-        parts = (part.within(box).moved(by) for part in self.parts)
-        return Pieces(dims=tuple(b - a for a, b in box), parts=tuple(parts))
-
-
-def _turned(axes: Axes, order: Sequence[int]) -> Axes:
-    return replace(axes, axes=tuple(axes.axes[i] for i in order))
 
 
 def scatter(building: Building, node: Node) -> list[Meaning]:
@@ -134,8 +90,8 @@ def _written(building: Building, node: Node, base: Any, box: Box, update: Any) -
         parts = base.parts
     else:
         _check_zeros(building, node, base)
-        own = None if isinstance(base, Constant) else building.laid(node, 0)
-        parts = (Part(tuple((0, size) for size in dims), (0,) * len(dims), own),)
+        whole = None if isinstance(base, Constant) else building.laid(node, 0)
+        parts = (Part(tuple((0, size) for size in dims), (0,) * len(dims), whole),)
     origin = tuple(start for start, _ in box)
     if isinstance(update, Pieces):
         # What is written began as what is there, and need not be said again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 import re
 from pathlib import Path
@@ -69,6 +70,16 @@ def folded(module):
     return weights * scale[:, None, None, None, None], bias
 
 
+def attended(layer, values, others):
+    """The product that a ``matmul`` is, head by head and, where it is so, frame by frame."""
+    (channels, *extent), (rows, *columns) = values.shape, others.shape
+    frames = extent[0] if layer.by_frame else 1
+    a = values.reshape(layer.heads, channels // layer.heads, frames, -1)
+    b = others.reshape(layer.heads, rows // layer.heads, frames, math.prod(columns) // frames)
+    made = np.einsum("hktp,hktn->hntp" if layer.transpose else "hktp,hntk->hntp", a, b)
+    return layer.scale * made.reshape(-1, *extent)
+
+
 def reference(network, module, tensors):
     """Every tensor of ``network``, computed directly, with the weights of ``module``."""
     for layer in network.layers:
@@ -76,10 +87,11 @@ def reference(network, module, tensors):
         weights = bias = None
         if layer.kind in ("conv3d", "linear", "batch_norm"):
             weights, bias = folded(module.layer(layer.name))
-        if layer.kind in ("matmul", "gate"):
-            columns = sources[1].reshape(len(sources[1]), -1)
-            turned = columns.T if layer.kind == "matmul" and layer.transpose else columns
-            weights = turned[:, :, None, None, None]
+        if layer.kind == "gate":
+            weights = sources[1][..., None]
+        if layer.kind == "matmul":
+            tensors[layer.name] = attended(layer, *sources)
+            continue
         tensors[layer.name] = compute(layer, sources, weights, bias, FLOAT)
     return tensors
 

@@ -86,8 +86,9 @@ class Found(NamedTuple):
 class Tiles(NamedTuple):
     """Tiles whose input fits: the number of the way to cut T, H and W, how many tiles there are.
 
-    By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes.
-    Whichever chunks they take, the array is busy for so many ``cycles`` at least, and so many ``bits`` are moved.
+    By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes:
+    filled in once mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
+    ``cycles`` at least, and so many ``bits`` are moved.
     """
 
     t: Words
@@ -132,15 +133,15 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: 
                 if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
-                    size_tile(stages, t, h, w, fit, count)
                     bound_tile(parts, floor, fit, count)
                     count += 1
     return count
 
 
 @kernel
-def size_tile(stages: Stages, t: Cuts, h: Cuts, w: Cuts, fit: Tiles, at: int) -> None:
+def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes."""
+    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, room = fit.t[at], fit.h[at], fit.w[at], len(fit.t)
     for tensor in range(len(stages.channels)):
         fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
@@ -179,8 +180,11 @@ def least_cycles_of(floor: Floor, stage: int, units: int, passes: int, steps: in
 
 
 @kernel
-def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int) -> int:
-    """Return the cycles that mapping ``at`` takes at least: as its tile, with the chunks that it has."""
+def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int, of_stages: Words) -> int:
+    """Return the cycles that mapping ``at`` takes at least: as its tile, with the chunks that it has.
+
+    Those of each stage are filled in.
+    """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, cycles = found.t[at], found.h[at], found.w[at], 0
     for stage in range(len(stages.n)):
@@ -189,7 +193,8 @@ def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int) -> int:
         passes = whole * ceiling(chunk, floor.rows) + ceiling(rest, floor.rows)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         steps = some_tiles(t, h, w, i, j, k, stage + 1) * (whole + min(rest, 1))
-        cycles += least_cycles_of(floor, stage, work, passes, steps)
+        of_stages[stage] = least_cycles_of(floor, stage, work, passes, steps)
+        cycles += of_stages[stage]
     return cycles
 
 

@@ -154,6 +154,7 @@ class Group(Value, frozen=True, dict=True):
         return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.operands)) for d in range(3))
 
 
+@kept(65536)
 def _reach(d: int, segments: int, stage: Problem, operand: Operand) -> Reach:
     """Return one axis of a stage in so many segments."""
     return Reach(
@@ -168,6 +169,7 @@ def _reach(d: int, segments: int, stage: Problem, operand: Operand) -> Reach:
     )
 
 
+@kept(4096)
 def can_fuse(problem: Problem) -> bool:
     """Return whether a layer can be a stage: one group of channels, windows without gaps, one set of weights."""
     gapless = all(

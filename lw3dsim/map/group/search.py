@@ -95,6 +95,7 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
         effort=Effort._make(work.room(size * modes) for _ in Effort._fields),
         best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
         streamed=work.empty(len(parts.sets) // len(parts.stages.n) * (len(parts.stages.start) + 1)),
+        floors=work.empty(len(parts.stages.n)),
         waves=empty_waves(work),
         seen=work.columns(Seen, SEEN),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, stream_rest
+from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, size_tile, stream_rest
 from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Room(NamedTuple):
     effort: Effort
     best: Best
     streamed: Words
+    floors: Words
     waves: Waves
     seen: Seen
 
@@ -111,11 +112,12 @@ def shortlist(
         in_parts = moving * rates.burst * PARTS // (rates.channels * rates.cycle)
         if cost_of(aim, max(fit.cycles[tile] * PARTS, in_parts), moving) + aim.trees > most:
             continue
+        size_tile(parts, fit, tile)
         for resident in range(sets):
             found.t[count], found.h[count], found.w[count] = fit.t[tile], fit.h[tile], fit.w[tile]
             found.resident[count], found.tile[count] = resident, tile
             if choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, count):
-                compute = bound_cycles(parts, floor, found, count) * PARTS
+                compute = bound_cycles(parts, floor, found, count, room.floors) * PARTS
                 if cost_of(aim, max(compute, in_parts), moving) + aim.trees <= most:
                     found.cost[count] = weigh(parts, lying, modes, rates, aim, compute, most, room, count)
                     if found.cost[count] <= most:
@@ -149,48 +151,72 @@ def weigh(
     weigh_traffic(parts, lying, room.found, at, room.traffic)
     transfer, exposed = traffic_parts(rates, room.traffic, at)
     bound = cost_of(aim, max(compute, transfer) + exposed, room.traffic.bursts[at]) + aim.trees
-    return bound if bound > most else weigh_stages(parts, modes, rates, aim, transfer, exposed, room, at)
+    if bound > most:
+        return bound
+    return weigh_stages(parts, modes, rates, aim, compute, transfer, exposed, most, room, at)
 
 
 @kernel
 def weigh_stages(
-    parts: Parts, modes: Modes, rates: Rates, aim: Aim, transfer: int, exposed: int, room: Room, at: int
-) -> int:
-    """Fill in the effort of mapping ``at``; return what it costs at least, and note what it costs at most."""
-    compute = error = trees = most_trees = first = steps = 0
-    many, mode, traffic = len(modes.stage), 0, room.traffic
-    while mode < many:
-        weigh_mode(parts, modes, mode, room, at)
-        least, most = stage_parts(modes, mode, room.effort, at)
-        steps += room.effort.steps[at * many + mode]
-        if mode + 1 < many and modes.stage[mode + 1] == modes.stage[mode]:
-            mode += 1
-            weigh_mode(parts, modes, mode, room, at)
-            others_least, others_most = stage_parts(modes, mode, room.effort, at)
-            own, may_be_first, may_be_second = modes.trees[mode], 1, 1
-            if others_most * (aim.part + 1) + own + 1 < least * aim.part:
-                may_be_first = 0
-            elif others_least * aim.part + own >= most * (aim.part + 1):
-                may_be_second = 0
-            if may_be_second:
-                # Where it is too close to tell which mode is the cheaper, it may be either.
-                least = min(least, others_least) if may_be_first else others_least
-                most = max(most, others_most) if may_be_first else others_most
-                trees += min(own, 0) if may_be_first else own
-                most_trees += max(own + 1, 0) if may_be_first else own + 1
-        first = first if modes.stage[mode] else least
-        compute += least
-        error += most - least
-        mode += 1
+    parts: Parts, modes: Modes, rates: Rates, aim: Aim, compute: int, transfer: int, exposed: int, most: int,
+    room: Room, at: int,
+) -> int:  # fmt: skip
+    """Fill in the effort of mapping ``at``; return what it costs at least, and note what it costs at most.
+
+    Stages are left out once it costs more than ``most`` by those before; ``compute`` is what all take at least.
+    """
+    error = trees = most_trees = first = steps = mode = 0
+    traffic = room.traffic
+    while mode < len(modes.stage):
+        stage = modes.stage[mode]
+        least, longest, own_trees, more_trees = weigh_either(parts, modes, aim, mode, room, at)
+        steps += room.effort.steps[at * len(modes.stage) + mode]
+        mode += count_modes(modes, mode)
+        first = first if stage else least
+        compute += least - room.floors[stage] * PARTS
+        error += longest - least
+        trees += own_trees
+        most_trees += more_trees
+        bound = cost_of(aim, max(compute, transfer) + exposed, traffic.bursts[at]) + aim.trees
+        if bound > most:
+            return bound
     if 2 * traffic.window[at] > rates.window_bits or rates.single_slot:
         loading = traffic.inputs[at] * rates.burst * PARTS // rates.channels
         loading += traffic.loads[at] * rates.answer * PARTS
         transfer = max(transfer, loading // rates.cycle + first)
     latency = max(compute, transfer) + exposed
-    if latency + error + ROUNDINGS < aim.parts and traffic.bursts[at] < aim.bursts:
-        most = (latency + error + ROUNDINGS) * (aim.part + 1) + traffic.bursts[at] * (aim.burst + 1) + most_trees
-        note(room.best, most, latency, error + ROUNDINGS, steps)
+    longest = latency + error + ROUNDINGS
+    if longest < aim.parts and traffic.bursts[at] < aim.bursts:
+        at_most = longest * (aim.part + 1) + traffic.bursts[at] * (aim.burst + 1) + most_trees
+        note(room.best, at_most, latency, error + ROUNDINGS, steps)
     return cost_of(aim, latency, traffic.bursts[at]) + trees
+
+
+@kernel
+def count_modes(modes: Modes, mode: int) -> int:
+    """Return the modes of the stage whose first is ``mode``."""
+    return 2 if mode + 1 < len(modes.stage) and modes.stage[mode + 1] == modes.stage[mode] else 1
+
+
+@kernel
+def weigh_either(parts: Parts, modes: Modes, aim: Aim, mode: int, room: Room, at: int) -> tuple[int, int, int, int]:
+    """Fill in the effort of mapping ``at`` in all modes of a stage, whose first is ``mode``.
+
+    Return the parts that it takes at least and at most in the cheaper mode, and what trees cost at least and at most.
+    """
+    weigh_mode(parts, modes, mode, room, at)
+    least, most = stage_parts(modes, mode, room.effort, at)
+    if count_modes(modes, mode) == 1:
+        return least, most, 0, 0
+    weigh_mode(parts, modes, mode + 1, room, at)
+    others_least, others_most = stage_parts(modes, mode + 1, room.effort, at)
+    trees = modes.trees[mode + 1]
+    if others_most * (aim.part + 1) + trees + 1 < least * aim.part:
+        return others_least, others_most, trees, trees + 1
+    if others_least * aim.part + trees >= most * (aim.part + 1):
+        return least, most, 0, 0
+    # Which is the cheaper is too close to tell.
+    return min(least, others_least), max(most, others_most), min(trees, 0), max(trees + 1, 0)
 
 
 @kernel

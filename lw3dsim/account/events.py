@@ -120,10 +120,10 @@ def make_events(
 
 
 def constant_mults(problem: Problem) -> int:
-    """Return the multiplications by a constant: the mean of a TRG over frames that are no power of two."""
+    """Return the multiplications by a constant: means, but for a TRG's over frames that are a power of two."""
     frames = problem.clip_frames
-    is_shift = frames & (frames - 1) == 0
-    return 0 if not problem.whole_frames or is_shift else problem.batch * problem.n * problem.out[1] * problem.out[2]
+    is_shift = problem.means == 1 and frames & (frames - 1) == 0
+    return 0 if is_shift else problem.batch * problem.means * problem.n * problem.out[1] * problem.out[2]
 
 
 def _bytes(bits: int) -> int:

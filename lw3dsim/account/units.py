@@ -113,7 +113,7 @@ def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     rows += _operation(arch, "output_transform", "add", (wide,))
     rows += _operation(arch, "vector", "add", (wide,))
     mean = arch.precision.activation_bits + (FRAMES - 1).bit_length()
-    return rows + _operation(arch, f"vector (mean of TRG, up to {FRAMES} frames)", "mult", (mean, mean))
+    return rows + _operation(arch, f"vector (mean of up to {FRAMES} frames)", "mult", (mean, mean))
 
 
 def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost]:
@@ -129,7 +129,7 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
         if constant_mults(problem):
             mean = problem.divider_bits
-            rows += _operation(arch, f"vector (mean of TRG, {problem.clip_frames} frames)", "mult", (mean, mean))
+            rows += _operation(arch, f"vector (mean of {problem.clip_frames} frames)", "mult", (mean, mean))
     return rows
 
 

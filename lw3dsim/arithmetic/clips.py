@@ -47,6 +47,17 @@ def sources_by_clip(
     return made
 
 
+def carrying(values: Tensor, before: Tensor, streams: int, sums: int) -> Tensor:
+    """Return the clips of several ``streams`` with as many frames of ``sums`` in front as the clips ``before`` left."""
+    pairs = by_clip([values, before], streams)
+    return joined([np.concatenate([left[:, :sums], clip[:, sums:]], axis=FRAMES) for clip, left in pairs])
+
+
+def without_sums(values: Tensor, streams: int, sums: int) -> Tensor:
+    """Return what clips of several ``streams`` make without the frames of ``sums`` in front of each."""
+    return joined([clip[:, sums:] for (clip,) in by_clip([values], streams)])
+
+
 def looking_back(layer: AnyLayer, values: Tensor, clips: int, state: int) -> list[Tensor]:
     """Return the clips of a stream, each behind the frames of ``state`` before it, which begin as padding."""
     if state == 0:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.arithmetic.number import Tensor
 
-Reduction = Literal["sum", "product", "max", "avg", "trg", "softmax", "layer_norm"]
+Reduction = Literal["sum", "product", "max", "avg", "trg", "softmax", "layer_norm", "running_mean"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,8 @@ class Computation:
     """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N).
 
     Integers are shifted right by ``shift`` bits before an activation is looked up. An average is divided by
-    ``divisors`` (T, H, W). What takes channels together does so in ``groups`` of them; ``epsilon`` is that of a norm.
+    ``divisors`` (T, H, W), a running mean by the number of its frames and of ``frames_before``, in clips before. What
+    takes channels together does so in ``groups`` of them; ``epsilon`` is that of a norm.
     """
 
     reduction: Reduction
@@ -29,6 +30,7 @@ class Computation:
     divisors: Tensor | None = None
     groups: int = 1
     epsilon: float = 0
+    frames_before: int = 0
 
 
 @dataclass(kw_only=True)

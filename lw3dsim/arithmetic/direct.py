@@ -13,6 +13,7 @@ from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.functions import Channels, activated, among_channels, is_table
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, divided, shift_of
+from lw3dsim.arithmetic.running import running_mean
 from lw3dsim.arithmetic.transposed import transposed
 from lw3dsim.describe.moves import DIMENSIONS, Rearranged
 from lw3dsim.describe.windows import as_margins
@@ -29,6 +30,7 @@ from lw3dsim.describe.workload import (
     Mul,
     Pad,
     Pool3d,
+    RunningMean,
     Shape,
     Slice,
     Softmax,
@@ -58,8 +60,10 @@ def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: 
     reduction: Reduction = "sum"
     if isinstance(layer, Pool3d):
         reduction = layer.mode
-    elif isinstance(layer, Mul | Trg | Softmax | LayerNorm):
-        named: dict[type, Reduction] = {Mul: "product", Trg: "trg", Softmax: "softmax", LayerNorm: "layer_norm"}
+    elif isinstance(layer, Mul | Trg | Softmax | LayerNorm | RunningMean):
+        named: dict[type, Reduction] = {
+            Mul: "product", Trg: "trg", Softmax: "softmax", LayerNorm: "layer_norm", RunningMean: "running_mean",
+        }  # fmt: skip
         reduction = named[type(layer)]
     return Computation(
         reduction=reduction,
@@ -175,6 +179,13 @@ def _normalised(
 @_made.register(Trg)
 def _differences(layer: Trg, sources: Sequence[Tensor], weights: Tensor | None, number: Number) -> Tensor:  # noqa: ARG001
     return temporal_residual_gradient(sources[0], number)
+
+
+@_made.register(RunningMean)
+def _running_mean(
+    layer: RunningMean, sources: Sequence[Tensor], weights: Tensor | None, number: Number  # noqa: ARG001
+) -> Tensor:  # fmt: skip
+    return running_mean(sources[0], number)
 
 
 def temporal_residual_gradient(values: Tensor, number: Number) -> Tensor:

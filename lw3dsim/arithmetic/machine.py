@@ -22,6 +22,7 @@ from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, coordinates, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
 from lw3dsim.arithmetic.place import Place, looked_at
+from lw3dsim.arithmetic.running import as_frames, means, of_frames
 from lw3dsim.base.arrays import equal_parts
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -326,6 +327,12 @@ def _vector(run: Execution, place: Place) -> None:
             total = run.held(total + tile[0][:, frame : frame + 1])
         mean = divided(total, frames, run.number)
         run.ofmap[...] = np.concatenate([run.held(np.diff(tile[0], axis=1)), mean], axis=1)
+        return
+    if run.computation.reduction == "running_mean":
+        kept, values = tile[0][:, : problem.sum_frames], tile[0][:, problem.sum_frames :]
+        sums = run.held(of_frames(kept, run.number) + np.cumsum(values, axis=1))
+        made = means(sums, run.computation.frames_before, run.number)
+        run.ofmap[...] = np.concatenate([as_frames(sums[:, -1:], problem.sum_frames, run.number), made], axis=1)
         return
     if run.computation.reduction in ("softmax", "layer_norm"):
         channels, *space = place.outputs(problem)

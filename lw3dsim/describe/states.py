@@ -3,7 +3,8 @@
 A causal layer pads a clip with zeros before its first frame. In a stream those places have frames: the last ones of the
 clip before. They stay in DRAM, where the layer before wrote them, in front of the frames of this clip: every tensor
 that is looked back at lies in a ring of frames, and is written as it is without state. So the state costs reading,
-and room in DRAM; what is new of it is part of what the layer before writes.
+and room in DRAM; what is new of it is part of what the layer before writes. A running mean keeps sums, which it reads
+and writes itself.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.moves import Concat, Interleave, Pad, Permute, Reshape, Slice, TemporalShift, Upsample
+from lw3dsim.describe.moves import Concat, Interleave, Pad, Permute, Rearrange, Reshape, Slice, TemporalShift, Upsample
 from lw3dsim.describe.products import Conv3d, Linear, Matmul
-from lw3dsim.describe.vectors import Pool3d, Trg
+from lw3dsim.describe.vectors import Pool3d, RunningMean, Trg
 from lw3dsim.describe.windows import as_margins
 from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Precision
     from lw3dsim.describe.workload import AnyLayer, Layer, Shape, StreamState, Workload
 
 
@@ -58,8 +60,8 @@ def state_notes(network: Workload) -> tuple[str, ...]:
     return tuple(f"{name} {reason}: it runs clip by clip" for name, reason in reasons.items() if reason)
 
 
-def state_bytes(network: Workload, bits: int) -> dict[str, int]:
-    """Return, by layer, the bytes of state of all clips of a batch that stay in DRAM, where an element has ``bits``.
+def state_bytes(network: Workload, precision: Precision) -> dict[str, int]:
+    """Return, by layer, the bytes of state of all clips of a batch that stay in DRAM.
 
     A tensor that several layers look back at stays once: for the one that looks back furthest, of several the first.
     """
@@ -68,25 +70,31 @@ def state_bytes(network: Workload, bits: int) -> dict[str, int]:
         tensor = network.sources(_layer(network, name).inputs[0])
         if tensor not in furthest or network.states[name] > network.states[furthest[tensor]]:
             furthest[tensor] = name
-    return {name: -(-network.batch * _elements(network, name) * bits // 8) for name in furthest.values()}
+    return {name: -(-network.batch * _bits(network, name, precision) // 8) for name in furthest.values()}
 
 
 def _layer(network: Workload, name: str) -> AnyLayer:
     return next(layer for layer in network.layers if layer.name == name)
 
 
-def _elements(network: Workload, name: str) -> int:
-    """Return the elements of one clip that the layer ``name`` looks back at."""
+def _bits(network: Workload, name: str, precision: Precision) -> int:
+    """Return the bits that the layer ``name`` keeps of one clip."""
     layer = _layer(network, name)
     channels, _, height, width = network.shapes[layer.inputs[0]]
     if isinstance(layer, TemporalShift):
         channels //= layer.parts
-    return network.states[name] * channels * height * width
+    bits = precision.accumulator_bits if isinstance(layer, RunningMean) else precision.activation_bits
+    return network.states[name] * channels * height * width * bits
 
 
 def found_of(network: Workload, layer: AnyLayer) -> Found:
-    """Return what ``layer`` looks back at in ``network``."""
-    return look_back(layer, network.input_shapes(layer), network.shapes[layer.name])
+    """Return what ``layer`` looks back at in ``network``: a learned frame is every frame's."""
+    shapes, output = network.input_shapes(layer), network.shapes[layer.name]
+    learned = [name in network.learned for name in layer.inputs]
+    if any(flag and shape.frames > 1 for flag, shape in zip(learned, shapes, strict=True)):
+        return Found(reason="takes learned frames, which are the same of every clip")
+    given = tuple(shape for flag, shape in zip(learned, shapes, strict=True) if not flag)
+    return look_back(layer, given or shapes, output)
 
 
 @singledispatch
@@ -119,7 +127,8 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Found:
         return Found(reason="takes all frames of a clip together")
     (shape,) = inputs
     before, _ = layer.margins(shape)[0]
-    return _through(shape.frames, output.frames, layer.kernel[0], layer.step(shape)[0], before, layer.dilation[0])
+    taps, stride = layer.window(shape)[0], layer.step(shape)[0]
+    return _through(shape.frames, output.frames, taps, stride, before, layer.dilation[0])
 
 
 @look_back.register(Slice)
@@ -141,10 +150,17 @@ def _shift(layer: TemporalShift, inputs: tuple[Shape, ...], output: Shape) -> Fo
     return Found(frames=1)
 
 
+@look_back.register(RunningMean)
+def _running_mean(layer: RunningMean, inputs: tuple[Shape, ...], output: Shape) -> Found:  # noqa: ARG001  # of any shape
+    return Found(frames=1)
+
+
 @look_back.register(Linear)
 @look_back.register(Matmul)
 @look_back.register(Trg)
 def _together(layer: Linear | Matmul | Trg, inputs: tuple[Shape, ...], output: Shape) -> Found:  # noqa: ARG001  # frames say it
+    if isinstance(layer, Matmul) and layer.by_frame:
+        return NONE
     if isinstance(layer, Trg) or any(shape.frames > 1 for shape in inputs):
         return Found(reason="takes all frames of a clip together")
     return NONE
@@ -163,6 +179,11 @@ def _permute(layer: Permute, inputs: tuple[Shape, ...], output: Shape) -> Found:
 @look_back.register(Reshape)
 def _reshape(layer: Reshape, inputs: tuple[Shape, ...], output: Shape) -> Found:  # noqa: ARG001  # shapes say it all
     return _kept(output[:2] == inputs[0][:2], inputs[0], output)
+
+
+@look_back.register(Rearrange)
+def _rearrange(layer: Rearrange, inputs: tuple[Shape, ...], output: Shape) -> Found:  # noqa: ARG001  # shapes say it all
+    return _kept(False, inputs[0], output)
 
 
 def _kept(keeps_frames: bool, shape: Shape, output: Shape) -> Found:

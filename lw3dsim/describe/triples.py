@@ -32,7 +32,7 @@ TRIPLES = {
 KINDS = ("conv3d", "conv_transpose3d", "pool3d", "pad", "interleave", "upsample")
 
 # Words that stand for a window, by the kind of layer and the key.
-WORDS = {("pool3d", "kernel"): "global", ("pool3d", "padding"): "same", ("conv3d", "padding"): "same"}
+WORDS = {("pool3d", "kernel"): ("global", "frame"), ("pool3d", "padding"): ("same",), ("conv3d", "padding"): ("same",)}
 
 
 def spelled_out(document: Document, at: KeyPath, layer: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,15 +50,15 @@ def spelled_out(document: Document, at: KeyPath, layer: Mapping[str, Any]) -> di
             spelled[name] = [decode(document, kind, value, (*at, name))] * 3
     for name in TRIPLES:
         value = spelled.get(name)
-        word = WORDS.get((layer["kind"], name))
-        if not (value is None or value == word or isinstance(value, list | tuple)):
-            raise _no_triple(document, (*at, name), value, word)
+        words = WORDS.get((layer["kind"], name), ())
+        if not (value is None or value in words or isinstance(value, list | tuple)):
+            raise _no_triple(document, (*at, name), value, words)
     return spelled
 
 
-def _no_triple(document: Document, key: KeyPath, value: object, word: str | None) -> InputError:
+def _no_triple(document: Document, key: KeyPath, value: object, words: tuple[str, ...]) -> InputError:
     example = "[1, 1, 1]" if key[-1] in ("padding", "output_padding") else "[3, 3, 3]"
-    others = f"one for all three, or the word {word}" if word else "or one for all three"
+    others = f"one for all three, or the word {' or '.join(words)}" if words else "or one for all three"
     remedy = "; without padding, leave it out" if value == "valid" else ""
     return document.error(
         key, f"expected three whole numbers for (T, H, W), such as {example}, {others}, not {short(value)}{remedy}"

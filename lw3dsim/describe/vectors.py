@@ -13,14 +13,14 @@ from lw3dsim.errors import ShapeError
 
 
 class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
-    """Max or average pooling; ``kernel: global`` reduces T, H and W to one.
+    """Max or average pooling; ``kernel: global`` reduces T, H and W to one, ``kernel: frame`` H and W of every frame.
 
     With ``ceil_mode`` the last windows may reach beyond the padding. An average is taken over the window and its
     padding (never over what reaches beyond it), or without ``count_include_pad`` over the input alone.
     """
 
     mode: Literal["max", "avg"]
-    kernel: Triple | Literal["global"]
+    kernel: Triple | Literal["global", "frame"]
     stride: Triple | None = None
     padding: Padding = (0, 0, 0)
     dilation: Triple = (1, 1, 1)
@@ -29,6 +29,8 @@ class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
 
     def window(self, shape: Shape) -> tuple[int, int, int]:
         """Return the window (K, R, S) on an input of ``shape``."""
+        if self.kernel == "frame":
+            return 1, shape.height, shape.width
         return shape.extent if self.kernel == "global" else self.kernel
 
     def step(self, shape: Shape) -> tuple[int, int, int]:
@@ -104,6 +106,15 @@ class Mul(Elementwise, frozen=True, kw_only=True, tag_field="kind", tag="mul"):
 
 class Trg(Layer, frozen=True, kw_only=True, tag_field="kind", tag="trg"):
     """Temporal residual gradient (paper 3.2): T-1 frame differences, then the mean over time."""
+
+
+class RunningMean(Layer, frozen=True, kw_only=True, tag_field="kind", tag="running_mean"):
+    """The mean of all frames up to its own, at every position (the cumulative average of MoViNet's streams)."""
+
+    @property
+    def is_local(self) -> bool:
+        """See Layer."""
+        return False
 
 
 class Activation(Layer, frozen=True, kw_only=True, tag_field="kind", tag="activation"):

@@ -24,6 +24,7 @@ from lw3dsim.describe.workload import (
     Mul,
     Pad,
     Pool3d,
+    RunningMean,
     Slice,
     TemporalShift,
     Trg,
@@ -266,6 +267,14 @@ def _trg(layer: Trg, writer: Writer) -> None:
     differences = writer.node(layer, "Sub", [following, own], "differences")
     mean = writer.node(layer, "ReduceMean", [source, writer.integers([2])], "mean", keepdims=1)
     writer.node(layer, "Concat", [differences, mean], axis=2)
+
+
+@write.register(RunningMean)
+def _running_mean(layer: RunningMean, writer: Writer) -> None:
+    frames = writer.shapes(layer)[0].frames
+    sums = writer.node(layer, "CumSum", [*layer.inputs, writer.integers([2])], "sums")
+    counts = writer.constant(np.arange(1, frames + 1, dtype=np.float32).reshape(-1, 1, 1))
+    writer.node(layer, "Div", [sums, counts])
 
 
 @write.register(Concat)

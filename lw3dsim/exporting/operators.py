@@ -31,6 +31,7 @@ from lw3dsim.describe.workload import (
     Pool3d,
     Rearrange,
     Reshape,
+    RunningMean,
     Slice,
     Softmax,
     TemporalShift,
@@ -222,6 +223,11 @@ def _trg(layer: Trg, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
     return Applied(_differences)
 
 
+@operator.register(RunningMean)
+def _running_mean(layer: RunningMean, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
+    return Applied(_averaged)
+
+
 @operator.register(Concat)
 def _concat(layer: Concat, inputs: tuple[Shape, ...]) -> nn.Module:  # noqa: ARG001
     return Applied(partial(_joined, axis=AXES[layer.dim]))
@@ -340,6 +346,12 @@ def _shifted(values: Tensor, *, ahead: int, part: int) -> Tensor:
     last = functional.pad(values[:, ahead:moved], (*frame, 1, 0))[:, :, :-1]
     own = [values[:, moved:]] if moved < values.shape[1] else []
     return torch.cat([*following, last, *own], 1)
+
+
+def _averaged(values: Tensor) -> Tensor:
+    """Return the mean of all frames up to each."""
+    counts = torch.arange(1, values.shape[2] + 1, dtype=values.dtype, device=values.device)
+    return torch.cumsum(values, 2) / counts.reshape(-1, 1, 1)
 
 
 def _interleaved(*sources: Tensor, layer: Interleave, size: Shape) -> Tensor:

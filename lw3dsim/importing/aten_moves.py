@@ -123,6 +123,10 @@ def _split(call: Call) -> None:
     call.emit("Split", [call.tensor("self"), call.number(sizes)], axis=axis, made=parts)
 
 
+def _cumsum(call: Call) -> None:
+    call.emit("CumSum", [call.tensor("self"), call.number(call.axis())])
+
+
 def _unbind(call: Call) -> None:
     axis, read = call.axis(), {user.args[1] for user in call.node.users if user.users}
     for i, part in enumerate(call.reading.outputs(call.node)):
@@ -159,6 +163,7 @@ MOVES: dict[str, Reader] = {
     "select": _select,
     "index_select": _index_select,
     **each(_split, "split", "split_with_sizes", "chunk", "tensor_split"),
+    "cumsum": _cumsum,
     "unbind": _unbind,
     **each(_channel_shuffle, "channel_shuffle", "native_channel_shuffle"),
 }  # fmt: skip

@@ -43,7 +43,13 @@ class Differences(Value, frozen=True, kw_only=True):
     tensor: Tensor
 
 
-Meaning = Tensor | Axes | Pieces | Constant | Given | Differences
+class Sums(Value, frozen=True, kw_only=True):
+    """The sums of all frames of ``tensor`` up to each, of which lw3dsim has the means alone."""
+
+    tensor: Tensor
+
+
+Meaning = Tensor | Axes | Pieces | Constant | Given | Differences | Sums
 
 
 @dataclass
@@ -118,6 +124,8 @@ class Building:
                 return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
             case Differences():
                 raise self.error(node, "reads the difference of two frames; lw3dsim subtracts constants alone")
+            case Sums():
+                raise self.error(node, "reads sums of all frames so far; lw3dsim has their means alone")
         raise self.error(node, f"input {i} is a constant where data is expected; export the network without it")
 
     def _opened(self, name: str) -> Tensor:

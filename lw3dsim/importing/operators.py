@@ -15,7 +15,7 @@ from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import mapped, seen
 from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
-from lw3dsim.importing.patterns import concat, sub
+from lw3dsim.importing.patterns import concat, cumulated, div, sub
 from lw3dsim.importing.pieces import Pieces
 from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (
@@ -33,7 +33,7 @@ from lw3dsim.importing.quantised import (
     scaled_matmul,
     stood_for,
 )
-from lw3dsim.importing.sums import add, batch_norm, less, mul, shifted
+from lw3dsim.importing.sums import add, batch_norm, mul, shifted
 from lw3dsim.importing.tensors import FLAT
 from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool, resize, transposed_conv
 from lw3dsim.importing.writes import scatter, slice_write, sliced, transposed
@@ -167,7 +167,8 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     **dict.fromkeys(("Add", "Sum"), add),
     "BatchNormalization": batch_norm,
     "Sub": sub,
-    "Div": less,
+    "CumSum": cumulated,
+    "Div": div,
     **dict.fromkeys(PLAIN, of_reals),
     **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), scaled_matmul),
     "LayerNormalization": attention.layer_norm,

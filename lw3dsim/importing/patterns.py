@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from lw3dsim.describe.windows import as_margins
-from lw3dsim.describe.workload import Pad, Pool3d, Slice, TemporalShift, Trg
+from lw3dsim.describe.workload import Pad, Pool3d, RunningMean, Slice, TemporalShift, Trg
 from lw3dsim.importing import moves, sums
-from lw3dsim.importing.building import Differences
+from lw3dsim.importing.building import Differences, Sums
 from lw3dsim.importing.tensors import STANDARD, Tensor
 
 if TYPE_CHECKING:
@@ -52,6 +54,30 @@ def _differences(building: Building, node: Node) -> Differences | None:
         building.drop(name)
     tensor = Tensor(source=own.source, shape=shape, labels=STANDARD[5], is_alone=False)
     return Differences(tensor=tensor)
+
+
+def cumulated(building: Building, node: Node) -> list[Meaning]:
+    """Read the sums of all frames up to each."""
+    data = building.data(node, 0)
+    axis, said = building.values(node, 1), ("exclusive", "reverse")
+    is_plain = data.labels == STANDARD[5] and not any(node.attributes.get(name, 0) for name in said)
+    if axis is None or np.size(axis) != 1 or not is_plain or data.labels[int(np.ravel(axis)[0])] != "T":
+        raise building.error(node, "sums up otherwise than over all frames up to each; lw3dsim has a running mean")
+    return [Sums(tensor=data)]
+
+
+def div(building: Building, node: Node) -> list[Meaning]:
+    """Read a quotient: of a tensor and constants, or the mean of all frames up to each."""
+    sums_of = building.meaning(node, 0)
+    if not isinstance(sums_of, Sums):
+        return sums.less(building, node)
+    counts = building.values(node, 1)
+    frames = np.arange(1, sums_of.tensor.shape.frames + 1)
+    if counts is None or np.size(counts) != len(frames) or np.shape(counts)[-3:] != (len(frames), 1, 1):
+        raise building.error(node, "divides sums of all frames so far by something else than their number")
+    if not np.array_equal(np.ravel(counts), frames):
+        raise building.error(node, "divides sums of all frames so far by something else than their number")
+    return [building.add(node, RunningMean, [sums_of.tensor])]
 
 
 def concat(building: Building, node: Node) -> list[Meaning]:

@@ -21,6 +21,7 @@ from lw3dsim.describe.workload import (
     Mul,
     Pad,
     Pool3d,
+    RunningMean,
     Shape,
     Slice,
     Softmax,
@@ -46,9 +47,10 @@ class Form(Value, frozen=True, kw_only=True):
 
     The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
     from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
-    output, of others to finish one. A vector layer sums up ``terms`` values, or products of two if it
-    ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights, in so
-    many ``matrices``, each of which is that of an equal part of the frames.
+    output, of others to finish one; ``means`` are the means over frames that it makes at a position. A vector layer
+    sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another layer that ``multiplies_inputs``
+    has activations where others have weights, in so many ``matrices``, each of which is that of an equal part of the
+    frames.
     """
 
     structure: Structure
@@ -63,6 +65,7 @@ class Form(Value, frozen=True, kw_only=True):
     sources: int = 1
     ops_per_output: int = 1
     whole_frames: bool = False
+    means: int = 0
     terms: int = 1
     multiplies_inputs: bool = False
     matrices: int = 1
@@ -229,5 +232,16 @@ def _trg(layer: Trg, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa:
     # It sums up all frames; its differences are of two.
     terms = max(inputs[0].frames, 2)
     return Form(
-        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, terms=terms
-    )
+        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, means=1,
+        terms=terms,
+    )  # fmt: skip
+
+
+@form_of.register(RunningMean)
+def _running_mean(layer: RunningMean, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # as its input
+    """Return a sum and a product with the inverse of the number of frames, for every frame."""
+    shape = inputs[0]
+    return Form(
+        structure="vector", shape=shape, n=output.channels, ops_per_output=2, whole_frames=True, means=shape.frames,
+        terms=shape.frames,
+    )  # fmt: skip

@@ -40,7 +40,8 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     The clips of a ``batch`` lie one behind another along T, in ``out`` as in ``inp``. Where windows must not look
     from one into the next, T has as many ``segments``, each padded by itself; where no window can, it has one.
     ``own_weights``: the factors of every clip are its own, activations. Before the frames of every clip ``inp`` has
-    ``state_frames`` of the clip before it in a stream, which stand where its padding does else.
+    ``state_frames`` of the clip before it in a stream, which stand where its padding does else; of a layer that makes
+    ``means`` over ``whole_frames`` they hold sums, and so do as many in front of ``out``.
     """
 
     structure: Structure
@@ -57,6 +58,7 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     sources: int
     ops_per_output: int
     whole_frames: bool
+    means: int
     activation_bits: int
     accumulator_bits: int
     data_bits: int
@@ -134,8 +136,15 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
         return self.segments if self.own_weights else 1
 
     @property
+    def sum_frames(self) -> int:
+        """Frames before the outputs of a clip that hold sums for the next one."""
+        return self.state_frames if self.means else 0
+
+    @property
     def divider_bits(self) -> int:
-        """Width of a sum over all frames, which a TRG divides by their number."""
+        """Width of a sum over all frames, which a mean divides by their number."""
+        if self.sum_frames:
+            return self.accumulator_bits
         return self.activation_bits + (self.clip_frames - 1).bit_length()
 
     @property
@@ -186,8 +195,7 @@ def make_problem(
     form = form_of(layer, inputs, output)
     data_bits, weight_bits = operand_bits(algorithm, arch)
     precision = arch.precision
-    if form.multiplies_inputs:
-        weight_bits = precision.activation_bits
+    weight_bits = precision.activation_bits if form.multiplies_inputs else weight_bits
     if form.structure == "vector":
         widths = vector_widths(form.sum_bits(precision.activation_bits), precision)
     else:
@@ -207,6 +215,7 @@ def make_problem(
         sources=form.sources,
         ops_per_output=form.ops_per_output,
         whole_frames=form.whole_frames,
+        means=form.means,
         activation_bits=precision.activation_bits,
         accumulator_bits=widths.output,
         data_bits=data_bits,
@@ -228,9 +237,14 @@ def make_problem(
 def looking_back(problem: Problem, state: int) -> Problem:
     """Return the layer that finds so many frames of ``state`` before its clip, in the place of padding.
 
-    What a move takes of them stands in the place of as much of the clip that the next one takes.
+    What a move takes of them stands in the place of as much of the clip that the next one takes. Sums have as many bits
+    as an accumulator, in frames of activations.
     """
     (frames, *space), (before, *margins) = problem.inp, problem.padding
+    if state and problem.means:
+        back = -(-problem.accumulator_bits // problem.activation_bits)
+        both = frames + back, *space
+        return replace(problem, inp=both, out=both, state_frames=back)
     back = min(state, max(before, 0))
     inp, padding = (frames + back, *space), (before - back, *margins)
     return replace(problem, inp=inp, padding=padding, state_frames=back) if back else problem

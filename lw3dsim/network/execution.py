@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
-from lw3dsim.arithmetic.clips import FRAMES, by_clip, joined, sources_by_clip
+from lw3dsim.arithmetic.clips import FRAMES, by_clip, carrying, joined, sources_by_clip, without_sums
 from lw3dsim.arithmetic.computation import largest
 from lw3dsim.arithmetic.direct import computation_of, compute, shift_before, sums
 from lw3dsim.arithmetic.functions import activated, unit_of_codes
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import Unit
-    from lw3dsim.arithmetic.computation import Computation
+    from lw3dsim.arithmetic.computation import Computation, Peaks
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
@@ -69,9 +69,10 @@ class Bench:
         of_clip = self.network.input_shapes(layer)[0].frames if isinstance(layer, Matmul) and layer.by_frame else 1
         return of_clip * self.network.batch * (1 if layer.name in self.network.states else self.clips)
 
-    def sources(self, layer: AnyLayer, names: Sequence[str]) -> list[list[Tensor]]:
-        """Return what ``layer`` works through of the tensors with these ``names``, by clip that runs after another."""
-        batch, state = self.network.batch, self.network.states.get(layer.name, 0)
+    def sources(self, layer: AnyLayer, problem: Problem) -> list[list[Tensor]]:
+        """Return what ``layer`` works through, by clip that runs after another; sums begin as zeros."""
+        batch, state = self.network.batch, problem.sum_frames or self.network.states.get(layer.name, 0)
+        names = layer.inputs
         clips = sources_by_clip(layer, [self.tensors[name] for name in names], batch, self.clips, state)
         return [[joined(of_batch) for of_batch in zip(*clips[i :: self.clips], strict=True)] for i in range(self.clips)]
 
@@ -167,16 +168,12 @@ def _executed(work: Work, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLay
 
 @_executed.register(LayerWork)
 def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
-    layer, problem, mapping, design, number = unit.layers[0], work.problem, work.mapping, bench.design, bench.number
+    layer, problem, number = unit.layers[0], work.problem, bench.number
     sources = [bench.tensors[name] for name in layer.inputs]
     computation = _computation(bench, layer, bench.tensors)
     reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
     _note_step(bench, layer, computation, reference)
-    schedule = build_schedule(problem, mapping, design, make_clocks(design))
-    machine = make_machine(problem, design, mapping.parallel)
-    clips = zip(bench.sources(layer, layer.inputs), of_clips(layer, computation, bench.clips), strict=True)
-    ran = [execute_schedule(problem, mapping, schedule, machine, number, own, read) for read, own in clips]
-    output, peaks = joined([made for made, _ in ran]), largest([peaks for _, peaks in ran])
+    output, peaks = _ran_clip_by_clip(work, layer, bench, computation)
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
@@ -191,11 +188,28 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         name=layer.name,
         kind=layer.kind,
         algorithm=algorithm.label,
-        note=_note([problem], design, number),
+        note=_note([problem], bench.design, number),
         weights=bench.origin([layer]),
         **_compared(output, reference),
         **widths,
     )
+
+
+def _ran_clip_by_clip(
+    work: LayerWork, layer: AnyLayer, bench: Bench, computation: Computation
+) -> tuple[Tensor, Peaks]:  # fmt: skip
+    """Return what the machine makes of all clips of a layer, each behind what the last one has left, and its peaks."""
+    problem, mapping, design, streams = work.problem, work.mapping, bench.design, bench.network.batch
+    schedule = build_schedule(problem, mapping, design, make_clocks(design))
+    machine, sums = make_machine(problem, design, mapping.parallel), problem.sum_frames
+    ran: list[tuple[Tensor, Peaks]] = []
+    for read, own in zip(bench.sources(layer, problem), of_clips(layer, computation, bench.clips), strict=True):
+        given, before = read, len(ran) * (problem.clip_frames - sums)
+        if sums and ran:
+            given = [carrying(read[0], ran[-1][0], streams, sums)]
+        own = replace(own, frames_before=before if sums else 0)
+        ran.append(execute_schedule(problem, mapping, schedule, machine, bench.number, own, given))
+    return joined([without_sums(made, streams, sums) for made, _ in ran]), largest([one for _, one in ran])
 
 
 @_executed.register(GroupWork)
@@ -228,7 +242,7 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
             inputs=tuple(sources),
             operands=tuple(part[i] for part in parts),
         )
-        for i, sources in enumerate(bench.sources(first, first.inputs))
+        for i, sources in enumerate(bench.sources(first, work.group.stages[0]))
     ]
     machines = stage_machines(work.group, work.mapping, design)
     output = joined([execute_group(work.group, work.mapping, schedule, machines, number, own)[0] for own in given])

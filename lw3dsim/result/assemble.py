@@ -41,7 +41,7 @@ def assemble(
     ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides.
     """
     costs = Costs(network, arch, units)
-    kept = state_bytes(network, arch.precision.activation_bits)
+    kept = state_bytes(network, arch.precision)
     counted = [_counts(network, unit, arch, kept) for unit in units]
     layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(counted))
     counts = {name: sum(each[name] for each in counted) for name in counted[0]}

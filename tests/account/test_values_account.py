@@ -233,7 +233,7 @@ def test_the_list_of_unit_costs_has_the_figures_that_the_accounts_multiply_by():
     assert costs["input_transform (winograd1d F(2,3))", "pJ", "9 bit addition"] == pytest.approx(0.03 + 0.02 / 8)
     assert costs["weight_transform (winograd1d F(2,3))", "pJ", "10 bit addition"] == pytest.approx(0.03 + 0.04 / 8)
     assert costs["accumulators (adder tree)", "pJ", "16 bit addition"] == ADD_16
-    assert costs["vector (mean of TRG, up to 16 frames)", "pJ", "12x12 bit multiplication"] == pytest.approx(
+    assert costs["vector (mean of up to 16 frames)", "pJ", "12x12 bit multiplication"] == pytest.approx(
         0.2 + 2.9 * (144 - 64) / 960
     )
     assert not any(

@@ -67,6 +67,25 @@ def test_movinet_counts_as_published_with_its_gates_and_batch_norms():
     assert sum(map(network.layer_params, network.layers)) == pytest.approx(3.1e6, abs=0.05e6)
 
 
+def test_the_stream_of_movinet_is_its_base_with_convolutions_in_two_parts_and_two_means():
+    """Same widths; kernels KxSxS as 1xSxS and Kx1x1, gates that see two means and squeeze to twice as many channels."""
+    base, stream = load_workload("movinet_a0"), load_workload("movinet_a0_stream", input_size="50x172x172")
+    widths = [
+        sorted(layer.out_channels for layer in network.layers if layer.name.endswith(("expansion", "projection")))
+        for network in (base, stream)
+    ]
+    assert widths[0] == widths[1]
+    taps = {layer.name: layer.kernel for layer in base.layers if layer.name.endswith(".feature")}
+    time = {layer.name.partition(".features")[0]: layer for layer in stream.layers if layer.name.endswith(".time")}
+    assert {name.removesuffix(".feature") for name, (frames, *_) in taps.items() if frames > 1} == time.keys()
+    for name, layer in time.items():
+        assert layer.kernel == (taps[f"{name}.feature"][0], 1, 1)
+        assert layer.margins(Shape(layer.out_channels, 50, 8, 8))[0] == (layer.kernel[0] - 1, 0)
+    behind = sum(stream.layer_macs(layer) for layer in stream.layers if layer.name in ("head.fc1", "fc"))
+    assert products(stream) - behind == pytest.approx(2.424e9, abs=0.0005e9)
+    assert behind == 50 * (480 * 2048 + 2048 * 600)
+
+
 def test_uneven_padding_halves_sizes_as_tensorflow_does():
     network = load_workload("movinet_a0")
     assert [network.shapes[f"block{i}.layer0.feature"].height for i in range(5)] == [43, 22, 11, 11, 6]

@@ -7,6 +7,7 @@ SMALL = {
     "csn_r101": "4x16x16",
     "i3d_r50": "2x16x16",
     "movinet_a0": "3x32x32",
+    "movinet_a0_stream": "3x32x32",
     "r2plus1d_r18": "4x16x16",
     "s3d": "8x32x32",
     "slow_r50": "2x16x16",

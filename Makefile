@@ -5,6 +5,8 @@ READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests docs
 # What is installed: every package in one version, with hashes, for every platform and Python.
 LOCK    := .ci/lock.txt
+# What test-torch runs on.
+TORCH   := 2.13.0
 # A C compiler in a wheel, for machines that have none.
 ZIG     := .ci/ziglang.txt
 PIP     := -q --disable-pip-version-check
@@ -17,7 +19,7 @@ PYTEST  := -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-interpreted test-lowest test-newest style lint docs bench tables lock fuzz kills mutants clean
+.PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -44,6 +46,20 @@ test-lowest test-newest: $(READY)
 	$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(VENV)-$@
 	$(BIN)/uv pip install -q --python $(VENV)-$@/bin/python --upgrade --resolution $(RESOLUTION) -e '.[dev]'
 	$(VENV)-$@/bin/python $(PYTEST) $(TESTS)
+
+# Beside what .venv has, PyTorch, of which the lock holds none. Its build for CPUs or nothing: others are gigabytes.
+test-torch: ENV := $(VENV)-test-torch
+test-torch: $(READY)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(ENV)
+	@$(BIN)/python -c "import sysconfig as s; print(f'import site; site.addsitedir({s.get_path(\"purelib\")!r})')" \
+	    > "$$($(ENV)/bin/python -c "import sysconfig as s; print(s.get_path('purelib'))")/beside.pth"
+	@if { $(BIN)/uv pip install -q --python $(ENV)/bin/python --torch-backend cpu torch==$(TORCH) 2> /dev/null || \
+	    $(BIN)/python -m pip --python $(ENV)/bin/python install $(PIP) torch==$(TORCH)+cpu 2> /dev/null; } && \
+	    $(BIN)/uv pip install -q --python $(ENV)/bin/python av scikit-learn; then \
+	    $(ENV)/bin/python $(PYTEST) tests/exporting tests/importing tests/learn tests/arithmetic/test_transposed.py; \
+	else \
+	    echo "no build of PyTorch $(TORCH) for CPUs can be had here: the tests that need it are skipped"; \
+	fi
 
 style: $(READY)
 	$(BIN)/ruff check $(TRACKED)

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "lw3dsim").rglob("*.py"))
 # What no test environment has to have.
-OPTIONAL = {"torch"}
+OPTIONAL = {"av", "sklearn", "torch"}
 
 
 def is_for_types(node):

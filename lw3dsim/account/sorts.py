@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.machine.pace import port_cycles
 from lw3dsim.machine.records import DENSE, VECTOR
 from lw3dsim.machine.step import Costs, cost_step
 from lw3dsim.map.layer.compute import tile_frames
@@ -187,12 +188,13 @@ def cut_axis(layer: Layer, axis: int, tile: int, reads: bool, sorts: Sorts) -> t
 
 @kernel
 def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Costs, totals: Totals, i: int) -> None:
-    """Add up the events of all steps, and the cycles of the array from the first to the end of the last drain.
+    """Add up the events of all steps, and the least cycles of the array from the first to the end of the last drain.
 
-    Within a tile a step waits for the drain before it where that is longer than its head.
+    Within a tile a step waits for the drain before it where that is longer than its head. All rounds are loaded, one
+    behind the other.
     """
     n, c, t, h, w, many = grid.n, grid.c, grid.t, grid.h, grid.w, grid.many
-    busy = drain = 0
+    busy = loads = drain = 0
     for a in range(many[N]):
         for b in range(many[T]):
             for d in range(many[H]):
@@ -207,13 +209,15 @@ def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Cos
                             c.is_first[k], c.is_last[k], waves, costs, 0,
                         )  # fmt: skip
                         add_step(costs, tiles * c.number[k], totals, i)
+                        if layer.structure != VECTOR:
+                            loads += tiles * c.number[k] * port_cycles(waves)
                         head = costs.head[0]
                         busy += tiles * c.number[k] * (head + costs.body[0])
                         if k:
                             busy += tiles * max(drain - head, 0)
                         drain = costs.drain[0]
                         busy += tiles * (c.number[k] - 1) * max(drain - head, 0)
-    totals.array_cycles[i] = busy + drain
+    totals.array_cycles[i] = array.fill_cycles + max(busy, loads) + drain
 
 
 @kernel

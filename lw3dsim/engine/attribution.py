@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from lw3dsim.base.kernels import entry, kernels
 from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
+from lw3dsim.engine.fast_engine import earliest_start
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -36,7 +37,7 @@ class CyclesBreakdown(Breakdown[int], frozen=True, kw_only=True):
     drain: Annotated[Count, figure("accumulators leave, and the array waits for them")]
     dram_read: Annotated[Count, figure("the array waits for a tile from DRAM")]
     dram_write: Annotated[Count, figure("the array waits for room that a store to DRAM frees")]
-    fill: Annotated[Count, figure("the pipeline fills when a step starts")]
+    fill: Annotated[Count, figure("a step's first patch is read and the pipeline fills, nothing multiplies")]
     configuration: Annotated[Count, figure("a layer is set up")]
 
 
@@ -98,7 +99,7 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
     the bank swap and the last drain are ``drain``; the last store is ``dram_write``.
     """
     work, cycle = kernels(), job.cycle
-    reads, writes, handover, lead = work(wait_ticks)(work.own(job), work.own(trace))
+    reads, writes, handover, lead, fill = work(wait_ticks)(work.own(job), work.own(trace))
     finish = -(-trace.finish // cycle)
     drained_before = kinds.total("wait", counts)
     drained = int(trace.drained[-1]) // cycle
@@ -111,7 +112,7 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
         - int(trace.end[-1]) // cycle,
         "dram_read": reads // cycle,
         "dram_write": writes // cycle + finish - drained,
-        "fill": kinds.total("fill", counts),
+        "fill": fill // cycle,
         "configuration": (job.setup + lead) // cycle - drained_before,
     }
     if sum(cycles.values()) != finish:
@@ -120,29 +121,33 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
 
 
 @entry
-def wait_ticks(job: Job, trace: Trace) -> tuple[int, int, int, int]:
-    """Return the ticks that steps wait for tiles, and for room, that heads wait for the drain unit, and of leads."""
-    ifmap = weight = ofmap = reads = writes = handovers = leads = 0
+def wait_ticks(job: Job, trace: Trace) -> tuple[int, int, int, int, int]:
+    """Return the ticks that steps wait for tiles, and for room, heads for the drain unit, of leads, and to be filled.
+
+    A step is filled for as long as its first round is loaded, and its pipeline fills, while nothing is fed.
+    """
+    ifmap = weight = ofmap = reads = writes = handovers = leads = fills = 0
     before = job.setup
     for step in range(len(job.kind)):
-        kind, loaded, room = job.kind[step], 0, 0
+        kind, entered, room = job.kind[step], 0, 0
         if ifmap < len(job.ifmap.first) and job.ifmap.first[ifmap] == step:
-            loaded = trace.ifmap.ready[ifmap]
+            entered = trace.ifmap.ready[ifmap] + job.entry[kind]
             ifmap += 1
         if weight < len(job.weight.first) and job.weight.first[weight] == step:
-            loaded = max(loaded, trace.weight.ready[weight])
+            entered = max(entered, trace.weight.ready[weight] + job.entry[kind])
             weight += 1
         if ofmap < len(job.ofmap.first) and job.ofmap.first[ofmap] == step:
             gate = job.ofmap.gate[ofmap]
             if gate >= 0:
                 room = trace.ofmap.ready[gate]
             ofmap += 1
-        wait = trace.start[step] - before - job.lead[kind]
-        if loaded >= room:
-            reads += wait
+        earliest, lead = earliest_start(job, step, before), max(job.lead[kind], 0)
+        if entered >= room:
+            reads += trace.start[step] - earliest
         else:
-            writes += wait
+            writes += trace.start[step] - earliest
         handovers += trace.handover[step] - trace.start[step] - job.head[kind]
-        leads += job.lead[kind]
+        leads += lead
+        fills += earliest - before - lead
         before = trace.end[step]
-    return reads, writes, handovers, leads
+    return reads, writes, handovers, leads, fills

@@ -121,8 +121,21 @@ def computing_ticks(job: Job, first: int, end: int) -> int:
     ticks = 0
     for step in range(first, end):
         kind = job.kind[step]
-        ticks += job.lead[kind] + job.head[kind] + job.body[kind]
+        ticks += job.head[kind] + job.body[kind]
+        if job.lead[kind] >= 0:
+            ticks += job.lead[kind] + job.entry[kind]
     return ticks
+
+
+@kernel
+def earliest_start(job: Job, step: int, before: int) -> int:
+    """Return when a step starts whose tiles and room do not keep it waiting; the step before ended at ``before``."""
+    kind = job.kind[step]
+    if job.lead[kind] >= 0:
+        return before + job.lead[kind] + job.entry[kind]
+    if step == 0:
+        return before + job.entry[kind]
+    return before + max(job.load[kind] - job.tail[job.kind[step - 1]], 0)
 
 
 @kernel
@@ -162,16 +175,16 @@ def place_steps(
     end, drained = (trace.end[step - 1], trace.drained[step - 1]) if step else (job.setup, 0)
     while step < len(job.kind):
         kind = job.kind[step]
-        begin = end + job.lead[kind]
+        begin, there = earliest_start(job, step, end), -1
         if ifmap < len(ifmap_first) and ifmap_first[ifmap] == step:
             if ifmap == ifmaps:
                 break
-            begin = max(begin, trace.ifmap.ready[ifmap])
+            there = trace.ifmap.ready[ifmap]
             ifmap += 1
         if weight < len(weight_first) and weight_first[weight] == step:
             if weight == weights:
                 break
-            begin = max(begin, trace.weight.ready[weight])
+            there = max(there, trace.weight.ready[weight])
             weight += 1
         if opened < len(opens) and opens[opened] == step:
             store = job.ofmap.gate[opened]
@@ -180,6 +193,8 @@ def place_steps(
             if store >= 0:
                 begin = max(begin, trace.ofmap.ready[store])
             opened += 1
+        if there >= 0:
+            begin = max(begin, there + job.entry[kind])
         begin = -(-begin // job.cycle) * job.cycle
         handover = max(begin + job.head[kind], drained)
         end = handover + job.body[kind]

@@ -109,12 +109,15 @@ class _Machine:
         first_use = [{step: tile for tile, step in enumerate(loads.first)} for loads in (job.ifmap, job.weight)]
         opening = {step: tile for tile, step in enumerate(job.ofmap.first)}
         for step, kind in enumerate(job.kind):
-            yield env.timeout(job.lead[kind])
-            for port in (IFMAP, WEIGHT):
+            earliest = int(env.now) + self._entry(step)
+            for port, transfers in ((IFMAP, trace.ifmap), (WEIGHT, trace.weight)):
                 if step in first_use[port]:
-                    yield self.tile_ready[port][first_use[port][step]]
+                    tile = first_use[port][step]
+                    yield self.tile_ready[port][tile]
+                    earliest = max(earliest, transfers.ready[tile] + job.entry[kind])
             if step in opening and job.ofmap.gate[opening[step]] >= 0:
                 yield self.stored[job.ofmap.gate[opening[step]]]
+            yield env.timeout(max(earliest - env.now, 0))
             yield env.timeout(-env.now % job.cycle)
             trace.start[step] = int(env.now)
             yield env.timeout(job.head[kind])
@@ -124,6 +127,14 @@ class _Machine:
             trace.end[step] = int(env.now)
             self.step_end[step].succeed()
             yield self.drain_queue.put(step)
+
+    def _entry(self, step: int) -> int:
+        """Return how long after the end of the step before the first product of one comes, if nothing keeps it."""
+        job, kind = self.job, self.job.kind[step]
+        if step and job.lead[kind] < 0:
+            # It has been loaded since the last round of the step before began.
+            return max(job.load[kind] - job.tail[job.kind[step - 1]], 0)
+        return max(job.lead[kind], 0) + job.entry[kind]
 
     def _drain(self) -> Process:
         """Drain what is left of each step; idle again, the next step may hand over."""

@@ -173,10 +173,11 @@ def _outlook(job: Job, times: Trace, state: State) -> Outlook:
     """
     stores, step = state.ofmap.tiles, state.steps
     end = times.end[step - 1]
+    fed = end - job.tail[job.kind[step - 1]]
     store = max(state.ofmap.free, _latest(job.ofmap.after, stores, step, times.drained))
     loads = zip((job.ifmap, job.weight), (times.ifmap, times.weight), (state.ifmap, state.weight), strict=True)
     parts = (
-        [max(times.drained[step - 1], end), state.free],
+        [fed, max(times.drained[step - 1], end), state.free],
         *(part for load in loads for part in _loads(times, *load, step, stores)),
         _awaited(job.ofmap.gate, state.opened, stores, times.ofmap.ready, end),
         [store, *_awaited(job.ofmap.after, stores, step, times.drained, store)],

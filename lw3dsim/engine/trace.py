@@ -31,13 +31,18 @@ class Stream(NamedTuple):
 class Job(NamedTuple):
     """One layer, or several behind each other, in ticks.
 
-    Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles, ``lead[kind[s]]`` after
-    the end of step s-1 at the earliest; the first comes, as the first loads, after ``setup``. ``ifmap`` and ``weight``
-    are loaded, ``ofmap`` is stored. What a tile waits for lies before it: steps before its first use, stores closed
-    before that; for an output tile, stores before its own.
+    Step s takes ``head[kind[s]]``, ``body[kind[s]]`` and ``drain[kind[s]]``, whole core cycles, from its start on. It
+    is entered ``lead[kind[s]]`` after the end of step s-1 at the earliest, and starts ``entry[kind[s]]`` later; where
+    its lead is negative it is loaded ahead, in ``load[kind[s]]``, while step s-1 is fed for the last
+    ``tail[kind[s-1]]``. The first is entered, as the first loads are asked for, after ``setup``. ``ifmap`` and
+    ``weight`` are loaded, ``ofmap`` is stored. What a tile waits for lies before it: steps before its first use, stores
+    closed before that; for an output tile, stores before its own.
     """
 
     kind: Words
+    entry: Words
+    load: Words
+    tail: Words
     head: Words
     body: Words
     drain: Words
@@ -59,8 +64,8 @@ class Transfers(NamedTuple):
 class Trace(NamedTuple):
     """When everything happened, in ticks.
 
-    Per tile of each stream its transfer. Per step: ``start``, ``handover`` (the drain unit takes over after the head),
-    ``end`` (computed), ``drained``.
+    Per tile of each stream its transfer. Per step: ``start`` (its first product), ``handover`` (the drain unit takes
+    over after the head), ``end`` (computed), ``drained``.
     """
 
     ifmap: Transfers
@@ -103,6 +108,9 @@ def make_job(program: Program, cycle_ticks: int) -> Job:
     kinds = program.kinds
     return Job(
         kind=program.kind,
+        entry=kinds.entry * cycle_ticks,
+        load=kinds.load * cycle_ticks,
+        tail=kinds.tail * cycle_ticks,
         head=kinds.head * cycle_ticks,
         body=kinds.body * cycle_ticks,
         drain=kinds.drain * cycle_ticks,

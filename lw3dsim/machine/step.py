@@ -6,21 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.machine.drains import input_port, output_port, update_bits
+from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, array_cycles, entry_cycles, first_wave, waiting_cycles
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.machine.waves import (
-    LAST_SORT,
-    SRAM_PORT,
-    TRANSFORM,
-    array_cycles,
-    cost_waves,
-    first_wave,
-    input_port,
-    output_port,
-    own_inputs,
-    stall_cycles,
-    update_bits,
-    weight_uses,
-)
+from lw3dsim.machine.waves import LAST_SORT, SRAM_PORT, TRANSFORM, cost_waves, own_inputs, weight_uses
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -31,11 +20,15 @@ if TYPE_CHECKING:
 class Costs(NamedTuple):
     """Cycles and events of steps: head, body and drain, cycles by what binds, what is counted for the accounts.
 
+    ``entry`` is from the start of a step to its first product, ``load`` of that the ports' part where another step is
+    fed meanwhile, ``tail`` what the last round is fed for; the next step may be loaded meanwhile.
     ``row_cycles``, ``lane_cycles`` and ``products`` are those of cycles that multiply, of ``rows``, ``lanes`` and
-    ``multipliers``; ``fill`` is a part of ``head``.
+    ``multipliers``.
     """
 
-    fill: Words
+    entry: Words
+    load: Words
+    tail: Words
     rows: Words
     lanes: Words
     multipliers: Words
@@ -69,7 +62,7 @@ class Costs(NamedTuple):
 def vector_cycles(
     layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int
 ) -> int:
-    """Return the cycles of a vector step without its fill, negative where the ports take longer than the lanes.
+    """Return the cycles of a vector step behind its fill, negative where the ports take longer than the lanes.
 
     It reads ``inputs`` elements and, of an intermediate tensor, ``read_back``; it updates ``outputs``.
     """
@@ -90,12 +83,12 @@ def step_cycles(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, pixels: int, is_first: int, is_last: int,
     waves: Waves,
 ) -> int:  # fmt: skip
-    """Return the cycles of a step, its fill included; a vector step reads ``pixels`` input positions."""
+    """Return the cycles of a step from its first product on; a vector step reads ``pixels`` input positions."""
     if layer.structure == VECTOR:
         inputs = layer.sources * n * pixels
-        return array.fill_cycles + abs(vector_cycles(layer, array, inputs, 0, n * t * h * w, c, is_first, is_last))
+        return abs(vector_cycles(layer, array, inputs, 0, n * t * h * w, c, is_first, is_last))
     cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
-    return array.fill_cycles + array_cycles(waves)
+    return array_cycles(waves)
 
 
 @kernel
@@ -103,9 +96,13 @@ def array_step(
     layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves, costs: Costs, i: int
 ) -> None:
     """Fill in the cycles and events of step ``i``, whose waves have been costed."""
-    lead, stall = waves.compute[first_wave(waves)], stall_cycles(waves)
-    costs.head[i], costs.body[i] = lead + array.fill_cycles, stall - lead
-    costs.drain[i], costs.drain_stall[i] = waves.drain[LAST_SORT], stall
+    first = first_wave(waves)
+    drains, loads = waiting_cycles(waves, FOR_DRAIN), waiting_cycles(waves, FOR_LOAD)
+    costs.entry[i], costs.load[i] = entry_cycles(waves, array.fill_cycles), waves.load[first]
+    costs.tail[i] = waves.feed[LAST_SORT]
+    costs.head[i], costs.body[i] = waves.compute[first], drains + loads - waves.compute[first]
+    costs.drain[i], costs.drain_stall[i] = waves.drain[LAST_SORT], drains
+    costs.sram_port[i] = loads
     for j in range(waves.many[0]):
         sort = waves.used[j]
         costs.body[i] += waves.number[sort] * waves.compute[sort]
@@ -164,7 +161,7 @@ def vector_step(
 ) -> None:  # fmt: skip
     """Fill in the cycles and events of vector step ``i``."""
     cycles = vector_cycles(layer, array, inputs, read_back, outputs, c, is_first, is_last)
-    costs.head[i] = abs(cycles) + array.fill_cycles
+    costs.entry[i], costs.head[i] = array.fill_cycles, abs(cycles)
     bound = costs.vector if cycles >= 0 else costs.sram_port
     bound[i] = abs(cycles)
     costs.ifmap_read_bits[i] = inputs * layer.activation_bits
@@ -195,7 +192,7 @@ def cost_step(
     is_last: int, waves: Waves, costs: Costs, i: int,
 ) -> None:  # fmt: skip
     """Fill in the ``costs``, all 0, of step ``i``; see Steps."""
-    costs.fill[i], costs.rows[i] = array.fill_cycles, array.rows
+    costs.rows[i] = array.rows
     costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
     if layer.structure == VECTOR:
         vector_step(layer, array, inputs, read_back, n * t * h * w, c, is_first, is_last, costs, i)
@@ -206,7 +203,7 @@ def cost_step(
 
 @entry
 def full_step_costs(layer: Layer, array: Array, steps: Steps, waves: Waves, cycles: Words, drain: Words) -> None:
-    """Fill in, for array ``steps``, the cycles without their fill, and what is left to drain at their ends."""
+    """Fill in, for array ``steps``, the cycles from their first product on, and what is left to drain at their ends."""
     for i in range(len(steps.n)):
         cost_waves(
             layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],

@@ -2,8 +2,8 @@
 
 A step works through *waves*: what the array holds between two swaps of the
 accumulator banks, up to ``rows`` output channels times ``depth`` x ``lanes`` tiles.
-A wave takes the largest of multiply, port and transform cycles; its results drain
-while the next is multiplied. A step of several clips works through one after another.
+Its rounds are loaded, fed and drained at the pace of :mod:`lw3dsim.machine.pace`. A step of several clips works
+through one after another.
 Along each of the four axes (channels, t, h, w) there are at most three sorts of parts:
 the larger ones, then the smaller, then those like the last. So a step has at most 81 sorts of waves, mostly a
 few, each costed once, however many waves there are.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import balanced, ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.drains import input_port, output_port, packed_cycles, update_bits, whole_tiles
 from lw3dsim.machine.records import GROUPED
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ LAST_SORT = SORTS - 1
 
 
 class Waves(NamedTuple):
-    """The waves of a step, by sort: how many, their size, their cycles to compute and to drain, and what binds.
+    """The waves of a step, by sort: how many, their size, their cycles, and what binds.
 
+    ``load`` and ``feed`` are the cycles in which a round is read at the ports, and multiplied and transformed;
+    ``weights`` and ``inputs`` the parts of ``load``; ``compute`` is all rounds, the last without a load beside it.
     The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. The step comes through
     all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. By axis and sort of part
     there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
@@ -48,6 +51,11 @@ class Waves(NamedTuple):
     tiles: Words
     patch: Words
     outputs: Words
+    weights: Words
+    inputs: Words
+    load: Words
+    feed: Words
+    rounds: Words
     compute: Words
     drain: Words
     cause: Words
@@ -186,140 +194,33 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
 
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
-    channels, tiles, inputs = waves.channels[sort], waves.tiles[sort], waves.patch[sort]
+    channels, tiles = waves.channels[sort], waves.tiles[sort]
     own, wide = own_inputs(layer, channels), min(c, array.chunk)
     weights = weight_uses(array, tiles) * channels * wide
     multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
-    patch_bits = own * inputs * layer.activation_bits * wide
-    port = max(
-        output_port(array, patch_bits) if array.reads_back else input_port(array, patch_bits),
-        ceiling(weights * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits),
-    )
     transform = 0
     if layer.is_winograd:
-        transform = layer.taps * ceiling(own * wide * tiles * layer.coordinates, array.input_rate)
+        transform = layer.taps * whole_tiles(own * wide * tiles, layer.coordinates, array.input_rate)
     if array.transforms_weights:
-        transform = max(transform, layer.taps * ceiling(weights * layer.coordinates, array.weight_rate))
-    interval = max(multiply, port, transform)
-    compute = ceiling(c, array.chunk) * interval
-    cause = MULTIPLY if interval == multiply else SRAM_PORT if interval == port else TRANSFORM
-    pixels = channels * waves.outputs[sort]
-    drain = output_port(array, pixels * update_bits(layer, is_first, is_last))
+        transform = max(transform, layer.taps * whole_tiles(weights, layer.coordinates, array.weight_rate))
+    patch_bits = own * waves.patch[sort] * layer.activation_bits
+    inputs = output_port(array, patch_bits * wide) if array.reads_back else input_port(array, patch_bits * wide)
+    waves.inputs[sort] = inputs
+    waves.weights[sort] = ceiling(weights * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits)
+    load, feed, rounds = max(inputs, waves.weights[sort]), max(multiply, transform), ceiling(c, array.chunk)
+    cause = SRAM_PORT if load > feed else MULTIPLY if feed == multiply else TRANSFORM
+    compute = (rounds - 1) * max(load, feed) + feed
+    update = channels * waves.outputs[sort] * update_bits(layer, is_first, is_last)
+    drain = packed_cycles(array, update, tiles)
     if array.reads_back:
         # What is read and what drains take turns at the port of the output buffer.
-        turns = output_port(array, own * inputs * layer.activation_bits * c) + drain
+        turns = output_port(array, patch_bits * c) + drain
         if turns > compute:
-            compute, cause = turns, SRAM_PORT
+            compute, cause, feed = turns, SRAM_PORT, min(max(load, feed), turns)
+    waves.load[sort], waves.feed[sort], waves.rounds[sort] = load, feed, rounds
     waves.compute[sort], waves.cause[sort] = compute, cause
     if is_last:
-        drain = max(drain, ceiling(pixels * layer.ops_per_output, array.vector_lanes))
+        drain = max(drain, ceiling(channels * waves.outputs[sort] * layer.ops_per_output, array.vector_lanes))
     if layer.is_winograd:
-        drain = max(drain, ceiling(channels * tiles * layer.coordinates, array.output_rate))
+        drain = max(drain, whole_tiles(channels * tiles, layer.coordinates, array.output_rate))
     waves.drain[sort] = drain
-
-
-@kernel
-def input_port(array: Array, bits: int) -> int:
-    """Return the cycles in which ``bits`` pass the port of the input buffer."""
-    return ceiling(bits * array.ifmap_port_cycles, array.ifmap_port_bits)
-
-
-@kernel
-def output_port(array: Array, bits: int) -> int:
-    """Return the cycles in which ``bits`` pass the port of the output buffer."""
-    return ceiling(bits * array.ofmap_port_cycles, array.ofmap_port_bits)
-
-
-@kernel
-def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
-    """Return the bits that pass the output buffer's port per output: partial sums are read and written wide."""
-    return (layer.activation_bits if is_last else layer.accumulator_bits) + (0 if is_first else layer.accumulator_bits)
-
-
-@kernel
-def first_wave(waves: Waves) -> int:
-    """Return the sort of the first wave: of the first parts along all axes."""
-    sort = 0
-    for axis in range(AXES):
-        kind = LARGER
-        while waves.parts[KINDS * axis + kind] == 0:
-            kind += 1
-        sort = KINDS * sort + kind
-    return sort
-
-
-@kernel
-def stall_cycles(waves: Waves) -> int:
-    """Return the cycles that swaps wait: for the drain of the wave before, where that is longer than the multiply.
-
-    Waves follow each other with w innermost. Where an axis goes on, the axes within
-    it return from their last part to their first, and those around it stay.
-    """
-    if not may_wait(waves):
-        return 0
-    first, stall, unit, around = first_wave(waves), 0, SORTS // KINDS, 1
-    for axis in range(AXES):
-        at = KINDS * axis
-        if waves.parts[at] + waves.parts[at + 1] + waves.parts[at + 2] > 1:
-            for outer in range(around):
-                times = times_around(waves, axis, outer)
-                if times:
-                    stall += times * axis_stall(waves, at, unit, KINDS * unit * outer, first % unit)
-        unit //= KINDS
-        around *= KINDS
-    clips = waves.many[1]
-    return clips * stall + (clips - 1) * wait(waves, LAST_SORT, first)
-
-
-@kernel
-def may_wait(waves: Waves) -> bool:
-    """Return whether any wave takes longer to drain than any, the same or another, to compute."""
-    longest, shortest = 0, waves.compute[waves.used[0]]
-    for i in range(waves.many[0]):
-        longest = max(longest, waves.drain[waves.used[i]])
-        shortest = min(shortest, waves.compute[waves.used[i]])
-    return longest > shortest
-
-
-@kernel
-def times_around(waves: Waves, axis: int, outer: int) -> int:
-    """Return how often the parts around an axis come in the sorts ``outer``."""
-    times = 1
-    for step in range(axis):
-        times *= waves.parts[KINDS * (axis - 1 - step) + outer % KINDS]
-        outer //= KINDS
-    return times
-
-
-@kernel
-def axis_stall(waves: Waves, at: int, unit: int, base: int, first: int) -> int:
-    """Return the waits of one way through the axis whose parts begin at ``at``.
-
-    Its sorts are ``unit`` apart, from the sort ``base`` on. Within it waves end with the last sort and begin with
-    ``first``.
-    """
-    stall, last, before = 0, unit - 1, -1
-    for kind in range(KINDS):
-        count, sort = waves.parts[at + kind], base + kind * unit
-        if count:
-            if before >= 0:
-                stall += wait(waves, before + last, sort + first)
-            stall += (count - 1) * wait(waves, sort + last, sort + first)
-            before = sort
-    return stall
-
-
-@kernel
-def wait(waves: Waves, before: int, after: int) -> int:
-    """Return the cycles that a wave of the sort ``after`` waits for the drain of one ``before``."""
-    return max(waves.drain[before] - waves.compute[after], 0)
-
-
-@kernel
-def array_cycles(waves: Waves) -> int:
-    """Return the cycles of a step without its fill: of all its waves, and of swaps that wait."""
-    cycles = stall_cycles(waves)
-    for i in range(waves.many[0]):
-        sort = waves.used[i]
-        cycles += waves.number[sort] * waves.compute[sort]
-    return cycles

@@ -133,7 +133,7 @@ def run_problem(
 ) -> LayerRun:
     """Search mappings of ``problem``, simulate the ``most`` promising, keep the best by simulation.
 
-    The best is the cheapest by ``price``, without one the fastest: latencies within 1/1000
+    The best is the cheapest by ``price``, without one the fastest: latencies within 1/200
     count as equal; then fewer DRAM bytes, then the mapper's order decide.
     """
     return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most), engine)

@@ -23,7 +23,7 @@ Objective = Literal["latency", "energy", "edp", "dram_bytes"]
 OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
 
 # All DRAM bytes of a network are worth so small a part of its latency, and the other way round.
-TIE = 1000
+TIE = 200
 
 
 class Figures(Value, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import input_boxes, make_axes, output_boxes
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.program import Kinds, Loads, Loops, Schedule, Stores
+from lw3dsim.schedule.program import AHEAD, Kinds, Loads, Loops, Schedule, Stores
 from lw3dsim.schedule.unroll import (
     MARKS,
     Cut,
@@ -59,7 +59,7 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
         loops=_loops(made.places, len(axes.c)),
         kind=np.asarray(made.sorts.kind, dtype=np.int64),
         kinds=kinds,
-        lead=np.zeros(len(kinds.head), dtype=np.int64),
+        lead=np.full(len(kinds.head), AHEAD, dtype=np.int64),
         ifmap=Loads(**arrays_of(made.ifmap)),
         weight=Loads(**arrays_of(made.weight)),
         ofmap=Stores(**arrays_of(made.ofmap)),

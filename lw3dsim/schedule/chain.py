@@ -152,7 +152,7 @@ def _kinds(places: Sequence[_Offsets]) -> tuple[Ints, Kinds, Ints]:
         kind[0] = place.kind + kinds
         of_steps.append(kind)
         rows.append(np.append(np.arange(kinds), program.kind[0]))
-        leads.append(np.append(program.lead, program.setup_cycles + program.lead[program.kind[0]]))
+        leads.append(np.append(program.lead, program.setup_cycles + max(program.lead[program.kind[0]], 0)))
     columns = {
         name: np.concatenate([getattr(place.program.kinds, name)[row] for place, row in zip(places, rows, strict=True)])
         for name in names_of(Kinds)

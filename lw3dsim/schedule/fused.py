@@ -97,11 +97,11 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
     meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
     stolen = stolen_cycles(machines[0], meeting, len(places.tile), ifmap, weight, ofmap)
-    kind, kinds = _kinds(group, machines, nest, places, stolen)
+    kind, kinds, lead = _kinds(group, machines, nest, places, stolen)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
-        lead=kinds.wait,
+        lead=lead,
         ifmap=ifmap,
         weight=weight,
         ofmap=ofmap,
@@ -211,8 +211,8 @@ def _steps(places: GroupPlaces) -> GroupSteps:
 
 def _kinds(
     group: Group, machines: Sequence[Machine], nest: GroupNest, places: GroupPlaces, stolen: StolenCycles
-) -> tuple[Ints, Kinds]:
-    """Return the kind of every step and the table of kinds."""
+) -> tuple[Ints, Kinds, Ints]:
+    """Return the kind of every step, the table of kinds, and their leads."""
     work, steps = kernels(), len(places.tile)
     marks = work.room(MARKS * steps)
     work(mark_group_steps)(nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
@@ -225,8 +225,9 @@ def _kinds(
     marks = work.room(2 * steps)
     work(mark_waits)(places, work.words(sort), work.words(columns["drain"]), marks)
     example, kind = distinct_rows(marks, steps)
-    waits = np.asarray(marks, dtype=np.int64)[steps:]
-    return kind, Kinds(wait=waits[example], **{name: values[sort[example]] for name, values in columns.items()})
+    lead = np.asarray(marks, dtype=np.int64)[steps:][example]
+    columns = {name: values[sort[example]] for name, values in columns.items()}
+    return kind, Kinds(wait=np.maximum(lead, 0), **columns), lead
 
 
 def _regions(

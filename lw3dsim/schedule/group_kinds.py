@@ -68,31 +68,42 @@ def cost_stage(
 
 @entry
 def mark_waits(places: GroupPlaces, kind: Words, drain: Words, marks: Words) -> None:
-    """Fill in, per step, its ``kind`` so far and behind these the drain that it waits for, given those of kinds."""
+    """Fill in, per step, its ``kind`` so far and behind these the drain that it waits for, given those of kinds.
+
+    -1 where it waits for none, so that it may be loaded ahead.
+    """
     steps = len(kind)
     for i in range(steps):
-        marks[i], marks[steps + i] = kind[i], (drain[kind[i - 1]] if places.waits[i] and i > 0 else 0)
+        marks[i], marks[steps + i] = kind[i], (drain[kind[i - 1]] if places.waits[i] and i > 0 else -1)
 
 
 @entry
 def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: Waves, seen: Seen) -> int:
     """Return the cycles of all steps of a stage, and of waits for what they drain, but for what DMA takes.
 
-    Left out are waits for the step before where that is none of the stage before. ``seen``, all 0, is scratch.
+    Left out are waits for the step before where that is none of the stage before, and what loads ahead take longer.
+    ``seen``, all 0, is scratch.
     """
     stages, run = nest.stages, nest.stages.run[stage]
     most, total = nest.chunk[run], 0
     full, rest = layer.n // most, layer.n % most
+    # Of the steps that read what the one before drains, the whole entry shows: of all, or of the first chunk.
+    waits = stage > 0
+    follows = waits and stages.run[stage - 1] == run
     for tile in range(all_tiles(nest)):
         t, h, w = tile_indices(nest, tile)
         if new_of(nest, stage + 1, t, h, w) > 0:
-            of_full, of_rest = 0, 0
-            drain_full, drain_rest = 0, 0
+            entry_full, of_full, drain_full = 0, 0, 0
+            entry_rest, of_rest, drain_rest = 0, 0, 0
             if full:
-                of_full, drain_full = cycles_of(layer, array, stage, nest, most, t, h, w, waves, seen)
+                entry_full, of_full, drain_full = cycles_of(layer, array, stage, nest, most, t, h, w, waves, seen)
             if rest:
-                of_rest, drain_rest = cycles_of(layer, array, stage, nest, rest, t, h, w, waves, seen)
+                entry_rest, of_rest, drain_rest = cycles_of(layer, array, stage, nest, rest, t, h, w, waves, seen)
             total += full * of_full + of_rest
+            if follows:
+                total += full * entry_full + entry_rest
+            elif waits:
+                total += entry_full if full else entry_rest
             if stage + 1 < len(stages.n) and new_of(nest, stage + 2, t, h, w) > 0:
                 if stages.run[stage + 1] == run:
                     total += full * drain_full + drain_rest
@@ -104,14 +115,14 @@ def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: W
 @kernel
 def cycles_of(
     layer: Layer, array: Array, stage: int, nest: GroupNest, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen
-) -> tuple[int, int]:
-    """Return the cycles of a step of n channels of a tile, and of its drain."""
+) -> tuple[int, int, int]:
+    """Return the cycles of a step of n channels of a tile before its first product, from it on, and of its drain."""
     new_t, new_h = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h)
     new_w = new_along(nest.w, stage + 1, w)
     if layer.structure == VECTOR:
         read = n * needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
         inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
         cycles = vector_cycles(layer, array, inputs, back, n * new_t * new_h * new_w, layer.c, 1, 1)
-        return array.fill_cycles + abs(cycles), 0
+        return array.fill_cycles, abs(cycles), 0
     place = seen_place(layer, array, 0, 1, n, new_t, new_h, new_w, waves, seen)
-    return array.fill_cycles + seen.cycles[place], seen.drain[place]
+    return seen.entry[place], seen.cycles[place], seen.drain[place]

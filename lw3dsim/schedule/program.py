@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.dma import Activations, Weights
 
 
+# The lead of a step whose first round may be loaded while the step before is fed for the last time.
+AHEAD = -1
+
+
 class Loops(Value, frozen=True, kw_only=True):
     """The loop nest unrolled: the index of every loop at every step."""
 
@@ -64,21 +68,24 @@ class Stores(Value, frozen=True, kw_only=True):
 class Kinds(Value, frozen=True, kw_only=True):
     """Cycles and events per kind of step.
 
-    ``head`` are the cycles before the first drain may be wanted, ``body`` the rest
-    of the step's computation, ``drain`` what is left to drain when the step has
-    computed. ``wait`` are the cycles, a part of its ``lead``, that it waits for the drain of
-    the step before. ``fill``, ``multiply``, ``vector``, ``sram_port``, ``transform`` and ``drain_stall``
+    ``entry`` are the cycles before the first product; where the step before is fed for its last ``tail``
+    meanwhile, only what ``load`` takes longer shows. ``head`` are the cycles before the first drain may be wanted,
+    ``body`` the rest of the step's computation, ``drain`` what is left to drain when the step has computed. ``wait``
+    are the cycles, a part of its ``lead``, that it waits for the drain of
+    the step before. ``multiply``, ``vector``, ``sram_port``, ``transform`` and ``drain_stall``
     attribute head + body. Of the cycles that the multipliers bind, ``row_cycles`` are those of rows that
     work, of ``rows``; ``lane_cycles`` those of lanes that work, of ``rows`` x ``lanes``; ``products``
     those of multipliers that work, of ``multipliers``. The rest are events, filled in by
     ``machine/step.py``, whose ``Costs`` they come from.
     """
 
+    entry: Ints
+    load: Ints
+    tail: Ints
     head: Ints
     body: Ints
     drain: Ints
     wait: Ints
-    fill: Ints
     multiply: Ints
     vector: Ints
     sram_port: Ints
@@ -116,8 +123,8 @@ class Kinds(Value, frozen=True, kw_only=True):
 class Program(Value, frozen=True, kw_only=True, dict=True):
     """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
 
-    ``lead`` are the cycles, by kind, that a step starts after the end of the one before
-    at the earliest. Boxes are numbered through all ``regions``.
+    ``lead`` are the cycles, by kind, that a step is entered after the end of the one before
+    at the earliest; AHEAD where it may be loaded before that. Boxes are numbered through all ``regions``.
     """
 
     kind: Ints
@@ -160,7 +167,9 @@ class Program(Value, frozen=True, kw_only=True, dict=True):
 
     def bound_ticks(self, clocks: Clocks) -> int:
         """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
-        busy = self.setup_cycles + int(self.lead[self.kind].sum()) + self.total("head") + self.total("body")
+        led = np.where(self.lead < 0, 0, self.lead + self.kinds.entry)[self.kind]
+        led[0] = max(self.lead[self.kind[0]], 0) + self.kinds.entry[self.kind[0]]
+        busy = self.setup_cycles + int(led.sum()) + self.total("head") + self.total("body")
         return max(busy * clocks.cycle_ticks, clocks.bound_ticks(self.total_bursts))
 
     def total(self, event: str) -> int:

@@ -55,10 +55,13 @@ def random_job(seed: int) -> Job:
     freed = _ints([draw.randint(-1, tile - 1) for tile in range(len(closes))])
     return Job(
         kind=_ints([draw.randrange(kinds) for _ in range(steps)]),
+        entry=cycles(),
+        load=cycles(),
+        tail=cycles(),
         head=cycles(),
         body=cycles(),
         drain=cycles(),
-        lead=cycles() * draw.randint(0, 1),
+        lead=_leads(draw, kinds, cycle),
         ifmap=Stream(first=_ints(ifmap), box=boxes(ifmap), after=after(ifmap), gate=gates(ifmap)),
         weight=Stream(first=_ints(weight), box=boxes(weight), after=after(weight), gate=gates(weight)),
         ofmap=Stream(
@@ -106,6 +109,11 @@ def random_memory(seed: int, model: DramModel) -> Memory:
             bursts=_ints([count for _, count in runs]),
         ),
     )
+
+
+def _leads(draw: Random, kinds: int, cycle: int) -> Ints:
+    """Return leads by kind; half of the kinds may be loaded ahead."""
+    return _ints([draw.choice([-1, -1, 0, draw.randint(0, 12)]) * cycle for _ in range(kinds)])
 
 
 def _ints(values: list[int]) -> Ints:

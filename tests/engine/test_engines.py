@@ -125,10 +125,13 @@ def jobs(draw, boxes):
     freed = [draw(st.integers(-1, tile - 1)) for tile in range(len(closes))]
     return Job(
         kind=numbers(st.integers(0, kinds - 1), steps),
+        entry=numbers(cycles, kinds),
+        load=numbers(cycles, kinds),
+        tail=numbers(cycles, kinds),
         head=numbers(cycles, kinds),
         body=numbers(cycles, kinds),
         drain=numbers(cycles, kinds),
-        lead=numbers(cycles, kinds) * draw(st.booleans()),
+        lead=np.where(numbers(st.booleans(), kinds), numbers(cycles, kinds), -cycle),
         ifmap=loads(ifmap),
         weight=loads(weight),
         ofmap=Stream(
@@ -210,7 +213,7 @@ def test_a_run_is_given_up_before_dram_moves_what_it_cannot_move_in_time():
     load = Stream(first=first, box=np.array([0]), after=none, gate=none)
     store = Stream(first=first, box=np.array([1]), after=first, gate=none)
     one = np.array([1])
-    job = Job(np.array([0]), one, one, one, one * 0, load, load, store, setup=0, cycle=1)
+    job = Job(np.array([0]), one * 0, one * 0, one * 0, one, one, one, one * 0, load, load, store, setup=0, cycle=1)
     # 10, 10 and 30 bursts of 8 clocks: the last begins 49 x 8 clocks after the first.
     at_once = clocks("in_order", preset="lpddr4-3200-x32", refresh="none")
     least = 49 * 8 * at_once.clock_ticks
@@ -236,7 +239,7 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     for (first, box, after, gate), (grant, ready) in ((job.ifmap, trace.ifmap), (job.weight, trace.weight)):
         for tile, moved in enumerate(box):
             transfers.append((grant[tile], grant[tile] + taken[moved]))
-            assert trace.start[first[tile]] >= ready[tile]
+            assert trace.start[first[tile]] >= ready[tile] + job.entry[job.kind[first[tile]]]
             if after[tile] >= 0:
                 assert grant[tile] >= trace.end[after[tile]]
             if gate[tile] >= 0:
@@ -250,8 +253,12 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
             assert trace.start[opens[tile]] >= ready[gate[tile]]
     transfers.sort()
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(transfers))
-    leads = job.lead[job.kind][1:]
+    leads = np.where(job.lead < 0, 0, job.lead + job.entry)[job.kind][1:]
     assert all(end + lead <= start for end, start, lead in zip(trace.end, trace.start[1:], leads, strict=False))
+    loads, tails = job.load[job.kind][1:], job.tail[job.kind]
+    ahead = (end - tail + load for end, tail, load in zip(trace.end, tails, loads, strict=False))
+    is_ahead = (job.lead < 0)[job.kind][1:]
+    assert all(there <= start or not flag for there, start, flag in zip(ahead, trace.start[1:], is_ahead, strict=True))
     assert all(time % job.cycle == 0 for time in (*trace.start, *trace.handover, *trace.end, *trace.drained))
 
 
@@ -275,6 +282,9 @@ def one_job(*, ifmap_slots=2, ofmap_slots=2, ifmap_gate=NO_WAITS, **changes):
     steps, none = np.arange(2), NO_WAITS
     base = Job(
         kind=steps,
+        entry=np.array([0, 0]),
+        load=np.array([0, 0]),
+        tail=np.array([0, 0]),
         head=np.array([10, 10]),
         body=np.array([0, 0]),
         drain=np.array([3, 3]),
@@ -347,6 +357,31 @@ def test_a_later_layer_is_configured_after_the_last_step_while_its_tiles_come(ru
     assert trace.end[0] == 17
     assert trace.weight.ready[1] == 13
     assert trace.start[1] == 17 + lead
+
+
+@every
+@pytest.mark.parametrize(("load", "start"), [(3, 17), (4, 17), (5, 18), (9, 22)])
+def test_a_step_is_loaded_ahead_while_the_step_before_is_fed_for_the_last_time(run, load, start):
+    # Step 0 ends at 17, fed for the last time from 13 on; the tiles of step 1 are on chip at 13, its cold entry over.
+    ahead = {"lead": np.array([-1, -1]), "entry": np.array([0, 4]), "tail": np.array([4, 0])}
+    trace = times(run, one_job(load=np.array([0, load]), **ahead))
+    assert (trace.end[0], trace.weight.ready[1]) == (17, 13)
+    assert trace.start[1] == start
+
+
+@every
+@pytest.mark.parametrize(("entry", "start"), [(3, 17), (4, 17), (5, 18)])
+def test_a_step_whose_tile_comes_late_is_entered_when_it_is_there(run, entry, start):
+    # The last tile of step 1 is on chip at 13, step 0 ends at 17 whatever the entry of step 1 is.
+    trace = times(run, one_job(lead=np.array([-1, -1]), entry=np.array([0, entry])))
+    assert (trace.end[0], trace.weight.ready[1]) == (17, 13)
+    assert trace.start[1] == start
+
+
+@every
+def test_a_step_that_waits_for_what_the_one_before_drains_is_not_loaded_ahead(run):
+    trace = times(run, one_job(lead=np.array([0, 3]), entry=np.array([0, 5]), tail=np.array([9, 9])))
+    assert trace.start[1] == trace.end[0] + 3 + 5
 
 
 @every

@@ -110,10 +110,13 @@ def repeating_jobs(draw):
         loads[name] = Stream(first=first, box=box, after=after, gate=gates(first))
     return Job(
         kind=column(kinds - 1, pattern * draw(st.sampled_from([1, 1, repeats])), steps),
+        entry=durations(),
+        load=durations(),
+        tail=durations(),
         head=durations(),
         body=durations(),
         drain=durations(),
-        lead=durations() * draw(st.booleans()),
+        lead=np.where(draw(st.booleans()), durations(), -cycle),
         ofmap=Stream(
             first=np.concatenate(([0], closes[:-1] + 1)),
             box=column(3, draw(st.sampled_from([len(closing), repeats])), len(closes)),
@@ -175,10 +178,13 @@ def regular_job(steps, cycle=1, **changes):
     none = np.full(len(some), -1)
     job = Job(
         kind=every % 2,
+        entry=kinds[2:],
+        load=kinds[:2],
+        tail=kinds[1:3],
         head=kinds[:2],
         body=kinds[1:3],
         drain=kinds[2:],
-        lead=kinds[3:].repeat(2),
+        lead=np.full(2, -cycle),
         ifmap=Stream(first=some, box=np.zeros_like(some), after=release_steps(some, 2), gate=none),
         weight=Stream(first=some, box=np.ones_like(some), after=release_steps(some, 3), gate=none),
         ofmap=Stream(
@@ -282,14 +288,14 @@ def test_a_step_that_uses_something_else_once_is_seen_beyond_the_window(job, str
 def test_where_the_channel_is_out_of_step_with_the_core_a_period_is_as_long_as_both_take_to_meet():
     # 28 bursts in six steps, 28 * 97 ticks: with a clock of 100 ticks they meet after 25 times six steps.
     job = regular_job(60_000, cycle=100)
-    quick = job._replace(head=job.head // 900 * 100, body=job.body // 900 * 100)
+    quick = job._replace(entry=NOTHING, load=NOTHING, head=job.head // 900 * 100, body=job.body // 900 * 100)
     assert 150 < check(quick, clocks("plain", burst_ticks=97)) < 2000
 
 
 def test_times_that_move_by_part_of_a_core_cycle_do_not_repeat():
     # The drain binds: nine ticks a step, 54 a period, while steps begin at every fourth tick.
     one = np.array([1, 1])
-    job = regular_job(3000, head=one, body=2 * one, drain=7 * one)._replace(cycle=4)
+    job = regular_job(3000, load=0 * one, head=one, body=2 * one, drain=7 * one)._replace(cycle=4)
     assert check(job, clocks("plain", burst_ticks=0)) < 3000
 
 
@@ -299,7 +305,9 @@ def test_a_lead_that_melts_slowly_is_no_steady_state(stream):
     steps = np.arange(5000)
     none = np.full(5000, -1)
     loads = Stream(first=steps, box=np.zeros_like(steps), after=release_steps(steps, 7), gate=none)
-    job = regular_job(5000, head=np.array([60, 60]), body=np.array([40, 40]), drain=np.array([1, 1]))._replace(
+    job = regular_job(
+        5000, load=NOTHING, head=np.array([60, 60]), body=np.array([40, 40]), drain=np.array([1, 1])
+    )._replace(
         **{"ifmap": NOTHING_MOVES, "weight": NOTHING_MOVES} | {stream: loads},
         ofmap=Stream(first=steps[:1], box=np.array([2]), after=steps[-1:], gate=none[:1]),
         setup=0,

@@ -43,10 +43,13 @@ def stream_job(steps):
     one = np.zeros(steps, dtype=np.int64)
     return Job(
         kind=every % 3,
+        entry=np.array([20, 10, 30]),
+        load=np.array([10, 60, 20]),
+        tail=np.array([50, 10, 90]),
         head=np.array([70, 700, 90]),
         body=np.array([50, 10, 900]),
         drain=np.array([60, 400, 10]),
-        lead=one[:3],
+        lead=one[:3] - 1,
         ifmap=Stream(first=every, box=one, after=release_steps(every, 2), gate=one - 1),
         weight=Stream(first=every, box=one + 1, after=release_steps(every, 2), gate=one - 1),
         ofmap=Stream(first=every, box=one + 2, after=every, gate=release_stores(steps, 2)),

@@ -11,7 +11,7 @@ from dataflow_records import EVERY, known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paper import conv, machine
-from test_step import count, patch, port, up, waves_of
+from test_step import Paced, count, paced, packed, patch, port, up, waves_of, whole
 
 from lw3dsim import load_arch
 from lw3dsim.base.kernels import INTERPRETED
@@ -94,35 +94,28 @@ class Walk:
         return did.inputs * self.problem.activation_bits, did.weights * self.problem.kernel_bits // self.taps
 
 
-def interval(walk, machine, did):
-    """Return what a round takes, and why."""
+def pace(walk, machine, did):
+    """Return what a round takes at the ports, of weights and of inputs, and in the array, and what binds."""
     bits, weight_bits = walk.port_bits(did)
     winograd = walk.problem.algorithm.is_winograd
-    per_tap = (did.transformed // walk.taps * walk.E, did.weights // walk.taps * walk.E)
-    takes = {
-        "multiply": did.cycles,
-        "sram_port": max(
-            port(machine.ofmap_port if machine.reads_back else machine.ifmap_port, bits),
-            port(machine.weight_port, weight_bits),
-        ),
-        "transform": walk.taps
-        * max(
-            up(per_tap[0], machine.input_rate) * winograd,
-            up(per_tap[1], machine.weight_rate) * machine.transforms_weights,
-        ),
-    }
-    cause = max(takes, key=lambda name: takes[name])
-    return takes[cause], cause
+    of_inputs = port(machine.ofmap_port if machine.reads_back else machine.ifmap_port, bits)
+    of_weights = port(machine.weight_port, weight_bits)
+    transform = walk.taps * max(
+        whole(did.transformed // walk.taps, walk.E, machine.input_rate) * winograd,
+        whole(did.weights // walk.taps, walk.E, machine.weight_rate) * machine.transforms_weights,
+    )
+    takes = {"multiply": did.cycles, "transform": transform, "sram_port": max(of_weights, of_inputs)}
+    return of_weights, of_inputs, max(did.cycles, transform), max(takes, key=lambda name: takes[name])
 
 
 def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
     bits, wide = walk.problem.activation_bits, walk.problem.accumulator_bits
-    takes = port(machine.ofmap_port, pixels * ((bits if is_last else wide) + (0 if is_first else wide)))
-    alone = takes
+    takes = (bits if is_last else wide) + (0 if is_first else wide)
+    alone = takes = packed(machine.ofmap_port, pixels * takes, tiles, walk.lanes)
     if is_last:
         takes = max(takes, up(pixels, machine.vector_lanes))
     if walk.problem.algorithm.is_winograd:
-        takes = max(takes, up(wave.channels * tiles * walk.E, machine.output_rate))
+        takes = max(takes, whole(wave.channels * tiles, walk.E, machine.output_rate))
     return alone, takes
 
 
@@ -132,18 +125,19 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
     shape = SimpleNamespace(lanes=walk.lanes, depth=walk.depth, rows=walk.channels_at_once)
     read = "intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"
     written = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
-    computed, drains = [], []
+    waves = []
     for wave in waves_of(problem, shape, n, size):
         tiles, pixels = count(wave.tiles), wave.channels * count(wave.outputs)
         rounds = [walk.round(wave, tiles, min(walk.chunk, c - first)) for first in range(0, c, walk.chunk)]
         # Rounds follow each other at the pace of the first; a last one with fewer channels takes no less.
-        pace, cause = interval(walk, machine, rounds[0])
-        cycles, bits = len(rounds) * pace, sum(walk.port_bits(did)[0] for did in rounds)
+        of_weights, of_inputs, feed, cause = pace(walk, machine, rounds[0])
+        load = max(of_weights, of_inputs)
+        cycles, bits = (len(rounds) - 1) * max(load, feed) + feed, sum(walk.port_bits(did)[0] for did in rounds)
         port_alone, drain = drained(walk, machine, wave, tiles, pixels, is_first, is_last)
         if machine.reads_back and port(machine.ofmap_port, bits) + port_alone > cycles:
             cycles, cause = port(machine.ofmap_port, bits) + port_alone, "sram_port"
-        computed.append(cycles)
-        drains.append(drain)
+            feed = min(max(load, feed), cycles)
+        waves.append(Paced(cycles, load, feed, drain, of_weights - 1 + of_inputs - 1))
         out[cause] += cycles
         products, sums = sum(did.products for did in rounds), sum(did.sums for did in rounds)
         if cause == "multiply":
@@ -162,11 +156,11 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         out["weight_kernels"] += sum(did.weights for did in rounds) * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * winograd
         out["vector_ops"] += pixels * is_last
-    waits = [max(before - after, 0) for before, after in zip(drains, computed[1:], strict=False)]
     latency = arch.pe.pipeline_stages + walk.levels + problem.algorithm.transform_depth
-    out["head"] = latency + computed[0]
-    out["body"] = sum(computed[1:]) + sum(waits)
-    out["drain"], out["drain_stall"] = drains[-1], sum(waits)
+    out["head"], total, out["drain_stall"], late = paced(waves)
+    out["entry"], out["load"] = latency + waves[0].reads, waves[0].load
+    out["body"], out["tail"], out["drain"] = total - out["head"], waves[-1].last, waves[-1].drain
+    out["sram_port"] += late
     return out
 
 
@@ -242,7 +236,7 @@ def test_input_channels_on_columns_meet_in_a_tree():
     problem = conv(10, 2, (1, 3, 4), (1, 3, 3), arch, bias=False)
     step = costed(problem, make_machine(problem, arch, "pixel"), 2, 10, (1, 1, 2), True, True)
     # A fill of 3 stages and 2 levels of adders.
-    assert (step["head"], step["body"]) == (3 + 2 + 3 * 9 * 2, 0)
+    assert (step["entry"], step["head"], step["body"]) == (3 + 2, 3 * 9 * 2, 0)
     assert (step["mults"], step["accumulations"], step["tree_adds"]) == (2 * 2 * 90, 2 * 2 * 27, 2 * 2 * 63)
     # A patch of 3 x 4 positions, and 2 kernels of 9 weights, of each channel, once.
     assert (step["ifmap_read_bits"], step["weight_read_bits"]) == (8 * 120, 8 * 180)
@@ -255,7 +249,8 @@ def test_weights_stay_while_as_many_tiles_pass_as_there_are_accumulators():
         step = costed(problem, make_machine(problem, arch, "pixel"), 2, 4, (1, 1, 8), True, True)
         assert step["weight_read_bits"] == waves * 2 * 4 * 8
         assert step["ifmap_read_bits"] == 4 * 8 * 8
-        assert step["head"] + step["body"] - step["drain_stall"] == 3 + 2 + 8
+        assert step["entry"] == 3 + 2
+        assert step["head"] + step["body"] - step["drain_stall"] == 8
 
 
 def test_a_depthwise_layer_works_on_one_column_of_input_channels():
@@ -266,7 +261,8 @@ def test_a_depthwise_layer_works_on_one_column_of_input_channels():
         costed(problem, make_machine(problem, arch, "pixel"), 6, 1, (1, 2, 2), True, True) for arch in (wide, alone)
     ]
     assert steps[0]["body"] == steps[1]["body"]
-    assert steps[0]["head"] == steps[1]["head"] + 2
+    assert steps[0]["head"] == steps[1]["head"]
+    assert steps[0]["entry"] == steps[1]["entry"] + 2
     assert steps[0]["multiply"] == steps[1]["multiply"]
 
 

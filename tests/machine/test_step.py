@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -90,42 +91,72 @@ def port(rate, bits):
     return up(bits * rate.per_cycles, rate.bits)
 
 
+def whole(tiles, coordinates, rate):
+    """Cycles of a transform unit, which does whole tiles in a cycle or takes whole cycles for a tile."""
+    return up(tiles, rate // coordinates) if rate >= coordinates else tiles * up(coordinates, rate)
+
+
+def packed(rate, bits, tiles, lanes):
+    """Cycles in which a wave's outputs pass a port, packed within what lies at one depth of the accumulators."""
+    depths = [min(lanes, tiles - first) for first in range(0, tiles, lanes)]
+    return sum(port(rate, up(bits * of, tiles)) for of in depths)
+
+
+class Paced(NamedTuple):
+    """A wave: its cycles, of a round at the ports, of its last round in the array; its drain; its first reads.
+
+    These are what its weights and then its patch take but for their last words, which the pipeline reads.
+    """
+
+    cycles: int
+    load: int
+    last: int
+    drain: int
+    reads: int
+
+
+def paced(waves):
+    """Return the cycles of the first of these waves, of all, and those in which they wait for drains, and for loads."""
+    total, stalls, late = [], 0, 0
+    for before, wave in itertools.pairwise([None, *waves]):
+        if before:
+            late += max(wave.load - before.last, 0)
+            stalls += max(before.drain - wave.cycles, 0)
+        total.append(wave.cycles)
+    return total[0], sum(total) + stalls + late, stalls, late
+
+
 def reference(problem, machine, n, c, size, is_first, is_last):
     """The columns of a step's cycles and events, summed up wave by wave."""
     algorithm, bits = problem.algorithm, problem.activation_bits
     out = dict.fromkeys(Costs._fields, 0)
     rounds = up(c, machine.chunk)
-    computed, drains = [], []
+    walked = []
     for wave in waves_of(problem, machine, n, size):
         tiles, E = count(wave.tiles), algorithm.coordinates
-        read = wave.inputs * patch(problem, wave)
-        interval = {
-            "multiply": algorithm.taps * up(tiles, machine.lanes) * machine.cycles_per_tile,
-            "sram_port": max(
-                port(
-                    machine.ofmap_port if machine.reads_back else machine.ifmap_port,
-                    read * bits * min(c, machine.chunk),
-                ),
-                port(machine.weight_port, wave.channels * min(c, machine.chunk) * problem.kernel_bits),
-            ),
-            "transform": max(
-                algorithm.taps * up(wave.inputs * tiles * E, machine.input_rate) * algorithm.is_winograd,
-                algorithm.taps * up(wave.channels * E, machine.weight_rate) * machine.transforms_weights,
-            ),
-        }
-        cause = max(interval, key=lambda name: interval[name])
-        cycles = rounds * interval[cause]
+        read = wave.inputs * patch(problem, wave) * bits
+        reading = machine.ofmap_port if machine.reads_back else machine.ifmap_port
+        of_inputs = port(reading, read * min(c, machine.chunk))
+        of_weights = port(machine.weight_port, wave.channels * min(c, machine.chunk) * problem.kernel_bits)
+        multiply = algorithm.taps * up(tiles, machine.lanes) * machine.cycles_per_tile
+        transform = max(
+            algorithm.taps * whole(wave.inputs * tiles, E, machine.input_rate) * algorithm.is_winograd,
+            algorithm.taps * whole(wave.channels, E, machine.weight_rate) * machine.transforms_weights,
+        )
+        load, feed = max(of_inputs, of_weights), max(multiply, transform)
+        cause = "sram_port" if load > feed else "multiply" if multiply == feed else "transform"
+        cycles = (rounds - 1) * max(load, feed) + feed
         pixels = wave.channels * count(wave.outputs)
         sums = (bits if is_last else problem.accumulator_bits) + (0 if is_first else problem.accumulator_bits)
-        drain = port(machine.ofmap_port, pixels * sums)
-        if machine.reads_back and port(machine.ofmap_port, read * bits * c) + drain > cycles:
-            cycles, cause = port(machine.ofmap_port, read * bits * c) + drain, "sram_port"
+        drain = packed(machine.ofmap_port, pixels * sums, tiles, machine.lanes)
+        if machine.reads_back and port(machine.ofmap_port, read * c) + drain > cycles:
+            cycles, cause = port(machine.ofmap_port, read * c) + drain, "sram_port"
+            feed = min(max(load, feed), cycles)
         if is_last:
             drain = max(drain, up(pixels, machine.vector_lanes))
         if algorithm.is_winograd:
-            drain = max(drain, up(wave.channels * tiles * E, machine.output_rate))
-        computed.append(cycles)
-        drains.append(drain)
+            drain = max(drain, whole(wave.channels * tiles, E, machine.output_rate))
+        walked.append(Paced(cycles, load, feed, drain, of_weights - 1 + of_inputs - 1))
         products = wave.channels * tiles * E * algorithm.taps * c
         if cause == "multiply":
             # A row with a channel works for all cycles, a lane for those in which it has a tile.
@@ -136,7 +167,7 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         out["mults"] += products
         out["accumulations"] += products // c * rounds
         out["tree_adds"] += products // c * (c - rounds)
-        out["intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"] += read * bits * c
+        out["intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"] += read * c
         out["weight_read_bits"] += wave.channels * c * problem.kernel_bits
         out["ofmap_read_bits"] += 0 if is_first else pixels * problem.accumulator_bits
         write = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
@@ -145,10 +176,10 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         out["weight_kernels"] += wave.channels * c * algorithm.taps * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * algorithm.is_winograd
         out["vector_ops"] += pixels * is_last
-    waits = [max(before - after, 0) for before, after in zip(drains, computed[1:], strict=False)]
-    out["head"] = machine.fill_cycles + computed[0]
-    out["body"] = sum(computed[1:]) + sum(waits)
-    out["drain"], out["drain_stall"] = drains[-1], sum(waits)
+    out["head"], total, out["drain_stall"], late = paced(walked)
+    out["entry"], out["load"] = machine.fill_cycles + walked[0].reads, walked[0].load
+    out["body"], out["tail"], out["drain"] = total - out["head"], walked[-1].last, walked[-1].drain
+    out["sram_port"] += late
     return out
 
 

@@ -54,19 +54,21 @@ def test_a_patch_holds_what_taps_touch():
 
 def test_tiles_come_in_groups_as_equal_as_can_be():
     # 2 lanes with 2 accumulators take 10 pixels as 4, 3 and 3: two turns each. The last 3 drain by 2 a cycle.
-    expected = {"head": 2 + 3, "body": 2 + 2, "multiply": 6, "drain": 2}
+    expected = {"entry": 3, "head": 2, "body": 2 + 2, "multiply": 6, "drain": 2}
     assert subset(step(conv(1, 1, (1, 1, 10), (1, 1, 1), machine(), bias=False), machine()), **expected) == expected
 
 
 def test_a_winograd_step_may_be_bound_by_its_weights():
     # F(2x2,3x3) on 16 multipliers: 4 x 4 outputs are 4 tiles on 2 lanes, in two turns. A channel's patch of 6 x 6 bytes
-    # takes 9 cycles, 2 kernels of 16 weights of 12 bits take 12; 4 x 16 coordinates at 2 x 16 a cycle 2.
+    # takes 9 cycles, 2 kernels of 16 weights of 12 bits take 12; 4 tiles at 2 x 16 coordinates a cycle 2.
     arch = machine("pe.mults_per_pe=16")
     problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
     expected = {
-        # 12 cycles for each of 3 channels; the fill: 3 stages, transforms of 2 x (1 + 2) additions.
-        "head": 36 + 9, "body": 0, "sram_port": 36, "multiply": 0, "transform": 0, "fill": 9,
-        # 32 outputs on 2 lanes of the vector unit; the port takes 8 cycles, the output transform 2 x 4 x 16 / 32 = 4.
+        # Three loads of 12 cycles, the first before the step, the last feed of 2 behind; the fill: 3 stages, transforms
+        # of 2 x (1 + 2) additions. Nothing before it, weights come first, then the patch, but for their last words.
+        "entry": 11 + 8 + 9, "load": 12, "head": 2 * 12 + 2, "tail": 2, "body": 0,
+        "sram_port": 26, "multiply": 0, "transform": 0,
+        # 32 outputs on 2 lanes of the vector unit; the port takes 8 cycles, the output transform 2 x 4 / 2 = 4.
         "drain": 16, "vector_ops": 32,
         "mults": 2 * 4 * 16 * 3, "accumulations": 384, "tree_adds": 0,
         "input_tiles": 4 * 3, "output_tiles": 2 * 4, "weight_kernels": 0,
@@ -79,14 +81,14 @@ def test_a_winograd_step_may_be_bound_by_its_transforms():
     rates = ("transforms.input_coords_per_cycle=5", "transforms.output_coords_per_cycle=3")
     arch = machine("pe.mults_per_pe=16", *WIDE, *rates)
     problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
-    # 64 coordinates by 5 take 13 cycles, 128 by 3 take 43.
-    expected = {"head": 39 + 9, "transform": 39, "sram_port": 0, "drain": 43}
+    # A tile of 16 coordinates by 5 takes 4 cycles, 4 tiles 16; by 3 it takes 6, 8 tiles 48.
+    expected = {"head": 48, "transform": 48, "sram_port": 0, "drain": 48}
     assert subset(step(problem, arch), **expected) == expected
     onchip = machine(
-        "pe.mults_per_pe=16", *WIDE, *rates, "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=2"
+        "pe.mults_per_pe=16", *WIDE, *rates, "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=1"
     )
-    # 2 kernels of 16 coordinates by 2 take 16 cycles. The buffer holds them untransformed.
-    expected = {"head": 48 + 9, "transform": 48, "weight_kernels": 6, "weight_read_bits": 6 * 72}
+    # 2 kernels of 16 coordinates take 32 cycles. The buffer holds them untransformed.
+    expected = {"head": 96, "transform": 96, "weight_kernels": 6, "weight_read_bits": 6 * 72}
     assert subset(step(conv(3, 2, (1, 6, 6), (1, 3, 3), onchip, "hfa", bias=False), onchip), **expected) == expected
 
 
@@ -96,7 +98,7 @@ def test_a_tile_that_is_larger_than_a_pe_takes_turns():
     problem = conv(3, 2, (1, 6, 6), (1, 3, 3), arch, "hfa", bias=False)
     # Two groups of 2 tiles, 2 cycles for each of 3 channels; 16 outputs drain in 8 cycles and stall the second by 2.
     expected = {
-        "head": 6 + 9,
+        "head": 6,
         "body": 8,
         "drain_stall": 2,
         "drain": 8,
@@ -157,17 +159,17 @@ def test_an_adder_tree_takes_several_input_channels_at_once():
     problem = conv(6, 2, (1, 2, 2), (1, 1, 1), arch, bias=False)
     # 6 channels are 2 rounds of 4; 4 pixels on 2 lanes take 2 cycles each. Both rows and lanes work all the time.
     expected = {
-        "head": 4 + 3, "multiply": 4, "row_cycles": 4 * 2, "lane_cycles": 4 * 2 * 2, "products": 48,
+        "head": 4, "multiply": 4, "row_cycles": 4 * 2, "lane_cycles": 4 * 2 * 2, "products": 48,
         "mults": 48, "accumulations": 2 * 4 * 2, "tree_adds": 2 * 4 * 4,
     }  # fmt: skip
     assert subset(step(problem, arch, "channel"), **expected) == expected
     # By pixels all 4 are on one multiplier each of 8 lanes: 6 rounds of a cycle, half of the lanes idle.
-    expected = {"head": 6 + 3, "multiply": 6, "row_cycles": 6 * 2, "lane_cycles": 6 * 2 * 4, "products": 48}
+    expected = {"head": 6, "multiply": 6, "row_cycles": 6 * 2, "lane_cycles": 6 * 2 * 4, "products": 48}
     expected |= {"accumulations": 48, "tree_adds": 0}
     assert subset(step(problem, arch), **expected) == expected
     narrow = machine("pe.mults_per_pe=4")
-    # At ports of 4 bytes a round reads 4 pixels of 4 channels in 4 cycles, 2 x 4 weights in 2.
-    expected = {"head": 8 + 3, "sram_port": 8}
+    # At ports of 4 bytes a round reads 4 pixels of 4 channels in 4 cycles, 2 x 4 weights in 2; the last is fed in 2.
+    expected = {"entry": 3 + 3 + 1, "head": 4 + 2, "sram_port": 6}
     assert subset(step(conv(6, 2, (1, 2, 2), (1, 1, 1), narrow, bias=False), narrow, "channel"), **expected) == expected
 
 
@@ -203,7 +205,7 @@ def test_banks_swap_when_the_group_before_has_drained(channels, size, groups):
     drains = [channels * pixels for channels, pixels in groups]
     body = [max(c, d) for c, d in zip(computes[1:], drains, strict=False)]
     expected = {
-        "head": 3 + computes[0], "body": sum(body), "drain": drains[-1],
+        "head": computes[0], "body": sum(body), "drain": drains[-1],
         "drain_stall": sum(body) - sum(computes[1:]),
     }  # fmt: skip
     assert subset(found, **expected) == expected
@@ -221,7 +223,7 @@ def test_banks_swap_when_the_group_before_has_drained(channels, size, groups):
 def test_groups_side_by_side_take_turns_and_wait_for_the_one_before(groups, drains):
     beside = side_by_side(conv(groups, 2 * groups, (1, 1, 4), (1, 1, 1), SLOW_DRAIN, groups=groups, bias=False), 1)
     stall = sum(drain - 2 for drain in drains[:-1])
-    expected = {"head": 3 + 2, "body": 2 * (len(drains) - 1) + stall, "drain_stall": stall, "drain": drains[-1]}
+    expected = {"head": 2, "body": 2 * (len(drains) - 1) + stall, "drain_stall": stall, "drain": drains[-1]}
     assert subset(step(beside, SLOW_DRAIN), **expected) == expected
 
 
@@ -230,11 +232,12 @@ def test_waits_for_drains_are_cycles_whatever_a_tick_is():
     problem, clocks = conv(2, 6, (1, 1, 4), (1, 1, 1), arch, bias=False), make_clocks(arch)
     timing = simulate_schedule(build_schedule(problem, tiles(2, 2, 1, 1, 4), arch, clocks), clocks)
     assert clocks.cycle_ticks == 2000
-    # 3 steps of 3 + 4 cycles, each drained in 8 for its 8 outputs: the second waits a cycle for the first, the third
-    # comes a cycle later and waits for nobody, and the last drain is waited for.
-    assert [time // 2000 for time in timing.trace.start] == [11, 18, 27]
+    # 3 steps of 4 cycles, each drained in 8 for its 8 outputs: the second waits 4 cycles for the first, the third, a
+    # cycle later as the first tile leaves a moment after 26, another 3, and the last drain is waited for. The first
+    # fills in 3, the others were loaded ahead.
+    assert [time // 2000 for time in timing.trace.start] == [14, 18, 27]
     assert [time // 2000 for time in timing.trace.handover] == [18, 26, 34]
-    assert [timing.cycles_by_cause[cause] for cause in ("fill", "multiply", "drain")] == [9, 12, 1 + 8]
+    assert [timing.cycles_by_cause[cause] for cause in ("fill", "multiply", "drain")] == [3, 12, 4 + 3 + 8]
 
 
 @pytest.mark.parametrize(
@@ -285,8 +288,9 @@ def test_partial_sums_drain_wide():
 def test_a_layer_takes_the_time_that_one_draws_on_paper():
     # 4 channels of 4 x 4 pixels, 3 x 3 to 3 channels, a row of outputs a step. In ns: setup 20. The first input tile's
     # 6 bursts pass in 20..80 and are there at 100, 4 bursts of weights in 80..120 and at 140, the second input tile in
-    # 120..180 and at 200. A step's groups of 2 and 1 channels take 3 + 36 and 36 cycles: 140..290; its last 2 outputs
-    # drain in a cycle. Its 2 bursts leave in 292..312. The second step: 290..440, drained at 442, stored at 462.
+    # 120..180 and at 200. It is entered in 4 + 2 + 3 cycles, for 18 and 12 bytes at 4 a cycle; its groups of 2 and 1
+    # channels take 36 each: 158..302; its last 2 outputs drain in a cycle. Its 2 bursts leave in 304..324. The second
+    # step: 302..446, drained at 448, stored at 468.
     arch = machine()
     problem = conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True)
     clocks = make_clocks(arch)
@@ -295,17 +299,17 @@ def test_a_layer_takes_the_time_that_one_draws_on_paper():
         timing = simulate_schedule(schedule, clocks, engine)
         trace = timing.trace
         assert [list(np.asarray(x)) for x in (trace.start, trace.end, trace.drained)] == [
-            [140_000, 290_000], [290_000, 440_000], [292_000, 442_000],
+            [158_000, 302_000], [302_000, 446_000], [304_000, 448_000],
         ]  # fmt: skip
         assert list(trace.ifmap.grant) == [20_000, 120_000]
         assert list(trace.ifmap.ready) == [100_000, 200_000]
         assert (list(trace.weight.grant), list(trace.weight.ready)) == ([80_000], [140_000])
-        assert (list(trace.ofmap.grant), list(trace.ofmap.ready)) == ([292_000, 442_000], [312_000, 462_000])
-        assert timing.latency_cycles == 231
+        assert (list(trace.ofmap.grant), list(trace.ofmap.ready)) == ([304_000, 448_000], [324_000, 468_000])
+        assert timing.latency_cycles == 234
         cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
         # While one channel is multiplied one of two rows idles: 18 of 72 cycles.
         assert cycles == {
-            "configuration": 10, "dram_read": 60, "fill": 6, "multiply": 108, "idle_rows": 36, "drain": 1,
+            "configuration": 10, "dram_read": 60, "fill": 9, "multiply": 108, "idle_rows": 36, "drain": 1,
             "dram_write": 10,
         }  # fmt: skip
 
@@ -332,25 +336,25 @@ def test_waits_have_the_cause_that_came_last():
     clocks = make_clocks(arch)
     schedule = build_schedule(problem, tiles(2, 2, 1, 1, 2, slots=1), arch, clocks)
     timing = simulate_schedule(schedule, clocks, "simpy")
-    # Step 0: 240..250, 4 outputs drain on 2 lanes in 2 cycles: 254. The second input is asked for at 250 and comes in
-    # 250..350, at 370; the first output leaves in 350..450. Step 1 has its input at 370 and its slot at 450: 450..460,
-    # drained at 464, stored at 564.
+    # Step 0: 246..250, 4 outputs drain on 2 lanes in 2 cycles: 254. The second input is asked for at 250 and comes in
+    # 250..350, at 370; the first output leaves in 350..450. Step 1 has its input at 370, is filled at 376 and has its
+    # slot at 450: 450..454, drained at 458, stored at 558.
     trace = timing.trace
     assert [list(x) for x in (trace.start, trace.end, trace.drained)] == [
-        [240_000, 450_000], [250_000, 460_000], [254_000, 464_000],
+        [246_000, 450_000], [250_000, 454_000], [254_000, 458_000],
     ]  # fmt: skip
-    assert (list(trace.ifmap.grant), list(trace.ofmap.grant)) == ([20_000, 250_000], [350_000, 464_000])
+    assert (list(trace.ifmap.grant), list(trace.ofmap.grant)) == ([20_000, 250_000], [350_000, 458_000])
     cycles = {name: count for name, count in timing.cycles_by_cause.items() if count}
     # The first step waits 110 cycles for its tiles; the second 100 for its slot; the last store takes 50.
     assert cycles == {
-        "configuration": 10, "dram_read": 110, "fill": 6, "multiply": 4, "dram_write": 150, "drain": 2,
+        "configuration": 10, "dram_read": 110, "fill": 3, "multiply": 4, "dram_write": 150, "drain": 2,
     }  # fmt: skip
 
 
 def test_clips_leave_the_bus_one_after_the_other():
     # The layer that is drawn above, its clock of 3 ns: bursts and answers do not end with a cycle. Setup to 30 ns, the
-    # input in 30..90, there at 110, weights in 90..130, at 150. Steps of 75 cycles: 150..375, 375..600. The last drains
-    # until 603 and leaves in 603..623: the 208th cycle.
+    # input in 30..90, there at 110, weights in 90..130, at 150. Steps of 72 cycles, the first entered in 9: 177..393,
+    # 393..609. The last drains until 612 and leaves in 612..632: the 211th cycle.
     arch = machine("clock_mhz=333.3333")
     problem = conv(4, 3, (1, 4, 4), (1, 3, 3), arch, bias=True)
     clocks, mapping = make_clocks(arch), tiles(3, 4, 1, 1, 2)
@@ -358,11 +362,12 @@ def test_clips_leave_the_bus_one_after_the_other():
     schedule = build_schedule(problem, mapping, arch, clocks)
     link = LayerWork(problem, mapping).link(schedule, ())
     one = simulate_stream(join([link], 1, arch.buffers, clocks), clocks)
-    assert one.finish_cycles == (208,) == (one.timing.latency_cycles,)
-    # At least setup and two steps of 75 cycles; the second clip is configured in 10 more.
-    assert one.bound_cycles == 10 + 2 * 75
+    assert one.finish_cycles == (211,) == (one.timing.latency_cycles,)
+    # At least setup and an entry of 9 and two steps of 72 cycles; the second clip is configured in 10 more.
+    assert one.bound_cycles == 10 + 9 + 2 * 72
     two = simulate_stream(join([link], 2, arch.buffers, clocks), clocks)
-    assert two.bound_cycles == 10 + 4 * 75 + 10
-    # Its second input tile is asked for when its slot is free, at 600, before the last row of the first clip drained:
-    # it passes in 600..660, the row in 660..680. Steps: 600 + 30 of configuration, twice 225, a drain and a store.
-    assert two.finish_cycles == (227, -(-(600 + 30 + 450 + 3 + 20) // 3))
+    assert two.bound_cycles == 2 * (10 + 9 + 2 * 72)
+    # Its second input tile is asked for when its slot is free, at 609, before the last row of the first clip drained:
+    # it passes in 609..669, the row in 669..689. Steps: 609 + 30 of configuration, 27 to enter, twice 216, a drain, a
+    # store.
+    assert two.finish_cycles == (230, -(-(609 + 30 + 27 + 432 + 3 + 20) // 3))

@@ -19,8 +19,9 @@ from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.pace import port_cycles
 from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
-from lw3dsim.machine.waves import empty_waves
+from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import compulsory_bytes
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
@@ -207,9 +208,16 @@ def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
     # From step to step of a tile, an array that never waits for DMA waits for what it must drain first.
     waits = np.where(schedule.loops.is_first[1:], 0, np.maximum(drain[:-1] - head[1:], 0)).sum()
     busy = schedule.total("head") + schedule.total("body")
-    assert layer_cycles(task, at, INFINITE, empty_waves(INTERPRETED)) == busy + (
-        0 if problem.structure == "vector" else waits
-    )
+    if problem.structure != "vector":
+        axes, loops, waves, loads = make_axes(problem, mapping), schedule.loops, empty_waves(INTERPRETED), 0
+        for i in range(schedule.steps):
+            size = (int(axis.outputs[at[i]]) for axis, at in ((axes.t, loops.t), (axes.h, loops.h), (axes.w, loops.w)))
+            n, c = int(axes.n[loops.n[i]]), int(axes.c[loops.c[i]])
+            cost_waves(layer, array, n, c, *size, int(loops.is_first[i]), int(loops.is_last[i]), waves)
+            loads += port_cycles(waves)
+        # Nor is it faster than its ports, which load one round after the other.
+        busy = max(busy + waits, loads)
+    assert layer_cycles(task, at, INFINITE, empty_waves(INTERPRETED)) == busy
 
 
 @slow
@@ -295,8 +303,8 @@ def test_more_of_a_resource_never_costs_more_than_an_anomaly():
         for scale in (1, 2, 4):
             bigger = msgspec.structs.replace(buffers, **{field: getattr(buffers, field) * scale})
             times.append(latency(msgspec.structs.replace(ARCH, buffers=bigger)))
-        assert times[1] <= times[0] * 1.001
-        assert times[2] <= times[1] * 1.001
+        assert times[1] <= times[0] * 1.002
+        assert times[2] <= times[1] * 1.002
     times = [
         latency(msgspec.structs.replace(ARCH, dram=msgspec.structs.replace(ARCH.dram, bandwidth_gbps=gbps)))
         for gbps in (0.2, 1.0, 5.0, 50.0)

@@ -37,9 +37,10 @@ def test_a_tile_goes_through_all_stages_chunk_by_chunk():
     # One channel works one of two rows. Second layer: 3 rounds of 2 cycles. Its ports read 3 x 4 bytes and write
     # 2 x 4: 5 cycles are less than 6.
     assert columns(schedule, "head", "body", "drain", "wait", "multiply", "row_cycles") == [
-        [39, 0, 4, 0, 36, 72], [39, 0, 2, 0, 36, 36], [9, 0, 4, 2, 6, 12],
+        [36, 0, 4, 0, 36, 72], [36, 0, 2, 0, 36, 36], [6, 0, 4, 2, 6, 12],
     ] * 2  # fmt: skip
-    assert schedule.lead[schedule.kind].tolist() == [0, 0, 2] * 2
+    # Others may be loaded ahead.
+    assert schedule.lead[schedule.kind].tolist() == [-1, -1, 2] * 2
 
 
 def test_a_tile_loads_the_rows_that_no_tile_before_had():
@@ -276,7 +277,7 @@ def test_a_group_is_alone_in_the_buffers_of_a_chain():
     assert chain.ifmap.gate.tolist() == [-1, -1, 1, 1, 3, 3, 5, 5]
     assert chain.weight.gate.tolist() == [-1, -1, -1, -1, -1, 1, 1, 1, -1, 3, 3, 3, -1, 5, 5, 5]
     # The first step of a group is configured in 10 cycles, those that wait for a drain in 2 more as before.
-    assert chain.lead[chain.kind].tolist() == [0, 0, 2, 0, 0, 2] + [10, 0, 2, 0, 0, 2] * 3
+    assert chain.lead[chain.kind].tolist() == [-1, -1, 2, -1, -1, 2] + [10, -1, 2, -1, -1, 2] * 3
     # Its tiles come when the last tile of the group before has been used: steps 4, 10, 16.
     assert chain.ifmap.after.tolist() == [-1, -1, 4, 4, 10, 10, 16, 16]
     # Within a group tiles take turns in two slots.

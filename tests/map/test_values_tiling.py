@@ -211,13 +211,13 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
         out=plain_rows(output_layout(LAYER, 32)),
     )  # fmt: skip
     waves = empty_waves(INTERPRETED)
-    # 168 cycles in 8 steps and no waits; the last drains 3. The first input tile takes 6 bursts, its weights 2, the
-    # last output tile 1; DRAM answers after 20 ns.
-    compute = (168 + 3) * 2000 + 9 * 10_000 + 20_000
+    # 144 cycles in 8 steps and no waits, and a fill of 3; the last drains 3. The first input tile takes 6 bursts, its
+    # weights 2, the last output tile 1; DRAM answers after 20 ns.
+    compute = (147 + 3) * 2000 + 9 * 10_000 + 20_000
     assert bound_ticks(task, least, ONE, 1, waves) == 20_000 + compute
     assert bound_ticks(task, least, ONE, 50, waves) == 20_000 + 500_000
     two = task._replace(times=task.times._replace(channels=2))
-    assert bound_ticks(two, least, ONE, 1, waves) == 20_000 + (168 + 3) * 2000 + 45_000 + 20_000
+    assert bound_ticks(two, least, ONE, 1, waves) == 20_000 + (147 + 3) * 2000 + 45_000 + 20_000
     # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
     assert least_pixels(task.layer, task.array, 3, 4) == 144
     assert least_pixels(task.layer, task.array, 2, 3) == 144
@@ -262,15 +262,15 @@ def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_
     def cycles(problem, sizes, arch=ARCH):
         return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_waves(INTERPRETED))
 
-    # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: a fill of 3 and 2 cycles each.
-    assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 5
-    # 3 channels one by one: 4 pixels on 2 lanes take 2 cycles and a fill of 3. 8 partial sums drain in 8 cycles, are
-    # then read and written in 16: the second step waits for 3, the third for 11.
+    # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: 2 cycles each.
+    assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 2
+    # 3 channels one by one: 4 pixels on 2 lanes take 2 cycles. 8 partial sums drain in 8 cycles, are then read and
+    # written in 16: the second step waits for 6, the third for 14.
     many = machine("vector_lanes=64")
-    assert cycles(conv(3, 2, (1, 1, 4), (1, 1, 1), many), ([2], [1], [1], [1], [4]), many) == 3 * 5 + 3 + 11
+    assert cycles(conv(3, 2, (1, 1, 4), (1, 1, 1), many), ([2], [1], [1], [1], [4]), many) == 3 * 2 + 6 + 14
     # A sum of 2 tensors of 8 elements reads 16 bytes, 4 a cycle.
     add = problem_of(Add(name="x", inputs=("i", "j")), Shape(2, 1, 2, 2), many)
-    assert cycles(add, ([2], [1], [1], [2], [2]), many) == 3 + 4
+    assert cycles(add, ([2], [1], [1], [2], [2]), many) == 4
 
 
 def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
@@ -402,22 +402,22 @@ def test_the_ways_to_cut_a_row_read_at_least_what_the_best_of_them_does():
 def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
     problem = conv(4, 3, (1, 5, 7), (1, 3, 3), ARCH, bias=True)
     # 3 x 5 outputs in tiles of 2 x 4: one is full. 3 channels on 2 rows, 8 pixels on 2 lanes, 4 channels of 9 taps take
-    # 2 x 4 x 36 cycles, and 3 to fill. Of a bound of 1500 ticks 100 are a pixel's: 7 pixels are in no full tile.
+    # 2 x 4 x 36 cycles. Of a bound of 1500 ticks 100 are a pixel's: 7 pixels are in no full tile.
     task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
-    assert full_tiles(task, ONE, 1500) == (2 * 4 * 36 + 3) * 2000 + 700
+    assert full_tiles(task, ONE, 1500) == 2 * 4 * 36 * 2000 + 700
     # Two channels of three: of the third nothing is known.
-    assert full_tiles(task, Tiling(1, 0, 0, 0, 0), 1500) == (4 * 36 + 3) * 2000
-    assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36 + 2 * 3
+    assert full_tiles(task, Tiling(1, 0, 0, 0, 0), 1500) == 4 * 36 * 2000
+    assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36
     # Without a full tile along H nothing but the share is left.
-    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == (2 * 8 * 36 + 3) * 2000
+    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == 2 * 8 * 36 * 2000
 
 
 def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     slow = machine("vector_lanes=1")
     problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
-    # 8 outputs drain in 8 cycles; the next step has 3 + 2 before its first: 3 rows are two waits of 3.
-    assert waits_between_tiles(task, ONE, empty_waves(INTERPRETED)) == 2 * 3
+    # 8 outputs drain in 8 cycles; the next step has 2 before its first: 3 rows are two waits of 6.
+    assert waits_between_tiles(task, ONE, empty_waves(INTERPRETED)) == 2 * 6
 
 
 def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():

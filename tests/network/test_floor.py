@@ -107,5 +107,7 @@ def test_bounds_are_tight_where_little_is_left_to_chance():
     wide = build_workload(name="wide", inputs={"clip": Shape(3, 8, 48, 48)}, layers=network.layers)
     least = known(Outlook(wide, arch, "hfa"))
     found = figures(wide, arch, map_network(wide, arch, algorithm="hfa"))
-    shares = [low / high for low, high in zip(least, found, strict=True)]
-    assert all(share > 0.9 for share in shares), shares
+    latency, *others = (low / high for low, high in zip(least, found, strict=True))
+    # Of mappings nearly as fast the one that moves least is taken, not the one of the least energy.
+    assert latency > 0.98
+    assert all(share > 0.75 for share in others), others

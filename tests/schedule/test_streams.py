@@ -39,7 +39,7 @@ layers:
   - {name: h, kind: linear, inputs: g, out_features: 400}
 """
 SLACK = 1.001
-ARRAY = (*COMPUTING, "fill", "configuration")
+ARRAY = (*COMPUTING, "configuration")
 
 
 def mapped(workload, size=None, transform="", algorithm="direct", arch="edge_base", overrides=(), fusion="off"):

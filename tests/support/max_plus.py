@@ -76,9 +76,13 @@ def _request(job, x, port, tile):
 
 def _step(job, x, step):
     kind = job.kind[step]
-    waits = [(x.end[step - 1] if step else job.setup) + job.lead[kind]]
+    ended, entry = x.end[step - 1] if step else job.setup, job.entry[kind]
+    waits = [ended + max(job.lead[kind], 0) + entry]
+    if step and job.lead[kind] < 0:
+        # The loader is free when the last round of the step before begins.
+        waits = [ended, ended - job.tail[job.kind[step - 1]] + job.load[kind]]
     for port, loads in ((IFMAP, job.ifmap), (WEIGHT, job.weight)):
-        waits += [x.there[port][tile] for tile, use in enumerate(loads.first) if use == step]
+        waits += [x.there[port][tile] + entry for tile, use in enumerate(loads.first) if use == step]
     for tile, opening in enumerate(job.ofmap.first):
         if opening == step and job.ofmap.gate[tile] >= 0:
             waits.append(x.there[OFMAP][job.ofmap.gate[tile]])

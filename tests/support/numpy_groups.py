@@ -230,10 +230,11 @@ def _kinds(group, machines, axes, steps, stolen):
         tables.append(Kinds(wait=np.zeros(len(step), dtype=np.int64), **costed))
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}
     before = np.concatenate((np.zeros(1, dtype=np.int64), columns["drain"][kind[:-1]]))
-    wait = np.where(steps.waits, before, 0)
-    example, of_step = distinct([kind, wait])
+    # The first step of all waits for none.
+    lead = np.where(steps.waits & (np.arange(len(kind)) > 0), before, -1)
+    example, of_step = distinct([kind, lead])
     columns = {name: values[kind[example]] for name, values in columns.items()}
-    return of_step, Kinds(**columns | {"wait": wait[example]})
+    return of_step, Kinds(**columns | {"wait": np.maximum(lead[example], 0)})
 
 
 def room_for(first, bits, freed_at, freed, capacity, name):

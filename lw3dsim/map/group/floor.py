@@ -88,7 +88,8 @@ def least_cycles(group: Group, floor: Floor) -> float:
         units = group.needed[i + 1] / math.prod(stage.algorithm.tile)
         of_passes = int(floor.passes[i]) * int(floor.pass_work[i]) / int(floor.pass_lanes[i])
         cycles += units * max(of_passes, int(floor.work[i]) / int(floor.lanes[i]))
-        cycles += int(floor.chunks[i]) * int(floor.fill[i])
+        # A stage fills its pipeline in sight once, for what the stage before has just drained.
+        cycles += int(floor.fill[i]) if i else 0
     return cycles
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.step import vector_cycles
-from lw3dsim.machine.waves import LAST_SORT, array_cycles, cost_waves
+from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.fitting import chunk_of, some_tiles, units_of, window_bits
 
 if TYPE_CHECKING:
@@ -69,9 +70,15 @@ class Effort(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Sizes of steps that have been costed, by hash: the key of the last, 0 for none, and what came of it."""
+    """Sizes of steps that have been costed, by hash: the key of the last, 0 for none, and what came of it.
+
+    ``entry`` are the cycles before the first product, ``cycles`` those from it on, ``load`` those of the first round
+    at the ports.
+    """
 
     key: Words
+    entry: Words
+    load: Words
     cycles: Words
     drain: Words
 
@@ -157,7 +164,7 @@ def weigh_stage(
     size_h = h.most_new[(stage + 1) * len(h.tile) + j]
     size_w = w.most_new[(stage + 1) * len(w.tile) + k]
     place = seen_place(layer, array, mode, modes, chunk, size_t, size_h, size_w, waves, seen)
-    effort.cycles[to], effort.drain[to] = seen.cycles[place], seen.drain[place]
+    effort.cycles[to], effort.drain[to] = seen.load[place] + seen.cycles[place], seen.drain[place]
     effort.passes[to] = ceiling(chunk, array.rows)
     effort.all_passes[to] = layer.n // chunk * effort.passes[to] + ceiling(layer.n % chunk, array.rows)
     effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
@@ -189,5 +196,6 @@ def seen_place(
     if seen.key[place] != key:
         cost_waves(layer, array, n, layer.c, t, h, w, 1, 1, waves)
         seen.key[place], seen.cycles[place] = key, array_cycles(waves)
+        seen.entry[place], seen.load[place] = entry_cycles(waves, array.fill_cycles), waves.load[first_wave(waves)]
         seen.drain[place] = waves.drain[LAST_SORT]
     return place

@@ -53,7 +53,7 @@ def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, waves: Waves)
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
     alone = loaded + last_store(layer, task.choices, least, at)
-    cycles = layer_cycles(task, at, INFINITE, waves)
+    cycles = task.array.fill_cycles + layer_cycles(task, at, INFINITE, waves)
     cycles += last_drain(task, at, waves)
     # A first tile of padding alone is not asked for.
     compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)

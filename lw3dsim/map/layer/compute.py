@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.drains import whole_tiles
+from lw3dsim.machine.pace import first_wave, port_cycles
 from lw3dsim.machine.records import GROUPED, VECTOR
 from lw3dsim.machine.step import step_cycles
-from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, first_wave, own_inputs
+from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, own_inputs
 from lw3dsim.map.layer.sums import full_along, read_positions, tile_along, tiles_along
 from lw3dsim.map.layer.tiling import total_steps
 
@@ -22,23 +24,25 @@ if TYPE_CHECKING:
 def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
-    What DMA takes from the array at a buffer's only port is left out. Where they are more than ``most``, a lower
-    bound may be returned instead, which is above ``most`` too.
+    Or those in which all rounds are loaded, where these are more. What fills pipelines, what loads ahead take longer
+    between steps, and what DMA takes from the array at a buffer's only port are left out. Where they are more than
+    ``most``, a lower bound may be returned instead, which is above ``most`` too.
     """
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
         return vector_layer_cycles(task, at, waves)
     c = choices.c.size[at.c]
-    cycles = rest = 0
+    cycles = rest = loads = 0
     for sort in range(16):
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
         rest += count * least_tile_cycles(layer, array, n, c, t, h, w) if count else 0
     for sort in range(16):
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
-        if count and layer.groups * (cycles + rest) <= most:
+        if count and layer.groups * max(cycles + rest, loads) <= most:
             rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
-            cycles += count * tile_cycles(layer, array, n, c, t, h, w, waves)
-    return layer.groups * (cycles + rest)
+            of_tile, of_loads = tile_cycles(layer, array, n, c, t, h, w, waves)
+            cycles, loads = cycles + count * of_tile, loads + count * of_loads
+    return layer.groups * max(cycles + rest, loads)
 
 
 @kernel
@@ -56,51 +60,63 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
 
 @kernel
 def full_tiles(task: Task, at: Tiling, least: int) -> int:
-    """Return ticks that the array takes at least: to multiply in all full tiles; for other pixels part of ``least``."""
+    """Return ticks of the array at least: for all full tiles, and part of ``least`` for other pixels; or to load."""
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
         return least
     n, c = choices.n.size[at.n], choices.c.size[at.c]
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     tiles = full_along(layer, 0, t) * full_along(layer, 1, h) * full_along(layer, 2, w)
-    cycles = layer.groups * (layer.n // n) * tiles * least_tile_cycles(layer, array, n, c, t, h, w)
+    ticks = layer.groups * (layer.n // n) * tiles * task.times.cycle
     pixels = layer.out[0] * layer.out[1] * layer.out[2]
     # Of ragged channels ``least`` does not say what a pixel takes.
     rest = least // pixels * (pixels - tiles * t * h * w) if layer.n % n == 0 else 0
-    return cycles * task.times.cycle + rest
+    loads = least_tile_loads(layer, array, n, t, h, w)
+    return max(ticks * least_tile_cycles(layer, array, n, c, t, h, w) + rest, ticks * loads)
 
 
 @kernel
 def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int) -> int:
-    """Return what the reduction steps of a tile take at least, multiplying or reading, and filling the pipeline."""
+    """Return what the reduction steps of a tile take at least: to multiply."""
     tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
     rounds, passes = rounds_of(layer, array, c), channel_passes(layer, array, n)
-    multiply = rounds * passes * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
-    read = (own_inputs(layer, n) if layer.structure == GROUPED else passes) * layer.c * tiles
-    return max(multiply, reading_cycles(layer, array, read)) + ceiling(layer.c, c) * array.fill_cycles
+    return rounds * passes * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
 
 
 @kernel
-def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves) -> int:
-    """Return the cycles of the reduction steps of ``c`` channels of a tile, with waits for drains in between."""
+def least_tile_loads(layer: Layer, array: Array, n: int, t: int, h: int, w: int) -> int:
+    """Return in how many cycles the inputs of the reduction steps of a tile are read at least."""
+    tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
+    passes = own_inputs(layer, n) if layer.structure == GROUPED else channel_passes(layer, array, n)
+    return reading_cycles(layer, array, passes * layer.c * tiles)
+
+
+@kernel
+def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves) -> tuple[int, int]:
+    """Return the cycles of the reduction steps of ``c`` channels of a tile, and those in which they are loaded.
+
+    Waits for drains in between count among the former.
+    """
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
     last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, waves)
+    loads = port_cycles(waves)
     if parts == 1:
-        return last
-    last_head = step_head(array, waves)
+        return last, loads
+    last_head = step_head(waves)
     cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, waves)
+    loads += (parts - 1) * port_cycles(waves)
     drain = waves.drain[LAST_SORT]
     if parts > 2:
         cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, waves)
-        head, first_drain, drain = step_head(array, waves), drain, waves.drain[LAST_SORT]
+        head, first_drain, drain = step_head(waves), drain, waves.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
-    return cycles + last + max(drain - last_head, 0)
+    return cycles + last + max(drain - last_head, 0), loads
 
 
 @kernel
-def step_head(array: Array, waves: Waves) -> int:
+def step_head(waves: Waves) -> int:
     """Return the cycles of a step, whose waves have been costed, in which the step before it may drain."""
-    return array.fill_cycles + waves.compute[first_wave(waves)]
+    return waves.compute[first_wave(waves)]
 
 
 @kernel
@@ -111,7 +127,7 @@ def waits_between_tiles(task: Task, at: Tiling, waves: Waves) -> int:
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     is_whole = 1 if c >= layer.c else 0
     cost_waves(layer, task.array, n, c, t, h, w, 1, is_whole, waves)
-    head = step_head(task.array, waves)
+    head = step_head(waves)
     cost_waves(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, waves)
     tiles = layer.groups * choices.n.parts[at.n] * choices.t.tiles[at.t] * choices.h.tiles[at.h]
     return (tiles * choices.w.tiles[at.w] - 1) * max(waves.drain[LAST_SORT] - head, 0)
@@ -230,18 +246,28 @@ def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: 
             waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
     read = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
     read *= layer.groups * layer.c * tiles
-    return max(wave_cycles(layer, array, n, c) * waves, reading_cycles(layer, array, read))
+    multiply = wave_cycles(layer, array, n, c) * waves
+    return max(multiply, reading_cycles(layer, array, read), transform_cycles(layer, array, read))
 
 
 @kernel
 def reading_cycles(layer: Layer, array: Array, tiles: int) -> int:
-    """Return the cycles in which as many ``tiles`` are read at least, each of one channel, and transformed.
+    """Return the cycles in which as many ``tiles`` are read at least, each of one channel.
 
     A pass over the tiles reads each position of the input that a tile has to itself.
     """
-    bits = tiles * own_positions(layer, array) * layer.activation_bits
-    cycles = bits * array.ifmap_port_cycles // array.ifmap_port_bits
-    return max(cycles, tiles * layer.taps * layer.coordinates // array.input_rate) if layer.is_winograd else cycles
+    return (
+        tiles * own_positions(layer, array) * layer.activation_bits * array.ifmap_port_cycles // array.ifmap_port_bits
+    )
+
+
+@kernel
+def transform_cycles(layer: Layer, array: Array, tiles: int) -> int:
+    """Return the cycles in which as many ``tiles`` are transformed at least, each of one channel."""
+    if not layer.is_winograd:
+        return 0
+    whole = array.input_rate // layer.coordinates
+    return layer.taps * (tiles // whole if whole else whole_tiles(tiles, layer.coordinates, array.input_rate))
 
 
 @kernel
@@ -260,16 +286,20 @@ def own_positions(layer: Layer, array: Array) -> int:
 
 @kernel
 def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
-    """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones."""
+    """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones.
+
+    As if every step filled the pipeline: of mappings that take as long but for that, those of fewer steps are offered.
+    """
     layer, choices, cycle = task.layer, task.choices, task.times.cycle
+    steps = total_steps(layer, choices, at)
+    filling = steps * task.array.fill_cycles
     if layer.structure != VECTOR:
-        cycles = layer_cycles(task, at, most // cycle, waves)
+        cycles = filling + layer_cycles(task, at, max(most // cycle - filling, 0), waves)
         return (cycles + (waits_between_tiles(task, at, waves) if cycles * cycle <= most else 0)) * cycle
-    c, steps = choices.c.size[at.c], total_steps(layer, choices, at)
+    c = choices.c.size[at.c]
     is_whole = 1 if c >= layer.c else 0
     pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
     n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
     cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, waves)
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
-    filling = steps * task.array.fill_cycles
-    return (filling + (steps * cycles - filling) * layer.c // (choices.c.parts[at.c] * c)) * cycle
+    return (filling + steps * cycles * layer.c // (choices.c.parts[at.c] * c)) * cycle

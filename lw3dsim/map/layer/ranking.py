@@ -159,8 +159,8 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
-    costed = 0
+    filling = total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
+    compute, costed = busy + filling, 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -181,7 +181,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
             if costed == 0:
-                compute, costed = max(compute, full_tiles(task, at, pixels)), 1
+                compute, costed = max(compute, filling + full_tiles(task, at, pixels)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
                 compute = compute_ticks(task, at, most, waves)

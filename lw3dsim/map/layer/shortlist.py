@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.bounds import Least
     from lw3dsim.map.layer.ranking import Kept
 
-# Latencies within 1/1000 count as equal; fewer DRAM bytes then decide.
-TOLERANCE = 1000
+# Latencies within 1/200 count as equal; fewer DRAM bytes, which cost energy, then decide.
+TOLERANCE = 200
 
 
 @entry

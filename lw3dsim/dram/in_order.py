@@ -55,19 +55,11 @@ def _channel_counts(device: Device, channel: int, clock: int) -> DramCounts:
 def serve(device: Device, first: int, count: int, start: int, write: int) -> tuple[int, int]:
     """Move ``count`` bursts from address ``first`` on, requested at clock ``start``.
 
-    Return the clock at which the last of them entered its queue, and the end of
+    Return the clock at which the queues have taken in all bursts so far, and the end of
     the last beat. ``write`` is 1 for writes. State is updated in place.
     """
-    accepted = done = start
-    end = first + count
-    lanes, span = device.rules.lanes, device.rules.span
-    while first < end:
-        stop = min(end, (first // span + 1) * span)
-        for address in range(first, min(first + lanes, stop)):
-            entered, last = _visit(device, address, (stop - address + lanes - 1) // lanes, start, write)
-            accepted, done = max(accepted, entered), max(done, last)
-        first = stop
-    return accepted, done
+    done = _move(device, first, count, start, write)
+    return _accepted(device, start), done
 
 
 @kernel
@@ -79,21 +71,45 @@ def serve_runs(
     Return what :func:`serve` does. Runs in one row of a bank are one visit of it: each burst is in the queue when the
     one before it is issued, so it does not matter whether they touch.
     """
-    accepted = done = start
+    done = start
     lanes, span = device.rules.lanes, device.rules.span
     while run < end:
         address, count = first[run], bursts[run]
         stop = (address // span + 1) * span
         run += 1
         if lanes > 1 or address + count > stop:
-            entered, last = serve(device, address, count, start, write)
+            last = _move(device, address, count, start, write)
         else:
             while run < end and first[run] >= address and first[run] + bursts[run] <= stop:
                 count += bursts[run]
                 run += 1
-            entered, last = _visit(device, address, count, start, write)
-        accepted, done = max(accepted, entered), max(done, last)
-    return accepted, done
+            last = _visit(device, address, count, start, write)
+        done = max(done, last)
+    return _accepted(device, start), done
+
+
+@kernel
+def _move(device: Device, first: int, count: int, start: int, write: int) -> int:
+    """Move ``count`` bursts from ``first`` on, row by row in each of the channels; return the end of the last beat."""
+    done, end = start, first + count
+    lanes, span = device.rules.lanes, device.rules.span
+    while first < end:
+        stop = min(end, (first // span + 1) * span)
+        for address in range(first, min(first + lanes, stop)):
+            last = _visit(device, address, (stop - address + lanes - 1) // lanes, start, write)
+            done = max(done, last)
+        first = stop
+    return done
+
+
+@kernel
+def _accepted(device: Device, start: int) -> int:
+    """Return when the queues have taken in all bursts so far, ``start`` or later."""
+    accepted, issued = start, device.channels.issued
+    for c in range(len(issued)):
+        entered = _entered(device, c, issued[c] - 1)
+        accepted = max(accepted, entered)
+    return accepted
 
 
 @kernel
@@ -122,50 +138,49 @@ def _value(digit: Digit, address: int) -> int:
 
 
 @kernel
-def _visit(device: Device, address: int, bursts: int, start: int, write: int) -> tuple[int, int]:
-    """Move ``bursts`` of the row at ``address``; return when the last entered the queue and its last beat's end."""
+def _visit(device: Device, address: int, bursts: int, start: int, write: int) -> int:
+    """Move ``bursts`` of the row at ``address``; return the end of the last beat."""
     rules, banks, groups, channels = device.rules, device.banks, device.groups, device.channels
     c, group, row = _value(rules.channel, address), _value(rules.group, address), _value(rules.row, address)
     # Groups and banks are counted through all channels.
     g = c * rules.groups + group
     b = c * rules.banks + group * rules.bank.size + _value(rules.bank, address)
-    step = rules.step[write]
-    outcome, clock = 0, start
+    step, clock = rules.step[write], start
     arrival = max(start, _entered(device, c, channels.issued[c]))
     while bursts > 0:
-        if banks.open_row[b] == row:
+        due, clock = channels.due[c], arrival
+        is_conflict = is_miss = 0
+        if banks.open_row[b] != row:
+            if banks.open_row[b] >= 0:
+                clock = max(arrival, banks.precharge[b], channels.precharge[c])
+                if clock < due:
+                    _precharge(device, b, c, clock)
+                    is_conflict = 1
+            if clock < due:
+                oldest = channels.window[4 * c + channels.oldest[c]]
+                clock = max(arrival, banks.activate[b], groups.activate[g], channels.activate[c], oldest)
+                if clock < due:
+                    _activate(device, b, g, c, row, clock)
+                    is_miss = 1 - is_conflict
+        if clock < due:
             clock = max(arrival, banks.burst[b], groups.burst[2 * g + write], channels.burst[2 * c + write])
-        elif banks.open_row[b] >= 0:
-            clock = max(arrival, banks.precharge[b], channels.precharge[c])
-        else:
-            oldest = channels.window[4 * c + channels.oldest[c]]
-            clock = max(arrival, banks.activate[b], groups.activate[g], channels.activate[c], oldest)
-        if clock >= channels.due[c]:
+        if clock >= due:
             _refresh(device, c)
             _refresh_idle(device, c, arrival)
-            outcome = 0
-        elif banks.open_row[b] == row:
-            moved = bursts
-            if clock + (bursts - 1) * step >= channels.due[c]:
-                moved = (channels.due[c] - clock + step - 1) // step
-            _remember(device, c, clock, step, moved)
-            clock += (moved - 1) * step
-            _burst(device, b, g, c, clock, write)
-            device.counts.moved[2 * c + write] += moved
-            device.counts.misses[c] += outcome == 1
-            device.counts.conflicts[c] += outcome == 2
-            bursts -= moved
-            outcome = 0
-            if bursts > 0:
-                arrival = max(start, _entered(device, c, channels.issued[c]))
-        elif banks.open_row[b] >= 0:
-            _precharge(device, b, c, clock)
-            outcome = 2
-        else:
-            _activate(device, b, g, c, row, clock)
-            outcome = max(outcome, 1)
-    entered = _entered(device, c, channels.issued[c] - 1)
-    return entered, clock + rules.data[write]
+            continue
+        moved = bursts
+        if clock + (bursts - 1) * step >= due:
+            moved = (due - clock + step - 1) // step
+        _remember(device, c, clock, step, moved)
+        clock += (moved - 1) * step
+        _burst(device, b, g, c, clock, write)
+        device.counts.moved[2 * c + write] += moved
+        device.counts.misses[c] += is_miss
+        device.counts.conflicts[c] += is_conflict
+        bursts -= moved
+        if bursts > 0:
+            arrival = max(start, _entered(device, c, channels.issued[c]))
+    return clock + rules.data[write]
 
 
 @kernel

@@ -93,10 +93,8 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
 
 def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: int) -> Profile:
     """Return the profile of a layer whose ``energy`` by component and cause is known."""
-    # By kind of step: there are few.
-    often = np.bincount(activity.kind, minlength=len(next(iter(activity.counts.values()))))
-    steps = np.zeros(len(often))
     moved = dict.fromkeys(activity.bursts, 0.0)
+    driven: list[tuple[str, float]] = []
     constant = 0.0
     for component, causes in energy.items():
         for cause, value in causes.items():
@@ -107,9 +105,8 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
             elif cause == "dma":
                 moved[component.removesuffix("_sram")] += value
             elif value:
-                counts = activity.counts[_DRIVERS[component, cause]]
-                steps += _spread(value, counts, int(counts @ often))
-    begin, end, spent = [activity.start], [activity.end], [steps[activity.kind]]
+                driven.append((_DRIVERS[component, cause], value))
+    begin, end, spent = [activity.start], [activity.end], [_of_steps(activity, driven)]
     for name, value in moved.items():
         begin.append(activity.grant[name])
         end.append(activity.ready[name])
@@ -127,6 +124,18 @@ def joined(profiles: Sequence[Profile]) -> Profile:
         times.append(times[-1][-1] + profile.time)
         energies.append(energies[-1][-1] + profile.energy)
     return Profile(time=np.concatenate(times), energy=np.concatenate(energies))
+
+
+def _of_steps(activity: Activity, driven: Sequence[tuple[str, float]]) -> Floats:
+    """Return the energy of every step: its share of each that is ``driven``, by what that is measured by."""
+    if not driven:
+        return np.zeros(len(activity.kind))
+    # By kind of step: there are few.
+    counts = np.array([activity.counts[driver] for driver, _ in driven])
+    totals = counts @ np.bincount(activity.kind, minlength=counts.shape[1])
+    spent = np.array([[value] for _, value in driven]) * counts / np.maximum(totals, 1)[:, None]
+    # Added up one by one, in their order.
+    return np.asarray(np.cumsum(spent, axis=0)[-1][activity.kind], dtype=np.float64)
 
 
 def _spread(value: float, counts: Ints, total: int) -> Floats:

@@ -64,7 +64,7 @@ UNITS = {
 }
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A record. Values are attributes; where a name is at hand, ``record[name]`` reads them as well.
 
     What has a default is there only where it differs: else it is not written, and not among :meth:`keys`.
@@ -77,9 +77,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def keys(self) -> KeysView[str]:
         """Return the names of what is there."""
-        defaults = _defaults(type(self))
-        names = (name for name in self.order() if name not in defaults or getattr(self, name) != defaults[name])
-        return dict.fromkeys(names).keys()
+        order, defaults = _order(type(self))
+        left_out = {name for name, value in defaults.items() if getattr(self, name) == value}
+        return {name: None for name in order if name not in left_out}.keys() if left_out else order.keys()
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of what is there."""
@@ -119,11 +119,11 @@ class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
 
     def values(self) -> list[Part]:
         """Return the parts without their names."""
-        return [self[name] for name in self.keys()]
+        return [getattr(self, name) for name in self.keys()]
 
     def items(self) -> list[tuple[str, Part]]:
         """Return names and parts."""
-        return [(name, self[name]) for name in self.keys()]
+        return [(name, getattr(self, name)) for name in self.keys()]
 
     def parts(self) -> dict[str, Part]:
         """Return the parts as a dict of their own."""
@@ -131,10 +131,12 @@ class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
 
 
 @cache
-def _defaults(kind: type[Record]) -> dict[str, object]:
+def _order(kind: type[Record]) -> tuple[dict[str, None], dict[str, object]]:
+    """Return the names of all fields in the order in which they are written, and the defaults of those that have one."""
     given = kind.__struct_defaults__
     names = kind.__struct_fields__[len(kind.__struct_fields__) - len(given) :]
-    return {name: value for name, value in zip(names, given, strict=True) if value is not msgspec.NODEFAULT}
+    defaults = {name: value for name, value in zip(names, given, strict=True) if value is not msgspec.NODEFAULT}
+    return dict.fromkeys(kind.order()), defaults
 
 
 def _plain(value: object) -> Plain:

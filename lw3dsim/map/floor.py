@@ -94,6 +94,8 @@ def _has_own_positions(problem: Problem) -> bool:
 
 def _filled(levels: list[int], tops: list[int], amount: float) -> list[float]:
     """Return ``levels`` after ``amount`` has been poured onto the lowest, none above its top: their largest product."""
+    if amount >= sum(tops) - sum(levels):
+        return [float(top) for top in tops]
     filled = [float(level) for level in levels]
     while amount > 0:
         unfilled = [k for k in range(len(filled)) if filled[k] < tops[k]]

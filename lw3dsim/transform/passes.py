@@ -78,13 +78,14 @@ def apply_transforms(workload: Workload, transform: TransformArgument) -> Worklo
 
 def unchanged_passes(before: Workload, transform: TransformArgument) -> list[str]:
     """Return a sentence for every pass that finds nothing to rewrite: which it is, and if it says so, why."""
-    idle = []
-    for one in as_passes("transform", transform):
+    idle, passes = [], as_passes("transform", transform)
+    for number, one in enumerate(passes, 1):
         with PASSES.blamed(one.name, type(one)):
             if not check_matched(f"transform {one}", before, one.matches(before)):
                 why = one.why_idle(before)
                 idle.append(f"transform {one} changes no layer of {before.name}{why and f': {why}'}")
-        before = _applied(before, one)
+        if number < len(passes):
+            before = _applied(before, one)
     return idle
 
 

@@ -133,10 +133,11 @@ class Composite(Pass):
 
     def matches(self, network: Workload) -> tuple[str, ...]:
         """See Pass."""
-        matched, after = set[str](), network
-        for part in self.parts:
+        matched, after, parts = set[str](), network, self.parts
+        for number, part in enumerate(parts, 1):
             matched |= set(check_matched(f"transform {part}", after, part.matches(after)))
-            after = part.apply(after)
+            if number < len(parts):
+                after = part.apply(after)
         return tuple(layer.name for layer in network.layers if layer.name in matched)
 
     def apply(self, network: Workload) -> Workload:

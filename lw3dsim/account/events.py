@@ -84,8 +84,8 @@ def count_events(schedule: Program, burst_bytes: int) -> Events:
     """Count the events of a program; they do not depend on time."""
     streams = schedule.ifmap, schedule.weight, schedule.ofmap
     ifmap, weight, ofmap = (int(stream.bits.sum()) for stream in streams)
-    moved = [int(schedule.bursts(stream).sum()) * burst_bytes for stream in streams]
-    return make_events(schedule.total, (ifmap, weight, ofmap), (moved[0], moved[1], moved[2]))
+    reads, kernels, writes = (bursts * burst_bytes for bursts in schedule.moved_bursts)
+    return make_events(schedule.total, (ifmap, weight, ofmap), (reads, kernels, writes))
 
 
 def make_events(

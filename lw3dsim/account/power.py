@@ -87,7 +87,7 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
         counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
         grant={name: np.array(getattr(trace, name).grant, dtype=np.int64) for name in STREAMS},
         ready={name: np.array(getattr(trace, name).ready, dtype=np.int64) for name in STREAMS},
-        bursts={name: schedule.bursts(getattr(schedule, name)) for name in STREAMS},
+        bursts=dict(zip(STREAMS, schedule.stream_bursts, strict=True)),
     )
 
 

@@ -73,12 +73,12 @@ def as_lists(table: Table) -> Table:
 
 def as_arrays(table: Table) -> Table:
     """Return ``table`` on contiguous and writable arrays, as translated kernels take them; such are shared."""
-    return table._make([item if _is_plain(item) else _made_plain(item) for item in table])
-
-
-def _is_plain(item: Any) -> bool:
-    kind = type(item)
-    return kind is int or (kind is np.ndarray and item.dtype is INT64 and item.flags.carray)
+    return table._make([
+        item
+        if type(item) is int or (type(item) is np.ndarray and item.dtype is INT64 and item.flags.carray)
+        else _made_plain(item)
+        for item in table
+    ])  # fmt: skip
 
 
 def _made_plain(item: Any) -> Any:

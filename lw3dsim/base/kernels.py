@@ -10,6 +10,7 @@ the words that they take::
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -50,7 +51,7 @@ class Kernels(Value, frozen=True):
         """Return the kernel ``function``, or what was made of it."""
         if not self.is_native:
             return function
-        return cast("Function", extension().kernels[f"{function.__module__}.{function.__name__}"])
+        return cast("Function", _translated(function))
 
     def own(self, table: Table) -> Table:
         """Return ``table``, and those within it, on words as the kernels take them; shared where they are such."""
@@ -76,6 +77,11 @@ class Kernels(Value, frozen=True):
         if self.is_native:
             return table._make(np.zeros((len(table._fields), size), dtype=np.int64))
         return table._make([0] * size for _ in table._fields)
+
+
+@lru_cache(maxsize=1024)
+def _translated(function: Callable[..., Any]) -> Callable[..., Any]:
+    return extension().kernels[f"{function.__module__}.{function.__name__}"]
 
 
 INTERPRETED, NATIVE = Kernels(is_native=False), Kernels(is_native=True)

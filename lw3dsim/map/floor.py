@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.map.layer.mapping import input_axis
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _filled(levels: list[int], tops: list[int], amount: float) -> list[float]:
     return filled
 
 
+@kept(65536)
 def _needed_pixels(problem: Problem) -> int:
     axes = (input_axis(problem, dimension, size) for dimension, size in enumerate(problem.out))
     return math.prod(int(axis.needed[0]) for axis in axes)

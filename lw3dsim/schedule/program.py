@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, names_of
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Flags, Ints
@@ -119,6 +119,11 @@ class Kinds(Value, frozen=True, kw_only=True):
         """Return the sum of a column over so many steps of each kind."""
         return int(counts @ getattr(self, event))
 
+    def totals(self, counts: Ints) -> dict[str, int]:
+        """Return the same of every column, by its name."""
+        names = names_of(self)
+        return dict(zip(names, (np.array([getattr(self, name) for name in names]) @ counts).tolist(), strict=True))
+
 
 class Program(Value, frozen=True, kw_only=True, dict=True):
     """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
@@ -161,9 +166,20 @@ class Program(Value, frozen=True, kw_only=True, dict=True):
         return max(region.end for region in self.regions)
 
     @cached_property
+    def stream_bursts(self) -> tuple[Ints, Ints, Ints]:
+        """The DRAM bursts of every tile of inputs, weights and outputs."""
+        return self.bursts(self.ifmap), self.bursts(self.weight), self.bursts(self.ofmap)
+
+    @cached_property
+    def moved_bursts(self) -> tuple[int, int, int]:
+        """DRAM bursts of inputs, weights and outputs."""
+        ifmap, weight, ofmap = self.stream_bursts
+        return int(ifmap.sum()), int(weight.sum()), int(ofmap.sum())
+
+    @property
     def total_bursts(self) -> int:
         """DRAM bursts of all streams."""
-        return sum(int(self.bursts(stream).sum()) for stream in (self.ifmap, self.weight, self.ofmap))
+        return sum(self.moved_bursts)
 
     def bound_ticks(self, clocks: Clocks) -> int:
         """Return the larger of what the array is busy and what DRAM is busy: no engine can be faster."""
@@ -174,11 +190,11 @@ class Program(Value, frozen=True, kw_only=True, dict=True):
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
-        return self.kinds.total(event, self._counts)
+        return self._totals[event]
 
     @cached_property
-    def _counts(self) -> Ints:
-        return self.kinds.counts(self.kind)
+    def _totals(self) -> dict[str, int]:
+        return self.kinds.totals(self.kinds.counts(self.kind))
 
 
 class Schedule(Program, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ class Axes(Value, frozen=True, kw_only=True):
     w: Axis
 
 
+@kept(65536)
 def input_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     """Cut T, H or W (0, 1, 2) of ``problem`` into tiles of ``tile`` outputs, seen from the input."""
     size_out, size_in = problem.out[dimension], problem.inp[dimension]
@@ -73,6 +74,7 @@ def input_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     return cut(size_out, size_in, tile, reads.kernel, reads.stride, reads.padding, reads.dilation)
 
 
+@kept(65536)
 def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     """Cut T, H or W of the output itself."""
     size = problem.out[dimension]

@@ -132,7 +132,7 @@ class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
 
 @cache
 def _order(kind: type[Record]) -> tuple[dict[str, None], dict[str, object]]:
-    """Return the names of all fields in the order in which they are written, and the defaults of those that have one."""
+    """Return the names of all fields in the order in which they are written, and the defaults that there are."""
     given = kind.__struct_defaults__
     names = kind.__struct_fields__[len(kind.__struct_fields__) - len(given) :]
     defaults = {name: value for name, value in zip(names, given, strict=True) if value is not msgspec.NODEFAULT}

@@ -12,8 +12,9 @@ from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
+from lw3dsim.describe.document import Document, KeyPath
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
-from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, parse_yaml, read_text
+from lw3dsim.describe.source import decode, parse_file, parse_yaml, read_text
 from lw3dsim.errors import InputError, check_name, check_text, one_line, short
 
 if TYPE_CHECKING:

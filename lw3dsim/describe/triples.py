@@ -15,7 +15,7 @@ from lw3dsim.errors import short
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lw3dsim.describe.source import Document, KeyPath
+    from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.errors import InputError
 
 TRIPLES = {

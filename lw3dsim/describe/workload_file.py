@@ -19,7 +19,7 @@ import msgspec
 from lw3dsim.arguments import as_optional_integer, as_path, as_sizes
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.shape import Bits
-from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
+from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.triples import spelled_out
 from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
 from lw3dsim.errors import ArgumentError, suggest, unknown
@@ -27,6 +27,7 @@ from lw3dsim.errors import ArgumentError, suggest, unknown
 if TYPE_CHECKING:
     from lw3dsim.arguments import PathArgument, SizeArgument
     from lw3dsim.arguments import Size as Extents
+    from lw3dsim.describe.document import Document, KeyPath
 
 MAX_LAYERS = 10_000
 MAX_CLASSES = 65_536

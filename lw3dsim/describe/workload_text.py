@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from lw3dsim.base.forms import WORKLOAD_TITLE
-from lw3dsim.describe.source import SCIENTIFIC
+from lw3dsim.describe.document import SCIENTIFIC
 from lw3dsim.describe.triples import TRIPLES
 from lw3dsim.describe.workload_blocks import blocks_of
 

@@ -13,7 +13,7 @@ from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
-from lw3dsim.describe.source import Document, KeyPath, decode, parse_file, read_text
+from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.explore.point import Value
 
 MAX_VALUES = 10_000

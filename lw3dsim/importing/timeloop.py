@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.describe.source import Document, parse_file
+from lw3dsim.describe.source import parse_file
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import short, suggest
 from lw3dsim.importing.peers import Listed, chained, whole
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.source import KeyPath
+    from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.describe.workload import Workload
 
 BOUNDS = ("R", "S", "P", "Q", "C", "M", "N", "G")

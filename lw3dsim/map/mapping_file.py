@@ -20,7 +20,7 @@ from lw3dsim.map.group.group import GroupMapping, Kept
 from lw3dsim.map.layer.mapping import Mapping, Order
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.source import Document, KeyPath
+    from lw3dsim.describe.document import Document, KeyPath
 
 Size = Annotated[int, Meta(ge=1, le=65536)]
 Slots = Annotated[int, Meta(ge=1, le=7)]

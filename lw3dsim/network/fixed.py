@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
-from lw3dsim.describe.source import dotted
+from lw3dsim.describe.document import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry

@@ -1,0 +1,47 @@
+"""A document that remembers its lines, and the paths of keys in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lw3dsim.base.values import Value
+from lw3dsim.errors import InputError, one_line
+
+# Numbers that YAML 1.1 takes for words.
+SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
+
+KeyPath = tuple[str | int, ...]
+
+
+class Document(Value, frozen=True, kw_only=True):
+    """A YAML document: its data, the line of every key in it, and where keys were changed since, oldest first."""
+
+    path: str
+    data: Any
+    lines: dict[KeyPath, int]
+    changes: tuple[tuple[KeyPath, str], ...] = ()
+
+    def where(self, key: KeyPath = ()) -> str:
+        """Return what last changed or created ``key``, or else ``file:line`` of the nearest known key at or above."""
+        for changed, place in reversed(self.changes):
+            if key[: len(changed)] == changed or (key not in self.lines and changed[: len(key)] == key):
+                return place
+        if not self.lines:
+            return self.path
+        at = key
+        while at and at not in self.lines:
+            at = at[:-1]
+        return f"{self.path}:{self.lines.get(at, 1)}"
+
+    def error(self, key: KeyPath, message: str) -> InputError:
+        """Build the error for ``key``: place, key, then ``message``."""
+        return InputError(f"{self.where(key)} {dotted(key)}: {message}" if key else f"{self.where()} {message}")
+
+
+def dotted(key: KeyPath) -> str:
+    """Write a key path as ``layers[2].kernel``."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part or "''"
+    return one_line(text, 120)

@@ -28,6 +28,7 @@ from lw3dsim.map.layer.mapping import ORDERS, Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
 from lw3dsim.map.layer.search import search
+from lw3dsim.map.layer.shortlist import TOLERANCE
 from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times, total_steps
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
@@ -169,10 +170,10 @@ def test_search_finds_what_brute_force_finds(problem):
             search(problem, ARCH, make_clocks(ARCH))
         return
     fastest = min(latency for latency, _ in tried)
-    near = min(bursts for latency, bursts in tried if latency * 1000 <= fastest * 1001)
+    near = min(bursts for latency, bursts in tried if latency * TOLERANCE <= fastest * (TOLERANCE + 1))
     burst_bytes = make_clocks(ARCH).burst_bytes
     run = run_problem(problem, ARCH, most=EVERYTHING)
-    assert run.latency_cycles * 1000 <= fastest * 1001
+    assert run.latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)
     assert run.dram_bytes == near * burst_bytes
     least = run_problem(problem, ARCH, price=BYTES, most=EVERYTHING)
     assert least.dram_bytes == min(bursts for _, bursts in tried) * burst_bytes
@@ -186,7 +187,7 @@ def test_search_finds_what_brute_force_finds(problem):
 def test_of_layers_with_groups_too_search_finds_what_brute_force_finds(problem):
     tried = list(everything(problem))
     fastest = min(latency for latency, _ in tried)
-    assert run_problem(problem, ARCH, most=EVERYTHING).latency_cycles * 1000 <= fastest * 1001
+    assert run_problem(problem, ARCH, most=EVERYTHING).latency_cycles * TOLERANCE <= fastest * (TOLERANCE + 1)
     least = run_problem(problem, ARCH, price=BYTES, most=EVERYTHING)
     assert least.dram_bytes == min(bursts for _, bursts in tried) * make_clocks(ARCH).burst_bytes
 

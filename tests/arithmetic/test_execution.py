@@ -204,7 +204,9 @@ def test_residuals_laterals_and_concats_are_exact():
     result = execute("slowfast_r50_4x16", transform="fasttrg", algorithm="hfa", input_size="32x32x32")
     assert result.exact
     kinds = {layer["kind"] for layer in result.layers}
-    assert {"add", "concat", "trg", "pool3d", "linear", "conv3d"} <= kinds
+    # The layers before write into their parts of what is joined: of a concat nothing is left to do.
+    assert kinds >= {"add", "trg", "pool3d", "linear", "conv3d"}
+    assert "concat" not in kinds
 
 
 def test_observed_ranges_stay_inside_the_worst_case():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.drains import input_port, output_port, update_bits
 from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, array_cycles, entry_cycles, first_wave, waiting_cycles
 from lw3dsim.machine.records import VECTOR
@@ -172,26 +172,16 @@ def vector_step(
     costs.vector_ops[i] = vector_ops(layer, outputs, c)
 
 
-class Steps(NamedTuple):
-    """Steps to be costed: their sizes; what vector steps read, and read back; their places in the reduction."""
-
-    n: Words
-    c: Words
-    t: Words
-    h: Words
-    w: Words
-    inputs: Words
-    read_back: Words
-    is_first: Words
-    is_last: Words
-
-
 @kernel
 def cost_step(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, inputs: int, read_back: int, is_first: int,
     is_last: int, waves: Waves, costs: Costs, i: int,
 ) -> None:  # fmt: skip
-    """Fill in the ``costs``, all 0, of step ``i``; see Steps."""
+    """Fill in the ``costs``, all 0, of step ``i``, of the sizes ``n`` to ``w``.
+
+    A vector step reads ``inputs`` elements, ``read_back`` of them of intermediate tensors. ``is_first``, ``is_last``:
+    its place in the reduction.
+    """
     costs.rows[i] = array.rows
     costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
     if layer.structure == VECTOR:
@@ -199,14 +189,3 @@ def cost_step(
     else:
         cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
         array_step(layer, array, c, is_first, is_last, waves, costs, i)
-
-
-@entry
-def full_step_costs(layer: Layer, array: Array, steps: Steps, waves: Waves, cycles: Words, drain: Words) -> None:
-    """Fill in, for array ``steps``, the cycles from their first product on, and what is left to drain at their ends."""
-    for i in range(len(steps.n)):
-        cost_waves(
-            layer, array, steps.n[i], steps.c[i], steps.t[i], steps.h[i], steps.w[i], steps.is_first[i],
-            steps.is_last[i], waves,
-        )  # fmt: skip
-        cycles[i], drain[i] = array_cycles(waves), waves.drain[LAST_SORT]

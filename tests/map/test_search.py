@@ -208,7 +208,8 @@ def test_a_larger_buffer_never_costs_more(problem, field, factors):
         except MappingError:
             best.append((math.inf, math.inf))
     for (latency, moved), (later_latency, later_moved) in itertools.pairwise(best):
-        assert later_latency <= latency * 1.001
+        # Of those that take as long, up to 1 in TOLERANCE, the one that moves least is taken.
+        assert later_latency * TOLERANCE <= latency * (TOLERANCE + 1)
         assert later_moved <= moved
 
 

@@ -19,7 +19,7 @@ from lw3dsim.arguments import (
 )
 from lw3dsim.base.parameters import Parameters, parameter
 from lw3dsim.errors import ArgumentError
-from lw3dsim.network.request import Design
+from lw3dsim.network.request import MAX_SEED, Design, as_arrays, as_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lw3dsim.arguments import PathArgument, SizeArgument
-    from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.workload import Workload
     from lw3dsim.transform.passes import TransformArgument
-    from lw3dsim.transform.passing import Pass
 
 MOVING_DIGITS = "moving_digits"
 SCHEDULES = ("cosine", "step")
@@ -42,7 +40,6 @@ INTEGERS = ("int8", "int16")
 MAX_EPOCHS = 100_000
 MAX_CLIPS = 10_000_000
 MAX_BATCH = 4096
-MAX_SEED = 2**32 - 1
 MAX_STRIDE = 64
 MAX_WORKERS = 256
 LONGEST_S = 86_400
@@ -54,19 +51,6 @@ def _whole(low: int, high: int) -> Callable[[str, object], int]:
 
 def _number(low: float, high: float) -> Callable[[str, object], float]:
     return partial(as_number, low=low, high=high)
-
-
-def as_arrays(name: str, value: object) -> Arrays:
-    """Return arrays by name; see :func:`lw3dsim.arithmetic.arrays.as_arrays`."""
-    from lw3dsim.arithmetic.arrays import as_arrays as checked
-
-    return checked(name, value)
-
-
-def _transform(name: str, value: object) -> tuple[Pass, ...]:
-    from lw3dsim.transform.passes import as_passes
-
-    return as_passes(name, value)
 
 
 def _workload(name: str, value: object) -> str | Workload:
@@ -126,7 +110,7 @@ class TrainingOptions(Data):
     """How a network is trained, and where that is kept."""
 
     transform: TransformArgument = parameter(
-        _transform,
+        as_transform,
         "Passes to apply, comma-separated; see `lw3dsim list`.",
         default=None,
         kw_only=False,

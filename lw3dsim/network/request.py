@@ -56,7 +56,8 @@ def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
     return lambda name, value: as_optional_integer(name, value, low, high)
 
 
-def _transform(name: str, value: object) -> tuple[Pass, ...]:
+def as_transform(name: str, value: object) -> tuple[Pass, ...]:
+    """Return passes; see :func:`lw3dsim.transform.passes.as_passes`."""
     from lw3dsim.transform.passes import as_passes
 
     return as_passes(name, value)
@@ -102,21 +103,22 @@ def _seed(name: str, value: object) -> int:
     return as_integer(name, value, 0, MAX_SEED)
 
 
+def as_arrays(name: str, value: object) -> Arrays:
+    """Return arrays by name; see :func:`lw3dsim.arithmetic.arrays.as_arrays`."""
+    from lw3dsim.arithmetic.arrays import as_arrays as checked
+
+    return checked(name, value)
+
+
 def _weights(name: str, value: object) -> str | Arrays:
     """Return where weights are from: a word, or the arrays themselves."""
     if isinstance(value, str) and not value.lower().endswith(".npz"):
         return as_word(name, value, WEIGHTS)
-    from lw3dsim.arithmetic.arrays import as_arrays
-
     return as_arrays(name, value)
 
 
 def _inputs(name: str, value: object) -> Arrays | None:
-    if value is None:
-        return None
-    from lw3dsim.arithmetic.arrays import as_arrays
-
-    return as_arrays(name, value)
+    return None if value is None else as_arrays(name, value)
 
 
 def _workload(name: str, value: object) -> str | Workload | nn.Module:
@@ -167,7 +169,7 @@ class Design(Parameters):
         in_python="A name, a file, or what load_arch returns.",
     )
     transform: TransformArgument = parameter(
-        _transform,
+        as_transform,
         "Passes to apply, comma-separated; see `lw3dsim list`.",
         default=None,
         kw_only=False,

@@ -19,6 +19,8 @@ import pytest
 from lw3dsim import simulate
 from lw3dsim.base import remembered
 from lw3dsim.base.caches import forget
+from lw3dsim.describe import yaml_nodes
+from lw3dsim.describe.source import parse_yaml
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.network import fusion, layers, recalled, runs
 
@@ -99,6 +101,23 @@ def test_a_second_run_searches_nothing_and_is_equal(monkeypatch):
     assert run_small() == searched()
     with pytest.raises(AssertionError, match="searched again"):
         run_small("buffers.ifmap_kib=64")
+
+
+# What JSON has other words for than YAML, or none. Infinities and octal numbers are refused, so never remembered.
+ODD = ("9" * 30, "-0.0", "1e3", "0.1", "2001-01-01", "{1: 2}", "~", "[]", "'\u00e9'", "yes")
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("value", ODD)
+def test_a_description_reads_from_the_memory_as_from_its_text(value, monkeypatch):
+    text = f"name: odd\nlist:\n  - {{key: {value}}}\n"
+    read = parse_yaml(text, "odd.yaml")
+    monkeypatch.setattr(yaml_nodes, "read_yaml", refuse)
+    again = parse_yaml(text, "odd.yaml")
+    assert repr(again) == repr(read)
+    assert again.where(("list", 0, "key")) == "odd.yaml:3"
+    with pytest.raises(AssertionError, match="searched again"):
+        parse_yaml(f"{text}# another text\n", "odd.yaml")
 
 
 @pytest.mark.usefixtures("memory")

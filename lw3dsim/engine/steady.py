@@ -173,12 +173,12 @@ def _outlook(job: Job, times: Trace, state: State) -> Outlook:
     """
     stores, step = state.ofmap.tiles, state.steps
     end = times.end[step - 1]
-    fed = end - job.tail[job.kind[step - 1]]
+    fed, entry = end - job.tail[job.kind[step - 1]], max(job.entry)
     store = max(state.ofmap.free, _latest(job.ofmap.after, stores, step, times.drained))
     loads = zip((job.ifmap, job.weight), (times.ifmap, times.weight), (state.ifmap, state.weight), strict=True)
     parts = (
         [fed, max(times.drained[step - 1], end), state.free],
-        *(part for load in loads for part in _loads(times, *load, step, stores)),
+        *(part for load in loads for part in _loads(times, *load, step, stores, entry)),
         _awaited(job.ofmap.gate, state.opened, stores, times.ofmap.ready, end),
         [store, *_awaited(job.ofmap.after, stores, step, times.drained, store)],
     )
@@ -186,11 +186,14 @@ def _outlook(job: Job, times: Trace, state: State) -> Outlook:
 
 
 def _loads(
-    times: Trace, loads: Stream, transfers: Transfers, granted: Granted, step: int, stores: int
+    times: Trace, loads: Stream, transfers: Transfers, granted: Granted, step: int, stores: int, entry: int
 ) -> tuple[list[int], list[int], list[int]]:
-    """Return when unused tiles of a stream arrive, when the next is asked for at the earliest, and what more await."""
+    """Return when unused tiles of a stream arrive, when the next is asked for at the earliest, and what more await.
+
+    A tile counts ``entry`` at most after it has arrived, and no step that awaits it starts before the last has ended.
+    """
     tile, end = granted.tiles, times.end[step - 1]
-    arrivals = [max(end, transfers.ready[i]) for i in range(tile_of(loads.first, tile, step), tile)]
+    arrivals = [max(end - entry, transfers.ready[i]) for i in range(tile_of(loads.first, tile, step), tile)]
     if tile == len(loads.box):
         return arrivals, [], []
     made_room = _latest(loads.after, tile, step, times.end)

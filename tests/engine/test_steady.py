@@ -142,6 +142,30 @@ def test_times_are_the_same_with_and_without_the_jump(job, dram, boxes, effort):
         assert placed <= len(job.kind)
 
 
+def test_a_tile_that_arrives_as_a_step_ends_still_has_to_enter():
+    """Two weight tiles lead at first, then one: the arrivals lie before the ends, but not as far before them."""
+    every, none = np.arange(10), np.full(10, -1)
+    still, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
+    job = Job(
+        kind=np.zeros_like(every),
+        entry=one,
+        load=still,
+        tail=still,
+        head=still,
+        body=still,
+        drain=still,
+        lead=-one,
+        ifmap=Stream(first=every[::5], box=every[:2] * 0, after=np.array([-1, 4]), gate=none[:2]),
+        weight=Stream(first=every, box=every * 0, after=release_steps(every, 2), gate=none),
+        ofmap=Stream(first=every, box=every * 0, after=every, gate=release_stores(10, 1)),
+        setup=0,
+        cycle=1,
+    )
+    expected, _ = ENGINES["interpreted"](job, memory_of(clocks("plain"), [[]]))
+    trace, _ = jumping(run_interpreted, job, memory_of(clocks("plain"), [[]]), Effort(steps=1, window=8, gain=1))
+    assert trace == expected
+
+
 guesses = st.lists(
     st.builds(Stretch, first=st.integers(0, 100), end=st.integers(100, 1000), period=st.integers(1, 12)), max_size=3
 )

@@ -128,6 +128,8 @@ class _Run:
 
 def _begun(workload: Workload, source: Source, checked: Mapping[str, Any], device: Any) -> _Run:
     """Return a training before its first step."""
+    import torch
+
     from lw3dsim.learn.modules import new_network, optimizer_of
 
     clips = source.count("train")
@@ -137,7 +139,8 @@ def _begun(workload: Workload, source: Source, checked: Mapping[str, Any], devic
         steps=-(-clips // checked["batch"]),
         **{name: checked[name] for name in DESCENT},
     )
-    network = new_network(workload, checked["seed"]).to(device)
+    # Convolutions and norms of few channels are computed faster so.
+    network = new_network(workload, checked["seed"]).to(device, memory_format=torch.channels_last_3d)
     return _Run(
         workload=workload,
         source=source,

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # Table 4's rates fix M of C3D's seven replaced layers (its printed group 256 in row four holds for 128).
 C3D_MIDDLE = (64, 128, 128, 256, 512, 512, 512)
 
-# TRG goes before the temporal convolutions of the fast path's early stages: 3 blocks of res2, 4 of res3.
-FAST_EARLY_BLOCKS = 7
+# TRG goes before the temporal convolutions of the fast path's early stages, one in every block.
+FAST_EARLY_STAGES = ("fast.res2.", "fast.res3.")
+MOST_BLOCKS = 10_000
 
 
 class FsbC3d(Composite):
@@ -63,7 +64,7 @@ class FastTrg(Composite):
     @property
     def parts(self) -> tuple[Pass, ...]:
         """See Composite."""
-        return SlowFsb(), Trg(layers=FAST_EARLY_BLOCKS, path="fast.res")
+        return SlowFsb(), *(Trg(layers=MOST_BLOCKS, path=stage) for stage in FAST_EARLY_STAGES)
 
 
 class FastDepth(Composite):

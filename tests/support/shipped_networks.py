@@ -14,6 +14,7 @@ SMALL = {
     "slowfast_r101_8x8": "8x16x16",
     "slowfast_r50_4x16": "32x32x32",
     "slowfast_r50_8x8": "32x32x32",
+    "slowfast_small": "8x16x16",
     "x3d_m": "4x16x16",
     "x3d_s": "3x32x32",
 }

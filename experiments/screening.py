@@ -43,6 +43,8 @@ def looked_at(space: Space, sampler: str) -> Way:
     begin = time.process_time()
     plan, evaluator, records = Plan(space, sampler, 0), Evaluator(space), list[Record]()
     screens = plan.kind.screens
+    for proposal in plan.survey():
+        plan.learn_bounds(proposal.point, evaluator.survey(proposal.point))
     while plan.can_ask() and (batch := plan.ask()):
         for proposal in batch:
             outcome = proposal.outcome or evaluator.evaluate(proposal.point, proposal.front if screens else None)

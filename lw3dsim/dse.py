@@ -129,6 +129,9 @@ class _Told:
         if self._progress is not None:
             self._progress(self._shown, self._goal)
 
+    def survey(self, bounded: int, of: int) -> None:
+        """See Watcher; points alone are told of."""
+
     def tick(self) -> None:
         """See Watcher; there is no clock to look at."""
 

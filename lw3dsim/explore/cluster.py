@@ -175,7 +175,7 @@ class Cluster:
             future = self._client.submit(
                 remote.evaluate,
                 self._study,
-                [(proposal.point, proposal.front) for proposal in proposals],
+                [proposal.question for proposal in proposals],
                 with_bounds=self._with_bounds,
                 key=f"lw3dsim-{self._study}-{self._tasks}",
                 workers=[mate.address],

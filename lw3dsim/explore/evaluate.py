@@ -22,7 +22,7 @@ from lw3dsim.result.costs import Costs
 from lw3dsim.transform.lowering import lowered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.describe.accelerator import Accelerator
@@ -43,9 +43,9 @@ class Outcome:
     """What came of a point.
 
     ``done`` has all metrics of the space; ``infeasible`` (no mapping exists, or fields contradict each other) and
-    ``failed`` (a fault of the program, or of a plug-in) have a ``reason``; ``discarded`` was not simulated since its
-    lower bounds, which are its metrics, break a limit or are dominated already; ``layers`` had to be simulated, or were
-    known from other designs, before that was clear.
+    ``failed`` (a fault of the program, or of a plug-in) have a ``reason``; ``discarded`` was not simulated: its lower
+    bounds, which are its metrics, break a limit or are dominated already, or are all that was asked for; ``layers`` had
+    to be simulated, or were known from other designs, before that was clear.
     """
 
     state: State
@@ -53,6 +53,18 @@ class Outcome:
     reason: str = ""
     seconds: float = 0.0
     layers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a point: what comes of it, given a ``front`` that its bounds are held against.
+
+    For a ``survey`` no more than what it costs at least.
+    """
+
+    point: Point
+    front: tuple[Vector, ...] = ()
+    is_survey: bool = False
 
 
 class Evaluator:
@@ -70,11 +82,26 @@ class Evaluator:
     def _pairs(self, point: Point) -> list[tuple[Load, Workload]]:
         return [(load.at(point), self.network(load, point)) for load in self.space.loads]
 
+    def answer(self, question: Question, *, with_bounds: bool) -> Outcome:
+        """Return what came of a point, by its bounds too where they may be used; of a survey, the bounds."""
+        if question.is_survey:
+            return self.survey(question.point)
+        return self.evaluate(question.point, question.front if with_bounds else None)
+
+    def survey(self, point: Point) -> Outcome:
+        """Return what ``point`` costs at least, or why it can't be told: the metrics of a design that is discarded."""
+        return self._settled(lambda: Outcome(state="discarded", metrics=self.prospect(point).least))
+
     def evaluate(self, point: Point, front: tuple[Vector, ...] | None = None) -> Outcome:
         """Return what came of ``point``; with a ``front``, it is discarded where bounds show that it can't join."""
+        return self._settled(lambda: self._evaluated(point, front))
+
+    @staticmethod
+    def _settled(work: Callable[[], Outcome]) -> Outcome:
+        """Return what ``work`` makes, or what it fails with, and the time that it took."""
         begin = time.perf_counter()
         try:
-            outcome = self._evaluated(point, front)
+            outcome = work()
         except PluginError as error:
             outcome = Outcome(state="failed", metrics={}, reason=str(error))
         except InputError as error:

@@ -6,12 +6,13 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.explore.evaluate import Question
 from lw3dsim.explore.front import Costs, Front
 from lw3dsim.explore.proposer import derived_seed, random_choice
 from lw3dsim.explore.samplers import DRAWS, SAMPLERS, TRIES, make_proposer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lw3dsim.explore.evaluate import Outcome
     from lw3dsim.explore.point import Point
@@ -26,7 +27,7 @@ REPLACEMENTS = 1
 class Proposal:
     """A point to evaluate, its place in the study, and the front that its bounds are held against.
 
-    ``outcome`` is what came of it where the sampler could tell.
+    ``outcome`` is what came of it where the sampler could tell. Those of a survey have no place, and are bounded alone.
     """
 
     index: int
@@ -34,6 +35,12 @@ class Proposal:
     notes: Mapping[str, Any]
     front: tuple[Costs, ...]
     outcome: Outcome | None = None
+    is_survey: bool = False
+
+    @property
+    def question(self) -> Question:
+        """What is asked of whoever evaluates it."""
+        return Question(point=self.point, front=self.front, is_survey=self.is_survey)
 
 
 class Plan:
@@ -63,6 +70,15 @@ class Plan:
     def size(self) -> int:
         """Points proposed so far."""
         return len(self._seen)
+
+    def survey(self) -> Iterator[Proposal]:
+        """Yield the points whose bounds the sampler wants to know before it is asked for any."""
+        for choice in self._proposer.survey():
+            yield Proposal(index=-1, point=self._space.point(choice), notes={}, front=(), is_survey=True)
+
+    def learn_bounds(self, point: Point, outcome: Outcome) -> None:
+        """Take in what a survey found of a point."""
+        self._proposer.learn_bounds(self._space.choice_of(dict(point.values)), outcome)
 
     def can_ask(self) -> bool:
         """Return whether the next batch may be asked for: all results that it may know are there."""

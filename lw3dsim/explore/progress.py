@@ -34,6 +34,7 @@ class Display:
         self._share, self._changed = 0.0, False
         self._best: Metrics | None = None
         self._shown, self._earlier = 0, finished
+        self._bounded, self._designs = 0, 0
         self._begin: float | None = None
         self._last = time.monotonic()
         self._line, self._estimate = Line(), Estimate(trials)
@@ -62,6 +63,10 @@ class Display:
             self._changed |= self._front.add(costs)
             if self._best is None or costs < self._space.costs(self._best):
                 self._best = metrics
+
+    def survey(self, bounded: int, of: int) -> None:
+        """Take in how many designs have been bounded, before any is evaluated."""
+        self._bounded, self._designs = bounded, of
 
     def tick(self) -> None:
         """Draw anew where it is time to."""
@@ -112,6 +117,10 @@ class Display:
         return f"{word} {first} {four_digits(self._best[first])}" + (f" (with {rest})" if rest else "")
 
     def _draw(self, now: float) -> None:
+        if self._is_surveying:
+            share, count = self._bounded / self._designs, f"{self._bounded}/{self._designs} bounded"
+            self._line.draw(bar_line(self._space.name, share, count, None, (), self._line.width))
+            return
         if self._begin is None and self._shown <= self._earlier:
             return
         count = f"{self._shown}/{self._trials}"
@@ -119,7 +128,15 @@ class Display:
         share = self._shown / self._trials
         self._line.draw(bar_line(self._space.name, share, count, left, self._facts(now), self._line.width))
 
+    @property
+    def _is_surveying(self) -> bool:
+        """Whether designs are being bounded, and none evaluated yet."""
+        return 0 < self._bounded < self._designs
+
     def _say(self) -> None:
+        if self._is_surveying:
+            print(f"{self._bounded}/{self._designs} designs bounded", file=sys.stderr, flush=True)  # noqa: T201
+            return
         now = time.monotonic()
         left = self._estimate.left_s(now) if self._shown < self._trials else None
         rest = [] if left is None else [f"{clock(left)} left"]

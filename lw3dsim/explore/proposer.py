@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lw3dsim.explore.evaluate import Outcome
     from lw3dsim.explore.front import Costs
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 class Proposer(Protocol):
-    """What a sampler does; told first what is known, then asked."""
+    """What a sampler does: bounds that it surveys come first; then it is told what is known, and asked."""
+
+    def survey(self) -> Iterable[Choice]:
+        """Return the choices whose bounds it wants to know before all else."""
+
+    def learn_bounds(self, choice: Choice, outcome: Outcome) -> None:
+        """Learn what a survey found of a choice: its bounds, or why there are none."""
 
     def verdict(self, choice: Choice, front: Sequence[Costs]) -> Outcome | None:
         """Return what comes of a choice where that is clear, given the front; None where it is to be evaluated."""
@@ -33,6 +39,13 @@ class Proposer(Protocol):
 
 class OpenProposer:
     """What samplers share that leave every design to be evaluated."""
+
+    def survey(self) -> Iterable[Choice]:
+        """See Proposer: none."""
+        return ()
+
+    def learn_bounds(self, choice: Choice, outcome: Outcome) -> None:
+        """See Proposer: nothing."""
 
     def verdict(self, choice: Choice, front: Sequence[Costs]) -> Outcome | None:
         """See Proposer."""

@@ -19,9 +19,7 @@ from lw3dsim.explore.workers import Pool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.explore.evaluate import Outcome
-    from lw3dsim.explore.front import Costs
-    from lw3dsim.explore.point import Point
+    from lw3dsim.explore.evaluate import Outcome, Question
     from lw3dsim.explore.space import Space
 
 # Seconds without a point after which a study's processes end: whoever runs it may have been killed.
@@ -44,11 +42,11 @@ class _Bench:
         self._at_work, self._is_closed = 0, False
         self._wind()
 
-    def evaluate(self, points: Sequence[tuple[Point, tuple[Costs, ...]]], *, with_bounds: bool) -> list[Outcome]:
+    def evaluate(self, questions: Sequence[Question], *, with_bounds: bool) -> list[Outcome]:
         """Return the outcome of every point, each with the front that its bounds are held against."""
         pool = self._take(with_bounds=with_bounds)
         try:
-            return _answers(pool, points)
+            return _answers(pool, questions)
         finally:
             self._put(pool)
 
@@ -111,12 +109,12 @@ def begin(study: str, text: str, path: str, digest: str, limit_s: float | None) 
     return ""
 
 
-def evaluate(study: str, points: Sequence[tuple[Point, tuple[Costs, ...]]], *, with_bounds: bool) -> list[Outcome]:
+def evaluate(study: str, questions: Sequence[Question], *, with_bounds: bool) -> list[Outcome]:
     """Return the outcome of every point of a study. Raises UnknownStudyError, and OutputError where nothing starts."""
     bench = _BENCHES.get(study)
     if bench is None:
         raise UnknownStudyError(study)
-    return bench.evaluate(points, with_bounds=with_bounds)
+    return bench.evaluate(questions, with_bounds=with_bounds)
 
 
 def end(study: str) -> None:
@@ -126,8 +124,8 @@ def end(study: str) -> None:
         bench.close()
 
 
-def _answers(pool: Pool, points: Sequence[tuple[Point, tuple[Costs, ...]]]) -> list[Outcome]:
-    given = [Proposal(index=i, point=point, notes={}, front=front) for i, (point, front) in enumerate(points)]
+def _answers(pool: Pool, questions: Sequence[Question]) -> list[Outcome]:
+    given = [Proposal(index=i, notes={}, **vars(question)) for i, question in enumerate(questions)]
     pool.give(given, 0)
     outcomes: dict[int, Outcome] = {}
     while pool.pending:

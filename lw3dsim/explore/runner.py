@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from lw3dsim.errors import InputError, short
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
 # Seconds between looks at what others have done, and at the clock.
 TICK_S = 0.25
 
+# Designs of a survey at hand per worker that has room, so that one finds such as are of machines that it knows.
+AHEAD = 8
+
 
 class Watcher(Protocol):
     """Someone who is shown every finished point, as it comes."""
 
     def show(self, record: Record) -> None:
         """Take in a finished point."""
+
+    def survey(self, bounded: int, of: int) -> None:
+        """Take in how many designs have been bounded, before any is evaluated."""
 
     def tick(self) -> None:
         """Look at the clock."""
@@ -99,6 +106,7 @@ class Run:
         """Have ``crew`` evaluate until the study has its points, or an interrupt comes."""
         with interrupts() as interrupt:
             crew.begin(with_bounds=self._store.settings.with_bounds)
+            self._survey(crew, interrupt)
             while not self._is_done(crew) and not interrupt.is_wished:
                 self._plan_ahead(crew)
                 # What was kept of this batch is what the sampler proposes: the study may be written to.
@@ -112,6 +120,31 @@ class Run:
                 self._store.beat()
         wanted = min(self._trials, self._plan.size) if self._plan.is_exhausted else self._trials
         return Ended(finished=self._finished, wanted=wanted, was_interrupted=self._finished < wanted)
+
+    def _survey(self, crew: Crew, interrupt: Interrupt) -> None:
+        """Have ``crew`` bound the designs whose bounds the sampler wants to know; an interrupt drops what is left."""
+        wanted, bounded = self._plan.survey(), 0
+        while not interrupt.is_wished:
+            self._due.extend(islice(wanted, max(AHEAD * len(crew.takers) - len(self._due), 0)))
+            if not self._due and not crew.pending:
+                return
+            for number in crew.takers[: len(self._due)]:
+                crew.give([self._next(number)], number)
+            for proposal, outcome in crew.collect(TICK_S):
+                self._plan.learn_bounds(proposal.point, outcome)
+                bounded += 1
+            self._watcher.survey(bounded, self._space.size)
+            self._look_around(crew)
+            self._store.beat()
+        self._due.clear()
+        while crew.pending:
+            crew.collect(TICK_S)
+
+    def _look_around(self, crew: Crew) -> None:
+        """Pass on what the crew has to say, and look at the clock."""
+        for sentence in crew.news():
+            self._watcher.note(sentence)
+        self._watcher.tick()
 
     def _is_done(self, crew: Crew) -> bool:
         if self._finished >= self._trials:
@@ -166,9 +199,7 @@ class Run:
     def _collect(self, crew: Crew, timeout: float) -> None:
         for proposal, outcome in crew.collect(timeout):
             self._keep(proposal, outcome)
-        for sentence in crew.news():
-            self._watcher.note(sentence)
-        self._watcher.tick()
+        self._look_around(crew)
 
     def _keep(self, proposal: Proposal, outcome: Outcome) -> None:
         record = Record(index=proposal.index, point=proposal.point, outcome=outcome, notes=proposal.notes)

@@ -1,9 +1,9 @@
 """The sampler that looks at every design and simulates few: the most promising, until no other may join the front.
 
-At the start every design of the space is bounded. They are proposed by their bounds, those first whose product of all
-objectives is least. Where the bound of a design breaks a limit, or is dominated by a design that was simulated by then,
-that is its outcome; others are evaluated, layer by layer, until they are dominated too or simulated. So the front in
-the end is that of the space, ties included, and every design has its verdict.
+At the start the workers bound every design of the space. Designs are proposed by their bounds, those first whose
+product of all objectives is least. Where the bound of a design breaks a limit, or is dominated by a design that was
+simulated by then, that is its outcome; others are evaluated, layer by layer, until they are dominated too or simulated.
+So the front in the end is that of the space, ties included, and every design has its verdict.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.base.caches import forget
 from lw3dsim.explore.bounds import why_not
-from lw3dsim.explore.evaluate import Evaluator, Outcome, is_memory_full
+from lw3dsim.explore.evaluate import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lw3dsim.explore.front import Costs
     from lw3dsim.explore.metrics import Metrics
@@ -33,7 +32,16 @@ class Screening:
 
     def __init__(self, space: Space) -> None:
         self._space = space
+        self._least: dict[Choice, Metrics | None] = {}
         self._asked = 0
+
+    def survey(self) -> Iterable[Choice]:
+        """Ask for the bounds of every design."""
+        return self._space.all_choices()
+
+    def learn_bounds(self, choice: Choice, outcome: Outcome) -> None:
+        """Learn the bounds of a design; where there are none, whoever evaluates it says what is wrong with it."""
+        self._least[choice] = outcome.metrics if outcome.state == "discarded" else None
 
     def tell(self, records: Sequence[Record]) -> None:
         """Learn nothing: the front is told with every verdict."""
@@ -54,22 +62,6 @@ class Screening:
         if least is None or not (reason := why_not(self._space, least, front)):
             return None
         return Outcome(state="discarded", metrics=least, reason=reason)
-
-    @cached_property
-    def _least(self) -> dict[Choice, Metrics | None]:
-        """The bounds of every design; None where there are none, whatever the reason: evaluation tells it."""
-        evaluator = Evaluator(self._space)
-        least: dict[Choice, Metrics | None] = {}
-        for choice in self._space.all_choices():
-            try:
-                least[choice] = evaluator.prospect(self._space.point(choice)).least
-            except Exception:  # whoever evaluates it says what is wrong with it
-                least[choice] = None
-            if is_memory_full():
-                forget()
-        # Layers are simulated elsewhere.
-        forget()
-        return least
 
     @cached_property
     def _order(self) -> list[Choice]:

@@ -149,7 +149,7 @@ class Pool:
 
     def _send(self, worker: _Worker, proposal: Proposal) -> None:
         try:
-            worker.pipe.send((proposal.point, proposal.front))
+            worker.pipe.send(proposal.question)
         except OSError:
             # The death is noticed, and the proposal given out again, when the pipe is read.
             return
@@ -202,7 +202,6 @@ def _work(pipe: Connection, space: Space, with_bounds: bool) -> None:  # the ent
     try:
         pipe.send(None)
         while True:
-            point, front = pipe.recv()
-            pipe.send(evaluator.evaluate(point, front if with_bounds else None))
+            pipe.send(evaluator.answer(pipe.recv(), with_bounds=with_bounds))
     except (EOFError, OSError):
         return

@@ -20,6 +20,7 @@ from test_explore_limits import SPACE
 from lw3dsim._version import __version__
 from lw3dsim.explore import remote
 from lw3dsim.explore.crew import DEATHS
+from lw3dsim.explore.evaluate import Question
 from lw3dsim.explore.plan import Proposal
 from lw3dsim.explore.space_file import load_space, parse_space
 
@@ -276,14 +277,14 @@ def test_a_worker_that_reads_other_files_says_so(tmp_path):
 
 def test_the_processes_of_a_study_end_with_it_or_when_they_are_idle(tmp_path, monkeypatch):
     space = load_space(write_space(tmp_path))
-    points = [(space.point(space.numbered(number)), ()) for number in range(3)]
+    questions = [Question(point=space.point(space.numbered(number))) for number in range(3)]
     assert remote.begin("s", space.text, space.path, space.digest, None) == ""
     (bench,) = remote._BENCHES.values()  # noqa: SLF001
-    outcomes = remote.evaluate("s", points, with_bounds=False)
+    outcomes = remote.evaluate("s", questions, with_bounds=False)
     assert [outcome.state for outcome in outcomes] == ["done"] * 3
     ((pid,),) = [pool.pids for pool in bench._waiting]  # noqa: SLF001
     monkeypatch.setattr(remote, "IDLE_S", 0.1)
-    again = remote.evaluate("s", points, with_bounds=False)
+    again = remote.evaluate("s", questions, with_bounds=False)
     assert [outcome.metrics for outcome in again] == [outcome.metrics for outcome in outcomes]
     for _ in range(200):
         if not remote._BENCHES and not Path(f"/proc/{pid}").exists():  # noqa: SLF001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from random import Random
 
@@ -12,10 +13,13 @@ from test_bad_input import refuse
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import dominates, non_dominated
 from lw3dsim.explore.plan import Plan
+from lw3dsim.explore.progress import Display
 from lw3dsim.explore.record import Record
+from lw3dsim.explore.runner import Run
 from lw3dsim.explore.samplers import MOST_SCREENED
 from lw3dsim.explore.space_file import load_space, parse_space
-from lw3dsim.explore.study import read_study
+from lw3dsim.explore.study import begun, read_study
+from lw3dsim.explore.wanted import Wanted
 
 SLICE = (ROOT / "experiments" / "tiles_and_pes.yaml").read_text(encoding="utf-8")
 SMALLER = (
@@ -51,6 +55,8 @@ OBJECTIVES = ("latency_ms", "energy_mj", "area_mm2", "dram_mb", "edp_mjs", "sram
 def looked_at(space, sampler):
     """Every design of a space as ``sampler`` has it looked at, in this process."""
     plan, evaluator, records = Plan(space, sampler, 0), Evaluator(space), []
+    for proposal in plan.survey():
+        plan.learn_bounds(proposal.point, evaluator.survey(proposal.point))
     while plan.can_ask() and (batch := plan.ask()):
         for proposal in batch:
             front = proposal.front if sampler == "screening" else None
@@ -145,6 +151,44 @@ def test_the_verdict_of_every_design_is_kept_and_counted(cli, cli_json, tmp_path
     assert f"{status['done']} simulated, {status['discarded']} discarded by bounds" in told.stderr
     shown = cli("dse", "status", space, "--storage", str(one)).stdout
     assert f"{status['done']} simulated, {status['discarded']} discarded by bounds" in shown
+
+
+class Alone:
+    """A crew of one worker, in this process, that interrupts the run when it has answered so often."""
+
+    takers, news = [0], list
+
+    def __init__(self, space, answers):
+        self.evaluator, self.left, self.given = Evaluator(space), answers, []
+
+    def begin(self, *, with_bounds):
+        assert with_bounds
+
+    @property
+    def pending(self):
+        return len(self.given)
+
+    def give(self, proposals, number):
+        assert number == 0
+        self.given += proposals
+
+    def collect(self, _):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+        done, self.given = self.given, []
+        return [(proposal, self.evaluator.answer(proposal.question, with_bounds=True)) for proposal in done]
+
+
+@pytest.mark.parametrize("answers", [3, 8])
+def test_an_interrupt_in_the_survey_leaves_a_study_that_goes_on(answers, cli, cli_json, tmp_path):
+    path = write_space(tmp_path, parameters="  pe.rows: [2, 4]\n  winograd.m1: [1, 2, 4]\n")
+    space, file, wanted = load_space(path), str(tmp_path / "study"), Wanted(sampler="screening")
+    with begun(space, file, wanted) as store, Display(space, space.size, store.settings.reference, 0) as display:
+        ended = Run(space, store, space.size, display).run(Alone(space, answers))
+    assert (ended.finished, ended.was_interrupted) == (max(answers - space.size, 0), True)
+    assert cli("dse", "run", path, "--storage", file, "--workers", "1", "--resume").exit_code == 0
+    assert cli_json("dse", "status", path, "--storage", file, "--format", "json")["is_finished"]
 
 
 def test_screening_without_bounds_and_of_spaces_too_large_is_refused(cli, tmp_path):

@@ -194,23 +194,29 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
         return LayerWork(self.problem, mapping)
 
     def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
-        """See Search: it costs as much; or is slower, or no faster by what counts and moves no less: all for sure."""
-        best = self.best(tried)
+        """See Search: it costs as much; or is slower, or no faster than one that moves no more: all for sure."""
         least = max(candidate.bound_ticks, self.clocks.refreshed_ticks(candidate.bursts))
-        if self.burst_ticks:
-            return least + self.burst_ticks * candidate.bursts + candidate.own_ticks >= self._cost(best)
-        is_slower = least * TOLERANCE > self._ticks(best) * (TOLERANCE + 1)
-        is_equal = candidate.bound_ticks * (TOLERANCE + 1) >= self._ticks(best) * TOLERANCE
-        return is_slower or (is_equal and candidate.bursts >= best.candidate.bursts)
+        return least > self.most_ticks(candidate, tried)
 
     def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
-        """See Search: it costs as much as the best; or is not nearly as fast, or neither the fastest nor moves less."""
+        """See Search: it costs as much as the best; or is not nearly as fast, or no faster than one that moves no more.
+
+        One that is nearly the fastest so far need not stay it: what moves more is left out only where bounds of all
+        candidates tell that it does.
+        """
         best = self.best(tried)
         if self.burst_ticks:
             return self._cost(best) - self.burst_ticks * candidate.bursts - candidate.own_ticks - 1
-        if candidate.bursts >= best.candidate.bursts:
-            return min(map(self._ticks, tried)) - 1
-        return self._ticks(best) * (TOLERANCE + 1) // TOLERANCE
+        stays_near = self._ticks(best) * TOLERANCE <= self._least_ticks * (TOLERANCE + 1)
+        if stays_near and best.candidate.bursts <= candidate.bursts:
+            return -1
+        near = min(map(self._ticks, tried)) * (TOLERANCE + 1) // TOLERANCE
+        return min([near, *(self._ticks(run) - 1 for run in tried if run.candidate.bursts <= candidate.bursts)])
+
+    @cached_property
+    def _least_ticks(self) -> int:
+        """Ticks that no candidate beats."""
+        return min(candidate.bound_ticks for candidate in _candidates(self))
 
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """See Search: the cheapest; where bursts cost nothing, what moves the fewest among the nearly fastest."""

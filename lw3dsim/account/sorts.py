@@ -298,7 +298,7 @@ def total_outputs(layer: Layer, grid: Grid, burst_bits: int, totals: Totals, i: 
         for b in range(many[T]):
             for d in range(many[H]):
                 for e in range(many[W]):
-                    bits = n.size[a] * t.size[b] * h.size[d] * w.size[e] * layer.activation_bits
+                    bits = n.size[a] * t.size[b] * h.size[d] * w.size[e] * layer.output_bits
                     bursts = ceiling(bits, burst_bits)
                     times = layer.groups * n.number[a] * t.number[b] * h.number[d] * w.number[e]
                     totals.ofmap_bits[i] += times * bits

@@ -107,7 +107,7 @@ def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     wide = arch.precision.accumulator_bits
     rows = []
     for algorithm in _algorithms(arch):
-        rows += _operand_rows(arch, algorithm, *operand_bits(algorithm, arch))
+        rows += _operand_rows(arch, algorithm, *operand_bits(algorithm, arch.precision))
     rows += _operation(arch, "accumulators", "add", (wide,))
     rows += _operation(arch, "accumulators", "register", (wide,))
     rows += _operation(arch, "output_transform", "add", (wide,))

@@ -90,7 +90,8 @@ def execute_group(
         _run_step(group, runs[i], axes, at, i, channels)
         _box(tensors[i + 1].there, axes, at, i + 1)[channels] = True
         if i + 1 < len(group.stages):
-            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], number)
+            made = number.in_bits(group.stages[i].output_bits)
+            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], made)
     if not (runs[-1].written == 1).all():
         raise AssertionError("an output element was not stored exactly once")
     return tensors[-1].values, [run.peaks for run in runs]

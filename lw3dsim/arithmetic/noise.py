@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, common_denominator, integers
-from lw3dsim.arithmetic.number import Number
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.machine.widths import narrowing_shifts
@@ -39,18 +38,27 @@ MOST_DEVIATIONS = 10
 @lru_cache(maxsize=4096)
 def sqnr_db(problem: Problem) -> float | None:
     """Return the estimated signal to quantisation noise ratio of the executed layer, or None where it is exact."""
-    number = Number(name=f"int{problem.activation_bits}", bits=problem.activation_bits, dtype="int64")
-    power = number.largest * (number.largest + 1) / 3
+    power, of_weights = _power(problem.activation_bits), _power(problem.factor_bits)
     overflows = problem.overflow != "widen" and problem.needed_bits > problem.accumulator_bits
     if not problem.has_weights:
         # A sum of as many operands as its width is for.
         signal = power * 2.0 ** (problem.needed_bits - problem.activation_bits)
         return _ratio_db(signal, overflow_noise(signal, problem) if overflows else 0.0)
-    signal = problem.c * math.prod(problem.kernel) * power**2
+    signal = problem.c * math.prod(problem.kernel) * power * of_weights
     if not problem.algorithm.is_winograd:
         return _ratio_db(signal, overflow_noise(signal, problem) if overflows else 0.0)
-    noise = _winograd_noise(problem, number, power, overflows=overflows)
+    noise = _winograd_noise(problem, overflows=overflows)
     return _ratio_db(signal, noise + overflow_noise(signal, problem) if overflows else noise)
+
+
+def _power(bits: int) -> float:
+    """Return the mean square of integers of so many ``bits``, all as likely."""
+    largest = _largest(bits)
+    return largest * (largest + 1) / 3
+
+
+def _largest(bits: int) -> int:
+    return int(2 ** (bits - 1) - 1)
 
 
 def _ratio_db(signal: float, noise: float) -> float | None:
@@ -74,13 +82,16 @@ class _Tile(Value, frozen=True, kw_only=True, eq=False):
 
 
 @kept(1024)
-def _tile(algorithm: Algorithm, largest: int, power: float, data_bits: int, weight_bits: int) -> _Tile:
-    """Return the noise of an algorithm on operands up to ``largest``, in multipliers of these widths."""
+def _tile(algorithm: Algorithm, plain: tuple[int, int], multiplier: tuple[int, int]) -> _Tile:
+    """Return the noise of an algorithm on data and weights of ``plain`` bits, in multipliers of these widths."""
     forms = algorithm.transforms
     BT, G = ([getattr(form, name) for form in forms] for name in ("BT", "G"))
-    data_shift, weight_shift = narrowing_shifts(BT, largest, data_bits), narrowing_shifts(G, largest, weight_bits)
+    data_shift, weight_shift = (
+        narrowing_shifts(matrices, _largest(bits), most)
+        for matrices, bits, most in zip((BT, G), plain, multiplier, strict=True)
+    )
     through, scale = _back(algorithm)
-    data, weight = power * _row_powers(BT), power * _row_powers(G)
+    data, weight = _power(plain[0]) * _row_powers(BT), _power(plain[1]) * _row_powers(G)
     data_noise, weight_noise = (_rounding(shift) for shift in (data_shift, weight_shift))
     return _Tile(
         data=data,
@@ -92,9 +103,10 @@ def _tile(algorithm: Algorithm, largest: int, power: float, data_bits: int, weig
     )
 
 
-def _winograd_noise(problem: Problem, number: Number, power: float, *, overflows: bool) -> float:
+def _winograd_noise(problem: Problem, *, overflows: bool) -> float:
     """Return the mean square error of a Winograd tile's outputs: narrowed operands, sums in the Winograd domain."""
-    tile = _tile(problem.algorithm, number.largest, power, problem.data_bits, problem.weight_bits)
+    plain, transformed = (problem.activation_bits, problem.factor_bits), (problem.data_bits, problem.weight_bits)
+    tile = _tile(problem.algorithm, plain, transformed)
     terms = problem.algorithm.taps * problem.c
     noise = terms * tile.noise
     if overflows:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class Number(Value, frozen=True, kw_only=True):
     def largest(self) -> int:
         """Largest magnitude of an integer operand; the range is symmetric."""
         return int(2 ** (self.bits - 1) - 1)
+
+    def in_bits(self, bits: int) -> Number:
+        """Return integers of so many ``bits``, or of as many as these have where that is less; of floats themselves."""
+        return replace(self, bits=min(self.bits, bits)) if self.is_integer else self
 
     @property
     def points(self) -> PointSet:

@@ -65,9 +65,10 @@ def whole_width(problem: Problem, number: Number) -> Shifts:
 def worst_case(problem: Problem, number: Number) -> Shifts:
     """Return the shifts with which any operands fit the multipliers of a Winograd problem."""
     BT, G, _ = winograd_forms(problem, number)
+    data, weight = number.in_bits(problem.activation_bits), number.in_bits(problem.factor_bits)
     return Shifts(
-        data=narrowing_shifts(BT, number.largest, problem.data_bits),
-        weight=narrowing_shifts(G, number.largest, problem.weight_bits),
+        data=narrowing_shifts(BT, data.largest, problem.data_bits),
+        weight=narrowing_shifts(G, weight.largest, problem.weight_bits),
         observed=False,
     )
 

@@ -6,18 +6,22 @@ from typing import Literal
 
 import msgspec
 
-from lw3dsim.describe.shape import Density, Shape
+from lw3dsim.describe.shape import Bits, Density, Shape
 from lw3dsim.errors import ShapeError
 
 Function = Literal["relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "swish", "hard_swish", "gelu", "gelu_tanh"]
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every layer has: a name, the tensors that it reads, and the share of its outputs that are not zero."""
+    """What every layer has: a name, the tensors that it reads, and the share of its outputs that are not zero.
+
+    What it makes has ``activation_bits``, or as many as activations of the network have.
+    """
 
     name: str
     inputs: tuple[str, ...]
     density: Density = 1.0
+    activation_bits: Bits | None = None
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from lw3dsim.describe.layer import Function, Layer, only
-from lw3dsim.describe.shape import Density, Shape, Size, Triple
+from lw3dsim.describe.shape import Bits, Density, Shape, Size, Triple
 from lw3dsim.describe.windows import Margins, Padding, count_windows, margins
 from lw3dsim.errors import ShapeError
 
@@ -16,7 +16,8 @@ from lw3dsim.errors import ShapeError
 class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias.
 
-    ``weight_density`` is the share of weights that are not zero.
+    ``weight_density`` is the share of weights that are not zero; they have ``weight_bits``, or as many as those of the
+    network.
     """
 
     out_channels: Size
@@ -29,6 +30,7 @@ class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     batch_norm: bool = False
     activation: Function | Literal["none"] = "none"
     weight_density: Density = 1.0
+    weight_bits: Bits | None = None
 
     @property
     def taps(self) -> int:
@@ -72,6 +74,7 @@ class Linear(Layer, frozen=True, kw_only=True, tag_field="kind", tag="linear"):
     bias: bool = True
     activation: Function | Literal["none"] = "none"
     weight_density: Density = 1.0
+    weight_bits: Bits | None = None
 
     @property
     def is_local(self) -> bool:
@@ -173,6 +176,7 @@ class BatchNorm(Layer, frozen=True, kw_only=True, tag_field="kind", tag="batch_n
     """A factor and a summand per channel, where they could not be folded into a convolution."""
 
     activation: Function | Literal["none"] = "none"
+    weight_bits: Bits | None = None
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002  # the signature of Layer
         """See Layer."""

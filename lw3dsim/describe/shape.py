@@ -36,6 +36,14 @@ class Shape(NamedTuple):
         return by(self)
 
 
+class Widths(NamedTuple):
+    """Bits of what a layer reads, of what it makes, and of its weights; None where the accelerator says how many."""
+
+    inputs: int | None = None
+    outputs: int | None = None
+    weights: int | None = None
+
+
 def by(sizes: tuple[int, ...]) -> str:
     """Return sizes as they are written: ``3x16x112x112``."""
     return "x".join(map(str, sizes))

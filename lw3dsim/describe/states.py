@@ -83,7 +83,8 @@ def _bits(network: Workload, name: str, precision: Precision) -> int:
     channels, _, height, width = network.shapes[layer.inputs[0]]
     if isinstance(layer, TemporalShift):
         channels //= layer.parts
-    bits = precision.accumulator_bits if isinstance(layer, RunningMean) else precision.activation_bits
+    bits = network.tensor_bits.get(layer.inputs[0], precision.activation_bits)
+    bits = precision.accumulator_bits if isinstance(layer, RunningMean) else bits
     return network.states[name] * channels * height * width * bits
 
 

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from lw3dsim.describe.layer import Function, Layer, only
 from lw3dsim.describe.products import Conv3d
-from lw3dsim.describe.shape import Density, Shape, Size, Triple, by
+from lw3dsim.describe.shape import Bits, Density, Shape, Size, Triple, by
 from lw3dsim.describe.windows import Margin, Margins, Sides, as_margins
 from lw3dsim.errors import ShapeError
 
@@ -47,6 +47,7 @@ class ConvTranspose3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="c
     batch_norm: bool = False
     activation: Function | Literal["none"] = "none"
     weight_density: Density = 1.0
+    weight_bits: Bits | None = None
 
     @property
     def taps(self) -> int:
@@ -97,6 +98,8 @@ class ConvTranspose3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="c
                 batch_norm=self.batch_norm,
                 activation=self.activation,
                 weight_density=self.weight_density,
+                activation_bits=self.activation_bits,
+                weight_bits=self.weight_bits,
                 of=self.name,
                 is_first=not any(at),
                 first=_triple([part.first for part in parts]),

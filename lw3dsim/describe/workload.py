@@ -24,7 +24,7 @@ from lw3dsim.describe.moves import (
     Upsample,
 )
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
-from lw3dsim.describe.shape import Density, Extent, Shape, Size
+from lw3dsim.describe.shape import Density, Extent, Shape, Size, Widths
 from lw3dsim.describe.transposed import ConvTranspose3d, Phase
 from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax, Trg
 from lw3dsim.errors import InputError, ShapeError, check_name, suggest
@@ -114,6 +114,8 @@ class Workload(Value, frozen=True, kw_only=True):
     which ``batch`` are computed together, layer by layer. As it is run, ``views`` are the layers besides that move
     nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
     Of its inputs those called ``learned`` are no clips but parameters, such as the embedding of positions.
+    ``input_bits`` are the widths of inputs that say theirs, as layers may; as it is run, ``tensor_bits`` and, by layer,
+    ``kernel_bits`` are all widths of activations and weights that are not those of the accelerator.
     ``stream_state`` says which layers are to keep state from clip to clip of a stream; as it is run, ``states`` are
     the frames of the clip before that layers look back at.
     """
@@ -135,6 +137,9 @@ class Workload(Value, frozen=True, kw_only=True):
     stream_state: StreamState = "off"
     learned: tuple[str, ...] = ()
     states: Mapping[str, int] = {}
+    input_bits: Mapping[str, int] = {}
+    tensor_bits: Mapping[str, int] = {}
+    kernel_bits: Mapping[str, int] = {}
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Return the shapes of the tensors that ``layer`` reads."""
@@ -152,9 +157,15 @@ class Workload(Value, frozen=True, kw_only=True):
         """Return whether ``layer`` reads positions of a tensor again for others: it can't take that over on chip."""
         return len({self.shapes[name] for name in layer.streams}) > 1
 
-    def clips(self, layer: Layer) -> tuple[int, int]:
-        """Return how many clips ``layer`` computes together, and at how many frames before each it looks back."""
-        return self.batch, self.states.get(layer.name, 0)
+    def clips(self, layer: Layer) -> tuple[int, int, Widths]:
+        """Return how many clips ``layer`` computes together, the frames before each it looks back at, its widths."""
+        return self.batch, self.states.get(layer.name, 0), self.widths(layer)
+
+    def widths(self, layer: Layer) -> Widths:
+        """Return the widths of what ``layer`` reads and makes, and of its weights, or of what serves it as such."""
+        factors, bits = layer.inputs[len(layer.streams) :], self.tensor_bits
+        weights = bits.get(factors[0]) if factors else self.kernel_bits.get(layer.name)
+        return Widths(bits.get(layer.inputs[0]), bits.get(layer.name), weights)
 
     def consumers(self, name: str) -> list[AnyLayer]:
         """Return the layers that read the tensor ``name``."""
@@ -182,6 +193,7 @@ def build_workload(
     fsb_variant: str = "fsb",
     activation_bits: int | None = None,
     weight_bits: int | None = None,
+    input_bits: Mapping[str, int] | None = None,
     transforms: tuple[str, ...] = (),
     stream_state: StreamState = "off",
     learned: tuple[str, ...] = (),
@@ -214,6 +226,7 @@ def build_workload(
         fsb_variant=fsb_variant,
         activation_bits=activation_bits,
         weight_bits=weight_bits,
+        input_bits=dict(input_bits or {}),
         transforms=transforms,
         stream_state=stream_state,
         learned=learned,

@@ -41,7 +41,7 @@ FsbVariant = Literal["fsb", "fsb_c3d", "slowdepth", "slowfsb", "fasttrg", "fastd
 
 
 class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A network input: its own shape, or every n-th frame of another input; and the share that is not zero.
+    """A network input: its own shape, or every n-th frame of another input; the share that is not zero, and its width.
 
     One that is ``learned`` is a parameter of the network, of the same size whatever the size of the clip.
     """
@@ -53,6 +53,7 @@ class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sample_of: str | None = None
     frame_stride: Extent | None = None
     density: Density | None = None
+    activation_bits: Bits | None = None
     learned: bool = False
 
 
@@ -128,11 +129,22 @@ def parse_workload(
         fsb_variant=file.fsb_variant,
         activation_bits=file.activation_bits,
         weight_bits=file.weight_bits,
+        input_bits=_input_bits(file),
         stream_state=file.stream_state or "off",
         learned=tuple(name for name, entry in file.inputs.items() if isinstance(entry, dict) and entry.get("learned")),
         input_densities=densities,
         locate=reader.locate,
     )
+
+
+def _input_bits(file: _File) -> dict[str, int]:
+    """Return the widths of inputs that say theirs; one that is sampled has that of its source, or its own."""
+    bits: dict[str, int] = {}
+    for name, entry in file.inputs.items():
+        said = entry.get("activation_bits") or bits.get(entry.get("sample_of"))
+        if said is not None:
+            bits[name] = said
+    return bits
 
 
 def _inputs(

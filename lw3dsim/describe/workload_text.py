@@ -28,6 +28,7 @@ def workload_text(network: Workload) -> str:
     inputs = {
         name: shape._asdict()
         | ({} if network.densities[name] == 1 else {"density": network.densities[name]})
+        | ({} if name not in network.input_bits else {"activation_bits": network.input_bits[name]})
         | ({"learned": True} if name in network.learned else {})
         for name, shape in network.inputs.items()
     }

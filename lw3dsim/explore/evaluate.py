@@ -17,7 +17,7 @@ from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import in_batch, map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request, check_batch
 from lw3dsim.network.views import viewed
-from lw3dsim.network.widths import in_widths
+from lw3dsim.network.widths import in_widths, layers_in_widths, says_widths
 from lw3dsim.result.costs import Costs
 from lw3dsim.transform.lowering import lowered
 
@@ -160,7 +160,7 @@ class Evaluator:
     def design(self, point: Point) -> Accelerator:
         """Return the accelerator of ``point``, in the widths of the networks that it runs. Raises InputError."""
         arch = resolve_design(point.arch(self.space.arch), point.overrides, None, None)
-        networks = [self.network(load, point) for load in self.space.loads]
+        networks = [self._asked(load, point) for load in self.space.loads]
         one, *others = dict.fromkeys(in_widths(arch, network, point.overrides) for network in networks)
         if others:
             names = ", ".join(dict.fromkeys(network.name for network in networks))
@@ -170,7 +170,12 @@ class Evaluator:
         return one
 
     def network(self, load: Load, point: Point) -> Workload:
-        """Return the network that ``point`` runs for ``load``, as it is run; made once per process."""
+        """Return the network that ``point`` runs for ``load``, as it is run, in the widths of its layers."""
+        network = self._asked(load, point)
+        return layers_in_widths(network, self.design(point), point.overrides) if says_widths(network) else network
+
+    def _asked(self, load: Load, point: Point) -> Workload:
+        """Return the same without its widths; made once per process."""
         chosen = load.at(point)
         sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes), *chosen.dims)
         key = (*sized, str(chosen.batch))

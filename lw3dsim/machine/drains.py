@@ -40,7 +40,7 @@ def output_port(array: Array, bits: int) -> int:
 @kernel
 def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
     """Return the bits that pass the output buffer's port per output: partial sums are read and written wide."""
-    return (layer.activation_bits if is_last else layer.accumulator_bits) + (0 if is_first else layer.accumulator_bits)
+    return (layer.output_bits if is_last else layer.accumulator_bits) + (0 if is_first else layer.accumulator_bits)
 
 
 @kernel

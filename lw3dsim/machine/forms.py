@@ -6,7 +6,7 @@ import math
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.moves import Rearranged
 from lw3dsim.describe.windows import as_margins
 from lw3dsim.describe.workload import (
@@ -31,6 +31,8 @@ from lw3dsim.describe.workload import (
 from lw3dsim.machine.widths import sum_bits
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Precision
+    from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.windows import Margins
     from lw3dsim.describe.workload import Layer
     from lw3dsim.machine.records import Structure, Triple
@@ -73,6 +75,12 @@ class Form(Value, frozen=True, kw_only=True):
     def sum_bits(self, bits: int) -> int:
         """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
         return sum_bits(2 * bits if self.multiplies_inputs else bits, self.terms)
+
+    def precision(self, widths: Widths, of: Precision) -> Precision:
+        """Return ``of`` for a layer of these ``widths``: activations that stand for weights are as wide as others."""
+        weights = of.activation_bits if self.multiplies_inputs else of.weight_bits
+        own = {"activation_bits": widths.inputs or of.activation_bits, "weight_bits": widths.weights or weights}
+        return replace(of, **own)
 
 
 @singledispatch

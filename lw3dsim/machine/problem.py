@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
+from lw3dsim.describe.shape import Widths
 from lw3dsim.machine.forms import form_of
 from lw3dsim.machine.records import STRUCTURES, Layer
 from lw3dsim.machine.widths import product_widths, vector_widths
 from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
-    from lw3dsim.describe.accelerator import Accelerator, Overflow
+    from lw3dsim.describe.accelerator import Accelerator, Overflow, Precision
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.forms import Form
     from lw3dsim.machine.records import Structure, Triple
     from lw3dsim.transform.algorithms import Algorithm
+
+
+# Of a layer that says none.
+WIDTHS = Widths()
 
 
 class Problem(Value, frozen=True, kw_only=True, dict=True):
@@ -33,9 +38,11 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     number of window frames of a pool that leaves one frame, else 1. Sizes of
     ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
     kernel of one (n, c) pair, transformed when weights are transformed offline.
-    ``register_bits`` is the width of an accumulator in a PE, ``accumulator_bits`` that of sums in the vector unit and
-    of partial sums in the output buffer, ``transform_bits`` that of the output transform's adders, ``needed_bits``
-    what the widest of the first two needs in the worst case; where they have less, ``overflow`` says what happens.
+    What it reads has ``activation_bits``, what it makes ``output_bits``, a weight ``factor_bits`` before it is
+    transformed. ``register_bits`` is the width of an accumulator in a PE, ``accumulator_bits`` that of sums in the
+    vector unit and of partial sums in the output buffer, ``transform_bits`` that of the output transform's adders,
+    ``needed_bits`` what the widest of the first two needs in the worst case; where they have less, ``overflow`` says
+    what happens.
 
     The clips of a ``batch`` lie one behind another along T, in ``out`` as in ``inp``. Where windows must not look
     from one into the next, T has as many ``segments``, each padded by itself; where no window can, it has one.
@@ -60,9 +67,11 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     whole_frames: bool
     means: int
     activation_bits: int
+    output_bits: int
     accumulator_bits: int
     data_bits: int
     weight_bits: int
+    factor_bits: int
     register_bits: int
     transform_bits: int
     needed_bits: int
@@ -190,16 +199,21 @@ def make_problem(
     arch: Accelerator,
     batch: int = 1,
     state: int = 0,
+    widths: Widths = WIDTHS,
 ) -> Problem:
-    """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each."""
+    """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each.
+
+    Its tensors and weights have the ``widths`` that are said, else those of ``arch``.
+    """
     form = form_of(layer, inputs, output)
-    data_bits, weight_bits = operand_bits(algorithm, arch)
-    precision = arch.precision
-    weight_bits = precision.activation_bits if form.multiplies_inputs else weight_bits
+    precision = form.precision(widths, arch.precision)
+    output_bits = widths.outputs or arch.precision.activation_bits
+    data_bits, weight_bits = operand_bits(algorithm, precision)
+    weight_bits = precision.weight_bits if form.multiplies_inputs else weight_bits
     if form.structure == "vector":
-        widths = vector_widths(form.sum_bits(precision.activation_bits), precision)
+        sums = vector_widths(form.sum_bits(precision.activation_bits), precision)
     else:
-        widths = product_widths(algorithm, precision, data_bits, weight_bits, form.c, math.prod(form.kernel))
+        sums = product_widths(algorithm, precision, data_bits, weight_bits, form.c, math.prod(form.kernel))
     one = Problem(
         structure=form.structure,
         algorithm=algorithm,
@@ -217,17 +231,19 @@ def make_problem(
         whole_frames=form.whole_frames,
         means=form.means,
         activation_bits=precision.activation_bits,
-        accumulator_bits=widths.output,
+        output_bits=output_bits,
+        accumulator_bits=sums.output,
         data_bits=data_bits,
         weight_bits=weight_bits,
-        register_bits=widths.register,
-        transform_bits=widths.transform,
-        needed_bits=widths.needed,
+        factor_bits=precision.weight_bits,
+        register_bits=sums.register,
+        transform_bits=sums.transform,
+        needed_bits=sums.needed,
         overflow=precision.overflow,
-        kernel_bits=_kernel_bits(form, algorithm, arch, weight_bits),
+        kernel_bits=_kernel_bits(form, algorithm, arch, weight_bits, precision.weight_bits),
         bias_bits=precision.accumulator_bits if layer.biases(inputs) else 0,
-        input_block=layout_block(form.shape, arch),
-        output_block=layout_block(output, arch),
+        input_block=layout_block(form.shape, arch, precision.activation_bits),
+        output_block=layout_block(output, arch, output_bits),
         own_weights=form.multiplies_inputs and form.structure != "vector",
         segments=form.matrices,
     )
@@ -282,14 +298,13 @@ def _is_one_window(problem: Problem) -> bool:
     return problem.has_weights and is_plain and problem.out[0] == 1 and problem.kernel[0] == problem.inp[0]
 
 
-def _kernel_bits(form: Form, algorithm: Algorithm, arch: Accelerator, weight_bits: int) -> int:
-    """Return the stored size of the kernel of one pair of channels."""
+def _kernel_bits(form: Form, algorithm: Algorithm, arch: Accelerator, weight_bits: int, plain_bits: int) -> int:
+    """Return the stored size of the kernel of one pair of channels, of ``plain_bits`` where it is not transformed."""
     if form.structure == "vector":
         return 0
     if algorithm.is_winograd and arch.winograd.weight_transform != "onchip":
         return algorithm.taps * algorithm.coordinates * weight_bits
-    bits = arch.precision.activation_bits if form.multiplies_inputs else arch.precision.weight_bits
-    return math.prod(form.kernel) * bits
+    return math.prod(form.kernel) * plain_bits
 
 
 def on_rows(problem: Problem, rows: int) -> tuple[Problem, ...]:
@@ -320,9 +335,8 @@ def side_by_side(problem: Problem, abreast: int) -> Problem:
     return replace(problem, structure="grouped", groups=1, n=channels, group_n=problem.n, abreast=abreast)
 
 
-def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
+def operand_bits(algorithm: Algorithm, precision: Precision) -> tuple[int, int]:
     """Return the multiplier's operand widths: full bit growth, or the declared narrower ones."""
-    precision = arch.precision
     data = algorithm.data_bits(precision.activation_bits)
     weight = algorithm.weight_bits(precision.weight_bits)
     if algorithm.is_winograd:
@@ -331,8 +345,8 @@ def operand_bits(algorithm: Algorithm, arch: Accelerator) -> tuple[int, int]:
     return data, weight
 
 
-def layout_block(shape: Shape, arch: Accelerator) -> int:
-    """Return the channel block that a tensor is mapped in."""
+def layout_block(shape: Shape, arch: Accelerator, bits: int) -> int:
+    """Return the channel block that a tensor of elements of so many ``bits`` is mapped in."""
     if shape.extent == (1, 1, 1):
         return shape.channels
     dram = arch.dram
@@ -343,7 +357,7 @@ def layout_block(shape: Shape, arch: Accelerator) -> int:
     return fewest_bursts_block(
         shape.channels,
         shape.extent,
-        arch.precision.activation_bits,
+        bits,
         DRAM_PRESETS.get(dram.preset).burst_bytes,
         dram.channel_block,
     )
@@ -374,6 +388,7 @@ def plain_layer(problem: Problem) -> Layer:
         sources=problem.sources,
         ops_per_output=problem.ops_per_output,
         activation_bits=problem.activation_bits,
+        output_bits=problem.output_bits,
         accumulator_bits=problem.accumulator_bits,
         kernel_bits=problem.kernel_bits,
         bias_bits=problem.bias_bits,

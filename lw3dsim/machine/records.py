@@ -14,7 +14,8 @@ STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector"
 class Layer(NamedTuple):
     """A Problem in integers; ``tile`` is (1, 1, 1), ``coordinates`` and ``taps`` as of a direct kernel where it is.
 
-    ``own_weights`` is 1 where each of the ``segments`` has weights of its own.
+    What it reads has ``activation_bits``, what it makes ``output_bits``. ``own_weights`` is 1 where each of the
+    ``segments`` has weights of its own.
     """
 
     structure: int
@@ -37,6 +38,7 @@ class Layer(NamedTuple):
     sources: int
     ops_per_output: int
     activation_bits: int
+    output_bits: int
     accumulator_bits: int
     kernel_bits: int
     bias_bits: int

@@ -145,7 +145,7 @@ def add_events(
     costs.weight_read_bits[i] += weights * layer.kernel_bits
     costs.ofmap_read_bits[i] += 0 if is_first else count * pixels * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
-    write[i] += count * pixels * (layer.activation_bits if is_last else layer.accumulator_bits)
+    write[i] += count * pixels * (layer.output_bits if is_last else layer.accumulator_bits)
     if layer.is_winograd:
         costs.input_tiles[i] += count * own * tiles * c * layer.taps
         costs.output_tiles[i] += count * channels * tiles
@@ -168,7 +168,7 @@ def vector_step(
     costs.intermediate_read_bits[i] = read_back * layer.activation_bits
     costs.ofmap_read_bits[i] = 0 if is_first else outputs * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
-    write[i] = outputs * (layer.activation_bits if is_last else layer.accumulator_bits)
+    write[i] = outputs * (layer.output_bits if is_last else layer.accumulator_bits)
     costs.vector_ops[i] = vector_ops(layer, outputs, c)
 
 

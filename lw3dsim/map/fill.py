@@ -47,7 +47,7 @@ def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fi
     pixels = int(axes.t.needed.max()) * int(axes.h.needed.max()) * int(axes.w.span.max())
     channels = input_tile(problem, mapping)
     n, c = np.array(mapping.n), np.array(mapping.c)
-    element = problem.accumulator_bits if mapping.c < problem.c else problem.activation_bits
+    element = problem.accumulator_bits if mapping.c < problem.c else problem.output_bits
     tiles: dict[BufferName, tuple[int, int]] = {
         "ifmap": (channels * pixels * problem.sources * problem.activation_bits, mapping.ifmap_slots),
         "weight": (int(weight_tile_bits(problem, n, c, True)) if problem.has_weights else 0, mapping.weight_slots),
@@ -70,10 +70,10 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
     streamed, beside = [], []
     for number, (run, chunk) in enumerate(zip(group.runs, mapping.chunks, strict=True)):
         streamed.append(sum(_chunk_bits(group, i, chunk) for i in run if not mapping.resident[i]))
-        between = sum(new[run.start + 1 : run.stop])
-        chunks = between * min(chunk, group.channels[run.stop]) * group.stages[0].activation_bits
+        inner = range(run.start + 1, run.stop)
+        chunks = sum(new[i] * group.bits[i] for i in inner) * min(chunk, group.channels[run.stop])
         beside.append(int(work(beside_bits)(stages, *cuts, *one, number)) + chunks)
-    output = new[-1] * group.stages[-1].activation_bits * mapping.chunks[-1]
+    output = new[-1] * group.stages[-1].output_bits * mapping.chunks[-1]
     stay = sum(stage_weight_bits(group, i) for i, resident in enumerate(mapping.resident) if resident)
     slots, in_window = arch.buffers.slots, max(min(arch.buffers.slots, capacity["ifmap"] // max(window, 1)), 1)
     rows: list[tuple[BufferName, int, int, int, int]] = [

@@ -41,7 +41,7 @@ def compulsory_by_stream(problem: Problem) -> dict[str, int]:
     return {
         "ifmap": _bytes(inputs),
         "weight": _bytes(_weight_bits(problem)),
-        "ofmap": _bytes(problem.outputs * problem.activation_bits),
+        "ofmap": _bytes(problem.outputs * problem.output_bits),
     }
 
 
@@ -52,12 +52,15 @@ def group_compulsory_bytes(group: Group) -> int:
 
 def group_compulsory_by_stream(group: Group) -> dict[str, int]:
     """Return the compulsory bytes of inputs and operands, weights and outputs of a fused group."""
-    bits = group.stages[0].activation_bits
-    reads = [sources * group.channels[tensor] * group.needed[tensor] for _, tensor, sources in group.dram_inputs]
+    # What is added has the width of what it is added to.
+    reads = [
+        sources * group.channels[tensor] * group.needed[tensor] * group.bits[stage]
+        for stage, tensor, sources in group.dram_inputs
+    ]
     return {
-        "ifmap": sum(_bytes(elements * bits) for elements in reads),
+        "ifmap": sum(map(_bytes, reads)),
         "weight": sum(_bytes(_weight_bits(stage)) for stage in group.stages),
-        "ofmap": _bytes(group.stages[-1].outputs * bits),
+        "ofmap": _bytes(group.stages[-1].outputs * group.bits[-1]),
     }
 
 
@@ -69,7 +72,7 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     pixels = math.prod(problem.out)
     products = problem.groups * problem.n * problem.c * pixels
     held = [capacity_bits[name] for name in ("weight", "ifmap", "ofmap")]
-    each = [problem.kernel_bits, problem.activation_bits, problem.activation_bits]
+    each = [problem.kernel_bits, problem.activation_bits, problem.output_bits]
     kernels = problem.weight_sets * problem.groups * problem.n * problem.c
     whole = [kernels, problem.input_channels * pixels, problem.outputs]
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]

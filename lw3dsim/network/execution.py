@@ -26,6 +26,7 @@ from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.given import given_inputs, given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared
+from lw3dsim.network.widths import at_most, layers_in_widths
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -69,6 +70,14 @@ class Bench:
         of_clip = self.network.input_shapes(layer)[0].frames if isinstance(layer, Matmul) and layer.by_frame else 1
         return of_clip * self.network.batch * (1 if layer.name in self.network.states else self.clips)
 
+    def number_of(self, tensor: str) -> Number:
+        """Return the numbers that a tensor holds: integers of its width, if that is less than the width of others."""
+        return self.number.in_bits(self.network.tensor_bits.get(tensor, self.number.bits))
+
+    def number_of_weights(self, layer: AnyLayer) -> Number:
+        """Return the numbers that the weights of a layer are."""
+        return self.number.in_bits(self.network.kernel_bits.get(layer.name, self.number.bits))
+
     def sources(self, layer: AnyLayer, problem: Problem) -> list[list[Tensor]]:
         """Return what ``layer`` works through, by clip that runs after another; sums begin as zeros."""
         batch, state = self.network.batch, problem.sum_frames or self.network.states.get(layer.name, 0)
@@ -86,6 +95,7 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     """Execute what was asked for; see :func:`execute`."""
     request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
     design = with_width(prepared.design, number)
+    network = at_most(layers_in_widths(network, design, request.overrides), number.bits)
     bench = Bench(
         network=network,
         design=design,
@@ -95,14 +105,14 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
         clips=request.clips or 1,
     )
     _take_inputs(bench, given_inputs(network, request.inputs, bench.clips))
-    units = map_prepared(replace(prepared, design=design))
+    units = map_prepared(replace(prepared, design=design, network=network))
     # As many operations as a layer has, and no less than one.
     work = {layer.name: 1 + network.layer_macs(layer) for layer in network.layers}
     records, done = [], set[str]()
     _look_through(bench, done)
     for unit in units:
         output, record = _executed(unit.run.work, unit, bench)
-        bench.tensors[unit.layers[-1].name] = _requantised(output, number)
+        bench.tensors[unit.layers[-1].name] = _requantised(output, bench.number_of(unit.layers[-1].name))
         done |= {layer.name for layer in unit.layers}
         _look_through(bench, done)
         _forget(bench.tensors, network, done)
@@ -139,16 +149,17 @@ def _look_through(bench: Bench, done: set[str]) -> None:
 def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
     """Put the clips where layers find them: those that were given, and others that are drawn."""
     for name, shape in bench.network.inputs.items():
-        step = 1 / bench.number.largest if bench.number.is_integer else 1.0  # drawn from -1 to 1
+        number = bench.number_of(name)
+        step = 1 / number.largest if number.is_integer else 1.0  # drawn from -1 to 1
         known = bench.given.readers[name]() if name in bench.network.learned and name in bench.given.readers else None
         if name in clips:
-            values, step = coded(clips[name], bench.number)
+            values, step = coded(clips[name], number)
         elif known is not None:
-            values, step = coded(known.weight.reshape(shape), bench.number)
+            values, step = coded(known.weight.reshape(shape), number)
             values = np.tile(values, (1, bench.network.batch * bench.clips, 1, 1))
         else:
             size = tuple(shape._replace(frames=bench.clips * shape.frames))
-            values = joined([random_tensor(size, bench.number, bench.random) for _ in range(bench.network.batch)])
+            values = joined([random_tensor(size, number, bench.random) for _ in range(bench.network.batch)])
         bench.tensors[name], bench.steps[name] = values, step
 
 
@@ -177,8 +188,8 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
-            "data_bits": algorithm.data_bits(number.bits),
-            "weight_bits": algorithm.weight_bits(number.bits),
+            "data_bits": algorithm.data_bits(problem.activation_bits),
+            "weight_bits": algorithm.weight_bits(problem.factor_bits),
             "sum_bits": problem.register_bits,
             "observed_data_bits": signed_bits(int(peaks.data)),
             "observed_weight_bits": signed_bits(int(peaks.weight)),
@@ -224,9 +235,10 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         sources = [known[name] for name in layer.inputs]
         reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
         _note_step(bench, layer, computation, reference)
-        known[layer.name] = _requantised(reference, number)
+        made = bench.number_of(layer.name)
+        known[layer.name] = _requantised(reference, made)
         computations.append(computation)
-        shifts.append(shift_of(reference, number))
+        shifts.append(shift_of(reference, made))
     inside = {layer.name for layer in unit.layers}
     second = [
         next((tensors[name] for name in layer.streams if name not in inside), None) if operand == "dram" else None
@@ -268,7 +280,7 @@ def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -
             raise InputError(f"{bench.network.name}: weights of {layer.name} are not all finite; train or draw others")
     bench.found.add(layer.name)
     size, bias = weight_size(bench.network, layer), None
-    weights, step = coded(given.weight.reshape(size), bench.number)
+    weights, step = coded(given.weight.reshape(size), bench.number_of_weights(layer))
     bench.steps[f"{layer.name} weights"] = step
     if layer.biases(bench.network.input_shapes(layer)):
         bias = np.zeros(size[0]) if given.bias is None else given.bias
@@ -292,7 +304,7 @@ def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, referenc
     own *= layer.scale if isinstance(layer, Matmul) else 1.0
     named = layer.kind if isinstance(layer, Softmax | LayerNorm) else computation.activation
     unit = unit_of_codes(named, bench.number)
-    bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number)
+    bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number_of(layer.name))
 
 
 def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -> Computation:
@@ -307,7 +319,7 @@ def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor
     elif layer.weights(inputs):
         size = weight_size(network, layer)
         scale = 1 / math.sqrt(math.prod(size[1:]))
-        weights = random_tensor(size, number, random, scale)
+        weights = random_tensor(size, bench.number_of_weights(layer), random, scale)
         bias = random_tensor(size[:1], number, random, scale) if layer.biases(inputs) else None
     frames = tensors[layer.inputs[0]].shape[FRAMES] // streams
     made = computation_of(layer, inputs[0]._replace(frames=frames), weights, bias)

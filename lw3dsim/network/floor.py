@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.tally import Tally
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Mapping
@@ -70,7 +71,7 @@ def _layer_floors(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    clips: tuple[int, int],
+    clips: tuple[int, int, Widths],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     sparsity: Sparsity,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.search import Candidate
@@ -65,7 +66,7 @@ def _best_run(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    clips: tuple[int, int],
+    clips: tuple[int, int, Widths],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     engine: str,
@@ -82,7 +83,7 @@ def of_ways(
     layer: AnyLayer,
     inputs: tuple[Shape, ...],
     output: Shape,
-    clips: tuple[int, int],
+    clips: tuple[int, int, Widths],
     allowed: tuple[Algorithm, ...],
     arch: Accelerator,
     found: Callable[[Problem, Accelerator], Found],

@@ -23,7 +23,7 @@ from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
-from lw3dsim.network.widths import in_widths, width_notes
+from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
 from lw3dsim.result.assemble import assemble
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
@@ -81,14 +81,15 @@ def prepare(request: Request) -> Prepared:
     # A loaded accelerator is taken as it is.
     design = asked if isinstance(request.arch, Accelerator) else in_widths(asked, written, request.overrides)
     stateful = keeping_state(in_batch(lowered(written), request.batch), mode)
+    sized = layers_in_widths(stateful, design, request.overrides)
     return Prepared(
         request=request,
         loaded=loaded,
         file=file,
         written=written,
-        network=viewed(stateful, design),
+        network=viewed(sized, design),
         design=design,
-        notes=(*loaded.notes, *width_notes(written, asked, design), *state_notes(stateful)),
+        notes=(*loaded.notes, *width_notes(written, asked, design, request.overrides), *state_notes(stateful)),
     )
 
 

@@ -166,7 +166,7 @@ class _Found:
         """Return whether a layer joins vectors, all but the last of whole bursts: they have but one layout."""
         if not isinstance(layer, Concat) or self._network.shapes[layer.name].extent != POINT:
             return False
-        bits = self._arch.precision.activation_bits
+        bits = self._bits(layer)
         *before, _ = self._network.input_shapes(layer)
         whole = all(shape.channels * bits % (8 * self._burst_bytes) == 0 for shape in before)
         return layer.dim == "channels" and whole
@@ -176,7 +176,8 @@ class _Found:
         network, arch = self._network, self._arch
         shapes = [network.shapes[name] for name in tied]
         views = [view for view in (*self.views, layer) if view.name in tied and not _is_flattened(network, view)]
-        own = [layout_block(shape, arch) for shape in shapes]
+        bits = self._bits(layer)
+        own = [layout_block(shape, arch, bits) for shape in shapes]
         tried = {size for shape in shapes for size in block_sizes(arch.dram.channel_block, shape.channels)}
         together = {name for one in network.layers if one not in views and len(one.streams) > 1 for name in one.streams}
         fixed = {
@@ -189,19 +190,22 @@ class _Found:
         fitting = [block for block in fixed or tried if all(self._can_be(view, block) for view in views)]
         if not fitting:
             return 0
-        best = min(fitting, key=lambda block: (sum(self._bursts(shape, block) for shape in shapes), block))
-        taken = sum(self._bursts(shape, best) for shape in shapes)
-        least = sum(self._bursts(shape, block) for shape, block in zip(shapes, own, strict=True))
+        best = min(fitting, key=lambda block: (sum(self._bursts(shape, block, bits) for shape in shapes), block))
+        taken = sum(self._bursts(shape, best, bits) for shape in shapes)
+        least = sum(self._bursts(shape, block, bits) for shape, block in zip(shapes, own, strict=True))
         # A copy reads and writes what it makes.
-        copied = 2 * sum(self._bursts(network.shapes[view.name], best) for view in views)
+        copied = 2 * sum(self._bursts(network.shapes[view.name], best, bits) for view in views)
         return best if taken - least <= copied else 0
 
     def _can_be(self, view: AnyLayer, block: int) -> bool:
-        rows = Rows(block=block, element_bits=self._arch.precision.activation_bits, burst_bits=8 * self._burst_bytes)
+        rows = Rows(block=block, element_bits=self._bits(view), burst_bits=8 * self._burst_bytes)
         return can_be(view, self._network.input_shapes(view), self._network.shapes[view.name], rows)
 
-    def _bursts(self, shape: Shape, block: int) -> int:
-        bits = self._arch.precision.activation_bits
+    def _bits(self, layer: AnyLayer) -> int:
+        """Return the width of what a move reads and makes."""
+        return self._network.tensor_bits.get(layer.name, self._arch.precision.activation_bits)
+
+    def _bursts(self, shape: Shape, block: int, bits: int) -> int:
         layout = Layout(
             channels=shape.channels, extent=shape.extent, block=block, element_bits=bits, burst_bytes=self._burst_bytes
         )

@@ -171,7 +171,7 @@ def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Un
                 step += 1
             ofmap.opens[stores], ofmap.closes[stores] = step - parts, step - 1
             ofmap.box[stores] = first_output + (g * len(nest.n) + n) * spatial + tile
-            ofmap.bits[stores] = output_size(nest, places, step - 1) * layer.activation_bits
+            ofmap.bits[stores] = output_size(nest, places, step - 1) * layer.output_bits
             ofmap.after[stores] = max(stores - slots.ofmap, -1)
             stores += 1
     end(ifmap, loads, step)

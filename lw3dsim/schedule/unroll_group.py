@@ -206,7 +206,7 @@ def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded,
         if stages.reads_dram[stage]:
             if places.chunk[step] == 0:
                 box = (1 + operands_before(nest, stage)) * all_tiles(nest) + box_of_tile(nest, places, step)
-                bits = new_at(nest, places, step, stage + 1) * stages.n[stage] * stages.bits
+                bits = new_at(nest, places, step, stage + 1) * stages.n[stage] * stages.bits[stage]
                 note(loads, count, step, box, bits, tile, scratch)
                 scratch.operand[stage] = count
                 count += 1
@@ -234,7 +234,7 @@ def note(loads: Loaded, tile: int, step: int, box: int, bits: int, turn: int, sc
 @kernel
 def position_bits(nest: GroupNest) -> int:
     """Return what a position of the input takes in all channels, of all tensors that are read like one."""
-    return nest.stages.channels[0] * nest.stages.sources * nest.stages.bits
+    return nest.stages.channels[0] * nest.stages.sources * nest.stages.bits[0]
 
 
 @kernel
@@ -380,7 +380,7 @@ def store_outputs(nest: GroupNest, places: GroupPlaces, steps: int, first_box: i
         if places.stage[step] == last:
             stores.opens[count], stores.closes[count] = step, step
             stores.box[count] = first_box + places.chunk[step] * tiles + box_of_tile(nest, places, step)
-            stores.bits[count] = places.n[step] * new_at(nest, places, step, last + 1) * nest.stages.bits
+            stores.bits[count] = places.n[step] * new_at(nest, places, step, last + 1) * nest.stages.bits[last + 1]
             stores.after[count] = max(count - slots, -1)
             count += 1
     return count

@@ -132,7 +132,7 @@ class LayerWork(Work):
         """See Work."""
         bits = program.ofmap.bits
         if self.mapping.c < self.problem.c:
-            bits = bits // self.problem.activation_bits * self.problem.accumulator_bits
+            bits = bits // self.problem.output_bits * self.problem.accumulator_bits
         return Link(program=program, reads=reads, held_bits=bits, is_alone=False)
 
     def fill(self, arch: Accelerator) -> list[Fill]:

@@ -135,6 +135,8 @@ def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
         stride=(layer.stride[0], 1, 1),
         padding=along(layer.padding, 0),
         dilation=(layer.dilation[0], 1, 1),
+        activation_bits=layer.activation_bits,
+        weight_bits=layer.weight_bits,
     )
     depthwise = Conv3d(
         name=f"{layer.name}.depthwise",
@@ -145,6 +147,8 @@ def separable(layer: Conv3d, middle: int) -> list[AnyLayer]:
         padding=along(layer.padding, 1, 2),
         dilation=(1, *layer.dilation[1:]),
         groups=middle,
+        activation_bits=layer.activation_bits,
+        weight_bits=layer.weight_bits,
     )
     return [temporal, depthwise, _pointwise(layer, depthwise.name)]
 
@@ -173,6 +177,8 @@ def _pointwise(layer: Conv3d, source: str) -> Conv3d:
         batch_norm=layer.batch_norm,
         activation=layer.activation,
         density=layer.density,
+        activation_bits=layer.activation_bits,
+        weight_bits=layer.weight_bits,
     )
 
 

@@ -40,7 +40,12 @@ def _in_phases(layer: ConvTranspose3d, shape: Shape) -> list[AnyLayer]:
         return [msgspec.structs.replace(phases[0], name=layer.name)]
     t, h, w = (len(along) for along in layer.parts(shape))
     names = tuple(phase.name for phase in phases)
-    return [*phases, Interleave(name=layer.name, inputs=names, apart=(t, h, w), density=layer.density)]
+    return [
+        *phases,
+        Interleave(
+            name=layer.name, inputs=names, apart=(t, h, w), density=layer.density, activation_bits=layer.activation_bits
+        ),
+    ]
 
 
 def _gated(layer: Mul, inputs: tuple[Shape, ...]) -> dict[str, Sequence[AnyLayer]]:
@@ -48,7 +53,12 @@ def _gated(layer: Mul, inputs: tuple[Shape, ...]) -> dict[str, Sequence[AnyLayer
     for whole, factors in ((0, 1), (1, 0)):
         if inputs[factors] == Shape(inputs[whole].channels, 1, 1, 1) != inputs[whole]:
             names = (layer.inputs[whole], layer.inputs[factors])
-            return {
-                layer.name: [Gate(name=layer.name, inputs=names, activation=layer.activation, density=layer.density)]
-            }
+            gate = Gate(
+                name=layer.name,
+                inputs=names,
+                activation=layer.activation,
+                density=layer.density,
+                activation_bits=layer.activation_bits,
+            )
+            return {layer.name: [gate]}
     return {}

@@ -34,6 +34,7 @@ def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]])
             fsb_variant=workload.fsb_variant,
             activation_bits=workload.activation_bits,
             weight_bits=workload.weight_bits,
+            input_bits=workload.input_bits,
             transforms=workload.transforms,
             stream_state=workload.stream_state,
             learned=workload.learned,

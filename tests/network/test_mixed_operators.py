@@ -10,11 +10,13 @@ from lw3dsim.transform.lowering import lowered
 # Where bytes alone count, much is fused.
 FUSION = st.sampled_from([{"fusion": "off"}, {"fusion": "auto"}, {"fusion": "auto", "objective": "dram_bytes"}])
 ARCHS = st.sampled_from(["edge_base", "edge_small"])
+GRAPHS = st.one_of(mixed_graphs(), mixed_graphs(bits=(3, 4, 8, 12)))
+STATEFUL = st.one_of(mixed_graphs(causal=True), mixed_graphs(causal=True, bits=(4, 6, 8)))
 SLOWLY = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SLOWLY
-@given(mixed_graphs(), ARCHS, FUSION, st.sampled_from(["direct", "auto"]))
+@given(GRAPHS, ARCHS, FUSION, st.sampled_from(["direct", "auto"]))
 def test_engines_agree_and_all_that_is_asked_for_moves(network, arch, how, algorithm):
     fast, simpy = (
         lw3dsim.simulate(network, arch, **how, algorithm=algorithm, engine=engine) for engine in ("fast", "simpy")
@@ -27,13 +29,13 @@ def test_engines_agree_and_all_that_is_asked_for_moves(network, arch, how, algor
 
 
 @SLOWLY
-@given(mixed_graphs(), ARCHS, FUSION, st.sampled_from([1, 3]), st.sampled_from(["direct", "auto"]))
+@given(GRAPHS, ARCHS, FUSION, st.sampled_from([1, 3]), st.sampled_from(["direct", "auto"]))
 def test_what_is_computed_is_exact(network, arch, how, batch, algorithm):
     assert lw3dsim.execute(network, arch, **how, batch=batch, algorithm=algorithm, dtype="int8").exact
 
 
 @SLOWLY
-@given(mixed_graphs(causal=True), ARCHS, FUSION)
+@given(STATEFUL, ARCHS, FUSION)
 def test_a_stream_with_state_is_one_long_clip(network, arch, how):
     result = lw3dsim.execute(network, arch, **how, clips=2, stream_state="causal", dtype="int8")
     assert result.exact

@@ -52,8 +52,8 @@ ALL = (
 class Making:
     """A graph under way: tensors and their shapes, layers; kinds of layers as methods, None where one does not fit."""
 
-    def __init__(self, draw, shape, *, causal):
-        self.draw, self.causal = draw, causal
+    def __init__(self, draw, shape, *, causal, bits):
+        self.draw, self.causal, self.bits = draw, causal, bits
         self.shapes, self.layers = {"x": shape}, []
 
     def pick(self, *values):
@@ -75,6 +75,10 @@ class Making:
             self.shapes[layer.name] = shape
 
     def of(self, kind, *inputs, **keys):
+        if self.bits and self.pick(True, False):
+            keys["activation_bits"] = self.pick(*self.bits)
+        if self.bits and "weight_bits" in kind.__struct_fields__:
+            keys["weight_bits"] = self.pick(None, *self.bits)
         return kind(name=f"l{len(self.layers)}", inputs=inputs, **keys)
 
     def like(self, x, shape):
@@ -209,13 +213,17 @@ class Making:
 
 
 @st.composite
-def mixed_graphs(draw, *, causal=False):
-    """A random network of up to nine layers of all kinds, or of those alone that may keep state of a stream."""
+def mixed_graphs(draw, *, causal=False, bits=()):
+    """A random network of up to nine layers of all kinds, or of those alone that may keep state of a stream.
+
+    Some tensors and weights have one of these ``bits``.
+    """
     shape = Shape(draw(st.sampled_from([4, 8, 12])), *(draw(st.integers(3, most)) for most in (4, 7, 6)))
-    making = Making(draw, shape, causal=causal)
+    making = Making(draw, shape, causal=causal, bits=bits)
     for kind in draw(st.lists(st.sampled_from(("conv", "conv", *(CAUSAL if causal else ALL))), min_size=3, max_size=8)):
         making.add(kind)
     read = {name for layer in making.layers for name in layer.inputs}
     if "x" not in read:
         making.layers.append(making.of(Activation, "x", activation="relu"))
-    return build_workload(name="mixed", inputs={"x": shape}, layers=making.layers)
+    input_bits = {"x": draw(st.sampled_from(bits))} if bits else None
+    return build_workload(name="mixed", inputs={"x": shape}, layers=making.layers, input_bits=input_bits)

@@ -75,16 +75,18 @@ def fused_parts(network: Workload, arch: Accelerator) -> list[Part]:
     for layer in reversed(network.layers):
         boxes[layer.name] = _made(network, layer, boxes, arch)
     for layer in network.layers:
-        read = sum(
-            network.shapes[name].channels * size_of(_looked_at(network, layer, boxes[layer.name], arch))
+        read_bits = sum(
+            network.tensor_bits.get(name, bits)
+            * network.shapes[name].channels
+            * size_of(_looked_at(network, layer, boxes[layer.name], arch))
             for name in {*layer.streams} & seen
         )
         seen -= {*layer.streams}
         (first, end), *space = boxes[layer.name]
         made = ((first, first + network.batch * (end - first)), *space)
         written = 0 if network.consumers(layer.name) else network.shapes[layer.name].channels * size_of(made)
-        read_bits = network.batch * read * bits
-        parts.append(Part(made=made, read_bits=read_bits, written_bits=written * bits, is_alone=False))
+        written *= network.tensor_bits.get(layer.name, bits)
+        parts.append(Part(made=made, read_bits=network.batch * read_bits, written_bits=written, is_alone=False))
     return parts
 
 

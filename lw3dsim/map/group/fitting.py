@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Stages(NamedTuple):
-    """The stages of a group, by stage; ``channels`` by tensor; the first stage of a run and that behind it by run.
+    """The stages of a group, by stage; ``channels``, and ``bits`` of an element, by tensor; ends of runs by run.
 
-    ``reads_dram``: the second operand of an addition is in DRAM. The first stage reads ``sources`` tensors; elements
-    have ``bits``.
+    A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM. The first
+    stage reads ``sources`` tensors.
     """
 
     n: Words
@@ -29,8 +29,8 @@ class Stages(NamedTuple):
     channels: Words
     start: Words
     stop: Words
+    bits: Words
     sources: int
-    bits: int
 
 
 class Chunks(NamedTuple):
@@ -148,7 +148,7 @@ def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
     for run in range(len(stages.start)):
         each = 0
         for tensor in range(stages.start[run] + 1, stages.stop[run]):
-            each += fit.new[tensor * room + at] * stages.bits
+            each += fit.new[tensor * room + at] * stages.bits[tensor]
         fit.beside_bits[run * room + at] = beside_bits(stages, t, h, w, i, j, k, run)
         fit.chunk_bits[run * room + at] = each
 
@@ -159,8 +159,8 @@ def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
     stages, t, h, w, sets = parts.stages, parts.t, parts.h, parts.w, parts.sets
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
     cycles = weights = 0
-    elements = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources
-    elements += all_positions(t, h, w, i, j, k, last) * stages.channels[last]
+    bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+    bits += all_positions(t, h, w, i, j, k, last) * stages.channels[last] * stages.bits[last]
     for stage in range(last):
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
@@ -168,8 +168,8 @@ def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
         # Of the sets, which grow, the last leaves the least to stream.
         weights += (1 if sets[len(sets) - last + stage] else tiles) * floor.weights[stage]
         if stages.reads_dram[stage]:
-            elements += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
-    fit.cycles[at], fit.bits[at] = cycles, elements * stages.bits + weights
+            bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
+    fit.cycles[at], fit.bits[at] = cycles, bits + weights
 
 
 @kernel
@@ -256,7 +256,7 @@ def choose_chunks(
     begin = found.resident[to] * (len(stages.start) + 1)
     room = streamed[begin + len(stages.start)]
     runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
-    out = fit.new[last * len(fit.t) + at] * stages.bits
+    out = fit.new[last * len(fit.t) + at] * stages.bits[last]
     # A single store needs no second slot.
     is_whole, steps, chunk = tiles == 1 and out * stages.channels[last] <= limits.output_bits, 0, 0
     for run in range(runs):
@@ -326,19 +326,20 @@ def retained_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor
 def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
     """Return what the input of a tile takes: tensor 0, and the operands of additions that come from DRAM."""
     positions = new_positions(t, h, w, i, j, k, 0) + retained_positions(t, h, w, i, j, k, 0)
-    elements = positions * stages.channels[0] * stages.sources
+    bits = positions * stages.channels[0] * stages.sources * stages.bits[0]
     for stage in range(len(stages.n)):
         if stages.reads_dram[stage]:
-            elements += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage]
-    return elements * stages.bits
+            bits += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
+    return bits
 
 
 @entry
 def beside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
     """Return what intermediate tensors take beside the chunks of ``run``: retained positions, and its two ends."""
-    elements = 0
+    bits = 0
     for tensor in range(1, len(stages.n)):
-        elements += retained_positions(t, h, w, i, j, k, tensor) * stages.channels[tensor]
+        each = stages.channels[tensor] * stages.bits[tensor]
+        bits += retained_positions(t, h, w, i, j, k, tensor) * each
         if tensor == stages.start[run] or tensor == stages.stop[run]:  # no tuples of words in kernels
-            elements += new_positions(t, h, w, i, j, k, tensor) * stages.channels[tensor]
-    return elements * stages.bits
+            bits += new_positions(t, h, w, i, j, k, tensor) * each
+    return bits

@@ -72,6 +72,11 @@ class Group(Value, frozen=True, dict=True):
         first = self.stages[0]
         return (first.c if first.structure == "dense" else first.n, *(stage.n for stage in self.stages))
 
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """Bits of an element of every tensor."""
+        return (self.stages[0].activation_bits, *(stage.output_bits for stage in self.stages))
+
     @cached_property
     def needed(self) -> tuple[int, ...]:
         """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
@@ -105,8 +110,8 @@ class Group(Value, frozen=True, dict=True):
             channels=work.words(self.channels),
             start=work.words([run.start for run in runs]),
             stop=work.words([run.stop for run in runs]),
+            bits=work.words(self.bits),
             sources=stages[0].sources,
-            bits=stages[0].activation_bits,
         )
 
     @property

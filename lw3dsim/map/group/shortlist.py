@@ -274,7 +274,7 @@ def worst_of(best: Best, aim: Aim) -> int:
 @kernel
 def layer_at(words: Words, number: int) -> Layer:
     """Return a layer of those in words behind each other."""
-    at = number * 39
+    at = number * 40
     return Layer(
         words[at],
         words[at + 1],
@@ -301,6 +301,7 @@ def layer_at(words: Words, number: int) -> Layer:
         words[at + 36],
         words[at + 37],
         words[at + 38],
+        words[at + 39],
     )
 
 

@@ -104,20 +104,20 @@ def make_axes(problem: Problem, mapping: Mapping) -> Axes:
 
 def input_layout(problem: Problem, burst_bytes: int) -> Layout:
     """Return where the input lies, all groups together."""
-    return _layout(problem, problem.input_channels, problem.inp, problem.input_block, burst_bytes)
+    return _layout(problem.input_channels, problem.inp, problem.input_block, problem.activation_bits, burst_bytes)
 
 
 def output_layout(problem: Problem, burst_bytes: int) -> Layout:
     """Return where the output lies, all groups together."""
-    return _layout(problem, problem.groups * problem.n, problem.out, problem.output_block, burst_bytes)
+    return _layout(problem.groups * problem.n, problem.out, problem.output_block, problem.output_bits, burst_bytes)
 
 
-def _layout(problem: Problem, channels: int, extent: tuple[int, int, int], block: int, burst_bytes: int) -> Layout:
+def _layout(channels: int, extent: tuple[int, int, int], block: int, bits: int, burst_bytes: int) -> Layout:
     return Layout(
         channels=channels,
         extent=extent,
         block=block,
-        element_bits=problem.activation_bits,
+        element_bits=bits,
         burst_bytes=burst_bytes,
     )
 

@@ -177,7 +177,7 @@ def ifmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
 def ofmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bits of the largest output tile; partial sums are wide."""
     outputs = choices.n.size[at.n] * choices.t.size[at.t] * choices.h.size[at.h] * choices.w.size[at.w]
-    return outputs * (layer.accumulator_bits if choices.c.size[at.c] < layer.c else layer.activation_bits)
+    return outputs * (layer.accumulator_bits if choices.c.size[at.c] < layer.c else layer.output_bits)
 
 
 @kernel

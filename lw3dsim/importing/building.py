@@ -70,6 +70,7 @@ class Building:
     readers: dict[str, list[Node]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
     learned_inputs: list[str] = field(default_factory=list)
+    input_bits: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Note who reads what."""

@@ -23,7 +23,7 @@ from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
 from lw3dsim.importing.pieces import Pieces
 from lw3dsim.importing.tensors import Tensor
-from lw3dsim.importing.widths import widths_of
+from lw3dsim.importing.widths import layers_in_widths, widths_of
 from lw3dsim.importing.writes import WRITERS, resolved
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def network_of(
         if sizes is None:
             _compare(building, node)
     _settle(building)
+    layers_in_widths(building, widths)
     if graph.source == "ONNX":  # the paths of modules of PyTorch are kept as they are
         _rename(building)
     return Weighted(_workload(building, graph, widths), building.recipes, widths.notes)
@@ -200,6 +201,7 @@ def _workload(building: Building, graph: Graph, widths: Widths) -> Workload:
         source=graph.source,
         activation_bits=widths.activation_bits,
         weight_bits=widths.weight_bits,
+        input_bits=building.input_bits,
         learned=tuple(name for name in building.learned_inputs if name in read),
         locate=lambda layer: f"{building.shown} {layer}",
     )

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from lw3dsim.importing.graph import INTEGER_BITS, Constant
+from lw3dsim.importing.tensors import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from lw3dsim.importing.building import Building
     from lw3dsim.importing.graph import Graph, Node
 
 # Operators with weights, by which of their inputs these are; the first is data.
@@ -35,17 +39,23 @@ HOLDING = frozenset({
 
 
 class Widths(NamedTuple):
-    """Bits of activations and of weights, None where none are integers; a sentence on each that is in several."""
+    """Bits of activations and of weights, the widest, None where none are integers; sentences on those in reals.
+
+    By name, the bits of every tensor of data that there are integers of, and by the first output of an operator with
+    weights those of its weights.
+    """
 
     activation_bits: int | None
     weight_bits: int | None
     notes: tuple[str, ...]
+    tensors: Mapping[str, int]
+    weights: Mapping[str, int]
 
 
 def widths_of(graph: Graph) -> Widths:
-    """Return the widths of the integers in ``graph``: where there are several, the widest, and what holds of it."""
+    """Return the widths of the integers in ``graph``; what is in reals beside them is taken to be as the widest."""
     known = _Known(graph)
-    activations, weights = set[int | None](), set[int | None]()
+    activations, weights, of_weights = set[int | None](), set[int | None](), dict[str, int]()
     for node in graph.nodes:
         made = known.read(node)
         if node.op in ("QuantizeLinear", "DynamicQuantizeLinear") or node.op.startswith("Q"):
@@ -55,10 +65,13 @@ def widths_of(graph: Graph) -> Widths:
         data, other = node.inputs[0], next(iter(node.inputs[PRODUCTS[node.op] :]), "")
         activations.add(8 if node.op == "DynamicQuantizeMatMul" else known.bits.get(data))
         is_weight = node.op not in OF_TWO or other in known.fixed
-        (weights if is_weight else activations).add(known.bits.get(other))
-    return Widths(
-        _widest(activations), _widest(weights), (*_said("activations", activations), *_said("weights", weights))
-    )
+        bits = known.bits.get(other)
+        (weights if is_weight else activations).add(bits)
+        if is_weight and bits is not None:
+            of_weights[node.outputs[0]] = bits
+    notes = (*_said("activations", activations), *_said("weights", weights))
+    of_data = {name: bits for name, bits in known.bits.items() if name not in known.fixed}
+    return Widths(_widest(activations), _widest(weights), notes, of_data, of_weights)
 
 
 class _Known:
@@ -101,10 +114,28 @@ def _widest(widths: Iterable[int | None]) -> int | None:
 
 
 def _said(what: str, widths: set[int | None]) -> list[str]:
-    """Return a sentence on tensors that are not all in one width."""
+    """Return a sentence on tensors of which some are integers and some are not."""
     widest = _widest(widths)
-    if widest is None or len(widths) == 1:
+    if widest is None or None not in widths:
         return []
     numbers = " and ".join(map(str, sorted(bits for bits in widths if bits is not None)))
-    floating = " and in floating point" if None in widths else ""
-    return [f"the file has {what} of {numbers} bits{floating}; all are taken as of {widest}"]
+    return [f"the file has {what} of {numbers} bits and in floating point; the latter are taken as of {widest}"]
+
+
+def layers_in_widths(building: Building, widths: Widths) -> None:
+    """Say the width of every layer and input of ``building`` that is not in those of the whole network."""
+    tensors, weights = dict[str, int](), dict[str, int]()
+    for of, found in ((widths.tensors, tensors), (widths.weights, weights)):
+        for name, bits in of.items():
+            meaning = building.meanings.get(name)
+            if isinstance(meaning, Tensor):
+                found[meaning.source] = max(bits, found.get(meaning.source, 0))
+    for name, layer in building.layers.items():
+        own = {
+            key: said[name]
+            for key, said in (("activation_bits", tensors), ("weight_bits", weights))
+            if said.get(name, getattr(widths, key)) != getattr(widths, key) and hasattr(layer, key)
+        }
+        building.layers[name] = msgspec.structs.replace(layer, **own) if own else layer
+    widest = widths.activation_bits
+    building.input_bits = {name: tensors[name] for name in building.inputs if tensors.get(name, widest) != widest}

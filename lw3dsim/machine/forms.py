@@ -28,7 +28,7 @@ from lw3dsim.describe.workload import (
     Trg,
     Upsample,
 )
-from lw3dsim.machine.widths import sum_bits
+from lw3dsim.machine.widths import product_widths, sum_bits, vector_widths
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Precision
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.windows import Margins
     from lw3dsim.describe.workload import Layer
     from lw3dsim.machine.records import Structure, Triple
+    from lw3dsim.machine.widths import SumWidths
+    from lw3dsim.transform.algorithms import Algorithm
 
 ONE: Triple = (1, 1, 1)
 NONE: Triple = (0, 0, 0)
@@ -75,6 +77,12 @@ class Form(Value, frozen=True, kw_only=True):
     def sum_bits(self, bits: int) -> int:
         """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
         return sum_bits(2 * bits if self.multiplies_inputs else bits, self.terms)
+
+    def sum_widths(self, algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int) -> SumWidths:
+        """Return how wide the sums of the layer are, with multipliers of ``data_bits`` by ``weight_bits``."""
+        if self.structure == "vector":
+            return vector_widths(self.sum_bits(precision.activation_bits), precision)
+        return product_widths(algorithm, precision, data_bits, weight_bits, self.c, math.prod(self.kernel))
 
     def precision(self, widths: Widths, of: Precision) -> Precision:
         """Return ``of`` for a layer of these ``widths``: activations that stand for weights are as wide as others."""

@@ -12,7 +12,6 @@ from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.shape import Widths
 from lw3dsim.machine.forms import form_of
 from lw3dsim.machine.records import STRUCTURES, Layer
-from lw3dsim.machine.widths import product_widths, vector_widths
 from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
@@ -201,19 +200,12 @@ def make_problem(
     state: int = 0,
     widths: Widths = WIDTHS,
 ) -> Problem:
-    """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each.
-
-    Its tensors and weights have the ``widths`` that are said, else those of ``arch``.
-    """
+    """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each."""
     form = form_of(layer, inputs, output)
     precision = form.precision(widths, arch.precision)
     output_bits = widths.outputs or arch.precision.activation_bits
     data_bits, weight_bits = operand_bits(algorithm, precision)
-    weight_bits = precision.weight_bits if form.multiplies_inputs else weight_bits
-    if form.structure == "vector":
-        sums = vector_widths(form.sum_bits(precision.activation_bits), precision)
-    else:
-        sums = product_widths(algorithm, precision, data_bits, weight_bits, form.c, math.prod(form.kernel))
+    sums = form.sum_widths(algorithm, precision, data_bits, weight_bits)
     one = Problem(
         structure=form.structure,
         algorithm=algorithm,

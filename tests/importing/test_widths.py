@@ -125,19 +125,30 @@ def test_integers_that_a_clip_is_of_are_a_width(tmp_path):
     assert widths(net, tmp_path) == (8, 8)
 
 
-@pytest.mark.parametrize(
-    ("weights", "says"),
-    [
-        ((4, 8), "weights of 4 and 8 bits; all are taken as of 8"),
-        ((None, 4), "weights of 4 bits and in floating point"),
-    ],
-)
-def test_of_several_widths_the_widest_is_taken_and_that_is_said(weights, says, tmp_path):
-    path = in_pairs(16, *weights).save(tmp_path / "net.onnx")
-    network = load_workload(path)
-    assert (network.activation_bits, network.weight_bits) == (16, max(filter(None, weights)))
+def test_what_is_in_floating_point_is_taken_as_of_the_widest_and_that_is_said(tmp_path):
+    path = in_pairs(16, None, 4).save(tmp_path / "net.onnx")
+    network, says = load_workload(path), "weights of 4 bits and in floating point; the latter are taken as of 4"
+    assert (network.activation_bits, network.weight_bits) == (16, 4)
     assert says in network.description
     assert any(says in note for note in lw3dsim.simulate(path).record.notes)
+
+
+def test_every_layer_and_tensor_has_the_width_of_its_own_integers(tmp_path):
+    net = in_pairs(16, 4, 8)
+    both_ways(net, 4)
+    net.node("Conv", [net.last, dequantised(net, 4, 8, 8, 3, 3, 3)], pads=[1] * 6)
+    path = net.save(tmp_path / "net.onnx")
+    network = load_workload(path)
+    assert (network.activation_bits, network.weight_bits, network.input_bits) == (16, 8, {})
+    *_, first, second, third = (layer for layer in network.layers if layer.kind == "conv3d")
+    assert [layer.weight_bits for layer in (first, second, third)] == [4, None, 4]
+    assert [layer.activation_bits for layer in (first, second, third)] == [None, 4, None]
+    rows = {row.name: row for row in lw3dsim.simulate(path).record.layers}
+    elements, weights = 8 * 4 * 8 * 8, 8 * 8 * 27
+    assert rows[second.name].compulsory_bytes == 2 * elements + weights + elements // 2
+    assert rows[third.name].compulsory_bytes == elements // 2 + weights // 2 + 2 * elements
+    assert lw3dsim.execute(path, dtype="int16").exact
+    assert parse_workload(workload_text(network)).layers == network.layers
 
 
 def test_a_run_of_integers_is_that_of_reals_on_an_accelerator_of_these_widths(tmp_path):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # As many layers as a workload file may have, and as wide as its numbers.
 MAX_LAYERS = 10_000
 MAX_SIZE = 65_536
+NO_PADDING = ((0, 0), (0, 0), (0, 0))
 
 
 class Listed(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.describe.source import read_text
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import InputError, one_line
-from lw3dsim.importing.peers import MAX_LAYERS, Listed, chained, whole
+from lw3dsim.importing.peers import MAX_LAYERS, NO_PADDING, Listed, chained, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,8 @@ def read_topology(path: Path) -> Workload:
     rows = [(number, [cell.strip() for cell in row]) for number, row in _rows(read_text(path), shown) if any(row)]
     if not rows:
         raise InputError(f"{shown}:1 the file is empty; it needs a header and a line per layer")
-    number, header = rows[0][0], [cell.lower() for cell in rows[0][1]]
+    number, header = rows[0][0], [" ".join(cell.lower().split()) for cell in rows[0][1]]
+    header = ["num filter" if cell == "num filters" else cell for cell in header]
     strides = next((found for found in STRIDES if set(found) <= set(header)), None)
     is_product = set(PRODUCT) <= set(header)
     if not is_product and (strides is None or not set(CONVOLUTION) <= set(header)):
@@ -110,7 +111,7 @@ def _product(place: str, name: str, numbers: Mapping[str, int], rest: list[str])
         groups=batch,
         weight_density=_density(place, rest),
     )
-    return Listed(place, layer, Shape(batch * numbers["k"], 1, numbers["m"], 1), ((0, 0), (0, 0), (0, 0)))
+    return Listed(place, layer, Shape(batch * numbers["k"], 1, numbers["m"], 1), NO_PADDING)
 
 
 def _density(place: str, rest: list[str]) -> float:

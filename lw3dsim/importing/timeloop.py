@@ -1,8 +1,9 @@
 """Problems of Timeloop: a convolution as bounds of its loops, in the forms of its versions 0.3 and 0.4.
 
 The names are those of its ``cnn-layer``: R, S the kernel, P, Q the output, C and M the channels, N the batch, G groups;
-``Wstride``, ``Wdilation`` belong to R and P, ``Hstride``, ``Hdilation`` to S and Q. A shape without M is depthwise.
-Bounds stand under ``instance``, in older files beside ``shape``. The clips of a batch are frames here.
+``Wstride``, ``Wdilation`` belong to R and P, ``Hstride``, ``Hdilation`` to S and Q. Of a 3D convolution T and F are the
+kernel and the output in time, with ``Dstride``, ``Ddilation``. A shape without M is depthwise, one of M, N and K a
+product. Bounds stand under ``instance``, in older files beside ``shape``. The clips of a batch are frames here.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.describe.source import parse_file
 from lw3dsim.describe.workload import Conv3d, Shape
-from lw3dsim.errors import short, suggest
-from lw3dsim.importing.peers import Listed, chained, whole
+from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.importing.peers import MAX_SIZE, NO_PADDING, Listed, chained, whole
 
 if TYPE_CHECKING:
     from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.describe.workload import Workload
 
-BOUNDS = ("R", "S", "P", "Q", "C", "M", "N", "G")
-COEFFICIENTS = ("Wstride", "Hstride", "Wdilation", "Hdilation")
-# Beside the bounds, in files without ``instance``.
+BOUNDS = ("R", "S", "P", "Q", "C", "M", "N", "G", "T", "F")
+COEFFICIENTS = ("Wstride", "Hstride", "Dstride", "Wdilation", "Hdilation", "Ddilation")
+# Beside the bounds, in files without ``instance``; and what an instance has that is no bound of a loop.
 OTHERS = ("shape", "version", "instance", "densities", "name")
+BESIDE = ("densities", "version", "H", "W")
+# Dimensions that tools split others into: they may be 1.
+SPLIT = ("X", "Y", "Z")
 NEEDED = ("R", "S", "P", "Q", "C")
+PRODUCT = ("M", "N", "K")
 _TOP = re.compile(r"^(problem|\"problem\"|'problem')\s*:", re.MULTILINE)
 _LAYERS = re.compile(r"^layers\s*:", re.MULTILINE)
+_KEY = re.compile(r"[^\s#-]")
 
 
 def is_problem(text: str) -> bool:
@@ -33,9 +39,21 @@ def is_problem(text: str) -> bool:
     return _TOP.search(text) is not None and _LAYERS.search(text) is None
 
 
+def _alone(text: str, path: str) -> str:
+    """Return the problem of a file that may hold an architecture, a mapper and more, whose tags say nothing here."""
+    kept, is_inside = [], False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if "{{" in line:
+            raise InputError(f"{path}:{number} is a template, which Timeloop fills in; write its values out")
+        if _KEY.match(line):
+            is_inside = _TOP.match(line) is not None
+        kept.append(line if is_inside else "")
+    return "\n".join(kept)
+
+
 def read_problem(text: str, path: str, name: str) -> Workload:
     """Return the layer that a Timeloop problem describes, as a workload. Raises InputError."""
-    document = parse_file(text, path)
+    document = parse_file(_alone(text, path), path)
     at: KeyPath = ("problem",)
     problem = document.data["problem"]
     if not isinstance(problem, dict):
@@ -59,9 +77,12 @@ def _check_shape(document: Document, shape: Any) -> None:
         dimensions = shape.get("dimensions", list(BOUNDS))
         if not isinstance(dimensions, list) or not all(isinstance(one, str) for one in dimensions):
             raise document.error((*at, "dimensions"), f"expected a list of names, not {short(dimensions)}")
+        if set(dimensions) == set(PRODUCT):
+            return
         for one in dimensions:
-            if one not in BOUNDS:
-                wanted = f"a convolution has some of {', '.join(BOUNDS)}; write other layers as a workload"
+            if one not in (*BOUNDS, *SPLIT):
+                names = ", ".join(BOUNDS)
+                wanted = f"a convolution has some of {names}, a product M, N and K; write other layers as a workload"
                 raise document.error((*at, "dimensions"), f"{short(one)} is no dimension of a convolution; {wanted}")
         if not set(NEEDED) <= set(dimensions):
             missing = next(one for one in NEEDED if one not in dimensions)
@@ -71,36 +92,54 @@ def _check_shape(document: Document, shape: Any) -> None:
 
 
 def _layer(document: Document, at: KeyPath, values: dict[str, Any], shape: Any) -> Listed:
-    numbers = dict.fromkeys((*BOUNDS, *COEFFICIENTS), 1) | _defaults(document, shape)
+    dimensions = shape.get("dimensions", BOUNDS) if isinstance(shape, dict) else BOUNDS
+    is_product = set(dimensions) == set(PRODUCT)
+    numbers = dict.fromkeys(PRODUCT if is_product else (*BOUNDS, *SPLIT, *COEFFICIENTS), 1)
+    numbers |= _defaults(document, shape)
     for key, value in values.items():
-        if key in ("densities", "version"):
+        if key in BESIDE:
             continue
         if key not in numbers:
             raise document.error((*at, str(key)), f"is no bound of a convolution; {suggest(str(key), numbers)}")
-        numbers[key] = whole(document.where((*at, key)), f"problem.{key}", value)
-    for key in NEEDED:
+        most = 1 if key in SPLIT else MAX_SIZE
+        numbers[key] = whole(document.where((*at, key)), f"problem.{key}", value, most)
+    for key in PRODUCT if is_product else NEEDED:
         if key not in values:
             raise document.error(at, f"lacks the bound {key}; give it")
-    has_filters = "M" in shape.get("dimensions", BOUNDS) if isinstance(shape, dict) else "depthwise" not in shape
-    groups = numbers["G"] if has_filters else numbers["G"] * numbers["C"]
-    kernel, outputs = (1, numbers["S"], numbers["R"]), (numbers["Q"], numbers["P"])
-    stride, dilation = (numbers["Hstride"], numbers["Wstride"]), (numbers["Hdilation"], numbers["Wdilation"])
-    height, width = (
-        (made - 1) * step + (taps - 1) * apart + 1
-        for made, step, taps, apart in zip(outputs, stride, kernel[1:], dilation, strict=True)
+    said = shape.get("name") if isinstance(shape, dict) else shape
+    name = said if isinstance(said, str) and said and said.isprintable() else "layer"
+    place = document.where(at)
+    if is_product:
+        layer = Conv3d(name=name, inputs=(), out_channels=numbers["N"], kernel=(1, 1, 1))
+        return Listed(place, layer, Shape(numbers["K"], 1, numbers["M"], 1), NO_PADDING)
+    has_time = max(numbers["T"], numbers["F"]) > 1
+    if has_time and numbers["N"] > 1:
+        raise document.error((*at, "N"), f"{numbers['N']} clips of a 3D convolution; give 1, and run it as a --batch")
+    has_filters = "M" in dimensions if isinstance(shape, dict) else "depthwise" not in shape
+    return _convolution(name, place, numbers, has_filters=has_filters)
+
+
+def _convolution(name: str, place: str, numbers: dict[str, int], *, has_filters: bool) -> Listed:
+    """Return a convolution, whose clips, if it has no time of its own, are its frames."""
+    kernel, outputs, stride, dilation = (
+        (numbers[keys[0]], numbers[keys[1]], numbers[keys[2]])
+        for keys in ("TSR", "FQP", ("Dstride", "Hstride", "Wstride"), ("Ddilation", "Hdilation", "Wdilation"))
     )
-    name = shape.get("name") if isinstance(shape, dict) else shape
+    frames, height, width = (
+        (made - 1) * step + (taps - 1) * apart + 1
+        for made, step, taps, apart in zip(outputs, stride, kernel, dilation, strict=True)
+    )
     layer = Conv3d(
-        name=name if isinstance(name, str) and name and name.isprintable() else "layer",
+        name=name,
         inputs=(),
         out_channels=numbers["G"] * (numbers["M"] if has_filters else numbers["C"]),
         kernel=kernel,
-        stride=(1, *stride),
-        dilation=(1, *dilation),
-        groups=groups,
+        stride=stride,
+        dilation=dilation,
+        groups=numbers["G"] if has_filters else numbers["G"] * numbers["C"],
     )
-    shape_of = Shape(numbers["G"] * numbers["C"], numbers["N"], height, width)
-    return Listed(document.where(at), layer, shape_of, ((0, 0), (0, 0), (0, 0)))
+    channels = numbers["G"] * numbers["C"]
+    return Listed(place, layer, Shape(channels, frames * numbers["N"], height, width), NO_PADDING)
 
 
 def _defaults(document: Document, shape: Any) -> dict[str, int]:

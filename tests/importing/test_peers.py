@@ -34,6 +34,42 @@ DEPTHWISE = (
 )
 
 
+IN_TIME = """problem:
+  shape:
+    name: "Conv3D"
+    dimensions: [ R, S, T, P, Q, F, C, M, N ]
+    coefficients:
+    - {name: Dstride, default: 2}
+    - {name: Ddilation, default: 1}
+    data-spaces:
+    - name: Outputs
+      projection: [[[N]], [[M]], [[Q]], [[P]], [[F]]]
+      read-write: True
+  instance: {N: 1, C: 3, M: 64, R: 3, S: 5, T: 3, P: 20, Q: 22, F: 16}
+"""
+# With what a whole input of Timeloop has around it, and dimensions that tools split others into.
+WHOLE = """architecture:
+  nodes:
+  - !Container {name: system}
+constraints:
+  targets:
+  - {keep: !nothing , bypass: !all }
+problem:
+  version: 0.4
+  instance: {N: 1, C: 8, M: 4, G: 2, R: 3, S: 3, P: 14, Q: 14, H: 16, W: 16, X: 1, Y: 1, Z: 1, Hstride: 1}
+  shape:
+    name: conv2D
+    dimensions: [C, M, R, S, N, P, Q, X, Y, Z, G]
+variables: {version: 0.4}
+"""
+MATRICES = """problem:
+  shape: {name: GEMM, dimensions: [M, N, K]}
+  M: 64
+  N: 32
+  K: 16
+"""
+
+
 def loaded(tmp_path, text, name):
     path = tmp_path / name
     path.write_text(text)
@@ -72,6 +108,9 @@ def test_products_are_pixels_of_as_many_channels(tmp_path):
     [
         (PROBLEM, Shape(3, 2, 60, 139), Shape(96, 2, 54, 55), 3 * 96 * 11 * 7 * 2 * 55 * 54),
         (OLD, Shape(8, 1, 18, 18), Shape(4, 1, 16, 16), 256 * 4 * 8 * 9),
+        (IN_TIME, Shape(3, 33, 26, 22), Shape(64, 16, 22, 20), 16 * 22 * 20 * 64 * 3 * 45),
+        (WHOLE, Shape(16, 1, 16, 16), Shape(8, 1, 14, 14), 196 * 8 * 8 * 9),
+        (MATRICES, Shape(16, 1, 64, 1), Shape(32, 1, 64, 1), 64 * 32 * 16),
         (DEPTHWISE, Shape(24, 1, 10, 10), Shape(24, 1, 8, 8), 64 * 24 * 9),
     ],
 )
@@ -88,6 +127,22 @@ def test_it_runs_and_is_written_as_a_workload(tmp_path, text, name):
     assert lw3dsim.simulate(network).totals.macs == sum(map(network.layer_macs, network.layers))
     again = loaded(tmp_path, workload_text(network), "again.yaml")
     assert (again.layers, again.shapes) == (network.layers, network.shapes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + TOPOLOGY,
+        TOPOLOGY.replace("\n", "\r\n"),
+        TOPOLOGY.replace("Num Filter", "Num Filters").replace("IFMAP Height", "IFMAP  Height"),
+        TOPOLOGY.replace(", ", "   ,").replace("Strides,", "Strides, Sparsity,"),
+        TOPOLOGY.replace("Strides,", "Stride height, Stride width,").replace(", 2,\n", ", 2, 2,\n").replace(
+            ", 1,\n", ", 1, 1,\n").replace(", 1, 1:4,", ", 1, 1, 1:4,"),
+    ],
+    ids=["byte order mark", "lines of DOS", "plural", "sparsity in the header", "two strides"],
+)  # fmt: skip
+def test_topologies_are_read_as_people_write_them(tmp_path, text):
+    assert loaded(tmp_path, text, "same.csv").layers == loaded(tmp_path, TOPOLOGY, "same.csv").layers
 
 
 def test_it_is_executed_exactly(tmp_path):
@@ -107,9 +162,13 @@ def test_it_is_executed_exactly(tmp_path):
         (PRODUCTS + "end, 1, x, 3,\n", "t.csv", "t.csv:5 n: x is no whole number"),
         (PROBLEM.replace("C: 3", "C: three"), "t.yaml", "t.yaml:11 problem.C: three is no whole number"),
         (PROBLEM.replace("Wdilation", "Wdilations"), "t.yaml", "problem.instance.Wdilations: is no bound"),
-        (PROBLEM.replace("[C, M,", "[C, Z,"), "t.yaml", "t.yaml:5 problem.shape.dimensions: 'Z' is no dimension"),
+        (PROBLEM.replace("[C, M,", "[C, U,"), "t.yaml", "t.yaml:5 problem.shape.dimensions: 'U' is no dimension"),
         (PROBLEM.replace("P: 55, ", ""), "t.yaml", "t.yaml:11 problem.instance: lacks the bound P"),
         (OLD.replace("cnn-layer", "gemm"), "t.yaml", "t.yaml:2 problem.shape: 'gemm' is no shape of a convolution"),
+        (IN_TIME.replace("N: 1", "N: 8"), "t.yaml", "t.yaml:12 problem.instance.N: 8 clips of a 3D convolution"),
+        (WHOLE.replace("X: 1", "X: 2"), "t.yaml", "t.yaml:9 problem.X: 2 is no whole number from 1 to 1"),
+        (MATRICES.replace("  K: 16\n", ""), "t.yaml", "lacks the bound K"),
+        (PROBLEM.replace("C: 3", "C: {{c}}"), "t.yaml", "t.yaml:11 is a template, which Timeloop fills in"),
         ("problem: 3\n", "t.yaml", "t.yaml:1 problem: expected a mapping"),
     ],
 )

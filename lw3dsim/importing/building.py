@@ -49,6 +49,9 @@ class Sums(Value, frozen=True, kw_only=True):
     tensor: Tensor
 
 
+# Operators whose inputs behind the first are weights and factors, never data.
+WEIGHTED = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "LayerNormalization"})
+
 Meaning = Tensor | Axes | Pieces | Constant | Given | Differences | Sums
 
 
@@ -154,6 +157,11 @@ class Building:
             case Given(dims=dims) if all(isinstance(size, int) for size in dims):
                 return Constant(shape=tuple(dims))
         raise self.error(node, f"input {i} is computed where weights are expected; lw3dsim takes constant weights")
+
+    def is_weights(self, name: str) -> bool:
+        """Return whether an input of the graph is read as weights alone, by operators that have such."""
+        read = [(node.op, i) for node in self.readers.get(name, ()) for i, one in enumerate(node.inputs) if one == name]
+        return isinstance(self.meanings[name], Given) and bool(read) and all(i and op in WEIGHTED for op, i in read)
 
     def values(self, node: Node, i: int) -> Any:
         """Return the values of input ``i``, None where it is left out; raises InputError where they are not known."""

@@ -62,6 +62,15 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Branch:
+    """A graph in an operator, which runs where a condition holds: it reads tensors of the graph around it by name."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, Constant]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """A network: nodes in order, inputs with their dimensions, constants, outputs, and shapes that the file records.
 

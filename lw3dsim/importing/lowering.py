@@ -14,6 +14,7 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Copy, build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line, raised
 from lw3dsim.importing.axes import Axes, settled
+from lw3dsim.importing.branches import Chosen, put_in
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
@@ -27,12 +28,16 @@ from lw3dsim.importing.widths import layers_in_widths, widths_of
 from lw3dsim.importing.writes import WRITERS, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.describe.workload import Workload
     from lw3dsim.importing.graph import Dimensions, Graph, Node
     from lw3dsim.importing.widths import Widths
+
+
+# How many conditions of a network are looked at, each of which means to read it again.
+MOST_BRANCHES = 200
 
 
 def network_of(
@@ -47,6 +52,19 @@ def network_of(
     def opened(name: str, given: Dimensions) -> tuple[int, ...]:
         return _opened(_resized(name, given, sizes), checked)
 
+    for _ in range(MOST_BRANCHES):
+        try:
+            return _lowered(graph, shown, opened, is_resized=sizes is not None, allow_unknown=allow_unknown)
+        except Chosen as chosen:
+            graph = put_in(graph, chosen)
+    raise InputError(f"{shown}: has more than {MOST_BRANCHES} conditions; export the network with fixed control flow")
+
+
+def _lowered(
+    graph: Graph, shown: str, opened: Callable[[str, Dimensions], tuple[int, ...]], *, is_resized: bool,
+    allow_unknown: bool,
+) -> Weighted:  # fmt: skip
+    """Return the workload that a graph is, and its weights. Raises Chosen at a condition that is known."""
     widths, graph = widths_of(graph), recognised(graph)
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
@@ -54,7 +72,7 @@ def network_of(
         for name, meaning in zip(node.outputs, made, strict=False):
             if name:
                 building.meanings[name] = meaning
-        if sizes is None:
+        if not is_resized:
             _compare(building, node)
     _settle(building)
     layers_in_widths(building, widths)

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
-from lw3dsim.importing.graph import FEW, INTEGER_BITS, Constant, Graph, Node
+from lw3dsim.importing.graph import FEW, INTEGER_BITS, Branch, Constant, Graph, Node
 from lw3dsim.importing.onnx_checks import check_data, check_structure
+from lw3dsim.importing.onnx_functions import written_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,13 +65,12 @@ def _graph(model: Any, shown: str) -> Graph:
     check_structure(graph, shown)
     for one in graph.initializer:
         check_data(one, shown)
-    constants = {one.name: _constant(one) for one in graph.initializer}
-    constants |= {one.values.name: Constant(shape=tuple(one.dims)) for one in graph.sparse_initializer}
+    constants = _constants(graph)
     inputs = {one.name: _dimensions(one, shown) for one in graph.input if one.name not in constants}
     recorded = {one.name: _recorded(one) for one in (*graph.value_info, *graph.output)}
     return Graph(
         name=graph.name or "onnx",
-        nodes=tuple(_node(node, i, shown) for i, node in enumerate(graph.node)),
+        nodes=tuple(_node(node, i, shown) for i, node in enumerate(written_out(model, shown, opset))),
         inputs=inputs,
         outputs=tuple(one.name for one in graph.output),
         constants=constants,
@@ -81,6 +81,22 @@ def _graph(model: Any, shown: str) -> Graph:
             for one in graph.input
             if one.name in inputs and one.type.tensor_type.elem_type in INTEGER_BITS
         },
+    )
+
+
+def _constants(graph: Any) -> dict[str, Constant]:
+    constants = {one.name: _constant(one) for one in graph.initializer}
+    return constants | {one.values.name: Constant(shape=tuple(one.dims)) for one in graph.sparse_initializer}
+
+
+def _branch(graph: Any, shown: str) -> Branch:
+    """Return a graph that a node has in an attribute."""
+    for one in graph.initializer:
+        check_data(one, shown)
+    return Branch(
+        nodes=tuple(_node(node, i, shown) for i, node in enumerate(graph.node)),
+        outputs=tuple(one.name for one in graph.output),
+        constants=_constants(graph),
     )
 
 
@@ -145,6 +161,9 @@ def _node(node: Any, number: int, shown: str) -> Node:
 
     attributes: dict[str, Any] = {}
     for one in node.attribute:
+        if one.type == AttributeProto.GRAPH and node.op_type == "If":
+            attributes[one.name] = _branch(one.g, shown)
+            continue
         if one.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
             what = f"node {one_line(node.name or str(number))} ({one_line(node.op_type)})"
             raise InputError(f"{shown}: {what} runs a graph of its own; export the network with fixed control flow")

@@ -11,6 +11,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Softmax
 from lw3dsim.importing import attention
 from lw3dsim.importing.axes import Axes, unscaled
+from lw3dsim.importing.branches import choose
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import mapped, seen
@@ -85,6 +86,12 @@ def same(building: Building, node: Node) -> list[Meaning]:
     return [seen(building, node, building.laid(node, 0))]
 
 
+def cast_like(building: Building, node: Node) -> list[Meaning]:
+    """Read a cast to the type of another tensor, which need not be known."""
+    meaning = building.meaning(node, 0)
+    return [meaning] if isinstance(meaning, Constant) else same(building, node)
+
+
 def dequantize(building: Building, node: Node) -> list[Meaning]:
     """Read integers as what they stand for: of data nothing, of weights the weights."""
     is_constant = isinstance(building.meaning(node, 0), Constant)
@@ -113,7 +120,8 @@ def softmax(building: Building, node: Node) -> list[Meaning]:
 def shape(building: Building, node: Node) -> list[Meaning]:
     """Read the dimensions of a tensor, which are constants here."""
     meaning = building.meaning(node, 0)
-    laid = meaning if isinstance(meaning, Constant | Pieces) else building.laid(node, 0)
+    weights = building.constant(node, 0) if building.is_weights(node.inputs[0]) else None
+    laid = weights or (meaning if isinstance(meaning, Constant | Pieces) else building.laid(node, 0))
     dims: Any = laid.shape if isinstance(laid, Constant) else laid.dims
     dims = dims[int(node.attributes.get("start", 0)) : node.attributes.get("end")]
     return [Constant(shape=(len(dims),), values=np.array(dims, dtype=np.int64))]
@@ -174,6 +182,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "LayerNormalization": attention.layer_norm,
     "MatMul": matmul,
     "MatMulInteger": integer_matmul,
+    "CastLike": cast_like,
     "Concat": concat,
     "Constant": constant,
     "Conv": conv,
@@ -186,6 +195,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "FusedConv": fused_conv,
     "FusedGemm": fused_gemm,
     "Gather": gather,
+    "If": choose,
     "Gemm": lambda building, node: [gemm(building, node, building.constant(node, 1), building.constant(node, 2))],
     "Mul": mul,
     "Pad": pad,

@@ -74,7 +74,7 @@ def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: 
 
 def conv(building: Building, node: Node) -> list[Meaning]:
     """Read a convolution: of data, weights and a bias."""
-    weights, bias = building.constant(node, 1), building.constant(node, 2)
+    weights, bias = building.constant(node, 1), _bias(building, node)
     laid = building.laid(node, 0)
     heads = _heads(laid)
     if heads == 1 or weights is None:
@@ -84,6 +84,23 @@ def conv(building: Building, node: Node) -> list[Meaning]:
     group = heads * int(node.attributes.get("group", 1))
     beside = replace(node, attributes={**node.attributes, "group": group})
     return [_of_heads(building, node, laid, lambda: convolved(building, beside, *tiled))]
+
+
+def _bias(building: Building, node: Node) -> Constant | None:
+    """Return the bias of a convolution: none where zeros are made for it.
+
+    PyTorch's exporter fills in zeros where a convolution has no bias: with conv2d N of them, with conv3d N x 2.
+    """
+    bias = building.constant(node, 2)
+    if bias is None or (len(bias.shape) == 2 and bias.shape[1] == 2 and not _differs(bias)):
+        return None
+    is_made = node.inputs[2] not in building.graph.constants
+    return None if is_made and bias.values is not None and not bias.values.any() else bias
+
+
+def _differs(constant: Constant) -> bool:
+    """Return whether a constant is known to have other values than zeros."""
+    return constant.values is not None and bool(constant.values.any())
 
 
 def _heads(laid: Tensor | Axes) -> int:

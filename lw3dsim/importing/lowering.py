@@ -13,8 +13,8 @@ from lw3dsim.arguments import as_dims, as_sizes
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import Copy, build_workload
 from lw3dsim.errors import ArgumentError, InputError, one_line, raised
+from lw3dsim.importing.again import Again
 from lw3dsim.importing.axes import Axes, settled
-from lw3dsim.importing.branches import Chosen, put_in
 from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from lw3dsim.importing.widths import Widths
 
 
-# How many conditions of a network are looked at, each of which means to read it again.
-MOST_BRANCHES = 200
+# How often a network is read again, once for each of its conditions.
+MOST_AGAIN = 200
 
 
 def network_of(
@@ -52,19 +52,19 @@ def network_of(
     def opened(name: str, given: Dimensions) -> tuple[int, ...]:
         return _opened(_resized(name, given, sizes), checked)
 
-    for _ in range(MOST_BRANCHES):
+    for _ in range(MOST_AGAIN):
         try:
             return _lowered(graph, shown, opened, is_resized=sizes is not None, allow_unknown=allow_unknown)
-        except Chosen as chosen:
-            graph = put_in(graph, chosen)
-    raise InputError(f"{shown}: has more than {MOST_BRANCHES} conditions; export the network with fixed control flow")
+        except Again as again:
+            graph = again.graph
+    raise InputError(f"{shown}: has more than {MOST_AGAIN} conditions; export the network with fixed control flow")
 
 
 def _lowered(
     graph: Graph, shown: str, opened: Callable[[str, Dimensions], tuple[int, ...]], *, is_resized: bool,
     allow_unknown: bool,
 ) -> Weighted:  # fmt: skip
-    """Return the workload that a graph is, and its weights. Raises Chosen at a condition that is known."""
+    """Return the workload that a graph is, and its weights. Raises Again."""
     widths, graph = widths_of(graph), recognised(graph)
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:

@@ -10,8 +10,8 @@ import numpy as np
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Softmax
 from lw3dsim.importing import attention
+from lw3dsim.importing.again import choose
 from lw3dsim.importing.axes import Axes, unscaled
-from lw3dsim.importing.branches import choose
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import mapped, seen

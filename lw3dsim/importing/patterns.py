@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,11 +72,12 @@ def div(building: Building, node: Node) -> list[Meaning]:
     sums_of = building.meaning(node, 0)
     if not isinstance(sums_of, Sums):
         return sums.less(building, node)
-    counts = building.values(node, 1)
+    counts = building.constant(node, 1)
     frames = np.arange(1, sums_of.tensor.shape.frames + 1)
-    if counts is None or np.size(counts) != len(frames) or np.shape(counts)[-3:] != (len(frames), 1, 1):
-        raise building.error(node, "divides sums of all frames so far by something else than their number")
-    if not np.array_equal(np.ravel(counts), frames):
+    is_one_each = counts is not None and counts.shape[-3:] == (len(frames), 1, 1) and math.prod(counts.shape[:-3]) == 1
+    known = counts.array() if counts is not None and is_one_each else np.zeros(0)
+    # A file without its data says no more than how many numbers there are.
+    if known is not None and not np.array_equal(np.ravel(known), frames):
         raise building.error(node, "divides sums of all frames so far by something else than their number")
     return [building.add(node, RunningMean, [sums_of.tensor])]
 

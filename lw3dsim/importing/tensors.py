@@ -69,16 +69,28 @@ class Tensor(Value, frozen=True, kw_only=True):
         return self.shape.extent == (1, 1, 1)
 
 
+# Images one behind the other, as networks that look at every frame by itself have them in a batch.
+FRAMES = ("T", "C", "H", "W")
+
+
 def tensor_of(source: str, dims: Sequence[int], *, is_alone: bool) -> Tensor:
-    """Return a tensor with dimensions in their usual order; raises InputError for another number or another batch."""
+    """Return a tensor with dimensions in their usual order, a batch of images as frames.
+
+    Raises InputError for another number of dimensions, or several clips.
+    """
     labels = STANDARD.get(len(dims))
     if labels is None:
         raise InputError(f"has {len(dims)} dimensions; a network of clips has 5, of images 4, of signals 3, a vector 2")
-    if dims[0] != 1:
-        raise InputError(f"is a batch of {dims[0]}; export the network for one clip, or say --dim")
-    sizes = {FIELDS[label]: size for label, size in zip(labels[1:], dims[1:], strict=True)}
+    if dims[0] != 1 and len(dims) == len(FRAMES):
+        labels = FRAMES
+    elif dims[0] != 1:
+        raise InputError(f"is a batch of {dims[0]}; export the network for one clip, and say --batch {dims[0]}")
+    else:
+        labels = labels[1:]
+    sizes = {FIELDS[label]: size for label, size in zip(labels, dims[-len(labels) :], strict=True)}
     shape = Shape(**{"frames": 1, "height": 1, "width": 1, **sizes})
-    return Tensor(source=source, shape=shape, labels=labels, is_alone=is_alone)
+    standard = labels if labels == FRAMES else STANDARD[len(dims)]
+    return Tensor(source=source, shape=shape, labels=standard, is_alone=is_alone)
 
 
 def relabelled(shape: Shape, dims: Sequence[int]) -> tuple[str, ...] | None:

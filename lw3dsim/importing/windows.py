@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding, margins
 from lw3dsim.describe.workload import Conv3d, ConvTranspose3d, Pad, Pool3d, Upsample
-from lw3dsim.importing.axes import Atom, Axes, settled, size_of, unscaled
+from lw3dsim.importing.again import declare, declare_frames
+from lw3dsim.importing.axes import Atom, Axes, axes_of, settled, size_of, unscaled
 from lw3dsim.importing.recipes import Recipe, derived, swapped
-from lw3dsim.importing.tensors import POSITIONS, STANDARD, in_order
+from lw3dsim.importing.tensors import FRAMES, POSITIONS, STANDARD, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 # Along which dimensions a window of so many numbers reaches.
 AXES = {1: ("T",), 2: ("H", "W"), 3: ("T", "H", "W")}
-
-# Images one behind the other, as networks that look at every frame by itself have them in a batch.
-FRAMES = ("T", "C", "H", "W")
 
 
 def three(values: Sequence[int], other: int) -> tuple[int, int, int]:
@@ -41,6 +39,10 @@ def windowed(building: Building, node: Node, i: int = 0) -> Tensor:
     is_batch = data.labels[0] == "T" and in_order(replace(data, labels=data.labels[1:]))
     if is_batch and images.dims == data.dims and math.prod(data.dims) == data.shape.elements:
         return images
+    if rank in STANDARD and rank > 2 and math.prod(data.dims) == data.shape.elements:  # no vector
+        is_as_read = in_order(data) and data.dims[0] == 1
+        if not is_as_read:
+            declare(building, data, FRAMES if data.dims[0] > 1 and rank == len(FRAMES) else STANDARD[rank])
     if rank not in STANDARD or rank < 3 or not in_order(data) or data.dims[0] != 1:
         raise building.error(
             node, "reads a tensor whose dimensions are permuted; export the network in the order NCTHW"
@@ -76,6 +78,8 @@ def conv(building: Building, node: Node) -> list[Meaning]:
     """Read a convolution: of data, weights and a bias."""
     weights, bias = building.constant(node, 1), _bias(building, node)
     laid = building.laid(node, 0)
+    if laid.dims[0] > 1:
+        declare_frames(building, axes_of(laid))
     heads = _heads(laid)
     if heads == 1 or weights is None:
         return [convolved(building, node, weights, bias)]

@@ -41,7 +41,7 @@ def test_vectors_of_other_ranks_are_not_added(tmp_path):
 
 @pytest.mark.parametrize("op", ["BatchNormalization", "MaxPool"])
 def test_channels_that_come_last_are_not_taken_for_the_first(op, tmp_path):
-    net = after([1, 6, 6, 6, 6], ("Transpose", [], {"perm": [0, 2, 3, 4, 1]}))
+    net = after([1, 6, 6, 6, 6], ("Relu", [], {}), ("Transpose", [], {"perm": [0, 2, 3, 4, 1]}))
     more = [net.weight(6) for _ in range(4)] if op == "BatchNormalization" else []
     net.node(op, [net.last, *more], **({} if more else {"kernel_shape": [1, 2, 2]}))
     with pytest.raises(InputError, match=r"net\.onnx: node"):

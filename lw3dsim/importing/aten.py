@@ -210,17 +210,38 @@ def _matmul(second: str) -> Reader:
 
 
 def _attention(call: Call) -> None:
-    if call.tensor("attn_mask") or call.given["is_causal"] or call.given["dropout_p"]:
-        raise call.error("is masked, or drops elements; lw3dsim takes plain attention")
+    if call.given["dropout_p"]:
+        raise call.error("drops elements in evaluation as well; pass dropout_p only in training")
     rank, inner = len(call.dims("query")), call.dims("query")[-1]
     scale = call.given.get("scale") or 1 / math.sqrt(inner)
-    columns, scaled, product, shares = map(call.between, ("columns", "scaled", "product", "shares"))
+    columns, scaled, product, masked, shares = map(call.between, ("columns", "scaled", "product", "masked", "shares"))
     order = [*range(rank - 2), rank - 1, rank - 2]
     call.emit("Transpose", [call.tensor("key")], made=[columns], perm=order)
     call.emit("Mul", [call.tensor("query"), call.number(scale)], made=[scaled])
     call.emit("MatMul", [scaled, columns], made=[product])
+    if (mask := _mask(call)) is not None:
+        product = call.emit("Add", [product, call.number(mask)], made=[masked])
     call.emit("Softmax", [product], made=[shares], axis=rank - 1)
     call.emit("MatMul", [shares, call.tensor("value")])
+
+
+# What a position that is masked has added: its share is zero in any floating point.
+MASKED = -1e4
+
+
+def _mask(call: Call) -> Any:
+    """Return what an attention adds to its products, None for nothing."""
+    if call.given["is_causal"]:
+        rows, columns = call.dims("query")[-2], call.dims("key")[-2]
+        return np.where(np.tri(rows, columns, dtype=bool), 0, MASKED).astype(np.float32)
+    if not (name := call.tensor("attn_mask")):
+        return None
+    constant = call.reading.constants.get(name)
+    values = None if constant is None else constant.array()
+    if values is None:
+        raise call.error("is masked by what is computed; lw3dsim takes masks that are constants")
+    added = np.where(values, 0, MASKED) if values.dtype == bool else np.maximum(values, MASKED)
+    return added.astype(np.float32) if added.any() else None
 
 
 def _einsum(call: Call) -> None:

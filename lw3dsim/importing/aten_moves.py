@@ -38,12 +38,16 @@ def _dropout(call: Call) -> None:
 
 
 def _expand(call: Call) -> None:
-    """Read an expansion that its readers do anyway: of the factors of a product, or of nothing."""
-    readers = [str(user.target).split(".")[1:2] for user in call.node.users]
-    if call.made != call.dims("self") and not all(reader in (["mul"], ["mul_"]) for reader in readers):
-        raise call.error("repeats elements for more than a product")
-    _same(call)
-    call.reading.repeated.add(call.node)
+    call.emit("Expand", [call.tensor("self"), call.number(call.made)])
+
+
+def _repeat(call: Call) -> None:
+    times, given = [int(count) for count in call.given["repeats"]], call.dims("self")
+    source = call.tensor("self")
+    if len(times) > len(given):
+        shape = [1] * (len(times) - len(given)) + list(given)
+        source = call.emit("Reshape", [source, call.number(shape)], made=[call.between("shape")], allowzero=1)
+    call.emit("Tile", [source, call.number(times)])
 
 
 def _reshape(call: Call) -> None:
@@ -149,6 +153,7 @@ MOVES: dict[str, Reader] = {
     **each(_same, "alias", "clone", "contiguous", "detach", "lift_fresh_copy", "to", "_to_copy", "type_as", "float"),
     **each(_dropout, "dropout", "feature_dropout", "native_dropout"),
     **each(_expand, "expand", "expand_as"),
+    "repeat": _repeat,
     **each(
         _reshape, "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "_unsafe_view",
         "reshape_as",

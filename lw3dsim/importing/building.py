@@ -74,6 +74,7 @@ class Building:
     uses: Counter[str] = field(default_factory=Counter)
     learned_inputs: list[str] = field(default_factory=list)
     input_bits: dict[str, int] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)  # what has fewer elements than it says, as its readers repeat them
 
     def __post_init__(self) -> None:
         """Note who reads what."""

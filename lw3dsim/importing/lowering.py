@@ -193,7 +193,12 @@ def _compare(building: Building, node: Node) -> None:
     """Raise InputError where the file records another shape of an output than follows from the inputs."""
     for name in node.outputs:
         recorded, meaning = building.graph.recorded.get(name), building.meanings.get(name)
-        if recorded is None or not isinstance(meaning, Tensor | Axes) or not building.uses[name]:
+        if (
+            recorded is None
+            or name in building.repeated
+            or not isinstance(meaning, Tensor | Axes)
+            or not building.uses[name]
+        ):
             continue
         own = meaning.dims
         fits = len(own) == len(recorded) and all(

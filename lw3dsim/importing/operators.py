@@ -34,6 +34,7 @@ from lw3dsim.importing.quantised import (
     scaled_matmul,
     stood_for,
 )
+from lw3dsim.importing.repeats import expand, tile
 from lw3dsim.importing.sums import add, batch_norm, mul, shifted
 from lw3dsim.importing.tensors import FLAT
 from lw3dsim.importing.windows import conv, global_pool, mean, pad, pool, resize, transposed_conv
@@ -136,15 +137,6 @@ def constant(building: Building, node: Node) -> list[Meaning]:  # noqa: ARG001  
     return [Constant(shape=values.shape, values=values)]
 
 
-def expand(building: Building, node: Node) -> list[Meaning]:
-    """Read an expansion to the shape that a tensor has."""
-    data = building.laid(node, 0)
-    wanted = tuple(int(size) for size in building.values(node, 1))
-    if np.broadcast_shapes(data.dims, wanted) != data.dims:
-        raise building.error(node, "repeats elements; lw3dsim repeats what a sum or product reads, without an operator")
-    return [seen(building, node, data)]
-
-
 def permute(building: Building, node: Node) -> list[Meaning]:
     """Read a permutation, of what is still being written as well."""
     meaning = building.meaning(node, 0)
@@ -209,5 +201,6 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "Slice": cut,
     "Softmax": softmax,
     "Split": split,
+    "Tile": tile,
     "Transpose": permute,
 }

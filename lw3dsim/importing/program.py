@@ -121,8 +121,6 @@ class Reading:
     filled: dict[Any, Any] = field(default_factory=dict)
     # Parts of tensors that are only written to: of which tensor, which box, and which axes they lack.
     boxes: dict[Any, tuple[Any, list[tuple[int, int]], tuple[int, ...]]] = field(default_factory=dict)
-    # Results that only say again what they read.
-    repeated: set[Any] = field(default_factory=set)
 
     def name(self, node: Any) -> str:
         """Return what the graph calls the present value of a result."""
@@ -169,8 +167,7 @@ class Reading:
         elif call.op in VIEWS:
             (source, *_) = node.all_input_nodes
             self.memory[node] = self.memory.get(source, source)
-        if node not in self.repeated:
-            self.recorded |= dict(zip(self.outputs(node), shapes_of(node), strict=True))
+        self.recorded |= dict(zip(self.outputs(node), shapes_of(node), strict=True))
 
     def _is_written(self, node: Any) -> bool:
         """Whether a part of a tensor is only written to: by data, or as a part of such a part."""

@@ -196,7 +196,7 @@ def _joined(
         return None
     if None in left:
         raise building.error(node, "reads zeros between what was written to a tensor; lw3dsim pads at the ends alone")
-    made = left[0] if len(left) == 1 else _concatenated(building, node, [one for one in left if one], axis)
+    made = left[0] if len(left) == 1 else joined_behind(building, node, [one for one in left if one], axis)
     if not before and not behind:
         return made
     label = made.labels[axis] if isinstance(made, Tensor) else ""
@@ -206,7 +206,8 @@ def _joined(
     return building.add(_beside(building, node), Pad, [made], padding=as_padding((t, h, w)))
 
 
-def _concatenated(building: Building, node: Node, parts: Sequence[Tensor | Axes], axis: int) -> Any:
+def joined_behind(building: Building, node: Node, parts: Sequence[Tensor | Axes], axis: int) -> Any:
+    """Return tensors one behind the other along an axis, as a layer that ``node`` alone reads."""
     names = list(_names(building, node, len(parts)))
     building.meanings |= dict(zip(names, parts, strict=True))
     joined = replace(_beside(building, node), op="Concat", inputs=tuple(names), attributes={"axis": axis})

@@ -1,0 +1,49 @@
+"""Elements that are there several times: by a layer where no reader repeats them."""
+
+import numpy as np
+import pytest
+from onnx_files import Net
+
+import lw3dsim
+from lw3dsim.describe.workload import Shape
+from lw3dsim.errors import InputError
+from lw3dsim.importing.load import load_workload
+
+
+def repeated(op, dims, given):
+    net = Net({"clip": dims})
+    net.node(op, [net.last, net.values(np.array(given))])
+    return net
+
+
+@pytest.mark.parametrize(
+    ("op", "dims", "given", "kinds"),
+    [
+        ("Expand", [1, 4, 1, 1, 1], [1, 4, 3, 1, 1], ["upsample"]),
+        ("Expand", [1, 4, 1, 2, 1], [1, 4, 3, 2, 5], ["upsample", "upsample"]),
+        ("Tile", [1, 4, 2, 2, 2], [1, 1, 3, 1, 1], ["concat"]),
+        ("Tile", [1, 4, 1, 2, 2], [1, 2, 3, 1, 1], ["concat", "upsample"]),
+    ],
+)
+def test_a_layer_repeats_what_is_read_otherwise(op, dims, given, kinds, tmp_path):
+    net = repeated(op, dims, given)
+    path = net.save(tmp_path / "net.onnx")
+    network = load_workload(path)
+    assert sorted(layer.kind for layer in network.layers) == sorted(kinds)
+    clip = np.random.default_rng(0).standard_normal(dims[1:]).astype(np.float32)
+    wanted = np.broadcast_to(clip, given[1:]) if op == "Expand" else np.tile(clip, given[1:])
+    (made,) = lw3dsim.execute(path, dtype="float32", inputs={"clip": clip}).outputs.values()
+    assert np.array_equal(made, wanted)
+
+
+def test_a_product_repeats_by_itself(tmp_path):
+    net = Net({"clip": [1, 4, 3, 6, 6], "gate": [1, 4, 1, 1, 1]})
+    wide = net.node("Expand", ["gate", net.values(np.array([1, 4, 3, 6, 6]))])
+    net.node("Mul", ["clip", wide])
+    network = load_workload(net.save(tmp_path / "net.onnx"))
+    assert [(layer.kind, network.shapes[layer.name]) for layer in network.layers] == [("gate", Shape(4, 3, 6, 6))]
+
+
+def test_a_batch_is_not_repeated(tmp_path):
+    with pytest.raises(InputError, match="repeats"):
+        load_workload(repeated("Tile", [1, 4, 2, 2, 2], [2, 1]).save(tmp_path / "net.onnx"))

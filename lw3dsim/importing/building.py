@@ -105,6 +105,8 @@ class Building:
         if node.inputs[i] not in self.meanings:
             raise self.error(node, f"reads {one_line(node.inputs[i])}, which nothing before it makes")
         meaning = self.meanings[node.inputs[i]]
+        if isinstance(meaning, Given) and self.graph.source == "PyTorch":
+            return self._as_data(meaning)  # weights of a module are no inputs of it
         if isinstance(meaning, Given) and len(meaning.dims) == 1 and isinstance(meaning.dims[0], int):
             return Constant(shape=meaning.dims)  # data has a batch, so it is weights
         return meaning
@@ -124,14 +126,17 @@ class Building:
         match self.meaning(node, i):
             case Tensor() | Axes() as tensor:
                 return tensor
-            case Given(name=name, order=order):
-                tensor = self._opened(name)
-                return replace(tensor, labels=tuple(tensor.labels[place] for place in order))
+            case Given() as given:
+                return self._as_data(given)
             case Differences():
                 raise self.error(node, "reads the difference of two frames; lw3dsim subtracts constants alone")
             case Sums():
                 raise self.error(node, "reads sums of all frames so far; lw3dsim has their means alone")
         raise self.error(node, f"input {i} is a constant where data is expected; export the network without it")
+
+    def _as_data(self, given: Given) -> Tensor:
+        tensor = self._opened(given.name)
+        return replace(tensor, labels=tuple(tensor.labels[place] for place in given.order))
 
     def _opened(self, name: str) -> Tensor:
         """Return an input of the graph as data."""

@@ -30,6 +30,9 @@ WORKLOAD_TITLE = "# A workload; docs/workloads.md says what may stand here."
 MAPPING_TITLE = "# What `lw3dsim map --save` chose."
 PARQUET_KEY = "lw3dsim.points"
 
+# What the files of a core are marked with, in a comment of their first line.
+RTL_MARK = "Made by `lw3dsim rtl export`."
+
 # What archives of arrays end with.
 CHECKPOINT_MARK = b"lw3dsim checkpoint"
 WEIGHTS_MARK = b"lw3dsim weights"
@@ -104,6 +107,7 @@ def _has_key(file: BinaryIO, head: bytes) -> bool:
 
 # A model in ONNX begins with the version of its format and with who made it.
 ONNX = Form(about="model in ONNX", is_ours=lambda _, head: b"\x12\x07lw3dsim" in head[:16])
+RTL = Form(about="file of a core", is_ours=lambda _, head: RTL_MARK.encode() in head.partition(b"\n")[0])
 PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
 MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))
 WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLOAD_TITLE.encode()))

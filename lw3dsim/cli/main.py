@@ -29,6 +29,7 @@ COMMANDS = {
     "score": "Score a trained network in the integers of an accelerator, on clips that it has not seen.",
     "dse": "Search a design space: run a study, look at it, export it.",
     "execute": "Run real tensors through the schedules of a workload and check the arithmetic.",
+    "rtl": "Write the core of an accelerator in SystemVerilog, and hold it against the simulator.",
     "energy": "Print unit energies, leakage, areas and memory times of an accelerator, each with its source.",
     "algebra": "Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
@@ -38,7 +39,7 @@ COMMANDS = {
 
 # Commands that multiply matrices of floats. For the others numpy's BLAS need not start a thread per core, which takes
 # about as long as all else of numpy.
-MULTIPLYING = {"execute", "score"}
+MULTIPLYING = {"execute", "score", "rtl"}
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 # What arguments are called here that have another name in Python; those of a run say so themselves.

@@ -38,6 +38,8 @@ compare net.yaml --html compare.html
 compare net.yaml --case "a: --m1 1" --case "b: --m1 2" --format csv
 explain net.yaml
 execute net.yaml --algorithm hfa --format json
+rtl check --help
+rtl export --arch edge_small --out core
 energy
 energy --format json
 dram --preset lpddr4-3200-x32 --trace trace.csv

@@ -1,0 +1,67 @@
+// The test bench's view of a core: its ports, and signals inside that are counted and written down.
+module lw_bench #(
+    parameter int ROWS = 2,
+    parameter int COLS = 2,
+    parameter int MULTS = 4,
+    parameter int PLACE_BITS = 4,        // of a place in an accumulator file
+    parameter int ACTIVATION = 8,
+    parameter int WEIGHT = 8,
+    parameter int SUM = 32,
+    parameter int BIAS = 32,
+    parameter int STAGES = 5,            // of the multipliers
+    parameter int LATENCY = 1,           // of the buffers
+    parameter int SLOTS = 2,
+    parameter int IFMAP_WORD = 64,
+    parameter int IFMAP_WORDS = 1024,
+    parameter int IFMAP_STAGED = 16,     // words of a set of staging registers
+    parameter int WEIGHT_WORD = 64,
+    parameter int WEIGHT_WORDS = 1024,
+    parameter int WEIGHT_STAGED = 16,
+    parameter int OFMAP_WORD = 64,
+    parameter int OFMAP_WORDS = 1024,
+    parameter int BIAS_WORDS = 16,
+    parameter int VECTOR_LANES = 8
+) (
+    input  logic                                 clk,
+    input  logic                                 rst,
+    input  logic                                 wave_valid,
+    output logic                                 wave_ready,
+    input  logic [767:0]                         wave,
+    input  logic [SLOTS-1:0]                     ifmap_arrives,
+    input  logic [SLOTS-1:0]                     weight_arrives,
+    input  logic [31:0]                          room,
+    output logic                                 step_starts,
+    output logic                                 step_ends,
+    output logic                                 step_drains,
+    output logic                                 idle,
+    output logic                                 ifmap_reads,
+    output logic                                 weight_reads,
+    output logic [ROWS*COLS*MULTS-1:0]           works,
+    output logic [ROWS*COLS*MULTS-1:0]           updates,
+    output logic                                 first,
+    output logic                                 out_write,
+    output logic [31:0]                          out_to,
+    output logic [15:0]                          out_count,
+    output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] out_word,
+    output logic [OFMAP_WORD/ACTIVATION*(SUM+2)-1:0]    out_sums
+);
+    assign ifmap_reads = core.ifmap_reads;
+    assign weight_reads = core.weight_reads;
+    assign works = core.works;
+    assign updates = core.updates;
+    assign first = core.add_first;
+    assign out_write = core.out_write;
+    assign out_to = core.out_to;
+    assign out_count = core.out_count;
+    assign out_word = core.results;
+    assign out_sums = core.finished;
+
+    lw_core #(
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT), .SUM(SUM), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES)
+    ) core (
+        .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
+        .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),
+        .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .ofmap_read(1'b0),
+        .ofmap_address('0), .ofmap_data()
+    );
+endmodule

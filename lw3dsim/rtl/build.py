@@ -1,0 +1,167 @@
+"""Builds a core and its test bench with Verilator, and runs programs on it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.values import Value
+from lw3dsim.errors import InputError
+from lw3dsim.rtl.fields import FIELD_BITS, PLACES
+
+if TYPE_CHECKING:
+    from lw3dsim.rtl.design import Core
+    from lw3dsim.rtl.program import CoreProgram
+
+TOP = "lw_bench"
+RUNTIME = ("verilated", "verilated_threads")
+# Memories that the bench fills.
+MEMORIES = {"IFMAP_MEMORY": "u_ifmap__DOT__words", "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "biases"}
+
+
+class Log(Value, frozen=True, kw_only=True):
+    """What a core did: when steps started, ended and drained, first products of waves, results, counts.
+
+    A result is (cycle, address, count, word, sums), the last two in hexadecimal.
+    """
+
+    starts: list[int]
+    ends: list[int]
+    drained: list[int]
+    firsts: list[int]
+    results: list[tuple[int, int, int, str, str]]
+    counts: dict[str, int]
+
+
+def sources() -> dict[str, str]:
+    """Return the modules of the core by file name."""
+    return _texts("sv", ".sv")
+
+
+def bench_files() -> dict[str, str]:
+    """Return the files of the test bench, but for what it has to know of a core."""
+    return _texts("bench", "")
+
+
+def _texts(folder: str, suffix: str) -> dict[str, str]:
+    found = [
+        one for one in files("lw3dsim.rtl").joinpath(folder).iterdir() if one.is_file() and one.name.endswith(suffix)
+    ]
+    return {one.name: one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)}
+
+
+def names_header(core: Core) -> str:
+    """Return what the bench has to know of a core."""
+    lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in MEMORIES.items()]
+    sizes = {
+        "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
+        "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.results * (core.sum_bits + 2),
+        "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
+    }  # fmt: skip
+    return "\n".join([*lines, *(f"#define {name} {size}" for name, size in sizes.items()), ""])
+
+
+def verilator() -> str:
+    """Return the Verilator that is installed. Raises InputError where there is none."""
+    found = shutil.which("verilator")
+    if found is None:
+        raise InputError("verilator is not installed; `lw3dsim rtl check` needs it (Debian: apt-get install verilator)")
+    return found
+
+
+def build(core: Core, folder: Path) -> Path:
+    """Return the bench of ``core``, built under ``folder`` where it is not yet."""
+    tool, texts = verilator(), {**sources(), **bench_files(), "names.h": names_header(core)}
+    parameters = [f"-G{name}={value}" for name, value in core.parameters.items()]
+    key = hashlib.sha256(repr((sorted(texts.items()), parameters)).encode()).hexdigest()[:16]
+    made = folder / f"core_{key}"
+    bench = made / "bench"
+    if bench.exists():
+        return bench
+    made.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (made / name).write_text(text, encoding="utf-8")
+    arguments = ["--cc", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-WIDTH", "--Mdir", "obj"]
+    modules = [name for name in texts if name.endswith(".sv")]
+    _called([tool, *arguments, "--top-module", TOP, *parameters, *modules], made)
+    # All in one, as the headers take longer than the core.
+    parts = sorted(part.name for part in (made / "obj").glob("V*.cpp"))
+    (made / "all.cpp").write_text("".join(f'#include "{part}"\n' for part in [*parts, "bench.cpp"]), encoding="utf-8")
+    _called(
+        [*_compiler(tool), "-I.", "-Iobj", "all.cpp", *map(str, _runtime(tool, folder)), "-pthread", "-o", "new"], made
+    )
+    (made / "new").rename(bench)
+    return bench
+
+
+def _compiler(tool: str) -> list[str]:
+    root = subprocess.run(  # noqa: S603  # the tool that is installed
+        [tool, "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    include = f"{root}/include"
+    switches = [f"-D{name}=0" for name in ("VM_COVERAGE", "VM_SC", "VM_TRACE")]
+    return [os.environ.get("CXX", "g++"), "-std=gnu++17", "-O1", *switches, f"-I{include}", f"-I{include}/vltstd"]
+
+
+def _runtime(tool: str, folder: Path) -> list[Path]:
+    """Return Verilator's own part of every bench, compiled once."""
+    compiler = _compiler(tool)
+    include = Path(compiler[-2].removeprefix("-I"))
+    objects = [folder / f"{name}.o" for name in RUNTIME]
+    for one in objects:
+        if not one.exists():
+            new = one.with_suffix(f".{os.getpid()}")
+            _called([*compiler, "-c", str(include / f"{one.stem}.cpp"), "-o", str(new)], folder)
+            new.rename(one)
+    return objects
+
+
+def _called(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # made here
+    if done.returncode:
+        raise InputError(f"{Path(command[0]).name} could not build the core: {done.stderr.strip()[-1000:]}")
+
+
+def written(program: CoreProgram) -> str:
+    """Return a program as the bench reads it."""
+    lines, now = [f"limit {program.limit}"], -1
+    lines += [f"wave {wave:x}" for wave in program.waves]
+    for one in program.happenings:
+        if one.cycle != now:
+            lines.append(f"at {one.cycle}")
+            now = one.cycle
+        lines.append(f"{one.kind} {one.number} {one.word:x}")
+    return "\n".join([*lines, ""])
+
+
+def run(bench: Path, program: CoreProgram, folder: Path) -> Log:
+    """Run a program on a bench."""
+    text, log = folder / "program.txt", folder / "log.txt"
+    text.write_text(written(program), encoding="utf-8")
+    done = subprocess.run([bench, text, log], capture_output=True, text=True, check=False)  # noqa: S603  # built here
+    if done.returncode not in (0, 3):
+        raise InputError(f"the bench failed ({done.returncode}): {done.stderr.strip()[-500:]}")
+    return read_log(log.read_text(encoding="utf-8"))
+
+
+def read_log(text: str) -> Log:
+    """Return a log of the bench."""
+    times: dict[str, list[int]] = {"start": [], "end": [], "drained": [], "first": []}
+    results, counts = [], {}
+    for line in text.splitlines():
+        kind, *rest = line.split()
+        if kind == "count":
+            counts[rest[0]] = int(rest[1])
+        elif kind == "result":
+            results.append((int(rest[0]), int(rest[1]), int(rest[2]), rest[3], rest[4]))
+        else:
+            times[kind].append(int(rest[0]))
+    return Log(
+        starts=times["start"], ends=times["end"], drained=times["drained"], firsts=times["first"], results=results,
+        counts=counts,
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""A core as files: modules, a top with the parameters of the accelerator, a test bench, programs, a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.forms import RTL, RTL_MARK
+from lw3dsim.base.output import check_folder, make_folder, write_files
+from lw3dsim.network.pipeline import map_prepared
+from lw3dsim.rtl.build import TOP, bench_files, names_header, sources, written
+from lw3dsim.rtl.check import chosen
+from lw3dsim.rtl.covered import check_design
+from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.subject import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.rtl.design import Core
+
+# Which module is which rule of docs/microarchitecture.md.
+RULES = (
+    ("Array", "lw_pe, lw_accumulators", "multipliers of a PE, its adder tree, two banks of accumulators each"),
+    ("Array: rows and columns", "lw_operands, lw_walker", "inputs broadcast down a column, weights along a row; lanes"),
+    ("Wave: rounds, load", "lw_reader, lw_staging", "words of patch and weights, two sets of staging registers"),
+    ("Wave: feed", "lw_feed", "taps, tiles behind each other"),
+    ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
+    ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
+    ("Packing", "lw_drain, lw_collector", "results of a depth side by side, a word from one depth alone"),
+    ("Vector unit, of a drain", "lw_vector", "bias, relu, shift to the operand width"),
+    ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
+    ("Pipeline: fill", "lw_delay, lw_core", "what travels beside the data"),
+)
+
+
+def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers: Sequence[str] | None = None) -> int:
+    """Write the core of ``design`` to the folder ``out``, with programs of ``layers``; return how many files.
+
+    Raises InputError for an accelerator or a layer that there is no core of, OutputError where it can't be written.
+    """
+    check_design(design)
+    subjects = []
+    if prepared is not None:
+        units = chosen(map_prepared(prepared), layers, prepared)
+        subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
+    core = make_core(design, [one.problem for one in subjects])
+    texts = {**sources(), f"{top_name(design)}.sv": top(design, core), "README.md": page(design, core, bool(subjects))}
+    texts |= {f"bench/{name}": text for name, text in bench_files().items()}
+    texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core)}
+    texts |= {f"programs/{_file_name(one.name)}.txt": written(make_program(one, core)) for one in subjects}
+    folder = check_folder(out, dict.fromkeys(texts, RTL))
+    for name in texts:
+        make_folder((folder / name).parent)
+    marked = {folder / name: (RTL, _marked(Path(name), text).encode()) for name, text in texts.items()}
+    write_files(marked)
+    return len(marked)
+
+
+def top_name(design: Accelerator) -> str:
+    """Return the name of the module of an accelerator."""
+    return re.sub(r"\W", "_", design.name) + "_core"
+
+
+def top(design: Accelerator, core: Core) -> str:
+    """Return the module of an accelerator: the core with its parameters."""
+    module = sources()["lw_core.sv"]
+    ports = module[module.index(") (") + 3 : module.index(");")]
+    names = re.findall(r"(\w+)(?:,|\n)", re.sub(r"//.*|/\*.*?\*/", "", ports))
+    parameters = ",\n".join(f"    parameter int {name} = {value}" for name, value in core.parameters.items())
+    given = ", ".join(f".{name}({name})" for name in core.parameters)
+    connected = ", ".join(f".{name}" for name in names)
+    return (
+        f"// The core of {design.name}.\nmodule {top_name(design)} #(\n{parameters}\n) ({ports});\n"
+        f"    lw_core #({given}) core ({connected});\nendmodule\n"
+    )
+
+
+def makefile(design: Accelerator, core: Core) -> str:
+    """Return how the core is checked, synthesized and run."""
+    parameters = " ".join(f"-G{name}={value}" for name, value in core.parameters.items())
+    return (
+        f"TOP = {top_name(design)}\n"
+        "lint:\n\tverilator --lint-only -Wall --top-module $(TOP) *.sv\n"
+        "# Buffers are macros, which Yosys need not make of flip-flops.\n"
+        "synth:\n\tyosys -p 'read_verilog -sv $(filter-out lw_sram.sv,$(wildcard *.sv)); "
+        "read_verilog -sv -lib lw_sram.sv; hierarchy -top $(TOP); synth; stat'\n"
+        f"obj/V{TOP}: *.sv bench/*\n"
+        f"\tverilator --cc --exe --build -O3 -Wno-fatal -Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' "
+        f"{parameters} lw_*.sv bench/*.sv bench/bench.cpp\n"
+        f"run: obj/V{TOP}\n\tfor program in programs/*.txt; do obj/V{TOP} $$program $$program.log; done\n"
+    )
+
+
+def page(design: Accelerator, core: Core, has_programs: bool) -> str:
+    """Return the page that goes with a core."""
+    rules = "\n".join(f"| {rule} | {modules} | {what} |" for rule, modules, what in RULES)
+    parameters = "\n".join(f"| `{name}` | {value} |" for name, value in core.parameters.items())
+    programs = "`programs/` holds a program for every layer. " if has_programs else ""
+    return f"""# The core of {design.name}
+
+SystemVerilog, made by lw3dsim; the machine is described in its `docs/microarchitecture.md`, what is checked in
+`docs/rtl.md`. `{top_name(design)}.sv` is the top, one file a module behind it. `make lint` asks Verilator, `make synth`
+Yosys, `make run` builds the test bench and runs the programs.
+
+{programs}A program is a descriptor for every wave (channels, tiles, taps, words, places, no times), the words that DMA
+writes and the cycles in which tiles arrive and room is made. The log of a run says when steps start, end and drain, and
+every word of the output buffer.
+
+| rule | modules | what they do |
+|---|---|---|
+{rules}
+
+| parameter | value |
+|---|---:|
+{parameters}
+"""
+
+
+def _file_name(layer: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", layer)
+
+
+def _marked(name: Path, text: str) -> str:
+    """Return a text with a first line by which it is known again."""
+    if name.suffix in (".sv", ".cpp", ".h"):
+        return f"// {RTL_MARK}\n{text}"
+    return f"<!-- {RTL_MARK} -->\n{text}" if name.suffix == ".md" else f"# {RTL_MARK}\n{text}"

@@ -1,0 +1,27 @@
+// The accumulators of a PE: per multiplier two banks of 2 ** `PLACE`. One bank takes products while the other drains.
+module lw_accumulators #(
+    parameter int MULTS = 1,
+    parameter int SUM = 32,
+    parameter int PLACE = 4
+) (
+    input  logic                 clk,
+    input  logic [MULTS-1:0]     adds,        // multipliers whose product is added in this cycle
+    input  logic                 first,       // it is the first of its sum
+    input  logic                 bank,
+    input  logic [PLACE-1:0]     place,
+    input  logic [MULTS*SUM-1:0] products,
+    input  logic                 drain_bank,
+    input  logic [PLACE-1:0]     drain_place,
+    output logic [MULTS*SUM-1:0] sums
+);
+    genvar m;
+    generate
+        for (m = 0; m < MULTS; m = m + 1) begin : g_file
+            logic [SUM-1:0] held[2 << PLACE];
+            wire [SUM-1:0] sum_so_far = held[{bank, place}];
+            always_ff @(posedge clk)
+                if (adds[m]) held[{bank, place}] <= (first ? '0 : sum_so_far) + products[SUM*m+:SUM];
+            assign sums[SUM*m+:SUM] = held[{drain_bank, drain_place}];
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,36 @@
+// The vector unit behind a drain: adds biases, cuts off below 0, shifts to the operand width, rounded, and cuts off there.
+module lw_vector #(
+    parameter int ROWS = 2,
+    parameter int SUM = 32,
+    parameter int BIAS = 32,
+    parameter int BITS = 8,
+    parameter int RESULTS = 8
+) (
+    input  logic [RESULTS*SUM-1:0]  sums,
+    input  logic [RESULTS*16-1:0]   rows,
+    input  logic [ROWS*BIAS-1:0]    biases,
+    input  logic                    relu,
+    input  logic [7:0]              shift,
+    output logic [RESULTS*(SUM+2)-1:0] finished,
+    output logic [RESULTS*BITS-1:0] results
+);
+    localparam int WIDE = SUM + 2;
+    localparam logic signed [WIDE-1:0] MOST = (WIDE'(1) <<< (BITS - 1)) - WIDE'(1);
+
+    genvar i;
+    generate
+        for (i = 0; i < RESULTS; i = i + 1) begin : g_result
+            wire [15:0] row = rows[16*i+:16];
+            wire signed [BIAS-1:0] bias = $signed(biases[BIAS*32'(row)+:BIAS]);
+            wire signed [WIDE-1:0] total = WIDE'($signed(sums[SUM*i+:SUM])) + WIDE'(bias);
+            wire signed [WIDE-1:0] kept = relu && total < 0 ? '0 : total;
+            wire signed [WIDE-1:0] half = (WIDE'(1) << shift) >> 1;
+            wire signed [WIDE-1:0] code = (kept + half) >>> shift;
+            /* verilator lint_off UNUSEDSIGNAL */  // it fits the operand width
+            wire signed [WIDE-1:0] cut = code > MOST ? MOST : code < -MOST ? -MOST : code;
+            /* verilator lint_on UNUSEDSIGNAL */
+            assign finished[WIDE*i+:WIDE] = kept;
+            assign results[BITS*i+:BITS] = cut[BITS-1:0];
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,22 @@
+"""Cores are built once, and only where there is Verilator."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from cores import built
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Where cores are built."""
+    if shutil.which("verilator") is None:
+        pytest.skip("there is no Verilator here")
+    return tmp_path_factory.mktemp("cores")
+
+
+@pytest.fixture(scope="session")
+def trees(folder):
+    """An accelerator whose PEs sum up channels in trees, its core, and the bench of that."""
+    return built("trees", folder)

@@ -1,0 +1,124 @@
+"""Does a core in Verilog do what the simulator says, in every cycle and value?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+from cores import differences, drawn_layer, subject_of
+from paper import conv, tiles
+
+from lw3dsim.cli.main import main
+from lw3dsim.rtl.build import Log
+from lw3dsim.rtl.check import compare
+from lw3dsim.rtl.program import make_program
+
+TINY = """
+name: tiny
+inputs:
+  clip: {channels: 3, frames: 4, height: 8, width: 8}
+layers:
+  - {name: stem, kind: conv3d, inputs: [clip], out_channels: 8, kernel: [3, 3, 3], padding: [1, 1, 1], activation: relu}
+  - {name: point, kind: conv3d, inputs: [stem], out_channels: 12, kernel: [1, 1, 1], bias: true}
+  - {name: pool, kind: pool3d, inputs: [point], mode: max, kernel: [1, 2, 2]}
+"""
+SMALL = ("pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=4")
+PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofmap"))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_core_is_equal_to_the_simulator(trees, tmp_path, seed):
+    arch, core, bench = trees
+    subject = subject_of(*drawn_layer(seed, arch), arch, seed)
+    assert differences(subject, core, bench, tmp_path) == ()
+
+
+def test_what_a_core_does_otherwise_is_told(trees):
+    arch, core, _bench = trees
+    problem = conv(2, 3, (2, 3, 3), (1, 1, 1), arch)
+    subject = subject_of(problem, tiles(3, 2, 1, 3, 3), "none", arch)
+    program = make_program(subject, core)
+    nothing = Log(starts=[1], ends=[], drained=[], firsts=[], results=[], counts={})
+    told = compare(subject, core, program, nothing).differences
+    assert told[0] == "first product: of 1 steps, not 2"
+    assert any("outputs are not written once" in text for text in told)
+
+
+def command(*words):
+    """Run lw3dsim."""
+    return CliRunner().invoke(main, words)
+
+
+def overrides(*settings):
+    """The options that change an accelerator."""
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A file of a small network."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)
+
+
+def test_layers_are_checked_from_the_command_line(folder, tiny):
+    done = command(
+        "rtl", "check", tiny, "--arch", "edge_small", *overrides(*SMALL, *PORTS), "--layers", "stem,point",
+        "--build", str(folder), "--format", "json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["equal"]
+    assert [layer["name"] for layer in result["layers"]] == ["stem", "point"]
+    assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8]
+
+
+def test_a_layer_that_there_is_no_core_of_is_refused(tiny):
+    done = command("rtl", "check", tiny, "--arch", "edge_small")
+    assert done.exit_code == 2
+    assert "tiny: pool is a layer of the vector unit" in done.stderr
+    assert "--layers" in done.stderr
+
+
+def test_a_dataflow_that_there_is_no_core_of_is_refused(tmp_path):
+    out = tmp_path / "core"
+    done = command("rtl", "export", "--arch", "edge_small", "--set", "pe.dataflow=weight_stationary", "--out", str(out))
+    assert done.exit_code == 2
+    assert "pe.dataflow = weight_stationary" in done.stderr
+    assert not out.exists()
+
+
+def test_files_that_are_not_ours_stay(tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    done = command("rtl", "export", "--arch", "edge_small", "--out", str(tmp_path))
+    assert done.exit_code == 2
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("arch", ["edge_small", "array_16x16"])
+def test_an_exported_core_is_clean(tmp_path, arch):
+    done = command("rtl", "export", "--arch", arch, "--out", str(tmp_path))
+    assert done.exit_code == 0, done.stderr
+    page = (tmp_path / "README.md").read_text()
+    assert all(f"{path.stem}" in page or path.stem == f"{arch}_core" for path in tmp_path.glob("*.sv"))
+    if shutil.which("verilator") is None:
+        pytest.skip("there is no Verilator here")
+    sources = sorted(map(str, tmp_path.glob("*.sv")))
+    lint = ["verilator", "--lint-only", "-Wall", "--top-module", f"{arch}_core", *sources]
+    done = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_programs_go_with_a_core(tmp_path, tiny):
+    done = command(
+        "rtl", "export", "--arch", "edge_small", *overrides(*SMALL, *PORTS), "--workload", tiny, "--layers", "stem",
+        "--out", str(tmp_path / "core"),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    lines = (tmp_path / "core" / "programs" / "stem.txt").read_text().splitlines()
+    assert lines[0].startswith("# ")
+    assert any(line.startswith("wave ") for line in lines)

@@ -79,7 +79,7 @@ def chosen(units: Sequence[Unit], layers: Sequence[str] | None, prepared: Prepar
         work, machine = unit.run.work, None
         if isinstance(work, LayerWork):
             machine = make_machine(work.problem, prepared.design, work.mapping.parallel)
-        reason = refusal(unit, machine)
+        reason = refusal(unit, machine, prepared.design)
         if reason:
             raise InputError(f"{prepared.network.name}: {unit.name} {reason}; choose others with --layers")
     return found

@@ -30,12 +30,14 @@ def check_design(arch: Accelerator) -> None:
         )
 
 
-def refusal(unit: Unit, machine: Machine | None) -> str:
+def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
     """Return what a core would need for a unit of a network that it does not do; nothing where it does it."""
     if isinstance(unit.run.work, GroupWork) or machine is None:
         return "is a fused group: the core needs the reads of intermediate tensors"
     assert isinstance(unit.run.work, LayerWork)  # noqa: S101  # there are no others
     problem, mapping = unit.run.work.problem, unit.run.work.mapping
+    widths = (problem.activation_bits, problem.output_bits, problem.factor_bits)
+    declared = (*[design.precision.activation_bits] * 2, design.precision.weight_bits)
     function = getattr(unit.layers[0], "activation", "none")
     needs = {
         "is a layer of the vector unit: the core needs its reads of the input buffer": problem.structure == "vector",
@@ -45,6 +47,7 @@ def refusal(unit: Unit, machine: Machine | None) -> str:
         f"runs {problem.algorithm.label}: the core needs transform units": problem.algorithm.is_winograd,
         "sums up its input channels in parts: the core needs the way back of partial sums": mapping.c < problem.c,
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
+        "has widths of its own: a core has those of its accelerator": widths != declared,
         "has several clips in a tile, or a state between clips": problem.segments > 1 or problem.state_frames > 0,
         f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
         and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits),

@@ -178,10 +178,12 @@ class Evaluator:
         """Return the same without its widths; made once per process."""
         chosen = load.at(point)
         sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes), *chosen.dims)
-        key = (*sized, str(chosen.batch))
+        key = (*sized, str(chosen.batch), str(chosen.stream_state))
         if key not in self._networks:
             one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes, chosen.dims)
-            self._networks[key] = keeping_state(in_batch(lowered(one), chosen.batch), one.stream_state)
+            self._networks[key] = keeping_state(
+                in_batch(lowered(one), chosen.batch), chosen.stream_state or one.stream_state
+            )
         return self._networks[key]
 
 

@@ -14,6 +14,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.network.request import Design
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.workload import StreamState
     from lw3dsim.network.objective import Objective
 
 Value = None | bool | int | float | str
@@ -25,6 +26,7 @@ RUN_FIELDS = {
     "run.algorithm": "algorithm",
     "run.input": "input_size",
     "run.batch": "batch",
+    "run.stream_state": "stream_state",
     "run.fusion": "fusion",
     "run.objective": "objective",
 }
@@ -74,6 +76,7 @@ class Load:
     classes: int | None = None
     dims: tuple[str, ...] = ()
     batch: int = Design.batch
+    stream_state: StreamState | None = None
     fusion: str = Design.fusion
     objective: Objective = Design.objective
     weight: float = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,7 @@ from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import decode, parse_file, read_text
+from lw3dsim.describe.workload import StreamState
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
 from lw3dsim.explore.point import RUN_FIELDS, Load
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 MAX_VALUES = 10_000
 
 # The words that fields of a run may take.
-RUN_WORDS: dict[str, tuple[str, ...]] = {"run.algorithm": POLICIES, "run.fusion": MODES, "run.objective": OBJECTIVES}
+RUN_WORDS: dict[str, tuple[str, ...]] = {
+    "run.algorithm": POLICIES,
+    "run.fusion": MODES,
+    "run.objective": OBJECTIVES,
+    "run.stream_state": get_args(StreamState),
+}
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +58,7 @@ class _Workload(_Section, frozen=True, kw_only=True):
     classes: Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None = None
     dims: dict[str, Annotated[int, Meta(ge=1, le=MAX_EXTENT)]] = {}
     batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 1
+    stream_state: StreamState | None = None
     fusion: Fusion = "off"
     objective: Objective = Design.objective
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0

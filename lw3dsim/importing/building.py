@@ -103,7 +103,9 @@ class Building:
         if i >= len(node.inputs) or not node.inputs[i]:
             return None
         if node.inputs[i] not in self.meanings:
-            raise self.error(node, f"reads {one_line(node.inputs[i])}, which nothing before it makes")
+            later = any(node.inputs[i] in other.outputs for other in self.graph.nodes)
+            why = "is made behind it: a cycle, or nodes out of order" if later else "nothing before it makes"
+            raise self.error(node, f"reads {one_line(node.inputs[i])}, which {why}")
         meaning = self.meanings[node.inputs[i]]
         if isinstance(meaning, Given) and self.graph.source == "PyTorch":
             return self._as_data(meaning)  # weights of a module are no inputs of it

@@ -143,6 +143,8 @@ def _resized(name: str, dims: Dimensions, sizes: Any) -> Dimensions:
         return dims
     if len(dims) == 4 and size[0] == 1:  # N, C, H, W
         return (*dims[:2], *size[1:])
+    if len(dims) == 4:
+        raise InputError(f"has images, of one frame; give 1x{size[1]}x{size[2]}")
     if len(dims) != 5:  # N, C, T, H, W
         raise InputError(f"has {len(dims)} dimensions, no frames, height and width; leave the input size out")
     return (*dims[:2], *size)

@@ -234,7 +234,7 @@ BAD = {
     "a kernel that is too large": (lambda: wrong(Net(CLIP), 8, 3, 9, 3, 3), "larger than its padded input", "stem"),
     "a cycle": (
         lambda: (net := Net(CLIP), net.nodes.append(helper.make_node("Relu", ["b"], ["a"])),
-                 net.nodes.append(helper.make_node("Relu", ["a"], ["b"])))[0], "reads b", "nothing before it makes",
+                 net.nodes.append(helper.make_node("Relu", ["a"], ["b"])))[0], "reads b", "is made behind it: a cycle",
     ),
     "one matrix by several": (
         lambda: (net := Net({"clip": [1, 8, 4, 4]}), x := net.node("Relu"),
@@ -307,7 +307,7 @@ def test_wrong_sizes_of_a_network_are_refused(given, says, tmp_path):
 def test_a_clip_size_for_an_image_is_refused(tmp_path):
     image = Net({"x": [1, 3, 12, 10]})
     image.node("Conv", [image.last, image.weight(4, 3, 3, 5)])
-    with pytest.raises(InputError, match="4 dimensions, no frames"):
+    with pytest.raises(InputError, match="has images, of one frame; give 1x12x12"):
         load_workload(image.save(tmp_path / "image.onnx"), input_size="8x12x12")
 
 

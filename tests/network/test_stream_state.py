@@ -31,6 +31,8 @@ from lw3dsim.describe.vectors import Add, Mul, Pool3d, RunningMean, Trg
 from lw3dsim.describe.workload import Shape, build_workload
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.describe.workload_text import workload_text
+from lw3dsim.explore.evaluate import Evaluator
+from lw3dsim.explore.space_file import parse_space
 
 SMALL = load_arch("edge_small", overrides=["buffers.ifmap_kib=2", "buffers.weight_kib=2", "buffers.ofmap_kib=2"])
 X = Shape(8, 4, 6, 6)
@@ -326,3 +328,22 @@ def test_what_is_shifted_from_the_past_alone_is_what_pytorch_shifts():
     assert (made[:2, 1:] == values[:2, :-1]).all()
     assert not made[:2, 0].any()
     assert (made[2:] == values[2:]).all()
+
+
+def test_a_study_compares_streams_with_and_without_state():
+    space = parse_space(
+        "name: streams\n"
+        "workloads: [{workload: movinet_a0_stream, input: 8x32x32, stream_state: all}]\n"
+        "parameters: {run.stream_state: ['off', all]}\n"
+        "objectives: [dram_mb, latency_ms]\n"
+    )
+    evaluator = Evaluator(space)
+    off, kept = (evaluator.evaluate(space.point(choice)).metrics for choice in space.all_choices())
+    runs = [lw3dsim.simulate("movinet_a0_stream", input_size="8x32x32", stream_state=mode) for mode in ("off", "all")]
+    assert [one["dram_mb"] for one in (off, kept)] == [run.totals.dram_bytes / 1e6 for run in runs]
+    assert off["dram_mb"] < kept["dram_mb"]
+    assert "--stream-state off" in space.command(space.point((0,)))
+    with pytest.raises(lw3dsim.InputError, match=r"run\.stream_state.*allowed: all, causal, off"):
+        parse_space(
+            "name: s\nworkloads: [{workload: c3d}]\nparameters: {run.stream_state: [some]}\nobjectives: [dram_mb]\n"
+        )

@@ -11,7 +11,8 @@ under way), ``algebra`` (Winograd transforms) and ``base`` (arrays, kernels, cac
 PyTorch); ``machine`` (a layer as the array sees it, and what a step costs); ``map`` with ``map.layer`` and
 ``map.group``; ``schedule`` and ``dram``; ``engine`` and ``arithmetic`` (tensors); ``account``; ``result`` and
 ``report``; ``network``, which strings all of it together; ``comparison``; ``explore``; ``api``, the public verbs.
-``mapped`` shows mappings, ``dse`` searches, ``learn`` trains, ``possible`` checks mappings.
+``mapped`` shows mappings, ``traced`` what happens when; ``dse`` searches, ``learn`` trains, ``possible`` checks
+mappings.
 
 The names below are the public interface; ``docs/python.md`` shows them at work.
 """
@@ -49,11 +50,12 @@ __all__ = [
     "simulate",
     "to_onnx",
     "to_torch",
+    "trace",
 ]
 
 if TYPE_CHECKING:
     from lw3dsim import dse
-    from lw3dsim.api import Comparison, Result, compare, execute, explain, load_result, map_workload, simulate
+    from lw3dsim.api import Comparison, Result, compare, execute, explain, load_result, map_workload, simulate, trace
     from lw3dsim.comparison.compare import Case, default_cases
     from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
@@ -91,6 +93,7 @@ _HOME = {
     "simulate": "api",
     "to_onnx": "exporting.onnx_model",
     "to_torch": "exporting.export",
+    "trace": "api",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_names, as_path, check_callback
+from lw3dsim.arguments import as_integer, as_names, as_path, check_callback
 from lw3dsim.base.parameters import parameter, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
@@ -13,6 +13,8 @@ from lw3dsim.describe.weights import bare
 from lw3dsim.network.pipeline import prepare, simulate_prepared
 from lw3dsim.network.request import (
     DEFAULT_ARCH,
+    DEFAULT_SLICES,
+    SLICES,
     Clips,
     Design,
     Examples,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from lw3dsim.mapped import Mappings
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.traced import Traced
 
 
 class Result(Record):
@@ -108,6 +111,20 @@ class Layers(Run, Watched):
     )
 
 
+class Tracing(Run, Watched):
+    """Arguments of :func:`trace`."""
+
+    out: PathArgument = parameter(as_path, "The file to write: its name ends with .json or .json.gz.")
+    layers: str | Sequence[str] | None = parameter(
+        as_names, "Names of the layers to show, of a fused group whole; by default all.", default=None
+    )
+    slices: int = parameter(
+        lambda name, value: as_integer(name, value, *SLICES),
+        "About how many slices the file may have; of longer runs, several steps are one.",
+        default=DEFAULT_SLICES,
+    )
+
+
 @taking(Simulation)
 def simulate(asked: Simulation) -> Result:
     """Simulate a workload on an accelerator, layer after layer.
@@ -133,6 +150,24 @@ def execute(asked: Execution) -> ExecutionResult:
     from lw3dsim.network.execution import execute_prepared
 
     return execute_prepared(_prepared(asked), asked.progress)
+
+
+@taking(Tracing)
+def trace(asked: Tracing) -> Traced:
+    """Write what every unit does when to a file that Perfetto and chrome://tracing open.
+
+    Tracks for DMA, loader, array, vector unit, drain and what the array waits for; counters for bandwidth, buffers and
+    power; arrows from loads to the steps that wait for them. Raises InputError and OutputError.
+    """
+    from lw3dsim.traced import write_trace
+
+    return write_trace(
+        _prepared(asked),
+        asked.out,
+        slices=asked.slices,
+        names=as_names("layers", asked.layers),
+        progress=asked.progress,
+    )
 
 
 @taking(Neighbourhood)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -33,12 +35,16 @@ PARQUET_KEY = "lw3dsim.points"
 # What the files of a core are marked with, in a comment of their first line.
 RTL_MARK = "Made by `lw3dsim rtl export`."
 
+# What a trace begins with.
+TRACE_HEAD = '{"otherData":'
+
 # What archives of arrays end with.
 CHECKPOINT_MARK = b"lw3dsim checkpoint"
 WEIGHTS_MARK = b"lw3dsim weights"
 
 SQLITE = b"SQLite format 3\0"
 PARQUET = b"PAR1"
+GZIP = b"\x1f\x8b"
 
 
 class Form(Value, frozen=True, kw_only=True):
@@ -94,6 +100,14 @@ def _ends_with(mark: bytes, file: BinaryIO) -> bool:
     return file.read() == mark
 
 
+def _is_trace(head: bytes) -> bool:
+    """Return whether a file, packed or not, begins as a trace of ours."""
+    if head.startswith(GZIP):
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+    return head.startswith(TRACE_HEAD.encode()) and b'"lw3dsim":' in head
+
+
 def _has_key(file: BinaryIO, head: bytes) -> bool:
     """Return whether the end of a Parquet file, which holds its keys, has ours."""
     if not head.startswith(PARQUET):
@@ -121,6 +135,7 @@ TRAINING = Form(about="training", is_ours=lambda file, _: _is_json(_Training, fi
 LAYERS = Form(about="table of layers", is_ours=lambda _, head: head.startswith(b"name,kind,algorithm,note,mapping,"))
 ENERGY = Form(about="table of energy", is_ours=lambda _, head: head.startswith(b"layer,component,cause,energy_pj\n"))
 PROOF = Form(about="proof", is_ours=lambda _, head: head.startswith(b'{"proof":'))
+TRACE = Form(about="trace", is_ours=lambda _, head: _is_trace(head))
 POINTS_CSV = Form(about="table of points", is_ours=lambda _, head: head.startswith(b"index,point,on_front,"))
 POINTS_PARQUET = Form(about="table of points", is_ours=_has_key)
 
@@ -160,7 +175,7 @@ def kind_of(head: bytes) -> str:
         (SQLITE, "an SQLite database"),
         (PARQUET, "a Parquet table"),
         (b"\x89PNG\r\n", "a PNG image"),
-        (b"\x1f\x8b", "a gzip file"),
+        (GZIP, "a gzip file"),
         (b"PK\x03\x04", "a zip file"),
         (b"%PDF", "a PDF document"),
     ):

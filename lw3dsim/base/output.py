@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from lw3dsim.base.forms import replaceable
 from lw3dsim.errors import OutputError, one_line
 from lw3dsim.parts import part_file, remove_left_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lw3dsim.base.forms import Form
 
@@ -45,6 +45,20 @@ def check_file(path: str | Path, form: Form) -> None:
     try:
         with part_file(target.parent):
             return
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+@contextmanager
+def writing(path: str | Path, form: Form) -> Iterator[BinaryIO]:
+    """Yield a file under a hidden name, renamed to ``path`` where the context ends well; raise OutputError else."""
+    target = replaceable(path, form)
+    remove_left_over(target.parent)
+    try:
+        with part_file(target.parent) as (file, part):
+            yield file
+            file.flush()
+            part.replace(target)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "import": "Write a network in ONNX as a workload file that can be read and edited.",
     "export": "Write a workload as a model in ONNX.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
+    "trace": "Write what every unit does when, to look at in Perfetto or chrome://tracing.",
     "compare": "Simulate several cases of a workload side by side, with ratios to the first.",
     "explain": "Say what binds a workload on an accelerator, and what a step of each resource would buy.",
     "train": "Train a workload from scratch on labelled clips, and score it on others.",

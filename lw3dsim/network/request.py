@@ -45,6 +45,9 @@ MAX_CLASSES = 65_536
 MAX_CLIPS = 1000
 MAX_BATCH = 256
 MAX_SEED = 2**32 - 1
+# How many slices a trace may be asked to have, and has at most by default: viewers open that quickly.
+SLICES = (100, 10_000_000)
+DEFAULT_SLICES = 300_000
 # The largest m1 and m2.
 MAX_TILE = 8
 

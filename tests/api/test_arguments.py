@@ -16,7 +16,7 @@ import pytest
 from wrong_arguments import CALLS, TINY, VALUES, given
 
 import lw3dsim
-from lw3dsim import InputError, OutputError, dse
+from lw3dsim import InputError, OutputError, dse, traced
 from lw3dsim.base.records import Record
 from lw3dsim.comparison import explain
 from lw3dsim.describe.workload_file import parse_workload
@@ -47,6 +47,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "run_layer", noted)
     monkeypatch.setattr(dse, "begun", begun)
     monkeypatch.setattr(dse, "proved", begun)
+    monkeypatch.setattr(traced, "trace_file", begun)
     monkeypatch.setattr(explain, "_steps", lambda _: iter(()))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)

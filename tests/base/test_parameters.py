@@ -80,7 +80,7 @@ def test_values_are_checked_when_they_are_kept_and_stay_as_they_are():
     assert repr(asked) == "Greeting(who='Ann', word='hello', times=12)"
 
 
-VERBS = [lw3dsim.simulate, lw3dsim.execute, lw3dsim.explain, lw3dsim.map_workload]
+VERBS = [lw3dsim.simulate, lw3dsim.execute, lw3dsim.explain, lw3dsim.map_workload, lw3dsim.trace]
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
@@ -93,7 +93,7 @@ def test_a_verb_tells_of_all_its_arguments(verb):
         verb("c3d", algoritm="hfa")
 
 
-@pytest.mark.parametrize("command", ["simulate", "execute", "explain", "map", "show", "energy", "compare"])
+@pytest.mark.parametrize("command", ["simulate", "execute", "explain", "map", "trace", "show", "energy", "compare"])
 def test_an_option_of_a_command_is_as_its_argument_is_declared(command):
     declared = {each.name: each for each in declared_by(Options)}
     options = [option for option in main.get_command(None, command).params if option.name in declared]

@@ -34,6 +34,8 @@ simulate net.yaml --fusion auto --format csv
 simulate net.yaml --engine simpy --format json
 map net.yaml --save map.yaml
 simulate net.yaml --mapping map.yaml --format json
+trace net.yaml --fusion auto --out trace.json
+trace net.yaml --layer a --out trace.json.gz
 compare net.yaml --html compare.html
 compare net.yaml --case "a: --m1 1" --case "b: --m1 2" --format csv
 explain net.yaml
@@ -76,8 +78,8 @@ def test_a_command_runs_from_end_to_end(outputs, line):
     _, results = outputs
     result = results[line]
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert result.stdout or "--out" in line or line.startswith(("dse run", "export"))
-    if line.endswith("json"):
+    assert result.stdout or "--out" in line or line.startswith(("dse run", "export", "trace"))
+    if line.endswith("--format json"):
         assert json.loads(result.stdout)
     if line.endswith("csv") and "--format" in line:
         heading, *rows = csv.reader(io.StringIO(result.stdout))
@@ -88,7 +90,15 @@ def test_a_command_runs_from_end_to_end(outputs, line):
 def test_what_commands_write_is_there(outputs):
     folder, _ = outputs
     written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert {"run/result.json", "run/layers.csv", "run/energy.csv", "run/report.html", "map.yaml"} <= written
+    assert {
+        "run/result.json",
+        "run/layers.csv",
+        "run/energy.csv",
+        "run/report.html",
+        "map.yaml",
+        "trace.json",
+        "trace.json.gz",
+    } <= written
     assert {"compare.html", "points.csv", "points.parquet", "study.html", "space.proof"} <= written
     assert {"a.journal", "b.journal", "c.db"} <= written
 

@@ -104,6 +104,10 @@ def _of_case(workload, **given):
     return lw3dsim.compare(workload, [lw3dsim.Case(**{"name": "a", **given})])
 
 
+def _traced(workload, out="trace.json", **given):
+    return lw3dsim.trace(workload, out=out, **given)
+
+
 def _of_module(module="no module", **given):
     return lw3dsim.from_torch(module, **given)
 
@@ -112,6 +116,7 @@ def _of_module(module="no module", **given):
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
     "execute": (lw3dsim.execute, (*RUN, "engine", "clips", "mapping", "dtype", "seed", "weights", "inputs")),
+    "trace": (_traced, (*RUN, "engine", "mapping", "layers", "out", "slices")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),
     "explain": (lw3dsim.explain, RUN),
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress", "example_inputs")),

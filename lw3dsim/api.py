@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.mapped import Mappings
     from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.report.plots import ComparisonPlots, ResultPlots
     from lw3dsim.result.executed import ExecutionResult
+    from lw3dsim.result.records import RunRecord
     from lw3dsim.traced import Traced
 
 
@@ -52,6 +54,24 @@ class Result(Record):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """Return what ran, what it costs and what binds it: a line each."""
+        from lw3dsim.report.gist import result_lines
+
+        return "\n".join(result_lines(self.record))
+
+    def _repr_html_(self) -> str:
+        from lw3dsim.report.gist import result_element
+
+        return result_element(self.record)
+
+    @property
+    def plot(self) -> ResultPlots:
+        """The figures of the page as Plotly's: ``result.plot.energy()``, ``cycles(by_layer=True)``, ``roofline()``."""
+        from lw3dsim.report.plots import ResultPlots
+
+        return ResultPlots(self.record)
+
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
         from lw3dsim.report.html.page import result_page
@@ -61,6 +81,28 @@ class Result(Record):
 
 class Comparison(Compared):
     """The results of several cases of one workload, in order, and a page of them."""
+
+    def __repr__(self) -> str:
+        """Return what was compared, and a line per case."""
+        from lw3dsim.report.gist import comparison_lines
+
+        return "\n".join(comparison_lines(self.workload, self.names, self._records))
+
+    def _repr_html_(self) -> str:
+        from lw3dsim.report.gist import comparison_element
+
+        return comparison_element(self.workload, self.names, self._records)
+
+    @property
+    def plot(self) -> ComparisonPlots:
+        """The figures of the page as Plotly's: ``comparison.plot.energy()``, ``cycles()``, ``dram()``."""
+        from lw3dsim.report.plots import ComparisonPlots
+
+        return ComparisonPlots(self.names, self._records)
+
+    @property
+    def _records(self) -> list[RunRecord]:
+        return [result.record for result in self.results]
 
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page that compares the cases to the file ``path``.

@@ -79,8 +79,8 @@ def result_page(result: Result) -> str:
         facts=_facts(record),
         gist=_gist(record),
         tiles=_tiles(record),
-        overview=_overview(record),
-        by_layer=_layer_figures(record),
+        overview=overview(record),
+        by_layer=layer_drawings(record),
         rows=_rows(record),
         description=record.config.arch.description,
         config=_configuration(record),
@@ -109,7 +109,7 @@ def comparison_page(comparison: Comparison) -> str:
         shared=shared,
         cases=cases,
         headlines=_headlines(records),
-        drawings=_case_figures(names, records),
+        drawings=case_drawings(names, records),
     )
 
 
@@ -166,7 +166,7 @@ def _tiles(record: RunRecord) -> list[Tile]:
     ]
 
 
-def _overview(record: RunRecord) -> list[list[Drawing]]:
+def overview(record: RunRecord) -> list[list[Drawing]]:
     """Return the breakdowns of the network, in two columns."""
     totals = record.totals
     cycles, ideal, dram = totals.latency_cycles / 1e6, totals.ideal_cycles / 1e6, totals.dram_bound_cycles / 1e6
@@ -197,7 +197,8 @@ def _marks(of: Sequence[Figures]) -> tuple[figures.Series, figures.Series]:
     return bounds, {"compulsory": [each.compulsory_bytes * MB_PER_BYTE for each in of]}
 
 
-def _layer_figures(record: RunRecord) -> list[Drawing]:
+def layer_drawings(record: RunRecord) -> list[Drawing]:
+    """Return the figures that have something for every layer."""
     layers = record.layers
     names = [layer.name for layer in layers]
     bounds, least = _marks(layers)
@@ -253,7 +254,8 @@ def _headlines(records: Sequence[RunRecord]) -> list[Headline]:
     return rows
 
 
-def _case_figures(names: Sequence[str], records: Sequence[RunRecord]) -> list[Drawing]:
+def case_drawings(names: Sequence[str], records: Sequence[RunRecord]) -> list[Drawing]:
+    """Return the figures that have something for every case."""
     bounds, least = _marks([record.totals for record in records])
     cycles = figures.spread([record.cycles_breakdown.parts() for record in records], 1)
     dram = figures.spread([record.dram_bytes_breakdown.parts() for record in records], MB_PER_BYTE)

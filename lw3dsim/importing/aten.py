@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lw3dsim.importing.aten_moves import MOVES, each, numbers
+from lw3dsim.importing.graph import MASKED
 from lw3dsim.importing.products import turned
 
 if TYPE_CHECKING:
@@ -223,10 +224,6 @@ def _attention(call: Call) -> None:
         product = call.emit("Add", [product, call.number(mask)], made=[masked])
     call.emit("Softmax", [product], made=[shares], axis=rank - 1)
     call.emit("MatMul", [shares, call.tensor("value")])
-
-
-# What a position that is masked has added: its share is zero in any floating point.
-MASKED = -1e4
 
 
 def _mask(call: Call) -> Any:

@@ -20,6 +20,9 @@ Dimensions = tuple[Dimension, ...]
 FEW = 4096
 
 
+# What an element that is masked has added in front of a softmax: its share is zero in any floating point.
+MASKED = -1e4
+
 # Bits of the integers that are taken for codes of numbers, by their type in ONNX: (U)INT8, 16, 4, 2.
 INTEGER_BITS = {2: 8, 3: 8, 4: 16, 5: 16, 21: 4, 22: 4, 25: 2, 26: 2}
 

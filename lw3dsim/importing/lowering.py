@@ -19,6 +19,7 @@ from lw3dsim.importing.building import Building
 from lw3dsim.importing.constants import folded, later
 from lw3dsim.importing.functions import recognised
 from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.norms import with_norms
 from lw3dsim.importing.onnx_checks import operator_fault
 from lw3dsim.importing.onnx_file import fold
 from lw3dsim.importing.operators import HANDLERS
@@ -65,7 +66,7 @@ def _lowered(
     allow_unknown: bool,
 ) -> Weighted:  # fmt: skip
     """Return the workload that a graph is, and its weights. Raises Again."""
-    widths, graph = widths_of(graph), recognised(graph)
+    widths, graph = widths_of(graph), with_norms(recognised(graph))
     building = Building(graph, shown, opened, lambda node, values: fold(node, values, graph.opset))
     for node in graph.nodes:
         made = _read(building, node, allow_unknown=allow_unknown)

@@ -5,6 +5,7 @@ ONNX's own checker is not asked: it refuses weights without their data, and answ
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from functools import cache
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 # Types of ONNX of which several elements share a byte: (U)INT4, FLOAT4E2M1, (U)INT2.
@@ -39,6 +40,29 @@ def check_structure(graph: Any, shown: str) -> None:
             raise InputError(f"{shown}: no node makes the output {one_line(name)}; export the network again")
     for one in graph.input:
         _check_numbers(one, shown)
+
+
+def in_order(nodes: Sequence[Any]) -> list[Any]:
+    """Return nodes each behind what it reads, as ONNX asks for and not every tool writes; those of a cycle as last.
+
+    Nodes whose order is right keep it.
+    """
+    makers = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    sources = [sorted({makers[name] for name in node.input if name in makers}) for node in nodes]
+    if all(source < i for i, given in enumerate(sources) for source in given):
+        return list(nodes)
+    waits, readers = [len(given) for given in sources], [list[int]() for _ in nodes]
+    for i, given in enumerate(sources):
+        for source in given:
+            readers[source].append(i)
+    ready, made = [i for i, count in enumerate(waits) if not count], list[int]()
+    while ready:  # the first in the file goes first
+        made.append(heapq.heappop(ready))
+        for reader in readers[made[-1]]:
+            waits[reader] -= 1
+            if not waits[reader]:
+                heapq.heappush(ready, reader)
+    return [nodes[i] for i in (*made, *(i for i, count in enumerate(waits) if count))]
 
 
 def check_data(tensor: Any, shown: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.importing.graph import FEW, INTEGER_BITS, Branch, Constant, Graph, Node
-from lw3dsim.importing.onnx_checks import check_data, check_structure
+from lw3dsim.importing.onnx_checks import check_data, check_structure, in_order
 from lw3dsim.importing.onnx_functions import written_out
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 # What is computed of constants where it has constants alone: arithmetic of sizes, axes and pads, nothing that grows
 # out of bounds.
 FOLDED = frozenset({
-    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten", "Floor",
-    "Gather", "Greater", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal",
-    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Sqrt",
-    "Squeeze", "Sub", "Sum", "Transpose", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten",
+    "Floor", "Gather", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "Not",
+    "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round",
+    "Shape", "Size", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Transpose", "Trilu", "Unsqueeze", "Where",
 })  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _graph(model: Any, shown: str) -> Graph:
     recorded = {one.name: _recorded(one) for one in (*graph.value_info, *graph.output)}
     return Graph(
         name=graph.name or "onnx",
-        nodes=tuple(_node(node, i, shown) for i, node in enumerate(written_out(model, shown, opset))),
+        nodes=tuple(_node(node, i, shown) for i, node in enumerate(in_order(written_out(model, shown, opset)))),
         inputs=inputs,
         outputs=tuple(one.name for one in graph.output),
         constants=constants,

@@ -13,7 +13,7 @@ from lw3dsim.importing import attention
 from lw3dsim.importing.again import choose
 from lw3dsim.importing.axes import Axes, unscaled
 from lw3dsim.importing.building import Given
-from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.graph import MASKED, Constant
 from lw3dsim.importing.joins import mapped, seen
 from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, cumulated, div, sub
@@ -22,6 +22,7 @@ from lw3dsim.importing.products import einsum, gemm, matmul
 from lw3dsim.importing.quantised import (
     FUNCTIONS,
     PLAIN,
+    bounded,
     dynamic_quantize,
     fused_conv,
     fused_gemm,
@@ -67,14 +68,16 @@ def _function(building: Building, node: Node) -> str:
         return FUNCTIONS[node.op]
     if node.op == "HardSigmoid":
         alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
-        if not (math.isclose(alpha, 1 / 6, rel_tol=1e-3) and math.isclose(beta, 0.5)):
-            raise building.error(node, f"alpha = {alpha:.3g}, beta = {beta:.3g}: lw3dsim has those of 1/6 and 1/2")
-        return "hard_sigmoid"
-    low, high = building.said(node, "min", 1), building.said(node, "max", 2)
-    bounds = (None if low is None else float(low), None if high is None or float(high) > 1e30 else float(high))
-    if bounds not in ((0.0, 6.0), (0.0, None)):
-        raise building.error(node, f"clips to {bounds[0]} .. {bounds[1]}; lw3dsim has relu (0, none) and relu6 (0, 6)")
-    return "relu6" if bounds[1] == 6 else "relu"
+        known = bounded(node.op, {"alpha": alpha, "beta": beta})
+        why = f"alpha = {alpha:.3g}, beta = {beta:.3g}: lw3dsim has those of 1/6 and 1/2"
+    else:
+        low, high = (building.said(node, name, i) for i, name in enumerate(("min", "max"), start=1))
+        low, high = (None if bound is None else float(bound) for bound in (low, high))
+        known = bounded(node.op, {"min": low, "max": high})
+        why = f"clips to {low} .. {high}; lw3dsim has relu (0, none) and relu6 (0, 6)"
+    if known is None:
+        raise building.error(node, why)
+    return known
 
 
 def same(building: Building, node: Node) -> list[Meaning]:
@@ -90,7 +93,39 @@ def same(building: Building, node: Node) -> list[Meaning]:
 def cast_like(building: Building, node: Node) -> list[Meaning]:
     """Read a cast to the type of another tensor, which need not be known."""
     meaning = building.meaning(node, 0)
-    return [meaning] if isinstance(meaning, Constant) else same(building, node)
+    return [meaning] if isinstance(meaning, Constant | Pieces) else same(building, node)
+
+
+def never(building: Building, node: Node) -> list[Meaning]:
+    """Read a question for what is no number: nothing that lw3dsim computes is."""
+    dims = building.laid(node, 0).dims
+    return [Constant(shape=dims, read=lambda: np.zeros(dims, dtype=bool))]
+
+
+def where(building: Building, node: Node) -> list[Meaning]:
+    """Read a choice by a constant: all of one, or data with a mask in front of a softmax."""
+    condition = building.constant(node, 0)
+    holds = None if condition is None else condition.array()
+    if holds is None:
+        raise building.error(node, "chooses by what is computed, or not in the file; lw3dsim takes constants")
+    dims = np.broadcast_shapes(*(_dims(building, node, i) for i in range(3)))
+    if (holds.all() or not holds.any()) and _dims(building, node, i := 1 if holds.all() else 2) == dims:
+        return same(building, replace(node, inputs=(node.inputs[i],)))
+    i, other = (1, building.meaning(node, 2)) if isinstance(building.meaning(node, 2), Constant) else (2, None)
+    other = other or building.meaning(node, 1)
+    number = other.values if isinstance(other, Constant) and other.values is not None else np.zeros(())
+    is_mask = number.size == 1 and float(number.ravel()[0]) <= MASKED and _dims(building, node, i) == dims
+    if not is_mask or isinstance(building.meaning(node, i), Constant):
+        raise building.error(node, f"chooses element by element; lw3dsim takes masks of {MASKED:.0f} or less")
+    kept = holds if i == 1 else ~holds
+    name = f"{node.name}.mask"
+    building.meanings[name] = Constant(shape=kept.shape, read=lambda: np.where(kept, 0, MASKED).astype(np.float32))
+    return add(building, replace(node, op="Add", inputs=(node.inputs[i], name)))
+
+
+def _dims(building: Building, node: Node, i: int) -> tuple[int, ...]:
+    meaning = building.meaning(node, i)
+    return meaning.shape if isinstance(meaning, Constant) else building.laid(node, i).dims
 
 
 def dequantize(building: Building, node: Node) -> list[Meaning]:
@@ -188,6 +223,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "FusedGemm": fused_gemm,
     "Gather": gather,
     "If": choose,
+    "IsNaN": never,
     "Gemm": lambda building, node: [gemm(building, node, building.constant(node, 1), building.constant(node, 2))],
     "Mul": mul,
     "Pad": pad,
@@ -203,4 +239,5 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "Split": split,
     "Tile": tile,
     "Transpose": permute,
+    "Where": where,
 }

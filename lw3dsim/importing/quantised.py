@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from lw3dsim.importing.sums import shifted
 from lw3dsim.importing.windows import convolved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
@@ -130,7 +131,27 @@ def fused_gemm(building: Building, node: Node) -> list[Meaning]:
 def joined(building: Building, node: Node, made: Tensor) -> Tensor:
     """Return ``made`` behind the activation that a node joins to it."""
     function = str(node.attributes.get("activation", "Relu"))
-    if function not in FUNCTIONS:
-        raise building.error(node, f"its activation {function} is not known; lw3dsim has {', '.join(FUNCTIONS)}")
-    building.change(made, activation=FUNCTIONS[function])
+    given = [float(one) for one in node.attributes.get("activation_params", ())]
+    if function in FUNCTIONS:
+        known: str | None = FUNCTIONS[function]
+    else:
+        names = {"Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}.get(function, ())
+        known = bounded(function, dict(zip(names, given, strict=False)))
+    if known is None:
+        said = f" of {', '.join(f'{one:.4g}' for one in given)}" if given else ""
+        takes = ", ".join((*FUNCTIONS, "Clip (0, 6)", "HardSigmoid (1/6, 1/2)"))
+        raise building.error(node, f"its activation {function}{said} is not known; lw3dsim has {takes}")
+    building.change(made, activation=known)
     return made
+
+
+def bounded(op: str, numbers: Mapping[str, float | None]) -> str | None:
+    """Return which activation a ``Clip`` or a ``HardSigmoid`` of such numbers is; None where it is none."""
+    if op == "HardSigmoid":
+        alpha, beta = numbers.get("alpha", 0.2), numbers.get("beta", 0.5)
+        is_known = alpha is not None and beta is not None and math.isclose(alpha, 1 / 6, rel_tol=1e-3)
+        return "hard_sigmoid" if is_known and beta is not None and math.isclose(beta, 0.5) else None
+    high = numbers.get("max")
+    high = None if high is None or high > 1e30 else high
+    is_known = op == "Clip" and numbers.get("min") == 0 and high in (6, None)
+    return ("relu" if high is None else "relu6") if is_known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Upsample
 from lw3dsim.importing.axes import Atom, Axes, axes_of, plain, unscaled
+from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import seen
 from lw3dsim.importing.tensors import FIELDS, STANDARD
 from lw3dsim.importing.writes import joined_behind
@@ -19,14 +21,19 @@ if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Node
 
+# The largest constant that one of fewer elements is repeated to.
+MOST = 1 << 28
 # Operators that repeat what they read themselves.
 REPEATING = frozenset({"Add", "Mul", "Sub", "Sum"})
 
 
 def expand(building: Building, node: Node) -> list[Meaning]:
     """Read an expansion to a shape: its readers repeat elements anyway, or a layer does."""
-    data = building.laid(node, 0)
     wanted = tuple(int(size) for size in building.values(node, 1))
+    meaning = building.meaning(node, 0)
+    if isinstance(meaning, Constant):
+        return [_constant(building, node, np.broadcast_shapes(meaning.shape, wanted))]
+    data = building.laid(node, 0)
     made = np.broadcast_shapes(data.dims, wanted)
     readers = building.readers.get(node.outputs[0], [])
     if made == data.dims:
@@ -42,11 +49,21 @@ def expand(building: Building, node: Node) -> list[Meaning]:
 
 def tile(building: Building, node: Node) -> list[Meaning]:
     """Read a tensor that is there several times along its dimensions."""
-    axes = axes_of(building.laid(node, 0))
     times = [int(count) for count in building.values(node, 1)]
+    meaning = building.meaning(node, 0)
+    if isinstance(meaning, Constant):
+        return [_constant(building, node, [n * size for n, size in zip(times, meaning.shape, strict=True)])]
+    axes = axes_of(building.laid(node, 0))
     if len(times) != len(axes.axes) or min(times) < 1:
         raise building.error(node, f"repeats {times} of {len(axes.axes)} dimensions; lw3dsim takes one count for each")
     return [_repeated(building, node, axes, times)]
+
+
+def _constant(building: Building, node: Node, dims: Sequence[int]) -> Constant:
+    """Return a constant of such dimensions, whose values are worked out when they are asked for."""
+    if math.prod(dims) > MOST:
+        raise building.error(node, f"makes {math.prod(dims)} elements of constants; lw3dsim takes {MOST} at most")
+    return Constant(shape=tuple(dims))
 
 
 def _repeated(building: Building, node: Node, axes: Axes, times: Sequence[int]) -> Meaning:

@@ -47,8 +47,12 @@ def _scaled(building: Building, node: Node, data: Tensor, factor: Constant, summ
 def add(building: Building, node: Node) -> list[Meaning]:
     """Read a sum: of tensors, or of one and constants, which are a bias or learned tensors."""
     meanings = [building.meaning(node, i) for i in range(len(node.inputs))]
-    constants = [one for one in meanings if isinstance(one, Constant)]
+    known = [(name, one) for name, one in zip(node.inputs, meanings, strict=True) if isinstance(one, Constant)]
+    # Zeros that the network makes itself, of a mask that hides nothing, are no work of it.
+    constants = [one for name, one in known if name in building.graph.constants or not _is_zero(one)]
     data = [building.laid(node, i) for i, one in enumerate(meanings) if not isinstance(one, Constant)]
+    if len(data) == 1 and not constants:
+        return [seen(building, node, data[0])]
     if any(isinstance(one, Axes) for one in data) or _is_turned(data):
         return [combined(building, node, Add, [*data, *constants])]
     plain = [one for one in data if isinstance(one, Tensor)]
@@ -60,7 +64,11 @@ def add(building: Building, node: Node) -> list[Meaning]:
         if not is_per_channel(made, constant):
             return [combined(building, node, Add, [made, *constants[i:]])]
         made = shifted(building, node, made, constant)
-    return [made if len(plain) > 1 or constants else building.view(node, made)]
+    return [made]
+
+
+def _is_zero(constant: Constant) -> bool:
+    return constant.values is not None and not constant.values.any()
 
 
 def _is_turned(data: Sequence[Tensor | Axes]) -> bool:

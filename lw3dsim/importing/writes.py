@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
 
 # Operators that write, or read what is written without looking at it.
-WRITERS = frozenset({"ScatterND", "Shape", "Slice", "SliceWrite", "Transpose"})
+WRITERS = frozenset({"CastLike", "ScatterND", "Shape", "Slice", "SliceWrite", "Transpose"})
 
 
 def scatter(building: Building, node: Node) -> list[Meaning]:

@@ -24,7 +24,7 @@ from lw3dsim.explore.runner import Run
 from lw3dsim.explore.space import Space
 from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
-from lw3dsim.explore.study import Study, begun, default_trials, read_study
+from lw3dsim.explore.study import Study, begun, default_trials, read_study, remembering
 from lw3dsim.explore.summary import point_rows, status_record
 from lw3dsim.explore.wanted import Proving, Wanted
 
@@ -100,6 +100,7 @@ def run(asked: Search) -> Study:
     """
     wanted = checked(asked, Wanted)
     loaded, where = _opened(asked.space, asked.storage)
+    loaded = remembering(loaded, where)
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
         Run(loaded, store, goal, _Told(goal, asked.progress), store.poll()).run(crew)

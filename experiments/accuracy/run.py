@@ -2,9 +2,9 @@
 
     python experiments/accuracy/run.py
 
-A learning rate is chosen for every network first, by the validation of short trainings with a seed that is not judged.
-Trainings lie in ``--out`` and are gone on with when this is called again, after a kill as well; ``--smoke`` trains as
-little as shows that it works. Then ``python experiments/accuracy/page.py`` writes the tables and figures.
+The learning rate of a network is that with which the first seed does best in validation. Trainings lie in ``--out``
+and are gone on with when this is called again, after a kill as well; ``--smoke`` trains as little as shows that it
+works. Then ``python experiments/accuracy/page.py`` writes the tables and figures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 # Clips as small as digits can be: twice their own side.
 SIZE = (8, 16, 16)
-CHOOSING_SEED = 100
 PARTS = ("train", "validation")
 RUN_COLUMNS = (
     *("table", "network", "seed", "lr", "parameters", "train_top1", "train_top5", "validation_top1"),
@@ -38,19 +37,17 @@ RATE_COLUMNS = ("network", "lr", "validation_top1", "validation_loss", "cpu_s")
 
 
 class Plan(NamedTuple):
-    """How much is trained: epochs of so many clips for every seed, after shorter ones for every learning rate."""
+    """How much is trained: so many epochs of so many clips for every seed, for the first with every learning rate."""
 
     epochs: int
     clips: int
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
-    choosing_epochs: int
-    choosing_clips: int
     cases: tuple[Case, ...] = CASES
 
 
-FULL = Plan(10, 600, (0, 1, 2), (0.02, 0.06, 0.2), 3, 400)
-SMOKE = Plan(1, 20, (0,), (0.02, 0.06), 1, 20, (CASES[1], CASES[7]))
+FULL = Plan(10, 600, (0, 1, 2), (0.03, 0.1))
+SMOKE = Plan(1, 20, (0,), (0.03, 0.1), (CASES[1], CASES[7]))
 
 
 class Outcome(NamedTuple):
@@ -65,8 +62,9 @@ class Outcome(NamedTuple):
         return self.record["epochs"][-1]  # type: ignore[no-any-return]
 
 
-def trained(case: Case, folder: Path, *, seed: int, lr: float, epochs: int, clips: int) -> Outcome:
-    """Train ``case`` in ``folder``, or go on with it; what is over is read."""
+def trained(case: Case, trainings: Path, plan: Plan, seed: int, lr: float) -> Outcome:
+    """Train ``case``, or go on with it; what is over is read."""
+    folder = trainings / f"seed{seed}" / f"{case.name.lower().replace(',', '').replace(' ', '_')}-lr{lr:g}"
     clock, begun = folder.parent / f"{folder.name}.cpu", time.process_time()
     spent = float(clock.read_text()) if clock.exists() else 0.0
 
@@ -82,23 +80,20 @@ def trained(case: Case, folder: Path, *, seed: int, lr: float, epochs: int, clip
             resume=True,
             seed=seed,
             lr=lr,
-            epochs=epochs,
-            clips=clips,
+            epochs=plan.epochs,
+            clips=plan.clips,
             device="cpu",
             note=tick,
         )
     return Outcome(json.loads((folder / "training.json").read_text()), float(clock.read_text()))
 
 
-def chosen_rate(case: Case, folder: Path, plan: Plan) -> tuple[float, list[tuple[Any, ...]]]:
+def chosen_rate(case: Case, trainings: Path, plan: Plan) -> tuple[float, list[tuple[Any, ...]]]:
     """Return the learning rate of the best validation, and a row for each that was tried."""
     rows, best = [], (-1.0, 0.0, 0.0)
     for lr in plan.rates:
-        place = folder / f"{_file_name(case)}-lr{lr:g}"
         try:
-            made = trained(
-                case, place, seed=CHOOSING_SEED, lr=lr, epochs=plan.choosing_epochs, clips=plan.choosing_clips
-            )
+            made = trained(case, trainings, plan, plan.seeds[0], lr)
         except InputError:  # the loss is no number any more
             rows.append((case.name, lr, "", "", ""))
             continue
@@ -106,10 +101,6 @@ def chosen_rate(case: Case, folder: Path, plan: Plan) -> tuple[float, list[tuple
         rows.append((case.name, lr, last["validation_top1"], round(last["validation_loss"], 4), made.cpu_s))
         best = max(best, (last["validation_top1"], -last["validation_loss"], lr))
     return best[2], rows
-
-
-def _file_name(case: Case) -> str:
-    return case.name.lower().replace(",", "").replace(" ", "_")
 
 
 def run_row(case: Case, seed: int, made: Outcome) -> tuple[Any, ...]:
@@ -142,20 +133,17 @@ def run(plan: Plan, trainings: Path, results: Path) -> None:
     runs: list[Any] = []
     curves: list[Any] = []
     rates: list[Any] = []
-    chosen = {}
     for case in plan.cases:
-        chosen[case.name], rows = chosen_rate(case, trainings / "rates", plan)
+        lr, rows = chosen_rate(case, trainings, plan)
         rates += rows
-        write(results / "rates.csv", RATE_COLUMNS, rates)
-    for seed in plan.seeds:
-        for case in plan.cases:
-            place, lr = trainings / f"seed{seed}" / _file_name(case), chosen[case.name]
-            made = trained(case, place, seed=seed, lr=lr, epochs=plan.epochs, clips=plan.clips)
+        for seed in plan.seeds:
+            made = trained(case, trainings, plan, seed, lr)
             runs.append(run_row(case, seed, made))
             curves += curve_rows(case, seed, made)
             print(*runs[-1], flush=True)
-            write(results / "runs.csv", RUN_COLUMNS, runs)
-            write(results / "curves.csv", CURVE_COLUMNS, curves)
+        write(results / "rates.csv", RATE_COLUMNS, rates)
+        write(results / "runs.csv", RUN_COLUMNS, runs)
+        write(results / "curves.csv", CURVE_COLUMNS, curves)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from lw3dsim.machine.waves import wave_shape
 from lw3dsim.map.layer.mapping import output_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 class Execution:
     """The machine's storage while a schedule runs: the tiles on chip, and the output in DRAM.
 
-    A tile is computed wave by wave or, to the same values, at once. ``watch`` is shown the transformed inputs of a
-    wave, their coordinates in the last three dimensions, before they are narrowed.
+    A tile is computed wave by wave or, to the same values, at once.
     """
 
     problem: Problem
@@ -55,7 +54,6 @@ class Execution:
     written: Tensor
     operands: Operands | None = None
     in_waves: bool = True
-    watch: Callable[[Tensor], None] | None = None
     peaks: Peaks = field(default_factory=Peaks)
     ifmap: Tensor = field(default_factory=lambda: np.zeros(0))
     kernels: Tensor = field(default_factory=lambda: np.zeros(0))
@@ -64,9 +62,7 @@ class Execution:
     @property
     def may_overflow(self) -> bool:
         """Whether a sum may not fit its register."""
-        problem = self.problem
-        narrowest = min(problem.register_bits, problem.accumulator_bits)
-        return self.number.is_integer and problem.overflow != "widen" and problem.needed_bits > narrowest
+        return self.number.is_integer and self.problem.may_overflow
 
     def held(self, values: Tensor) -> Tensor:
         """Return sums of outputs as the vector unit and the output buffer hold them."""
@@ -250,27 +246,33 @@ def _groups(problem: Problem, channels: int) -> int:
     return channels // problem.group_n if problem.structure == "grouped" else 1
 
 
-def _winograd_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
+def transformed_inputs(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
+    """Return the coordinates of a wave of tiles of the input on chip: (channels, phases, tiles, coordinates)."""
     problem, operands = run.problem, run.operands
     assert operands is not None  # noqa: S101  # called for Winograd problems only
     algorithm = problem.algorithm
     # Within a phase Winograd runs with stride 1 where it tiles; elsewhere a tile is one output and steps by the stride.
     step = [m * s // p for m, s, p in zip(algorithm.tile, problem.stride, algorithm.split, strict=True)]
     first = [start * s for (start, _), s in zip(wave, step, strict=True)]
-    V = coordinates(operands.BT, run.ifmap[0], first, [count for _, count in wave], step)
+    counts = [count for _, count in wave]
+    return coordinates(operands.BT, run.ifmap[0], first, counts, step, is_exact=run.number.is_integer)
+
+
+def _winograd_wave(run: Execution, wave: Sequence[tuple[int, int]]) -> Tensor:
+    problem, operands = run.problem, run.operands
+    assert operands is not None  # noqa: S101  # called for Winograd problems only
+    V = transformed_inputs(run, wave)
     run.peaks.data = max(run.peaks.data, _peak(V))
-    if run.watch is not None:
-        run.watch(V)
     V = narrowed(V, operands.data_shift, problem.data_bits, is_observed=operands.observed)
     V = V.astype(operands.work, copy=False)
     product = _coordinate_sums(run, V)
     if operands.is_narrowed:
         product = product * _powers(operands)
-    result = applied(operands.AT, product)
+    result = applied(operands.AT, product, is_exact=run.number.is_integer)
     if run.number.is_integer:
         result = _descaled(result, operands, is_exact=not (operands.is_narrowed or run.may_overflow))
     # (n, tiles t, h, w, outputs t, h, w) -> (n, t, h, w)
-    count = [c * m for (_, c), m in zip(wave, algorithm.tile, strict=True)]
+    count = [c * m for (_, c), m in zip(wave, problem.algorithm.tile, strict=True)]
     return result.transpose(0, 1, 4, 2, 5, 3, 6).reshape(len(result), *count)
 
 

@@ -12,7 +12,7 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.widths import narrowing_shifts, worst_growth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lw3dsim.arithmetic.number import Number, Tensor
     from lw3dsim.machine.problem import Problem
@@ -134,46 +134,61 @@ def phases(values: Tensor, split: tuple[int, int, int]) -> Tensor:
     return parts.transpose(order).reshape(*lead, math.prod(split), t, h, w)
 
 
-def applied(matrices: tuple[Tensor, ...], values: Tensor) -> Tensor:
-    """Apply a matrix along each of the last three dimensions."""
+def applied(matrices: tuple[Tensor, ...], values: Tensor, *, is_exact: bool = False) -> Tensor:
+    """Apply a matrix along each of the last three dimensions; see :func:`combined`."""
     for d, matrix in enumerate(matrices):
-        if matrix.shape == (1, 1) and matrix[0, 0] == 1:
+        if _is_one(matrix):
             continue
-        # Adders of whole arrays: most entries are 0, 1 or -1, and a matrix is too small for a product of matrices.
-        parts = np.moveaxis(values, values.ndim - 3 + d, 0)
-        made = np.empty((len(matrix), *parts.shape[1:]), dtype=np.result_type(values, matrix))
-        for row, into in zip(matrix, made, strict=True):
-            _add_up(row, parts, into)
+        made = combined(matrix, np.moveaxis(values, values.ndim - 3 + d, 0), is_exact=is_exact)
         values = np.moveaxis(made, 0, values.ndim - 3 + d)
     return values
 
 
 def coordinates(
-    matrices: tuple[Tensor, ...], values: Tensor, first: Sequence[int], tiles: Sequence[int], apart: Sequence[int]
+    matrices: tuple[Tensor, ...],
+    values: Tensor,
+    first: Sequence[int],
+    tiles: Sequence[int],
+    apart: Sequence[int],
+    *,
+    is_exact: bool = False,
 ) -> Tensor:
     """Return the coordinates of overlapping tiles of ``values`` (channels, phases, T, H, W).
 
     Along each of the last three dimensions there are so many ``tiles`` from the ``first`` on, so far ``apart``. The
-    result is (channels, phases, tiles t, h, w, coordinates t, h, w), the coordinates outermost in memory.
+    result is (channels, phases, tiles t, h, w, coordinates t, h, w), the coordinates outermost in memory. See
+    :func:`combined`.
     """
     for d, (matrix, start, count, step) in enumerate(zip(matrices, first, tiles, apart, strict=True)):
         axis = values.ndim - 3 + d
         ranges = (slice(start + j, start + j + (count - 1) * step + 1, step) for j in range(matrix.shape[1]))
         parts = [values[(slice(None),) * axis + (taken,)] for taken in ranges]
-        shape = parts[0].shape
-        made = np.empty((*shape[:d], len(matrix), *shape[d:]), dtype=np.result_type(values, matrix))
-        for i, row in enumerate(matrix):
-            _add_up(row, parts, made[(slice(None),) * d + (i,)])
-        values = made
+        made = parts[0][None] if _is_one(matrix) else combined(matrix, parts, is_exact=is_exact)
+        values = np.moveaxis(made, 0, d)
     return np.moveaxis(values, (0, 1, 2), (-3, -2, -1))
 
 
-def _add_up(row: Tensor, parts: Iterable[Tensor], into: Tensor) -> None:
-    """Write the sum of ``parts`` times the entries of a ``row``."""
-    into[...] = 0
-    for factor, part in zip(row, parts, strict=True):
-        if factor:
-            into += part if factor == 1 else factor * part
+def _is_one(matrix: Tensor) -> bool:
+    return matrix.shape == (1, 1) and bool(matrix[0, 0] == 1)
+
+
+def combined(matrix: Tensor, parts: list[Tensor] | Tensor, *, is_exact: bool) -> Tensor:
+    """Return the sums of ``parts`` times the entries of each row of ``matrix``: (rows, ...).
+
+    Where floats are integers that are small enough, so that sums are exact in any order, it is a product of matrices.
+    Else sums are formed one part after another, as adders of whole arrays.
+    """
+    kind = np.result_type(matrix, parts[0])
+    if is_exact and kind.kind == "f":
+        stacked = (np.stack(parts) if isinstance(parts, list) else np.ascontiguousarray(parts)).astype(kind, copy=False)
+        made = matrix.astype(kind, copy=False) @ stacked.reshape(len(stacked), -1)
+        return np.asarray(made.reshape(len(matrix), *stacked.shape[1:]))
+    made = np.zeros((len(matrix), *parts[0].shape), dtype=kind)
+    for row, into in zip(matrix, made, strict=True):
+        for factor, part in zip(row, parts, strict=True):
+            if factor:
+                into += part if factor == 1 else factor * part
+    return made
 
 
 def narrowed(values: Tensor, shift: Tensor, bits: int, *, is_observed: bool) -> Tensor:

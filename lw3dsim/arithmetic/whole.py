@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.arithmetic.computation import Peaks
-from lw3dsim.arithmetic.machine import Execution, compute_tile, fresh_tile, load_ifmap, load_weights, store_tile
+from lw3dsim.arithmetic.machine import (
+    Execution,
+    compute_tile,
+    fresh_tile,
+    load_ifmap,
+    load_weights,
+    store_tile,
+    transformed_inputs,
+)
 from lw3dsim.arithmetic.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from lw3dsim.arithmetic.computation import Computation
     from lw3dsim.arithmetic.number import Number, Tensor
@@ -76,9 +84,15 @@ class WholeLayer:
         other.run = replace(self.run, written=self.run.written.copy(), peaks=Peaks())
         return other
 
-    def watch(self, see: Callable[[Tensor], None] | None) -> None:
-        """Show transformed inputs to ``see``; see Execution."""
-        self.run.watch = see
+    def transformed_inputs(self, sources: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield the coordinates of ``sources`` before they are narrowed, in the last three dimensions."""
+        run = self.run
+        run.sources = sources
+        tiles = [-(-size // m) for size, m in zip(run.problem.out, run.problem.algorithm.tile, strict=True)]
+        for places in self._places:
+            for place in places:
+                run.ifmap = load_ifmap(run, place)
+                yield transformed_inputs(run, [(0, count) for count in tiles])
 
     def __call__(self, sources: Sequence[Tensor]) -> Tensor:
         """Return the output (N, T, H, W) on ``sources``, as they are arranged for the layer."""

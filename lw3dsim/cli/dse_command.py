@@ -61,12 +61,13 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     from lw3dsim.explore.runner import Run
     from lw3dsim.explore.space_file import load_space
     from lw3dsim.explore.storages import default_file
-    from lw3dsim.explore.study import begun
+    from lw3dsim.explore.study import begun, remembering
     from lw3dsim.explore.summary import counted
 
     wanted = checked(asked, Wanted)
     loaded = load_space(space)
     where = storage or default_file(loaded.name)
+    loaded = remembering(loaded, where)
     extension()  # what there is to say of it stands above the display
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal, finished = goal_of(loaded, store, wanted), store.poll()

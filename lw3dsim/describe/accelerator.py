@@ -188,6 +188,16 @@ class Precision(_Section, frozen=True):
     transformed_weight_bits: Annotated[
         Bits | None, Meta(description="transformed weights have at most so many; default: full bit growth")
     ] = None
+    shifts: Annotated[
+        Literal["worst_case", "calibrated"],
+        Meta(
+            description="by how much Winograd coordinates are narrowed: so that any operands fit, or those of clips of "
+            "the training; in what scores trained networks alone, else it is worst_case"
+        ),
+    ] = "worst_case"
+    shifts_per: Annotated[
+        Literal["tap", "tensor"], Meta(description="what has a shift of its own: every coordinate, or the tensor")
+    ] = "tap"
 
 
 class Tech(_Section, frozen=True):

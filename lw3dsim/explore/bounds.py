@@ -24,7 +24,7 @@ from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.front import dominates
-from lw3dsim.explore.metrics import EXACT_DB, METRICS, sram_kib
+from lw3dsim.explore.metrics import METRICS, sram_kib
 from lw3dsim.explore.proof.parts import fused_parts, lone_parts
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.floor import compulsory_by_stream
@@ -103,7 +103,7 @@ def metrics_at_best(network: Workload, arch: Accelerator, least: Least) -> Metri
         "sram_kib": sram_kib(arch),
         "peak_power_mw": 0.0,
         "average_power_mw": 0.0,
-        "sqnr_db": EXACT_DB,
+        **{name: metric.best for name, metric in METRICS.items() if metric.best is not None},
         "clips_per_s": network.batch * 1e3 / milliseconds,
         "frames_per_s": network.batch * frames * 1e3 / milliseconds,
     }

@@ -12,7 +12,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.states import keeping_state
 from lw3dsim.errors import InputError, MappingError, PluginError, raised
 from lw3dsim.explore.bounds import why_not
-from lw3dsim.explore.metrics import combined, metrics_of
+from lw3dsim.explore.metrics import combined, measured, metrics_of
 from lw3dsim.explore.prospect import Prospect
 from lw3dsim.network.pipeline import in_batch, map_prepared, prepare, resolve_design, resolve_network
 from lw3dsim.network.request import Request, check_batch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.explore.answers import Answering
     from lw3dsim.explore.front import Costs as Vector
     from lw3dsim.explore.metrics import Metrics
     from lw3dsim.explore.point import Load, Point
@@ -73,6 +74,8 @@ class Evaluator:
     def __init__(self, space: Space) -> None:
         self.space = space
         self._networks: dict[tuple[str, ...], Workload] = {}
+        self._written: dict[tuple[str, ...], Workload] = {}
+        self._answering: Answering | None = None
 
     def prospect(self, point: Point) -> Prospect:
         """Return what ``point`` costs at least. Raises InputError where it can't be mapped."""
@@ -122,11 +125,25 @@ class Evaluator:
         arch = self.design(point)
         costs = [self._costs(load, network, arch) for load, network in self._pairs(point)]
         parts = [metrics_of(of, self.space.metrics) for of in costs]
+        if wanted := measured(self.space.metrics):
+            answers = [self._answers(load, point, of) for load, of in zip(self.space.loads, costs, strict=True)]
+            parts = [part | {name: of[name] for name in wanted} for part, of in zip(parts, answers, strict=True)]
         weights = [load.weight for load in self.space.loads]
         metrics = combined(parts, weights, self.space.combine)
         if len(costs) > 1:
             metrics["area_mm2"] = _shared_area([of.area_mm2 for of in costs])
         return Outcome(state="done", metrics=metrics)
+
+    def _answers(self, load: Load, point: Point, of: Costs) -> Metrics:
+        """Return what a network answers on clips in the integers of a design that it was mapped on."""
+        if self._answering is None:
+            from lw3dsim.explore.answers import Answering
+
+            self._answering = Answering(self.space)
+        assert load.examined is not None  # noqa: S101  # the space has checked it
+        self.network(load, point)
+        written = self._written[_key(load.at(point))]
+        return self._answering.metrics(load.examined, written, of.units, of.arch)
 
     def _discarded(self, point: Point, front: tuple[Vector, ...]) -> Outcome | None:
         """Look at a design layer by layer until it is clear that it can't join ``front``; None where it never is."""
@@ -177,14 +194,20 @@ class Evaluator:
     def _asked(self, load: Load, point: Point) -> Workload:
         """Return the same without its widths; made once per process."""
         chosen = load.at(point)
-        sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes), *chosen.dims)
-        key = (*sized, str(chosen.batch), str(chosen.stream_state))
+        key = _key(chosen)
         if key not in self._networks:
             one = resolve_network(chosen.workload, chosen.transform, chosen.input_size, chosen.classes, chosen.dims)
+            self._written[key] = one
             self._networks[key] = keeping_state(
                 in_batch(lowered(one), chosen.batch), chosen.stream_state or one.stream_state
             )
         return self._networks[key]
+
+
+def _key(chosen: Load) -> tuple[str, ...]:
+    """Return what tells a network from others of the space."""
+    sized = (chosen.workload, str(chosen.transform), str(chosen.input_size), str(chosen.classes), *chosen.dims)
+    return (*sized, str(chosen.batch), str(chosen.stream_state))
 
 
 def _shared_area(parts: Sequence[AreaBreakdown]) -> float:

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from lw3dsim.errors import short
 from lw3dsim.explore.evaluate import Outcome, State
-from lw3dsim.explore.metrics import EXACT_DB, METRICS
+from lw3dsim.explore.metrics import METRICS, MOST
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.processes import Process
 from lw3dsim.explore.record import Record
@@ -30,9 +30,6 @@ STATES = {
     "discarded": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-
-# No design costs as much, or as little, in any unit here.
-MOST, LEAST = 1e18, 1e-18
 
 Index = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
@@ -142,7 +139,8 @@ def _check_metrics(outcome: _Outcome, space: Space) -> None:
     if names := sorted((needed - outcome.metrics.keys()) | (outcome.metrics.keys() - known)):
         raise DamagedError(f"its metrics are not those of a point that was {outcome.state} ({short(names)})")
     for name, value in outcome.metrics.items():
-        least = -MOST if name == "sqnr_db" else LEAST if outcome.state == "done" else 0.0
-        most = EXACT_DB if name == "sqnr_db" else MOST
+        metric = METRICS[name]
+        least = metric.least if outcome.state == "done" else min(metric.least, 0.0)
+        most = MOST if metric.best is None else metric.best
         if not (math.isfinite(value) and least <= value <= most):
             raise DamagedError(f"{name} is {value!r}")

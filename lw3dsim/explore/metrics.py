@@ -22,17 +22,23 @@ Combine = Literal["weighted", "worst"]
 # Full-width integers have no noise; searches and tables need a number all the same.
 EXACT_DB = 120.0
 
+# No design costs as much, or as little, in any unit here.
+MOST, LEAST = 1e18, 1e-18
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A figure of a design, and how it is read off what a mapped network costs.
+    """A figure of a design, and how it is read off what a mapped network costs; None where clips are answered for it.
 
     Those that are a rate are better large; those that ``adds_up`` are averaged over workloads by weight. One that
-    ``takes_time`` to work out is known of a design only where an objective or a limit asks for it.
+    ``takes_time`` to work out is known of a design only where an objective or a limit asks for it. None is ``least`` or
+    less unless it can't be; where none is better than ``best``, what is lacking of that is to be minimised.
     """
 
     about: str
-    value: Callable[[Costs], float]
+    value: Callable[[Costs], float] | None
+    best: float | None = None
+    least: float = LEAST
     is_rate: bool = False
     adds_up: bool = False
     takes_time: bool = False
@@ -52,7 +58,25 @@ METRICS = {
     "sqnr_db": Metric(
         about="signal to quantisation noise; 120 where the arithmetic is exact",
         value=lambda c: EXACT_DB if c.sqnr_db is None else min(c.sqnr_db, EXACT_DB),
+        best=EXACT_DB,
+        least=-MOST,
         is_rate=True,
+    ),
+    "agreement": Metric(
+        about="share of clips on which the trained network in integers answers as in floating point",
+        value=None,
+        best=1.0,
+        least=0.0,
+        is_rate=True,
+        takes_time=True,
+    ),
+    "accuracy": Metric(
+        about="share of clips that the trained network in integers answers right",
+        value=None,
+        best=1.0,
+        least=0.0,
+        is_rate=True,
+        takes_time=True,
     ),
     "clips_per_s": Metric(about="clips a second", value=lambda c: c.derived["clips_per_s"], is_rate=True),
     "frames_per_s": Metric(
@@ -89,8 +113,13 @@ def known_metrics(asked: Iterable[str]) -> tuple[str, ...]:
 
 
 def metrics_of(costs: Costs, names: Iterable[str]) -> Metrics:
-    """Return these metrics of one mapped workload."""
-    return {name: METRICS[name].value(costs) for name in names}
+    """Return these metrics of one mapped workload, but for those for which clips are answered."""
+    return {name: value(costs) for name in names if (value := METRICS[name].value) is not None}
+
+
+def measured(names: Iterable[str]) -> list[str]:
+    """Return the metrics among ``names`` for which clips are answered."""
+    return [name for name in names if METRICS[name].value is None]
 
 
 def sram_kib(arch: Accelerator) -> float:
@@ -103,7 +132,7 @@ def combined(parts: Sequence[Metrics], weights: Sequence[float], how: Combine) -
     """Return the metrics of one chip for several workloads.
 
     ``weighted`` takes the mean by weight of what adds up, ``worst`` the largest; power, area,
-    SQNR and rates are those of the worst workload either way.
+    SQNR, agreement and rates are those of the worst workload either way.
     """
     total = math.fsum(weights)
     metrics: Metrics = {}
@@ -117,13 +146,14 @@ def combined(parts: Sequence[Metrics], weights: Sequence[float], how: Combine) -
 
 
 def cost(name: str, value: float) -> float:
-    """Return ``value`` as something to minimise, never below 0: dB below exact, and ms per clip or frame.
+    """Return ``value`` as something to minimise, never below 0: what lacks of the best, and ms per clip or frame.
 
     Its own inverse: the cost of a cost is the metric again.
     """
-    if not METRICS[name].is_rate:
+    metric = METRICS[name]
+    if not metric.is_rate:
         return value
-    return EXACT_DB - value if name == "sqnr_db" else 1e3 / value
+    return 1e3 / value if metric.best is None else metric.best - value
 
 
 def costs(metrics: Mapping[str, float], objectives: Sequence[str]) -> tuple[float, ...]:

@@ -7,7 +7,10 @@ import json
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
 
 from lw3dsim.base.parameters import declared_by, option_called, said_of
 from lw3dsim.base.values import replace
@@ -65,9 +68,37 @@ class Point:
         return str(dict(self.values).get("run.arch", default))
 
 
+# Clips that a design may be measured on.
+MAX_CLIPS = 1_000_000
+Clips = Annotated[int, Meta(ge=1, le=MAX_CLIPS)]
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The trained weights of a workload, the clips that it answers, and how many others calibrate it.
+
+    Paths are seen from the folder of the space file. ``data`` is moving_digits or the folder of UCF-101.
+    """
+
+    MOVING: ClassVar[str] = "moving_digits"
+
+    weights: str
+    data: str = MOVING
+    clips: Clips = 200
+    calibration: Clips = 64
+    camera_shake: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides which clips there are."""
+        own = {name: getattr(self, name) for name in ("data", "clips", "calibration", "camera_shake")}
+        return own | {"splits": (1,), "keep_tested": False, "frame_stride": None, "workers": 1}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A workload that designs are judged by, and how it is run; ``weight`` is its share where costs are averaged."""
+    """A workload that designs are judged by, and how it is run; ``weight`` is its share where costs are averaged.
+
+    Where designs are measured on clips, ``examined`` says on which.
+    """
 
     workload: str
     transform: str | None = None
@@ -80,6 +111,7 @@ class Load:
     fusion: str = Design.fusion
     objective: Objective = Design.objective
     weight: float = 1.0
+    examined: Examined | None = None
 
     def at(self, point: Point) -> Load:
         """Return the workload as ``point`` has it run."""

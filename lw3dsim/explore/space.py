@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim._version import __version__
+from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.metrics import costs, is_allowed, known_metrics
 from lw3dsim.explore.point import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from lw3dsim.explore.metrics import Combine, Limit
     from lw3dsim.explore.point import Load, Value
@@ -27,6 +29,14 @@ Choice = tuple[int, ...]
 
 # Choices up to which designs are counted.
 COUNTABLE = 200_000
+
+
+def digest_of(path: Path) -> str:
+    """Return a digest of a file. Raises InputError where it can't be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{one_line(str(path), 200)} cannot be read ({error.strerror}); give a file") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +64,7 @@ class Space:
     """Everything that defines a search; ``reference`` bounds the hypervolume, by objective, where it is given.
 
     ``contents`` is what names stand for: the accelerators and networks that are searched; ``text`` is the YAML that
-    it was read from, and ``path`` the file.
+    it was read from, and ``path`` the file. What designs answer on clips is kept in the file ``answers``, if any.
     """
 
     name: str
@@ -69,6 +79,7 @@ class Space:
     contents: str
     text: str
     path: str
+    answers: str = ""
 
     @cached_property
     def free(self) -> tuple[Parameter, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
@@ -16,9 +17,9 @@ from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.workload import StreamState
 from lw3dsim.errors import InputError, short, suggest
-from lw3dsim.explore.metrics import EXACT_DB, METRICS, Combine, Limit
-from lw3dsim.explore.point import RUN_FIELDS, Load
-from lw3dsim.explore.space import Parameter, Space
+from lw3dsim.explore.metrics import METRICS, Combine, Limit, measured
+from lw3dsim.explore.point import RUN_FIELDS, Examined, Load
+from lw3dsim.explore.space import Parameter, Space, digest_of
 from lw3dsim.network.objective import OBJECTIVES, Objective
 from lw3dsim.network.pipeline import resolve_network
 from lw3dsim.network.request import DEFAULT_ARCH, MAX_BATCH, MAX_CLASSES, Design, Fusion
@@ -28,7 +29,6 @@ from lw3dsim.transform.passes import as_passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.explore.point import Value
@@ -62,6 +62,7 @@ class _Workload(_Section, frozen=True, kw_only=True):
     fusion: Fusion = "off"
     objective: Objective = Design.objective
     weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
+    examined: Examined | None = msgspec.field(default=None, name="accuracy")
 
 
 Scalar = None | bool | int | float | str
@@ -118,6 +119,9 @@ def parse_space(text: str, path: str = "<text>") -> Space:
     parameters: list[Parameter] = []
     for name in file.parameters:
         parameters.append(_parameter(document, name, file.parameters[name], parameters))
+    objectives = _objectives(document, file.objectives)
+    limits = tuple(_limit(document, name, bound) for name, bound in file.constraints.items())
+    _check_examined(document, file)
     return Space(
         name=file.name,
         description=file.description,
@@ -125,8 +129,8 @@ def parse_space(text: str, path: str = "<text>") -> Space:
         loads=loads,
         combine=file.combine,
         parameters=tuple(parameters),
-        objectives=_objectives(document, file.objectives),
-        limits=tuple(_limit(document, name, bound) for name, bound in file.constraints.items()),
+        objectives=objectives,
+        limits=limits,
         reference=_reference(document, file),
         contents=_contents(document, file, loads, parameters),
         text=text,
@@ -258,6 +262,32 @@ def _objectives(document: Document, names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+# What a network that answers clips can't be run with, and how it is.
+PLAIN = {"fusion": "off", "batch": 1}
+
+
+def _check_examined(document: Document, file: _File) -> None:
+    """Refuse metrics for which clips are answered where there are none, or where it can't be said what answers them."""
+    wanted = measured((*file.objectives, *file.constraints))
+    if not wanted:
+        return
+    for index, entry in enumerate(file.workloads):
+        if entry.examined is None:
+            raise document.error(
+                ("workloads", index), f"{wanted[0]} is measured: give its accuracy: {{weights: FILE.npz}}"
+            )
+        for name, plain in PLAIN.items():
+            if getattr(entry, name) != plain:
+                raise document.error(
+                    ("workloads", index, name), f"{wanted[0]} is measured with {name} {plain} alone; leave it out"
+                )
+    for name in PLAIN:
+        if f"run.{name}" in file.parameters:
+            raise document.error(
+                ("parameters", f"run.{name}"), f"{wanted[0]} is measured with {name} {PLAIN[name]} alone; leave it out"
+            )
+
+
 def _limit(document: Document, name: str, bound: _Bound) -> Limit:
     at: KeyPath = ("constraints", name)
     _metric(document, at, name)
@@ -276,8 +306,10 @@ def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]
     missing = [name for name in file.objectives if name not in file.reference]
     if file.reference and missing:
         raise document.error(("reference",), f"lacks {', '.join(missing)}; give every objective or none")
-    if file.reference.get("sqnr_db", 0) >= EXACT_DB:
-        raise document.error(("reference", "sqnr_db"), f"no design is better; give less than {EXACT_DB:g}")
+    for name, value in file.reference.items():
+        best = METRICS[name].best
+        if best is not None and value >= best:
+            raise document.error(("reference", name), f"no design is better; give less than {best:g}")
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
 
 
@@ -296,6 +328,12 @@ def _contents(document: Document, file: _File, loads: tuple[Load, ...], paramete
         except InputError as error:
             raise document.error(("workloads", index), str(error)) from None
     named: list[object] = [named_by(design) for design in designs]
+    for index, load in enumerate(loads):
+        if load.examined is not None:
+            try:
+                named.append(digest_of(Path(document.path).parent / load.examined.weights))
+            except InputError as error:
+                raise document.error(("workloads", index, "accuracy", "weights"), str(error)) from None
     for path in sorted(NAMED.keys() & values.keys()):
         try:
             named += [NAMED[path](str(name), loads) for name in values[path]]

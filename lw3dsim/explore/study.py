@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
 from lw3dsim.base.caches import forget
+from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError
 from lw3dsim.explore.databases import is_url, shown
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.front import Costs, Front, hypervolume, non_dominated
-from lw3dsim.explore.metrics import EXACT_DB, cost
+from lw3dsim.explore.metrics import METRICS, cost, measured
 from lw3dsim.explore.point import Point
 from lw3dsim.explore.samplers import SAMPLERS, check_needs, check_screening
 from lw3dsim.explore.storages import opened, readable
@@ -44,6 +46,13 @@ def default_sampler(space: Space, trials: int | None) -> str:
 def default_trials(space: Space, sampler: str) -> int:
     """Return the number of points that a run without one is for."""
     return space.size if SAMPLERS[sampler].covers else min(DEFAULT_TRIALS, space.size)
+
+
+def remembering(space: Space, where: str) -> Space:
+    """Return ``space``, what is measured of it kept beside the study in ``where``, where that is a file."""
+    if not measured(space.metrics) or is_url(where):
+        return space
+    return replace(space, answers=str(Path(where).with_suffix(".answers")))
 
 
 @contextmanager
@@ -103,7 +112,7 @@ def _check_same(settings: Settings, wanted: Wanted, where: str) -> None:
 def reference_of(space: Space) -> Costs:
     """Return the corner of the hypervolume: the space's own, or twice what the accelerator costs as it is.
 
-    SQNR counts from 0 dB. Raises InputError where that accelerator can't run the workloads.
+    What has a best counts from 0: SQNR from 0 dB. Raises InputError where that accelerator can't run the workloads.
     """
     if space.reference:
         return tuple(cost(name, value) for name, value in space.reference)
@@ -115,9 +124,7 @@ def reference_of(space: Space) -> Costs:
             f"{space.name}: {space.arch} as it is can't be the reference of the hypervolume ({outcome.reason}); give "
             "`reference` in the space, a value per objective"
         )
-    return tuple(
-        EXACT_DB if name == "sqnr_db" else REFERENCE * cost(name, outcome.metrics[name]) for name in space.objectives
-    )
+    return tuple(METRICS[name].best or REFERENCE * cost(name, outcome.metrics[name]) for name in space.objectives)
 
 
 @dataclass(frozen=True, kw_only=True)

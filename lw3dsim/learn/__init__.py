@@ -1,7 +1,8 @@
 """Networks trained and scored: what is trained is what is simulated, built of the same graph.
 
-The package stands beside the way of a simulation; nothing of that imports it. ``train`` and ``score`` are what users
-call. PyTorch, PyAV and scikit-learn (extra ``train``) are imported where they are used.
+The package stands beside the way of a simulation; nothing of that imports it, exploration does where it measures what
+designs answer. ``train`` and ``score`` are what users call. PyTorch, PyAV and scikit-learn (extra ``train``) are
+imported where they are used.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -18,7 +17,6 @@ from lw3dsim.learn.curves import Score, scored
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lw3dsim.describe.weights import LayerWeights
     from lw3dsim.describe.workload import Workload
     from lw3dsim.learn.clips import Array, Batch
     from lw3dsim.learn.schedule import Descent
@@ -103,30 +101,6 @@ def trained_step(network: Network, optimizer: Any, batch: Batch, rate: float, de
     functional.cross_entropy(logits, torch.from_numpy(batch.labels).to(device)).backward()
     optimizer.step()
     return scored(logits.detach().cpu().numpy(), batch.labels)
-
-
-def with_weights(workload: Workload, weights: Mapping[str, LayerWeights]) -> Network:
-    """Return the module of ``workload`` with weights into which batch norms are folded."""
-    network = Network(workload)
-    for name, (weight, bias) in weights.items():
-        module = network.layer(name)
-        values = torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32))
-        if isinstance(module, nn.BatchNorm3d):
-            module.running_mean.zero_()
-            module.running_var.fill_(1 - module.eps)
-            values = values.flatten()
-        module.weight = nn.Parameter(values.reshape(module.weight.shape))
-        if bias is not None:
-            module.bias = nn.Parameter(torch.from_numpy(np.ascontiguousarray(bias, dtype=np.float32)))
-        module.norm = nn.Identity()
-    network.eval()
-    return network
-
-
-def float_answers(network: Network, inputs: Mapping[str, Array]) -> Array:
-    """Return what ``network`` answers on the CPU, (clips, classes)."""
-    with torch.no_grad():
-        return np.asarray(logits_of(network, inputs, torch.device("cpu")).numpy(), dtype=np.float64)
 
 
 def scored_batch(network: Network, batch: Batch, device: Any) -> Score:

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 MOVING_DIGITS = "moving_digits"
 SCHEDULES = ("cosine", "step")
 DEVICES = ("auto", "cpu", "cuda")
-SHIFTS = ("worst_case", "calibrated")
-PER = ("tap", "tensor")
 INTEGERS = ("int8", "int16")
 
 MAX_EPOCHS = 100_000
@@ -197,23 +195,14 @@ class Training(TrainingOptions, Subject):
 
 
 class ScoringOptions(Data):
-    """What a network in integers is scored on, and how it is narrowed."""
+    """What a network in integers is scored on."""
 
     clips: int = parameter(_whole(1, MAX_CLIPS), "Clips to score, at most.", default=1000, values="N")
     calibration: int = parameter(
-        _whole(1, MAX_CLIPS), "Clips of the training that steps and shifts are taken from.", default=64, values="N"
-    )
-    shifts: str = parameter(
-        partial(as_word, allowed=SHIFTS),
-        "By how much Winograd coordinates are narrowed: as the worst case or the calibration asks.",
-        default="calibrated",
-        values=f"[{'|'.join(SHIFTS)}]",
-    )
-    per: str = parameter(
-        partial(as_word, allowed=PER),
-        "What has a shift of its own: every tap, or the tensor.",
-        default="tap",
-        values=f"[{'|'.join(PER)}]",
+        _whole(1, MAX_CLIPS),
+        "Clips of the training that steps, and calibrated shifts, are taken from.",
+        default=64,
+        values="N",
     )
     dtype: str = parameter(
         partial(as_word, allowed=INTEGERS),

@@ -60,6 +60,12 @@ def _network(given: str | Workload, asked: Mapping[str, Any], classes: int) -> W
     elif asked["input_size"] is not None:
         raise InputError("input_size resizes a workload that is given by name or file, not a loaded one")
     network = apply_transforms(given, asked["transform"])
+    check_classes(network, classes)
+    return network
+
+
+def check_classes(network: Workload, classes: int) -> None:
+    """Raise InputError for a network that does not end with one answer for each of the ``classes``."""
     read = {name for layer in network.layers for name in layer.inputs}
     answers = [layer.name for layer in network.layers if layer.name not in read]
     if len(answers) != 1 or network.shapes[answers[0]].elements != classes:
@@ -67,7 +73,6 @@ def _network(given: str | Workload, asked: Mapping[str, Any], classes: int) -> W
         raise InputError(
             f"{network.name}: ends with {sizes}; the data has {classes} classes, and takes one output each"
         )
-    return network
 
 
 def digest(network: Workload) -> str:

@@ -87,6 +87,11 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     state_frames: int = 0
 
     @property
+    def may_overflow(self) -> bool:
+        """Whether a sum of integers may not fit its register."""
+        return self.overflow != "widen" and self.needed_bits > min(self.register_bits, self.accumulator_bits)
+
+    @property
     def reduces_frames(self) -> bool:
         """Whether ``c`` counts window frames instead of input channels."""
         return self.structure == "vector" and self.c > 1

@@ -78,8 +78,8 @@ def test_observed_shifts_drop_less_and_saturate_what_was_not_seen():
     def whole(shifts):
         return WholeLayer(problem, mapping.c, machine, NUMBER, computation, make_operands(problem, NUMBER, shifts))
 
-    wide, seen = whole(whole_width(problem, NUMBER)), []
-    wide.watch(lambda made: seen.append(np.abs(made).max(axis=tuple(range(made.ndim - 3)))))
+    wide = whole(whole_width(problem, NUMBER))
+    seen = [np.abs(made).max(axis=tuple(range(made.ndim - 3))) for made in wide.transformed_inputs([small])]
     exact = wide([small])
     peaks, _ = wide.transformed_weights()
     fitting, worst = observed(problem, np.max(seen, axis=0), peaks), worst_case(problem, NUMBER)
@@ -108,16 +108,13 @@ def test_the_estimate_is_near_what_is_executed_on_operands_like_those_seen(kind)
     values = np.rint(np.cumsum(random.normal(0, 6, tuple(SHAPE)), axis=3)).clip(-127, 127).astype(np.int64)
     computation = computation_of(plain, SHAPE, weights, bias)
     machine = make_machine(problem, design, mapping.parallel)
-    squares, count = [], []
-
-    def see(made):
-        squares.append(np.square(made).sum(axis=tuple(range(made.ndim - 3))))
-        count.append(made[..., 0, 0, 0].size)
 
     wide = WholeLayer(
         problem, problem.c, machine, NUMBER, computation, make_operands(problem, NUMBER, whole_width(problem, NUMBER))
     )
-    wide.watch(see)
+    seen = list(wide.transformed_inputs([values]))
+    squares = [np.square(made).sum(axis=tuple(range(made.ndim - 3))) for made in seen]
+    count = [made[..., 0, 0, 0].size for made in seen]
     exact = wide([values]).astype(float)
     _, weight_power = wide.transformed_weights()
     power = Power(data=sum(squares) / sum(count), weight=weight_power, signal=np.square(exact).mean())

@@ -23,6 +23,7 @@ from lw3dsim.explore.metrics import (
     costs,
     excesses,
     is_allowed,
+    measured,
     metrics_of,
     sram_kib,
 )
@@ -60,7 +61,7 @@ def test_metrics_are_the_totals_in_their_units():
         "clips_per_s": 500.0,
         "frames_per_s": 16_000.0,
     })  # fmt: skip
-    assert metrics().keys() == METRICS.keys()
+    assert METRICS.keys() - metrics().keys() == set(measured(METRICS)) == {"agreement", "accuracy"}
     assert metrics(sqnr_db=None)["sqnr_db"] == metrics(sqnr_db=200.0)["sqnr_db"] == EXACT_DB == 120.0
     assert sram_kib(machine()) == 12.0
 
@@ -79,12 +80,14 @@ def test_several_workloads_are_averaged_by_weight_or_the_worst_counts():
     assert combined([one, two], [3, 1], "worst")["latency_ms"] == 6.0
     adding = {"latency_ms", "energy_mj", "edp_mjs", "dram_mb"}
     assert {name for name, metric in METRICS.items() if metric.adds_up} == adding
-    assert {name for name, metric in METRICS.items() if metric.is_rate} == {"sqnr_db", "clips_per_s", "frames_per_s"}
+    rates = {"sqnr_db", "agreement", "accuracy", "clips_per_s", "frames_per_s"}
+    assert {name for name, metric in METRICS.items() if metric.is_rate} == rates
 
 
 def test_costs_are_milliseconds_and_decibels_below_exact():
     assert cost("latency_ms", 7.0) == 7.0
     assert cost("sqnr_db", 40.0) == 80.0
+    assert cost("agreement", 0.75) == cost("accuracy", 0.75) == 0.25
     assert cost("clips_per_s", 500.0) == 2.0
     assert cost("frames_per_s", 16_000.0) == 0.0625
     assert costs(metrics(), ("clips_per_s", "energy_mj")) == (2.0, pytest.approx(3.0))

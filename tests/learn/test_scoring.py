@@ -15,8 +15,7 @@ pytest.importorskip("sklearn", reason="install lw3dsim[train] to run these tests
 
 from lw3dsim.exporting.network import Network  # noqa: E402  # there is none without torch
 from lw3dsim.learn import score, train  # noqa: E402
-from lw3dsim.learn.modules import float_answers, with_weights  # noqa: E402
-from lw3dsim.network.given import given_weights  # noqa: E402
+from lw3dsim.learn.scoring import with_weights  # noqa: E402
 from lw3dsim.network.pipeline import prepare  # noqa: E402
 from lw3dsim.network.request import Options, make_request  # noqa: E402
 
@@ -31,7 +30,7 @@ layers:
   - {name: pool, kind: pool3d, mode: avg, kernel: global}
   - {name: fc, kind: linear, out_features: $classes}
 """
-NARROW = ["precision.transformed_data_bits=8", "precision.transformed_weight_bits=8"]
+NARROW = ["precision.transformed_data_bits=8", "precision.transformed_weight_bits=8", "precision.shifts=calibrated"]
 NESTED = {"algorithm": "nested", "m1": 2, "m2": 2, "clips": 60, "calibration": 10}
 
 
@@ -60,22 +59,21 @@ def test_answers_of_integers_are_those_of_the_network_and_narrowing_is_told(trai
 
 def test_shifts_of_the_worst_case_cost_more(trained):
     net, weights = trained
-    worst, calibrated = (
-        score(net, weights=weights, overrides=NARROW, shifts=shifts, **NESTED)
-        for shifts in ("worst_case", "calibrated")
-    )
+    worst, calibrated = (score(net, weights=weights, overrides=asked, **NESTED) for asked in (NARROW[:2], NARROW))
+    assert (worst.shifts, calibrated.shifts) == ("worst_case", "calibrated")
     assert worst.sqnr_db < calibrated.sqnr_db - 3
 
 
-def test_the_module_with_folded_weights_answers_as_the_trained_one(trained):
+def test_floating_point_answers_as_the_trained_module(trained):
     net, weights = trained
     prepared = prepare(make_request(str(net), Options(weights=weights, classes=20)))
-    folded = with_weights(prepared.written, {name: read() for name, read in given_weights(prepared).readers.items()})
     own = Network(prepared.written)
     with np.load(weights) as file:
         own.load_state_dict({name: torch.from_numpy(file[name]) for name in file.files})
-    clips = {"clip": np.random.default_rng(0).normal(size=(3, 1, 6, 16, 16)).astype(np.float32)}
-    np.testing.assert_allclose(float_answers(folded, clips), float_answers(own.eval(), clips), atol=1e-5)
+    clips = np.random.default_rng(0).normal(size=(3, 1, 6, 16, 16)).astype(np.float32)
+    answers = [with_weights(prepared).tensors({"clip": clip})["fc"].ravel() for clip in clips]
+    with torch.no_grad():
+        np.testing.assert_allclose(answers, own.eval()(torch.from_numpy(clips)).flatten(1).numpy(), atol=1e-5)
 
 
 def test_the_command_writes_what_the_function_returns(trained, tmp_path, cli):
@@ -100,7 +98,7 @@ def test_what_cannot_be_scored_is_refused(trained, cli):
     for changed, says in (
         ({"fusion": "auto"}, "fusion = 'auto': a network is scored with 'off' alone"),
         ({"batch": 2}, "batch = 2: a network is scored with 1 alone"),
-        ({"shifts": "some"}, "unknown shifts 'some'"),
+        ({"overrides": ["precision.shifts=some"]}, "precision.shifts"),
         ({"weights": {"a.weight": np.zeros((8, 1, 3, 3, 3))}}, r"weights: b\.weight is missing"),
         ({"workload": "c3d_small"}, r"unknown weights 'a\.norm\.bias'"),
     ):

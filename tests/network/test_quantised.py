@@ -9,10 +9,11 @@ from lw3dsim import InputError, load_workload
 from lw3dsim.arithmetic.number import NUMBERS
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.network.calibration import Calibration, arithmetic_of
 from lw3dsim.network.execution import with_width
 from lw3dsim.network.given import given_weights
 from lw3dsim.network.pipeline import map_prepared, prepare
-from lw3dsim.network.quantised import How, quantised, weighty
+from lw3dsim.network.quantised import weighty
 from lw3dsim.network.request import Options, make_request
 
 INT8, INT16 = NUMBERS["int8"], NUMBERS["int16"]
@@ -65,9 +66,9 @@ def setting(text=NET, number=INT8, seed=0, **options):
     return prepared, weighty(prepared.network, {name: read() for name, read in readers.items()}), clips
 
 
-def made(prepared, float_network, clips, number=INT8, how=("calibrated", "tap")):
+def made(prepared, float_network, clips, number=INT8):
     """The network in integers, calibrated on half of the clips, and its SQNR in dB on the others."""
-    network = quantised(float_network, map_prepared(prepared), prepared.design, number, clips[:6], How(*how))
+    network = Calibration(float_network, number, clips[:6]).quantised(map_prepared(prepared), prepared.design)
     signal = noise = 0.0
     for clip in clips[6:]:
         (wanted,) = (float_network.tensors(clip)[name] for name in network.outputs)
@@ -110,14 +111,44 @@ def test_fast_algorithms_in_full_width_change_nothing():
 
 def test_calibrated_shifts_lose_less_than_the_worst_case_and_taps_less_than_tensors():
     narrow = ["precision.transformed_data_bits=9", "precision.transformed_weight_bits=9"]
-    prepared, float_network, clips = setting(algorithm="nested", m1=2, m2=4, overrides=narrow)
     db = {}
     for how in (("calibrated", "tap"), ("calibrated", "tensor"), ("worst_case", "tap"), ("worst_case", "tensor")):
-        network, db[how] = made(prepared, float_network, clips, how=how)
+        asked = [*narrow, f"precision.shifts={how[0]}", f"precision.shifts_per={how[1]}"]
+        prepared, float_network, clips = setting(algorithm="nested", m1=2, m2=4, overrides=asked)
+        network, db[how] = made(prepared, float_network, clips)
         narrowed = {stage.layer.name for stage in network.stages if stage.estimated_db is not None}
         assert narrowed == {"a"}
     assert db["calibrated", "tap"] > db["worst_case", "tap"] > db["worst_case", "tensor"]
     assert db["calibrated", "tap"] > db["calibrated", "tensor"] > db["worst_case", "tensor"]
+
+
+def test_designs_share_answers_where_they_compute_alike():
+    def arithmetic(*overrides, **options):
+        prepared, *_ = setting(algorithm="nested", overrides=list(overrides), **({"m1": 2, "m2": 4} | options))
+        return arithmetic_of(map_prepared(prepared), prepared.design, INT8)
+
+    narrow = "precision.transformed_data_bits=9"
+    assert arithmetic() == arithmetic(m1=4, m2=2) == arithmetic("precision.shifts=calibrated") == ("int8",)
+    assert arithmetic(narrow) == arithmetic(narrow, "pe.rows=4") != arithmetic()
+    others = {
+        arithmetic(narrow),
+        arithmetic(narrow, m1=4),
+        arithmetic("precision.transformed_data_bits=8"),
+        arithmetic(narrow, "precision.shifts=calibrated"),
+        arithmetic(narrow, "precision.shifts_per=tensor"),
+        arithmetic(narrow, "precision.accumulator_bits=16", "precision.overflow=saturate"),
+        arithmetic("precision.accumulator_bits=16", "precision.overflow=saturate"),
+        arithmetic("precision.accumulator_bits=16", "precision.overflow=wrap"),
+    }
+    assert len(others) == 8
+
+
+def test_sums_that_overflow_are_those_of_the_schedule():
+    prepared, float_network, clips = setting(overrides=["precision.accumulator_bits=14", "precision.overflow=wrap"])
+    network, _ = made(prepared, float_network, clips)
+    assert {stage.layer.name for stage in network.stages if stage.whole is not None} >= {"a", "b"}
+    whole, _ = made(*setting())
+    assert not np.array_equal(network(clips[7])["fc"], whole(clips[7])["fc"])
 
 
 def test_what_cannot_be_quantised_is_refused_and_so_are_weights_that_are_missing():

@@ -16,7 +16,7 @@ import numpy as np
 from lw3dsim.errors import InputError
 from lw3dsim.explore.bounds import ROOM
 from lw3dsim.explore.evaluate import Evaluator
-from lw3dsim.explore.metrics import EXACT_DB, METRICS, cost
+from lw3dsim.explore.metrics import METRICS, cost
 from lw3dsim.explore.proof.factors import (
     LOGIC,
     NOTHING,
@@ -229,7 +229,7 @@ def _metrics(time_ps: Figures, energy_pj: Figures, moved_bytes: Figures, frames:
         "dram_mb": ROOM * moved_bytes * 1e-6,
         "peak_power_mw": nothing,
         "average_power_mw": nothing,
-        "sqnr_db": nothing + EXACT_DB,
+        **{name: nothing + metric.best for name, metric in METRICS.items() if metric.best is not None},
         "clips_per_s": 1e3 / milliseconds,
         "frames_per_s": frames * 1e3 / milliseconds,
     }

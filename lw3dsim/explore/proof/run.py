@@ -16,7 +16,7 @@ from lw3dsim.explore.proof.state import load, save
 from lw3dsim.explore.record import Record
 from lw3dsim.explore.runner import interrupts
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
-from lw3dsim.explore.study import read_study
+from lw3dsim.explore.study import read_study, remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +38,9 @@ def proved(space: Space, storage: str | None, asked: Proving, show: Callable[[Pr
     ``show`` is given the proof every ``SHOW_EVERY_S``. Raises InputError and OutputError.
     """
     has_study = storage is not None or Path(default_file(space.name)).exists()
-    known = read_study(space, storage or default_file(space.name)).front if has_study else ()
+    where = storage or default_file(space.name)
+    known = read_study(space, where).front if has_study else ()
+    space = remembering(space, where)
     out = Path(asked.out) if asked.out is not None else Path(DEFAULT_FOLDER) / f"{space.name}.proof"
     prover = opened(space, out, resume=asked.resume)
     prove(prover, out, known=known, minutes=asked.minutes, show=show)

@@ -1,0 +1,154 @@
+"""What the designs of a space answer on clips: measured once for every arithmetic, which most designs share.
+
+Answers are kept in a file beside the study, a line each, as soon as they are known: processes add to it together, and a
+kill loses no more than a line that was being written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lw3dsim._version import __version__
+from lw3dsim.arithmetic.arrays import as_arrays
+from lw3dsim.arithmetic.number import Number
+from lw3dsim.errors import InputError, OutputError, one_line
+from lw3dsim.explore.space import digest_of
+from lw3dsim.learn.examination import Examination
+from lw3dsim.learn.scoring import with_weights
+from lw3dsim.learn.source import check_classes, digest, opened
+from lw3dsim.network.calibration import arithmetic_of
+from lw3dsim.network.pipeline import prepare
+from lw3dsim.network.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.account.simulated import Unit
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.explore.metrics import Metrics
+    from lw3dsim.explore.point import Examined
+    from lw3dsim.explore.space import Space
+
+
+# What the file begins with.
+HEAD = b'\n{"asked":'
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A line of the file: what was asked, as a digest, and what was answered."""
+
+    asked: str
+    agreement: float
+    accuracy: float
+
+
+class Answering:
+    """Has the networks of ``space`` answer clips in the integers of designs."""
+
+    def __init__(self, space: Space) -> None:
+        self._folder = Path(space.path).parent
+        self._memory = Memory(Path(space.answers) if space.answers else None)
+        self._examinations: dict[str, Examination] = {}
+
+    def metrics(self, examined: Examined, network: Workload, units: Sequence[Unit], design: Accelerator) -> Metrics:
+        """Return agreement and accuracy of ``network``, as it is written, its layers mapped as ``units`` on ``design``.
+
+        Raises InputError where it has no weights or clips, or its integers are of several widths.
+        """
+        number = _number(design)
+        weights = self._folder / examined.weights
+        about = (__version__, digest(network), digest_of(weights), examined.settings(), number.bits)
+        subject = hashlib.sha256(repr(about).encode()).hexdigest()
+        arithmetic = arithmetic_of(units, design, number)
+        asked = hashlib.sha256(repr((subject, arithmetic)).encode()).hexdigest()[:32]
+        kept = self._memory.find(asked)
+        if kept is None:
+            if subject not in self._examinations:
+                self._examinations[subject] = self._examination(examined, network, weights, number)
+            examination = self._examinations[subject]
+            answers = examination.answers(examination.calibration.quantised(units, design, is_alike=True))
+            kept = Kept(asked, answers.agreement, answers.top1)
+            self._memory.keep(kept)
+        return {"agreement": kept.agreement, "accuracy": kept.accuracy}
+
+    def _examination(self, examined: Examined, network: Workload, weights: Path, number: Number) -> Examination:
+        asked = examined.settings()
+        data = asked["data"]
+        if data != examined.MOVING:
+            asked["data"] = str(self._folder / str(data))
+        classes, source_of = opened(asked)
+        check_classes(network, len(classes))
+        prepared = prepare(Request(workload=network, weights=as_arrays("weights", str(weights))))
+        return Examination(
+            with_weights(prepared),
+            source_of(network),
+            number,
+            clips=examined.clips,
+            calibration=examined.calibration,
+        )
+
+
+def _number(design: Accelerator) -> Number:
+    precision = design.precision
+    bits = precision.activation_bits
+    if precision.weight_bits != bits:
+        raise InputError(
+            f"precision.weight_bits = {precision.weight_bits}: a network is scored in integers of one width, "
+            f"activations have {bits} bits"
+        )
+    return Number(name=f"int{bits}", bits=bits, dtype="int64")
+
+
+class Memory:
+    """Answers by what was asked, in a file of this and other processes, or in none. Raises OutputError."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._known, self._read = path, dict[str, Kept](), 0
+
+    def find(self, asked: str) -> Kept | None:
+        """Return what was answered, by whichever process."""
+        if asked not in self._known:
+            self._look()
+        return self._known.get(asked)
+
+    def keep(self, kept: Kept) -> None:
+        """Remember an answer."""
+        self._known[kept.asked] = kept
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # What another process was killed in is a line of its own.
+            with self._path.open("ab") as file:
+                file.write(b"\n" + msgspec.json.encode(kept) + b"\n")
+        except OSError as error:
+            raise OutputError(f"{one_line(str(self._path), 200)}: cannot be written ({error.strerror})") from None
+
+    def _look(self) -> None:
+        """Read what was added to the file."""
+        if self._path is None or not self._path.is_file():
+            return
+        try:
+            with self._path.open("rb") as file:
+                head = file.read(len(HEAD))
+                file.seek(self._read)
+                added = file.read()
+        except OSError as error:
+            raise OutputError(f"{one_line(str(self._path), 200)}: cannot be read ({error.strerror})") from None
+        if not HEAD.startswith(head):
+            place = one_line(str(self._path), 200)
+            raise OutputError(f"{place}: holds no answers of a study; move it, or give another --storage")
+        whole = added.rfind(b"\n") + 1
+        self._read += whole
+        for line in added[:whole].splitlines():
+            try:
+                kept = msgspec.json.decode(line, type=Kept)
+            except msgspec.DecodeError:
+                continue
+            if all(0 <= share <= 1 for share in (kept.agreement, kept.accuracy)):
+                self._known[kept.asked] = kept

@@ -125,6 +125,8 @@ RTL = Form(about="file of a core", is_ours=lambda _, head: RTL_MARK.encode() in 
 PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
 MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))
 WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLOAD_TITLE.encode()))
+# A file to begin with; whoever has one has written in it since, and it is never replaced.
+BEGUN = Form(about="file to begin with", is_ours=lambda *_: False)
 RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
 CHECKPOINT = Form(about="checkpoint", is_ours=lambda file, _: _ends_with(CHECKPOINT_MARK, file))

@@ -20,6 +20,7 @@ COMMANDS = {
     "list": "Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on.",
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
+    "new": "Write a commented file to begin with: a workload, an accelerator with every field, or a space to search.",
     "import": "Write a network in ONNX as a workload file that can be read and edited.",
     "export": "Write a workload as a model in ONNX.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
@@ -35,7 +36,7 @@ COMMANDS = {
     "algebra": "Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
     "report": "Write a self-contained HTML page of a saved result.",
-    "schema": "JSON Schema of a kind of file: every field with meaning, range and default.",
+    "schema": "Every field of a kind of file, with meaning, range and default: JSON Schema, or a table of some.",
 }
 
 # Commands that multiply matrices of floats. For the others numpy's BLAS need not start a thread per core, which takes

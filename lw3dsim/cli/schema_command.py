@@ -7,14 +7,24 @@ import click
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import print_json
 
+KINDS = ("accelerator", "result", "execution")
+
 
 @click.command("schema", cls=Command)
-@click.argument("kind", type=click.Choice(["accelerator", "result", "execution"]), default="accelerator")
-def command(kind: str) -> None:
-    """JSON Schema of a kind of file: every field with meaning, range and default.
+@click.argument("what", default="accelerator", metavar="[KIND|FIELD]")
+def command(what: str) -> None:
+    """Every field of a kind of file, with meaning, range and default: JSON Schema, or a table of some.
 
-    KIND is accelerator (the default), result (what `simulate` writes) or execution (what `execute` writes).
+    KIND prints a JSON Schema: accelerator (the default), result (what `simulate` writes) or execution (what `execute`
+    writes). FIELD prints a table: a field of an accelerator, such as pe.acc_depth, or a section, such as pe.
     """
+    if what in KINDS:
+        _print_schema(what)
+    else:
+        _print_fields(what)
+
+
+def _print_schema(kind: str) -> None:
     import msgspec
 
     from lw3dsim.describe.accelerator import Accelerator
@@ -24,3 +34,11 @@ def command(kind: str) -> None:
     kinds = {"accelerator": Accelerator, "result": RunRecord, "execution": ExecutionRecord}
     # A mapping in a result is free: a file of its own says what it may hold.
     print_json(msgspec.json.schema(kinds[kind], schema_hook=lambda _: {"description": "any value"}))
+
+
+def _print_fields(path: str) -> None:
+    from lw3dsim.describe.beginnings import fields_of
+    from lw3dsim.report.terminal import Table, print_tables, words
+
+    rows = [(field.path, field.default, field.allowed, field.meaning) for field in fields_of(path)]
+    print_tables([Table(columns=words("field", "default", "may be", "meaning"), rows=rows)], wide=True, columns=())

@@ -20,6 +20,11 @@ LINES = """
 list
 list --format json
 schema
+schema pe.acc_depth
+new workload begun
+new arch my_chip
+new space searched
+simulate begun.yaml --transform fsb --arch my_chip.yaml
 algebra --help
 train --help
 score --help
@@ -78,7 +83,7 @@ def test_a_command_runs_from_end_to_end(outputs, line):
     _, results = outputs
     result = results[line]
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert result.stdout or "--out" in line or line.startswith(("dse run", "export", "trace"))
+    assert result.stdout or "--out" in line or line.startswith(("dse run", "export", "trace", "new"))
     if line.endswith("--format json"):
         assert json.loads(result.stdout)
     if line.endswith("csv") and "--format" in line:

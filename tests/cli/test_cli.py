@@ -12,7 +12,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 
 import pytest
@@ -46,11 +45,13 @@ def test_help_is_instant_and_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    # Of the processor, as others may work on this machine too.
     times = []
     for _ in range(5):
-        begin = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "lw3dsim", "--help"], check=True, capture_output=True)
-        times.append(time.perf_counter() - begin)
+        after = os.times()
+        times.append(sum(after[2:4]) - sum(before[2:4]))
     assert min(times) < 0.3
 
 

@@ -10,8 +10,8 @@ the words that they take::
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -40,6 +40,29 @@ def entry(function: Function) -> Function:
 def interpreted(function: Function) -> Function:
     """Declare a function that kernels name, but that only CPython runs: in machine code a call raises ValueError."""
     return function
+
+
+def flat(table: NamedTuple) -> list[int]:
+    """Return the integers of a ``table`` that has no words, behind each other, as :func:`read` finds them."""
+    return [each for value in table for each in (value if isinstance(value, tuple) else (value,))]
+
+
+def read(table: type[Table], words: Words, number: int) -> Table:
+    """Return, of the tables of integers that lie in ``words`` behind each other, the one of a ``number``."""
+    sizes = _sizes(table)
+    at, values = number * sum(map(abs, sizes)), []
+    if number < 0 or at + sum(map(abs, sizes)) > len(words):
+        raise IndexError("index out of range")
+    for size in sizes:
+        values.append(words[at] if size < 0 else tuple(words[at : at + size]))
+        at += abs(size)
+    return table._make(values)
+
+
+@cache
+def _sizes(table: type[NamedTuple]) -> tuple[int, ...]:
+    """Return the integers of each field of a table, -1 of one that is no tuple."""
+    return tuple(len(get_args(of)) or -1 for of in get_type_hints(table).values())
 
 
 class Kernels(Value, frozen=True):
@@ -71,6 +94,12 @@ class Kernels(Value, frozen=True):
     def room(self, size: int) -> Words:
         """Return ``size`` words of anything, to be filled: large ones take no memory before."""
         return np.empty(size, dtype=np.int64) if self.is_native else [0] * size
+
+    def rooms(self, table: type[Table], size: int) -> Table:
+        """Return a ``table`` of words alone, ``size`` of anything in each of its columns."""
+        if self.is_native:
+            return table._make(np.empty((len(table._fields), size), dtype=np.int64))
+        return self.columns(table, size)
 
     def columns(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of 0 in each of its columns."""

@@ -25,6 +25,8 @@ OPERATIONS: dict[type, str] = {
     ast.Gt: "({} > {})",
     ast.GtE: "({} >= {})",
 }
+# What makes a table of words, and where that stands.
+READ = "lw3dsim.base.kernels", "read"
 FAULTY = ast.FloorDiv, ast.Mod, ast.RShift
 
 
@@ -211,6 +213,8 @@ class Expressions:
             return self._table(node, found.module.table(found.statement), arguments, keywords)
         if keywords:
             raise self.refusal(node, "kernels are called by position")
+        if function.module.origin(name) == READ:
+            return self._read(node, arguments)
         if not called:
             return self._builtin(node, "" if found else name, [self.value(each) for each in arguments])
         if len(arguments) != len(called.parameters):
@@ -219,6 +223,20 @@ class Expressions:
         values = [self.fitting(each, self.value(each), of) for each, of in taken]
         made = self._joined(node, f"{called.name}({', '.join(map(_given, values))})", values, called.result)
         return made._replace(looks=True, changes=made.changes or called.changes)
+
+    def _read(self, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        """Return a table of integers, of those that lie in words behind each other the one of a number."""
+        of = self.scope.function.module.type_of(arguments[0]) if arguments else OTHER
+        values = [self.value(each) for each in arguments[1:]]
+        if not isinstance(of, Table) or [value.type for value in values] != [WORDS, INT]:
+            raise self.refusal(node, "a NamedTuple is read from words, by its number there")
+        words, number = values
+        of_fields = list(of.fields.values())
+        if any(not isinstance(each, Row) and each != INT for each in of_fields):
+            raise self.refusal(node, f"{of.name} is not of integers alone")
+        size = sum(each.size if isinstance(each, Row) else 1 for each in of_fields)
+        code = f"*(const {of.c} *)k_part({words.code}, {number.code}, {size})"
+        return self._joined(node, code, [words, number], of)._replace(looks=True)
 
     def _builtin(self, node: ast.Call, name: str, values: list[Value]) -> Value:
         codes, types = [value.code for value in values], {value.type for value in values}

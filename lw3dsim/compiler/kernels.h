@@ -25,6 +25,12 @@ static inline int64_t k_index(int64_t i, int64_t size) {
     return i;
 }
 
+/* Of things of so many words each, behind each other, the one of a number. */
+static inline int64_t *k_part(struct words w, int64_t number, int64_t size) {
+    if (__builtin_expect((uint64_t)number >= (uint64_t)(w.length / size), 0)) k_fault(K_INDEX);
+    return w.at + number * size;
+}
+
 /* Division rounds down. Most numbers are small, and not negative: half as long. */
 static inline int64_t k_floordiv(int64_t a, int64_t b) {
     if (__builtin_expect((uint64_t)(a | b) >> 32 == 0 && b, 1)) return (uint32_t)a / (uint32_t)b;

@@ -98,6 +98,13 @@ class Module:
             return origin.find(real)
         return Meaning(self, name, statement)
 
+    def origin(self, name: str) -> tuple[str, str]:
+        """Return the module that a name is imported from, and what it is called there; nothing for another name."""
+        match self._named.get(name):
+            case ast.ImportFrom(module=str(module), names=names):
+                return module, next(alias.name for alias in names if (alias.asname or alias.name) == name)
+        return "", ""
+
     @cached_property
     def kernels(self) -> dict[str, ast.FunctionDef]:
         """The functions that are declared to be kernels."""

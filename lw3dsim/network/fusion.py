@@ -23,7 +23,7 @@ from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.candidates import choices_of, fit_tiles
 from lw3dsim.map.group.floor import least_cycles
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
-from lw3dsim.map.group.partition import best_partition, make_trees
+from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, bound_tiles, search_group
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
@@ -67,10 +67,10 @@ def fuse(
     is called with the number of each layer, once its group is simulated.
     """
     judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
-    trees = make_trees(len(runs), judge.feeds, LONGEST)
+    partition = Partition(make_trees(len(runs), judge.feeds, LONGEST), judge.cost)
     left = set(range(len(runs)))
     while True:
-        chosen = best_partition(trees, judge.cost)
+        chosen = partition.best()
         groups = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
         done = left - {i for path in groups for i in path}
         if progress is not None:
@@ -79,7 +79,7 @@ def fuse(
         left -= done
         if not groups:
             break
-        judge.look_closer(groups)
+        partition.renew(judge.look_closer(groups))
     return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
 
 
@@ -153,8 +153,8 @@ class Judge:
         # Of equal cuts the one of shorter groups wins.
         return None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
 
-    def look_closer(self, groups: Sequence[Path]) -> None:
-        """Look closer at those ``groups`` of the best cut that are known the least."""
+    def look_closer(self, groups: Sequence[Path]) -> Sequence[Path]:
+        """Look closer at those ``groups`` of the best cut that are known the least; return which."""
         levels: list[tuple[Collection[Path], Callable[[Path], None]]] = [
             (self.bounded - self.tiled, self.tile),
             (self.bounded, self.estimate),
@@ -166,7 +166,8 @@ class Judge:
             if those:
                 for path in those:
                     look(path)
-                return
+                return those
+        return ()
 
     def estimate(self, path: Path) -> None:
         """Estimate a path that has a bound."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_packages import compiled, written
 
+from lw3dsim.base.kernels import flat, read
 from lw3dsim.compiler.build import compilers
 
 pytestmark = pytest.mark.skipif(not compilers(), reason="no C compiler here")
@@ -15,7 +16,12 @@ pytestmark = pytest.mark.skipif(not compilers(), reason="no C compiler here")
 TEXT = """
 from typing import NamedTuple
 from lw3dsim.base.arrays import Words
-from lw3dsim.base.kernels import entry, interpreted
+from lw3dsim.base.kernels import entry, interpreted, read
+
+class Box(NamedTuple):
+    first: int
+    size: tuple[int, int]
+    last: int
 
 class Pair(NamedTuple):
     x: int
@@ -38,6 +44,13 @@ def fall(a: int, w: Words) -> int:
 @entry
 def quiet(w: Words) -> None:
     w[0] += 1
+
+@entry
+def box(w: Words, number: int) -> Box:
+    w[0] += 1
+    found = read(Box, w, number)
+    w[1] = found.size[0] + 1
+    return found
 
 @interpreted
 def slow(a: int) -> int:
@@ -183,3 +196,19 @@ def test_kernels_run_at_the_same_time_in_threads(made):
         thread.join()
     assert not wrong
     assert [array.tolist() for array in arrays] == [[7, 0]] * 4
+
+
+def test_tables_in_words_are_read_back(made):
+    module, kernels = made
+    boxes = [module.Box(1, (2, 3), 4), module.Box(5, (6, 7), 8)]
+    laid = [word for each in boxes for word in flat(each)]
+    assert [read(module.Box, laid, i) for i in range(2)] == boxes
+    own, theirs = words(*laid, 9), [*laid, 9]
+    for number in (1, 0):
+        assert kernels["box"](own, number) == module.box(theirs, number)
+        assert own.tolist() == theirs
+    for number in (2, -1):
+        with pytest.raises(IndexError):
+            kernels["box"](own, number)
+        with pytest.raises(IndexError):
+            module.box(theirs, number)

@@ -13,7 +13,7 @@ from lw3dsim.compiler.sources import DialectError
 HEAD = """from typing import NamedTuple
 from math import gcd
 from lw3dsim.base.arrays import Words
-from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.base.kernels import entry, kernel, read
 CHANGED = 1
 CHANGED += 1
 HALF = 0.5
@@ -95,6 +95,11 @@ BODIES = {
     "return change(w=w)": "kernels are called by position",
     "return change()": "change takes 1 arguments",
     "return change(a)": "a is of another type than was said",
+    "return read(Odd, w, a).x": "Odd is not of integers alone",
+    "return read(Held, w, a).x": "Held is not of integers alone",
+    "return read(Pair, a, 1).x": "a NamedTuple is read from words, by its number there",
+    "return read(gcd, w, 1).x": "a NamedTuple is read from words, by its number there",
+    "return read(Pair, w).x": "a NamedTuple is read from words, by its number there",
     "return gcd(a, 2)": "gcd(a, 2) calls no kernel",
     "return sorted(w)": "sorted(w) calls no kernel",
     "return len(p)": "len(p) calls no kernel",

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from lw3dsim.base import kernels
 from lw3dsim.base.caches import forget
+from lw3dsim.base.kernels import read
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group import search
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
-from lw3dsim.map.group.shortlist import array_at, layer_at
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -86,8 +87,8 @@ def test_layers_and_arrays_in_words_are_read_back(chain, arch):
     group = fusable(chain, arch)
     scales = make_scales(group, fit_tiles(group, arch), arch, make_clocks(arch), PRICES[0])
     modes = scales.plain_modes(1.0)
-    layers = [layer_at(modes.layer.tolist(), number) for number in range(len(scales.modes))]
-    arrays = [array_at(modes.array.tolist(), number) for number in range(len(scales.modes))]
-    assert layers == [plain_layer(group.stages[mode.stage]) for mode in scales.modes]
+    layers = [read(Layer, modes.layer.tolist(), number) for number in range(len(scales.modes))]
+    arrays = [read(Array, modes.array.tolist(), number) for number in range(len(scales.modes))]
+    assert layers == [plain_layer(group.stages[stage]) for stage in scales.stages]
     machine = make_machine(group.stages[0], arch, "pixel", keeps=len(group.stages) > 1)
     assert arrays[0] == plain_array(machine)

@@ -18,7 +18,7 @@ from lw3dsim.map.group import candidates as group_candidates
 from lw3dsim.map.group.axes import looked_at
 from lw3dsim.map.group.cost import GroupCost
 from lw3dsim.map.group.group import Group, Reach, can_fuse, cut_group, plain_reaches
-from lw3dsim.map.group.partition import best_partition, make_trees, paths_to
+from lw3dsim.map.group.partition import Partition, make_trees, paths_to
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.blocks import Use, candidate_blocks
@@ -268,7 +268,7 @@ def test_layers_are_cut_into_the_groups_of_the_least_cost():
 
     def cut(longest=3, **groups):
         costs = alone | {tuple(map(int, path.strip("_"))): cost for path, cost in groups.items()}
-        return best_partition(make_trees(6, FEEDS, longest), costs.get)
+        return Partition(make_trees(6, FEEDS, longest), costs.get).best()
 
     # Alone they cost 10 each; groups that cost as much as their layers are left alone, others that may not be are None.
     assert cut() == cut(_24=20.0) == [(0,), (1,), (2,), (3,), (4,), (5,)]

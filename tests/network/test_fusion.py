@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.map.group.partition import best_partition, make_trees, paths_to
+from lw3dsim.map.group.partition import Partition, make_trees, paths_to
 from lw3dsim.network import fusion
 from lw3dsim.network.fusion import links, operands
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
@@ -55,11 +55,24 @@ def trees(draw):
 @given(trees())
 def test_no_other_cut_is_cheaper(tree):
     layers, feeds, longest, cost = tree
-    chosen = best_partition(make_trees(layers, feeds, longest), cost.get)
+    chosen = Partition(make_trees(layers, feeds, longest), cost.get).best()
     assert sorted(i for path in chosen for i in path) == list(range(layers))
     allowed = [path for path, value in cost.items() if value is not None]
     least = min(sum(cost[path] for path in cut) for cut in cuts(frozenset(range(layers)), allowed))
     assert sum(cost[path] for path in chosen) == least
+
+
+@settings(deadline=None, max_examples=100)
+@given(trees(), st.data())
+def test_a_cut_that_is_kept_up_to_date_is_the_one_made_anew(tree, data):
+    layers, feeds, longest, cost = tree
+    known = make_trees(layers, feeds, longest)
+    partition = Partition(known, cost.get)
+    for _ in range(3):
+        changed = data.draw(st.lists(st.sampled_from(sorted(cost)), max_size=3))
+        cost |= {path: data.draw(st.integers(0, 20)) for path in changed}
+        partition.renew(changed)
+        assert partition.best() == Partition(known, cost.get).best()
 
 
 def cuts(left, paths):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import flat, kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -20,13 +20,11 @@ from lw3dsim.tensor.bursts import sum_spans
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lw3dsim.base.arrays import Flags, Floats, Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Parallel
-    from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.candidates import Candidates, Fits
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
@@ -48,17 +46,30 @@ class GroupCost(Value, frozen=True, kw_only=True):
 
 
 class Mode(Value, frozen=True, kw_only=True):
-    """A stage on the array in a parallel mode."""
+    """A layer on the array in a parallel mode, in words."""
 
-    stage: int
-    layer: Layer
-    array: Array
+    layer: Ints
+    array: Ints
+    fill_cycles: int
+    reads_back: int
+
+
+@kept(65536)
+def _mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Mode:
+    array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps))
+    return Mode(
+        layer=np.array(flat(plain_layer(stage)), dtype=np.int64),
+        array=np.array(flat(array), dtype=np.int64),
+        fill_cycles=array.fill_cycles,
+        reads_back=array.reads_back,
+    )
 
 
 class Scales(Value, frozen=True, kw_only=True):
     """What the mappings of a group are weighed on: how its tensors lie, and its stages in all of their modes.
 
-    ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where it can't.
+    ``stages`` are those of the ``modes``. ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where
+    it can't.
     """
 
     clocks: Clocks
@@ -67,6 +78,7 @@ class Scales(Value, frozen=True, kw_only=True):
     window_bits: int
     single_slot: bool
     lying: Lying
+    stages: tuple[int, ...]
     modes: tuple[Mode, ...]
     trees: tuple[float, ...]
 
@@ -87,12 +99,12 @@ class Scales(Value, frozen=True, kw_only=True):
 
     def plain_modes(self, scale: float) -> Modes:
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
-        work, modes = kernels(), self.modes
+        work = kernels()
         return Modes(
-            stage=work.words([mode.stage for mode in modes]),
-            layer=work.words([word for mode in modes for word in _flat(mode.layer)]),
-            array=work.words([word for mode in modes for word in _flat(mode.array)]),
-            trees=work.words([int(self.trees[mode.stage] * scale // 1) for mode in modes]),
+            stage=work.words(self.stages),
+            layer=work.words(np.concatenate([mode.layer for mode in self.modes])),
+            array=work.words(np.concatenate([mode.array for mode in self.modes])),
+            trees=work.words([int(self.trees[stage] * scale // 1) for stage in self.stages]),
         )
 
     def weigh(self, candidates: Candidates) -> GroupCost:
@@ -119,7 +131,7 @@ class Scales(Value, frozen=True, kw_only=True):
         """Return the steps, and by stage the cycles and whether it runs channel-parallel, in its cheaper mode."""
         of_modes = self._cycles(candidates)
         steps, cycles, in_channels = np.zeros(len(candidates), dtype=np.int64), [], []
-        for number, of_stage in itertools.groupby(zip(self.modes, *of_modes, strict=True), lambda one: one[0].stage):
+        for number, of_stage in itertools.groupby(zip(self.stages, *of_modes, strict=True), lambda one: one[0]):
             (_, count, by_pixel), *others = of_stage
             steps = steps + count
             if others:
@@ -136,17 +148,9 @@ class Scales(Value, frozen=True, kw_only=True):
         """Return, by mode, the steps and the cycles of a stage, each in proportion to that of the largest tile."""
         columns = (np.asarray(column).reshape(len(candidates), len(self.modes)).T for column in candidates.effort)
         steps, cycles, drain, all_passes, passes, all_tiles, tiles = columns
-        fill = np.array([[mode.array.fill_cycles] for mode in self.modes])
-        waits = np.array([[float(mode.array.reads_back)] for mode in self.modes])
+        fill = np.array([[mode.fill_cycles] for mode in self.modes])
+        waits = np.array([[float(mode.reads_back)] for mode in self.modes])
         return steps, cycles * ((all_passes / passes) * (all_tiles / tiles)) + steps * (fill + drain * waits)
-
-
-def _flat(table: Layer | Array) -> Iterator[int]:
-    for value in table:
-        if isinstance(value, tuple):
-            yield from value
-        else:
-            yield value
 
 
 def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> Scales:
@@ -160,15 +164,8 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         window_bits=arch.buffers.capacity_bits["ifmap"],
         single_slot=arch.buffers.slots == 1,
         lying=_lying(group, fits, clocks),
-        modes=tuple(
-            Mode(
-                stage=i,
-                layer=plain_layer(stage),
-                array=plain_array(make_machine(stage, arch, mode, reads_back=i > 0, keeps=i < last)),
-            )
-            for i, stage, those in modes
-            for mode in those
-        ),
+        stages=tuple(i for i, _, those in modes for _ in those),
+        modes=tuple(_mode(stage, arch, mode, i > 0, i < last) for i, stage, those in modes for mode in those),
         trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
     )
 

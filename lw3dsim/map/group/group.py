@@ -80,8 +80,7 @@ class Group(Value, frozen=True, dict=True):
     @cached_property
     def needed(self) -> tuple[int, ...]:
         """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
-        axes = [self.axis(d, size, is_kept=False) for d, size in enumerate(self.extent)]
-        return tuple(math.prod(int(axis.new[i].sum()) for axis in axes) for i in range(len(self.stages) + 1))
+        return tuple(map(math.prod, zip(*map(_needed, self._reaches), strict=True)))
 
     @property
     def idle_stages(self) -> tuple[int, ...]:
@@ -157,6 +156,13 @@ class Group(Value, frozen=True, dict=True):
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
         segments = self.segments, 1, 1
         return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.operands)) for d in range(3))
+
+
+@kept(65536)
+def _needed(reaches: tuple[Reach, ...]) -> tuple[int, ...]:
+    """Return, by tensor, the positions along an axis that the output depends on."""
+    cuts = cut_one(reaches, reaches[-1].out, is_kept=False)
+    return tuple(map(int, cuts.all_new[:: len(cuts.tile)]))
 
 
 @kept(65536)

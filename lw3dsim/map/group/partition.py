@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Path = tuple[int, ...]
 
@@ -53,28 +53,50 @@ def make_trees(layers: int, feeds: Mapping[int, Sequence[int]], longest: int) ->
     )
 
 
-def best_partition(trees: Trees, cost: Callable[[Path], float | None]) -> list[Path]:
-    """Return the cut of all layers into groups with the least summed ``cost``, ordered by their last layers.
+class Partition:
+    """The cut of all layers into groups with the least summed cost, worked out anew where costs change.
 
-    ``cost`` of a path is None where it can't be a group; of a single layer it never is.
     Of equal cuts, the one of shorter groups wins.
     """
-    costs: list[float] = []
-    chosen: list[Ending] = []
-    for v, endings in enumerate(trees.endings):
-        best, least = None, math.inf
-        for ending in endings:
-            own = cost(ending.path)
-            if own is None:
+
+    def __init__(self, trees: Trees, cost: Callable[[Path], float | None]) -> None:
+        """Cut by the ``cost`` of paths: None where one can't be a group; of a single layer it never is."""
+        layers = len(trees.endings)
+        self._trees, self._cost = trees, cost
+        self._own = [[cost(ending.path) for ending in endings] for endings in trees.endings]
+        self._hanging = [{u for ending in endings for u in ending.hanging} for endings in trees.endings]
+        self._least, self._chosen = [math.inf] * layers, [endings[0] for endings in trees.endings]
+        self._settle(set(range(layers)))
+
+    def renew(self, paths: Iterable[Path]) -> None:
+        """Ask anew what these paths cost."""
+        ends = {path[-1] for path in paths}
+        for v in ends:
+            self._own[v] = [self._cost(ending.path) for ending in self._trees.endings[v]]
+        self._settle(ends)
+
+    def best(self) -> list[Path]:
+        """Return the groups, ordered by their last layers."""
+        return sorted(_groups(self._chosen, self._trees.roots), key=lambda group: group[-1])
+
+    def _settle(self, asked: set[int]) -> None:
+        """Choose the best ending of the layers that were ``asked``, and where what hangs on an ending has changed."""
+        changed = set[int]()
+        for v, endings in enumerate(self._trees.endings):
+            if v not in asked and changed.isdisjoint(self._hanging[v]):
                 continue
-            total = own + sum([costs[u] for u in ending.hanging])
-            if best is None or total < least:
-                best, least = ending, total
-        if best is None:
-            raise ValueError(f"layer {v} has no cost by itself")
-        costs.append(least)
-        chosen.append(best)
-    return sorted(_groups(chosen, trees.roots), key=lambda group: group[-1])
+            best, least = None, math.inf
+            for ending, own in zip(endings, self._own[v], strict=True):
+                if own is None:
+                    continue
+                total = own + sum([self._least[u] for u in ending.hanging])
+                if best is None or total < least:
+                    best, least = ending, total
+            if best is None:
+                raise ValueError(f"layer {v} has no cost by itself")
+            if least != self._least[v]:
+                changed.add(v)
+            self._least[v], self._chosen[v] = least, best
 
 
 def _groups(chosen: Sequence[Ending], roots: Sequence[int]) -> Iterator[Path]:

@@ -87,17 +87,18 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
     ``least`` is what tiles cost at least.
     """
     work, parts, modes = kernels(), fits.parts, len(scales.modes)
+    stages, runs = len(parts.stages.n), len(parts.stages.start)
     # One more than may fit: what does not is written over.
-    size = fits.count * len(parts.sets) // len(parts.stages.n) + 1
+    size = fits.count * len(parts.sets) // stages + 1
     room = Room(
-        found=FoundColumns._make(work.room(size * times) for times in [1] * 7 + [len(parts.stages.start)]),
-        traffic=Traffic._make(work.room(size) for _ in Traffic._fields),
-        effort=Effort._make(work.room(size * modes) for _ in Effort._fields),
+        found=work.rooms(FoundColumns, size)._replace(chunk=work.room(size * runs)),
+        traffic=work.rooms(Traffic, size),
+        effort=work.rooms(Effort, size * modes),
         best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
-        streamed=work.empty(len(parts.sets) // len(parts.stages.n) * (len(parts.stages.start) + 1)),
-        floors=work.empty(len(parts.stages.n)),
+        streamed=work.empty(len(parts.sets) // stages * (runs + 1)),
+        floors=work.empty(stages),
         waves=empty_waves(work),
-        seen=work.columns(Seen, SEEN),
+        seen=work.rooms(Seen, SEEN)._replace(key=work.empty(SEEN)),
     )
     lowest = float(np.min(least, initial=math.inf))
     scale = LEAST / lowest if keep and lowest else 0.0
@@ -105,21 +106,26 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
         parts, fits.tiles, work.words(_lowest_first(least)), fits.limits, fits.floor, scales.lying,
         scales.plain_modes(scale), scales.rates, _aim(scales, scale), room,
     )  # fmt: skip
-    chosen = np.flatnonzero(np.asarray(room.found.cost[:count]) <= most)
-    tile, resident = (np.asarray(column)[chosen] for column in (room.found.tile, room.found.resident))
+    found = room.found
+    chosen = np.flatnonzero(np.asarray(found.cost[:count]) <= most)
+    tile, resident = (np.asarray(column)[chosen] for column in (found.tile, found.resident))
     chosen = chosen[np.lexsort((tile, resident))]
     return Candidates(
         parts=parts,
-        found=_some(room.found, chosen, size),
-        traffic=_some(room.traffic, chosen, size),
-        effort=Effort._make(np.asarray(column).reshape(size, modes)[chosen].ravel() for column in room.effort),
+        found=_some(found._replace(chunk=found.cost), chosen)._replace(
+            chunk=np.asarray(found.chunk).reshape(runs, size)[:, chosen].ravel()
+        ),
+        traffic=_some(room.traffic, chosen),
+        effort=_some(room.effort, chosen, modes),
         count=len(chosen),
     )
 
 
-def _some(table: Table, chosen: Ints, size: int) -> Table:
-    """Return the ``chosen`` rows of a table, whose columns have ``size`` or some times as many."""
-    return table._make(np.asarray(column).reshape(-1, size)[:, chosen].ravel() for column in table)
+def _some(table: Table, chosen: Ints, width: int = 1) -> Table:
+    """Return the ``chosen`` rows of a table whose columns have ``width`` words for each."""
+    block = getattr(table[0], "base", None)
+    columns = np.asarray(table if block is None else block)
+    return table._make(columns.reshape(len(table), -1, width)[:, chosen].reshape(len(table), -1))
 
 
 def _lowest_first(values: Floats) -> Ints:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, size_tile, stream_rest
 from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
@@ -222,15 +222,15 @@ def weigh_either(parts: Parts, modes: Modes, aim: Aim, mode: int, room: Room, at
 @kernel
 def weigh_mode(parts: Parts, modes: Modes, mode: int, room: Room, at: int) -> None:
     """Fill in the effort of mapping ``at`` in a mode."""
-    many, array = len(modes.stage), array_at(modes.array, mode)
-    layer, stage = layer_at(modes.layer, mode), modes.stage[mode]
+    many, array = len(modes.stage), read(Array, modes.array, mode)
+    layer, stage = read(Layer, modes.layer, mode), modes.stage[mode]
     weigh_stage(layer, array, parts, stage, room.found, at, mode, many, room.waves, room.seen, room.effort)
 
 
 @kernel
 def stage_parts(modes: Modes, mode: int, effort: Effort, number: int) -> tuple[int, int]:
     """Return the parts that all steps of a stage of a mapping take at least in a mode, and at most."""
-    at, array = number * len(modes.stage) + mode, array_at(modes.array, mode)
+    at, array = number * len(modes.stage) + mode, read(Array, modes.array, mode)
     passes = effort.cycles[at] * effort.all_passes[at] * PARTS // effort.passes[at]
     tiles, total = effort.tiles[at], effort.all_tiles[at]
     own = passes // tiles * total + passes % tiles * total // tiles
@@ -269,67 +269,3 @@ def worst_of(best: Best, aim: Aim) -> int:
         most = max(most, best.cost[i])
     # What a mapping stands for, as it moves least in its time and steps, may differ from it in trees.
     return most if most == NEVER else most + 2 * aim.differ
-
-
-@kernel
-def layer_at(words: Words, number: int) -> Layer:
-    """Return a layer of those in words behind each other."""
-    at = number * 40
-    return Layer(
-        words[at],
-        words[at + 1],
-        words[at + 2],
-        words[at + 3],
-        words[at + 4],
-        words[at + 5],
-        (words[at + 6], words[at + 7], words[at + 8]),
-        (words[at + 9], words[at + 10], words[at + 11]),
-        (words[at + 12], words[at + 13], words[at + 14]),
-        (words[at + 15], words[at + 16], words[at + 17]),
-        (words[at + 18], words[at + 19], words[at + 20]),
-        (words[at + 21], words[at + 22], words[at + 23]),
-        (words[at + 24], words[at + 25], words[at + 26]),
-        words[at + 27],
-        words[at + 28],
-        words[at + 29],
-        words[at + 30],
-        words[at + 31],
-        words[at + 32],
-        words[at + 33],
-        words[at + 34],
-        words[at + 35],
-        words[at + 36],
-        words[at + 37],
-        words[at + 38],
-        words[at + 39],
-    )
-
-
-@kernel
-def array_at(words: Words, number: int) -> Array:
-    """Return an array of those in words behind each other."""
-    at = number * 22
-    return Array(
-        words[at],
-        words[at + 1],
-        words[at + 2],
-        words[at + 3],
-        words[at + 4],
-        words[at + 5],
-        words[at + 6],
-        words[at + 7],
-        words[at + 8],
-        words[at + 9],
-        words[at + 10],
-        words[at + 11],
-        words[at + 12],
-        words[at + 13],
-        words[at + 14],
-        words[at + 15],
-        words[at + 16],
-        words[at + 17],
-        words[at + 18],
-        words[at + 19],
-        words[at + 20],
-        words[at + 21],
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.account.vector import lane
 from lw3dsim.base.records import Amount, Breakdown, figure
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
@@ -56,7 +57,6 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     data = max((p.data_bits for p in multiplying), default=arch.precision.activation_bits)
     weight = max((p.weight_bits for p in multiplying), default=arch.precision.weight_bits)
     declared = arch.precision.accumulator_bits
-    wide = max((p.accumulator_bits for p in problems), default=declared)
     register = max((p.register_bits for p in multiplying), default=declared)
     winograd = [p for p in multiplying if p.algorithm.is_winograd]
     transform = max((p.transform_bits for p in winograd), default=register)
@@ -80,5 +80,5 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
-        "vector": arch.vector_lanes * arithmetic(arch.tech, "add", quantity, wide),
+        "vector": arch.vector_lanes * lane(arch, problems, quantity),
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
+from lw3dsim.account.vector import operation_pj
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
@@ -186,7 +187,7 @@ def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
 
 
 def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Sparsity) -> dict[str, float]:
-    algorithm, wide, tech = problem.algorithm, problem.accumulator_bits, arch.tech
+    algorithm, tech = problem.algorithm, arch.tech
     data, weight, register = problem.data_bits, problem.weight_bits, problem.register_bits
 
     def add(bits: int) -> float:
@@ -207,6 +208,6 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
-        "vector": events.vector_ops * add(wide)
+        "vector": events.vector_ops * operation_pj(problem, tech)
         + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
     }

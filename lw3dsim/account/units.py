@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import constant_mults
+from lw3dsim.account.vector import product_bits
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.machine.problem import operand_bits
 from lw3dsim.technology.arithmetic import arithmetic, arithmetic_source
 from lw3dsim.technology.sram import buffers
+from lw3dsim.technology.tables import SOURCE as TABLE_SOURCE
+from lw3dsim.technology.tables import table
 from lw3dsim.transform.algorithms import Algorithm
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     rows += _operation(arch, "accumulators", "register", (wide,))
     rows += _operation(arch, "output_transform", "add", (wide,))
     rows += _operation(arch, "vector", "add", (wide,))
+    rows += _table_rows(arch, arch.precision.activation_bits)
     mean = arch.precision.activation_bits + (FRAMES - 1).bit_length()
     return rows + _operation(arch, f"vector (mean of up to {FRAMES} frames)", "mult", (mean, mean))
 
@@ -127,10 +131,32 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
         if problem.algorithm.is_winograd:
             rows += _operation(arch, f"output_transform {where}", "add", (problem.transform_bits,))
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
+        rows += _vector_rows(arch, problem)
         if constant_mults(problem):
             mean = problem.divider_bits
             rows += _operation(arch, f"vector (mean of {problem.clip_frames} frames)", "mult", (mean, mean))
     return rows
+
+
+def _vector_rows(arch: Accelerator, problem: Problem) -> list[UnitCost]:
+    """Return what the vector unit does in a layer besides additions."""
+    rows, mix, bits = list[UnitCost](), problem.mix, product_bits(problem)
+    if mix.products:
+        rows += _operation(arch, "vector (product)", "mult", (bits, bits))
+    if mix.inverses:
+        rows += _operation(arch, "vector (inverse)", "mult", (2 * bits, 2 * bits))
+    if mix.lookups or mix.inverses:
+        rows += _table_rows(arch, problem.output_bits)
+    return rows
+
+
+def _table_rows(arch: Accelerator, bits: int) -> list[UnitCost]:
+    one = table(arch.tech, bits)
+    values = ((one.energy_pj, "pJ", f"{bits} bit look-up"), (one.leakage_uw, "uW", "table, time"))
+    return [
+        UnitCost(component="vector (look-up)", value=value, unit=unit, per=per, source=f"{TABLE_SOURCE}, {one.form}")
+        for value, unit, per in (*values, (one.area_um2, "um2", "table"))
+    ]
 
 
 def _operand_rows(arch: Accelerator, algorithm: Algorithm, data: int, weight: int) -> list[UnitCost]:

@@ -46,15 +46,28 @@ NONE: Triple = (0, 0, 0)
 IN_PASSING = ("none", "relu", "relu6")
 
 
+class Mix(Value, frozen=True, kw_only=True):
+    """What the operations of the vector unit for an output are, if not additions: ``lookups`` and ``products``.
+
+    ``inverses`` of sums, or of roots, come besides, a share of one for every output. ``divides_sums``: products are
+    of sums by constants.
+    """
+
+    lookups: int = 0
+    products: int = 0
+    inverses: float = 0.0
+    divides_sums: bool = False
+
+
 class Form(Value, frozen=True, kw_only=True):
     """A layer in the terms of :class:`lw3dsim.machine.problem.Problem`, widths left out.
 
     The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
     from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
-    output, of others to finish one; ``means`` are the means over frames that it makes at a position. A vector layer
-    sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another layer that ``multiplies_inputs``
-    has activations where others have weights, in so many ``matrices``, each of which is that of an equal part of the
-    frames.
+    output, of others to finish one, of the kinds that ``mix`` says; ``means`` are the means over frames that it makes
+    at a position. A vector layer sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another
+    layer that ``multiplies_inputs`` has activations where others have weights, in so many ``matrices``, each of which
+    is that of an equal part of the frames.
     """
 
     structure: Structure
@@ -73,6 +86,7 @@ class Form(Value, frozen=True, kw_only=True):
     terms: int = 1
     multiplies_inputs: bool = False
     matrices: int = 1
+    mix: Mix = Mix()
 
     def sum_bits(self, bits: int) -> int:
         """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
@@ -102,6 +116,11 @@ def finishing_ops(function: str) -> int:
     return 1 if function in IN_PASSING else 2
 
 
+def finishing_mix(function: str, products: int = 0) -> Mix:
+    """Return what these operations are, beside so many ``products``."""
+    return Mix(lookups=0 if function in IN_PASSING else 1, products=products)
+
+
 def _before(margins: Margins) -> Triple:
     t, h, w = (before for before, _ in margins)
     return t, h, w
@@ -122,6 +141,7 @@ def _conv3d(layer: Conv3d, inputs: tuple[Shape, ...], output: Shape) -> Form:  #
         padding=_before(layer.margins(inputs[0])),
         dilation=layer.dilation,
         ops_per_output=finishing_ops(layer.activation),
+        mix=finishing_mix(layer.activation),
     )
 
 
@@ -134,24 +154,32 @@ def _linear(layer: Linear, inputs: tuple[Shape, ...], output: Shape) -> Form:
         n=output.channels,
         c=inputs[0].elements,
         ops_per_output=ops,
+        mix=finishing_mix(layer.activation),
     )
 
 
 @form_of.register(Gate)
 def _gate(layer: Gate, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as large as the output
-    ops = finishing_ops(layer.activation)
-    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=ops, multiplies_inputs=True)
+    return Form(
+        structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=finishing_ops(layer.activation),
+        multiplies_inputs=True, mix=finishing_mix(layer.activation),
+    )  # fmt: skip
 
 
 @form_of.register(BatchNorm)
 def _batch_norm(layer: BatchNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:  # as the output
-    return Form(structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=finishing_ops(layer.activation))
+    return Form(
+        structure="grouped", shape=inputs[0], n=output.channels, ops_per_output=finishing_ops(layer.activation),
+        mix=finishing_mix(layer.activation),
+    )  # fmt: skip
 
 
 @form_of.register(Pool3d)
 def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
     """Return a pool as vector operations; one that leaves one frame can be taken window frame by window frame."""
     window, margins = layer.window(inputs[0]), layer.margins(inputs[0])
+    # All windows are divided by one number, and by a shift where it is a power of two.
+    is_shift = layer.count_include_pad and math.prod(window) & (math.prod(window) - 1) == 0
     is_split = output.frames == 1 and layer.dilation[0] == 1
     return Form(
         structure="vector",
@@ -164,6 +192,7 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
         dilation=layer.dilation,
         ops_per_output=math.prod(window),
         terms=math.prod(window) if layer.mode == "avg" else 1,
+        mix=Mix(products=1, divides_sums=True) if layer.mode == "avg" and not is_shift else Mix(),
     )
 
 
@@ -171,7 +200,10 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
 def _add(layer: Add, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
-    return Form(structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, terms=many)
+    return Form(
+        structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, terms=many,
+        mix=finishing_mix(layer.activation),
+    )  # fmt: skip
 
 
 @form_of.register(Mul)
@@ -179,8 +211,9 @@ def _mul(layer: Mul, inputs: tuple[Shape, ...], output: Shape) -> Form:
     many = len(inputs)
     ops = many + finishing_ops(layer.activation) - 1
     return Form(
-        structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True
-    )
+        structure="vector", shape=output, n=output.channels, sources=many, ops_per_output=ops, multiplies_inputs=True,
+        mix=finishing_mix(layer.activation, products=1),
+    )  # fmt: skip
 
 
 @form_of.register(Matmul)
@@ -197,9 +230,13 @@ def _matmul(layer: Matmul, inputs: tuple[Shape, ...], output: Shape) -> Form:
 
 
 @form_of.register(Softmax)
-def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # it has no arguments
-    """Return three passes: a comparison; a difference, a look-up and a sum; a difference, a look-up, a quotient."""
-    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=7)
+def _softmax(layer: Softmax, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return three passes: a comparison; a difference, a look-up, a sum; a difference, a look-up, a product.
+
+    The product is with the inverse of the sum.
+    """
+    mix = Mix(lookups=2, products=1, inverses=layer.groups / output.channels)
+    return Form(structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=7, mix=mix)
 
 
 @form_of.register(LayerNorm)
@@ -208,11 +245,15 @@ def _layer_norm(layer: LayerNorm, inputs: tuple[Shape, ...], output: Shape) -> F
     terms = output.channels // layer.groups
     return Form(
         structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=6, terms=terms,
-        multiplies_inputs=True,
+        multiplies_inputs=True, mix=Mix(products=2, inverses=1 / terms),
     )  # fmt: skip
 
 
 @form_of.register(Activation)
+def _activation(layer: Activation, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    return replace(_copy(layer, inputs, output), mix=finishing_mix(layer.activation))
+
+
 @form_of.register(Rearranged)
 def _copy(layer: Activation | Rearranged, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa: ARG001  # what it reads is in order
     """Return a copy of the input as it is laid out after the move, in the blocks that it has."""
@@ -222,7 +263,9 @@ def _copy(layer: Activation | Rearranged, inputs: tuple[Shape, ...], output: Sha
 @form_of.register(Upsample)
 def _upsample(layer: Upsample, inputs: tuple[Shape, ...], output: Shape) -> Form:
     """Return a copy of what is read again and again, or a product and a sum for each input around an output."""
-    return Form(structure="vector", shape=output, n=output.channels, ops_per_output=layer.neighbours(inputs[0], output))
+    many = layer.neighbours(inputs[0], output)
+    mix = Mix(products=many if layer.mode == "linear" else 0)
+    return Form(structure="vector", shape=output, n=output.channels, ops_per_output=many, mix=mix)
 
 
 @form_of.register(Slice)

@@ -10,7 +10,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.shape import Widths
-from lw3dsim.machine.forms import form_of
+from lw3dsim.machine.forms import Mix, form_of
 from lw3dsim.machine.records import STRUCTURES, Layer
 from lw3dsim.tensor.layout import fewest_bursts_block
 
@@ -63,6 +63,7 @@ class Problem(Value, frozen=True, kw_only=True, dict=True):
     dilation: Triple
     sources: int
     ops_per_output: int
+    mix: Mix
     whole_frames: bool
     means: int
     activation_bits: int
@@ -196,15 +197,9 @@ def width_note(problem: Problem, declared: int) -> str:
 
 
 def make_problem(
-    layer: AnyLayer,
-    inputs: tuple[Shape, ...],
-    output: Shape,
-    algorithm: Algorithm,
-    arch: Accelerator,
-    batch: int = 1,
-    state: int = 0,
-    widths: Widths = WIDTHS,
-) -> Problem:
+    layer: AnyLayer, inputs: tuple[Shape, ...], output: Shape, algorithm: Algorithm, arch: Accelerator, batch: int = 1,
+    state: int = 0, widths: Widths = WIDTHS,
+) -> Problem:  # fmt: skip
     """Build the problem of mapping ``layer``, for a ``batch`` of clips with so many frames of ``state`` before each."""
     form = form_of(layer, inputs, output)
     precision = form.precision(widths, arch.precision)
@@ -225,6 +220,7 @@ def make_problem(
         dilation=form.dilation,
         sources=form.sources,
         ops_per_output=form.ops_per_output,
+        mix=form.mix,
         whole_frames=form.whole_frames,
         means=form.means,
         activation_bits=precision.activation_bits,

@@ -136,4 +136,5 @@ def _certain(layers: Iterable[Floors]) -> list[Problem]:
 def _asked(of: Problem) -> tuple[object, ...]:
     """Return all that area and leakage depend on."""
     bits = (of.data_bits, of.weight_bits, of.accumulator_bits, of.register_bits, of.transform_bits)
-    return of.structure == "vector", of.algorithm, *bits
+    vector = (of.mix, of.activation_bits, of.output_bits, of.needed_bits)
+    return of.structure == "vector", of.algorithm, *bits, *vector

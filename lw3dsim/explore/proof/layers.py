@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.account.events import constant_mults
+from lw3dsim.account.vector import operation_pj
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.tensor.axis import Reads, read_by
@@ -119,7 +120,7 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
         "input_pj": algorithm.input_adds * pj("add", data),
         "kernel_pj": algorithm.weight_adds * pj("add", weight) if onchip else 0.0,
         "output_pj": algorithm.output_adds * pj("add", problem.transform_bits),
-        "vector_pj": ops * pj("add", problem.accumulator_bits)
+        "vector_pj": ops * operation_pj(problem, arch.tech)
         + divides * pj("mult", problem.divider_bits, problem.divider_bits),
     }
     return Forms(**{name: np.array([float(value)]) for name, value in column.items()})

@@ -2,6 +2,7 @@
 
     lw3dsim dse run tiles_and_pes --no-bounds
     lw3dsim dse run accuracy --no-bounds
+    lw3dsim dse run accuracy_chip
     lw3dsim dse run edge_chip --trials 240
     lw3dsim dse run edge_chip --trials 240 --sampler random --storage results/dse/edge_chip_random.journal
     lw3dsim dse run shared_chip --trials 120
@@ -243,10 +244,38 @@ def accuracy() -> dict[str, str]:
     return {"accuracy": f"{summary(study)}\n\n{front_table(study, extremes(study, 10))}"}
 
 
+def accuracy_chip() -> dict[str, str]:
+    """Return the findings on what designs still answer: the front, and agreement by tile, widths and shifts."""
+    study = study_of("accuracy_chip")
+    front = study.front
+    text = f"{summary(study)}\n\n{front_table(study, sorted(front, key=lambda r: r.outcome.metrics['latency_ms']))}"
+    return {"accuracy_chip": text, "agreement": agreements(study)}
+
+
+def agreements(study: Study) -> str:
+    """Return agreement by tile and multiplier, of shifts of the worst case and calibrated, as a table."""
+    found: dict[tuple[object, ...], float] = {}
+    for record in study.records:
+        values = dict(record.point.values)
+        names = ("m1", "m2"), ("transformed_data_bits", "transformed_weight_bits")
+        tile = tuple(values[f"winograd.{name}"] for name in names[0])
+        bits = tuple(values[f"precision.{name}"] for name in names[1])
+        if record.outcome.state == "done":
+            found[*tile, *bits, values["precision.shifts"]] = record.outcome.metrics["agreement"]
+    tiles, widths = sorted({key[:2] for key in found}), sorted({key[2:4] for key in found if key[2] == key[3]})
+    heads = [f"{data} x {weight}, {words}" for data, weight in widths for words in ("worst case", "calibrated")]
+    lines = ["| m1, m2 | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
+    for tile in tiles:
+        keys = [(*tile, *bits, shifts) for bits in widths for shifts in ("worst_case", "calibrated")]
+        cells = [f"{found[key]:.3f}" if key in found else "" for key in keys]
+        lines.append(f"| {tile[0]}, {tile[1]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Fill in what there is; return the exit code."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for findings in (tiles_and_pes, samplers, edge_chip, edge_chip_search, shared_chip, accuracy):
+    for findings in (tiles_and_pes, samplers, edge_chip, edge_chip_search, shared_chip, accuracy, accuracy_chip):
         try:
             for name, block in findings().items():
                 text = replace_block(text, name, block)

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(10, 600, (0, 1, 2), (0.03, 0.1))
-SMOKE = Plan(1, 20, (0,), (0.03, 0.1), (CASES[1], CASES[7]))
+SMOKE = Plan(1, 20, (0,), (0.03, 0.1), (CASES[1], CASES[3]))
 
 
 class Outcome(NamedTuple):

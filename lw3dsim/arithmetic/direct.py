@@ -76,6 +76,15 @@ def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: 
     )
 
 
+def factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
+    """Return the weights that ``values``, the second input of ``layer``, are to it: of one clip."""
+    if isinstance(layer, Gate):
+        return values[..., None]
+    matrix = values.reshape(layer.heads, len(values) // layer.heads, -1)
+    matrix = matrix.swapaxes(1, 2) if layer.transpose else matrix
+    return matrix.reshape(-1, matrix.shape[2], 1, 1, 1)
+
+
 def function_of(layer: AnyLayer) -> str:
     """Return the activation of a layer, ``none`` where it has none."""
     return str(getattr(layer, "activation", "none"))

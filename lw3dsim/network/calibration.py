@@ -18,6 +18,7 @@ from lw3dsim.arithmetic.noise import Power, estimated_db
 from lw3dsim.arithmetic.operands import make_operands, observed, whole_width, worst_case
 from lw3dsim.arithmetic.whole import WholeLayer
 from lw3dsim.describe.shape import Shape
+from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.network.quantised import Quantised, Stage, stage_of
 from lw3dsim.schedule.work import LayerWork
@@ -95,8 +96,13 @@ class Calibration:
         for stage in self._network.stages:
             one, work = replace(stage), works.get(stage.layer.name)
             stages.append(one)
-            if not isinstance(work, LayerWork) or one.weights is None:
+            if not isinstance(work, LayerWork) or not work.problem.has_weights:
                 continue
+            if one.weights is None and work.problem.may_overflow:
+                raise InputError(
+                    f"{stage.layer.name}: its products of two computed tensors may overflow; networks are scored where "
+                    "they cannot: raise precision.accumulator_bits"
+                )
             one.problem = work.problem
             if is_narrowed(work.problem, self.number):
                 narrowed.append((one, work))

@@ -13,7 +13,7 @@ import numpy as np
 from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.clips import FRAMES, by_clip, carrying, joined, sources_by_clip, without_sums
 from lw3dsim.arithmetic.computation import largest
-from lw3dsim.arithmetic.direct import computation_of, compute, shift_before, sums
+from lw3dsim.arithmetic.direct import computation_of, compute, factors, shift_before, sums
 from lw3dsim.arithmetic.functions import activated, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
@@ -313,7 +313,7 @@ def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor
     inputs, weights, bias = network.input_shapes(layer), None, None
     if isinstance(layer, Gate | Matmul):
         clips = by_clip([tensors[layer.inputs[1]]], streams)
-        weights = np.concatenate([_factors(layer, clip[0]) for clip in clips])
+        weights = np.concatenate([factors(layer, clip[0]) for clip in clips])
         if isinstance(layer, Matmul) and layer.scale != 1 and not number.is_integer:
             weights = (weights * layer.scale).astype(weights.dtype)
     elif layer.weights(inputs):
@@ -324,15 +324,6 @@ def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor
     frames = tensors[layer.inputs[0]].shape[FRAMES] // streams
     made = computation_of(layer, inputs[0]._replace(frames=frames), weights, bias)
     return made if made.divisors is None else replace(made, divisors=np.tile(made.divisors, (streams, 1, 1)))
-
-
-def _factors(layer: Gate | Matmul, values: Tensor) -> Tensor:
-    """Return the weights that a tensor of one clip is to ``layer``."""
-    if isinstance(layer, Gate):
-        return values[..., None]
-    matrix = values.reshape(layer.heads, len(values) // layer.heads, -1)
-    matrix = matrix.swapaxes(1, 2) if layer.transpose else matrix
-    return matrix.reshape(-1, matrix.shape[2], 1, 1, 1)
 
 
 def of_clips(layer: AnyLayer, computation: Computation, clips: int) -> list[Computation]:

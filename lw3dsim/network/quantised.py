@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.arithmetic.direct import compute, function_of, sums
+from lw3dsim.arithmetic.direct import compute, factors, function_of, sums
 from lw3dsim.arithmetic.functions import RANGE, activated, is_table, unit_of_codes
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import NUMBERS, Number, Tensor
 from lw3dsim.arithmetic.scales import Rescale, channel_steps, clipped, codes, rescale, rescaled
 from lw3dsim.describe.moves import Copy, Pad, Rearranged, Slice
-from lw3dsim.describe.products import BatchNorm, Conv3d, Linear
-from lw3dsim.describe.vectors import Activation, Add, Mul, Pool3d, Trg
+from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Softmax, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.network.widths import says_widths
 
@@ -42,7 +42,10 @@ FLOAT = NUMBERS["float64"]
 HEADROOM_BITS = 8
 
 # Layers that have a form in integers here; of those that rearrange, all but a copy of what is not known.
-QUANTISED = (Activation, Add, BatchNorm, Conv3d, Linear, Mul, Pad, Pool3d, Rearranged, Slice, Trg)
+QUANTISED = (
+    *(Activation, Add, BatchNorm, Conv3d, Gate, LayerNorm, Linear, Matmul),
+    *(Mul, Pad, Pool3d, Rearranged, Slice, Softmax, Trg),
+)
 
 
 @dataclass(kw_only=True)
@@ -70,7 +73,9 @@ class Stage:
         """Return the sums of the layer on codes of its inputs, as the machine makes them."""
         if self.whole is not None:
             return self.whole(arranged(self.layer, sources))
-        return sums(self.layer, self._aligned(sources), self.weights, self.bias, number)
+        layer, aligned = self.layer, self._aligned(sources)
+        weights = factors(layer, aligned[1]) if isinstance(layer, Gate | Matmul) else self.weights
+        return sums(layer, aligned, weights, self.bias, number)
 
     def exact(self, sources: Sequence[Tensor], number: Number) -> Tensor:
         """Return the same without loss: computed directly."""
@@ -142,6 +147,8 @@ class Weighty(NamedTuple):
         tensors = dict(clip)
         for layer in self.order:
             weight, bias = self.weights.get(layer.name, (None, None))
+            if isinstance(layer, Gate | Matmul):
+                weight = factors(layer, tensors[layer.inputs[1]]) * (layer.scale if isinstance(layer, Matmul) else 1)
             tensors[layer.name] = compute(layer, [tensors[name] for name in layer.inputs], weight, bias, FLOAT)
         return tensors
 
@@ -163,7 +170,8 @@ def weighty(network: Workload, weights: Mapping[str, LayerWeights]) -> Weighty:
             order.append(layer)
             there.add(layer.name)
     for layer in order:
-        if not isinstance(layer, QUANTISED) or isinstance(layer, Copy):
+        by_frame = isinstance(layer, Matmul) and layer.by_frame
+        if not isinstance(layer, QUANTISED) or isinstance(layer, Copy) or by_frame:
             raise InputError(f"{layer.name} of {network.name}: a layer of kind {layer.kind} cannot be quantised yet")
         if layer.weights(network.input_shapes(layer)) and layer.name not in weights:
             raise InputError(f"weights: {layer.name}.weight is missing; give the weights of all layers")
@@ -185,8 +193,12 @@ def stage_of(layer: AnyLayer, given: LayerWeights | None, steps: Mapping[str, fl
         own = read[0] * by_channel
         weights = codes(given.weight, by_channel, number)
         bias = None if given.bias is None else np.rint(given.bias / own).astype(np.int64)
-    elif isinstance(layer, Mul):
-        own = math.prod(read)
+    elif isinstance(layer, Gate | Matmul | Mul):
+        own = math.prod(read) * (layer.scale if isinstance(layer, Matmul) else 1)
+    elif isinstance(layer, LayerNorm | Softmax):
+        out = target = own = unit_of_codes(layer.kind, number) or 1.0
+        # Powers are looked up by codes; a norm does not ask what a step is.
+        align = (rescale(read[0] * 2 ** (number.bits - 1) / RANGE) if isinstance(layer, Softmax) else None,)
     elif len(read) > 1 or _is_mean(layer):
         own = target / 2**HEADROOM_BITS if _is_mean(layer) or isinstance(layer, Add) else target
         align = tuple(rescale(step / own) for step in read)

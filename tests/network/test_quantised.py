@@ -11,7 +11,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.network.calibration import Calibration, arithmetic_of
 from lw3dsim.network.execution import with_width
-from lw3dsim.network.given import given_weights
+from lw3dsim.network.given import given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.quantised import weighty
 from lw3dsim.network.request import Options, make_request
@@ -41,6 +41,30 @@ layers:
 """
 
 
+# Products of computed tensors, what is taken over channels, a transposed convolution.
+ATTENTION = """
+name: attention
+description: for tests
+inputs: {clip: {channels: 3, frames: 4, height: 12, width: 12}}
+layers:
+  - {name: a, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], stride: [1, 4, 4], padding: [0, 1, 1]}
+  - {name: norm, kind: layer_norm}
+  - {name: q, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: k, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: v, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: scores, kind: matmul, inputs: [q, k], transpose: true, heads: 2, scale: 0.5}
+  - {name: shares, kind: softmax, groups: 2}
+  - {name: mixed, kind: matmul, inputs: [shares, v], heads: 2}
+  - {name: sum, kind: add, inputs: [a, mixed]}
+  - {name: mean, kind: pool3d, mode: avg, kernel: global}
+  - {name: share, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], activation: sigmoid}
+  - {name: gate, kind: gate, inputs: [sum, share]}
+  - {name: up, kind: conv_transpose3d, out_channels: 4, kernel: [1, 2, 2], stride: [1, 2, 2]}
+  - {name: last, kind: pool3d, mode: avg, kernel: global}
+  - {name: fc, kind: linear, out_features: 5}
+"""
+
+
 def setting(text=NET, number=INT8, seed=0, **options):
     network = parse_workload(text, "net.yaml")
     random = np.random.default_rng(seed)
@@ -48,15 +72,13 @@ def setting(text=NET, number=INT8, seed=0, **options):
     for layer in network.layers:
         inputs = network.input_shapes(layer)
         if layer.weights(inputs):
-            channels = network.shapes[layer.name].channels
-            count = layer.weights(inputs) // channels
-            kernel = getattr(layer, "kernel", (1, 1, 1))
-            size = (channels, count // int(np.prod(kernel)), *kernel)
+            size = weight_size(network, layer)
+            channels, count = network.shapes[layer.name].channels, int(np.prod(size[1:]))
             weights[f"{layer.name}.weight"] = random.normal(0, 0.8 / np.sqrt(count), size)
             if layer.kind == "batch_norm":
                 weights[f"{layer.name}.weight"] = random.uniform(0.5, 1.5, size)
             # Channels of very unlike sizes, as folding leaves them.
-            weights[f"{layer.name}.weight"] *= np.exp(random.normal(0, 0.4, channels))[:, None, None, None, None]
+            weights[f"{layer.name}.weight"] *= np.exp(random.normal(0, 0.4, size[0]))[:, None, None, None, None]
             if layer.biases(inputs):
                 weights[f"{layer.name}.bias"] = random.normal(0, 0.2, channels)
     prepared = prepare(make_request(network, Options(weights=weights, dtype=number.name, **options)))
@@ -83,6 +105,19 @@ def test_integers_are_the_network_to_what_their_steps_cost(number, least):
     # Scored on the clips that calibrate: nothing saturates.
     _, db = made(prepared, float_network, 2 * clips[:6], number)
     assert db > least
+
+
+@pytest.mark.parametrize(("number", "least"), [(INT8, 15), (INT16, 50)])
+def test_products_of_computed_tensors_are_the_network_too(number, least):
+    prepared, float_network, clips = setting(ATTENTION, number)
+    network, db = made(prepared, float_network, 2 * clips[:6], number)
+    assert db > least
+    unit = {stage.layer.name: stage.step for stage in network.stages}
+    assert (unit["shares"], unit["norm"]) == (1 / number.largest, 8 / 2 ** (number.bits - 1))
+    narrow = ["precision.accumulator_bits=12", "precision.overflow=wrap"]
+    prepared, float_network, clips = setting(ATTENTION, number, overrides=narrow)
+    with pytest.raises(InputError, match="its products of two computed tensors may overflow"):
+        made(prepared, float_network, clips, number)
 
 
 def test_all_steps_are_known_and_those_of_weights_are_per_channel():
@@ -152,8 +187,8 @@ def test_sums_that_overflow_are_those_of_the_schedule():
 
 
 def test_what_cannot_be_quantised_is_refused_and_so_are_weights_that_are_missing():
-    network = parse_workload(NET + "  - {name: soft, kind: softmax}\n", "net.yaml")
-    with pytest.raises(InputError, match="soft of net: a layer of kind softmax cannot be quantised yet"):
+    network = parse_workload(NET + "  - {name: mean_so_far, kind: running_mean, inputs: max}\n", "net.yaml")
+    with pytest.raises(InputError, match="mean_so_far of net: a layer of kind running_mean cannot be quantised yet"):
         weighty(network, dict.fromkeys((layer.name for layer in network.layers), (None, None)))
     with pytest.raises(InputError, match=r"weights: conv1a\.weight is missing; give the weights of all layers"):
         weighty(load_workload("c3d_small"), {})

@@ -47,9 +47,9 @@ class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     channels: Size | None = None
-    frames: Extent | None = None
-    height: Extent | None = None
-    width: Extent | None = None
+    frames: Size | None = None
+    height: Size | None = None
+    width: Size | None = None
     sample_of: str | None = None
     frame_stride: Extent | None = None
     density: Density | None = None

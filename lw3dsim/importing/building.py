@@ -49,6 +49,8 @@ class Sums(Value, frozen=True, kw_only=True):
     tensor: Tensor
 
 
+# Operators that look at no element of their inputs from such a one on, but at what they are.
+UNREAD = {"CastLike": 1, "Shape": 0}
 # Operators whose inputs behind the first are weights and factors, never data.
 WEIGHTED = frozenset({"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "LayerNormalization"})
 
@@ -79,7 +81,7 @@ class Building:
     def __post_init__(self) -> None:
         """Note who reads what."""
         for node in self.graph.nodes:
-            for name in node.inputs if node.op != "Shape" else ():  # which reads no element
+            for name in node.inputs[: UNREAD.get(node.op)]:
                 self.readers.setdefault(name, []).append(node)
                 self.uses[name] += 1
         self.uses.update(self.graph.outputs)
@@ -234,7 +236,8 @@ class Building:
 
     def per_channel(self, node: Node, data: Tensor, factor: Constant | None, summand: Constant | None) -> Tensor:
         """Return a layer of factors and summands per channel, behind what the node makes where there is any."""
-        part = "affine" if isinstance(self.layers.get(data.source), LayerNorm) else ""
+        is_part = isinstance(self.layers.get(data.source), LayerNorm) and node.op != "BatchNormalization"
+        part = "affine" if is_part else ""
         made = self.add(node, BatchNorm, [data], recipe=unit(data.shape.channels), part=part)
         self.fold_in(made, factor, summand)
         return made

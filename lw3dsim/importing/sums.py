@@ -37,7 +37,7 @@ def batch_norm(building: Building, node: Node) -> list[Meaning]:
 def _scaled(building: Building, node: Node, data: Tensor, factor: Constant, summand: Constant | None = None) -> Tensor:
     """Return ``data`` times a factor per channel: part of the convolution before it where nothing else reads that."""
     maker = building.maker(data, Conv3d, ConvTranspose3d)
-    if maker is not None and not maker.batch_norm:
+    if maker is not None and (not maker.batch_norm or summand is None):  # a factor behind a batch norm is part of it
         building.change(data, batch_norm=True)
         building.fold_in(data, factor, summand)
         return building.view(node, data)

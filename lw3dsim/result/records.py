@@ -16,7 +16,7 @@ from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, one_of, summed
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.describe.workload import AnyLayer, Extent, Phase, Size, StreamState
+from lw3dsim.describe.workload import AnyLayer, Phase, Size, StreamState
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.transform.algorithms import POLICIES
 
@@ -152,7 +152,7 @@ class Inputs(Record, frozen=True, kw_only=True):
     """The workload as it was run: shapes (C, T, H, W) by input."""
 
     name: str
-    inputs: dict[str, tuple[Size, Extent, Extent, Extent]]
+    inputs: dict[str, tuple[Size, Size, Size, Size]]
 
 
 class Configuration(Record, frozen=True, kw_only=True):

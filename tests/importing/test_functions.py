@@ -97,8 +97,9 @@ def test_zeros_that_are_made_for_a_bias_are_none(behind, kind, tmp_path):
     w = net.weight(8, 3, 3, 3, 3, kind=kind)
     size = net.node("Shape", [w], start=0, end=1)
     size = net.node("Concat", [size, net.values(np.array(behind, np.int64))], axis=0)
-    zero = net.node("CastLike", [net.values(np.float32(0)), "clip"])
-    net.node("Conv", ["clip", w, net.node("Expand", [zero, size])])
+    padded = net.node("Pad", ["clip", net.values(np.array([0, 0, 1, 1, 1] * 2))])
+    zero = net.node("CastLike", [net.values(np.float32(0)), padded])  # which looks at no element
+    net.node("Conv", [padded, w, net.node("Expand", [zero, size])])
     (layer,) = load_workload(net.save(tmp_path / "n.onnx")).layers
-    assert not layer.bias
+    assert (layer.bias, layer.padding) == (False, (1, 1, 1))
     assert layer.out_channels == 8

@@ -6,6 +6,8 @@ from onnx_files import Net
 
 import lw3dsim
 from lw3dsim.describe.workload import Shape
+from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.describe.workload_text import workload_text
 from lw3dsim.errors import InputError
 from lw3dsim.importing.load import load_workload
 
@@ -47,3 +49,13 @@ def test_a_product_repeats_by_itself(tmp_path):
 def test_a_batch_is_not_repeated(tmp_path):
     with pytest.raises(InputError, match="repeats"):
         load_workload(repeated("Tile", [1, 4, 2, 2, 2], [2, 1]).save(tmp_path / "net.onnx"))
+
+
+def test_a_long_constant_that_is_joined_with_data_is_written_and_read(tmp_path):
+    net = Net({"clip": [1, 8, 9000]})
+    tokens = net.node("Transpose", [net.node("Relu")], perm=[0, 2, 1])
+    places = net.node("Expand", [net.weight(1, 1, 8), net.values(np.array([1, 9000, 8]))])
+    net.node("Add", [tokens, places])
+    network = load_workload(net.save(tmp_path / "net.onnx"))
+    assert [network.inputs[name] for name in network.learned] == [Shape(8, 9000, 1, 1)]
+    assert parse_workload(workload_text(network)) == network

@@ -113,3 +113,16 @@ def test_a_choice_of_elements_is_refused(tmp_path):
     net.node("Where", [net.values(np.eye(8, dtype=bool)), net.last, net.values(np.float32(1))])
     with pytest.raises(InputError, match="chooses element by element"):
         load_workload(net.save(tmp_path / "net.onnx"))
+
+
+def test_a_factor_behind_a_batch_norm_is_part_of_it(tmp_path):
+    net = Net({"clip": [1, 3, 4, 8, 8]})
+    net.node("Conv", [net.last, net.weight(8, 3, 1, 1, 1)])
+    net.node("BatchNormalization", [net.last, *(net.weight(8) for _ in range(4))])
+    plain = net.save(tmp_path / "plain.onnx")
+    net.node("Mul", [net.last, net.values(np.float32(0.5))])
+    path = net.save(tmp_path / "net.onnx")
+    (layer,) = load_workload(path).layers
+    assert layer.batch_norm
+    halved, whole = ([*lw3dsim.load_weights(one).values()] for one in (path, plain))
+    assert all(np.allclose(2 * one, other) for one, other in zip(halved, whole, strict=True))

@@ -134,24 +134,47 @@ def overflow_noise(variance: float, problem: Problem) -> float:
 
 
 class Power(Value, frozen=True, kw_only=True, eq=False):
-    """What was seen of a layer: mean squares of transformed data and weights by coordinate, and of its outputs."""
+    """What was seen of a layer: mean squares of transformed data and weights by coordinate, and of its outputs.
+
+    ``data_sums`` and ``weight_sums`` are mean products of two coordinates (coordinates, coordinates) of the sums of
+    data and of weights over the channels that are summed up.
+    """
 
     data: Tensor
     weight: Tensor
     signal: float
+    data_sums: Tensor
+    weight_sums: Tensor
+
+
+# What rounding half up adds to an integer that loses bits, in the mean: however many they are.
+ROUNDED_UP = 0.5
 
 
 def estimated_db(problem: Problem, shifts: Shifts, power: Power) -> float | None:
     """Return the SQNR of a Winograd layer on operands like those that were seen; None where no bit is dropped.
 
-    Unlike :func:`sqnr_db` it takes nothing of operands for granted but that what rounding adds to them is white.
+    Unlike :func:`sqnr_db` it takes nothing of operands for granted but that what rounding adds to them is white about
+    its mean. That mean is the same in all channels: it adds up with whatever does not average out over them.
     """
-    data, weight = (_rounding(shift) for shift in (shifts.data, shifts.weight))
+    noises, bias = [], 0.0
+    _, scale = _back(problem.algorithm)
+    for shift, sums in ((shifts.data, power.weight_sums), (shifts.weight, power.data_sums)):
+        up = np.where(shift > 0, ROUNDED_UP, 0.0)
+        noises.append(_rounding(shift) - up**2)
+        weighted = _outputs(problem.algorithm) * up.ravel()
+        bias += float(np.einsum("oi,ij,oj->", weighted, sums, weighted)) / len(weighted)
+    data, weight = noises
     noise = problem.algorithm.taps * problem.c * (data * power.weight + weight * power.data + data * weight)
     if not noise.any():
         return None
-    through, scale = _back(problem.algorithm)
-    return _ratio_db(power.signal, float((through * noise).sum()) / scale**2 + 1 / 12)
+    through, _ = _back(problem.algorithm)
+    return _ratio_db(power.signal, (float((through * noise).sum()) + bias) / scale**2 + 1 / 12)
+
+
+def _outputs(algorithm: Algorithm) -> Tensor:
+    """Return what each coordinate adds to each output of a tile: (outputs, coordinates)."""
+    return np.asarray(reduce(np.kron, (_array(form.AT) for form in algorithm.transforms)))
 
 
 def _back(algorithm: Algorithm) -> tuple[Tensor, int]:

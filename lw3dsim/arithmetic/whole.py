@@ -7,7 +7,6 @@ change a value.
 
 from __future__ import annotations
 
-import math
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -70,13 +69,17 @@ class WholeLayer:
         """Whether operands are transformed."""
         return self.run.operands is not None
 
-    def transformed_weights(self) -> tuple[Tensor, Tensor]:
-        """Return the largest magnitude and the mean square of transformed weights, by coordinate."""
-        kernels = [self._kernel(place) for places in self._places for place in places]
-        over = tuple(range(kernels[0].ndim - 3))
-        peaks = np.max([np.abs(each).max(axis=over) for each in kernels], axis=0)
-        squares = sum(np.square(each, dtype=np.float64).sum(axis=over) for each in kernels)
-        return peaks, squares / sum(math.prod(each.shape[:-3]) for each in kernels)
+    @property
+    def groups_at_once(self) -> int:
+        """Of how many groups the channels of a place are."""
+        problem = self.run.problem
+        return problem.n // problem.group_n if problem.structure == "grouped" else 1
+
+    def transformed_weights(self) -> Iterator[Tensor]:
+        """Yield transformed weights (N, channels, phases, coordinates)."""
+        for places in self._places:
+            for place in places:
+                yield self._kernel(place)
 
     def twin(self) -> WholeLayer:
         """Return the same layer with storage of its own; kernels are shared."""

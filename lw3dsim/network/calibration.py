@@ -36,28 +36,50 @@ if TYPE_CHECKING:
 
 
 class Observed:
-    """What calibration saw of the transformed inputs of a layer, by coordinate, and of its sums."""
+    """What is seen of transformed operands by coordinate: the largest, mean squares, and mean products of sums."""
 
     def __init__(self) -> None:
         self.peaks: Tensor = np.zeros(())
         self._squares: Tensor = np.zeros(())
-        self._values, self._sums, self._outputs = 0, 0.0, 0
+        self._products: Tensor = np.zeros(())
+        self._values, self._sums = 0, 0
 
-    def see(self, values: Tensor) -> None:
-        """Look at transformed inputs, their coordinates in the last three dimensions."""
+    def see(self, values: Tensor, channels: tuple[int, ...]) -> None:
+        """Look at operands, their coordinates in the last three dimensions, that are summed up along ``channels``."""
         over = tuple(range(values.ndim - 3))
         self.peaks = np.maximum(self.peaks, np.abs(values).max(axis=over))
         self._squares = self._squares + np.square(values, dtype=np.float64).sum(axis=over)
         self._values += math.prod(values.shape[:-3])
+        sums = values.sum(axis=channels, dtype=np.float64).reshape(-1, math.prod(values.shape[-3:]))
+        self._products = self._products + sums.T @ sums
+        self._sums += len(sums)
 
-    def see_sums(self, values: Tensor) -> None:
+    @property
+    def squares(self) -> Tensor:
+        """The mean squares."""
+        return self._squares / self._values
+
+    @property
+    def products(self) -> Tensor:
+        """The mean products of the sums of two coordinates."""
+        return self._products / self._sums
+
+
+class Outputs:
+    """What calibration saw of the sums that a layer made."""
+
+    def __init__(self) -> None:
+        self._squares, self._count = 0.0, 0
+
+    def see(self, values: Tensor) -> None:
         """Look at what the layer made."""
-        self._sums += float(np.square(values, dtype=np.float64).sum())
-        self._outputs += values.size
+        self._squares += float(np.square(values, dtype=np.float64).sum())
+        self._count += values.size
 
-    def power(self, weight: Tensor) -> Power:
-        """Return the mean squares of what was seen, with those of transformed ``weight``."""
-        return Power(data=self._squares / self._values, weight=weight, signal=self._sums / self._outputs)
+    @property
+    def power(self) -> float:
+        """The mean square."""
+        return self._squares / self._count
 
 
 class Seen(NamedTuple):
@@ -114,7 +136,7 @@ class Calibration:
 
     def _narrow(self, layers: Sequence[tuple[Stage, LayerWork]], design: Accelerator, *, is_alike: bool) -> None:
         """Give ``layers`` the shifts that their multipliers ask for, and what they cost."""
-        self._look([(stage, self._whole(stage, work, design, None)) for stage, work in layers])
+        self._look([(stage, self._whole(stage, work, design, None, is_alike=True)) for stage, work in layers])
         precision = design.precision
         for stage, work in layers:
             seen, shifts = self._seen[stage.layer.name, work.problem.algorithm], worst_case(work.problem, self.number)
@@ -127,7 +149,7 @@ class Calibration:
     def _look(self, layers: Sequence[tuple[Stage, WholeLayer]]) -> None:
         """See what ``layers``, which are in full width, make of the clips, unless it is known."""
         new = {
-            stage.layer.name: (whole, Observed())
+            stage.layer.name: (whole, Observed(), Outputs())
             for stage, whole in layers
             if (stage.layer.name, whole.run.problem.algorithm) not in self._seen
         }
@@ -136,16 +158,28 @@ class Calibration:
 
         def watch(stage: Stage, sources: Sequence[Tensor], made: Tensor) -> None:
             if stage.layer.name in new:
-                whole, found = new[stage.layer.name]
-                for coordinates in whole.transformed_inputs(arranged(stage.layer, sources)):
-                    found.see(coordinates)
-                found.see_sums(made)
+                whole, data, outputs = new[stage.layer.name]
+                for values in whole.transformed_inputs(arranged(stage.layer, sources)):
+                    data.see(values.reshape(whole.groups_at_once, -1, *values.shape[2:]), (1,))
+                outputs.see(made)
 
         for clip in self._clips:
             self._network(clip, watch)
-        for name, (whole, found) in new.items():
-            peaks, squares = whole.transformed_weights()
-            self._seen[name, whole.run.problem.algorithm] = Seen(found.peaks, peaks, found.power(squares))
+        for name, (whole, data, outputs) in new.items():
+            weights = Observed()
+            for values in whole.transformed_weights():
+                weights.see(values, (1, 2))
+            self._seen[name, whole.run.problem.algorithm] = Seen(
+                data.peaks,
+                weights.peaks,
+                Power(
+                    data=data.squares,
+                    weight=weights.squares,
+                    signal=outputs.power,
+                    data_sums=data.products,
+                    weight_sums=weights.products,
+                ),
+            )
 
     def _whole(
         self, stage: Stage, work: LayerWork, design: Accelerator, shifts: Shifts | None, *, is_alike: bool = False

@@ -93,13 +93,16 @@ def _upsample(call: Call) -> None:
     call.emit("Resize", [source, "", "", call.number(call.made)], **how)
 
 
+# Factors and summands of a norm that has none.
+PLAIN = (("weight", 1.0), ("bias", 0.0))
+
+
 def _batch_norm(call: Call) -> None:
     if call.given.get("training") or not call.tensor("running_mean"):
         raise call.error("normalises by the figures of its own batch; keep running figures, and normalise by them")
     mean = call.tensor("running_mean")
     channels, variance = call.dims("running_mean"), call.tensor("running_var")
-    plain = (("weight", 1.0), ("bias", 0.0))
-    scales = [call.tensor(name) or call.number(np.full(channels, value)) for name, value in plain]
+    scales = [call.tensor(name) or call.number(np.full(channels, value)) for name, value in PLAIN]
     call.emit("BatchNormalization", [call.tensor("input"), *scales, mean, variance], epsilon=float(call.given["eps"]))
 
 
@@ -110,6 +113,19 @@ def _layer_norm(call: Call) -> None:
     weight = call.tensor("weight") or call.number(np.ones(shape))
     inputs = [call.tensor("input"), weight, *([call.tensor("bias")] if call.tensor("bias") else [])]
     call.emit("LayerNormalization", inputs, axis=-1, epsilon=float(call.given["eps"]))
+
+
+def _group_norm(call: Call) -> None:
+    """Read a norm of groups of channels, or of each; of one that has running figures, these are what counts."""
+    if call.tensor("running_mean") and not call.given.get("use_input_stats"):
+        _batch_norm(call)
+        return
+    channels = call.dims("input")[1]
+    groups = int(call.given.get("num_groups", channels))
+    scales = [call.tensor(name) or call.number(np.full(channels, value)) for name, value in PLAIN]
+    call.emit(
+        "GroupNormalization", [call.tensor("input"), *scales], num_groups=groups, epsilon=float(call.given["eps"])
+    )
 
 
 def _max_pool(call: Call) -> None:
@@ -286,6 +302,7 @@ READERS: dict[str, Reader] = {
     **each(_upsample, *(f"upsample_{how}" for how in UPSAMPLED)),
     **each(_batch_norm, "batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
     "layer_norm": _layer_norm,
+    **each(_group_norm, "group_norm", "instance_norm"),
     **each(_max_pool, *(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices"))),
     **each(_avg_pool, "avg_pool1d", "avg_pool2d", "avg_pool3d"),
     **each(_adaptive("AveragePool"), *(f"{lead}adaptive_avg_pool{n}d" for n in (1, 2, 3) for lead in ("", "_"))),

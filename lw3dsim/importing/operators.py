@@ -14,6 +14,7 @@ from lw3dsim.importing.again import choose
 from lw3dsim.importing.axes import Axes, unscaled
 from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import MASKED, Constant
+from lw3dsim.importing.group_norms import group_norm
 from lw3dsim.importing.joins import mapped, seen
 from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, cumulated, div, sub
@@ -206,6 +207,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "Div": div,
     **dict.fromkeys(PLAIN, of_reals),
     **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), scaled_matmul),
+    **dict.fromkeys(("GroupNormalization", "InstanceNormalization"), group_norm),
     "LayerNormalization": attention.layer_norm,
     "MatMul": matmul,
     "MatMulInteger": integer_matmul,

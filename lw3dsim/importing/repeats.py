@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The largest constant that one of fewer elements is repeated to.
 MOST = 1 << 28
+# The most copies of a tensor that are joined.
+MOST_COPIES = 1024
 # Operators that repeat what they read themselves.
 REPEATING = frozenset({"Add", "Mul", "Sub", "Sum"})
 
@@ -74,6 +76,8 @@ def _repeated(building: Building, node: Node, axes: Axes, times: Sequence[int]) 
             continue
         free = next((dim for dim in "THW" if getattr(axes.shape, FIELDS[dim]) == 1), None)
         if axes.axes[axis] or free is None:
+            if count > MOST_COPIES:
+                raise building.error(node, f"joins {count} copies of a tensor; lw3dsim takes {MOST_COPIES} at most")
             axes = axes_of(joined_behind(building, node, [plain(axes)] * count, axis))
             continue
         scale = tuple(count if dim == free else 1 for dim in "THW")

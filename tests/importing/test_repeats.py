@@ -59,3 +59,8 @@ def test_a_long_constant_that_is_joined_with_data_is_written_and_read(tmp_path):
     network = load_workload(net.save(tmp_path / "net.onnx"))
     assert [network.inputs[name] for name in network.learned] == [Shape(8, 9000, 1, 1)]
     assert parse_workload(workload_text(network)) == network
+
+
+def test_no_more_copies_are_joined_than_a_network_needs(tmp_path):
+    with pytest.raises(InputError, match="joins 1099511627776 copies"):
+        load_workload(repeated("Tile", [1, 4, 2, 2, 2], [1, 1, 1 << 40, 1, 1]).save(tmp_path / "net.onnx"))

@@ -114,7 +114,7 @@ def total_mappings(
         cut_grid(layer, cuts, i, True, grid)
         tiles_outer = cuts.tiles_outer[i] > 0
         total_inputs(layer, grid, tiles_outer, burst_bits, totals, i)
-        if layer.structure != VECTOR:
+        if layer.kernel_bits:
             total_weights(layer, grid, tiles_outer, burst_bits, totals, i)
         total_outputs(layer, grid, burst_bits, totals, i)
 

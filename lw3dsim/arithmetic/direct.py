@@ -64,7 +64,7 @@ def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: 
         named: dict[type, Reduction] = {
             Mul: "product", Trg: "trg", Softmax: "softmax", LayerNorm: "layer_norm", RunningMean: "running_mean",
         }  # fmt: skip
-        reduction = named[type(layer)]
+        reduction = next(made for kind, made in named.items() if isinstance(layer, kind))
     return Computation(
         reduction=reduction,
         weights=weights,
@@ -178,11 +178,12 @@ def _padded(layer: Pad, sources: Sequence[Tensor], weights: Tensor | None, numbe
 def _normalised(
     layer: Softmax | LayerNorm,
     sources: Sequence[Tensor],
-    weights: Tensor | None,  # noqa: ARG001  # as all of these
+    weights: Tensor | None,
     number: Number,
 ) -> Tensor:
     shape, among = Shape(*sources[0].shape), Channels(sources[0], groups=layer.groups)
-    return among_channels(computation_of(layer, shape, None, None), sources[0], among, number)
+    made = among_channels(computation_of(layer, shape, None, None), sources[0], among, number)
+    return made if weights is None else np.asarray(made * weights[:, 0])
 
 
 @_made.register(Trg)

@@ -188,7 +188,7 @@ def fresh_tile(run: Execution, place: Place) -> Tensor:
 
 def compute_tile(run: Execution, place: Place) -> None:
     """Multiply (or pool) the tile, wave by wave, and add to the output tile."""
-    if run.computation.weights is None:
+    if not run.problem.has_weights:
         _vector(run, place)
         return
     algorithm = run.problem.algorithm
@@ -340,6 +340,8 @@ def _vector(run: Execution, place: Place) -> None:
         channels, *space = place.outputs(problem)
         among = Channels(run.sources[0][(slice(None), *space)], channels.start, run.computation.groups)
         run.ofmap[...] = among_channels(run.computation, tile[0], among, run.number)
+        if run.computation.weights is not None:
+            run.ofmap = run.held(run.ofmap * run.kernels[:, 0])
         return
     window = list(problem.kernel)
     if problem.reduces_frames:

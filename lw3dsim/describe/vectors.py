@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from lw3dsim.describe.layer import Function, Layer, only
-from lw3dsim.describe.shape import Shape, Size, Triple, by
+from lw3dsim.describe.shape import Bits, Shape, Size, Triple, by
 from lw3dsim.describe.windows import Margins, Padding, count_windows, margins
 from lw3dsim.errors import ShapeError
 
@@ -148,7 +148,22 @@ class Softmax(AmongChannels, frozen=True, kw_only=True, tag_field="kind", tag="s
 class LayerNorm(AmongChannels, frozen=True, kw_only=True, tag_field="kind", tag="layer_norm"):
     """The channels of every position less their mean, over their deviation, in three passes: sum, squares, quotients.
 
-    ``epsilon`` is added to the variance. Factors and summands per channel are a ``batch_norm`` behind it.
+    ``epsilon`` is added to the variance. Factors and summands per channel are a ``batch_norm`` behind it, which the
+    last pass takes along where it alone reads this.
     """
 
     epsilon: Annotated[float, Meta(ge=0)] = 1e-5
+
+
+class ScaledNorm(LayerNorm, frozen=True, kw_only=True, tag_field="kind", tag="scaled_norm"):
+    """A layer norm with the batch norm behind it, as they are run: a factor and a summand more in the last pass."""
+
+    weight_bits: Bits | None = None
+
+    def weights(self, inputs: tuple[Shape, ...]) -> int:
+        """See Layer."""
+        return inputs[0].channels
+
+    def biases(self, inputs: tuple[Shape, ...]) -> int:
+        """See Layer."""
+        return inputs[0].channels

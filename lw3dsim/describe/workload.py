@@ -26,7 +26,7 @@ from lw3dsim.describe.moves import (
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size, Widths
 from lw3dsim.describe.transposed import ConvTranspose3d, Phase
-from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax, Trg
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, ScaledNorm, Softmax, Trg
 from lw3dsim.errors import InputError, ShapeError, check_name, suggest
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ __all__ = [
     "Rearrange",
     "Reshape",
     "RunningMean",
+    "ScaledNorm",
     "Shape",
     "Size",
     "Slice",

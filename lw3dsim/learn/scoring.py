@@ -11,11 +11,11 @@ from lw3dsim.errors import ArgumentError
 from lw3dsim.learn.examination import Examination
 from lw3dsim.learn.options import Scoring
 from lw3dsim.learn.source import opened
-from lw3dsim.network.execution import with_width
 from lw3dsim.network.given import given_weights
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.quantised import weighty
 from lw3dsim.network.request import Design, Options, make_request
+from lw3dsim.network.widths import with_width
 from lw3dsim.result.scored import ScoredLayer, ScoreRecord
 
 if TYPE_CHECKING:

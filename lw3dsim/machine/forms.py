@@ -22,6 +22,7 @@ from lw3dsim.describe.workload import (
     Pad,
     Pool3d,
     RunningMean,
+    ScaledNorm,
     Shape,
     Slice,
     Softmax,
@@ -67,7 +68,7 @@ class Form(Value, frozen=True, kw_only=True):
     output, of others to finish one, of the kinds that ``mix`` says; ``means`` are the means over frames that it makes
     at a position. A vector layer sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another
     layer that ``multiplies_inputs`` has activations where others have weights, in so many ``matrices``, each of which
-    is that of an equal part of the frames.
+    is that of an equal part of the frames. A vector layer has so many ``factors`` for a channel, read with a tile.
     """
 
     structure: Structure
@@ -87,6 +88,7 @@ class Form(Value, frozen=True, kw_only=True):
     multiplies_inputs: bool = False
     matrices: int = 1
     mix: Mix = Mix()
+    factors: int = 0
 
     def sum_bits(self, bits: int) -> int:
         """Return the width of the widest value that a vector layer makes of operands of so many ``bits``."""
@@ -100,7 +102,7 @@ class Form(Value, frozen=True, kw_only=True):
 
     def precision(self, widths: Widths, of: Precision) -> Precision:
         """Return ``of`` for a layer of these ``widths``: activations that stand for weights are as wide as others."""
-        weights = of.activation_bits if self.multiplies_inputs else of.weight_bits
+        weights = of.activation_bits if self.multiplies_inputs and not self.factors else of.weight_bits
         own = {"activation_bits": widths.inputs or of.activation_bits, "weight_bits": widths.weights or weights}
         return replace(of, **own)
 
@@ -247,6 +249,14 @@ def _layer_norm(layer: LayerNorm, inputs: tuple[Shape, ...], output: Shape) -> F
         structure="vector", shape=inputs[0], n=output.channels, sources=3, ops_per_output=6, terms=terms,
         multiplies_inputs=True, mix=Mix(products=2, inverses=1 / terms),
     )  # fmt: skip
+
+
+@form_of.register(ScaledNorm)
+def _scaled_norm(layer: ScaledNorm, inputs: tuple[Shape, ...], output: Shape) -> Form:
+    """Return a layer norm with a product and a sum more."""
+    form = _layer_norm(layer, inputs, output)
+    mix = replace(form.mix, products=form.mix.products + 1)
+    return replace(form, ops_per_output=form.ops_per_output + 2, mix=mix, factors=1)
 
 
 @form_of.register(Activation)

@@ -294,7 +294,7 @@ def _is_one_window(problem: Problem) -> bool:
 def _kernel_bits(form: Form, algorithm: Algorithm, arch: Accelerator, weight_bits: int, plain_bits: int) -> int:
     """Return the stored size of the kernel of one pair of channels, of ``plain_bits`` where it is not transformed."""
     if form.structure == "vector":
-        return 0
+        return form.factors * plain_bits
     if algorithm.is_winograd and arch.winograd.weight_transform != "onchip":
         return algorithm.taps * algorithm.coordinates * weight_bits
     return math.prod(form.kernel) * plain_bits

@@ -186,6 +186,7 @@ def cost_step(
     costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
     if layer.structure == VECTOR:
         vector_step(layer, array, inputs, read_back, n * t * h * w, c, is_first, is_last, costs, i)
+        costs.weight_read_bits[i] = n * layer.kernel_bits
     else:
         cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
         array_step(layer, array, c, is_first, is_last, waves, costs, i)

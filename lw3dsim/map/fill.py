@@ -50,7 +50,7 @@ def layer_fill(problem: Problem, mapping: Mapping, arch: Accelerator) -> list[Fi
     element = problem.accumulator_bits if mapping.c < problem.c else problem.output_bits
     tiles: dict[BufferName, tuple[int, int]] = {
         "ifmap": (channels * pixels * problem.sources * problem.activation_bits, mapping.ifmap_slots),
-        "weight": (int(weight_tile_bits(problem, n, c, True)) if problem.has_weights else 0, mapping.weight_slots),
+        "weight": (int(weight_tile_bits(problem, n, c, True)) if problem.kernel_bits else 0, mapping.weight_slots),
         "ofmap": (mapping.n * mapping.t * mapping.h * mapping.w * element, mapping.ofmap_slots),
     }
     capacity = arch.buffers.capacity_bits

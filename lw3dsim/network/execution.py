@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import TYPE_CHECKING, TypedDict
 
-import msgspec
 import numpy as np
 
 from lw3dsim.algebra.winograd import signed_bits
@@ -20,13 +19,13 @@ from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Gate, LayerNorm, Matmul, Mul, Softmax
+from lw3dsim.describe.workload import Gate, LayerNorm, Matmul, Mul, ScaledNorm, Softmax
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
 from lw3dsim.network.given import given_inputs, given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared
-from lw3dsim.network.widths import at_most, layers_in_widths
+from lw3dsim.network.widths import at_most, layers_in_widths, with_width
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -163,14 +162,6 @@ def _take_inputs(bench: Bench, clips: Mapping[str, Tensor]) -> None:
         bench.tensors[name], bench.steps[name] = values, step
 
 
-def with_width(design: Accelerator, number: Number) -> Accelerator:
-    """Return ``design`` with activations and weights as wide as integers of ``number``; floats leave it as it is."""
-    if not number.is_integer:
-        return design
-    precision = msgspec.structs.replace(design.precision, activation_bits=number.bits, weight_bits=number.bits)
-    return msgspec.structs.replace(design, precision=precision)
-
-
 @singledispatch
 def _executed(work: Work, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
     """Execute a layer or group on the tensors of ``bench``; return its output, and how it compares."""
@@ -286,7 +277,9 @@ def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -
         bias = np.zeros(size[0]) if given.bias is None else given.bias
         if bench.number.is_integer and bias.dtype.kind == "f":
             most = 2 ** (bench.design.precision.accumulator_bits - 1) - 1
-            bias = np.clip(np.rint(bias / (step * bench.steps[layer.inputs[0]])), -most, most).astype(np.int64)
+            data = unit_of_codes("layer_norm", bench.number) if isinstance(layer, ScaledNorm) else None
+            data = bench.steps[layer.inputs[0]] if data is None else data
+            bias = np.clip(np.rint(bias / (step * data)), -most, most).astype(np.int64)
         bias = bias.astype(weights.dtype)
     return computation_of(layer, bench.network.input_shapes(layer)[0], weights, bias)
 
@@ -302,9 +295,17 @@ def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, referenc
     own = math.prod(steps) if isinstance(layer, Gate | Matmul | Mul) else max(steps)
     own *= bench.steps.get(f"{layer.name} weights", 1.0)
     own *= layer.scale if isinstance(layer, Matmul) else 1.0
-    named = layer.kind if isinstance(layer, Softmax | LayerNorm) else computation.activation
-    unit = unit_of_codes(named, bench.number)
+    unit = unit_of_codes(_looked_up(layer, computation.activation), bench.number)
+    if isinstance(layer, ScaledNorm) and unit is not None:
+        unit *= bench.steps.get(f"{layer.name} weights", 1.0)
     bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number_of(layer.name))
+
+
+def _looked_up(layer: AnyLayer, function: str) -> str:
+    """Return what decides the step of what a layer makes: what it is itself, or its ``function``."""
+    if isinstance(layer, LayerNorm):
+        return "layer_norm"
+    return layer.kind if isinstance(layer, Softmax) else function
 
 
 def make_computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -> Computation:

@@ -20,7 +20,7 @@ from lw3dsim.arithmetic.number import NUMBERS, Number, Tensor
 from lw3dsim.arithmetic.scales import Rescale, channel_steps, clipped, codes, rescale, rescaled
 from lw3dsim.describe.moves import Copy, Pad, Rearranged, Slice
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
-from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Softmax, Trg
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, ScaledNorm, Softmax, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.network.widths import says_widths
 
@@ -190,7 +190,9 @@ def stage_of(layer: AnyLayer, given: LayerWeights | None, steps: Mapping[str, fl
     weights = bias = None
     if given is not None:
         by_channel = channel_steps(given.weight, number)
-        own = read[0] * by_channel
+        # The factors of a norm are multiplied by its codes.
+        data = unit_of_codes("layer_norm", number) if isinstance(layer, ScaledNorm) else None
+        own = (read[0] if data is None else data) * by_channel
         weights = codes(given.weight, by_channel, number)
         bias = None if given.bias is None else np.rint(given.bias / own).astype(np.int64)
     elif isinstance(layer, Gate | Matmul | Mul):

@@ -13,6 +13,7 @@ from lw3dsim.describe.workload import Pad, Pool3d, RunningMean, Slice
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from lw3dsim.arithmetic.number import Number
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
 
@@ -153,3 +154,11 @@ def _own_notes(network: Workload, run: Accelerator, key: str, *, is_set: bool) -
 
 def _listed(widths: Iterable[int]) -> str:
     return " and ".join(map(str, sorted(set(widths))))
+
+
+def with_width(design: Accelerator, number: Number) -> Accelerator:
+    """Return ``design`` with activations and weights as wide as integers of ``number``; floats leave it as it is."""
+    if not number.is_integer:
+        return design
+    precision = msgspec.structs.replace(design.precision, activation_bits=number.bits, weight_bits=number.bits)
+    return msgspec.structs.replace(design, precision=precision)

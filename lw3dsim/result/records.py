@@ -16,12 +16,12 @@ from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, one_of, summed
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.describe.workload import AnyLayer, Phase, Size, StreamState
+from lw3dsim.describe.workload import AnyLayer, Phase, ScaledNorm, Size, StreamState
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
 from lw3dsim.transform.algorithms import POLICIES
 
 # Words that fields take.
-KINDS = tuple(str(kind.__struct_config__.tag) for kind in (*get_args(AnyLayer), Phase))
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in (*get_args(AnyLayer), Phase, ScaledNorm))
 Kind = Annotated[str, one_of(*KINDS, "fused")]
 Cause = Annotated[str, one_of("dram", *CAUSES)]
 Policy = Annotated[str, one_of(*POLICIES)]

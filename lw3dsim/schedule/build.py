@@ -104,7 +104,7 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
     work = kernels()
     frames, sets = problem.segments if problem.reduces_frames else len(nest.t.outputs), problem.weight_sets
     spatial, parts = frames * len(nest.h.outputs) * len(nest.w.outputs), len(nest.c)
-    kernel_tiles = sets * problem.groups * len(nest.n) * parts if problem.structure != "vector" else 0
+    kernel_tiles = sets * problem.groups * len(nest.n) * parts if problem.kernel_bits else 0
     steps = problem.groups * len(nest.n) * spatial * parts
     # A tile stays while others pass only where no reduction comes between.
     inputs_stay = problem.structure == "dense" and parts == 1 and (nest.tiles_outer or spatial == 1)

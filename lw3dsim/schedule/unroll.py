@@ -164,7 +164,7 @@ def list_steps(layer: Layer, nest: Nest, slots: Slots, burst_bits: int, made: Un
                     load(ifmap, loads, step, box, input_bits(layer, nest, places, step), slots.ifmap)
                     loads += 1
                 box = first_weight + ((weight_set(layer, frames, t) * nest.groups + g) * len(nest.n) + n) * parts + c
-                if layer.structure != VECTOR and (kernels == 0 or weight.box[kernels - 1] != box):
+                if layer.kernel_bits and (kernels == 0 or weight.box[kernels - 1] != box):
                     bits = weight_bits(layer, nest.n[n], nest.c[c], 1 if c == 0 else 0)
                     load(weight, kernels, step, box, bits, slots.weight)
                     kernels += 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lw3dsim.describe.workload import ConvTranspose3d, Gate, Interleave, Mul, Shape
+from lw3dsim.describe.workload import BatchNorm, ConvTranspose3d, Gate, Interleave, LayerNorm, Mul, ScaledNorm, Shape
 from lw3dsim.transform.rewrite import replace_layers
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def lowered(network: Workload) -> Workload:
-    """Return ``network`` with its transposed convolutions in phases, and products with factors per channel as gates.
+    """Return ``network`` with its transposed convolutions in phases, products with factors per channel as gates.
 
-    Raises InputError where the name of a phase is that of another layer.
+    Factors and summands behind a layer norm are part of it. Raises InputError where the name of a phase is that of
+    another layer.
     """
     chains: dict[str, Sequence[AnyLayer]] = {}
     for layer in network.layers:
@@ -30,6 +31,8 @@ def lowered(network: Workload) -> Workload:
             chains[layer.name] = _in_phases(layer, inputs[0])
         elif isinstance(layer, Mul):
             chains |= _gated(layer, inputs)
+        elif isinstance(layer, BatchNorm):
+            chains |= _with_norm(network, layer)
     return replace_layers(network, chains) if chains else network
 
 
@@ -46,6 +49,23 @@ def _in_phases(layer: ConvTranspose3d, shape: Shape) -> list[AnyLayer]:
             name=layer.name, inputs=names, apart=(t, h, w), density=layer.density, activation_bits=layer.activation_bits
         ),
     ]
+
+
+def _with_norm(network: Workload, layer: BatchNorm) -> dict[str, Sequence[AnyLayer]]:
+    """Return a batch norm as part of the layer norm before it, where it alone reads that, and looks nothing up."""
+    before = next((one for one in network.layers if one.name == layer.inputs[0]), None)
+    if not isinstance(before, LayerNorm) or layer.activation != "none" or len(network.consumers(before.name)) > 1:
+        return {}
+    both = ScaledNorm(
+        name=layer.name,
+        inputs=before.inputs,
+        groups=before.groups,
+        epsilon=before.epsilon,
+        density=layer.density,
+        activation_bits=layer.activation_bits,
+        weight_bits=layer.weight_bits,
+    )
+    return {before.name: [], layer.name: [both]}
 
 
 def _gated(layer: Mul, inputs: tuple[Shape, ...]) -> dict[str, Sequence[AnyLayer]]:

@@ -10,11 +10,11 @@ from lw3dsim.arithmetic.number import NUMBERS
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.network.calibration import Calibration, arithmetic_of
-from lw3dsim.network.execution import with_width
 from lw3dsim.network.given import given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.quantised import weighty
 from lw3dsim.network.request import Options, make_request
+from lw3dsim.network.widths import with_width
 
 INT8, INT16 = NUMBERS["int8"], NUMBERS["int16"]
 
@@ -48,17 +48,19 @@ description: for tests
 inputs: {clip: {channels: 3, frames: 4, height: 12, width: 12}}
 layers:
   - {name: a, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], stride: [1, 4, 4], padding: [0, 1, 1]}
-  - {name: norm, kind: layer_norm}
-  - {name: q, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
-  - {name: k, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
-  - {name: v, kind: conv3d, inputs: norm, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: first, kind: layer_norm}
+  - {name: scaled, kind: batch_norm}
+  - {name: q, kind: conv3d, inputs: scaled, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: k, kind: conv3d, inputs: scaled, out_channels: 8, kernel: [1, 1, 1]}
+  - {name: v, kind: conv3d, inputs: scaled, out_channels: 8, kernel: [1, 1, 1]}
   - {name: scores, kind: matmul, inputs: [q, k], transpose: true, heads: 2, scale: 0.5}
   - {name: shares, kind: softmax, groups: 2}
   - {name: mixed, kind: matmul, inputs: [shares, v], heads: 2}
   - {name: sum, kind: add, inputs: [a, mixed]}
+  - {name: norm, kind: layer_norm}
   - {name: mean, kind: pool3d, mode: avg, kernel: global}
   - {name: share, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], activation: sigmoid}
-  - {name: gate, kind: gate, inputs: [sum, share]}
+  - {name: gate, kind: gate, inputs: [norm, share]}
   - {name: up, kind: conv_transpose3d, out_channels: 4, kernel: [1, 2, 2], stride: [1, 2, 2]}
   - {name: last, kind: pool3d, mode: avg, kernel: global}
   - {name: fc, kind: linear, out_features: 5}

@@ -82,7 +82,7 @@ def first_loads(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int
     first, span, _ = read_positions(layer, 2, 0, columns)
     channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
     inputs = layer.sources * in_t * in_h * box_row(least.inp, 0, channels, first, span)
-    weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c] if layer.structure != VECTOR else 0
+    weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c] if layer.kernel_bits else 0
     return inputs + weights
 
 

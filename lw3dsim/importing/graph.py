@@ -66,11 +66,15 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """A graph in an operator, which runs where a condition holds: it reads tensors of the graph around it by name."""
+    """A graph in an operator, which runs where a condition holds, or again and again.
+
+    It reads tensors of the graph around it by name; ``inputs`` of its own are by their number of dimensions.
+    """
 
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     constants: Mapping[str, Constant]
+    inputs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,6 +97,7 @@ def _branch(graph: Any, shown: str) -> Branch:
         nodes=tuple(_node(node, i, shown) for i, node in enumerate(graph.node)),
         outputs=tuple(one.name for one in graph.output),
         constants=_constants(graph),
+        inputs={one.name: len(_recorded(one) or ()) for one in graph.input},
     )
 
 
@@ -161,7 +162,7 @@ def _node(node: Any, number: int, shown: str) -> Node:
 
     attributes: dict[str, Any] = {}
     for one in node.attribute:
-        if one.type == AttributeProto.GRAPH and node.op_type == "If":
+        if one.type == AttributeProto.GRAPH and node.op_type in ("If", "Loop"):
             attributes[one.name] = _branch(one.g, shown)
             continue
         if one.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):

@@ -16,6 +16,7 @@ from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import MASKED, Constant
 from lw3dsim.importing.group_norms import group_norm
 from lw3dsim.importing.joins import mapped, seen
+from lw3dsim.importing.loops import Listed, goes_on, list_item, listed, unroll
 from lw3dsim.importing.moves import gather, reshape, slice_, split, transpose
 from lw3dsim.importing.patterns import concat, cumulated, div, sub
 from lw3dsim.importing.pieces import Pieces
@@ -84,7 +85,7 @@ def _function(building: Building, node: Node) -> str:
 def same(building: Building, node: Node) -> list[Meaning]:
     """Read what changes no data: constants and inputs stay such."""
     meaning = building.meaning(node, 0)
-    if isinstance(meaning, Given) or (isinstance(meaning, Constant) and node.op in ("Identity", "Dropout")):
+    if isinstance(meaning, Given | Listed) or (isinstance(meaning, Constant) and node.op in ("Identity", "Dropout")):
         return [meaning]
     if isinstance(meaning, Constant):
         return [Constant(shape=meaning.shape, is_scale=meaning.is_scale)]
@@ -209,7 +210,10 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), scaled_matmul),
     **dict.fromkeys(("GroupNormalization", "InstanceNormalization"), group_norm),
     "LayerNormalization": attention.layer_norm,
+    "Loop": unroll,
     "MatMul": matmul,
+    "SequenceAt": list_item,
+    **dict.fromkeys(("SequenceConstruct", "SequenceEmpty", "SequenceInsert"), listed),
     "MatMulInteger": integer_matmul,
     "CastLike": cast_like,
     "Concat": concat,
@@ -224,6 +228,7 @@ HANDLERS: dict[str, Callable[[Building, Node], list[Meaning]]] = {
     "FusedConv": fused_conv,
     "FusedGemm": fused_gemm,
     "Gather": gather,
+    "GoesOn": goes_on,
     "If": choose,
     "IsNaN": never,
     "Gemm": lambda building, node: [gemm(building, node, building.constant(node, 1), building.constant(node, 2))],

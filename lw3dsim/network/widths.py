@@ -143,7 +143,7 @@ def _own_notes(network: Workload, run: Accelerator, key: str, *, is_set: bool) -
     if is_set:
         yield f"all {what} have {default} bits, not the {_listed(said)} that {network.name} says of some"
         return
-    of = "layers" if key == "weight_bits" else "tensors"
+    of = ("layer" if key == "weight_bits" else "tensor") + ("" if len(said) == 1 else "s")
     yield f"{what} of {len(said)} {of} have {_listed(said)} bits, as {network.name} says of each"
     for one in _sets(network) if key == "activation_bits" else ():
         widest = _widest(one, default)

@@ -40,7 +40,7 @@ def test_an_imported_file_is_edited_and_simulated(imported, tmp_path, cli_json):
     )
     result = cli_json("simulate", str(path), "--format", "json")
     assert 0 < result["totals"]["params"] < whole["params"]
-    assert result["notes"] == ["weights of 1 layers have 4 bits, as x says of each"]
+    assert result["notes"] == ["weights of 1 layer have 4 bits, as x says of each"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import lw3dsim
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.describe.workload_text import workload_text
+from lw3dsim.explore.evaluate import Evaluator
+from lw3dsim.explore.space_file import parse_space
 
 X = Shape(32, 4, 16, 16)
 ELEMENTS = X.elements
@@ -113,7 +115,7 @@ def test_what_the_command_line_sets_is_the_width_of_all():
     assert found["a"].dram_bytes == weights["a"].dram_bytes
     assert result.record.notes == (
         "all activations have 8 bits, not the 4 that net says of some",
-        "weights of 1 layers have 4 bits, as net says of each",
+        "weights of 1 layer have 4 bits, as net says of each",
     )
 
 
@@ -132,3 +134,18 @@ def test_a_sampled_input_is_as_wide_as_its_source():
     text = text.replace("layers:", "  y: {sample_of: x, frame_stride: 2}\nlayers:", 1)
     text += "  - {name: c, kind: activation, inputs: x}\n"
     assert parse_workload(text).input_bits == {"x": 6, "y": 6}
+
+
+def test_a_point_of_a_space_costs_what_its_simulation_does(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(workload_text(chain({"activation_bits": 4}, {"weight_bits": 4})), encoding="utf-8")
+    text = f"name: widths\nworkloads: [{{workload: {path}}}]\nobjectives: [dram_mb, area_mm2]\nparameters: "
+    for parameters in ("{pe.rows: [8, 16], precision.activation_bits: [8, 16]}", "{pe.rows: [8, 16]}"):
+        space = parse_space(text + parameters)
+        evaluator = Evaluator(space)
+        for choice in space.all_choices():
+            point = space.point(choice)
+            run = lw3dsim.simulate(path, overrides=list(point.overrides)).totals
+            metrics = evaluator.evaluate(point).metrics
+            assert metrics["area_mm2"] == run.area_mm2
+            assert metrics["dram_mb"] == pytest.approx(run.dram_bytes / 1e6)

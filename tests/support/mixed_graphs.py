@@ -40,8 +40,8 @@ FUNCTIONS = ("none", "relu", "relu6", "swish", "hard_sigmoid", "gelu")
 DIMS = ("channels", "frames", "height", "width")
 # What keeps every frame where it is, and looks at none behind it.
 CAUSAL = (
-    "conv", "depthwise", "grouped", "pool", "batch_norm", "activation", "softmax", "layer_norm", "shift", "mean", "sum",
-    "mul", "gate", "shuffle", "copy", "concat", "slice", "upsample",
+    "conv", "depthwise", "grouped", "pool", "batch_norm", "activation", "softmax", "layer_norm", "norm", "shift", "mean",
+    "sum", "mul", "gate", "shuffle", "copy", "concat", "slice", "upsample",
 )  # fmt: skip
 ALL = (
     *CAUSAL, "linear", "transposed", "matmul", "trg", "pad", "permute", "reshape", "rearrange", "interleave",
@@ -148,6 +148,12 @@ class Making:
 
     def layer_norm(self, x, shape):
         return self.of(LayerNorm, x, groups=self.pick(1, 2))
+
+    def norm(self, x, shape):
+        plain = self.of(LayerNorm, x)
+        self.layers.append(plain)
+        self.shapes[plain.name] = shape
+        return self.of(BatchNorm, plain.name)
 
     def trg(self, x, shape):
         return self.of(Trg, x)

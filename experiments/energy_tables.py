@@ -26,11 +26,12 @@ FAMILIES = ("horowitz", "aladdin")
 # Component groups, in the order of the tables.
 GROUPS = {
     "multipliers": ("multipliers",),
-    "registers": ("accumulators", "operand_registers"),
+    "registers": ("accumulators", "operand_registers", "staging"),
     "transforms": ("input_transform", "weight_transform", "output_transform"),
     "vector": ("vector",),
     "SRAM": ("ifmap_sram", "weight_sram", "ofmap_sram"),
     "DRAM": DRAM_COMPONENTS,
+    "clock, wires": ("clock", "wires", "control"),
     "leakage": ("leakage",),
 }
 

@@ -1,18 +1,29 @@
 """Area and leakage of the chip, sized for the algorithms that a run uses.
 
 Multipliers, accumulators and vector unit are as wide as the widest operands and sums of any layer; a transform
-unit has the adders of its largest tile at its throughput. Where the array sums up input channels in trees, there
+unit has the adders of its largest tile at its throughput. Staging files hold plain inputs and weights as wide as
+the widest. Where the array sums up input channels in trees, there
 is an accumulating adder with its registers per tree, and an adder at the width of a product for every other multiplier.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 from lw3dsim.account.vector import lane
+from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
+from lw3dsim.technology.structures import (
+    CONTROL_ADDITIONS,
+    CONTROL_BITS,
+    CONTROL_FLIP_FLOPS,
+    accumulator_file,
+    structure_um2,
+    structure_uw,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,17 +35,22 @@ if TYPE_CHECKING:
 UM2_PER_MM2 = 1e6
 UW_PER_MW = 1e3
 
+# Banks of accumulators, and sets of staging files.
+BANKS = SETS = 2
+
 
 class AreaBreakdown(Breakdown[float], frozen=True, kw_only=True):
     """Area by component."""
 
     multipliers: Annotated[Amount, figure("multipliers")]
     accumulators: Annotated[Amount, figure("adders and both banks of accumulators")]
-    operand_registers: Annotated[Amount, figure("registers in front of the multipliers")]
+    operand_registers: Annotated[Amount, figure("registers in front of and behind the multipliers")]
+    staging: Annotated[Amount, figure("staging files, what fills them, and the corner turn of the DMA")]
     input_transform: Annotated[Amount, figure("Winograd transform of inputs")]
     weight_transform: Annotated[Amount, figure("Winograd transform of weights, where done on chip")]
     output_transform: Annotated[Amount, figure("Winograd transform of outputs")]
     vector: Annotated[Amount, figure("the vector unit")]
+    control: Annotated[Amount, figure("counters and states of the controller")]
     ifmap_sram: Annotated[Amount, figure("the input buffer")]
     weight_sram: Annotated[Amount, figure("the weight buffer")]
     ofmap_sram: Annotated[Amount, figure("the output buffer")]
@@ -48,8 +64,13 @@ def area_mm2(arch: Accelerator, problems: Collection[Problem]) -> AreaBreakdown:
 
 def leakage_mw(arch: Accelerator, problems: Collection[Problem]) -> float:
     """Return the leakage of logic and SRAM."""
-    logic = sum(_logic(arch, problems, "leakage_uw").values()) / UW_PER_MW
-    return logic + sum(cost.leakage_mw for cost in buffers(arch).values())
+    return logic_leakage_mw(arch, problems) + sum(cost.leakage_mw for cost in buffers(arch).values())
+
+
+def logic_leakage_mw(arch: Accelerator, problems: Collection[Problem], *, accumulators: bool = True) -> float:
+    """Return the leakage of logic, with or without accumulators."""
+    by = _logic(arch, problems, "leakage_uw")
+    return sum(value for name, value in by.items() if accumulators or name != "accumulators") / UW_PER_MW
 
 
 def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity) -> dict[str, float]:
@@ -66,19 +87,52 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         per_coordinate = max((getattr(p.algorithm, adds) / p.algorithm.coordinates for p in winograd), default=0.0)
         return per_coordinate * rate * arithmetic(arch.tech, "add", quantity, bits)
 
-    banks, trees = 2, arch.multipliers // arch.places("input_channels")
+    accumulators, trees = accumulator_file(arch, register), arch.multipliers // arch.places("input_channels")
     return {
         "multipliers": arch.multipliers * arithmetic(arch.tech, "mult", quantity, data, weight),
         "accumulators": trees
         * (
             arithmetic(arch.tech, "add", quantity, register)
-            + banks * arch.pe.acc_depth * arithmetic(arch.tech, "register", quantity, register)
+            + BANKS * (accumulators.area_um2 if quantity == "area_um2" else accumulators.leakage_uw)
         )
         + (arch.multipliers - trees) * arithmetic(arch.tech, "add", quantity, data + weight),
-        "operand_registers": arch.multipliers
-        * (arithmetic(arch.tech, "register", quantity, data) + arithmetic(arch.tech, "register", quantity, weight)),
+        "operand_registers": array_flip_flops(arch, data, weight, register)
+        * arithmetic(arch.tech, "register", quantity, 1),
+        "staging": _staging(arch, weight, quantity),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
         "vector": arch.vector_lanes * lane(arch, problems, quantity),
+        "control": CONTROL_FLIP_FLOPS * arithmetic(arch.tech, "register", quantity, 1)
+        + CONTROL_ADDITIONS * arithmetic(arch.tech, "add", quantity, CONTROL_BITS),
     }
+
+
+def array_flip_flops(arch: Accelerator, data_bits: int, weight_bits: int, register_bits: int) -> int:
+    """Return the flip-flops around the multipliers: of operands, of products, of sums behind adders or trees."""
+    trees = arch.multipliers // arch.places("input_channels")
+    return 2 * arch.multipliers * (data_bits + weight_bits) + trees * register_bits
+
+
+@kept(1024)
+def side_mm(arch: Accelerator) -> float:
+    """Return the side of a square as large as the chip, for direct convolutions at the declared widths."""
+    return math.sqrt(math.fsum(area_mm2(arch, ()).values()))
+
+
+def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity) -> float:
+    """Return both sets of files, the selectors that capture words, and both tiles of the corner turn."""
+    bits, elements = arch.precision.activation_bits, arch.buffers.ifmap_port_bytes * 8 // arch.precision.activation_bits
+    lanes = arch.multipliers // arch.places("output_channels")
+    held = SETS * (
+        lanes * arch.staging_room * bits + arch.multipliers // arch.places("tiles") * arch.staging_weights * weight_bits
+    )
+    # Two over the whole word for a lane, and over its share of the word for the file of every multiplier.
+    bytes_wide = (2 * lanes + lanes) * max(elements, 1) * bits / 8
+    turn = SETS * arch.dram.channel_block * max(elements, 1) * bits
+    if quantity == "area_um2":
+        files = held * structure_um2(arch.tech, "flip_flop_file")
+        selectors = bytes_wide * structure_um2(arch.tech, "selector")
+    else:
+        files, selectors = held * structure_uw("flip_flop_file"), bytes_wide * structure_uw("selector")
+    return files + selectors + turn * arithmetic(arch.tech, "register", quantity, 1)

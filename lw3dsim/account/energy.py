@@ -11,14 +11,25 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Generic
 
+from lw3dsim.account.area import array_flip_flops, side_mm
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.machine.microarchitecture import accumulate_pj
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import Sram, buffers
+from lw3dsim.technology.structures import (
+    CONTROL_ADDITIONS,
+    CONTROL_BITS,
+    CONTROL_FLIP_FLOPS,
+    clock_pj,
+    energy_range,
+    structure_pj,
+    wire_pj_per_bit_mm,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,12 +53,16 @@ class ByComponent(Breakdown[Part], Generic[Part], frozen=True, kw_only=True):
     weight_sram: Annotated[Part, figure("the weight buffer")]
     ofmap_sram: Annotated[Part, figure("the output buffer")]
     multipliers: Annotated[Part, figure("multiplications")]
-    accumulators: Annotated[Part, figure("accumulations and adder trees, with their registers")]
-    operand_registers: Annotated[Part, figure("registers in front of the multipliers")]
+    accumulators: Annotated[Part, figure("accumulations and adder trees, with their files")]
+    operand_registers: Annotated[Part, figure("registers in front of and behind the multipliers")]
+    staging: Annotated[Part, figure("inputs and weights written to staging files and read there")]
     input_transform: Annotated[Part, figure("Winograd transforms of inputs")]
     weight_transform: Annotated[Part, figure("Winograd transforms of weights, where done on chip")]
     output_transform: Annotated[Part, figure("Winograd transforms of outputs")]
     vector: Annotated[Part, figure("the vector unit")]
+    wires: Annotated[Part, figure("from and to the buffers, and across the array")]
+    clock: Annotated[Part, figure("clock of the array and the vector unit, while they work")]
+    control: Annotated[Part, figure("the controller, for as long as the run takes")]
     leakage: Annotated[Part, figure("leakage of the whole chip, for as long as the run takes")]
 
 
@@ -81,9 +96,19 @@ class EnergyCauses(Breakdown[float], frozen=True, kw_only=True):
 
 
 # Paid by time.
-TIMED = (*DRAM_TIMED, "leakage")
+TIMED = (*DRAM_TIMED, "control", "leakage")
+
+# Cycles in which the array is clocked; else its clock is gated, but for the controller's.
+ARRAY_CAUSES = ("multiply", "idle_rows", "idle_lanes", "idle_multipliers", "sram_port", "transform")
 
 Causes = dict[str, float]
+
+# Whose range a component shares.
+_RANGED = {
+    **{name: "dram" for name in COMPONENTS if name.startswith("dram_")},
+    **{name: "sram" for name in COMPONENTS if name.endswith("_sram")},
+    **{name: "transforms" for name in COMPONENTS if name.endswith("_transform")},
+}
 
 
 class Sparsity(Value, frozen=True, kw_only=True):
@@ -132,6 +157,12 @@ def working_pj(
     for component, value in dram_energy_pj(system, dram).items():
         by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
         energy[component] = _shared(value, by)
+    energy["clock"] = _clock_pj(stages, cycles_by_cause, arch)
+    controlled = sum(cycles_by_cause.values()) * (
+        CONTROL_FLIP_FLOPS * clock_pj(arch.tech)
+        + CONTROL_ADDITIONS * arithmetic(arch.tech, "add", "energy_pj", CONTROL_BITS)
+    )
+    energy["control"] = _shared(controlled, cycles_by_cause)
     return {component: energy[component] for component in COMPONENTS if component != "leakage"}
 
 
@@ -140,6 +171,14 @@ def leaked_pj(cycles_by_cause: Mapping[str, int], arch: Accelerator, leakage_mw:
     time_ns = sum(cycles_by_cause.values()) * arch.cycle_ps / 1000
     # 1 mW for 1 ns is 1 pJ.
     return _shared(leakage_mw * time_ns, cycles_by_cause)
+
+
+def energy_range_pj(energies_pj: Mapping[str, float]) -> tuple[float, float]:
+    """Return the least and the most that the sources of unit values leave open, of energies by component."""
+    known = energy_range()
+    factors = [known[_RANGED.get(name, name)] for name in energies_pj]
+    pairs = list(zip(factors, energies_pj.values(), strict=True))
+    return math.fsum(low * value for (low, _), value in pairs), math.fsum(high * value for (_, high), value in pairs)
 
 
 def onchip_pj(stages: Sequence[Stage], events: Events, arch: Accelerator, sparsities: Sequence[Sparsity]) -> float:
@@ -153,13 +192,55 @@ def _onchip(
 ) -> dict[str, Causes]:
     logic = [_logic_pj(s.problem, s.events, arch, sparsity) for s, sparsity in zip(stages, sparsities, strict=True)]
     spent = {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
-    return _sram_pj(events, buffers(arch)) | spent
+    return _sram_pj(events, buffers(arch)) | spent | {"wires": {"compute": wires_pj(stages, events, arch)}}
 
 
 def _shared(value: float, weights: Mapping[str, float]) -> Causes:
     """Split ``value`` in proportion to ``weights``."""
     total = sum(weights.values())
     return {name: value * weight / total if total else 0.0 for name, weight in weights.items()}
+
+
+def _clock_pj(stages: Sequence[Stage], cycles_by_cause: Mapping[str, int], arch: Accelerator) -> Causes:
+    """Return the pJ of the clock: of flip-flops around all multipliers, or of the vector unit, while they work."""
+    one = clock_pj(arch.tech)
+    of_array = max(
+        (
+            array_flip_flops(arch, s.problem.data_bits, s.problem.weight_bits, s.problem.register_bits)
+            for s in stages
+            if s.problem.has_weights
+        ),
+        default=0,
+    )
+    of_vector = 2 * arch.vector_lanes * max(s.problem.accumulator_bits for s in stages)
+    clocked = dict.fromkeys(ARRAY_CAUSES, of_array) | {"vector": of_vector}
+    return {name: cycles * clocked.get(name, 0) * one for name, cycles in cycles_by_cause.items() if clocked.get(name)}
+
+
+def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> float:
+    """Return the pJ of wires: half a side of the chip from DMA to a buffer and from there on, and one across the array.
+
+    Inputs that are staged go down a column, past all rows; of results the way is that of their words alone.
+    """
+    ported = events.sram_read_bytes + events.sram_write_bytes
+    across = sum(s.events.staged_inputs * s.problem.activation_bits for s in stages)
+    side = side_mm(arch)
+    return (8 * ported * side / 2 + across * side / 2) * wire_pj_per_bit_mm(arch.tech)
+
+
+def _staging_pj(problem: Problem, events: Events, arch: Accelerator) -> float:
+    """Return the pJ of capturing what is staged, and of writing and reading it there."""
+    bits, rows = problem.activation_bits, arch.places("output_channels")
+    if arch.dataflow.inputs != "once_a_round":
+        inputs = 0.0
+    else:
+        # A lane chooses from the whole word; where rows read inputs of their own, from what it has of a row's.
+        wide = arch.buffers.ifmap_port_bytes / (rows if problem.structure == "grouped" else 1)
+        chosen = max(wide, bits / 8) * structure_pj(arch.tech, "selector")
+        words = -(-arch.staging_room // rows)
+        inputs = events.staged_inputs * (chosen + bits * words * structure_pj(arch.tech, "flip_flop_file"))
+    held = 8 * events.weight_read_bytes * arch.staging_weights
+    return inputs + held * structure_pj(arch.tech, "flip_flop_file")
 
 
 def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
@@ -199,12 +280,14 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
     # A multiplication by zero is gated with its registers; an adder tree sums up even so.
     active = algorithm.active_share(sparsity.data, sparsity.weight)
     accumulating = 1.0 if events.tree_adds else active
+    each = accumulate_pj(arch, register)
     divide = problem.divider_bits
     return {
         "multipliers": active * events.mults * arithmetic(tech, "mult", "energy_pj", data, weight),
-        "accumulators": accumulating * events.accumulations * (add(register) + 2 * access(register))
-        + events.tree_adds * add(data + weight),
-        "operand_registers": active * events.mults * (access(data) + access(weight)),
+        "accumulators": accumulating * events.accumulations * each + events.tree_adds * add(data + weight),
+        "operand_registers": 2 * active * events.mults * (access(data) + access(weight))
+        + accumulating * events.accumulations * access(register),
+        "staging": _staging_pj(problem, events, arch),
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),

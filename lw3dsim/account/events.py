@@ -29,12 +29,14 @@ class Events(Value, frozen=True, kw_only=True):
     """Event counts of one layer or fused group; DRAM bytes are whole bursts, SRAM bytes what passes a port.
 
     ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer;
+    ``staged_inputs`` are written to staging files, each as often as it is held.
     ``intermediate_*`` belong to the tensors inside a fused group, which lie there too.
     """
 
     mults: int
     accumulations: int
     tree_adds: int
+    staged_inputs: int
     input_tiles: int
     weight_kernels: int
     output_tiles: int
@@ -100,6 +102,7 @@ def make_events(
         mults=total("mults"),
         accumulations=total("accumulations"),
         tree_adds=total("tree_adds"),
+        staged_inputs=total("staged_inputs"),
         input_tiles=total("input_tiles"),
         weight_kernels=total("weight_kernels"),
         output_tiles=total("output_tiles"),

@@ -40,6 +40,8 @@ _DRIVERS = {
     ("multipliers", "compute"): "mults",
     ("accumulators", "compute"): "mults",
     ("operand_registers", "compute"): "mults",
+    ("staging", "compute"): "staged_inputs",
+    ("wires", "compute"): "ofmap_write_bits",
     ("input_transform", "compute"): "input_tiles",
     ("weight_transform", "compute"): "weight_kernels",
     ("output_transform", "compute"): "output_tiles",
@@ -98,7 +100,7 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
     constant = 0.0
     for component, causes in energy.items():
         for cause, value in causes.items():
-            if component in TIMED:
+            if component in TIMED or component == "clock":
                 constant += value
             elif component in MOVED:
                 moved[cause] += value

@@ -70,6 +70,7 @@ class Totals(NamedTuple):
     mults: Words
     accumulations: Words
     tree_adds: Words
+    staged_inputs: Words
     input_tiles: Words
     weight_kernels: Words
     output_tiles: Words
@@ -229,7 +230,9 @@ def clear(costs: Costs) -> None:
     costs.mults[0] = costs.accumulations[0] = costs.tree_adds[0] = 0
     costs.ifmap_read_bits[0] = costs.weight_read_bits[0] = costs.ofmap_read_bits[0] = costs.ofmap_write_bits[0] = 0
     costs.intermediate_read_bits[0] = costs.intermediate_write_bits[0] = 0
-    costs.input_tiles[0] = costs.output_tiles[0] = costs.weight_kernels[0] = costs.vector_ops[0] = 0
+    costs.staged_inputs[0] = costs.input_tiles[0] = costs.output_tiles[0] = costs.weight_kernels[0] = costs.vector_ops[
+        0
+    ] = 0
 
 
 @kernel
@@ -238,6 +241,7 @@ def add_step(costs: Costs, count: int, totals: Totals, i: int) -> None:
     totals.mults[i] += count * costs.mults[0]
     totals.accumulations[i] += count * costs.accumulations[0]
     totals.tree_adds[i] += count * costs.tree_adds[0]
+    totals.staged_inputs[i] += count * costs.staged_inputs[0]
     totals.input_tiles[i] += count * costs.input_tiles[0]
     totals.weight_kernels[i] += count * costs.weight_kernels[0]
     totals.output_tiles[i] += count * costs.output_tiles[0]

@@ -6,16 +6,29 @@ Of a design and a workload, both are those of the workload's layers: what they a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from lw3dsim.account.area import side_mm
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import product_bits
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.machine.problem import operand_bits
-from lw3dsim.technology.arithmetic import arithmetic, arithmetic_source
+from lw3dsim.technology.arithmetic import STRUCTURES, arithmetic, arithmetic_source
 from lw3dsim.technology.sram import buffers
+from lw3dsim.technology.structures import (
+    CLOCK_TREE,
+    CONTROL_FLIP_FLOPS,
+    SMALL_SOURCE,
+    WIRE_SOURCE,
+    accumulator_file,
+    clock_pj,
+    structure_pj,
+    structure_source,
+    structure_um2,
+    wire_pj_per_bit_mm,
+)
 from lw3dsim.technology.tables import SOURCE as TABLE_SOURCE
 from lw3dsim.technology.tables import table
 from lw3dsim.transform.algorithms import Algorithm
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Operation
+    from lw3dsim.technology.structures import Structure
 
 # The kernel size (K, and R = S) for which Winograd operands are shown, and the frames of a mean.
 TAPS = 3
@@ -45,7 +59,7 @@ class UnitCost(Value, frozen=True, kw_only=True):
 def unit_costs(arch: Accelerator, problems: Sequence[Problem] = ()) -> list[UnitCost]:
     """Return the unit costs of ``arch``: DRAM, SRAM, arithmetic of ``problems``, or of direct and 3-tap kernels."""
     logic = _layer_rows(arch, problems) if problems else _declared_rows(arch)
-    return list(dict.fromkeys([*dram_rows(arch), *_sram_rows(arch), *logic]))
+    return list(dict.fromkeys([*dram_rows(arch), *_sram_rows(arch), *logic, *_structure_rows(arch)]))
 
 
 def shown_widths(arch: Accelerator, workload: str | None) -> str:
@@ -112,7 +126,7 @@ def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     for algorithm in _algorithms(arch):
         rows += _operand_rows(arch, algorithm, *operand_bits(algorithm, arch.precision))
     rows += _operation(arch, "accumulators", "add", (wide,))
-    rows += _operation(arch, "accumulators", "register", (wide,))
+    rows += _bank_rows(arch, "accumulators", wide)
     rows += _operation(arch, "output_transform", "add", (wide,))
     rows += _operation(arch, "vector", "add", (wide,))
     rows += _table_rows(arch, arch.precision.activation_bits)
@@ -127,7 +141,8 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
         if problem.has_weights:
             rows += _operand_rows(arch, problem.algorithm, problem.data_bits, problem.weight_bits)
             rows += _operation(arch, f"accumulators {where}", "add", (problem.register_bits,))
-            rows += _operation(arch, f"accumulators {where}", "register", (problem.register_bits,))
+            rows += _bank_rows(arch, f"accumulators {where}", problem.register_bits)
+            rows += _operation(arch, f"operand_registers {where}", "register", (problem.register_bits,))
         if problem.algorithm.is_winograd:
             rows += _operation(arch, f"output_transform {where}", "add", (problem.transform_bits,))
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
@@ -156,6 +171,57 @@ def _table_rows(arch: Accelerator, bits: int) -> list[UnitCost]:
     return [
         UnitCost(component="vector (look-up)", value=value, unit=unit, per=per, source=f"{TABLE_SOURCE}, {one.form}")
         for value, unit, per in (*values, (one.area_um2, "um2", "table"))
+    ]
+
+
+def _bank_rows(arch: Accelerator, component: str, bits: int) -> list[UnitCost]:
+    """Return what a bank of accumulators takes, of what the design builds it of."""
+    bank, words = accumulator_file(arch, bits), arch.pe.acc_depth
+    size = f"{words} words of {bits} bit"
+    structure: Structure = "latch_file" if bank.storage == "latch" else "flip_flop_file"
+    source = SMALL_SOURCE if bank.storage == "sram" else structure_source(structure)
+    values = (
+        (bank.access_pj, "pJ", f"read and write, {bank.storage}, {size}"),
+        (bank.leakage_uw, "uW", f"bank of {bank.storage}, {size}, time"),
+        (bank.area_um2, "um2", f"bank of {bank.storage}, {size}"),
+    )
+    return [
+        UnitCost(component=component, value=value, unit=unit, per=per, source=source) for value, unit, per in values
+    ]
+
+
+def _structure_rows(arch: Accelerator) -> list[UnitCost]:
+    """Return what staging, clock, wires and control take."""
+    tech, data = arch.tech, arch.precision.activation_bits
+    held = -(-arch.staging_room // arch.places("output_channels"))
+    word = arch.buffers.ifmap_port_bytes
+    file_bit, choice = structure_pj(tech, "flip_flop_file"), structure_pj(tech, "selector")
+    weight = arch.precision.weight_bits
+    values: tuple[tuple[str, float, str, str, Structure | str], ...] = (
+        ("staging", word * choice, "pJ", f"input captured, of a word of {word} bytes for all rows", "selector"),
+        ("staging", data * held * file_bit, "pJ", f"input written and read, {held} of {data} bit", "flip_flop_file"),
+        (
+            "staging",
+            weight * arch.staging_weights * file_bit,
+            "pJ",
+            f"weight written and read, {arch.staging_weights} of {weight} bit",
+            "flip_flop_file",
+        ),
+        ("staging", structure_um2(tech, "flip_flop_file"), "um2", "bit of a file", "flip_flop_file"),
+        ("staging", structure_um2(tech, "selector"), "um2", "byte of a word to choose from", "selector"),
+        ("wires", wire_pj_per_bit_mm(tech), "pJ", f"bit and mm; side of the chip {side_mm(arch):.3g} mm", WIRE_SOURCE),
+        ("clock", clock_pj(tech), "pJ", f"flip-flop and cycle, with {CLOCK_TREE} x for the tree", "clock_pin"),
+        ("control", CONTROL_FLIP_FLOPS * clock_pj(tech), "pJ", f"cycle: {CONTROL_FLIP_FLOPS} flip-flops", "clock_pin"),
+    )
+    return [
+        UnitCost(
+            component=component,
+            value=value,
+            unit=unit,
+            per=per,
+            source=source if source == WIRE_SOURCE else structure_source(cast("Structure", source)),
+        )
+        for component, value, unit, per, source in values
     ]
 
 
@@ -189,11 +255,13 @@ def _operation(arch: Accelerator, component: str, operation: Operation, bits: tu
     units = {"add": "adder", "mult": "multiplier", "register": "register"}
     width = "x".join(map(str, bits))
     source = arithmetic_source(arch.tech, operation)
+    drawn = structure_source(STRUCTURES[operation])
     values = (
-        (arithmetic(arch.tech, operation, "energy_pj", *bits), "pJ", f"{width} bit {names[operation]}"),
-        (arithmetic(arch.tech, operation, "leakage_uw", *bits), "uW", f"{width} bit {units[operation]}, time"),
-        (arithmetic(arch.tech, operation, "area_um2", *bits), "um2", f"{width} bit {units[operation]}"),
+        (arithmetic(arch.tech, operation, "energy_pj", *bits), "pJ", f"{width} bit {names[operation]}", source),
+        (arithmetic(arch.tech, operation, "leakage_uw", *bits), "uW", f"{width} bit {units[operation]}, time", source),
+        (arithmetic(arch.tech, operation, "area_um2", *bits), "um2", f"{width} bit {units[operation]}", drawn),
     )
     return [
-        UnitCost(component=component, value=value, unit=unit, per=per, source=source) for value, unit, per in values
+        UnitCost(component=component, value=value, unit=unit, per=per, source=source)
+        for value, unit, per, source in values
     ]

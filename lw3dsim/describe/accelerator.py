@@ -36,10 +36,28 @@ class Pe(_Section, frozen=True):
     acc_depth: Annotated[
         int, Meta(ge=1, le=4096, description="accumulators per multiplier and bank (there are two banks)")
     ] = 16
+    accumulator_storage: Annotated[
+        Literal["auto", "flipflop", "latch", "sram"],
+        Meta(description="what a bank of accumulators is built of; auto: the smallest that meets the clock"),
+    ] = "auto"
     pipeline_stages: Annotated[
         int,
         Meta(ge=0, le=256, description="cycles from the ifmap port to an accumulator, paid when a step starts"),
     ] = 8
+    staging_elements: Annotated[
+        Annotated[int, Meta(ge=1, le=65536)] | None,
+        Meta(
+            description="inputs that a multiplier's staging file holds of a round, in each of its two sets; default: "
+            "of the files of all rows together, four taps of acc_depth tiles, or nine taps for every row"
+        ),
+    ] = None
+    staging_weights: Annotated[
+        Annotated[int, Meta(ge=1, le=65536)] | None,
+        Meta(
+            description="weights that a multiplier's file holds of a round, in each of its two sets; default: 8, or a "
+            "PE's share of 64"
+        ),
+    ] = None
     dataflow: Annotated[
         str, Meta(description="what rows and columns unroll, and what PEs keep; see `lw3dsim list`")
     ] = DEFAULT_DATAFLOW
@@ -250,6 +268,17 @@ class Accelerator(_Section, frozen=True):
     def places(self, loop: Loop) -> int:
         """Return how many positions of ``loop`` the PEs of the array work on at once, each with its multipliers."""
         return self.dataflow.places(loop, self.pe.rows, self.pe.cols)
+
+    @property
+    def staging_room(self) -> int:
+        """Inputs in a set of staging files, of the multipliers of all rows that share a broadcast."""
+        rows = self.places("output_channels")
+        return rows * self.pe.staging_elements if self.pe.staging_elements else max(4 * self.pe.acc_depth, 9 * rows)
+
+    @property
+    def staging_weights(self) -> int:
+        """Resolved weights in a set of the staging file of a multiplier."""
+        return self.pe.staging_weights or max(8, -(-64 // self.pe.mults_per_pe))
 
     @property
     def cycle_ps(self) -> int:

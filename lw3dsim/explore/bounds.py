@@ -170,6 +170,7 @@ def _least_events(mults: int, read: int, written: int) -> Events:
         mults=mults,
         accumulations=0,
         tree_adds=0,
+        staged_inputs=0,
         input_tiles=0,
         weight_kernels=0,
         output_tiles=0,

@@ -9,14 +9,20 @@ from lw3dsim.base.arrays import ceil_div
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array
+from lw3dsim.machine.staging import staging_ways, unstaged, wave_cost
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
+from lw3dsim.technology.structures import accumulator_file
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.machine.staging import Way
     from lw3dsim.technology.arithmetic import Operation
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -45,7 +51,8 @@ class Machine(Value, frozen=True, kw_only=True):
     mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a wave's patch,
     once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
     are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
-    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer.
+    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer. ``staged`` is how
+    rounds are.
     """
 
     rows: int
@@ -68,6 +75,7 @@ class Machine(Value, frozen=True, kw_only=True):
     transforms_weights: bool
     reads_back: bool
     keeps: bool
+    staged: Way
 
 
 def parallel_modes(problem: Problem, arch: Accelerator) -> tuple[Parallel, ...]:
@@ -85,9 +93,14 @@ def tree_pj(problem: Problem, arch: Accelerator) -> float:
     def energy(operation: Operation, bits: int) -> float:
         return arithmetic(arch.tech, operation, "energy_pj", bits)
 
-    alone = energy("add", problem.register_bits) + 2 * energy("register", problem.register_bits)
+    alone = accumulate_pj(arch, problem.register_bits)
     more = energy("add", problem.data_bits + problem.weight_bits) + alone / arch.pe.mults_per_pe - alone
     return more / arch.places("input_channels")
+
+
+def accumulate_pj(arch: Accelerator, bits: int) -> float:
+    """Return the pJ of an addition to an accumulator of so many bits, read and written in its file."""
+    return arithmetic(arch.tech, "add", "energy_pj", bits) + accumulator_file(arch, bits).access_pj
 
 
 def make_machine(
@@ -95,13 +108,31 @@ def make_machine(
 ) -> Machine:
     """Resolve the array for ``problem`` in a parallel mode.
 
-    Raises MappingError when a tile needs more accumulators than a multiplier has.
+    Raises MappingError when a tile needs more accumulators than a multiplier has, or more than staging files hold.
     """
-    return _machine(problem.algorithm, arch, parallel, reads_back, keeps)
+    way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem, arch)
+    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way)
 
 
 @kept(65536)
-def _machine(algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Machine:
+def best_way(problem: Problem, arch: Accelerator, parallel: Parallel) -> Way:
+    """Return the way to stage ``problem`` that takes the fewest cycles for the work of its first wave.
+
+    Of equals the one that reads the fewest bits, then the most taps.
+    """
+    _check_depth(problem.algorithm, arch)
+    ways = staging_ways(problem, arch, arch.pe.mults_per_pe if parallel == "channel" else 1)
+    if len(ways) == 1:
+        return ways[0]
+    layer = plain_layer(problem)
+
+    def cost(way: Way) -> tuple[Fraction, Fraction]:
+        return wave_cost(layer, plain_array(_machine(problem.algorithm, arch, parallel, False, False, way)))
+
+    return min(ways, key=cost)
+
+
+def _check_depth(algorithm: Algorithm, arch: Accelerator) -> None:
     E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     cycles_per_tile = -(-E // mults)
     if cycles_per_tile > arch.pe.acc_depth:
@@ -110,6 +141,13 @@ def _machine(algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_
             f"{algorithm.label} has {E} coordinates for {mults} multipliers: each needs "
             f"{cycles_per_tile} accumulators, there are {arch.pe.acc_depth}; raise pe.acc_depth or lower m1, m2",
         )
+
+
+@kept(65536)
+def _machine(
+    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool, way: Way
+) -> Machine:
+    E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
     in_trees = arch.places("input_channels")
     macros = buffers(arch)
@@ -118,8 +156,8 @@ def _machine(algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_
         rows=arch.places("output_channels"),
         multipliers=arch.multipliers,
         lanes=arch.places("tiles") * at_once,
-        depth=arch.pe.acc_depth // cycles_per_tile,
-        cycles_per_tile=cycles_per_tile,
+        depth=way.depth,
+        cycles_per_tile=-(-E // mults),
         chunk=in_trees * (mults if parallel == "channel" else 1),
         holds_weights=arch.dataflow.weights == "once_a_round",
         stages_inputs=arch.dataflow.inputs == "once_a_round",
@@ -135,6 +173,7 @@ def _machine(algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_
         transforms_weights=arch.winograd.weight_transform == "onchip" and algorithm.is_winograd,
         reads_back=reads_back,
         keeps=keeps,
+        staged=way,
     )
 
 
@@ -183,4 +222,7 @@ def plain_array(machine: Machine) -> Array:
         transforms_weights=int(machine.transforms_weights),
         reads_back=int(machine.reads_back),
         keeps=int(machine.keeps),
+        fed_rows=machine.staged.rows,
+        tap_groups=machine.staged.groups,
+        staged=machine.staged.taps,
     )

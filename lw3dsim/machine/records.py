@@ -51,6 +51,7 @@ class Array(NamedTuple):
 
     ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
     ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
+    A round takes one of ``tap_groups``, of ``staged`` taps; of the rows that read inputs of their own ``fed_rows`` do.
     """
 
     rows: int
@@ -75,3 +76,6 @@ class Array(NamedTuple):
     transforms_weights: int
     reads_back: int
     keeps: int
+    fed_rows: int
+    tap_groups: int
+    staged: Triple

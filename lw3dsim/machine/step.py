@@ -52,6 +52,7 @@ class Costs(NamedTuple):
     ofmap_write_bits: Words
     intermediate_read_bits: Words
     intermediate_write_bits: Words
+    staged_inputs: Words
     input_tiles: Words
     weight_kernels: Words
     output_tiles: Words
@@ -141,11 +142,12 @@ def add_events(
     costs.accumulations[i] += used * rounds
     costs.tree_adds[i] += used * (c - rounds)
     read = costs.intermediate_read_bits if array.reads_back else costs.ifmap_read_bits
-    read[i] += count * own * waves.patch[sort] * layer.activation_bits * c
+    read[i] += count * own * waves.patch[sort] * array.tap_groups * layer.activation_bits * c
     costs.weight_read_bits[i] += weights * layer.kernel_bits
     costs.ofmap_read_bits[i] += 0 if is_first else count * pixels * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
     write[i] += count * pixels * (layer.output_bits if is_last else layer.accumulator_bits)
+    costs.staged_inputs[i] += count * own * tiles * layer.coordinates * layer.taps * c
     if layer.is_winograd:
         costs.input_tiles[i] += count * own * tiles * c * layer.taps
         costs.output_tiles[i] += count * channels * tiles

@@ -40,9 +40,11 @@ class Waves(NamedTuple):
     """The waves of a step, by sort: how many, their size, their cycles, and what binds.
 
     ``load`` and ``feed`` are the cycles in which a round is read at the ports, and multiplied and transformed;
-    ``weights`` and ``inputs`` the parts of ``load``; ``compute`` is all rounds, the last without a load beside it.
+    ``weights`` and ``inputs`` the parts of ``load``; of each input ``patch`` positions, in ``runs`` of ``run``;
+    ``compute`` is all rounds, the last without a load beside it.
     The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. The step comes through
-    all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. By axis and sort of part
+    all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. ``many[2]`` and ``many[3]``
+    are 1 where waves are as high, and as wide, as the step. By axis and sort of part
     there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
     """
 
@@ -50,6 +52,8 @@ class Waves(NamedTuple):
     channels: Words
     tiles: Words
     patch: Words
+    runs: Words
+    run: Words
     outputs: Words
     weights: Words
     inputs: Words
@@ -82,7 +86,7 @@ def wave_shape(layer: Layer, array: Array, t: int, h: int, w: int) -> tuple[int,
 
 
 @kernel
-def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, waves: Waves) -> None:
+def cut_tiles(layer: Layer, array: Array, axis: int, tiles: int, most: int, outputs: int, waves: Waves) -> None:
     """Cut the ``tiles`` of T, H or W (axis 1, 2, 3), of so many ``outputs``, as equal as parts of ``most`` allow."""
     at, size, parts = KINDS * axis, layer.tile[axis - 1], ceiling(tiles, most)
     less = tiles // parts
@@ -96,7 +100,7 @@ def cut_tiles(layer: Layer, axis: int, tiles: int, most: int, outputs: int, wave
             part = less + 1 if kind == LARGER else less
             waves.part[at + kind] = part
             waves.kept[at + kind] = of_last if kind == LIKE_LAST else part * size
-            waves.reach[at + kind] = patch(layer, part, axis - 1)
+            waves.reach[at + kind] = patch(layer, array, part, axis - 1)
 
 
 @kernel
@@ -107,9 +111,9 @@ def cut_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: 
     full = ceiling(n // again, width) - 1
     waves.parts[0], waves.parts[1], waves.parts[2] = full * again, 0, again
     waves.part[0], waves.part[1], waves.part[2] = width, 0, n // again - full * width
-    cut_tiles(layer, 1, ceiling(t, layer.tile[0]), part_t, t, waves)
-    cut_tiles(layer, 2, ceiling(h, layer.tile[1]), part_h, h, waves)
-    cut_tiles(layer, 3, ceiling(w, layer.tile[2]), part_w, w, waves)
+    cut_tiles(layer, array, 1, ceiling(t, layer.tile[0]), part_t, t, waves)
+    cut_tiles(layer, array, 2, ceiling(h, layer.tile[1]), part_h, h, waves)
+    cut_tiles(layer, array, 3, ceiling(w, layer.tile[2]), part_w, w, waves)
 
 
 @kernel
@@ -120,6 +124,7 @@ def cost_waves(
     clips = ceiling(t, layer.out[0] // layer.segments)
     cut_step(layer, array, n, t // clips, h, w, waves)
     parts, many = waves.parts, 0
+    waves.many[2], waves.many[3] = is_uncut(waves, 2), is_uncut(waves, 3)
     for i in range(KINDS):
         for j in range(KINDS, 2 * KINDS):
             for k in range(2 * KINDS, 3 * KINDS):
@@ -137,14 +142,24 @@ def cost_waves(
 
 
 @kernel
+def is_uncut(waves: Waves, axis: int) -> int:
+    """Return 1 where the step has one part along an axis."""
+    at = KINDS * axis
+    return 1 if waves.parts[at] + waves.parts[at + 1] + waves.parts[at + 2] == 1 else 0
+
+
+@kernel
 def size_wave(layer: Layer, array: Array, waves: Waves, sort: int, i: int, j: int, k: int, m: int) -> None:
     """Fill in the sizes of the waves of a ``sort``: of parts i of the channels, j of T, k of H and m of W."""
     part, kept, reach = waves.part, waves.kept, waves.reach
     waves.channels[sort] = part[i]
     waves.tiles[sort] = part[j] * part[k] * part[m]
     waves.patch[sort] = reach[j] * reach[k] * reach[m]
+    runs, run = patch_runs(layer, array, reach[j], reach[k], part[m], waves.many[2], waves.many[3])
     if not array.stages_inputs:
-        waves.patch[sort] = waves.tiles[sort] * layer.coordinates * layer.taps
+        waves.patch[sort] = waves.tiles[sort] * layer.coordinates * layer.taps // array.tap_groups
+        runs, run = 1, waves.patch[sort]
+    waves.runs[sort], waves.run[sort] = runs, run
     waves.outputs[sort] = kept[j] * kept[k] * kept[m]
 
 
@@ -157,7 +172,7 @@ def turns(layer: Layer) -> int:
 @kernel
 def rows_used(layer: Layer, array: Array) -> int:
     """Return the rows that work at once where there are channels for all."""
-    return array.rows // layer.abreast * layer.abreast
+    return array.fed_rows // layer.abreast * layer.abreast
 
 
 @kernel
@@ -179,13 +194,71 @@ def weight_uses(array: Array, tiles: int) -> int:
 
 
 @kernel
-def patch(layer: Layer, tiles: int, axis: int) -> int:
-    """Return the input positions along an axis that any tap of ``tiles`` reads, each once."""
-    outputs, kernel = tiles * layer.tile[axis], layer.kernel[axis]
+def patch(layer: Layer, array: Array, tiles: int, axis: int) -> int:
+    """Return the input positions along an axis that any tap of a round of ``tiles`` reads, each once."""
+    outputs, kernel = tiles * layer.tile[axis], array.staged[axis]
     stride, dilation = layer.stride[axis], layer.dilation[axis]
     shared = common_divisor(stride, dilation) if dilation > 1 else 1
     # What tap j of output i reads, tap j + stride of output i - dilation reads again, both over what they share.
     return outputs * kernel - max(outputs - dilation // shared, 0) * max(kernel - stride // shared, 0)
+
+
+@kernel
+def patch_runs(
+    layer: Layer, array: Array, frames: int, rows: int, tiles: int, one_high: int, one_wide: int
+) -> tuple[int, int]:
+    """Return in how many runs of positions, and how long ones, a patch of ``frames`` and ``rows`` lies in its tile.
+
+    Rows are as wide as ``tiles`` reach. Where a wave is as wide as its tile (``one_wide``), neighbouring rows are one
+    run; where it is as high too, frames are.
+    """
+    kernel, staged, stride = layer.kernel, array.staged, layer.stride
+    # From the first to the last position of a row, what lies between windows too.
+    width = (tiles * layer.tile[2] - 1) * stride[2] + (staged[2] - 1) * layer.dilation[2] + 1
+    if not (one_wide and staged[2] == kernel[2] and is_dense(layer, array, 1)):
+        return frames * rows, width
+    if not (one_high and staged[1] == kernel[1] and is_dense(layer, array, 0)):
+        return frames, rows * width
+    return 1, frames * rows * width
+
+
+@kernel
+def is_dense(layer: Layer, array: Array, axis: int) -> bool:
+    """Return whether the taps of a round leave no stored position out between those that they read along an axis."""
+    return array.staged[axis] == layer.kernel[axis] or layer.dilation[axis] % layer.stride[axis] == 0
+
+
+@kernel
+def patch_cycles(layer: Layer, array: Array, inputs: int, runs: int, run: int) -> int:
+    """Return the cycles in which the port reads the ``runs`` of ``run`` positions of a round, of so many inputs."""
+    bits = run * inputs * layer.activation_bits
+    return runs * (output_port(array, bits) if array.reads_back else input_port(array, bits))
+
+
+@kernel
+def weight_cycles(layer: Layer, array: Array, channels: int, tiles: int, wide: int) -> int:
+    """Return the cycles in which the weights of a round of ``wide`` input channels are read."""
+    bits = weight_uses(array, tiles) * channels * wide * layer.kernel_bits // array.tap_groups
+    return ceiling(bits * array.weight_port_cycles, array.weight_port_bits)
+
+
+@kernel
+def multiply_cycles(layer: Layer, array: Array, tiles: int) -> int:
+    """Return the cycles in which a round of ``tiles`` is multiplied."""
+    return layer.taps // array.tap_groups * ceiling(tiles, array.lanes) * array.cycles_per_tile
+
+
+@kernel
+def transform_cycles(layer: Layer, array: Array, channels: int, tiles: int, wide: int) -> int:
+    """Return the cycles in which inputs and weights of a round of ``wide`` input channels are transformed."""
+    cycles = 0
+    if layer.is_winograd:
+        own = own_inputs(layer, channels)
+        cycles = layer.taps * whole_tiles(own * wide * tiles, layer.coordinates, array.input_rate)
+    if array.transforms_weights:
+        weights = weight_uses(array, tiles) * channels * wide
+        cycles = max(cycles, layer.taps * whole_tiles(weights, layer.coordinates, array.weight_rate))
+    return cycles
 
 
 @kernel
@@ -195,26 +268,20 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
     ``is_first`` and ``is_last`` say whether the reduction starts and ends here: else partial sums are read, written.
     """
     channels, tiles = waves.channels[sort], waves.tiles[sort]
-    own, wide = own_inputs(layer, channels), min(c, array.chunk)
-    weights = weight_uses(array, tiles) * channels * wide
-    multiply = layer.taps * ceiling(tiles, array.lanes) * array.cycles_per_tile
-    transform = 0
-    if layer.is_winograd:
-        transform = layer.taps * whole_tiles(own * wide * tiles, layer.coordinates, array.input_rate)
-    if array.transforms_weights:
-        transform = max(transform, layer.taps * whole_tiles(weights, layer.coordinates, array.weight_rate))
-    patch_bits = own * waves.patch[sort] * layer.activation_bits
-    inputs = output_port(array, patch_bits * wide) if array.reads_back else input_port(array, patch_bits * wide)
-    waves.inputs[sort] = inputs
-    waves.weights[sort] = ceiling(weights * layer.kernel_bits * array.weight_port_cycles, array.weight_port_bits)
-    load, feed, rounds = max(inputs, waves.weights[sort]), max(multiply, transform), ceiling(c, array.chunk)
+    own, wide, rounds = own_inputs(layer, channels), min(c, array.chunk), ceiling(c, array.chunk) * array.tap_groups
+    multiply = multiply_cycles(layer, array, tiles)
+    transform = transform_cycles(layer, array, channels, tiles, wide)
+    inputs = patch_cycles(layer, array, own * wide, waves.runs[sort], waves.run[sort])
+    weights = weight_cycles(layer, array, channels, tiles, wide)
+    waves.inputs[sort], waves.weights[sort] = inputs, weights
+    load, feed = max(inputs, weights), max(multiply, transform)
     cause = SRAM_PORT if load > feed else MULTIPLY if feed == multiply else TRANSFORM
     compute = (rounds - 1) * max(load, feed) + feed
     update = channels * waves.outputs[sort] * update_bits(layer, is_first, is_last)
     drain = packed_cycles(array, update, tiles)
     if array.reads_back:
         # What is read and what drains take turns at the port of the output buffer.
-        turns = output_port(array, patch_bits * c) + drain
+        turns = rounds * inputs + drain
         if turns > compute:
             compute, cause, feed = turns, SRAM_PORT, min(max(load, feed), turns)
     waves.load[sort], waves.feed[sort], waves.rounds[sort] = load, feed, rounds

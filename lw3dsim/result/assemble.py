@@ -135,9 +135,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
         output_layout=run.layouts[1],
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
         **counts,
-        **derived(
-            counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy.values(), arch, network.batch
-        ),
+        **derived(counts["latency_cycles"], counts["macs"], counts["executed_mults"], energy, arch, network.batch),
         peak_power_mw=costs.unit_peak_mw[i],
         sqnr_db=costs.unit_sqnr_db[i],
         bound_by=binding(run),

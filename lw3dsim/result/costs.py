@@ -99,7 +99,7 @@ class Costs:
         batch = self.network.batch
         macs = batch * sum(self.network.layer_macs(layer) for layer in self.network.layers)
         mults = sum(unit.run.events.mults for unit in self.units)
-        return derived(self.latency_cycles, macs, mults, self.energy_pj.values(), self.arch, batch)
+        return derived(self.latency_cycles, macs, mults, self.energy_pj, self.arch, batch)
 
     @cached_property
     def profiles(self) -> list[Profile]:

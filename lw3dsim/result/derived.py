@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypedDict
 
+from lw3dsim.account.energy import energy_range_pj
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from lw3dsim.describe.accelerator import Accelerator
 
@@ -18,6 +20,8 @@ class Derived(TypedDict):
     utilization: float
     effective_macs_per_cycle: float
     energy_pj: float
+    energy_low_pj: float
+    energy_high_pj: float
     clips_per_s: float
     edp_js: float
     average_power_mw: float
@@ -63,13 +67,14 @@ def batch_derived(batch: int, latency_ms: float, energy_pj: float, dram_bytes: i
 
 
 def derived(
-    latency_cycles: int, macs: int, executed_mults: int, energies_pj: Iterable[float], arch: Accelerator, batch: int
+    latency_cycles: int, macs: int, executed_mults: int, energies_pj: Mapping[str, float], arch: Accelerator, batch: int
 ) -> Derived:
     """Return what follows, for a layer or the network, from its counts and the energies of its components.
 
     They are those of ``batch`` clips together.
     """
-    energy_pj = math.fsum(energies_pj)
+    energy_pj = math.fsum(energies_pj.values())
+    low_pj, high_pj = energy_range_pj(energies_pj)
     latency_ms = latency_cycles * arch.cycle_ps / 1e9
     seconds = latency_ms / 1e3
     return {
@@ -77,6 +82,8 @@ def derived(
         "utilization": executed_mults / (arch.multipliers * latency_cycles),
         "effective_macs_per_cycle": macs / latency_cycles,
         "energy_pj": energy_pj,
+        "energy_low_pj": low_pj,
+        "energy_high_pj": high_pj,
         "clips_per_s": batch / seconds,
         "edp_js": energy_pj * 1e-12 * seconds,
         "average_power_mw": energy_pj * 1e-9 / seconds,

@@ -74,6 +74,8 @@ class Figures(Record, frozen=True, kw_only=True):
     utilization: Annotated[Amount, figure("multiplications done over those possible in the time")]
     effective_macs_per_cycle: Annotated[Amount, figure("direct multiply-accumulates a cycle")]
     energy_pj: Annotated[PositiveAmount, figure("energy of one clip, or of a batch of several")]
+    energy_low_pj: Annotated[PositiveAmount, figure("the least of it that the sources of unit values leave open")]
+    energy_high_pj: Annotated[PositiveAmount, figure("the most of it, likewise")]
     clips_per_s: Annotated[PositiveAmount, figure("clips a second, one after the other, or batch after batch")]
     edp_js: Annotated[PositiveAmount, figure("energy-delay product")]
     average_power_mw: Annotated[PositiveAmount, figure("energy over time")]

@@ -125,7 +125,7 @@ def _check_figures(figures: Figures, parts: Layer | RunRecord, of: str, config: 
     _check_sum(parts.dram_bytes_breakdown.parts(), figures.dram_bytes, f"{of}DRAM bytes")
     _check_sum(energies.parts(), figures.energy_pj, f"{of}energy_pj")
     counts = figures.latency_cycles, figures.macs, figures.executed_mults
-    follow = derived(*counts, energies.values(), config.arch, config.batch)
+    follow = derived(*counts, energies.parts(), config.arch, config.batch)
     for name, value in cast("dict[str, float]", follow).items():
         if not math.isclose(getattr(figures, name), value, rel_tol=RELATIVE):
             raise ValueError(f"{of}{name} = {getattr(figures, name)!r} where {value!r} follows from the rest")

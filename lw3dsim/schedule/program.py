@@ -106,6 +106,7 @@ class Kinds(Value, frozen=True, kw_only=True):
     ofmap_write_bits: Ints
     intermediate_read_bits: Ints
     intermediate_write_bits: Ints
+    staged_inputs: Ints
     input_tiles: Ints
     weight_kernels: Ints
     output_tiles: Ints

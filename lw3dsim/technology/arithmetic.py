@@ -1,10 +1,11 @@
-"""Unit energies, areas and leakage of arithmetic: two published families, any width, four nodes.
+"""Unit energies and leakage of arithmetic: two published families, any width, four nodes; areas of one synthesis.
 
 ``data/arithmetic_45nm.csv`` has a source in every row. ``horowitz`` is Horowitz,
 ISSCC 2014 (45 nm, 0.9 V); ``aladdin`` the 40 nm models of Aladdin, brought to 45 nm
-by Stillmaker & Baas. Horowitz has neither registers nor leakage: those are Aladdin's.
+by Stillmaker & Baas. Horowitz has no leakage: that is Aladdin's. Registers, and all areas whatever the family, are
+those of :mod:`lw3dsim.technology.structures`.
 
-Widths: adders and registers are linear between the widths of the table and
+Widths: adders are linear between the widths of the table and
 proportional outside; a multiplier of a x b bits is linear in a*b between the
 table's squares and proportional outside. A hard-wired shift is wiring: free.
 
@@ -16,29 +17,28 @@ their table; leakage like energy. 22 nm is not theirs: linear between 32 and 20 
 
 from __future__ import annotations
 
-import csv
 import math
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from lw3dsim.technology.scaling import BASE_NM, energy_factor, read_table
+from lw3dsim.technology.structures import structure_pj, structure_source, structure_um2, structure_uw
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Tech
-
-DATA = Path(__file__).parent / "data"
+    from lw3dsim.technology.structures import Structure
 
 Operation = Literal["add", "mult", "register"]
 Quantity = Literal["energy_pj", "area_um2", "leakage_uw"]
 
-BASE_NM = 45
-SCALING_VOLTS = 0.8
+STRUCTURES: dict[Operation, Structure] = {"add": "adder", "mult": "multiplier", "register": "flip_flop"}
 
 
 @cache
 def arithmetic_rows() -> tuple[dict[str, str], ...]:
     """Return the rows of the arithmetic table as text."""
-    return _read("arithmetic_45nm.csv")
+    return read_table("arithmetic_45nm.csv")
 
 
 @cache
@@ -47,8 +47,12 @@ def arithmetic(tech: Tech, operation: Operation, quantity: Quantity, *bits: int)
 
     ``energy_pj`` is per operation, ``area_um2`` and ``leakage_uw`` per unit.
     """
-    scale = _area_factor(tech.node_nm) if quantity == "area_um2" else _energy_factor(tech.node_nm)
-    return scale * _interpolate(math.prod(bits), *_series(tech, operation, quantity))
+    size, structure = math.prod(bits), STRUCTURES[operation]
+    if quantity == "area_um2":
+        return size * structure_um2(tech, structure)
+    if operation == "register":
+        return size * (structure_pj(tech, structure) if quantity == "energy_pj" else structure_uw(structure))
+    return energy_factor(tech.node_nm) * _interpolate(size, *_series(tech, operation, quantity))
 
 
 @cache
@@ -60,7 +64,7 @@ def _series(tech: Tech, operation: Operation, quantity: Quantity) -> tuple[list[
 
 def arithmetic_source(tech: Tech, operation: Operation) -> str:
     """Return where the values of an operation come from, its scaling to another node included."""
-    source = _rows_of(tech, operation)[0]["source"]
+    source = structure_source("flip_flop") if operation == "register" else _rows_of(tech, operation)[0]["source"]
     if tech.node_nm == BASE_NM:
         return source
     between = ", linear between 32 and 20 nm" if tech.node_nm == 22 else ""
@@ -78,33 +82,3 @@ def _interpolate(size: float, sizes: list[int], values: list[float]) -> float:
         if size <= high:
             return v_low + (v_high - v_low) * (size - low) / (high - low)
     return values[-1] * size / sizes[-1]
-
-
-@cache
-def _energy_factor(node_nm: int) -> float:
-    """Return energy (and leakage) at ``node_nm`` over that at 45 nm."""
-    energy = {
-        int(row["node_nm"]): sum(float(row[f"energy_a{power}"]) * SCALING_VOLTS**power for power in (2, 1, 0))
-        for row in _read("node_scaling.csv")
-    }
-    return _at_node(energy, node_nm) / energy[BASE_NM]
-
-
-@cache
-def _area_factor(node_nm: int) -> float:
-    """Return area at ``node_nm`` over that at 45 nm."""
-    return _at_node({int(row["node_nm"]): float(row["area_of_45nm"]) for row in _read("node_scaling.csv")}, node_nm)
-
-
-def _at_node(factors: dict[int, float], node_nm: int) -> float:
-    """Return the factor of a node, linear between the two neighbours in the table."""
-    above = min(node for node in factors if node >= node_nm)
-    below = max(node for node in factors if node <= node_nm)
-    if above == below:
-        return factors[above]
-    return factors[below] + (factors[above] - factors[below]) * (node_nm - below) / (above - below)
-
-
-def _read(name: str) -> tuple[dict[str, str], ...]:
-    with (DATA / name).open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
-from lw3dsim.technology.arithmetic import DATA
+from lw3dsim.technology.scaling import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

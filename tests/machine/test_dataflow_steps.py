@@ -11,7 +11,7 @@ from dataflow_records import EVERY, known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paper import conv, machine
-from test_step import Paced, count, paced, packed, patch, port, up, waves_of, whole
+from test_step import Paced, count, paced, packed, patch, port, runs, up, waves_of, whole
 
 from lw3dsim import load_arch
 from lw3dsim.base.kernels import INTERPRETED
@@ -46,7 +46,7 @@ def standing(arch, loop):
 class Walk:
     """The array under a dataflow: what its PEs do in a round, one by one."""
 
-    def __init__(self, problem, arch, parallel):
+    def __init__(self, problem, arch, parallel, staged):
         self.problem, self.arch = problem, arch
         self.E, self.taps, mults = problem.algorithm.coordinates, problem.algorithm.taps, arch.pe.mults_per_pe
         self.of_n, self.channels_at_once = standing(arch, "output_channels")
@@ -56,15 +56,16 @@ class Walk:
         self.in_pe = 1 if parallel == "channel" else max(mults // self.E, 1)
         self.cycles_per_tile = up(self.E, mults)
         self.chunk, self.lanes = trees * self.in_tree, tiles * self.in_pe
-        self.depth = arch.pe.acc_depth // self.cycles_per_tile
+        self.depth, self.groups = staged.depth, staged.groups
         # Levels of a tree: halves, until one sum is left.
         self.levels, left = 0, trees
         while left > 1:
             self.levels, left = self.levels + 1, up(left, 2)
 
-    def round(self, wave, tiles, channels):
-        """Count a round of ``channels`` input channels for a wave of so many ``tiles``."""
+    def round(self, wave, tiles, channels, staged):
+        """Count the rounds, of all groups of taps, of ``channels`` input channels for a wave of so many ``tiles``."""
         did = SimpleNamespace(products=0, sums=0, cycles=0, busy=0, weights=0, inputs=0, transformed=0)
+        did.channels = wave.inputs * channels
         tap_weights = set()
         for tap, turn in itertools.product(range(self.taps), range(up(tiles, self.lanes))):
             sums, weights, inputs = set(), set(), set()
@@ -85,7 +86,8 @@ class Walk:
             tap_weights |= {(n, c, tap) for n, c in weights}
             did.inputs += len(inputs) * self.E
         if self.arch.dataflow.inputs == "once_a_round":
-            did.inputs = wave.inputs * channels * patch(self.problem, wave)
+            # The patch of every group of taps.
+            did.inputs = wave.inputs * channels * staged * self.groups
         return did
 
     def port_bits(self, did):
@@ -94,18 +96,22 @@ class Walk:
         return did.inputs * self.problem.activation_bits, did.weights * self.problem.kernel_bits // self.taps
 
 
-def pace(walk, machine, did):
+def pace(walk, machine, did, lengths):
     """Return what a round takes at the ports, of weights and of inputs, and in the array, and what binds."""
     bits, weight_bits = walk.port_bits(did)
     winograd = walk.problem.algorithm.is_winograd
-    of_inputs = port(machine.ofmap_port if machine.reads_back else machine.ifmap_port, bits)
-    of_weights = port(machine.weight_port, weight_bits)
+    reading, stages = machine.ofmap_port if machine.reads_back else machine.ifmap_port, machine.stages_inputs
+    of_position = walk.problem.activation_bits * did.channels
+    parts = [of_position * run for run in lengths] if stages else [bits // walk.groups]
+    of_inputs = sum(port(reading, part) for part in parts)
+    of_weights = port(machine.weight_port, weight_bits // walk.groups)
     transform = walk.taps * max(
         whole(did.transformed // walk.taps, walk.E, machine.input_rate) * winograd,
         whole(did.weights // walk.taps, walk.E, machine.weight_rate) * machine.transforms_weights,
     )
-    takes = {"multiply": did.cycles, "transform": transform, "sram_port": max(of_weights, of_inputs)}
-    return of_weights, of_inputs, max(did.cycles, transform), max(takes, key=lambda name: takes[name])
+    multiply = did.cycles // walk.groups
+    takes = {"multiply": multiply, "transform": transform, "sram_port": max(of_weights, of_inputs)}
+    return of_weights, of_inputs, max(multiply, transform), max(takes, key=lambda name: takes[name])
 
 
 def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
@@ -121,21 +127,25 @@ def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
 
 def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
     """The columns of a step's cycles and events, from a walk over all its rounds."""
-    walk, out = Walk(problem, arch, parallel), dict.fromkeys(Costs._fields, 0)
-    shape = SimpleNamespace(lanes=walk.lanes, depth=walk.depth, rows=walk.channels_at_once)
+    walk, out = Walk(problem, arch, parallel, machine.staged), dict.fromkeys(Costs._fields, 0)
+    shape = SimpleNamespace(lanes=walk.lanes, depth=walk.depth, staged=machine.staged)
     read = "intermediate_read_bits" if machine.reads_back else "ifmap_read_bits"
     written = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
     waves = []
     for wave in waves_of(problem, shape, n, size):
         tiles, pixels = count(wave.tiles), wave.channels * count(wave.outputs)
-        rounds = [walk.round(wave, tiles, min(walk.chunk, c - first)) for first in range(0, c, walk.chunk)]
+        lengths, parts = runs(problem, machine, wave, size), range(0, c, walk.chunk)
+        staged = patch(problem, machine, wave)
+        rounds = [walk.round(wave, tiles, min(walk.chunk, c - first), staged) for first in parts]
         # Rounds follow each other at the pace of the first; a last one with fewer channels takes no less.
-        of_weights, of_inputs, feed, cause = pace(walk, machine, rounds[0])
+        of_weights, of_inputs, feed, cause = pace(walk, machine, rounds[0], lengths)
         load = max(of_weights, of_inputs)
-        cycles, bits = (len(rounds) - 1) * max(load, feed) + feed, sum(walk.port_bits(did)[0] for did in rounds)
+        cycles = (len(rounds) * walk.groups - 1) * max(load, feed) + feed
+        bits = sum(walk.port_bits(did)[0] for did in rounds)
         port_alone, drain = drained(walk, machine, wave, tiles, pixels, is_first, is_last)
-        if machine.reads_back and port(machine.ofmap_port, bits) + port_alone > cycles:
-            cycles, cause = port(machine.ofmap_port, bits) + port_alone, "sram_port"
+        turns = len(rounds) * walk.groups * of_inputs + port_alone
+        if machine.reads_back and turns > cycles:
+            cycles, cause = turns, "sram_port"
             feed = min(max(load, feed), cycles)
         waves.append(Paced(cycles, load, feed, drain, of_weights - 1 + of_inputs - 1))
         out[cause] += cycles
@@ -152,6 +162,8 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         out["ofmap_read_bits"] += 0 if is_first else pixels * problem.accumulator_bits
         out[written] += pixels * (problem.activation_bits if is_last else problem.accumulator_bits)
         winograd = problem.algorithm.is_winograd
+        # What a tile multiplies is held, as often as that is.
+        out["staged_inputs"] += sum(did.transformed for did in rounds) * walk.E
         out["input_tiles"] += sum(did.transformed for did in rounds) * winograd
         out["weight_kernels"] += sum(did.weights for did in rounds) * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * winograd

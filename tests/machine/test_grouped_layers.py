@@ -52,8 +52,10 @@ def test_a_channel_multiplier_takes_no_longer_than_as_many_depthwise_layers(tmp_
 @pytest.mark.parametrize("arch", DESIGNS)
 def test_groups_divide_the_work_of_a_dense_layer_and_its_time(tmp_path, arch):
     dense = cycles(network(tmp_path, (64, 1)), arch)
+    # Groups read inputs of their own, and a port of four elements binds.
+    rest = 0.09 if arch == "eyeriss_like" else 0.02
     for groups in (4, 16, 32):
-        assert cycles(network(tmp_path, (64, groups)), arch) <= dense * (1.4 / groups + 0.02)
+        assert cycles(network(tmp_path, (64, groups)), arch) <= dense * (1.4 / groups + rest)
 
 
 def test_winograd_transforms_the_input_of_a_group_once_for_all_its_channels(tmp_path):
@@ -85,7 +87,8 @@ def step(n, c, groups, array, tile):
 
 def test_a_pass_over_several_groups_counted_by_hand():
     # 6 groups of 2 -> 3 channels on 8 rows, 4 columns; tile 1x4x4 in one group of the array (16 accumulators).
-    array = ["pe.rows=8", "pe.cols=4", "pe.acc_depth=4", "buffers.ifmap_port_bytes=4", "buffers.weight_port_bytes=32"]
+    array = ["pe.rows=8", "pe.cols=4", "pe.acc_depth=4", "buffers.ifmap_port_bytes=4", "buffers.weight_port_bytes=32",
+             "pe.staging_elements=324", "pe.staging_weights=27"]  # fmt: skip
     apart, three, single = step(18, 12, 6, array, (1, 4, 4))
     # Patch: 3x6x6 positions; a port of 4 bytes; 27 taps x 16 tiles / 4 lanes.
     taps, port = 27 * 4, 3 * 6 * 6 // 4

@@ -27,6 +27,7 @@ from lw3dsim.network.runs import run_work
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.structures import accumulator_file
 from lw3dsim.transform.algorithms import candidates
 
 INT8 = NUMBERS["int8"]
@@ -312,15 +313,18 @@ def test_energy_area_and_partial_sums_are_of_one_width(overflow, width):
     sums = results * width // 8
     assert run.events.ofmap_write_bytes == sums + results
     assert run.events.ofmap_read_bytes == sums + results
-    from lw3dsim.account.energy import Sparsity, onchip_pj
+    from lw3dsim.account.energy import Sparsity, onchip_pj, wires_pj
 
     def spent(register):
-        return arithmetic(arch.tech, "add", "energy_pj", register) + 2 * arithmetic(
-            arch.tech, "register", "energy_pj", register
-        )
+        # An addition, a read and a write in a file of 64 words, a register of the sum.
+        added, kept = (arithmetic(arch.tech, name, "energy_pj", register) for name in ("add", "register"))
+        return added + kept + accumulator_file(arch, register).access_pj
 
     narrow = run_work(LayerWork(problem_of(layer, (shape,), arch_of(8, "wrap", name="edge_base")), mapping), arch)
-    own, other = (onchip_pj(one.stages, one.events, arch, [Sparsity()]) for one in (run, narrow))
+    own, other = (
+        onchip_pj(one.stages, one.events, arch, [Sparsity()]) - wires_pj(one.stages, one.events, arch)
+        for one in (run, narrow)
+    )
     ofmap = 2 * results * (width - 8) / 8
     from lw3dsim.technology.sram import buffers
 
@@ -331,7 +335,7 @@ def test_energy_area_and_partial_sums_are_of_one_width(overflow, width):
         + results * (arithmetic(arch.tech, "add", "energy_pj", width) - arithmetic(arch.tech, "add", "energy_pj", 8))
     )
     per_multiplier = arithmetic(arch.tech, "add", "area_um2", width)
-    per_multiplier += 2 * 64 * arithmetic(arch.tech, "register", "area_um2", width)
+    per_multiplier += 2 * accumulator_file(arch, width).area_um2
     assert area_mm2(arch, [problem])["accumulators"] == pytest.approx(arch.multipliers * per_multiplier / 1e6)
     vector = arch.vector_lanes * arithmetic(arch.tech, "add", "area_um2", width) / 1e6
     assert area_mm2(arch, [problem])["vector"] == pytest.approx(vector)

@@ -66,7 +66,7 @@ def waves_of(problem, machine, n, size):
     axes = [spans(p, m, s) for p, m, s in zip((of_t, of_h, of_w), problem.algorithm.tile, size, strict=True)]
     return [
         Wave(channels=c, inputs=i, tiles=tuple(p for p, _ in place), outputs=tuple(o for _, o in place))
-        for c, i in channels_on_rows(problem, n, machine.rows)
+        for c, i in channels_on_rows(problem, n, machine.staged.rows)
         for place in itertools.product(*axes)
     ]
 
@@ -78,13 +78,32 @@ def count(values):
     return product
 
 
-def patch(problem, wave):
-    """Input positions that the tiles of a wave read, each once, along T, H and W."""
-    positions = []
-    for d in range(3):
-        outputs, taps = range(wave.tiles[d] * problem.algorithm.tile[d]), range(problem.kernel[d])
-        positions.append(len({i * problem.stride[d] + j * problem.dilation[d] for i in outputs for j in taps}))
-    return count(positions)
+def touched(problem, tiles, taps, d):
+    """Input positions that so many taps of so many tiles read along an axis, each once, in order."""
+    outputs = range(tiles * problem.algorithm.tile[d])
+    return sorted({i * problem.stride[d] + j * problem.dilation[d] for i in outputs for j in range(taps)})
+
+
+def patch(problem, machine, wave):
+    """How many positions of an input a round reads."""
+    along = zip(wave.tiles, machine.staged.taps, strict=True)
+    return count(len(touched(problem, tiles, taps, d)) for d, (tiles, taps) in enumerate(along))
+
+
+def runs(problem, machine, wave, size):
+    """The lengths of what a round reads of an input without a gap, of a tile that lies in the buffer row by row."""
+    step = [up(s, m) for s, m in zip(size, problem.algorithm.tile, strict=True)]
+    stored = [touched(problem, tiles, k, d) for d, (tiles, k) in enumerate(zip(step, problem.kernel, strict=True))]
+    along = zip(wave.tiles, machine.staged.taps, strict=True)
+    read = [touched(problem, tiles, k, d) for d, (tiles, k) in enumerate(along)]
+    width, found = stored[2][-1] - stored[2][0] + 1, []
+    for t, h in itertools.product(read[0], read[1]):
+        start = (stored[0].index(t) * len(stored[1]) + stored[1].index(h)) * width
+        if found and found[-1][1] == start + read[2][0]:
+            found[-1][1] = start + read[2][-1] + 1
+        else:
+            found.append([start + read[2][0], start + read[2][-1] + 1])
+    return [end - start for start, end in found]
 
 
 def port(rate, bits):
@@ -130,27 +149,29 @@ def reference(problem, machine, n, c, size, is_first, is_last):
     """The columns of a step's cycles and events, summed up wave by wave."""
     algorithm, bits = problem.algorithm, problem.activation_bits
     out = dict.fromkeys(Costs._fields, 0)
-    rounds = up(c, machine.chunk)
+    rounds, groups = up(c, machine.chunk), machine.staged.groups
+    taps = algorithm.taps // groups
     walked = []
     for wave in waves_of(problem, machine, n, size):
         tiles, E = count(wave.tiles), algorithm.coordinates
-        read = wave.inputs * patch(problem, wave) * bits
+        lengths = runs(problem, machine, wave, size)
+        read = wave.inputs * patch(problem, machine, wave) * bits * groups
         reading = machine.ofmap_port if machine.reads_back else machine.ifmap_port
-        of_inputs = port(reading, read * min(c, machine.chunk))
-        of_weights = port(machine.weight_port, wave.channels * min(c, machine.chunk) * problem.kernel_bits)
-        multiply = algorithm.taps * up(tiles, machine.lanes) * machine.cycles_per_tile
+        of_inputs = sum(port(reading, wave.inputs * length * bits * min(c, machine.chunk)) for length in lengths)
+        of_weights = port(machine.weight_port, wave.channels * min(c, machine.chunk) * problem.kernel_bits // groups)
+        multiply = taps * up(tiles, machine.lanes) * machine.cycles_per_tile
         transform = max(
             algorithm.taps * whole(wave.inputs * tiles, E, machine.input_rate) * algorithm.is_winograd,
             algorithm.taps * whole(wave.channels, E, machine.weight_rate) * machine.transforms_weights,
         )
         load, feed = max(of_inputs, of_weights), max(multiply, transform)
         cause = "sram_port" if load > feed else "multiply" if multiply == feed else "transform"
-        cycles = (rounds - 1) * max(load, feed) + feed
+        cycles = (rounds * groups - 1) * max(load, feed) + feed
         pixels = wave.channels * count(wave.outputs)
         sums = (bits if is_last else problem.accumulator_bits) + (0 if is_first else problem.accumulator_bits)
         drain = packed(machine.ofmap_port, pixels * sums, tiles, machine.lanes)
-        if machine.reads_back and port(machine.ofmap_port, read * c) + drain > cycles:
-            cycles, cause = port(machine.ofmap_port, read * c) + drain, "sram_port"
+        if machine.reads_back and rounds * groups * of_inputs + drain > cycles:
+            cycles, cause = rounds * groups * of_inputs + drain, "sram_port"
             feed = min(max(load, feed), cycles)
         if is_last:
             drain = max(drain, up(pixels, machine.vector_lanes))
@@ -172,6 +193,7 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         out["ofmap_read_bits"] += 0 if is_first else pixels * problem.accumulator_bits
         write = "intermediate_write_bits" if machine.keeps else "ofmap_write_bits"
         out[write] += pixels * (bits if is_last else problem.accumulator_bits)
+        out["staged_inputs"] += wave.inputs * tiles * E * algorithm.taps * c
         out["input_tiles"] += wave.inputs * tiles * c * algorithm.taps * algorithm.is_winograd
         out["weight_kernels"] += wave.channels * c * algorithm.taps * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * algorithm.is_winograd
@@ -239,4 +261,4 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
     array_step(layer, array, c, int(is_first), int(is_last), waves, costs, 0)
     found = {name: column[0] for name, column in costs._asdict().items()}
     assert {name: found[name] for name in expected} == expected
-    assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.rows))
+    assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.staged.rows))

@@ -35,6 +35,7 @@ from lw3dsim.possible import is_possible
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.structures import accumulator_file
 
 STREAMING = Dataflow(
     name="streaming", description="no PE keeps anything", rows="input_channels", cols="output_channels",
@@ -164,11 +165,10 @@ def test_accumulators_stand_behind_the_trees_and_adders_in_them():
         arch = machine("pe.rows=2", "pe.cols=4", "pe.acc_depth=8", f"pe.dataflow={flow.name}")
         problem = conv(4, 2, (1, 4, 4), (1, 1, 1), arch, bias=False)
         sizes[flow.name] = area_mm2(arch, [problem])["accumulators"] * 1e6
-    add, word, product = (
-        arithmetic(arch.tech, name, "area_um2", bits) for name, bits in (("add", 32), ("register", 32), ("add", 16))
-    )
-    assert sizes["output_stationary"] == pytest.approx(8 * (add + 16 * word))
-    assert sizes["weight_stationary"] == pytest.approx(2 * (add + 16 * word) + 6 * product)
+    add, product = (arithmetic(arch.tech, "add", "area_um2", bits) for bits in (32, 16))
+    bank = accumulator_file(arch, 32).area_um2
+    assert sizes["output_stationary"] == pytest.approx(8 * (add + 2 * bank))
+    assert sizes["weight_stationary"] == pytest.approx(2 * (add + 2 * bank) + 6 * product)
 
 
 def test_of_sums_in_trees_less_energy_goes_to_accumulators():
@@ -178,16 +178,10 @@ def test_of_sums_in_trees_less_energy_goes_to_accumulators():
 
     stationary, trees = (spent(flow.name) for flow in BUILT_IN)
     arch = load_arch("array_16x16")
-    pj = {
-        (name, bits): arithmetic(arch.tech, name, "energy_pj", bits)
-        for name in ("add", "register")
-        for bits in (16, 32)
-    }
-    alone = pj["add", 32] + 2 * pj["register", 32]
+    pj = {bits: arithmetic(arch.tech, "add", "energy_pj", bits) for bits in (16, 32)}
+    alone = pj[32] + accumulator_file(arch, 32).access_pj
     # 128 channels are 8 rounds of 16: an accumulation for 16 products, 15 of which are added to another.
-    assert trees["accumulators"] / stationary["accumulators"] == pytest.approx(
-        (alone / 16 + pj["add", 16] * 15 / 16) / alone
-    )
+    assert trees["accumulators"] / stationary["accumulators"] == pytest.approx((alone / 16 + pj[16] * 15 / 16) / alone)
     assert trees["multipliers"] == pytest.approx(stationary["multipliers"])
 
 

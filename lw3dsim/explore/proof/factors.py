@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.account.area import area_mm2, leakage_mw
+from lw3dsim.account.area import area_mm2, logic_leakage_mw
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
@@ -185,8 +185,8 @@ class Logic:
     def _worked_out(self, corner: tuple[int, ...], others: Places, problems: list[Problem]) -> tuple[float, float]:
         places = {p: place for p, place in zip(self._parameters, corner, strict=True) if p is not None}
         arch = self._changed({**dict(others), **places})
-        macros = buffers(arch).values()
         return (
             math.fsum(mm2 for name, mm2 in area_mm2(arch, problems).items() if not name.endswith("_sram")),
-            leakage_mw(arch, problems) - math.fsum(macro.leakage_mw for macro in macros),
+            # Deeper accumulators may be SRAMs, which leak less.
+            logic_leakage_mw(arch, problems, accumulators=False),
         )

@@ -17,6 +17,7 @@ from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.structures import least_file_pj
 from lw3dsim.tensor.axis import Reads, read_by
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
         "written_bytes": part.written_bits // 8,
         "vector_ops": ops,
         "product_pj": active * (pj("mult", data, weight) + pj("register", data) + pj("register", weight)),
-        "accumulate_pj": active * (pj("add", register) + 2 * pj("register", register)),
+        "accumulate_pj": active * (pj("add", register) + least_file_pj(arch.tech, register)),
         "tree_pj": active * pj("add", data + weight),
         "input_pj": algorithm.input_adds * pj("add", data),
         "kernel_pj": algorithm.weight_adds * pj("add", weight) if onchip else 0.0,

@@ -95,7 +95,7 @@ def result_tables(result: Result) -> list[Part]:
     dram = totals.dram_bytes
     lines.append(
         f"{cycles:,} cycles = {totals.latency_ms:.3f} ms ({totals.clips_per_s:.1f} clips/s), "
-        f"{totals.energy_pj / 1e9:.3f} mJ, "
+        f"{totals.energy_pj / 1e9:.3f} mJ ({totals.energy_low_pj / 1e9:.3g} to {totals.energy_high_pj / 1e9:.3g}), "
         f"{totals.average_power_mw:,.0f} mW (peak {totals.peak_power_mw:,.0f} mW), {dram / 1e6:.1f} MB DRAM "
         f"({dram / totals.compulsory_bytes:.2f} x compulsory), utilization {totals.utilization:.1%}, "
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"

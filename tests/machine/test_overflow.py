@@ -419,14 +419,14 @@ def test_unit_costs_are_at_the_widths_that_a_workload_takes_or_say_that_they_are
     def widths(*options):
         data = cli_json("energy", *options, "--format", "json")
         rows = (row for row in data["unit_costs"] if row["component"].startswith("accumulators ("))
-        return data["note"], {row["per"] for row in rows if "register access" in row["per"]}
+        return data["note"], {row["per"].split(" of ")[-1] for row in rows if row["per"].startswith("read and write")}
 
     narrow = ("--set", "precision.accumulator_bits=16")
     c3d = ("c3d", "--input", "16x16x16", *narrow)
     # conv1a: 3 x 27 products; conv3b to conv5b: 256 and 512 x 27; fc6 to fc8: 512, 4096 and 4096.
-    widened = {f"{bits} bit register access" for bits in (22, 26, 27, 28, 29, 24)}
+    widened = {f"{bits} bit" for bits in (22, 26, 27, 28, 29, 24)}
     assert widths(*c3d) == ("Algorithms and widths are those of the layers of c3d.", widened)
-    assert widths(*c3d, "--set", "precision.overflow=wrap")[1] == {"16 bit register access"}
+    assert widths(*c3d, "--set", "precision.overflow=wrap")[1] == {"16 bit"}
     note = cli_json("energy", *narrow, "--format", "json")["note"]
     assert "sums have 16 bits as declared, and wider where a layer's worst case needs more" in note
     assert "3-tap kernels" in note

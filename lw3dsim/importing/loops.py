@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from lw3dsim.importing.building import Building, Meaning
     from lw3dsim.importing.graph import Graph
 
-# How often a loop may run: each time is written out.
+# How often a loop may run, each time of which is written out, and how many nodes a graph may have then.
 MOST = 256
+MOST_NODES = 200_000
 
 
 class Listed(Value, frozen=True, kw_only=True):
@@ -50,7 +51,8 @@ def _written(building: Building, node: Node, graph: Graph, given: Sequence[Any])
         raise building.error(node, "runs a graph as often as data says; export the network with fixed control flow")
     count = int(np.ravel(times)[0]) if condition is None or bool(np.ravel(condition)[0]) else 0
     is_nested = any(isinstance(value, Branch) for one in body.nodes for value in one.attributes.values())
-    if count > MOST or is_nested or len(body.outputs) != len(carried) + 1 or len(body.inputs) != len(carried) + 2:
+    is_long = count > MOST or len(graph.nodes) + count * len(body.nodes) > MOST_NODES
+    if is_long or is_nested or len(body.outputs) != len(carried) + 1 or len(body.inputs) != len(carried) + 2:
         raise building.error(node, "runs too often, or a graph in a graph; export the network with fixed control flow")
     return _unrolled(graph, node, body, count)
 

@@ -129,6 +129,9 @@ def concat(building: Building, node: Node) -> list[Meaning]:
     """Read a concatenation."""
     meanings = [building.meaning(node, i) for i in range(len(node.inputs))]
     meanings = [one if isinstance(one, Constant) else building.laid(node, i) for i, one in enumerate(meanings)]
+    meanings = [one for one in meanings if not (isinstance(one, Constant) and 0 in one.shape)]
+    if len(meanings) == 1 and isinstance(only := meanings[0], Tensor | Axes):
+        return [seen(building, node, only)]
     data, axis = [one for one in meanings if isinstance(one, Tensor)], int(node.attributes["axis"])
     if len(data) == len(meanings):
         label = data[0].labels[axis]
@@ -158,8 +161,10 @@ def slice_(building: Building, node: Node) -> list[Meaning]:
         axis = building.axis(node, int(given), len(made.dims))
         size = made.dims[axis]
         taken = range(*slice(int(start), int(stop), int(step)).indices(size))
-        if taken.step < 1 or not taken:
-            raise building.error(node, "slices backwards, or takes nothing")
+        if taken.step < 1:
+            raise building.error(node, "slices backwards; lw3dsim takes positions in their order")
+        if not taken:  # a rotation by nothing is written so: only a concatenation has a use for it
+            return [Constant(shape=tuple(0 if i == axis else size for i, size in enumerate(made.dims)))]
         made = taken_of(building, node, made, axis, taken)
     return [seen(building, node, made)]
 
@@ -180,7 +185,11 @@ def taken_of(
 
 def gather(building: Building, node: Node) -> list[Meaning]:
     """Read every so-many-th element along a dimension: a slice, or nothing where it is all of them."""
-    data, given = building.laid(node, 0), building.constant(node, 1)
+    given, meaning = building.constant(node, 1), building.meaning(node, 0)
+    if isinstance(meaning, Constant) and given is not None:  # a table: its values are read when they are asked for
+        axis = building.axis(node, int(node.attributes.get("axis", 0)), len(meaning.shape))
+        return [Constant(shape=(*meaning.shape[:axis], *given.shape, *meaning.shape[axis + 1 :]))]
+    data = building.laid(node, 0)
     axis = building.axis(node, int(node.attributes.get("axis", 0)), len(data.dims))
     size = data.dims[axis]
     if given is not None and given.values is None and math.prod(given.shape) == size:

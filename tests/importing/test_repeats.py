@@ -64,3 +64,27 @@ def test_a_long_constant_that_is_joined_with_data_is_written_and_read(tmp_path):
 def test_no_more_copies_are_joined_than_a_network_needs(tmp_path):
     with pytest.raises(InputError, match="joins 1099511627776 copies"):
         load_workload(repeated("Tile", [1, 4, 2, 2, 2], [1, 1, 1 << 40, 1, 1]).save(tmp_path / "net.onnx"))
+
+
+def test_what_is_taken_from_a_table_is_a_constant(tmp_path):
+    net = Net({"clip": [1, 8, 70]})
+    tokens = net.node("Transpose", [net.node("Relu")], perm=[0, 2, 1])
+    rows = np.random.default_rng(0).integers(0, 600, 70)
+    table = net.weight(600, 8)
+    net.node("Add", [tokens, net.node("Gather", [table, net.values(rows)], axis=0)])
+    path = net.save(tmp_path / "net.onnx")
+    clip = np.zeros((8, 70, 1, 1), np.float32)
+    (made,) = lw3dsim.execute(path, dtype="float32", inputs={"clip": clip}).outputs.values()
+    (values,) = (np.frombuffer(one.raw_data, np.float32) for one in net.initializers if one.name == table)
+    assert np.allclose(made.reshape(8, 70), values.reshape(600, 8)[rows].T)
+
+
+def test_a_rotation_by_nothing_moves_nothing(tmp_path):
+    net = Net({"clip": [1, 4, 2, 6, 6]})
+    data = net.node("Relu")
+    none, whole = (
+        net.node("Slice", [data, *(net.values(np.array([n])) for n in (*part, 3))]) for part in ((6, 9), (0, 6))
+    )
+    net.node("Concat", [none, whole], axis=3)
+    net.node("MaxPool", kernel_shape=[1, 2, 2])
+    assert [layer.kind for layer in load_workload(net.save(tmp_path / "net.onnx")).layers] == ["activation", "pool3d"]

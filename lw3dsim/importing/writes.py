@@ -29,6 +29,8 @@ WRITERS = frozenset({"CastLike", "ScatterND", "Shape", "Slice", "SliceWrite", "T
 def scatter(building: Building, node: Node) -> list[Meaning]:
     """Read a write of a box, which indices say one by one."""
     base, indices = building.meaning(node, 0), building.constant(node, 1)
+    if isinstance(base, Constant) and isinstance(building.meaning(node, 2), Constant):
+        return [Constant(shape=base.shape)]  # a mask, say, whose values are worked out when they are asked for
     places = None if indices is None else indices.array()
     if node.attributes.get("reduction", "none") != "none" or places is None:
         raise building.error(node, "writes where is not known, or adds to what is there; lw3dsim takes plain writes")

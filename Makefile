@@ -56,7 +56,7 @@ test-torch: $(READY)
 	@if { $(BIN)/uv pip install -q --python $(ENV)/bin/python --torch-backend cpu torch==$(TORCH) 2> /dev/null || \
 	    $(BIN)/python -m pip --python $(ENV)/bin/python install $(PIP) torch==$(TORCH)+cpu 2> /dev/null; } && \
 	    $(BIN)/uv pip install -q --python $(ENV)/bin/python av scikit-learn; then \
-	    $(ENV)/bin/python $(PYTEST) tests/exporting tests/importing tests/learn tests/arithmetic/test_transposed.py; \
+	    $(ENV)/bin/python $(PYTEST) tests/exporting tests/importing tests/learn tests/arithmetic/test_transposed.py tests/explore/test_answers.py; \
 	else \
 	    echo "no build of PyTorch $(TORCH) for CPUs can be had here: the tests that need it are skipped"; \
 	fi

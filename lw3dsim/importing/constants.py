@@ -24,7 +24,9 @@ TRIED = frozenset({"Abs", "Concat", "Neg", "Reciprocal", "Slice", "Split", "Sqrt
 # What makes more of constants, by the input that says how much; and how much is made.
 GROWING = {"ConstantOfShape": 0, "Expand": 1}
 MOST = 1 << 20
-ELEMENTWISE = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
+ELEMENTWISE = frozenset({
+    "Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Not", "Or", "Pow", "Sub", "Where",
+})  # fmt: skip
 
 
 def folded(building: Building, node: Node, constants: Sequence[Constant]) -> list[Constant] | None:
@@ -56,7 +58,7 @@ def _shapes(building: Building, node: Node, constants: Sequence[Constant]) -> li
     """Return the shapes of what ``node`` makes of constants some of which are large; None where it may be larger."""
     if node.op in ELEMENTWISE:
         shape = np.broadcast_shapes(*(one.shape for one in constants))
-        is_bounded = math.prod(shape) <= max(math.prod(one.shape) for one in constants)
+        is_bounded = math.prod(shape) <= max(MOST, *(math.prod(one.shape) for one in constants))
         return [shape] if is_bounded else None
     if node.op not in TRIED:
         return None

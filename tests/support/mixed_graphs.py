@@ -40,8 +40,8 @@ FUNCTIONS = ("none", "relu", "relu6", "swish", "hard_sigmoid", "gelu")
 DIMS = ("channels", "frames", "height", "width")
 # What keeps every frame where it is, and looks at none behind it.
 CAUSAL = (
-    "conv", "depthwise", "grouped", "pool", "batch_norm", "activation", "softmax", "layer_norm", "norm", "shift", "mean",
-    "sum", "mul", "gate", "shuffle", "copy", "concat", "slice", "upsample",
+    "conv", "depthwise", "grouped", "pool", "batch_norm", "activation", "softmax", "layer_norm", "norm", "shift",
+    "mean", "sum", "mul", "gate", "shuffle", "copy", "concat", "slice", "upsample",
 )  # fmt: skip
 ALL = (
     *CAUSAL, "linear", "transposed", "matmul", "trg", "pad", "permute", "reshape", "rearrange", "interleave",

@@ -127,7 +127,11 @@ def check(network, seed=0):
     assert set(output) == unread if isinstance(output, dict) else {network.layers[-1].name} == unread
 
 
-@pytest.mark.parametrize(("layer", "inputs"), [case[:2] for case in OPERATORS.values()], ids=OPERATORS)
+# Transposed convolutions have a test of their own, and a copy stands for what PyTorch can't be told.
+TOLD = {name: case[:2] for name, case in OPERATORS.items() if case[0].kind not in ("conv_transpose3d", "copy")}
+
+
+@pytest.mark.parametrize(("layer", "inputs"), TOLD.values(), ids=TOLD)
 def test_an_operator_is_what_it_is_defined_as(layer, inputs):
     check(network_of(layer, inputs))
 

@@ -67,10 +67,10 @@ def leakage_mw(arch: Accelerator, problems: Collection[Problem]) -> float:
     return logic_leakage_mw(arch, problems) + sum(cost.leakage_mw for cost in buffers(arch).values())
 
 
-def logic_leakage_mw(arch: Accelerator, problems: Collection[Problem], *, accumulators: bool = True) -> float:
-    """Return the leakage of logic, with or without accumulators."""
+def logic_leakage_mw(arch: Accelerator, problems: Collection[Problem], *, without: tuple[str, ...] = ()) -> float:
+    """Return the leakage of logic, but for components that it is asked ``without``."""
     by = _logic(arch, problems, "leakage_uw")
-    return sum(value for name, value in by.items() if accumulators or name != "accumulators") / UW_PER_MW
+    return sum(value for name, value in by.items() if name not in without) / UW_PER_MW
 
 
 def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity) -> dict[str, float]:

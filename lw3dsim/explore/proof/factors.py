@@ -11,6 +11,7 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from lw3dsim.account.area import area_mm2, logic_leakage_mw
@@ -185,8 +186,15 @@ class Logic:
     def _worked_out(self, corner: tuple[int, ...], others: Places, problems: list[Problem]) -> tuple[float, float]:
         places = {p: place for p, place in zip(self._parameters, corner, strict=True) if p is not None}
         arch = self._changed({**dict(others), **places})
+        # Ports, which are no numbers of the logic, make staging; a slower clock may allow smaller accumulators.
+        smallest = msgspec.structs.replace(arch.pe, accumulator_storage="auto")
+        arch = msgspec.structs.replace(arch, pe=smallest, clock_mhz=1.0)
         return (
-            math.fsum(mm2 for name, mm2 in area_mm2(arch, problems).items() if not name.endswith("_sram")),
+            math.fsum(
+                mm2
+                for name, mm2 in area_mm2(arch, problems).items()
+                if not name.endswith("_sram") and name != "staging"
+            ),
             # Deeper accumulators may be SRAMs, which leak less.
-            logic_leakage_mw(arch, problems, accumulators=False),
+            logic_leakage_mw(arch, problems, without=("accumulators", "staging")),
         )

@@ -46,7 +46,7 @@ class Simulated(Value, frozen=True, kw_only=True, eq=False):
     layouts: tuple[str, str]
 
 
-class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True):
+class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """A mapped layer or fused group, and what its simulation gave, without its graph context.
 
     ``arch`` is the design, without what no mapped layer depends on. A run is equal to itself alone: what follows from

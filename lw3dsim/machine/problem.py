@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WIDTHS = Widths()
 
 
-class Problem(Value, frozen=True, kw_only=True, dict=True):
+class Problem(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One layer on one accelerator, with an algorithm, before tiling.
 
     ``dense`` layers have ``groups`` independent problems of ``n`` output and ``c``

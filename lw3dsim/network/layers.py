@@ -150,7 +150,7 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
     )
 
 
-class LayerSearch(Value, frozen=True, kw_only=True, dict=True):
+class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """The search for a mapping of one layer; see :class:`lw3dsim.network.runs.Search`."""
 
     problem: Problem

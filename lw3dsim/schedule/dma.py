@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.tensor.layout import Boxes
 
 
-class Activations(Value, frozen=True, kw_only=True, dict=True):
+class Activations(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One tensor, or several of equal layout, from the bursts ``bases`` on; a box is moved from each in turn."""
 
     boxes: Boxes

@@ -126,7 +126,7 @@ class Kinds(Value, frozen=True, kw_only=True):
         return dict(zip(names, (np.array([getattr(self, name) for name in names]) @ counts).tolist(), strict=True))
 
 
-class Program(Value, frozen=True, kw_only=True, dict=True):
+class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
 
     ``lead`` are the cycles, by kind, that a step is entered after the end of the one before

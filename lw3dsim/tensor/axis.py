@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints, Words
 
 
-class Axis(Value, frozen=True, kw_only=True, dict=True):
+class Axis(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One dimension cut into tiles: per tile its outputs and what it reads of the input.
 
     ``needed`` counts the distinct input positions, ``first`` is the first of them

@@ -108,7 +108,7 @@ def fewest_bursts_block(
     return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
 
 
-class Boxes(Value, frozen=True, kw_only=True, dict=True):
+class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
 
     ``channel_first`` and ``channel_count`` give the ranges. Boxes are numbered in

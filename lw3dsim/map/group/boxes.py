@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.map.layer.mapping import channel_ranges, input_layout, output_layout
-from lw3dsim.tensor.axis import contiguous
 from lw3dsim.tensor.layout import Boxes
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def group_input_boxes(group: Group, stage: int, tensor: int, axes: Sequence[GroupAxis], burst_bytes: int) -> Boxes:
     """Return the boxes of what ``stage`` reads from DRAM, cut like ``tensor``, in the order (t, h, w)."""
-    t, h, w = (contiguous(axis.new[-1], axis.first[tensor], axis.new[tensor]) for axis in axes)
+    t, h, w = (axis.moved(tensor) for axis in axes)
     return Boxes(
         layout=input_layout(group.stages[stage], burst_bytes),
         channel_first=np.zeros(1, dtype=np.int64),
@@ -32,6 +31,6 @@ def group_input_boxes(group: Group, stage: int, tensor: int, axes: Sequence[Grou
 def group_output_boxes(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], burst_bytes: int) -> Boxes:
     """Return the boxes of the output of a group, in the order (chunk, t, h, w)."""
     first, count = channel_ranges(1, group.channels[-1], mapping.chunks[-1])
-    t, h, w = (contiguous(axis.new[-1], axis.first[-1], axis.new[-1]) for axis in axes)
+    t, h, w = (axis.moved(len(group.stages)) for axis in axes)
     layout = output_layout(group.stages[-1], burst_bytes)
     return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)

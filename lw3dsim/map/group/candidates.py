@@ -166,12 +166,15 @@ def _tile_sizes(size: int, quanta: tuple[int, ...]) -> tuple[int, ...]:
 
 def _resident_sets(group: Group, arch: Accelerator) -> tuple[tuple[bool, ...], ...]:
     """Return which stages may keep their weights on chip: the smallest of them, as many as fit."""
-    bits = [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    capacity, bits = (
+        arch.buffers.capacity_bits["weight"],
+        [stage_weight_bits(group, i) for i in range(len(group.stages))],
+    )
     order = sorted((i for i, size in enumerate(bits) if size), key=lambda i: (bits[i], i))
     sets = []
     for count in range(len(order) + 1):
         kept = set(order[:count])
-        if sum(bits[i] for i in kept) <= arch.buffers.capacity_bits["weight"]:
+        if sum(bits[i] for i in kept) <= capacity:
             sets.append(tuple(i in kept for i in range(len(bits))))
     return tuple(sets)
 

@@ -19,6 +19,7 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.axes import Cuts, Reaches, cut_ways, empty_cuts
 from lw3dsim.map.group.fitting import Stages
+from lw3dsim.tensor.axis import contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.tensor.axis import Axis
 
 # Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
 Operand = Literal["none", "dram", "input"]
@@ -50,7 +52,7 @@ class Reach(Value, frozen=True, kw_only=True):
     segments: int = 1
 
 
-class Group(Value, frozen=True, dict=True):
+class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand."""
 
     stages: tuple[Problem, ...]
@@ -189,7 +191,7 @@ def can_fuse(problem: Problem) -> bool:
     return problem.groups == problem.weight_sets == 1 and not problem.is_side_by_side and gapless
 
 
-class GroupAxis(Value, frozen=True, kw_only=True):
+class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """One axis of a group cut into tiles.
 
     Per tensor and tile: ``first`` position and number of the ``new`` ones, loaded or computed for the tile, and the
@@ -209,6 +211,16 @@ class GroupAxis(Value, frozen=True, kw_only=True):
     def tiles(self) -> int:
         """Number of tiles."""
         return len(self.first[0])
+
+    @cached_property
+    def _moved(self) -> dict[int, Axis]:
+        return {}
+
+    def moved(self, tensor: int) -> Axis:
+        """Return what DMA moves of a tensor: its new positions, tile by tile."""
+        if tensor not in self._moved:
+            self._moved[tensor] = contiguous(self.new[-1], self.first[tensor], self.new[tensor])
+        return self._moved[tensor]
 
 
 @kept(65536)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
-from lw3dsim.rtl.fields import FIELD_BITS, PLACES
+from lw3dsim.rtl.fields import FIELD_BITS, PLACES, declared
+from lw3dsim.rtl.transforms import transform_modules
 
 if TYPE_CHECKING:
     from lw3dsim.rtl.design import Core
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 TOP = "lw_bench"
 RUNTIME = ("verilated", "verilated_threads")
 # Memories that the bench fills.
-MEMORIES = {"IFMAP_MEMORY": "u_ifmap__DOT__words", "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "biases"}
+MEMORIES = {
+    "IFMAP_EVEN": "u_ifmap__DOT__u_even__DOT__words", "IFMAP_ODD": "u_ifmap__DOT__u_odd__DOT__words",
+    "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "biases",
+}  # fmt: skip
 
 
 class Log(Value, frozen=True, kw_only=True):
@@ -38,20 +42,19 @@ class Log(Value, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
-def sources() -> dict[str, str]:
-    """Return the modules of the core by file name."""
-    return _texts("sv", ".sv")
+def sources(core: Core) -> dict[str, str]:
+    """Return the modules of a core by file name."""
+    texts = {**_texts("sv"), **transform_modules(core.algorithm)}
+    return texts | {"lw_core.sv": texts["lw_core.sv"].replace("    // FIELDS", declared())}
 
 
 def bench_files() -> dict[str, str]:
     """Return the files of the test bench, but for what it has to know of a core."""
-    return _texts("bench", "")
+    return _texts("bench")
 
 
-def _texts(folder: str, suffix: str) -> dict[str, str]:
-    found = [
-        one for one in files("lw3dsim.rtl").joinpath(folder).iterdir() if one.is_file() and one.name.endswith(suffix)
-    ]
+def _texts(folder: str) -> dict[str, str]:
+    found = [one for one in files("lw3dsim.rtl").joinpath(folder).iterdir() if one.is_file()]
     return {one.name: one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)}
 
 
@@ -60,7 +63,7 @@ def names_header(core: Core) -> str:
     lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in MEMORIES.items()]
     sizes = {
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
-        "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.results * (core.sum_bits + 2),
+        "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.results * (core.result_bits + 2),
         "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
     }  # fmt: skip
     return "\n".join([*lines, *(f"#define {name} {size}" for name, size in sizes.items()), ""])
@@ -76,7 +79,7 @@ def verilator() -> str:
 
 def build(core: Core, folder: Path) -> Path:
     """Return the bench of ``core``, built under ``folder`` where it is not yet."""
-    tool, texts = verilator(), {**sources(), **bench_files(), "names.h": names_header(core)}
+    tool, texts = verilator(), {**sources(core), **bench_files(), "names.h": names_header(core)}
     parameters = [f"-G{name}={value}" for name, value in core.parameters.items()]
     key = hashlib.sha256(repr((sorted(texts.items()), parameters)).encode()).hexdigest()[:16]
     made = folder / f"core_{key}"

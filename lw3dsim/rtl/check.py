@@ -20,7 +20,7 @@ from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
-from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.design import fitted, make_core
 from lw3dsim.rtl.program import make_program
 from lw3dsim.rtl.subject import drawn
 from lw3dsim.schedule.work import LayerWork
@@ -54,11 +54,12 @@ def check_prepared(
     units = chosen(map_prepared(prepared), layers, prepared)
     subjects = [drawn(prepared.network, unit, design, seed, request.engine) for unit in units]
     core = make_core(design, [one.problem for one in subjects])
+    programs = [make_program(subject, core) for subject in subjects]
+    core = fitted(core, programs)
     checked = []
     with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as made:
         bench = build(core, Path(made))
-        for done, subject in enumerate(subjects):
-            program = make_program(subject, core)
+        for done, (subject, program) in enumerate(zip(subjects, programs, strict=True)):
             checked.append(compare(subject, core, program, run(bench, program, Path(made))))
             if progress is not None:
                 progress(done + 1, len(subjects))
@@ -95,7 +96,7 @@ def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Che
         ("drain", log.drained, trace.drained),
     ):
         differences += _times(name, [at + subject.ahead for at in got], [subject.cycle(at) for at in want])
-    differences += _physical(core, log)
+    differences += _physical(core.back(subject.problem), log)
     expected = {
         **port_words(subject),
         "ofmap_words": len(program.results),
@@ -142,10 +143,10 @@ def _times(name: str, got: list[int], want: list[int]) -> list[str]:
     return [f"{name} of step {step}: cycle {got[step]}, not {want[step]}"]
 
 
-def _physical(core: Core, log: Log) -> list[str]:
+def _physical(back: int, log: Log) -> list[str]:
     """Return where the array does not follow the feed by the depth of its pipeline."""
-    missing = [at for at in log.starts if at + core.back not in set(log.firsts)]
-    return [f"no product is added in cycle {missing[0] + core.back}, behind a feed in {missing[0]}"] if missing else []
+    missing = [at for at in log.starts if at + back not in set(log.firsts)]
+    return [f"no product is added in cycle {missing[0] + back}, behind a feed in {missing[0]}"] if missing else []
 
 
 def _outputs(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Iterator[str]:
@@ -158,7 +159,7 @@ def _outputs(subject: Subject, core: Core, program: CoreProgram, log: Log) -> It
             yield f"{count} results written to word {address}, not {len(at)} to {expected}"
             return
         codes[at] = _signed(word, core.activation, len(at))
-        sums[at] = _signed(wide, core.sum_bits + 2, len(at))
+        sums[at] = _signed(wide, core.result_bits + 2, len(at))
         seen[at] += 1
     if not (seen == 1).all():
         yield f"{int((seen != 1).sum())} outputs are not written once"

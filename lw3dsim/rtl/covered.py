@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
 from lw3dsim.errors import InputError
-from lw3dsim.rtl.words import patch_axis
 from lw3dsim.schedule.work import GroupWork, LayerWork
 
 if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
-    from lw3dsim.machine.problem import Problem
 
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
@@ -41,19 +37,23 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
     function = getattr(unit.layers[0], "activation", "none")
     needs = {
         "is a layer of the vector unit: the core needs its reads of the input buffer": problem.structure == "vector",
-        "has groups of channels: the core needs an input for every row": problem.structure == "grouped"
-        or problem.groups > 1,
+        "has groups of channels side by side: the core needs an input for every group of rows": problem.structure
+        == "grouped"
+        and not problem.is_depthwise,
         "has factors that are computed: the core needs activations in its weight buffer": problem.own_weights,
-        f"runs {problem.algorithm.label}: the core needs transform units": problem.algorithm.is_winograd,
+        f"runs {problem.algorithm.label} on {design.pe.mults_per_pe} multipliers: the core needs tiles in parts": (
+            problem.algorithm.coordinates > design.pe.mults_per_pe
+        ),
+        "has transformed operands that are narrowed: the core needs their shifts": problem.algorithm.is_winograd
+        and (problem.data_bits, problem.weight_bits)
+        != (problem.algorithm.data_bits(problem.activation_bits), problem.algorithm.weight_bits(problem.factor_bits)),
+        "transforms weights on chip: the core needs that unit": machine.transforms_weights,
         "sums up its input channels in parts: the core needs the way back of partial sums": mapping.c < problem.c,
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
         "has widths of its own: a core has those of its accelerator": widths != declared,
         "has several clips in a tile, or a state between clips": problem.segments > 1 or problem.state_frames > 0,
         f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
         and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits),
-        "reads positions that are no grid, by its stride and dilation": not all(
-            _is_grid(problem, dimension, tile) for dimension, tile in enumerate((mapping.t, mapping.h, mapping.w))
-        ),
         "has a buffer of one bank, where DMA and array meet": bool(machine.shared_ports) and _meets(unit, machine),
         "has memories that take several cycles for a word": max(
             machine.ifmap_port.per_cycles, machine.weight_port.per_cycles, machine.ofmap_port.per_cycles
@@ -66,24 +66,3 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
 def _meets(unit: Unit, machine: Machine) -> bool:
     mapping = unit.run.work.mapping
     return any(getattr(mapping, f"{name}_slots") > 1 for name in machine.shared_ports)
-
-
-def _is_grid(problem: Problem, dimension: int, tile: int) -> bool:
-    """Return whether output i and tap j of any part of a tile meet at a position of the patch linear in both."""
-    stride, kernel, dilation = problem.stride[dimension], problem.kernel[dimension], problem.dilation[dimension]
-    for tiles in range(1, tile + 1):
-        touched = patch_axis(problem, dimension, 0, tiles)
-        met = np.arange(tiles)[:, None] * stride + np.arange(kernel)[None, :] * dilation
-        step, tap = grid_steps(problem, dimension)
-        expected = np.arange(tiles)[:, None] * step + np.arange(kernel)[None, :] * tap
-        if not np.array_equal(np.searchsorted(touched, met), expected):
-            return False
-    return True
-
-
-def grid_steps(problem: Problem, dimension: int) -> tuple[int, int]:
-    """Return how many positions of a patch lie from an output to the next, and from a tap to the next."""
-    stride, kernel = problem.stride[dimension], problem.kernel[dimension]
-    if stride > kernel or kernel == 1:
-        return min(stride, kernel), 1
-    return stride, problem.dilation[dimension]

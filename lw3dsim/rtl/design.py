@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import InputError
 from lw3dsim.technology.sram import buffers
+from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.rtl.program import CoreProgram
     from lw3dsim.rtl.subject import Subject
 
 # Stages that every core has: a buffer answers, staging registers take its word, lanes their operands.
@@ -28,7 +30,14 @@ class Core(Value, frozen=True, kw_only=True):
     place_bits: int
     activation: int
     weight: int
+    plain: int
+    own_inputs: int
+    data: int
     sum_bits: int
+    transform_bits: int
+    result_bits: int
+    algorithm: Algorithm | None
+    rates: tuple[int, int]
     bias_bits: int
     stages: int
     latency: int
@@ -49,10 +58,15 @@ class Core(Value, frozen=True, kw_only=True):
         """Results of a word of the output buffer."""
         return self.ofmap_word // self.activation
 
-    @property
-    def back(self) -> int:
-        """Cycles from the feed to the accumulators."""
-        return self.latency + 1 + self.stages
+    def transforms(self, algorithm: Algorithm) -> bool:
+        """Return whether the transform units are those of ``algorithm``."""
+        own = self.algorithm
+        return own is not None and (own.tile, own.filter) == (algorithm.tile, algorithm.filter)
+
+    def back(self, problem: Problem) -> int:
+        """Return the cycles from the feed to the accumulators."""
+        transform = problem.algorithm.stages("BT") if problem.algorithm.is_winograd else 0
+        return self.latency + 1 + self.stages + transform
 
     def check_room(self, name: str, words: int, subject: Subject) -> None:
         """Refuse a tile that needs more words than a slot has."""
@@ -68,9 +82,14 @@ class Core(Value, frozen=True, kw_only=True):
             "COLS": self.cols,
             "MULTS": self.mults,
             "PLACE_BITS": self.place_bits,
+            "OWN_INPUTS": self.own_inputs,
             "ACTIVATION": self.activation,
+            "DATA": self.data,
             "WEIGHT": self.weight,
+            "PLAIN": self.plain,
             "SUM": self.sum_bits,
+            "TRANSFORM": self.transform_bits,
+            "RESULT": self.result_bits,
             "BIAS": self.bias_bits,
             "STAGES": self.stages,
             "LATENCY": self.latency,
@@ -85,7 +104,33 @@ class Core(Value, frozen=True, kw_only=True):
             "OFMAP_WORDS": self.ofmap_memory,
             "BIAS_WORDS": self.bias_memory,
             "VECTOR_LANES": self.vector_lanes,
+            **self._transforms,
         }
+
+    @property
+    def _stages(self) -> tuple[int, int]:
+        return (0, 0) if self.algorithm is None else (self.algorithm.stages("BT"), self.algorithm.stages("AT"))
+
+    @property
+    def _transforms(self) -> dict[str, int]:
+        """The parameters of transform units; nothing where there are none."""
+        algorithm = self.algorithm
+        if algorithm is None:
+            return {}
+        window = [m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True)]
+        named = {f"WINDOW_{axis}": size for axis, size in zip("THW", window, strict=True)}
+        named |= {f"TILE_{axis}": size for axis, size in zip("THW", algorithm.tile, strict=True)}
+        for name, rate, stages in zip(("IN", "OUT"), self.rates, self._stages, strict=True):
+            each = algorithm.coordinates
+            named |= {f"{name}_TILES": max(rate // each, 1), f"{name}_CYCLES": -(-each // rate)}
+            named[f"{name}_STAGES"] = stages
+        return named
+
+
+def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
+    """Return ``core`` with staging registers for the largest rounds of ``programs``."""
+    patches, kernels = zip(*(program.staged for program in programs), strict=True)
+    return replace(core, ifmap_staged=max(patches), weight_staged=max(kernels))
 
 
 def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
@@ -103,18 +148,27 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         mults=pe.mults_per_pe,
         place_bits=max((pe.acc_depth - 1).bit_length(), 1),
         activation=precision.activation_bits,
+        own_inputs=int(any(one.structure == "grouped" for one in problems)),
+        data=max((one.data_bits for one in problems), default=precision.activation_bits),
         weight=max((one.weight_bits for one in problems), default=precision.weight_bits),
+        plain=precision.weight_bits,
         sum_bits=max((one.register_bits for one in problems), default=precision.accumulator_bits),
+        transform_bits=max((one.transform_bits for one in problems), default=precision.accumulator_bits),
+        result_bits=max((one.accumulator_bits for one in problems), default=precision.accumulator_bits),
+        algorithm=next((one.algorithm for one in problems if one.algorithm.is_winograd), None),
+        rates=(arch.input_coords_per_cycle, arch.output_coords_per_cycle),
         bias_bits=precision.accumulator_bits,
         stages=pe.pipeline_stages - LEAST_STAGES,
         latency=max(macros["ifmap"].access_cycles, macros["weight"].access_cycles),
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,
         ifmap_memory=_words(memories.ifmap_kib, memories.ifmap_port_bytes),
-        ifmap_staged=64,
+        ifmap_staged=_staged(pe.rows * arch.staging_elements * precision.activation_bits, memories.ifmap_port_bytes),
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
-        weight_staged=64,
+        weight_staged=_staged(
+            pe.rows * pe.mults_per_pe * pe.staging_weights * precision.weight_bits, memories.weight_port_bytes
+        ),
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
         bias_memory=256,
@@ -124,3 +178,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
 
 def _words(kib: int, port_bytes: int) -> int:
     return 16 * 1024 * kib // port_bytes
+
+
+def _staged(bits: int, port_bytes: int) -> int:
+    return -(-bits // (8 * port_bytes))

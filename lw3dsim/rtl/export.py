@@ -12,7 +12,7 @@ from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.rtl.build import TOP, bench_files, names_header, sources, written
 from lw3dsim.rtl.check import chosen
 from lw3dsim.rtl.covered import check_design
-from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.design import fitted, make_core
 from lw3dsim.rtl.program import make_program
 from lw3dsim.rtl.subject import drawn
 
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 # Which module is which rule of docs/microarchitecture.md.
 RULES = (
     ("Array", "lw_pe, lw_accumulators", "multipliers of a PE, its adder tree, two banks of accumulators each"),
-    ("Array: rows and columns", "lw_operands, lw_walker", "inputs broadcast down a column, weights along a row; lanes"),
-    ("Wave: rounds, load", "lw_reader, lw_staging", "words of patch and weights, two sets of staging registers"),
-    ("Wave: feed", "lw_feed", "taps, tiles behind each other"),
+    ("Array: rows and columns", "lw_operands, lw_walker", "inputs go down a column, weights along a row; lanes"),
+    ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
+    ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
+    ("Words: runs", "lw_turned", "a port reads a word from any element on: two halves and a rotator"),
+    ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
+    ("Transforms", "lw_input_transform, lw_output_transform", "written from the exact matrices of the algorithm"),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
     ("Packing", "lw_drain, lw_collector", "results of a depth side by side, a word from one depth alone"),
     ("Vector unit, of a drain", "lw_vector", "bias, relu, shift to the operand width"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
-    ("Pipeline: fill", "lw_delay, lw_core", "what travels beside the data"),
+    ("Pipeline: fill", "lw_delay, lw_skip, lw_core", "what travels beside the data; direct layers skip transforms"),
 )
 
 
@@ -49,10 +52,13 @@ def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers
         units = chosen(map_prepared(prepared), layers, prepared)
         subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
     core = make_core(design, [one.problem for one in subjects])
-    texts = {**sources(), f"{top_name(design)}.sv": top(design, core), "README.md": page(design, core, bool(subjects))}
+    programs = {_file_name(one.name): make_program(one, core) for one in subjects}
+    core = fitted(core, list(programs.values())) if programs else core
+    texts = {**sources(core), f"{top_name(design)}.sv": top(design, core)}
+    texts["README.md"] = page(design, core, bool(subjects))
     texts |= {f"bench/{name}": text for name, text in bench_files().items()}
     texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core)}
-    texts |= {f"programs/{_file_name(one.name)}.txt": written(make_program(one, core)) for one in subjects}
+    texts |= {f"programs/{name}.txt": written(program) for name, program in programs.items()}
     folder = check_folder(out, dict.fromkeys(texts, RTL))
     for name in texts:
         make_folder((folder / name).parent)
@@ -68,7 +74,7 @@ def top_name(design: Accelerator) -> str:
 
 def top(design: Accelerator, core: Core) -> str:
     """Return the module of an accelerator: the core with its parameters."""
-    module = sources()["lw_core.sv"]
+    module = sources(core)["lw_core.sv"]
     ports = module[module.index(") (") + 3 : module.index(");")]
     names = re.findall(r"(\w+)(?:,|\n)", re.sub(r"//.*|/\*.*?\*/", "", ports))
     parameters = ",\n".join(f"    parameter int {name} = {value}" for name, value in core.parameters.items())

@@ -15,7 +15,8 @@ class Field(NamedTuple):
 
 
 # Bits of the flags.
-FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, TREE, RELU = 0, 1, 2, 3, 5, 8
+FLAGS = ("first", "last", "new_ifmap", "new_weight", "tree", "relu", "winograd")
+FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, TREE, RELU, WINOGRAD = range(len(FLAGS))
 
 FIELDS = {
     "flags": Field(0),
@@ -26,38 +27,55 @@ FIELDS = {
     "ifmap_words": Field(8),
     "weight_words": Field(9),
     "rounds": Field(10),
-    "ifmap_step": Field(11),
-    "ifmap_base": Field(12, 2),
-    "weight_base": Field(14, 2),
-    "run": Field(16),
-    "run_rows": Field(17),
-    "run_frames": Field(18),
-    "row_pitch": Field(19),
-    "frame_pitch": Field(20),
-    "taps_t": Field(21),
-    "taps_h": Field(22),
-    "taps_w": Field(23),
-    "depths": Field(24),
-    "tap_t": Field(25),
-    "tap_h": Field(26),
-    "tap_w": Field(27),
-    "tiles_w": Field(28),
-    "tiles_h": Field(29),
-    "pitch_t": Field(30),
-    "pitch_h": Field(31),
-    "pitch_w": Field(32),
-    "together": Field(33),
-    "last_channels": Field(34),
-    "last_lanes": Field(35),
-    "rows": Field(36),
-    "taps": Field(37),
-    "results": Field(38),
-    "last_results": Field(39),
-    "ofmap_base": Field(40, 2),
-    "shift": Field(42),
-    "bias": Field(43),
+    "run": Field(11),
+    "run_rows": Field(12),
+    "run_frames": Field(13),
+    "row_pitch": Field(14, 2),
+    "frame_pitch": Field(16, 2),
+    "ifmap_base": Field(18, 2),
+    "weight_base": Field(20, 2),
+    "groups": Field(22),
+    "groups_h": Field(23),
+    "groups_w": Field(24),
+    "group_t": Field(25, 2),
+    "group_h": Field(27, 2),
+    "group_w": Field(29, 2),
+    "block_pitch": Field(31, 2),
+    "taps_t": Field(33),
+    "taps_h": Field(34),
+    "taps_w": Field(35),
+    "depths": Field(36),
+    "tap_t": Field(37),
+    "tap_h": Field(38),
+    "tap_w": Field(39),
+    "tiles_w": Field(40),
+    "tiles_h": Field(41),
+    "tiles_t": Field(42),
+    "pitch_t": Field(43),
+    "pitch_h": Field(44),
+    "pitch_w": Field(45),
+    "window_t": Field(46),
+    "window_h": Field(47),
+    "window_w": Field(48),
+    "span": Field(49),
+    "full_channels": Field(50),
+    "last_channels": Field(51),
+    "last_lanes": Field(52),
+    "rows": Field(53),
+    "row_place": Field(54),
+    "taps": Field(55),
+    "results": Field(56),
+    "last_results": Field(57),
+    "left_t": Field(58),
+    "left_h": Field(59),
+    "left_w": Field(60),
+    "transforms_in": Field(61),
+    "transforms_out": Field(62),
+    "ofmap_base": Field(63, 2),
+    "shift": Field(65),
+    "bias": Field(66),
 }
-PLACES = 48
+PLACES = 80
 
 
 def packed(values: dict[str, int]) -> int:
@@ -69,3 +87,18 @@ def packed(values: dict[str, int]) -> int:
             raise OverflowError(f"{name} = {value} has more than {FIELD_BITS * field.wide} bits")
         word |= value << (FIELD_BITS * field.at)
     return word
+
+
+def declared() -> str:
+    """Return what the core calls the places of fields, and the bits of the flags."""
+    names = {f"F_{name.upper()}": field.at for name, field in FIELDS.items()}
+    names |= {f"B_{name.upper()}": bit for bit, name in enumerate(FLAGS)}
+    lines = [f"    localparam int {name} = {at};" for name, at in {**names, "FIELDS": PLACES}.items()]
+    return "\n".join(
+        [
+            "    // Where the fields of a descriptor begin, in places of 16 bits, and bits of its flags.",
+            "    /* verilator lint_off UNUSEDPARAM */",
+            *lines,
+            "    /* verilator lint_on UNUSEDPARAM */",
+        ]
+    )

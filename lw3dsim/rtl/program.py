@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.arithmetic.machine import Execution, load_ifmap
+from lw3dsim.arithmetic.machine import Execution, load_weights
+from lw3dsim.arithmetic.operands import make_operands
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import Value
+from lw3dsim.errors import InputError
 from lw3dsim.map.layer.mapping import output_axis
-from lw3dsim.rtl.covered import grid_steps
-from lw3dsim.rtl.fields import FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, RELU, TREE, packed
+from lw3dsim.rtl.fields import FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, RELU, TREE, WINOGRAD, packed
+from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
 from lw3dsim.rtl.waves import waves_of
-from lw3dsim.rtl.words import of_bits, patch_axis
+from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.subject import Subject
     from lw3dsim.rtl.waves import Wave
@@ -33,13 +35,22 @@ class Happening(NamedTuple):
     word: int = 0
 
 
+class Block(NamedTuple):
+    """Where a block of so many channels lies in the input buffer, and how far the next: in elements."""
+
+    base: int
+    channels: int
+    pitch: int
+
+
 class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
-    """A program of a core, and what it should do: ``steps`` and per wave the elements of its words."""
+    """A program of a core, the outputs that its words should hold, the most words of a round: of patch, of weights."""
 
     waves: list[int]
     happenings: list[Happening]
     results: list[Ints]
     addresses: list[int]
+    staged: tuple[int, int]
     limit: int
 
 
@@ -50,6 +61,7 @@ class _Maker:
         self.subject, self.core = subject, core
         self.run = Execution(
             problem=subject.problem, machine=subject.machine, number=subject.number,
+            operands=make_operands(subject.problem, subject.number) if subject.problem.algorithm.is_winograd else None,
             computation=subject.computation, sources=subject.sources, output=np.zeros(0), written=np.zeros(0),
         )  # fmt: skip
         self.waves: list[int] = []
@@ -57,6 +69,7 @@ class _Maker:
         self.results: list[Ints] = []
         self.addresses: list[int] = []
         self.next_word = 0
+        self.staged = [1, 1]
         self.bias_words: dict[tuple[int, ...], int] = {}
 
     def places(self) -> list[Place]:
@@ -72,7 +85,7 @@ class _Maker:
         subject, schedule, trace = self.subject, self.subject.schedule, self.subject.trace
         places = self.places()
         ifmap_of, weight_of = (_tile_of(loads.first, len(places)) for loads in (schedule.ifmap, schedule.weight))
-        patches: dict[int, int] = {}
+        patches: dict[int, Block] = {}
         kernels: dict[int, int] = {}
         setup = schedule.setup_cycles
         fill = subject.machine.fill_cycles
@@ -111,55 +124,64 @@ class _Maker:
         last = subject.cycle(trace.finish)
         return CoreProgram(
             waves=self.waves, happenings=sorted(self.happenings, key=lambda one: one.cycle), results=self.results,
-            addresses=self.addresses, limit=2 * last + 10000,
+            addresses=self.addresses, staged=(self.staged[0], self.staged[1]), limit=2 * last + 10000,
         )  # fmt: skip
 
-    def ifmap_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, int]:
-        """Note the words of an input tile; return the first word of each wave's patch."""
+    def ifmap_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, Block]:
+        """Note the words of an input tile; return the blocks of the waves by their first channel (dense: 0)."""
         problem, machine, core = self.subject.problem, self.subject.machine, self.core
-        tile = load_ifmap(self.run, place)[0].astype(np.int64)
-        first: dict[int, int] = {}
-        together, word = min(machine.chunk, len(tile)), base
+        word, made = base, dict[int, Block]()
         for wave in waves:
-            if wave.number in first:
+            first = wave.channel if problem.structure == "grouped" else 0
+            if first in made:
                 continue
-            first[wave.number] = word
-            along = [
-                patch_axis(problem, d, begin, count)
-                for d, (begin, count) in enumerate(zip(wave.begin, wave.tiles, strict=True))
-            ]
-            patch = tile[(slice(None), *np.ix_(*along))].reshape(len(tile), -1)
-            for c in range(0, len(tile), machine.chunk):
-                values = np.zeros((patch.shape[1], together), dtype=np.int64)
-                part = patch[c : c + machine.chunk].T
-                values[:, : part.shape[1]] = part
-                for bits in of_bits(values.reshape(-1), problem.activation_bits, core.ifmap_word):
-                    self.happenings.append(Happening(at, "ifmap", word, bits))
-                    word += 1
+            channels = self.input_channels(place, wave)
+            block = channels.stop - channels.start if problem.structure == "grouped" else machine.chunk
+            block = min(block, channels.stop - channels.start)
+            each = core.ifmap_word // core.activation
+            blocks = blocks_of(tile_of(problem, place, self.subject.sources[0], channels), block)
+            words = [of_bits(one, core.activation, core.ifmap_word) for one in blocks]
+            made[first] = Block(word * each, block, len(words[0]) * each)
+            for bits in (bits for one in words for bits in one):
+                self.happenings.append(Happening(at, "ifmap", word, bits))
+                word += 1
         self.happenings.append(Happening(at, "ifmap_tile", slot))
         core.check_room("ifmap", word - base, self.subject)
-        return first
+        return made
+
+    def input_channels(self, place: Place, wave: Wave) -> slice:
+        """Return the channels that a wave reads."""
+        problem = self.subject.problem
+        if problem.structure == "grouped":
+            first = place.n.start + wave.channel
+            return slice(first, first + wave.channels)
+        first = place.group * problem.c
+        return slice(first + place.c.start, first + place.c.stop)
 
     def weight_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, int]:
-        """Note the words of a weight tile; return the first word of each channel pass."""
-        problem, machine, core, computation = (
-            self.subject.problem, self.subject.machine, self.core, self.subject.computation
-        )  # fmt: skip
-        assert computation.weights is not None  # noqa: S101  # of a layer with weights
-        origin = place.group * problem.n + place.n.start
-        kernels = computation.weights[origin : origin + place.n.stop - place.n.start, place.c].astype(np.int64)
-        kernels = kernels.reshape(*kernels.shape[:2], -1)  # (n, c, taps)
+        """Note the words of a weight tile, in the order of use; return the first of each part of the channels."""
+        problem, machine, core = self.subject.problem, self.subject.machine, self.core
+        kernels = load_weights(self.run, place).astype(np.int64)
+        n, c, *taps = kernels.shape if problem.algorithm.is_winograd else (*kernels.shape, 1)
+        if problem.algorithm.is_winograd:
+            groups = kernels.reshape(n, c, 1, taps[0], -1)
+        else:
+            counts = [k // s for k, s in zip(problem.kernel, machine.staged.taps, strict=True)]
+            shape = [one for pair in zip(counts, machine.staged.taps, strict=True) for one in pair]
+            split = kernels.reshape(n, c, *shape).transpose(0, 1, 2, 4, 6, 3, 5, 7)
+            groups = split.reshape(n, c, math.prod(counts), -1, 1)
         first: dict[int, int] = {}
-        together, word = min(machine.chunk, kernels.shape[1]), base
+        together, word = min(machine.chunk, c), base
         for wave in waves:
             if wave.channel in first:
                 continue
             first[wave.channel] = word
-            rows = kernels[wave.channel : wave.channel + wave.channels]
-            for c in range(0, rows.shape[1], machine.chunk):
-                values = np.zeros((len(rows), rows.shape[2], together), dtype=np.int64)
-                part = rows[:, c : c + machine.chunk].transpose(0, 2, 1)
-                values[..., : part.shape[2]] = part
+            rows = groups[wave.channel : wave.channel + wave.channels]
+            for begin, group in itertools.product(range(0, c, machine.chunk), range(rows.shape[2])):
+                part = rows[:, begin : begin + machine.chunk, group]  # (rows, channels, taps, coordinates)
+                values = np.zeros((len(rows), part.shape[2], part.shape[3] * together), dtype=np.int64)
+                side = part.transpose(0, 2, 1, 3).reshape(len(rows), part.shape[2], -1)
+                values[..., : side.shape[2]] = side
                 for bits in of_bits(values.reshape(-1), problem.weight_bits, core.weight_word):
                     self.happenings.append(Happening(at, "weight", word, bits))
                     word += 1
@@ -182,91 +204,136 @@ class _Maker:
             self.happenings.append(Happening(0, "bias", self.bias_words[key], word))
         return self.bias_words[key]
 
-    def wave(self, place: Place, wave: Wave, patches: dict[int, int], kernels: dict[int, int], **more: int) -> None:
+    def wave(self, place: Place, wave: Wave, blocks: dict[int, Block], kernels: dict[int, int], **more: int) -> None:
         """Note the descriptor of a wave, and where its results go."""
         problem, machine, subject = self.subject.problem, self.subject.machine, self.subject
         tree = subject.mapping.parallel == "channel" and machine.chunk > 1
         channels = place.c.stop - place.c.start
-        together, rounds = min(machine.chunk, channels), -(-channels // machine.chunk)
+        together, staged = min(machine.chunk, channels), machine.staged
         depths = -(-wave.many // machine.lanes)
         last = wave.many - (depths - 1) * machine.lanes
         more["flags"] |= (tree << TREE) | ((subject.computation.activation == "relu") << RELU)
+        more["flags"] |= problem.algorithm.is_winograd << WINOGRAD
+        block = blocks[wave.channel if problem.structure == "grouped" else 0]
+        base = self.next_word
+        counts = self.note_results(place, wave, depths)
+        of_tap = problem.algorithm.coordinates if problem.algorithm.is_winograd else together
+        taps = problem.algorithm.taps // staged.groups
+        weights = wave.channels * taps * of_tap * problem.weight_bits
+        inputs = wave.channels if problem.structure == "grouped" else 1
+        words = self.words_of(place, wave, block)
+        words["weight_words"] = -(-weights // self.core.weight_word)
+        read = words["ifmap_words"], words["weight_words"]
+        self.staged = [max(most, own) for most, own in zip(self.staged, read, strict=True)]
         self.waves.append(
             packed(
                 {
                     **more,
-                    **self.words_of(wave, together),
-                    **_taps_of(problem, wave, together),
-                    "rounds": rounds,
-                    "ifmap_base": patches[wave.number],
+                    **words,
+                    "rounds": -(-channels // machine.chunk) * staged.groups,
                     "weight_base": kernels[wave.channel],
+                    "groups": staged.groups,
                     "depths": depths,
-                    "tiles_w": wave.tiles[2],
-                    "tiles_h": wave.tiles[1],
-                    "together": together,
-                    "last_channels": channels - (rounds - 1) * machine.chunk if tree else 1,
+                    **{f"tiles_{name}": many for name, many in zip("thw", wave.tiles, strict=True)},
+                    "span": of_tap,
+                    "full_channels": together,
+                    "last_channels": (channels - 1) % machine.chunk + 1 if tree else 1,
                     "last_lanes": last,
                     "rows": wave.channels,
-                    "results": wave.channels * machine.lanes,
-                    "last_results": wave.channels * last,
-                    "ofmap_base": self.next_word,
+                    "row_place": 1 if problem.structure == "grouped" else 0,
+                    "taps": taps,
+                    "results": counts[0],
+                    "last_results": counts[-1],
+                    "transforms_in": inputs * wave.many if problem.algorithm.is_winograd else 0,
+                    "transforms_out": wave.channels * wave.many if problem.algorithm.is_winograd else 0,
+                    "ofmap_base": base,
                     "shift": subject.shift,
                     "bias": self.bias_of(place, wave),
                 }
             )
         )
-        self.note_results(place, wave, depths)
 
-    def words_of(self, wave: Wave, together: int) -> dict[str, int]:
-        """Return the words of a round of a wave."""
-        problem, core = self.subject.problem, self.core
-        words = -(-math.prod(_reach(problem, wave)) * together * problem.activation_bits // core.ifmap_word)
-        kernels = wave.channels * math.prod(problem.kernel) * together * problem.weight_bits
-        return {
-            "ifmap_words": words,
-            "weight_words": -(-kernels // core.weight_word),
-            "ifmap_step": words,
+    def words_of(self, place: Place, wave: Wave, block: Block) -> dict[str, int]:
+        """Return the words of a round of a wave, where they lie, and where lanes find what of them."""
+        problem, core, machine = self.subject.problem, self.core, self.subject.machine
+        algorithm, each = problem.algorithm, core.ifmap_word // core.activation
+        tiles = [-(-size // m) for size, m in zip(place.size, algorithm.tile, strict=True)]
+        runs = runs_of(problem, machine.staged.taps, wave, tiles, block.channels)
+        words = -(-runs.length * block.channels // each)
+        pitches = runs.pitches(words * each, block.channels)
+        taps = algorithm.split if algorithm.is_winograd else machine.staged.taps
+        counts = [k // s for k, s in zip(problem.kernel, machine.staged.taps, strict=True)]
+        fields = {
+            "ifmap_words": words * runs.rows * runs.frames,
             "run": words,
-            "run_rows": 1,
-            "run_frames": 1,
+            "run_rows": runs.rows,
+            "run_frames": runs.frames,
+            "row_pitch": runs.row_pitch,
+            "frame_pitch": runs.frame_pitch,
+            "ifmap_base": block.base + runs.first,
+            "block_pitch": block.pitch,
+            "groups_h": counts[1],
+            "groups_w": counts[2],
         }
+        for axis, name in enumerate("thw"):
+            steps, pitch = steps_along(problem, axis, machine.staged.taps[axis]), pitches[axis]
+            fields |= {f"taps_{name}": taps[axis], f"group_{name}": runs.groups[axis]}
+            fields |= {f"pitch_{name}": steps.tile * pitch, f"tap_{name}": steps.tap * pitch}
+            fields[f"window_{name}"] = steps.window * pitch
+            m, many = algorithm.tile[axis], wave.tiles[axis]
+            fields[f"left_{name}"] = min(place.size[axis] - (wave.begin[axis] + many - 1) * m, m)
+        return fields
 
-    def note_results(self, place: Place, wave: Wave, depths: int) -> None:
-        """Note which outputs the words of a wave hold, depth by depth, lanes outside of channels."""
+    def note_results(self, place: Place, wave: Wave, depths: int) -> list[int]:
+        """Note which outputs the words of a wave hold, depth by depth; return how many results a depth has."""
         problem, machine = self.subject.problem, self.subject.machine
         n0 = place.group * problem.n + place.n.start + wave.channel
-        along = [
-            np.arange(o + begin, o + begin + count)
-            for o, begin, count in zip(place.origin, wave.begin, wave.tiles, strict=True)
-        ]
-        shape = (problem.groups * problem.n, *problem.out)
-        at = np.ravel_multi_index(np.ix_(np.arange(n0, n0 + wave.channels), *along), shape)
-        tiles = at.reshape(wave.channels, -1).T  # (tiles, channels)
+        shape, m = (problem.groups * problem.n, *problem.out), problem.algorithm.tile
+        at, valid = [], []
+        for axis, (origin, begin, many) in enumerate(zip(place.origin, wave.begin, wave.tiles, strict=True)):
+            inside = np.arange(begin * m[axis], (begin + many) * m[axis])
+            valid.append((inside < place.size[axis]).astype(np.int64).reshape(many, m[axis]))
+            at.append(np.minimum(origin + inside, problem.out[axis] - 1).reshape(many, m[axis]))
+        # (channels, tiles t, h, w, outputs t, h, w)
+        spread = [_six(one, axis) for axis, one in enumerate(at)]
+        t, h, w = (_six(one, axis) for axis, one in enumerate(valid))
+        keep = (t & h & w) != 0
+        channels = np.arange(n0, n0 + wave.channels).reshape(-1, *[1] * 6)
+        flat = np.ravel_multi_index(np.broadcast_arrays(channels, *[one[None] for one in spread]), shape)
+        flat = np.moveaxis(flat, 0, -1).reshape(wave.many, -1, wave.channels)
+        kept = np.broadcast_to(keep, (*wave.tiles, *m)).reshape(wave.many, -1)
+        counts = []
         for depth in range(depths):
-            flat = tiles[depth * machine.lanes : (depth + 1) * machine.lanes].reshape(-1)
-            for i in range(0, len(flat), self.core.results):
-                self.results.append(flat[i : i + self.core.results])
+            lanes = slice(depth * machine.lanes, (depth + 1) * machine.lanes)
+            results = flat[lanes][kept[lanes]].reshape(-1)
+            counts.append(len(results))
+            for i in range(0, len(results), self.core.results):
+                self.results.append(results[i : i + self.core.results])
                 self.addresses.append(self.next_word)
                 self.next_word += 1
+        if len(set(counts[:-1])) > 1:
+            raise InputError(
+                f"{self.subject.name} has ragged tiles that fill depths unlike: the core needs a count for each; "
+                "choose others with --layers"
+            )
+        return counts
 
 
-def _reach(problem: Problem, wave: Wave) -> list[int]:
-    return [len(patch_axis(problem, d, 0, many)) for d, many in enumerate(wave.tiles)]
-
-
-def _taps_of(problem: Problem, wave: Wave, together: int) -> dict[str, int]:
-    """Return the taps of a wave, and how far taps and tiles lie apart in its patch."""
-    reach = _reach(problem, wave)
-    pitches = (reach[1] * reach[2] * together, reach[2] * together, together)
-    steps = [grid_steps(problem, d) for d in range(3)]
-    fields = {"taps": math.prod(problem.kernel)}
-    for name, taps, pitch, (step, tap) in zip("thw", problem.kernel, pitches, steps, strict=True):
-        fields |= {f"taps_{name}": taps, f"tap_{name}": tap * pitch, f"pitch_{name}": step * pitch}
-    return fields
+def _six(values: Ints, axis: int) -> Ints:
+    """Return values (tiles, outputs) of an axis along two of six: tiles t, h, w, outputs t, h, w."""
+    shape = [1] * 6
+    shape[axis], shape[axis + 3] = values.shape
+    return values.reshape(shape)
 
 
 def make_program(subject: Subject, core: Core) -> CoreProgram:
     """Return the program of a layer for ``core``. Raises InputError for what the core does not do."""
+    algorithm = subject.problem.algorithm
+    if algorithm.is_winograd and not core.transforms(algorithm):
+        raise InputError(
+            f"{subject.name} runs {algorithm.label}: this core has transform units of another algorithm; choose layers "
+            "of one with --layers, or m1, m2"
+        )
     return _Maker(subject, core).make()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lw3dsim.base.arrays import equal_parts
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.waves import wave_shape
+from lw3dsim.machine.waves import rows_used, wave_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,8 @@ def waves_of(problem: Problem, machine: Machine, place: Place) -> Iterator[Wave]
         counts = equal_parts(-(-size // m), part).tolist()
         parts.append(list(zip(np.cumsum([0, *counts[:-1]]).tolist(), counts, strict=True)))
     channels = place.n.stop - place.n.start
-    for channel in range(0, channels, machine.rows):
+    rows = rows_used(plain_layer(problem), plain_array(machine))
+    for channel in range(0, channels, rows):
         for number, along in enumerate(itertools.product(*parts)):
             (t, tt), (h, th), (w, tw) = along
-            yield Wave(channel, min(machine.rows, channels - channel), (t, h, w), (tt, th, tw), number)
+            yield Wave(channel, min(rows, channels - channel), (t, h, w), (tt, th, tw), number)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
-    from lw3dsim.machine.problem import Problem
 
 
 def of_bits(values: Ints, bits: int, word: int) -> list[int]:
@@ -17,10 +14,3 @@ def of_bits(values: Ints, bits: int, word: int) -> list[int]:
     for value in reversed(values.tolist()):
         total = total << bits | (value & mask)
     return [total >> at & ((1 << word) - 1) for at in range(0, max(len(values) * bits, 1), word)]
-
-
-def patch_axis(problem: Problem, dimension: int, begin: int, tiles: int) -> Ints:
-    """Return the positions of a step's input tile, along an axis, that the taps of ``tiles`` outputs touch."""
-    stride, kernel, dilation = problem.stride[dimension], problem.kernel[dimension], problem.dilation[dimension]
-    taps = (begin + np.arange(tiles))[:, None] * stride + np.arange(kernel)[None, :] * dilation
-    return np.unique(taps)

@@ -113,7 +113,11 @@ class Algorithm(Value, frozen=True, kw_only=True):
     @property
     def transform_depth(self) -> int:
         """Adders behind each other in the input and output transforms: their pipeline stages."""
-        return sum(_cost(self, name).depth for name in ("BT", "AT"))
+        return self.stages("BT") + self.stages("AT")
+
+    def stages(self, matrix: Literal["BT", "AT"]) -> int:
+        """Return the adders behind each other in a transform: its pipeline stages."""
+        return _cost(self, matrix).depth
 
     def active_share(self, data_density: float, weight_density: float) -> float:
         """Return the share of multiplications whose operands are both nonzero, zeros taken as independent.

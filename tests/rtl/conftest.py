@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 
 import pytest
 from cores import built
@@ -17,6 +18,6 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trees(folder):
-    """An accelerator whose PEs sum up channels in trees, its core, and the bench of that."""
-    return built("trees", folder)
+def core_of(folder):
+    """Of the name of a machine: the accelerator, its core, and the bench of that."""
+    return cache(lambda name: built(name, folder))

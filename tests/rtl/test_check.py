@@ -8,12 +8,13 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from cores import differences, drawn_layer, subject_of
+from cores import MACHINES, arch_of, differences, drawn_layer, program_of, subject_of
 from paper import conv, tiles
 
 from lw3dsim.cli.main import main
 from lw3dsim.rtl.build import Log
 from lw3dsim.rtl.check import compare
+from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.program import make_program
 
 TINY = """
@@ -29,15 +30,25 @@ SMALL = ("pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pi
 PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofmap"))
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_a_core_is_equal_to_the_simulator(trees, tmp_path, seed):
-    arch, core, bench = trees
-    subject = subject_of(*drawn_layer(seed, arch), arch, seed)
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_is_equal_to_the_simulator(core_of, tmp_path, name, seed):
+    arch, core, bench = core_of(name)
+    subject = subject_of(*drawn_layer(name, seed, arch), arch, seed)
     assert differences(subject, core, bench, tmp_path) == ()
 
 
-def test_what_a_core_does_otherwise_is_told(trees):
-    arch, core, _bench = trees
+def test_few_layers_are_refused_for_their_ragged_tiles():
+    arch = arch_of("temporal")
+    core = make_core(arch, [drawn_layer("temporal", 1, arch)[0]])
+    subjects = [subject_of(*drawn_layer("temporal", seed, arch), arch, seed) for seed in range(20)]
+    refused = sum(program_of(subject, core) is None for subject in subjects)
+    assert refused <= 3
+
+
+def test_what_a_core_does_otherwise_is_told():
+    arch = arch_of("trees")
+    core = make_core(arch, [])
     problem = conv(2, 3, (2, 3, 3), (1, 1, 1), arch)
     subject = subject_of(problem, tiles(3, 2, 1, 3, 3), "none", arch)
     program = make_program(subject, core)
@@ -99,17 +110,36 @@ def test_files_that_are_not_ours_stay(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-@pytest.mark.parametrize("arch", ["edge_small", "array_16x16"])
-def test_an_exported_core_is_clean(tmp_path, arch):
-    done = command("rtl", "export", "--arch", arch, "--out", str(tmp_path))
+def linted(folder, top):
+    """What Verilator finds in the modules of a folder."""
+    sources = sorted(str(path) for path in folder.glob("*.sv") if path.stem != "lw_bench")
+    lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *sources]
+    return subprocess.run(lint, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_exported_core_is_clean(tmp_path):
+    done = command("rtl", "export", "--arch", "edge_small", "--out", str(tmp_path))
     assert done.exit_code == 0, done.stderr
     page = (tmp_path / "README.md").read_text()
-    assert all(f"{path.stem}" in page or path.stem == f"{arch}_core" for path in tmp_path.glob("*.sv"))
-    if shutil.which("verilator") is None:
-        pytest.skip("there is no Verilator here")
-    sources = sorted(map(str, tmp_path.glob("*.sv")))
-    lint = ["verilator", "--lint-only", "-Wall", "--top-module", f"{arch}_core", *sources]
-    done = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert all(path.stem in page or path.stem == "edge_small_core" for path in tmp_path.glob("*.sv"))
+    assert linted(tmp_path, "edge_small_core") == ""
+
+
+@pytest.mark.parametrize("name", ["temporal", "spatial"])
+def test_a_core_with_transforms_is_clean(core_of, name):
+    _, _, bench = core_of(name)
+    assert linted(bench.parent, "lw_core") == ""
+
+
+def test_yosys_reads_an_exported_core(tmp_path):
+    if shutil.which("yosys") is None:
+        pytest.skip("there is no Yosys here")
+    small = overrides(*SMALL, *PORTS)
+    assert command("rtl", "export", "--arch", "edge_small", *small, "--out", str(tmp_path)).exit_code == 0
+    modules = " ".join(sorted(str(path) for path in tmp_path.glob("*.sv")))
+    script = f"read_verilog -sv {modules}; hierarchy -check -top edge_small_core; proc; check -assert"
+    done = subprocess.run(["yosys", "-q", "-p", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

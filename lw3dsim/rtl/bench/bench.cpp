@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
         core.ifmap_arrives = core.weight_arrives = 0;
         while (next_event < events.size() && events[next_event].cycle <= cycle) {
             const Event& event = events[next_event++];
-            if (event.kind == "ifmap") put(IFMAP_MEMORY[event.number], event.hex, IFMAP_WORD);
+            if (event.kind == "ifmap") put(event.number % 2 ? IFMAP_ODD[event.number / 2] : IFMAP_EVEN[event.number / 2], event.hex, IFMAP_WORD);
             else if (event.kind == "weight") put(WEIGHT_MEMORY[event.number], event.hex, WEIGHT_WORD);
             else if (event.kind == "bias") put(BIAS_MEMORY[event.number], event.hex, BIAS_WORD);
             else if (event.kind == "ifmap_tile") core.ifmap_arrives |= 1u << event.number;

@@ -4,9 +4,14 @@ module lw_bench #(
     parameter int COLS = 2,
     parameter int MULTS = 4,
     parameter int PLACE_BITS = 4,        // of a place in an accumulator file
+    parameter int OWN_INPUTS = 0,        // whether rows may read inputs of their own
     parameter int ACTIVATION = 8,
+    parameter int DATA = 8,              // operands of the multipliers
     parameter int WEIGHT = 8,
-    parameter int SUM = 32,
+    parameter int PLAIN = 8,             // weights that are not transformed
+    parameter int SUM = 32,              // of accumulators
+    parameter int TRANSFORM = 32,        // of adders of the output transform
+    parameter int RESULT = 32,           // of sums behind it
     parameter int BIAS = 32,
     parameter int STAGES = 5,            // of the multipliers
     parameter int LATENCY = 1,           // of the buffers
@@ -20,13 +25,25 @@ module lw_bench #(
     parameter int OFMAP_WORD = 64,
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
-    parameter int VECTOR_LANES = 8
+    parameter int VECTOR_LANES = 8,
+    parameter int WINDOW_T = 1,          // coordinates of a Winograd tile
+    parameter int WINDOW_H = 1,
+    parameter int WINDOW_W = 1,
+    parameter int TILE_T = 1,            // its outputs
+    parameter int TILE_H = 1,
+    parameter int TILE_W = 1,
+    parameter int IN_TILES = 1,          // transformed a cycle
+    parameter int IN_CYCLES = 1,         // or for one
+    parameter int OUT_TILES = 1,
+    parameter int OUT_CYCLES = 1,
+    parameter int IN_STAGES = 0,         // of the transforms
+    parameter int OUT_STAGES = 0
 ) (
     input  logic                                 clk,
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [767:0]                         wave,
+    input  logic [1279:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -43,7 +60,7 @@ module lw_bench #(
     output logic [31:0]                          out_to,
     output logic [15:0]                          out_count,
     output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] out_word,
-    output logic [OFMAP_WORD/ACTIVATION*(SUM+2)-1:0]    out_sums
+    output logic [OFMAP_WORD/ACTIVATION*(RESULT+2)-1:0] out_sums
 );
     assign ifmap_reads = core.ifmap_reads;
     assign weight_reads = core.weight_reads;
@@ -57,7 +74,7 @@ module lw_bench #(
     assign out_sums = core.finished;
 
     lw_core #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT), .SUM(SUM), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .WINDOW_T(WINDOW_T), .WINDOW_H(WINDOW_H), .WINDOW_W(WINDOW_W), .TILE_T(TILE_T), .TILE_H(TILE_H), .TILE_W(TILE_W), .IN_TILES(IN_TILES), .IN_CYCLES(IN_CYCLES), .OUT_TILES(OUT_TILES), .OUT_CYCLES(OUT_CYCLES), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),

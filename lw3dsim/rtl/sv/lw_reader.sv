@@ -2,7 +2,8 @@
 //
 // A round is `frames` x `rows` runs of `run` words. Its first word is read in the cycle in which it starts.
 module lw_reader #(
-    parameter int ADDRESS = 16
+    parameter int ADDRESS = 16,
+    parameter int STEP = 1  // from word to word of a run
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -28,7 +29,7 @@ module lw_reader #(
     wire [15:0] at_frame = start ? 16'd0 : frame;
     wire [ADDRESS-1:0] this_frame = start ? base : frame_base;
     wire [ADDRESS-1:0] this_row = start ? base : row_base;
-    assign address = this_row + ADDRESS'(at_word);
+    assign address = this_row + ADDRESS'(at_word) * ADDRESS'(STEP);
 
     wire ends_run = at_word + 16'd1 == run;
     wire ends_rows = ends_run && at_row + 16'd1 == rows;

@@ -8,7 +8,6 @@ module lw_walker #(
     input  logic                   clk,
     input  logic                   step,      // a cycle of the feed
     input  logic                   restart,   // the last of the depths: the first tiles come next
-    input  logic                   advance,   // the next tiles of all lanes
     input  logic [15:0]            lanes,     // that there are in this mode
     input  logic [15:0]            tiles_w,   // of the wave
     input  logic [15:0]            tiles_h,
@@ -16,7 +15,7 @@ module lw_walker #(
     input  logic [PLACE-1:0]       pitch_h,
     input  logic [PLACE-1:0]       pitch_w,
     input  logic [PLACE-1:0]       tap,
-    input  logic                   begins,    // first cycle of a round
+    input  logic                   begins,    // the first of the depths
     output logic [LANES*PLACE-1:0] places
 );
     logic [15:0]      next_h, next_w, h, w;
@@ -49,11 +48,11 @@ module lw_walker #(
     end
 
     always_ff @(posedge clk)
-        if (step && (advance || begins)) begin
-            next_h <= restart ? 16'd0 : advance ? h : begins ? 16'd0 : next_h;
-            next_w <= restart ? 16'd0 : advance ? w : begins ? 16'd0 : next_w;
-            next_t_at <= restart ? '0 : advance ? t_at : '0;
-            next_h_at <= restart ? '0 : advance ? h_at : '0;
-            next_w_at <= restart ? '0 : advance ? w_at : '0;
+        if (step) begin
+            next_h <= restart ? 16'd0 : h;
+            next_w <= restart ? 16'd0 : w;
+            next_t_at <= restart ? '0 : t_at;
+            next_h_at <= restart ? '0 : h_at;
+            next_w_at <= restart ? '0 : w_at;
         end
 endmodule

@@ -1,0 +1,168 @@
+"""Where inputs lie: in the input buffer, in the runs that a round reads, and in a staged patch.
+
+See "Words" and "Staging" in ``docs/microarchitecture.md``. Positions count from the first that a step looks at. Along
+T and H a buffer holds those that any tap touches; along W all from the first to the last.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lw3dsim.base.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.arithmetic.number import Tensor
+    from lw3dsim.arithmetic.place import Place
+    from lw3dsim.base.arrays import Ints
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.machine.records import Triple
+    from lw3dsim.rtl.waves import Wave
+
+W = 2
+
+
+class OffGridError(Exception):
+    """Positions that no counters of a core walk over."""
+
+
+class Steps(NamedTuple):
+    """Along an axis, how far lie apart tiles, taps (of Winograd phases), and coordinates of a window, in a patch."""
+
+    tile: int
+    tap: int
+    window: int
+
+
+class Runs(Value, frozen=True, kw_only=True):
+    """A round's patch in its buffer: runs of ``length`` positions, ``rows`` in each of ``frames``.
+
+    ``first`` is the position of the first group of taps, ``groups`` how far the next lies along each axis. A staged run
+    has ``width`` positions of a row, and a frame ``height`` rows.
+    """
+
+    length: int
+    rows: int
+    frames: int
+    row_pitch: int
+    frame_pitch: int
+    first: int
+    groups: Triple
+    merges_rows: bool
+    merges_frames: bool
+    width: int
+    height: int
+
+    def pitches(self, staged: int, block: int) -> Triple:
+        """Return the places between frames, rows and positions of a patch whose runs take ``staged`` places each."""
+        row = self.width * block if self.merges_rows else staged
+        if self.merges_frames:
+            return self.height * row, row, block
+        return (staged if self.merges_rows else self.height * staged), row, block
+
+
+def touched(problem: Problem, axis: int, begin: int, tiles: int, first: int, taps: int) -> Ints:
+    """Return the positions that ``taps`` from the ``first`` on touch, of ``tiles`` from ``begin`` on."""
+    m, stride, dilation = problem.algorithm.tile[axis], problem.stride[axis], problem.dilation[axis]
+    outputs = (begin * m + np.arange(tiles * m))[:, None] * stride
+    return np.unique(outputs + (first + np.arange(taps))[None, :] * dilation)
+
+
+def stored(problem: Problem, axis: int, tiles: int) -> Ints:
+    """Return the positions of an axis that the buffer holds of a step of so many tiles."""
+    positions = touched(problem, axis, 0, tiles, 0, problem.kernel[axis])
+    return np.arange(positions[-1] + 1) if axis == W else positions
+
+
+def steps_along(problem: Problem, axis: int, taps: int) -> Steps:
+    """Return how places follow each other in a patch of so many ``taps``. Raises OffGridError where they do not."""
+    algorithm, stride = problem.algorithm, problem.stride[axis]
+    if algorithm.is_winograd and algorithm.filter[axis] * algorithm.split[axis] * algorithm.tile[axis] > 1:
+        if stride > problem.kernel[axis]:
+            raise OffGridError
+        return Steps(algorithm.tile[axis] * stride, 1, algorithm.split[axis])
+    outputs = np.arange(4) * stride
+    met = outputs[:, None] + np.arange(taps)[None, :] * problem.dilation[axis]
+    at = met if axis == W else np.searchsorted(np.unique(met), met)
+    step, tap = int(at[1, 0] - at[0, 0]), int(at[0, -1] - at[0, 0]) // max(taps - 1, 1)
+    if not np.array_equal(at, at[0, 0] + np.arange(4)[:, None] * step + np.arange(taps)[None, :] * tap):
+        raise OffGridError
+    return Steps(step, tap, 0)
+
+
+def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int) -> Runs:
+    """Return the runs of a round of ``wave``, ``staged`` taps at once, in a step of so many ``tiles`` along each axis.
+
+    Raises OffGridError where no counters walk over them.
+    """
+    kept = [stored(problem, axis, many) for axis, many in enumerate(tiles)]
+    along = list(zip(wave.begin, wave.tiles, staged, strict=True))
+    here = [touched(problem, axis, begin, many, 0, taps) for axis, (begin, many, taps) in enumerate(along)]
+    at = [np.searchsorted(held, found) for held, found in zip(kept, here, strict=True)]
+    width, length = len(kept[W]), int(here[W][-1] - here[W][0]) + 1
+    is_wide = wave.tiles[W] == tiles[W] and staged[W] == problem.kernel[W] and _is_dense(problem, staged, 1)
+    is_high = is_wide and wave.tiles[1] == tiles[1] and staged[1] == problem.kernel[1] and _is_dense(problem, staged, 0)
+    pitches = (len(kept[1]) * width * block, width * block, block)
+    groups = [
+        _group_step(problem, axis, kept[axis], begin, taps) * pitch
+        for axis, ((begin, _, taps), pitch) in enumerate(zip(along, pitches, strict=True))
+    ]
+    rows, frames = len(at[1]), len(at[0])
+    return Runs(
+        length=length * (rows if is_wide else 1) * (frames if is_high else 1),
+        rows=1 if is_wide else rows,
+        frames=1 if is_high else frames,
+        row_pitch=_step(at[1]) * width * block,
+        frame_pitch=_step(at[0]) * pitches[0],
+        first=sum(int(one[0]) * pitch for one, pitch in zip(at, pitches, strict=True)),
+        groups=(groups[0], groups[1], groups[2]),
+        merges_rows=is_wide,
+        merges_frames=is_high,
+        width=length,
+        height=rows,
+    )
+
+
+def _is_dense(problem: Problem, staged: Triple, axis: int) -> bool:
+    return staged[axis] == problem.kernel[axis] or problem.dilation[axis] % problem.stride[axis] == 0
+
+
+def _step(at: Ints) -> int:
+    """Return how far indices lie apart. Raises OffGridError where they are not equally far apart."""
+    apart = np.unique(np.diff(at))
+    if len(apart) > 1:
+        raise OffGridError
+    return int(apart[0]) if len(apart) else 0
+
+
+def _group_step(problem: Problem, axis: int, kept: Ints, begin: int, taps: int) -> int:
+    """Return how far the first position of a group of taps lies from that of the group before, in the buffer."""
+    firsts = range(0, problem.kernel[axis], taps)
+    return _step(np.array([np.searchsorted(kept, touched(problem, axis, begin, 1, one, taps)[0]) for one in firsts]))
+
+
+def tile_of(problem: Problem, place: Place, source: Tensor, channels: slice) -> Tensor:
+    """Return what a step reads of ``channels``, as its buffer holds it: (channels, T, H, W), padding filled in."""
+    tiles = [-(-size // m) for size, m in zip(place.size, problem.algorithm.tile, strict=True)]
+    taken = source[channels].astype(np.int64)
+    for axis, (origin, many) in enumerate(zip(place.origin, tiles, strict=True)):
+        at = stored(problem, axis, many) + origin * problem.stride[axis] - problem.padding[axis]
+        inside = (at >= 0) & (at < source.shape[axis + 1])
+        picked = np.take(taken, np.clip(at, 0, source.shape[axis + 1] - 1), axis=axis + 1)
+        shape = [1] * 4
+        shape[axis + 1] = len(at)
+        taken = picked * inside.reshape(shape)
+    return taken
+
+
+def blocks_of(tile: Tensor, block: int) -> list[Ints]:
+    """Return a tile (channels, T, H, W) in blocks of channels, [t][h][w][channel], the last filled up."""
+    channels = len(tile)
+    padded = np.zeros((-(-channels // block) * block, *tile.shape[1:]), dtype=np.int64)
+    padded[:channels] = tile
+    by_block = padded.reshape(-1, block, math.prod(tile.shape[1:]))
+    return [one.T.reshape(-1) for one in by_block]

@@ -163,11 +163,11 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,
         ifmap_memory=_words(memories.ifmap_kib, memories.ifmap_port_bytes),
-        ifmap_staged=_staged(pe.rows * arch.staging_elements * precision.activation_bits, memories.ifmap_port_bytes),
+        ifmap_staged=_staged(arch.staging_room * precision.activation_bits, memories.ifmap_port_bytes),
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
         weight_staged=_staged(
-            pe.rows * pe.mults_per_pe * pe.staging_weights * precision.weight_bits, memories.weight_port_bytes
+            pe.rows * pe.mults_per_pe * arch.staging_weights * precision.weight_bits, memories.weight_port_bytes
         ),
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),

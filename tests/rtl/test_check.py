@@ -12,6 +12,9 @@ from cores import MACHINES, arch_of, differences, drawn_layer, program_of, subje
 from paper import conv, tiles
 
 from lw3dsim.cli.main import main
+from lw3dsim.errors import InputError
+from lw3dsim.network.request import Options
+from lw3dsim.rtl import check_core
 from lw3dsim.rtl.build import Log
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
@@ -152,3 +155,12 @@ def test_programs_go_with_a_core(tmp_path, tiny):
     lines = (tmp_path / "core" / "programs" / "stem.txt").read_text().splitlines()
     assert lines[0].startswith("# ")
     assert any(line.startswith("wave ") for line in lines)
+
+
+def test_layers_are_checked_from_python(folder, tiny):
+    options = Options(arch="edge_small", overrides=(*SMALL, *PORTS))
+    result = check_core(tiny, options, layers=["point"], folder=str(folder))
+    assert result.equal
+    assert [layer.name for layer in result.layers] == ["point"]
+    with pytest.raises(InputError, match="has no layer pint"):
+        check_core(tiny, options, layers=["pint"])

@@ -92,13 +92,13 @@ def least_of(network: Workload, policy: str, arch: Accelerator, *, is_fused: boo
 def metrics_at_best(network: Workload, arch: Accelerator, least: Least) -> Metrics:
     """Return the metrics of a network that costs at least ``least`` on ``arch``."""
     milliseconds = ROOM * max(least.cycles, 1) * arch.cycle_ps / 1e9
-    energy_mj = ROOM * least.energy_pj * 1e-9
+    energy_mj = ROOM * least.energy_pj * 1e-9 / network.batch
     frames = max(shape.frames for shape in network.inputs.values())
     return {
         "latency_ms": milliseconds,
         "energy_mj": energy_mj,
         "edp_mjs": energy_mj * milliseconds / 1e3,
-        "dram_mb": ROOM * least.dram_bytes * 1e-6,
+        "dram_mb": ROOM * least.dram_bytes * 1e-6 / network.batch,
         "area_mm2": ROOM * least.area_mm2,
         "sram_kib": sram_kib(arch),
         "peak_power_mw": 0.0,

@@ -45,10 +45,24 @@ class Metric:
 
 
 METRICS = {
-    "latency_ms": Metric(about="time of one clip", value=lambda c: c.derived["latency_ms"], adds_up=True),
-    "energy_mj": Metric(about="energy of one clip", value=lambda c: c.derived["energy_pj"] * 1e-9, adds_up=True),
-    "edp_mjs": Metric(about="energy of a clip times its time", value=lambda c: c.derived["edp_js"] * 1e3, adds_up=True),
-    "dram_mb": Metric(about="bytes moved to and from DRAM per clip", value=lambda c: c.dram_bytes * 1e-6, adds_up=True),
+    "latency_ms": Metric(
+        about="time from the begin of a clip to its end, which is that of its batch",
+        value=lambda c: c.derived["latency_ms"],
+        adds_up=True,
+    ),
+    "energy_mj": Metric(
+        about="energy of one clip", value=lambda c: c.derived["energy_pj"] * 1e-9 / c.network.batch, adds_up=True
+    ),
+    "edp_mjs": Metric(
+        about="energy of a clip times its time",
+        value=lambda c: c.derived["edp_js"] * 1e3 / c.network.batch,
+        adds_up=True,
+    ),
+    "dram_mb": Metric(
+        about="bytes moved to and from DRAM per clip",
+        value=lambda c: c.dram_bytes * 1e-6 / c.network.batch,
+        adds_up=True,
+    ),
     "area_mm2": Metric(
         about="area of a chip that has what every workload needs", value=lambda c: math.fsum(c.area_mm2.values())
     ),

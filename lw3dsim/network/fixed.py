@@ -13,7 +13,7 @@ from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.network.fusion import can_follow, can_lead, group_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import free_tensors
-from lw3dsim.network.runs import bare, run_work
+from lw3dsim.network.runs import bare, run_work, seen_by
 from lw3dsim.possible import group_faults, layer_faults
 from lw3dsim.schedule.work import GroupWork, LayerWork
 from lw3dsim.transform.algorithms import candidates
@@ -194,7 +194,7 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
     if entry.abreast is not None:
         problem = place.side_by_side(layer, problem, entry.abreast)
     place.check(layer_faults(problem, mapping, place.arch, layer.name))
-    return run_work(LayerWork(problem, mapping), bare(place.arch), engine)
+    return run_work(LayerWork(problem, mapping), seen_by(problem, bare(place.arch)), engine)
 
 
 def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run[Work]:

@@ -58,6 +58,6 @@ def test_the_order_of_vectors_does_not_matter(found, random):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_cost_rises_where_its_metric_gets_worse_and_turns_back_into_it(name):
-    better, worse = (30.0, 20.0) if METRICS[name].is_rate else (20.0, 30.0)
+    better, worse = (0.3, 0.2) if METRICS[name].is_rate else (20.0, 30.0)
     assert 0 <= cost(name, better) < cost(name, worse)
     assert cost(name, cost(name, worse)) == pytest.approx(worse)

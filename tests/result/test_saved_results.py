@@ -12,7 +12,7 @@ import pytest
 
 from lw3dsim import InputError, simulate
 from lw3dsim.base.records import summed_fields
-from lw3dsim.describe.workload import AnyLayer, Phase
+from lw3dsim.describe.workload import AnyLayer, Phase, ScaledNorm
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.engine.attribution import CAUSES
 from lw3dsim.network.objective import OBJECTIVES
@@ -126,7 +126,7 @@ def refused(data, folder):
 
 def test_the_words_are_those_that_runs_are_made_of(cli):
     schema = json.loads(cli("schema", "result").stdout)["$defs"]
-    kinds = [kind.__struct_config__.tag for kind in (*get_args(AnyLayer), Phase)]
+    kinds = [kind.__struct_config__.tag for kind in (*get_args(AnyLayer), Phase, ScaledNorm)]
     assert schema["Layer"]["properties"]["kind"]["enum"] == [*kinds, "fused"]
     assert schema["Layer"]["properties"]["bound_by"]["enum"] == ["dram", *CAUSES]
     config = schema["Configuration"]["properties"]

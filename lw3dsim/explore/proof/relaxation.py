@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
     from lw3dsim.explore.proof.boxes import Masks
     from lw3dsim.explore.space import Choice, Parameter, Space
 
@@ -215,23 +216,24 @@ class Family:
         return found
 
     def _metrics_of(self, i: int, spent: Spent, leaking_mw: Figures) -> dict[str, Figures]:
-        frames = max(shape.frames for shape in self._networks[i].inputs.values())
-        return _metrics(spent.time_ps, spent.working_pj + leaking_mw * spent.time_ps / 1e3, spent.moved_bytes, frames)
+        energy_pj = spent.working_pj + leaking_mw * spent.time_ps / 1e3
+        return _metrics(spent.time_ps, energy_pj, spent.moved_bytes, self._networks[i])
 
 
-def _metrics(time_ps: Figures, energy_pj: Figures, moved_bytes: Figures, frames: int) -> dict[str, Figures]:
-    milliseconds, energy_mj = ROOM * time_ps / 1e9, ROOM * energy_pj * 1e-9
+def _metrics(time_ps: Figures, energy_pj: Figures, moved_bytes: Figures, network: Workload) -> dict[str, Figures]:
+    frames, clips = max(shape.frames for shape in network.inputs.values()), network.batch
+    milliseconds, energy_mj = ROOM * time_ps / 1e9, ROOM * energy_pj * 1e-9 / clips
     nothing = np.zeros_like(milliseconds)
     return {
         "latency_ms": milliseconds,
         "energy_mj": energy_mj,
         "edp_mjs": energy_mj * milliseconds / 1e3,
-        "dram_mb": ROOM * moved_bytes * 1e-6,
+        "dram_mb": ROOM * moved_bytes * 1e-6 / clips,
         "peak_power_mw": nothing,
         "average_power_mw": nothing,
         **{name: nothing + metric.best for name, metric in METRICS.items() if metric.best is not None},
-        "clips_per_s": 1e3 / milliseconds,
-        "frames_per_s": frames * 1e3 / milliseconds,
+        "clips_per_s": clips * 1e3 / milliseconds,
+        "frames_per_s": clips * frames * 1e3 / milliseconds,
     }
 
 

@@ -16,7 +16,6 @@ class Field(NamedTuple):
 
 # Bits of the flags.
 FLAGS = ("first", "last", "new_ifmap", "new_weight", "tree", "relu", "winograd")
-FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, TREE, RELU, WINOGRAD = range(len(FLAGS))
 
 FIELDS = {
     "flags": Field(0),
@@ -76,6 +75,11 @@ FIELDS = {
     "bias": Field(66),
 }
 PLACES = 80
+
+
+def raised(**flags: bool) -> int:
+    """Return the word of flags in which those that are true are raised."""
+    return sum(1 << FLAGS.index(name) for name, is_raised in flags.items() if is_raised)
 
 
 def packed(values: dict[str, int]) -> int:

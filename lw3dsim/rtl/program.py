@@ -14,7 +14,7 @@ from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 from lw3dsim.map.layer.mapping import output_axis
-from lw3dsim.rtl.fields import FIRST, LAST, NEW_IFMAP, NEW_WEIGHT, RELU, TREE, WINOGRAD, packed
+from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
 from lw3dsim.rtl.waves import waves_of
 from lw3dsim.rtl.words import of_bits
@@ -117,8 +117,12 @@ class _Maker:
             for i, wave in enumerate(waves):
                 self.wave(
                     place, wave, patches, kernels,
-                    flags=((i == 0) << FIRST) | ((i == len(waves) - 1) << LAST)
-                    | ((new_i and i == 0) << NEW_IFMAP) | ((new_w and i == 0) << NEW_WEIGHT),
+                    flags=raised(
+                        first=i == 0,
+                        last=i == len(waves) - 1,
+                        new_ifmap=new_i and i == 0,
+                        new_weight=new_w and i == 0,
+                    ),
                     slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1, need_weight=tile_w + 1, need_room=gate + 1,
                 )  # fmt: skip
         last = subject.cycle(trace.finish)
@@ -212,8 +216,9 @@ class _Maker:
         together, staged = min(machine.chunk, channels), machine.staged
         depths = -(-wave.many // machine.lanes)
         last = wave.many - (depths - 1) * machine.lanes
-        more["flags"] |= (tree << TREE) | ((subject.computation.activation == "relu") << RELU)
-        more["flags"] |= problem.algorithm.is_winograd << WINOGRAD
+        more["flags"] |= raised(
+            tree=tree, relu=subject.computation.activation == "relu", winograd=problem.algorithm.is_winograd
+        )
         block = blocks[wave.channel if problem.structure == "grouped" else 0]
         base = self.next_word
         counts = self.note_results(place, wave, depths)

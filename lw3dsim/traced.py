@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import PathArgument
     from lw3dsim.network.pipeline import Prepared
 
+# Counters of a layer; together they take as many events as slices, at most, where that leaves some.
+COUNTERS = 5
+
 # Slices of a step: the loader's, the array's, the drain's, its waits, its transfers.
 SLICES_PER_STEP = 6
 
@@ -64,7 +67,8 @@ def write_trace(
     costs = Costs(prepared.network, prepared.design, units)
     chosen = [i for i, unit in enumerate(units) if not names or any(layer.name in names for layer in unit.layers)]
     fold = max(-(-SLICES_PER_STEP * sum(units[i].run.steps for i in chosen) // slices), 1)
-    with trace_file(target, _about(prepared, fold), fold) as file:
+    points = min(max(slices // (COUNTERS * max(len(chosen), 1)), 8), 256)
+    with trace_file(target, _about(prepared, fold), fold, points) as file:
         for i in chosen:
             file.add(_named(costs, i, prepared.request.engine))
     return Traced(path=target, slices=file.slices, fold=fold)

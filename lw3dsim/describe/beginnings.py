@@ -23,7 +23,7 @@ WIDTH = 110
 WORKLOAD = """\
 # Tensors are C x T x H x W; a layer without `inputs` reads the tensor before it.
 # docs/workloads.md has every kind of layer.
-name: {name}
+name: "{name}"
 description: what it is, and where it comes from
 inputs:
   clip: {{channels: 3, frames: 16, height: 64, width: 64}}   # `--input TxHxW` sizes it anew
@@ -46,7 +46,7 @@ layers:
 
 SPACE = """\
 # `lw3dsim dse run` searches it, `dse front` and `dse report` show what was found. docs/exploration.md has all of it.
-name: {name}
+name: "{name}"
 description: what is searched, and why
 arch: edge_base                       # what every design starts from: a name of `lw3dsim list`, or a file
 workloads:                            # one chip runs them all; `weight` is the share of each where costs are averaged

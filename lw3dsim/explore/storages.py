@@ -110,7 +110,7 @@ def readable(place: Callable[[], str]) -> Iterator[None]:
 
     try:
         yield
-    except (InputError, OutputError, OSError, SQLAlchemyError, OptunaError, KeyboardInterrupt):
+    except (InputError, OutputError, OSError, ImportError, SQLAlchemyError, OptunaError, KeyboardInterrupt):
         raise
     except Exception as error:  # a record of the right form may hold anything
         raise InputError(

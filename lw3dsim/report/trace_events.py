@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 PROCESS = 1
 
-# Values of a counter in a layer.
-POINTS = 256
 
 # What is written at once.
 CHUNK = 1 << 14
@@ -66,9 +64,12 @@ def check_trace_name(path: Path) -> None:
 class TraceFile:
     """A file of trace events, to which layers are added one after another; see :func:`trace_file`."""
 
-    def __init__(self, file: BinaryIO, about: Mapping[str, Any], fold: int) -> None:
-        """Begin a file that tells ``about`` what it is; every ``fold`` steps or transfers are one slice."""
-        self._file, self._fold = file, fold
+    def __init__(self, file: BinaryIO, about: Mapping[str, Any], fold: int, points: int) -> None:
+        """Begin a file that tells ``about`` what it is.
+
+        Every ``fold`` steps or transfers are one slice; a counter has up to so many ``points`` in a layer.
+        """
+        self._file, self._fold, self._points = file, fold, points
         self._tracks = {name: number for number, name in enumerate(("layers", *TRACKS), start=1)}
         self._begin, self._arrows, self.slices = 0, 0, 0
         data = json.dumps(dict(about), ensure_ascii=True, separators=(",", ":"))
@@ -141,12 +142,12 @@ class TraceFile:
             self._events([template % row for row in columns])
 
     def _level(self, level: Level, cycle: int) -> None:
-        some = np.unique(np.linspace(0, len(level.times) - 1, min(POINTS, len(level.times))).astype(np.int64))
+        some = np.unique(np.linspace(0, len(level.times) - 1, min(self._points, len(level.times))).astype(np.int64))
         kib = (level.values[some] / 8192).tolist()
         self._counter(level.name, "KiB", self._milli(level.times[some], cycle), kib)
 
     def _rate(self, spent: Spent, length: int) -> None:
-        edges = np.unique(np.linspace(0, length, POINTS + 1).astype(np.int64))
+        edges = np.unique(np.linspace(0, length, self._points + 1).astype(np.int64))
         rates = np.diff(np.interp(edges, spent.times, spent.spent)) / np.diff(edges) * spent.factor
         self._counter(spent.name, spent.unit, (edges[:-1] + self._begin) * MILLI, rates.tolist())
 
@@ -170,8 +171,10 @@ _CYCLES = "_cycles"
 
 
 @contextmanager
-def trace_file(path: Path, about: Mapping[str, Any], fold: int) -> Iterator[TraceFile]:
+def trace_file(path: Path, about: Mapping[str, Any], fold: int, points: int) -> Iterator[TraceFile]:
     """Write a trace to ``path``, packed where its name ends with ``.gz``; there is none where the context fails.
+
+    See :class:`TraceFile` for the others.
 
     Raises InputError for another name, OutputError where it can't be written.
     """
@@ -180,13 +183,13 @@ def trace_file(path: Path, about: Mapping[str, Any], fold: int) -> Iterator[Trac
         if path.name.endswith(".gz"):
             # Without a time or name, so that the same run gives the same bytes.
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-                yield from _written(packed, about, fold)
+                yield from _written(packed, about, fold, points)
         else:
-            yield from _written(file, about, fold)
+            yield from _written(file, about, fold, points)
 
 
-def _written(file: Any, about: Mapping[str, Any], fold: int) -> Iterator[TraceFile]:
-    trace = TraceFile(file, about, fold)
+def _written(file: Any, about: Mapping[str, Any], fold: int, points: int) -> Iterator[TraceFile]:
+    trace = TraceFile(file, about, fold, points)
     yield trace
     trace.close()
 

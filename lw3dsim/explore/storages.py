@@ -167,7 +167,7 @@ def _database_errors(where: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(
             f"--storage {name} needs a driver that is not installed ({_first_line(error)}); for PostgreSQL run "
-            "`pip install psycopg[binary]`"
+            "`pip install 'lw3dsim[postgresql]'`"
         ) from None
     except (SQLAlchemyError, OptunaError) as error:
         cause = error.__cause__ or error

@@ -272,6 +272,7 @@ BAD_STORAGE = {
     "postgresql://nobody@127.0.0.1:9/none": "cannot be reached|Connection refused",
     "postgresql://me:secret@127.0.0.1:9/none": "cannot be reached|postgresql://me@127.0.0.1:9/none",
     "nosuch://host/name": "no database URL",
+    "mysql://host/name": "needs a driver that is not installed",
     "/proc/nothing/study": "cannot be used",
     "/proc": "is a folder",
 }

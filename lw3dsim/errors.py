@@ -119,7 +119,9 @@ def check_text(place: str, text: str) -> None:
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return ``"did you mean 'x'? Allowed: ..."`` for an unknown name; ``"allowed: ..."`` where none is close."""
-    names = sorted(allowed) or ["(none)"]
+    names = sorted(allowed)
+    if not names:
+        return "there are none"
     # A long text is close to no name, and takes long to be held against them.
     close = difflib.get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
     hint = f"did you mean {close[0]!r}? Allowed" if close else "allowed"

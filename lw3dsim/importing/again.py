@@ -1,7 +1,7 @@
 """What is known of a graph only after a part of it was read, which is then read again with that in it.
 
 Of a condition that is known, one branch takes the place of both. An input that is read in another order than N x C x T
-x H x W, as clips of N x T x C x H x W or channels that come last, is declared in the order that it is read in.
+x H x W, as clips of N x T x C x H x W, tokens or channels that come last, is declared in the order that it is read in.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ def declare(building: Building, data: Tensor, wanted: Sequence[str]) -> None:
     inverse = [order.index(i) for i in range(len(order))]
     turn = _node("Transpose", f"{name} as declared", name, perm=inverse)
     raise Again(_behind(building.graph, name, [building.graph.inputs[name][i] for i in order], [turn]))
+
+
+def declare_last(building: Building, data: Tensor) -> None:
+    """Declare an input of tokens, whose channels come last, as channels x positions; as :func:`declare` else."""
+    declare(building, data, ("N", *STANDARD[len(data.labels)][2:], "C"))
 
 
 def declare_frames(building: Building, data: Axes) -> None:

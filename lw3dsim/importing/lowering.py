@@ -128,6 +128,8 @@ def _opened(given: Dimensions, dims: Mapping[str, int]) -> tuple[int, ...]:
             sizes.append(size)
         elif isinstance(size, str) and size in dims:
             sizes.append(dims[size])
+        elif size == 0:
+            raise InputError(f"has a size of 0 in dimension {i}, which is none; export it with a size from 1")
         elif i == 0:
             sizes.append(1)
         else:

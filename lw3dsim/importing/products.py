@@ -8,6 +8,7 @@ import numpy as np
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Conv3d, Linear
+from lw3dsim.importing.again import declare_last
 from lw3dsim.importing.attention import multiplied
 from lw3dsim.importing.axes import Axes, axes_of, plain
 from lw3dsim.importing.building import Given
@@ -69,6 +70,7 @@ def _linear(building: Building, node: Node, data: Tensor, rows: Constant, bias: 
     out, taken = rows.shape
     last, recipe = data.labels[-1], Recipe(channels=out, taps=(taken, 1, 1, 1), weight=rows, bias=bias)
     if last not in ("C", FLAT) and data.size(last) > 1:
+        declare_last(building, data)
         raise building.error(node, "multiplies along positions; a linear layer here reads channels, which come last")
     if data.size(last) != taken or last not in ("C", FLAT) or (last == "C" and data.labels[1:2] == (FLAT,)):
         raise building.error(node, f"weights for {taken} inputs read {data.size(last)}")

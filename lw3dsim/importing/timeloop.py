@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.describe.source import parse_file
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import InputError, short, suggest
-from lw3dsim.importing.peers import MAX_SIZE, NO_PADDING, Listed, chained, whole
+from lw3dsim.importing.peers import NO_PADDING, Listed, chained, whole
 
 if TYPE_CHECKING:
     from lw3dsim.describe.document import Document, KeyPath
@@ -101,8 +101,11 @@ def _layer(document: Document, at: KeyPath, values: dict[str, Any], shape: Any) 
             continue
         if key not in numbers:
             raise document.error((*at, str(key)), f"is no bound of a convolution; {suggest(str(key), numbers)}")
-        most = 1 if key in SPLIT else MAX_SIZE
-        numbers[key] = whole(document.where((*at, key)), f"problem.{key}", value, most)
+        if key in SPLIT and str(value).strip() != "1":
+            names = ", ".join(BOUNDS)
+            why = f"{short(value)} in a dimension that a convolution has not: only 1 is read; its bounds are {names}"
+            raise document.error((*at, key), why)
+        numbers[key] = whole(document.where((*at, key)), f"problem.{key}", value)
     for key in PRODUCT if is_product else NEEDED:
         if key not in values:
             raise document.error(at, f"lacks the bound {key}; give it")

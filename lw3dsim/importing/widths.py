@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from lw3dsim.importing.building import Given
 from lw3dsim.importing.graph import INTEGER_BITS, Constant
 from lw3dsim.importing.tensors import Tensor
 
@@ -128,6 +129,8 @@ def layers_in_widths(building: Building, widths: Widths) -> None:
     for of, found in ((widths.tensors, tensors), (widths.weights, weights)):
         for name, bits in of.items():
             meaning = building.meanings.get(name)
+            if isinstance(meaning, Given):  # an input that was quantised before it was known to be data
+                meaning = building.meanings[meaning.name]
             if isinstance(meaning, Tensor):
                 found[meaning.source] = max(bits, found.get(meaning.source, 0))
     for name, layer in building.layers.items():

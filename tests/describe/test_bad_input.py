@@ -130,6 +130,7 @@ FILES = [
     (net(CONV, tail="name: z\n"), "6|name|twice"), ("1: 2\n" + net(CONV), "1|1|allowed: activation_bits, blocks"),
     ("[1, 2]: 2\n" + net(CONV), "1|key"), (net(CONV, "name: b, kind: add, inputs: [a, clip]"), "6|add|8x4x8x8|4x4x8x8"),
     (net(CONV, tail="layer: 3\n"), "6|layer|did you mean 'layers'"), (net(f"{POOL}: globl"), "5|kernel|'globl'|global"),
+    (net("name: a, kind: conv3d, kernel: 1, out_channels: $n"), "5|unknown parameter $n; there are none"),
     ("'': 2\n" + net(CONV), "1|unknown key|allowed: activation_bits, blocks"),
     (use(", repeat: 0, with: {n: 3}"), "5|repeat|0|>= 1"),
     (HEAD.replace("layers:\n", ""), "1|'layers'|missing"), ("name: t\ninputs:\n  clip:\nlayers: []\n", "3|inputs.clip"),

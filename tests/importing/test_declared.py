@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 from onnx_files import Net
 
 import lw3dsim
@@ -54,3 +55,20 @@ def test_the_same_numbers_come_of_it(tmp_path):
 def test_a_batch_of_clips_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"batch of 8; export the network for one clip, and say --batch 8"):
         load_workload(clips([8, 3, 4, 12, 10]).save(tmp_path / "net.onnx"))
+
+
+@pytest.mark.parametrize("dims", [[1, 6, 8], [1, 3, 2, 8], [1, 3, 2, 2, 8]], ids=["rank 3", "rank 4", "rank 5"])
+def test_tokens_are_declared_as_channels_by_positions_and_give_the_same_numbers(dims, tmp_path):
+    net = Net({"tokens": dims})
+    made = net.node("MatMul", ["tokens", net.weight(8, 8)])
+    net.node("Add", [made, net.node("MatMul", ["tokens", net.weight(8, 8)])])
+    path = net.save(tmp_path / "net.onnx")
+    network = load_workload(path)
+    assert [layer.kind for layer in network.layers] == ["conv3d", "conv3d", "add"]
+    shape = network.inputs["tokens"]
+    assert shape.channels == 8
+    tokens = np.random.default_rng(0).standard_normal(dims).astype(np.float32)
+    clip = np.moveaxis(tokens[0], -1, 0).reshape(8, *shape.extent)
+    (mine,) = lw3dsim.execute(path, dtype="float32", inputs={"tokens": clip}).outputs.values()
+    (theirs,) = ReferenceEvaluator(net.model()).run(None, {"tokens": tokens})
+    assert np.allclose(mine, np.moveaxis(theirs[0], -1, 0).reshape(mine.shape), atol=1e-4)

@@ -221,6 +221,7 @@ BAD = {
     "a batch": (lambda: wrong(Net({"clip": [2, 3, 8, 8, 8]}), 8, 3, 1, 1, 1), "batch of 2"),
     "six dimensions": (lambda: one("Relu", ["data"], dims=(1, 1, 3, 8, 8, 8)), "6 dimensions"),
     "open frames": (lambda: plain(Net({"clip": [1, 3, "frames", 16, 16]})), "open dimension frames", "--dim frames=16"),
+    "no frames": (lambda: plain(Net({"clip": [1, 3, 0, 16, 16]})), "has a size of 0 in dimension 2", "size from 1"),
     "an unknown operator": (lambda: one("LSTM", ["data"]), "LSTM", "1x8x4x6x6", "is not taken", "YAML"),
     "a clip of other bounds": (lambda: one("Clip", ["data", np.float32(-1), np.float32(1)]), "-1.0 .. 1.0", "relu6"),
     "a pad of ones": (

@@ -166,7 +166,7 @@ def test_it_is_executed_exactly(tmp_path):
         (PROBLEM.replace("P: 55, ", ""), "t.yaml", "t.yaml:11 problem.instance: lacks the bound P"),
         (OLD.replace("cnn-layer", "gemm"), "t.yaml", "t.yaml:2 problem.shape: 'gemm' is no shape of a convolution"),
         (IN_TIME.replace("N: 1", "N: 8"), "t.yaml", "t.yaml:12 problem.instance.N: 8 clips of a 3D convolution"),
-        (WHOLE.replace("X: 1", "X: 2"), "t.yaml", "t.yaml:9 problem.X: 2 is no whole number from 1 to 1"),
+        (WHOLE.replace("X: 1", "X: 2"), "t.yaml", "X: 2 in a dimension that a convolution has not: only 1"),
         (MATRICES.replace("  K: 16\n", ""), "t.yaml", "lacks the bound K"),
         (PROBLEM.replace("C: 3", "C: {{c}}"), "t.yaml", "t.yaml:11 is a template, which Timeloop fills in"),
         ("problem: 3\n", "t.yaml", "t.yaml:1 problem: expected a mapping"),

@@ -133,6 +133,15 @@ def test_what_is_in_floating_point_is_taken_as_of_the_widest_and_that_is_said(tm
     assert any(says in note for note in lw3dsim.simulate(path).record.notes)
 
 
+def test_a_clip_of_reals_has_the_width_that_it_is_quantised_to(tmp_path):
+    net = Net(CLIP, opset=21)
+    for bits in (8, 16, 8):
+        both_ways(net, bits)
+        net.node("Conv", [net.last, dequantised(net, 8, 8, 8, 3, 3, 3)], pads=[1] * 6)
+    network = load_workload(net.save(tmp_path / "net.onnx"))
+    assert (network.activation_bits, network.input_bits) == (16, {"clip": 8})
+
+
 def test_every_layer_and_tensor_has_the_width_of_its_own_integers(tmp_path):
     net = in_pairs(16, 4, 8)
     both_ways(net, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.map.words import plural
 from lw3dsim.report.terminal import Part, Table, figures, name, words
 from lw3dsim.result.headlines import HEADLINES, ratio
 
@@ -58,7 +59,7 @@ def network_tables(record: NetworkRecord) -> list[Part]:
     )
     totals = record.totals
     line = (
-        f"{totals.layers} layers, {totals.params / 1e6:.3f} M parameters, {totals.macs / 1e9:.3f} G MACs "
+        f"{plural(totals.layers, 'layer')}, {totals.params / 1e6:.3f} M parameters, {totals.macs / 1e9:.3f} G MACs "
         f"({totals.conv_macs / 1e9:.3f} G in convolutions), {totals.ideal_mults / 1e9:.3f} G ideal mults"
     )
     return [table, *_notes(record.layers), line]

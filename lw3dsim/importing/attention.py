@@ -9,6 +9,7 @@ import numpy as np
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import LayerNorm, Matmul, Softmax
+from lw3dsim.importing.again import declare_last
 from lw3dsim.importing.axes import Atom, Axes, Axis, Places, arranged, axes_of, last_channels, plain, positions, size_of
 from lw3dsim.importing.recipes import derived
 from lw3dsim.importing.tensors import STANDARD, Tensor
@@ -75,7 +76,10 @@ def softmax(building: Building, node: Node, axis: int) -> Meaning:
 
 def layer_norm(building: Building, node: Node) -> list[Meaning]:
     """Read a norm of the last axis; its factors and summands are a layer behind it."""
-    data = axes_of(building.laid(node, 0))
+    laid = building.laid(node, 0)
+    if isinstance(laid, Tensor) and laid.labels[-1] in ("T", "H", "W") and laid.size(laid.labels[-1]) > 1:
+        declare_last(building, laid)
+    data = axes_of(laid)
     axis, rank = int(node.attributes.get("axis", -1)), len(data.axes)
     if building.axis(node, axis, rank) != rank - 1:
         raise building.error(node, "is a norm of several dimensions; lw3dsim has one of the last, channels")

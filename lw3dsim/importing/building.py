@@ -16,7 +16,7 @@ from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.axes import Axes, axes_of, settled
 from lw3dsim.importing.graph import Constant, refusal
 from lw3dsim.importing.pieces import Pieces
-from lw3dsim.importing.recipes import Recipe, derived, unit
+from lw3dsim.importing.recipes import Recipe, derived, finite, unit
 from lw3dsim.importing.tensors import GROUPS, STANDARD, Tensor, tensor_of
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class Building:
         path = next((name for name in node.inputs if self.meanings.get(name) is constant), "")
         name = self._name(path or f"{node.name}.learned")
         self.inputs[name] = self.shapes[name] = shape
-        values = derived(laid, constant)
+        values = derived(laid, finite(constant))
         self.recipes[name] = Recipe(channels=shape.channels, taps=(1, *shape.extent), weight=values)
         self.learned_inputs.append(name)
         return Tensor(source=name, shape=shape, labels=STANDARD[5], is_alone=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.weights import LayerWeights
-from lw3dsim.importing.graph import Constant
+from lw3dsim.importing.graph import MASKED, Constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,22 @@ def derived(function: Callable[..., Array], *constants: Constant) -> Constant:
 def wide(values: Array) -> Array:
     """Return values as float64, in which they are folded."""
     return values.astype("float64")
+
+
+def finite(constant: Constant) -> Constant:
+    """Return a constant whose elements of minus infinity are a number that a softmax makes the same of.
+
+    Integers have no step for infinity, and its differences are no numbers.
+    """
+
+    def read(values: Array) -> Array:
+        import numpy as np
+
+        return (
+            np.where(np.isneginf(values), MASKED, values).astype(values.dtype) if values.dtype.kind == "f" else values
+        )
+
+    return derived(read, constant)
 
 
 @dataclass(frozen=True, kw_only=True)

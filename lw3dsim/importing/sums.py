@@ -12,7 +12,7 @@ from lw3dsim.describe.workload import Add, BatchNorm, Conv3d, ConvTranspose3d, G
 from lw3dsim.importing.axes import Axes, axes_of
 from lw3dsim.importing.graph import Constant
 from lw3dsim.importing.joins import combined, seen
-from lw3dsim.importing.recipes import derived, wide
+from lw3dsim.importing.recipes import derived, finite, wide
 from lw3dsim.importing.tensors import GROUPS, Tensor
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def shifted(building: Building, node: Node, data: Tensor, summand: Constant) -> 
     _check_per_channel(building, node, data, summand)
     maker = building.maker(data, Conv3d, ConvTranspose3d, Linear, BatchNorm)
     if maker is None:
-        return building.per_channel(node, data, None, summand)
+        return building.per_channel(node, data, None, finite(summand))
     if not isinstance(maker, BatchNorm) and not getattr(maker, "batch_norm", False):
         building.change(data, bias=True)
     building.fold_in(data, summand=summand)

@@ -1,5 +1,7 @@
 """Attention comes in as products of every head and window, and computes what ONNX says, whatever its moves."""
 
+import warnings
+
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -97,6 +99,25 @@ def test_attention_computes_what_onnx_says(attending):
         atol=1e-5,
     )
     assert not any("random" in layer.weights for layer in result.layers)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (5,)], ids=["causal", "of columns"])
+def test_masks_of_minus_infinity_are_of_a_number_that_a_softmax_makes_the_same_of(shape, tmp_path):
+    net = Net({"tokens": [1, 5, CHANNELS]})
+    normal = normalised(net, "tokens")
+    scores = net.node("MatMul", [normal, net.node("Transpose", perm=[0, 2, 1])])
+    mask = np.triu(np.full((5, 5), -np.inf, np.float32), 1)[0 if len(shape) == 1 else slice(None)]
+    net.node("Add", [scores, net.values(mask)])
+    net.node("MatMul", [net.node("Softmax", axis=-1), normal])
+    path = net.save(tmp_path / "net.onnx")
+    tokens = np.random.default_rng(1).normal(size=(1, 5, CHANNELS)).astype(np.float32)
+    (expected,) = ReferenceEvaluator(net.model()).run(None, {"tokens": tokens})
+    with warnings.catch_warnings(action="error"):
+        result = lw3dsim.execute(path, dtype="float32", inputs={"tokens": tokens[0].T.reshape(CHANNELS, 5, 1, 1)})
+        assert lw3dsim.execute(path, dtype="int8").exact
+    (output,) = result.outputs.values()
+    assert np.allclose(output.reshape(CHANNELS, 5).T, expected[0], atol=1e-5)
+    assert not any(isinstance(layer, Rearrange) for layer in load_workload(path).layers)
 
 
 def test_attention_in_integers_is_exact_on_every_engine(attending):

@@ -102,7 +102,8 @@ def _dtype(name: str, value: object) -> str:
     return as_word(name, value, NUMBERS)
 
 
-def _seed(name: str, value: object) -> int:
+def as_seed(name: str, value: object) -> int:
+    """Return a seed. Raises ArgumentError for what is no whole number from 0 to 2^32 - 1."""
     return as_integer(name, value, 0, MAX_SEED)
 
 
@@ -298,7 +299,7 @@ class Tensors(Parameters):
     """The tensors that an execution computes with."""
 
     dtype: str = parameter(_dtype, "int8, int16, float32 or float64.", default="int8")
-    seed: int = parameter(_seed, "Of clips and weights.", default=0, in_python="0 to 2^32 - 1.")
+    seed: int = parameter(as_seed, "Of clips and weights.", default=0, in_python="0 to 2^32 - 1.")
     weights: PathArgument | Mapping[str, ArrayLike] = parameter(
         _weights,
         "file: those of a network in ONNX, drawn where it has none; random; or a file of arrays.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 from importlib.resources import files
@@ -107,8 +108,17 @@ def _compiler(tool: str) -> list[str]:
         [tool, "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, check=True
     ).stdout.strip()
     include = f"{root}/include"
+    given = shlex.split(os.environ.get("CXXFLAGS", ""))
     switches = [f"-D{name}=0" for name in ("VM_COVERAGE", "VM_SC", "VM_TRACE")]
-    return [os.environ.get("CXX", "g++"), "-std=gnu++17", "-O1", *switches, f"-I{include}", f"-I{include}/vltstd"]
+    return [
+        os.environ.get("CXX", "g++"),
+        "-std=gnu++17",
+        "-O1",
+        *given,
+        *switches,
+        f"-I{include}",
+        f"-I{include}/vltstd",
+    ]
 
 
 def _runtime(tool: str, folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.map.layer.mapping import make_axes
 from lw3dsim.network.pipeline import map_prepared
+from lw3dsim.network.request import as_seed
 from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
@@ -50,6 +51,7 @@ def check_prepared(
     core does not do.
     """
     design, request = prepared.design, prepared.request
+    seed = as_seed("seed", seed)
     check_design(design)
     units = chosen(map_prepared(prepared), layers, prepared)
     subjects = [drawn(prepared.network, unit, design, seed, request.engine) for unit in units]
@@ -71,6 +73,8 @@ def check_prepared(
 
 def chosen(units: Sequence[Unit], layers: Sequence[str] | None, prepared: Prepared) -> list[Unit]:
     """Return the units that are asked for, all of which a core does. Raises InputError."""
+    if layers is not None and not layers:
+        raise InputError(f"layers: name at least one of {prepared.network.name}, or leave them out for all")
     names = {unit.name for unit in units}
     for name in layers or ():
         if name not in names:

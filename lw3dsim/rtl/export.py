@@ -57,7 +57,7 @@ def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers
     texts = {**sources(core), f"{top_name(design)}.sv": top(design, core)}
     texts["README.md"] = page(design, core, bool(subjects))
     texts |= {f"bench/{name}": text for name, text in bench_files().items()}
-    texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core)}
+    texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core, bool(subjects))}
     texts |= {f"programs/{name}.txt": written(program) for name, program in programs.items()}
     folder = check_folder(out, dict.fromkeys(texts, RTL))
     for name in texts:
@@ -68,8 +68,10 @@ def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers
 
 
 def top_name(design: Accelerator) -> str:
-    """Return the name of the module of an accelerator."""
-    return re.sub(r"\W", "_", design.name) + "_core"
+    """Return the name of the module of an accelerator: what is no letter of ASCII, digit or "_" becomes "_"."""
+    name = re.sub(r"\W", "_", design.name, flags=re.ASCII)
+    # An identifier of SystemVerilog begins with a letter or "_".
+    return f"{'' if name[:1].isalpha() or name[:1] == '_' else '_'}{name}_core"
 
 
 def top(design: Accelerator, core: Core) -> str:
@@ -86,7 +88,7 @@ def top(design: Accelerator, core: Core) -> str:
     )
 
 
-def makefile(design: Accelerator, core: Core) -> str:
+def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
     """Return how the core is checked, synthesized and run."""
     parameters = " ".join(f"-G{name}={value}" for name, value in core.parameters.items())
     return (
@@ -98,20 +100,32 @@ def makefile(design: Accelerator, core: Core) -> str:
         f"obj/V{TOP}: *.sv bench/*\n"
         f"\tverilator --cc --exe --build -O3 -Wno-fatal -Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' "
         f"{parameters} lw_*.sv bench/*.sv bench/bench.cpp\n"
-        f"run: obj/V{TOP}\n\tfor program in programs/*.txt; do obj/V{TOP} $$program $$program.log; done\n"
+        f"{run_rule(has_programs)}"
     )
+
+
+def run_rule(has_programs: bool) -> str:
+    """Return how programs are run, or what is missing where there are none."""
+    if not has_programs:
+        return (
+            "run:\n\t@echo 'There are no programs here: export again with --workload, for instance c3d.' >&2; exit 2\n"
+        )
+    return f"run: obj/V{TOP}\n\tset -e; for program in programs/*.txt; do obj/V{TOP} $$program $$program.log; done\n"
 
 
 def page(design: Accelerator, core: Core, has_programs: bool) -> str:
     """Return the page that goes with a core."""
     rules = "\n".join(f"| {rule} | {modules} | {what} |" for rule, modules, what in RULES)
     parameters = "\n".join(f"| `{name}` | {value} |" for name, value in core.parameters.items())
-    programs = "`programs/` holds a program for every layer. " if has_programs else ""
+    programs, run = "", "needs programs, which `lw3dsim rtl export --workload` writes"
+    if has_programs:
+        programs, run = "`programs/` holds a program for every layer. ", "builds the test bench and runs the programs"
     return f"""# The core of {design.name}
 
 SystemVerilog, made by lw3dsim; the machine is described in its `docs/microarchitecture.md`, what is checked in
 `docs/rtl.md`. `{top_name(design)}.sv` is the top, one file a module behind it. `make lint` asks Verilator, `make synth`
-Yosys, `make run` builds the test bench and runs the programs.
+Yosys; `make run` {run}. `make synth` takes more than
+five minutes for `edge_small`, the smallest machine here, and grows with rows, columns and multipliers.
 
 {programs}A program is a descriptor for every wave (channels, tiles, taps, words, places, no times), the words that DMA
 writes and the cycles in which tiles arrive and room is made. The log of a run says when steps start, end and drain, and

@@ -11,10 +11,12 @@ from cores import built
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Where cores are built."""
+    """Where cores are built, without optimising: compiling takes longer than what they run."""
     if shutil.which("verilator") is None:
         pytest.skip("there is no Verilator here")
-    return tmp_path_factory.mktemp("cores")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXXFLAGS", "-O0")
+        yield tmp_path_factory.mktemp("cores")
 
 
 @pytest.fixture(scope="session")

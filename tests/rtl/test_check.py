@@ -8,9 +8,10 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from cores import MACHINES, arch_of, differences, drawn_layer, program_of, subject_of
+from cores import MACHINES, arch_of, counted, differences, drawn_layer, program_of, subject_of
 from paper import conv, tiles
 
+from lw3dsim.base.values import replace
 from lw3dsim.cli.main import main
 from lw3dsim.errors import InputError
 from lw3dsim.network.request import Options
@@ -18,6 +19,7 @@ from lw3dsim.rtl import check_core
 from lw3dsim.rtl.build import Log
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.export import top_name
 from lw3dsim.rtl.program import make_program
 
 TINY = """
@@ -38,7 +40,7 @@ PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "of
 def test_a_core_is_equal_to_the_simulator(core_of, tmp_path, name, seed):
     arch, core, bench = core_of(name)
     subject = subject_of(*drawn_layer(name, seed, arch), arch, seed)
-    assert differences(subject, core, bench, tmp_path) == ()
+    assert not differences(subject, core, bench, tmp_path)
 
 
 def test_few_layers_are_refused_for_their_ragged_tiles():
@@ -159,8 +161,57 @@ def test_programs_go_with_a_core(tmp_path, tiny):
 
 def test_layers_are_checked_from_python(folder, tiny):
     options = Options(arch="edge_small", overrides=(*SMALL, *PORTS))
-    result = check_core(tiny, options, layers=["point"], folder=str(folder))
+    # The core of the layers above, which is built.
+    result = check_core(tiny, options, layers=["stem", "point"], folder=str(folder))
     assert result.equal
-    assert [layer.name for layer in result.layers] == ["point"]
+    assert [layer.name for layer in result.layers] == ["stem", "point"]
     with pytest.raises(InputError, match="has no layer pint"):
         check_core(tiny, options, layers=["pint"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seed", "-1"), "--seed -1: expected a whole number from 0 to 4294967295"),
+        (("--layers", ""), "layers: name at least one of tiny"),
+        (("--layers", " , "), "layers: name at least one of tiny"),
+    ],
+)
+def test_a_seed_and_a_choice_that_are_none_are_refused(tiny, words, told):
+    done = command("rtl", "check", tiny, "--arch", "edge_small", *words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("edge_small", "edge_small_core"), ("1chip", "_1chip_core"), ("pu\u00e9-2", "pu__2_core")]
+)
+def test_a_module_is_called_by_an_identifier(name, module):
+    assert top_name(replace(arch_of("trees"), name=name)) == module
+
+
+def test_a_core_without_programs_says_what_runs_need(tmp_path):
+    assert command("rtl", "export", "--arch", "edge_small", "--out", str(tmp_path)).exit_code == 0
+    done = subprocess.run(["make", "-s", "run"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "export again with --workload" in done.stderr
+    assert not (tmp_path / "obj").exists()
+
+
+def test_a_bench_refuses_a_program_that_it_cannot_read(core_of, tmp_path):
+    _, _, bench = core_of("trees")
+    done = subprocess.run([bench, "programs/*.txt", tmp_path / "log"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "programs/*.txt: no program can be read here" in done.stderr
+
+
+def test_refused_layers_are_counted_apart():
+    assert counted([(), None, ("end",), ()]) == "2 of 3 layers are equal; 1 were refused"
+
+
+def test_a_buffer_of_one_bank_is_refused_where_dma_meets_the_array(tmp_path, tiny):
+    banks = overrides(*SMALL, *PORTS, "buffers.ifmap_banks=1")
+    out = ("--out", str(tmp_path / "core"))
+    done = command("rtl", "export", "--workload", tiny, "--arch", "edge_small", *banks, "--layers", "point", *out)
+    assert done.exit_code == 2
+    assert "has a buffer of one bank, where DMA and array meet" in done.stderr

@@ -91,10 +91,10 @@ def subject_of(problem, mapping, activation, arch, seed=0):
 
 
 def differences(subject, core, bench, folder):
-    """Return what a core does otherwise than the simulator; nothing of a layer whose ragged tiles it refuses."""
+    """Return what a core does otherwise than the simulator; None of a layer whose ragged tiles it refuses."""
     program = program_of(subject, core)
     if program is None:
-        return ()
+        return None
     return compare(subject, core, program, run(bench, program, folder)).differences
 
 
@@ -114,3 +114,10 @@ def built(name, folder):
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
     core = replace(make_core(arch, problems), ifmap_staged=128, weight_staged=128)
     return arch, core, build(core, folder)
+
+
+def counted(answers):
+    """Return how many layers were equal, and how many were refused, which are None."""
+    run = [found for found in answers if found is not None]
+    equal = sum(not found for found in run)
+    return f"{equal} of {len(run)} layers are equal; {len(answers) - len(run)} were refused"

@@ -53,9 +53,11 @@ template <class Wide> uint64_t ones(const Wide& port, int bits) {
 }
 
 int main(int argc, char** argv) {
-    if (argc != 3) return 2;
+    if (argc != 3) { fprintf(stderr, "use: %s PROGRAM LOG\n", argv[0]); return 2; }
     std::ifstream program(argv[1]);
+    if (program.peek() == std::ifstream::traits_type::eof()) { fprintf(stderr, "%s: no program can be read here\n", argv[1]); return 2; }
     FILE* log = fopen(argv[2], "w");
+    if (!log) { fprintf(stderr, "%s: can't be written\n", argv[2]); return 2; }
     std::vector<std::string> waves;
     std::vector<Event> events;
     uint64_t now = 0, limit = 1000000;

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lw3dsim.arguments import as_path
 from lw3dsim.base.forms import MAPPING
 from lw3dsim.base.output import write_text
-from lw3dsim.errors import unknown
 from lw3dsim.network.layouts import layouts_of
 from lw3dsim.network.pipeline import map_prepared
+from lw3dsim.network.units import check_layers, is_asked
 from lw3dsim.report.text.mapping_file import mapping_text
 from lw3dsim.report.text.mapping_tables import unit_record, unit_text
 from lw3dsim.report.text.nest_lines import WIDTH
@@ -65,14 +65,11 @@ def mappings_of(
 ) -> Mappings:
     """Map what was asked for; see :func:`map_workload`. The layers ``names`` are all where none is named."""
     network = prepared.network
-    known = [layer.name for layer in network.layers]
-    for name in names:
-        if name not in known:
-            raise unknown("layer", name, known)
+    check_layers(network, names)
     units = map_prepared(prepared, progress)
     return Mappings(
         network=network,
         arch=prepared.design,
         algorithm=prepared.request.algorithm,
-        units=tuple(unit for unit in units if not names or any(layer.name in names for layer in unit.layers)),
+        units=tuple(unit for unit in units if is_asked(unit, names)),
     )

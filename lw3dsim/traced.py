@@ -16,8 +16,8 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.memory import make_memory
 from lw3dsim.engine.run import simulate_job
 from lw3dsim.engine.trace import make_job
-from lw3dsim.errors import unknown
 from lw3dsim.network.pipeline import map_prepared
+from lw3dsim.network.units import check_layers, is_asked
 from lw3dsim.report.trace_events import Named, Spent, check_trace_name, trace_file
 from lw3dsim.result.costs import Costs
 
@@ -57,15 +57,13 @@ def write_trace(
 
     Of the layers ``names``, or of all where none is named; groups are whole. Raises InputError and OutputError.
     """
-    target, known = Path(path), [layer.name for layer in prepared.network.layers]
+    target = Path(path)
     check_trace_name(target)
     check_file(target, TRACE)
-    for name in names:
-        if name not in known:
-            raise unknown("layer", name, known)
+    check_layers(prepared.network, names)
     units = map_prepared(prepared, progress)
     costs = Costs(prepared.network, prepared.design, units)
-    chosen = [i for i, unit in enumerate(units) if not names or any(layer.name in names for layer in unit.layers)]
+    chosen = [i for i, unit in enumerate(units) if is_asked(unit, names)]
     fold = max(-(-SLICES_PER_STEP * sum(units[i].run.steps for i in chosen) // slices), 1)
     points = min(max(slices // (COUNTERS * max(len(chosen), 1)), 8), 256)
     with trace_file(target, _about(prepared, fold), fold, points) as file:

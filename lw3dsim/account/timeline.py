@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.account.events import STREAMS
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.engine.attribution import BOUND
 from lw3dsim.engine.trace import streams
 from lw3dsim.schedule.fused import GroupSchedule
@@ -53,12 +53,11 @@ class Track(Value, frozen=True, kw_only=True):
 
     def chosen(self, which: Flags | Ints) -> Track:
         """Return some of its slices."""
-        return Track(
-            name=self.name,
+        return replace(
+            self,
             begin=self.begin[which],
             end=self.end[which],
             label=self.label[which],
-            labels=self.labels,
             figures=tuple((name, column[which]) for name, column in self.figures),
         )
 
@@ -71,12 +70,11 @@ class Track(Value, frozen=True, kw_only=True):
         folded = [
             (name, np.add.reduceat(column, first) if is_sum(name) else column[first]) for name, column in self.figures
         ]
-        return Track(
-            name=self.name,
+        return replace(
+            self,
             begin=self.begin[first],
             end=self.end[last],
             label=self.label[first],
-            labels=self.labels,
             figures=(
                 *folded,
                 ("slices", last - first + 1),
@@ -137,7 +135,7 @@ def make_timeline(program: Program, job: Job, trace: Trace, burst_bytes: int, na
             dma,
             _loader(job, times, steps),
             steps.chosen(~is_vector),
-            _renamed(steps.chosen(is_vector), "vector unit"),
+            replace(steps.chosen(is_vector), name="vector unit"),
             _drains(times, steps),
             _waits(program, job, trace, times, finish),
         ),
@@ -170,12 +168,6 @@ class _Times(Value, frozen=True, kw_only=True):
             before=np.concatenate(([job.setup], end[:-1])),
             fed=np.concatenate(([job.setup], fed)),
         )
-
-
-def _renamed(track: Track, name: str) -> Track:
-    return Track(
-        name=name, begin=track.begin, end=track.end, label=track.label, labels=track.labels, figures=track.figures
-    )
 
 
 def _steps(program: Program, job: Job, times: _Times, names: tuple[str, ...]) -> Track:

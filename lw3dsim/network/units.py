@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import Unit
+from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,3 +31,16 @@ def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, R
         Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
         for path in sorted(units, key=lambda path: path[-1])
     ]
+
+
+def check_layers(network: Workload, names: Sequence[str]) -> None:
+    """Raise InputError where a network has no layer of one of these ``names``."""
+    known = [layer.name for layer in network.layers]
+    for name in names:
+        if name not in known:
+            raise unknown("layer", name, known)
+
+
+def is_asked(unit: Unit, names: Sequence[str]) -> bool:
+    """Return whether a unit has any of the layers ``names``, which are all where none is named."""
+    return not names or any(layer.name in names for layer in unit.layers)

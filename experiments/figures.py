@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lw3dsim.account.accesses import Access, Reuse
 from lw3dsim.account.area import AreaBreakdown
 from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
@@ -46,6 +47,8 @@ def page() -> str:
         ),
         "DRAM bytes by tensor (`dram_bytes_breakdown`)": table(DramBytesBreakdown, unit="bytes"),
         "Area by component (`area_breakdown_mm2`)": table(AreaBreakdown, unit="mm2"),
+        "Accesses (`accesses`, of every layer; rows of `accesses.csv`)": table(Access),
+        "Reuse (`reuse`, of every layer)": table(Reuse),
         "An execution": table(ExecutionResult),
         "An executed layer": table(ExecutedLayer),
     }

@@ -228,8 +228,8 @@ def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> floa
     return (8 * ported * side / 2 + across * side / 2) * wire_pj_per_bit_mm(arch.tech)
 
 
-def _staging_pj(problem: Problem, events: Events, arch: Accelerator) -> float:
-    """Return the pJ of capturing what is staged, and of writing and reading it there."""
+def staging_parts_pj(problem: Problem, events: Events, arch: Accelerator) -> tuple[float, float]:
+    """Return the pJ of capturing inputs that are staged, and of writing and reading them there; that of weights."""
     bits, rows = problem.activation_bits, arch.places("output_channels")
     if arch.dataflow.inputs != "once_a_round":
         inputs = 0.0
@@ -240,7 +240,24 @@ def _staging_pj(problem: Problem, events: Events, arch: Accelerator) -> float:
         words = -(-arch.staging_room // rows)
         inputs = events.staged_inputs * (chosen + bits * words * structure_pj(arch.tech, "flip_flop_file"))
     held = 8 * events.weight_read_bytes * arch.staging_weights
-    return inputs + held * structure_pj(arch.tech, "flip_flop_file")
+    return inputs, held * structure_pj(arch.tech, "flip_flop_file")
+
+
+def operand_parts_pj(
+    problem: Problem, events: Events, arch: Accelerator, sparsity: Sparsity
+) -> tuple[float, float, float]:
+    """Return the pJ of registers in front of multipliers, for inputs and for weights, and of those behind them.
+
+    Behind are that of a product, as wide as both operands, and that of a sum.
+    """
+    active = problem.algorithm.active_share(sparsity.data, sparsity.weight)
+    accumulating = 1.0 if events.tree_adds else active
+    of_data, of_weight, of_sum = (
+        arithmetic(arch.tech, "register", "energy_pj", bits)
+        for bits in (problem.data_bits, problem.weight_bits, problem.register_bits)
+    )
+    data, weight = active * events.mults * of_data, active * events.mults * of_weight
+    return data, weight, data + weight + accumulating * events.accumulations * of_sum
 
 
 def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
@@ -274,9 +291,6 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
     def add(bits: int) -> float:
         return arithmetic(tech, "add", "energy_pj", bits)
 
-    def access(bits: int) -> float:
-        return arithmetic(tech, "register", "energy_pj", bits)
-
     # A multiplication by zero is gated with its registers; an adder tree sums up even so.
     active = algorithm.active_share(sparsity.data, sparsity.weight)
     accumulating = 1.0 if events.tree_adds else active
@@ -285,9 +299,8 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
     return {
         "multipliers": active * events.mults * arithmetic(tech, "mult", "energy_pj", data, weight),
         "accumulators": accumulating * events.accumulations * each + events.tree_adds * add(data + weight),
-        "operand_registers": 2 * active * events.mults * (access(data) + access(weight))
-        + accumulating * events.accumulations * access(register),
-        "staging": _staging_pj(problem, events, arch),
+        "operand_registers": math.fsum(operand_parts_pj(problem, events, arch, sparsity)),
+        "staging": sum(staging_parts_pj(problem, events, arch)),
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),

@@ -6,20 +6,24 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from lw3dsim.account.accesses import accesses_of
+
 # The types of a run's fields are read where it is recalled.
 from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
 from lw3dsim.account.events import Events  # noqa: TC001
 from lw3dsim.account.power import Activity  # noqa: TC001
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
+from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts  # noqa: TC001
 from lw3dsim.engine.attribution import Busy  # noqa: TC001
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from lw3dsim.account.accesses import Access
     from lw3dsim.account.energy import Causes
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
@@ -123,6 +127,13 @@ def component_energy_pj(network: Workload, unit: Unit, leakage_mw: float) -> dic
     run = unit.run
     leaked = leaked_pj(dict(run.cycles_by_cause), run.arch, leakage_mw)
     return _working_sums_pj(run, sparsities_of(network, unit.layers)) | {"leakage": math.fsum(leaked.values())}
+
+
+def unit_accesses(network: Workload, unit: Unit, causes_pj: Mapping[str, Causes]) -> tuple[Access, ...]:
+    """Return the accesses at every level of a layer or group, whose energies by component and cause are known."""
+    run = unit.run
+    burst_bytes = make_clocks(run.arch).burst_bytes
+    return accesses_of(run.stages, run.events, causes_pj, run.arch, sparsities_of(network, unit.layers), burst_bytes)
 
 
 def sparsities_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[Sparsity, ...]:

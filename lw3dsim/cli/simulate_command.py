@@ -9,6 +9,7 @@ import click
 
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, prepared_run, progress_bar, put, run_options
+from lw3dsim.errors import InputError
 from lw3dsim.network.request import Clips, Run, make_request
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 @click.argument("workload")
 @run_options(Run, Clips)
 @click.option(
-    "--out", type=click.Path(), metavar="DIR", help="Also write result.json, two CSV tables, report.html here."
+    "--out", type=click.Path(), metavar="DIR", help="Also write result.json, three CSV tables, report.html here."
+)
+@click.option(
+    "--accesses", is_flag=True, help="Also show reads, writes and energy of every level, from DRAM to registers."
 )
 @format_option()
-def command(workload: str, run: Options, out: str | None, form: str, show: Show) -> None:
+def command(workload: str, run: Options, out: str | None, accesses: bool, form: str, show: Show) -> None:
     """Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.
 
     WORKLOAD is a name or a file.
@@ -32,21 +36,26 @@ def command(workload: str, run: Options, out: str | None, form: str, show: Show)
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.network.pipeline import simulate_prepared
     from lw3dsim.report.save import RESULT_FILES, save_result
+    from lw3dsim.report.text.accesses import access_tables
     from lw3dsim.report.text.tables import result_tables
 
+    if accesses and form == "json":
+        raise InputError("--accesses is for table and csv; leave it out with --format json, which gives everything")
     remember_mappings()
     folder = check_folder(out, RESULT_FILES) if out is not None else None
     prepared = prepared_run(make_request(workload, run))
     with progress_bar(prepared.network.name) as advance:
         result = simulate_prepared(prepared, partial(advance, 0))
     tables = result_tables(result) if form == "table" else []
+    tables += access_tables(result) if form == "table" and accesses else []
     show.check(tables)
     if folder is not None:
         save_result(result, folder)
-        click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, report.html", err=True)
+        click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, accesses.csv, report.html", err=True)
     if form == "json":
         put(result.to_json())
     elif form == "csv":
-        put(result.layers.to_csv(index=False, lineterminator="\n"))
+        frame = result.accesses if accesses else result.layers
+        put(frame.to_csv(index=False, lineterminator="\n"))
     else:
         show(tables)

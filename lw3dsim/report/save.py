@@ -19,6 +19,7 @@ EXECUTION_FILE = "execution.json"
 RESULT_FILES = {
     "layers.csv": forms.LAYERS,
     "energy.csv": forms.ENERGY,
+    "accesses.csv": forms.ACCESSES,
     "report.html": forms.PAGE,
     RESULT_FILE: forms.RESULT,
 }
@@ -26,12 +27,13 @@ EXECUTION_FILES = {EXECUTION_FILE: forms.EXECUTION}
 
 
 def save_result(result: Result, folder: Path) -> None:
-    """Write result.json, layers.csv, energy.csv and report.html into ``folder``, which is made if need be."""
+    """Write the files of a result into ``folder``, which is made if need be."""
     from lw3dsim.report.html.page import result_page
 
     texts = (
         result.layers.to_csv(index=False, lineterminator="\n"),
         result.energy.to_csv(index=False, lineterminator="\n"),
+        result.accesses.to_csv(index=False, lineterminator="\n"),
         result_page(result),
         result.to_json(),
     )

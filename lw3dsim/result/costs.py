@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 from lw3dsim.account.area import area_mm2, leakage_mw
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.power import joined, layer_profile
-from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_energy_pj
+from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_accesses, unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
 from lw3dsim.result.derived import derived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lw3dsim.account.accesses import Access
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.account.energy import Causes, Sparsity
     from lw3dsim.account.power import Profile
@@ -87,6 +88,11 @@ class Costs:
     def unit_energy_pj(self) -> list[dict[str, float]]:
         """Energy of every unit by component."""
         return self._of_units(lambda i: component_energy_pj(self.network, self.units[i], self.leakage_mw))
+
+    @cached_property
+    def unit_accesses(self) -> list[tuple[Access, ...]]:
+        """Accesses of every unit at every level."""
+        return self._of_units(lambda i: unit_accesses(self.network, self.units[i], self.unit_causes_pj[i]))
 
     @cached_property
     def energy_pj(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import Annotated, get_args
 
 from msgspec import Meta
 
+from lw3dsim.account.accesses import Access, Reuse, reuses, summed_accesses
 from lw3dsim.account.area import AreaBreakdown
 from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
@@ -143,6 +144,12 @@ class Layer(Figures, frozen=True, kw_only=True):
     energy_causes_pj: EnergyCausesByComponent
     cycles_breakdown: CyclesBreakdown
     dram_bytes_breakdown: DramBytesBreakdown
+    accesses: tuple[Access, ...]
+
+    @property
+    def reuse(self) -> tuple[Reuse, ...]:
+        """Accesses above per access below, by level and tensor."""
+        return reuses(self.accesses)
 
     @classmethod
     def order(cls) -> tuple[str, ...]:
@@ -202,3 +209,13 @@ class RunRecord(Record, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1)]
+
+    @property
+    def accesses(self) -> tuple[Access, ...]:
+        """Accesses of the network: the sums of its layers'."""
+        return summed_accesses(layer.accesses for layer in self.layers)
+
+    @property
+    def reuse(self) -> tuple[Reuse, ...]:
+        """Accesses above per access below, by level and tensor."""
+        return reuses(self.accesses)

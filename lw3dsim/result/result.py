@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.accesses import Access
 from lw3dsim.base.records import Breakdown, unit_of
 
 if TYPE_CHECKING:
@@ -127,19 +128,44 @@ class Result:
         ]
         return pd.DataFrame(rows)
 
+    @property
+    def accesses(self) -> pd.DataFrame:
+        """Reads, writes and energy as a tidy table: layer, level, tensor, by whom; ``record.accesses`` are sums."""
+        import pandas as pd
+
+        names = Access.order()
+        rows = [
+            {"layer": layer.name, **{name: getattr(row, name) for name in names}}
+            for layer in self.record.layers
+            for row in layer.accesses
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def reuse(self) -> pd.DataFrame:
+        """How often each level serves what it holds: layer, level, tensor, bytes above and below, reuse."""
+        import pandas as pd
+
+        rows = [
+            {"layer": layer.name, **row.as_dict(), "reuse": row.reuse}
+            for layer in self.record.layers
+            for row in layer.reuse
+        ]
+        return pd.DataFrame(rows)
+
     def to_json(self) -> str:
         """Return the result as JSON text; the same inputs give the same bytes."""
         return self.record.to_json()
 
 
 def flat_layer(layer: Layer) -> dict[str, Cell]:
-    """Return a layer with its breakdowns spread into columns; causes of energy have a table of their own."""
+    """Return a layer with its breakdowns spread into columns; causes of energy, and accesses, have their own tables."""
     flat: dict[str, Cell] = {}
     for name in layer.keys():  # noqa: SIM118  # a record
         value = getattr(layer, name)
         if name in COLUMNS:
             flat |= {COLUMNS[name].format(part): figure for part, figure in value.items()}
-        elif not isinstance(value, Breakdown):
+        elif not isinstance(value, Breakdown | tuple):
             flat[name] = value
     return flat
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from lw3dsim.account.accesses import LEVEL_COMPONENTS
 from lw3dsim.arguments import as_path
 from lw3dsim.arithmetic.noise import combined_db
 from lw3dsim.base.records import summed_fields
@@ -39,6 +40,7 @@ def check(record: RunRecord) -> None:
         _check_figures(layer, layer, f"layer {layer.name}: ", config)
         for component, causes in layer.energy_causes_pj.items():
             _check_sum(causes.parts(), layer.energy_breakdown_pj[component], f"layer {layer.name}: {component}")
+        _check_accesses(layer)
     _check_figures(record.totals, record, "", config)
     for name in summed_fields(Figures):
         parts = {layer.name: getattr(layer, name) for layer in record.layers}
@@ -51,6 +53,22 @@ def check(record: RunRecord) -> None:
     _check_batch(record.totals, config.batch)
     _check_stream(record)
     _check_close("sqnr_db", record.totals.sqnr_db, combined_db([layer.sqnr_db for layer in record.layers]))
+
+
+def _check_accesses(layer: Layer) -> None:
+    """Check that accesses sum to the energies of their levels, and to the bytes of DRAM and of the buffers."""
+    rows = layer.accesses
+    places = [row.place for row in rows]
+    if len(set(places)) < len(places):
+        raise ValueError(f"layer {layer.name}: accesses name a level, tensor and unit twice")
+    for level, components in LEVEL_COMPONENTS.items():
+        spent = {"/".join(row.place): row.energy_pj for row in rows if row.level == level}
+        total = math.fsum(layer.energy_breakdown_pj[name] for name in components)
+        _check_sum(spent, total, f"layer {layer.name}: accesses of {level}")
+    for what in ("read_bytes", "write_bytes"):
+        for of in ("dram", "sram"):
+            parts = {"/".join(row.place): getattr(row, what) for row in rows if row.level.endswith(of)}
+            _check_sum(parts, getattr(layer, f"{of}_{what}"), f"layer {layer.name}: {of}_{what} of accesses")
 
 
 def _check_words(record: RunRecord) -> None:

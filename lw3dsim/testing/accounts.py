@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lw3dsim.account.accesses import LEVEL_COMPONENTS
 from lw3dsim.base.records import summed_fields
 from lw3dsim.result.records import Figures
 
@@ -41,6 +42,23 @@ def _check_layer(layer: Layer) -> None:
     assert (moved.ifmap + moved.weight, moved.ofmap) == (layer.dram_read_bytes, layer.dram_write_bytes)
     if layer.algorithm == "direct":
         assert layer.executed_mults == layer.ideal_mults == layer.macs
+    _check_accesses(layer)
+
+
+def _check_accesses(layer: Layer) -> None:
+    """Check that accesses sum to the energies of the breakdown, and to the bytes that are counted."""
+    rows, energies = layer.accesses, layer.energy_breakdown_pj
+    for level, components in LEVEL_COMPONENTS.items():
+        spent = math.fsum(row.energy_pj for row in rows if row.level == level)
+        assert math.isclose(spent, math.fsum(energies[name] for name in components), rel_tol=ROUNDING), level
+    for tensor, moved in layer.dram_bytes_breakdown.items():
+        assert sum(row.bytes for row in rows if (row.level, row.tensor) == ("dram", tensor)) == moved
+    of_buffers = [row for row in rows if row.level.endswith("_sram")]
+    assert sum(row.read_bytes for row in of_buffers) == layer.sram_read_bytes
+    assert sum(row.write_bytes for row in of_buffers) == layer.sram_write_bytes
+    inside = [row for row in rows if row.tensor == "intermediate"]
+    assert sum(row.read_bytes for row in inside) == layer.intermediate_read_bytes
+    assert sum(row.write_bytes for row in inside) == layer.intermediate_write_bytes
 
 
 def _check_totals(record: RunRecord) -> None:

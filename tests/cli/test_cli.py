@@ -190,7 +190,13 @@ def test_simulate_takes_files(cli_json, tmp_path):
 def test_out_writes_a_result_that_report_reads(cli, tmp_path):
     folder = tmp_path / "run"
     saved = cli("simulate", "c3d", *SMALL, "--out", str(folder), "--format", "json")
-    assert {path.name for path in folder.iterdir()} == {"result.json", "layers.csv", "energy.csv", "report.html"}
+    assert {path.name for path in folder.iterdir()} == {
+        "result.json",
+        "layers.csv",
+        "energy.csv",
+        "accesses.csv",
+        "report.html",
+    }
     assert (folder / "result.json").read_text() == saved.stdout
     page = (folder / "report.html").read_text()
     (folder / "report.html").unlink()

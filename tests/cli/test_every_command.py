@@ -36,6 +36,8 @@ import net.yaml --out written.yaml
 export net.yaml --onnx net.onnx
 simulate net.yaml --algorithm hfa --out run
 simulate net.yaml --fusion auto --format csv
+simulate net.yaml --fusion auto --accesses
+simulate net.yaml --accesses --format csv
 simulate net.yaml --engine simpy --format json
 map net.yaml --save map.yaml
 simulate net.yaml --mapping map.yaml --format json
@@ -99,6 +101,7 @@ def test_what_commands_write_is_there(outputs):
         "run/result.json",
         "run/layers.csv",
         "run/energy.csv",
+        "run/accesses.csv",
         "run/report.html",
         "map.yaml",
         "trace.json",

@@ -45,7 +45,7 @@ class Job:
     inputs: tuple[tuple[str, str], ...] = ()
 
 
-_RESULT = tuple(f"out/{name}" for name in ("result.json", "layers.csv", "energy.csv", "report.html"))
+_RESULT = tuple(f"out/{name}" for name in ("result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html"))
 _STUDY = (("study.journal", "study.journal"),)
 _PLAIN = ("--set", "dram.model=plain")
 JOBS: dict[str, Job] = {

@@ -117,7 +117,7 @@ def _out(session: Session, words: list[str]) -> None:
         page = Path("out/report.html").read_bytes()
         names = sorted(path.name for path in Path("out").iterdir())
         owe(
-            names == ["energy.csv", "layers.csv", "report.html", "result.json"],
+            names == ["accesses.csv", "energy.csv", "layers.csv", "report.html", "result.json"],
             "an output folder holds four files",
             names,
         )

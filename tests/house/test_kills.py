@@ -21,7 +21,11 @@ KILLS = int(os.environ.get("LW3DSIM_KILLS", "0"))
 # What each command writes in {out}, the files that come of it, and the times it touches {out} at which it is killed:
 # with the file to be written open, before it is renamed, and for several files between one renaming and the next.
 WRITERS = {
-    "simulate": ("simulate {net} --out {out}", {"result.json", "layers.csv", "energy.csv", "report.html"}, (8, 5)),
+    "simulate": (
+        "simulate {net} --out {out}",
+        {"result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html"},
+        (8, 5),
+    ),
     "execute": ("execute {net} --out {out}", {"execution.json"}, (3, 1)),
     "map": ("map {net} --save {out}/map.yaml", {"map.yaml"}, (3, 1)),
     "compare": ("compare {net} --html {out}/page.html", {"page.html"}, (3, 1)),

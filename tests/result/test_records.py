@@ -140,6 +140,7 @@ def test_columns_are_the_figures_with_their_units(result):
     frame = result.layers
     # There is state only where layers keep it.
     spread = {"state_bytes", "energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+    spread |= {"accesses"}
     assert [name for name in Layer.order() if name not in spread] == [c for c in frame if c in Layer.order()]
     assert frame["cycles_multiply"].tolist() == [layer.cycles_breakdown.multiply for layer in result.record.layers]
     units = frame.attrs["units"]
@@ -171,7 +172,13 @@ def test_every_figure_says_what_it_means():
     assert (ROOT / "docs" / "figures.md").read_text(encoding="utf-8") == glossary.page()
     for kind in (Figures, Totals, Layer, CyclesBreakdown, ByComponent, DramBytesBreakdown, AreaBreakdown):
         silent = {name for name, about in described(kind).items() if not about}
-        assert silent <= {"energy_breakdown_pj", "energy_causes_pj", "cycles_breakdown", "dram_bytes_breakdown"}
+        assert silent <= {
+            "energy_breakdown_pj",
+            "energy_causes_pj",
+            "cycles_breakdown",
+            "dram_bytes_breakdown",
+            "accesses",
+        }
 
 
 def test_parts_of_a_breakdown_are_of_one_kind():

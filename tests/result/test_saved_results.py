@@ -51,6 +51,10 @@ def numbers(data):
     for layer in (0, 1):
         causes = data["layers"][layer]["energy_causes_pj"]
         yield from (("layers", layer, "energy_causes_pj", c, cause) for c in causes for cause in causes[c])
+        for place, row in enumerate(data["layers"][layer]["accesses"]):
+            is_counted = row["level"] == "dram" or row["level"].endswith("_sram")
+            names = ("energy_pj", *(("read_bytes", "write_bytes") if is_counted else ()))
+            yield from (("layers", layer, "accesses", place, name) for name in names if name in row)
 
 
 def at(data, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 
 import numpy as np
@@ -19,9 +20,10 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.group import search
+from lw3dsim.map.group import candidates, search
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
+from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -61,6 +63,29 @@ def test_the_shortlist_has_what_is_best_of_all(chain, arch, price, keep, few):
         assert not best
     finally:
         search.FEW_TILES = 64
+
+
+@settings(thorough, max_examples=40)
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES))
+def test_sets_of_resident_weights_that_are_left_out_are_no_better(chain, arch, price):
+    group = fusable(chain, arch)
+
+    def least():
+        forget()
+        found = search.enumerate_group(group, arch, make_clocks(arch), price)
+        return min(found.cost.tolist(), default=None)
+
+    flags = [(False, True) if stage.has_weights else (False,) for stage in group.stages]
+    bits = [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    fitting = sorted(
+        (sum(itertools.compress(bits, one)), one)
+        for one in itertools.product(*flags)
+        if sum(itertools.compress(bits, one)) <= arch.buffers.capacity_bits["weight"]
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(candidates, "resident_sets", lambda *_: tuple(one for _, one in fitting))
+        of_all = least()
+    assert least() == of_all
 
 
 @settings(thorough, max_examples=15)

@@ -205,14 +205,33 @@ def test_what_a_mapping_of_a_group_takes_is_estimated_from_its_largest_tile():
     single = machine("buffers.slots=1")
     *_, latency = cost(single, make_clocks(single), replace(wanted, ofmap_slots=1))
     assert latency == 4 * 10_000 + 2 * 20_000 + 160 * 2000 + 60_000
-    # Weights that do not stay come for each tile: 3 and 1 bursts. The smallest stay first.
-    found = enumerate_group(GROUP, ARCH, CLOCKS, FAST)
-    by_resident = {
-        one.resident: int(found.costs.bursts[i])
-        for i, one in enumerate(map(found.mapping, range(len(found))))
-        if (one.tile, one.kept, one.chunks) == (wanted.tile, wanted.kept, wanted.chunks)
+    # Where all weights fit, and chunks are as large with them as without, none come for each tile.
+    assert group_candidates.choices_of(GROUP, ARCH).sets == ((True, True),)
+
+
+def test_any_stages_may_keep_their_weights_where_chunks_still_fit_beside_them():
+    # Weights of 256, 512 and 512 bytes in 1 KiB. Beside those that stay, twice a chunk of 16, 16 or 32 bytes a channel.
+    small = machine("buffers.weight_kib=1")
+    sizes = ((16, 16), (16, 32), (32, 16))
+    stages = (conv(c, n, (1, 8, 8), (1, 1, 1), small, bias=False) for c, n in sizes)
+    group = Group(tuple(stages), ("none",) * 3)
+    sets = group_candidates.choices_of(group, small).sets
+    # {1}: 384 bytes for a chunk: 24 of 32 channels and 12 of 16. {2}: 256, 8 of 16. {3}: 256, all 16 and 16 of 32.
+    # {1, 2} leaves 128: 4 of 16, {1, 3} 8 of 32; {2, 3} leaves nothing for the first, but is looked at.
+    names = [tuple(i + 1 for i, stays in enumerate(one) if stays) for one in sets]
+    assert names == [(), (1,), (3,), (2,), (1, 3), (1, 2), (2, 3)]
+    found = enumerate_group(group, small, make_clocks(small), FAST)
+    tried = {(one.resident, one.chunks) for one in map(found.mapping, range(len(found))) if one.tile == (1, 4, 8)}
+    assert ((True, False, True), (16, 8, 16)) in tried
+    assert ((True, True, False), (16, 32, 4)) in tried
+    assert all(resident != (False, True, True) for resident, _ in tried)
+    # Two tiles: 512 bytes of the second twice, 256 and 512 of the others once; rows of 16 bytes in bursts of 32.
+    bursts = {
+        found.mapping(i).resident: int(found.costs.bursts[i])
+        for i in range(len(found))
+        if found.mapping(i).tile == (1, 4, 8)
     }
-    assert by_resident == {(True, True): 10, (False, True): 6 + 2 * 3 + 1, (False, False): 6 + 2 * 4}
+    assert bursts[True, False, True] * CLOCKS.burst_bytes == 2 * 512 + 256 + 512 + 2 * 2048
 
 
 def test_stages_have_a_mode_each():

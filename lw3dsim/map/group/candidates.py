@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.arrays import padded
@@ -100,7 +101,8 @@ class Fits(Value, frozen=True, kw_only=True):
 @kept(256)
 def choices_of(group: Group, arch: Accelerator) -> Choices:
     """Return what mappings of ``group`` on ``arch`` choose from."""
-    sets, chunks = _resident_sets(group, arch), _chunks(group, arch)
+    chunks = _chunks(group, arch)
+    sets = resident_sets(group, arch, chunks)
     return Choices(sets=sets, chunks=chunks, floor=make_floor(group, arch, sets, chunks))
 
 
@@ -115,7 +117,7 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
     work(count_units)(t, h, w, sizes, units)
     sets = work.words([int(flag) for flags in choices.sets for flag in flags])
-    parts = Parts(group.plain, t, h, w, units, sets, plain_chunks(choices.chunks))
+    parts = Parts(group.plain, t, h, w, units, sets, work.words(_tops(choices.sets)), plain_chunks(choices.chunks))
     limits = Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
@@ -125,7 +127,7 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
         steps=MAX_GROUP_STEPS,
     )
     runs = len(group.runs)
-    columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1]
+    columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1, 1]
     tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
     count = work(list_tiles)(parts, counts, limits, choices.floor, tiles)
     return Fits(parts=parts, ways=counts, limits=limits, floor=choices.floor, tiles=tiles, count=count)
@@ -164,19 +166,45 @@ def _tile_sizes(size: int, quanta: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta}))
 
 
-def _resident_sets(group: Group, arch: Accelerator) -> tuple[tuple[bool, ...], ...]:
-    """Return which stages may keep their weights on chip: the smallest of them, as many as fit."""
-    capacity, bits = (
-        arch.buffers.capacity_bits["weight"],
-        [stage_weight_bits(group, i) for i in range(len(group.stages))],
-    )
-    order = sorted((i for i, size in enumerate(bits) if size), key=lambda i: (bits[i], i))
-    sets = []
-    for count in range(len(order) + 1):
-        kept = set(order[:count])
-        if sum(bits[i] for i in kept) <= capacity:
-            sets.append(tuple(i in kept for i in range(len(bits))))
-    return tuple(sets)
+def resident_sets(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) -> tuple[tuple[bool, ...], ...]:
+    """Return which stages may keep their weights on chip: all sets that fit, those of the fewest bits first.
+
+    Left out are sets of which a larger one allows the same chunks of every run, among ``sizes``: it streams less.
+    """
+    buffers, bits = arch.buffers, [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    choices = [(False, True) if size else (False,) for size in bits]
+    fitting: dict[tuple[bool, ...], tuple[int, ...]] = {}
+    for flags in itertools.product(*choices):
+        room = buffers.capacity_bits["weight"] - sum(itertools.compress(bits, flags))
+        if room >= 0:
+            fitting[flags] = _most_chunks(group, flags, bits, room // buffers.slots, sizes)
+    kept = [
+        flags
+        for flags, most in fitting.items()
+        if not any(_is_within(flags, o) and most == fitting[o] for o in fitting)
+    ]
+    return tuple(sorted(kept, key=lambda flags: (sum(itertools.compress(bits, flags)), sum(flags), flags)))
+
+
+def _most_chunks(
+    group: Group, flags: Sequence[bool], bits: Sequence[int], room: int, sizes: Sequence[Sequence[int]]
+) -> tuple[int, ...]:
+    """Return, by run, how many of the ``sizes`` of chunks fit in ``room`` with weights that are not kept."""
+    most = []
+    for run, own in zip(group.runs, sizes, strict=True):
+        streamed = sum(bits[i] // group.stages[i].n for i in run if not flags[i])
+        most.append(bisect_right(own, room // streamed) if streamed else len(own))
+    return tuple(most)
+
+
+def _is_within(flags: Sequence[bool], others: Sequence[bool]) -> bool:
+    """Return whether a set is a part of another."""
+    return flags != others and all(other or not flag for flag, other in zip(flags, others, strict=True))
+
+
+def _tops(sets: Sequence[Sequence[bool]]) -> list[int]:
+    """Return the numbers of the sets that are within no other."""
+    return [number for number, flags in enumerate(sets) if not any(_is_within(flags, other) for other in sets)]
 
 
 def _chunks(group: Group, arch: Accelerator) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import ceiling
+from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Limits(NamedTuple):
 class Parts(NamedTuple):
     """What mappings of a group are made of: its stages, ways to cut T, H and W, and the units of stages in these.
 
-    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set; they grow.
+    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set. ``tops``: of
+    these, those that are within no other.
     """
 
     stages: Stages
@@ -63,6 +64,7 @@ class Parts(NamedTuple):
     w: Cuts
     units: Units
     sets: Words
+    tops: Words
     chunks: Chunks
 
 
@@ -88,7 +90,7 @@ class Tiles(NamedTuple):
 
     By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes:
     filled in once mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
-    ``cycles`` at least, and so many ``bits`` are moved.
+    ``cycles`` at least, and so many ``bits`` are moved, at least so many of them ``weights``.
     """
 
     t: Words
@@ -100,6 +102,7 @@ class Tiles(NamedTuple):
     chunk_bits: Words
     cycles: Words
     bits: Words
+    weights: Words
 
 
 class Floor(NamedTuple):
@@ -156,20 +159,31 @@ def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
 @kernel
 def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights."""
-    stages, t, h, w, sets = parts.stages, parts.t, parts.h, parts.w, parts.sets
+    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = weights = 0
+    cycles, weights = 0, NEVER
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
     bits += all_positions(t, h, w, i, j, k, last) * stages.channels[last] * stages.bits[last]
     for stage in range(last):
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         cycles += least_cycles_of(floor, stage, work, floor.passes[stage], tiles * floor.chunks[stage])
-        # Of the sets, which grow, the last leaves the least to stream.
-        weights += (1 if sets[len(sets) - last + stage] else tiles) * floor.weights[stage]
         if stages.reads_dram[stage]:
             bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
-    fit.cycles[at], fit.bits[at] = cycles, bits + weights
+    for top in range(len(parts.tops)):
+        weights = min(weights, moved_weights(parts, floor, i, j, k, parts.tops[top]))
+    fit.cycles[at], fit.bits[at], fit.weights[at] = cycles, bits + weights, weights
+
+
+@kernel
+def moved_weights(parts: Parts, floor: Floor, i: int, j: int, k: int, resident: int) -> int:
+    """Return the bits of weights that move, of the ways i, j and k to cut T, H and W, where a set is resident."""
+    stages, bits = len(parts.stages.n), 0
+    for stage in range(stages):
+        if floor.weights[stage]:
+            stays = parts.sets[resident * stages + stage]
+            bits += floor.weights[stage] * (1 if stays else some_tiles(parts.t, parts.h, parts.w, i, j, k, stage + 1))
+    return bits
 
 
 @kernel

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, size_tile, stream_rest
+from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, moved_weights, size_tile, stream_rest
 from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
@@ -108,22 +108,33 @@ def shortlist(
     stream_rest(parts, limits, room.streamed)
     for place in range(len(order)):
         tile = order[place]
-        moving = fit.bits[tile] // lying.burst_bits
-        in_parts = moving * rates.burst * PARTS // (rates.channels * rates.cycle)
-        if cost_of(aim, max(fit.cycles[tile] * PARTS, in_parts), moving) + aim.trees > most:
+        least = fit.bits[tile] // lying.burst_bits
+        if least_cost(rates, aim, fit.cycles[tile] * PARTS, least) > most:
             continue
         size_tile(parts, fit, tile)
-        for resident in range(sets):
+        for back in range(sets):
+            resident = sets - 1 - back
             found.t[count], found.h[count], found.w[count] = fit.t[tile], fit.h[tile], fit.w[tile]
             found.resident[count], found.tile[count] = resident, tile
+            weights = moved_weights(parts, floor, fit.t[tile], fit.h[tile], fit.w[tile], resident)
+            moving = (fit.bits[tile] - fit.weights[tile] + weights) // lying.burst_bits
+            if least_cost(rates, aim, fit.cycles[tile] * PARTS, moving) > most:
+                continue
             if choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, count):
                 compute = bound_cycles(parts, floor, found, count, room.floors) * PARTS
-                if cost_of(aim, max(compute, in_parts), moving) + aim.trees <= most:
+                if least_cost(rates, aim, compute, moving) <= most:
                     found.cost[count] = weigh(parts, lying, modes, rates, aim, compute, most, room, count)
                     if found.cost[count] <= most:
                         most = min(most, worst_of(room.best, aim))
                         count += 1
     return count, most
+
+
+@kernel
+def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
+    """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
+    moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
+    return cost_of(aim, max(compute, moving), bursts) + aim.trees
 
 
 @kernel

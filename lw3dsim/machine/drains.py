@@ -2,7 +2,7 @@
 
 Accumulators are read depth by depth: at one depth there is a tile in every lane of every row. The collector in front
 of the port packs what one depth gives into words, rows within pixels within tiles, and never fills a word from two
-depths. Of a ragged wave all tiles count as though each kept the same share of its outputs.
+depths. Partial sums that it adds to come in words of their own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,22 @@ if TYPE_CHECKING:
 
 
 @kernel
-def packed_cycles(array: Array, bits: int, tiles: int) -> int:
-    """Return the cycles in which the ``bits`` of a wave of so many ``tiles`` pass the output port, depth by depth."""
-    full = (tiles - 1) // array.lanes
-    last = tiles - full * array.lanes
-    of_full, of_last = ceiling(bits * array.lanes, tiles), ceiling(bits * last, tiles)
-    return full * output_port(array, of_full) + output_port(array, of_last)
+def depth_cycles(layer: Layer, array: Array, outputs: int, is_first: int, is_last: int) -> int:
+    """Return the cycles in which the ``outputs`` of one depth drain, but for what is left to other units.
+
+    Their partial sums are read, and sums or results written, at one port; every accumulator of a tile is read.
+    """
+    return max(updating_cycles(layer, array, outputs, is_first, is_last), array.cycles_per_tile)
+
+
+@kernel
+def updating_cycles(layer: Layer, array: Array, outputs: int, is_first: int, is_last: int) -> int:
+    """Return the cycles in which ``outputs`` side by side pass the output port: partial sums in, these or results out.
+
+    A word is read or written: no cycle does both.
+    """
+    read = 0 if is_first else output_port(array, outputs * layer.accumulator_bits)
+    return read + output_port(array, outputs * (layer.output_bits if is_last else layer.accumulator_bits))
 
 
 @kernel
@@ -35,12 +45,6 @@ def input_port(array: Array, bits: int) -> int:
 def output_port(array: Array, bits: int) -> int:
     """Return the cycles in which ``bits`` pass the port of the output buffer."""
     return ceiling(bits * array.ofmap_port_cycles, array.ofmap_port_bits)
-
-
-@kernel
-def update_bits(layer: Layer, is_first: int, is_last: int) -> int:
-    """Return the bits that pass the output buffer's port per output: partial sums are read and written wide."""
-    return (layer.output_bits if is_last else layer.accumulator_bits) + (0 if is_first else layer.accumulator_bits)
 
 
 @kernel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.drains import input_port, output_port, update_bits
+from lw3dsim.machine.drains import input_port, output_port, updating_cycles
 from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, array_cycles, entry_cycles, first_wave, waiting_cycles
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.waves import LAST_SORT, SRAM_PORT, TRANSFORM, cost_waves, own_inputs, weight_uses
@@ -68,8 +68,9 @@ def vector_cycles(
     It reads ``inputs`` elements and, of an intermediate tensor, ``read_back``; it updates ``outputs``.
     """
     vector = ceiling(vector_ops(layer, outputs, c), array.vector_lanes)
-    bits = read_back * layer.activation_bits + outputs * update_bits(layer, is_first, is_last)
-    port = max(input_port(array, inputs * layer.activation_bits), output_port(array, bits))
+    passing = output_port(array, read_back * layer.activation_bits)
+    passing += updating_cycles(layer, array, outputs, is_first, is_last)
+    port = max(input_port(array, inputs * layer.activation_bits), passing)
     return vector if vector >= port else -port
 
 

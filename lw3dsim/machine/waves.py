@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import balanced, ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.drains import input_port, output_port, packed_cycles, update_bits, whole_tiles
+from lw3dsim.machine.drains import depth_cycles, input_port, output_port, whole_tiles
 from lw3dsim.machine.records import GROUPED
 
 if TYPE_CHECKING:
@@ -277,8 +277,7 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
     load, feed = max(inputs, weights), max(multiply, transform)
     cause = SRAM_PORT if load > feed else MULTIPLY if feed == multiply else TRANSFORM
     compute = (rounds - 1) * max(load, feed) + feed
-    update = channels * waves.outputs[sort] * update_bits(layer, is_first, is_last)
-    drain = packed_cycles(array, update, tiles)
+    drain = packed_cycles(layer, array, waves, sort, is_first, is_last)
     if array.reads_back:
         # What is read and what drains take turns at the port of the output buffer.
         turns = rounds * inputs + drain
@@ -291,3 +290,36 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
     if layer.is_winograd:
         drain = max(drain, whole_tiles(channels * tiles, layer.coordinates, array.output_rate))
     waves.drain[sort] = drain
+
+
+@kernel
+def packed_cycles(layer: Layer, array: Array, waves: Waves, sort: int, is_first: int, is_last: int) -> int:
+    """Return the cycles in which the waves of a ``sort`` pass the output port, depth by depth."""
+    channels, tiles = waves.channels[sort], waves.tiles[sort]
+    deep, of_tile = ceiling(tiles, array.lanes), layer.tile[0] * layer.tile[1] * layer.tile[2]
+    if deep == 1:
+        return depth_cycles(layer, array, channels * waves.outputs[sort], is_first, is_last)
+    if waves.outputs[sort] == tiles * of_tile:
+        full = depth_cycles(layer, array, channels * array.lanes * of_tile, is_first, is_last)
+        last = channels * (tiles - (deep - 1) * array.lanes) * of_tile
+        return (deep - 1) * full + depth_cycles(layer, array, last, is_first, is_last)
+    cycles, before = 0, 0
+    for depth in range(deep):
+        upto = kept_outputs(layer, waves, sort, min((depth + 1) * array.lanes, tiles))
+        cycles += depth_cycles(layer, array, channels * (upto - before), is_first, is_last)
+        before = upto
+    return cycles
+
+
+@kernel
+def kept_outputs(layer: Layer, waves: Waves, sort: int, tiles: int) -> int:
+    """Return the outputs of the first so many ``tiles`` of a wave, without what ragged ones have beyond."""
+    of_w, of_h, of_t = sort % KINDS, sort // KINDS % KINDS, sort // (KINDS * KINDS) % KINDS
+    high, wide = waves.part[2 * KINDS + of_h], waves.part[3 * KINDS + of_w]
+    all_t, all_h, all_w = waves.kept[KINDS + of_t], waves.kept[2 * KINDS + of_h], waves.kept[3 * KINDS + of_w]
+    m_t, m_h, m_w = layer.tile
+    t, rest = tiles // (high * wide), tiles % (high * wide)
+    h, w = rest // wide, rest % wide
+    frames, rows = min(m_t, max(all_t - t * m_t, 0)), min(m_h, max(all_h - h * m_h, 0))
+    whole = min(t * m_t, all_t) * all_h * all_w
+    return whole + frames * (min(h * m_h, all_h) * all_w + rows * min(w * m_w, all_w))

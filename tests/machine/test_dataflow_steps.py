@@ -115,9 +115,7 @@ def pace(walk, machine, did, lengths):
 
 
 def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
-    bits, wide = walk.problem.activation_bits, walk.problem.accumulator_bits
-    takes = (bits if is_last else wide) + (0 if is_first else wide)
-    alone = takes = packed(machine.ofmap_port, pixels * takes, tiles, walk.lanes)
+    alone = takes = packed(walk.problem, machine, wave, is_first, is_last)
     if is_last:
         takes = max(takes, up(pixels, machine.vector_lanes))
     if walk.problem.algorithm.is_winograd:

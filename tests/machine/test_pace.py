@@ -28,8 +28,7 @@ def wave_rounds(problem, array, wave, c, size, is_first, is_last):
     tiles_of, pixels, E = count(wave.tiles), wave.channels * count(wave.outputs), algorithm.coordinates
     groups = array.staged.groups
     feed = algorithm.taps // groups * up(tiles_of, array.lanes) * array.cycles_per_tile
-    sums = (bits if is_last else problem.accumulator_bits) + (0 if is_first else problem.accumulator_bits)
-    drain = packed(array.ofmap_port, pixels * sums, tiles_of, array.lanes)
+    drain = packed(problem, array, wave, is_first, is_last)
     if is_last:
         drain = max(drain, up(pixels, array.vector_lanes))
     if algorithm.is_winograd:

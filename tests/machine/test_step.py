@@ -115,10 +115,24 @@ def whole(tiles, coordinates, rate):
     return up(tiles, rate // coordinates) if rate >= coordinates else tiles * up(coordinates, rate)
 
 
-def packed(rate, bits, tiles, lanes):
-    """Cycles in which a wave's outputs pass a port, packed within what lies at one depth of the accumulators."""
-    depths = [min(lanes, tiles - first) for first in range(0, tiles, lanes)]
-    return sum(port(rate, up(bits * of, tiles)) for of in depths)
+def packed(problem, machine, wave, is_first, is_last):
+    """Cycles in which a wave drains at the port, packed within what lies at one depth of the accumulators.
+
+    Tile by tile it is counted which of its outputs there are.
+    """
+    rate, sums = machine.ofmap_port, problem.accumulator_bits
+    written = problem.output_bits if is_last else sums
+    kept = [
+        [min(m, outputs - i * m) for i in range(tiles)]
+        for tiles, m, outputs in zip(wave.tiles, problem.algorithm.tile, wave.outputs, strict=True)
+    ]
+    of_tiles = [t * h * w for t, h, w in itertools.product(*kept)]
+    cycles = 0
+    for first in range(0, len(of_tiles), machine.lanes):
+        outputs = wave.channels * sum(of_tiles[first : first + machine.lanes])
+        passing = port(rate, outputs * written) + (0 if is_first else port(rate, outputs * sums))
+        cycles += max(passing, machine.cycles_per_tile)
+    return cycles
 
 
 class Paced(NamedTuple):
@@ -168,8 +182,7 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         cause = "sram_port" if load > feed else "multiply" if multiply == feed else "transform"
         cycles = (rounds * groups - 1) * max(load, feed) + feed
         pixels = wave.channels * count(wave.outputs)
-        sums = (bits if is_last else problem.accumulator_bits) + (0 if is_first else problem.accumulator_bits)
-        drain = packed(machine.ofmap_port, pixels * sums, tiles, machine.lanes)
+        drain = packed(problem, machine, wave, is_first, is_last)
         if machine.reads_back and rounds * groups * of_inputs + drain > cycles:
             cycles, cause = rounds * groups * of_inputs + drain, "sram_port"
             feed = min(max(load, feed), cycles)

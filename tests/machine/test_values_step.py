@@ -270,9 +270,9 @@ def test_a_vector_step_takes_what_its_lanes_or_its_ports_take():
 
     # 6 outputs of 4 operations on two lanes; 24 bytes of input at 4 a cycle.
     assert cycles(24, 0, 6) == 12
-    # Negative where a port takes longer: 52 bytes of input; 50 that lie in the output buffer, and 2 outputs.
+    # Negative where a port takes longer: 52 bytes of input; 50 that lie in the output buffer, then 2 outputs.
     assert cycles(52, 0, 6) == -13
-    assert cycles(0, 50, 2) == -13
+    assert cycles(0, 50, 2) == -14
 
 
 def test_partial_sums_drain_wide():

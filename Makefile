@@ -7,6 +7,8 @@ TRACKED := lw3dsim experiments tests docs
 LOCK    := .ci/lock.txt
 # What test-torch runs on.
 TORCH   := 2.13.0
+# What looks in pages for what shuts readers out, where npm can have it.
+AXE     := axe-core@4.11.0
 # A C compiler in a wheel, for machines that have none.
 ZIG     := .ci/ziglang.txt
 PIP     := -q --disable-pip-version-check
@@ -19,7 +21,7 @@ PYTEST  := -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables lock fuzz kills mutants clean
+.PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables screenshots lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(READY)
@@ -112,6 +114,8 @@ $(READY): pyproject.toml $(LOCK) $(ZIG)
 	@[ -n "$$(command -v $(firstword $(CC)) gcc clang)" ] || $(BIN)/python -m pip install $(PIP) --require-hashes -r $(ZIG) || \
 	    echo "there is no C compiler here, and none could be installed: CPython will run the kernels"
 	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
+	@npm install --prefix $(VENV)/axe --no-audit --no-fund --ignore-scripts --silent $(AXE) > /dev/null 2>&1 || \
+	    echo "axe-core can't be had here (no npm, or no registry): pages are not held against it"
 	@touch $@
 
 clean:

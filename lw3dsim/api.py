@@ -109,7 +109,7 @@ class Comparison(Compared):
 
         Raises InputError and OutputError.
         """
-        from lw3dsim.report.html.page import comparison_page
+        from lw3dsim.report.html.comparison import comparison_page
 
         _write_page(path, comparison_page(self))
 
@@ -174,7 +174,11 @@ def simulate(asked: Simulation) -> Result:
     Raises InputError, in one sentence and before anything is simulated, for what is wrong; and where the accelerator
     has no room for a layer.
     """
-    return _held(simulate_prepared(_prepared(asked), asked.progress))
+    from lw3dsim.closeups import closeups_of
+
+    prepared = _prepared(asked)
+    result = simulate_prepared(prepared, asked.progress)
+    return Result(record=lambda: result.record, closeups=lambda: closeups_of(prepared))
 
 
 @taking(Execution)
@@ -262,7 +266,8 @@ def compare(
 
 def load_result(path: PathArgument) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
-    return _held(saved.load_result(path))
+    loaded = saved.load_result(path)
+    return Result(record=loaded.record, closeups=loaded.closeups)
 
 
 def _held(record: Record) -> Result:

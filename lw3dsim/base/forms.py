@@ -63,6 +63,11 @@ class _Result(msgspec.Struct):
     layers: msgspec.Raw
 
 
+class _Closeups(msgspec.Struct):
+    workload: str
+    closeups: msgspec.Raw
+
+
 class _Training(msgspec.Struct):
     workload: str
     settings: msgspec.Raw
@@ -128,6 +133,7 @@ WORKLOAD = Form(about="workload", is_ours=lambda _, head: head.startswith(WORKLO
 # A file to begin with; whoever has one has written in it since, and it is never replaced.
 BEGUN = Form(about="file to begin with", is_ours=lambda *_: False)
 RESULT = Form(about="result", is_ours=lambda file, _: _is_json(_Result, file))
+CLOSEUPS = Form(about="layers from close by", is_ours=lambda file, _: _is_json(_Closeups, file))
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
 CHECKPOINT = Form(about="checkpoint", is_ours=lambda file, _: _ends_with(CHECKPOINT_MARK, file))
 WEIGHTS = Form(about="file of weights", is_ours=lambda file, _: _ends_with(WEIGHTS_MARK, file))

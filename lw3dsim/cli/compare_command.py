@@ -90,7 +90,7 @@ def command(
     tables = comparison_tables(_title(network), comparison) if form == "table" else []
     show.check(tables)
     if html is not None:
-        from lw3dsim.report.html.page import comparison_page
+        from lw3dsim.report.html.comparison import comparison_page
 
         write_text(html, comparison_page(comparison), PAGE)
         click.echo(f"wrote {html}", err=True)

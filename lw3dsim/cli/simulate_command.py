@@ -38,6 +38,7 @@ def command(workload: str, run: Options, out: str | None, accesses: bool, form: 
     from lw3dsim.report.save import RESULT_FILES, save_result
     from lw3dsim.report.text.accesses import access_tables
     from lw3dsim.report.text.tables import result_tables
+    from lw3dsim.result.result import Result
 
     if accesses and form == "json":
         raise InputError("--accesses is for table and csv; leave it out with --format json, which gives everything")
@@ -50,8 +51,10 @@ def command(workload: str, run: Options, out: str | None, accesses: bool, form: 
     tables += access_tables(result) if form == "table" and accesses else []
     show.check(tables)
     if folder is not None:
-        save_result(result, folder)
-        click.echo(f"wrote {folder}/result.json, layers.csv, energy.csv, accesses.csv, report.html", err=True)
+        from lw3dsim.closeups import closeups_of
+
+        save_result(Result(record=result.record, closeups=closeups_of(prepared)), folder)
+        click.echo(f"wrote {folder}/{', '.join(reversed(RESULT_FILES))}", err=True)
     if form == "json":
         put(result.to_json())
     elif form == "csv":

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_truth
 from lw3dsim.errors import InputError
+from lw3dsim.report.drawings import case_drawings, layer_drawings, overview
 from lw3dsim.report.html import figures
-from lw3dsim.report.html.page import case_drawings, layer_drawings, overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plotly.graph_objects import Figure
 
-    from lw3dsim.report.html.render import Drawing
+    from lw3dsim.report.drawings import Drawing
     from lw3dsim.result.records import RunRecord
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.events import DramBytesBreakdown
     from lw3dsim.base.records import Cell, Plain
     from lw3dsim.engine.attribution import CyclesBreakdown
+    from lw3dsim.result.closeups import Closeups
     from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, RunRecord, Totals
 
 # How the parts of a breakdown are called as columns of a layer.
@@ -31,13 +32,19 @@ class Result:
 
     Figures are attributes with their units in their names: ``result.totals.latency_ms``. :attr:`layers` and
     :attr:`energy` are DataFrames; ``record.layers`` are the same layers as records. Made of its ``record``, or of what
-    makes that once somebody looks at it.
+    makes that once somebody looks at it; ``closeups`` likewise, which not every result has.
     """
 
-    __slots__ = ("_record",)
+    __slots__ = ("_closeups", "_record")
 
-    def __init__(self, *, record: RunRecord | Callable[[], RunRecord]) -> None:
+    def __init__(
+        self,
+        *,
+        record: RunRecord | Callable[[], RunRecord],
+        closeups: Closeups | Callable[[], Closeups] | None = None,
+    ) -> None:
         self._record = record
+        self._closeups = closeups
 
     @property
     def record(self) -> RunRecord:
@@ -45,6 +52,13 @@ class Result:
         if callable(self._record):
             self._record = self._record()
         return self._record
+
+    @property
+    def closeups(self) -> Closeups | None:
+        """Loop nests of all layers and timelines of the longest, for its page; None where they were not kept."""
+        if callable(self._closeups):
+            self._closeups = self._closeups()
+        return self._closeups
 
     def __eq__(self, other: object) -> bool:
         return self.record == other.record if isinstance(other, Result) else NotImplemented
@@ -59,7 +73,7 @@ class Result:
         return self.record
 
     def __setstate__(self, record: RunRecord) -> None:
-        self._record = record
+        self._record, self._closeups = record, None
 
     @property
     def workload(self) -> str:

@@ -15,6 +15,7 @@ from lw3dsim.base.records import summed_fields
 from lw3dsim.describe.accelerator_file import check_loaded
 from lw3dsim.engine.run import ENGINES
 from lw3dsim.errors import UNPRINTABLE, InputError, one_line, short, unknown
+from lw3dsim.result.closeups import Closeups, check_closeups
 from lw3dsim.result.derived import BatchDerived, batch_derived, derived, stream_derived
 from lw3dsim.result.records import Figures, RunRecord
 from lw3dsim.result.result import COLUMNS, Result
@@ -159,27 +160,52 @@ def _check_sum(parts: Mapping[str, float], total: float, name: str) -> None:
 
 RESULT_FILE = "result.json"
 
+# Beside it, where it was kept: what a page shows of layers from close by.
+CLOSEUPS_FILE = "closeups.json"
+
 
 MAX_RESULT_BYTES = 256 << 20
 
 
 def load_result(path: PathArgument) -> Result:
-    """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
+    """Read a result from its JSON file or the folder that holds it, with its closeups where they lie beside it.
+
+    Raises InputError where it is none.
+    """
     path = as_path("path", path, "a file or folder")
     name = one_line(str(path), 200)
     remedy = "give the folder or the result.json of `simulate --out`"
+    file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+    raw = _read(file, name, remedy)
     try:
-        file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+        record = msgspec.json.decode(raw, type=RunRecord)
+        check(record)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None
+    return Result(record=record, closeups=_closeups(file.with_name(CLOSEUPS_FILE), record))
+
+
+def _read(file: Path, name: str, remedy: str) -> bytes:
+    try:
         if not file.is_file():
             raise InputError(f"{name}: is not a regular file that exists; {remedy}")
         if file.stat().st_size > MAX_RESULT_BYTES:
             raise InputError(f"{name}: larger than {MAX_RESULT_BYTES >> 20} MiB; {remedy}")
-        raw = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror}); {remedy}") from None
+
+
+def _closeups(file: Path, record: RunRecord) -> Closeups | None:
+    """Read the closeups of a result; None where there are none, or those of another run. Raises InputError."""
+    if not file.exists():
+        return None
+    remedy = "delete it, and the page goes without"
+    raw = _read(file, one_line(str(file), 200), remedy)
     try:
-        record = msgspec.json.decode(raw, type=RunRecord)
-        check(record)
-        return Result(record=record)
+        closeups = msgspec.json.decode(raw, type=Closeups)
+        check_closeups(closeups)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None
+        raise InputError(f"{file}: not what lw3dsim wrote beside a result ({error}); {remedy}") from None
+    seen = [(one.name, one.latency_cycles) for one in closeups.closeups]
+    return closeups if seen == [(layer.name, layer.latency_cycles) for layer in record.layers] else None

@@ -103,6 +103,7 @@ def test_what_commands_write_is_there(outputs):
         "run/energy.csv",
         "run/accesses.csv",
         "run/report.html",
+        "run/closeups.json",
         "map.yaml",
         "trace.json",
         "trace.json.gz",

@@ -328,7 +328,12 @@ def test_every_view_of_a_study_agrees(complete, cli, cli_json, tmp_path):
     page = tmp_path / "page.html"
     assert cli("dse", "report", space, "--storage", str(storage), "--out", str(page)).exit_code == 0
     text = page.read_text()
-    for word in ("Parallel coordinates", "Hypervolume over points", "Importance of parameters", "by winograd.m1"):
+    for word in (
+        "Parallel coordinates",
+        "Hypervolume over points",
+        "Importance of parameters",
+        '"title":"winograd.m1"',
+    ):
         assert word in text
     assert "https://" not in text.partition("</script>")[2]
 

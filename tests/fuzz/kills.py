@@ -45,7 +45,10 @@ class Job:
     inputs: tuple[tuple[str, str], ...] = ()
 
 
-_RESULT = tuple(f"out/{name}" for name in ("result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html"))
+_RESULT = tuple(
+    f"out/{name}"
+    for name in ("result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html", "closeups.json")
+)
 _STUDY = (("study.journal", "study.journal"),)
 _PLAIN = ("--set", "dram.model=plain")
 JOBS: dict[str, Job] = {

@@ -117,8 +117,8 @@ def _out(session: Session, words: list[str]) -> None:
         page = Path("out/report.html").read_bytes()
         names = sorted(path.name for path in Path("out").iterdir())
         owe(
-            names == ["accesses.csv", "energy.csv", "layers.csv", "report.html", "result.json"],
-            "an output folder holds four files",
+            names == ["accesses.csv", "closeups.json", "energy.csv", "layers.csv", "report.html", "result.json"],
+            "an output folder holds six files",
             names,
         )
         outcome = session.cli("report", "out", "--out", "again.html", writes=("again.html",))

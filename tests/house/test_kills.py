@@ -23,7 +23,7 @@ KILLS = int(os.environ.get("LW3DSIM_KILLS", "0"))
 WRITERS = {
     "simulate": (
         "simulate {net} --out {out}",
-        {"result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html"},
+        {"result.json", "layers.csv", "energy.csv", "accesses.csv", "report.html", "closeups.json"},
         (8, 5),
     ),
     "execute": ("execute {net} --out {out}", {"execution.json"}, (3, 1)),

@@ -1,30 +1,15 @@
-"""Templates into pages: what is text stays text, figures become plotly.js elements, nothing is fetched."""
+"""Templates into pages: what is text stays text, drawings are SVG, one style sheet, one script, nothing is fetched."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.io import to_html
-from plotly.offline import get_plotlyjs
 
 from lw3dsim.base.forms import GENERATOR
-
-if TYPE_CHECKING:
-    from lw3dsim.report.html.figures import Figure
-
-# plotly.js offers, among others, to share a figure with a cloud service; only saving an image stays.
-CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]]}
-
-
-class Drawing(NamedTuple):
-    """A figure under its caption."""
-
-    figure: Figure
-    title: str
-    caption: str = ""
+from lw3dsim.report.html.figures import STYLES
+from lw3dsim.report.html.markup import number
 
 
 def rendered(template: str, title: str, **view: object) -> str:
@@ -35,11 +20,16 @@ def rendered(template: str, title: str, **view: object) -> str:
         .render(
             title=title,
             generator=Markup(GENERATOR),  # noqa: S704  # ours
-            plotlyjs=Markup(get_plotlyjs()),  # noqa: S704  # of the plotting library
+            colours=colours(),
             **view,
         )
     )
     return page
+
+
+def colours() -> Markup:
+    """Return a rule of the style sheet for every key that has a colour."""
+    return Markup("".join(f".k-{key}{{--k:{style.colour}}}" for key, style in STYLES.items()))  # noqa: S704  # ours
 
 
 @cache
@@ -52,23 +42,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "plot": _plot}
+    environment.filters |= {"number": number}
     return environment
-
-
-def number(value: float) -> str:
-    """Return 4 digits, and never an exponent for what is large."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _plot(drawing: Drawing) -> Markup:
-    """Return the element of a figure; its id follows from the title."""
-    element = to_html(
-        drawing.figure,
-        config=CONFIG,
-        full_html=False,
-        include_plotlyjs=False,
-        validate=False,
-        div_id=drawing.title.lower().replace(" ", "-").replace(",", ""),
-    )
-    return Markup(element)  # noqa: S704  # text in figures is escaped where they are drawn

@@ -1,0 +1,91 @@
+"""Are layers from close by what was simulated, are they kept beside a result, and left out where they don't fit it?"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import lw3dsim
+from lw3dsim.closeups import STEADY, TIMELINES
+from lw3dsim.report.html.matched import matched
+from lw3dsim.report.html.page import result_page
+
+
+@pytest.fixture(scope="module")
+def result():
+    return lw3dsim.simulate("c3d_small", transform="fsb_c3d", algorithm="hfa")
+
+
+@pytest.fixture(scope="module")
+def fused():
+    return lw3dsim.simulate("c3d_small", transform="fsb_c3d", fusion="auto", objective="energy")
+
+
+def test_every_layer_has_its_nest_and_the_longest_have_timelines(result):
+    closeups = result.closeups.closeups
+    assert [one.name for one in closeups] == [layer.name for layer in result.record.layers]
+    assert all(one.nest.startswith(f"{one.name}: ") for one in closeups)
+    shown = [one.latency_cycles for one in closeups if one.stretches]
+    assert sorted(shown, reverse=True) == sorted((one.latency_cycles for one in closeups), reverse=True)[:TIMELINES]
+
+
+@pytest.mark.parametrize("kind", ["result", "fused"])
+def test_a_whole_timeline_has_the_cycles_of_the_layer(kind, request):
+    seen = 0
+    for closeup in request.getfixturevalue(kind).closeups.closeups:
+        for stretch in closeup.stretches:
+            strips = {strip.name: strip for strip in stretch.strips}
+            for strip in strips.values():
+                assert all(a <= b for a, b in zip(strip.begin, strip.end, strict=True))
+                assert all(b <= a for a, b in zip(strip.begin[1:], strip.end, strict=False))
+                assert stretch.begin <= min(strip.begin, default=stretch.begin)
+                assert max(strip.end, default=stretch.end) <= stretch.end
+            steps = sum(len(strips[name].begin) for name in ("array", "vector unit") if name in strips)
+            if stretch.name == "steady state":
+                assert steps == STEADY == stretch.last_step - stretch.first_step + 1
+                assert stretch.arrows
+            else:
+                assert (stretch.begin, stretch.end) == (0, closeup.latency_cycles)
+                assert stretch.fold > 1 or steps == closeup.steps
+                seen += 1
+    assert seen
+
+
+def test_closeups_lie_beside_a_result_and_are_its_own(cli, result, tmp_path):
+    assert (
+        cli("simulate", "c3d_small", "--transform", "fsb_c3d", "--algorithm", "hfa", "--out", str(tmp_path)).exit_code
+        == 0
+    )
+    loaded = lw3dsim.load_result(tmp_path)
+    assert loaded.closeups == result.closeups
+    assert '<section class="timeline"' in result_page(loaded)
+    file = tmp_path / "closeups.json"
+    data = json.loads(file.read_text())
+    data["closeups"][0]["latency_cycles"] += 1
+    file.write_text(json.dumps(data))
+    assert lw3dsim.load_result(tmp_path).closeups is None
+    assert "hold no loop nest" in result_page(lw3dsim.load_result(tmp_path))
+    drawn = next(one for one in data["closeups"] if one.get("stretches"))
+    drawn["stretches"][0]["strips"][0]["label"][0] = 99
+    for text in (json.dumps(data), "{", "[]"):
+        file.write_text(text)
+        refused = cli("report", str(tmp_path))
+        assert refused.exit_code == 2
+        assert "closeups.json: not what lw3dsim wrote" in refused.stderr
+        assert "delete it" in refused.stderr
+
+
+def test_layers_of_a_block_and_of_a_group_stand_beside_what_they_replace(result, fused):
+    plain = lw3dsim.simulate("c3d_small")
+    rows = matched([plain.record, result.record, fused.record])
+    for place, one in enumerate((plain, result, fused)):
+        assert sorted(layer.name for row in rows for layer in row.cases[place]) == sorted(
+            layer.name for layer in one.record.layers
+        )
+    named = {row.name: row for row in rows}
+    for row in rows:
+        if len(row.cases[0]) == 1:
+            assert all(layer.name.startswith(row.name) for layer in row.cases[1])
+    assert all(len(row.cases[0]) > 1 for row in rows if any(layer.name.count("+") > 3 for layer in row.cases[2]))
+    assert len(named) == len(rows)

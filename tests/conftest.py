@@ -42,6 +42,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         subprocess.run([sys.executable, "-m", "lw3dsim.compiler"], check=True)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: a test that waits for processes or for a disk leaves its core to another."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def cli() -> Callable[..., CliResult]:
     """Run the command line in this process."""

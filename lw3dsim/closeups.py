@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.values import replace
 from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.report.text.mapping_tables import unit_text
 from lw3dsim.result.closeups import Closeup, Closeups, Fill, Stretch, Strip
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.account.timeline import Level, Timeline, Track
     from lw3dsim.base.arrays import Ints
-    from lw3dsim.network.pipeline import Prepared
+from lw3dsim.network.pipeline import Prepared
 
 # Layers whose timelines are kept, those that take longest: the rest is a small part of most networks.
 TIMELINES = 12
 
-# Slices of a track that a drawing shows apart.
-SLICES = 240
+# Slices of a track up to which a drawing has each; of more, those nearer to each other than such a part of its length
+# are one, which is about what a screen can show.
+SLICES = 600
+PLACES = 1500
 
 # Steps of the steady state that are shown one by one.
 STEADY = 8
@@ -57,11 +60,11 @@ def _stretches(unit: Unit, engine: str) -> tuple[Stretch, ...]:
     timeline = timeline_of(unit, engine)
     steps = _steps(timeline)
     count = len(steps)
-    whole = _stretch("the whole layer", timeline, steps, 0, count - 1, max(-(-count // SLICES), 1))
+    whole = _stretch("the whole layer", timeline, steps, 0, count - 1)
     if count <= 2 * STEADY:
         return (whole,)
     first = (count - STEADY) // 2
-    return (_stretch("steady state", timeline, steps, first, first + STEADY - 1, 1), whole)
+    return (_stretch("steady state", timeline, steps, first, first + STEADY - 1), whole)
 
 
 def _steps(timeline: Timeline) -> Ints:
@@ -71,41 +74,57 @@ def _steps(timeline: Timeline) -> Ints:
     return both[np.argsort(both[:, 0], kind="stable")]
 
 
-def _stretch(name: str, timeline: Timeline, steps: Ints, first: int, last: int, fold: int) -> Stretch:
+def _stretch(name: str, timeline: Timeline, steps: Ints, first: int, last: int) -> Stretch:
     is_whole = last - first + 1 == len(steps)
     begin, end = int(steps[first, 0]), int(steps[last, 1])
     if is_whole:
         begin, end = 0, timeline.latency_cycles * timeline.cycle
+    tracks = [_within(track, begin, end) for track in timeline.tracks]
+    near = (end - begin) / PLACES if max(map(len, tracks)) > SLICES else 0.0
     return Stretch(
         name=name,
         begin=_cycles(begin, timeline),
         end=_cycles(end, timeline),
         first_step=first,
         last_step=last,
-        fold=fold,
-        strips=tuple(
-            _strip(track.folded(fold), timeline, begin, end) for track in timeline.tracks if _is_in(track, begin, end)
-        ),
-        fills=tuple(_fill(level, timeline, begin, end) for level in timeline.levels if fold == 1),
+        merged_cycles=round(near / timeline.cycle, 1),
+        # Waits have a row where there are none, too.
+        strips=tuple(_strip(track, timeline, near) for track in tracks if len(track) or track.name == "waits"),
+        fills=() if near else tuple(_fill(level, timeline, begin, end) for level in timeline.levels),
         arrows=() if is_whole else _arrows(timeline, begin, end),
     )
 
 
-def _is_in(track: Track, begin: int, end: int) -> bool:
-    """Return whether a track has something within some time; waits have a row where there are none, too."""
-    return track.name == "waits" or bool(((track.end > begin) & (track.begin < end)).any())
-
-
-def _strip(track: Track, timeline: Timeline, begin: int, end: int) -> Strip:
+def _within(track: Track, begin: int, end: int) -> Track:
+    """Return the slices of a track within some time, cut to it."""
     part = track.chosen((track.end > begin) & (track.begin < end))
-    used, label = np.unique(part.label, return_inverse=True)
+    return replace(part, begin=np.maximum(part.begin, begin), end=np.minimum(part.end, end))
+
+
+def _strip(track: Track, timeline: Timeline, near: float) -> Strip:
+    """Return the slices of a track; of each label, those with gaps of less than ``near`` ticks are one."""
+    used, label = np.unique(track.label, return_inverse=True)
+    busy = np.bincount(label, weights=track.end - track.begin, minlength=len(used))
+    begin, end = track.begin, track.end
+    if near:
+        parts = [_merged(begin[label == one], end[label == one], near) for one in range(len(used))]
+        label = np.repeat(np.arange(len(used)), [len(part[0]) for part in parts])
+        begin, end = (np.concatenate([part[side] for part in parts]) for side in (0, 1)) if parts else (begin, end)
+        order = np.argsort(begin, kind="stable")
+        begin, end, label = begin[order], end[order], label[order]
     return Strip(
         name=track.name,
-        begin=tuple(_cycles(max(int(at), begin), timeline) for at in part.begin),
-        end=tuple(_cycles(min(int(at), end), timeline) for at in part.end),
+        begin=tuple(_cycles(int(at), timeline) for at in begin),
+        end=tuple(_cycles(int(at), timeline) for at in end),
         label=tuple(int(one) for one in label),
         labels=tuple(track.labels[one] for one in used),
+        busy_cycles=tuple(_cycles(int(ticks), timeline) for ticks in busy),
     )
+
+
+def _merged(begin: Ints, end: Ints, near: float) -> tuple[Ints, Ints]:
+    opens = np.concatenate(([True], begin[1:] - end[:-1] >= near))
+    return begin[opens], end[np.append(opens[1:], True)]
 
 
 def _fill(level: Level, timeline: Timeline, begin: int, end: int) -> Fill:

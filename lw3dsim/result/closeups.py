@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class Strip(Record, frozen=True, kw_only=True):
-    """Disjoint slices of one unit, in order, in cycles from the begin of the layer."""
+    """Slices of one unit, in order, in cycles from the begin of the layer, and how long it is at each of its labels.
+
+    They are disjoint, but where slices of a label that lie close to each other are drawn as one.
+    """
 
     name: str
     begin: tuple[float, ...]
     end: tuple[float, ...]
     label: Annotated[tuple[Count, ...], figure("what each is called, by number")]
     labels: tuple[str, ...]
+    busy_cycles: Annotated[tuple[float, ...], figure("of each label, exactly")]
 
 
 class Fill(Record, frozen=True, kw_only=True):
@@ -34,7 +38,8 @@ class Fill(Record, frozen=True, kw_only=True):
 class Stretch(Record, frozen=True, kw_only=True):
     """A part of a layer's run, or all of it, from ``begin`` to ``end`` in cycles.
 
-    ``fold`` steps or transfers are a slice; ``arrows`` lead from the grant of a load to the step that uses it first.
+    Slices of a label with gaps below ``merged_cycles`` are one, where there are many. ``arrows`` lead from the grant of
+    a load to the step that uses it first.
     """
 
     name: str
@@ -42,7 +47,7 @@ class Stretch(Record, frozen=True, kw_only=True):
     end: float
     first_step: Count
     last_step: Count
-    fold: Positive
+    merged_cycles: float
     strips: tuple[Strip, ...]
     fills: tuple[Fill, ...]
     arrows: tuple[tuple[float, float], ...]
@@ -77,8 +82,9 @@ def check_closeups(closeups: Closeups) -> None:
             if not stretch.begin < stretch.end or not all(map(math.isfinite, _times(stretch))):
                 raise ValueError(f"{closeup.name}: a stretch from {stretch.begin} to {stretch.end}")
             for strip in stretch.strips:
-                if not len(strip.begin) == len(strip.end) == len(strip.label):
-                    raise ValueError(f"{closeup.name}: slices of {strip.name} without begin, end or label")
+                is_whole = len(strip.begin) == len(strip.end) == len(strip.label)
+                if not is_whole or len(strip.labels) != len(strip.busy_cycles):
+                    raise ValueError(f"{closeup.name}: slices of {strip.name} without begin, end, label or cycles")
                 if max(strip.label, default=0) >= max(len(strip.labels), 1):
                     raise ValueError(f"{closeup.name}: a slice of {strip.name} is labelled {max(strip.label)}")
             if any(len(fill.times) != len(fill.kib) for fill in stretch.fills):
@@ -86,9 +92,9 @@ def check_closeups(closeups: Closeups) -> None:
 
 
 def _times(stretch: Stretch) -> Iterator[float]:
-    yield from (stretch.begin, stretch.end)
+    yield from (stretch.begin, stretch.end, stretch.merged_cycles)
     for strip in stretch.strips:
-        yield from (*strip.begin, *strip.end)
+        yield from (*strip.begin, *strip.end, *strip.busy_cycles)
     for fill in stretch.fills:
         yield from (*fill.times, *fill.kib)
     for arrow in stretch.arrows:

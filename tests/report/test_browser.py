@@ -148,13 +148,15 @@ def test_figures_of_a_result_are_those_of_its_json(browser, pages, result):
 
 def test_toggles_order_hover_zoom_sort_and_copy_work(browser, pages, result):
     opened(browser, pages["result"])
-    visible = "[...document.querySelectorAll('.chart')].filter(c => c.checkVisibility()).map(c => c.dataset.chart)"
+    visible = (
+        "[...document.querySelectorAll('#layers .chart')].filter(c => c.checkVisibility()).map(c => c.dataset.chart)"
+    )
     for button in ("lost", "energy", "dram", "cycles"):
-        browser.click(f"button[value={button}]")
+        browser.click(f"#layers button[value={button}]")
         assert browser.ask(visible) == [button]
-    before = browser.ask("document.querySelector('.bars .bar').getBoundingClientRect().width")
-    browser.click("button[value=share]")
-    assert browser.ask("document.querySelector('.bars .bar').getBoundingClientRect().width") > before
+    before = browser.ask("document.querySelector('#layers .bars .bar').getBoundingClientRect().width")
+    browser.click("#layers button[value=share]")
+    assert browser.ask("document.querySelector('#layers .bars .bar').getBoundingClientRect().width") > before
     browser.click("button[value=size]")
     names = browser.ask("[...document.querySelectorAll('[data-chart=cycles] .name')].map(a => a.textContent)")
     assert names == [o.name for o in sorted(result.record.layers, key=lambda o: -o.latency_cycles)]
@@ -169,8 +171,10 @@ def test_toggles_order_hover_zoom_sort_and_copy_work(browser, pages, result):
     ) == pytest.approx(2 * long, abs=2)
     browser.hover(".look:not([hidden]) .view:not([hidden]) .drawing")
     assert "cycle " in browser.ask("document.getElementById('tip').textContent")
-    browser.click("table.sorts thead th:nth-child(5) button")
-    cells = browser.ask("[...document.querySelectorAll('table.sorts tbody td:nth-child(5)')].map(d => +d.dataset.sort)")
+    browser.click("#table table.sorts thead th:nth-child(5) button")
+    cells = browser.ask(
+        "[...document.querySelectorAll('#table table.sorts tbody td:nth-child(5)')].map(d => +d.dataset.sort)"
+    )
     assert cells == sorted(cells, reverse=True)
     assert browser.ask("document.querySelectorAll('img').length") == 0
     assert browser.complaints == []

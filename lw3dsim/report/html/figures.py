@@ -69,6 +69,8 @@ STYLES = {
     "ifmap": Style("ifmap", "#44AA99"),
     "weight": Style("weight", "#C9B458"),
     "ofmap": Style("ofmap", "#AA4499"),
+    "partial_sum": Style("partial sums", "#E69F00"),
+    "intermediate": Style("within groups", "#6F94C4"),
     "macs": Style("direct MACs", "#A8A8A8"),
     "ideal_mults": Style("ideal multiplications", "#E69F00"),
     "executed_mults": Style("executed multiplications", "#D55E00"),

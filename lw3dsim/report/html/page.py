@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.report.html.figures import STYLES, grouped
+from lw3dsim.report.html.levels import Row as Accessed
+from lw3dsim.report.html.levels import access_rows, levels_of
 from lw3dsim.report.html.markup import number, percent, share_text
 from lw3dsim.report.html.parts import Chart, Given, Whole, bars_of, keys_of, parts_of
 from lw3dsim.report.html.render import rendered
@@ -54,6 +56,7 @@ class Close(NamedTuple):
     said: str
     nest: str
     views: list[View]
+    accesses: list[Accessed]
 
 
 def result_page(result: Result) -> str:
@@ -70,6 +73,7 @@ def result_page(result: Result) -> str:
         charts=layer_charts(record),
         small=_small(record),
         roofline=roofline(record),
+        levels=levels_of(record),
         closeups=_closeups(record, result.closeups),
         longest=max(range(len(record.layers)), key=lambda i: record.layers[i].latency_cycles),
         rows=_rows(record),
@@ -244,6 +248,7 @@ def _closeups(record: RunRecord, closeups: Closeups | None) -> list[Close]:
             + _bound(layer),
             nest=closeup.nest if closeup else "",
             views=[stretch_view(stretch, closeup.steps) for stretch in closeup.stretches] if closeup else [],
+            accesses=access_rows(layer.accesses) if closeup and closeup.stretches else [],
         )
         for layer, closeup in zip(record.layers, found, strict=True)
     ]

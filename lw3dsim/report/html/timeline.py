@@ -99,10 +99,11 @@ def _key(strip: Strip, label: str) -> str:
 def _strip(strip: Strip, place: int, scale: Scale) -> Markup:
     """Return the slices of a track as thick lines: a path for each colour and tone."""
     paths: dict[tuple[int, int], list[str]] = {}
-    is_toned = len(strip.begin) <= TONED
-    for number_, (begin, end, label) in enumerate(zip(strip.begin, strip.end, strip.label, strict=True)):
+    is_toned, count = len(strip.begin) <= TONED, dict.fromkeys(strip.label, 0)
+    for begin, end, label in zip(strip.begin, strip.end, strip.label, strict=True):
         at, to = (round(LENGTH * scale.share(one)) for one in (begin, end))
-        tone = number_ % 2 if is_toned else 0
+        tone = count[label] % 2 if is_toned else 0
+        count[label] += 1
         paths.setdefault((label, tone), []).append(f"M{at} {ROW * place + ROW // 2}h{max(to - at, 1)}")
     return joined(
         tag(
@@ -161,9 +162,7 @@ def _numbers(stretch: Stretch, scale: Scale) -> list[tuple[str, str, str]]:
 
 
 def _busy(strips: Sequence[Strip], *names: str) -> float:
-    return sum(
-        end - begin for one in strips if one.name in names for begin, end in zip(one.begin, one.end, strict=True)
-    )
+    return sum(sum(one.busy_cycles) for one in strips if one.name in names)
 
 
 def _said(stretch: Stretch, steps: int) -> str:
@@ -172,17 +171,19 @@ def _said(stretch: Stretch, steps: int) -> str:
     works, dma = _busy(stretch.strips, "array", "vector unit") / length, _busy(stretch.strips, "DMA") / length
     unit = "vector unit" if any(strip.name == "vector unit" for strip in stretch.strips) else "array"
     waits = sum(
-        end - begin
+        cycles
         for strip in stretch.strips
         if strip.name == "waits"
-        for begin, end, label in zip(strip.begin, strip.end, strip.label, strict=True)
-        if strip.labels[label].startswith("dram")
+        for label, cycles in zip(strip.labels, strip.busy_cycles, strict=True)
+        if label.startswith("dram")
     )
     what = f"Steps {stretch.first_step} to {stretch.last_step} of {steps:,}" if steps > 1 else "The only step"
-    folded = f", {stretch.fold} to a slice" if stretch.fold > 1 else ""
-    busy = f"{what}{folded}: the {unit} is busy {share_text(min(works, 1))} of the time, DMA {share_text(min(dma, 1))}"
+    busy = f"{what}: the {unit} is busy {share_text(min(works, 1))} of the time, DMA {share_text(min(dma, 1))}"
+    near = stretch.merged_cycles
+    merged = f" Gaps below {near:,.0f} cycles are not drawn." if near else ""
     if steps == 1:
-        return f"{busy}."
+        return f"{busy}.{merged}"
     if waits / length < 0.01:
-        return f"{busy}. Double buffering works: while a step runs, DMA fetches what the next ones need."
-    return f"{busy}. Double buffering can't hide DRAM here: steps wait for it {share_text(waits / length)} of the time."
+        return f"{busy}. Double buffering works: while a step runs, DMA fetches what the next ones need.{merged}"
+    late = share_text(waits / length)
+    return f"{busy}. Double buffering can't hide DRAM here: steps wait for it {late} of the time.{merged}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lw3dsim.cli.options import Show
+    from lw3dsim.explore.runner import Watcher
     from lw3dsim.explore.study import Study
 
     Command = Callable[..., None]
@@ -51,7 +53,15 @@ def _study(space: str, storage: str | None) -> Study:
 @click.argument("space")
 @options_of(Wanted)
 @storage_option
-def run_command(space: str, storage: str | None, asked: Wanted) -> None:
+@click.option("--serve", is_flag=True, help="Serve the page of the study on this machine while it runs.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The port for --serve; 0 for any that is free.",
+)
+def run_command(space: str, storage: str | None, asked: Wanted, serve: bool, port: int) -> None:
     """Run a study of SPACE until it has --trials finished points; Ctrl-C stops it cleanly."""
     from lw3dsim.base.native import extension
     from lw3dsim.dse import checked, goal_of
@@ -61,7 +71,7 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     from lw3dsim.explore.runner import Run
     from lw3dsim.explore.space_file import load_space
     from lw3dsim.explore.storages import default_file
-    from lw3dsim.explore.study import begun, remembering
+    from lw3dsim.explore.study import Study, begun, remembering
     from lw3dsim.explore.summary import counted
 
     wanted = checked(asked, Wanted)
@@ -71,8 +81,19 @@ def run_command(space: str, storage: str | None, asked: Wanted) -> None:
     extension()  # what there is to say of it stands above the display
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal, finished = goal_of(loaded, store, wanted), store.poll()
-        with Display(loaded, goal, store.settings.reference, len(finished)) as display:
-            ended = Run(loaded, store, goal, display, finished).run(crew)
+        with ExitStack() as stack:
+            display = Display(loaded, goal, store.settings.reference, len(finished))
+            watcher: Watcher = display
+            if serve:
+                from lw3dsim.explore.serving import served
+
+                before = Study(
+                    space=loaded, where=where, settings=store.settings, records=tuple(finished), last_wanted=goal
+                )
+                watcher, address = stack.enter_context(served(display, before, port))
+                click.echo(f"the study is at {address} while it runs", err=True)
+            stack.enter_context(display)
+            ended = Run(loaded, store, goal, watcher, finished).run(crew)
     at = "" if storage is None else f" --storage {shown(storage)}"
     again = f"; `lw3dsim dse run {space}{at} --resume` goes on" if ended.was_interrupted else ""
     study = _study(space, storage)

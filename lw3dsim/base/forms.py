@@ -42,6 +42,9 @@ TRACE_HEAD = '{"otherData":'
 CHECKPOINT_MARK = b"lw3dsim checkpoint"
 WEIGHTS_MARK = b"lw3dsim weights"
 
+# Who made a drawing, as its file says.
+DRAWN_BY = "lw3dsim plot"
+
 SQLITE = b"SQLite format 3\0"
 PARQUET = b"PAR1"
 GZIP = b"\x1f\x8b"
@@ -105,6 +108,12 @@ def _ends_with(mark: bytes, file: BinaryIO) -> bool:
     return file.read() == mark
 
 
+def _ends_in(words: str, file: BinaryIO) -> bool:
+    """Return whether the end of a file says ``words``."""
+    file.seek(max(file.seek(0, os.SEEK_END) - HEAD, 0))
+    return words.encode() in file.read()
+
+
 def _is_trace(head: bytes) -> bool:
     """Return whether a file, packed or not, begins as a trace of ours."""
     if head.startswith(GZIP):
@@ -126,6 +135,9 @@ def _has_key(file: BinaryIO, head: bytes) -> bool:
 
 # A model in ONNX begins with the version of its format and with who made it.
 ONNX = Form(about="model in ONNX", is_ours=lambda _, head: b"\x12\x07lw3dsim" in head[:16])
+DRAWING_SVG = Form(about="drawing", is_ours=lambda _, head: b"<svg" in head and DRAWN_BY.encode() in head)
+DRAWING_PNG = Form(about="drawing", is_ours=lambda _, head: head[1:4] == b"PNG" and DRAWN_BY.encode() in head)
+DRAWING_PDF = Form(about="drawing", is_ours=lambda file, head: head.startswith(b"%PDF") and _ends_in(DRAWN_BY, file))
 RTL = Form(about="file of a core", is_ours=lambda _, head: RTL_MARK.encode() in head.partition(b"\n")[0])
 PAGE = Form(about="page", is_ours=lambda _, head: GENERATOR.encode() in head)
 MAPPING = Form(about="mapping file", is_ours=lambda _, head: head.startswith(MAPPING_TITLE.encode()))

@@ -178,7 +178,7 @@ def simulate(asked: Simulation) -> Result:
 
     prepared = _prepared(asked)
     result = simulate_prepared(prepared, asked.progress)
-    return Result(record=lambda: result.record, closeups=lambda: closeups_of(prepared))
+    return Result(record=result, closeups=lambda: closeups_of(prepared))
 
 
 @taking(Execution)
@@ -272,4 +272,4 @@ def load_result(path: PathArgument) -> Result:
 
 def _held(record: Record) -> Result:
     """Return a result of a run as its user holds it."""
-    return Result(record=lambda: record.record)
+    return Result(record=record)

@@ -24,7 +24,7 @@ from lw3dsim.network.objective import make_weights, total_figures
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
 from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
-from lw3dsim.result.assemble import assemble
+from lw3dsim.result.assemble import Assembly
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
 from lw3dsim.transform.lowering import lowered
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
-    from lw3dsim.result.records import RunRecord
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
@@ -139,12 +138,16 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     stream = (
         None if request.clips is None else run_stream(units, design, request.clips, request.engine, prepared.network)
     )
-    return Result(record=partial(_record, prepared, units, stream))
-
-
-def _record(prepared: Prepared, units: Sequence[Unit], stream: StreamTiming | None) -> RunRecord:
-    notes = (*prepared.notes, *unchanged_passes(prepared.loaded.workload, prepared.request.transform))
-    return assemble(prepared.network, prepared.design, units, _configuration(prepared), stream, notes)
+    notes = (*prepared.notes, *unchanged_passes(prepared.loaded.workload, request.transform))
+    draft = Assembly(
+        network=prepared.network,
+        arch=design,
+        units=tuple(units),
+        config=_configuration(prepared),
+        stream=stream,
+        notes=notes,
+    )
+    return Result(record=draft)
 
 
 def _configuration(prepared: Prepared) -> Configuration:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
 from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
+from lw3dsim.base.values import Value
 from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.describe.states import state_bytes
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
@@ -18,7 +20,7 @@ from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, d
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
@@ -28,53 +30,71 @@ if TYPE_CHECKING:
     from lw3dsim.result.records import Configuration
 
 
-def assemble(
-    network: Workload,
-    arch: Accelerator,
-    units: Sequence[Unit],
-    config: Configuration,
-    stream: StreamTiming | None = None,
-    notes: Sequence[str] = (),
-) -> RunRecord:
-    """Return the result of ``units``, the layers and fused groups of ``network`` in order.
+class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
+    """The result of ``units``, the layers and fused groups of ``network`` in order: its parts made when looked at.
 
     ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides.
     """
-    costs = Costs(network, arch, units)
-    kept = state_bytes(network, arch.precision)
-    counted = [_counts(network, unit, arch, kept) for unit in units]
-    layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(counted))
-    counts = {name: sum(each[name] for each in counted) for name in counted[0]}
-    return RunRecord(
-        workload=network.name,
-        arch=arch.name,
-        version=__version__,
-        config=config,
-        totals=Totals(
+
+    network: Workload
+    arch: Accelerator
+    units: tuple[Unit, ...]
+    config: Configuration
+    stream: StreamTiming | None
+    notes: tuple[str, ...]
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.network, self.arch, self.units)
+
+    @cached_property
+    def _counted(self) -> list[dict[str, int]]:
+        """By unit the figures that add up over the network."""
+        kept = state_bytes(self.network, self.arch.precision)
+        return [_counts(self.network, unit, self.arch, kept) for unit in self.units]
+
+    @cached_property
+    def totals(self) -> Totals:
+        """The figures of the whole network, which ask for no record of any layer."""
+        costs, counted = self._costs, self._counted
+        counts = {name: sum(each[name] for each in counted) for name in counted[0]}
+        return Totals(
             **counts,
             **costs.derived,
-            **_batch_figures(network.batch, costs),
-            **_stream_figures(stream, counts["latency_cycles"], arch),
+            **_batch_figures(self.network.batch, costs),
+            **_stream_figures(self.stream, counts["latency_cycles"], self.arch),
             area_mm2=math.fsum(costs.area_mm2.values()),
             peak_power_mw=costs.peak_power_mw,
             sqnr_db=costs.sqnr_db,
-        ),
-        energy_breakdown_pj=EnergyBreakdown(**costs.energy_pj),
-        cycles_breakdown=CyclesBreakdown(
-            **{name: sum(getattr(layer.cycles_breakdown, name) for layer in layers) for name in CAUSES}
-        ),
-        dram_bytes_breakdown=DramBytesBreakdown(
-            **{name: sum(getattr(layer.dram_bytes_breakdown, name) for layer in layers) for name in STREAMS}
-        ),
-        area_breakdown_mm2=costs.area_mm2,
-        stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
-        notes=tuple(notes),
-        views=tuple(
-            View(name=x.name, kind=x.kind, inputs=x.inputs, output_shape=str(network.shapes[x.name]))
-            for x in network.views
-        ),
-        layers=layers,
-    )
+        )
+
+    @property
+    def record(self) -> RunRecord:
+        """All of it."""
+        costs, network, stream = self._costs, self.network, self.stream
+        layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(self._counted))
+        return RunRecord(
+            workload=network.name,
+            arch=self.arch.name,
+            version=__version__,
+            config=self.config,
+            totals=self.totals,
+            energy_breakdown_pj=EnergyBreakdown(**costs.energy_pj),
+            cycles_breakdown=CyclesBreakdown(
+                **{name: sum(getattr(layer.cycles_breakdown, name) for layer in layers) for name in CAUSES}
+            ),
+            dram_bytes_breakdown=DramBytesBreakdown(
+                **{name: sum(getattr(layer.dram_bytes_breakdown, name) for layer in layers) for name in STREAMS}
+            ),
+            area_breakdown_mm2=costs.area_mm2,
+            stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
+            notes=self.notes,
+            views=tuple(
+                View(name=x.name, kind=x.kind, inputs=x.inputs, output_shape=str(network.shapes[x.name]))
+                for x in network.views
+            ),
+            layers=layers,
+        )
 
 
 def _bound_cycles(stage: Stage, arch: Accelerator) -> int:

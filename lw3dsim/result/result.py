@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lw3dsim.account.accesses import Access
 from lw3dsim.base.records import Breakdown, unit_of
+from lw3dsim.result.records import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.records import Cell, Plain
     from lw3dsim.engine.attribution import CyclesBreakdown
     from lw3dsim.result.closeups import Closeups
-    from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, RunRecord, Totals
+    from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, Totals
 
 # How the parts of a breakdown are called as columns of a layer.
 COLUMNS = {
@@ -25,6 +26,18 @@ COLUMNS = {
     "cycles_breakdown": "cycles_{}",
     "dram_bytes_breakdown": "dram_{}_bytes",
 }
+
+
+class Draft(Protocol):
+    """What makes a record once somebody looks at it: totals ask for less than layers."""
+
+    @property
+    def record(self) -> RunRecord:
+        """The whole tree of records."""
+
+    @property
+    def totals(self) -> Totals:
+        """The totals of that record."""
 
 
 class Result:
@@ -37,20 +50,15 @@ class Result:
 
     __slots__ = ("_closeups", "_record")
 
-    def __init__(
-        self,
-        *,
-        record: RunRecord | Callable[[], RunRecord],
-        closeups: Closeups | Callable[[], Closeups] | None = None,
-    ) -> None:
+    def __init__(self, *, record: RunRecord | Draft, closeups: Closeups | Callable[[], Closeups] | None = None) -> None:
         self._record = record
         self._closeups = closeups
 
     @property
     def record(self) -> RunRecord:
         """The whole tree of records."""
-        if callable(self._record):
-            self._record = self._record()
+        if not isinstance(self._record, RunRecord):
+            self._record = self._record.record
         return self._record
 
     @property
@@ -93,7 +101,7 @@ class Result:
     @property
     def totals(self) -> Totals:
         """Figures of the whole network, such as ``latency_cycles`` and ``energy_pj``."""
-        return self.record.totals
+        return self._record.totals
 
     @property
     def energy_breakdown_pj(self) -> EnergyBreakdown:

@@ -70,7 +70,7 @@ class Result(Record):
         """The figures of the page as Plotly's: ``result.plot.energy()``, ``cycles(by_layer=True)``, ``roofline()``."""
         from lw3dsim.report.plots import ResultPlots
 
-        return ResultPlots(self.record)
+        return ResultPlots(self)
 
     def report(self, path: PathArgument) -> None:
         """Write a self-contained HTML page to the file ``path``. Raises InputError and OutputError."""
@@ -98,7 +98,7 @@ class Comparison(Compared):
         """The figures of the page as Plotly's: ``comparison.plot.energy()``, ``cycles()``, ``dram()``."""
         from lw3dsim.report.plots import ComparisonPlots
 
-        return ComparisonPlots(self.names, self._records)
+        return ComparisonPlots(self.names, self.results)
 
     @property
     def _records(self) -> list[RunRecord]:

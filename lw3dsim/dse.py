@@ -8,6 +8,7 @@ All raise InputError in one sentence for what is wrong, and OutputError where a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +25,8 @@ from lw3dsim.explore.runner import Run
 from lw3dsim.explore.space import Space
 from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
-from lw3dsim.explore.study import Study, begun, default_trials, read_study, remembering
+from lw3dsim.explore.study import Study as Kept
+from lw3dsim.explore.study import begun, default_trials, read_study, remembering
 from lw3dsim.explore.summary import point_rows, status_record
 from lw3dsim.explore.wanted import Proving, Wanted
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lw3dsim.arguments import PathArgument
+    from lw3dsim.explore.plots import StudyPlots
     from lw3dsim.explore.proof.search import Prover
     from lw3dsim.explore.record import Record
     from lw3dsim.explore.store import Store
@@ -59,6 +62,23 @@ Asked = TypeVar("Asked", bound=Parameters)
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Kept):
+    """A study as it stands, and figures of it."""
+
+    @property
+    def plot(self) -> StudyPlots:
+        """Figures of the page as Plotly's: ``study.plot.front()``, ``parallel()``, ``importance()``, ``history()``."""
+        from lw3dsim.explore.plots import StudyPlots
+
+        return StudyPlots(self)
+
+
+def _held(found: Kept) -> Study:
+    """Return a study as its user holds it."""
+    return Study(**{each.name: getattr(found, each.name) for each in fields(found)})
 
 
 def load_space(name: PathArgument) -> Space:
@@ -104,7 +124,7 @@ def run(asked: Search) -> Study:
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
         goal = goal_of(loaded, store, wanted)
         Run(loaded, store, goal, _Told(goal, asked.progress), store.poll()).run(crew)
-    return read_study(loaded, where)
+    return _held(read_study(loaded, where))
 
 
 def checked(asked: Parameters, kind: type[Asked]) -> Asked:
@@ -169,7 +189,7 @@ def prove(asked: Proved) -> Proof:
 
 def study(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Study:
     """Return the study of ``space`` as it stands: its settings, records, front, hypervolume. Raises InputError."""
-    return read_study(*_opened(space, storage))
+    return _held(read_study(*_opened(space, storage)))
 
 
 def status(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Status:
@@ -218,7 +238,7 @@ def report(
     return report_of(study(space, storage=storage), given)
 
 
-def report_of(found: Study, given: str | None) -> Path:
+def report_of(found: Kept, given: str | None) -> Path:
     """Write the page of a study that is read to the file ``given``; see :func:`report`."""
     target = Path(given) if given is not None else Path(DEFAULT_FOLDER) / f"{found.space.name}.html"
     if given is None:

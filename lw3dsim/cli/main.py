@@ -35,6 +35,7 @@ COMMANDS = {
     "energy": "Print unit energies, leakage, areas and memory times of an accelerator, each with its source.",
     "algebra": "Matrices, additions, bit growth and float error of the Winograd algorithm F(m, r).",
     "dram": "Replay an address trace on a DRAM: time, row hits, commands and energy.",
+    "plot": "Draw a figure for a paper: vector or PNG, in the width of a column, letters embedded, readable in grey.",
     "report": "Write a self-contained HTML page of a saved result.",
     "schema": "Every field of a kind of file, with meaning, range and default: JSON Schema, or a table of some.",
 }

@@ -15,14 +15,14 @@ KINDS = ("energy", "cycles", "accesses", "roofline", "timeline", "front")
 @click.command("plot", cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="RUN...|SPACE")
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What to draw; `front` is of a study.")
-@click.option("--out", type=click.Path(dir_okay=False), metavar="FILE", required=True, help=".svg, .pdf, .png or .html.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), metavar="FILE", required=True, help=".svg, .pdf, .png or .html."
+)
 @click.option("--width", type=click.Choice(["single", "double"]), default="single", show_default=True,
               help="Of a column of a paper, 3.5 inches, or of two, 7.16.")  # fmt: skip
 @click.option("--layer", metavar="NAME", help="The layer of a timeline; by default the longest.")
 @click.option("--storage", metavar="FILE|URL", help="Where the study is kept. Default: results/dse/NAME.journal.")
-def command(
-    sources: tuple[str, ...], kind: str, out: str, width: str, layer: str | None, storage: str | None
-) -> None:
+def command(sources: tuple[str, ...], kind: str, out: str, width: str, layer: str | None, storage: str | None) -> None:
     """Draw a figure for a paper: vector or PNG, in the width of a column, letters embedded, readable in grey.
 
     RUN is what `simulate --out` wrote: the folder, or its result.json; energy and cycles take several, side by side.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.arguments import as_word
 from lw3dsim.errors import InputError, unknown
 from lw3dsim.explore import figures
 from lw3dsim.explore.paper import front
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.arguments import PathArgument
     from lw3dsim.explore.study import Study
+    from lw3dsim.report.html.figures import Figure as Drawn
 
 
 class StudyPlots:
@@ -28,7 +30,7 @@ class StudyPlots:
         return "StudyPlots: .front(), .parallel(), .importance(), .history(), .save(kind, path)"
 
     def front(self, x: str | None = None, y: str | None = None) -> Figure:
-        """All designs by two objectives, the first two unless named; the front in colour.
+        """Draw all designs by two objectives, the first two unless named; the front in colour.
 
         Coloured by the parameter that decides most, or by m1. Raises InputError.
         """
@@ -46,7 +48,7 @@ class StudyPlots:
         return _made(figures.clouds(self._study, across, up, colour))
 
     def parallel(self) -> Figure:
-        """A line per design over its parameters and objectives, the front in colour. Raises InputError."""
+        """Draw a line per design over its parameters and objectives, the front in colour. Raises InputError."""
         self._check()
         return _made(figures.coordinates(self._study))
 
@@ -65,18 +67,19 @@ class StudyPlots:
 
         ``width`` is ``single`` or ``double``. Raises InputError and OutputError.
         """
-        if kind != "front":
-            raise unknown("kind", kind, ["front"])
+        as_word("kind", kind, ["front"])
         target, wide = check_figure(path, width)
         write_figure(target, f"front of {self._study.space.name}", lambda: front(self._study, wide))
         return target
 
     def _check(self) -> None:
         if not self._study.candidates:
-            raise InputError(f"{self._study.space.name}: no finished point keeps the limits, and there is nothing to draw")
+            raise InputError(
+                f"{self._study.space.name}: no finished point keeps the limits, and there is nothing to draw"
+            )
 
 
-def _made(drawn: figures.Figure) -> Figure:
+def _made(drawn: Drawn) -> Figure:
     from plotly.graph_objects import Figure
 
     return Figure(drawn)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_truth
+from lw3dsim.arguments import as_text, as_truth
 from lw3dsim.errors import InputError
+from lw3dsim.report import plotted
 from lw3dsim.report.drawings import case_drawings, layer_drawings, overview
 from lw3dsim.report.html import figures
+from lw3dsim.result.closeups import kept_closeup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from plotly.graph_objects import Figure
 
+    from lw3dsim.arguments import PathArgument
     from lw3dsim.report.drawings import Drawing
-    from lw3dsim.result.records import RunRecord
+    from lw3dsim.result.result import Result
 
 
 class ResultPlots:
@@ -24,8 +28,8 @@ class ResultPlots:
     Of the whole network a bar per part, the largest first; with ``by_layer`` a stacked column per layer.
     """
 
-    def __init__(self, record: RunRecord) -> None:
-        self._record = record
+    def __init__(self, result: Result) -> None:
+        self._result, self._record = result, result.record
 
     def __repr__(self) -> str:
         return _offers(self)
@@ -46,6 +50,31 @@ class ResultPlots:
         """Area by component, in mm²."""
         return self._either("Area by component", "", False)
 
+    def accesses(self, *, by_layer: bool = False) -> Figure:
+        """Energy of accesses by level and tensor, in mJ, with the bytes of each level; by layer by level."""
+        columns = as_truth("by_layer", by_layer)
+        return _made(plotted.access_columns(self._record) if columns else plotted.access_bars(self._record))
+
+    def timeline(self, layer: str | None = None, *, whole: bool = False) -> Figure:
+        """Draw what every unit does in the steady state of a layer or group, of the longest unless one is named.
+
+        With ``whole`` from its begin to its end. Raises InputError where no timeline of it was kept.
+        """
+        name = None if layer is None else as_text("layer", layer)
+        closeup = kept_closeup(self._result.closeups, self._record.workload, name)
+        stretch = closeup.stretches[-1 if as_truth("whole", whole) else 0]
+        return _made(plotted.timeline_bars(closeup, stretch))
+
+    def save(self, kind: str, path: PathArgument, *, width: str = "single", layer: str | None = None) -> Path:
+        """Write a figure for a paper to ``path`` (.svg, .pdf, .png, .html) and return that; see ``lw3dsim plot``.
+
+        ``kind`` is energy, cycles, accesses, roofline or timeline, ``width`` single or double, a column or two.
+        Raises InputError and OutputError.
+        """
+        from lw3dsim.report.paper.figures import save_figure
+
+        return save_figure(kind, [self._record.workload], [self._result], path, width, layer)
+
     def roofline(self) -> Figure:
         """Layers as points under the roofs of DRAM and multipliers. Raises InputError where no layer has MACs."""
         drawn = figures.roofline(self._record)
@@ -62,8 +91,9 @@ class ResultPlots:
 class ComparisonPlots:
     """Figures of several cases, a bar or group of bars each, as ``plotly.graph_objects.Figure``; see ResultPlots."""
 
-    def __init__(self, names: Sequence[str], records: Sequence[RunRecord]) -> None:
-        self._names, self._records = names, records
+    def __init__(self, names: Sequence[str], results: Sequence[Result]) -> None:
+        self._names, self._results = names, results
+        self._records = [result.record for result in results]
 
     def __repr__(self) -> str:
         return _offers(self)
@@ -79,6 +109,20 @@ class ComparisonPlots:
     def dram(self) -> Figure:
         """DRAM traffic by tensor, in MB, with what is compulsory."""
         return self._drawn("DRAM traffic by tensor")
+
+    def accesses(self) -> Figure:
+        """Energy of accesses by level, in mJ."""
+        return _made(plotted.case_accesses(self._names, self._records))
+
+    def roofline(self) -> Figure:
+        """Layers of all cases as points, under the roofs of the first one's DRAM and multipliers."""
+        return _made(plotted.case_rooflines(self._names, self._records))
+
+    def save(self, kind: str, path: PathArgument, *, width: str = "single") -> Path:
+        """Write ``energy`` or ``cycles`` of all cases for a paper to ``path``; see ResultPlots. Returns the path."""
+        from lw3dsim.report.paper.figures import save_figure
+
+        return save_figure(kind, self._names, self._results, path, width)
 
     def multiplications(self) -> Figure:
         """Direct MACs, ideal and executed multiplications, in billions."""

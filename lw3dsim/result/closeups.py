@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from lw3dsim.base.records import Count, Positive, Record, figure
+from lw3dsim.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,21 @@ def check_closeups(closeups: Closeups) -> None:
                     raise ValueError(f"{closeup.name}: a slice of {strip.name} is labelled {max(strip.label)}")
             if any(len(fill.times) != len(fill.kib) for fill in stretch.fills):
                 raise ValueError(f"{closeup.name}: a buffer without times or KiB")
+
+
+def kept_closeup(closeups: Closeups | None, workload: str, layer: str | None) -> Closeup:
+    """Return the layer that is asked for, or the longest, where its timeline was kept. Raises InputError."""
+    kept = [] if closeups is None else [one for one in closeups.closeups if one.stretches]
+    if not kept:
+        raise InputError(
+            f"{workload}: no timeline was kept beside this result; simulate it again, with `simulate --out` for files"
+        )
+    if layer is None:
+        return max(kept, key=lambda one: one.latency_cycles)
+    found = next((one for one in kept if one.name == layer), None)
+    if found is None:
+        raise unknown("layer with a timeline", layer, [one.name for one in kept])
+    return found
 
 
 def _times(stretch: Stretch) -> Iterator[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -175,7 +176,7 @@ def load_result(path: PathArgument) -> Result:
     path = as_path("path", path, "a file or folder")
     name = one_line(str(path), 200)
     remedy = "give the folder or the result.json of `simulate --out`"
-    file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+    file = Path(path) / RESULT_FILE if os.path.isdir(path) else Path(path)  # noqa: PTH112  # raises for no name
     raw = _read(file, name, remedy)
     try:
         record = msgspec.json.decode(raw, type=RunRecord)

@@ -23,7 +23,9 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.explore import runner
 from lw3dsim.network import pipeline
 from lw3dsim.network.request import Options, make_request
+from lw3dsim.report.plots import ResultPlots
 
+HOLDERS = {"": lw3dsim, "dse": dse, "plot": ResultPlots}
 ARGUMENTS = [(function, argument) for function, (_, arguments) in CALLS.items() for argument in arguments]
 
 
@@ -62,8 +64,9 @@ def test_every_argument_of_every_public_function_is_tried():
         name.removeprefix("dse.") for name in CALLS if name.startswith("dse.")
     }
     for name, (call, arguments) in CALLS.items():
-        function = lw3dsim.Case if name == "Case" else getattr(dse if "." in name else lw3dsim, name.split(".")[-1])
-        own = set(inspect.signature(function).parameters)
+        holder, _, own_name = name.rpartition(".")
+        function = lw3dsim.Case if name == "Case" else getattr(HOLDERS[holder], own_name)
+        own = set(inspect.signature(function).parameters) - {"self"}
         assert own - {*arguments} <= ({"name"} if name.startswith("load_") else set()), call
 
 

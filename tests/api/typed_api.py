@@ -31,6 +31,10 @@ def runs(path: Path) -> float:
     assert_type(lw3dsim.map_workload("c3d", layers=("conv1a",)), Mappings)
     assert_type(lw3dsim.trace("c3d", out=path, fusion="auto", layers=("conv1a",)).slices, int)
     assert_type(lw3dsim.execute("c3d", dtype="int16", seed=3), ExecutionResult)
+    assert_type(result.plot.save("energy", path, width="double"), Path)
+    result.plot.timeline("conv1a", whole=True).write_html(path)
+    assert_type([row.reads for row in result.record.accesses], list[int])
+    assert_type([one.reuse for layer in result.record.layers for one in layer.reuse], list[float])
     latency: float = result.totals.latency_ms
     return latency
 
@@ -43,6 +47,7 @@ def search(path: Path) -> pd.DataFrame:
     except (InputError, OutputError):
         study = dse.study("edge_chip")
     assert_type(study, dse.Study)
+    assert_type(study.plot.save("front", path), Path)
     assert_type(dse.status(space).hypervolume, float)
     assert_type(dse.prove(space, storage=path, minutes=0.5, resume=True, progress=print).factor, float | None)
     assert_type(dse.export(space, path), Path)

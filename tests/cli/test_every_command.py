@@ -53,6 +53,8 @@ energy
 energy --format json
 dram --preset lpddr4-3200-x32 --trace trace.csv
 report run
+plot run --kind energy --out energy.pdf
+plot run --kind timeline --out timeline.svg --width double
 dse run space.yaml --trials 5 --sampler nsga2 --storage a.journal
 dse run space.yaml --trials 8 --storage a.journal --resume --sampler nsga2
 dse run space.yaml --trials 4 --sampler qmc --storage b.journal
@@ -85,7 +87,7 @@ def test_a_command_runs_from_end_to_end(outputs, line):
     _, results = outputs
     result = results[line]
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert result.stdout or "--out" in line or line.startswith(("dse run", "export", "trace", "new"))
+    assert result.stdout or "--out" in line or line.startswith(("dse run", "export", "trace", "new", "plot"))
     if line.endswith("--format json"):
         assert json.loads(result.stdout)
     if line.endswith("csv") and "--format" in line:

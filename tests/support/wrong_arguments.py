@@ -14,6 +14,7 @@ import numpy as np
 
 import lw3dsim
 from lw3dsim import dse
+from lw3dsim.describe.workload_file import parse_workload
 
 
 class _Stubborn:
@@ -112,6 +113,29 @@ def _of_module(module="no module", **given):
     return lw3dsim.from_torch(module, **given)
 
 
+TINY = """name: tiny
+inputs: {clip: {channels: 4, frames: 4, height: 8, width: 8}}
+parameters: {classes: 3}
+layers:
+  - {name: a, kind: conv3d, out_channels: 4, kernel: 3, padding: 1}
+  - {name: b, kind: linear, out_features: $classes}
+"""
+
+
+@cache
+def _result():
+    # A result that is there before a test begins, so that making it is no work of the test.
+    return lw3dsim.simulate(parse_workload(TINY))
+
+
+def _drawn(**given):
+    _result().plot.save(**{"kind": "energy", "path": "figure.svg", **given}).unlink()
+
+
+def _timeline(**given):
+    return _result().plot.timeline(**given)
+
+
 # By function: how it is called, and its arguments.
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
@@ -129,6 +153,9 @@ CALLS = {
     "from_torch": (_of_module, ("module", "example_inputs", "named_inputs")),
     "to_onnx": (lw3dsim.to_onnx, ("workload", "transform", "weights", "seed")),
     "to_torch": (lw3dsim.to_torch, ("workload", "transform")),
+    "plot.save": (_drawn, ("kind", "path", "width", "layer")),
+    "plot.accesses": (_result().plot.accesses, ("by_layer",)),
+    "plot.timeline": (_timeline, ("layer", "whole")),
     "dse.run": (
         dse.run,
         (
@@ -169,12 +196,3 @@ def given(function):
     return {
         name: value for name, value in given.items() if name in arguments or (function, name) == ("Case", "workload")
     }
-
-
-TINY = """name: tiny
-inputs: {clip: {channels: 4, frames: 4, height: 8, width: 8}}
-parameters: {classes: 3}
-layers:
-  - {name: a, kind: conv3d, out_channels: 4, kernel: 3, padding: 1}
-  - {name: b, kind: linear, out_features: $classes}
-"""

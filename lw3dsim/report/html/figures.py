@@ -71,6 +71,7 @@ STYLES = {
     "ofmap": Style("ofmap", "#AA4499"),
     "partial_sum": Style("partial sums", "#E69F00"),
     "intermediate": Style("within groups", "#6F94C4"),
+    "dram": Style("DRAM", "#0072B2"),
     "macs": Style("direct MACs", "#A8A8A8"),
     "ideal_mults": Style("ideal multiplications", "#E69F00"),
     "executed_mults": Style("executed multiplications", "#D55E00"),
@@ -87,6 +88,16 @@ UNKNOWN = "#767676"
 GREY = "#808080"  # reads on white and on black; the page's style sheet overrides it for text
 GRID = "rgba(128,128,128,0.22)"
 MAX_LABEL = 30
+
+
+# What slices of a timeline are called that are not called after a cause.
+SLICES = {"drain_stall": "drain", "load ifmap": "ifmap", "load weight": "weight", "store ofmap": "ofmap"}
+
+
+def label_style(label: str) -> Style:
+    """Return how a slice of a timeline is shown: by its transfer, or by what binds it, whatever its layer."""
+    key = label.rpartition(": ")[2]
+    return STYLES[SLICES.get(key, key)]
 
 
 def _escape(text: str) -> str:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from lw3dsim.arguments import as_path
+from lw3dsim.arguments import as_path, as_word
 from lw3dsim.base import forms
 from lw3dsim.base.output import check_file, write_files
-from lw3dsim.errors import ArgumentError, InputError, one_line
+from lw3dsim.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ HATCHES = ("", "///", "\\\\\\", "", "xxx", "---", "|||", "+++")
 PARTS = 7
 OTHERS = "others"
 
-SETTINGS: Mapping[str, Any] = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # Matplotlib's own: the same letters everywhere
     "font.size": 7,
     "axes.linewidth": 0.6,
@@ -75,7 +75,7 @@ def settings() -> Iterator[None]:
             "'lw3dsim[figures]'`"
         ) from None
     # A letter that the font lacks is shown as a box.
-    with warnings.catch_warnings(), mpl.rc_context(dict(SETTINGS)):
+    with warnings.catch_warnings(), mpl.rc_context(SETTINGS):
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         yield
 
@@ -94,11 +94,9 @@ def check_figure(path: PathArgument, width: object) -> tuple[Path, Width]:
     if target.suffix.lower() not in FORMATS:
         allowed = ", ".join(FORMATS)
         raise InputError(f"{one_line(str(target), 200)}: is no name of a figure; let it end with one of {allowed}")
-    chosen = next((name for name in WIDTHS if name == width), None)
-    if chosen is None:
-        raise ArgumentError("width", f"{one_line(repr(width), 80)}: expected {' or '.join(WIDTHS)}")
+    chosen = as_word("width", width, WIDTHS)
     check_file(target, FORMATS[target.suffix.lower()])
-    return target, chosen
+    return target, "single" if chosen == "single" else "double"
 
 
 def write_figure(path: Path, title: str, draw: Callable[[], Figure]) -> None:

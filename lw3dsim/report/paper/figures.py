@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
+from lw3dsim.arguments import as_text, as_word
 from lw3dsim.errors import InputError
 from lw3dsim.report.paper.canvas import check_figure, write_figure
 from lw3dsim.report.paper.roofline import roofline
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
     from lw3dsim.report.paper.canvas import Width
     from lw3dsim.result.result import Result
 
-Kind = Literal["energy", "cycles", "accesses", "roofline", "timeline"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS = ("energy", "cycles", "accesses", "roofline", "timeline")
 
 # Kinds that show several runs side by side.
-OF_SEVERAL: tuple[Kind, ...] = ("energy", "cycles")
+OF_SEVERAL = ("energy", "cycles")
 
 
 def save_figure(
-    kind: Kind,
+    kind: str,
     names: Sequence[str],
     results: Sequence[Result],
     path: PathArgument,
@@ -39,17 +39,21 @@ def save_figure(
 
     Raises InputError and OutputError.
     """
+    kind = as_word("kind", kind, KINDS)
+    named = None if layer is None else as_text("layer", layer)
     if len(results) > 1 and kind not in OF_SEVERAL:
-        raise InputError(f"{kind}: shows one run, and {len(results)} were given; {' and '.join(OF_SEVERAL)} show several")
+        raise InputError(
+            f"{kind}: shows one run, and {len(results)} were given; {' and '.join(OF_SEVERAL)} show several"
+        )
     if layer is not None and kind != "timeline":
         raise InputError(f"{kind}: shows all layers; a layer is named for a timeline")
     target, wide = check_figure(path, width)
     what = results[0].workload if len(results) == 1 else ", ".join(names)
-    write_figure(target, f"{kind} of {what}", lambda: _drawn(kind, names, results, wide, layer))
+    write_figure(target, f"{kind} of {what}", lambda: _drawn(kind, names, results, wide, named))
     return target
 
 
-def _drawn(kind: Kind, names: Sequence[str], results: Sequence[Result], width: Width, layer: str | None) -> Figure:
+def _drawn(kind: str, names: Sequence[str], results: Sequence[Result], width: Width, layer: str | None) -> Figure:
     first, records = results[0], [result.record for result in results]
     if kind == "energy":
         return energy(names, records, width)

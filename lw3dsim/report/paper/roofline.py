@@ -73,10 +73,9 @@ def _roofs(axes: Axes, record: RunRecord, layers: Sequence[Layer]) -> None:
         axes.plot([roof / bandwidth, right], [roof, roof], color="#303030", linestyle=":" if kind else "-")
         words = f"{kind} x {roof / roofs['']:.3g}" if kind else f"{roof:,.0f} multipliers"
         axes.annotate(words, (right, roof), (0, 2), textcoords="offset points", ha="right", fontsize=6)
-    middle = (left * (roofs[""] / bandwidth)) ** 0.5
     axes.annotate(
-        f"DRAM {bandwidth:.3g} bytes/cycle", (middle, middle * bandwidth), (-4, 4), textcoords="offset points",
-        ha="right", fontsize=6,
+        f"DRAM {bandwidth:.3g} bytes/cycle", (left, left * bandwidth), (6, -1), textcoords="offset points",
+        va="top", fontsize=6,
     )  # fmt: skip
 
 

@@ -22,20 +22,6 @@ MOST_BARS = {"single": 20, "double": 48}
 LONGEST_NAME = 26
 
 GREY = "#9E9E9E"
-TENSOR_LOOKS = {
-    "ifmap": ("ifmap", "#44AA99"),
-    "weight": ("weight", "#C9B458"),
-    "ofmap": ("ofmap", "#AA4499"),
-    "partial_sum": ("partial sums", "#E69F00"),
-    "intermediate": ("intermediate", "#56B4E9"),
-}
-LEVEL_NAMES = dict(
-    zip(
-        LEVELS,
-        ("DRAM", "ifmap SRAM", "weight SRAM", "ofmap SRAM", "staging", "operand registers", "accumulators"),
-        strict=True,
-    )
-)
 
 
 def energy(names: Sequence[str], records: Sequence[RunRecord], width: Width) -> Figure:
@@ -110,7 +96,7 @@ def accesses(record: RunRecord, width: Width) -> Figure:
         ]
         if not any(values):
             continue
-        label, colour = TENSOR_LOOKS[tensor]
+        label, colour, _ = STYLES[tensor]
         axes.barh(
             range(len(levels)), values, 0.72, left=floor, label=label, color=colour, hatch=HATCHES[place],
             edgecolor="#202020", linewidth=0.3,
@@ -119,7 +105,7 @@ def accesses(record: RunRecord, width: Width) -> Figure:
     for at, (level, end) in enumerate(zip(levels, floor, strict=True)):
         size = sum(row.bytes for row in rows if row.level == level)
         axes.annotate(_size(size), (end, at), (3, 0), textcoords="offset points", va="center", fontsize=6)
-    axes.set_yticks(range(len(levels)), [LEVEL_NAMES[level] for level in levels])
+    axes.set_yticks(range(len(levels)), [STYLES[level].label for level in levels])
     _from_the_top(axes, floor)
     axes.set_xlabel("energy of accesses, mJ")
     legend_above(axes, width, len(TENSORS))

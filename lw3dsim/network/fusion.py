@@ -20,8 +20,8 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.group.candidates import choices_of, fit_tiles
-from lw3dsim.map.group.floor import least_cycles
+from lw3dsim.map.group.candidates import fit_tiles, floor_of
+from lw3dsim.map.group.floor import least_cycles, least_streamed_bytes
 from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
 from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, bound_tiles, search_group
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.work import Work
 
 # Layers of a group at most.
-LONGEST = 5
+LONGEST = 8
 
 
 def fuse(
@@ -220,11 +220,11 @@ class Judge:
         )
 
     def _least(self, path: Path) -> float:
-        """Return what no estimate of a path is below: the least that its stages take, and compulsory bytes once."""
+        """Return what no estimate of a path is below: the least that its stages take, and its bytes."""
         group, arch, price = self._group(path), bare(self.arch), self.weights.price
-        clocks, bytes_once = make_clocks(arch), group_compulsory_bytes(group)
-        moving = clocks.bound_ticks(-(-bytes_once // clocks.burst_bytes)) / clocks.cycle_ticks
-        least = price.of(max(least_cycles(group, choices_of(group, arch).floor), moving), bytes_once)
+        clocks, moved = make_clocks(arch), group_compulsory_bytes(group) + least_streamed_bytes(group, arch)
+        moving = clocks.bound_ticks(-(-moved // clocks.burst_bytes)) / clocks.cycle_ticks
+        least = price.of(max(least_cycles(group, floor_of(group, arch)), moving), moved)
         return least * ROUNDED + self._fixed(path) + self._least_trees(group)
 
     def _least_of_tiles(self, path: Path) -> float:

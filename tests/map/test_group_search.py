@@ -82,10 +82,28 @@ def test_sets_of_resident_weights_that_are_left_out_are_no_better(chain, arch, p
         for one in itertools.product(*flags)
         if sum(itertools.compress(bits, one)) <= arch.buffers.capacity_bits["weight"]
     )
+    columns = np.array([one for _, one in fitting], dtype=np.int64), np.array([size for size, _ in fitting])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(candidates, "resident_sets", lambda *_: tuple(one for _, one in fitting))
+        patched.setattr(candidates, "resident_sets", lambda *_: columns)
         of_all = least()
     assert least() == of_all
+
+
+@settings(thorough, max_examples=30)
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES))
+def test_too_little_room_for_what_is_listed_changes_nothing(chain, arch, price):
+    group, clocks = fusable(chain, arch), make_clocks(arch)
+
+    def found():
+        try:
+            return search.search_group(group, arch, clocks, price)
+        except MappingError:
+            return None
+
+    wanted = found()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search, "FIRST_ROOM", 2)
+        assert found() == wanted
 
 
 @settings(thorough, max_examples=15)

@@ -17,7 +17,7 @@ from lw3dsim import simulate
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import InputError
 from lw3dsim.map.fill import group_fill
-from lw3dsim.map.group.candidates import stage_weight_bits
+from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.mapping_file import parse_mapping
 from lw3dsim.network.layouts import layouts_of
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network

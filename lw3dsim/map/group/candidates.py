@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from bisect import bisect_right
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
@@ -18,12 +19,14 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Tiles, list_tiles
-from lw3dsim.map.group.floor import make_floor, stage_weight_bits
+from lw3dsim.map.group.floor import make_floor
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
+from lw3dsim.map.group.residence import list_sets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.fitting import Found
@@ -73,17 +76,6 @@ class Candidates(Value, frozen=True, kw_only=True):
         )
 
 
-class Choices(Value, frozen=True, kw_only=True):
-    """What mappings of a group choose from beside tiles, and the floor of all that they can choose.
-
-    ``sets`` say which stages may keep their weights on chip, ``chunks`` are sizes, by run.
-    """
-
-    sets: tuple[tuple[bool, ...], ...]
-    chunks: tuple[tuple[int, ...], ...]
-    floor: Floor
-
-
 class Fits(Value, frozen=True, kw_only=True):
     """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside.
 
@@ -98,27 +90,35 @@ class Fits(Value, frozen=True, kw_only=True):
     count: int
 
 
-@kept(256)
-def choices_of(group: Group, arch: Accelerator) -> Choices:
-    """Return what mappings of ``group`` on ``arch`` choose from."""
-    chunks = _chunks(group, arch)
-    sets = resident_sets(group, arch, chunks)
-    return Choices(sets=sets, chunks=chunks, floor=make_floor(group, arch, sets, chunks))
+@kept(4096)
+def floor_of(group: Group, arch: Accelerator) -> Floor:
+    """Return the floor of all mappings of ``group`` on ``arch``."""
+    return make_floor(group, arch, _chunks(group, arch))
 
 
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` whose input fits the input buffer of ``arch``: looked at to bound and to weigh."""
-    work, buffers, choices = kernels(), arch.buffers, choices_of(group, arch)
+    work, limits, floor = kernels(), _limits(arch), floor_of(group, arch)
     of_axes = [_ways_of(group, d) for d in range(3)]
     t, h, w = (ways.cuts for ways in of_axes)
     counts = of_axes[0].count, of_axes[1].count, of_axes[2].count
     units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in (t, h, w))
     sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
     work(count_units)(t, h, w, sizes, units)
-    sets = work.words([int(flag) for flags in choices.sets for flag in flags])
-    parts = Parts(group.plain, t, h, w, units, sets, work.words(_tops(choices.sets)), plain_chunks(choices.chunks))
-    limits = Limits(
+    chunks = plain_chunks(_chunks(group, arch))
+    sets, set_bits = resident_sets(group, chunks, limits)
+    parts = Parts(group.plain, t, h, w, units, work.words(sets.ravel()), work.words(set_bits), chunks)
+    runs = len(group.runs)
+    columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1, 1, 1]
+    tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
+    count = work(list_tiles)(parts, counts, limits, floor, tiles)
+    return Fits(parts=parts, ways=counts, limits=limits, floor=floor, tiles=tiles, count=count)
+
+
+def _limits(arch: Accelerator) -> Limits:
+    buffers = arch.buffers
+    return Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
         intermediate_bits=buffers.intermediate_bits,
@@ -126,11 +126,6 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
     )
-    runs = len(group.runs)
-    columns = [1] * 4 + [len(group.channels), runs, runs, 1, 1, 1]
-    tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
-    count = work(list_tiles)(parts, counts, limits, choices.floor, tiles)
-    return Fits(parts=parts, ways=counts, limits=limits, floor=choices.floor, tiles=tiles, count=count)
 
 
 def _ways_of(group: Group, dimension: int) -> Ways:
@@ -166,45 +161,22 @@ def _tile_sizes(size: int, quanta: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({min(size, padded(-(-size // k), q)) for k in range(1, size + 1) for q in quanta}))
 
 
-def resident_sets(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) -> tuple[tuple[bool, ...], ...]:
-    """Return which stages may keep their weights on chip: all sets that fit, those of the fewest bits first.
+def resident_sets(group: Group, chunks: Chunks, limits: Limits) -> tuple[Ints, Ints]:
+    """Return which stages may keep their weights on chip, by set and stage, and the bits of these; those of few first.
 
-    Left out are sets of which a larger one allows the same chunks of every run, among ``sizes``: it streams less.
+    See :func:`lw3dsim.map.group.residence.list_sets`.
     """
-    buffers, bits = arch.buffers, [stage_weight_bits(group, i) for i in range(len(group.stages))]
-    choices = [(False, True) if size else (False,) for size in bits]
-    fitting: dict[tuple[bool, ...], tuple[int, ...]] = {}
-    for flags in itertools.product(*choices):
-        room = buffers.capacity_bits["weight"] - sum(itertools.compress(bits, flags))
-        if room >= 0:
-            fitting[flags] = _most_chunks(group, flags, bits, room // buffers.slots, sizes)
-    kept = [
-        flags
-        for flags, most in fitting.items()
-        if not any(_is_within(flags, o) and most == fitting[o] for o in fitting)
-    ]
-    return tuple(sorted(kept, key=lambda flags: (sum(itertools.compress(bits, flags)), sum(flags), flags)))
-
-
-def _most_chunks(
-    group: Group, flags: Sequence[bool], bits: Sequence[int], room: int, sizes: Sequence[Sequence[int]]
-) -> tuple[int, ...]:
-    """Return, by run, how many of the ``sizes`` of chunks fit in ``room`` with weights that are not kept."""
-    most = []
-    for run, own in zip(group.runs, sizes, strict=True):
-        streamed = sum(bits[i] // group.stages[i].n for i in run if not flags[i])
-        most.append(bisect_right(own, room // streamed) if streamed else len(own))
-    return tuple(most)
-
-
-def _is_within(flags: Sequence[bool], others: Sequence[bool]) -> bool:
-    """Return whether a set is a part of another."""
-    return flags != others and all(other or not flag for flag, other in zip(flags, others, strict=True))
-
-
-def _tops(sets: Sequence[Sequence[bool]]) -> list[int]:
-    """Return the numbers of the sets that are within no other."""
-    return [number for number, flags in enumerate(sets) if not any(_is_within(flags, other) for other in sets)]
+    work, stages = kernels(), len(group.stages)
+    # One more than there are: what does not fit is written over.
+    room = 1 + (1 << sum(stage.has_weights for stage in group.stages))
+    sets, bits = work.room(room * stages), work.room(room)
+    count = work(list_sets)(group.plain, chunks, limits, sets, bits)
+    flags = np.asarray(sets[: count * stages]).reshape(count, stages)
+    taken = np.asarray(bits[:count])
+    if count == 1:
+        return flags, taken
+    order = np.lexsort((*reversed(flags.T), flags.sum(axis=1), taken))
+    return flags[order], taken[order]
 
 
 def _chunks(group: Group, arch: Accelerator) -> tuple[tuple[int, ...], ...]:

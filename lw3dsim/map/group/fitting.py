@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import NEVER, ceiling
+from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Limits(NamedTuple):
 class Parts(NamedTuple):
     """What mappings of a group are made of: its stages, ways to cut T, H and W, and the units of stages in these.
 
-    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set. ``tops``: of
-    these, those that are within no other.
+    ``sets`` are the stages whose weights may stay on chip together, a flag for each, set behind set, and ``set_bits``
+    what they take; these ascend.
     """
 
     stages: Stages
@@ -64,7 +64,7 @@ class Parts(NamedTuple):
     w: Cuts
     units: Units
     sets: Words
-    tops: Words
+    set_bits: Words
     chunks: Chunks
 
 
@@ -90,7 +90,8 @@ class Tiles(NamedTuple):
 
     By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes:
     filled in once mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
-    ``cycles`` at least, and so many ``bits`` are moved, at least so many of them ``weights``.
+    ``cycles`` at least, and so many ``bits`` are moved. Weights are loaded up to ``often`` times, and would be
+    ``weights`` in all if none stayed.
     """
 
     t: Words
@@ -103,6 +104,7 @@ class Tiles(NamedTuple):
     cycles: Words
     bits: Words
     weights: Words
+    often: Words
 
 
 class Floor(NamedTuple):
@@ -161,18 +163,25 @@ def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights."""
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles, weights = 0, NEVER
+    cycles = weights = often = 0
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
     bits += all_positions(t, h, w, i, j, k, last) * stages.channels[last] * stages.bits[last]
     for stage in range(last):
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         cycles += least_cycles_of(floor, stage, work, floor.passes[stage], tiles * floor.chunks[stage])
+        weights += tiles * floor.weights[stage]
+        often = max(often, tiles)
         if stages.reads_dram[stage]:
             bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
-    for top in range(len(parts.tops)):
-        weights = min(weights, moved_weights(parts, floor, i, j, k, parts.tops[top]))
-    fit.cycles[at], fit.bits[at], fit.weights[at] = cycles, bits + weights, weights
+    fit.weights[at], fit.often[at], fit.cycles[at] = weights, often, cycles
+    fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
+
+
+@kernel
+def least_weights(parts: Parts, fit: Tiles, at: int, resident: int) -> int:
+    """Return the bits of weights that tile ``at`` moves at least where no larger set than a ``resident`` one stays."""
+    return max(fit.weights[at] - (fit.often[at] - 1) * parts.set_bits[resident], 0)
 
 
 @kernel

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Group
 
-Resident = tuple[bool, ...]
 Fraction = tuple[int, int]
 
 
@@ -52,13 +51,13 @@ def stage_floor(stage: Problem, arch: Accelerator, reads_back: bool, keeps: bool
     )
 
 
-def make_floor(group: Group, arch: Accelerator, sets: Sequence[Resident], sizes: Sequence[Sequence[int]]) -> Floor:
-    """Return the floor of a group whose weights may stay in these ``sets``, and chunks have ``sizes``, by run.
+def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) -> Floor:
+    """Return the floor of a group whose chunks have ``sizes``, by run.
 
     Of chunks the largest take the fewest passes.
     """
     work, bits = kernels(), [stage_weight_bits(group, i) for i in range(len(group.stages))]
-    rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, sets, bits, sizes)
+    rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, bits, sizes)
     chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
     last = len(group.stages) - 1
     of = [stage_floor(stage, arch, i > 0, i < last) for i, stage in enumerate(group.stages)]
@@ -93,22 +92,40 @@ def least_cycles(group: Group, floor: Floor) -> float:
     return cycles
 
 
-def _largest_chunks(
-    group: Group, arch: Accelerator, sets: Sequence[Resident], bits: Sequence[int], sizes: Sequence[Sequence[int]]
-) -> list[int]:
-    """Return, by run, the largest chunk whose weights fit beside those that stay of any set; 1 where none fits.
+def least_streamed_bytes(group: Group, arch: Accelerator) -> int:
+    """Return the bytes of weights that come more than once, at least, whatever the tiles and weights that stay.
 
-    ``bits`` are the weights of stages; ``sizes`` of chunks ascend.
+    A tile whose stage computes anything lets all later ones compute; of its input, and of each tensor between runs, it
+    has no more than fits.
+    """
+    buffers, bits = arch.buffers, [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    between = {run.start for run in group.runs[1:]}
+    tensors = [positions * n * b for positions, n, b in zip(group.needed, group.channels, group.bits, strict=True)]
+    # What a later stage adds of the input may come in tiles of which the first computes nothing.
+    window = 0 if "input" in group.operands else tensors[0] * group.stages[0].sources
+    tiles = max(1, -(-window // buffers.capacity_bits["ifmap"]))
+    streamed = 0
+    for i, size in enumerate(bits):
+        if i + 1 in between:
+            tiles = max(tiles, -(-tensors[i + 1] // buffers.intermediate_bits))
+        streamed += size * (tiles - 1)
+    stays = min(buffers.capacity_bits["weight"], sum(bits)) * (tiles - 1)
+    return max(streamed - stays, 0) // 8
+
+
+def _largest_chunks(group: Group, arch: Accelerator, bits: Sequence[int], sizes: Sequence[Sequence[int]]) -> list[int]:
+    """Return, by run, the largest chunk whose weights may fit, beside what stays of any stages; 1 where none does.
+
+    ``bits`` are the weights of stages; ``sizes`` of chunks ascend. Where the weights of a run don't all fit, chunks are
+    largest with none of them resident: what stays takes more of the room, which is smaller, than it does of a chunk.
     """
     capacity, slots = arch.buffers.capacity_bits["weight"], arch.buffers.slots
-    of_channel = [size // stage.n for size, stage in zip(bits, group.stages, strict=True)]
-    most = [0] * len(group.runs)
-    for stays in sets:
-        room = (capacity - sum(size for size, flag in zip(bits, stays, strict=True) if flag)) // slots
-        for number, run in enumerate(group.runs):
-            streamed = sum(of_channel[i] for i in run if not stays[i])
-            most[number] = max(most[number], room // streamed if streamed else sizes[number][-1])
-    return [of[bisect_right(of, size) - 1] if size >= of[0] else 1 for of, size in zip(sizes, most, strict=True)]
+    largest = []
+    for run, own in zip(group.runs, sizes, strict=True):
+        streamed = sum(bits[i] // group.stages[i].n for i in run)
+        most = own[-1] if sum(bits[i] for i in run) <= capacity else capacity // slots // streamed
+        largest.append(own[bisect_right(own, most) - 1] if most >= own[0] else 1)
+    return largest
 
 
 def _value(fraction: Fraction) -> float:

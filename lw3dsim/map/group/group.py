@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -50,6 +51,9 @@ class Reach(Value, frozen=True, kw_only=True):
     takes_all: bool
     adds_input: bool
     segments: int = 1
+
+
+_REACH = attrgetter(*Reaches._fields)
 
 
 class Group(Value, frozen=True, dict=True, gc=True):
@@ -249,7 +253,7 @@ def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
 
 def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:
     """Return one axis of all stages in columns."""
-    return Reaches(*(work.words([int(getattr(reach, name)) for reach in reaches]) for name in Reaches._fields))
+    return Reaches._make(map(work.words, zip(*map(_REACH, reaches), strict=True)))
 
 
 class GroupMapping(Value, frozen=True, kw_only=True):

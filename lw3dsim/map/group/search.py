@@ -44,6 +44,9 @@ ROUNDED = 1 - 1e-9
 # What the cheapest mapping may cost at least, in integers; what costs more than so many times more is too much.
 LEAST, TOO_MUCH = 1 << 48, 1 << 12
 
+# Mappings that there is room for at first: more may be among the best at a time where many cost about the same.
+FIRST_ROOM = 1 << 14
+
 # Sizes of steps whose cycles are remembered.
 SEEN = 4096
 
@@ -86,39 +89,52 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
 
     ``least`` is what tiles cost at least.
     """
-    work, parts, modes = kernels(), fits.parts, len(scales.modes)
-    stages, runs = len(parts.stages.n), len(parts.stages.start)
-    # One more than may fit: what does not is written over.
-    size = fits.count * len(parts.sets) // stages + 1
-    room = Room(
-        found=work.rooms(FoundColumns, size)._replace(chunk=work.room(size * runs)),
-        traffic=work.rooms(Traffic, size),
-        effort=work.rooms(Effort, size * modes),
-        best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
-        streamed=work.empty(len(parts.sets) // stages * (runs + 1)),
-        floors=work.empty(stages),
-        waves=empty_waves(work),
-        seen=work.rooms(Seen, SEEN)._replace(key=work.empty(SEEN)),
-    )
-    lowest = float(np.min(least, initial=math.inf))
-    scale = LEAST / lowest if keep and lowest else 0.0
-    count, most = work(shortlist)(
-        parts, fits.tiles, work.words(_lowest_first(least)), fits.limits, fits.floor, scales.lying,
-        scales.plain_modes(scale), scales.rates, _aim(scales, scale), room,
-    )  # fmt: skip
+    modes, runs, size = len(scales.modes), len(fits.parts.stages.start), fits.count * len(fits.parts.set_bits)
+    room = _make_room(fits, modes, size if not keep else min(size, FIRST_ROOM), keep)
+    count, most = _listed(fits, scales, least, keep, room)
+    while count < 0:
+        room = _make_room(fits, modes, 2 * len(room.found.t), keep)
+        count, most = _listed(fits, scales, least, keep, room)
     found = room.found
     chosen = np.flatnonzero(np.asarray(found.cost[:count]) <= most)
     tile, resident = (np.asarray(column)[chosen] for column in (found.tile, found.resident))
     chosen = chosen[np.lexsort((tile, resident))]
     return Candidates(
-        parts=parts,
+        parts=fits.parts,
         found=_some(found._replace(chunk=found.cost), chosen)._replace(
-            chunk=np.asarray(found.chunk).reshape(runs, size)[:, chosen].ravel()
+            chunk=np.asarray(found.chunk).reshape(runs, -1)[:, chosen].ravel()
         ),
         traffic=_some(room.traffic, chosen),
         effort=_some(room.effort, chosen, modes),
         count=len(chosen),
     )
+
+
+def _make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
+    """Return room for mappings, and for one that is written over, their stages in so many ``modes``."""
+    work, parts, size = kernels(), fits.parts, size + 1
+    stages, runs = len(parts.stages.n), len(parts.stages.start)
+    return Room(
+        found=work.rooms(FoundColumns, size)._replace(chunk=work.room(size * runs)),
+        traffic=work.rooms(Traffic, size),
+        effort=work.rooms(Effort, size * modes),
+        best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
+        streamed=work.empty(len(parts.set_bits) * (runs + 1)),
+        floors=work.empty(stages),
+        waves=empty_waves(work),
+        seen=work.rooms(Seen, SEEN)._replace(key=work.empty(SEEN)),
+    )
+
+
+def _listed(fits: Fits, scales: Scales, least: Floats, keep: int, room: Room) -> tuple[int, int]:
+    """Fill in what is among the best; return how many, -1 where there is not enough room, and what these cost."""
+    work = kernels()
+    lowest = float(np.min(least, initial=math.inf))
+    scale = LEAST / lowest if keep and lowest else 0.0
+    return work(shortlist)(
+        fits.parts, fits.tiles, work.words(_lowest_first(least)), fits.limits, fits.floor, scales.lying,
+        scales.plain_modes(scale), scales.rates, _aim(scales, scale), room,
+    )  # fmt: skip
 
 
 def _some(table: Table, chosen: Ints, width: int = 1) -> Table:

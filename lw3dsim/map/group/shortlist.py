@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.group.fitting import bound_cycles, choose_chunks, moved_weights, size_tile, stream_rest
+from lw3dsim.map.group.fitting import (
+    bound_cycles,
+    choose_chunks,
+    least_weights,
+    moved_weights,
+    size_tile,
+    stream_rest,
+)
 from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
@@ -102,32 +109,86 @@ def shortlist(
     """List mappings of the tiles ``order``, with all that is among the best; return how many they are.
 
     And what none of the best costs more than, at least: of those listed, what does may be left out. The best are as
-    many as ``room.best`` has places; without any, all that fits is listed.
+    many as ``room.best`` has places; without any, all that fits is listed. -1: there is not enough room.
     """
-    count, most, found, sets = 0, NEVER, room.found, len(parts.sets) // len(parts.stages.n)
+    count, most = 0, NEVER
     stream_rest(parts, limits, room.streamed)
     for place in range(len(order)):
         tile = order[place]
-        least = fit.bits[tile] // lying.burst_bits
-        if least_cost(rates, aim, fit.cycles[tile] * PARTS, least) > most:
+        compute, others = fit.cycles[tile] * PARTS, fit.bits[tile]
+        if least_cost(rates, aim, compute, others // lying.burst_bits) > most:
             continue
         size_tile(parts, fit, tile)
-        for back in range(sets):
-            resident = sets - 1 - back
-            found.t[count], found.h[count], found.w[count] = fit.t[tile], fit.h[tile], fit.w[tile]
-            found.resident[count], found.tile[count] = resident, tile
-            weights = moved_weights(parts, floor, fit.t[tile], fit.h[tile], fit.w[tile], resident)
-            moving = (fit.bits[tile] - fit.weights[tile] + weights) // lying.burst_bits
-            if least_cost(rates, aim, fit.cycles[tile] * PARTS, moving) > most:
-                continue
-            if choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, count):
-                compute = bound_cycles(parts, floor, found, count, room.floors) * PARTS
-                if least_cost(rates, aim, compute, moving) <= most:
-                    found.cost[count] = weigh(parts, lying, modes, rates, aim, compute, most, room, count)
-                    if found.cost[count] <= most:
-                        most = min(most, worst_of(room.best, aim))
-                        count += 1
+        others -= least_weights(parts, fit, tile, len(parts.set_bits) - 1)
+        for back in range(len(parts.set_bits)):
+            resident = len(parts.set_bits) - 1 - back
+            least = others + least_weights(parts, fit, tile, resident)
+            if least_cost(rates, aim, compute, least // lying.burst_bits) > most:
+                # Sets that take less stream no less.
+                break
+            if count == len(room.found.t):
+                count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
+            if count == len(room.found.t):
+                return -1, most
+            if list_set(parts, fit, tile, resident, others, limits, floor, lying, modes, rates, aim, most, room, count):
+                most = min(most, worst_of(room.best, aim))
+                count += 1
     return count, most
+
+
+@kernel
+def list_set(
+    parts: Parts, fit: Tiles, tile: int, resident: int, others: int, limits: Limits, floor: Floor, lying: Lying,
+    modes: Modes, rates: Rates, aim: Aim, most: int, room: Room, to: int,
+) -> bool:  # fmt: skip
+    """Fill in, as mapping ``to``, a tile with a set of weights that stay; return whether it may cost no more than most.
+
+    Beside weights so many bits of ``others`` move.
+    """
+    found, i, j, k = room.found, fit.t[tile], fit.h[tile], fit.w[tile]
+    moving = (others + moved_weights(parts, floor, i, j, k, resident)) // lying.burst_bits
+    if least_cost(rates, aim, fit.cycles[tile] * PARTS, moving) > most:
+        return False
+    found.t[to], found.h[to], found.w[to], found.resident[to], found.tile[to] = i, j, k, resident, tile
+    if not choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, to):
+        return False
+    compute = bound_cycles(parts, floor, found, to, room.floors) * PARTS
+    if least_cost(rates, aim, compute, moving) > most:
+        return False
+    found.cost[to] = weigh(parts, lying, modes, rates, aim, compute, most, room, to)
+    return found.cost[to] <= most
+
+
+@kernel
+def drop_worse(room: Room, runs: int, modes: int, count: int, most: int) -> int:
+    """Drop those of ``count`` mappings that cost more than ``most``; return how many are left."""
+    left = 0
+    for i in range(count):
+        if room.found.cost[i] <= most:
+            if left < i:
+                move_mapping(room, runs, modes, i, left)
+            left += 1
+    return left
+
+
+@kernel
+def move_mapping(room: Room, runs: int, modes: int, source: int, to: int) -> None:
+    """Put the mapping of a place in another."""
+    found, traffic, effort = room.found, room.traffic, room.effort
+    found.t[to], found.h[to], found.w[to] = found.t[source], found.h[source], found.w[source]
+    found.resident[to], found.slots[to] = found.resident[source], found.slots[source]
+    found.tile[to], found.cost[to] = found.tile[source], found.cost[source]
+    for run in range(runs):
+        found.chunk[run * len(found.t) + to] = found.chunk[run * len(found.t) + source]
+    traffic.inputs[to], traffic.bursts[to] = traffic.inputs[source], traffic.bursts[source]
+    traffic.loads[to], traffic.visits[to] = traffic.loads[source], traffic.visits[source]
+    traffic.stores[to], traffic.exposed[to] = traffic.stores[source], traffic.exposed[source]
+    traffic.window[to] = traffic.window[source]
+    for mode in range(modes):
+        a, b = to * modes + mode, source * modes + mode
+        effort.steps[a], effort.cycles[a], effort.drain[a] = effort.steps[b], effort.cycles[b], effort.drain[b]
+        effort.all_passes[a], effort.passes[a] = effort.all_passes[b], effort.passes[b]
+        effort.all_tiles[a], effort.tiles[a] = effort.all_tiles[b], effort.tiles[b]
 
 
 @kernel

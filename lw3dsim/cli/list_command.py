@@ -14,10 +14,14 @@ from lw3dsim.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from lw3dsim.base.plugins import Tried
     from lw3dsim.cli.options import Show
     from lw3dsim.transform.passing import Pass
+
+# The folders of what is kept in files.
+FOLDERS = {"workloads": "workloads", "archs": "arch_configs", "spaces": "experiments"}
 
 
 @click.command("list", cls=Command)
@@ -26,13 +30,21 @@ def command(form: str, show: Show) -> None:
     """Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on."""
     groups = _groups()
     if form == "json":
-        print_json({**{group: _usable(names) for group, names in groups.items()}, "plugins": _plugins(groups)})
+        named = {group: _usable(names) for group, names in groups.items()}
+        print_json({**named, "folders": {group: str(_folder(group)) for group in FOLDERS}, "plugins": _plugins(groups)})
         return
     lines = []
     for group, names in groups.items():
-        lines.append(f"{group}:")
+        lines.append(f"{group}: (files in {_folder(group)})" if group in FOLDERS else f"{group}:")
         lines += _lines(names)
     show(lines)
+
+
+def _folder(group: str) -> Path:
+    """Return where the files of a group lie."""
+    from lw3dsim.describe.catalog import shipped_folder
+
+    return shipped_folder(FOLDERS[group])
 
 
 def _groups() -> dict[str, Collection[str]]:
@@ -46,14 +58,14 @@ def _groups() -> dict[str, Collection[str]]:
     from lw3dsim.transform.passes import PASSES
 
     return {
-        "workloads": named_files("workloads"),
-        "archs": named_files("arch_configs"),
+        "workloads": named_files(FOLDERS["workloads"]),
+        "archs": named_files(FOLDERS["archs"]),
         "transforms": PASSES,
         "algorithms": POLICIES,
         "dataflows": DATAFLOWS,
         "dram_presets": DRAM_PRESETS,
         "engines": ENGINES,
-        "spaces": named_files("experiments"),
+        "spaces": named_files(FOLDERS["spaces"]),
         "samplers": SAMPLERS,
     }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # In the order of the help; each the first line of the command's own help.
 COMMANDS = {
     "list": "Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on.",
-    "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications.",
+    "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications; or an accelerator.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
     "new": "Write a commented file to begin with: a workload, an accelerator with every field, or a space to search.",
     "import": "Write a network in ONNX as a workload file that can be read and edited.",

@@ -7,7 +7,7 @@ import click
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import print_json
 
-KINDS = ("accelerator", "result", "execution")
+KINDS = ("accelerator", "workload", "space", "result", "execution")
 
 
 @click.command("schema", cls=Command)
@@ -15,8 +15,9 @@ KINDS = ("accelerator", "result", "execution")
 def command(what: str) -> None:
     """Every field of a kind of file, with meaning, range and default: JSON Schema, or a table of some.
 
-    KIND prints a JSON Schema: accelerator (the default), result (what `simulate` writes) or execution (what `execute`
-    writes). FIELD prints a table: a field of an accelerator, such as pe.acc_depth, or a section, such as pe.
+    KIND prints a JSON Schema: accelerator (the default), workload, space, result (what `simulate` writes) or execution
+    (what `execute` writes). FIELD prints a table: a field of an accelerator, such as pe.acc_depth, or a section, such
+    as pe; a kind of layer, such as conv3d; workload.NAME or space.NAME of the other files.
     """
     if what in KINDS:
         _print_schema(what)
@@ -25,6 +26,19 @@ def command(what: str) -> None:
 
 
 def _print_schema(kind: str) -> None:
+    if kind == "workload":
+        from lw3dsim.describe.workload_schema import workload_schema
+
+        print_json(workload_schema())
+    elif kind == "space":
+        from lw3dsim.explore.space_file import space_schema
+
+        print_json(space_schema())
+    else:
+        _print_record(kind)
+
+
+def _print_record(kind: str) -> None:
     import msgspec
 
     from lw3dsim.describe.accelerator import Accelerator
@@ -37,8 +51,11 @@ def _print_schema(kind: str) -> None:
 
 
 def _print_fields(path: str) -> None:
-    from lw3dsim.describe.beginnings import fields_of
+    from lw3dsim.describe.beginnings import accelerator_fields, fields_of
+    from lw3dsim.describe.workload_schema import workload_fields
+    from lw3dsim.explore.space_file import space_fields
     from lw3dsim.report.terminal import Table, print_tables, words
 
-    rows = [(field.path, field.default, field.allowed, field.meaning) for field in fields_of(path)]
+    found = fields_of(path, [*accelerator_fields(), *workload_fields(), *space_fields()])
+    rows = [(field.path, field.default, field.allowed, field.meaning) for field in found]
     print_tables([Table(columns=words("field", "default", "may be", "meaning"), rows=rows)], wide=True, columns=())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.cli.options import format_option, load_network, print_csv, put, run_options
+from lw3dsim.cli.options import check_overrides, format_option, load_network, print_csv, print_json, put, run_options
+from lw3dsim.errors import InputError
 from lw3dsim.network.request import Design, make_request
 
 if TYPE_CHECKING:
@@ -16,14 +17,42 @@ if TYPE_CHECKING:
 
 
 @click.command("show", cls=Command)
-@click.argument("workload")
+@click.argument("workload", required=False)
+@click.option("--arch", metavar="NAME|FILE", help="Show this accelerator instead: its parts, and every field.")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="With --arch: change a field. Repeat it.")
 @run_options(Design, only=("transform", "input_size", "classes", "dims", "allow_unknown", "algorithm", "m1", "m2"))
 @format_option()
-def command(workload: str, run: Options, form: str, show: Show) -> None:
-    """Layers of a workload: shapes, parameters, MACs, ideal multiplications.
+def command(
+    workload: str | None, arch: str | None, changes: tuple[str, ...], run: Options, form: str, show: Show
+) -> None:
+    """Layers of a workload: shapes, parameters, MACs, ideal multiplications; or an accelerator.
 
     WORKLOAD is a name or a file.
     """
+    if (workload is None) == (arch is None):
+        raise InputError("show takes a workload, or --arch and an accelerator; give one of the two")
+    if workload is not None:
+        if changes:
+            raise InputError("--set changes a field of an accelerator; leave it out, or show --arch")
+        _show_workload(workload, run, form, show)
+    elif arch is not None:
+        _show_arch(arch, changes, form, show)
+
+
+def _show_arch(name: str, changes: tuple[str, ...], form: str, show: Show) -> None:
+    from lw3dsim.describe.accelerator_file import load_arch
+    from lw3dsim.report.text.arch import arch_rows, arch_tables
+
+    check_overrides(changes)
+    arch = load_arch(name, overrides=changes)
+    if form == "table":
+        show(arch_tables(arch))
+        return
+    rows = [row.as_dict() for row in arch_rows(arch)]
+    print_json({"arch": arch.name, "fields": rows}) if form == "json" else print_csv(rows)
+
+
+def _show_workload(workload: str, run: Options, form: str, show: Show) -> None:
     from lw3dsim.report.text.network import network_record
     from lw3dsim.transform.passes import apply_transforms
 

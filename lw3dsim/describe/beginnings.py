@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # The shipped design that a new one begins as.
 FIRST = "edge_base"
@@ -72,7 +72,12 @@ class Field(Value, frozen=True, kw_only=True):
 
 def accelerator_fields() -> list[Field]:
     """Return every field of an accelerator file, in the order of the schema."""
-    schema = msgspec.json.schema(Accelerator)["$defs"]
+    fields = schema_fields(msgspec.json.schema(Accelerator)["$defs"], "Accelerator")
+    return [replace(field, meaning=field.meaning or "what the design is for") for field in fields]
+
+
+def schema_fields(schema: dict[str, Any], title: str, before: str = "") -> list[Field]:
+    """Return the fields of what is called ``title`` in a schema, and of its sections; paths begin with ``before``."""
     return [
         Field(
             path=path,
@@ -80,13 +85,12 @@ def accelerator_fields() -> list[Field]:
             allowed=_allowed(said),
             default=json.dumps(said["default"]) if "default" in said else "none: it must be given",
         )
-        for path, said in _said(schema, "Accelerator", "")
+        for path, said in _said(schema, title, before)
     ]
 
 
-def fields_of(path: str) -> list[Field]:
+def fields_of(path: str, fields: Sequence[Field]) -> list[Field]:
     """Return the field of this path, or those of a section. Raises InputError for an unknown one."""
-    fields = accelerator_fields()
     found = [field for field in fields if field.path == path or field.path.startswith(f"{path}.")]
     if not found:
         raise unknown("field", path, [field.path for field in fields])
@@ -118,6 +122,16 @@ def new_text(kind: str, name: str) -> str:
     return texts[kind]
 
 
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
 def _said(schema: dict[str, Any], title: str, before: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what is said of each field, those of sections behind those of the accelerator itself."""
     fields = schema[title]["properties"]
@@ -130,7 +144,7 @@ def _said(schema: dict[str, Any], title: str, before: str) -> Iterator[tuple[str
 
 
 def _meaning(said: dict[str, Any]) -> str:
-    return str(said.get("description", "what the design is for"))
+    return str(said.get("description", ""))
 
 
 def _allowed(said: dict[str, Any]) -> str:
@@ -142,7 +156,9 @@ def _allowed(said: dict[str, Any]) -> str:
     if said.get("type") == "null":
         return "null"
     least, most, below = (said.get(name) for name in ("minimum", "maximum", "exclusiveMaximum"))
-    kind = {"integer": "a whole number", "number": "a number", "string": "text"}.get(str(said.get("type")), "a value")
+    kind = _KINDS.get(str(said.get("type")), "a value")
+    if "prefixItems" in said:
+        kind = f"a list of {len(said['prefixItems'])}: {_allowed(said['prefixItems'][0])}"
     if least is not None and (most is not None or below is not None):
         return f"{kind}, {least:,} to {most:,}" if most is not None else f"{kind}, from {least:,}, below {below:,}"
     return kind

@@ -36,58 +36,65 @@ MAX_BLOCK_DEPTH = 8
 Values = dict[str, Any]
 
 
+def says(about: str) -> msgspec.Meta:
+    """Describe a field of a file."""
+    return msgspec.Meta(description=about)
+
+
 # The transforms that can be *the* FSB form of a network, by the names of lw3dsim.transform.
 FsbVariant = Literal["fsb", "fsb_c3d", "slowdepth", "slowfsb", "fasttrg", "fastdepth"]
 
 
-class _Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InputEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A network input: its own shape, or every n-th frame of another input; the share that is not zero, and its width.
 
     One that is ``learned`` is a parameter of the network, of the same size whatever the size of the clip.
     """
 
-    channels: Size | None = None
-    frames: Size | None = None
-    height: Size | None = None
-    width: Size | None = None
-    sample_of: str | None = None
-    frame_stride: Extent | None = None
-    density: Density | None = None
-    activation_bits: Bits | None = None
-    learned: bool = False
+    channels: Annotated[Size | None, says("channels, C")] = None
+    frames: Annotated[Size | None, says("frames, T")] = None
+    height: Annotated[Size | None, says("height in pixels, H")] = None
+    width: Annotated[Size | None, says("width in pixels, W")] = None
+    sample_of: Annotated[str | None, says("another input, of which this one has frames")] = None
+    frame_stride: Annotated[Extent | None, says("it has every n-th of them")] = None
+    density: Annotated[Density | None, says("share of its values that are not zero")] = None
+    activation_bits: Annotated[Bits | None, says("bits of a value; default: those of the workload")] = None
+    learned: Annotated[bool, says("a parameter of the network, of one size")] = False
 
 
-class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Layers written once, with parameters."""
 
-    parameters: tuple[str, ...] = ()
-    layers: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1)]
+    parameters: Annotated[tuple[str, ...], says("names that `$name` stands for inside")] = ()
+    layers: Annotated[tuple[dict[str, Any], ...], msgspec.Meta(min_length=1), says("as those of the workload")]
 
 
-class _BlockUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BlockUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An entry that puts a block into the graph."""
 
-    name: str
-    block: str
-    repeat: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    inputs: str | tuple[str, ...] | None = None
-    values: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+    name: Annotated[str, says("what its layers' names begin with, and its output is called")]
+    block: Annotated[str, says("the block")]
+    repeat: Annotated[int, msgspec.Meta(ge=1, le=1000), says("how often, one behind the other")] = 1
+    inputs: Annotated[str | tuple[str, ...] | None, says("what it reads; default: the tensor before it")] = None
+    values: Annotated[dict[str, Any], says("values of its parameters")] = msgspec.field(
+        name="with", default_factory=dict
+    )
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WorkloadFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of a workload file."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1)]
-    inputs: dict[str, Any]
-    layers: tuple[dict[str, Any], ...]
-    description: str = ""
-    source: str = ""
-    fsb_variant: FsbVariant = "fsb"
-    activation_bits: Bits | None = None
-    weight_bits: Bits | None = None
-    stream_state: Literal["all", "causal"] | None = None
-    parameters: dict[str, Any] = {}
-    blocks: dict[str, Any] = {}
+    name: Annotated[str, msgspec.Meta(min_length=1), says("what the network is called")]
+    inputs: Annotated[dict[str, Any], says("clips by name: channels, frames, height, width")]
+    layers: Annotated[tuple[dict[str, Any], ...], says("layers by kind, and uses of blocks, in order")]
+    description: Annotated[str, says("for the reader")] = ""
+    source: Annotated[str, says("where it was published")] = ""
+    fsb_variant: Annotated[FsbVariant, says("the pass that `compare` takes for its FSB form")] = "fsb"
+    activation_bits: Annotated[Bits | None, says("bits of activations; default: the accelerator's")] = None
+    weight_bits: Annotated[Bits | None, says("bits of weights; default: the accelerator's")] = None
+    stream_state: Annotated[Literal["all", "causal"] | None, says("which layers keep state from clip to clip")] = None
+    parameters: Annotated[dict[str, Any], says("values that `$name` stands for")] = {}
+    blocks: Annotated[dict[str, Any], says("layers that are written once")] = {}
 
 
 def load_workload(name: PathArgument, *, input_size: SizeArgument = None, classes: int | None = None) -> Workload:
@@ -108,14 +115,14 @@ def parse_workload(
     sizes = as_sizes("input_size", input_size)
     classes = as_optional_integer("classes", classes, 1, MAX_CLASSES)
     document = parse_file(text, path)
-    file = decode(document, _File, document.data)
+    file = decode(document, WorkloadFile, document.data)
     parameters = dict(file.parameters)
     if classes is not None:
         if "classes" not in parameters:
             raise ArgumentError("classes", classes, f"{path} has no parameter 'classes' to override; leave it out")
         parameters["classes"] = classes
     inputs, densities = _inputs(document, file, sizes)
-    blocks = {name: decode(document, _Block, block, ("blocks", name)) for name, block in file.blocks.items()}
+    blocks = {name: decode(document, Block, block, ("blocks", name)) for name, block in file.blocks.items()}
     reader = _Reader(document, blocks)
     reader.origin = {name: ("inputs", name) for name in inputs}
     scope = _Scope(names={name: name for name in inputs}, values=parameters, last=next(reversed(inputs)))
@@ -137,7 +144,7 @@ def parse_workload(
     )
 
 
-def _input_bits(file: _File) -> dict[str, int]:
+def _input_bits(file: WorkloadFile) -> dict[str, int]:
     """Return the widths of inputs that say theirs; one that is sampled has that of its source, or its own."""
     bits: dict[str, int] = {}
     for name, entry in file.inputs.items():
@@ -148,7 +155,7 @@ def _input_bits(file: _File) -> dict[str, int]:
 
 
 def _inputs(
-    document: Document, file: _File, sizes: Extents | Mapping[str, Extents] | None
+    document: Document, file: WorkloadFile, sizes: Extents | Mapping[str, Extents] | None
 ) -> tuple[dict[str, Shape], dict[str, float]]:
     """Return the shapes and densities of the inputs; a sampled input is as dense as its source unless it says so.
 
@@ -164,7 +171,7 @@ def _inputs(
     densities: dict[str, float] = {}
     for name, entry in file.inputs.items():
         key = ("inputs", name)
-        spec = decode(document, _Input, entry, key)
+        spec = decode(document, InputEntry, entry, key)
         if spec.sample_of is None:
             shape = (spec.channels, spec.frames, spec.height, spec.width)
             if None in shape or spec.frame_stride is not None:
@@ -208,7 +215,7 @@ class _Reader:
     """Expands entries into layers, remembering where each came from."""
 
     document: Document
-    blocks: Mapping[str, _Block]
+    blocks: Mapping[str, Block]
     layers: list[AnyLayer] = field(default_factory=list)
     origin: dict[str, KeyPath] = field(default_factory=dict)
 
@@ -222,7 +229,7 @@ class _Reader:
             key = (*at, index)
             data = self._substitute(entry, key, scope.values)
             if "block" in data:
-                self._use_block(decode(self.document, _BlockUse, data, key), key, prefix, scope)
+                self._use_block(decode(self.document, BlockUse, data, key), key, prefix, scope)
             else:
                 self._add_layer(data, key, prefix, scope)
 
@@ -241,7 +248,7 @@ class _Reader:
         scope.names[name] = full
         scope.last = full
 
-    def _use_block(self, use: _BlockUse, key: KeyPath, prefix: str, scope: _Scope) -> None:
+    def _use_block(self, use: BlockUse, key: KeyPath, prefix: str, scope: _Scope) -> None:
         if use.block not in self.blocks:
             raise self.document.error(
                 (*key, "block"), f"unknown block {use.block!r}; {suggest(use.block, self.blocks)}"

@@ -11,11 +11,13 @@ from msgspec import Meta
 from lw3dsim.arguments import MAX_EXTENT, as_dims
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, named_by
+from lw3dsim.describe.beginnings import Field, schema_fields
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.workload import StreamState
+from lw3dsim.describe.workload_file import says
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.explore.metrics import METRICS, Combine, Limit, measured
 from lw3dsim.explore.point import RUN_FIELDS, Examined, Load
@@ -51,17 +53,17 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class _Workload(_Section, frozen=True, kw_only=True):
     """A workload and the options of ``simulate`` that it is run with."""
 
-    workload: str
-    transform: str | None = None
-    algorithm: str = Design.algorithm
-    input_size: str | None = msgspec.field(default=None, name="input")
-    classes: Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None = None
-    dims: dict[str, Annotated[int, Meta(ge=1, le=MAX_EXTENT)]] = {}
-    batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 1
-    stream_state: StreamState | None = None
-    fusion: Fusion = "off"
-    objective: Objective = Design.objective
-    weight: Annotated[float, Meta(gt=0, le=1e9)] = 1.0
+    workload: Annotated[str, says("a name, or a file")]
+    transform: Annotated[str | None, says("passes")] = None
+    algorithm: Annotated[str, says("algorithm of convolutions")] = Design.algorithm
+    input_size: Annotated[str | None, says("TxHxW of the clip")] = msgspec.field(default=None, name="input")
+    classes: Annotated[Annotated[int, Meta(ge=1, le=MAX_CLASSES)] | None, says("answers of the network")] = None
+    dims: Annotated[dict[str, Annotated[int, Meta(ge=1, le=MAX_EXTENT)]], says("sizes of named dimensions")] = {}
+    batch: Annotated[int, Meta(ge=1, le=MAX_BATCH), says("clips that are computed together")] = 1
+    stream_state: Annotated[StreamState | None, says("which layers keep state between clips")] = None
+    fusion: Annotated[Fusion, says("whether layers are fused")] = "off"
+    objective: Annotated[Objective, says("what mappings are chosen for")] = Design.objective
+    weight: Annotated[float, Meta(gt=0, le=1e9), says("its share in the mean")] = 1.0
     examined: Examined | None = msgspec.field(default=None, name="accuracy")
 
 
@@ -90,19 +92,39 @@ class _Bound(_Section, frozen=True, kw_only=True):
     max: float | None = None
 
 
-class _File(_Section, frozen=True, kw_only=True):
+class SpaceFile(_Section, frozen=True, kw_only=True):
     """A space file."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    description: str = ""
-    arch: str = DEFAULT_ARCH
-    workloads: Annotated[list[_Workload], Meta(min_length=1)]
-    combine: Combine = "weighted"
-    parameters: Annotated[dict[str, Any], Meta(min_length=1)]
-    objectives: Annotated[list[str], Meta(min_length=1, max_length=6)]
-    constraints: dict[str, _Bound] = {}
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), says("what the study is called")]
+    description: Annotated[str, says("for the reader")] = ""
+    arch: Annotated[str, says("what every design starts from: a name, or a file")] = DEFAULT_ARCH
+    workloads: Annotated[list[_Workload], Meta(min_length=1), says("what one chip runs, with options of `simulate`")]
+    combine: Annotated[Combine, says("costs of several workloads: their mean by weight, or the worst")] = "weighted"
+    parameters: Annotated[
+        dict[str, Any],
+        Meta(min_length=1),
+        says("values by path, of the accelerator or the run: a list, {int: [a, b]} or {log2: [a, b]}"),
+    ]
+    objectives: Annotated[
+        list[str], Meta(min_length=1, max_length=6), says("metrics that are minimised, SQNR maximised")
+    ]
+    constraints: Annotated[dict[str, _Bound], says("metrics with min, max or both")] = {}
     # The box of six sides is still a number.
-    reference: dict[str, Annotated[float, Meta(ge=1e-30, le=1e30)]] = {}
+    reference: Annotated[
+        dict[str, Annotated[float, Meta(ge=1e-30, le=1e30)]],
+        says("corner of the hypervolume; default: twice what the accelerator costs as it is"),
+    ] = {}
+
+
+def space_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a space file."""
+    return msgspec.json.schema(SpaceFile)
+
+
+def space_fields() -> list[Field]:
+    """Return the fields of a space file (``space.objectives``), and of its workloads (``space.workloads.weight``)."""
+    defs = space_schema()["$defs"]
+    return [*schema_fields(defs, "SpaceFile", "space."), *schema_fields(defs, "_Workload", "space.workloads.")]
 
 
 def load_space(name: str | Path) -> Space:
@@ -114,7 +136,7 @@ def load_space(name: str | Path) -> Space:
 def parse_space(text: str, path: str = "<text>") -> Space:
     """Build the space that the YAML ``text`` describes; see :func:`load_space`."""
     document = parse_file(text, path)
-    file: _File = decode(document, _File, document.data)
+    file: SpaceFile = decode(document, SpaceFile, document.data)
     loads = tuple(_load(document, entry, index) for index, entry in enumerate(file.workloads))
     parameters: list[Parameter] = []
     for name in file.parameters:
@@ -266,7 +288,7 @@ def _objectives(document: Document, names: list[str]) -> tuple[str, ...]:
 PLAIN = {"fusion": "off", "batch": 1}
 
 
-def _check_examined(document: Document, file: _File) -> None:
+def _check_examined(document: Document, file: SpaceFile) -> None:
     """Refuse metrics for which clips are answered where there are none, or where it can't be said what answers them."""
     wanted = measured((*file.objectives, *file.constraints))
     if not wanted:
@@ -298,7 +320,7 @@ def _limit(document: Document, name: str, bound: _Bound) -> Limit:
     return Limit(name=name, low=bound.min, high=bound.max)
 
 
-def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]:
+def _reference(document: Document, file: SpaceFile) -> tuple[tuple[str, float], ...]:
     """Return the reference by objective, in their order; empty where none is given."""
     for name in file.reference:
         if name not in file.objectives:
@@ -313,7 +335,7 @@ def _reference(document: Document, file: _File) -> tuple[tuple[str, float], ...]
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
 
 
-def _contents(document: Document, file: _File, loads: tuple[Load, ...], parameters: list[Parameter]) -> str:
+def _contents(document: Document, file: SpaceFile, loads: tuple[Load, ...], parameters: list[Parameter]) -> str:
     """Return what the names of the file stand for; raise InputError for one that stands for nothing."""
     values = {parameter.path: parameter.values for parameter in parameters}
     archs = [file.arch, *map(str, values.get("run.arch", ()))]

@@ -21,6 +21,12 @@ list
 list --format json
 schema
 schema pe.acc_depth
+schema workload
+schema space
+schema conv3d
+show --arch edge_small
+show --arch edge_small --set pe.rows=4 --format json
+show --arch edge_small --format csv
 new workload begun
 new arch my_chip
 new space searched

@@ -12,6 +12,8 @@ AXE     := axe-core@4.11.0
 # A C compiler in a wheel, for machines that have none.
 ZIG     := .ci/ziglang.txt
 PIP     := -q --disable-pip-version-check
+# Of what takes minutes, a terminal shows how far it is.
+LOUD    := --disable-pip-version-check $(shell [ -t 2 ] || echo -q)
 # Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -89,6 +91,10 @@ tables: $(READY)
 	$(BIN)/python experiments/fusion_tables.py
 	$(BIN)/python experiments/network_tables.py
 
+# The pictures of pages in the documents; it takes Chromium.
+screenshots: $(READY)
+	PYTHONPATH=tests/support $(BIN)/python experiments/screenshots.py
+
 # Odd and damaged inputs of every kind, for SECONDS, and commands that write, killed N times.
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600) --seed $(or $(SEED),0)
@@ -109,11 +115,14 @@ lock: $(READY)
 
 # Nothing that the lock does not hold is fetched: the backend that builds the package is in it too.
 $(READY): pyproject.toml $(LOCK) $(ZIG)
+	@echo "1 of 3: libraries into $(VENV), some minutes at the first time"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP) --no-compile --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install $(LOUD) --no-compile --require-hashes -r $(LOCK)
+	@echo "2 of 3: lw3dsim itself, with its kernels compiled"
 	@[ -n "$$(command -v $(firstword $(CC)) gcc clang)" ] || $(BIN)/python -m pip install $(PIP) --require-hashes -r $(ZIG) || \
 	    echo "there is no C compiler here, and none could be installed: CPython will run the kernels"
 	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
+	@echo "3 of 3: what looks at pages"
 	@npm install --prefix $(VENV)/axe --no-audit --no-fund --ignore-scripts --silent $(AXE) > /dev/null 2>&1 || \
 	    echo "axe-core can't be had here (no npm, or no registry): pages are not held against it"
 	@touch $@

@@ -177,9 +177,15 @@ class Browser:
         )
         return found[0], found[1]
 
-    def picture(self, whole: bool = False) -> bytes:
-        """Return what is to be seen, or the whole page, as PNG."""
+    def picture(self, *, whole: bool = False, of: str = "") -> bytes:
+        """Return what is to be seen, the whole page, or an element with some room around it, as PNG."""
         clip: dict[str, Any] = {}
+        if of:
+            box = self.ask(
+                "(b => ({x: b.left + scrollX - 14, y: b.top + scrollY - 6, width: b.width + 28, height: b.height + 8}))"
+                f"(document.querySelector({json.dumps(of)}).getBoundingClientRect())"
+            )
+            clip = {"clip": {**box, "scale": 1}, "captureBeyondViewport": True}
         if whole:
             size = self.send("Page.getLayoutMetrics")["cssContentSize"]
             clip = {"clip": {**size, "scale": 1}, "captureBeyondViewport": True}

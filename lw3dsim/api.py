@@ -18,6 +18,7 @@ from lw3dsim.network.request import (
     Clips,
     Design,
     Examples,
+    Judged,
     Run,
     Subject,
     Tensors,
@@ -131,7 +132,7 @@ class Watched(Subject, Examples):
     )
 
 
-class Simulation(Run, Clips, Watched):
+class Simulation(Run, Clips, Judged, Watched):
     """Arguments of :func:`simulate`."""
 
 

@@ -2,9 +2,9 @@
 
     python experiments/accuracy/run.py
 
-The learning rate of a network is that with which the first seed does best in validation. Trainings lie in ``--out``
-and are gone on with when this is called again, after a kill as well; ``--smoke`` trains as little as shows that it
-works. Then ``python experiments/accuracy/page.py`` writes the tables and figures.
+The learning rate of a network is that of the least loss in validation after a short training with a seed of its own.
+Trainings lie in ``--out`` and are gone on with when this is called again, after a kill as well; ``--smoke`` trains as
+little as shows that it works. Then ``python experiments/accuracy/page.py`` writes the tables and figures.
 """
 
 from __future__ import annotations
@@ -37,17 +37,21 @@ RATE_COLUMNS = ("network", "lr", "validation_top1", "validation_loss", "cpu_s")
 
 
 class Plan(NamedTuple):
-    """How much is trained: so many epochs of so many clips for every seed, for the first with every learning rate."""
+    """How much is trained: ``epochs`` of ``clips`` with each seed; the ``search`` with each rate, to choose one."""
 
     epochs: int
     clips: int
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
+    search: tuple[int, int]
     cases: tuple[Case, ...] = CASES
 
 
-FULL = Plan(10, 600, (0, 1, 2), (0.03, 0.1))
-SMOKE = Plan(1, 20, (0,), (0.03, 0.1), (CASES[1], CASES[3]))
+# Learning rates are chosen with a seed that no result has.
+SEARCH_SEED = 9
+WARMUP_EPOCHS = 1
+FULL = Plan(10, 2000, (0, 1, 2), (0.03, 0.1), (3, 1500))
+SMOKE = Plan(2, 20, (0,), (0.03, 0.1), (2, 20), (CASES[1], CASES[3]))
 
 
 class Outcome(NamedTuple):
@@ -62,9 +66,24 @@ class Outcome(NamedTuple):
         return self.record["epochs"][-1]  # type: ignore[no-any-return]
 
 
-def trained(case: Case, trainings: Path, plan: Plan, seed: int, lr: float) -> Outcome:
+class Task(NamedTuple):
+    """A training of a case."""
+
+    seed: int
+    lr: float
+    epochs: int
+    clips: int
+
+
+def folder_of(case: Case, trainings: Path, task: Task) -> Path:
+    """Return where a training is kept."""
+    name = f"{case.name.lower().replace(',', '').replace(' ', '_')}-lr{task.lr:g}"
+    return trainings / f"seed{task.seed}-{task.epochs}x{task.clips}" / name
+
+
+def trained(case: Case, trainings: Path, task: Task) -> Outcome:
     """Train ``case``, or go on with it; what is over is read."""
-    folder = trainings / f"seed{seed}" / f"{case.name.lower().replace(',', '').replace(' ', '_')}-lr{lr:g}"
+    folder = folder_of(case, trainings, task)
     clock, begun = folder.parent / f"{folder.name}.cpu", time.process_time()
     spent = float(clock.read_text()) if clock.exists() else 0.0
 
@@ -78,29 +97,39 @@ def trained(case: Case, trainings: Path, plan: Plan, seed: int, lr: float) -> Ou
             case.transform,
             out=folder,
             resume=True,
-            seed=seed,
-            lr=lr,
-            epochs=plan.epochs,
-            clips=plan.clips,
+            warmup_epochs=WARMUP_EPOCHS,
+            redraw=False,
             device="cpu",
             note=tick,
+            **task._asdict(),
         )
     return Outcome(json.loads((folder / "training.json").read_text()), float(clock.read_text()))
 
 
-def chosen_rate(case: Case, trainings: Path, plan: Plan) -> tuple[float, list[tuple[Any, ...]]]:
-    """Return the learning rate of the best validation, and a row for each that was tried."""
-    rows, best = [], (-1.0, 0.0, 0.0)
+def tried_rates(case: Case, trainings: Path, plan: Plan) -> tuple[list[float], list[tuple[Any, ...]]]:
+    """Return the learning rates, that of the least loss in validation first, and a row for each that was tried."""
+    rows, found = [], []
     for lr in plan.rates:
         try:
-            made = trained(case, trainings, plan, plan.seeds[0], lr)
+            made = trained(case, trainings, Task(SEARCH_SEED, lr, *plan.search))
         except InputError:  # the loss is no number any more
             rows.append((case.name, lr, "", "", ""))
             continue
         last = made.last
         rows.append((case.name, lr, last["validation_top1"], round(last["validation_loss"], 4), made.cpu_s))
-        best = max(best, (last["validation_top1"], -last["validation_loss"], lr))
-    return best[2], rows
+        found.append((last["validation_loss"], lr))
+    return [lr for _, lr in sorted(found)], rows
+
+
+def trained_with_best(case: Case, trainings: Path, rates: Sequence[float], seed: int, plan: Plan) -> Outcome:
+    """Train ``case`` with the first of ``rates`` with which the loss stays a number."""
+    *others, last = rates
+    for lr in others:
+        try:
+            return trained(case, trainings, Task(seed, lr, plan.epochs, plan.clips))
+        except InputError:
+            continue
+    return trained(case, trainings, Task(seed, last, plan.epochs, plan.clips))
 
 
 def run_row(case: Case, seed: int, made: Outcome) -> tuple[Any, ...]:
@@ -129,21 +158,21 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 
 def run(plan: Plan, trainings: Path, results: Path) -> None:
-    """Train every case with every seed; write the tables as they grow."""
-    runs: list[Any] = []
-    curves: list[Any] = []
-    rates: list[Any] = []
+    """Choose rates, then train every case with one seed after the other; write the tables as they grow."""
+    rates: dict[str, list[float]] = {}
+    tried: list[Any] = []
     for case in plan.cases:
-        lr, rows = chosen_rate(case, trainings, plan)
-        rates += rows
-        for seed in plan.seeds:
-            made = trained(case, trainings, plan, seed, lr)
-            runs.append(run_row(case, seed, made))
-            curves += curve_rows(case, seed, made)
-            print(*runs[-1], flush=True)
-        write(results / "rates.csv", RATE_COLUMNS, rates)
-        write(results / "runs.csv", RUN_COLUMNS, runs)
-        write(results / "curves.csv", CURVE_COLUMNS, curves)
+        rates[case.name], rows = tried_rates(case, trainings, plan)
+        tried += rows
+        write(results / "rates.csv", RATE_COLUMNS, tried)
+    made: dict[tuple[str, int], Outcome] = {}
+    for done, seed in enumerate(plan.seeds, 1):
+        for case in plan.cases:
+            made[case.name, seed] = trained_with_best(case, trainings, rates[case.name], seed, plan)
+            print(*run_row(case, seed, made[case.name, seed]), flush=True)
+        found = [(case, one, made[case.name, one]) for case in plan.cases for one in plan.seeds[:done]]
+        write(results / "runs.csv", RUN_COLUMNS, [run_row(*one) for one in found])
+        write(results / "curves.csv", CURVE_COLUMNS, [row for one in found for row in curve_rows(*one)])
 
 
 def main() -> None:

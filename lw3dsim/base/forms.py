@@ -41,6 +41,7 @@ TRACE_HEAD = '{"otherData":'
 # What archives of arrays end with.
 CHECKPOINT_MARK = b"lw3dsim checkpoint"
 WEIGHTS_MARK = b"lw3dsim weights"
+CALIBRATION_MARK = b"lw3dsim calibration"
 
 # Who made a drawing, as its file says.
 DRAWN_BY = "lw3dsim plot"
@@ -149,6 +150,7 @@ CLOSEUPS = Form(about="layers from close by", is_ours=lambda file, _: _is_json(_
 EXECUTION = Form(about="execution", is_ours=lambda file, _: _is_json(_Execution, file))
 CHECKPOINT = Form(about="checkpoint", is_ours=lambda file, _: _ends_with(CHECKPOINT_MARK, file))
 WEIGHTS = Form(about="file of weights", is_ours=lambda file, _: _ends_with(WEIGHTS_MARK, file))
+CALIBRATION = Form(about="calibration", is_ours=lambda file, _: _ends_with(CALIBRATION_MARK, file))
 CURVES = Form(about="table of epochs", is_ours=lambda _, head: head.startswith(b"epoch,learning_rate,train_loss,"))
 SCORE = Form(about="score", is_ours=lambda file, _: _is_json(_Score, file))
 TRAINING = Form(about="training", is_ours=lambda file, _: _is_json(_Training, file))

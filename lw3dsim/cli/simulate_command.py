@@ -10,7 +10,7 @@ import click
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import format_option, prepared_run, progress_bar, put, run_options
 from lw3dsim.errors import InputError
-from lw3dsim.network.request import Clips, Run, make_request
+from lw3dsim.network.request import Clips, Judged, Run, make_request
 
 if TYPE_CHECKING:
     from lw3dsim.cli.options import Show
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("simulate", cls=Command)
 @click.argument("workload")
-@run_options(Run, Clips)
+@run_options(Run, Clips, Judged)
 @click.option(
     "--out", type=click.Path(), metavar="DIR", help="Also write result.json, three CSV tables, report.html here."
 )

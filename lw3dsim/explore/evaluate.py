@@ -143,7 +143,7 @@ class Evaluator:
         assert load.examined is not None  # noqa: S101  # the space has checked it
         self.network(load, point)
         written = self._written[_key(load.at(point))]
-        return self._answering.metrics(load.examined, written, of.units, of.arch)
+        return self._answering.metrics(load.examined, written, of.units, of.arch, measured(self.space.metrics))
 
     def _discarded(self, point: Point, front: tuple[Vector, ...]) -> Outcome | None:
         """Look at a design layer by layer until it is clear that it can't join ``front``; None where it never is."""

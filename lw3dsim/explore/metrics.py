@@ -84,6 +84,14 @@ METRICS = {
         is_rate=True,
         takes_time=True,
     ),
+    "predicted_agreement": Metric(
+        about="the same, predicted from the SQNR of the layers: the design answers no clips",
+        value=None,
+        best=1.0,
+        least=0.0,
+        is_rate=True,
+        takes_time=True,
+    ),
     "accuracy": Metric(
         about="share of clips that the trained network in integers answers right",
         value=None,

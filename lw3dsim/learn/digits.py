@@ -60,13 +60,19 @@ class Scene(NamedTuple):
 
 
 class MovingDigits:
-    """Clips of moving digits of the size that a network takes; a clip is what ``seed``, part, number and epoch say."""
+    """Clips of moving digits of the size that a network takes; a clip is what ``seed``, part, number and epoch say.
+
+    Without ``redraw`` clips are the same in every epoch.
+    """
 
     name = "moving_digits"
     classes = MOTIONS
 
-    def __init__(self, paths: Paths, clips: int, *, seed: int = 0, camera_shake: bool = False) -> None:
-        self.paths, self.seed, self.camera_shake, self.broken = paths, seed, camera_shake, set[str]()
+    def __init__(
+        self, paths: Paths, clips: int, *, seed: int = 0, camera_shake: bool = False, redraw: bool = True
+    ) -> None:
+        self.paths, self.seed, self.broken = paths, seed, set[str]()
+        self.camera_shake, self.redraw = camera_shake, redraw
         self._counts: dict[Part, int] = {"train": clips, **HELD_OUT}
 
     def count(self, part: Part) -> int:
@@ -89,7 +95,7 @@ class MovingDigits:
 
     def _generator(self, part: Part, number: int, epoch: int) -> np.random.Generator:
         # What is held out is the same in every epoch and for every seed.
-        own = (self.seed, epoch) if part == "train" else (0, 0)
+        own = (self.seed, epoch if self.redraw else 0) if part == "train" else (0, 0)
         return np.random.default_rng((_STREAMS[part], number, *own))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.errors import InputError
+from lw3dsim.learn.prediction import AgreementMap, Gain, answered, noise_ratio
 from lw3dsim.network.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 BATCH = 20
 
-# So many clips are also computed directly, layer by layer, to say what dropped bits cost.
-COMPARED = 8
+# So many clips are also computed directly, layer by layer, to say what dropped bits cost: moving digits of all classes,
+# of which fast ones make larger sums than slow ones.
+COMPARED = BATCH
+
+# So many clips show what becomes of the noise of a layer.
+PROBED = 16
 
 # Clips are kept in memory up to so much of them; more are read anew for every design.
 MOST_BYTES = 512 * 2**20
@@ -46,6 +51,7 @@ class Examination:
         self, float_network: Weighty, source: Source, number: Number, *, clips: int, calibration: int, workers: int = 1
     ) -> None:
         self.number, self._source, self._workers = number, source, workers
+        self._float_network = float_network
         self._part: Part = "test" if source.count("test") else "validation"
         self._wanted_clips = clips
         self._kept: list[Batch] = []
@@ -86,10 +92,9 @@ class Examination:
             for batch in self._read():
                 clips = _clips(batch)
                 # Each thread has a network of its own and every so many of the clips.
-                shares = [clips[i :: len(networks)] for i in range(len(networks))]
-                for i, logits in enumerate(pool.map(_logits, networks, shares)):
-                    if logits:
-                        made[at + i : at + len(clips) : len(networks)] = logits
+                shares = [share for i in range(len(networks)) if (share := clips[i :: len(networks)])]
+                for i, logits in enumerate(pool.map(answered, networks, shares)):
+                    made[at + i : at + len(clips) : len(networks)] = logits
                 at += len(clips)
                 if progress is not None:
                     progress(at, len(made))
@@ -100,6 +105,19 @@ class Examination:
             agreement=float((own == expected).mean()),
             sqnr_db=decibels(float(np.square(self.wanted).sum()), float(np.square(made - self.wanted).sum())),
         )
+
+    def map(self, clips: int) -> AgreementMap:
+        """Return what says how the network answers at an SQNR, by ``clips`` that are not scored, nor trained on.
+
+        Where all that are not trained on are scored, it is by clips of the training.
+        """
+        part: Part = "validation" if self._part == "test" else "train"
+        read = [clip for batch in _batches(self._source, part, clips) for clip in _clips(batch)]
+        (output,) = self._float_network.outputs
+        wanted = np.stack([self._float_network.tensors(clip)[output].ravel() for clip in read])
+        gain = Gain(self.calibration.whole, read[:PROBED])
+        floor = noise_ratio(wanted, answered(self.calibration.whole, read))
+        return AgreementMap(answers=wanted, floor=floor, gain=gain)
 
     def lost_db(self, network: Quantised) -> dict[str, float | None]:
         """Return the SQNR of layers that lose bits, against their sums without loss on the same operands."""
@@ -114,12 +132,6 @@ class Examination:
         for clip in _clips(first)[:COMPARED] if first is not None else ():
             network(clip, compare)
         return {name: decibels(*sums) for name, sums in lost.items()}
-
-
-def _logits(network: Quantised, clips: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-    """Return what ``network`` answers on each of ``clips``: (classes,)."""
-    (output,) = network.outputs
-    return [network(clip)[output].ravel() for clip in clips]
 
 
 def decibels(signal: float, noise: float) -> float | None:

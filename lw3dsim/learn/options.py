@@ -9,6 +9,7 @@ from lw3dsim.arguments import (
     as_integer,
     as_number,
     as_optional_integer,
+    as_optional_path,
     as_path,
     as_path_or,
     as_sizes,
@@ -132,6 +133,12 @@ class TrainingOptions(Data):
     resume: bool = parameter(as_truth, "Go on where the folder's checkpoint is, if it has one.", default=False)
     epochs: int = parameter(_whole(1, MAX_EPOCHS), "Times that every clip is trained on.", default=10, values="N")
     clips: int = parameter(_whole(1, MAX_CLIPS), "Of moving_digits: clips of an epoch.", default=2000, values="N")
+    redraw: bool = parameter(
+        as_truth,
+        "Of moving_digits: draw every clip anew in each epoch.",
+        default=True,
+        option="--redraw/--no-redraw",
+    )
     lr: float = parameter(_number(0, 100), "Learning rate at the start.", default=0.05, values="RATE")
     schedule: str = parameter(
         partial(as_word, allowed=SCHEDULES),
@@ -141,6 +148,13 @@ class TrainingOptions(Data):
     )
     step_epochs: int = parameter(
         _whole(1, MAX_EPOCHS), "Of the schedule step.", default=10, values="N", option="--step-epochs"
+    )
+    warmup_epochs: int = parameter(
+        _whole(0, MAX_EPOCHS),
+        "Epochs in which the learning rate rises to that of the schedule, step by step.",
+        default=0,
+        values="N",
+        option="--warmup-epochs",
     )
     momentum: float = parameter(_number(0, 1), "Of stochastic gradient descent.", default=0.9, values="SHARE")
     weight_decay: float = parameter(
@@ -203,6 +217,13 @@ class ScoringOptions(Data):
         "Clips of the training that steps, and calibrated shifts, are taken from.",
         default=64,
         values="N",
+    )
+    save_calibration: PathArgument | None = parameter(
+        as_optional_path,
+        "Also write what calibration saw of narrowed layers here, for `simulate --calibration`.",
+        default=None,
+        values="FILE.npz",
+        option="--save-calibration",
     )
     dtype: str = parameter(
         partial(as_word, allowed=INTEGERS),

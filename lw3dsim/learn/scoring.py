@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim.arithmetic.number import number_named
+from lw3dsim.base.forms import CALIBRATION, CALIBRATION_MARK, replaceable
+from lw3dsim.base.output import write_files
 from lw3dsim.base.parameters import checked_values, declared_by, taking
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError
+from lw3dsim.learn.checkpoints import archive
 from lw3dsim.learn.examination import Examination
 from lw3dsim.learn.options import Scoring
 from lw3dsim.learn.source import opened
@@ -21,6 +25,7 @@ from lw3dsim.result.scored import ScoredLayer, ScoreRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lw3dsim.arithmetic.seen import Calibrated
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.network.quantised import Quantised, Weighty
 
@@ -35,6 +40,9 @@ def score(asked: Scoring) -> ScoreRecord:
     InputError.
     """
     checked = checked_values(asked)
+    target = checked["save_calibration"]
+    if target is not None:
+        replaceable(target, CALIBRATION)
     classes, source_of = opened(checked)
     prepared = _prepared(asked, len(classes))
     source = source_of(prepared.written)
@@ -47,6 +55,8 @@ def score(asked: Scoring) -> ScoreRecord:
         workers=checked["workers"],
     )
     network = examination.calibration.quantised(map_prepared(prepared), prepared.design)
+    if target is not None:
+        save_calibration(target, examination.calibration.seen)
     answers = examination.answers(network, asked.progress)
     precision = prepared.design.precision
     return ScoreRecord(
@@ -63,6 +73,11 @@ def score(asked: Scoring) -> ScoreRecord:
         layers=tuple(_layers(network, examination.lost_db(network))),
         **answers._asdict(),
     )
+
+
+def save_calibration(path: str, calibrated: Calibrated) -> None:
+    """Write what a calibration saw. Raises OutputError."""
+    write_files({Path(path): (CALIBRATION, archive(calibrated.arrays(), CALIBRATION_MARK))})
 
 
 def _prepared(asked: Scoring, classes: int) -> Prepared:

@@ -30,8 +30,8 @@ def opened(asked: Mapping[str, Any], note: Note | None = None) -> tuple[tuple[st
     """
     seed, folder = asked.get("seed", 0), Path(asked["data"])
     if asked["data"] == MOVING_DIGITS:
-        shake = asked["camera_shake"]
-        return MOTIONS, lambda read: MovingDigits(paths_of(read), asked["clips"], seed=seed, camera_shake=shake)
+        drawn = {"seed": seed, "camera_shake": asked["camera_shake"], "redraw": asked.get("redraw", True)}
+        return MOTIONS, lambda read: MovingDigits(paths_of(read), asked["clips"], **drawn)
     if not folder.is_dir():
         place = one_line(str(folder), 200)
         raise InputError(f"data {place}: there is no such folder; give {MOVING_DIGITS}, or the folder of UCF-101")

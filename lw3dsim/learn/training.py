@@ -32,8 +32,8 @@ FILES = {"checkpoint.npz": CHECKPOINT, "weights.npz": WEIGHTS, "curves.csv": CUR
 KEPT, *RESULTS = FILES
 
 # What decides the result, of all that is asked for.
-DESCENT = ("epochs", "lr", "schedule", "step_epochs", "momentum", "weight_decay")
-DECISIVE = (*DESCENT, "frame_stride", "camera_shake", "clips", "batch", "seed", "threads")
+DESCENT = ("epochs", "lr", "schedule", "step_epochs", "warmup_epochs", "momentum", "weight_decay")
+DECISIVE = (*DESCENT, "frame_stride", "camera_shake", "redraw", "clips", "batch", "seed", "threads")
 
 
 class Trained(TrainingRecord, frozen=True, kw_only=True):

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.noise import Power, estimated_db
-from lw3dsim.arithmetic.operands import make_operands, observed, whole_width, worst_case
+from lw3dsim.arithmetic.operands import make_operands, whole_width
+from lw3dsim.arithmetic.seen import Calibrated, Seen, is_narrowed, shifts_of
 from lw3dsim.arithmetic.whole import WholeLayer
 from lw3dsim.describe.shape import Shape
 from lw3dsim.errors import InputError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Number, Tensor
     from lw3dsim.arithmetic.operands import Shifts
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.network.quantised import Clip, Weighty
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -82,14 +82,6 @@ class Outputs:
         return self._squares / self._count
 
 
-class Seen(NamedTuple):
-    """What calibration says of a layer under an algorithm: the largest coordinates of data and weights, and powers."""
-
-    data: Tensor
-    weight: Tensor
-    power: Power
-
-
 class Calibration:
     """A network in integers of ``number``, set by ``clips``: on any design, and as often as one likes."""
 
@@ -106,6 +98,18 @@ class Calibration:
             steps[layer.name] = stages[-1].step
         self._network = Quantised(stages, {name: steps[name] for name in clips[0]}, number)
         self._seen: dict[tuple[str, Algorithm], Seen] = {}
+
+    @property
+    def whole(self) -> Quantised:
+        """The network in integers that loses nothing in its multipliers."""
+        return self._network
+
+    @property
+    def seen(self) -> Calibrated:
+        """What was seen of the layers that were narrowed so far."""
+        return Calibrated(
+            self.number.bits, {(name, algorithm.label): one for (name, algorithm), one in self._seen.items()}
+        )
 
     def quantised(self, units: Sequence[Unit], design: Accelerator, *, is_alike: bool = False) -> Quantised:
         """Return the network in integers, its layers as ``units`` have them mapped on ``design``.
@@ -139,10 +143,8 @@ class Calibration:
         self._look([(stage, self._whole(stage, work, design, None, is_alike=True)) for stage, work in layers])
         precision = design.precision
         for stage, work in layers:
-            seen, shifts = self._seen[stage.layer.name, work.problem.algorithm], worst_case(work.problem, self.number)
-            if precision.shifts == "calibrated":
-                shifts = observed(work.problem, seen.data, seen.weight)
-            stage.shifts = shifts if precision.shifts_per == "tap" else shifts.as_one()
+            seen = self._seen[stage.layer.name, work.problem.algorithm]
+            stage.shifts = shifts_of(work.problem, self.number, precision, seen)
             stage.whole = self._whole(stage, work, design, stage.shifts, is_alike=is_alike)
             stage.estimated_db = estimated_db(work.problem, stage.shifts, seen.power)
 
@@ -194,14 +196,6 @@ class Calibration:
         machine = make_machine(problem, design, mapping.parallel)
         together = problem.c if is_alike and not problem.may_overflow else mapping.c
         return WholeLayer(problem, together, machine, number, computation, operands)
-
-
-def is_narrowed(problem: Problem, number: Number) -> bool:
-    """Return whether the multipliers are narrower than the worst case of transformed operands."""
-    if not problem.algorithm.is_winograd:
-        return False
-    worst = worst_case(problem, number)
-    return bool(worst.data.any() or worst.weight.any())
 
 
 def arithmetic_of(units: Sequence[Unit], design: Accelerator, number: Number) -> tuple[object, ...]:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.simulated import LayerRun, Run, Unit
     from lw3dsim.arguments import DimsArgument, SizeArgument
+    from lw3dsim.arithmetic.arrays import Arrays
+    from lw3dsim.arithmetic.seen import Calibrated
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.group.partition import Path as LayerPath
     from lw3dsim.map.layer.price import Price
@@ -146,8 +148,17 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
         config=_configuration(prepared),
         stream=stream,
         notes=notes,
+        calibrated=None if request.calibration is None else _calibrated(request.calibration),
     )
+    if request.calibration is not None:
+        assert draft.totals  # noqa: S101  # what the calibration lacks is said now
     return Result(record=draft)
+
+
+def _calibrated(arrays: Arrays) -> Calibrated:
+    from lw3dsim.arithmetic.seen import calibrated_of
+
+    return calibrated_of(arrays)
 
 
 def _configuration(prepared: Prepared) -> Configuration:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
 
-    Watch = Callable[["Stage", Sequence[Tensor], Tensor], None]
+    Watch = Callable[["Stage", Sequence[Tensor], Tensor], Tensor | None]
     Clip = Mapping[str, Tensor]
 
 FLOAT = NUMBERS["float64"]
@@ -117,13 +117,16 @@ class Quantised:
         return Quantised(stages, self.input_steps, self.number)
 
     def __call__(self, clip: Clip, watch: Watch | None = None) -> dict[str, Tensor]:
-        """Return what the network makes, in real numbers; ``watch(stage, sources, sums)`` sees every layer."""
+        """Return what the network makes, in real numbers.
+
+        ``watch(stage, sources, sums)`` sees every layer; sums that it returns take the place of those of the layer.
+        """
         tensors = {name: codes(clip[name], step, self.number) for name, step in self.input_steps.items()}
         for stage in self.stages:
             sources = [tensors[name] for name in stage.layer.inputs]
             made = stage.sums(sources, self.number)
-            if watch is not None:
-                watch(stage, sources, made)
+            if watch is not None and (changed := watch(stage, sources, made)) is not None:
+                made = changed
             is_read = stage.layer.name not in self.outputs
             finish = stage.finished if is_read else stage.values
             tensors[stage.layer.name] = finish(made, self.number)

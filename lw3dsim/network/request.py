@@ -121,7 +121,7 @@ def _weights(name: str, value: object) -> str | Arrays:
     return as_arrays(name, value)
 
 
-def _inputs(name: str, value: object) -> Arrays | None:
+def _optional_arrays(name: str, value: object) -> Arrays | None:
     return None if value is None else as_arrays(name, value)
 
 
@@ -308,7 +308,7 @@ class Tensors(Parameters):
         in_python="Or arrays by name, LAYER.weight and LAYER.bias, as of load_weights or a state dict of to_torch.",
     )
     inputs: PathArgument | Mapping[str, ArrayLike] | None = parameter(
-        _inputs,
+        _optional_arrays,
         "Clips by input, CxTxHxW, from a file of arrays; drawn where it has none.",
         default=None,
         values="FILE.npz",
@@ -317,7 +317,19 @@ class Tensors(Parameters):
     )
 
 
-class Options(Run, Clips, Tensors):
+class Judged(Parameters):
+    """What the SQNR is estimated of."""
+
+    calibration: PathArgument | Mapping[str, ArrayLike] | None = parameter(
+        _optional_arrays,
+        "Estimate the SQNR of operands like those of this file (of `score --save-calibration`), with the shifts of it.",
+        default=None,
+        values="FILE.npz",
+        in_python="A file, or arrays by name; without it operands are taken as uniform, shifts as worst_case.",
+    )
+
+
+class Options(Run, Clips, Tensors, Judged):
     """All that can be said of a run but its workload."""
 
 
@@ -337,6 +349,7 @@ class Request(Options, Subject):
     mapping: str | None = None
     weights: str | Arrays = "file"
     inputs: Arrays | None = None
+    calibration: Arrays | None = None
 
 
 def given_network(

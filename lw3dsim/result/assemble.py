@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
+    from lw3dsim.arithmetic.seen import Calibrated
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.engine.stream import StreamTiming
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """The result of ``units``, the layers and fused groups of ``network`` in order: its parts made when looked at.
 
-    ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides.
+    ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides. The SQNR
+    is that of operands like those of ``calibrated``.
     """
 
     network: Workload
@@ -42,10 +44,11 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     config: Configuration
     stream: StreamTiming | None
     notes: tuple[str, ...]
+    calibrated: Calibrated | None = None
 
     @cached_property
     def _costs(self) -> Costs:
-        return Costs(self.network, self.arch, self.units)
+        return Costs(self.network, self.arch, self.units, self.calibrated)
 
     @cached_property
     def _counted(self) -> list[dict[str, int]]:

@@ -11,6 +11,8 @@ from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.power import joined, layer_profile
 from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_accesses, unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
+from lw3dsim.arithmetic.number import NUMBERS
+from lw3dsim.arithmetic.seen import is_narrowed
 from lw3dsim.result.derived import derived
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes, Sparsity
     from lw3dsim.account.power import Profile
     from lw3dsim.account.simulated import Run, Unit
+    from lw3dsim.arithmetic.seen import Calibrated
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
@@ -31,10 +34,15 @@ Value = TypeVar("Value")
 
 
 class Costs:
-    """The figures of ``units``, the layers and fused groups of ``network`` in order, simulated on ``arch``."""
+    """The figures of ``units``, the layers and fused groups of ``network`` in order, simulated on ``arch``.
 
-    def __init__(self, network: Workload, arch: Accelerator, units: Sequence[Unit]) -> None:
-        self.network, self.arch, self.units = network, arch, units
+    The SQNR is that of operands like those of ``calibrated``, where they are; else operands are taken as uniform.
+    """
+
+    def __init__(
+        self, network: Workload, arch: Accelerator, units: Sequence[Unit], calibrated: Calibrated | None = None
+    ) -> None:
+        self.network, self.arch, self.units, self.calibrated = network, arch, units, calibrated
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -129,19 +137,24 @@ class Costs:
     @cached_property
     def unit_sqnr_db(self) -> list[float | None]:
         """Signal to quantisation noise of every unit, None where it is exact."""
-        return [_sqnr_db(unit.run.work.stages) for unit in self.units]
+        return [self._sqnr_db(unit) for unit in self.units]
 
     @cached_property
     def sqnr_db(self) -> float | None:
         """Signal to quantisation noise of the network, None where it is exact."""
         return combined_db(self.unit_sqnr_db)
 
+    def _sqnr_db(self, unit: Unit) -> float | None:
+        problems = unit.run.work.stages
+        values = [self._layer_db(layer.name, one) for layer, one in zip(unit.layers, problems, strict=True)]
+        return values[0] if len(values) == 1 else combined_db(values)
+
+    def _layer_db(self, layer: str, problem: Problem) -> float | None:
+        if self.calibrated is None or problem.may_overflow or not is_narrowed(problem, NUMBERS["int8"]):
+            return sqnr_db(problem)
+        return self.calibrated.estimated_db(layer, problem, self.arch.precision)
+
 
 def peak_mw(profile: Profile, arch: Accelerator) -> float:
     """Return the power over the busiest window of a design."""
     return profile.peak_mw(arch.power_window_us * 1e6)
-
-
-def _sqnr_db(problems: Sequence[Problem]) -> float | None:
-    values = [sqnr_db(problem) for problem in problems]
-    return values[0] if len(values) == 1 else combined_db(values)

@@ -108,6 +108,24 @@ def test_a_design_answers_as_score_says_without_torch(folder, asked, monkeypatch
     assert asked
 
 
+def test_agreement_is_predicted_without_a_clip_answered(folder, asked):
+    text = (folder / "small.yaml").read_text().replace("agreement]", "predicted_agreement]")
+    (folder / "predicted.yaml").write_text(text.partition("constraints")[0])
+    found = outcomes(load_space(folder / "predicted.yaml"))
+    assert not asked
+    measured = outcomes(load_space(folder / "small.yaml"))
+    off = [one.metrics["predicted_agreement"] - measured[c].metrics["agreement"] for c, one in found.items()]
+    assert max(map(abs, off)) < 0.5
+    assert np.mean(np.abs(off)) < 0.15
+    assert len({one.metrics["predicted_agreement"] for one in found.values()}) == 5
+    overflowing = "parameters:\n  precision.accumulator_bits: [14]\n  precision.overflow: [wrap]\n"
+    (folder / "wraps.yaml").write_text(text.partition("constraints")[0].replace("parameters:\n", overflowing))
+    space = load_space(folder / "wraps.yaml")
+    outcome = Evaluator(space).evaluate(space.point(next(iter(space.all_choices()))))
+    assert outcome.state == "infeasible"
+    assert "its sums may overflow" in outcome.reason
+
+
 def test_a_study_has_the_measured_objective(folder, tmp_path):
     study = dse.run(folder / "small.yaml", storage=tmp_path / "study.journal", workers=1)
     assert len(study.records) == 16

@@ -61,7 +61,8 @@ def test_metrics_are_the_totals_in_their_units():
         "clips_per_s": 500.0,
         "frames_per_s": 16_000.0,
     })  # fmt: skip
-    assert METRICS.keys() - metrics().keys() == set(measured(METRICS)) == {"agreement", "accuracy"}
+    answered = {"agreement", "predicted_agreement", "accuracy"}
+    assert METRICS.keys() - metrics().keys() == set(measured(METRICS)) == answered
     assert metrics(sqnr_db=None)["sqnr_db"] == metrics(sqnr_db=200.0)["sqnr_db"] == EXACT_DB == 120.0
     assert sram_kib(machine()) == 12.0
 
@@ -80,7 +81,7 @@ def test_several_workloads_are_averaged_by_weight_or_the_worst_counts():
     assert combined([one, two], [3, 1], "worst")["latency_ms"] == 6.0
     adding = {"latency_ms", "energy_mj", "edp_mjs", "dram_mb"}
     assert {name for name, metric in METRICS.items() if metric.adds_up} == adding
-    rates = {"sqnr_db", "agreement", "accuracy", "clips_per_s", "frames_per_s"}
+    rates = {"sqnr_db", "agreement", "predicted_agreement", "accuracy", "clips_per_s", "frames_per_s"}
     assert {name for name, metric in METRICS.items() if metric.is_rate} == rates
 
 

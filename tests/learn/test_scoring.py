@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from lw3dsim import InputError
+from lw3dsim import InputError, simulate
+from lw3dsim.errors import OutputError
 
 torch = pytest.importorskip("torch", reason="install lw3dsim[train] to run these tests")
 pytest.importorskip("sklearn", reason="install lw3dsim[train] to run these tests")
@@ -55,6 +56,30 @@ def test_answers_of_integers_are_those_of_the_network_and_narrowing_is_told(trai
         assert (layer.data_bits, layer.weight_bits) == (8, 8)
         assert layer.estimated_db == pytest.approx(layer.sqnr_db, abs=3)
     assert narrow.sqnr_db < whole.sqnr_db
+
+
+def test_a_simulation_estimates_as_the_calibration_that_it_is_given(trained, tmp_path, cli):
+    net, weights = trained
+    file = tmp_path / "seen.npz"
+    record = score(net, weights=weights, overrides=NARROW, save_calibration=file, **NESTED)
+    asked = {"algorithm": "nested", "m1": 2, "m2": 2, "classes": 20}
+    seen = simulate(net, calibration=file, overrides=NARROW, **asked).record
+    estimated = [layer.estimated_db for layer in record.layers]
+    assert [layer.sqnr_db for layer in seen.layers if layer.name in {"a", "b", "fc"}] == pytest.approx(estimated)
+    assert seen.totals.sqnr_db != simulate(net, overrides=NARROW, **asked).totals.sqnr_db
+    # What loses nothing is exact.
+    assert simulate(net, calibration=file, **asked).totals.sqnr_db is None
+    words = ("simulate", str(net), "--calibration", str(file), "--set", NARROW[0], "--algorithm", "nested")
+    refused = cli(*words, "--m2", "4")
+    assert refused.exit_code == 2
+    assert "calibration: has nothing on a as nested3d F(" in refused.stderr.replace("nested F", "nested3d F")
+    with pytest.raises(InputError, match="calibration: is none that"):
+        simulate(net, calibration=weights, overrides=NARROW, **asked)
+    wide = [*NARROW, "precision.activation_bits=9", "precision.weight_bits=9"]
+    with pytest.raises(InputError, match="is of codes of 8 bits, a has 9"):
+        simulate(net, calibration=file, overrides=wide, **asked)
+    with pytest.raises(OutputError, match="not a calibration"):
+        score(net, weights=weights, save_calibration=weights, **NESTED)
 
 
 def test_shifts_of_the_worst_case_cost_more(trained):

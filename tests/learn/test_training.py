@@ -158,11 +158,17 @@ def test_weights_begin_as_large_as_keeps_the_size_of_values():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "rates"),
-    [("cosine", [1.0, 0.8535533905932737, 0.5, 0.14644660940672627]), ("step", [1.0, 1.0, 0.1, 0.1])],
+    ("schedule", "warmup", "rates"),
+    [
+        ("cosine", 0, [1.0, 0.8535533905932737, 0.5, 0.14644660940672627]),
+        ("step", 0, [1.0, 1.0, 0.1, 0.1]),
+        ("step", 1, [1 / 3, 2 / 3, 0.1, 0.1]),
+    ],
 )
-def test_learning_rates_fall_as_scheduled(schedule, rates):
-    descent = Descent(lr=1, momentum=0.9, weight_decay=0, schedule=schedule, step_epochs=1, epochs=2, steps=2)
+def test_learning_rates_rise_and_fall_as_scheduled(schedule, warmup, rates):
+    descent = Descent(
+        lr=1, momentum=0.9, weight_decay=0, schedule=schedule, step_epochs=1, warmup_epochs=warmup, epochs=2, steps=2
+    )
     assert [descent.rate(epoch, step) for epoch in range(2) for step in range(2)] == pytest.approx(rates)
 
 

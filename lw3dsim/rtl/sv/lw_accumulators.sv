@@ -17,11 +17,17 @@ module lw_accumulators #(
     genvar m;
     generate
         for (m = 0; m < MULTS; m = m + 1) begin : g_file
-            logic [SUM-1:0] held[2 << PLACE];
-            wire [SUM-1:0] sum_so_far = held[{bank, place}];
-            always_ff @(posedge clk)
-                if (adds[m]) held[{bank, place}] <= (first ? '0 : sum_so_far) + products[SUM*m+:SUM];
-            assign sums[SUM*m+:SUM] = held[{drain_bank, drain_place}];
+            // A bank has one port to read: it is added up, or drained.
+            logic [SUM-1:0] lower[1 << PLACE], upper[1 << PLACE];
+            wire [SUM-1:0] of_lower = lower[adds[m] && !bank ? place : drain_place];
+            wire [SUM-1:0] of_upper = upper[adds[m] && bank ? place : drain_place];
+            wire [SUM-1:0] sum_so_far = bank ? of_upper : of_lower;
+            wire [SUM-1:0] sum = (first ? '0 : sum_so_far) + products[SUM*m+:SUM];
+            always_ff @(posedge clk) begin
+                if (adds[m] && !bank) lower[place] <= sum;
+                if (adds[m] && bank) upper[place] <= sum;
+            end
+            assign sums[SUM*m+:SUM] = drain_bank ? of_upper : of_lower;
         end
     endgenerate
 endmodule

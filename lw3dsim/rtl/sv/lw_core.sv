@@ -350,7 +350,9 @@ module lw_core #(
 
     wire [RESULTS*RESULT-1:0] picked;
     wire [RESULTS*16-1:0] from_rows;
-    lw_collector #(.ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .BITS(RESULT), .RESULTS(RESULTS)) u_collector (
+    lw_collector #(
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE(PLACE_BITS), .BITS(RESULT), .RESULTS(RESULTS)
+    ) u_collector (
         .clk, .read(out_write), .opens(out_opens), .begins(out_begins), .count(out_count),
         .channels(out_rows),
         .span(winograd ? 8'(EACH) : out_tree ? 8'(MULTS) : 8'd1),

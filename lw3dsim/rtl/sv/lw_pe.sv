@@ -13,18 +13,28 @@ module lw_pe #(
     input  logic [MULTS*WEIGHT-1:0] weights,
     output logic [MULTS*SUM-1:0]    products  // STAGES cycles later
 );
-    logic [MULTS*SUM-1:0] each, made;
-    logic signed [SUM-1:0] total;
+    // Products pass the stages as wide as they are, and that of the first multiplier as wide as the sum of all.
+    localparam int PRODUCT = DATA + WEIGHT < SUM ? DATA + WEIGHT : SUM;
+    localparam int TOTAL = PRODUCT + $clog2(MULTS) < SUM ? PRODUCT + $clog2(MULTS) : SUM;
+    localparam int ALL = TOTAL + (MULTS - 1) * PRODUCT;
+    logic [ALL-1:0] made, late;
+    logic signed [PRODUCT-1:0] each;
+    logic signed [TOTAL-1:0] total;
 
     always_comb begin
         total = '0;
         for (int m = 0; m < MULTS; m++) begin
-            each[SUM*m+:SUM] = works[m] ?
-                SUM'($signed(data[DATA*m+:DATA])) * SUM'($signed(weights[WEIGHT*m+:WEIGHT])) : '0;
-            total = total + $signed(each[SUM*m+:SUM]);
+            each = works[m] ?
+                PRODUCT'($signed(data[DATA*m+:DATA])) * PRODUCT'($signed(weights[WEIGHT*m+:WEIGHT])) : '0;
+            total = total + TOTAL'(each);
+            if (m == 0) made[TOTAL-1:0] = TOTAL'(each);
+            else made[TOTAL+PRODUCT*(m-1)+:PRODUCT] = each;
         end
-        made = each;
-        if (tree) made[SUM-1:0] = total;
+        if (tree) made[TOTAL-1:0] = total;
     end
-    lw_delay #(.BITS(MULTS * SUM), .STAGES(STAGES)) u_stages (.clk, .in(made), .out(products));
+    lw_delay #(.BITS(ALL), .STAGES(STAGES)) u_stages (.clk, .in(made), .out(late));
+    always_comb begin
+        products[SUM-1:0] = SUM'($signed(late[TOTAL-1:0]));
+        for (int m = 1; m < MULTS; m++) products[SUM*m+:SUM] = SUM'($signed(late[TOTAL+PRODUCT*(m-1)+:PRODUCT]));
+    end
 endmodule

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import msgspec
 import plotly.graph_objects
@@ -13,8 +16,9 @@ from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Case, Comparison
 from lw3dsim.engine.attribution import CAUSES
-from lw3dsim.report.html import figures
+from lw3dsim.report.html import figures, render
 from lw3dsim.report.html.comparison import comparison_page
+from lw3dsim.report.html.contrast import Colour, contrast
 from lw3dsim.report.html.page import result_page
 from lw3dsim.report.text.tables import comparison_tables
 from lw3dsim.result.records import RunRecord
@@ -170,3 +174,31 @@ def test_a_network_without_macs_has_no_roofline(result: Result) -> None:
     data["layers"] = [layer for layer in data["layers"] if not layer["macs"]]
     data["totals"] |= {"macs": 0}
     assert "Roofline" not in result_page(Result(record=msgspec.convert(data, RunRecord)))
+
+
+def test_drawings_stand_off_the_page_in_the_light_and_in_the_dark() -> None:
+    style = (Path(render.__file__).parent / "templates" / "style.css").read_text()
+    for (card, ink), rules in zip((render.LIGHT, render.DARK), style.split(":root {")[1:3], strict=True):
+        assert f"--card: {card};" in rules.partition("}")[0]
+        assert f"--ink: {ink};" in rules.partition("}")[0]
+        assert contrast(Colour.of(card), Colour.of(ink)) > 10
+    edges = re.findall(r"--light:(#\w{6});--dark:(#\w{6})", str(render.colours()))
+    assert len(edges) == len(figures.STYLES)
+    for light, dark in edges:
+        assert contrast(Colour.of(light), Colour.of(render.LIGHT[0])) > 2.95
+        assert contrast(Colour.of(dark), Colour.of(render.DARK[0])) > 2.95
+
+
+def test_contrast_is_that_of_the_standard() -> None:
+    white, black, grey = Colour.of("#ffffff"), Colour.of("#000000"), Colour.of("#767676")
+    assert contrast(white, black) == pytest.approx(21)
+    # The lightest grey that passes for text on white.
+    assert contrast(white, grey) == pytest.approx(4.54, abs=0.01)
+
+
+def test_the_page_of_slowfast_in_four_cases_is_small_and_soon_there() -> None:
+    compared = lw3dsim.compare("slowfast_r50_8x8")
+    begin = time.process_time()
+    page = comparison_page(compared)
+    assert time.process_time() - begin < 2
+    assert len(page.encode()) < 1_500_000

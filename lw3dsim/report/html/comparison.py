@@ -112,23 +112,31 @@ def _verdict(names: Sequence[str], records: Sequence[RunRecord], rows: Sequence[
     best = min(range(1, len(records)), key=lambda i: records[i].totals.edp_js)
     totals = records[best].totals
     faster, less = base.latency_ms / totals.latency_ms, base.energy_pj / totals.energy_pj
-    pieces = [("", names[best]), (": ", _times(faster, "faster", "slower")), (" and ", "")]
-    pieces += [("", _times(less, "less energy", "more energy")), (f" than {names[0]}", "")]
+    if max(abs(faster - 1), abs(less - 1)) < EVEN:
+        return [("No case differs from ", ""), ("", names[0]), (" by much in time and energy.", "")]
+    pieces = [("", names[best]), (": ", _times(faster, "faster", "slower", "as fast")), (" and ", "")]
+    pieces += [("", _times(less, "less energy", "more energy", "the same energy")), (f", against {names[0]}", "")]
     if abs(totals.area_mm2 / base.area_mm2 - 1) > EVEN:
         pieces.append((f", on {totals.area_mm2 / base.area_mm2:.2f} x the area", ""))
     saved = [(_sum(row.cases[0], _cycles) - _sum(row.cases[best], _cycles), row.name) for row in rows]
-    whole = base.latency_cycles - totals.latency_cycles
+    whole = sum(cycles for cycles, _ in saved if cycles > 0)
     most = [(cycles, name) for cycles, name in sorted(saved, reverse=True)[:3] if cycles * 20 > whole > 0]
-    if most:
+    if most and faster > 1:
         where = ", ".join(f"{name} ({share_text(cycles / whole)})" for cycles, name in most)
         pieces.append((f". Where: {where} of the cycles that are saved", ""))
     return [*pieces, (".", "")]
 
 
-def _times(value: float, better: str, worse: str) -> str:
+def _times(value: float, better: str, worse: str, same: str) -> str:
     if abs(value - 1) < EVEN:
-        return f"1.0x {better.split()[-1] if ' ' in better else 'as fast'}"
-    return f"{value:.1f}x {better}" if value > 1 else f"{1 / value:.1f}x {worse}"
+        return same
+    return (
+        f"{value:.1f}x {better}"
+        if value >= 1.05
+        else f"{1 / value:.1f}x {worse}"
+        if value <= 1 / 1.05
+        else (f"{abs(1 - 1 / value):.1%} {better if value > 1 else worse}")
+    )
 
 
 def headlines(records: Sequence[RunRecord]) -> list[Headline]:

@@ -69,22 +69,31 @@ def _root(parent: list[int], place: int) -> int:
 def _stands_for(layer: Layer, number: dict[str, int]) -> set[int]:
     """Return the layers of the first case that a layer, or each layer of a group, is part of."""
     first, *others = layer.name.split("+")
-    shared = first.split(".")
-    found = {_longest(first, number)}
-    for name in others:
-        # A group's name leaves out what its layers' names share with that of the first.
-        fulls = [".".join([*shared[:depth], name]) for depth in range(len(shared), -1, -1)]
-        found.add(next((place for full in fulls if (place := _longest(full, number)) is not None), None))
-    return {place for place in found if place is not None}
+    places = [_longest(first, number)[0], *(_member(first.split("."), name, number) for name in others)]
+    return {place for place in places if place is not None}
 
 
-def _longest(name: str, number: dict[str, int]) -> int | None:
-    """Return the layer of the first case whose name ``name`` begins with, up to a point."""
+def _member(shared: list[str], name: str, number: dict[str, int]) -> int | None:
+    """Return the layer that a further layer of a group is part of.
+
+    A group's name leaves out what its layers' names share with that of the first, so it is tried with more or less of
+    that in front: what a found name has of the layer's own words counts first.
+    """
+    found = []
+    for depth in range(len(shared), -1, -1):
+        place, words = _longest(".".join([*shared[:depth], name]), number)
+        if place is not None:
+            found.append((words > depth, depth, place))
+    return max(found, default=(False, 0, None))[2]
+
+
+def _longest(name: str, number: dict[str, int]) -> tuple[int | None, int]:
+    """Return the layer of the first case whose name ``name`` begins with, up to a point, and its words."""
     words = name.split(".")
     for length in range(len(words), 0, -1):
         if (place := number.get(".".join(words[:length]))) is not None:
-            return place
-    return None
+            return place, length
+    return None, 0
 
 
 def _title(names: Sequence[str]) -> str:

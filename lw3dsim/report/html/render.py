@@ -8,8 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lw3dsim.base.forms import GENERATOR
+from lw3dsim.report.html.contrast import Colour, edge
 from lw3dsim.report.html.figures import STYLES
 from lw3dsim.report.html.markup import number
+
+# What drawings stand on, and the ink, in the light and in the dark: as in the style sheet.
+LIGHT, DARK = ("#ffffff", "#171c22"), ("#181d24", "#e8ecf1")
 
 
 def rendered(template: str, title: str, **view: object) -> str:
@@ -28,8 +32,12 @@ def rendered(template: str, title: str, **view: object) -> str:
 
 
 def colours() -> Markup:
-    """Return a rule of the style sheet for every key that has a colour."""
-    return Markup("".join(f".k-{key}{{--k:{style.colour}}}" for key, style in STYLES.items()))  # noqa: S704  # ours
+    """Return a rule of the style sheet for every key that has a colour, with the edges that set it off the page."""
+    rules = []
+    for key, style in STYLES.items():
+        light, dark = (edge(Colour.of(style.colour), Colour.of(card), Colour.of(ink)) for card, ink in (LIGHT, DARK))
+        rules.append(f".k-{key}{{--k:{style.colour};--light:{light};--dark:{dark}}}")
+    return Markup("\n".join(rules))  # noqa: S704  # ours
 
 
 @cache

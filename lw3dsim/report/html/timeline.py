@@ -169,7 +169,8 @@ def _said(stretch: Stretch, steps: int) -> str:
     """Return what is to be seen: how busy units are, and whether loads come before the steps that need them."""
     length = stretch.end - stretch.begin
     works, dma = _busy(stretch.strips, "array", "vector unit") / length, _busy(stretch.strips, "DMA") / length
-    unit = "vector unit" if any(strip.name == "vector unit" for strip in stretch.strips) else "array"
+    units = [strip.name for strip in stretch.strips if strip.name in ("array", "vector unit")]
+    unit = f"the {' and the '.join(units)} {'are' if len(units) > 1 else 'is'}"
     waits = sum(
         cycles
         for strip in stretch.strips
@@ -178,7 +179,7 @@ def _said(stretch: Stretch, steps: int) -> str:
         if label.startswith("dram")
     )
     what = f"Steps {stretch.first_step} to {stretch.last_step} of {steps:,}" if steps > 1 else "The only step"
-    busy = f"{what}: the {unit} is busy {share_text(min(works, 1))} of the time, DMA {share_text(min(dma, 1))}"
+    busy = f"{what}: {unit} busy {share_text(min(works, 1))} of the time, DMA {share_text(min(dma, 1))}"
     near = stretch.merged_cycles
     merged = f" Gaps below {near:,.0f} cycles are not drawn." if near else ""
     if steps == 1:

@@ -140,14 +140,13 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     stream = (
         None if request.clips is None else run_stream(units, design, request.clips, request.engine, prepared.network)
     )
-    notes = (*prepared.notes, *unchanged_passes(prepared.loaded.workload, request.transform))
     draft = Assembly(
         network=prepared.network,
         arch=design,
         units=tuple(units),
         config=_configuration(prepared),
         stream=stream,
-        notes=notes,
+        notes=partial(_notes, prepared),
         calibrated=None if request.calibration is None else _calibrated(request.calibration),
     )
     if request.calibration is not None:
@@ -159,6 +158,10 @@ def _calibrated(arrays: Arrays) -> Calibrated:
     from lw3dsim.arithmetic.seen import calibrated_of
 
     return calibrated_of(arrays)
+
+
+def _notes(prepared: Prepared) -> tuple[str, ...]:
+    return (*prepared.notes, *unchanged_passes(prepared.loaded.workload, prepared.request.transform))
 
 
 def _configuration(prepared: Prepared) -> Configuration:

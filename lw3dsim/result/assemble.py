@@ -20,7 +20,7 @@ from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, d
 from lw3dsim.result.records import EnergyBreakdown, EnergyCausesByComponent, Layer, RunRecord, Totals, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lw3dsim.account.energy import Stage
     from lw3dsim.account.simulated import Unit
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """The result of ``units``, the layers and fused groups of ``network`` in order: its parts made when looked at.
 
-    ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` what it says besides. The SQNR
-    is that of operands like those of ``calibrated``.
+    ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` make what it says besides. The
+    SQNR is that of operands like those of ``calibrated``.
     """
 
     network: Workload
@@ -43,7 +43,7 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     units: tuple[Unit, ...]
     config: Configuration
     stream: StreamTiming | None
-    notes: tuple[str, ...]
+    notes: Callable[[], tuple[str, ...]]
     calibrated: Calibrated | None = None
 
     @cached_property
@@ -91,7 +91,7 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
             ),
             area_breakdown_mm2=costs.area_mm2,
             stream_cycles_breakdown=None if stream is None else CyclesBreakdown(**stream.timing.cycles_by_cause),
-            notes=self.notes,
+            notes=self.notes(),
             views=tuple(
                 View(name=x.name, kind=x.kind, inputs=x.inputs, output_shape=str(network.shapes[x.name]))
                 for x in network.views

@@ -17,15 +17,16 @@ from lw3dsim.base.distinct import distinct_rows
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.microarchitecture import make_machine, plain_array
-from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
+from lw3dsim.map.group.cost import make_mode
 from lw3dsim.map.group.group import KEPT
+from lw3dsim.map.group.search import SEEN
 from lw3dsim.map.group.weighing import Seen
 from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.group_kinds import MARKS, busy_stage, cost_stage, mark_group_steps, mark_waits
+from lw3dsim.schedule.group_kinds import MARKS, OnArray, busy_group, cost_group, mark_group_steps, mark_waits
 from lw3dsim.schedule.kinds import StolenCycles, columns_of, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.unroll import Loaded, Stolen, Stored
@@ -97,7 +98,7 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
     meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
     stolen = stolen_cycles(machines[0], meeting, len(places.tile), ifmap, weight, ofmap)
-    kind, kinds, lead = _kinds(group, machines, nest, places, stolen)
+    kind, kinds, lead = _kinds(_on_array(group, mapping, arch), nest, places, stolen)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
@@ -127,13 +128,19 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
 
 def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
     """Return the cycles that the array is busy with ``group`` at least, its configuration included; see busy_stage."""
-    work, nest, cycles = kernels(), _nest(group, mapping, mapping.axes(group)), arch.layer_setup_cycles
-    waves, machines = empty_waves(work), stage_machines(group, mapping, arch)
-    sizes = 4 * _tiles(nest) + 1
-    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
-        seen = work.columns(Seen, sizes)
-        cycles += work(busy_stage)(plain_layer(stage), plain_array(machine), i, nest, waves, seen)
-    return cycles
+    work, nest = kernels(), _nest(group, mapping, mapping.axes(group))
+    seen = work.columns(Seen, min(4 * _tiles(nest) * len(group.stages), SEEN) + 1)
+    return arch.layer_setup_cycles + work(busy_group)(_on_array(group, mapping, arch), nest, empty_waves(work), seen)
+
+
+def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
+    work, last = kernels(), len(group.stages) - 1
+    stages = enumerate(zip(group.stages, mapping.parallel, strict=True))
+    modes = [make_mode(stage, arch, parallel, i > 0, i < last) for i, (stage, parallel) in stages]
+    return OnArray(
+        layer=work.words(np.concatenate([mode.layer for mode in modes])),
+        array=work.words(np.concatenate([mode.array for mode in modes])),
+    )
 
 
 def _tiles(nest: GroupNest) -> int:
@@ -209,17 +216,14 @@ def _steps(places: GroupPlaces) -> GroupSteps:
     return GroupSteps(at=at, waits=columns.pop("waits") != 0, **columns)
 
 
-def _kinds(
-    group: Group, machines: Sequence[Machine], nest: GroupNest, places: GroupPlaces, stolen: StolenCycles
-) -> tuple[Ints, Kinds, Ints]:
+def _kinds(on_array: OnArray, nest: GroupNest, places: GroupPlaces, stolen: StolenCycles) -> tuple[Ints, Kinds, Ints]:
     """Return the kind of every step, the table of kinds, and their leads."""
     work, steps = kernels(), len(places.tile)
     marks = work.room(MARKS * steps)
     work(mark_group_steps)(nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
     example, sort = distinct_rows(marks, steps)
-    costs, waves, examples = work.columns(Costs, len(example)), empty_waves(work), work.words(example)
-    for i, (stage, machine) in enumerate(zip(group.stages, machines, strict=True)):
-        work(cost_stage)(plain_layer(stage), plain_array(machine), i, nest, places, examples, waves, costs)
+    costs = work.columns(Costs, len(example))
+    work(cost_group)(on_array, nest, places, work.words(example), empty_waves(work), costs)
     columns = columns_of(costs, StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]))
     # Alike steps are of different kinds where they wait for different drains.
     marks = work.room(2 * steps)

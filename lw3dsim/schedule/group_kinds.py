@@ -5,17 +5,16 @@ And how long the array is busy with all of them, without unrolling any.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.machine.records import VECTOR
+from lw3dsim.base.kernels import entry, kernel, read
+from lw3dsim.machine.records import VECTOR, Array, Layer
 from lw3dsim.machine.step import cost_step, vector_cycles
 from lw3dsim.map.group.weighing import seen_place
 from lw3dsim.schedule.unroll_group import all_tiles, new_along, new_of, tile_indices
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.step import Costs
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.axes import Cuts
@@ -25,6 +24,13 @@ if TYPE_CHECKING:
 
 # What steps of a kind have in common.
 MARKS = 10
+
+
+class OnArray(NamedTuple):
+    """The stages of a group as layers on the array in their modes: a Layer and an Array each, behind each other."""
+
+    layer: Words
+    array: Words
 
 
 @entry
@@ -50,19 +56,17 @@ def needed_along(cuts: Cuts, stage: int, tile: int) -> int:
 
 
 @entry
-def cost_stage(
-    layer: Layer, array: Array, stage: int, nest: GroupNest, places: GroupPlaces, example: Words, waves: Waves,
-    costs: Costs,
-) -> None:  # fmt: skip
-    """Fill in the ``costs``, all 0, of those kinds that are steps of a stage; ``example`` names one of each."""
+def cost_group(
+    on_array: OnArray, nest: GroupNest, places: GroupPlaces, example: Words, waves: Waves, costs: Costs
+) -> None:
+    """Fill in the ``costs``, all 0, of the kinds of steps; ``example`` names a step of each."""
     for i in range(len(example)):
-        step, tensor = example[i], stage + 1
-        if places.stage[step] != stage:
-            continue
+        step, stage = example[i], places.stage[example[i]]
+        layer, array = read(Layer, on_array.layer, stage), read(Array, on_array.array, stage)
         n, t, h, w = places.n[step], places.t[step], places.h[step], places.w[step]
-        read = n * needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
-        inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
-        t, h, w = new_along(nest.t, tensor, t), new_along(nest.h, tensor, h), new_along(nest.w, tensor, w)
+        read_inputs = needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
+        inputs, back = (layer.sources - array.reads_back) * n * read_inputs, array.reads_back * n * read_inputs
+        t, h, w = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h), new_along(nest.w, stage + 1, w)
         cost_step(layer, array, n, layer.c, t, h, w, inputs, back, 1, 1, waves, costs, i)
 
 
@@ -78,11 +82,20 @@ def mark_waits(places: GroupPlaces, kind: Words, drain: Words, marks: Words) -> 
 
 
 @entry
+def busy_group(on_array: OnArray, nest: GroupNest, waves: Waves, seen: Seen) -> int:
+    """Return the cycles that the array is busy with all stages; see busy_stage. ``seen``, of keys 0, is scratch."""
+    cycles = 0
+    for stage in range(len(nest.stages.n)):
+        layer, array = read(Layer, on_array.layer, stage), read(Array, on_array.array, stage)
+        cycles += busy_stage(layer, array, stage, nest, waves, seen)
+    return cycles
+
+
+@kernel
 def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: Waves, seen: Seen) -> int:
     """Return the cycles of all steps of a stage, and of waits for what they drain, but for what DMA takes.
 
     Left out are waits for the step before where that is none of the stage before, and what loads ahead take longer.
-    ``seen``, all 0, is scratch.
     """
     stages, run = nest.stages, nest.stages.run[stage]
     most, total = nest.chunk[run], 0
@@ -124,5 +137,5 @@ def cycles_of(
         inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
         cycles = vector_cycles(layer, array, inputs, back, n * new_t * new_h * new_w, layer.c, 1, 1)
         return array.fill_cycles, abs(cycles), 0
-    place = seen_place(layer, array, 0, 1, n, new_t, new_h, new_w, waves, seen)
+    place = seen_place(layer, array, stage, len(nest.stages.n), n, new_t, new_h, new_w, waves, seen)
     return seen.entry[place], seen.cycles[place], seen.drain[place]

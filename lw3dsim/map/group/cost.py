@@ -55,7 +55,8 @@ class Mode(Value, frozen=True, kw_only=True):
 
 
 @kept(65536)
-def _mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Mode:
+def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Mode:
+    """Return a stage of a group in a mode; what it ``reads_back`` and ``keeps`` lies in the output buffer."""
     array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps))
     return Mode(
         layer=np.array(flat(plain_layer(stage)), dtype=np.int64),
@@ -165,7 +166,7 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         single_slot=arch.buffers.slots == 1,
         lying=_lying(group, fits, clocks),
         stages=tuple(i for i, _, those in modes for _ in those),
-        modes=tuple(_mode(stage, arch, mode, i > 0, i < last) for i, stage, those in modes for mode in those),
+        modes=tuple(make_mode(stage, arch, mode, i > 0, i < last) for i, stage, those in modes for mode in those),
         trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
     )
 

@@ -55,9 +55,19 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lw3dsim import dse
-    from lw3dsim.api import Comparison, Result, compare, execute, explain, load_result, map_workload, simulate, trace
+    from lw3dsim.api import (
+        Comparison,
+        Explanation,
+        Result,
+        compare,
+        execute,
+        explain,
+        load_result,
+        map_workload,
+        simulate,
+        trace,
+    )
     from lw3dsim.comparison.compare import Case, default_cases
-    from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.accelerator_file import load_arch
     from lw3dsim.describe.workload import Workload
@@ -74,7 +84,7 @@ _HOME = {
     "Case": "comparison.compare",
     "Comparison": "api",
     "ExecutionResult": "result.executed",
-    "Explanation": "comparison.explain",
+    "Explanation": "api",
     "InputError": "errors",
     "Mappings": "mapped",
     "OutputError": "errors",

@@ -9,6 +9,8 @@ from lw3dsim.base.parameters import parameter, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
+from lw3dsim.comparison.explain import Explanation as Explained
+from lw3dsim.comparison.explain import explain_prepared
 from lw3dsim.describe.weights import bare
 from lw3dsim.network.pipeline import prepare, simulate_prepared
 from lw3dsim.network.request import (
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
     from lw3dsim.arguments import PathArgument
     from lw3dsim.comparison.compare import Case
-    from lw3dsim.comparison.explain import Explanation
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.mapped import Mappings
@@ -113,6 +114,21 @@ class Comparison(Compared):
         from lw3dsim.report.html.comparison import comparison_page
 
         _write_page(path, comparison_page(self))
+
+
+class Explanation(Explained):
+    """What binds a design, and what a step of each resource would buy; shows itself in sentences and as a table."""
+
+    def __repr__(self) -> str:
+        """Return what binds the design, and the steps that shorten it most: a line each."""
+        from lw3dsim.report.gist import explanation_lines
+
+        return "\n".join(explanation_lines(self))
+
+    def _repr_html_(self) -> str:
+        from lw3dsim.report.gist import explanation_element
+
+        return explanation_element(self)
 
 
 def _write_page(path: PathArgument, page: str) -> None:
@@ -223,13 +239,11 @@ def explain(asked: Neighbourhood) -> Explanation:
 
     Every size is doubled and halved; tiles and buffer slots go one up and down; fusion is switched. Raises InputError.
     """
-    from lw3dsim.comparison.explain import explain_prepared
-
     explained = explain_prepared(_prepared(asked), asked.progress)
     changes = [
         replace(change, result=_held(change.result)) if change.result else change for change in explained.changes
     ]
-    return replace(explained, base=_held(explained.base), changes=tuple(changes))
+    return Explanation(base=_held(explained.base), changes=tuple(changes))
 
 
 @taking(Layers)

@@ -27,7 +27,7 @@ from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import Study as Kept
 from lw3dsim.explore.study import begun, default_trials, read_study, remembering
-from lw3dsim.explore.summary import point_rows, status_record
+from lw3dsim.explore.summary import best_record, point_rows, status_record
 from lw3dsim.explore.wanted import Proving, Wanted
 
 if TYPE_CHECKING:
@@ -67,6 +67,24 @@ def __dir__() -> list[str]:
 @dataclass(frozen=True, kw_only=True)
 class Study(Kept):
     """A study as it stands, and figures of it."""
+
+    def __repr__(self) -> str:
+        """Return what was searched, how far it is, and the best of each objective: a line each."""
+        front, name = self.front, self.space.name
+        lines = [f"{name}: {len(self.records):,} of {self.wanted:,} points, {len(front):,} on the front"]
+        for objective in self.space.objectives if front else ():
+            best = best_record(self, objective)
+            lines.append(f"best {objective}: {best.outcome.metrics[objective]:,.4g}, {best.point.id}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        import pandas as pd
+
+        said = html.escape(repr(self).partition("\n")[0])
+        rows = pd.DataFrame(point_rows(self, self.front)).drop(columns="command", errors="ignore")
+        return f"<div><p><b>{said}</b></p>{rows.to_html(index=False, max_rows=10)}</div>"
 
     @property
     def plot(self) -> StudyPlots:

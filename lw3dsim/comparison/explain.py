@@ -20,6 +20,8 @@ from lw3dsim.result.records import Totals
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pandas as pd
+
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.result.result import Result
 
@@ -124,6 +126,13 @@ class Explanation:
             area_change_mm2=new.area_mm2 - old.area_mm2 if new else None,
             reason=change.reason,
         )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of :meth:`rows` as a DataFrame, units in the names of columns; changes are shares, of area mm2."""
+        import pandas as pd
+
+        return pd.DataFrame([row.as_dict() for row in self.rows()], columns=[*Neighbour.order()])
 
     def bounds(self) -> dict[str, float]:
         """Return the share of the cycles that go to layers bound by each cause, the largest first."""

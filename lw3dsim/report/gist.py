@@ -6,15 +6,20 @@ import html
 from typing import TYPE_CHECKING
 
 from lw3dsim.report.html.figures import STYLES, grouped
+from lw3dsim.report.text.explanation import verdict
 from lw3dsim.result.headlines import HEADLINES, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.comparison.explain import Explanation
     from lw3dsim.result.records import RunRecord
 
 # The layers that are named.
 LONGEST = 3
+
+# Steps of an explanation that are shown, and what they save at least.
+STEPS, LEAST = 5, 0.001
 
 # The figures of the table of a notebook.
 SHOWN = ("latency ms", "energy mJ", "EDP mJs", "DRAM MB", "utilization %", "MACs/cycle", "clips/s", "area mm2")
@@ -60,6 +65,40 @@ def result_element(record: RunRecord) -> str:
 def comparison_element(workload: str, names: Sequence[str], records: Sequence[RunRecord]) -> str:
     """Return a table of the cases as HTML for a notebook."""
     return f"<div><p><b>{_escape(workload)}</b></p>{_table(names, records)}</div>"
+
+
+def explanation_lines(explanation: Explanation) -> list[str]:
+    """Return what was asked, what binds, and a line for each of the steps that shorten the run most."""
+    base = explanation.base
+    lines = [f"{base.workload} on {base.arch}: {base.totals.latency_ms:,.4g} ms", verdict(explanation)]
+    return lines + [f"{row[0]} {row[1]} -> {row[2]}: {row[3]} time, {row[4]} energy" for row in _steps(explanation)]
+
+
+def explanation_element(explanation: Explanation) -> str:
+    """Return the same as HTML for a notebook."""
+    what, said = map(_escape, explanation_lines(explanation)[:2])
+    heads = "".join(f"<th>{head}</th>" for head in ("field", "from", "to", "time", "energy", "area, mm2"))
+    rows = "".join(f"<tr>{''.join(f'<td>{_escape(cell)}</td>' for cell in row)}</tr>" for row in _steps(explanation))
+    return (
+        f"<div><p><b>{what}</b></p><p>{said}</p>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _steps(explanation: Explanation) -> list[tuple[str, ...]]:
+    """Return the steps that shorten the run most, by what they change."""
+    rows = [row for row in explanation.rows() if row.latency_change is not None and row.latency_change < -LEAST]
+    return [
+        (
+            row.field,
+            str(row.before),
+            str(row.after),
+            f"{row.latency_change:+.1%}",
+            f"{row.energy_change:+.1%}",
+            f"{row.area_change_mm2:+.2f}",
+        )
+        for row in rows[:STEPS]
+    ]
 
 
 def _table(names: Sequence[str], records: Sequence[RunRecord]) -> str:

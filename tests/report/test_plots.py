@@ -89,3 +89,43 @@ def test_what_can_not_be_drawn_is_refused_in_a_sentence(result, tmp_path):
         lw3dsim.simulate(path).plot.roofline()
     with pytest.raises(lw3dsim.InputError, match="by_layer"):
         result.plot.cycles(by_layer="yes")
+
+
+def test_an_explanation_shows_itself_and_names_stay_text(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "name: a<b>&c\ninputs: {clip: {channels: 16, frames: 4, height: 8, width: 8}}\nlayers:\n"
+        "  - {name: a, kind: conv3d, out_channels: 16, kernel: 3, padding: 1}\n"
+    )
+    explanation = lw3dsim.explain(path, "edge_small")
+    what, said, *steps = repr(explanation).splitlines()
+    assert what.startswith("a<b>&c on edge_small: ")
+    assert " binds " in said
+    best = explanation.rows()[0]
+    assert steps[0].startswith(f"{best.field} {best.before} -> {best.after}: {best.latency_change:+.1%} time")
+    assert len(steps) <= 5
+    shown = explanation._repr_html_()
+    assert "a&lt;b&gt;&amp;c" in shown
+    assert "<b>&" not in shown
+    assert explanation.table["field"].tolist() == [row.field for row in explanation.rows()]
+    assert len(explanation.table) == len(explanation.changes)
+
+
+def test_accesses_timelines_and_rooflines_hold_the_figures(result, comparison):
+    rows = result.record.accesses
+    energy = sum(row.energy_pj for row in rows) / 1e9
+    assert heights(result.plot.accesses(), "x") == pytest.approx(energy)
+    assert heights(result.plot.accesses(by_layer=True), "y") == pytest.approx(energy)
+    every = [sum(row.energy_pj for row in one.record.accesses) for one in comparison.results]
+    assert heights(comparison.plot.accesses(), "x") == pytest.approx(sum(every) / 1e9)
+    points = sum(len(trace.x) for trace in comparison.plot.roofline().data if trace.mode == "markers")
+    assert points == sum(layer.macs > 0 for one in comparison.results for layer in one.record.layers)
+    closeup = max(result.closeups.closeups, key=lambda one: one.latency_cycles)
+    whole = result.plot.timeline(closeup.name, whole=True)
+    busy = sum(
+        end - begin for strip in closeup.stretches[-1].strips for begin, end in zip(strip.begin, strip.end, strict=True)
+    )
+    assert sum(sum(trace.x) for trace in whole.data) == pytest.approx(busy)
+    assert result.plot.timeline().layout.xaxis.range[0] >= 0
+    with pytest.raises(lw3dsim.InputError, match="unknown layer with a timeline"):
+        result.plot.timeline("no such layer")

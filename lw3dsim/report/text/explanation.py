@@ -26,7 +26,7 @@ def explanation_tables(explanation: Explanation) -> list[Part]:
     lines: list[Part] = [
         f"{base.workload} on {base.arch}: {totals.latency_ms:.3f} ms, {totals.energy_pj / 1e9:.3f} mJ, "
         f"{totals.area_mm2:.2f} mm2",
-        _verdict(explanation),
+        verdict(explanation),
         "cycles of layers by what binds them:",
         *(_cause_line(row) for row in explanation.causes()),
     ]
@@ -49,7 +49,7 @@ def explanation_tables(explanation: Explanation) -> list[Part]:
     return lines
 
 
-def _verdict(explanation: Explanation) -> str:
+def verdict(explanation: Explanation) -> str:
     """Return in a sentence what binds the design, and which step of one field shortens it most."""
     (cause, share), *others = explanation.bounds().items()
     sentence = f"{cause} binds {share:.0%} of the cycles" + (f", {others[0][0]} {others[0][1]:.0%}" if others else "")

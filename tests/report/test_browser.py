@@ -213,6 +213,11 @@ def test_a_front_takes_other_axes_and_brushes_keep_designs_everywhere(browser, p
     assert 0 < kept < rows
     assert browser.ask("document.querySelectorAll('#front .front:not(.out)').length") == kept
     assert browser.ask("document.getElementById('brushed').textContent").startswith(f"{kept} of {rows} designs")
+    browser.ask("document.querySelector('.axis').focus()")
+    for key in ("Escape", "ArrowDown"):
+        browser.send("Input.dispatchKeyEvent", type="keyDown", key=key)
+    assert browser.ask("document.querySelectorAll('#points tbody tr:not(.out)').length") == kept
+    assert "0% to 50%" in browser.ask("document.querySelector('.axis').getAttribute('aria-valuetext')")
     browser.click("#clear")
     assert browser.ask("document.querySelectorAll('#study .out').length") == 0
     command = browser.ask("document.querySelector('[data-copy]').dataset.copy")

@@ -1,6 +1,6 @@
 """Run random layers on all cores of the tests, until one differs from the simulator: python tests/cores_nightly.py 300.
 
-Says how many were equal and how many were refused, and of those that differ the seed and what; exits with 1 then.
+Says how many were equal, and of those that differ the seed and what; exits with 1 then.
 """
 
 from __future__ import annotations

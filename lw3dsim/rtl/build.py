@@ -45,7 +45,7 @@ class Log(Value, frozen=True, kw_only=True):
 
 def sources(core: Core) -> dict[str, str]:
     """Return the modules of a core by file name."""
-    texts = {**_texts("sv"), **transform_modules(core.algorithm)}
+    texts = {**_texts("sv"), **transform_modules(core)}
     return texts | {"lw_core.sv": texts["lw_core.sv"].replace("    // FIELDS", declared())}
 
 
@@ -64,7 +64,7 @@ def names_header(core: Core) -> str:
     lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in MEMORIES.items()]
     sizes = {
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
-        "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.results * (core.result_bits + 2),
+        "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.picked * (core.result_bits + 2),
         "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
     }  # fmt: skip
     return "\n".join([*lines, *(f"#define {name} {size}" for name, size in sizes.items()), ""])

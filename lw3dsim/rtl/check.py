@@ -103,7 +103,7 @@ def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Che
     differences += _physical(core.back(subject.problem), log)
     expected = {
         **port_words(subject),
-        "ofmap_words": len(program.results),
+        "ofmap_words": program.ofmap_words,
         "products": schedule.total("mults"),
         "updates": schedule.total("accumulations"),
     }

@@ -31,7 +31,7 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
     if isinstance(unit.run.work, GroupWork) or machine is None:
         return "is a fused group: the core needs the reads of intermediate tensors"
     assert isinstance(unit.run.work, LayerWork)  # noqa: S101  # there are no others
-    problem, mapping = unit.run.work.problem, unit.run.work.mapping
+    problem = unit.run.work.problem
     widths = (problem.activation_bits, problem.output_bits, problem.factor_bits)
     declared = (*[design.precision.activation_bits] * 2, design.precision.weight_bits)
     function = getattr(unit.layers[0], "activation", "none")
@@ -41,14 +41,10 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         == "grouped"
         and not problem.is_depthwise,
         "has factors that are computed: the core needs activations in its weight buffer": problem.own_weights,
-        f"runs {problem.algorithm.label} on {design.pe.mults_per_pe} multipliers: the core needs tiles in parts": (
-            problem.algorithm.coordinates > design.pe.mults_per_pe
-        ),
         "has transformed operands that are narrowed: the core needs their shifts": problem.algorithm.is_winograd
         and (problem.data_bits, problem.weight_bits)
         != (problem.algorithm.data_bits(problem.activation_bits), problem.algorithm.weight_bits(problem.factor_bits)),
         "transforms weights on chip: the core needs that unit": machine.transforms_weights,
-        "sums up its input channels in parts: the core needs the way back of partial sums": mapping.c < problem.c,
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
         "has widths of its own: a core has those of its accelerator": widths != declared,
         "has several clips in a tile, or a state between clips": problem.segments > 1 or problem.state_frames > 0,

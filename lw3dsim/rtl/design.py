@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.program import CoreProgram
     from lw3dsim.rtl.subject import Subject
 
@@ -36,7 +37,8 @@ class Core(Value, frozen=True, kw_only=True):
     sum_bits: int
     transform_bits: int
     result_bits: int
-    algorithm: Algorithm | None
+    algorithms: tuple[Algorithm, ...]
+    weights: tuple[int, ...]
     rates: tuple[int, int]
     bias_bits: int
     stages: int
@@ -51,6 +53,7 @@ class Core(Value, frozen=True, kw_only=True):
     ofmap_word: int
     ofmap_memory: int
     bias_memory: int
+    partial_words: int
     vector_lanes: int
 
     @property
@@ -58,10 +61,27 @@ class Core(Value, frozen=True, kw_only=True):
         """Results of a word of the output buffer."""
         return self.ofmap_word // self.activation
 
-    def transforms(self, algorithm: Algorithm) -> bool:
-        """Return whether the transform units are those of ``algorithm``."""
-        own = self.algorithm
-        return own is not None and (own.tile, own.filter) == (algorithm.tile, algorithm.filter)
+    def mode(self, algorithm: Algorithm) -> int:
+        """Return the number of an algorithm, 0 of a direct one, -1 of one that the core has not."""
+        if not algorithm.is_winograd:
+            return 0
+        shapes = [_shape(one) for one in self.algorithms]
+        return shapes.index(_shape(algorithm)) + 1 if _shape(algorithm) in shapes else -1
+
+    @property
+    def parts(self) -> int:
+        """Parts in which the PEs take the largest tile."""
+        return max((-(-one.coordinates // self.mults) for one in self.algorithms), default=1)
+
+    @property
+    def places(self) -> int:
+        """Elements that a column takes at once: of its tiles, or of all parts of one."""
+        return self.parts * self.mults
+
+    @property
+    def picked(self) -> int:
+        """Outputs of which a word of the output buffer has a part, at most."""
+        return max(self.results, -(-self.ofmap_word // self.result_bits) + 1)
 
     def back(self, problem: Problem) -> int:
         """Return the cycles from the feed to the accumulators."""
@@ -86,7 +106,6 @@ class Core(Value, frozen=True, kw_only=True):
             "ACTIVATION": self.activation,
             "DATA": self.data,
             "WEIGHT": self.weight,
-            "PLAIN": self.plain,
             "SUM": self.sum_bits,
             "TRANSFORM": self.transform_bits,
             "RESULT": self.result_bits,
@@ -104,33 +123,21 @@ class Core(Value, frozen=True, kw_only=True):
             "OFMAP_WORDS": self.ofmap_memory,
             "BIAS_WORDS": self.bias_memory,
             "VECTOR_LANES": self.vector_lanes,
-            **self._transforms,
+            "PARTS": self.parts,
+            "PARTIAL_WORDS": self.partial_words,
+            "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
+            "OUT_STAGES": max((one.stages("AT") for one in self.algorithms), default=0),
         }
 
-    @property
-    def _stages(self) -> tuple[int, int]:
-        return (0, 0) if self.algorithm is None else (self.algorithm.stages("BT"), self.algorithm.stages("AT"))
 
-    @property
-    def _transforms(self) -> dict[str, int]:
-        """The parameters of transform units; nothing where there are none."""
-        algorithm = self.algorithm
-        if algorithm is None:
-            return {}
-        window = [m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True)]
-        named = {f"WINDOW_{axis}": size for axis, size in zip("THW", window, strict=True)}
-        named |= {f"TILE_{axis}": size for axis, size in zip("THW", algorithm.tile, strict=True)}
-        for name, rate, stages in zip(("IN", "OUT"), self.rates, self._stages, strict=True):
-            each = algorithm.coordinates
-            named |= {f"{name}_TILES": max(rate // each, 1), f"{name}_CYCLES": -(-each // rate)}
-            named[f"{name}_STAGES"] = stages
-        return named
+def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
+    return algorithm.tile, algorithm.filter
 
 
 def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
-    """Return ``core`` with staging registers for the largest rounds of ``programs``."""
-    patches, kernels = zip(*(program.staged for program in programs), strict=True)
-    return replace(core, ifmap_staged=max(patches), weight_staged=max(kernels))
+    """Return ``core`` with staging registers for the largest rounds, and partial sums of a depth, of ``programs``."""
+    patches, kernels, sums = zip(*(program.staged for program in programs), strict=True)
+    return replace(core, ifmap_staged=max(patches), weight_staged=max(kernels), partial_words=max(sums))
 
 
 def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
@@ -142,6 +149,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
             "a buffer, its staging, the operands of a lane; raise it"
         )
     macros = buffers(arch)
+    found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
     return Core(
         rows=pe.rows,
         cols=pe.cols,
@@ -155,7 +163,8 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         sum_bits=max((one.register_bits for one in problems), default=precision.accumulator_bits),
         transform_bits=max((one.transform_bits for one in problems), default=precision.accumulator_bits),
         result_bits=max((one.accumulator_bits for one in problems), default=precision.accumulator_bits),
-        algorithm=next((one.algorithm for one in problems if one.algorithm.is_winograd), None),
+        algorithms=tuple(one.algorithm for one in found),
+        weights=tuple(one.weight_bits for one in found),
         rates=(arch.input_coords_per_cycle, arch.output_coords_per_cycle),
         bias_bits=precision.accumulator_bits,
         stages=pe.pipeline_stages - LEAST_STAGES,
@@ -172,6 +181,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
         bias_memory=256,
+        partial_words=1,
         vector_lanes=arch.vector_lanes,
     )
 

@@ -25,19 +25,30 @@ if TYPE_CHECKING:
 
 # Which module is which rule of docs/microarchitecture.md.
 RULES = (
-    ("Array", "lw_pe, lw_accumulators", "multipliers of a PE, its adder tree, two banks of accumulators each"),
-    ("Array: rows and columns", "lw_operands, lw_walker", "inputs go down a column, weights along a row; lanes"),
+    (
+        "Array",
+        "lw_array, lw_pe, lw_accumulators",
+        "multipliers, adder trees, two banks of accumulators",
+    ),
+    (
+        "Array: rows and columns",
+        "lw_operands, lw_weight, lw_walker",
+        "inputs go down a column, weights along a row",
+    ),
+    ("Array: tiles in e cycles", "lw_feed, lw_gather", "parts of a tile one after another, gathered when they drain"),
+    ("Algorithms", "lw_modes", "what a tile of each is to the counters"),
     ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
     ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
     ("Words: runs", "lw_turned", "a port reads a word from any element on: two halves and a rotator"),
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
-    ("Transforms", "lw_input_transform, lw_output_transform", "written from the exact matrices of the algorithm"),
+    ("Transforms", "lw_input_transform, lw_output_transform", "written from the exact matrices of the algorithms"),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
-    ("Packing", "lw_drain, lw_collector", "results of a depth side by side, a word from one depth alone"),
-    ("Vector unit, of a drain", "lw_vector", "bias, relu, shift to the operand width"),
+    ("Packing", "lw_drain, lw_kept, lw_collector", "outputs of a depth side by side, a word from one depth alone"),
+    ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
+    ("Vector unit, of a drain", "lw_vector", "partial sums, bias, relu, shift to the operand width"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
-    ("Pipeline: fill", "lw_delay, lw_skip, lw_core", "what travels beside the data; direct layers skip transforms"),
+    ("Pipeline: fill", "lw_delay, lw_taps, lw_core", "what travels beside the data; as long as the algorithm's"),
 )
 
 
@@ -95,8 +106,8 @@ def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
         f"TOP = {top_name(design)}\n"
         "lint:\n\tverilator --lint-only -Wall --top-module $(TOP) *.sv\n"
         "# Buffers are macros, which Yosys need not make of flip-flops.\n"
-        "synth:\n\tyosys -p 'read_verilog -sv $(filter-out lw_sram.sv,$(wildcard *.sv)); "
-        "read_verilog -sv -lib lw_sram.sv; hierarchy -top $(TOP); synth; stat'\n"
+        "synth:\n\tyosys -p 'read_verilog -sv $(filter-out lw_sram.sv lw_output_buffer.sv,$(wildcard *.sv)); "
+        "read_verilog -sv -lib lw_sram.sv lw_output_buffer.sv; hierarchy -top $(TOP); synth; stat'\n"
         f"obj/V{TOP}: *.sv bench/*\n"
         f"\tverilator --cc --exe --build -O3 -Wno-fatal -Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' "
         f"{parameters} lw_*.sv bench/*.sv bench/bench.cpp\n"

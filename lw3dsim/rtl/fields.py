@@ -15,7 +15,7 @@ class Field(NamedTuple):
 
 
 # Bits of the flags.
-FLAGS = ("first", "last", "new_ifmap", "new_weight", "tree", "relu", "winograd")
+FLAGS = ("first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out")
 
 FIELDS = {
     "flags": Field(0),
@@ -63,8 +63,7 @@ FIELDS = {
     "rows": Field(53),
     "row_place": Field(54),
     "taps": Field(55),
-    "results": Field(56),
-    "last_results": Field(57),
+    "outputs": Field(56, 2),
     "left_t": Field(58),
     "left_h": Field(59),
     "left_w": Field(60),
@@ -73,6 +72,8 @@ FIELDS = {
     "ofmap_base": Field(63, 2),
     "shift": Field(65),
     "bias": Field(66),
+    "mode": Field(67),
+    "sums_base": Field(68, 2),
 }
 PLACES = 80
 

@@ -44,13 +44,17 @@ class Block(NamedTuple):
 
 
 class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
-    """A program of a core, the outputs that its words should hold, the most words of a round: of patch, of weights."""
+    """A program of a core, the outputs that its words should hold, and how many words pass the port of outputs.
+
+    ``staged`` are the most words of a round, of patch and of weights, and of the partial sums of a depth.
+    """
 
     waves: list[int]
     happenings: list[Happening]
     results: list[Ints]
     addresses: list[int]
-    staged: tuple[int, int]
+    ofmap_words: int
+    staged: tuple[int, int, int]
     limit: int
 
 
@@ -68,8 +72,9 @@ class _Maker:
         self.happenings: list[Happening] = []
         self.results: list[Ints] = []
         self.addresses: list[int] = []
-        self.next_word = 0
-        self.staged = [1, 1]
+        self.next_word = self.next_sums = 0
+        self.ofmap_words = 0
+        self.staged = [1, 1, 1]
         self.bias_words: dict[tuple[int, ...], int] = {}
 
     def places(self) -> list[Place]:
@@ -113,22 +118,28 @@ class _Maker:
                 )
             gate = int(schedule.ofmap.after[store_of[step]]) if step in store_of else -1
             slot = int(stores[step]) % subject.mapping.ofmap_slots
-            self.next_word = slot * (self.core.ofmap_memory // subject.mapping.ofmap_slots)
+            self.next_word = self.next_sums = slot * (self.core.ofmap_memory // subject.mapping.ofmap_slots)
+            ends = bool(schedule.loops.is_first[step]), bool(schedule.loops.is_last[step])
             for i, wave in enumerate(waves):
                 self.wave(
-                    place, wave, patches, kernels,
+                    place, wave, patches, kernels, ends,
                     flags=raised(
                         first=i == 0,
                         last=i == len(waves) - 1,
                         new_ifmap=new_i and i == 0,
                         new_weight=new_w and i == 0,
+                        sums_in=not ends[0],
+                        sums_out=not ends[1],
                     ),
                     slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1, need_weight=tile_w + 1, need_room=gate + 1,
                 )  # fmt: skip
+            used = max(self.next_word, self.next_sums) - slot * (self.core.ofmap_memory // subject.mapping.ofmap_slots)
+            self.core.check_room("ofmap", used, subject)
         last = subject.cycle(trace.finish)
         return CoreProgram(
             waves=self.waves, happenings=sorted(self.happenings, key=lambda one: one.cycle), results=self.results,
-            addresses=self.addresses, staged=(self.staged[0], self.staged[1]), limit=2 * last + 10000,
+            addresses=self.addresses, ofmap_words=self.ofmap_words,
+            staged=(self.staged[0], self.staged[1], self.staged[2]), limit=2 * last + 10000,
         )  # fmt: skip
 
     def ifmap_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, Block]:
@@ -208,7 +219,10 @@ class _Maker:
             self.happenings.append(Happening(0, "bias", self.bias_words[key], word))
         return self.bias_words[key]
 
-    def wave(self, place: Place, wave: Wave, blocks: dict[int, Block], kernels: dict[int, int], **more: int) -> None:
+    def wave(
+        self, place: Place, wave: Wave, blocks: dict[int, Block], kernels: dict[int, int], ends: tuple[bool, bool],
+        **more: int,
+    ) -> None:  # fmt: skip
         """Note the descriptor of a wave, and where its results go."""
         problem, machine, subject = self.subject.problem, self.subject.machine, self.subject
         tree = subject.mapping.parallel == "channel" and machine.chunk > 1
@@ -216,12 +230,11 @@ class _Maker:
         together, staged = min(machine.chunk, channels), machine.staged
         depths = -(-wave.many // machine.lanes)
         last = wave.many - (depths - 1) * machine.lanes
-        more["flags"] |= raised(
-            tree=tree, relu=subject.computation.activation == "relu", winograd=problem.algorithm.is_winograd
-        )
+        more["flags"] |= raised(tree=tree, relu=subject.computation.activation == "relu")
         block = blocks[wave.channel if problem.structure == "grouped" else 0]
-        base = self.next_word
-        counts = self.note_results(place, wave, depths)
+        sums_base = self.next_sums
+        base = self.next_word if ends[1] else sums_base
+        outputs = self.note_results(place, wave, depths, ends)
         of_tap = problem.algorithm.coordinates if problem.algorithm.is_winograd else together
         taps = problem.algorithm.taps // staged.groups
         weights = wave.channels * taps * of_tap * problem.weight_bits
@@ -229,7 +242,7 @@ class _Maker:
         words = self.words_of(place, wave, block)
         words["weight_words"] = -(-weights // self.core.weight_word)
         read = words["ifmap_words"], words["weight_words"]
-        self.staged = [max(most, own) for most, own in zip(self.staged, read, strict=True)]
+        self.staged[:2] = [max(most, own) for most, own in zip(self.staged, read, strict=False)]
         self.waves.append(
             packed(
                 {
@@ -247,8 +260,9 @@ class _Maker:
                     "rows": wave.channels,
                     "row_place": 1 if problem.structure == "grouped" else 0,
                     "taps": taps,
-                    "results": counts[0],
-                    "last_results": counts[-1],
+                    "mode": self.core.mode(problem.algorithm),
+                    "outputs": outputs,
+                    "sums_base": sums_base,
                     "transforms_in": inputs * wave.many if problem.algorithm.is_winograd else 0,
                     "transforms_out": wave.channels * wave.many if problem.algorithm.is_winograd else 0,
                     "ofmap_base": base,
@@ -289,8 +303,11 @@ class _Maker:
             fields[f"left_{name}"] = min(place.size[axis] - (wave.begin[axis] + many - 1) * m, m)
         return fields
 
-    def note_results(self, place: Place, wave: Wave, depths: int) -> list[int]:
-        """Note which outputs the words of a wave hold, depth by depth; return how many results a depth has."""
+    def note_results(self, place: Place, wave: Wave, depths: int, ends: tuple[bool, bool]) -> int:
+        """Note which outputs the words of a wave hold, depth by depth; return how many there are.
+
+        ``ends`` says whether the sum over input channels begins, and whether it ends with the step.
+        """
         problem, machine = self.subject.problem, self.subject.machine
         n0 = place.group * problem.n + place.n.start + wave.channel
         shape, m = (problem.groups * problem.n, *problem.out), problem.algorithm.tile
@@ -307,21 +324,22 @@ class _Maker:
         flat = np.ravel_multi_index(np.broadcast_arrays(channels, *[one[None] for one in spread]), shape)
         flat = np.moveaxis(flat, 0, -1).reshape(wave.many, -1, wave.channels)
         kept = np.broadcast_to(keep, (*wave.tiles, *m)).reshape(wave.many, -1)
-        counts = []
+        total = 0
         for depth in range(depths):
             lanes = slice(depth * machine.lanes, (depth + 1) * machine.lanes)
             results = flat[lanes][kept[lanes]].reshape(-1)
-            counts.append(len(results))
-            for i in range(0, len(results), self.core.results):
+            total += len(results)
+            sums = -(-len(results) * problem.accumulator_bits // self.core.ofmap_word)
+            if ends != (True, True):
+                self.staged[2] = max(self.staged[2], sums)
+                self.next_sums += sums
+            self.ofmap_words += sums * ((not ends[0]) + (not ends[1]))
+            for i in range(0, len(results) if ends[1] else 0, self.core.results):
                 self.results.append(results[i : i + self.core.results])
                 self.addresses.append(self.next_word)
                 self.next_word += 1
-        if len(set(counts[:-1])) > 1:
-            raise InputError(
-                f"{self.subject.name} has ragged tiles that fill depths unlike: the core needs a count for each; "
-                "choose others with --layers"
-            )
-        return counts
+                self.ofmap_words += 1
+        return total
 
 
 def _six(values: Ints, axis: int) -> Ints:
@@ -334,10 +352,12 @@ def _six(values: Ints, axis: int) -> Ints:
 def make_program(subject: Subject, core: Core) -> CoreProgram:
     """Return the program of a layer for ``core``. Raises InputError for what the core does not do."""
     algorithm = subject.problem.algorithm
-    if algorithm.is_winograd and not core.transforms(algorithm):
+    if core.mode(algorithm) < 0:
+        raise InputError(f"{subject.name} runs {algorithm.label}: this core has transform units of other algorithms")
+    if subject.mapping.c < subject.problem.c and subject.problem.accumulator_bits != core.result_bits:
         raise InputError(
-            f"{subject.name} runs {algorithm.label}: this core has transform units of another algorithm; choose layers "
-            "of one with --layers, or m1, m2"
+            f"{subject.name} keeps partial sums of {subject.problem.accumulator_bits} bits, this core of "
+            f"{core.result_bits}: check it with layers that need as many, by --layers"
         )
     return _Maker(subject, core).make()
 

@@ -7,87 +7,131 @@ import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.algebra.winograd import common_denominator, integers
+from lw3dsim.rtl.modes import modes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.algebra.winograd import IntMatrix
+    from lw3dsim.rtl.design import Core
     from lw3dsim.transform.algorithms import Algorithm
 
 _MODULE = """// {about}
 module {name} #(
-    parameter int MULTS = 4,
+{mults}    parameter int PLACES = 4,  // of a column: of its tiles, or of the parts of one
     parameter int IN = 8,
+    /* verilator lint_off UNUSEDPARAM */  // without a transform
     parameter int WIDE = 8,  // of its adders
+    /* verilator lint_on UNUSEDPARAM */
     parameter int OUT = 8
 ) (
-    input  logic                winograd,
-    input  logic [MULTS*IN-1:0] in,
-    output logic [MULTS*OUT-1:0] out
+    input  logic [7:0]           mode,
+{part}    input  logic [PLACES*IN-1:0] in,
+    output logic [{wide}*OUT-1:0] out
 );
     // Without a transform values pass as they are.
-    wire [MULTS*OUT-1:0] plain, made;
-    assign out = winograd ? made : plain;
+    wire [PLACES*OUT-1:0] plain, made;
     genvar m;
     generate
-        for (m = 0; m < MULTS; m = m + 1) begin : g_plain
+        for (m = 0; m < PLACES; m = m + 1) begin : g_plain
             assign plain[OUT*m+:OUT] = OUT'($signed(in[IN*m+:IN]));
         end
-{body}    endgenerate
+    endgenerate
+{body}    assign made = {chosen};
+{out}endmodule
+"""
+_PARTS = """    wire [31:0] from = 32'(part) * MULTS;
+    assign out = made[OUT*from+:OUT*MULTS];
+"""
+_WEIGHT = """// A weight of a round: as many bits as the algorithm's have.
+module lw_weight #(
+    parameter int KERNELS = 512,
+    parameter int WEIGHT = 8
+) (
+    input  logic [7:0]         mode,
+    input  logic [15:0]        place,
+    input  logic [KERNELS-1:0] kernels,
+    output logic [WEIGHT-1:0]  weight
+);
+    always_comb
+        case (mode)
+{cases}        endcase
 endmodule
 """
-_NONE = "        assign made = (MULTS*OUT)'(WIDE'(0));\n"
 
 
-def transform_modules(algorithm: Algorithm | None) -> dict[str, str]:
-    """Return the input and the output transform of a Winograd algorithm, or of none, by file name."""
-    about = "no fast algorithm" if algorithm is None else algorithm.label
-    bodies = [_NONE, _NONE]
-    if algorithm is not None:
+def transform_modules(core: Core) -> dict[str, str]:
+    """Return what a core has of its algorithms, by file name: transforms, what a tile is, how wide weights are."""
+    algorithms = core.algorithms
+    about = ", ".join(one.label for one in algorithms) or "no fast algorithm"
+    data, back = [], []
+    for number, algorithm in enumerate(algorithms, 1):
         forms = algorithm.transforms
-        data, back = [integers(form.BT) for form in forms], [integers(form.AT) for form in forms]
         scale = math.prod(common_denominator(m) for form in forms for m in (form.BT, form.G, form.AT))
-        bodies = [_tiles(algorithm, data, 1), _tiles(algorithm, back, scale)]
-    names = ("lw_input_transform", "lw_output_transform")
-    texts = (f"The input transform: windows of a column become coordinates, for {about}.",
-             f"The output transform: sums of coordinates of a column become outputs, for {about}.")  # fmt: skip
-    return {
-        f"{name}.sv": _MODULE.format(about=text, name=name, body=body)
-        for name, text, body in zip(names, texts, bodies, strict=True)
-    }
+        data.append(_tiles(algorithm, number, core.mults, [integers(form.BT) for form in forms], 1))
+        back.append(_tiles(algorithm, number, core.mults, [integers(form.AT) for form in forms], scale))
+    chosen = "".join(f"mode == 8'd{number} ? made_{number} : " for number in range(1, len(algorithms) + 1)) + "plain"
+    unused = "    wire unused = &{1'b0, mode};\n" if not algorithms else ""
+    mults, part = "    parameter int MULTS = 4,\n", "    input  logic [7:0]           part,   // of the tile\n"
+    texts = {
+        "lw_input_transform": _MODULE.format(
+            about=f"The input transform: windows of a column become coordinates, for {about}.",
+            name="lw_input_transform", mults=mults, part=part, wide="MULTS", body="".join(data) + unused,
+            chosen=chosen, out=_PARTS,
+        ),
+        "lw_output_transform": _MODULE.format(
+            about=f"The output transform: sums of coordinates of a column become outputs, for {about}.",
+            name="lw_output_transform", mults="", part="", wide="PLACES", body="".join(back) + unused, chosen=chosen,
+            out="    assign out = made;\n",
+        ),
+        "lw_modes": modes(core),
+        "lw_weight": _WEIGHT.format(cases=_weights(core)),
+    }  # fmt: skip
+    return {f"{name}.sv": text for name, text in texts.items()}
 
 
-def _tiles(algorithm: Algorithm, matrices: Sequence[IntMatrix], scale: int) -> str:
+def _weights(core: Core) -> str:
+    """Return how a weight of each algorithm is taken; of a direct layer by default."""
+    taken = "weight = WEIGHT'($signed(kernels[{0}*32'(place)+:{0}]));"
+    lines = [f"8'd{number}: {taken.format(bits)}" for number, bits in enumerate(core.weights, 1)]
+    return "".join(f"            {line}\n" for line in [*lines, f"default: {taken.format(core.plain)}"])
+
+
+def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[IntMatrix], scale: int) -> str:
     """Return the tiles of a column, each through the matrices along T, H and W, then divided by ``scale``."""
     each = algorithm.coordinates
+    many = max(mults // each, 1)
     sizes = [len(matrix[0]) for matrix in matrices]
+    made = f"made_{number}"
     lines = [
-        f"        for (m = 0; m + {each} <= MULTS; m = m + {each}) begin : g_tile",
+        f"    wire [PLACES*OUT-1:0] {made};",
+        "    generate",
+        f"        for (m = 0; m < {many * each}; m = m + {each}) begin : g_tile_{number}",
         *(
             f"            wire signed [WIDE-1:0] v0_{_at(place)} = WIDE'($signed(in[IN*(m+{i})+:IN]));"
             for i, place in enumerate(itertools.product(*map(range, sizes)))
         ),
     ]
     for axis, matrix in enumerate(matrices):
-        made = [*sizes[:axis], len(matrix), *sizes[axis + 1 :]]
-        for place in itertools.product(*map(range, made)):
+        found = [*sizes[:axis], len(matrix), *sizes[axis + 1 :]]
+        for place in itertools.product(*map(range, found)):
             terms = [
                 (factor, f"v{axis}_{_at((*place[:axis], j, *place[axis + 1 :]))}")
                 for j, factor in enumerate(matrix[place[axis]])
                 if factor
             ]
             lines.append(f"            wire signed [WIDE-1:0] v{axis + 1}_{_at(place)} = {_sum(terms)};")
-        sizes = made
+        sizes = found
     shift = (scale & -scale).bit_length() - 1
     inverse = pow(scale >> shift, -1, 1 << 64) if scale >> shift > 1 else 1
     for i, place in enumerate(itertools.product(*map(range, sizes))):
         # An exact quotient: a product with the inverse of the odd part, modulo the width, then a shift.
         odd = f"v3_{_at(place)}" + (f" * WIDE'(64'd{inverse})" if inverse > 1 else "")
         lines.append(f"            wire signed [WIDE-1:0] q{i} = {odd};")
-        lines.append(f"            assign made[OUT*(m+{i})+:OUT] = OUT'(q{i} >>> {shift});")
-    lines += [f"            assign made[OUT*(m+{i})+:OUT] = '0;" for i in range(math.prod(sizes), each)]
-    lines += ["        end", f"        if (MULTS % {each} != 0) begin : g_rest",
-              f"            assign made[MULTS*OUT-1:MULTS/{each}*{each}*OUT] = '0;", "        end"]  # fmt: skip
+        lines.append(f"            assign {made}[OUT*(m+{i})+:OUT] = OUT'(q{i} >>> {shift});")
+    lines += [f"            assign {made}[OUT*(m+{i})+:OUT] = '0;" for i in range(math.prod(sizes), each)]
+    lines += ["        end", f"        for (m = {many * each}; m < PLACES; m = m + 1) begin : g_rest_{number}",
+              f"            assign {made}[OUT*m+:OUT] = '0;", "        end", "    endgenerate"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from cores import MACHINES, arch_of, counted, differences, drawn_layer, program_of, subject_of
+from cores import MACHINES, arch_of, counted, differences, drawn_layer, subject_of
 from paper import conv, tiles
 
 from lw3dsim.base.values import replace
@@ -41,14 +41,6 @@ def test_a_core_is_equal_to_the_simulator(core_of, tmp_path, name, seed):
     arch, core, bench = core_of(name)
     subject = subject_of(*drawn_layer(name, seed, arch), arch, seed)
     assert not differences(subject, core, bench, tmp_path)
-
-
-def test_few_layers_are_refused_for_their_ragged_tiles():
-    arch = arch_of("temporal")
-    core = make_core(arch, [drawn_layer("temporal", 1, arch)[0]])
-    subjects = [subject_of(*drawn_layer("temporal", seed, arch), arch, seed) for seed in range(20)]
-    refused = sum(program_of(subject, core) is None for subject in subjects)
-    assert refused <= 3
 
 
 def test_what_a_core_does_otherwise_is_told():
@@ -115,10 +107,11 @@ def test_files_that_are_not_ours_stay(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-def linted(folder, top):
+def linted(folder, top, parameters=()):
     """What Verilator finds in the modules of a folder."""
     sources = sorted(str(path) for path in folder.glob("*.sv") if path.stem != "lw_bench")
-    lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *sources]
+    given = [f"-G{name}={value}" for name, value in dict(parameters).items()]
+    lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *given, *sources]
     return subprocess.run(lint, capture_output=True, text=True, check=False).stderr
 
 
@@ -131,10 +124,10 @@ def test_an_exported_core_is_clean(tmp_path):
     assert linted(tmp_path, "edge_small_core") == ""
 
 
-@pytest.mark.parametrize("name", ["temporal", "spatial"])
+@pytest.mark.parametrize("name", ["temporal", "parts"])
 def test_a_core_with_transforms_is_clean(core_of, name):
-    _, _, bench = core_of(name)
-    assert linted(bench.parent, "lw_core") == ""
+    _, core, bench = core_of(name)
+    assert linted(bench.parent, "lw_core", core.parameters) == ""
 
 
 def test_yosys_reads_an_exported_core(tmp_path):
@@ -205,8 +198,8 @@ def test_a_bench_refuses_a_program_that_it_cannot_read(core_of, tmp_path):
     assert "programs/*.txt: no program can be read here" in done.stderr
 
 
-def test_refused_layers_are_counted_apart():
-    assert counted([(), None, ("end",), ()]) == "2 of 3 layers are equal; 1 were refused"
+def test_equal_layers_are_counted():
+    assert counted([(), ("end",), ()]) == "2 of 3 layers are equal"
 
 
 def test_a_buffer_of_one_bank_is_refused_where_dma_meets_the_array(tmp_path, tiny):

@@ -107,8 +107,8 @@ int main(int argc, char** argv) {
         products += ones(core.works, FILES);
         updates += ones(core.updates, FILES);
         if (core.first && ones(core.updates, FILES)) fprintf(log, "first %lu\n", cycle);
-        if (core.out_write) {
-            ofmap_words++;
+        ofmap_words += core.out_write + core.out_read;
+        if (core.out_write && !core.out_wide) {
             fprintf(log, "result %lu %u %u %s %s\n", cycle, core.out_to, core.out_count,
                     hex_of(core.out_word, OFMAP_WORD).c_str(), hex_of(core.out_sums, OUT_SUM_BITS).c_str());
         }

@@ -8,7 +8,6 @@ module lw_bench #(
     parameter int ACTIVATION = 8,
     parameter int DATA = 8,              // operands of the multipliers
     parameter int WEIGHT = 8,
-    parameter int PLAIN = 8,             // weights that are not transformed
     parameter int SUM = 32,              // of accumulators
     parameter int TRANSFORM = 32,        // of adders of the output transform
     parameter int RESULT = 32,           // of sums behind it
@@ -26,18 +25,12 @@ module lw_bench #(
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
-    parameter int WINDOW_T = 1,          // coordinates of a Winograd tile
-    parameter int WINDOW_H = 1,
-    parameter int WINDOW_W = 1,
-    parameter int TILE_T = 1,            // its outputs
-    parameter int TILE_H = 1,
-    parameter int TILE_W = 1,
-    parameter int IN_TILES = 1,          // transformed a cycle
-    parameter int IN_CYCLES = 1,         // or for one
-    parameter int OUT_TILES = 1,
-    parameter int OUT_CYCLES = 1,
+    parameter int PARTS = 1,
+    parameter int PARTIAL_WORDS = 1,
     parameter int IN_STAGES = 0,         // of the transforms
-    parameter int OUT_STAGES = 0
+    parameter int OUT_STAGES = 0,
+    localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1,
+    localparam int PICKED = OFMAP_WORD / ACTIVATION > SUMS ? OFMAP_WORD / ACTIVATION : SUMS
 ) (
     input  logic                                 clk,
     input  logic                                 rst,
@@ -57,11 +50,15 @@ module lw_bench #(
     output logic [ROWS*COLS*MULTS-1:0]           updates,
     output logic                                 first,
     output logic                                 out_write,
+    output logic                                 out_read,
+    output logic                                 out_wide,
     output logic [31:0]                          out_to,
     output logic [15:0]                          out_count,
     output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] out_word,
-    output logic [OFMAP_WORD/ACTIVATION*(RESULT+2)-1:0] out_sums
+    output logic [PICKED*(RESULT+2)-1:0] out_sums
 );
+    assign out_read = core.out_read;
+    assign out_wide = core.out_wide;
     assign ifmap_reads = core.ifmap_reads;
     assign weight_reads = core.weight_reads;
     assign works = core.works;
@@ -70,11 +67,11 @@ module lw_bench #(
     assign out_write = core.out_write;
     assign out_to = core.out_to;
     assign out_count = core.out_count;
-    assign out_word = core.results;
+    assign out_word = core.results[OFMAP_WORD/ACTIVATION*ACTIVATION-1:0];
     assign out_sums = core.finished;
 
     lw_core #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .WINDOW_T(WINDOW_T), .WINDOW_H(WINDOW_H), .WINDOW_W(WINDOW_W), .TILE_T(TILE_T), .TILE_H(TILE_H), .TILE_W(TILE_W), .IN_TILES(IN_TILES), .IN_CYCLES(IN_CYCLES), .OUT_TILES(OUT_TILES), .OUT_CYCLES(OUT_CYCLES), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),

@@ -10,7 +10,6 @@ module lw_core #(
     parameter int ACTIVATION = 8,
     parameter int DATA = 8,              // operands of the multipliers
     parameter int WEIGHT = 8,
-    parameter int PLAIN = 8,             // weights that are not transformed
     parameter int SUM = 32,              // of accumulators
     parameter int TRANSFORM = 32,        // of adders of the output transform
     parameter int RESULT = 32,           // of sums behind it
@@ -28,17 +27,9 @@ module lw_core #(
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
-    parameter int WINDOW_T = 1,          // coordinates of a Winograd tile
-    parameter int WINDOW_H = 1,
-    parameter int WINDOW_W = 1,
-    parameter int TILE_T = 1,            // its outputs
-    parameter int TILE_H = 1,
-    parameter int TILE_W = 1,
-    parameter int IN_TILES = 1,          // transformed a cycle
-    parameter int IN_CYCLES = 1,         // or for one
-    parameter int OUT_TILES = 1,
-    parameter int OUT_CYCLES = 1,
-    parameter int IN_STAGES = 0,         // of the transforms
+    parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
+    parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
+    parameter int IN_STAGES = 0,         // of the transforms, at most
     parameter int OUT_STAGES = 0
 ) (
     input  logic                   clk,
@@ -71,8 +62,10 @@ module lw_core #(
     // FIELDS
     localparam int BIAS_INDEX = $clog2(BIAS_WORDS) > 0 ? $clog2(BIAS_WORDS) : 1;
     localparam int FILES = COLS * MULTS;
-    localparam int EACH = WINDOW_T * WINDOW_H * WINDOW_W;
+    localparam int PLACES = PARTS * MULTS;
     localparam int RESULTS = OFMAP_WORD / ACTIVATION;
+    localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1;
+    localparam int PICKED = RESULTS > SUMS ? RESULTS : SUMS;
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1;
     localparam int PATCH = IFMAP_WORD * IFMAP_STAGED / ACTIVATION;
 
@@ -92,8 +85,19 @@ module lw_core #(
         if (wave_ready && wave_valid) next <= wave;
         if (next_taken) now <= next;
     end
-    // All waves of a layer are direct, or Winograd's: which says whether transforms are stages of the pipeline.
-    wire winograd = now[16*F_FLAGS+B_WINOGRAD], tree = now[16*F_FLAGS+B_TREE];
+    // All waves of a layer have one algorithm: which says how long the pipeline is, and what a tile is.
+    wire [7:0] mode = now[16*F_MODE+:8];
+    wire tree = now[16*F_FLAGS+B_TREE], winograd = mode != 8'd0;
+    wire [7:0]  in_stages, out_stages, passes, coordinates_each, tiles_col;
+    wire [15:0] in_tiles, in_cycles, out_tiles, out_cycles;
+    wire [23:0] tile_size;
+    wire [PLACES-1:0]   tile_used;
+    wire [8*PLACES-1:0] tile_lane, tile_coordinate, tile_t, tile_h, tile_w;
+    lw_modes u_modes (
+        .mode, .in_stages, .out_stages, .passes, .each(coordinates_each), .per_col(tiles_col), .size(tile_size),
+        .in_tiles, .in_cycles, .out_tiles, .out_cycles, .used(tile_used), .lane(tile_lane),
+        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
+    );
 
     wire load_start, load_set;
     wire feed_start, feed_bank, feed_set, feed_opens, feed_busy, feed_last;
@@ -173,21 +177,25 @@ module lw_core #(
     );
 
     // The feed, and where its lanes and rows find their operands.
-    wire works_now, bank, set, first, deepest;
+    wire works_now, bank, set, first, deepest, ends_tile;
     wire [15:0] tap_t, tap_h, tap_w, depth;
-    lw_feed #(.TILES(IN_TILES), .CYCLES(IN_CYCLES)) u_feed (
+    wire [7:0]  part;
+    /* verilator lint_off UNUSEDSIGNAL */  // a wave is as deep as accumulators are
+    wire [15:0] place;
+    /* verilator lint_on UNUSEDSIGNAL */
+    lw_feed u_feed (
         .clk, .rst, .start(feed_start), .bank_in(feed_bank), .set_in(feed_set), .opens_in(feed_opens),
         .frames(now[16*F_TAPS_T+:16]), .rows(now[16*F_TAPS_H+:16]), .columns(now[16*F_TAPS_W+:16]),
-        .depths(now[16*F_DEPTHS+:16]), .transforms(now[16*F_TRANSFORMS_IN+:16]), .busy(feed_busy), .works(works_now),
-        .last(feed_last), .bank, .set, .first, .frame(tap_t), .row(tap_h), .column(tap_w), .depth, .deepest
+        .depths(now[16*F_DEPTHS+:16]), .passes, .tiles(now[16*F_TRANSFORMS_IN+:16]), .tiles_each(in_tiles),
+        .cycles_each(in_cycles), .busy(feed_busy), .works(works_now), .last(feed_last), .bank, .set, .first,
+        .frame(tap_t), .row(tap_h), .column(tap_w), .depth, .place, .part, .ends_tile, .deepest
     );
     wire [15:0] tap = tap_t * now[16*F_TAP_T+:16] + tap_h * now[16*F_TAP_H+:16] + tap_w * now[16*F_TAP_W+:16];
     wire [15:0] kernel = (tap_t * now[16*F_TAPS_H+:16] + tap_h) * now[16*F_TAPS_W+:16] + tap_w;
-    localparam int TILES = COLS * (MULTS >= EACH ? MULTS / EACH : 1);
-    wire [15:0] lanes = tree ? 16'(COLS) : winograd ? 16'(TILES) : 16'(FILES);
+    wire [15:0] lanes = tree ? 16'(COLS) : winograd ? 16'(COLS) * 16'(tiles_col) : 16'(FILES);
     wire [FILES*16-1:0] places;
     lw_walker #(.LANES(FILES), .PLACE(16)) u_walker (
-        .clk, .step(works_now), .restart(deepest), .lanes,
+        .clk, .step(works_now && ends_tile), .restart(deepest), .lanes,
         .tiles_w(now[16*F_TILES_W+:16]), .tiles_h(now[16*F_TILES_H+:16]),
         .pitch_t(now[16*F_PITCH_T+:16]), .pitch_h(now[16*F_PITCH_H+:16]), .pitch_w(now[16*F_PITCH_W+:16]),
         .tap, .begins(depth == 16'd0), .places
@@ -201,178 +209,179 @@ module lw_core #(
     wire [15:0] working = deepest ? now[16*F_LAST_LANES+:16] : lanes;
 
     wire go, go_bank, go_set, go_first, go_tree;
+    wire [7:0] go_part;
     wire [PLACE_BITS-1:0] go_depth;
     wire [15:0] go_kernel, go_channels, go_working, go_rows, go_span, go_taps, go_row_place;
     wire [47:0] go_window;
     wire [FILES*16-1:0] go_places;
-    lw_delay #(.BITS(5 + PLACE_BITS + 16*7 + 48 + FILES*16), .STAGES(LATENCY)) u_front (
+    lw_delay #(.BITS(13 + PLACE_BITS + 16*7 + 48 + FILES*16), .STAGES(LATENCY)) u_front (
         .clk,
-        .in({works_now && !rst, bank, set, first, tree, depth[PLACE_BITS-1:0], kernel, channels, working,
+        .in({works_now && !rst, bank, set, first, tree, part, place[PLACE_BITS-1:0], kernel, channels, working,
              now[16*F_ROWS+:16], now[16*F_SPAN+:16], now[16*F_TAPS+:16], now[16*F_ROW_PLACE+:16],
              now[16*F_WINDOW_T+:16], now[16*F_WINDOW_H+:16], now[16*F_WINDOW_W+:16], places}),
-        .out({go, go_bank, go_set, go_first, go_tree, go_depth, go_kernel, go_channels, go_working, go_rows, go_span,
+        .out({go, go_bank, go_set, go_first, go_tree, go_part, go_depth, go_kernel, go_channels, go_working, go_rows, go_span,
               go_taps, go_row_place, go_window, go_places})
     );
 
     wire [IFMAP_WORD*IFMAP_STAGED-1:0] patch;
     wire [WEIGHT_WORD*WEIGHT_STAGED-1:0] kernels;
     lw_staging #(.WORD(IFMAP_WORD), .WORDS(IFMAP_STAGED)) u_patch (
-        .clk, .write(ifmap_comes), .set(ifmap_set), .number(ifmap_which), .data(ifmap_word),
+        .clk, .write(ifmap_comes), .half(ifmap_set), .number(ifmap_which), .data(ifmap_word),
         .read_set(go_set), .held(patch)
     );
     lw_staging #(.WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED)) u_kernels (
-        .clk, .write(weight_comes), .set(weight_set), .number(weight_which), .data(weight_word),
+        .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .data(weight_word),
         .read_set(go_set), .held(kernels)
     );
 
-    wire [INPUTS*FILES*ACTIVATION-1:0] elements;
-    wire [ROWS*MULTS*WEIGHT-1:0] taken_weights, weights;
-    wire [ROWS*FILES-1:0] taken_works, works;
+    wire [INPUTS*COLS*PLACES*ACTIVATION-1:0] elements;
+    wire [ROWS*MULTS*WEIGHT-1:0] taken_weights;
+    wire [ROWS*FILES-1:0] taken_works;
     lw_operands #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT), .PATCH(PATCH),
-        .PLAIN(PLAIN), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS), .WINDOW_T(WINDOW_T), .WINDOW_H(WINDOW_H), .WINDOW_W(WINDOW_W)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
+        .PATCH(PATCH), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS)
     ) u_operands (
-        .clk, .go, .tree(go_tree), .winograd, .places(go_places), .window(go_window), .row_place(go_row_place),
-        .kernel(go_kernel), .channels(go_channels), .working(go_working), .rows(go_rows), .span(go_span),
-        .taps(go_taps), .patch(patch[PATCH*ACTIVATION-1:0]), .kernels,
-        .data(elements), .weights(taken_weights), .works(taken_works)
+        .clk, .go, .tree(go_tree), .mode, .part(go_part), .per_col(tiles_col), .used(tile_used), .lane(tile_lane),
+        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),
+        .window(go_window), .row_place(go_row_place), .kernel(go_kernel), .channels(go_channels),
+        .working(go_working), .rows(go_rows), .span(go_span), .taps(go_taps), .patch(patch[PATCH*ACTIVATION-1:0]),
+        .kernels, .data(elements), .weights(taken_weights), .works(taken_works)
     );
 
-    // The input transform stands behind the files; weights and controls go beside it.
-    wire [INPUTS*FILES*DATA-1:0] coordinates, data;
-    wire to_tree, from_tree;
-    lw_delay #(.BITS(1), .STAGES(1)) u_tree (.clk, .in(go_tree), .out(from_tree));
-    lw_skip #(.BITS(INPUTS*FILES*DATA + ROWS*MULTS*WEIGHT + ROWS*FILES + 1), .STAGES(IN_STAGES)) u_transformed (
-        .clk, .skips(!winograd), .in({coordinates, taken_weights, taken_works, from_tree}),
-        .out({data, weights, works, to_tree})
-    );
-
-    wire add_bank, add_first, add_tree, made_bank, made_first;
+    wire add_first, made_bank, made_first, add_bank, from_tree;
     wire [PLACE_BITS-1:0] add_depth, made_depth;
-    wire [ROWS*FILES-1:0] add_works;
+    wire [7:0] from_part;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
-    wire [ROWS*FILES-1:0] updates;
+    wire [ROWS*FILES-1:0] works, updates;
     /* verilator lint_on UNUSEDSIGNAL */
+    lw_delay #(.BITS(9), .STAGES(1)) u_tree (.clk, .in({go_tree, go_part}), .out({from_tree, from_part}));
     lw_delay #(.BITS(2 + PLACE_BITS), .STAGES(STAGES + 1)) u_made (
         .clk, .in({go_bank, go_first, go_depth}), .out({made_bank, made_first, made_depth})
     );
-    lw_skip #(.BITS(2 + PLACE_BITS), .STAGES(IN_STAGES)) u_add (
-        .clk, .skips(!winograd), .in({made_bank, made_first, made_depth}), .out({add_bank, add_first, add_depth})
-    );
-    lw_delay #(.BITS(ROWS*FILES + 1), .STAGES(STAGES)) u_add_works (
-        .clk, .in({works, to_tree}), .out({add_works, add_tree})
+    lw_taps #(.BITS(2 + PLACE_BITS), .STAGES(IN_STAGES)) u_add (
+        .clk, .stages(in_stages), .in({made_bank, made_first, made_depth}), .out({add_bank, add_first, add_depth})
     );
 
-    // The drain, whose sequence reaches the accumulators as late as products do.
+    // The drain, whose sequence reaches the accumulators as late as products do. What it says of words follows when all
+    // places of a tile have been read, and transformed.
     /* verilator lint_off UNUSEDSIGNAL */  // a wave is as deep as accumulators are
-    wire [15:0] drain_depth;
+    wire [15:0] drain_place;
     /* verilator lint_on UNUSEDSIGNAL */
-    wire [15:0] from, count;
+    wire [15:0] here, from, offset, count, partial_word;
     wire [31:0] drain_to;
-    wire drain_writes, drain_from_bank;
-    lw_drain #(
-        .ADDRESS(32), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .TILES(OUT_TILES), .CYCLES(OUT_CYCLES)
-    ) u_drain (
-        .clk, .rst, .start(drain_start), .bank_in(drain_bank), .full(now[16*F_RESULTS+:16]),
-        .least(now[16*F_LAST_RESULTS+:16]), .depths(now[16*F_DEPTHS+:16]), .operations(16'd1),
-        .transforms(now[16*F_TRANSFORMS_OUT+:16]), .base(now[16*F_OFMAP_BASE+:32]), .busy(drain_busy),
-        .last(drain_last), .write(drain_writes), .bank(drain_from_bank), .depth(drain_depth), .from, .count,
-        .address(drain_to)
-    );
+    wire [7:0]  drain_part;
+    wire drain_takes, drain_reads, drain_writes, drain_from_bank, drain_opens, ends_depth, drain_deepest;
     always_ff @(posedge clk) if (drain_start) leaving <= now;
-    localparam int OUT_BITS = 6 + PLACE_BITS + BIAS_INDEX + 16*2 + 8 + 32 + 16*3 + 24;
-    wire [OUT_BITS-1:0] reads_soon, reads, writes;
-    lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_reads_soon (
-        .clk,
-        .in({drain_writes && !rst, drain_from_bank, from == 16'd0 && drain_depth == 16'd0, from == 16'd0,
-             leaving[16*F_FLAGS+B_RELU], leaving[16*F_FLAGS+B_TREE], drain_depth[PLACE_BITS-1:0], count,
-             leaving[16*F_ROWS+:16], leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to,
-             leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
-             leaving[16*F_LEFT_T+:8], leaving[16*F_LEFT_H+:8], leaving[16*F_LEFT_W+:8]}),
-        .out(reads_soon)
+    wire sums_in = leaving[16*F_FLAGS+B_SUMS_IN], sums_out = leaving[16*F_FLAGS+B_SUMS_OUT];
+    wire [23:0] left = {leaving[16*F_LEFT_T+:8], leaving[16*F_LEFT_H+:8], leaving[16*F_LEFT_W+:8]};
+    lw_kept #(.LANES(FILES)) u_kept (
+        .clk, .opens(drain_start), .step(ends_depth),
+        .working(drain_deepest ? leaving[16*F_LAST_LANES+:16] : lanes), .rows(leaving[16*F_ROWS+:16]),
+        .tiles_w(leaving[16*F_TILES_W+:16]), .tiles_h(leaving[16*F_TILES_H+:16]),
+        .tiles_t(leaving[16*F_TILES_T+:16]), .size(tile_size), .left, .outputs(here)
     );
-    lw_skip #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_reads (.clk, .skips(!winograd), .in(reads_soon), .out(reads));
-    lw_skip #(.BITS(OUT_BITS), .STAGES(OUT_STAGES)) u_writes (.clk, .skips(!winograd), .in(reads), .out(writes));
-    wire read_bank = reads[OUT_BITS-2];
-    wire [PLACE_BITS-1:0] read_place = reads[OUT_BITS-7-:PLACE_BITS];
+    lw_drain #(
+        .ADDRESS(32), .WORD(OFMAP_WORD), .SUM(RESULT), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .PARTS(PARTS)
+    ) u_drain (
+        .clk, .rst, .start(drain_start), .bank_in(drain_bank), .sums_in, .sums_out, .here,
+        .outputs(leaving[16*F_OUTPUTS+:32]), .depths(leaving[16*F_DEPTHS+:16]), .passes,
+        .tiles(leaving[16*F_TRANSFORMS_OUT+:16]), .tiles_each(out_tiles), .cycles_each(out_cycles),
+        .base(leaving[16*F_OFMAP_BASE+:32]), .sums_base(leaving[16*F_SUMS_BASE+:32]), .busy(drain_busy),
+        .last(drain_last), .ends_depth, .deepest(drain_deepest), .takes(drain_takes), .part(drain_part),
+        .place(drain_place), .read(drain_reads), .word(partial_word), .write(drain_writes), .bank(drain_from_bank),
+        .opens(drain_opens), .from, .offset, .count, .address(drain_to)
+    );
+    localparam int READ_BITS = 10 + PLACE_BITS;
+    wire [READ_BITS-1:0] reads_soon, reads;
+    lw_delay #(.BITS(READ_BITS), .STAGES(LATENCY + 1 + STAGES)) u_reads_soon (
+        .clk, .in({drain_takes && !rst, drain_from_bank, drain_part, drain_place[PLACE_BITS-1:0]}), .out(reads_soon)
+    );
+    lw_taps #(.BITS(READ_BITS), .STAGES(IN_STAGES)) u_reads (
+        .clk, .stages(in_stages), .in(reads_soon), .out(reads)
+    );
+    wire read_takes, read_bank;
+    wire [7:0] read_part;
+    wire [PLACE_BITS-1:0] read_place;
+    assign {read_takes, read_bank, read_part, read_place} = reads;
 
-    wire out_write, out_bank, out_opens, out_begins, out_relu, out_tree;
-    wire [PLACE_BITS-1:0] out_depth;
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24;
+    wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
+    lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
+        .clk,
+        .in({drain_writes && !rst, drain_reads && !rst, drain_opens && from == 16'd0 && offset == 16'd0,
+             from == 16'd0 && offset == 16'd0, sums_in, sums_out, leaving[16*F_FLAGS+B_RELU],
+             leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
+             leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
+             left}),
+        .out(writes_soon)
+    );
+    lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
+        .clk, .stages(in_stages), .in(writes_soon), .out(writes_then)
+    );
+    lw_taps #(.BITS(OUT_BITS), .STAGES(PARTS - 1)) u_writes_late (
+        .clk, .stages(passes - 8'd1), .in(writes_then), .out(writes_late)
+    );
+    lw_taps #(.BITS(OUT_BITS), .STAGES(OUT_STAGES)) u_writes (
+        .clk, .stages(out_stages), .in(writes_late), .out(writes)
+    );
+
+    wire out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu;
     wire [BIAS_INDEX-1:0] out_bias;
-    /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
-    wire [15:0] out_count;
-    /* verilator lint_on UNUSEDSIGNAL */
+    wire [15:0] out_count, out_from, out_offset, out_word;
     wire [15:0] out_rows, out_tiles_t, out_tiles_h, out_tiles_w;
     wire [23:0] out_left;
     wire [7:0] out_shift;
     wire [31:0] out_to;
-    assign {out_write, out_bank, out_opens, out_begins, out_relu, out_tree, out_depth, out_count, out_rows, out_bias,
-            out_shift, out_to, out_tiles_t, out_tiles_h, out_tiles_w, out_left} = writes;
-    wire unused = &{1'b0, out_bank, out_depth};
+    assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
+            out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
+            out_left} = writes;
 
-    wire [ROWS*FILES*SUM-1:0] sums;
-    wire [ROWS*FILES*RESULT-1:0] outputs, results_of_depth;
-    genvar r, c;
-    generate
-        for (r = 0; r < INPUTS; r = r + 1) begin : g_input
-            for (c = 0; c < COLS; c = c + 1) begin : g_transform
-                lw_input_transform #(.MULTS(MULTS), .IN(ACTIVATION), .WIDE(DATA), .OUT(DATA)) u_input (
-                    .winograd, .in(elements[(r*FILES+c*MULTS)*ACTIVATION+:MULTS*ACTIVATION]),
-                    .out(coordinates[(r*FILES+c*MULTS)*DATA+:MULTS*DATA])
-                );
-            end
-        end
-        for (r = 0; r < ROWS; r = r + 1) begin : g_row
-            for (c = 0; c < COLS; c = c + 1) begin : g_pe
-                wire [MULTS*SUM-1:0] products;
-                wire [MULTS-1:0] multiplies = add_works[r*FILES+c*MULTS+:MULTS];
-                wire [MULTS-1:0] adds = add_tree ? MULTS'(multiplies[0]) : multiplies;
-                assign updates[r*FILES+c*MULTS+:MULTS] = adds;
-                lw_pe #(.MULTS(MULTS), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .STAGES(STAGES)) u_pe (
-                    .clk, .tree(to_tree), .works(works[r*FILES+c*MULTS+:MULTS]),
-                    .data(data[((OWN_INPUTS != 0 ? r : 0)*FILES+c*MULTS)*DATA+:MULTS*DATA]),
-                    .weights(weights[r*MULTS*WEIGHT+:MULTS*WEIGHT]), .products
-                );
-                lw_accumulators #(.MULTS(MULTS), .SUM(SUM), .PLACE(PLACE_BITS)) u_sums (
-                    .clk, .adds, .first(add_first), .bank(add_bank), .place(add_depth), .products,
-                    .drain_bank(read_bank), .drain_place(read_place), .sums(sums[SUM*(r*FILES+c*MULTS)+:SUM*MULTS])
-                );
-                lw_output_transform #(.MULTS(MULTS), .IN(SUM), .WIDE(TRANSFORM), .OUT(RESULT)) u_output (
-                    .winograd, .in(sums[SUM*(r*FILES+c*MULTS)+:SUM*MULTS]),
-                    .out(outputs[RESULT*(r*FILES+c*MULTS)+:RESULT*MULTS])
-                );
-            end
-        end
-    endgenerate
-    lw_skip #(.BITS(ROWS*FILES*RESULT), .STAGES(OUT_STAGES)) u_outputs (
-        .clk, .skips(!winograd), .in(outputs), .out(results_of_depth)
+    wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
+    lw_array #(
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PARTS(PARTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS),
+        .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT),
+        .STAGES(STAGES), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+    ) u_array (
+        .clk, .mode, .in_stages, .out_stages, .passes, .tree(from_tree), .part(from_part), .elements,
+        .taken_weights, .taken_works, .add_bank, .add_first, .add_place(add_depth), .read_takes, .read_bank,
+        .read_part, .read_place, .works, .updates, .results(results_of_depth)
     );
 
-    wire [RESULTS*RESULT-1:0] picked;
-    wire [RESULTS*16-1:0] from_rows;
+    wire [PICKED*RESULT-1:0] picked, partials, added;
+    wire [PICKED*16-1:0] from_rows;
     lw_collector #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE(PLACE_BITS), .BITS(RESULT), .RESULTS(RESULTS)
+        .ROWS(ROWS), .COLS(COLS), .PLACES(PLACES), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED)
     ) u_collector (
         .clk, .read(out_write), .opens(out_opens), .begins(out_begins), .count(out_count),
         .channels(out_rows),
-        .span(winograd ? 8'(EACH) : out_tree ? 8'(MULTS) : 8'd1),
-        .per_col(winograd ? 8'(TILES / COLS) : out_tree ? 8'd1 : 8'(MULTS)),
-        .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t),
-        .size(winograd ? {8'(TILE_T), 8'(TILE_H), 8'(TILE_W)} : 24'h010101), .left(out_left),
+        .span(winograd ? coordinates_each : tree ? 8'(MULTS) : 8'd1),
+        .per_col(winograd ? tiles_col : tree ? 8'd1 : 8'(MULTS)),
+        .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(tile_size), .left(out_left),
         .results(results_of_depth), .picked, .rows(from_rows)
     );
     logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
     always_ff @(posedge clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
-    wire [RESULTS*(RESULT+2)-1:0] finished;
+    wire [PICKED*(RESULT+2)-1:0] finished;
+    wire [PICKED*ACTIVATION-1:0] results;
     /* verilator lint_on UNUSEDSIGNAL */
-    wire [RESULTS*ACTIVATION-1:0] results;
-    lw_vector #(.ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(RESULTS)) u_vector (
-        .sums(picked), .rows(from_rows), .biases(biases[out_bias]), .relu(out_relu), .shift(out_shift),
-        .finished, .results
+    lw_vector #(.ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED)) u_vector (
+        .sums(picked), .partials, .added, .rows(from_rows), .biases(biases[out_bias]), .relu(out_relu),
+        .shift(out_shift), .finished, .results
     );
-    lw_sram #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD), .ADDRESS(32), .LATENCY(1)) u_ofmap (
-        .clk, .write(out_write), .write_address(out_to), .write_data(OFMAP_WORD'(results)),
-        .read(ofmap_read), .read_address(ofmap_address), .read_data(ofmap_data)
+
+    // Partial sums come a cycle after they are read; a word of sums may begin and end within one.
+    wire comes;
+    wire [15:0] comes_word;
+    wire [OFMAP_WORD-1:0] answer;
+    lw_delay #(.BITS(17), .STAGES(1)) u_comes (.clk, .in({out_read, out_word}), .out({comes, comes_word}));
+    lw_partials #(.WORD(OFMAP_WORD), .WORDS(PARTIAL_WORDS), .SUM(RESULT), .PICKED(PICKED)) u_partials (
+        .clk, .comes, .number(comes_word), .data(answer), .adds(out_adds), .from(out_from), .sums(partials)
+    );
+    wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'((PICKED*RESULT+OFMAP_WORD)'(added) >> out_offset);
+    lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
+        .clk, .enable(out_write || out_read), .write(out_write), .address(out_to),
+        .data(out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0])), .answer, .dma_read(ofmap_read),
+        .dma_address(ofmap_address), .dma_data(ofmap_data)
     );
 endmodule

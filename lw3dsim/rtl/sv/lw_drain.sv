@@ -1,78 +1,105 @@
-// The drain of a wave: reads its accumulators depth by depth, a word of the output buffer a cycle.
+// The drain of a wave, depth by depth: reads its accumulators, a place a cycle, and passes words at the port of the output
+// buffer, one a cycle: first the partial sums that its outputs are added to, then these sums, or results.
 //
-// At one depth lie `across` x `of_depth` results, the channels of a tile side by side; a word is never filled from two
-// depths. Tiles are transformed, and results pass the vector unit, `LANES` a cycle, which begins as many cycles ahead as a full word takes.
+// A word is never filled from two depths. Results pass the vector unit, `LANES` a cycle, which begins as many cycles ahead
+// as a full word takes. A sum may lie in two words: `offset` are its bits in words before.
 module lw_drain #(
     parameter int ADDRESS = 16,
+    parameter int WORD = 64,     // bits
+    parameter int SUM = 32,      // of a partial sum
     parameter int RESULTS = 8,   // of a word
     parameter int LANES = 8,     // of the vector unit
-    parameter int TILES = 1,     // of the output transform, a cycle
-    parameter int CYCLES = 1     // or for one
+    parameter int PARTS = 1      // places of a tile
 ) (
     input  logic               clk,
     input  logic               rst,
     input  logic               start,       // from the next cycle on
     input  logic               bank_in,
-    input  logic [15:0]        full,        // results of a depth
-    input  logic [15:0]        least,       // of the last
+    // Of the wave that drains.
+    input  logic               sums_in,     // there are partial sums to read
+    input  logic               sums_out,    // it leaves partial sums
+    input  logic [15:0]        here,        // outputs of the depth
+    input  logic [31:0]        outputs,     // of all
     input  logic [15:0]        depths,
-    input  logic [15:0]        operations,  // of the vector unit on each
-    input  logic [15:0]        transforms,  // tiles of the wave; 0: none
+    input  logic [7:0]         passes,      // places of a tile
+    input  logic [15:0]        tiles,       // to be transformed; 0: none
+    input  logic [15:0]        tiles_each,  // in a cycle
+    input  logic [15:0]        cycles_each, // or for one
     input  logic [ADDRESS-1:0] base,
+    input  logic [ADDRESS-1:0] sums_base,
     output logic               busy,
     output logic               last,
+    output logic               ends_depth,
+    output logic               deepest,
+    output logic               takes,       // a place is read
+    output logic [7:0]         part,        // of the tile
+    output logic [15:0]        place,
+    output logic               read,        // a word of partial sums
+    output logic [15:0]        word,        // of the depth
     output logic               write,
     output logic               bank,
-    output logic [15:0]        depth,
-    output logic [15:0]        from,        // first result of the word
-    output logic [15:0]        count,       // results in it
+    output logic               opens,       // the first depth of the wave
+    output logic [15:0]        from,        // first output of the word
+    output logic [15:0]        offset,
+    output logic [15:0]        count,       // outputs that it ends
     output logic [ADDRESS-1:0] address
 );
     localparam int LAG = LANES >= RESULTS ? 0 : (RESULTS + LANES - 1) / LANES - 1;
-    logic [15:0] here, final_here, of_full, deep, each;
-    logic [31:0] passed, ready;   // operations begun, and those that a word of this cycle can count on
-    logic [31:0] needed, all;
-    logic [31:0] left_tiles;
-    logic        wrote_all;
+    logic [15:0]        depth, slot, words;
+    logic [31:0]        passed, needed, left_tiles;
+    logic               wrote, wrote_all, fresh;
+    logic [ADDRESS-1:0] to, sums_at;
 
-    wire deepest = depth + 16'd1 == deep;
-    assign here = deepest ? final_here : of_full;
+    assign deepest = depth + 16'd1 == depths;
+    assign opens = depth == 16'd0;
+    assign takes = busy && !wrote_all && slot < 16'(passes);
+    assign part = slot < 16'(PARTS) ? slot[7:0] : 8'd0;
+
+    assign word = words;
+    assign read = busy && !wrote_all && sums_in && 32'(words) * WORD < 32'(here) * SUM;
     wire [15:0] rest = here - from;
-    assign count = rest > 16'(RESULTS) ? 16'(RESULTS) : rest;
-    wire [31:0] with_word = needed + 32'(count) * 32'(each);
-    assign ready = passed + 32'(LANES) * 32'(LAG + 1);
-    assign write = busy && !wrote_all && ready >= with_word;
-    wire ends_depth = write && count == rest;
+    wire [31:0] upto = 32'(offset) + WORD;
+    wire ends_sums = 32'(rest) * SUM <= upto;
+    wire ends_results = rest <= 16'(RESULTS);
+    assign count = sums_out ? (ends_sums ? rest : 16'(upto / SUM)) : ends_results ? rest : 16'(RESULTS);
+    wire [31:0] with_word = needed + 32'(count);
+    wire ready = sums_out || passed + 32'(LANES) * 32'(LAG + 1) >= with_word;
+    assign write = busy && !wrote_all && !wrote && !read && ready;
+    wire ends_words = wrote || (write && (sums_out ? ends_sums : ends_results));
+    assign ends_depth = busy && !wrote_all && ends_words && slot + 16'd1 >= 16'(passes);
     wire ends = wrote_all || (ends_depth && deepest);
-    assign last = busy && ends && passed + 32'(LANES) >= all && left_tiles <= TILES;
+    assign address = read ? (fresh ? sums_base : sums_at) : fresh ? base : to;
+    wire [31:0] all_tiles = fresh ? 32'(tiles) * 32'(cycles_each) : left_tiles;
+    wire vectors = sums_out || passed + 32'(LANES) >= outputs;
+    assign last = busy && ends && vectors && all_tiles <= 32'(tiles_each);
 
     always_ff @(posedge clk) begin
         if (rst) busy <= 1'b0;
         else if (start) begin
             busy <= 1'b1;
             bank <= bank_in;
-            {depth, from} <= 32'd0;
-            of_full <= full;
-            deep <= depths;
-            each <= operations;
-            final_here <= least;
-            address <= base;
-            passed <= 32'd0;
-            needed <= 32'd0;
-            wrote_all <= 1'b0;
-            left_tiles <= 32'(transforms) * CYCLES;
-            all <= (32'(full) * (32'(depths) - 32'd1) + 32'(least)) * 32'(operations);
+            {depth, from, offset, slot, words, place} <= 96'd0;
+            {passed, needed} <= 64'd0;
+            {wrote, wrote_all} <= 2'b0;
+            fresh <= 1'b1;
         end else if (busy) begin
             busy <= !last;
+            fresh <= 1'b0;
             passed <= passed + 32'(LANES);
             wrote_all <= ends;
-            left_tiles <= left_tiles <= TILES ? 32'd0 : left_tiles - TILES;
+            left_tiles <= all_tiles <= 32'(tiles_each) ? 32'd0 : all_tiles - 32'(tiles_each);
+            slot <= ends_depth ? 16'd0 : slot + 16'd1;
+            if (takes || ends_depth) place <= slot + 16'd1 < 16'(passes) || ends_depth ? place + 16'd1 : place;
+            wrote <= ends_words && !ends_depth;
+            words <= ends_depth ? 16'd0 : read ? words + 16'd1 : words;
+            sums_at <= (fresh ? sums_base : sums_at) + ADDRESS'(read);
+            to <= (fresh ? base : to) + ADDRESS'(write);
             if (write) begin
                 needed <= with_word;
-                address <= address + ADDRESS'(1);
-                from <= ends_depth ? 16'd0 : from + count;
-                depth <= ends_depth && !deepest ? depth + 16'd1 : depth;
+                from <= ends_words ? 16'd0 : from + count;
+                offset <= ends_words || !sums_out ? 16'd0 : 16'(upto % SUM);
             end
+            if (ends_depth && !deepest) depth <= depth + 16'd1;
         end
     end
 endmodule

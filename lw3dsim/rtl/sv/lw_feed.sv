@@ -1,9 +1,7 @@
-// The feed: walks over the taps of a round, and over the tiles behind each other of every tap. A tap takes as long as its
-// tiles are transformed, `TILES` a cycle, or one in `CYCLES`.
-module lw_feed #(
-    parameter int TILES = 1,
-    parameter int CYCLES = 1
-) (
+// The feed: walks over the taps of a round, over the tiles behind each other of every tap, and over the parts of a tile that
+// has more coordinates than a PE multipliers. A tap takes as long as its tiles are transformed, whole tiles a cycle, or one
+// in some cycles.
+module lw_feed (
     input  logic        clk,
     input  logic        rst,
     input  logic        start,     // from the next cycle on
@@ -14,7 +12,10 @@ module lw_feed #(
     input  logic [15:0] rows,
     input  logic [15:0] columns,
     input  logic [15:0] depths,    // tiles behind each other
-    input  logic [15:0] transforms,  // of a tap; 0: none
+    input  logic [7:0]  passes,    // parts of a tile
+    input  logic [15:0] tiles,     // to be transformed, of a tap; 0: none
+    input  logic [15:0] tiles_each,   // in a cycle
+    input  logic [15:0] cycles_each,  // or for one
     output logic        busy,
     output logic        works,     // tiles are fed in this cycle
     output logic        last,      // last cycle of the round
@@ -25,16 +26,19 @@ module lw_feed #(
     output logic [15:0] row,
     output logic [15:0] column,
     output logic [15:0] depth,
+    output logic [15:0] place,     // of the accumulators
+    output logic [7:0]  part,
+    output logic        ends_tile,
     output logic        deepest    // the last of the tiles behind each other
 );
-    logic opens;
-    assign deepest = depth + 16'd1 == depths;
-    logic        fed, fresh;
+    logic        opens, fed, fresh;
     logic [31:0] rest;
-    wire [31:0] all = 32'(transforms) * CYCLES;
-    wire [31:0] left = fresh ? all : rest;
-    wire transformed = left <= TILES;
-    wire ends_depth = (fed || deepest) && transformed;
+    assign deepest = depth + 16'd1 == depths;
+    assign ends_tile = part + 8'd1 == passes;
+    wire [31:0] left = fresh ? 32'(tiles) * 32'(cycles_each) : rest;
+    wire transformed = left <= 32'(tiles_each);
+    wire ends_places = deepest && ends_tile;
+    wire ends_depth = (fed || ends_places) && transformed;
     assign works = busy && !fed;
     wire ends_column = ends_depth && column + 16'd1 == columns;
     wire ends_row = ends_column && row + 16'd1 == rows;
@@ -48,15 +52,20 @@ module lw_feed #(
             bank <= bank_in;
             set <= set_in;
             opens <= opens_in;
-            {frame, row, column, depth} <= 64'd0;
+            {frame, row, column, depth, place, part} <= 88'd0;
             fed <= 1'b0;
             fresh <= 1'b1;
         end else if (busy) begin
             busy <= !last;
             fresh <= ends_depth;
-            rest <= transformed ? 32'd0 : left - TILES;
-            fed <= !ends_depth && (fed || deepest);
-            depth <= ends_depth ? 16'd0 : fed || deepest ? depth : depth + 16'd1;
+            rest <= transformed ? 32'd0 : left - 32'(tiles_each);
+            fed <= !ends_depth && (fed || ends_places);
+            if (ends_depth) {depth, place, part} <= 40'd0;
+            else if (!fed && !ends_places) begin
+                part <= ends_tile ? 8'd0 : part + 8'd1;
+                depth <= ends_tile ? depth + 16'd1 : depth;
+                place <= place + 16'd1;
+            end
             column <= ends_column ? 16'd0 : ends_depth ? column + 16'd1 : column;
             row <= ends_row ? 16'd0 : ends_column ? row + 16'd1 : row;
             frame <= ends_row ? frame + 16'd1 : frame;

@@ -5,7 +5,7 @@ module lw_staging #(
 ) (
     input  logic                  clk,
     input  logic                  write,
-    input  logic                  set,
+    input  logic                  half,
     input  logic [15:0]           number,
     input  logic [WORD-1:0]       data,
     input  logic                  read_set,
@@ -19,7 +19,7 @@ module lw_staging #(
         for (i = 0; i < WORDS; i = i + 1) begin : g_word
             always_ff @(posedge clk)
                 if (write && number == i) begin
-                    if (set) second[WORD*i+:WORD] <= data;
+                    if (half) second[WORD*i+:WORD] <= data;
                     else first[WORD*i+:WORD] <= data;
                 end
         end

@@ -1,4 +1,5 @@
-// The vector unit behind a drain: adds biases, cuts off below 0, shifts to the operand width, rounded, and cuts off there.
+// The vector unit behind a drain: adds partial sums and biases, cuts off below 0, shifts to the operand width, rounded,
+// and cuts off there.
 module lw_vector #(
     parameter int ROWS = 2,
     parameter int SUM = 32,
@@ -7,6 +8,8 @@ module lw_vector #(
     parameter int RESULTS = 8
 ) (
     input  logic [RESULTS*SUM-1:0]  sums,
+    input  logic [RESULTS*SUM-1:0]  partials,
+    output logic [RESULTS*SUM-1:0]  added,
     input  logic [RESULTS*16-1:0]   rows,
     input  logic [ROWS*BIAS-1:0]    biases,
     input  logic                    relu,
@@ -21,8 +24,10 @@ module lw_vector #(
     generate
         for (i = 0; i < RESULTS; i = i + 1) begin : g_result
             wire [15:0] row = rows[16*i+:16];
+            wire [SUM-1:0] both = sums[SUM*i+:SUM] + partials[SUM*i+:SUM];
+            assign added[SUM*i+:SUM] = both;
             wire signed [BIAS-1:0] bias = $signed(biases[BIAS*32'(row)+:BIAS]);
-            wire signed [WIDE-1:0] total = WIDE'($signed(sums[SUM*i+:SUM])) + WIDE'(bias);
+            wire signed [WIDE-1:0] total = WIDE'($signed(both)) + WIDE'(bias);
             wire signed [WIDE-1:0] kept = relu && total < 0 ? '0 : total;
             wire signed [WIDE-1:0] half = (WIDE'(1) << shift) >> 1;
             wire signed [WIDE-1:0] code = (kept + half) >>> shift;

@@ -1,0 +1,114 @@
+// The array: input transforms of the columns, PEs, their accumulators, output transforms behind them.
+//
+// Of a tile in parts the places are gathered before they are transformed.
+module lw_array #(
+    parameter int ROWS = 2,
+    parameter int COLS = 2,
+    parameter int MULTS = 4,
+    parameter int PARTS = 1,
+    parameter int PLACE_BITS = 4,
+    parameter int OWN_INPUTS = 0,
+    parameter int ACTIVATION = 8,
+    parameter int DATA = 8,
+    parameter int WEIGHT = 8,
+    parameter int SUM = 32,
+    parameter int TRANSFORM = 32,
+    parameter int RESULT = 32,
+    parameter int STAGES = 1,
+    parameter int IN_STAGES = 0,
+    parameter int OUT_STAGES = 0,
+    localparam int FILES = COLS * MULTS,
+    localparam int PLACES = PARTS * MULTS,
+    localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1
+) (
+    input  logic                         clk,
+    input  logic [7:0]                   mode,       // algorithm
+    input  logic [7:0]                   in_stages,  // registers of its transforms
+    input  logic [7:0]                   out_stages,
+    input  logic [7:0]                   passes,     // parts of its tile
+    input  logic                         tree,       // sum up all products of a PE
+    input  logic [7:0]                   part,       // of the tile that is fed
+    input  logic [INPUTS*COLS*PLACES*ACTIVATION-1:0] elements,
+    input  logic [ROWS*MULTS*WEIGHT-1:0] taken_weights,
+    input  logic [ROWS*FILES-1:0]        taken_works,
+    input  logic                         add_bank,   // where products go that are made
+    input  logic                         add_first,
+    input  logic [PLACE_BITS-1:0]        add_place,
+    input  logic                         read_takes, // a place is read
+    input  logic                         read_bank,
+    input  logic [7:0]                   read_part,
+    input  logic [PLACE_BITS-1:0]        read_place,
+    output logic [ROWS*FILES-1:0]        works,
+    output logic [ROWS*FILES-1:0]        updates,
+    output logic [ROWS*COLS*PLACES*RESULT-1:0] results
+);
+    // The input transform stands behind the files; weights and controls go beside it.
+    wire [INPUTS*FILES*DATA-1:0] coordinates, data;
+    wire [ROWS*MULTS*WEIGHT-1:0] weights;
+    wire to_tree;
+    lw_taps #(.BITS(INPUTS*FILES*DATA + ROWS*MULTS*WEIGHT + ROWS*FILES + 1), .STAGES(IN_STAGES)) u_transformed (
+        .clk, .stages(in_stages), .in({coordinates, taken_weights, taken_works, tree}),
+        .out({data, weights, works, to_tree})
+    );
+
+    wire add_tree;
+    wire [ROWS*FILES-1:0] add_works;
+    lw_delay #(.BITS(ROWS*FILES + 1), .STAGES(STAGES)) u_add_works (
+        .clk, .in({works, to_tree}), .out({add_works, add_tree})
+    );
+
+    wire [ROWS*FILES*SUM-1:0] sums;
+    wire [ROWS*COLS*PLACES*RESULT-1:0] outputs, transformed;
+    genvar r, c;
+    generate
+        for (r = 0; r < INPUTS; r = r + 1) begin : g_input
+            for (c = 0; c < COLS; c = c + 1) begin : g_transform
+                lw_input_transform #(.MULTS(MULTS), .PLACES(PLACES), .IN(ACTIVATION), .WIDE(DATA), .OUT(DATA)) u_input (
+                    .mode, .part, .in(elements[(r*COLS+c)*PLACES*ACTIVATION+:PLACES*ACTIVATION]),
+                    .out(coordinates[(r*FILES+c*MULTS)*DATA+:MULTS*DATA])
+                );
+            end
+        end
+        for (r = 0; r < ROWS; r = r + 1) begin : g_row
+            for (c = 0; c < COLS; c = c + 1) begin : g_pe
+                wire [MULTS*SUM-1:0] products;
+                wire [MULTS-1:0] multiplies = add_works[r*FILES+c*MULTS+:MULTS];
+                wire [MULTS-1:0] adds = add_tree ? MULTS'(multiplies[0]) : multiplies;
+                assign updates[r*FILES+c*MULTS+:MULTS] = adds;
+                lw_pe #(.MULTS(MULTS), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .STAGES(STAGES)) u_pe (
+                    .clk, .tree(to_tree), .works(works[r*FILES+c*MULTS+:MULTS]),
+                    .data(data[((OWN_INPUTS != 0 ? r : 0)*FILES+c*MULTS)*DATA+:MULTS*DATA]),
+                    .weights(weights[r*MULTS*WEIGHT+:MULTS*WEIGHT]), .products
+                );
+                lw_accumulators #(.MULTS(MULTS), .SUM(SUM), .PLACE(PLACE_BITS)) u_sums (
+                    .clk, .adds, .first(add_first), .bank(add_bank), .place(add_place), .products,
+                    .drain_bank(read_bank), .drain_place(read_place), .sums(sums[SUM*(r*FILES+c*MULTS)+:SUM*MULTS])
+                );
+                wire [PLACES*SUM-1:0] gathered;
+                lw_gather #(.BITS(MULTS*SUM), .PARTS(PARTS)) u_gather (
+                    .clk, .takes(read_takes), .part(read_part), .sums(sums[SUM*(r*FILES+c*MULTS)+:SUM*MULTS]), .gathered
+                );
+                lw_output_transform #(
+                    .PLACES(PLACES), .IN(SUM), .WIDE(TRANSFORM), .OUT(RESULT)
+                ) u_output (.mode, .in(gathered), .out(outputs[RESULT*(r*COLS+c)*PLACES+:RESULT*PLACES]));
+            end
+        end
+    endgenerate
+    wire whole_read = read_takes && read_part + 8'd1 == passes;
+    wire whole;
+    lw_taps #(.BITS(ROWS*COLS*PLACES*RESULT + 1), .STAGES(OUT_STAGES)) u_outputs (
+        .clk, .stages(out_stages), .in({whole_read, outputs}), .out({whole, transformed})
+    );
+    generate
+        if (PARTS == 1) begin : g_at_once
+            // Accumulators are read until all words of a depth have been made.
+            assign results = transformed;
+            wire unused = &{1'b0, whole};
+        end else begin : g_kept
+            // What has been read and transformed stays until the next depth has.
+            logic [ROWS*COLS*PLACES*RESULT-1:0] kept;
+            always_ff @(posedge clk) if (whole) kept <= transformed;
+            assign results = whole ? transformed : kept;
+        end
+    endgenerate
+endmodule

@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("check")
 @click.argument("workload")
 @run_options(Run)
-@click.option("--layers", metavar="LIST", help="Run these layers, comma-separated; by default all.")
+@click.option("--layers", metavar="LIST", help="Run these layers, comma-separated; by default all that the core does.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the tensors that are drawn.")
 @click.option("--build", type=click.Path(file_okay=False), metavar="DIR", help="Build cores here, and keep them.")
 @format_option()
@@ -57,7 +57,7 @@ def check_command(
 @command.command("export")
 @click.option("--workload", metavar="WORKLOAD", help="Write programs of its layers too: a name or a file.")
 @run_options(Run)
-@click.option("--layers", metavar="LIST", help="Of these layers, comma-separated; by default all.")
+@click.option("--layers", metavar="LIST", help="Of these layers, comma-separated; by default all that the core does.")
 @click.option("--out", type=click.Path(file_okay=False), metavar="DIR", required=True, help="Write the files here.")
 def export_command(workload: str | None, run: Options, layers: str | None, out: str) -> None:
     """Write the core of an accelerator in SystemVerilog: modules, a test bench, programs of layers, and a page.

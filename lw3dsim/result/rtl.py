@@ -27,5 +27,6 @@ class CheckResult(Record, frozen=True, kw_only=True):
     workload: str
     arch: str
     seed: int
-    equal: Annotated[bool, figure("whether every layer is equal in everything")]
+    equal: Annotated[bool, figure("whether every layer that ran is equal in everything")]
     layers: tuple[CheckedLayer, ...]
+    refused: Annotated[tuple[str, ...], figure("layers that were not asked for by name and that no core does, and why")]

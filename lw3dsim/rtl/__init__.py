@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def check_core(
     workload: str, run: Options, *, layers: Sequence[str] | None = None, seed: int = 0, folder: str | None = None
 ) -> CheckResult:
-    """Run ``layers`` of a workload on the core of an accelerator, as ``lw3dsim rtl check`` does; by default all.
+    """Run ``layers`` of a workload on the core of an accelerator, as ``lw3dsim rtl check`` does.
 
-    Cores are built, and kept, in ``folder``, by default in one that goes again. Raises InputError.
+    By default all that the core does; others are ``refused``. Cores are built, and kept, in ``folder``, by default in one that goes again. Raises InputError.
     """
     from lw3dsim.network.pipeline import prepare
     from lw3dsim.network.request import make_request

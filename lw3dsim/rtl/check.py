@@ -45,15 +45,15 @@ def check_prepared(
     folder: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckResult:
-    """Build the core of what was asked for, and run ``layers`` on it, by default all; see ``lw3dsim rtl check``.
+    """Build the core of what was asked for, and run ``layers`` on it, by default all that it does.
 
-    Cores are built, and kept, in ``folder``, by default in one that goes again. Raises InputError for a layer that the
-    core does not do.
+    See ``lw3dsim rtl check``. Cores are built, and kept, in ``folder``, by default in one that goes again. Raises
+    InputError for a layer of ``layers`` that the core does not do, and where it does none.
     """
     design, request = prepared.design, prepared.request
     seed = as_seed("seed", seed)
     check_design(design)
-    units = chosen(map_prepared(prepared), layers, prepared)
+    units, refused = chosen(map_prepared(prepared), layers, prepared)
     subjects = [drawn(prepared.network, unit, design, seed, request.engine) for unit in units]
     core = make_core(design, [one.problem for one in subjects])
     programs = [make_program(subject, core) for subject in subjects]
@@ -67,27 +67,40 @@ def check_prepared(
                 progress(done + 1, len(subjects))
     return CheckResult(
         workload=prepared.network.name, arch=design.name, seed=seed, equal=all(one.equal for one in checked),
-        layers=tuple(checked),
+        layers=tuple(checked), refused=refused,
     )  # fmt: skip
 
 
-def chosen(units: Sequence[Unit], layers: Sequence[str] | None, prepared: Prepared) -> list[Unit]:
-    """Return the units that are asked for, all of which a core does. Raises InputError."""
+def chosen(
+    units: Sequence[Unit], layers: Sequence[str] | None, prepared: Prepared
+) -> tuple[list[Unit], tuple[str, ...]]:
+    """Return the units that are asked for, and what a core would need for those that it does not do.
+
+    Raises InputError where one that it does not do was asked for by name, or none is left.
+    """
     if layers is not None and not layers:
         raise InputError(f"layers: name at least one of {prepared.network.name}, or leave them out for all")
     names = {unit.name for unit in units}
     for name in layers or ():
         if name not in names:
             raise InputError(f"layers: {prepared.network.name} has no layer {name}; see `lw3dsim show`")
-    found = [unit for unit in units if layers is None or unit.name in layers]
-    for unit in found:
+    found, refused = [], []
+    for unit in units:
+        if layers is not None and unit.name not in layers:
+            continue
         work, machine = unit.run.work, None
         if isinstance(work, LayerWork):
             machine = make_machine(work.problem, prepared.design, work.mapping.parallel)
         reason = refusal(unit, machine, prepared.design)
-        if reason:
+        if reason and layers is not None:
             raise InputError(f"{prepared.network.name}: {unit.name} {reason}; choose others with --layers")
-    return found
+        if reason:
+            refused.append(f"{unit.name} {reason}")
+        else:
+            found.append(unit)
+    if not found:
+        raise InputError(f"{prepared.network.name} has no layer that a core does: {refused[0]}")
+    return found, tuple(refused)
 
 
 def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> CheckedLayer:

@@ -60,7 +60,7 @@ def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers
     check_design(design)
     subjects = []
     if prepared is not None:
-        units = chosen(map_prepared(prepared), layers, prepared)
+        units, _ = chosen(map_prepared(prepared), layers, prepared)
         subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
     core = make_core(design, [one.problem for one in subjects])
     programs = {_file_name(one.name): make_program(one, core) for one in subjects}

@@ -38,4 +38,10 @@ def check_tables(result: CheckResult) -> list[Part]:
     )
     differences = [f"{layer.name}: {text}" for layer in result.layers for text in layer.differences]
     equal = sum(layer.equal for layer in result.layers)
-    return [table, *differences, f"{equal} of {len(result.layers)} layers equal the simulator in every cycle and value"]
+    refused = [f"not run: {text}" for text in result.refused]
+    return [
+        table,
+        *differences,
+        *refused,
+        f"{equal} of {len(result.layers)} layers equal the simulator in every cycle and value",
+    ]

@@ -16,7 +16,8 @@ def check_core(
 ) -> CheckResult:
     """Run ``layers`` of a workload on the core of an accelerator, as ``lw3dsim rtl check`` does.
 
-    By default all that the core does; others are ``refused``. Cores are built, and kept, in ``folder``, by default in one that goes again. Raises InputError.
+    By default all that the core does; others are ``refused``. Cores are built, and kept, in ``folder``, by default in
+    one that goes again. Raises InputError.
     """
     from lw3dsim.network.pipeline import prepare
     from lw3dsim.network.request import make_request

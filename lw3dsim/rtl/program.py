@@ -93,12 +93,7 @@ class _Maker:
         patches: dict[int, Block] = {}
         kernels: dict[int, int] = {}
         setup = schedule.setup_cycles
-        fill = subject.machine.fill_cycles
-        for store, _opens in enumerate(schedule.ofmap.opens.tolist()):
-            gate = int(schedule.ofmap.after[store])
-            if gate >= 0:
-                at = max(subject.cycle(trace.ofmap.ready[gate]) - fill, 0)
-                self.happenings.append(Happening(at, "room", gate + 1))
+        self.note_room()
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
         stores = _tile_of(schedule.ofmap.opens, len(places))
         for step, place in enumerate(places):
@@ -141,6 +136,13 @@ class _Maker:
             addresses=self.addresses, ofmap_words=self.ofmap_words,
             staged=(self.staged[0], self.staged[1], self.staged[2]), limit=2 * last + 10000,
         )  # fmt: skip
+
+    def note_room(self) -> None:
+        """Note when stores have left that make room for others."""
+        subject, ofmap = self.subject, self.subject.schedule.ofmap
+        for gate in ofmap.after[ofmap.after >= 0].tolist():
+            at = max(subject.cycle(subject.trace.ofmap.ready[gate]) - subject.machine.fill_cycles, 0)
+            self.happenings.append(Happening(at, "room", gate + 1))
 
     def ifmap_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, Block]:
         """Note the words of an input tile; return the blocks of the waves by their first channel (dense: 0)."""
@@ -229,7 +231,6 @@ class _Maker:
         channels = place.c.stop - place.c.start
         together, staged = min(machine.chunk, channels), machine.staged
         depths = -(-wave.many // machine.lanes)
-        last = wave.many - (depths - 1) * machine.lanes
         more["flags"] |= raised(tree=tree, relu=subject.computation.activation == "relu")
         block = blocks[wave.channel if problem.structure == "grouped" else 0]
         sums_base = self.next_sums
@@ -252,11 +253,10 @@ class _Maker:
                     "weight_base": kernels[wave.channel],
                     "groups": staged.groups,
                     "depths": depths,
-                    **{f"tiles_{name}": many for name, many in zip("thw", wave.tiles, strict=True)},
                     "span": of_tap,
                     "full_channels": together,
                     "last_channels": (channels - 1) % machine.chunk + 1 if tree else 1,
-                    "last_lanes": last,
+                    "last_lanes": wave.many - (depths - 1) * machine.lanes,
                     "rows": wave.channels,
                     "row_place": 1 if problem.structure == "grouped" else 0,
                     "taps": taps,
@@ -298,7 +298,7 @@ class _Maker:
             steps, pitch = steps_along(problem, axis, machine.staged.taps[axis]), pitches[axis]
             fields |= {f"taps_{name}": taps[axis], f"group_{name}": runs.groups[axis]}
             fields |= {f"pitch_{name}": steps.tile * pitch, f"tap_{name}": steps.tap * pitch}
-            fields[f"window_{name}"] = steps.window * pitch
+            fields |= {f"window_{name}": steps.window * pitch, f"tiles_{name}": wave.tiles[axis]}
             m, many = algorithm.tile[axis], wave.tiles[axis]
             fields[f"left_{name}"] = min(place.size[axis] - (wave.begin[axis] + many - 1) * m, m)
         return fields

@@ -107,8 +107,8 @@ def _execution(
     """Return the machine as stage ``i`` uses it."""
     stage, operand = group.stages[i], group.operands[i]
     sources: list[Tensor] = [tensors[i].values] if i else list(computation.inputs)
-    if operand == "input":
-        sources.append(computation.inputs[0])
+    if group.adds[i] >= 0:
+        sources.append(tensors[group.adds[i]].values if group.adds[i] else computation.inputs[0])
     if operand == "dram":
         given = computation.operands[i]
         assert given is not None  # noqa: S101  # the caller gives what DRAM has
@@ -188,8 +188,8 @@ def _check(
         high = low + (count - 1) * stage.stride[d] + stage.kernel[d]
         space.append(slice(max(low, begin), max(min(high, end), begin)))
     is_there = tensors[i].there[(channels, *space)].all()
-    if group.operands[i] == "input":
-        is_there &= tensors[0].there[(channels, *new)].all()
+    if group.adds[i] >= 0:
+        is_there &= tensors[group.adds[i]].there[(channels, *new)].all()
     if not is_there:
         raise AssertionError(f"stage {i} looks at what is not on chip")
 

@@ -50,8 +50,8 @@ class Machine(Value, frozen=True, kw_only=True):
     channels that adder trees take at once: those that the array unrolls, times those of a PE in channel-parallel
     mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a wave's patch,
     once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
-    are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says that the input is
-    an intermediate tensor, and ``keeps`` that the output is one: they lie in the output buffer. ``staged`` is how
+    are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says how many inputs
+    are intermediate tensors, and ``keeps`` that the output is one: they lie in the output buffer. ``staged`` is how
     rounds are.
     """
 
@@ -73,7 +73,7 @@ class Machine(Value, frozen=True, kw_only=True):
     vector_lanes: int
     fill_cycles: int
     transforms_weights: bool
-    reads_back: bool
+    reads_back: int
     keeps: bool
     staged: Way
 
@@ -104,7 +104,7 @@ def accumulate_pj(arch: Accelerator, bits: int) -> float:
 
 
 def make_machine(
-    problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: bool = False, keeps: bool = False
+    problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: int = 0, keeps: bool = False
 ) -> Machine:
     """Resolve the array for ``problem`` in a parallel mode.
 
@@ -145,7 +145,7 @@ def _check_depth(algorithm: Algorithm, arch: Accelerator) -> None:
 
 @kept(65536)
 def _machine(
-    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool, way: Way
+    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, way: Way
 ) -> Machine:
     E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
@@ -220,7 +220,7 @@ def plain_array(machine: Machine) -> Array:
         vector_lanes=machine.vector_lanes,
         fill_cycles=machine.fill_cycles,
         transforms_weights=int(machine.transforms_weights),
-        reads_back=int(machine.reads_back),
+        reads_back=machine.reads_back,
         keeps=int(machine.keeps),
         fed_rows=machine.staged.rows,
         tap_groups=machine.staged.groups,

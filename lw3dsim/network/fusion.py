@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,9 +21,10 @@ from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.candidates import fit_tiles, floor_of
 from lw3dsim.map.group.floor import least_cycles, least_streamed_bytes
-from lw3dsim.map.group.group import Group, GroupMapping, can_fuse
+from lw3dsim.map.group.group import Group, GroupMapping
 from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, bound_tiles, search_group
+from lw3dsim.network.chains import can_wait, group_of, links, without
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.workload import AnyLayer, Workload
-    from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Operand
+    from lw3dsim.describe.workload import Workload
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.runs import Tried
@@ -128,7 +126,7 @@ class Judge:
             leakage=leakage,
             alone=alone,
             weights=weights,
-            feeds=_without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
+            feeds=without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
             bounded=set(),
             tiled=set(),
             groups={},
@@ -140,7 +138,9 @@ class Judge:
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
         if path not in self.costs:
-            self.costs[path] = self._if_worth(path, self._least(path))
+            layers, problems = [self.network.layers[i] for i in path], [self.runs[i].work.problem for i in path]
+            is_whole = can_wait(self.network, layers, problems)
+            self.costs[path] = self._if_worth(path, self._least(path)) if is_whole else None
             self.bounded.add(path)
         return self.costs[path]
 
@@ -238,53 +238,6 @@ class Judge:
         price, arch = self.weights.price, self.arch
         modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
         return sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
-
-
-def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
-    """Return, per layer, the layers before it whose output it alone reads and could take over on chip."""
-    number = {layer.name: i for i, layer in enumerate(network.layers)}
-    feeds: dict[int, list[int]] = {}
-    for v, layer in enumerate(network.layers):
-        if not can_follow(layer, runs[v].work.problem):
-            continue
-        sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
-        alone = [u for u in sources if len(network.consumers(network.layers[u].name)) == 1]
-        if len(set(layer.inputs)) == len(layer.inputs) and not network.spreads(layer):
-            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
-    return feeds
-
-
-def _without(feeds: Mapping[int, list[int]], apart: Collection[int]) -> dict[int, list[int]]:
-    """Return links without those from and to the layers ``apart``."""
-    return {v: [u for u in sources if u not in apart] for v, sources in feeds.items() if v not in apart}
-
-
-def can_lead(layer: AnyLayer, problem: Problem) -> bool:
-    """Return whether a layer can be the first of a group."""
-    return layer.is_local and can_fuse(problem)
-
-
-def can_follow(layer: AnyLayer, problem: Problem) -> bool:
-    """Return whether a layer can be a later one of a group: frames of the clip before are not on chip."""
-    return can_lead(layer, problem) and len(layer.streams) <= 2 and not problem.state_frames
-
-
-def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> Group:
-    """Return the group of ``layers``, whose ``problems`` are these."""
-    return Group(tuple(problems), operands(layers, looks_back=problems[0].state_frames > 0))
-
-
-def operands(layers: Sequence[AnyLayer], *, looks_back: bool = False) -> tuple[Operand, ...]:
-    """Return where each layer of a group finds its second operand.
-
-    The input of a group that ``looks_back`` has frames of the clip before in front: what is added of it is read anew.
-    """
-    found: list[Operand] = ["none"]
-    reads = [] if looks_back else list(layers[0].streams)
-    for before, layer in itertools.pairwise(layers):
-        others = [name for name in layer.streams if name != before.name]
-        found.append("none" if not others else "input" if others == reads else "dram")
-    return tuple(found)
 
 
 @kept(4096)

@@ -121,7 +121,7 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
     """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
     last = len(group.stages) - 1
     return [
-        make_machine(stage, arch, parallel, reads_back=i > 0, keeps=i < last)
+        make_machine(stage, arch, parallel, reads_back=group.reads_back(i), keeps=i < last)
         for i, (stage, parallel) in enumerate(zip(group.stages, mapping.parallel, strict=True))
     ]
 
@@ -136,7 +136,7 @@ def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
 def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
     work, last = kernels(), len(group.stages) - 1
     stages = enumerate(zip(group.stages, mapping.parallel, strict=True))
-    modes = [make_mode(stage, arch, parallel, i > 0, i < last) for i, (stage, parallel) in stages]
+    modes = [make_mode(stage, arch, parallel, group.reads_back(i), i < last) for i, (stage, parallel) in stages]
     return OnArray(
         layer=work.words(np.concatenate([mode.layer for mode in modes])),
         array=work.words(np.concatenate([mode.array for mode in modes])),
@@ -157,7 +157,7 @@ def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Gro
         h=h.cuts,
         w=w.cuts,
         chunk=work.words(mapping.chunks),
-        adds_input=work.words([operand == "input" for operand in group.operands]),
+        adds=work.words(group.adds),
         resident=work.words(mapping.resident),
         first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),
         innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class GroupNest(NamedTuple):
     """The loops of a group under a mapping: T, H and W cut in the first of the ways, channels of a chunk by run.
 
-    By stage: whether it adds the input of the group, whether its weights stay on chip, and where its weight tiles
+    By stage: the tensor on chip that it adds, whether its weights stay on chip, and where its weight tiles
     begin among those of all stages. ``innermost`` is the axis whose tiles follow each other.
     """
 
@@ -30,7 +30,7 @@ class GroupNest(NamedTuple):
     h: Cuts
     w: Cuts
     chunk: Words
-    adds_input: Words
+    adds: Words
     resident: Words
     first_weight: Words
     innermost: int
@@ -211,7 +211,7 @@ def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded,
                 scratch.operand[stage] = count
                 count += 1
             loads.last[scratch.operand[stage]] = step
-        elif stage == 0 or nest.adds_input[stage]:
+        elif stage == 0 or nest.adds[stage] == 0:
             if readers == 0 or places.tile[scratch.first[readers - 1]] != tile:
                 bits = new_at(nest, places, step, 0) * position_bits(nest)
                 scratch.first[readers], scratch.load[readers] = step, -1

@@ -41,9 +41,7 @@ def reaches(draw):
         kernel = draw(st.integers(1, min(4, size)))
         stride, padding = draw(st.integers(1, kernel)), draw(st.integers(0, kernel // 2))
         out = (size + 2 * padding - kernel) // stride + 1
-        found.append(
-            Reach(kernel=kernel, stride=stride, padding=padding, out=out, inp=size, takes_all=False, adds_input=False)
-        )
+        found.append(Reach(kernel=kernel, stride=stride, padding=padding, out=out, inp=size, takes_all=False, adds=-1))
         size = out
     return tuple(found)
 

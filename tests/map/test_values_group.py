@@ -53,8 +53,8 @@ def test_a_group_of_layers_knows_its_channels():
 def test_an_axis_goes_backwards_through_windows_and_padding():
     # 8 positions, window 3, padding 1 to 8, then window 2, stride 2 to 4; tiles of 3 and 1 outputs.
     reaches = (
-        Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, adds_input=False),
-        Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, adds_input=False),
+        Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, adds=-1),
+        Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, adds=-1),
     )
     axis = cut_group(reaches, 3, False)
     # Outputs 0..2 and 3 look at 0..5 and 6..7 of the tensor between, these at 0..6 and 5..7 of the input.
@@ -73,8 +73,8 @@ def test_an_axis_goes_backwards_through_windows_and_padding():
 
 
 def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
-    takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, adds_input=False)
-    one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=False)
+    takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, adds=-1)
+    one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=-1)
     axis = cut_group((one, takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
@@ -85,18 +85,18 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     plain = plain_reaches((takes_all,), INTERPRETED)
     assert [looked_at(plain, 0, 1, 1), looked_at(plain, 0, 2, 3)] == [(0, 0), (0, 4)]
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
-    wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, adds_input=False)
-    added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=True)
+    wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, adds=-1)
+    added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=0)
     axis = cut_group((wide, added), 2, False)
     assert axis.first[0].tolist() == [0, 1]
     assert axis.new[0].tolist() == [3, 3]
     # A border of zeros looks at nothing, the sum at its own position: outputs 0 and 3.
-    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, adds_input=False)
-    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, adds_input=False)
+    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, adds=-1)
+    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, adds=-1)
     axis = cut_group((cropped, border, added), 1, False)
     assert axis.first[0].tolist() == [0, 0, 1, 3]
     assert axis.new[0].tolist() == [1, 3, 3, 1]
-    narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds_input=False)
+    narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=-1)
     axis = cut_group((narrow, wide, added), 1, False)
     assert axis.new[0].tolist() == [2, 3, 3, 2]
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lw3dsim import simulate
+from lw3dsim import execute, simulate
+from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.map.group.partition import Partition, make_trees, paths_to
 from lw3dsim.network import fusion
-from lw3dsim.network.fusion import links, operands
+from lw3dsim.network.chains import can_wait, links, operands
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
 
 C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
@@ -107,6 +108,54 @@ def test_only_tensors_with_a_single_user_stay_on_chip():
     assert operands(chain) == ("none", "none", "none", "input")
     assert operands([layers["r.c"], layers["r.sum"]]) == ("none", "dram")
     assert operands([layers["s.short"], layers["s.sum"]]) == ("none", "dram")
+
+
+RESIDUAL = """
+name: residual
+inputs:
+  clip: {channels: 16, frames: 2, height: 12, width: 12}
+layers:
+  - {name: stem, kind: conv3d, out_channels: 32, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: r.a, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], activation: relu}
+  - {name: r.b, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: r.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: r.sum, kind: add, inputs: [r.c, stem], activation: relu}
+  - {name: s.a, kind: conv3d, out_channels: 8, kernel: [3, 1, 1], padding: [1, 0, 0], activation: relu}
+  - {name: s.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: s.sum, kind: add, inputs: [r.sum, s.c], activation: relu}
+  - {name: left, kind: conv3d, inputs: s.sum, out_channels: 4, kernel: [1, 1, 1]}
+  - {name: right, kind: conv3d, inputs: s.sum, out_channels: 4, kernel: [1, 1, 1]}
+  - {name: both, kind: concat, inputs: [left, right]}
+"""
+
+
+def test_a_tensor_that_an_addition_waits_for_stays_on_chip_where_all_its_users_are_inside():
+    network, feeds = linked(RESIDUAL)
+    assert feeds == {
+        "r.a": {"stem"}, "r.b": {"r.a"}, "r.c": {"r.b"}, "r.sum": {"r.c"}, "s.a": {"r.sum"}, "s.c": {"s.a"},
+        "s.sum": {"s.c"},
+    }  # fmt: skip
+    runs = map_layers(network, resolve_design("edge_base", (), None, None))
+    chain, problems = list(network.layers[:8]), [run.work.problem for run in runs[:8]]
+    assert operands(chain) == ("none", "none", "none", "none", 1, "none", "none", 5)
+    for begin, end, whole in ((0, 8, True), (1, 8, True), (0, 4, False), (4, 8, True), (3, 6, False), (5, 8, True)):
+        assert can_wait(network, chain[begin:end], problems[begin:end]) == whole
+
+
+@pytest.mark.parametrize("sizes", [("buffers.ifmap_kib=4", "buffers.weight_kib=8", "buffers.ofmap_kib=12"), ()])
+def test_residual_blocks_are_one_group_and_compute_what_their_layers_do(cli, tmp_path, sizes):
+    workload, mapping = tmp_path / "residual.yaml", tmp_path / "mapping.yaml"
+    workload.write_text(RESIDUAL)
+    design = load_arch("edge_base", overrides=sizes)
+    result = simulate(workload, design, fusion="auto", objective="dram_bytes", clips=2)
+    apart = simulate(workload, design, objective="dram_bytes")
+    assert any("r.c+r.sum+s.a+s.c+s.sum" in layer["name"] for layer in result.data["layers"])
+    assert result.totals.dram_bytes < apart.totals.dram_bytes
+    options = ("--fusion", "auto", "--objective", "dram_bytes", *(part for size in sizes for part in ("--set", size)))
+    assert cli("map", str(workload), *options, "--save", str(mapping)).exit_code == 0
+    again = simulate(workload, design, mapping=mapping, engine="simpy", clips=2)
+    assert again.totals == result.totals
+    assert execute(workload, design, fusion="auto", objective="dram_bytes").exact
 
 
 @pytest.fixture(scope="module", params=["latency", "energy", "edp", "dram_bytes"])

@@ -26,7 +26,7 @@ from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.group import Group, can_fuse
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price
-from lw3dsim.network.fusion import operands
+from lw3dsim.network.chains import operands
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -38,8 +38,40 @@ KINDS = (
 )  # fmt: skip
 
 
+def chains():
+    """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
+    return st.one_of(mixed_chains(), mixed_chains(), residual_chains())
+
+
 @st.composite
-def chains(draw):
+def residual_chains(draw):
+    """The same of layers that keep their shape, some of which add or multiply what earlier ones have made."""
+    shape = Shape(draw(st.sampled_from([3, 8])), *(draw(st.integers(1, s)) for s in (4, 8, 8)))
+    channels, layers, waiting = draw(st.sampled_from([4, 8, 12])), [], []
+    for i in range(draw(st.integers(3, 6))):
+        name, source, is_dense = f"l{i}", f"l{i - 1}" if i else "x", i < 2 or draw(st.integers(0, 2)) == 0
+        if waiting and draw(st.integers(0, 2)) > 0:
+            make = draw(st.sampled_from([Add, Add, Mul]))
+            layers.append(make(name=name, inputs=(source, draw(st.sampled_from(waiting)))))
+            continue
+        window = draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 5, 1)]))
+        layers.append(
+            Conv3d(
+                name=name, inputs=(source,), out_channels=channels, kernel=window,
+                padding=tuple(k // 2 for k in window), groups=1 if is_dense else channels, bias=draw(st.booleans()),
+                activation=draw(st.sampled_from(["none", "relu"])),
+            )
+        )  # fmt: skip
+        if is_dense and i:
+            waiting.append(source)
+    if draw(st.booleans()):
+        source, stride = layers[-1].name, (1, draw(st.integers(1, min(2, shape.height))), 1)
+        layers.append(Pool3d(name="last", inputs=(source,), mode="max", kernel=stride, stride=stride))
+    return {"x": shape}, layers, draw(st.sampled_from(["direct", "hfa"])), draw(st.sampled_from([1, 1, 2]))
+
+
+@st.composite
+def mixed_chains(draw):
     """A random small group of 2 to 4 layers, with its inputs, the algorithms that may run, and the clips of a batch."""
     shape = Shape(draw(st.sampled_from([3, 8, 16, 24])), *(draw(st.integers(2, s)) for s in (5, 12, 12)))
     layers, given_shapes, inputs = [], {"x": shape}, {"x": shape}

@@ -24,7 +24,7 @@ class Reaches(NamedTuple):
     out: Words
     inp: Words
     takes_all: Words
-    adds_input: Words
+    adds: Words
     segments: Words
 
 
@@ -96,12 +96,12 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
         for j in range(tiles):
             low[j], high[j] = looked_at(reaches, i, low[j], high[j])
             cuts.needed[i * room + begin + j] = high[j] - low[j]
-            if i > 0 and reaches.takes_all[i - 1]:
-                # What needs all of its input makes all of its output.
+        widen(reaches, cuts, way, i, low, high)
+        if i > 0 and reaches.takes_all[i - 1]:
+            # What needs all of its input makes all of its output.
+            for j in range(tiles):
                 high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
                 low[j] = 0
-        if i == 0:
-            widen(reaches, cuts, way, low, high)
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way])
         total = 0
         for j in range(tiles):
@@ -146,12 +146,12 @@ def looked_at(reaches: Reaches, i: int, low: int, high: int) -> tuple[int, int]:
 
 
 @kernel
-def widen(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> None:
-    """Make the intervals of tensor 0 hold those of the outputs that it is added to; empty ones do not count."""
+def widen(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words) -> None:
+    """Make the intervals of a tensor hold those of the outputs that it is added to; empty ones do not count."""
     stages, room, begin = len(reaches.out), len(cuts.last), cuts.begin[way]
     for back in range(stages):
         i = stages - back
-        if reaches.adds_input[i - 1]:
+        if reaches.adds[i - 1] == tensor:
             for j in range(cuts.tiles[way]):
                 first = cuts.first[i * room + begin + j]
                 end = first + cuts.new[i * room + begin + j]

@@ -55,7 +55,7 @@ class Mode(Value, frozen=True, kw_only=True):
 
 
 @kept(65536)
-def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: bool, keeps: bool) -> Mode:
+def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool) -> Mode:
     """Return a stage of a group in a mode; what it ``reads_back`` and ``keeps`` lies in the output buffer."""
     array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps))
     return Mode(
@@ -150,7 +150,7 @@ class Scales(Value, frozen=True, kw_only=True):
         columns = (np.asarray(column).reshape(len(candidates), len(self.modes)).T for column in candidates.effort)
         steps, cycles, drain, all_passes, passes, all_tiles, tiles = columns
         fill = np.array([[mode.fill_cycles] for mode in self.modes])
-        waits = np.array([[float(mode.reads_back)] for mode in self.modes])
+        waits = np.array([[float(mode.reads_back > 0)] for mode in self.modes])
         return steps, cycles * ((all_passes / passes) * (all_tiles / tiles)) + steps * (fill + drain * waits)
 
 
@@ -166,7 +166,9 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         single_slot=arch.buffers.slots == 1,
         lying=_lying(group, fits, clocks),
         stages=tuple(i for i, _, those in modes for _ in those),
-        modes=tuple(make_mode(stage, arch, mode, i > 0, i < last) for i, stage, those in modes for mode in those),
+        modes=tuple(
+            make_mode(stage, arch, mode, group.reads_back(i), i < last) for i, stage, those in modes for mode in those
+        ),
         trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
     )
 

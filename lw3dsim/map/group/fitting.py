@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Stages(NamedTuple):
     """The stages of a group, by stage; ``channels``, and ``bits`` of an element, by tensor; ends of runs by run.
 
-    A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM. The first
-    stage reads ``sources`` tensors.
+    A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM. A tensor that
+    ``waits`` is one. The first stage reads ``sources`` tensors.
     """
 
     n: Words
@@ -26,6 +26,7 @@ class Stages(NamedTuple):
     bias_bits: Words
     run: Words
     reads_dram: Words
+    waits: Words
     channels: Words
     start: Words
     stop: Words
@@ -363,6 +364,8 @@ def beside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: in
     for tensor in range(1, len(stages.n)):
         each = stages.channels[tensor] * stages.bits[tensor]
         bits += retained_positions(t, h, w, i, j, k, tensor) * each
-        if tensor == stages.start[run] or tensor == stages.stop[run]:  # no tuples of words in kernels
+        if (
+            stages.waits[tensor] or tensor == stages.start[run] or tensor == stages.stop[run]
+        ):  # no tuples of words in kernels
             bits += new_positions(t, h, w, i, j, k, tensor) * each
     return bits

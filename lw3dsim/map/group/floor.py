@@ -40,7 +40,7 @@ class StageFloor(Value, frozen=True, kw_only=True):
 
 
 @kept(4096)
-def stage_floor(stage: Problem, arch: Accelerator, reads_back: bool, keeps: bool) -> StageFloor:
+def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool) -> StageFloor:
     """Return the floor of a stage in the best of its modes."""
     modes = parallel_modes(stage, arch)
     machines = [make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in modes]
@@ -60,7 +60,7 @@ def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) 
     rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, bits, sizes)
     chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
     last = len(group.stages) - 1
-    of = [stage_floor(stage, arch, i > 0, i < last) for i, stage in enumerate(group.stages)]
+    of = [stage_floor(stage, arch, group.reads_back(i), i < last) for i, stage in enumerate(group.stages)]
     return Floor(
         work=work.words([one.of_all[0] for one in of]),
         lanes=work.words([one.of_all[1] for one in of]),
@@ -101,15 +101,18 @@ def least_streamed_bytes(group: Group, arch: Accelerator) -> int:
     buffers, bits = arch.buffers, [stage_weight_bits(group, i) for i in range(len(group.stages))]
     between = {run.start for run in group.runs[1:]}
     tensors = [positions * n * b for positions, n, b in zip(group.needed, group.channels, group.bits, strict=True)]
-    # What a later stage adds of the input may come in tiles of which the first computes nothing.
-    window = 0 if "input" in group.operands else tensors[0] * group.stages[0].sources
-    tiles = max(1, -(-window // buffers.capacity_bits["ifmap"]))
+    window = tensors[0] * group.stages[0].sources
+    tiles = often = 1 if 0 in group.adds else max(1, -(-window // buffers.capacity_bits["ifmap"]))
     streamed = 0
     for i, size in enumerate(bits):
+        # What a later stage adds of a tensor may come in tiles of which the next stage computes nothing.
+        if i in group.waiting:
+            tiles = 1
         if i + 1 in between:
             tiles = max(tiles, -(-tensors[i + 1] // buffers.intermediate_bits))
+        often = max(often, tiles)
         streamed += size * (tiles - 1)
-    stays = min(buffers.capacity_bits["weight"], sum(bits)) * (tiles - 1)
+    stays = min(buffers.capacity_bits["weight"], sum(bits)) * (often - 1)
     return max(streamed - stays, 0) // 8
 
 

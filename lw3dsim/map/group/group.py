@@ -30,15 +30,16 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.tensor.axis import Axis
 
-# Where the second operand of an addition lies: there is none, in DRAM, or it is the input of the group.
-Operand = Literal["none", "dram", "input"]
+# Where the second operand of an addition lies: there is none, in DRAM, it is the input of the group, or the tensor of
+# this number, which an earlier stage made.
+Operand = Literal["none", "dram", "input"] | int
 Kept = Literal["none", "t", "h", "w"]
 
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
 class Reach(Value, frozen=True, kw_only=True):
-    """One axis of one stage: its window, sizes, whether it always needs all of its input, and whether it adds tensor 0.
+    """One axis of one stage: its window, sizes, whether it always needs all of its input, and the tensor that it adds.
 
     ``out`` and ``inp`` are positions of its output and its input, in each of so many ``segments``.
     """
@@ -49,7 +50,7 @@ class Reach(Value, frozen=True, kw_only=True):
     out: int
     inp: int
     takes_all: bool
-    adds_input: bool
+    adds: int = -1
     segments: int = 1
 
 
@@ -67,6 +68,20 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Stages that take turns chunk by chunk of channels: any stage, and those behind it that work per channel."""
         heads = [i for i, stage in enumerate(self.stages) if i == 0 or stage.structure == "dense"]
         return tuple(range(a, b) for a, b in zip(heads, [*heads[1:], len(self.stages)], strict=True))
+
+    @cached_property
+    def adds(self) -> tuple[int, ...]:
+        """The tensor on chip that each stage has as its second operand, -1 for none."""
+        return tuple(one if isinstance(one, int) else 0 if one == "input" else -1 for one in self.operands)
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Tensors that an earlier stage makes and a later one than the next adds: each has a place of its own."""
+        return frozenset(tensor for tensor in self.adds if tensor > 0)
+
+    def reads_back(self, stage: int) -> int:
+        """Return how many of the tensors that a stage reads are in the output buffer."""
+        return (stage > 0) + (self.adds[stage] > 0)
 
     def run_of(self, stage: int) -> int:
         """Return the number of the run that a stage is in."""
@@ -112,6 +127,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
             bias_bits=work.words([stage.bias_bits for stage in stages]),
             run=work.words([number for number, run in enumerate(runs) for _ in run]),
             reads_dram=work.words([operand == "dram" for operand in self.operands]),
+            waits=work.words([tensor in self.waiting for tensor in range(len(stages) + 1)]),
             channels=work.words(self.channels),
             start=work.words([run.start for run in runs]),
             stop=work.words([run.stop for run in runs]),
@@ -161,7 +177,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @cached_property
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
         segments = self.segments, 1, 1
-        return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.operands)) for d in range(3))
+        return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds)) for d in range(3))
 
 
 @kept(65536)
@@ -172,7 +188,7 @@ def _needed(reaches: tuple[Reach, ...]) -> tuple[int, ...]:
 
 
 @kept(65536)
-def _reach(d: int, segments: int, stage: Problem, operand: Operand) -> Reach:
+def _reach(d: int, segments: int, stage: Problem, adds: int) -> Reach:
     """Return one axis of a stage in so many segments."""
     return Reach(
         kernel=stage.kernel[d],
@@ -181,7 +197,7 @@ def _reach(d: int, segments: int, stage: Problem, operand: Operand) -> Reach:
         out=stage.out[d] // segments,
         inp=stage.inp[d] // segments,
         takes_all=stage.whole_frames and d == 0,
-        adds_input=operand == "input",
+        adds=adds,
         segments=segments,
     )
 

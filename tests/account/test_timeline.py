@@ -14,6 +14,7 @@ from test_bad_input import refuse
 import lw3dsim
 from lw3dsim.account.timeline import TRACKS, WAITS
 from lw3dsim.base.output import OutputError
+from lw3dsim.network.request import DEFAULT_SLICES
 
 HOSTILE = '"},<script>alert(1)</script>\\u0000\n'
 CASES = {
@@ -169,3 +170,11 @@ def test_what_can_not_be_written_is_refused(cli, tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         lw3dsim.trace("c3d_small", out=tmp_path / "no" / "trace.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json"]
+
+
+def test_a_file_of_the_default_length_is_below_100_mb(tmp_path):
+    asked = 2000
+    written = lw3dsim.trace(**CASES["direct"], slices=asked, out=tmp_path / "t.json")
+    assert written.fold > 1
+    # What a slice that was asked for takes, with its arrows, and its share of counters and names.
+    assert (tmp_path / "t.json").stat().st_size / asked * DEFAULT_SLICES < 100e6

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from queue import Empty, Queue
@@ -22,6 +22,7 @@ FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -30,6 +31,14 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+# The browser reads commands from its file 3 and writes answers to its file 4.
+CONNECT = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 SECONDS = 60
 
 
@@ -49,20 +58,13 @@ class Browser:
         commands, self._write = os.pipe()
         self._read, answers = os.pipe()
 
-        def connect() -> None:
-            # The browser reads commands from its file 3 and writes answers to its file 4.
-            high = fcntl.fcntl(commands, fcntl.F_DUPFD, 10), fcntl.fcntl(answers, fcntl.F_DUPFD, 10)
-            for own, number in zip(high, (3, 4), strict=True):
-                os.dup2(own, number)
-                os.close(own)
-
         self._process = subprocess.Popen(
-            [str(CHROMIUM), *FLAGS, f"--user-data-dir={self._folder.name}", "about:blank"],
-            preexec_fn=connect,
-            close_fds=False,
+            [sys.executable, "-c", CONNECT, str(commands), str(answers), str(CHROMIUM), *FLAGS,
+             f"--user-data-dir={self._folder.name}", "about:blank"],
+            pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )
+        )  # fmt: skip
         os.close(commands)
         os.close(answers)
         threading.Thread(target=self._listen, daemon=True).start()

@@ -43,7 +43,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: a test that waits for processes or for a disk leaves its core to another."""
+    """Return one worker more than there are cores: a test that waits leaves its core to another."""
     return (os.cpu_count() or 1) + 1
 
 

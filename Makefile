@@ -1,10 +1,14 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# What it takes to run, and what it takes to work on it.
+RUNS   := $(VENV)/.runs
 READY  := $(VENV)/.ready
 TRACKED := lw3dsim experiments tests docs
 # What is installed: every package in one version, with hashes, for every platform and Python.
 LOCK    := .ci/lock.txt
+# Of these, what the package itself needs, and what builds it.
+RUNLOCK := .ci/run_lock.txt
 # What test-torch runs on.
 TORCH   := 2.13.0
 # What looks in pages for what shuts readers out, where npm can have it.
@@ -26,7 +30,7 @@ TESTS   ?= tests
 .PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables screenshots lock fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
-demo: $(READY)
+demo: $(RUNS)
 	@mkdir -p results
 	@$(BIN)/lw3dsim compare c3d --html results/c3d.html
 	@echo
@@ -110,19 +114,25 @@ mutants: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" --extra dev pyproject.toml -o $(LOCK)
+	echo "setuptools" | $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" -c $(LOCK) pyproject.toml - -o $(RUNLOCK)
 	echo "ziglang>=0.13" | $(BIN)/uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" - -o $(ZIG)
 
-# Nothing that the lock does not hold is fetched: the backend that builds the package is in it too.
-$(READY): pyproject.toml $(LOCK) $(ZIG)
-	@echo "1 of 3: libraries into $(VENV), some minutes at the first time"
+# Nothing that the locks do not hold is fetched: the backend that builds the package is in both.
+$(RUNS): pyproject.toml $(RUNLOCK) $(ZIG)
+	@echo "The libraries that lw3dsim runs on, into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(LOUD) --no-compile --require-hashes -r $(LOCK)
-	@echo "2 of 3: lw3dsim itself, with its kernels compiled"
+	$(BIN)/python -m pip install $(LOUD) --no-compile --require-hashes -r $(RUNLOCK)
 	@[ -n "$$(command -v $(firstword $(CC)) gcc clang)" ] || $(BIN)/python -m pip install $(PIP) --require-hashes -r $(ZIG) || \
 	    echo "there is no C compiler here, and none could be installed: CPython will run the kernels"
+	@echo "lw3dsim itself, its kernels compiled"
 	$(BIN)/python -m pip install $(PIP) --no-deps --no-build-isolation -e .
-	@echo "3 of 3: what looks at pages"
+	@touch $@
+
+$(READY): $(RUNS) $(LOCK)
+	@echo "What tests and documents need, some minutes at the first time"
+	$(BIN)/python -m pip install $(LOUD) --no-compile --require-hashes -r $(LOCK)
 	@npm install --prefix $(VENV)/axe --no-audit --no-fund --ignore-scripts --silent $(AXE) > /dev/null 2>&1 || \
 	    echo "axe-core can't be had here (no npm, or no registry): pages are not held against it"
 	@touch $@

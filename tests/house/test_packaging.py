@@ -96,17 +96,18 @@ def test_a_wheel_works_outside_the_checkout(given, tmp_path):
     assert result["totals"]["latency_cycles"] > 0
 
 
-def locked():
-    """Return the lines of the lock that name a package, each with its hashes."""
-    text = (ROOT / ".ci" / "lock.txt").read_text().replace("\\\n", "")
+def locked(name):
+    """Return the lines of a lock that name a package, each with its hashes."""
+    text = (ROOT / ".ci" / name).read_text().replace("\\\n", "")
     return [line for line in text.splitlines() if not line.lstrip().startswith("#")]
 
 
-def test_the_lock_holds_one_release_with_hashes_of_everything_that_is_asked_for():
+@pytest.mark.parametrize(("name", "extras"), [("lock.txt", ["dev"]), ("run_lock.txt", [])])
+def test_a_lock_holds_one_release_with_hashes_of_everything_that_is_asked_for(name, extras):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = project["build-system"]["requires"] + project["project"]["dependencies"]
-    asked += project["project"]["optional-dependencies"]["dev"]
-    pins = [Requirement(line.split(" --hash")[0]) for line in locked()]
+    asked += [one for extra in extras for one in project["project"]["optional-dependencies"][extra]]
+    pins = [Requirement(line.split(" --hash")[0]) for line in locked(name)]
     here = {pin.name: pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
     for requirement in map(Requirement, asked):
         (pin,) = here[requirement.name.lower()].specifier
@@ -120,8 +121,13 @@ def test_every_package_is_shipped():
     assert shipped == {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("lw3dsim/**/__init__.py")}
 
 
-def test_the_lock_names_no_place_to_fetch_from():
-    for line in locked():
+def test_what_runs_is_what_is_worked_on():
+    assert set(locked("run_lock.txt")) <= set(locked("lock.txt"))
+
+
+@pytest.mark.parametrize("lock", ["lock.txt", "run_lock.txt"])
+def test_a_lock_names_no_place_to_fetch_from(lock):
+    for line in locked(lock):
         name, *hashes = line.split(" --hash=")
         assert hashes, name
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64} *", one) for one in hashes), name

@@ -93,4 +93,6 @@ def can_stay(network: Workload, name: str, after: Problem, inside: Collection[st
     The next, ``after`` it, must read it in all channels where others, additions, wait for theirs.
     """
     users = network.consumers(name)
-    return len(users) == 1 or (after.structure == "dense" and all(user.name in inside for user in users))
+    others = [user for user in users if _adds(network, name, user)]
+    is_inside = all(user.name in inside for user in users)
+    return len(users) == 1 or (after.structure == "dense" and is_inside and len(others) == len(users) - 1)

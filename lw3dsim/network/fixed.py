@@ -219,9 +219,8 @@ def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[P
             raise place.error(("group", i), f"{layer.name} does not read {before.name}: a group is a chain; reorder it")
         users = [user.name for user in place.network.consumers(before.name)]
         if layer.inputs.count(before.name) > 1 or not can_stay(place.network, before.name, problems[i], names):
-            raise place.error(
-                ("group", i - 1), f"{before.name} is read by {' and '.join(users)}: only the last may have more users"
-            )
+            rule = "but for the next, which must be dense, all must be additions of the group"
+            raise place.error(("group", i - 1), f"{before.name} is read by {' and '.join(users)}: {rule}")
     for i, (layer, problem) in enumerate(zip(layers, problems, strict=True)):
         if not (can_follow(layer, problem) if i else can_lead(layer, problem)):
             raise place.error(("group", i), f"{layer.name} can't be fused; see docs/fusion.md, and take it out")

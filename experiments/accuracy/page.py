@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+import predictions  # noqa: E402  # beside this file
 from charts import COLOURS, Axis, Series, chart  # noqa: E402  # beside the folder
 
 if TYPE_CHECKING:
@@ -115,7 +116,13 @@ def write(docs: Path, results: Path) -> None:
         text = filled(text, name, table([row for row in runs if row["network"] in networks]))
         drawing = curves(f"{title}, mean of seeds", [one for one in networks if one in by_network(runs)], epochs)
         (docs / f"accuracy_{name}.svg").write_text(drawing, encoding="utf-8")
-    page.write_text(filled(text, "paper", against_paper(runs)), encoding="utf-8")
+    answered, estimates = read("agreement", results), read("estimates", results)
+    text = filled(text, "paper", against_paper(runs))
+    text = filled(text, "networks", predictions.networks_table(answered))
+    page.write_text(filled(text, "bins", predictions.bins_table(answered)), encoding="utf-8")
+    learning = docs / "learning.md"
+    text = filled(learning.read_text(encoding="utf-8"), "estimates", predictions.estimates_table(estimates))
+    learning.write_text(filled(text, "arithmetics", predictions.arithmetics_table(answered)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ DRAWS = 200
 
 # By how much the noise of answers is above what white noise in the layers comes to: that of dropped bits is alike in
 # all clips. Fitted to networks (experiments/accuracy/agreement.py).
-ADDED_DB = 0.0
+ADDED_DB = 6.0
 
 # The SQNR of a layer that noise is put into, to see what becomes of it.
 PROBE_DB = 15

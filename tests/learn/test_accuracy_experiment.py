@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("torch", reason="install lw3dsim[train] to run these tests")
 pytest.importorskip("sklearn", reason="install lw3dsim[train] to run these tests")
 
+from lw3dsim.learn.prediction import ADDED_DB
+
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "accuracy"
 
 
@@ -24,11 +26,11 @@ def modules(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER.parent))
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr("lw3dsim.learn.digits.HELD_OUT", {"validation": 20, "test": 30})
-    return importlib.import_module("run"), importlib.import_module("page")
+    return tuple(importlib.import_module(name) for name in ("run", "agreement", "page"))
 
 
 def test_it_trains_the_variants_goes_on_where_it_was_and_fills_its_page(modules, tmp_path, monkeypatch):
-    run, page = modules
+    run, agreement, page = modules
     run.run(run.SMOKE, tmp_path / "trainings", tmp_path)
     runs, rates = rows(tmp_path / "runs.csv"), rows(tmp_path / "rates.csv")
     assert [row["network"] for row in runs] == ["FastTRG", "FSB-C3D, norms"]
@@ -38,7 +40,15 @@ def test_it_trains_the_variants_goes_on_where_it_was_and_fills_its_page(modules,
     monkeypatch.setattr(run, "train", None)  # nothing is left to train
     run.run(run.SMOKE, tmp_path / "trainings", tmp_path)
     assert (tmp_path / "runs.csv").read_text() == before
-    (tmp_path / "accuracy.md").write_text((FOLDER.parents[1] / "docs" / "accuracy.md").read_text())
+    monkeypatch.setattr(agreement, "CLIPS", 20)
+    monkeypatch.setattr(agreement, "MAPPED", 5)
+    agreement.run(run.SMOKE, tmp_path / "trainings", tmp_path, agreement.ARITHMETICS[:2])
+    answered = rows(tmp_path / "agreement.csv")
+    assert [(row["network"], row["per"]) for row in answered[:2]] == [("FastTRG", "tap"), ("FastTRG", "tensor")]
+    assert all(0 <= float(row["predicted+0"]) <= 1 for row in answered)
+    assert len(answered) == len(rows(tmp_path / "estimates.csv")) == 2 * len(runs)
+    for name in ("accuracy.md", "learning.md"):
+        (tmp_path / name).write_text((FOLDER.parents[1] / "docs" / name).read_text())
     page.write(tmp_path, tmp_path)
     text = (tmp_path / "accuracy.md").read_text()
     assert "| FSB-C3D, norms | 64,196 | 1 |" in text
@@ -48,11 +58,21 @@ def test_it_trains_the_variants_goes_on_where_it_was_and_fills_its_page(modules,
 
 def test_the_page_says_what_the_results_say(modules):
     """The committed page is what its script makes of the committed results."""
-    _, page = modules
-    runs = page.read("runs")
+    *_, page = modules
+    runs, answered = page.read("runs"), page.read("agreement")
     text = (FOLDER.parents[1] / "docs" / "accuracy.md").read_text()
     assert page.against_paper(runs) in text
+    assert page.predictions.networks_table(answered) in text
+    assert page.predictions.bins_table(answered) in text
+    learning = (FOLDER.parents[1] / "docs" / "learning.md").read_text()
+    assert page.predictions.arithmetics_table(answered) in learning
+    assert page.predictions.estimates_table(page.read("estimates")) in learning
     assert page.table([row for row in runs if row["table"] == "table2"]) in text
+
+
+def test_what_is_added_to_the_noise_is_that_of_its_experiment(modules):
+    *_, page = modules
+    assert page.predictions.best_added(page.read("agreement")) == ADDED_DB
 
 
 @pytest.mark.usefixtures("modules")

@@ -21,7 +21,7 @@ def main(many: int) -> int:
         for name in MACHINES:
             arch, core, bench = built(name, Path(made))
             for seed in range(1000, 1000 + many):
-                found = differences(subject_of(*drawn_layer(name, seed, arch), arch, seed), core, bench, Path(made))
+                found = differences(subject_of(*drawn_layer(name, seed, arch), arch, seed), core, bench)
                 answers.append(found)
                 if found:
                     sys.stdout.write("; ".join([name, str(seed), *found]) + "\n")

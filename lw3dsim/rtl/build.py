@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,14 +153,15 @@ def written(program: CoreProgram) -> str:
     return "\n".join([*lines, ""])
 
 
-def run(bench: Path, program: CoreProgram, folder: Path) -> Log:
-    """Run a program on a bench."""
-    text, log = folder / "program.txt", folder / "log.txt"
-    text.write_text(written(program), encoding="utf-8")
-    done = subprocess.run([bench, text, log], capture_output=True, text=True, check=False)  # noqa: S603  # built here
-    if done.returncode not in (0, 3):
-        raise InputError(f"the bench failed ({done.returncode}): {done.stderr.strip()[-500:]}")
-    return read_log(log.read_text(encoding="utf-8"))
+def run(bench: Path, program: CoreProgram) -> Log:
+    """Run a program on a bench, in a folder of its own: several may run on one."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, log = Path(folder, "program.txt"), Path(folder, "log.txt")
+        text.write_text(written(program), encoding="utf-8")
+        done = subprocess.run([bench, text, log], capture_output=True, text=True, check=False)  # noqa: S603  # built here
+        if done.returncode not in (0, 3):
+            raise InputError(f"the bench failed ({done.returncode}): {done.stderr.strip()[-500:]}")
+        return read_log(log.read_text(encoding="utf-8"))
 
 
 def read_log(text: str) -> Log:

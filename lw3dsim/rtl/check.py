@@ -62,7 +62,7 @@ def check_prepared(
     with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as made:
         bench = build(core, Path(made))
         for done, (subject, program) in enumerate(zip(subjects, programs, strict=True)):
-            checked.append(compare(subject, core, program, run(bench, program, Path(made))))
+            checked.append(compare(subject, core, program, run(bench, program)))
             if progress is not None:
                 progress(done + 1, len(subjects))
     return CheckResult(
@@ -127,6 +127,7 @@ def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Che
     return CheckedLayer(
         name=subject.name, algorithm=subject.problem.algorithm.label, steps=schedule.steps,
         drained_cycles=subject.cycle(int(np.max(trace.drained))),
+        core_cycles=max(log.drained, default=0) + subject.ahead,
         port_words=sum(counts.get(name, 0) for name in ("ifmap_words", "weight_words", "ofmap_words")),
         products=counts.get("products", 0), outputs=int(subject.output.size), equal=not differences,
         differences=tuple(differences),

@@ -91,10 +91,10 @@ def subject_of(problem, mapping, activation, arch, seed=0):
     return make_subject("x", problem, mapping, arch, computation, [source])
 
 
-def differences(subject, core, bench, folder):
+def differences(subject, core, bench):
     """Return what a core does otherwise than the simulator."""
     program = make_program(subject, core)
-    return compare(subject, core, program, run(bench, program, folder)).differences
+    return compare(subject, core, program, run(bench, program)).differences
 
 
 def built(name, folder):

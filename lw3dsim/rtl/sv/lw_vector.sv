@@ -13,11 +13,14 @@ module lw_vector #(
     input  logic [RESULTS*16-1:0]   rows,
     input  logic [ROWS*BIAS-1:0]    biases,
     input  logic                    relu,
+    /* verilator lint_off UNUSEDSIGNAL */  // beyond the width
     input  logic [7:0]              shift,
+    /* verilator lint_on UNUSEDSIGNAL */
     output logic [RESULTS*(SUM+2)-1:0] finished,
     output logic [RESULTS*BITS-1:0] results
 );
     localparam int WIDE = SUM + 2;
+    localparam int SHIFT = $clog2(WIDE);
     localparam logic signed [WIDE-1:0] MOST = (WIDE'(1) <<< (BITS - 1)) - WIDE'(1);
 
     genvar i;
@@ -29,8 +32,9 @@ module lw_vector #(
             wire signed [BIAS-1:0] bias = $signed(biases[BIAS*32'(row)+:BIAS]);
             wire signed [WIDE-1:0] total = WIDE'($signed(both)) + WIDE'(bias);
             wire signed [WIDE-1:0] kept = relu && total < 0 ? '0 : total;
-            wire signed [WIDE-1:0] half = (WIDE'(1) << shift) >> 1;
-            wire signed [WIDE-1:0] code = (kept + half) >>> shift;
+            // The last bit that is shifted out rounds.
+            wire signed [WIDE:0] shifted = $signed({kept, 1'b0}) >>> shift[SHIFT-1:0];
+            wire signed [WIDE-1:0] code = shifted[WIDE:1] + WIDE'(shifted[0]);
             /* verilator lint_off UNUSEDSIGNAL */  // it fits the operand width
             wire signed [WIDE-1:0] cut = code > MOST ? MOST : code < -MOST ? -MOST : code;
             /* verilator lint_on UNUSEDSIGNAL */

@@ -1,0 +1,70 @@
+"""Do small structures, synthesised anew, have the areas to each other that the tables of areas say?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lw3dsim import load_arch
+from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.structures import structure_um2
+
+# Of Debian's package qflow-tech-osu018.
+LIBRARY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+MODULES = """
+module mult8(input signed [7:0] a, input signed [7:0] b, output signed [15:0] y); assign y = a * b; endmodule
+module mult12(input signed [11:0] a, input signed [13:0] b, output signed [25:0] y); assign y = a * b; endmodule
+module adder(input [23:0] a, input [23:0] b, output [23:0] y); assign y = a + b; endmodule
+module selector(input [511:0] a, input [5:0] at, output [7:0] y); assign y = a[8*at+:8]; endmodule
+module register(input clk, input [7:0] d, output reg [7:0] q); always @(posedge clk) q <= d; endmodule
+module word(input clk, input write, input [31:0] d, output reg [31:0] q);
+    always @(posedge clk) if (write) q <= q + d;
+endmodule
+"""
+NAMES = ("mult8", "mult12", "adder", "selector", "register", "word")
+
+
+@pytest.fixture(scope="module")
+def areas(tmp_path_factory):
+    """Areas of the modules, in 8 x 8 multipliers."""
+    if shutil.which("yosys") is None:
+        pytest.skip("there is no Yosys here")
+    if not LIBRARY.exists():
+        pytest.skip("the cells of OSU are not here; Debian's package qflow-tech-osu018 has them")
+    folder = tmp_path_factory.mktemp("synthesis")
+    (folder / "modules.v").write_text(MODULES)
+    with_cells = (f"{step} -liberty {LIBRARY}" for step in ("dfflibmap", "abc", "stat"))
+    script = "; ".join(["read_verilog -sv modules.v", "synth", *with_cells])
+    done = subprocess.run(["yosys", "-p", script], cwd=folder, capture_output=True, text=True, check=True)
+    found = {name: float(area) for name, area in re.findall(r"Chip area for module '\\(\w+)': ([\d.]+)", done.stdout)}
+    return {name: found[name] / found["mult8"] for name in NAMES}
+
+
+def said(name):
+    """What the tables say of a module, in 8 x 8 multipliers."""
+    tech = load_arch("edge_base").tech
+    adder, flip_flop = partial(arithmetic, tech, "add", "area_um2"), arithmetic(tech, "register", "area_um2", 1)
+    return {
+        "mult12": arithmetic(tech, "mult", "area_um2", 12, 14),
+        "adder": adder(24),
+        "selector": 64 * structure_um2(tech, "selector"),
+        "register": 8 * flip_flop,
+        "word": adder(32) + 32 * flip_flop,
+    }[name] / arithmetic(tech, "mult", "area_um2", 8, 8)
+
+
+@pytest.mark.parametrize("name", ["mult12", "adder", "selector", "word"])
+def test_structures_have_the_ratios_of_the_tables(areas, name):
+    # A word of an accumulator with its adder: its flip-flops are smaller here, and have a selector of the enable.
+    assert areas[name] == pytest.approx(said(name), rel=0.1)
+
+
+def test_a_flip_flop_by_itself_is_larger_in_the_tables_as_their_library_is_another(areas):
+    # Of an 8 x 8 multiplier, with this library and with that of the tables.
+    assert areas["register"] / 8 == pytest.approx(0.0071, rel=0.1)
+    assert said("register") / 8 == pytest.approx(0.0096, rel=0.02)

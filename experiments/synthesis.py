@@ -60,10 +60,12 @@ PARTS = {
 PART_OF = {
     "lw_pe": "adder trees", "lw_accumulators": "accumulators", "lw_staging": "staging registers",
     "lw_turned": "staging network", "lw_operands": "staging network", "lw_walker": "staging network",
-    "u_front": "staging network", "lw_weight": "staging network", "lw_taps": "control", "u_stages": "operand registers", "u_transformed": "operand registers",
-    "lw_input_transform": "input transform", "lw_output_transform": "output transform",
-    "u_outputs": "output transform", "lw_vector": "vector unit", "lw_collector": "drain", "lw_drain": "drain", "lw_kept": "drain", "lw_partials": "drain", "lw_gather": "output transform",
-    "u_reads_soon": "drain", "u_reads": "drain", "u_writes": "drain",
+    "lw_weight": "staging network", "u_front": "staging network", "u_stages": "operand registers",
+    "u_transformed": "operand registers", "lw_input_transform": "input transform",
+    "lw_output_transform": "output transform", "lw_gather": "output transform", "u_outputs": "output transform",
+    "lw_vector": "vector unit", "lw_collector": "drain", "lw_drain": "drain", "lw_kept": "drain",
+    "lw_partials": "drain", "lw_output_buffer": "drain", "u_reads_soon": "drain", "u_reads": "drain",
+    "u_writes_soon": "drain", "u_writes_then": "drain", "u_writes_late": "drain", "u_writes": "drain",
 }  # fmt: skip
 MEMORY = "lw_sram"
 
@@ -104,7 +106,8 @@ def instances(texts: dict[str, str], parameters: dict[str, int]) -> list[Instanc
 # Large modules are measured small, and are linear in what is named here: value of the smaller of two sizes.
 LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 1), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
-    "lw_delay": ("BITS", 1), "lw_skip": ("BITS", 1),
+    "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
+    "lw_partials": ("PICKED", 1),
 }  # fmt: skip
 
 

@@ -15,18 +15,20 @@ module lw_kept #(
     output logic [15:0] outputs
 );
     logic [15:0] next_w, next_h, next_t, w, h, t, positions;
-    logic [7:0]  vw, vh, vt;
+    logic [7:0]  vw, vh, vt, of_tile;
 
     always_comb begin
         {w, h, t} = {next_w, next_h, next_t};
         {vt, vh, vw} = size;
         positions = 16'd0;
+        of_tile = 8'd0;
         for (int lane = 0; lane < LANES; lane++)
             if (16'(lane) < working) begin
                 vw = w + 16'd1 == tiles_w ? left[7:0] : size[7:0];
                 vh = h + 16'd1 == tiles_h ? left[15:8] : size[15:8];
                 vt = t + 16'd1 == tiles_t ? left[23:16] : size[23:16];
-                positions = positions + 16'(vt) * 16'(vh) * 16'(vw);
+                of_tile = vt * vh * vw;  // as many as coordinates have numbers for
+                positions = positions + 16'(of_tile);
                 w = w + 16'd1;
                 if (w == tiles_w) begin
                     w = 16'd0;

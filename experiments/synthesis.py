@@ -143,11 +143,11 @@ def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
 
 def _collector(texts: dict[str, str], parameters: dict[str, int]) -> float:
     """Return a collector: of one result of 2 bits, what another takes more, and what another bit takes in each."""
-    one = {**parameters, "RESULTS": 1, "BITS": 2}
+    one = {**parameters, "PICKED": 1, "BITS": 2}
     first = measure(texts, "lw_collector", one).area
-    result = measure(texts, "lw_collector", {**one, "RESULTS": 2}).area - first
+    result = measure(texts, "lw_collector", {**one, "PICKED": 2}).area - first
     bit = (measure(texts, "lw_collector", {**one, "BITS": 4}).area - first) / 2
-    return first + (parameters["RESULTS"] - 1) * result + parameters["RESULTS"] * bit * (parameters["BITS"] - 2)
+    return first + (parameters["PICKED"] - 1) * result + parameters["PICKED"] * bit * (parameters["BITS"] - 2)
 
 
 def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:

@@ -30,7 +30,7 @@ def command(
     WORKLOAD is a name or a file.
     """
     if (workload is None) == (arch is None):
-        raise InputError("show takes a workload, or --arch and an accelerator; give one of the two")
+        raise InputError("show takes a WORKLOAD, or --arch and an accelerator; give one of the two")
     if workload is not None:
         if changes:
             raise InputError("--set changes a field of an accelerator; leave it out, or show --arch")

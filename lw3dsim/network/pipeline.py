@@ -56,7 +56,7 @@ MAX_STREAM_STEPS = 10_000_000
 
 
 class Prepared(Value, frozen=True, kw_only=True):
-    """A request with everything read that it names: the network as it is run, the design, the mappings.
+    """A request with everything read that it names: the network as it is run, the design, mappings, what calibrated.
 
     ``loaded`` is the network before it was transformed, with what its file holds of its weights, ``written`` the
     transformed one before it was lowered. ``notes`` are sentences on the widths that were taken,
@@ -69,12 +69,14 @@ class Prepared(Value, frozen=True, kw_only=True):
     network: Workload
     design: Accelerator
     file: MappingFile | None
+    calibrated: Calibrated | None = None
     notes: tuple[str, ...]
 
 
 def prepare(request: Request) -> Prepared:
     """Return ``request`` with what it names read. Raises InputError."""
     file = None if request.mapping is None else _load_mapping(request.mapping)
+    calibrated = None if request.calibration is None else _calibrated(request.calibration)
     loaded = load_asked(request)
     written = apply_transforms(loaded.workload, request.transform)
     asked = resolve_design(request.arch, request.overrides, request.m1, request.m2)
@@ -87,6 +89,7 @@ def prepare(request: Request) -> Prepared:
         request=request,
         loaded=loaded,
         file=file,
+        calibrated=calibrated,
         written=written,
         network=viewed(sized, design),
         design=design,
@@ -147,9 +150,9 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
         config=_configuration(prepared),
         stream=stream,
         notes=partial(_notes, prepared),
-        calibrated=None if request.calibration is None else _calibrated(request.calibration),
+        calibrated=prepared.calibrated,
     )
-    if request.calibration is not None:
+    if prepared.calibrated is not None:
         assert draft.totals  # noqa: S101  # what the calibration lacks is said now
     return Result(record=draft)
 

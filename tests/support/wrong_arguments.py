@@ -138,7 +138,7 @@ def _timeline(**given):
 
 # By function: how it is called, and its arguments.
 CALLS = {
-    "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping")),
+    "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping", "calibration")),
     "execute": (lw3dsim.execute, (*RUN, "engine", "clips", "mapping", "dtype", "seed", "weights", "inputs")),
     "trace": (_traced, (*RUN, "engine", "mapping", "layers", "out", "slices")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),

@@ -118,8 +118,8 @@ def wave_cost(layer: Layer, array: Array) -> tuple[Fraction, Fraction]:
     tiles, channels, wide = math.prod(part), min(rows_used(layer, array), layer.n), min(layer.c, array.chunk)
     inputs = own_inputs(layer, channels) * wide
     reach = [patch(layer, array, of, axis) for axis, of in enumerate(part)]
-    one_high, one_wide = (int(of == all_of) for of, all_of in zip(part[1:], whole[1:], strict=True))
-    runs, run = patch_runs(layer, array, reach[0], reach[1], part[2], one_high, one_wide)
+    uncut = int(part[0] == whole[0]), int(part[1] == whole[1]), int(part[2] == whole[2])
+    runs, run = patch_runs(layer, array, (reach[0], reach[1]), part, uncut)
     load = max(patch_cycles(layer, array, inputs, runs, run), weight_cycles(layer, array, channels, tiles, wide))
     feed = max(multiply_cycles(layer, array, tiles), transform_cycles(layer, array, channels, tiles, wide))
     bits = runs * run * inputs * layer.activation_bits * array.tap_groups

@@ -43,8 +43,8 @@ class Waves(NamedTuple):
     ``weights`` and ``inputs`` the parts of ``load``; of each input ``patch`` positions, in ``runs`` of ``run``;
     ``compute`` is all rounds, the last without a load beside it.
     The sorts that occur are the first ``many[0]`` of ``used``; of others nothing is filled in. The step comes through
-    all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. ``many[2]`` and ``many[3]``
-    are 1 where waves are as high, and as wide, as the step. By axis and sort of part
+    all of its waves ``many[1]`` times, once for every clip; ``number`` counts those of all. ``many[2:5]``
+    are 1 where waves are as long, as high and as wide as the step. By axis and sort of part
     there are ``parts`` of ``part`` channels or tiles, with ``kept`` outputs and a patch of ``reach`` positions.
     """
 
@@ -124,7 +124,8 @@ def cost_waves(
     clips = ceiling(t, layer.out[0] // layer.segments)
     cut_step(layer, array, n, t // clips, h, w, waves)
     parts, many = waves.parts, 0
-    waves.many[2], waves.many[3] = is_uncut(waves, 2), is_uncut(waves, 3)
+    uncut = is_uncut(waves, 1), is_uncut(waves, 2), is_uncut(waves, 3)
+    waves.many[2], waves.many[3], waves.many[4] = uncut
     for i in range(KINDS):
         for j in range(KINDS, 2 * KINDS):
             for k in range(2 * KINDS, 3 * KINDS):
@@ -155,7 +156,8 @@ def size_wave(layer: Layer, array: Array, waves: Waves, sort: int, i: int, j: in
     waves.channels[sort] = part[i]
     waves.tiles[sort] = part[j] * part[k] * part[m]
     waves.patch[sort] = reach[j] * reach[k] * reach[m]
-    runs, run = patch_runs(layer, array, reach[j], reach[k], part[m], waves.many[2], waves.many[3])
+    uncut = waves.many[2], waves.many[3], waves.many[4]
+    runs, run = patch_runs(layer, array, (reach[j], reach[k]), (part[j], part[k], part[m]), uncut)
     if not array.stages_inputs:
         waves.patch[sort] = waves.tiles[sort] * layer.coordinates * layer.taps // array.tap_groups
         runs, run = 1, waves.patch[sort]
@@ -205,27 +207,35 @@ def patch(layer: Layer, array: Array, tiles: int, axis: int) -> int:
 
 @kernel
 def patch_runs(
-    layer: Layer, array: Array, frames: int, rows: int, tiles: int, one_high: int, one_wide: int
+    layer: Layer, array: Array, reach: tuple[int, int], tiles: tuple[int, int, int], uncut: tuple[int, int, int]
 ) -> tuple[int, int]:
-    """Return in how many runs of positions, and how long ones, a patch of ``frames`` and ``rows`` lies in its tile.
+    """Return in how many runs of positions, and how long ones, a patch of frames and rows (``reach``) lies in its tile.
 
-    Rows are as wide as ``tiles`` reach. Where a wave is as wide as its tile (``one_wide``), neighbouring rows are one
+    Rows are as wide as ``tiles`` reach. Where a wave is as wide as its tile (``uncut``), neighbouring rows are one
     run; where it is as high too, frames are.
     """
-    kernel, staged, stride = layer.kernel, array.staged, layer.stride
+    kernel, staged = layer.kernel, array.staged
+    frames, rows = reach
     # From the first to the last position of a row, what lies between windows too.
-    width = (tiles * layer.tile[2] - 1) * stride[2] + (staged[2] - 1) * layer.dilation[2] + 1
-    if not (one_wide and staged[2] == kernel[2] and is_dense(layer, array, 1)):
+    width = (tiles[2] * layer.tile[2] - 1) * layer.stride[2] + (staged[2] - 1) * layer.dilation[2] + 1
+    if not (uncut[2] and staged[2] == kernel[2] and is_dense(layer, array, 1, tiles[1], uncut[1])):
         return frames * rows, width
-    if not (one_high and staged[1] == kernel[1] and is_dense(layer, array, 0)):
+    if not (uncut[1] and staged[1] == kernel[1] and is_dense(layer, array, 0, tiles[0], uncut[0])):
         return frames, rows * width
     return 1, frames * rows * width
 
 
 @kernel
-def is_dense(layer: Layer, array: Array, axis: int) -> bool:
-    """Return whether the taps of a round leave no stored position out between those that they read along an axis."""
-    return array.staged[axis] == layer.kernel[axis] or layer.dilation[axis] % layer.stride[axis] == 0
+def is_dense(layer: Layer, array: Array, axis: int, tiles: int, uncut: int) -> bool:
+    """Return whether a round of ``tiles`` leaves no stored position out between those it reads along an axis."""
+    stride, dilation, kernel = layer.stride[axis], layer.dilation[axis], layer.kernel[axis]
+    if array.staged[axis] != kernel:
+        return dilation % stride == 0
+    if uncut or kernel == 1:
+        return True
+    shared = common_divisor(stride, dilation)
+    # Outputs side by side fill what dilated taps leave between them, where there are enough.
+    return dilation == shared or (stride == shared and tiles * layer.tile[axis] * shared >= dilation)
 
 
 @kernel

@@ -104,8 +104,10 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
     here = [touched(problem, axis, begin, many, 0, taps) for axis, (begin, many, taps) in enumerate(along)]
     at = [np.searchsorted(held, found) for held, found in zip(kept, here, strict=True)]
     width, length = len(kept[W]), int(here[W][-1] - here[W][0]) + 1
-    is_wide = wave.tiles[W] == tiles[W] and staged[W] == problem.kernel[W] and _is_dense(problem, staged, 1)
-    is_high = is_wide and wave.tiles[1] == tiles[1] and staged[1] == problem.kernel[1] and _is_dense(problem, staged, 0)
+    uncut = [own == all_of for own, all_of in zip(wave.tiles, tiles, strict=True)]
+    dense = [_is_dense(problem, staged, axis, wave.tiles[axis], is_uncut=uncut[axis]) for axis in (0, 1)]
+    is_wide = uncut[W] and staged[W] == problem.kernel[W] and dense[1]
+    is_high = is_wide and uncut[1] and staged[1] == problem.kernel[1] and dense[0]
     pitches = (len(kept[1]) * width * block, width * block, block)
     groups = [
         _group_step(problem, axis, kept[axis], begin, taps) * pitch
@@ -127,8 +129,14 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
     )
 
 
-def _is_dense(problem: Problem, staged: Triple, axis: int) -> bool:
-    return staged[axis] == problem.kernel[axis] or problem.dilation[axis] % problem.stride[axis] == 0
+def _is_dense(problem: Problem, staged: Triple, axis: int, tiles: int, *, is_uncut: bool) -> bool:
+    """Return whether a round leaves no stored position out between those that it reads along an axis."""
+    stride, dilation, kernel = problem.stride[axis], problem.dilation[axis], problem.kernel[axis]
+    if staged[axis] != kernel:
+        return dilation % stride == 0
+    shared = math.gcd(stride, dilation)
+    side_by_side = stride == shared and tiles * problem.algorithm.tile[axis] * shared >= dilation
+    return is_uncut or kernel == 1 or dilation == shared or side_by_side
 
 
 def _step(at: Ints) -> int:

@@ -124,7 +124,7 @@ def test_an_accelerator_is_shown_with_its_parts_and_every_field(cli, cli_json):
     lines = [line.split() for line in shown.splitlines()]
     fields = [words[0] for words in lines if words and words[0] in rows]
     assert fields.index("pe.rows") < fields.index("layer_setup_cycles")
-    refuse(cli("show"), "a workload, or --arch")
+    refuse(cli("show"), "a WORKLOAD, or --arch")
     refuse(cli("show", "c3d", "--arch", "edge_base"), "one of the two")
     refuse(cli("show", "c3d", "--set", "pe.rows=4"), "--set changes a field of an accelerator")
     refuse(cli("show", "--arch", "edge_bas"), "did you mean 'edge_base'")

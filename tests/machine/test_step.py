@@ -275,3 +275,17 @@ def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
     found = {name: column[0] for name, column in costs._asdict().items()}
     assert {name: found[name] for name in expected} == expected
     assert channel_passes(layer, array, n) == len(channels_on_rows(problem, n, machine.staged.rows))
+
+
+def test_a_wave_of_fewer_rows_than_dilated_taps_leave_between_them_reads_row_by_row():
+    layer = Conv3d(name="x", inputs=("i",), out_channels=1, kernel=(1, 3, 3), padding=(0, 1, 1), dilation=(1, 2, 2))
+    design = ["pe.rows=2", "pe.cols=2", "pe.mults_per_pe=1", "pe.acc_depth=2", "buffers.ifmap_port_bytes=2"]
+    arch = load_arch("edge_base", overrides=[*design, "buffers.ofmap_port_bytes=1"])
+    shape = Shape(1, 5, 5, 5)
+    (algorithm,) = candidates(layer, "direct", 2, 2)
+    problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
+    machine = make_machine(problem, arch, "pixel")
+    waves = empty_waves(INTERPRETED)
+    cost_waves(plain_layer(problem), plain_array(machine), 1, 1, 1, 2, 3, 0, 0, waves)
+    # Of six rows in the tile a wave reads every other one, 7 positions of a byte each, at 2 bytes a cycle.
+    assert waves.inputs[waves.used[0]] == 3 * 4

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from msgspec.structs import asdict
 
-from lw3dsim.arithmetic.noise import Power, estimated_db
+from lw3dsim.arithmetic.noise import Power, estimated_db, sqnr_db
 from lw3dsim.arithmetic.number import NUMBERS
 from lw3dsim.arithmetic.operands import observed, worst_case
 from lw3dsim.errors import InputError, one_line
@@ -51,7 +51,9 @@ class Calibrated(NamedTuple):
         return found
 
     def estimated_db(self, layer: str, problem: Problem, precision: Precision) -> float | None:
-        """Return the SQNR of a layer whose multipliers are narrow. Raises InputError where it was not calibrated."""
+        """Return the SQNR of a layer, None where it is exact. Raises InputError where a narrow one was not seen."""
+        if problem.may_overflow or not is_narrowed(problem, NUMBERS["int8"]):
+            return sqnr_db(problem)
         label = problem.algorithm.label
         if problem.activation_bits != self.bits:
             raise InputError(

@@ -11,8 +11,6 @@ from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.power import joined, layer_profile
 from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_accesses, unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
-from lw3dsim.arithmetic.number import NUMBERS
-from lw3dsim.arithmetic.seen import is_narrowed
 from lw3dsim.result.derived import derived
 
 if TYPE_CHECKING:
@@ -150,7 +148,7 @@ class Costs:
         return values[0] if len(values) == 1 else combined_db(values)
 
     def _layer_db(self, layer: str, problem: Problem) -> float | None:
-        if self.calibrated is None or problem.may_overflow or not is_narrowed(problem, NUMBERS["int8"]):
+        if self.calibrated is None:
             return sqnr_db(problem)
         return self.calibrated.estimated_db(layer, problem, self.arch.precision)
 

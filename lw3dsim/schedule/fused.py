@@ -21,10 +21,9 @@ from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
-from lw3dsim.map.group.cost import make_mode
 from lw3dsim.map.group.group import KEPT
-from lw3dsim.map.group.search import SEEN
-from lw3dsim.map.group.weighing import Seen
+from lw3dsim.map.group.mode import make_mode
+from lw3dsim.map.group.weighing import SEEN, Seen
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.group_kinds import MARKS, OnArray, busy_group, cost_group, mark_group_steps, mark_waits
 from lw3dsim.schedule.kinds import StolenCycles, columns_of, stolen_cycles

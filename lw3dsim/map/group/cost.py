@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import flat, kernels
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
-from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.group.mode import Mode, make_mode
 from lw3dsim.map.group.shortlist import Modes, Rates
 from lw3dsim.map.group.weighing import Lying
 from lw3dsim.map.layer.mapping import input_layout, output_layout
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Parallel
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.candidates import Candidates, Fits
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
@@ -43,27 +42,6 @@ class GroupCost(Value, frozen=True, kw_only=True):
     def parallel(self, i: int) -> tuple[Parallel, ...]:
         """Return the mode of every stage of candidate ``i``."""
         return tuple("channel" if flags[i] else "pixel" for flags in self.in_channels)
-
-
-class Mode(Value, frozen=True, kw_only=True):
-    """A layer on the array in a parallel mode, in words."""
-
-    layer: Ints
-    array: Ints
-    fill_cycles: int
-    reads_back: int
-
-
-@kept(65536)
-def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool) -> Mode:
-    """Return a stage of a group in a mode; what it ``reads_back`` and ``keeps`` lies in the output buffer."""
-    array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps))
-    return Mode(
-        layer=np.array(flat(plain_layer(stage)), dtype=np.int64),
-        array=np.array(flat(array), dtype=np.int64),
-        fill_cycles=array.fill_cycles,
-        reads_back=array.reads_back,
-    )
 
 
 class Scales(Value, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.shortlist import PARTS, Aim, Best, Room, shortlist
-from lw3dsim.map.group.weighing import Effort, Seen, Traffic
+from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Floats, Ints, Table
@@ -46,9 +46,6 @@ LEAST, TOO_MUCH = 1 << 48, 1 << 12
 
 # Mappings that there is room for at first: more may be among the best at a time where many cost about the same.
 FIRST_ROOM = 1 << 14
-
-# Sizes of steps whose cycles are remembered.
-SEEN = 4096
 
 
 class Found(Value, frozen=True, kw_only=True):

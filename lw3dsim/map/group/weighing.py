@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Found, Parts
 
+# Sizes of steps whose cycles are remembered.
+SEEN = 4096
+
 
 class Lying(NamedTuple):
     """How tensors lie in DRAM: those that are read, and last the output.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.arguments import as_integer, as_names, as_path, check_callback
+from lw3dsim.arguments import as_integer, as_names, as_path, as_truth, check_callback
 from lw3dsim.base.parameters import parameter, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
@@ -182,6 +182,7 @@ class Tracing(Run, Watched):
         "About how many slices the file may have; of longer runs, several steps are one.",
         default=DEFAULT_SLICES,
     )
+    banks: bool = parameter(as_truth, "Whether every bank of the DRAM has a track, too.", default=False)
 
 
 @taking(Simulation)
@@ -220,7 +221,8 @@ def trace(asked: Tracing) -> Traced:
     """Write what every unit does when to a file that Perfetto and chrome://tracing open.
 
     Tracks for DMA, loader, array, vector unit, drain and what the array waits for; counters for bandwidth, buffers and
-    power; arrows from loads to the steps that wait for them. Raises InputError and OutputError.
+    power; arrows from loads to the steps that wait for them. With ``banks`` every bank of the DRAM has a track, too.
+    Raises InputError and OutputError.
     """
     from lw3dsim.traced import write_trace
 
@@ -229,6 +231,7 @@ def trace(asked: Tracing) -> Traced:
         asked.out,
         slices=asked.slices,
         names=as_names("layers", asked.layers),
+        banks=asked.banks,
         progress=asked.progress,
     )
 

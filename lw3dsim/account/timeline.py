@@ -34,6 +34,9 @@ BINDS = ("multiply", *BOUND, "drain_stall")
 
 TRANSFERS = ("load ifmap", "load weight", "store ofmap")
 
+# What slices of a bank count.
+OF_ROWS = ("bursts", "activates", "row_hits", "row_misses", "row_conflicts")
+
 Columns = tuple[tuple[str, "Ints"], ...]
 
 
@@ -110,6 +113,7 @@ class Timeline(Value, frozen=True, kw_only=True):
     tracks: tuple[Track, ...]
     levels: tuple[Level, ...]
     arrows: Arrows
+    banks: tuple[Track, ...] = ()
 
     def track(self, name: str) -> Track:
         """Return the track called ``name``."""
@@ -118,7 +122,7 @@ class Timeline(Value, frozen=True, kw_only=True):
 
 def is_sum(name: str) -> bool:
     """Return whether figures of this name add up over slices; others are numbers of what a slice is."""
-    return name.endswith(("_cycles", "bytes"))
+    return name.endswith(("_cycles", "bytes")) or name in OF_ROWS
 
 
 def make_timeline(program: Program, job: Job, trace: Trace, burst_bytes: int, names: tuple[str, ...]) -> Timeline:

@@ -64,13 +64,15 @@ def check_trace_name(path: Path) -> None:
 class TraceFile:
     """A file of trace events, to which layers are added one after another; see :func:`trace_file`."""
 
-    def __init__(self, file: BinaryIO, about: Mapping[str, Any], fold: int, points: int) -> None:
-        """Begin a file that tells ``about`` what it is.
+    def __init__(
+        self, file: BinaryIO, about: Mapping[str, Any], fold: int, points: int, banks: Sequence[str] = ()
+    ) -> None:
+        """Begin a file that tells ``about`` what it is, with tracks of ``banks`` besides the others.
 
         Every ``fold`` steps or transfers are one slice; a counter has up to so many ``points`` in a layer.
         """
         self._file, self._fold, self._points = file, fold, points
-        self._tracks = {name: number for number, name in enumerate(("layers", *TRACKS), start=1)}
+        self._tracks = {name: number for number, name in enumerate(("layers", *TRACKS, *banks), start=1)}
         self._begin, self._arrows, self.slices = 0, 0, 0
         data = json.dumps(dict(about), ensure_ascii=True, separators=(",", ":"))
         self._put([f'{TRACE_HEAD}{data},"traceEvents":[', _named("process_name", 0, str(about.get("title", "")))], "\n")
@@ -87,6 +89,8 @@ class TraceFile:
         folded = {track.name: track.folded(self._fold) for track in timeline.tracks}
         for track in folded.values():
             self._slices(track, timeline.cycle)
+        for bank in timeline.banks:
+            self._slices(bank.folded(self._fold), timeline.cycle)
         self._connect(timeline, folded)
         for level in timeline.levels:
             self._level(level, timeline.cycle)
@@ -171,7 +175,9 @@ _CYCLES = "_cycles"
 
 
 @contextmanager
-def trace_file(path: Path, about: Mapping[str, Any], fold: int, points: int) -> Iterator[TraceFile]:
+def trace_file(
+    path: Path, about: Mapping[str, Any], fold: int, points: int, banks: Sequence[str] = ()
+) -> Iterator[TraceFile]:
     """Write a trace to ``path``, packed where its name ends with ``.gz``; there is none where the context fails.
 
     See :class:`TraceFile` for the others.
@@ -183,13 +189,13 @@ def trace_file(path: Path, about: Mapping[str, Any], fold: int, points: int) -> 
         if path.name.endswith(".gz"):
             # Without a time or name, so that the same run gives the same bytes.
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-                yield from _written(packed, about, fold, points)
+                yield from _written(packed, about, fold, points, banks)
         else:
-            yield from _written(file, about, fold, points)
+            yield from _written(file, about, fold, points, banks)
 
 
-def _written(file: Any, about: Mapping[str, Any], fold: int, points: int) -> Iterator[TraceFile]:
-    trace = TraceFile(file, about, fold, points)
+def _written(file: Any, about: Mapping[str, Any], fold: int, points: int, banks: Sequence[str]) -> Iterator[TraceFile]:
+    trace = TraceFile(file, about, fold, points, banks)
     yield trace
     trace.close()
 

@@ -29,7 +29,7 @@ def runs(path: Path) -> float:
     assert_type(lw3dsim.compare("c3d", cases), Comparison)
     assert_type(lw3dsim.explain("c3d", fusion="auto", objective="edp"), Explanation)
     assert_type(lw3dsim.map_workload("c3d", layers=("conv1a",)), Mappings)
-    assert_type(lw3dsim.trace("c3d", out=path, fusion="auto", layers=("conv1a",)).slices, int)
+    assert_type(lw3dsim.trace("c3d", out=path, fusion="auto", layers=("conv1a",), banks=True).slices, int)
     assert_type(lw3dsim.execute("c3d", dtype="int16", seed=3), ExecutionResult)
     assert_type(result.plot.save("energy", path, width="double"), Path)
     result.plot.timeline("conv1a", whole=True).write_html(path)

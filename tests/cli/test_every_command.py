@@ -48,7 +48,7 @@ simulate net.yaml --engine simpy --format json
 map net.yaml --save map.yaml
 simulate net.yaml --mapping map.yaml --format json
 trace net.yaml --fusion auto --out trace.json
-trace net.yaml --layer a --out trace.json.gz
+trace net.yaml --layer a --banks --out trace.json.gz
 compare net.yaml --html compare.html
 compare net.yaml --case "a: --m1 1" --case "b: --m1 2" --format csv
 explain net.yaml

@@ -140,7 +140,7 @@ def _timeline(**given):
 CALLS = {
     "simulate": (lw3dsim.simulate, (*RUN, "engine", "clips", "mapping", "calibration")),
     "execute": (lw3dsim.execute, (*RUN, "engine", "clips", "mapping", "dtype", "seed", "weights", "inputs")),
-    "trace": (_traced, (*RUN, "engine", "mapping", "layers", "out", "slices")),
+    "trace": (_traced, (*RUN, "engine", "mapping", "layers", "out", "slices", "banks")),
     "map_workload": (lw3dsim.map_workload, (*RUN, "engine", "mapping", "layers")),
     "explain": (lw3dsim.explain, RUN),
     "compare": (lw3dsim.compare, ("workload", "cases", "arch", "progress", "example_inputs")),

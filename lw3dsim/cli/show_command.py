@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
+from lw3dsim.base.parameters import declared_by, option_called
 from lw3dsim.cli.command import Command
 from lw3dsim.cli.options import check_overrides, format_option, load_network, print_csv, print_json, put, run_options
 from lw3dsim.errors import InputError
@@ -36,7 +38,15 @@ def command(
             raise InputError("--set changes a field of an accelerator; leave it out, or show --arch")
         _show_workload(workload, run, form, show)
     elif arch is not None:
+        _refuse_of_a_workload(run)
         _show_arch(arch, changes, form, show)
+
+
+def _refuse_of_a_workload(run: Options) -> None:
+    """Refuse what is asked of a workload where there is none. Raises InputError."""
+    for declared in declared_by(Design):
+        if declared.name != "arch" and getattr(run, declared.name) not in (declared.default, ()):
+            raise InputError(f"{option_called(declared)} is of a workload; leave it out, or show one instead of --arch")
 
 
 def _show_arch(name: str, changes: tuple[str, ...], form: str, show: Show) -> None:
@@ -48,7 +58,11 @@ def _show_arch(name: str, changes: tuple[str, ...], form: str, show: Show) -> No
     if form == "table":
         show(arch_tables(arch))
         return
-    rows = [row.as_dict() for row in arch_rows(arch)]
+    # Texts of the table are JSON; files have values.
+    rows = [
+        row.as_dict() | {"value": json.loads(row.value), "default": json.loads(row.default) if row.default else None}
+        for row in arch_rows(arch)
+    ]
     print_json({"arch": arch.name, "fields": rows}) if form == "json" else print_csv(rows)
 
 

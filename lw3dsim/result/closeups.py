@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from lw3dsim.base.records import Count, Positive, Record, figure
-from lw3dsim.errors import InputError, unknown
+from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,8 @@ def kept_closeup(closeups: Closeups | None, workload: str, layer: str | None) ->
         return max(kept, key=lambda one: one.latency_cycles)
     found = next((one for one in kept if one.name == layer), None)
     if found is None:
-        raise unknown("layer with a timeline", layer, [one.name for one in kept])
+        names = ", ".join(one.name for one in kept)
+        raise InputError(f"{layer!r} is no layer whose timeline was kept; the {len(kept)} longest have one: {names}")
     return found
 
 

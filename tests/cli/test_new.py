@@ -119,7 +119,7 @@ def test_an_accelerator_is_shown_with_its_parts_and_every_field(cli, cli_json):
     assert "144 multipliers at 500 MHz: 72 G products a second; 512 KiB of SRAM; DRAM 12.8 GB/s at most" in shown
     rows = {row["field"]: row for row in cli_json("show", "--arch", "edge_base", "--format", "json")["fields"]}
     assert rows.keys() == {field.path for field in accelerator_fields()}
-    assert (rows["pe.rows"]["value"], rows["pe.acc_depth"]["default"]) == ("8", "16")
+    assert (rows["pe.rows"]["value"], rows["pe.acc_depth"]["default"], rows["name"]["value"]) == (8, 16, "edge_base")
     # What is not at its default stands first.
     lines = [line.split() for line in shown.splitlines()]
     fields = [words[0] for words in lines if words and words[0] in rows]
@@ -128,6 +128,7 @@ def test_an_accelerator_is_shown_with_its_parts_and_every_field(cli, cli_json):
     refuse(cli("show", "c3d", "--arch", "edge_base"), "one of the two")
     refuse(cli("show", "c3d", "--set", "pe.rows=4"), "--set changes a field of an accelerator")
     refuse(cli("show", "--arch", "edge_bas"), "did you mean 'edge_base'")
+    refuse(cli("show", "--arch", "edge_base", "--m1", "2"), "--m1 is of a workload")
 
 
 def test_the_list_says_where_files_lie(cli, cli_json):

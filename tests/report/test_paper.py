@@ -156,7 +156,7 @@ def test_what_can_not_be_drawn_is_refused_in_a_sentence(runs, tmp_path):
     assert "end with one of .svg, .pdf, .png, .html" in refusal(folder / "fast", "--kind", "energy", "--out", "f.gif")
     assert "shows one run, and 2 were given" in refusal(folder / "fast", folder / "base", "--kind", "roofline", *out)
     assert "a layer is named for a timeline" in refusal(folder / "fast", "--kind", "energy", "--layer", "a", *out)
-    assert "layer with a timeline" in refusal(folder / "fast", "--kind", "timeline", "--layer", "c", *out)
+    assert "no layer whose timeline was kept" in refusal(folder / "fast", "--kind", "timeline", "--layer", "c", *out)
     assert "--storage is for --kind front" in refusal(folder / "fast", "--kind", "energy", "--storage", "x", *out)
     assert "of one study" in refusal("a", "b", "--kind", "front", *out)
     (tmp_path / "f.svg").write_text("<svg>mine</svg>")

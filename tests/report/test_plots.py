@@ -127,5 +127,5 @@ def test_accesses_timelines_and_rooflines_hold_the_figures(result, comparison):
     )
     assert sum(sum(trace.x) for trace in whole.data) == pytest.approx(busy)
     assert result.plot.timeline().layout.xaxis.range[0] >= 0
-    with pytest.raises(lw3dsim.InputError, match="unknown layer with a timeline"):
+    with pytest.raises(lw3dsim.InputError, match="no layer whose timeline was kept"):
         result.plot.timeline("no such layer")

@@ -218,18 +218,18 @@ def patch_runs(
     frames, rows = reach
     # From the first to the last position of a row, what lies between windows too.
     width = (tiles[2] * layer.tile[2] - 1) * layer.stride[2] + (staged[2] - 1) * layer.dilation[2] + 1
-    if not (uncut[2] and staged[2] == kernel[2] and is_dense(layer, array, 1, tiles[1], uncut[1])):
+    if not (uncut[2] and staged[2] == kernel[2] and is_dense(layer, staged, 1, tiles[1], uncut[1])):
         return frames * rows, width
-    if not (uncut[1] and staged[1] == kernel[1] and is_dense(layer, array, 0, tiles[0], uncut[0])):
+    if not (uncut[1] and staged[1] == kernel[1] and is_dense(layer, staged, 0, tiles[0], uncut[0])):
         return frames, rows * width
     return 1, frames * rows * width
 
 
 @kernel
-def is_dense(layer: Layer, array: Array, axis: int, tiles: int, uncut: int) -> bool:
+def is_dense(layer: Layer, staged: tuple[int, int, int], axis: int, tiles: int, uncut: int) -> bool:
     """Return whether a round of ``tiles`` leaves no stored position out between those it reads along an axis."""
     stride, dilation, kernel = layer.stride[axis], layer.dilation[axis], layer.kernel[axis]
-    if array.staged[axis] != kernel:
+    if staged[axis] != kernel:
         return dilation % stride == 0
     if uncut or kernel == 1:
         return True

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.base.values import Value
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import is_dense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +107,7 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
     at = [np.searchsorted(held, found) for held, found in zip(kept, here, strict=True)]
     width, length = len(kept[W]), int(here[W][-1] - here[W][0]) + 1
     uncut = [own == all_of for own, all_of in zip(wave.tiles, tiles, strict=True)]
-    dense = [_is_dense(problem, staged, axis, wave.tiles[axis], is_uncut=uncut[axis]) for axis in (0, 1)]
+    dense = [is_dense(plain_layer(problem), staged, axis, wave.tiles[axis], uncut[axis]) for axis in (0, 1)]
     is_wide = uncut[W] and staged[W] == problem.kernel[W] and dense[1]
     is_high = is_wide and uncut[1] and staged[1] == problem.kernel[1] and dense[0]
     pitches = (len(kept[1]) * width * block, width * block, block)
@@ -127,16 +129,6 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
         width=length,
         height=rows,
     )
-
-
-def _is_dense(problem: Problem, staged: Triple, axis: int, tiles: int, *, is_uncut: bool) -> bool:
-    """Return whether a round leaves no stored position out between those that it reads along an axis."""
-    stride, dilation, kernel = problem.stride[axis], problem.dilation[axis], problem.kernel[axis]
-    if staged[axis] != kernel:
-        return dilation % stride == 0
-    shared = math.gcd(stride, dilation)
-    side_by_side = stride == shared and tiles * problem.algorithm.tile[axis] * shared >= dilation
-    return is_uncut or kernel == 1 or dilation == shared or side_by_side
 
 
 def _step(at: Ints) -> int:

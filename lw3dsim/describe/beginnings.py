@@ -11,7 +11,7 @@ import msgspec
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
-from lw3dsim.errors import InputError, unknown
+from lw3dsim.errors import InputError, short, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def accelerator_text(name: str) -> str:
 def new_text(kind: str, name: str) -> str:
     """Return a file of ``kind`` to begin with, called ``name``. Raises InputError for a name that is none."""
     if not name.replace("-", "_").isidentifier():
-        raise InputError(f"{name!r} is no name; begin with a letter, and go on with letters, digits, - and _")
+        raise InputError(f"{short(name)} is no name; begin with a letter, and go on with letters, digits, - and _")
     texts = {"workload": WORKLOAD.format(name=name), "arch": accelerator_text(name), "space": SPACE.format(name=name)}
     return texts[kind]
 

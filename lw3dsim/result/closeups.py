@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from lw3dsim.base.records import Count, Positive, Record, figure
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,9 @@ def kept_closeup(closeups: Closeups | None, workload: str, layer: str | None) ->
     found = next((one for one in kept if one.name == layer), None)
     if found is None:
         names = ", ".join(one.name for one in kept)
-        raise InputError(f"{layer!r} is no layer whose timeline was kept; the {len(kept)} longest have one: {names}")
+        raise InputError(
+            f"{short(layer)} is no layer whose timeline was kept; the {len(kept)} longest have one: {names}"
+        )
     return found
 
 

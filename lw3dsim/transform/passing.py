@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lw3dsim.errors import InputError, one_line, unknown
+from lw3dsim.errors import InputError, one_line, short, unknown
 from lw3dsim.transform.fields import Argument, arguments_of, refusal, text_of, value_of
 from lw3dsim.transform.rewrite import check_chains, check_matched, replace_layers
 
@@ -80,7 +80,7 @@ class Pass(ABC):
             if name not in known:
                 raise unknown(f"argument of transform {cls.name}", name, known)
             if name in values:
-                raise InputError(f"transform {one_line(text)}: {name!r} is given twice; keep one")
+                raise InputError(f"transform {one_line(text)}: {short(name)} is given twice; keep one")
             try:
                 values[name] = value_of(known[name].kind, value)
             except ValueError:

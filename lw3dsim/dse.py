@@ -27,7 +27,7 @@ from lw3dsim.explore.space_file import load_space as read_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import Study as Kept
 from lw3dsim.explore.study import begun, default_trials, read_study, remembering
-from lw3dsim.explore.summary import best_record, point_rows, status_record
+from lw3dsim.explore.summary import best_record, front_counted, point_rows, status_record
 from lw3dsim.explore.wanted import Proving, Wanted
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class Study(Kept):
 
     def __repr__(self) -> str:
         """Return what was searched, how far it is, and the best of each objective: a line each."""
-        front, name = self.front, self.space.name
-        lines = [f"{name}: {len(self.records):,} of {self.wanted:,} points, {len(front):,} on the front"]
-        for objective in self.space.objectives if front else ():
+        name = self.space.name
+        lines = [f"{name}: {len(self.records):,} of {self.wanted:,} points, {front_counted(self)} on the front"]
+        for objective in self.space.objectives if self.candidates else ():
             best = best_record(self, objective)
             lines.append(f"best {objective}: {best.outcome.metrics[objective]:,.4g}, {best.point.id}")
         return "\n".join(lines)

@@ -11,7 +11,15 @@ from lw3dsim.explore import axes
 from lw3dsim.explore.figures import axis_title
 from lw3dsim.explore.importance import importances
 from lw3dsim.explore.point import as_text
-from lw3dsim.explore.summary import best_record, counted, failures, nothing_allowed, status_record, unfinished
+from lw3dsim.explore.summary import (
+    best_record,
+    counted,
+    failures,
+    front_counted,
+    nothing_allowed,
+    status_record,
+    unfinished,
+)
 from lw3dsim.report.html.markup import joined, number, percent, share_text, tag
 from lw3dsim.report.html.render import rendered
 from lw3dsim.report.html.scales import Scale, tick_text
@@ -78,7 +86,7 @@ def _verdict(study: Study) -> list[tuple[str, str]]:
     if not study.candidates:
         return [("No design that keeps the constraints yet.", "")]
     base = axes.base_metrics(study)
-    pieces = [("", f"{len(study.front):,} designs"), (f" of {len(study.records):,} are on the front", "")]
+    pieces = [("", f"{front_counted(study)} designs"), (f" of {len(study.records):,} are on the front", "")]
     for name in study.space.objectives:
         record = best_record(study, name)
         value = record.outcome.metrics[name]

@@ -166,6 +166,12 @@ class Study:
         return [chosen[place] for place in best]
 
     @property
+    def distinct_front(self) -> list[Record]:
+        """The front with one point, the first, for each of its costs."""
+        first = {self.space.costs(record.outcome.metrics): record for record in reversed(self.front)}
+        return list(reversed(first.values()))
+
+    @property
     def hypervolume(self) -> float:
         """The share of the box up to the reference that the front dominates."""
         vectors = [self.space.costs(record.outcome.metrics) for record in self.front]

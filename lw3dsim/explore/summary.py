@@ -48,6 +48,7 @@ class Status(Values, frozen=True, kw_only=True):
     failed: int
     within_constraints: int
     front: Annotated[int, figure("points on the front")]
+    distinct_front: Annotated[int, figure("points on the front, of those that cost the same only one")]
     best: Annotated[dict[str, float], figure("best value of each objective")]
     best_points: Annotated[dict[str, str], figure("id of the point that has it")]
     hypervolume: float
@@ -73,11 +74,19 @@ def status_record(study: Study) -> Status:
         bounded=_bounded(study),
         within_constraints=len(study.candidates),
         front=len(study.front),
+        distinct_front=len(study.distinct_front),
         best={name: record.outcome.metrics[name] for name, record in best.items()},
         best_points={name: record.point.id for name, record in best.items()},
         hypervolume=study.hypervolume,
         evaluation_seconds=round(sum(record.outcome.seconds for record in study.records), 3),
     )
+
+
+def front_counted(study: Study) -> str:
+    """Return how many points are on the front, in words: those that cost the same are told from those that do not."""
+    points, distinct = len(study.front), len(study.distinct_front)
+    equal = f" ({distinct:,} but for equal ones)" if distinct < points else ""
+    return f"{points:,}{equal}"
 
 
 def counted(study: Study) -> str:
@@ -129,7 +138,7 @@ def status_tables(study: Study) -> list[Part]:
     lines: list[Part] = [
         f"{record.space} in {record.storage}: sampler {record.sampler}, seed {record.seed}, batches of {record.batch}",
         f"{record.finished:,} points finished of {record.choices:,} choices: {counts or 'none yet'}",
-        f"{record.within_constraints:,} keep the constraints; {record.front:,} are on the front; best "
+        f"{record.within_constraints:,} keep the constraints; {front_counted(study)} are on the front; best "
         f"{best or 'none yet'}; hypervolume {record.hypervolume:.4f}",
         f"{record.evaluation_seconds:,.1f} s of evaluation in all workers",
     ]
@@ -219,12 +228,12 @@ def front_tables(study: Study) -> list[Part]:
     space, front = study.space, study.front
     limited = [limit.name for limit in space.limits if limit.name not in space.objectives]
     measured = (*space.objectives, *limited)
-    vectors = [space.costs(record.outcome.metrics) for record in front]
-    distinct = [record for place, record in enumerate(front) if vectors[place] not in vectors[:place]]
+    costs = Counter(space.costs(record.outcome.metrics) for record in front)
+    distinct = study.distinct_front
     rows = []
     for record in distinct[:MAX_ROWS]:
         values = dict(record.point.values)
-        equal = vectors.count(space.costs(record.outcome.metrics)) - 1
+        equal = costs[space.costs(record.outcome.metrics)] - 1
         rows.append(
             (
                 record.point.id,

@@ -17,6 +17,7 @@ import pytest
 from explore_helpers import ROOT, command, completed, exported, kept_study, start, write_space
 from test_bad_input import refuse
 
+from lw3dsim import dse
 from lw3dsim.errors import OutputError
 from lw3dsim.explore.crew import DEATHS
 from lw3dsim.explore.plan import Proposal
@@ -383,6 +384,24 @@ def test_the_front_shows_whole_ids_and_figures_at_any_width(complete, cli, cli_j
         assert float(latency.replace(",", "")) == pytest.approx(by_id[identity]["latency_ms"], rel=5e-4)
         assert float(energy.replace(",", "")) == pytest.approx(by_id[identity]["energy_mj"], rel=5e-4)
         assert cli("dse", "front", space, "--storage", str(storage), "--point", identity).exit_code == 0
+
+
+def test_designs_that_cost_the_same_are_counted_apart_everywhere(cli, cli_json, tmp_path):
+    # Neither objective depends on the window in which the peak of power is taken.
+    parameters = "  pe.rows: [2, 4]\n  power_window_us: [1, 2, 3]\n"
+    space, storage = write_space(tmp_path, parameters), tmp_path / "study"
+    finish(cli, space, storage, "--workers", "1", "--no-bounds")
+    args = (space, "--storage", str(storage))
+    status = cli_json("dse", "status", *args, "--format", "json")
+    assert status["front"] == 3 * status["distinct_front"] > 0
+    said = f"{status['front']} ({status['distinct_front']} but for equal ones)"
+    assert f"{said} are on the front" in cli("dse", "status", *args).stdout
+    assert f"6 of 6 points, {said} on the front" in repr(dse.study(space, storage=storage))
+    shown = cli("dse", "front", *args).stdout
+    assert shown.count("+2") == status["distinct_front"]
+    assert len(dse.front(space, storage=storage)) == status["front"]
+    page = dse.report(space, tmp_path / "page.html", storage=storage).read_text()
+    assert f"{said} designs" in page
 
 
 def test_status_names_the_design_of_each_best_figure(complete, cli, cli_json):

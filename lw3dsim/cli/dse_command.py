@@ -113,7 +113,7 @@ def _warn(study: Study) -> None:
 @command.command("status")
 @click.argument("space")
 @storage_option
-@format_option("table", "json")
+@format_option("table", "json", has_columns=False)
 def status_command(space: str, storage: str | None, form: str, show: Show) -> None:
     """Say how far the study of SPACE is: points by outcome, best values, hypervolume."""
     from lw3dsim.explore.summary import status_record, status_tables
@@ -166,7 +166,7 @@ def front_command(space: str, storage: str | None, point: str | None, commands: 
 @click.argument("space")
 @storage_option
 @options_of(Proving)
-@format_option("table", "json")
+@format_option("table", "json", has_columns=False)
 def prove_command(space: str, storage: str | None, asked: Proving, form: str, show: Show) -> None:
     """Prove how good a front of SPACE is: that of the study in --storage, or of some designs where there is none.
 

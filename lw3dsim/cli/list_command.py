@@ -25,7 +25,7 @@ FOLDERS = {"workloads": "workloads", "archs": "arch_configs", "spaces": "experim
 
 
 @click.command("list", cls=Command)
-@format_option("table", "json")
+@format_option("table", "json", has_columns=False)
 def command(form: str, show: Show) -> None:
     """Names of workloads, accelerators, transforms, algorithms, dataflows, DRAM presets, engines, and so on."""
     groups = _groups()

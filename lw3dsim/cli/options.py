@@ -52,10 +52,11 @@ class Show:
         print_tables(parts, wide=self.wide, columns=self.columns)
 
 
-def format_option(*formats: str) -> Option:
+def format_option(*formats: str, has_columns: bool = True) -> Option:
     """Return the ``--format`` option; the first format is the default.
 
-    Where that is a table, its options are added, and the command is passed ``show``, which prints tables and lines.
+    Where that is a table, the command is passed ``show``, which prints tables and lines; where its lines have columns,
+    the options of a table are added.
     """
     names = formats or FORMATS
     option = click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)
@@ -64,13 +65,15 @@ def format_option(*formats: str) -> Option:
 
     def decorate(function: Command) -> Command:
         @wraps(function)
-        def with_show(*, form: str, wide: bool, columns: str | None, **given: Any) -> None:
+        def with_show(*, form: str, wide: bool = False, columns: str | None = None, **given: Any) -> None:
             if form != "table" and (wide or columns is not None):
                 which = "--wide" if wide else "--columns"
                 raise InputError(f"{which} is for the table; leave it out with --format {form}, which gives everything")
             chosen = tuple(filter(None, (part.strip() for part in (columns or "").split(","))))
             function(form=form, show=Show(wide=wide, columns=chosen), **given)
 
+        if not has_columns:
+            return option(with_show)
         wide = click.option("--wide", is_flag=True, help="Show the whole table, however narrow the terminal is.")
         only = click.option("--columns", metavar="LIST", help="Show these columns of the table, comma-separated.")
         return option(wide(only(with_show)))

@@ -269,7 +269,9 @@ def check_columns(parts: Sequence[Part], columns: Sequence[str]) -> tuple[str, .
     Raises InputError where no table of ``parts`` has one of them.
     """
     tables = [part for part in parts if isinstance(part, Table)]
-    headings = {_plain(column.heading): column.heading for table in tables for column in table.columns}
+    # What names the rows may have no heading, and is always there.
+    shown = [column.heading for table in tables for column in table.columns if column.heading]
+    headings = {_plain(heading): heading for heading in shown}
     for column in columns:
         if _plain(column) not in headings:
             allowed = suggest(column, headings.values())

@@ -314,6 +314,15 @@ def test_a_wrong_column_and_a_column_of_no_table_are_refused(cli):
     refused = cli("show", "c3d", "--columns", "params", "--format", "csv")
     assert refused.exit_code == 2
     assert "--columns is for the table" in refused.stderr
+    # What names the cases has no heading to ask for.
+    assert "allowed: baseline" in cli("compare", "c3d_small", "--columns", "nope", "--case", "baseline:").stderr
+
+
+@pytest.mark.parametrize("command", ["list", "dse status tiles_and_pes", "dse prove tiles_and_pes"])
+def test_what_prints_sentences_offers_no_columns(cli, command):
+    refused = cli(*command.split(), "--columns", "name")
+    assert refused.exit_code == 2
+    assert "unknown option '--columns'" in refused.stderr
 
 
 def test_ratios_to_zero_are_empty_everywhere(monkeypatch):

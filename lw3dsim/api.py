@@ -283,9 +283,12 @@ def compare(
 
 
 def load_result(path: PathArgument) -> Result:
-    """Read a result from its JSON file or the folder that holds it; raise InputError if it is none."""
+    """Read a result from its JSON file or the folder that holds it; raise InputError if it is none.
+
+    Its ``closeups`` are read when they are asked for, for a page or a timeline.
+    """
     loaded = saved.load_result(path)
-    return Result(record=loaded.record, closeups=loaded.closeups)
+    return Result(record=loaded.record, closeups=lambda: loaded.closeups)
 
 
 def _held(record: Record) -> Result:

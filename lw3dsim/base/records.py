@@ -30,9 +30,27 @@ def figure(about: str) -> Meta:
     return Meta(description=about)
 
 
+# What texts must be, in words, by what msgspec says where they don't match their pattern.
+_SAID: dict[str, str] = {}
+
+
+def matching(pattern: str, said: str, schema: dict[str, object] | None = None) -> Meta:
+    """Say that a text matches ``pattern``, which a sentence says as ``said``."""
+    _SAID[f"`str` matching regex {pattern!r}"] = said
+    return Meta(pattern=pattern, extra_json_schema=schema)
+
+
 def one_of(*words: str) -> Meta:
     """Say that a text is one of ``words``."""
-    return Meta(pattern=f"^({'|'.join(map(re.escape, words))})$", extra_json_schema={"enum": [*words]})
+    pattern = f"^({'|'.join(map(re.escape, words))})$"
+    return matching(pattern, f"one of {', '.join(words)}", {"enum": [*words]})
+
+
+def in_words(problem: str) -> str:
+    """Return what msgspec says of a wrong value with the patterns of :func:`matching` in words."""
+    for pattern, said in _SAID.items():
+        problem = problem.replace(pattern, said)
+    return problem
 
 
 # Plain data, as JSON holds it.

@@ -58,7 +58,7 @@ def named_by(arch: Accelerator) -> tuple[object, ...]:
 
 def locate_key(name: str, key: str, overrides: Sequence[str] = ()) -> str:
     """Return ``file:line key``, or the override, that last set ``key`` of the accelerator ``name``."""
-    return f"{_overridden(_read(name), overrides).where(tuple(key.split('.')))} {key}"
+    return _overridden(_read(name), overrides).named(tuple(key.split(".")))
 
 
 def _read(name: str) -> Document:
@@ -121,6 +121,6 @@ def _with_value(data: Any, key: KeyPath, value: Any, place: str) -> Any:
     if not key:
         return value
     if not isinstance(data, dict):
-        raise InputError(f"{place}: {key[0]!r} is below a plain value; check the key path")
+        raise InputError(f"{place}: {short(key[0])} is below a plain value; check the key path")
     head, *rest = key
     return {**data, head: _with_value(data.get(head, {} if rest else None), tuple(rest), value, place)}

@@ -11,6 +11,8 @@ from lw3dsim.errors import InputError, one_line
 # Numbers that YAML 1.1 takes for words.
 SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
 
+QUOTE = "'"
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -34,9 +36,16 @@ class Document(Value, frozen=True, kw_only=True):
             at = at[:-1]
         return f"{self.path}:{self.lines.get(at, 1)}"
 
+    def named(self, key: KeyPath, value: str = "") -> str:
+        """Return where ``key`` is, and ``key = value``; where that names both, only what was read otherwise."""
+        place = self.where(key)
+        if (key, place) in self.changes:
+            return place if place.endswith(f"={value.strip(QUOTE)}") or not value else f"{place} ({value})"
+        return f"{place} {dotted(key)}{value and f' = {value}'}"
+
     def error(self, key: KeyPath, message: str) -> InputError:
         """Build the error for ``key``: place, key, then ``message``."""
-        return InputError(f"{self.where(key)} {dotted(key)}: {message}" if key else f"{self.where()} {message}")
+        return InputError(f"{self.named(key)}: {message}" if key else f"{self.where()} {message}")
 
 
 def dotted(key: KeyPath) -> str:

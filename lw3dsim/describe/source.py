@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from lw3dsim.base.records import in_words
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
-from lw3dsim.describe.document import Document, KeyPath, dotted
+from lw3dsim.describe.document import Document, KeyPath
 from lw3dsim.errors import InputError, one_line, short, suggest
 
 if TYPE_CHECKING:
@@ -99,17 +100,17 @@ def _explain(document: Document, kind: Any, data: Any, at: KeyPath, message: str
         fields = _fields(_type_at(kind, inner, data))
         return document.error((*at, *inner, match[1]), f"unknown key; {suggest(match[1], fields)}")
     if match := re.match(r"Object missing required field `(.+)`", problem):
-        return document.error((*at, *inner), f"the key {match[1]!r} is missing; add it")
+        return document.error((*at, *inner), f"the key {short(match[1])} is missing; add it")
     value = _value_at(data, inner)
-    key = dotted((*at, *inner))
-    place = f"{document.where((*at, *inner))} {key} = {short(value)}" if key else document.where()
+    key = (*at, *inner)
+    place = document.named(key, short(value)) if key else document.where()
     if problem.startswith("Invalid"):
         choices = _choices(kind, inner, data)
         return InputError(f"{place}: not allowed; {suggest(str(value), choices)}" if choices else f"{place}: {problem}")
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         # Such numbers are compared wrongly, or not at all.
         problem = _rule_for(kind, data, inner, LARGE if value > 0 else -LARGE)
-    rule = problem.replace("`", "").replace("Expected", "expected", 1)
+    rule = in_words(problem).replace("`", "").replace("Expected", "expected", 1)
     return InputError(f"{place}: {rule}")
 
 

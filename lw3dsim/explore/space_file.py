@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from lw3dsim.arguments import MAX_EXTENT, as_dims
+from lw3dsim.base.records import matching
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.beginnings import Field, schema_fields
@@ -95,7 +96,13 @@ class _Bound(_Section, frozen=True, kw_only=True):
 class SpaceFile(_Section, frozen=True, kw_only=True):
     """A space file."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), says("what the study is called")]
+    name: Annotated[
+        str,
+        matching(
+            r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", "1 to 100 of A-Z, a-z, 0-9, . _ - that begin with none of . _ -"
+        ),
+        says("what the study is called"),
+    ]
     description: Annotated[str, says("for the reader")] = ""
     arch: Annotated[str, says("what every design starts from: a name, or a file")] = DEFAULT_ARCH
     workloads: Annotated[list[_Workload], Meta(min_length=1), says("what one chip runs, with options of `simulate`")]

@@ -6,7 +6,6 @@ import itertools
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value
-from lw3dsim.describe.document import dotted
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
@@ -86,7 +85,7 @@ class _Place(Value, frozen=True, kw_only=True):
     def wrong(self, key: tuple[str | int, ...], value: object, message: str) -> InputError:
         """Build the error for the value of a key of the unit."""
         path = self.file.key(self.unit, *key)
-        return InputError(f"{self.file.document.where(path)} {dotted(path)} = {short(value)}: {message}")
+        return InputError(f"{self.file.document.named(path, short(value))}: {message}")
 
     def check(self, faults: Iterator[Fault]) -> None:
         """Refuse the unit for the first of ``faults``, if there is any."""
@@ -173,11 +172,11 @@ def _check_layouts(file: MappingFile, network: Workload, arch: Accelerator) -> N
             )
         channels = network.shapes[name].channels
         if block > channels:
-            place = f"{file.document.where(key)} {dotted(key)} = {block}"
+            place = file.document.named(key, str(block))
             raise InputError(f"{place}: {name} has {channels} channels; give 1 to {channels}")
         declared = {"cthw": 1, "blocked": min(arch.dram.channel_block, channels)}.get(arch.dram.layout, block)
         if block != declared:
-            place = f"{file.document.where(key)} {dotted(key)} = {block}"
+            place = file.document.named(key, str(block))
             raise InputError(
                 f"{place}: dram.layout {arch.dram.layout} stores {name} in blocks of {declared}; "
                 "give that, or set dram.layout to auto"

@@ -50,7 +50,9 @@ class Result:
 
     __slots__ = ("_closeups", "_record")
 
-    def __init__(self, *, record: RunRecord | Draft, closeups: Closeups | Callable[[], Closeups] | None = None) -> None:
+    def __init__(
+        self, *, record: RunRecord | Draft, closeups: Closeups | Callable[[], Closeups | None] | None = None
+    ) -> None:
         self._record = record
         self._closeups = closeups
 
@@ -63,7 +65,10 @@ class Result:
 
     @property
     def closeups(self) -> Closeups | None:
-        """Loop nests of all layers and timelines of the longest, for its page; None where they were not kept."""
+        """Loop nests of all layers and timelines of the longest, for its page; None where they were not kept.
+
+        Raises InputError where what was kept can't be read, or is of another run.
+        """
         if callable(self._closeups):
             self._closeups = self._closeups()
         return self._closeups

@@ -12,7 +12,7 @@ import msgspec
 from lw3dsim.account.accesses import LEVEL_COMPONENTS
 from lw3dsim.arguments import as_path
 from lw3dsim.arithmetic.noise import combined_db
-from lw3dsim.base.records import summed_fields
+from lw3dsim.base.records import in_words, summed_fields
 from lw3dsim.describe.accelerator_file import check_loaded
 from lw3dsim.engine.run import ENGINES
 from lw3dsim.errors import UNPRINTABLE, InputError, one_line, short, unknown
@@ -164,32 +164,41 @@ RESULT_FILE = "result.json"
 # Beside it, where it was kept: what a page shows of layers from close by.
 CLOSEUPS_FILE = "closeups.json"
 
-
 MAX_RESULT_BYTES = 256 << 20
+
+NO_FILE = "is not a regular file that exists"
 
 
 def load_result(path: PathArgument) -> Result:
-    """Read a result from its JSON file or the folder that holds it, with its closeups where they lie beside it.
+    """Read a result from its JSON file or the folder that holds it; its closeups are read where they are asked for.
 
-    Raises InputError where it is none.
+    Raises InputError where it is none, and later where what lies beside it are no closeups of it.
     """
     path = as_path("path", path, "a file or folder")
     name = one_line(str(path), 200)
     remedy = "give the folder or the result.json of `simulate --out`"
-    file = Path(path) / RESULT_FILE if os.path.isdir(path) else Path(path)  # noqa: PTH112  # raises for no name
-    raw = _read(file, name, remedy)
+    file, missing = Path(path), NO_FILE
+    if os.path.isdir(path):  # noqa: PTH112  # raises for no name
+        file, missing = file / RESULT_FILE, f"is a folder without a {RESULT_FILE}"
+    raw = _read(file, name, missing, remedy)
     try:
         record = msgspec.json.decode(raw, type=RunRecord)
         check(record)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not a result of lw3dsim ({error}); {remedy}") from None
-    return Result(record=record, closeups=_closeups(file.with_name(CLOSEUPS_FILE), record))
+        raise InputError(f"{file}: not a result of lw3dsim ({in_words(str(error))}); {remedy}") from None
+    # Read where they are asked for: figures are whole without them.
+    return Result(record=record, closeups=lambda: _closeups(file.with_name(CLOSEUPS_FILE), record))
 
 
-def _read(file: Path, name: str, remedy: str) -> bytes:
+def holds_result(path: str) -> bool:
+    """Return whether ``path`` is, by its name, what `simulate --out` wrote: a folder with a result, or that file."""
+    return Path(path).name == RESULT_FILE or os.path.exists(f"{path}/{RESULT_FILE}")  # noqa: PTH110  # likewise
+
+
+def _read(file: Path, name: str, missing: str, remedy: str) -> bytes:
     try:
         if not file.is_file():
-            raise InputError(f"{name}: is not a regular file that exists; {remedy}")
+            raise InputError(f"{name}: {missing}; {remedy}")
         if file.stat().st_size > MAX_RESULT_BYTES:
             raise InputError(f"{name}: larger than {MAX_RESULT_BYTES >> 20} MiB; {remedy}")
         return file.read_bytes()
@@ -198,15 +207,17 @@ def _read(file: Path, name: str, remedy: str) -> bytes:
 
 
 def _closeups(file: Path, record: RunRecord) -> Closeups | None:
-    """Read the closeups of a result; None where there are none, or those of another run. Raises InputError."""
+    """Read the closeups of a result; None where there are none. Raises InputError, for those of another run too."""
     if not file.exists():
         return None
     remedy = "delete it, and the page goes without"
-    raw = _read(file, one_line(str(file), 200), remedy)
+    raw = _read(file, one_line(str(file), 200), NO_FILE, remedy)
     try:
         closeups = msgspec.json.decode(raw, type=Closeups)
         check_closeups(closeups)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: not what lw3dsim wrote beside a result ({error}); {remedy}") from None
     seen = [(one.name, one.latency_cycles) for one in closeups.closeups]
-    return closeups if seen == [(layer.name, layer.latency_cycles) for layer in record.layers] else None
+    if seen != [(layer.name, layer.latency_cycles) for layer in record.layers]:
+        raise InputError(f"{file}: is of another run than the {RESULT_FILE} beside it; {remedy}")
+    return closeups

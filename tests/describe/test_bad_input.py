@@ -274,7 +274,11 @@ def test_a_wrong_override_is_answered_with_the_override(cli, text, parts):
 
 
 def test_an_override_is_quoted_as_typed_and_within_one_line(cli):
-    assert "--set pe.rows=0:1" not in refuse(cli("simulate", "c3d", "--set", "pe.rows=0"), "--set pe.rows=0")
+    said = refuse(cli("simulate", "c3d", "--set", "pe.rows=0"), "--set pe.rows=0: expected")
+    assert said.count("rows") == 1
+    # What sets a section does not name the field, and what is read otherwise than it looks is shown as it was read.
+    refuse(cli("simulate", "c3d", "--set", "pe={rows: 0, cols: 1, mults_per_pe: 4}"), "} pe.rows = 0: expected")
+    refuse(cli("simulate", "c3d", "--set", "pe.rows=true"), "--set pe.rows=true (True): expected")
     refuse(cli("simulate", "c3d", "--set", "pe.rows=1\nname: x"), "--set")
 
 

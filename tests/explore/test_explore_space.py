@@ -222,6 +222,13 @@ def test_wrong_parameters_are_refused_in_one_sentence(cli, tmp_path, parameters)
     refuse(result, BAD[parameters])
 
 
+def test_a_wrong_name_is_answered_in_words(cli, tmp_path):
+    said = refuse(
+        cli("dse", "run", write_space(tmp_path, name="'a b'")), "space.yaml:1 name = 'a b': expected 1 to 100 of"
+    )
+    assert "regex" not in said
+
+
 @pytest.mark.parametrize("end", BAD_ENDS)
 def test_wrong_objectives_and_constraints_are_refused(cli, tmp_path, end):
     path = write_space(tmp_path)

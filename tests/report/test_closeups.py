@@ -74,7 +74,7 @@ def test_many_slices_are_drawn_as_fewer_and_count_as_they_are(result, monkeypatc
             assert len(strip.begin) <= min(len(whole.begin), 11 * len(strip.labels))
 
 
-def test_closeups_lie_beside_a_result_and_are_its_own(cli, result, tmp_path):
+def test_closeups_lie_beside_a_result_which_is_whole_without_them(cli, result, tmp_path):
     assert (
         cli("simulate", "c3d_small", "--transform", "fsb_c3d", "--algorithm", "hfa", "--out", str(tmp_path)).exit_code
         == 0
@@ -85,17 +85,23 @@ def test_closeups_lie_beside_a_result_and_are_its_own(cli, result, tmp_path):
     file = tmp_path / "closeups.json"
     data = json.loads(file.read_text())
     data["closeups"][0]["latency_cycles"] += 1
-    file.write_text(json.dumps(data))
-    assert lw3dsim.load_result(tmp_path).closeups is None
-    assert "hold no loop nest" in result_page(lw3dsim.load_result(tmp_path))
+    other = json.dumps(data)
     drawn = next(one for one in data["closeups"] if one.get("stretches"))
     drawn["stretches"][0]["strips"][0]["label"][0] = 99
-    for text in (json.dumps(data), "{", "[]"):
+    said = "not what lw3dsim wrote"
+    for text, wrong in ((json.dumps(data), said), ("{", said), ("[]", said), (other, "is of another run")):
         file.write_text(text)
+        loaded = lw3dsim.load_result(tmp_path)
+        assert loaded == result
+        assert loaded.plot.energy().data
+        with pytest.raises(lw3dsim.InputError, match=wrong):
+            loaded.plot.timeline()
         refused = cli("report", str(tmp_path))
         assert refused.exit_code == 2
-        assert "closeups.json: not what lw3dsim wrote" in refused.stderr
+        assert f"closeups.json: {wrong}" in refused.stderr
         assert "delete it" in refused.stderr
+    file.unlink()
+    assert "hold no loop nest" in result_page(loaded)
 
 
 def test_layers_of_a_block_and_of_a_group_stand_beside_what_they_replace(result, fused):

@@ -118,6 +118,15 @@ def test_a_word_that_there_is_not_is_refused_by_its_key(saved, tmp_path, name):
     altered = copy.deepcopy(saved)
     at(altered, WORDS[name])[name] = "nonsense"
     assert name in refused(altered, tmp_path)
+    # A sentence, and no pattern.
+    assert "regex" not in refused(altered, tmp_path)
+
+
+def test_a_folder_without_a_result_is_called_one(cli, tmp_path):
+    for command in (("report",), ("plot", "--kind", "energy", "--out", str(tmp_path / "f.svg"))):
+        said = cli(command[0], str(tmp_path), *command[1:])
+        assert said.exit_code == 2
+        assert f"{tmp_path}: is a folder without a result.json; give the folder or" in said.stderr
 
 
 def refused(data, folder):

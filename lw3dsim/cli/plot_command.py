@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lw3dsim.cli.command import Command
-from lw3dsim.errors import InputError
+from lw3dsim.errors import InputError, one_line
 
 KINDS = ("energy", "cycles", "accesses", "roofline", "timeline", "front")
 
@@ -32,7 +32,13 @@ def command(sources: tuple[str, ...], kind: str, out: str, width: str, layer: st
         if len(sources) > 1 or layer is not None:
             raise InputError("front: is of one study; give its space, and no --layer")
         from lw3dsim import dse
+        from lw3dsim.result.saved import holds_result
 
+        if holds_result(sources[0]):
+            kinds = ", ".join(KINDS[:-1])
+            raise InputError(
+                f"{one_line(sources[0], 200)}: is a run, of which there are {kinds}; give the space of a study"
+            )
         dse.study(sources[0], storage=storage).plot.save("front", out, width=width)
     else:
         if storage is not None:

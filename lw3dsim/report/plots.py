@@ -115,7 +115,10 @@ class ComparisonPlots:
         return _made(plotted.case_accesses(self._names, self._records))
 
     def roofline(self) -> Figure:
-        """Layers of all cases as points, under the roofs of the first one's DRAM and multipliers."""
+        """Layers of all cases as points, under the roofs of the first one's DRAM and multipliers.
+
+        Raises InputError where no layer has MACs.
+        """
         return _made(plotted.case_rooflines(self._names, self._records))
 
     def save(self, kind: str, path: PathArgument, *, width: str = "single") -> Path:

@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.accesses import LEVELS, TENSORS
+from lw3dsim.errors import InputError
 from lw3dsim.report.html.figures import (
     GREY,
     STYLES,
@@ -66,7 +67,12 @@ def _megabytes(rows: Iterable[Access]) -> str:
 
 
 def case_rooflines(names: Sequence[str], records: Sequence[RunRecord]) -> Figure:
-    """Return the layers of all cases as points under the roof of the first one's multipliers and DRAM."""
+    """Return the layers of all cases as points under the roof of the first one's multipliers and DRAM.
+
+    Raises InputError where no layer has MACs.
+    """
+    if not any(layer.macs for record in records for layer in record.layers):
+        raise InputError(f"{', '.join(names)}: no layer has MACs, and so there is no roofline")
     first = records[0]
     roof, bandwidth = first.config.arch.multipliers, first.totals.dram_bytes / first.totals.dram_bound_cycles
     data, reach = [], [roof / bandwidth]

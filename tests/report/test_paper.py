@@ -19,6 +19,7 @@ from lw3dsim.report.html.figures import STYLES
 from lw3dsim.report.paper import canvas
 from lw3dsim.report.paper.canvas import HATCHES, OTHERS, leading, settings
 from lw3dsim.report.paper.figures import KINDS
+from lw3dsim.report.paper.roofline import IN_LEGEND, LEAST, WHOLE, roofline
 from lw3dsim.report.paper.stacks import accesses, energy
 
 FORMATS = (".svg", ".pdf", ".png", ".html")
@@ -118,6 +119,21 @@ def test_bars_hold_what_the_result_holds_and_neighbours_differ_in_grey(runs):
         assert hatch != beside or abs(grey[0] - grey[1]) > 0.15
 
 
+def test_a_roofline_has_points_as_large_as_their_share_and_words_in_front_of_them(runs):
+    record = lw3dsim.load_result(runs[0] / "fast").record
+    with settings():
+        (axes,) = roofline(record, "single").axes
+    points = axes.collections
+    sizes = sorted(size for group in points for size in group.get_sizes())
+    shares = sorted(layer.latency_cycles / record.totals.latency_cycles for layer in record.layers if layer.macs)
+    assert sizes == pytest.approx([LEAST + WHOLE * share for share in shares])
+    # In the legend no kind is larger than another, nor than a point of a tenth of the time.
+    legend = {tuple(handle.get_sizes()) for handle in axes.get_legend().legend_handles}
+    assert legend == {(IN_LEGEND,)}
+    assert LEAST < IN_LEGEND < LEAST + 0.1 * WHOLE
+    assert min(text.get_zorder() for text in axes.texts) > max(group.get_zorder() for group in points)
+
+
 def test_of_many_parts_the_small_are_one():
     series = {str(i): [float(i), 1.0] for i in range(12)}
     kept = leading(series, 7)
@@ -159,11 +175,16 @@ def test_what_can_not_be_drawn_is_refused_in_a_sentence(runs, tmp_path):
     assert "no layer whose timeline was kept" in refusal(folder / "fast", "--kind", "timeline", "--layer", "c", *out)
     assert "--storage is for --kind front" in refusal(folder / "fast", "--kind", "energy", "--storage", "x", *out)
     assert "of one study" in refusal("a", "b", "--kind", "front", *out)
+    for run in (folder / "fast", folder / "fast" / "result.json"):
+        assert "is a run, of which there are energy, cycles," in refusal(run, "--kind", "front", *out)
     (tmp_path / "f.svg").write_text("<svg>mine</svg>")
     assert "f.svg" in refusal(folder / "fast", "--kind", "energy", *out)
     assert (tmp_path / "f.svg").read_text() == "<svg>mine</svg>"
     with pytest.raises(lw3dsim.InputError, match="kind"):
         study.plot.save("energy", tmp_path / "g.svg")
+    several = lw3dsim.compare("c3d_small", [lw3dsim.Case(name="a"), lw3dsim.Case(name="b", algorithm="hfa")])
+    with pytest.raises(lw3dsim.InputError, match=r"'enrgy'; did you mean 'energy'\? Allowed: cycles, energy$"):
+        several.plot.save("enrgy", tmp_path / "g.svg")
     with pytest.raises(lw3dsim.InputError, match="width"):
         study.plot.save("front", tmp_path / "g.svg", width="triple")
     bare = lw3dsim.api.Result(record=lw3dsim.load_result(folder / "fast").record)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
     from lw3dsim.arguments import PathArgument
 
@@ -38,6 +39,9 @@ DPI = 400
 
 # Hatches tell neighbours apart where colours can't: in grey, on bad printers.
 HATCHES = ("", "///", "\\\\\\", "", "xxx", "---", "|||", "+++")
+
+# From one end of an axis to the other, times from which numbers at it would stand in each other's way.
+MANY = 2000
 
 # Parts of a stack that are shown by themselves; the others are one.
 PARTS = 7
@@ -138,19 +142,20 @@ def leading(series: Mapping[str, Sequence[float]], most: int = PARTS) -> dict[st
     return rows | ({OTHERS: [sum(values) for values in zip(*rest, strict=True)]} if rest else {})
 
 
-def legend_above(axes: Axes, width: Width, count: int) -> None:
-    """Put the legend above the axes, in as many columns as there is room for."""
+def legend_above(axes: Axes, width: Width, count: int) -> Legend:
+    """Put the legend above the axes, in as many columns as there is room for, and return it."""
     columns = min(count, 2 if width == "single" else 4)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=columns, fontsize=6, borderaxespad=0)
+    return axes.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=columns, fontsize=6, borderaxespad=0)
 
 
 def log_axis(axes: Axes, which: Literal["x", "y"], label: str) -> None:
-    """Make an axis logarithmic, with plain numbers at it."""
+    """Make the axis of what is drawn logarithmic, with plain numbers at it: of 1, 2, 5, ... or, of many, 1, 10, ..."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < MANY * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_formatter(NullFormatter())
     axis.set_label_text(label)

@@ -39,12 +39,13 @@ def save_figure(
 
     Raises InputError and OutputError.
     """
-    kind = as_word("kind", kind, KINDS)
-    named = None if layer is None else as_text("layer", layer)
-    if len(results) > 1 and kind not in OF_SEVERAL:
+    fitting = KINDS if len(results) == 1 else OF_SEVERAL
+    if isinstance(kind, str) and kind in KINDS and kind not in fitting:
         raise InputError(
             f"{kind}: shows one run, and {len(results)} were given; {' and '.join(OF_SEVERAL)} show several"
         )
+    kind = as_word("kind", kind, fitting)
+    named = None if layer is None else as_text("layer", layer)
     if layer is not None and kind != "timeline":
         raise InputError(f"{kind}: shows all layers; a layer is named for a timeline")
     target, wide = check_figure(path, width)

@@ -1,4 +1,4 @@
-"""The gist of a result, in three lines: what ran, what it costs, where that goes; for a prompt and for a notebook."""
+"""The gist of a result, a line each: what ran, what it costs, where that goes; for a prompt and for a notebook."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.report.html.figures import STYLES, grouped
 from lw3dsim.report.text.explanation import verdict
+from lw3dsim.report.text.tables import clip_lines
 from lw3dsim.result.headlines import HEADLINES, ratio
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SHOWN = ("latency ms", "energy mJ", "EDP mJs", "DRAM MB", "utilization %", "MACs
 
 
 def result_lines(record: RunRecord) -> list[str]:
-    """Return three lines."""
+    """Return three lines, and behind them what several clips cost."""
     config, totals = record.config, record.totals
     passes = "".join(f" + {name}" for name in config.transforms)
     how = config.algorithm if config.fusion == "off" else f"{config.algorithm}, fused"
@@ -41,6 +42,7 @@ def result_lines(record: RunRecord) -> list[str]:
         f"DRAM, utilization {totals.utilization:.1%}, {totals.area_mm2:.4g} mm²",
         f"{time:.0%} of the cycles: {STYLES[cause].label}; {power:.0%} of the energy: {STYLES[group].label}; "
         f"longest: {longest}",
+        *clip_lines(totals),
     ]
 
 
@@ -58,8 +60,9 @@ def comparison_lines(workload: str, names: Sequence[str], records: Sequence[RunR
 
 def result_element(record: RunRecord) -> str:
     """Return the gist as HTML for a notebook: text is escaped, and nothing is fetched."""
-    what, _, where = map(_escape, result_lines(record))
-    return f"<div><p><b>{what}</b></p>{_table([''], [record])}<p>{where}</p></div>"
+    what, _, *below = map(_escape, result_lines(record))
+    said = "".join(f"<p>{line}</p>" for line in below)
+    return f"<div><p><b>{what}</b></p>{_table([''], [record])}{said}</div>"
 
 
 def comparison_element(workload: str, names: Sequence[str], records: Sequence[RunRecord]) -> str:

@@ -32,6 +32,17 @@ def test_a_result_says_in_three_lines_what_ran_what_it_costs_and_where_that_goes
     assert f"longest: {longest.name} (" in where
 
 
+def test_a_result_of_several_clips_says_what_they_cost():
+    behind = lw3dsim.simulate("c3d_small", clips=3)
+    (*_, said) = repr(behind).splitlines()
+    assert said.startswith("3 clips without a stop between layers: ")
+    assert f"{behind.totals.stream_latency_ms:.3f} ms" in said
+    together = lw3dsim.simulate("c3d_small", batch=2)
+    (*_, said) = repr(together).splitlines()
+    assert said.startswith(f"2 clips together; of each {together.totals.clip_latency_ms:.3f} ms")
+    assert said in html.unescape(together._repr_html_())
+
+
 def test_a_comparison_shows_every_case_with_its_ratios(comparison):
     first, *lines = repr(comparison).splitlines()
     assert first == "c3d_small: 4 cases"
@@ -87,6 +98,9 @@ def test_what_can_not_be_drawn_is_refused_in_a_sentence(result, tmp_path):
     )
     with pytest.raises(lw3dsim.InputError, match="pool: no layer has MACs"):
         lw3dsim.simulate(path).plot.roofline()
+    cases = [lw3dsim.Case(name=name) for name in ("one", "two")]
+    with pytest.raises(lw3dsim.InputError, match="one, two: no layer has MACs"):
+        lw3dsim.compare(path, cases).plot.roofline()
     with pytest.raises(lw3dsim.InputError, match="by_layer"):
         result.plot.cycles(by_layer="yes")
 

@@ -102,13 +102,9 @@ def result_tables(result: Result) -> list[Part]:
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
-    if totals.batch:
-        lines.append(
-            f"{totals.batch} clips together; of each {totals.clip_latency_ms:.3f} ms, "
-            f"{totals.clip_energy_pj / 1e9:.3f} mJ, {totals.clip_dram_bytes / 1e6:.1f} MB DRAM"
-        )
+    lines += clip_lines(totals)
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
-        lines += _stream_lines(totals, cycles_of_stream.parts())
+        lines.append(_breakdown_line("their cycles", cycles_of_stream.parts()))
     return lines
 
 
@@ -130,17 +126,24 @@ def _view_lines(views: Sequence[View], most: int = 4) -> list[str]:
     return [f"views, which move nothing: {named}{more}"]
 
 
-def _stream_lines(totals: Totals, cycles: Mapping[str, int]) -> list[str]:
-    clips = totals.clips
-    what = f"{clips} clips" if clips > 1 else "1 clip"
-    first = totals.stream_first_clip_cycles / totals.stream_latency_cycles * totals.stream_latency_ms
-    return [
-        f"{what} without a stop between layers: {totals.stream_latency_cycles:,} cycles = "
-        f"{totals.stream_latency_ms:.3f} ms, the first after {first:.3f} ms, "
-        f"then {totals.stream_clips_per_s:.2f} clips/s, {totals.overlap_gain:.4f} x as fast as layer by layer "
-        f"(at most {totals.overlap_gain * totals.stream_latency_cycles / totals.stream_bound_cycles:.2f} x)",
-        _breakdown_line("their cycles", cycles),
-    ]
+def clip_lines(totals: Totals) -> list[str]:
+    """Say what clips cost that are computed together, or behind each other; nothing where one is computed alone."""
+    lines = []
+    if totals.batch:
+        lines.append(
+            f"{totals.batch} clips together; of each {totals.clip_latency_ms:.3f} ms, "
+            f"{totals.clip_energy_pj / 1e9:.3f} mJ, {totals.clip_dram_bytes / 1e6:.1f} MB DRAM"
+        )
+    if totals.clips:
+        what = f"{totals.clips} clips" if totals.clips > 1 else "1 clip"
+        first = totals.stream_first_clip_cycles / totals.stream_latency_cycles * totals.stream_latency_ms
+        lines.append(
+            f"{what} without a stop between layers: {totals.stream_latency_cycles:,} cycles = "
+            f"{totals.stream_latency_ms:.3f} ms, the first after {first:.3f} ms, "
+            f"then {totals.stream_clips_per_s:.2f} clips/s, {totals.overlap_gain:.4f} x as fast as layer by layer "
+            f"(at most {totals.overlap_gain * totals.stream_latency_cycles / totals.stream_bound_cycles:.2f} x)"
+        )
+    return lines
 
 
 def _layer_row(layer: Layer, cycles: int) -> tuple[str, ...]:

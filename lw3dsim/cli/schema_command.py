@@ -56,6 +56,6 @@ def _print_fields(path: str) -> None:
     from lw3dsim.explore.space_file import space_fields
     from lw3dsim.report.terminal import Table, print_tables, words
 
-    found = fields_of(path, [*accelerator_fields(), *workload_fields(), *space_fields()])
+    found = fields_of(path, [*accelerator_fields(), *workload_fields(), *space_fields()], KINDS)
     rows = [(field.path, field.default, field.allowed, field.meaning) for field in found]
     print_tables([Table(columns=words("field", "default", "may be", "meaning"), rows=rows)], wide=True, columns=())

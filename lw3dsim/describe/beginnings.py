@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import msgspec
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch
-from lw3dsim.errors import InputError, short, unknown
+from lw3dsim.errors import InputError, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,12 +90,24 @@ def schema_fields(schema: dict[str, Any], title: str, before: str = "") -> list[
     ]
 
 
-def fields_of(path: str, fields: Sequence[Field]) -> list[Field]:
-    """Return the field of this path, or those of a section. Raises InputError for an unknown one."""
+def fields_of(path: str, fields: Sequence[Field], kinds: Sequence[str]) -> list[Field]:
+    """Return the field of this path, or those of a section. Raises InputError for one that is neither nor a kind."""
     found = [field for field in fields if field.path == path or field.path.startswith(f"{path}.")]
     if not found:
-        raise unknown("field", path, [field.path for field in fields])
+        raise _unknown(path, [field.path for field in fields], kinds)
     return found
+
+
+def _unknown(path: str, paths: Sequence[str], kinds: Sequence[str]) -> InputError:
+    """Build the error for a field that there is none of: those nearest by path, or by last name, or all sections."""
+    sections = dict.fromkeys([*kinds, *(one.partition(".")[0] for one in paths)])
+    # A long text is close to no name, and takes long to be held against them.
+    near = get_close_matches(path[:100], [*sections, *paths], n=3, cutoff=0.7)
+    if not near:
+        names = get_close_matches(path[:100].rpartition(".")[2], {one.rpartition(".")[2] for one in paths}, n=1)
+        near = [one for one in paths if one.rpartition(".")[2] in names][:3]
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {', '.join(sections)}"
+    return InputError(f"unknown field {short(path)}; {hint}")
 
 
 def accelerator_text(name: str) -> str:

@@ -104,6 +104,16 @@ def test_fields_of_the_other_files_are_explained_too(path, cli):
     refuse(cli("schema", "conv3d.kernle"), "did you mean 'conv3d.kernel'")
 
 
+def test_an_unknown_field_is_answered_with_what_is_near_and_no_more(cli):
+    near = refuse(cli("schema", "kernl"), "'conv3d.kernel' or 'conv_transpose3d.kernel'")
+    assert len(near) < 150
+    refuse(cli("schema", "acelerator"), "did you mean 'accelerator'?")
+    # Where nothing is, all sections are named rather than all fields.
+    far = refuse(cli("schema", "qqqq"), "there are: accelerator, workload, space, result, execution")
+    assert " pe, " in far
+    assert "pe.rows" not in far
+
+
 @pytest.mark.parametrize("path", ["pe", "pe.acc_depth", "clock_mhz"])
 def test_a_field_is_explained_in_a_table(path, cli):
     shown = cli("schema", path).stdout

@@ -44,7 +44,7 @@ def read_trace(path: Path) -> Trace:
             raise InputError(f"{name}: is not a regular file that exists; give a trace")
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
-            if path.suffix == ".gz" and not packed:
+            if path.suffix.lower() == ".gz" and not packed:
                 raise InputError(f"{name}: is not a gzip file, though its name ends in .gz")
             raw.seek(0)
             if not packed:

@@ -25,10 +25,11 @@ FORMS = {".csv": POINTS_CSV, ".parquet": POINTS_PARQUET}
 
 def form_of(path: Path) -> Form:
     """Return what is written to ``path``, by the end of its name. Raises InputError and OutputError."""
-    if path.suffix not in FORMS:
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
         raise InputError(f"--out {one_line(str(path), 200)}: expected a name that ends in .csv or .parquet")
-    check_file(path, FORMS[path.suffix])
-    return FORMS[path.suffix]
+    check_file(path, form)
+    return form
 
 
 def points_table(study: Study) -> pd.DataFrame:

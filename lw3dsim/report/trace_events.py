@@ -57,7 +57,7 @@ class Named(Value, frozen=True, kw_only=True):
 
 def check_trace_name(path: Path) -> None:
     """Raise InputError for a name that does not say whether the file is packed."""
-    if not path.name.endswith((".json", ".json.gz")):
+    if not path.name.lower().endswith((".json", ".json.gz")):
         raise InputError(f"{one_line(str(path), 200)}: is no name of a trace; let it end with .json or .json.gz")
 
 
@@ -186,7 +186,7 @@ def trace_file(
     """
     check_trace_name(path)
     with writing(path, TRACE) as file:
-        if path.name.endswith(".gz"):
+        if path.suffix.lower() == ".gz":
             # Without a time or name, so that the same run gives the same bytes.
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
                 yield from _written(packed, about, fold, points, banks)

@@ -125,7 +125,7 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     # A long text is close to no name, and takes long to be held against them.
     close = difflib.get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
     hint = f"did you mean {close[0]!r}? Allowed" if close else "allowed"
-    return f"{hint}: {', '.join(names)}"
+    return f"{hint}: {', '.join(one_line(one, 200) for one in names)}"
 
 
 def unknown(what: str, name: str, allowed: Iterable[str]) -> InputError:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, f
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
-from lw3dsim.errors import InputError, suggest
+from lw3dsim.errors import InputError, short, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def _bound(kind: type[Parameters], called: str, given: tuple[object, ...], named
     values = dict(zip(places, given, strict=False))
     for name in named:
         if name not in names:
-            raise CallError(f"{called} takes no argument {name!r}; {suggest(name, names)}")
+            raise CallError(f"{called} takes no argument {short(name)}; {suggest(name, names)}")
         if name in values:
             raise CallError(f"{called}: {name} is given by its place and by its name; keep one")
     values |= named

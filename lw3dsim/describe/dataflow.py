@@ -91,7 +91,7 @@ def _dataflow(name: str, found: object) -> Dataflow:
     if not isinstance(found, Dataflow):
         raise InputError("it is no lw3dsim.describe.dataflow.Dataflow")
     if found.name != name:
-        raise InputError(f"the name of the record is {found.name!r}; both are the same")
+        raise InputError(f"the name of the record is {short(found.name)}; both are the same")
     return found
 
 

@@ -27,7 +27,7 @@ from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size, Widths
 from lw3dsim.describe.transposed import ConvTranspose3d, Phase
 from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, ScaledNorm, Softmax, Trg
-from lw3dsim.errors import InputError, ShapeError, check_name, suggest
+from lw3dsim.errors import InputError, ShapeError, check_name, one_line, short, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -207,7 +207,7 @@ def build_workload(
     Raises InputError for duplicate names, dangling inputs, cycles and unread
     inputs, and ShapeError where shapes do not fit.
     """
-    at = locate or (lambda layer: f"{name} {layer}")
+    at = locate or (lambda layer: f"{one_line(name)} {one_line(layer)}")
     layers = list(layers)
     check_name("workload", name)
     for named in (*inputs, *(layer.name for layer in layers)):
@@ -215,7 +215,7 @@ def build_workload(
     ordered = _ordered(inputs, layers, at)
     shapes = _inferred(inputs, ordered, at)
     for unread in inputs.keys() - {source for layer in ordered for source in layer.inputs}:
-        raise InputError(f"{at(unread)}: no layer reads the input {unread!r}; remove it or use it")
+        raise InputError(f"{at(unread)}: no layer reads the input {short(unread)}; remove it or use it")
     return Workload(
         name=name,
         description=description,
@@ -241,7 +241,7 @@ def _inferred(inputs: Mapping[str, Shape], layers: Iterable[AnyLayer], at: Calla
         try:
             shapes[layer.name] = _bounded(layer.output_shape(tuple(shapes[source] for source in layer.inputs)))
         except ShapeError as error:
-            given = ", ".join(f"{source} {shapes[source]}" for source in layer.inputs)
+            given = ", ".join(f"{one_line(source)} {shapes[source]}" for source in layer.inputs)
             raise ShapeError(f"{at(layer.name)}: {error} (inputs, CxTxHxW: {given})") from None
     return shapes
 
@@ -250,7 +250,7 @@ def _ordered(inputs: Mapping[str, Shape], layers: list[AnyLayer], at: Callable[[
     by_name: dict[str, AnyLayer] = {}
     for layer in layers:
         if layer.name in by_name or layer.name in inputs:
-            raise InputError(f"{at(layer.name)}: the name {layer.name!r} is used twice; rename one")
+            raise InputError(f"{at(layer.name)}: the name {short(layer.name)} is used twice; rename one")
         by_name[layer.name] = layer
     known = by_name.keys() | inputs.keys()
     for layer in layers:
@@ -258,13 +258,17 @@ def _ordered(inputs: Mapping[str, Shape], layers: list[AnyLayer], at: Callable[[
             raise InputError(f"{at(layer.name)}: a layer needs at least one input")
         for source in layer.inputs:
             if source not in known:
-                raise InputError(f"{at(layer.name)}: reads the unknown tensor {source!r}; {suggest(source, known)}")
+                raise InputError(
+                    f"{at(layer.name)}: reads the unknown tensor {short(source)}; {suggest(source, known)}"
+                )
     sorter = TopologicalSorter({layer.name: [n for n in layer.inputs if n in by_name] for layer in layers})
     try:
         order = list(sorter.static_order())
     except CycleError as error:
         circle = error.args[1][::-1]
-        raise InputError(f"{at(circle[0])}: the layers form a cycle: {' -> '.join(circle)}; break it") from None
+        raise InputError(
+            f"{at(circle[0])}: the layers form a cycle: {' -> '.join(map(one_line, circle))}; break it"
+        ) from None
     if _is_ordered(inputs, layers):
         return layers
     return [by_name[name] for name in order]

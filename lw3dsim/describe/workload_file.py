@@ -22,7 +22,7 @@ from lw3dsim.describe.shape import Bits
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.triples import spelled_out
 from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
-from lw3dsim.errors import ArgumentError, suggest, unknown
+from lw3dsim.errors import ArgumentError, one_line, short, suggest, unknown
 
 if TYPE_CHECKING:
     from lw3dsim.arguments import PathArgument, SizeArgument
@@ -182,11 +182,11 @@ def _inputs(
             continue
         if spec.sample_of not in shapes:
             raise document.error(
-                (*key, "sample_of"), f"unknown input {spec.sample_of!r}; {suggest(spec.sample_of, shapes)}"
+                (*key, "sample_of"), f"unknown input {short(spec.sample_of)}; {suggest(spec.sample_of, shapes)}"
             )
         own = [field for field in ("channels", "frames", "height", "width") if getattr(spec, field) is not None]
         if own:
-            raise document.error(key, f"a sampled input takes its shape from {spec.sample_of!r}; remove {own[0]}")
+            raise document.error(key, f"a sampled input takes its shape from {short(spec.sample_of)}; remove {own[0]}")
         if name in named:
             raise ArgumentError(
                 "input_size", dict(named), f"input {name} takes its size from {spec.sample_of}; give that"
@@ -194,7 +194,9 @@ def _inputs(
         base = shapes[spec.sample_of]
         frames = base.frames // (spec.frame_stride or 1)
         if frames == 0:
-            raise document.error((*key, "frame_stride"), f"leaves no frame of the {base.frames} of {spec.sample_of!r}")
+            raise document.error(
+                (*key, "frame_stride"), f"leaves no frame of the {base.frames} of {short(spec.sample_of)}"
+            )
         shapes[name] = base._replace(frames=frames)
         densities[name] = densities[spec.sample_of] if spec.density is None else spec.density
     return shapes, densities
@@ -221,7 +223,7 @@ class _Reader:
 
     def locate(self, layer: str) -> str:
         """Return ``file:line layer`` of a layer (or input) by its full name."""
-        return f"{self.document.where(self.origin.get(layer, ('inputs', layer)))} {layer}"
+        return f"{self.document.where(self.origin.get(layer, ('inputs', layer)))} {one_line(layer)}"
 
     def expand(self, entries: tuple[dict[str, Any], ...], at: KeyPath, prefix: str, scope: _Scope) -> None:
         """Append the layers of ``entries`` (found at key path ``at``); update ``scope`` on the way."""
@@ -251,17 +253,17 @@ class _Reader:
     def _use_block(self, use: BlockUse, key: KeyPath, prefix: str, scope: _Scope) -> None:
         if use.block not in self.blocks:
             raise self.document.error(
-                (*key, "block"), f"unknown block {use.block!r}; {suggest(use.block, self.blocks)}"
+                (*key, "block"), f"unknown block {short(use.block)}; {suggest(use.block, self.blocks)}"
             )
         block = self.blocks[use.block]
         for name in sorted(use.values.keys() ^ set(block.parameters)):
             what = "is missing" if name in block.parameters else "is no parameter of the block"
             raise self.document.error(
-                (*key, "with"), f"{name!r} {what}; {use.block} takes: {', '.join(block.parameters)}"
+                (*key, "with"), f"{short(name)} {what}; {use.block} takes: {', '.join(block.parameters)}"
             )
         if scope.depth >= MAX_BLOCK_DEPTH:
             raise self.document.error(
-                (*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {use.block!r} use itself?"
+                (*key, "block"), f"blocks nest deeper than {MAX_BLOCK_DEPTH}: does {short(use.block)} use itself?"
             )
         self._declare(prefix + use.name, key)
         (last, *more) = self._resolve(use.inputs, key, scope)
@@ -296,5 +298,5 @@ class _Reader:
 
     def _declare(self, name: str, key: KeyPath) -> None:
         if name in self.origin:
-            raise self.document.error(key, f"the name {name!r} is used twice; rename one")
+            raise self.document.error(key, f"the name {short(name)} is used twice; rename one")
         self.origin[name] = key

@@ -143,4 +143,4 @@ def _check_metrics(outcome: _Outcome, space: Space) -> None:
         least = metric.least if outcome.state == "done" else min(metric.least, 0.0)
         most = MOST if metric.best is None else metric.best
         if not (math.isfinite(value) and least <= value <= most):
-            raise DamagedError(f"{name} is {value!r}")
+            raise DamagedError(f"{name} is {short(value)}")

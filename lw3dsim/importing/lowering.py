@@ -231,5 +231,5 @@ def _workload(building: Building, graph: Graph, widths: Widths) -> Workload:
         weight_bits=widths.weight_bits,
         input_bits=building.input_bits,
         learned=tuple(name for name in building.learned_inputs if name in read),
-        locate=lambda layer: f"{building.shown} {layer}",
+        locate=lambda layer: f"{building.shown} {one_line(layer)}",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.base.values import replace
 from lw3dsim.describe.windows import as_margins, as_padding, margins
 from lw3dsim.describe.workload import Conv3d, ConvTranspose3d, Pad, Pool3d, Upsample
+from lw3dsim.errors import short
 from lw3dsim.importing.again import declare, declare_frames
 from lw3dsim.importing.axes import Atom, Axes, axes_of, settled, size_of, unscaled
 from lw3dsim.importing.recipes import Recipe, derived, swapped
@@ -67,7 +68,7 @@ def paddings(building: Building, node: Node, data: Tensor, kernel: Any, stride: 
         less, more = zip(*margins("same", data.shape.extent, kernel, stride, dilation), strict=True)
         before, behind = (less, more) if auto == "SAME_UPPER" else (more, less)
     else:
-        raise building.error(node, f"auto_pad {auto!r} is not known; use pads")
+        raise building.error(node, f"auto_pad {short(auto)} is not known; use pads")
     if min(*before, *behind) < 0:
         raise building.error(node, "crops by a negative padding; use a Slice")
     t, h, w = zip(before, behind, strict=True)

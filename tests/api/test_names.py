@@ -66,3 +66,23 @@ def test_a_case_of_the_command_line_is_refused_by_its_option(cli):
 
 def test_names_of_other_scripts_are_names():
     assert built(name="Netz für Vidéo", layer="层 1").layers[0].name == "层 1"
+
+
+def test_a_name_of_any_length_is_answered_in_a_short_sentence():
+    long = "layer" * 10_000
+    network = dense_network()
+    first, *_ = network.layers
+    for wrong in (
+        {"layers": [msgspec.structs.replace(first, name=long)] * 2},
+        {"layers": [msgspec.structs.replace(first, name=long, inputs=(f"{long}0",))]},
+        {"layers": [msgspec.structs.replace(first, name=long, inputs=(long,))]},
+        {"inputs": {**network.inputs, long: next(iter(network.inputs.values()))}, "layers": network.layers},
+    ):
+        with pytest.raises(InputError) as caught:
+            build_workload(**{"name": long, "inputs": network.inputs, **wrong})
+        assert len(str(caught.value)) < 800
+    text = "name: n\ninputs: {clip: {channels: 4, frames: 4, height: 4, width: 4}}\nlayers:\n"
+    layer = f"  - {{name: {long[:400]}, kind: conv3d, out_channels: 4, kernel: 1}}\n"
+    with pytest.raises(InputError, match="is used twice; rename one") as caught:
+        parse_workload(text + 2 * layer, "net.yaml")
+    assert len(str(caught.value)) < 300

@@ -100,7 +100,7 @@ def test_what_is_wrong_with_a_registered_record_is_one_sentence(monkeypatch, cli
         run = cli(*command, "--set", "dram.preset=odd")
         assert (run.exit_code, run.stdout) == (2, "")
         assert run.stderr.startswith(
-            "Error: --set dram.preset=odd dram.preset: DRAM preset 'odd' of acme 1.0 (entry point "
+            "Error: --set dram.preset=odd: DRAM preset 'odd' of acme 1.0 (entry point "
         )
         assert run.stderr.endswith("uninstall it: trp is 'a lot', expected a whole number from 1 to 1000000\n")
 

@@ -13,7 +13,7 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
@@ -21,10 +21,10 @@ from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.candidates import fit_tiles, floor_of
 from lw3dsim.map.group.floor import least_cycles, least_streamed_bytes
-from lw3dsim.map.group.group import Group, GroupMapping
 from lw3dsim.map.group.partition import Partition, make_trees
-from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, bound_tiles, search_group
+from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, bound_tiles, search_group
 from lw3dsim.network.chains import can_wait, group_of, links, without
+from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.runs import Tried
@@ -55,6 +56,7 @@ def fuse(
     engine: str,
     weights: Weights,
     fixed: Mapping[Path, Run[Work]],
+    given: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> list[Unit]:
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
@@ -62,9 +64,9 @@ def fuse(
     Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
     by a closer one, by an estimate, and where they still are, by simulation: as if all had been estimated, and each
     that is in the best cut then were simulated, since what a bound leaves out of the best cut costs more. ``progress``
-    is called with the number of each layer, once its group is simulated.
+    is called with the number of each layer, once its group is simulated. The layouts of tensors ``given`` stand.
     """
-    judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path})
+    judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path}, given)
     partition = Partition(make_trees(len(runs), judge.feeds, LONGEST), judge.cost)
     left = set(range(len(runs)))
     while True:
@@ -97,6 +99,7 @@ class Judge:
     alone: list[Figures]
     weights: Weights
     feeds: dict[int, list[int]]
+    free: Mapping[str, Blocks]
     bounded: set[Path]
     tiled: set[Path]
     groups: dict[Path, Group]
@@ -113,8 +116,12 @@ class Judge:
         engine: str,
         weights: Weights,
         apart: Collection[int],
+        given: Collection[str],
     ) -> Judge:
-        """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
+        """Return the judge of a network whose layers ``apart`` are in no group that it may choose.
+
+        The layouts of tensors ``given`` are not to be chosen either.
+        """
         leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         alone = [Figures.of(network, unit, leakage) for unit in units]
@@ -127,6 +134,7 @@ class Judge:
             alone=alone,
             weights=weights,
             feeds=without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
+            free=free_blocks(network, arch, given),
             bounded=set(),
             tiled=set(),
             groups={},
@@ -197,7 +205,8 @@ class Judge:
     def _group(self, path: Path) -> Group:
         if path not in self.groups:
             layers = [self.network.layers[i] for i in path]
-            self.groups[path] = group_of(layers, [self.runs[i].work.problem for i in path])
+            group = group_of(layers, [self.runs[i].work.problem for i in path])
+            self.groups[path] = replace(group, free=(self.free[layers[0].inputs[0]], self.free[layers[-1].name]))
         return self.groups[path]
 
     def _estimate(self, path: Path) -> float | None:
@@ -207,7 +216,7 @@ class Judge:
             best = find_group(group, bare(arch), price, CANDIDATES)[0]
         except MappingError:
             return None
-        modes_of_best = zip(group.stages, best.mapping.parallel, strict=True)
+        modes_of_best = zip(group.stages, best.plan.mapping.parallel, strict=True)
         trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes_of_best)
         return self._fixed(path) + trees + price.of(best.cycles, best.dram_bytes)
 
@@ -240,13 +249,19 @@ class Judge:
         return sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
 
 
+def is_possible_plan(group: Group, plan: Plan, arch: Accelerator) -> bool:
+    """Return whether a fused group can be mapped so, and lie so."""
+    is_free = plan.input_block in group.input_blocks and plan.output_block in group.output_blocks
+    return is_free and is_possible_group(group, plan.mapping, arch)
+
+
 @kept(4096)
 def find_group(group: Group, arch: Accelerator, price: Price, most: int) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
 
     def is_sound(one: Found) -> bool:
         moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
-        return moves_enough and is_possible_group(group, one.mapping, arch)
+        return moves_enough and is_possible_plan(group, one.plan, arch)
 
     question = ("group", group, arch, named_by(arch), price, most)
     known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
@@ -270,7 +285,7 @@ class Bounded(Value, frozen=True, kw_only=True):
     """A candidate: its place in the mapper's order, the price of its adder trees, its cycles and the whole at least."""
 
     number: int
-    mapping: GroupMapping
+    plan: Plan
     dram_bytes: int
     trees: float
     cycles: float
@@ -292,32 +307,32 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     arch: Accelerator
     price: Price
     most: int
-    kind = GroupMapping
+    kind = Plan
 
     @property
     def question(self) -> object:
         """See Search."""
         return "best of group", self.group, self.arch, named_by(self.arch), self.price, self.most
 
-    def is_possible(self, mapping: GroupMapping) -> bool:
+    def is_possible(self, mapping: Plan) -> bool:
         """See Search."""
-        return is_possible_group(self.group, mapping, self.arch)
+        return is_possible_plan(self.group, mapping, self.arch)
 
     def candidates(self) -> list[Bounded]:
         """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""
         return group_candidates(self)
 
-    def mapping(self, candidate: Bounded) -> GroupMapping:
+    def mapping(self, candidate: Bounded) -> Plan:
         """See Search."""
-        return candidate.mapping
+        return candidate.plan
 
     def program(self, candidate: Bounded) -> Program:
         """See Search."""
-        return self.work(candidate.mapping).program(self.arch, make_clocks(self.arch))
+        return self.work(candidate.plan).program(self.arch, make_clocks(self.arch))
 
-    def work(self, mapping: GroupMapping) -> GroupWork:
+    def work(self, mapping: Plan) -> GroupWork:
         """See Search."""
-        return GroupWork(self.group, mapping)
+        return GroupWork(mapping.laid_out(self.group), mapping.mapping)
 
     def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
         """See Search."""
@@ -340,7 +355,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
 
     def bounded(self, number: int, found: Found) -> Bounded:
         """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
-        clocks, mapping = make_clocks(self.arch), found.mapping
+        clocks, mapping = make_clocks(self.arch), found.plan.mapping
         modes = zip(self.group.stages, mapping.parallel, strict=True)
         trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
         bursts = found.dram_bytes // clocks.burst_bytes
@@ -348,5 +363,5 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         cycles = max(busy_cycles(self.group, mapping, self.arch), ticks / clocks.cycle_ticks)
         least = trees + self.price.of(cycles, found.dram_bytes)
         return Bounded(
-            number=number, mapping=mapping, dram_bytes=found.dram_bytes, trees=trees, cycles=cycles, least=least
+            number=number, plan=found.plan, dram_bytes=found.dram_bytes, trees=trees, cycles=cycles, least=least
         )

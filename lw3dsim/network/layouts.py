@@ -9,13 +9,15 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.network.runs import settled
+from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.map.group.group import Blocks
     from lw3dsim.schedule.work import Work
 
 
@@ -75,6 +77,15 @@ def layouts_of(network: Workload, units: list[Unit], arch: Accelerator) -> dict[
     """Return the channel blocks in which mapped ``units`` have the tensors whose layout is free."""
     uses = _uses(network, units, make_clocks(arch).burst_bytes)
     return {tensor: use.block for tensor, ((_, use), *_) in uses.items()}
+
+
+def free_blocks(network: Workload, arch: Accelerator, given: Collection[str]) -> dict[str, Blocks]:
+    """Return, per tensor, the channel blocks that whoever uses it may ask for; those of tensors ``given`` stand."""
+    free = free_tensors(network) - network.blocks.keys() - set(given) if arch.dram.layout == "auto" else set()
+    return {
+        name: tuple(block_sizes(arch.dram.channel_block, shape.channels)) if name in free else ()
+        for name, shape in network.shapes.items()
+    }
 
 
 def free_tensors(network: Workload) -> set[str]:

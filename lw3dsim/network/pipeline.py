@@ -228,12 +228,13 @@ def map_network(
             price=weights.price,
             fixed=fixed,
         )
-    units = units_of(network, runs, fixed)
-    if fusion != "off":
-        from lw3dsim.network.fusion import fuse
+    if fusion == "off":
+        units = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
+    else:
+        from lw3dsim.network.remapping import fused_units
 
-        units = fuse(network, runs, design, engine, weights, fixed, progress=partial(told.layer, times=FUSING))
-    units = settle_layouts(network, units, design, engine, layouts)
+        told_often = partial(told.layer, times=FUSING)
+        units = fused_units(network, runs, design, engine, weights, fixed, layouts, told_often)
     return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
 
 

@@ -297,7 +297,7 @@ def test_one_tile_moves_every_tensor_once(chain):
     )
     group = fusable(chain, ample)
     found = search_group(group, ample, CLOCKS, THRIFTY)[0]
-    schedule = build_group_schedule(group, found.mapping, ample, CLOCKS)
+    schedule = build_group_schedule(group, found.plan.mapping, ample, CLOCKS)
     once = sum(region.box_bursts.sum() for region in schedule.regions)
     assert schedule.total_bursts == once
     moved = (schedule.ifmap.bits.sum() + schedule.weight.bits.sum() + schedule.ofmap.bits.sum()) // 8
@@ -315,7 +315,7 @@ def fsb(channels, middle, out, size, arch, batch=1):
 
 
 def mapping_of(group, **changes):
-    mapping = search_group(group, BASE, make_clocks(BASE), FAST)[0].mapping
+    mapping = search_group(group, BASE, make_clocks(BASE), FAST)[0].plan.mapping
     return replace(mapping, **changes)
 
 

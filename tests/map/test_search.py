@@ -263,7 +263,7 @@ def test_traffic_of_fused_groups_is_predicted_exactly():
     for group in groups:
         found = search_group(group, design, make_clocks(design), Price(cycle=1.0, dram_byte=1.0))
         for one in found:
-            schedule = build_group_schedule(group, one.mapping, design, make_clocks(design))
+            schedule = build_group_schedule(group, one.plan.mapping, design, make_clocks(design))
             assert one.dram_bytes == schedule.total_bursts * make_clocks(design).burst_bytes
 
 

@@ -223,7 +223,7 @@ def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
 def test_the_command_line_fuses(cli_json):
     result = cli_json("simulate", *C3D, "--fusion", "auto", "--objective", "dram_bytes")
     assert result["config"]["fusion"] == "auto"
-    assert any(layer["name"] == "conv4a.temporal+depthwise+pointwise" for layer in result["layers"])
+    assert any(layer["name"] == "conv3b.depthwise+pointwise+pool3" for layer in result["layers"])
 
 
 def test_without_a_share_of_the_buffer_nothing_is_fused(cli_json):
@@ -361,3 +361,29 @@ def test_every_layer_is_told_once_when_its_group_is_settled():
     assert list(done) == sorted(done)
     assert done[-1] == whole[-1]
     assert len(set(whole)) == 1
+
+
+BLOCK = """
+name: block
+inputs:
+  clip: {{channels: {channels}, frames: {frames}, height: {size}, width: {size}}}
+layers:
+  - {{name: conv, kind: conv3d, out_channels: {out}, kernel: [3, 3, 3], padding: [1, 1, 1], activation: relu}}
+"""
+POOL = "  - {name: pool, kind: pool3d, mode: max, kernel: [2, 2, 2]}\n"
+HALF = ["buffers.ifmap_kib=64", "buffers.weight_kib=64", "buffers.ofmap_kib=128"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pool", "overrides", "moved"),
+    [
+        ({"channels": 64, "out": 128, "frames": 16, "size": 56}, POOL, [], 4_149_888),
+        ({"channels": 256, "out": 256, "frames": 8, "size": 28}, POOL, [], 2_823_680),
+        ({"channels": 128, "out": 256, "frames": 8, "size": 28}, "", HALF, 3_171_840),
+    ],
+)
+def test_blocks_move_no_more_than_under_mappings_made_by_hand(tmp_path, sizes, pool, overrides, moved):
+    path = tmp_path / "block.yaml"
+    path.write_text(BLOCK.format(**sizes) + pool)
+    asked = {"transform": "fsb:alpha=0.5", "fusion": "auto", "objective": "dram_bytes", "overrides": overrides}
+    assert simulate(str(path), **asked).totals.dram_bytes <= moved

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.fitting import Found
     from lw3dsim.map.group.group import Reach
+    from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.group.weighing import Effort, Traffic
 
 MAX_GROUP_STEPS = 200_000
@@ -74,6 +75,13 @@ class Candidates(Value, frozen=True, kw_only=True):
             parallel=parallel,
             ofmap_slots=int(found.slots[i]),
         )
+
+    def blocks(self, i: int, lying: Lying) -> tuple[int, int]:
+        """Return the channel blocks in which candidate ``i`` has its input and its output."""
+        found, parts = self.found, self.parts
+        every, way, place = len(parts.w.tile), int(found.w[i]), int(found.chunk[-len(found.t) :][i])
+        output = len(lying.tensor) + place - int(parts.chunks.begin[-2])
+        return int(lying.lines.block[way]), int(lying.lines.block[output * every + way])
 
 
 class Fits(Value, frozen=True, kw_only=True):
@@ -183,7 +191,7 @@ def _chunks(group: Group, arch: Accelerator) -> tuple[tuple[int, ...], ...]:
     """Return the sizes of chunks of every run; what is stored comes in whole blocks of its layout."""
     last = len(group.stages)
     return tuple(
-        _chunk_sizes(group.channels[run.stop], arch.pe.rows, group.stages[-1].output_block if run.stop == last else 1)
+        _chunk_sizes(group.channels[run.stop], arch.pe.rows, group.output_blocks if run.stop == last else (1,))
         for run in group.runs
     )
 
@@ -198,13 +206,16 @@ def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
 
 
 @kept(4096)
-def _chunk_sizes(total: int, rows: int, block: int) -> tuple[int, ...]:
+def _chunk_sizes(total: int, rows: int, blocks: tuple[int, ...]) -> tuple[int, ...]:
     """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
 
-    They are whole blocks as well where they are as large as one.
+    For one of the ``blocks`` at least, they are whole ones as well where they are as large as it.
     """
-    sizes = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
-    if block > rows:
-        sizes = {size for size in sizes if size < block}
-        sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
-    return tuple(sorted(sizes | {min(total, size) for size in (1, 2, 4)}))
+    parts = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
+    sizes = {min(total, size) for size in (1, 2, 4)} | {
+        size for size in parts if min(blocks) <= rows or size < max(blocks)
+    }
+    for block in blocks:
+        if block > rows:
+            sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
+    return tuple(sorted(sizes))

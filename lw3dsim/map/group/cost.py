@@ -9,14 +9,12 @@ import numpy as np
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.group.lying import Lines, Lying, lay_tensor, link_fewer
 from lw3dsim.map.group.mode import Mode, make_mode
 from lw3dsim.map.group.shortlist import Modes, Rates
-from lw3dsim.map.group.weighing import Lying
 from lw3dsim.map.layer.mapping import input_layout, output_layout
-from lw3dsim.map.layer.sums import sum_channels
-from lw3dsim.tensor.bursts import sum_spans
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.candidates import Candidates, Fits
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
-    from lw3dsim.tensor.bursts import Rows
     from lw3dsim.tensor.layout import Layout
 
 
@@ -142,7 +139,7 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         setup_cycles=arch.layer_setup_cycles,
         window_bits=arch.buffers.capacity_bits["ifmap"],
         single_slot=arch.buffers.slots == 1,
-        lying=_lying(group, fits, clocks),
+        lying=lying_of(group, fits, clocks),
         stages=tuple(i for i, _, those in modes for _ in those),
         modes=tuple(
             make_mode(stage, arch, mode, group.reads_back(i), i < last) for i, stage, those in modes for mode in those
@@ -151,41 +148,35 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
     )
 
 
-def _lying(group: Group, fits: Fits, clocks: Clocks) -> Lying:
+def lying_of(group: Group, fits: Fits, clocks: Clocks) -> Lying:
     """Return how the tensors of a group lie."""
-    work, burst_bytes, chunks = kernels(), clocks.burst_bytes, fits.parts.chunks
-    inputs = [(tensor, sources, input_layout(group.stages[i], burst_bytes)) for i, tensor, sources in group.dram_inputs]
-    output = output_layout(group.stages[-1], burst_bytes)
-    tensors = [*inputs, (len(group.stages), 1, output)]
-    sizes = tuple(int(size) for size in chunks.size[int(chunks.begin[-2]) :])
-    touched = [_touched(layout, (group.channels[tensor],), group.channels[tensor]) for tensor, _, layout in inputs]
-    touched.append(_touched(output, sizes, group.channels[-1]))
+    work, burst_bytes, w, reads = kernels(), clocks.burst_bytes, fits.parts.w, group.dram_inputs
+    sizes, every, ways = (
+        work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) :]),
+        len(w.tile),
+        fits.ways[2],
+    )
+    lines, fewer = work.rooms(Lines, (len(reads) + len(sizes)) * every), work.room(len(sizes) * every)
+    spans = work.room(every)
+    for i, (stage, tensor, _) in enumerate(reads):
+        blocks = (group.stages[stage].input_block,) if i else group.input_blocks
+        layouts = _layouts(input_layout(group.stages[stage], burst_bytes), blocks)
+        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), work.words([group.channels[tensor]]), i, lines, spans)
+    layouts = _layouts(output_layout(group.stages[-1], burst_bytes), group.output_blocks)
+    work(lay_tensor)(w, ways, len(group.stages), layouts, len(group.output_blocks), sizes, len(reads), lines, spans)
+    work(link_fewer)(ways, every, len(reads), len(sizes), lines, fewer)
     return Lying(
-        tensor=work.words([tensor for tensor, _, _ in tensors]),
-        sources=work.words([sources for _, sources, _ in tensors]),
-        row_bursts=work.words([layout.row_bursts for _, _, layout in tensors]),
-        new_bursts=work.words(
-            np.concatenate([_row_bursts(fits, tensor, plain_rows(layout)) for tensor, _, layout in tensors])
-        ),
-        blocks=work.words([blocks for of, _ in touched for blocks in of]),
-        columns=work.words([columns for _, of in touched for columns in of]),
+        tensor=work.words([tensor for _, tensor, _ in reads]),
+        sources=work.words([sources for _, _, sources in reads]),
+        lines=lines,
+        fewer=fewer,
         burst_bits=8 * burst_bytes,
         page_bursts=clocks.dram.page_bursts,
     )
 
 
 @kept(4096)
-def _touched(layout: Layout, tiles: tuple[int, ...], channels: int) -> tuple[list[int], list[int]]:
-    """Return, per size in ``tiles``, the whole blocks and the scattered columns that all channel tiles touch."""
-    work = kernels()
-    parts, blocks, columns = (work.empty(len(tiles)) for _ in range(3))
-    work(sum_channels)(1, channels, 1, 1, plain_rows(layout), work.words(tiles), parts, blocks, columns)
-    return list(map(int, blocks)), list(map(int, columns))
-
-
-def _row_bursts(fits: Fits, tensor: int, rows: Rows) -> Words:
-    """Return, per way to cut W, the bursts of a row that hold the new pixels of ``tensor``, of all tiles together."""
-    work, cuts, count, room = kernels(), fits.parts.w, fits.ways[2], len(fits.parts.w.last)
-    bursts, own = work.empty(len(cuts.tile)), slice(tensor * room, (tensor + 1) * room)
-    work(sum_spans)(rows, cuts.begin[:count], cuts.tiles[:count], cuts.first[own], cuts.new[own], bursts)
-    return bursts
+def _layouts(layout: Layout, blocks: tuple[int, ...]) -> Words:
+    """Return a layout in each of ``blocks``, in words behind each other."""
+    layouts = (plain_rows(replace(layout, block=block)) for block in blocks)
+    return kernels().words([value for rows in layouts for value in rows])

@@ -166,7 +166,7 @@ def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
     cycles = weights = often = 0
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
-    bits += all_positions(t, h, w, i, j, k, last) * stages.channels[last] * stages.bits[last]
+    bits += stored_bits(parts, fit, at)
     for stage in range(last):
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
@@ -186,9 +186,9 @@ def least_weights(parts: Parts, fit: Tiles, at: int, resident: int) -> int:
 
 
 @kernel
-def moved_weights(parts: Parts, floor: Floor, i: int, j: int, k: int, resident: int) -> int:
-    """Return the bits of weights that move, of the ways i, j and k to cut T, H and W, where a set is resident."""
-    stages, bits = len(parts.stages.n), 0
+def moved_weights(parts: Parts, floor: Floor, fit: Tiles, at: int, resident: int) -> int:
+    """Return the bits of weights that move of tile ``at`` where a set is resident."""
+    i, j, k, stages, bits = fit.t[at], fit.h[at], fit.w[at], len(parts.stages.n), 0
     for stage in range(stages):
         if floor.weights[stage]:
             stays = parts.sets[resident * stages + stage]
@@ -243,6 +243,14 @@ def all_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int
 
 
 @kernel
+def stored_bits(parts: Parts, fit: Tiles, at: int) -> int:
+    """Return the bits that all tiles like tile ``at`` together have of the output."""
+    last = len(parts.stages.n)
+    positions = all_positions(parts.t, parts.h, parts.w, fit.t[at], fit.h[at], fit.w[at], last)
+    return positions * parts.stages.channels[last] * parts.stages.bits[last]
+
+
+@kernel
 def some_tiles(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
     """Return the tiles that have any new position of a tensor."""
     of_t, of_h = t.active[tensor * len(t.tile) + i], h.active[tensor * len(h.tile) + j]
@@ -270,32 +278,33 @@ def stream_rest(parts: Parts, limits: Limits, streamed: Words) -> None:
 
 
 @kernel
-def choose_chunks(
-    stages: Stages, fit: Tiles, at: int, chunks: Chunks, limits: Limits, streamed: Words, found: Found, to: int
-) -> bool:
-    """Give tile ``at``, as mapping ``to``, the largest chunks of channels that fit; return whether there are any.
+def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, found: Found, to: int, cap: int) -> bool:
+    """Give mapping ``to``, of a tile, the largest chunks of channels that fit; return whether there are any.
 
-    ``streamed`` are as in stream_rest.
+    That of the last run is none behind place ``cap``. ``streamed`` are as in stream_rest.
     """
-    begin = found.resident[to] * (len(stages.start) + 1)
-    room = streamed[begin + len(stages.start)]
+    stages, chunks, at = parts.stages, parts.chunks, found.tile[to]
     runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
-    out = fit.new[last * len(fit.t) + at] * stages.bits[last]
-    # A single store needs no second slot.
-    is_whole, steps, chunk = tiles == 1 and out * stages.channels[last] <= limits.output_bits, 0, 0
+    begin = found.resident[to] * (runs + 1)
+    out, steps, place = fit.new[last * len(fit.t) + at] * stages.bits[last], 0, 0
     for run in range(runs):
-        most = most_channels(stages, fit, at, limits, room, streamed[begin + run], run)
-        if run == runs - 1 and not is_whole:
-            most = min(most, limits.output_bits // limits.slots // max(out, 1))
+        most = most_channels(stages, fit, at, limits, streamed[begin + runs], streamed[begin + run], run)
         place = largest_up_to(chunks, run, most)
+        if run == runs - 1:
+            place = min(place, cap)
+            # A single store needs no second slot.
+            is_whole = (
+                tiles == 1 and place == len(chunks.size) - 1 and out * stages.channels[last] <= limits.output_bits
+            )
+            if not is_whole:
+                place = min(place, largest_up_to(chunks, run, limits.output_bits // limits.slots // max(out, 1)))
+            found.slots[to] = 1 if is_whole else limits.slots
         if place < 0:
             return False
         found.chunk[run * len(found.t) + to] = place
-        chunk = chunks.size[place]
-        steps += tiles * ceiling(stages.channels[stages.stop[run]], chunk) * (stages.stop[run] - stages.start[run])
-    is_whole = is_whole and chunk == stages.channels[last]
-    found.slots[to] = 1 if is_whole else limits.slots
-    return (is_whole or out * chunk <= limits.output_bits // limits.slots) and steps <= limits.steps
+        count = ceiling(stages.channels[stages.stop[run]], chunks.size[place])
+        steps += tiles * count * (stages.stop[run] - stages.start[run])
+    return steps <= limits.steps
 
 
 @kernel

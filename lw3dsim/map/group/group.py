@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 Operand = Literal["none", "dram", "input"] | int
 Kept = Literal["none", "t", "h", "w"]
 
+# Sizes of channel blocks of a tensor in DRAM.
+Blocks = tuple[int, ...]
+
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
@@ -58,10 +61,14 @@ _REACH = attrgetter(*Reaches._fields)
 
 
 class Group(Value, frozen=True, dict=True, gc=True):
-    """Layers that run together: their problems in order, and where each finds its second operand."""
+    """Layers that run together: their problems in order, and where each finds its second operand.
+
+    ``free`` are channel blocks that its input and its output may lie in beside those of its stages.
+    """
 
     stages: tuple[Problem, ...]
     operands: tuple[Operand, ...]
+    free: tuple[Blocks, Blocks] = ((), ())
 
     @cached_property
     def runs(self) -> tuple[range, ...]:
@@ -157,14 +164,26 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Whether a stage needs all frames at once."""
         return any(stage.whole_frames for stage in self.stages)
 
+    @property
+    def input_blocks(self) -> Blocks:
+        """The channel blocks that its input may lie in, first that of its first stage."""
+        own = self.stages[0].input_block
+        return own, *(block for block in self.free[0] if block != own)
+
+    @property
+    def output_blocks(self) -> Blocks:
+        """The channel blocks that its output may lie in, first that of its last stage."""
+        own = self.stages[-1].output_block
+        return own, *(block for block in self.free[1] if block != own)
+
     def in_blocks(self, *, input_block: int | None = None, output_block: int | None = None) -> Group:
-        """Return the group with its input or its output in DRAM in channel blocks of these sizes."""
+        """Return the group with its input or its output in DRAM in channel blocks of these sizes, and no others."""
         stages = list(self.stages)
         if input_block is not None:
             stages[0] = replace(stages[0], input_block=input_block)
         if output_block is not None:
             stages[-1] = replace(stages[-1], output_block=output_block)
-        return replace(self, stages=tuple(stages))
+        return Group(tuple(stages), self.operands)
 
     def axis(self, dimension: int, tile: int, *, is_kept: bool) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.candidates import Fits
     from lw3dsim.map.group.group import Group
+    from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.layer.price import Price
 
 
@@ -48,10 +49,22 @@ LEAST, TOO_MUCH = 1 << 48, 1 << 12
 FIRST_ROOM = 1 << 14
 
 
+class Plan(Value, frozen=True, kw_only=True):
+    """A mapping of a group, and the channel blocks in which its input and its output lie then."""
+
+    mapping: GroupMapping
+    input_block: int
+    output_block: int
+
+    def laid_out(self, group: Group) -> Group:
+        """Return the ``group`` with its input and output in these blocks."""
+        return group.in_blocks(input_block=self.input_block, output_block=self.output_block)
+
+
 class Found(Value, frozen=True, kw_only=True):
     """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
 
-    mapping: GroupMapping
+    plan: Plan
     dram_bytes: int
     cycles: float
 
@@ -175,6 +188,7 @@ class Priced(Value, frozen=True, kw_only=True):
     """Candidates with their figures: cycles, bytes moved, and the cost of these and of adder trees."""
 
     candidates: Candidates
+    lying: Lying
     costs: GroupCost
     cycles: Floats
     moved: Ints
@@ -189,7 +203,9 @@ class Priced(Value, frozen=True, kw_only=True):
 
     def found(self, i: int) -> Found:
         """Return candidate ``i`` with its figures."""
-        return Found(mapping=self.mapping(i), dram_bytes=int(self.moved[i]), cycles=float(self.cycles[i]))
+        input_block, output_block = self.candidates.blocks(i, self.lying)
+        plan = Plan(mapping=self.mapping(i), input_block=input_block, output_block=output_block)
+        return Found(plan=plan, dram_bytes=int(self.moved[i]), cycles=float(self.cycles[i]))
 
 
 def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
@@ -202,6 +218,7 @@ def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
         trees += flags * cost
     return Priced(
         candidates=candidates,
+        lying=scales.lying,
         costs=costs,
         cycles=cycles,
         moved=moved,

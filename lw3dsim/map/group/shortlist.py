@@ -17,15 +17,17 @@ from lw3dsim.map.group.fitting import (
     least_weights,
     moved_weights,
     size_tile,
+    stored_bits,
     stream_rest,
 )
-from lw3dsim.map.group.weighing import weigh_stage, weigh_traffic
+from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.fitting import Floor, Found, Limits, Parts, Tiles
-    from lw3dsim.map.group.weighing import Effort, Lying, Seen, Traffic
+    from lw3dsim.map.group.lying import Lying
+    from lw3dsim.map.group.weighing import Effort, Seen, Traffic
 
 # Latencies are counted in so many parts of a cycle.
 PARTS = 16
@@ -115,48 +117,66 @@ def shortlist(
     stream_rest(parts, limits, room.streamed)
     for place in range(len(order)):
         tile = order[place]
-        compute, others = fit.cycles[tile] * PARTS, fit.bits[tile]
-        if least_cost(rates, aim, compute, others // lying.burst_bits) > most:
+        compute = fit.cycles[tile] * PARTS
+        if least_cost(rates, aim, compute, fit.bits[tile] // lying.burst_bits) > most:
             continue
         size_tile(parts, fit, tile)
-        others -= least_weights(parts, fit, tile, len(parts.set_bits) - 1)
+        reads, stored = read_bursts(parts, lying, fit, tile), stored_bits(parts, fit, tile)
         for back in range(len(parts.set_bits)):
             resident = len(parts.set_bits) - 1 - back
-            least = others + least_weights(parts, fit, tile, resident)
-            if least_cost(rates, aim, compute, least // lying.burst_bits) > most:
+            least = stored + least_weights(parts, fit, tile, resident)
+            if least_cost(rates, aim, compute, reads + least // lying.burst_bits) > most:
                 # Sets that take less stream no less.
                 break
-            if count == len(room.found.t):
-                count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
-            if count == len(room.found.t):
-                return -1, most
-            if list_set(parts, fit, tile, resident, others, limits, floor, lying, modes, rates, aim, most, room, count):
-                most = min(most, worst_of(room.best, aim))
-                count += 1
+            weights = moved_weights(parts, floor, fit, tile, resident)
+            cap = len(parts.chunks.size) - 1
+            if least_cost(rates, aim, compute, reads + (stored + weights) // lying.burst_bits) > most:
+                continue
+            while cap >= 0:
+                if count == len(room.found.t):
+                    count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
+                if count == len(room.found.t):
+                    return -1, most
+                place_set(fit, tile, resident, room.found, count)
+                if not choose_chunks(parts, fit, limits, room.streamed, room.found, count, cap):
+                    break
+                bursts, _ = stored_bursts(parts, lying, room.found, count)
+                moving = reads + bursts + weights // lying.burst_bits
+                cap = fewer_than(parts, lying, room.found, count)
+                if weigh_set(parts, floor, lying, modes, rates, aim, moving, most, room, count):
+                    most = min(most, worst_of(room.best, aim))
+                    count += 1
     return count, most
 
 
 @kernel
-def list_set(
-    parts: Parts, fit: Tiles, tile: int, resident: int, others: int, limits: Limits, floor: Floor, lying: Lying,
-    modes: Modes, rates: Rates, aim: Aim, most: int, room: Room, to: int,
-) -> bool:  # fmt: skip
-    """Fill in, as mapping ``to``, a tile with a set of weights that stay; return whether it may cost no more than most.
+def place_set(fit: Tiles, tile: int, resident: int, found: Found, to: int) -> None:
+    """Fill in, as mapping ``to``, a tile and a set of weights that stay."""
+    found.t[to], found.h[to], found.w[to] = fit.t[tile], fit.h[tile], fit.w[tile]
+    found.resident[to], found.tile[to] = resident, tile
 
-    Beside weights so many bits of ``others`` move.
-    """
-    found, i, j, k = room.found, fit.t[tile], fit.h[tile], fit.w[tile]
-    moving = (others + moved_weights(parts, floor, i, j, k, resident)) // lying.burst_bits
-    if least_cost(rates, aim, fit.cycles[tile] * PARTS, moving) > most:
-        return False
-    found.t[to], found.h[to], found.w[to], found.resident[to], found.tile[to] = i, j, k, resident, tile
-    if not choose_chunks(parts.stages, fit, tile, parts.chunks, limits, room.streamed, found, to):
-        return False
-    compute = bound_cycles(parts, floor, found, to, room.floors) * PARTS
+
+@kernel
+def fewer_than(parts: Parts, lying: Lying, found: Found, at: int) -> int:
+    """Return the place of the largest smaller chunk that stores the output of a mapping in fewer bursts; -1: none."""
+    runs = len(parts.stages.start)
+    begin = parts.chunks.begin[runs - 1]
+    own = found.chunk[(runs - 1) * len(found.t) + at] - begin
+    smaller = lying.fewer[own * len(parts.w.tile) + found.w[at]]
+    return begin + smaller if smaller >= 0 else -1
+
+
+@kernel
+def weigh_set(
+    parts: Parts, floor: Floor, lying: Lying, modes: Modes, rates: Rates, aim: Aim, moving: int, most: int, room: Room,
+    at: int,
+) -> bool:  # fmt: skip
+    """Weigh mapping ``at``, which moves so many bursts at least; return whether it may cost no more than ``most``."""
+    compute = bound_cycles(parts, floor, room.found, at, room.floors) * PARTS
     if least_cost(rates, aim, compute, moving) > most:
         return False
-    found.cost[to] = weigh(parts, lying, modes, rates, aim, compute, most, room, to)
-    return found.cost[to] <= most
+    room.found.cost[at] = weigh(parts, lying, modes, rates, aim, compute, most, room, at)
+    return room.found.cost[at] <= most
 
 
 @kernel

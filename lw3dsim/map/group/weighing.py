@@ -17,28 +17,11 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.axes import Cuts
-    from lw3dsim.map.group.fitting import Found, Parts
+    from lw3dsim.map.group.fitting import Found, Parts, Tiles
+    from lw3dsim.map.group.lying import Lying
 
 # Sizes of steps whose cycles are remembered.
 SEEN = 4096
-
-
-class Lying(NamedTuple):
-    """How tensors lie in DRAM: those that are read, and last the output.
-
-    By tensor: its number, how many are read like it, bursts of a row of its layout, and by way to cut W the bursts of
-    a row that hold the new pixels of all tiles. ``blocks``, whole, and scattered ``columns`` are those that all
-    channels of an input touch, and behind these those that chunks of the output do, by size.
-    """
-
-    tensor: Words
-    sources: Words
-    row_bursts: Words
-    new_bursts: Words
-    blocks: Words
-    columns: Words
-    burst_bits: int
-    page_bursts: int
 
 
 class Traffic(NamedTuple):
@@ -89,15 +72,14 @@ class Seen(NamedTuple):
 @kernel
 def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, traffic: Traffic) -> None:
     """Fill in what mapping ``at`` moves."""
-    stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor) - 1
+    stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor)
     inputs = seen = 0
     for i in range(reads):
-        bursts, visits = tile_bursts(parts, lying, found, at, i, lying.blocks[i], lying.columns[i])
+        bursts, visits = tile_bursts(parts, lying, found.t[at], found.h[at], found.w[at], lying.tensor[i], i)
         inputs += lying.sources[i] * bursts
         seen += lying.sources[i] * visits
+    outputs, visits = stored_bursts(parts, lying, found, at)
     chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
-    own = reads + chunk - parts.chunks.begin[len(stages.start) - 1]
-    outputs, visits = tile_bursts(parts, lying, found, at, reads, lying.blocks[own], lying.columns[own])
     weights, first = weight_bursts_of(parts, found, at, lying.burst_bits)
     last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
     traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + weights
@@ -111,21 +93,34 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, traffic: Tr
 
 
 @kernel
-def tile_bursts(
-    parts: Parts, lying: Lying, found: Found, at: int, number: int, blocks: int, columns: int
-) -> tuple[int, int]:
-    """Return the bursts of all tiles of a tensor in ``blocks`` whole and ``columns`` scattered; its row visits, about.
+def read_bursts(parts: Parts, lying: Lying, fit: Tiles, tile: int) -> int:
+    """Return the bursts of all inputs of a tile."""
+    inputs = 0
+    for i in range(len(lying.tensor)):
+        bursts, _ = tile_bursts(parts, lying, fit.t[tile], fit.h[tile], fit.w[tile], lying.tensor[i], i)
+        inputs += lying.sources[i] * bursts
+    return inputs
 
-    ``number`` is that of the tensor in ``lying``.
+
+@kernel
+def stored_bursts(parts: Parts, lying: Lying, found: Found, at: int) -> tuple[int, int]:
+    """Return the bursts of the output of mapping ``at``; its row visits, about."""
+    last_run, i, j, k = len(parts.stages.start) - 1, found.t[at], found.h[at], found.w[at]
+    place = found.chunk[last_run * len(found.t) + at] - parts.chunks.begin[last_run]
+    return tile_bursts(parts, lying, i, j, k, len(parts.stages.n), len(lying.tensor) + place)
+
+
+@kernel
+def tile_bursts(parts: Parts, lying: Lying, i: int, j: int, k: int, tensor: int, place: int) -> tuple[int, int]:
+    """Return the bursts of all tiles of a tensor that lies as of a ``place``; its row visits, about.
+
+    The tiles are those of the ways i, j and k to cut T, H and W.
     """
-    t, h, w, tensor = parts.t, parts.h, parts.w, lying.tensor[number]
-    i, j, k = tensor * len(t.tile) + found.t[at], tensor * len(h.tile) + found.h[at], found.w[at]
-    lines = t.all_new[i] * h.all_new[j]
-    of_w = tensor * len(w.tile) + k
-    bursts = lines * (blocks * lying.new_bursts[number * len(w.tile) + k] + columns * w.all_new[of_w])
-    cuts = h.active[j] * w.active[of_w]
-    pages = h.all_new[j] * lying.row_bursts[number] // lying.page_bursts
-    return bursts, t.all_new[i] * (cuts + pages) * (blocks + min(columns, 1))
+    t, h, w, lines = parts.t, parts.h, parts.w, lying.lines
+    of_t, of_h, own = tensor * len(t.tile) + i, tensor * len(h.tile) + j, place * len(w.tile) + k
+    cuts = h.active[of_h] * w.active[tensor * len(w.tile) + k]
+    pages = h.all_new[of_h] * lines.row_bursts[own] // lying.page_bursts
+    return t.all_new[of_t] * h.all_new[of_h] * lines.bursts[own], t.all_new[of_t] * (cuts + pages) * lines.parts[own]
 
 
 @kernel

@@ -1,0 +1,115 @@
+"""How the tensors that a fused group reads and writes lie in DRAM: for every way to cut W in the best of their blocks.
+
+What a tile moves of a tensor is, line by line, the same in all lines. So the block that is best for a way to cut W, and
+for the output for a size of chunks, is best for all mappings of these. Plain integer code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import entry, kernel, read
+from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.map.group.axes import Cuts
+
+
+class Lines(NamedTuple):
+    """A line, the row of all channels, of a tensor in the best of its layouts, by way to cut W: bursts of all tiles.
+
+    These lie in so many ``parts``; ``row_bursts`` are those of a row of the layout, ``block`` is its channel block.
+    """
+
+    bursts: Words
+    parts: Words
+    row_bursts: Words
+    block: Words
+
+
+class Lying(NamedTuple):
+    """The tensors in DRAM: those that are read, and behind them the output, by size of its chunks.
+
+    By tensor that is read: its number, and how many are read like it. By tensor or size, its ``lines``. ``fewer`` are,
+    by size and way to cut W, the place of the largest smaller chunk with fewer bursts of a line, -1 for none.
+    """
+
+    tensor: Words
+    sources: Words
+    lines: Lines
+    fewer: Words
+    burst_bits: int
+    page_bursts: int
+
+
+@entry
+def lay_tensor(
+    cuts: Cuts, ways: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int, lines: Lines, spans: Words
+) -> None:
+    """Fill in how a tensor lies from place ``first`` on, moved in chunks of each of ``sizes``, in the best layout.
+
+    That is the one of the fewest bursts, of those the one of the fewest parts, of those the first. ``sizes`` ascend up
+    to all channels; ``layouts`` are so ``many`` Rows behind each other. ``spans``, by way, is scratch.
+    """
+    every, channels = len(cuts.tile), sizes[len(sizes) - 1]
+    for place in range(first * every, (first + len(sizes)) * every):
+        lines.bursts[place] = NEVER
+    for number in range(many):
+        rows = read(Rows, layouts, number)
+        sum_rows(rows, cuts, ways, tensor, spans)
+        for i in range(len(sizes)):
+            blocks, columns = touched(rows, channels, sizes[i])
+            parts = blocks + min(columns, 1)
+            for way in range(ways):
+                bursts = blocks * spans[way] + columns * cuts.all_new[tensor * every + way]
+                place = (first + i) * every + way
+                if bursts < lines.bursts[place] or (bursts == lines.bursts[place] and parts < lines.parts[place]):
+                    lines.bursts[place], lines.parts[place] = bursts, parts
+                    lines.row_bursts[place], lines.block[place] = rows.row_bursts, rows.block
+
+
+@kernel
+def sum_rows(rows: Rows, cuts: Cuts, ways: int, tensor: int, spans: Words) -> None:
+    """Fill in, by way, the bursts of a row of a tensor that all tiles together touch of a block."""
+    for way in range(ways):
+        begin, bursts = tensor * len(cuts.last) + cuts.begin[way], 0
+        for tile in range(begin, begin + cuts.tiles[way]):
+            bursts += bursts_of(rows, cuts.first[tile], cuts.new[tile])
+        spans[way] = bursts
+
+
+@kernel
+def touched(rows: Rows, channels: int, size: int) -> tuple[int, int]:
+    """Return the whole blocks, and the scattered columns, that all chunks of so many channels touch."""
+    is_even = size % rows.block == 0 or rows.block % size == 0
+    period = max(size, rows.block) if is_even else channels
+    alike = channels // period
+    whole, columns = touched_between(rows, 0, min(period, channels), size)
+    rest, others = touched_between(rows, alike * period, channels, size)
+    return alike * whole + rest, alike * columns + others
+
+
+@kernel
+def touched_between(rows: Rows, begin: int, end: int, size: int) -> tuple[int, int]:
+    """Return the same of the channels from ``begin``, where a chunk begins, to ``end``."""
+    whole = scattered = 0
+    for channel in range(begin, end, size):
+        first, behind = columns_of(rows, channel, min(size, end - channel))
+        if is_scattered(rows, first, behind):
+            scattered += behind - first
+        else:
+            whole += behind - first
+    return whole // rows.columns, scattered
+
+
+@entry
+def link_fewer(ways: int, every: int, first: int, sizes: int, lines: Lines, fewer: Words) -> None:
+    """Fill in which smaller chunks of the output are worth taking where a larger one fits, given their lines."""
+    for way in range(ways):
+        for i in range(sizes):
+            own, smaller = lines.bursts[(first + i) * every + way], i - 1
+            while smaller >= 0 and lines.bursts[(first + smaller) * every + way] >= own:
+                smaller = fewer[smaller * every + way]
+            fewer[i * every + way] = smaller

@@ -1,0 +1,98 @@
+"""Does the search of fused groups choose how input and output lie, and in which chunks output leaves, at its best?"""
+
+from __future__ import annotations
+
+import itertools
+
+from fused_groups import SMALL, chains, fusable
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from lw3dsim.base.values import replace
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.errors import MappingError
+from lw3dsim.map.group import search
+from lw3dsim.map.group.candidates import fit_tiles
+from lw3dsim.map.group.cost import lying_of
+from lw3dsim.map.layer.price import Price
+from lw3dsim.network.fusion import run_group
+from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.tensor.layout import block_sizes
+
+CLOCKS = make_clocks(SMALL)
+BYTES = Price(cycle=1e-6, dram_byte=1.0)
+FEW_ROWS = load_arch(
+    "edge_small",
+    overrides=(
+        "buffers.ifmap_kib=4",
+        "buffers.weight_kib=2",
+        "buffers.ofmap_kib=4",
+        "pe.rows=2",
+        "dram.preset=ddr4-2400-x64",
+    ),
+)
+thorough = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
+
+
+def freed(group, smallest=2):
+    ends = group.channels[0], group.channels[-1]
+    is_alone = len(group.dram_inputs) == 1 and group.stages[0].sources == 1
+    inputs, outputs = (tuple(block_sizes(smallest, channels)) for channels in ends)
+    return replace(group, free=(inputs if is_alone else (), outputs))
+
+
+def found(group, arch, **kwargs):
+    try:
+        return search.search_group(group, arch, make_clocks(arch), BYTES, **kwargs)
+    except MappingError:
+        return []
+
+
+@thorough
+@given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
+def test_free_layouts_are_as_good_as_the_best_of_all_given_ones(chain, arch):
+    group = freed(fusable(chain, arch))
+    free = found(group, arch, keep=1)
+    given_ones = [
+        one
+        for a, b in itertools.product(group.input_blocks, group.output_blocks)
+        for one in found(group.in_blocks(input_block=a, output_block=b), arch, keep=1)
+    ]
+    assert bool(free) == bool(given_ones)
+    assert not free or free[0].dram_bytes <= min(one.dram_bytes for one in given_ones)
+
+
+@thorough
+@given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
+def test_what_a_group_moves_in_the_layouts_of_its_plan_is_what_its_schedule_moves(chain, arch):
+    group, clocks = freed(fusable(chain, arch)), make_clocks(arch)
+    for one in found(group, arch):
+        schedule = build_group_schedule(one.plan.laid_out(group), one.plan.mapping, arch, clocks)
+        assert schedule.total_bursts * clocks.burst_bytes == one.dram_bytes
+
+
+@thorough
+@given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
+def test_beside_the_largest_chunk_that_fits_all_are_tried_that_store_less_than_any_larger_one(chain, arch):
+    group = freed(fusable(chain, arch))
+    fits = fit_tiles(group, arch)
+    lying, every = lying_of(group, fits, make_clocks(arch)), len(fits.parts.w.tile)
+    for way in range(fits.ways[2]):
+        stored = lying.lines.bursts[len(lying.tensor) * every + way :: every]
+        for own, bursts in enumerate(stored):
+            smaller = [place for place in range(own) if stored[place] < bursts]
+            assert lying.fewer[own * every + way] == max(smaller, default=-1)
+
+
+@settings(thorough, max_examples=15)
+@given(chains())
+def test_the_run_of_a_group_lies_as_its_plan_says(chain):
+    group = freed(fusable(chain))
+    assume(found(group, SMALL))
+    run = run_group(group, SMALL, BYTES)
+    assert run.work.block("input") in group.input_blocks
+    assert run.work.block("output") in group.output_blocks
+    assert run.dram_bytes in {one.dram_bytes for one in found(group, SMALL)}

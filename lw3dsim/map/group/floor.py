@@ -15,7 +15,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
-from lw3dsim.map.group.fitting import Floor
+from lw3dsim.map.group.fitting import Floor, least_cycles_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,15 +80,13 @@ def stage_weight_bits(group: Group, i: int) -> int:
     return stage.n * (stage.c * stage.kernel_bits + stage.bias_bits) if stage.has_weights else 0
 
 
-def least_cycles(group: Group, floor: Floor) -> float:
+def least_cycles(group: Group, floor: Floor) -> int:
     """Return what the array takes at least for all stages, whatever the tiles: for what is needed of their outputs."""
-    cycles = 0.0
+    cycles = 0
     for i, stage in enumerate(group.stages):
-        units = group.needed[i + 1] / math.prod(stage.algorithm.tile)
-        of_passes = int(floor.passes[i]) * int(floor.pass_work[i]) / int(floor.pass_lanes[i])
-        cycles += units * max(of_passes, int(floor.work[i]) / int(floor.lanes[i]))
-        # A stage fills its pipeline in sight once, for what the stage before has just drained.
-        cycles += int(floor.fill[i]) if i else 0
+        along = zip(group.needed_along, stage.algorithm.tile, strict=True)
+        units = math.prod(-(-needed[i + 1] // size) for needed, size in along)
+        cycles += least_cycles_of(floor, i, units, int(floor.passes[i]), int(floor.chunks[i]))
     return cycles
 
 

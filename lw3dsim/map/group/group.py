@@ -108,7 +108,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @cached_property
     def needed(self) -> tuple[int, ...]:
         """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
-        return tuple(map(math.prod, zip(*map(_needed, self._reaches), strict=True)))
+        return tuple(map(math.prod, zip(*self.needed_along, strict=True)))
+
+    @cached_property
+    def needed_along(self) -> tuple[tuple[int, ...], ...]:
+        """The same positions along T, H and W apart."""
+        return tuple(map(_needed, self._reaches))
 
     @property
     def idle_stages(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -74,7 +75,7 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
         chunks = sum(new[i] * group.bits[i] for i in inner) * min(chunk, group.channels[run.stop])
         beside.append(int(work(beside_bits)(stages, *cuts, *one, number)) + chunks)
     output = new[-1] * group.stages[-1].output_bits * mapping.chunks[-1]
-    stay = sum(stage_weight_bits(group, i) for i, resident in enumerate(mapping.resident) if resident)
+    stay = sum(map(stage_weight_bits, itertools.compress(group.stages, mapping.resident)))
     slots, in_window = arch.buffers.slots, max(min(arch.buffers.slots, capacity["ifmap"] // max(window, 1)), 1)
     rows: list[tuple[BufferName, int, int, int, int]] = [
         ("ifmap", window, in_window, 0, capacity["ifmap"]),

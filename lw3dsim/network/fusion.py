@@ -19,8 +19,8 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.group.candidates import fit_tiles, floor_of
-from lw3dsim.map.group.floor import least_cycles, least_streamed_bytes
+from lw3dsim.map.group.candidates import fit_tiles
+from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, bound_tiles, search_group
 from lw3dsim.network.chains import can_wait, group_of, links, without
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
-    from lw3dsim.map.group.partition import Path
+    from lw3dsim.map.group.partition import Path, Trees
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.program import Program
@@ -67,7 +68,7 @@ def fuse(
     is called with the number of each layer, once its group is simulated. The layouts of tensors ``given`` stand.
     """
     judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path}, given)
-    partition = Partition(make_trees(len(runs), judge.feeds, LONGEST), judge.cost)
+    partition = Partition(judge.trees, judge.cost)
     left = set(range(len(runs)))
     while True:
         chosen = partition.best()
@@ -87,8 +88,10 @@ def fuse(
 class Judge:
     """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``.
 
-    Bounds of groups that are ``tiled`` are those of their tiles. Groups that are ``tried`` have been in the best cut by
-    their estimates; what simulation would tell of them is bounded.
+    ``groups`` are all that there can be, and ``least`` is what no estimate of each is below; of it, ``own`` is what
+    neither time nor traffic takes. Bounds of groups that are ``tiled`` are those of their tiles. Groups that are
+    ``tried`` have been in the best cut by their estimates; what simulation would tell of them is bounded.
+    ``trees_alone`` is what the adder trees of layers cost as they run alone.
     """
 
     network: Workload
@@ -97,12 +100,14 @@ class Judge:
     engine: str
     leakage: float
     alone: list[Figures]
+    trees_alone: list[float]
     weights: Weights
-    feeds: dict[int, list[int]]
-    free: Mapping[str, Blocks]
+    trees: Trees
+    groups: dict[Path, Group]
+    own: dict[Path, float]
+    least: dict[Path, float]
     bounded: set[Path]
     tiled: set[Path]
-    groups: dict[Path, Group]
     tried: set[Path]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
@@ -125,30 +130,48 @@ class Judge:
         leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         alone = [Figures.of(network, unit, leakage) for unit in units]
-        return cls(
+        feeds = without(links(network, runs), apart) if arch.buffers.intermediate_bits else {}
+        judge = cls(
             network=network,
             runs=runs,
             arch=arch,
             engine=engine,
             leakage=leakage,
             alone=alone,
+            trees_alone=[weights.price.of_mode(run.work.problem, arch, run.work.mapping.parallel) for run in runs],
             weights=weights,
-            feeds=without(links(network, runs), apart) if arch.buffers.intermediate_bits else {},
-            free=free_blocks(network, arch, given),
+            trees=make_trees(len(runs), feeds, LONGEST),
+            groups={},
+            own={},
+            least={},
             bounded=set(),
             tiled=set(),
-            groups={},
             tried=set(),
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
         )
+        judge._bound(free_blocks(network, arch, given))
+        return judge
+
+    def _bound(self, free: Mapping[str, Blocks]) -> None:
+        """List the groups that there can be, whose inputs and outputs may lie in ``free`` blocks, and bound them."""
+        for path in self.trees.paths:
+            layers, problems = [self.network.layers[i] for i in path], [self.runs[i].work.problem for i in path]
+            if len(path) > 1 and can_wait(self.network, layers, problems):
+                blocks = free[layers[0].inputs[0]], free[layers[-1].name]
+                self.groups[path] = replace(group_of(layers, problems), free=blocks)
+        arch, price, clocks = bare(self.arch), self.weights.price, make_clocks(self.arch)
+        cycles, moved = least_of_groups(list(self.groups.values()), arch)
+        moving = np.array([clocks.bound_ticks(-(-each // clocks.burst_bytes)) for each in moved.tolist()])
+        least = price.cycle * np.maximum(cycles, moving / clocks.cycle_ticks) + price.dram_byte * moved
+        trees = [_least_trees(run.work.problem, self.arch, price) for run in self.runs]
+        self.own = {path: self._fixed(path) + sum([trees[i] for i in path]) for path in self.groups}
+        self.least = dict(zip(self.groups, (least * ROUNDED + list(self.own.values())).tolist(), strict=True))
 
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
         if path not in self.costs:
-            layers, problems = [self.network.layers[i] for i in path], [self.runs[i].work.problem for i in path]
-            is_whole = can_wait(self.network, layers, problems)
-            self.costs[path] = self._if_worth(path, self._least(path)) if is_whole else None
+            self.costs[path] = self._if_worth(path, self.least[path]) if path in self.groups else None
             self.bounded.add(path)
         return self.costs[path]
 
@@ -188,7 +211,7 @@ class Judge:
         It is simulated when it would be in the best cut by this bound: else it would not be in it by its cost either.
         """
         self.tried.add(path)
-        search = GroupSearch(group=self._group(path), arch=bare(self.arch), price=self.weights.price, most=CANDIDATES)
+        search = GroupSearch(group=self.groups[path], arch=bare(self.arch), price=self.weights.price, most=CANDIDATES)
         weights = self.weights
         self.costs[path] = ROUNDED * min(
             weights.cycle * one.cycles + weights.dram_byte * one.dram_bytes for one in group_candidates(search)
@@ -197,21 +220,14 @@ class Judge:
     def simulate(self, path: Path) -> None:
         """Simulate a path that is tried; what it costs is known then."""
         self.tried.remove(path)
-        run = run_group(self._group(path), bare(self.arch), self.weights.price, self.engine)
+        run = run_group(self.groups[path], bare(self.arch), self.weights.price, self.engine)
         self.simulated[path] = run
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
         self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.leakage))
 
-    def _group(self, path: Path) -> Group:
-        if path not in self.groups:
-            layers = [self.network.layers[i] for i in path]
-            group = group_of(layers, [self.runs[i].work.problem for i in path])
-            self.groups[path] = replace(group, free=(self.free[layers[0].inputs[0]], self.free[layers[-1].name]))
-        return self.groups[path]
-
     def _estimate(self, path: Path) -> float | None:
         """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
-        group, arch, price = self._group(path), self.arch, self.weights.price
+        group, arch, price = self.groups[path], self.arch, self.weights.price
         try:
             best = find_group(group, bare(arch), price, CANDIDATES)[0]
         except MappingError:
@@ -222,31 +238,19 @@ class Judge:
 
     def _fixed(self, path: Path) -> float:
         """Return what energy neither time nor traffic takes, nor adder trees."""
-        arch, price = self.arch, self.weights.price
-        fixed = self.weights.pj * sum(self.alone[i].other_pj for i in path)
-        return fixed - sum(
-            price.of_mode(self.runs[i].work.problem, arch, self.runs[i].work.mapping.parallel) for i in path
-        )
-
-    def _least(self, path: Path) -> float:
-        """Return what no estimate of a path is below: the least that its stages take, and its bytes."""
-        group, arch, price = self._group(path), bare(self.arch), self.weights.price
-        clocks, moved = make_clocks(arch), group_compulsory_bytes(group) + least_streamed_bytes(group, arch)
-        moving = clocks.bound_ticks(-(-moved // clocks.burst_bytes)) / clocks.cycle_ticks
-        least = price.of(max(least_cycles(group, floor_of(group, arch)), moving), moved)
-        return least * ROUNDED + self._fixed(path) + self._least_trees(group)
+        fixed = self.weights.pj * sum([self.alone[i].other_pj for i in path])
+        return fixed - sum([self.trees_alone[i] for i in path])
 
     def _least_of_tiles(self, path: Path) -> float:
-        """Return the same by the tiles of a path; infinite where none fits."""
-        group, arch = self._group(path), bare(self.arch)
+        """Return what no estimate of a path is below, by its tiles; infinite where none fits."""
+        group, arch = self.groups[path], bare(self.arch)
         least = bound_tiles(fit_tiles(group, arch), arch, make_clocks(arch), self.weights.price)
-        return float(np.min(least, initial=math.inf)) + self._fixed(path) + self._least_trees(group)
+        return float(np.min(least, initial=math.inf)) + self.own[path]
 
-    def _least_trees(self, group: Group) -> float:
-        """Return what adder trees cost at least: modes that save by them are chosen freely."""
-        price, arch = self.weights.price, self.arch
-        modes = [(stage, parallel_modes(stage, arch)) for stage in group.stages]
-        return sum(min(price.of_mode(stage, arch, mode) for mode in allowed) for stage, allowed in modes)
+
+def _least_trees(stage: Problem, arch: Accelerator, price: Price) -> float:
+    """Return what the adder trees of a stage cost at least: modes that save by them are chosen freely."""
+    return min(price.of_mode(stage, arch, mode) for mode in parallel_modes(stage, arch))
 
 
 def is_possible_plan(group: Group, plan: Plan, arch: Accelerator) -> bool:

@@ -20,10 +20,12 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
+from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group import candidates, search
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
 from lw3dsim.map.group.floor import stage_weight_bits
+from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -48,6 +50,17 @@ def test_no_mapping_of_a_tile_costs_less_than_its_bound(chain, arch, price):
     flags = zip(group.stages, priced.costs.in_channels, strict=True)
     trees = sum((flag * price.of_trees(stage, arch) for stage, flag in flags), np.zeros(1))
     assert (least[priced.candidates.found.tile] <= priced.cost - trees).all()
+
+
+@thorough
+@given(st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES))
+def test_no_mapping_of_a_group_takes_or_moves_less_than_all_do(several, arch, price):
+    groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
+    least = least_of_groups(groups, arch)
+    for group, cycles, dram_bytes in zip(groups, *least, strict=True):
+        priced = search.enumerate_group(group, arch, clocks, price)
+        assert not len(priced) or cycles <= priced.cycles.min()
+        assert not len(priced) or group_compulsory_bytes(group) <= dram_bytes <= priced.moved.min()
 
 
 @thorough
@@ -76,7 +89,7 @@ def test_sets_of_resident_weights_that_are_left_out_are_no_better(chain, arch, p
         return min(found.cost.tolist(), default=None)
 
     flags = [(False, True) if stage.has_weights else (False,) for stage in group.stages]
-    bits = [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    bits = list(map(stage_weight_bits, group.stages))
     fitting = sorted(
         (sum(itertools.compress(bits, one)), one)
         for one in itertools.product(*flags)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -241,7 +242,7 @@ def test_the_fill_of_a_group_is_what_the_mapper_allows(chain, data):
     assert fills["ofmap"].tile_bits == schedule.ofmap.bits.max()
     assert fills["ifmap"].tile_bits >= schedule.ifmap.bits.max()
     assert fills["weight"].bits >= schedule.weight.bits.max(initial=0)
-    resident = sum(stage_weight_bits(group, i) for i, stays in enumerate(mapping.resident) if stays)
+    resident = sum(map(stage_weight_bits, itertools.compress(group.stages, mapping.resident)))
     assert fills["weight"].resident_bits == resident
 
 

@@ -15,7 +15,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
-from lw3dsim.map.group.fitting import Floor, least_cycles_of
+from lw3dsim.map.group.fitting import Floor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) 
 
     Of chunks the largest take the fewest passes.
     """
-    work, bits = kernels(), [stage_weight_bits(group, i) for i in range(len(group.stages))]
+    work, bits = kernels(), list(map(stage_weight_bits, group.stages))
     rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, bits, sizes)
     chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
     last = len(group.stages) - 1
@@ -74,44 +74,9 @@ def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) 
     )
 
 
-def stage_weight_bits(group: Group, i: int) -> int:
+def stage_weight_bits(stage: Problem) -> int:
     """Return the bits of all weights and biases of a stage."""
-    stage = group.stages[i]
     return stage.n * (stage.c * stage.kernel_bits + stage.bias_bits) if stage.has_weights else 0
-
-
-def least_cycles(group: Group, floor: Floor) -> int:
-    """Return what the array takes at least for all stages, whatever the tiles: for what is needed of their outputs."""
-    cycles = 0
-    for i, stage in enumerate(group.stages):
-        along = zip(group.needed_along, stage.algorithm.tile, strict=True)
-        units = math.prod(-(-needed[i + 1] // size) for needed, size in along)
-        cycles += least_cycles_of(floor, i, units, int(floor.passes[i]), int(floor.chunks[i]))
-    return cycles
-
-
-def least_streamed_bytes(group: Group, arch: Accelerator) -> int:
-    """Return the bytes of weights that come more than once, at least, whatever the tiles and weights that stay.
-
-    A tile whose stage computes anything lets all later ones compute; of its input, and of each tensor between runs, it
-    has no more than fits.
-    """
-    buffers, bits = arch.buffers, [stage_weight_bits(group, i) for i in range(len(group.stages))]
-    between = {run.start for run in group.runs[1:]}
-    tensors = [positions * n * b for positions, n, b in zip(group.needed, group.channels, group.bits, strict=True)]
-    window = tensors[0] * group.stages[0].sources
-    tiles = often = 1 if 0 in group.adds else max(1, -(-window // buffers.capacity_bits["ifmap"]))
-    streamed = 0
-    for i, size in enumerate(bits):
-        # What a later stage adds of a tensor may come in tiles of which the next stage computes nothing.
-        if i in group.waiting:
-            tiles = 1
-        if i + 1 in between:
-            tiles = max(tiles, -(-tensors[i + 1] // buffers.intermediate_bits))
-        often = max(often, tiles)
-        streamed += size * (tiles - 1)
-    stays = min(buffers.capacity_bits["weight"], sum(bits)) * (often - 1)
-    return max(streamed - stays, 0) // 8
 
 
 def _largest_chunks(group: Group, arch: Accelerator, bits: Sequence[int], sizes: Sequence[Sequence[int]]) -> list[int]:

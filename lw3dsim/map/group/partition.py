@@ -31,6 +31,11 @@ class Trees(Value, frozen=True):
     endings: tuple[tuple[Ending, ...], ...]
     roots: tuple[int, ...]
 
+    @property
+    def paths(self) -> list[Path]:
+        """All paths."""
+        return [ending.path for endings in self.endings for ending in endings]
+
 
 def paths_to(v: int, feeds: Mapping[int, Sequence[int]], longest: int) -> Iterator[Path]:
     """Yield all paths of at most ``longest`` layers that end in ``v``, the shortest first."""

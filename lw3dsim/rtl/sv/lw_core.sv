@@ -274,7 +274,7 @@ module lw_core #(
     always_ff @(posedge clk) if (drain_start) leaving <= now;
     wire sums_in = leaving[16*F_FLAGS+B_SUMS_IN], sums_out = leaving[16*F_FLAGS+B_SUMS_OUT];
     wire [23:0] left = {leaving[16*F_LEFT_T+:8], leaving[16*F_LEFT_H+:8], leaving[16*F_LEFT_W+:8]};
-    lw_kept #(.LANES(FILES)) u_kept (
+    lw_kept #(.LANES(FILES), .PLACES(PLACES), .PLACE(PLACE_BITS)) u_kept (
         .clk, .opens(drain_start), .step(ends_depth),
         .working(drain_deepest ? leaving[16*F_LAST_LANES+:16] : lanes), .rows(leaving[16*F_ROWS+:16]),
         .tiles_w(leaving[16*F_TILES_W+:16]), .tiles_h(leaving[16*F_TILES_H+:16]),
@@ -327,7 +327,10 @@ module lw_core #(
 
     wire out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu;
     wire [BIAS_INDEX-1:0] out_bias;
-    wire [15:0] out_count, out_from, out_offset, out_word;
+    wire [15:0] out_count, out_from, out_word;
+    /* verilator lint_off UNUSEDSIGNAL */  // less than a sum
+    wire [15:0] out_offset;
+    /* verilator lint_on UNUSEDSIGNAL */
     wire [15:0] out_rows, out_tiles_t, out_tiles_h, out_tiles_w;
     wire [23:0] out_left;
     wire [7:0] out_shift;
@@ -347,7 +350,10 @@ module lw_core #(
         .read_part, .read_place, .works, .updates, .results(results_of_depth)
     );
 
-    wire [PICKED*RESULT-1:0] picked, partials, added;
+    wire [PICKED*RESULT-1:0] picked, partials;
+    /* verilator lint_off UNUSEDSIGNAL */  // a word has room for fewer
+    wire [PICKED*RESULT-1:0] added;
+    /* verilator lint_on UNUSEDSIGNAL */
     wire [PICKED*16-1:0] from_rows;
     lw_collector #(
         .ROWS(ROWS), .COLS(COLS), .PLACES(PLACES), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED)
@@ -378,7 +384,8 @@ module lw_core #(
     lw_partials #(.WORD(OFMAP_WORD), .WORDS(PARTIAL_WORDS), .SUM(RESULT), .PICKED(PICKED)) u_partials (
         .clk, .comes, .number(comes_word), .data(answer), .adds(out_adds), .from(out_from), .sums(partials)
     );
-    wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'((PICKED*RESULT+OFMAP_WORD)'(added) >> out_offset);
+    // It begins with what is left of the sum that the word before has begun.
+    wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'(added[SUMS*RESULT-1:0] >> out_offset[$clog2(RESULT)-1:0]);
     lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
         .clk, .enable(out_write || out_read), .write(out_write), .address(out_to),
         .data(out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0])), .answer, .dma_read(ofmap_read),

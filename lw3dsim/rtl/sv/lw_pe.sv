@@ -15,26 +15,41 @@ module lw_pe #(
 );
     // Products pass the stages as wide as they are, and that of the first multiplier as wide as the sum of all.
     localparam int PRODUCT = DATA + WEIGHT < SUM ? DATA + WEIGHT : SUM;
-    localparam int TOTAL = PRODUCT + $clog2(MULTS) < SUM ? PRODUCT + $clog2(MULTS) : SUM;
+    localparam int LEVELS = $clog2(MULTS);
+    localparam int LEAVES = 1 << LEVELS;
+    localparam int TOTAL = PRODUCT + LEVELS < SUM ? PRODUCT + LEVELS : SUM;
     localparam int ALL = TOTAL + (MULTS - 1) * PRODUCT;
     logic [ALL-1:0] made, late;
-    logic signed [PRODUCT-1:0] each;
-    logic signed [TOTAL-1:0] total;
-
-    always_comb begin
-        total = '0;
-        for (int m = 0; m < MULTS; m++) begin
-            each = works[m] ?
-                PRODUCT'($signed(data[DATA*m+:DATA])) * PRODUCT'($signed(weights[WEIGHT*m+:WEIGHT])) : '0;
-            total = total + TOTAL'(each);
-            if (m == 0) made[TOTAL-1:0] = TOTAL'(each);
-            else made[TOTAL+PRODUCT*(m-1)+:PRODUCT] = each;
+    // The tree as a heap: node 1 is the sum of all, nodes 2 i and 2 i + 1 are those of node i, products come last.
+    /* verilator lint_off UNOPTFLAT */  // no node is below itself
+    logic signed [TOTAL-1:0] sums[2*LEAVES];
+    /* verilator lint_on UNOPTFLAT */
+    genvar m, n;
+    generate
+        for (m = 0; m < LEAVES; m = m + 1) begin : g_product
+            if (m < MULTS) begin : g_multiplier
+                wire signed [DATA-1:0]    datum = works[m] ? data[DATA*m+:DATA] : '0;
+                wire signed [WEIGHT-1:0]  weight = weights[WEIGHT*m+:WEIGHT];
+                wire signed [PRODUCT-1:0] product = datum * weight;
+                assign sums[LEAVES+m] = TOTAL'(product);
+                if (m == 0) assign made[TOTAL-1:0] = tree ? sums[1] : TOTAL'(product);
+                else assign made[TOTAL+PRODUCT*(m-1)+:PRODUCT] = product;
+            end else begin : g_none
+                assign sums[LEAVES+m] = '0;
+            end
         end
-        if (tree) made[TOTAL-1:0] = total;
-    end
+        for (n = 1; n < LEAVES; n = n + 1) begin : g_sum
+            // A node is a bit wider than those below it.
+            localparam int NEEDED = PRODUCT + LEVELS + 1 - $clog2(n + 1);
+            localparam int WIDE = NEEDED < TOTAL ? NEEDED : TOTAL;
+            wire signed [WIDE-1:0] both = WIDE'(sums[2*n]) + WIDE'(sums[2*n+1]);
+            assign sums[n] = TOTAL'(both);
+        end
+    endgenerate
+    assign sums[0] = '0;
     lw_delay #(.BITS(ALL), .STAGES(STAGES)) u_stages (.clk, .in(made), .out(late));
     always_comb begin
         products[SUM-1:0] = SUM'($signed(late[TOTAL-1:0]));
-        for (int m = 1; m < MULTS; m++) products[SUM*m+:SUM] = SUM'($signed(late[TOTAL+PRODUCT*(m-1)+:PRODUCT]));
+        for (int i = 1; i < MULTS; i++) products[SUM*i+:SUM] = SUM'($signed(late[TOTAL+PRODUCT*(i-1)+:PRODUCT]));
     end
 endmodule

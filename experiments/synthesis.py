@@ -43,31 +43,29 @@ class Case(NamedTuple):
 
 CASES = (Case("direct", (), "direct", ("conv1a", "conv2a", "conv3a")),)
 
-# Parts: the component of the simulator's area, and how modules go into it; what is left over is the controller.
+# Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
+# of; what is left over is the controller.
+PART_OF = {
+    "lw_pe": "adder_trees", "lw_accumulators": "accumulators", "lw_staging": "staging", "lw_turned": "staging",
+    "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
+    "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
+    "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
+    "u_outputs": "output_transform", "lw_vector": "collector", "lw_collector": "collector", "lw_kept": "collector",
+    "lw_partials": "collector", "u_comes": "collector",
+}  # fmt: skip
 PARTS = {
     "multipliers": "multipliers",
-    "adder trees": None,
+    "adder trees of the PEs": "adder_trees",
     "accumulators": "accumulators",
     "operand registers": "operand_registers",
-    "staging registers": "staging",
-    "staging network": "staging",
+    "staging": "staging",
     "input transform": "input_transform",
     "output transform": "output_transform",
+    "collector": "collector",
     "vector unit": "vector",
-    "drain": None,
     "control": "control",
 }
-PART_OF = {
-    "lw_pe": "adder trees", "lw_accumulators": "accumulators", "lw_staging": "staging registers",
-    "lw_turned": "staging network", "lw_operands": "staging network", "lw_walker": "staging network",
-    "lw_weight": "staging network", "u_front": "staging network", "u_stages": "operand registers",
-    "u_transformed": "operand registers", "lw_input_transform": "input transform",
-    "lw_output_transform": "output transform", "lw_gather": "output transform", "u_outputs": "output transform",
-    "lw_vector": "vector unit", "lw_collector": "drain", "lw_drain": "drain", "lw_kept": "drain",
-    "lw_partials": "drain", "lw_output_buffer": "drain", "u_reads_soon": "drain", "u_reads": "drain",
-    "u_writes_soon": "drain", "u_writes_then": "drain", "u_writes_late": "drain", "u_writes": "drain",
-}  # fmt: skip
-MEMORY = "lw_sram"
+MEMORIES = ("lw_sram", "lw_output_buffer")
 
 Parameters = tuple[tuple[str, int], ...]
 
@@ -81,26 +79,49 @@ class Instance(NamedTuple):
 
 
 def instances(texts: dict[str, str], parameters: dict[str, int]) -> list[Instance]:
-    """Return all modules of a core, the core first, as Yosys elaborates them."""
+    """Return all modules of a core, the core first, as Yosys elaborates them but for what holds no other."""
     values = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    holds = {
+        name: set(re.findall(r"\b(lw_\w+) (?:#\(|u_)", text)) - {name.removesuffix(".sv")}
+        for name, text in texts.items()
+    }
+    leaves = [name for name, others in holds.items() if not others]
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, text in {**texts, "top.sv": f"module top; lw_core #({values}) core (); endmodule\n"}.items():
             (folder / name).write_text(text, encoding="utf-8")
-        yosys(f"read_verilog -sv {' '.join(texts)} top.sv; hierarchy -top top; write_rtlil top.il", folder)
+        rest = " ".join(name for name in texts if name not in leaves)
+        yosys(
+            f"read_verilog -sv -lib {' '.join(leaves)}; read_verilog -sv {rest} top.sv; hierarchy -top top; "
+            "write_rtlil top.il",
+            folder,
+        )
         written = (folder / "top.il").read_text(encoding="utf-8")
-    modules: dict[str, tuple[dict[str, int], list[tuple[str, str]]]] = {}
+    held: dict[str, dict[str, int]] = {}
+    cells: dict[str, list[tuple[str, str, dict[str, int]]]] = {}
     for text in re.split(r"^module ", written, flags=re.MULTILINE)[1:]:
         name, _, body = text.partition("\n")
-        held = {key: int(value) for key, value in re.findall(r"^  parameter \\(\w+) (-?\d+)$", body, re.MULTILINE)}
-        modules[name] = held, re.findall(r"^  cell (\S*lw_\S*) \\(\S+)$", body, re.MULTILINE)
+        held[name] = _values(re.findall(r"^  parameter \\(\w+) (\S+)$", body, re.MULTILINE))
+        found = re.findall(r"^  cell (\S*lw_\S*) \\(\S+)$((?:\n    .*)*)", body, re.MULTILINE)
+        cells[name] = [
+            (kind, at, _values(re.findall(r"^    parameter (?:signed )?\\(\w+) (\S+)$", inside, re.MULTILINE)))
+            for kind, at, inside in found
+        ]
 
-    def below(name: str, path: tuple[str, ...]) -> list[Instance]:
-        held, cells = modules[name]
+    def below(name: str, path: tuple[str, ...], given: dict[str, int]) -> list[Instance]:
         base = next(part for part in re.split(r"\\", name) if part.startswith("lw_"))
-        return [Instance(path, base, held), *(one for kind, at in cells for one in below(kind, (*path, at)))]
+        own = held.get(name, {}) | given
+        return [
+            Instance(path, base, own),
+            *(one for kind, at, more in cells.get(name, []) for one in below(kind, (*path, at), more)),
+        ]
 
-    return below(modules["\\top"][1][0][0], ())
+    return below(cells["\\top"][0][0], (), {})
+
+
+def _values(found: list[tuple[str, str]]) -> dict[str, int]:
+    """Return parameters as RTLIL has them: whole numbers, or bits behind how many there are."""
+    return {name: int(value.partition("'")[2], 2) if "'" in value else int(value) for name, value in found}
 
 
 # Large modules are measured small, and are linear in what is named here: value of the smaller of two sizes.
@@ -113,7 +134,7 @@ LINEAR = {
 
 def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> float:
     """Return the area of a module, without what it instantiates."""
-    if module == MEMORY:
+    if module in MEMORIES:
         return 0.0
     if module == "lw_accumulators":
         return parameters["MULTS"] * measure(texts, module, {**parameters, "MULTS": 1}).area
@@ -131,14 +152,23 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
 
 
 def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
-    """Return operands of all places and rows: of one over a small patch, and what more places, rows, words take."""
-    one = {**parameters, "ROWS": 1, "PLACES": 1, "PATCH": 64}
-    first, wider = (measure(texts, "lw_operands", {**one, "PATCH": patch}).area for patch in (64, 128))
-    place = measure(texts, "lw_operands", {**one, "PLACES": 2}).area - first
-    row = measure(texts, "lw_operands", {**one, "ROWS": 2}).area - first
-    places = (parameters["ROWS"] if parameters["OWN_INPUTS"] else 1) * parameters["PLACES"]
+    """Return operands of all places and rows: of few over a small patch, and what more places, rows, words take.
+
+    Of a core without algorithms what a tile is are constants.
+    """
+
+    def few(rows: int, mults: int, patch: int) -> float:
+        one = {**parameters, "ROWS": rows, "COLS": 1, "MULTS": mults, "PLACES": mults, "PATCH": patch}
+        lists = dict.fromkeys(("lane", "coordinate", "at_t", "at_h", "at_w"), 8 * mults)
+        return measure(texts, "lw_operands", one, {**lists, "used": mults}).area
+
+    first, place, both, wider = few(1, 1, 64), few(1, 2, 64), few(2, 2, 64), few(1, 1, 128)
+    places, rows = parameters["COLS"] * parameters["PLACES"] - 1, parameters["ROWS"] - 1
+    # Of every further row and place the weight and whether it works are held.
+    held = (parameters["WEIGHT"] + 1) * unit("register", A=1).area
+    chosen = (parameters["ROWS"] if parameters["OWN_INPUTS"] else 1) * (places + 1)
     reach = (wider - first) / 64 * (parameters["PATCH"] - 64)
-    return first + (places - 1) * place + (parameters["ROWS"] - 1) * row + places * reach
+    return first + places * (place - first) + rows * (both - place + (places - 1) * held) + chosen * reach
 
 
 def _collector(texts: dict[str, str], parameters: dict[str, int]) -> float:
@@ -156,7 +186,7 @@ MISSING: dict[str, str] = {}
 
 def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
     """Return the area of each part of a core."""
-    parts = dict.fromkeys(PARTS, 0.0)
+    parts = dict.fromkeys(PARTS.values(), 0.0)
     for path, module, parameters in instances(texts, core):
         try:
             here = area(texts, module, parameters)
@@ -168,10 +198,11 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
         parts[part] += here
     rows, files = core["ROWS"], core["COLS"] * core["MULTS"]
     multiplier = unit("multiplier", A=core["DATA"], B=core["WEIGHT"]).area * rows * files
-    held = (core["OWN_INPUTS"] or 1) * files * core["ACTIVATION"] + rows * core["MULTS"] * core["WEIGHT"]
+    held = (rows if core["OWN_INPUTS"] else 1) * files * core["ACTIVATION"] + rows * core["MULTS"] * core["WEIGHT"]
     operands = (held + rows * files) * unit("register", A=1).area
+    # A PE has its multipliers, and what chooses operands their registers.
     for name, other, moved in (
-        ("adder trees", "multipliers", multiplier), ("staging network", "operand registers", operands),
+        ("adder_trees", "multipliers", multiplier), ("staging", "operand_registers", operands),
     ):  # fmt: skip
         parts[name] -= moved
         parts[other] += moved
@@ -186,6 +217,7 @@ def library_prices() -> dict[str, float]:
         "flip_flop": unit("register").area / 8,
         "flip_flop_file": unit("file").area / 512,
         "selector": unit("selector").area / 64,
+        "multiplexer": unit("multiplexer").area / 8,
     }
 
 
@@ -204,7 +236,7 @@ def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, f
         each = arithmetic.arithmetic(design.tech, "mult", "area_um2", 8, 8) / 1e6
     for one in cached:
         one.cache_clear()
-    return {name: getattr(found, name) / each for name in set(PARTS.values()) if name}
+    return {name: getattr(found, name) / each for name in PARTS.values()}
 
 
 def compared(case: Case) -> list[tuple[str, float, float, float]]:
@@ -222,26 +254,7 @@ def compared(case: Case) -> list[tuple[str, float, float, float]]:
     each = unit("multiplier").area
     made = {name: value / each for name, value in part_areas(sources(core), core.parameters).items()}
     said, priced = (said_areas(prepared.design, problems, prices) for prices in (None, library_prices()))
-    rows = []
-    for label, parts, component in GROUPED:
-        rows.append((label, sum(made[part] for part in parts), *(
-            found[component] if component else 0.0 for found in (said, priced)
-        )))  # fmt: skip
-    return rows
-
-
-GROUPED = (
-    ("multipliers", ("multipliers",), "multipliers"),
-    ("adder trees of the PEs", ("adder trees",), None),
-    ("accumulators", ("accumulators",), "accumulators"),
-    ("operand registers", ("operand registers",), "operand_registers"),
-    ("staging: registers and network", ("staging registers", "staging network"), "staging"),
-    ("input transform", ("input transform",), "input_transform"),
-    ("output transform", ("output transform",), "output_transform"),
-    ("vector unit", ("vector unit",), "vector"),
-    ("drain and collector", ("drain",), None),
-    ("control", ("control",), "control"),
-)
+    return [(label, *(of[name] for of in (made, said, priced))) for label, name in PARTS.items()]
 
 
 def table() -> str:

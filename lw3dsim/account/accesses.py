@@ -199,7 +199,7 @@ def _array(
     """Yield what files and registers do: each is written and read once an access."""
     each = list(zip(stages, sparsities, strict=True))
     staged = [staging_parts_pj(stage.problem, stage.events, arch) for stage in stages]
-    counted = [_operands(stage, sparsity) for stage, sparsity in each]
+    counted = [_operands(stage, sparsity, arch.product_stages) for stage, sparsity in each]
     spent = [operand_parts_pj(stage.problem, stage.events, arch, sparsity) for stage, sparsity in each]
     held = [_weights_staged(stage, arch) for stage in stages]
     inputs = [(stage.events.staged_inputs, stage.problem.activation_bits) for stage in stages]
@@ -208,21 +208,26 @@ def _array(
     for place, tensor in enumerate(("ifmap", "weight", "partial_sum")):
         counts = [pair for one in counted for pair in one[tensor]]
         yield _file("operand_registers", tensor, counts, math.fsum(part[place] for part in spent))
-    sums = [one["partial_sum"][1] for one in counted]
+    sums = [_sums(stage, sparsity) for stage, sparsity in each]
     yield _file("accumulators", "partial_sum", sums, causes_pj["accumulators"]["compute"])
 
 
-def _operands(stage: Stage, sparsity: Sparsity) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Return accesses and their bits: of operands, of products, and last of sums; none where a zero gates them."""
+def _operands(stage: Stage, sparsity: Sparsity, product_stages: int) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Return accesses and their bits: of operands, and of products in every stage; none where a zero gates them."""
     problem, events = stage.problem, stage.events
-    active = problem.algorithm.active_share(sparsity.data, sparsity.weight)
-    mults = round(active * events.mults)
-    sums = events.accumulations if events.tree_adds else round(active * events.accumulations)
+    mults = round(problem.algorithm.active_share(sparsity.data, sparsity.weight) * events.mults)
     return {
         "ifmap": ((mults, problem.data_bits),),
         "weight": ((mults, problem.weight_bits),),
-        "partial_sum": ((mults, problem.data_bits + problem.weight_bits), (sums, problem.register_bits)),
+        "partial_sum": ((product_stages * mults, problem.data_bits + problem.weight_bits),),
     }
+
+
+def _sums(stage: Stage, sparsity: Sparsity) -> tuple[int, int]:
+    """Return accumulations and the bits of a sum; none where a zero gates them."""
+    problem, events = stage.problem, stage.events
+    active = 1.0 if events.tree_adds else problem.algorithm.active_share(sparsity.data, sparsity.weight)
+    return round(active * events.accumulations), problem.register_bits
 
 
 def _weights_staged(stage: Stage, arch: Accelerator) -> tuple[int, int]:

@@ -1,9 +1,8 @@
 """Area and leakage of the chip, sized for the algorithms that a run uses.
 
-Multipliers, accumulators and vector unit are as wide as the widest operands and sums of any layer; a transform
-unit has the adders of its largest tile at its throughput. Staging files hold plain inputs and weights as wide as
-the widest. Where the array sums up input channels in trees, there
-is an accumulating adder with its registers per tree, and an adder at the width of a product for every other multiplier.
+Multipliers, accumulators, collector and vector unit are as wide as the widest operands and sums of any layer; a
+transform unit has the adders of its largest tile at its throughput. Staging files hold plain inputs and weights as wide
+as the widest. Where the array sums up input channels in trees, there is an accumulating adder per tree.
 """
 
 from __future__ import annotations
@@ -11,19 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders
 from lw3dsim.account.vector import lane
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
-from lw3dsim.technology.structures import (
-    CONTROL_ADDITIONS,
-    CONTROL_BITS,
-    CONTROL_FLIP_FLOPS,
-    accumulator_file,
-    structure_um2,
-    structure_uw,
-)
+from lw3dsim.technology.structures import accumulator_file, structure
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,14 +36,16 @@ class AreaBreakdown(Breakdown[float], frozen=True, kw_only=True):
     """Area by component."""
 
     multipliers: Annotated[Amount, figure("multipliers")]
+    adder_trees: Annotated[Amount, figure("trees that sum up input channels, in and across PEs; idle operands cut off")]
     accumulators: Annotated[Amount, figure("adders and both banks of accumulators")]
     operand_registers: Annotated[Amount, figure("registers in front of and behind the multipliers")]
-    staging: Annotated[Amount, figure("staging files, what fills them, and the corner turn of the DMA")]
+    staging: Annotated[Amount, figure("staging files, what fills and addresses them, and the corner turn of the DMA")]
     input_transform: Annotated[Amount, figure("Winograd transform of inputs")]
     weight_transform: Annotated[Amount, figure("Winograd transform of weights, where done on chip")]
     output_transform: Annotated[Amount, figure("Winograd transform of outputs")]
+    collector: Annotated[Amount, figure("what picks outputs, adds biases and partial sums, rounds, and packs words")]
     vector: Annotated[Amount, figure("the vector unit")]
-    control: Annotated[Amount, figure("counters and states of the controller")]
+    control: Annotated[Amount, figure("descriptors, counters and states of the controller")]
     ifmap_sram: Annotated[Amount, figure("the input buffer")]
     weight_sram: Annotated[Amount, figure("the weight buffer")]
     ofmap_sram: Annotated[Amount, figure("the output buffer")]
@@ -77,41 +72,50 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     multiplying = [p for p in problems if p.structure != "vector"]
     data = max((p.data_bits for p in multiplying), default=arch.precision.activation_bits)
     weight = max((p.weight_bits for p in multiplying), default=arch.precision.weight_bits)
-    declared = arch.precision.accumulator_bits
-    register = max((p.register_bits for p in multiplying), default=declared)
+    register = max((p.register_bits for p in multiplying), default=arch.precision.accumulator_bits)
+
     winograd = [p for p in multiplying if p.algorithm.is_winograd]
     transform = max((p.transform_bits for p in winograd), default=register)
     onchip = arch.winograd.weight_transform == "onchip"
 
+    def add(bits: int) -> float:
+        return arithmetic(arch.tech, "add", quantity, bits)
+
     def adders(adds: str, rate: int, bits: int) -> float:
         per_coordinate = max((getattr(p.algorithm, adds) / p.algorithm.coordinates for p in winograd), default=0.0)
-        return per_coordinate * rate * arithmetic(arch.tech, "add", quantity, bits)
+        return per_coordinate * rate * add(bits)
 
     accumulators, trees = accumulator_file(arch, register), arch.multipliers // arch.places("input_channels")
+    own = any(p.structure == "grouped" for p in multiplying)
     return {
         "multipliers": arch.multipliers * arithmetic(arch.tech, "mult", quantity, data, weight),
+        "adder_trees": sum(many * add(bits) for bits, many in tree_adders(arch, data + weight).items())
+        + arch.multipliers * data * structure(arch.tech, "multiplexer", quantity),
         "accumulators": trees
-        * (
-            arithmetic(arch.tech, "add", quantity, register)
-            + BANKS * (accumulators.area_um2 if quantity == "area_um2" else accumulators.leakage_uw)
-        )
-        + (arch.multipliers - trees) * arithmetic(arch.tech, "add", quantity, data + weight),
-        "operand_registers": array_flip_flops(arch, data, weight, register)
+        * (add(register) + BANKS * (accumulators.area_um2 if quantity == "area_um2" else accumulators.leakage_uw)),
+        "operand_registers": array_flip_flops(arch, data, weight, own_inputs=own)
         * arithmetic(arch.tech, "register", quantity, 1),
         "staging": _staging(arch, weight, quantity),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
+        "collector": _collector(arch, multiplying, quantity),
         "vector": arch.vector_lanes * lane(arch, problems, quantity),
-        "control": CONTROL_FLIP_FLOPS * arithmetic(arch.tech, "register", quantity, 1)
-        + CONTROL_ADDITIONS * arithmetic(arch.tech, "add", quantity, CONTROL_BITS),
+        "control": control(arch, quantity),
     }
 
 
-def array_flip_flops(arch: Accelerator, data_bits: int, weight_bits: int, register_bits: int) -> int:
-    """Return the flip-flops around the multipliers: of operands, of products, of sums behind adders or trees."""
-    trees = arch.multipliers // arch.places("input_channels")
-    return 2 * arch.multipliers * (data_bits + weight_bits) + trees * register_bits
+def _collector(arch: Accelerator, problems: Collection[Problem], quantity: Quantity) -> float:
+    sums = max((p.accumulator_bits for p in problems), default=arch.precision.accumulator_bits)
+    places = max((tile_places(arch, p) for p in problems), default=arch.pe.mults_per_pe)
+    return collector(arch, places, sums, quantity)
+
+
+def array_flip_flops(arch: Accelerator, data_bits: int, weight_bits: int, *, own_inputs: bool) -> int:
+    """Return the flip-flops around the multipliers: of operands, one for all that share it, and of products."""
+    inputs = arch.multipliers if own_inputs else arch.multipliers // arch.places("output_channels")
+    operands = inputs * data_bits + arch.multipliers // arch.places("tiles") * weight_bits + arch.multipliers
+    return operands + arch.product_stages * arch.multipliers * (data_bits + weight_bits)
 
 
 @kept(1024)
@@ -121,7 +125,7 @@ def side_mm(arch: Accelerator) -> float:
 
 
 def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity) -> float:
-    """Return both sets of files, the selectors that capture words, and both tiles of the corner turn."""
+    """Return both sets of files, what captures words and finds inputs, and both tiles of the corner turn."""
     bits, elements = arch.precision.activation_bits, arch.buffers.ifmap_port_bytes * 8 // arch.precision.activation_bits
     lanes = arch.multipliers // arch.places("output_channels")
     held = SETS * (
@@ -130,9 +134,9 @@ def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity) -> float:
     # Two over the whole word for a lane, and over its share of the word for the file of every multiplier.
     bytes_wide = (2 * lanes + lanes) * max(elements, 1) * bits / 8
     turn = SETS * arch.dram.channel_block * max(elements, 1) * bits
-    if quantity == "area_um2":
-        files = held * structure_um2(arch.tech, "flip_flop_file")
-        selectors = bytes_wide * structure_um2(arch.tech, "selector")
-    else:
-        files, selectors = held * structure_uw("flip_flop_file"), bytes_wide * structure_uw("selector")
-    return files + selectors + turn * arithmetic(arch.tech, "register", quantity, 1)
+    return (
+        held * structure(arch.tech, "flip_flop_file", quantity)
+        + bytes_wide * structure(arch.tech, "selector", quantity)
+        + 2 * lanes * addresses(arch.tech, quantity)
+        + turn * arithmetic(arch.tech, "register", quantity, 1)
+    )

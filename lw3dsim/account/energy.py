@@ -12,6 +12,13 @@ import math
 from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.area import array_flip_flops, side_mm
+from lw3dsim.account.built import (
+    CONTROL_ADDITIONS,
+    CONTROL_BITS,
+    addresses,
+    control_flip_flops,
+    output_pj,
+)
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
@@ -21,15 +28,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.machine.microarchitecture import accumulate_pj
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import Sram, buffers
-from lw3dsim.technology.structures import (
-    CONTROL_ADDITIONS,
-    CONTROL_BITS,
-    CONTROL_FLIP_FLOPS,
-    clock_pj,
-    energy_range,
-    structure_pj,
-    wire_pj_per_bit_mm,
-)
+from lw3dsim.technology.structures import clock_pj, energy_range, structure_pj, wire_pj_per_bit_mm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,10 +54,11 @@ class ByComponent(Breakdown[Part], Generic[Part], frozen=True, kw_only=True):
     multipliers: Annotated[Part, figure("multiplications")]
     accumulators: Annotated[Part, figure("accumulations and adder trees, with their files")]
     operand_registers: Annotated[Part, figure("registers in front of and behind the multipliers")]
-    staging: Annotated[Part, figure("inputs and weights written to staging files and read there")]
+    staging: Annotated[Part, figure("inputs and weights written to staging files, found and read there")]
     input_transform: Annotated[Part, figure("Winograd transforms of inputs")]
     weight_transform: Annotated[Part, figure("Winograd transforms of weights, where done on chip")]
     output_transform: Annotated[Part, figure("Winograd transforms of outputs")]
+    collector: Annotated[Part, figure("outputs picked, added to partial sums, rounded and packed")]
     vector: Annotated[Part, figure("the vector unit")]
     wires: Annotated[Part, figure("from and to the buffers, and across the array")]
     clock: Annotated[Part, figure("clock of the array and the vector unit, while they work")]
@@ -159,7 +159,7 @@ def working_pj(
         energy[component] = _shared(value, by)
     energy["clock"] = _clock_pj(stages, cycles_by_cause, arch)
     controlled = sum(cycles_by_cause.values()) * (
-        CONTROL_FLIP_FLOPS * clock_pj(arch.tech)
+        control_flip_flops(arch) * clock_pj(arch.tech)
         + CONTROL_ADDITIONS * arithmetic(arch.tech, "add", "energy_pj", CONTROL_BITS)
     )
     energy["control"] = _shared(controlled, cycles_by_cause)
@@ -206,7 +206,9 @@ def _clock_pj(stages: Sequence[Stage], cycles_by_cause: Mapping[str, int], arch:
     one = clock_pj(arch.tech)
     of_array = max(
         (
-            array_flip_flops(arch, s.problem.data_bits, s.problem.weight_bits, s.problem.register_bits)
+            array_flip_flops(
+                arch, s.problem.data_bits, s.problem.weight_bits, own_inputs=s.problem.structure == "grouped"
+            )
             for s in stages
             if s.problem.has_weights
         ),
@@ -229,7 +231,7 @@ def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> floa
 
 
 def staging_parts_pj(problem: Problem, events: Events, arch: Accelerator) -> tuple[float, float]:
-    """Return the pJ of capturing inputs that are staged, and of writing and reading them there; that of weights."""
+    """Return the pJ of capturing inputs that are staged, of writing, finding and reading them; that of weights."""
     bits, rows = problem.activation_bits, arch.places("output_channels")
     if arch.dataflow.inputs != "once_a_round":
         inputs = 0.0
@@ -238,7 +240,8 @@ def staging_parts_pj(problem: Problem, events: Events, arch: Accelerator) -> tup
         wide = arch.buffers.ifmap_port_bytes / (rows if problem.structure == "grouped" else 1)
         chosen = max(wide, bits / 8) * structure_pj(arch.tech, "selector")
         words = -(-arch.staging_room // rows)
-        inputs = events.staged_inputs * (chosen + bits * words * structure_pj(arch.tech, "flip_flop_file"))
+        held = bits * words * structure_pj(arch.tech, "flip_flop_file")
+        inputs = events.staged_inputs * (chosen + held + addresses(arch.tech, "energy_pj"))
     held = 8 * events.weight_read_bytes * arch.staging_weights
     return inputs, held * structure_pj(arch.tech, "flip_flop_file")
 
@@ -248,16 +251,14 @@ def operand_parts_pj(
 ) -> tuple[float, float, float]:
     """Return the pJ of registers in front of multipliers, for inputs and for weights, and of those behind them.
 
-    Behind are that of a product, as wide as both operands, and that of a sum.
+    Behind are those of a product, as wide as both operands, stage after stage.
     """
     active = problem.algorithm.active_share(sparsity.data, sparsity.weight)
-    accumulating = 1.0 if events.tree_adds else active
-    of_data, of_weight, of_sum = (
-        arithmetic(arch.tech, "register", "energy_pj", bits)
-        for bits in (problem.data_bits, problem.weight_bits, problem.register_bits)
+    of_data, of_weight = (
+        arithmetic(arch.tech, "register", "energy_pj", bits) for bits in (problem.data_bits, problem.weight_bits)
     )
     data, weight = active * events.mults * of_data, active * events.mults * of_weight
-    return data, weight, data + weight + accumulating * events.accumulations * of_sum
+    return data, weight, arch.product_stages * (data + weight)
 
 
 def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
@@ -304,6 +305,15 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
+        "collector": _collected(problem, events) * output_pj(arch, problem),
         "vector": events.vector_ops * operation_pj(problem, tech)
         + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
     }
+
+
+def _collected(problem: Problem, events: Events) -> float:
+    """Return the outputs that leave accumulators: results, and partial sums as often as they come back."""
+    if not problem.has_weights:
+        return 0.0
+    partial = max(events.ofmap_read_bytes - events.ofmap_dma_bytes, 0) * 8 / problem.accumulator_bits
+    return events.vector_ops / problem.ops_per_output + partial

@@ -45,6 +45,7 @@ _DRIVERS = {
     ("input_transform", "compute"): "input_tiles",
     ("weight_transform", "compute"): "weight_kernels",
     ("output_transform", "compute"): "output_tiles",
+    ("collector", "compute"): "vector_ops",
     ("vector", "compute"): "vector_ops",
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from lw3dsim.account.area import side_mm
+from lw3dsim.account.built import addresses, control_flip_flops
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import product_bits
 from lw3dsim.base.values import Value, replace
@@ -19,7 +20,6 @@ from lw3dsim.technology.arithmetic import STRUCTURES, arithmetic, arithmetic_sou
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import (
     CLOCK_TREE,
-    CONTROL_FLIP_FLOPS,
     SMALL_SOURCE,
     WIRE_SOURCE,
     accumulator_file,
@@ -142,7 +142,6 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
             rows += _operand_rows(arch, problem.algorithm, problem.data_bits, problem.weight_bits)
             rows += _operation(arch, f"accumulators {where}", "add", (problem.register_bits,))
             rows += _bank_rows(arch, f"accumulators {where}", problem.register_bits)
-            rows += _operation(arch, f"operand_registers {where}", "register", (problem.register_bits,))
         if problem.algorithm.is_winograd:
             rows += _operation(arch, f"output_transform {where}", "add", (problem.transform_bits,))
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
@@ -211,7 +210,16 @@ def _structure_rows(arch: Accelerator) -> list[UnitCost]:
         ("staging", structure_um2(tech, "selector"), "um2", "byte of a word to choose from", "selector"),
         ("wires", wire_pj_per_bit_mm(tech), "pJ", f"bit and mm; side of the chip {side_mm(arch):.3g} mm", WIRE_SOURCE),
         ("clock", clock_pj(tech), "pJ", f"flip-flop and cycle, with {CLOCK_TREE} x for the tree", "clock_pin"),
-        ("control", CONTROL_FLIP_FLOPS * clock_pj(tech), "pJ", f"cycle: {CONTROL_FLIP_FLOPS} flip-flops", "clock_pin"),
+        (
+            "control",
+            control_flip_flops(arch) * clock_pj(tech),
+            "pJ",
+            f"cycle: {control_flip_flops(arch)} flip-flops",
+            "clock_pin",
+        ),
+        ("staging", addresses(tech, "energy_pj"), "pJ", "input found: counters and steps of 16 bits", "multiplexer"),
+        ("collector", structure_pj(tech, "selector"), "pJ", "byte of all sums to choose an output from", "selector"),
+        ("collector", structure_um2(tech, "selector"), "um2", "the same", "selector"),
     )
     return [
         UnitCost(

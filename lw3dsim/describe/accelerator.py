@@ -27,6 +27,10 @@ Kib = Annotated[int, Meta(ge=1, le=65536)]
 Banks = Annotated[int, Meta(ge=1, le=64)]
 
 
+# Stages that come before multipliers: a buffer answers, staging takes its word, lanes their operands.
+LEAST_STAGES = 3
+
+
 class Pe(_Section, frozen=True):
     """The array of Winograd processing elements."""
 
@@ -268,6 +272,11 @@ class Accelerator(_Section, frozen=True):
     def places(self, loop: Loop) -> int:
         """Return how many positions of ``loop`` the PEs of the array work on at once, each with its multipliers."""
         return self.dataflow.places(loop, self.pe.rows, self.pe.cols)
+
+    @property
+    def product_stages(self) -> int:
+        """Registers behind each other between a multiplier and its accumulator."""
+        return max(self.pe.pipeline_stages - LEAST_STAGES, 0)
 
     @property
     def staging_room(self) -> int:

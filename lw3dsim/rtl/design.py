@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.accelerator import LEAST_STAGES
 from lw3dsim.errors import InputError
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.program import CoreProgram
     from lw3dsim.rtl.subject import Subject
-
-# Stages that every core has: a buffer answers, staging registers take its word, lanes their operands.
-LEAST_STAGES = 3
 
 
 class Core(Value, frozen=True, kw_only=True):
@@ -167,7 +165,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         weights=tuple(one.weight_bits for one in found),
         rates=(arch.input_coords_per_cycle, arch.output_coords_per_cycle),
         bias_bits=precision.accumulator_bits,
-        stages=pe.pipeline_stages - LEAST_STAGES,
+        stages=arch.product_stages,
         latency=max(macros["ifmap"].access_cycles, macros["weight"].access_cycles),
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,

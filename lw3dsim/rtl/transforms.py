@@ -43,6 +43,10 @@ module {name} #(
 _PARTS = """    wire [31:0] from = 32'(part) * MULTS;
     assign out = made[OUT*from+:OUT*MULTS];
 """
+# A tile has but one part.
+_WHOLE = """    wire unused_part = &{1'b0, part};
+    assign out = made;
+"""
 _WEIGHT = """// A weight of a round: as many bits as the algorithm's have.
 module lw_weight #(
     parameter int KERNELS = 512,
@@ -77,7 +81,7 @@ def transform_modules(core: Core) -> dict[str, str]:
         "lw_input_transform": _MODULE.format(
             about=f"The input transform: windows of a column become coordinates, for {about}.",
             name="lw_input_transform", mults=mults, part=part, wide="MULTS", body="".join(data) + unused,
-            chosen=chosen, out=_PARTS,
+            chosen=chosen, out=_PARTS if core.parts > 1 else _WHOLE,
         ),
         "lw_output_transform": _MODULE.format(
             about=f"The output transform: sums of coordinates of a column become outputs, for {about}.",

@@ -19,7 +19,9 @@ from lw3dsim.technology.scaling import DATA, area_factor, energy_factor, read_ta
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Tech
 
-Structure = Literal["multiplier", "adder", "flip_flop", "clock_pin", "flip_flop_file", "latch_file", "selector"]
+Structure = Literal[
+    "multiplier", "adder", "flip_flop", "clock_pin", "flip_flop_file", "latch_file", "selector", "multiplexer"
+]
 
 SOURCE = "synthesis: Yosys 0.23, Nangate 45 nm open cell library"
 
@@ -40,9 +42,6 @@ SMALL_SOURCE = (
     "CACTI 7, one read and one write port; area and energy corrected by compiled macros of an open 130 nm kit "
     "(IHP SG13G2 data sheets): area 3 at 32 words to 1 from 1024, energy 2.5 (1 to 10)"
 )
-
-# Flip-flops of counters, descriptors and states of three engines and the DMA; additions of 16 bits a cycle: counted.
-CONTROL_FLIP_FLOPS, CONTROL_ADDITIONS, CONTROL_BITS = 1000, 12, 16
 
 # Compiled small macros over CACTI's: area by words (130 nm, two ports; below 64 words as assumed), energy.
 SMALL_AREA = {32: 3.0, 64: 2.3, 256: 1.3, 1024: 1.0}
@@ -70,6 +69,13 @@ def structure_pj(tech: Tech, structure: Structure) -> float:
 def structure_uw(structure: Structure) -> float:
     """Return what a unit of a structure leaks."""
     return float(_row(structure)["leakage_nw"]) / 1000
+
+
+def structure(tech: Tech, name: Structure, quantity: Literal["energy_pj", "area_um2", "leakage_uw"]) -> float:
+    """Return a quantity of a unit of a structure."""
+    if quantity == "leakage_uw":
+        return structure_uw(name)
+    return structure_um2(tech, name) if quantity == "area_um2" else structure_pj(tech, name)
 
 
 def structure_source(structure: Structure) -> str:

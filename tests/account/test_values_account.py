@@ -50,10 +50,14 @@ ADD_16, ADD_32, MULT_8 = 0.05, 0.1, 0.2
 
 # Synthesis at 1.1 V, brought to 0.9 V: of a flip-flop's bit; of 32 bits in a file of two words of latches.
 BIT = 0.00565 * (0.9 / 1.1) ** 2
+MUX_BIT, CLOCK = 0.0023 * (0.9 / 1.1) ** 2, 1.5 * 0.00858 * (0.9 / 1.1) ** 2
 ACCUMULATE = ADD_32 + 32 * 2 * 0.00565 * (0.9 / 1.1) ** 2
 
 # um2 in a floor plan that is three quarters full: of an adder's, a multiplier's, a flip-flop's, a latch file's bit.
 ADDER, PRODUCT, FLIP_FLOP, LATCH = 5.608 / 0.75, 7.391 / 0.75, 4.522 / 0.75, 4.868 / 0.75
+SELECTOR, MUX = 13.12 / 0.75, 1.862 / 0.75
+# A counter's bit beside its flip-flop: it is added to, compared, and selected.
+COUNTER = 1.5 * ADDER + MUX
 DIRECT = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH)
 WINOGRAD = conv(4, 3, (1, 4, 4), (1, 3, 3), ARCH, "hfa")
 
@@ -91,8 +95,13 @@ def test_arithmetic_energy_of_a_direct_layer_is_operations_times_pj():
     assert found["multipliers"] == pytest.approx(1000 * MULT_8)
     # An accumulation adds, reads and writes at 32 bits.
     assert found["accumulators"] == pytest.approx(900 * ACCUMULATE)
-    # Two operands of 8 bits and a product of 16; a sum of 32.
-    assert found["operand_registers"] == pytest.approx(1000 * 32 * BIT + 900 * 32 * BIT)
+    # Two operands of 8 bits; three stages leave none for products.
+    assert found["operand_registers"] == pytest.approx(1000 * 16 * BIT)
+    # 300 results and 150 partial sums (600 bytes) leave: each is picked out of four of 4 bytes and a word of as
+    # many, counted by 25 bits, added to a partial sum and rounded, and shifted in 5 steps.
+    counted = 25 * (1.5 * ADD_16 / 16 + MUX_BIT)
+    each = 20 * 0.02753 * (0.9 / 1.1) ** 2 + counted + 2 * ADD_32 + 5 * 32 * MUX_BIT
+    assert found["collector"] == pytest.approx((300 + 600 / 4) * each)
     assert found["vector"] == pytest.approx(300 * ADD_32)
     # A direct tile has no transform.
     assert found["input_transform"] == found["weight_transform"] == found["output_transform"] == 0
@@ -104,7 +113,7 @@ def test_an_adder_tree_adds_at_the_width_of_the_products():
     # Products are 8 + 8 bits wide; trees and their accumulators are not gated, multipliers are: a quarter is left.
     assert found["accumulators"]["compute"] == pytest.approx(900 * ACCUMULATE + 40 * ADD_16)
     assert found["multipliers"]["compute"] == pytest.approx(250 * MULT_8)
-    assert found["operand_registers"]["compute"] == pytest.approx(250 * 32 * BIT + 900 * 32 * BIT)
+    assert found["operand_registers"]["compute"] == pytest.approx(250 * 16 * BIT)
 
 
 def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_transforms():
@@ -120,7 +129,18 @@ def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_tra
     assert found["output_transform"] == pytest.approx(50 * 24 * ADD_32)
     # A multiplier of a x b bits is linear in a x b between 8 x 8 (0.2 pJ) and 32 x 32 (3.1 pJ).
     assert found["multipliers"] == pytest.approx(1000 * (0.2 + 2.9 * (10 * 12 - 64) / (1024 - 64)))
-    assert found["operand_registers"] == pytest.approx(1000 * 2 * (10 + 12) * BIT + 900 * 32 * BIT)
+    assert found["operand_registers"] == pytest.approx(1000 * (10 + 12) * BIT)
+
+
+def test_a_product_is_held_in_every_stage_behind_the_multiplier():
+    # Of six stages three come before it. Registers are clocked while the array works: 36 and three times 4 x 16 bits.
+    arch = machine("pe.pipeline_stages=6")
+    stage = Stage(problem=DIRECT, events=EVENTS, ideal_mults=0)
+    found = layer_energy_pj([stage], EVENTS, COUNTS, CYCLES, arch, 0, [DENSE])
+    assert found["operand_registers"]["compute"] == pytest.approx(1000 * (1 + 3) * 16 * BIT)
+    assert found["clock"] == pytest.approx({"multiply": 60 * (36 + 3 * 4 * 16) * CLOCK})
+    bits = 4 * (3 * 16) + 36
+    assert area_mm2(arch, [DIRECT])["operand_registers"] == pytest.approx(bits * FLIP_FLOP * 1e-6)
 
 
 def test_dram_energy_of_streams_is_split_by_their_bytes():
@@ -180,22 +200,38 @@ def test_area_is_that_of_every_unit():
     # 4 multipliers; each has an adder of 32 bits, two banks of two 32-bit accumulators, registers around.
     assert found["multipliers"] == pytest.approx(4 * 64 * PRODUCT * 1e-6)
     assert found["accumulators"] == pytest.approx(4 * (32 * ADDER + 2 * 2 * 32 * LATCH) * 1e-6)
-    assert found["operand_registers"] == pytest.approx(4 * (2 * (8 + 8) + 32) * FLIP_FLOP * 1e-6)
+    # PEs of one multiplier have no trees; an operand of each is cut off where it idles.
+    assert found["adder_trees"] == pytest.approx(4 * 8 * MUX * 1e-6)
+    # An input for each of 2 columns, a weight for each of 2 rows, and whether each of 4 works.
+    assert found["operand_registers"] == pytest.approx((2 * 8 + 2 * 8 + 4) * FLIP_FLOP * 1e-6)
     assert found["vector"] == pytest.approx(2 * 32 * ADDER * 1e-6)
-    assert found["control"] == pytest.approx((1000 * FLIP_FLOP + 12 * 16 * ADDER) * 1e-6)
+    # A word has room for 4 results. Each is one of 4 sums of 4 bytes, its partial sum one of a word; 2 bits count its
+    # row, 4 its place in a tile and its lane, 10 the file (five counters), 9 its tile along T, H, W.
+    each = 20 * SELECTOR + 25 * COUNTER + 3 * 32 * ADDER + 5 * 32 * MUX
+    kept = 4 * 3 * COUNTER
+    assert found["collector"] == pytest.approx((4 * each + 2 * kept + 32 * FLIP_FLOP) * 1e-6)
+    # Descriptors, counters, what travels beside the data for two stages; seven products of 16 bits.
+    held = (2000 + 860 + 2 * 221) * FLIP_FLOP
+    assert found["control"] == pytest.approx((held + 860 * COUNTER + 7 * 256 * PRODUCT) * 1e-6)
     # 2 rows: 18 inputs for each of 2 columns, 64 weights for each of 2 rows; twice. A word of 4 elements is chosen from
-    # by two for a column, by two rows in halves; 2 x 2 x 4 elements of a corner turn.
+    # by two for a column, which each know where (two counters and three steps of 16 bits), by two rows in halves;
+    # 2 x 2 x 4 elements of a corner turn.
     files = 2 * (2 * 18 * 8 + 2 * 64 * 8) * 6.354 / 0.75
-    chosen = (2 * 2 + 2) * 4 * 13.12 / 0.75
-    assert found["staging"] == pytest.approx((files + chosen + 2 * 2 * 4 * 8 * FLIP_FLOP) * 1e-6)
+    chosen = (2 * 2 + 2) * 4 * SELECTOR
+    where = 2 * 2 * (32 * COUNTER + 3 * 16 * (2 * ADDER + MUX))
+    assert found["staging"] == pytest.approx((files + chosen + where + 2 * 2 * 4 * 8 * FLIP_FLOP) * 1e-6)
     assert found["input_transform"] == found["weight_transform"] == found["output_transform"] == 0
     # Two banks of the smallest macro each.
     for name in ("ifmap", "weight", "ofmap"):
         assert found[f"{name}_sram"] == pytest.approx(2 * 0.013503)
-    # uW of 4 multipliers, 4 accumulating adders, 2 lanes and the controller's 12; nW of bits; mW of 6 macros.
-    logic = 4 * 5.7539 + 4 * 2.7619 + 2 * 2.7619 + 12 * 1.3809
-    bits = 4 * 2 * 2 * 32 * 86.1 + (4 * 64 + 1000 + 2 * 2 * 4 * 8) * 79.1
-    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + (2 * 2 + 2) * 4 * 290
+    # uW of 4 multipliers and 7 of 16 bits, of adders of 32 bits (4 accumulators, 2 lanes, 3 of each of 4 results)
+    # and of the bits of adders of 16 (counters, steps of addresses).
+    counters = 860 + 4 * 25 + 2 * 12 + 4 * 32
+    logic = 4 * 5.7539 + 7 * 23.01558 + (4 + 2 + 4 * 3) * 2.7619 + (1.5 * counters + 4 * 3 * 2 * 16) * 1.3809 / 16
+    # nW of bits and bytes; mW of 6 macros.
+    bits = 4 * 2 * 2 * 32 * 86.1 + (36 + 2000 + 860 + 2 * 221 + 32 + 2 * 2 * 4 * 8) * 79.1
+    bits += (counters + 4 * 8 + 4 * 3 * 16 + 4 * 5 * 32) * 35.9
+    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + ((2 * 2 + 2) * 4 + 4 * 20) * 290
     assert leakage_mw(ARCH, [DIRECT]) == pytest.approx(logic / 1000 + bits / 1e6 + 6 * 0.00014043)
 
 
@@ -218,7 +254,7 @@ def test_without_layers_widths_are_the_declared_ones():
     found = area_mm2(arch, [])
     assert found["multipliers"] == pytest.approx(4 * 64 * PRODUCT * 1e-6)  # 16 x 4 = 8 x 8
     assert found["accumulators"] == pytest.approx(4 * (24 * ADDER + 4 * 24 * LATCH) * 1e-6)
-    assert found["operand_registers"] == pytest.approx(4 * (2 * (16 + 4) + 24) * FLIP_FLOP * 1e-6)
+    assert found["operand_registers"] == pytest.approx((2 * 16 + 2 * 4 + 4) * FLIP_FLOP * 1e-6)
 
 
 def test_the_list_of_unit_costs_has_the_figures_that_the_accounts_multiply_by():

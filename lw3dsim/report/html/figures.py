@@ -47,6 +47,8 @@ STYLES = {
     "idle_multipliers": Style("idle multipliers", "#FBE5D6"),
     "accumulators": Style("accumulators", "#E69F00", "multiply_accumulate"),
     "operand_registers": Style("operand registers", "#F2C879", "multiply_accumulate"),
+    "adder_trees": Style("adder trees", "#F0A35E", "multiply_accumulate"),
+    "collector": Style("collector", "#B8860B", "multiply_accumulate"),
     "staging": Style("staging", "#C9A227", "multiply_accumulate"),
     "wires": Style("wires", "#7F7F7F", "clock_control"),
     "clock": Style("clock", "#4D4D4D", "clock_control"),

@@ -45,6 +45,8 @@ module lw_operands #(
 );
     localparam int FILES = COLS * MULTS;
     wire winograd = mode != 8'd0;
+    // Where the weights of a tap lie, and how far apart those of rows.
+    wire [15:0] at_tap = kernel * span, of_row = taps * span;
     genvar r, c, m;
     generate
         for (c = 0; c < COLS; c = c + 1) begin : g_col
@@ -76,7 +78,7 @@ module lw_operands #(
                 wire [15:0] own = winograd ? 16'(coordinate[8*at+:8]) : tree ? 16'(m) : 16'd0;
                 wire [WEIGHT-1:0] taken;
                 lw_weight #(.KERNELS(KERNELS), .WEIGHT(WEIGHT)) u_weight (
-                    .mode, .place((16'(r) * taps + kernel) * span + own), .kernels, .weight(taken)
+                    .mode, .place(at_tap + 16'(r) * of_row + own), .kernels, .weight(taken)
                 );
                 always_ff @(posedge clk) weights[WEIGHT*(r*MULTS+m)+:WEIGHT] <= taken;
             end

@@ -1,0 +1,153 @@
+"""What a core has besides what its accelerator file lists, counted in its Verilog: addresses, collector, control.
+
+A *counter* of so many bits is their flip-flops, an addition, a comparison, taken as half an addition, and a selector of
+the next value. All is priced by the rows of ``technology``; docs/energy.md lists the counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.technology.arithmetic import arithmetic
+from lw3dsim.technology.structures import structure
+
+if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator, Tech
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.technology.arithmetic import Quantity
+
+# An addition and a comparison.
+COUNTER_ADDITIONS = 1.5
+
+# Bits of three descriptors of waves (next, fed, draining); of the counters of loader, feed, drain and controller;
+# products of 16 bits for the places of taps and kernels and for the tiles of a round and a drain.
+CONTROL_HELD, CONTROL_COUNTED, CONTROL_PRODUCTS = 2000, 860, 7
+# Bits that travel beside the data from drain to output buffer; additions of 16 bits in a cycle.
+CONTROL_BESIDE, CONTROL_ADDITIONS, CONTROL_BITS = 221, 12, 16
+
+# Where a lane finds its tile: two counters, three places with their steps, and the sum of these with that of the tap.
+ADDRESS_BITS, ADDRESS_COUNTERS, ADDRESS_STEPS = 16, 2, 3
+
+# The tile of a lane along T, H and W, and the outputs up to it.
+KEPT_COUNTERS = 4
+
+# A result is added to a partial sum, then to a bias, and rounded.
+FINISHING_ADDITIONS = 3
+
+
+def counting(tech: Tech, quantity: Quantity, bits: int, *, held: bool = True) -> float:
+    """Return a quantity of counters of so many bits in all; without flip-flops where they are ``held`` elsewhere."""
+    made = COUNTER_ADDITIONS * arithmetic(tech, "add", quantity, CONTROL_BITS) * bits / CONTROL_BITS
+    made += bits * structure(tech, "multiplexer", quantity)
+    return made + bits * arithmetic(tech, "register", quantity, 1) if held else made
+
+
+def control_flip_flops(arch: Accelerator) -> int:
+    """Return the flip-flops of the controller that are clocked in every cycle: descriptors are but once a wave."""
+    return CONTROL_COUNTED + CONTROL_BESIDE * max(arch.pe.pipeline_stages - 1, 0)
+
+
+def control(arch: Accelerator, quantity: Quantity) -> float:
+    """Return the area or the leakage of the controller."""
+    held = CONTROL_HELD + control_flip_flops(arch)
+    return (
+        held * arithmetic(arch.tech, "register", quantity, 1)
+        + counting(arch.tech, quantity, CONTROL_COUNTED, held=False)
+        + CONTROL_PRODUCTS * arithmetic(arch.tech, "mult", quantity, CONTROL_BITS, CONTROL_BITS)
+    )
+
+
+def addresses(tech: Tech, quantity: Quantity) -> float:
+    """Return a quantity of what says where a lane finds its inputs, in every cycle."""
+    add = arithmetic(tech, "add", quantity, ADDRESS_BITS)
+    select = ADDRESS_BITS * structure(tech, "multiplexer", quantity)
+    counters = counting(tech, quantity, ADDRESS_COUNTERS * ADDRESS_BITS, held=False)
+    return counters + ADDRESS_STEPS * (2 * add + select)
+
+
+def tree_adders(arch: Accelerator, product_bits: int) -> dict[int, int]:
+    """Return the adders of trees by their width: over the multipliers of each PE, and across PEs where these add up.
+
+    A node of a tree is a bit wider than those below it.
+    """
+    pes, mults = arch.multipliers // arch.pe.mults_per_pe, arch.pe.mults_per_pe
+    found: dict[int, int] = {}
+    nodes, bits = mults, product_bits
+    while nodes > 1:
+        bits += 1
+        found[bits] = pes * (nodes // 2)
+        nodes -= nodes // 2
+    across = arch.multipliers - arch.multipliers // arch.places("input_channels")
+    if across:
+        found[product_bits] = across
+    return found
+
+
+def picked(arch: Accelerator, sum_bits: int) -> int:
+    """Return the outputs of which a word of the output buffer has a part, at most: results, or partial sums."""
+    word = 8 * arch.buffers.ofmap_port_bytes
+    return max(word // arch.precision.activation_bits, -(-word // sum_bits) + 1)
+
+
+def collector(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity) -> float:
+    """Return the area or the leakage of what makes words of sums; for every lane the outputs of its tile are counted.
+
+    ``places`` are the sums of a PE at a depth.
+    """
+    tech = arch.tech
+    kept = counting(tech, quantity, KEPT_COUNTERS * _tile_bits(arch), held=False)
+    word = 8 * arch.buffers.ofmap_port_bytes * arithmetic(tech, "register", quantity, 1)
+    return (
+        picked(arch, sum_bits) * collecting(arch, places, sum_bits, quantity)
+        + arch.places("tiles") * arch.pe.mults_per_pe * kept
+        + word
+    )
+
+
+def collecting(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity) -> float:
+    """Return a quantity of an output of a word: it is found, picked out of all sums of a depth, and finished.
+
+    Its partial sum is picked out of a word of these.
+    """
+    sums = arch.multipliers // arch.pe.mults_per_pe // arch.places("input_channels") * places
+    chosen = (sums * sum_bits + 8 * arch.buffers.ofmap_port_bytes) / 8
+    return (
+        chosen * structure(arch.tech, "selector", quantity)
+        + counting(arch.tech, quantity, _walk_bits(arch, places), held=False)
+        + finishing(arch.tech, quantity, sum_bits)
+    )
+
+
+def finishing(tech: Tech, quantity: Quantity, sum_bits: int) -> float:
+    """Return a quantity of what makes a result of a sum: additions, and a shifter by any number of bits."""
+    levels = (sum_bits - 1).bit_length()
+    shifter = levels * sum_bits * structure(tech, "multiplexer", quantity)
+    return FINISHING_ADDITIONS * arithmetic(tech, "add", quantity, sum_bits) + shifter
+
+
+def output_pj(arch: Accelerator, problem: Problem) -> float:
+    """Return the pJ of an output that leaves the accumulators, but for the addition that the vector unit counts."""
+    bits = problem.accumulator_bits
+    once = arithmetic(arch.tech, "add", "energy_pj", bits)
+    return collecting(arch, tile_places(arch, problem), bits, "energy_pj") - once
+
+
+def tile_places(arch: Accelerator, problem: Problem) -> int:
+    """Return the sums that a PE has at a depth: of the multipliers, as often as a tile takes cycles."""
+    mults = arch.pe.mults_per_pe
+    return mults * -(-problem.algorithm.coordinates // mults)
+
+
+def _tile_bits(arch: Accelerator) -> int:
+    lanes = arch.places("tiles") * arch.pe.mults_per_pe
+    return lanes.bit_length() + (arch.pe.acc_depth - 1).bit_length()
+
+
+def _walk_bits(arch: Accelerator, places: int) -> int:
+    """Return the bits that say of an output which it is.
+
+    Its row; its place in a tile along T, H and W and its lane; its file and that which a line, a plane, a tile and a
+    column begin with; its tile along T, H and W.
+    """
+    rows, files = arch.places("output_channels"), arch.places("tiles") * places
+    return rows.bit_length() + 4 * places.bit_length() + 5 * files.bit_length() + 3 * _tile_bits(arch)

@@ -6,6 +6,7 @@ the next value. All is priced by the rows of ``technology``; docs/energy.md list
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.technology.arithmetic import arithmetic
@@ -133,9 +134,8 @@ def output_pj(arch: Accelerator, problem: Problem) -> float:
 
 
 def tile_places(arch: Accelerator, problem: Problem) -> int:
-    """Return the sums that a PE has at a depth: of the multipliers, as often as a tile takes cycles."""
-    mults = arch.pe.mults_per_pe
-    return mults * -(-problem.algorithm.coordinates // mults)
+    """Return the sums that a PE has at a depth: one of each multiplier, or those of a tile that is taken in parts."""
+    return max(arch.pe.mults_per_pe, math.prod(problem.algorithm.tile))
 
 
 def _tile_bits(arch: Accelerator) -> int:

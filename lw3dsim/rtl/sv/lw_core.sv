@@ -360,8 +360,8 @@ module lw_core #(
     ) u_collector (
         .clk, .read(out_write), .opens(out_opens), .begins(out_begins), .count(out_count),
         .channels(out_rows),
-        .span(winograd ? coordinates_each : tree ? 8'(MULTS) : 8'd1),
-        .per_col(winograd ? tiles_col : tree ? 8'd1 : 8'(MULTS)),
+        .span(winograd ? coordinates_each : tree ? MULTS[7:0] : 8'd1),
+        .per_col(winograd ? tiles_col : tree ? 8'd1 : MULTS[7:0]),
         .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(tile_size), .left(out_left),
         .results(results_of_depth), .picked, .rows(from_rows)
     );

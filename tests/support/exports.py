@@ -1,0 +1,41 @@
+"""Cores as they are exported, and what Verilator and Yosys find in them."""
+
+from __future__ import annotations
+
+import subprocess
+
+from lw3dsim import load_arch
+from lw3dsim.rtl.export import export_core, top_name
+
+# Buffers are macros: their words are no registers.
+MACROS = ("lw_sram.sv", "lw_output_buffer.sv")
+
+
+def exported(name, folder, changes=()):
+    """Write the core of an accelerator into a folder; return the name of its top."""
+    design = load_arch(name, overrides=list(changes))
+    export_core(design, str(folder), None)
+    return top_name(design)
+
+
+def modules(folder):
+    """Return the files of a core without its test bench."""
+    return sorted(path for path in folder.glob("*.sv") if path.stem != "lw_bench")
+
+
+def linted(folder, top, parameters=()):
+    """Return what Verilator finds in the modules of a folder."""
+    given = [f"-G{name}={value}" for name, value in dict(parameters).items()]
+    lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *given, *map(str, modules(folder))]
+    return subprocess.run(lint, capture_output=True, text=True, check=False).stderr
+
+
+def unsynthesizable(folder, top):
+    """Return what keeps a core from gates: what Yosys does not read or elaborate, loops, latches, several drivers."""
+    read = " ".join(path.name for path in modules(folder) if path.name not in MACROS)
+    script = (
+        f"read_verilog -sv {read}; read_verilog -sv -lib {' '.join(MACROS)}; hierarchy -check -top {top}; "
+        "proc; check -assert; select -assert-none t:$dlatch t:$adlatch t:$dlatchsr"
+    )
+    done = subprocess.run(["yosys", "-q", "-p", script], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""

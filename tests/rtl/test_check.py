@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 from cores import MACHINES, arch_of, counted, differences, drawn_layer, subject_of
+from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
 
 from lw3dsim.base.values import replace
@@ -109,14 +110,6 @@ def test_files_that_are_not_ours_stay(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-def linted(folder, top, parameters=()):
-    """What Verilator finds in the modules of a folder."""
-    sources = sorted(str(path) for path in folder.glob("*.sv") if path.stem != "lw_bench")
-    given = [f"-G{name}={value}" for name, value in dict(parameters).items()]
-    lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *given, *sources]
-    return subprocess.run(lint, capture_output=True, text=True, check=False).stderr
-
-
 @pytest.mark.usefixtures("folder")
 def test_an_exported_core_is_clean(tmp_path):
     done = command("rtl", "export", "--arch", "edge_small", "--out", str(tmp_path))
@@ -132,15 +125,16 @@ def test_a_core_with_transforms_is_clean(core_of, name):
     assert linted(bench.parent, "lw_core", core.parameters) == ""
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_core_of_one_multiplier_a_pe_is_clean(tmp_path):
+    # The quickest of the accelerators that are shipped; all of them: tests/exports_nightly.py.
+    assert linted(tmp_path, exported("eyeriss_like", tmp_path)) == ""
+
+
 def test_yosys_reads_an_exported_core(tmp_path):
     if shutil.which("yosys") is None:
         pytest.skip("there is no Yosys here")
-    small = overrides(*SMALL, *PORTS)
-    assert command("rtl", "export", "--arch", "edge_small", *small, "--out", str(tmp_path)).exit_code == 0
-    modules = " ".join(sorted(str(path) for path in tmp_path.glob("*.sv")))
-    script = f"read_verilog -sv {modules}; hierarchy -check -top edge_small_core; proc; check -assert"
-    done = subprocess.run(["yosys", "-q", "-p", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert unsynthesizable(tmp_path, exported("edge_small", tmp_path, (*SMALL, *PORTS))) == ""
 
 
 def test_programs_go_with_a_core(tmp_path, tiny):

@@ -21,7 +21,7 @@ LOUD    := --disable-pip-version-check $(shell [ -t 2 ] || echo -q)
 # Python compiles what is imported, once, rather than everything that is installed, or the same at every start.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Each file of tests on one core: what its tests share is made once. In the order of their names, as few tests may take long.
+# Each file of tests on one core: what its tests share is made once. In the order of tests/support/longest.py, as few tests may take long.
 PYTEST  := -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 
 # What the targets test-lowest and test-newest run; all of it unless told.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from longest import place
 
 from lw3dsim.cli.main import main
 
@@ -40,6 +41,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     asked = "from lw3dsim.base.native import extension as e; exit(bool(e().why))"
     if subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False).returncode:
         subprocess.run([sys.executable, "-m", "lw3dsim.compiler"], check=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    items.sort(key=lambda item: place(item.path))
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -99,9 +99,7 @@ def test_what_is_wrong_with_a_registered_record_is_one_sentence(monkeypatch, cli
     for command in (("simulate", "c3d"), ("energy",), ("explain", "c3d")):
         run = cli(*command, "--set", "dram.preset=odd")
         assert (run.exit_code, run.stdout) == (2, "")
-        assert run.stderr.startswith(
-            "Error: --set dram.preset=odd: DRAM preset 'odd' of acme 1.0 (entry point "
-        )
+        assert run.stderr.startswith("Error: --set dram.preset=odd: DRAM preset 'odd' of acme 1.0 (entry point ")
         assert run.stderr.endswith("uninstall it: trp is 'a lot', expected a whole number from 1 to 1000000\n")
 
 

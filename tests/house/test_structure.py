@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+from longest import LONGEST, TESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lw3dsim"
@@ -30,34 +32,46 @@ def room_of(module: str) -> str:
     return max((room for room in FLOORS if f"{inside}/".startswith(f"{room}/")), key=len, default="")
 
 
-def imported(module: str) -> set[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return a source as a tree; not before a test asks, as every worker reads what tests there are."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
     """Return the modules that one imports: at its start, later, or for its types alone."""
     names = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(MODULES[module])):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     below = {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
-    return {name for name in below if name in MODULES}
+    return frozenset(name for name in below if name in MODULES)
 
 
-IMPORTS = {module: imported(module) for module in MODULES if room_of(module)}
+IN_ROOMS = [module for module in MODULES if room_of(module)]
 
 
-@pytest.mark.parametrize("module", IMPORTS)
+@pytest.mark.parametrize("module", IN_ROOMS)
 def test_imports_run_down(module):
     own = room_of(module)
-    for other in IMPORTS[module]:
+    for other in imported(module):
         assert room_of(other) == own or FLOORS[room_of(other)] < FLOORS[own], other
 
 
 def test_no_circle_of_modules():
-    left = dict(IMPORTS)
+    left = {module: imported(module) for module in IN_ROOMS}
     while free := [module for module, needs in left.items() if not needs & left.keys()]:
         for module in free:
             del left[module]
     assert not left
+
+
+def test_the_files_of_tests_that_come_first_are_there():
+    assert all((TESTS / name).is_file() for name in LONGEST)
+    assert len(set(LONGEST)) == len(LONGEST)
 
 
 def test_every_file_is_in_a_room_of_the_tower():
@@ -73,7 +87,7 @@ def test_files_that_developers_are_told_of_are_there(document):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_short(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):

@@ -1,9 +1,9 @@
-"""Do all shipped networks, and one of each family on every accelerator, keep the invariants of the model?"""
+"""Do all shipped networks, and every kind of layer on every accelerator, keep the invariants of the model?"""
 
 from __future__ import annotations
 
 import pytest
-from shipped_networks import FAMILIES, SMALL
+from shipped_networks import KINDS, SMALL
 
 from lw3dsim import compare, load_workload, simulate
 from lw3dsim.describe.catalog import shipped_names
@@ -15,7 +15,7 @@ ARCHS = shipped_names("arch_configs")
 # One test for the four cases: layers that the cases share are mapped once.
 @pytest.mark.parametrize(
     ("workload", "arch"),
-    [(name, arch) for arch in ARCHS for name in (shipped_names("workloads") if arch == "edge_base" else FAMILIES)],
+    [(name, arch) for arch in ARCHS for name in (shipped_names("workloads") if arch == "edge_base" else KINDS)],
 )
 def test_invariants_hold_in_every_case(workload, arch):
     # The largest networks in full on the base design, smaller on the others.
@@ -24,6 +24,14 @@ def test_invariants_hold_in_every_case(workload, arch):
     assert comparison.names == ("baseline", "FSB", "FSB+hFA", "3D Winograd")
     for result in comparison.results:
         check_accounts(result)
+
+
+def test_the_networks_of_every_accelerator_have_every_kind_of_layer():
+    def kinds(names):
+        loaded = (load_workload(name, input_size=SMALL[name]) for name in names)
+        return {(layer.kind, getattr(layer, "groups", 1) > 1) for network in loaded for layer in network.layers}
+
+    assert kinds(KINDS) == kinds(SMALL)
 
 
 def test_a_single_multiplier_array_runs_c3d_near_its_floor():

@@ -1,22 +1,36 @@
-"""Cores are built once, and only where there is Verilator."""
+"""Cores are built once, for later runs of the tests too, and only where there is Verilator."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import subprocess
 from functools import cache
+from pathlib import Path
 
 import pytest
 from cores import built
 
+# A core that is built here is called after its sources; of several, the newest stay.
+BUILD = Path(__file__).resolve().parents[2] / "build" / "cores"
+KEPT = 12
+
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """Where cores are built, without optimising: compiling takes longer than what they run."""
+def folder():
+    """Where cores are built by these tools, without optimising: compiling takes longer than what they run."""
     if shutil.which("verilator") is None:
         pytest.skip("there is no Verilator here")
+    tools = [[name, "--version"] for name in ("verilator", os.environ.get("CXX", "g++"))]
+    said = [subprocess.run(tool, capture_output=True, check=True).stdout for tool in tools]
+    made = BUILD / hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+    made.mkdir(parents=True, exist_ok=True)
+    for old in sorted(BUILD.glob("*/core_*"), key=lambda one: -one.stat().st_mtime)[KEPT:]:
+        shutil.rmtree(old)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXXFLAGS", "-O0")
-        yield tmp_path_factory.mktemp("cores")
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -21,3 +21,6 @@ SMALL = {
 
 # Of networks whose layers are of the same forms, more or wider, one.
 FAMILIES = tuple(sorted(SMALL.keys() - {"slow_r50", "slowfast_r50_8x8", "slowfast_r101_8x8", "x3d_m"}))
+
+# Networks that together have every kind of layer of the shipped ones, dense and depthwise, fast and direct.
+KINDS = ("c3d", "movinet_a0_stream", "r2plus1d_r18", "s3d", "slowfast_small", "x3d_s")

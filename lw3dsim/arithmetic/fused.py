@@ -106,7 +106,8 @@ def _execution(
 ) -> Execution:
     """Return the machine as stage ``i`` uses it."""
     stage, operand = group.stages[i], group.operands[i]
-    sources: list[Tensor] = [tensors[i].values] if i else list(computation.inputs)
+    read = group.sources[i]
+    sources: list[Tensor] = [tensors[read].values] if read else list(computation.inputs)
     if group.adds[i] >= 0:
         sources.append(tensors[group.adds[i]].values if group.adds[i] else computation.inputs[0])
     if operand == "dram":
@@ -187,7 +188,7 @@ def _check(
         low = begin + first * stage.stride[d] - stage.padding[d]
         high = low + (count - 1) * stage.stride[d] + stage.kernel[d]
         space.append(slice(max(low, begin), max(min(high, end), begin)))
-    is_there = tensors[i].there[(channels, *space)].all()
+    is_there = tensors[group.sources[i]].there[(channels, *space)].all()
     if group.adds[i] >= 0:
         is_there &= tensors[group.adds[i]].there[(channels, *new)].all()
     if not is_there:

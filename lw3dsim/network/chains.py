@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from lw3dsim.map.group.group import Group, can_fuse
+from lw3dsim.map.group.group import Group, can_branch, can_fuse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -19,24 +19,66 @@ if TYPE_CHECKING:
 def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
     """Return, per layer, the layers before it whose output it could take over on chip: it reads it alone, or first.
 
-    Others that read it must be additions; see :func:`can_wait`.
+    Others that read it must be additions, or branches; see :func:`can_wait`.
     """
     number = {layer.name: i for i, layer in enumerate(network.layers)}
+    aside = {network.layers[s].name for s in branches(network, runs)}
     feeds: dict[int, list[int]] = {}
     for v, layer in enumerate(network.layers):
         if not can_follow(layer, runs[v].work.problem):
             continue
         sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
-        alone = [u for u in sources if _is_first(network, layer, network.layers[u].name)]
+        alone = [u for u in sources if _is_first(network, layer, network.layers[u].name, aside)]
         if len(set(layer.inputs)) == len(layer.inputs) and not network.spreads(layer):
             feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
     return feeds
 
 
-def _is_first(network: Workload, layer: AnyLayer, name: str) -> bool:
-    """Return whether a layer is the first or only user of a tensor, and the others add it."""
-    first, *others = network.consumers(name)
-    return first == layer and all(_adds(network, name, user) for user in others)
+def branches(network: Workload, runs: Sequence[LayerRun]) -> dict[int, tuple[int, int]]:
+    """Return the layers by which a tensor takes a short cut to an addition, beside a chain of others, by number.
+
+    With each goes the first layer of the chain, which reads the same, and the addition. Both ways begin with a dense
+    layer.
+    """
+    number = {layer.name: i for i, layer in enumerate(network.layers)}
+    found: dict[int, tuple[int, int]] = {}
+    for v, layer in enumerate(network.layers):
+        if len(set(layer.streams)) != 2 or not can_follow(layer, runs[v].work.problem):
+            continue
+        for name, other in itertools.permutations(layer.streams):
+            s = number.get(name)
+            if s is None or s in found or len(network.consumers(name)) > 1 or not _may_stand_aside(network, runs, s):
+                continue
+            first = _beginning(network, number, other, network.layers[s].streams[0])
+            if first is not None and _may_stand_aside(network, runs, first) and can_fuse(runs[first].work.problem):
+                found[s] = first, v
+                break
+    return found
+
+
+def _may_stand_aside(network: Workload, runs: Sequence[LayerRun], i: int) -> bool:
+    """Return whether a layer reads one tensor, in all channels, and can be beside another that reads it as well."""
+    layer, problem = network.layers[i], runs[i].work.problem
+    is_alone = len(layer.streams) == 1 and layer.is_local and not problem.state_frames
+    return is_alone and problem.structure == "dense" and can_branch(problem)
+
+
+def _beginning(network: Workload, number: Mapping[str, int], name: str, source: str) -> int | None:
+    """Return the first layer of the chain from ``source`` to the tensor ``name``, None where there is no chain."""
+    while name in number:
+        layer = network.layers[number[name]]
+        if len(layer.streams) != 1:
+            return None
+        if layer.streams[0] == source:
+            return number[name]
+        name = layer.streams[0]
+    return None
+
+
+def _is_first(network: Workload, layer: AnyLayer, name: str, aside: Collection[str]) -> bool:
+    """Return whether a layer is the first or only user of a tensor, and the others add it, or are ``aside``."""
+    users = [user for user in network.consumers(name) if user.name not in aside]
+    return users[:1] == [layer] and all(_adds(network, name, user) for user in users[1:])
 
 
 def _adds(network: Workload, name: str, layer: AnyLayer) -> bool:
@@ -60,9 +102,33 @@ def can_follow(layer: AnyLayer, problem: Problem) -> bool:
     return can_lead(layer, problem) and len(layer.streams) <= 2 and not problem.state_frames
 
 
+def can_stand(layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -> bool:
+    """Return whether layer ``i`` of a chain can be in a group; strides may leave out what another layer looks at."""
+    layer, problem = layers[i], problems[i]
+    if any(k < s for k, s in zip(problem.kernel, problem.stride, strict=True)):
+        alike = (j for j, other in enumerate(layers) if j != i and other.streams == layer.streams)
+        is_seen = any(can_fuse(problems[j]) for j in alike)
+        return is_seen and layer.is_local and can_branch(problem) and not problem.state_frames
+    return can_follow(layer, problem) if i else can_lead(layer, problem)
+
+
 def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> Group:
     """Return the group of ``layers``, whose ``problems`` are these."""
-    return Group(tuple(problems), operands(layers, looks_back=problems[0].state_frames > 0))
+    found = reads(layers)
+    others = operands(layers, looks_back=problems[0].state_frames > 0)
+    return Group(tuple(problems), others, reads=() if found == tuple(range(len(layers))) else found)
+
+
+def reads(layers: Sequence[AnyLayer]) -> tuple[int, ...]:
+    """Return the tensor that each layer of a group reads: what the one before made, or, of a chain beside it, another.
+
+    Tensor 0 is the input of the group, i + 1 what layer i makes.
+    """
+    found, made = [0], {layers[0].streams[0]: 0}
+    for number, (before, layer) in enumerate(itertools.pairwise(layers), start=1):
+        made[before.name] = number
+        found.append(number if before.name in layer.streams else made[layer.streams[0]])
+    return tuple(found)
 
 
 def operands(layers: Sequence[AnyLayer], *, looks_back: bool = False) -> tuple[Operand, ...]:
@@ -71,28 +137,41 @@ def operands(layers: Sequence[AnyLayer], *, looks_back: bool = False) -> tuple[O
     The input of a group that ``looks_back`` has frames of the clip before in front: what is added of it is read anew.
     """
     found: list[Operand] = ["none"]
-    reads = [] if looks_back else list(layers[0].streams)
+    own = [] if looks_back else list(layers[0].streams)
     made = {layer.name: number for number, layer in enumerate(layers, start=1)}
     for before, layer in itertools.pairwise(layers):
-        others = [name for name in layer.streams if name != before.name]
+        others = [name for name in layer.streams if name != before.name and before.name in layer.streams]
         inner = [made[name] for name in others if name in made]
-        found.append("none" if not others else "input" if others == reads else inner[0] if inner else "dram")
+        found.append("none" if not others else "input" if others == own else inner[0] if inner else "dram")
     return tuple(found)
 
 
 def can_wait(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> bool:
-    """Return whether all that read what a chain of ``layers`` makes on the way are in it."""
-    names = {layer.name for layer in layers}
-    pairs = zip(layers, problems[1:], strict=False)
-    return all(can_stay(network, before.name, problem, names) for before, problem in pairs)
+    """Return whether all that read what a chain of ``layers`` makes on the way are in it, and find it on chip."""
+    is_read = all(is_next(layers, problems, i) for i in range(1, len(layers)))
+    return is_read and all(can_stay(network, layers, problems, i) for i in range(len(layers) - 1))
 
 
-def can_stay(network: Workload, name: str, after: Problem, inside: Collection[str]) -> bool:
-    """Return whether a tensor can stay on chip for all its users, layers ``inside`` a chain.
+def is_next(layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -> bool:
+    """Return whether layer ``i`` of a chain reads the one before, or as a dense layer what another has read before."""
+    layer = layers[i]
+    if layers[i - 1].name in layer.streams:
+        return True
+    known = [*(one.name for one in layers[:i]), *(layers[0].streams if not problems[0].state_frames else ())]
+    is_alone = len(layer.streams) == 1 and len(layers[0].streams) == 1
+    return is_alone and layer.streams[0] in known and problems[i].structure == "dense"
 
-    The next, ``after`` it, must read it in all channels where others, additions, wait for theirs.
+
+def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -> bool:
+    """Return whether what layer ``i`` of a chain makes can stay on chip for all that read it.
+
+    The next layer must be dense where others use it, later ones of the chain: additions, or dense layers.
     """
+    name, later = layers[i].name, dict(zip(layers[i + 1 :], problems[i + 1 :], strict=True))
     users = network.consumers(name)
-    others = [user for user in users if _adds(network, name, user)]
-    is_inside = all(user.name in inside for user in users)
-    return len(users) == 1 or (after.structure == "dense" and is_inside and len(others) == len(users) - 1)
+    if list(users) == [layers[i + 1]]:
+        return True
+    return problems[i + 1].structure == "dense" and all(
+        user in later and (_adds(network, name, user) or (later[user].structure == "dense" and len(user.streams) == 1))
+        for user in users
+    )

@@ -9,7 +9,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
-from lw3dsim.network.chains import can_follow, can_lead, can_stay, group_of
+from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, run_work, seen_by
@@ -212,14 +212,13 @@ def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[P
     if not place.arch.buffers.intermediate_bits:
         name = one_line(place.arch.name)
         raise place.error(("group",), f"{name} can't fuse: buffers.intermediate_share is 0; raise it")
-    names = {layer.name for layer in layers}
     for i, (before, layer) in enumerate(itertools.pairwise(layers), start=1):
-        if before.name not in layer.streams:
+        if not is_next(layers, problems, i):
             raise place.error(("group", i), f"{layer.name} does not read {before.name}: a group is a chain; reorder it")
         users = [user.name for user in place.network.consumers(before.name)]
-        if layer.inputs.count(before.name) > 1 or not can_stay(place.network, before.name, problems[i], names):
-            rule = "but for the next, which must be dense, all must be additions of the group"
+        if layer.inputs.count(before.name) > 1 or not can_stay(place.network, layers, problems, i - 1):
+            rule = "but for the next, which must be dense, all must be additions or dense layers of the group"
             raise place.error(("group", i - 1), f"{before.name} is read by {' and '.join(users)}: {rule}")
-    for i, (layer, problem) in enumerate(zip(layers, problems, strict=True)):
-        if not (can_follow(layer, problem) if i else can_lead(layer, problem)):
+    for i, layer in enumerate(layers):
+        if not can_stand(layers, problems, i):
             raise place.error(("group", i), f"{layer.name} can't be fused; see docs/fusion.md, and take it out")

@@ -23,7 +23,7 @@ from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, bound_tiles, search_group
-from lw3dsim.network.chains import can_wait, group_of, links, without
+from lw3dsim.network.chains import branches, can_wait, group_of, links, without
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights
 from lw3dsim.network.runs import bare, best_run
@@ -131,6 +131,7 @@ class Judge:
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         alone = [Figures.of(network, unit, leakage) for unit in units]
         feeds = without(links(network, runs), apart) if arch.buffers.intermediate_bits else {}
+        aside = {s: those for s, those in branches(network, runs).items() if s not in apart}
         judge = cls(
             network=network,
             runs=runs,
@@ -140,7 +141,7 @@ class Judge:
             alone=alone,
             trees_alone=[weights.price.of_mode(run.work.problem, arch, run.work.mapping.parallel) for run in runs],
             weights=weights,
-            trees=make_trees(len(runs), feeds, LONGEST),
+            trees=make_trees(len(runs), feeds, LONGEST, aside),
             groups={},
             own={},
             least={},

@@ -156,6 +156,7 @@ def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Gro
         h=h.cuts,
         w=w.cuts,
         chunk=work.words(mapping.chunks),
+        reads=work.words(group.sources),
         adds=work.words(group.adds),
         resident=work.words(mapping.resident),
         first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),

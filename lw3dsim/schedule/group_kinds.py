@@ -101,7 +101,7 @@ def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: W
     most, total = nest.chunk[run], 0
     full, rest = layer.n // most, layer.n % most
     # Of the steps that read what the one before drains, the whole entry shows: of all, or of the first chunk.
-    waits = stage > 0
+    waits = nest.reads[stage] > 0
     follows = waits and stages.run[stage - 1] == run
     for tile in range(all_tiles(nest)):
         t, h, w = tile_indices(nest, tile)
@@ -117,7 +117,7 @@ def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: W
                 total += full * entry_full + entry_rest
             elif waits:
                 total += entry_full if full else entry_rest
-            if stage + 1 < len(stages.n) and new_of(nest, stage + 2, t, h, w) > 0:
+            if stage + 1 < len(stages.n) and nest.reads[stage + 1] > 0 and new_of(nest, stage + 2, t, h, w) > 0:
                 if stages.run[stage + 1] == run:
                     total += full * drain_full + drain_rest
                 else:

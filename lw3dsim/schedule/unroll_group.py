@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class GroupNest(NamedTuple):
     """The loops of a group under a mapping: T, H and W cut in the first of the ways, channels of a chunk by run.
 
-    By stage: the tensor on chip that it adds, whether its weights stay on chip, and where its weight tiles
-    begin among those of all stages. ``innermost`` is the axis whose tiles follow each other.
+    By stage: the tensor that it reads, the one on chip that it adds, whether its weights stay on chip, and where its
+    weight tiles begin among those of all stages. ``innermost`` is the axis whose tiles follow each other.
     """
 
     stages: Stages
@@ -30,6 +30,7 @@ class GroupNest(NamedTuple):
     h: Cuts
     w: Cuts
     chunk: Words
+    reads: Words
     adds: Words
     resident: Words
     first_weight: Words
@@ -168,7 +169,7 @@ def place_steps(nest: GroupNest, places: GroupPlaces) -> int:
                     places.tile[step], places.t[step], places.h[step], places.w[step] = tile, t, h, w
                     places.stage[step], places.chunk[step] = stage, chunk
                     places.n[step] = min(most, channels - chunk * most)
-                    places.waits[step] = 1 if stage > 0 and (chunk == 0 or stage > stages.start[run]) else 0
+                    places.waits[step] = 1 if nest.reads[stage] > 0 and (chunk == 0 or stage > stages.start[run]) else 0
                     step += 1
     return step
 
@@ -211,7 +212,7 @@ def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded,
                 scratch.operand[stage] = count
                 count += 1
             loads.last[scratch.operand[stage]] = step
-        elif stage == 0 or nest.adds[stage] == 0:
+        elif nest.reads[stage] == 0 or nest.adds[stage] == 0:
             if readers == 0 or places.tile[scratch.first[readers - 1]] != tile:
                 bits = new_at(nest, places, step, 0) * position_bits(nest)
                 scratch.first[readers], scratch.load[readers] = step, -1

@@ -41,7 +41,18 @@ def reaches(draw):
         kernel = draw(st.integers(1, min(4, size)))
         stride, padding = draw(st.integers(1, kernel)), draw(st.integers(0, kernel // 2))
         out = (size + 2 * padding - kernel) // stride + 1
-        found.append(Reach(kernel=kernel, stride=stride, padding=padding, out=out, inp=size, takes_all=False, adds=-1))
+        found.append(
+            Reach(
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                out=out,
+                inp=size,
+                takes_all=False,
+                reads=len(found),
+                adds=-1,
+            )
+        )
         size = out
     return tuple(found)
 
@@ -143,7 +154,7 @@ def test_a_step_that_reads_what_was_just_computed_waits_until_it_is_written(chai
         if stage > run.start:
             read = [(tile, stage - 1, chunk)]
         else:
-            read = [key for key in written if key[:2] == (tile, stage - 1)]
+            read = [key for key in written if key[:2] == (tile, group.sources[stage] - 1)]
         assert all(written.get(key, 0) <= start[step] for key in read)
         written[tile, stage, chunk] = int(drained[step])
 
@@ -175,15 +186,18 @@ def test_intermediate_tensors_never_take_more_than_their_share(chain, data):
     for number, (t, h, w, _, stage, chunk, n) in enumerate(steps):
         run = next(r for r in group.runs if stage in r)
         at = (t, h, w)
-        read = set()
-        if stage > 0:
-            channels = range(group.channels[stage])
+        read, source, added = set(), group.sources[stage], group.adds[stage]
+        if source > 0:
+            channels = range(group.channels[source])
             if stage > run.start or group.stages[stage].structure != "dense":
                 channels = range(chunk * chunk_of[stage], chunk * chunk_of[stage] + n)
             needed = set(
                 itertools.product(*(range(*looked_interval(group, axes, d, stage, i)) for d, i in enumerate(at)))
             )
-            read = {(stage, c, *p) for c in channels for p in needed}
+            read = {(source, c, *p) for c in channels for p in needed}
+        if added > 0:
+            channels = range(chunk * chunk_of[stage], chunk * chunk_of[stage] + n)
+            read |= {(added, c, *p) for c in channels for p in cells(axes, at, stage + 1, "new")}
         written = set()
         if stage + 1 < len(group.stages):
             channels = range(chunk * chunk_of[stage], chunk * chunk_of[stage] + n)

@@ -50,11 +50,15 @@ def test_a_group_of_layers_knows_its_channels():
 # Axes
 
 
+def chained(*reaches):
+    return tuple(replace(reach, reads=i) for i, reach in enumerate(reaches))
+
+
 def test_an_axis_goes_backwards_through_windows_and_padding():
     # 8 positions, window 3, padding 1 to 8, then window 2, stride 2 to 4; tiles of 3 and 1 outputs.
     reaches = (
-        Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, adds=-1),
-        Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, adds=-1),
+        Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, reads=0, adds=-1),
+        Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, reads=1, adds=-1),
     )
     axis = cut_group(reaches, 3, False)
     # Outputs 0..2 and 3 look at 0..5 and 6..7 of the tensor between, these at 0..6 and 5..7 of the input.
@@ -73,31 +77,31 @@ def test_an_axis_goes_backwards_through_windows_and_padding():
 
 
 def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
-    takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, adds=-1)
-    one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=-1)
-    axis = cut_group((one, takes_all, one), 2, False)
+    takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, reads=0, adds=-1)
+    one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=-1)
+    axis = cut_group(chained(one, takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
     # As the first stage too.
-    axis = cut_group((takes_all, one), 2, False)
+    axis = cut_group(chained(takes_all, one), 2, False)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
     plain = plain_reaches((takes_all,), INTERPRETED)
     assert [looked_at(plain, 0, 1, 1), looked_at(plain, 0, 2, 3)] == [(0, 0), (0, 4)]
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
-    wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, adds=-1)
-    added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=0)
-    axis = cut_group((wide, added), 2, False)
+    wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, reads=0, adds=-1)
+    added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=0)
+    axis = cut_group(chained(wide, added), 2, False)
     assert axis.first[0].tolist() == [0, 1]
     assert axis.new[0].tolist() == [3, 3]
     # A border of zeros looks at nothing, the sum at its own position: outputs 0 and 3.
-    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, adds=-1)
-    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, adds=-1)
-    axis = cut_group((cropped, border, added), 1, False)
+    cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, reads=0, adds=-1)
+    border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, reads=0, adds=-1)
+    axis = cut_group(chained(cropped, border, added), 1, False)
     assert axis.first[0].tolist() == [0, 0, 1, 3]
     assert axis.new[0].tolist() == [1, 3, 3, 1]
-    narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, adds=-1)
-    axis = cut_group((narrow, wide, added), 1, False)
+    narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=-1)
+    axis = cut_group(chained(narrow, wide, added), 1, False)
     assert axis.new[0].tolist() == [2, 3, 3, 2]
 
 

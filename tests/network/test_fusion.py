@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lw3dsim import execute, simulate
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.map.group.partition import Partition, make_trees, paths_to
+from lw3dsim.map.group.partition import Partition, make_trees, paths_to, widened
 from lw3dsim.network import fusion
-from lw3dsim.network.chains import can_wait, links, operands
+from lw3dsim.network.chains import branches, can_wait, links, operands, reads
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
 
 C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
@@ -65,6 +65,25 @@ def test_no_other_cut_is_cheaper(tree):
 
 @settings(deadline=None, max_examples=100)
 @given(trees(), st.data())
+def test_no_other_cut_is_cheaper_where_layers_stand_aside(tree, data):
+    layers, feeds, longest, cost = tree
+    far = [path for path in cost if len(path) > 1]
+    chain = data.draw(st.sampled_from(far)) if far else (0,)
+    fed = {u for sources in feeds.values() for u in sources}
+    free = [i for i in range(chain[-1]) if i not in fed and i not in feeds and i not in chain]
+    aside = {data.draw(st.sampled_from(free)): (chain[0], chain[-1])} if free and far else {}
+    for path in list(cost):
+        if (wider := widened(path, aside)) != path:
+            cost[wider] = data.draw(st.integers(0, 30))
+    chosen = Partition(make_trees(layers, feeds, longest, aside), cost.get).best()
+    assert sorted(i for path in chosen for i in path) == list(range(layers))
+    allowed = [path for path, value in cost.items() if value is not None]
+    least = min(sum(cost[path] for path in cut) for cut in cuts(frozenset(range(layers)), allowed))
+    assert sum(cost[path] for path in chosen) == least
+
+
+@settings(deadline=None, max_examples=100)
+@given(trees(), st.data())
 def test_a_cut_that_is_kept_up_to_date_is_the_one_made_anew(tree, data):
     layers, feeds, longest, cost = tree
     known = make_trees(layers, feeds, longest)
@@ -99,9 +118,10 @@ def linked(text):
 
 def test_only_tensors_with_a_single_user_stay_on_chip():
     network, feeds = linked(BOTTLENECK)
-    # r.sum is read twice: it is the end of a group, and s.c and s.short begin one.
+    # r.sum is read twice: on the way to s.sum one of its users stands beside the other.
     assert feeds == {
-        "r.b": {"r.a"}, "r.c": {"r.b"}, "r.sum": {"r.c"}, "s.sum": {"s.c", "s.short"}, "pool": {"s.sum"},
+        "r.b": {"r.a"}, "r.c": {"r.b"}, "r.sum": {"r.c"}, "s.short": {"r.sum"}, "s.sum": {"s.c", "s.short"},
+        "pool": {"s.sum"},
     }  # fmt: skip
     layers = {layer.name: layer for layer in network.layers}
     chain = [layers[name] for name in ("r.a", "r.b", "r.c", "r.sum")]
@@ -140,6 +160,58 @@ def test_a_tensor_that_an_addition_waits_for_stays_on_chip_where_all_its_users_a
     assert operands(chain) == ("none", "none", "none", "none", 1, "none", "none", 5)
     for begin, end, whole in ((0, 8, True), (1, 8, True), (0, 4, False), (4, 8, True), (3, 6, False), (5, 8, True)):
         assert can_wait(network, chain[begin:end], problems[begin:end]) == whole
+
+
+PROJECTED = """
+name: projected
+inputs:
+  clip: {channels: 16, frames: 4, height: 12, width: 12}
+layers:
+  - {name: stem, kind: conv3d, out_channels: 16, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: r.short, kind: conv3d, out_channels: 32, kernel: [1, 1, 1], stride: [1, 2, 2]}
+  - {name: r.a, kind: conv3d, inputs: stem, out_channels: 8, kernel: [3, 1, 1], padding: [1, 0, 0], activation: relu}
+  - {name: r.b, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], stride: [1, 2, 2], padding: [0, 1, 1]}
+  - {name: r.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: r.sum, kind: add, inputs: [r.c, r.short], activation: relu}
+  - {name: s.a, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], activation: relu}
+  - {name: s.b, kind: conv3d, out_channels: 8, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: s.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: s.sum, kind: add, inputs: [s.c, r.sum], activation: relu}
+"""
+
+
+def test_a_branch_stands_before_the_layer_that_reads_the_same():
+    network, feeds = linked(PROJECTED)
+    assert feeds["r.a"] == {"stem"}
+    assert "r.short" not in feeds or not feeds["r.short"]
+    runs = map_layers(network, resolve_design("edge_base", (), None, None))
+    names = [layer.name for layer in network.layers]
+    ours = {names[s]: (names[a], names[b]) for s, (a, b) in branches(network, runs).items()}
+    assert ours == {"r.short": ("r.a", "r.sum")}
+    assert widened((0, 2, 3, 4, 5), {1: (2, 5)}) == (0, 1, 2, 3, 4, 5)
+    assert widened((0, 2, 3, 4), {1: (2, 5)}) == (0, 2, 3, 4)
+    chain, problems = list(network.layers[:6]), [run.work.problem for run in runs[:6]]
+    assert reads(chain) == (0, 1, 1, 3, 4, 5)
+    assert operands(chain) == ("none", "none", "none", "none", "none", 2)
+    assert can_wait(network, chain, problems)
+    assert can_wait(network, chain[1:], problems[1:])
+    without = [i for i in range(6) if i != 1]
+    assert not can_wait(network, [chain[i] for i in without], [problems[i] for i in without])
+
+
+@pytest.mark.parametrize("sizes", [("buffers.ifmap_kib=4", "buffers.weight_kib=8", "buffers.ofmap_kib=12"), ()])
+def test_blocks_with_projections_are_one_group_and_compute_what_their_layers_do(cli, tmp_path, sizes):
+    workload, mapping = tmp_path / "projected.yaml", tmp_path / "mapping.yaml"
+    workload.write_text(PROJECTED)
+    design = load_arch("edge_base", overrides=sizes)
+    result = simulate(workload, design, fusion="auto", objective="dram_bytes", clips=2)
+    assert result.data["layers"][0]["name"] == "stem+r.short+r.a+r.b+r.c+r.sum"
+    assert result.totals.dram_bytes < simulate(workload, design, objective="dram_bytes").totals.dram_bytes
+    options = ("--fusion", "auto", "--objective", "dram_bytes", *(part for size in sizes for part in ("--set", size)))
+    assert cli("map", str(workload), *options, "--save", str(mapping)).exit_code == 0
+    again = simulate(workload, design, mapping=mapping, engine="simpy", clips=2)
+    assert again.totals == result.totals
+    assert execute(workload, design, fusion="auto", objective="dram_bytes").exact
 
 
 @pytest.mark.parametrize("sizes", [("buffers.ifmap_kib=4", "buffers.weight_kib=8", "buffers.ofmap_kib=12"), ()])

@@ -23,10 +23,10 @@ from lw3dsim.describe.workload import (
     build_workload,
 )  # fmt: skip
 from lw3dsim.machine.problem import problem_of
-from lw3dsim.map.group.group import Group, can_fuse
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price
-from lw3dsim.network.chains import operands
+from lw3dsim.network import chains as chains_of
+from lw3dsim.network.chains import can_stand
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 
@@ -40,7 +40,49 @@ KINDS = (
 
 def chains():
     """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
-    return st.one_of(mixed_chains(), mixed_chains(), residual_chains())
+    return st.one_of(mixed_chains(), mixed_chains(), residual_chains(), branched_chains())
+
+
+@st.composite
+def branched_chains(draw):
+    """The same with a branch: what is added has come from the same tensor through a dense layer of its own."""
+    shape = Shape(draw(st.sampled_from([3, 8])), *(draw(st.integers(1, s)) for s in (4, 8, 8)))
+    stride, layers, source = tuple(draw(st.sampled_from([1, 1, 2])) for _ in range(3)), [], "x"
+
+    def conv(name, source, channels, window, stride=(1, 1, 1), **others):
+        padding = tuple(k // 2 for k in window)
+        return Conv3d(
+            name=name, inputs=(source,), out_channels=channels, kernel=window, stride=stride, padding=padding, **others
+        )  # fmt: skip
+
+    def window():
+        return draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3)]))
+
+    if draw(st.booleans()):
+        layers.append(conv("before", "x", draw(st.sampled_from([4, 6])), window()))
+        source = "before"
+    middle, wide = draw(st.sampled_from([4, 6, 9])), draw(st.sampled_from([8, 12]))
+    layers.append(
+        conv(
+            "branch",
+            source,
+            wide,
+            draw(st.sampled_from([(1, 1, 1), tuple(2 * s - 1 for s in stride)])),
+            stride,
+            bias=draw(st.booleans()),
+        )
+    )
+    first = conv(
+        "first", source, middle, tuple(max(k, 2 * s - 1) for k, s in zip(window(), stride, strict=True)), stride
+    )
+    layers.append(first)
+    is_depthwise = draw(st.booleans())
+    layers.append(conv("second", "first", middle, window(), groups=middle if is_depthwise else 1, activation="relu"))
+    layers.append(conv("third", "second", wide, (1, 1, 1)))
+    layers.append(Add(name="sum", inputs=("third", "branch"), activation="relu"))
+    if draw(st.booleans()):
+        layers.append(conv("behind", "sum", 5, window()))
+    return {"x": shape}, layers, draw(st.sampled_from(["direct", "hfa"])), draw(st.sampled_from([1, 1, 2]))
 
 
 @st.composite
@@ -134,7 +176,8 @@ def fusable(chain, arch=SMALL):
     """The group of a random chain."""
     group = group_of(chain, arch)
     # Of a slice that leaves padding alone nothing before is needed.
-    assume(all(map(can_fuse, group.stages)) and all(group.needed))
+    assume(all(can_stand(network_of(chain).layers, group.stages, i) for i in range(len(group.stages))))
+    assume(all(group.needed))
     return group
 
 
@@ -148,7 +191,7 @@ def group_of(chain, arch=SMALL):
     """All layers of a chain as a group."""
     policy, network = chain[2], network_of(chain)
     problems = tuple(problem_of(network, layer, candidates(layer, policy, 2, 2)[0], arch) for layer in network.layers)
-    return Group(problems, operands(network.layers))
+    return chains_of.group_of(network.layers, problems)
 
 
 def any_mapping(group, data, arch=SMALL):

@@ -25,6 +25,7 @@ class Reaches(NamedTuple):
     inp: Words
     takes_all: Words
     adds: Words
+    reads: Words
     segments: Words
 
 
@@ -84,8 +85,8 @@ def cut_ways(reaches: Reaches, sizes: Words, always: int, cuts: Cuts, low: Words
 @kernel
 def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> int:
     """Fill in all of a way but its tile and place; return whether anything is retained."""
-    stages, tiles, room = len(reaches.out), cuts.tiles[way], len(cuts.last)
-    size, tile, begin = reaches.out[stages - 1], cuts.tile[way], cuts.begin[way]
+    stages, tiles = len(reaches.out), cuts.tiles[way]
+    size, tile = reaches.out[stages - 1], cuts.tile[way]
     for j in range(tiles):
         low[j] = j * tile
         high[j] = min(low[j] + tile, size)
@@ -93,9 +94,7 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
     retains = 0
     for back in range(stages):
         i = stages - 1 - back
-        for j in range(tiles):
-            low[j], high[j] = looked_at(reaches, i, low[j], high[j])
-            cuts.needed[i * room + begin + j] = high[j] - low[j]
+        look_at_tensor(reaches, cuts, way, i, low, high)
         widen(reaches, cuts, way, i, low, high)
         if i > 0 and reaches.takes_all[i - 1]:
             # What needs all of its input makes all of its output.
@@ -103,10 +102,6 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
                 high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
                 low[j] = 0
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way])
-        total = 0
-        for j in range(tiles):
-            total += cuts.needed[i * room + begin + j]
-        cuts.all_needed[i * len(cuts.tile) + way] = total
     last_users(cuts, way)
     return retains
 
@@ -132,6 +127,29 @@ def repeat_way(reaches: Reaches, cuts: Cuts, way: int) -> None:
     for stage in range(stages):
         figure = stage * len(cuts.tile) + way
         cuts.all_needed[figure] = segments * cuts.all_needed[figure]
+
+
+@kernel
+def look_at_tensor(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words) -> None:
+    """Fill in what the stages that read a tensor look at for each tile, and how much of it each stage needs."""
+    room, begin, is_read = len(cuts.last), cuts.begin[way], 0
+    for i in range(tensor, len(reaches.out)):
+        if reaches.reads[i] != tensor:
+            continue
+        total, at = 0, (i + 1) * room + begin
+        for j in range(cuts.tiles[way]):
+            first, end = looked_at(reaches, i, cuts.first[at + j], cuts.first[at + j] + cuts.new[at + j])
+            cuts.needed[i * room + begin + j] = end - first
+            total += end - first
+            if not is_read or high[j] <= low[j]:
+                low[j], high[j] = first, end
+            elif end > first:
+                low[j], high[j] = min(low[j], first), max(high[j], end)
+        cuts.all_needed[i * len(cuts.tile) + way] = total
+        is_read = 1
+    if not is_read:
+        for j in range(cuts.tiles[way]):
+            low[j], high[j] = 0, 0
 
 
 @kernel

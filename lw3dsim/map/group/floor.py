@@ -121,7 +121,7 @@ def _reading(stage: Problem, machine: Machine, channels: int) -> list[Fraction]:
     A unit reads the inputs that it has to itself.
     """
     algorithm, port = stage.algorithm, machine.ofmap_port if machine.reads_back else machine.ifmap_port
-    inputs = math.prod(a * b for a, b in zip(algorithm.tile, stage.stride, strict=True))
+    inputs = math.prod(a * min(s, k) for a, s, k in zip(algorithm.tile, stage.stride, stage.kernel, strict=True))
     fractions = [(channels * inputs * stage.activation_bits * port.per_cycles, port.bits)]
     if algorithm.is_winograd:
         fractions.append((channels * algorithm.coordinates * algorithm.taps, machine.input_rate))

@@ -44,7 +44,8 @@ KEPT: tuple[Kept, ...] = ("t", "h", "w")
 class Reach(Value, frozen=True, kw_only=True):
     """One axis of one stage: its window, sizes, whether it always needs all of its input, and the tensor that it adds.
 
-    ``out`` and ``inp`` are positions of its output and its input, in each of so many ``segments``.
+    It reads the tensor ``reads``. ``out`` and ``inp`` are positions of its output and its input, in each of so many
+    ``segments``.
     """
 
     kernel: int
@@ -53,6 +54,7 @@ class Reach(Value, frozen=True, kw_only=True):
     out: int
     inp: int
     takes_all: bool
+    reads: int
     adds: int = -1
     segments: int = 1
 
@@ -63,12 +65,14 @@ _REACH = attrgetter(*Reaches._fields)
 class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand.
 
+    ``reads`` are the tensors that stages read; where none are given, each reads what the one before has made.
     ``free`` are channel blocks that its input and its output may lie in beside those of its stages.
     """
 
     stages: tuple[Problem, ...]
     operands: tuple[Operand, ...]
     free: tuple[Blocks, Blocks] = ((), ())
+    reads: tuple[int, ...] = ()
 
     @cached_property
     def runs(self) -> tuple[range, ...]:
@@ -81,14 +85,20 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """The tensor on chip that each stage has as its second operand, -1 for none."""
         return tuple(one if isinstance(one, int) else 0 if one == "input" else -1 for one in self.operands)
 
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """The tensor that each stage reads."""
+        return self.reads or tuple(range(len(self.stages)))
+
     @property
     def waiting(self) -> frozenset[int]:
-        """Tensors that an earlier stage makes and a later one than the next adds: each has a place of its own."""
-        return frozenset(tensor for tensor in self.adds if tensor > 0)
+        """Tensors that an earlier stage makes and a later one than the next uses: each has a place of its own."""
+        later = [tensor for i, tensor in enumerate(self.sources) if tensor < i]
+        return frozenset(tensor for tensor in [*self.adds, *later] if tensor > 0)
 
     def reads_back(self, stage: int) -> int:
         """Return how many of the tensors that a stage reads are in the output buffer."""
-        return (stage > 0) + (self.adds[stage] > 0)
+        return (self.sources[stage] > 0) + (self.adds[stage] > 0)
 
     def run_of(self, stage: int) -> int:
         """Return the number of the run that a stage is in."""
@@ -188,7 +198,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
             stages[0] = replace(stages[0], input_block=input_block)
         if output_block is not None:
             stages[-1] = replace(stages[-1], output_block=output_block)
-        return Group(tuple(stages), self.operands)
+        return Group(tuple(stages), self.operands, reads=self.reads)
 
     def axis(self, dimension: int, tile: int, *, is_kept: bool) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``."""
@@ -201,7 +211,9 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @cached_property
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
         segments = self.segments, 1, 1
-        return tuple(tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds)) for d in range(3))
+        return tuple(
+            tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds, self.sources)) for d in range(3)
+        )
 
 
 @kept(65536)
@@ -212,7 +224,7 @@ def _needed(reaches: tuple[Reach, ...]) -> tuple[int, ...]:
 
 
 @kept(65536)
-def _reach(d: int, segments: int, stage: Problem, adds: int) -> Reach:
+def _reach(d: int, segments: int, stage: Problem, adds: int, reads: int) -> Reach:
     """Return one axis of a stage in so many segments."""
     return Reach(
         kernel=stage.kernel[d],
@@ -221,6 +233,7 @@ def _reach(d: int, segments: int, stage: Problem, adds: int) -> Reach:
         out=stage.out[d] // segments,
         inp=stage.inp[d] // segments,
         takes_all=stage.whole_frames and d == 0,
+        reads=reads,
         adds=adds,
         segments=segments,
     )
@@ -229,10 +242,15 @@ def _reach(d: int, segments: int, stage: Problem, adds: int) -> Reach:
 @kept(4096)
 def can_fuse(problem: Problem) -> bool:
     """Return whether a layer can be a stage: one group of channels, windows without gaps, one set of weights."""
-    gapless = all(
-        (k == 1 or d == 1) and k >= s for k, s, d in zip(problem.kernel, problem.stride, problem.dilation, strict=True)
-    )
-    return problem.groups == problem.weight_sets == 1 and not problem.is_side_by_side and gapless
+    gapless = all(k >= s for k, s in zip(problem.kernel, problem.stride, strict=True))
+    return gapless and can_branch(problem)
+
+
+@kept(4096)
+def can_branch(problem: Problem) -> bool:
+    """Return whether a layer can be a stage where another looks at all of what it reads: strides may leave gaps."""
+    undilated = all(k == 1 or d == 1 for k, d in zip(problem.kernel, problem.dilation, strict=True))
+    return problem.groups == problem.weight_sets == 1 and not problem.is_side_by_side and undilated
 
 
 class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):

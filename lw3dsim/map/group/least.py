@@ -33,8 +33,8 @@ class _Columns(NamedTuple):
 
     Of a tensor the ``needed`` positions along T, H and W, the ``elements`` at these, and the ``bits`` of one; of a
     stage its number among all that differ, how many tensors it reads from the output buffer, whether it adds one from
-    DRAM, begins a run, and reads one that waits for a later stage. By group: its ``sources``, and whether a stage adds
-    its input.
+    DRAM, begins a run, and reads one that waits for a later stage. By group: its ``sources``, and whether a later
+    stage uses its input.
     """
 
     is_stage: Flags
@@ -44,7 +44,7 @@ class _Columns(NamedTuple):
     elements: Ints
     bits: Ints
     sources: Ints
-    adds_input: Flags
+    reuses_input: Flags
     reads_back: Ints
     reads_dram: Flags
     begins: Flags
@@ -80,7 +80,7 @@ def _columns(groups: Sequence[Group], numbers: dict[Problem, int]) -> _Columns:
         elements=needed.prod(axis=0) * padded((group.channels for group in groups), most + 1),
         bits=padded((group.bits for group in groups), most + 1),
         sources=np.array([group.stages[0].sources for group in groups]),
-        adds_input=np.array([0 in group.adds for group in groups]),
+        reuses_input=np.array([0 in (*group.adds, *group.sources[1:]) for group in groups]),
         reads_back=padded([group.reads_back(i) for i in range(len(group.stages))] for group in groups),
         reads_dram=padded([one == "dram" for one in group.operands] for group in groups) > 0,
         begins=padded([one.structure == "dense" for one in group.stages] for group in groups) > 0,
@@ -147,10 +147,10 @@ def _streamed_bytes(columns: _Columns, weights: Ints, arch: Accelerator) -> Ints
     """
     buffers, tensors = arch.buffers, columns.elements * columns.bits
     tiles = np.maximum(-(-tensors[0] * columns.sources // buffers.capacity_bits["ifmap"]), 1)
-    tiles = np.where(columns.adds_input, 1, tiles)
+    tiles = np.where(columns.reuses_input, 1, tiles)
     often, streamed = tiles, np.zeros_like(tiles)
     for i, bits in enumerate(weights):
-        # What a later stage adds of a tensor may come in tiles of which the next stage computes nothing.
+        # What a later stage uses of a tensor may come in tiles of which the next stage computes nothing.
         tiles = np.where(columns.waits[i], 1, tiles)
         if i + 1 < len(weights):
             fits = np.maximum(tiles, -(-tensors[i + 1] // buffers.intermediate_bits))

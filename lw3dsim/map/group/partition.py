@@ -45,17 +45,40 @@ def paths_to(v: int, feeds: Mapping[int, Sequence[int]], longest: int) -> Iterat
         reached = [(u, *path) for path in reached for u in feeds.get(path[0], ())]
 
 
-def make_trees(layers: int, feeds: Mapping[int, Sequence[int]], longest: int) -> Trees:
-    """Return what may be fused of so many ``layers``, at most ``longest`` of them together."""
-    fed = {u for sources in feeds.values() for u in sources}
+def make_trees(
+    layers: int, feeds: Mapping[int, Sequence[int]], longest: int, aside: Mapping[int, tuple[int, int]] | None = None
+) -> Trees:
+    """Return what may be fused of so many ``layers``, at most ``longest`` of them together.
+
+    Layers ``aside`` may be in a path with two others beside: right before the first where the second is behind.
+    """
+    beside, hangs = aside or {}, {v: list(sources) for v, sources in feeds.items()}
+    for one, (_, to) in beside.items():
+        # What a layer aside makes goes to the second of these, though it may not take it over by itself.
+        if one not in hangs.setdefault(to, []):
+            hangs[to].append(one)
+    fed = {u for sources in hangs.values() for u in sources}
 
     def ending(path: Path) -> Ending:
-        return Ending(path, tuple(u for w in path for u in feeds.get(w, ()) if u not in path))
+        return Ending(path, tuple(u for w in path for u in hangs.get(w, ()) if u not in path))
+
+    def paths(v: int) -> Iterator[Path]:
+        for path in paths_to(v, feeds, longest):
+            yield path
+            wider = widened(path, beside)
+            if wider != path:
+                yield wider
 
     return Trees(
-        tuple(tuple(map(ending, paths_to(v, feeds, longest))) for v in range(layers)),
+        tuple(tuple(map(ending, paths(v))) for v in range(layers)),
         tuple(v for v in range(layers) if v not in fed),
     )
+
+
+def widened(path: Path, aside: Mapping[int, tuple[int, int]]) -> Path:
+    """Return a path with all layers ``aside`` that may be in it."""
+    beside = {before: one for one, (before, to) in aside.items() if before in path and to in path and one not in path}
+    return tuple(i for own in path for i in ([beside[own], own] if own in beside else [own]))
 
 
 class Partition:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
@@ -105,7 +106,7 @@ MAX_ELEMENTS = 2**36
 StreamState = Literal["off", "all", "causal"]
 
 
-class Workload(Value, frozen=True, kw_only=True):
+class Workload(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """A verified layer graph: layers in execution order, the shape of every tensor, and its density.
 
     ``fsb_variant`` names the transform that is *the* FSB form of this network
@@ -170,7 +171,16 @@ class Workload(Value, frozen=True, kw_only=True):
 
     def consumers(self, name: str) -> list[AnyLayer]:
         """Return the layers that read the tensor ``name``."""
-        return [layer for layer in (*self.layers, *self.views) if name in layer.inputs]
+        return list(self._consumers.get(name, ()))
+
+    @cached_property
+    def _consumers(self) -> dict[str, list[AnyLayer]]:
+        """The layers that read each tensor."""
+        found: dict[str, list[AnyLayer]] = {}
+        for layer in (*self.layers, *self.views):
+            for name in dict.fromkeys(layer.inputs):
+                found.setdefault(name, []).append(layer)
+        return found
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Return the tensors that have what is read as the tensor ``name``: itself, or through views others."""

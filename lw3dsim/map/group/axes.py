@@ -237,16 +237,8 @@ class Units(NamedTuple):
 
 
 @entry
-def count_units(t: Cuts, h: Cuts, w: Cuts, sizes: Units, units: Units) -> None:
-    """Fill in the ``units``; ``sizes`` are, by stage, the outputs of a Winograd tile, 1 of other layers."""
-    units_along(t, sizes.t, units.t)
-    units_along(h, sizes.h, units.h)
-    units_along(w, sizes.w, units.w)
-
-
-@kernel
-def units_along(cuts: Cuts, sizes: Words, units: Words) -> None:
-    """Fill in the units along one axis."""
+def count_units(cuts: Cuts, sizes: Words, units: Words) -> None:
+    """Fill in the ``units`` along one axis; ``sizes`` are, by stage, the outputs of a Winograd tile, else 1."""
     ways = len(cuts.tile)
     for stage in range(len(sizes)):
         for way in range(ways):

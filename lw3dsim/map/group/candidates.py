@@ -26,7 +26,7 @@ from lw3dsim.map.group.residence import list_sets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.fitting import Found
@@ -38,9 +38,10 @@ MAX_GROUP_STEPS = 200_000
 
 
 class Ways(Value, frozen=True):
-    """The ways to cut an axis, ``count`` of them."""
+    """The ways to cut an axis, ``count`` of them, and the units of stages in each."""
 
     cuts: Cuts
+    units: Words
     count: int
 
 
@@ -111,9 +112,7 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     of_axes = [_ways_of(group, d) for d in range(3)]
     t, h, w = (ways.cuts for ways in of_axes)
     counts = of_axes[0].count, of_axes[1].count, of_axes[2].count
-    units = Units._make(work.room(len(group.stages) * len(of_axis.tile)) for of_axis in (t, h, w))
-    sizes = Units._make(work.words([stage.algorithm.tile[d] for stage in group.stages]) for d in range(3))
-    work(count_units)(t, h, w, sizes, units)
+    units = Units._make(ways.units for ways in of_axes)
     chunks = plain_chunks(_chunks(group, arch))
     sets, set_bits = resident_sets(group, chunks, limits)
     parts = Parts(group.plain, t, h, w, units, work.words(sets.ravel()), work.words(set_bits), chunks)
@@ -138,28 +137,37 @@ def _limits(arch: Accelerator) -> Limits:
 
 def _ways_of(group: Group, dimension: int) -> Ways:
     """Return the ways to cut T, H or W (0, 1, 2)."""
-    return _ways(group.reaches(dimension), _sizes(group, dimension))
+    return _ways(group.reaches(dimension), tuple([stage.algorithm.tile[dimension] for stage in group.stages]))
 
 
 @kept(4096)
-def _ways(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> Ways:
-    """Return the ways to cut an axis: tile ``sizes``, each also with its halos kept where there are any."""
+def _ways(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> Ways:
+    """Return the ways to cut an axis; ``filled`` are, by stage, the outputs of a Winograd tile."""
+    work = kernels()
+    cuts, count = _cut(reaches, _sizes(reaches, filled))
+    units = work.room(len(reaches) * len(cuts.tile))
+    work(count_units)(cuts, work.words(filled), units)
+    return Ways(cuts, units, count)
+
+
+@kept(4096)
+def _cut(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> tuple[Cuts, int]:
+    """Return an axis in tiles of each of ``sizes``, also with halos kept where there are any, and the ways."""
     work, out, segments = kernels(), reaches[-1].out, reaches[-1].segments
     cuts = empty_cuts(work, len(reaches), 2 * len(sizes), 2 * segments * sum(-(-out // size) for size in sizes))
     low, high = work.empty(out), work.empty(out)
-    return Ways(cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), 0, cuts, low, high))
+    return cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), 0, cuts, low, high)
 
 
-def _sizes(group: Group, dimension: int) -> tuple[int, ...]:
+def _sizes(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> tuple[int, ...]:
     """Return tile sizes of the last output: near-equal parts, and those that fill Winograd tiles of the stages."""
-    if dimension == 0 and group.takes_all_frames:
-        return (group.extent[0],)
-    size, stride, quanta = group.extent[dimension], 1, {1}
-    for stage in reversed(group.stages):
-        filled = stage.algorithm.tile[dimension]
-        if filled % stride == 0:
-            quanta.add(filled // stride)
-        stride *= stage.stride[dimension]
+    size, stride, quanta = reaches[-1].out, 1, {1}
+    if any(reach.takes_all for reach in reaches):
+        return (size,)
+    for reach, tile in zip(reversed(reaches), reversed(filled), strict=True):
+        if tile % stride == 0:
+            quanta.add(tile // stride)
+        stride *= reach.stride
     return _tile_sizes(size, tuple(sorted(quanta)))
 
 

@@ -61,17 +61,19 @@ def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) 
     chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
     last = len(group.stages) - 1
     of = [stage_floor(stage, arch, group.reads_back(i), i < last) for i, stage in enumerate(group.stages)]
-    return Floor(
-        work=work.words([one.of_all[0] for one in of]),
-        lanes=work.words([one.of_all[1] for one in of]),
-        pass_work=work.words([one.of_pass[0] for one in of]),
-        pass_lanes=work.words([one.of_pass[1] for one in of]),
-        fill=work.words([one.fill for one in of]),
-        passes=work.words([-(-stage.n // min(rows, size)) for stage, size in zip(group.stages, chunk, strict=True)]),
-        chunks=work.words([-(-stage.n // size) for stage, size in zip(group.stages, chunk, strict=True)]),
-        weights=work.words(bits),
-        rows=rows,
+    columns = work.several(
+        [
+            [one.of_all[0] for one in of],
+            [one.of_all[1] for one in of],
+            [one.of_pass[0] for one in of],
+            [one.of_pass[1] for one in of],
+            [one.fill for one in of],
+            [-(-stage.n // min(rows, size)) for stage, size in zip(group.stages, chunk, strict=True)],
+            [-(-stage.n // size) for stage, size in zip(group.stages, chunk, strict=True)],
+            bits,
+        ]
     )
+    return Floor._make((*columns, rows))
 
 
 def stage_weight_bits(stage: Problem) -> int:

@@ -91,7 +91,7 @@ class Partition:
         """Cut by the ``cost`` of paths: None where one can't be a group; of a single layer it never is."""
         layers = len(trees.endings)
         self._trees, self._cost = trees, cost
-        self._own = [[cost(ending.path) for ending in endings] for endings in trees.endings]
+        self._own = [self._costs(v) for v in range(layers)]
         self._hanging = [{u for ending in endings for u in ending.hanging} for endings in trees.endings]
         self._least, self._chosen = [math.inf] * layers, [endings[0] for endings in trees.endings]
         self._settle(set(range(layers)))
@@ -100,24 +100,28 @@ class Partition:
         """Ask anew what these paths cost."""
         ends = {path[-1] for path in paths}
         for v in ends:
-            self._own[v] = [self._cost(ending.path) for ending in self._trees.endings[v]]
+            self._own[v] = self._costs(v)
         self._settle(ends)
 
     def best(self) -> list[Path]:
         """Return the groups, ordered by their last layers."""
         return sorted(_groups(self._chosen, self._trees.roots), key=lambda group: group[-1])
 
+    def _costs(self, v: int) -> list[tuple[Ending, float]]:
+        """Return the endings in a layer that can be, and what each costs."""
+        costs = [(ending, self._cost(ending.path)) for ending in self._trees.endings[v]]
+        return [(ending, own) for ending, own in costs if own is not None]
+
     def _settle(self, asked: set[int]) -> None:
         """Choose the best ending of the layers that were ``asked``, and where what hangs on an ending has changed."""
-        changed = set[int]()
-        for v, endings in enumerate(self._trees.endings):
+        changed, cheapest = set[int](), self._least
+        for v, endings in enumerate(self._own):
             if v not in asked and changed.isdisjoint(self._hanging[v]):
                 continue
             best, least = None, math.inf
-            for ending, own in zip(endings, self._own[v], strict=True):
-                if own is None:
-                    continue
-                total = own + sum([self._least[u] for u in ending.hanging])
+            for ending, own in endings:
+                hanging = ending.hanging
+                total = own + (cheapest[hanging[0]] if len(hanging) == 1 else sum([cheapest[u] for u in hanging]))
                 if best is None or total < least:
                     best, least = ending, total
             if best is None:

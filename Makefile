@@ -94,6 +94,7 @@ tables: $(READY)
 	$(BIN)/python experiments/energy_tables.py
 	$(BIN)/python experiments/fusion_tables.py
 	$(BIN)/python experiments/network_tables.py
+	$(BIN)/python experiments/paper_figures.py
 	$(BIN)/python experiments/tutorial.py
 
 # The pictures of pages in the documents; it takes Chromium.

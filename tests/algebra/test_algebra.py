@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scripts import script
-from sympy import Rational
-from wincnn import cookToomFilter
 
 from lw3dsim.algebra.accuracy import float32_error
 from lw3dsim.algebra.costs import AddCost, add_cost, signed_digits, tile_cost
@@ -31,6 +29,10 @@ def test_every_transform_is_a_correlation(m, r, points):
 @pytest.mark.parametrize(("m", "r"), [(2, 3), (4, 3), (6, 3), (2, 5), (4, 4), (3, 2), (7, 3), (8, 3)])
 def test_matrices_are_those_of_wincnn(m, r, points):
     """An independent Cook-Toom; what a coordinate is scaled by may stand in any of the three matrices."""
+    # They take long to import, and are used here alone.
+    from sympy import Rational
+    from wincnn import cookToomFilter
+
     finite = [Rational(p.numerator, p.denominator) for p in points_of(m + r - 1, points)]
     theirs = [
         [[Fraction(int(x.p), int(x.q)) for x in matrix.row(i)] for i in range(matrix.rows)]

@@ -92,7 +92,7 @@ def layers(draw):
     return problem, arch, tiles(*cut, slots=7)
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(layers())
 def test_a_layer_on_chip_takes_what_three_engines_take(case):
     problem, arch, mapping = case

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.technology.arithmetic import arithmetic
-from lw3dsim.technology.structures import structure
+from lw3dsim.technology.structures import clock_pj, structure
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Tech
@@ -56,6 +56,12 @@ def control(arch: Accelerator, quantity: Quantity) -> float:
         + counting(arch.tech, quantity, CONTROL_COUNTED, held=False)
         + CONTROL_PRODUCTS * arithmetic(arch.tech, "mult", quantity, CONTROL_BITS, CONTROL_BITS)
     )
+
+
+def control_pj(arch: Accelerator) -> float:
+    """Return the pJ of the controller in a cycle."""
+    added = CONTROL_ADDITIONS * arithmetic(arch.tech, "add", "energy_pj", CONTROL_BITS)
+    return control_flip_flops(arch) * clock_pj(arch.tech) + added
 
 
 def addresses(tech: Tech, quantity: Quantity) -> float:

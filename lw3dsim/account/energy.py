@@ -12,13 +12,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.area import array_flip_flops, side_mm
-from lw3dsim.account.built import (
-    CONTROL_ADDITIONS,
-    CONTROL_BITS,
-    addresses,
-    control_flip_flops,
-    output_pj,
-)
+from lw3dsim.account.built import addresses, control_pj, output_pj
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
@@ -158,11 +152,7 @@ def working_pj(
         by = cycles_by_cause if component in TIMED else moved_shares(system, component, events)
         energy[component] = _shared(value, by)
     energy["clock"] = _clock_pj(stages, cycles_by_cause, arch)
-    controlled = sum(cycles_by_cause.values()) * (
-        control_flip_flops(arch) * clock_pj(arch.tech)
-        + CONTROL_ADDITIONS * arithmetic(arch.tech, "add", "energy_pj", CONTROL_BITS)
-    )
-    energy["control"] = _shared(controlled, cycles_by_cause)
+    energy["control"] = _shared(sum(cycles_by_cause.values()) * control_pj(arch), cycles_by_cause)
     return {component: energy[component] for component in COMPONENTS if component != "leakage"}
 
 

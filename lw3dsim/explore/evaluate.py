@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,7 +213,7 @@ def _key(chosen: Load) -> tuple[str, ...]:
 
 def _shared_area(parts: Sequence[AreaBreakdown]) -> float:
     """Return the area of a chip that has the largest of every component."""
-    return sum(max(part[name] for part in parts) for name in parts[0])
+    return math.fsum(max(part[name] for part in parts) for name in parts[0])
 
 
 def is_memory_full() -> bool:

@@ -118,11 +118,8 @@ def _figures_or_none(changed: Changed, places: dict[int, int], figures: Read) ->
 Places = tuple[tuple[int, int], ...]
 NOTHING: Places = ()
 
-# Parts of the logic that hang on ports.
-PORTED = ("staging", "collector")
-
 # The numbers that the logic of a chip has so many of; more of any takes more area and leaks more.
-LOGIC = ("pe.rows", "pe.cols", "pe.mults_per_pe", "pe.acc_depth", "vector_lanes")
+LOGIC = ("pe.rows", "pe.cols", "pe.mults_per_pe", "pe.acc_depth", "vector_lanes", "buffers.ofmap_port_bytes")
 
 
 class Array(NamedTuple):
@@ -133,6 +130,7 @@ class Array(NamedTuple):
     mults: Figures
     depth: Figures
     vector_lanes: Figures
+    ofmap_port_bytes: Figures
     cycle_ps: Figures
 
 
@@ -146,6 +144,10 @@ class Numbers:
     def most(self, masks: Masks) -> Figures:
         """Return the largest value in every box."""
         return np.asarray(self._masked(masks, -math.inf).max(axis=1))
+
+    def least(self, masks: Masks) -> Figures:
+        """Return the smallest value in every box."""
+        return np.asarray(self._masked(masks, math.inf).min(axis=1))
 
     def least_places(self, masks: Masks) -> NDArray[np.int64]:
         """Return the place of the smallest value in every box."""
@@ -189,16 +191,15 @@ class Logic:
     def _worked_out(self, corner: tuple[int, ...], others: Places, problems: list[Problem]) -> tuple[float, float]:
         places = {p: place for p, place in zip(self._parameters, corner, strict=True) if p is not None}
         arch = self._changed({**dict(others), **places})
-        # Ports, which are no numbers of the logic, make staging and collector; a slower clock may allow smaller
-        # accumulators, and pipelines may be short.
-        smallest = msgspec.structs.replace(arch.pe, accumulator_storage="auto", pipeline_stages=0)
+        # Another port, which is no number of the logic, makes staging; a slower clock may allow smaller accumulators.
+        smallest = msgspec.structs.replace(arch.pe, accumulator_storage="auto")
         arch = msgspec.structs.replace(arch, pe=smallest, clock_mhz=1.0)
         return (
             math.fsum(
                 mm2
                 for name, mm2 in area_mm2(arch, problems).items()
-                if not name.endswith("_sram") and name not in PORTED
+                if not name.endswith("_sram") and name != "staging"
             ),
             # Deeper accumulators may be SRAMs, which leak less.
-            logic_leakage_mw(arch, problems, without=("accumulators", *PORTED)),
+            logic_leakage_mw(arch, problems, without=("accumulators", "staging")),
         )

@@ -17,7 +17,7 @@ from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.technology.arithmetic import arithmetic
-from lw3dsim.technology.structures import least_file_pj
+from lw3dsim.technology.structures import clock_pj, least_file_pj
 from lw3dsim.tensor.axis import Reads, read_by
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
     data, weight, register = problem.data_bits, problem.weight_bits, problem.register_bits
     ops = outputs * problem.ops_per_output
     divides = constant_mults(problem) if part.is_alone else 0
+    # A product is held in front of its multiplier and stage after stage behind it; these are clocked in every cycle of
+    # the array, in which no multiplier makes more than one.
+    held = 1 + arch.product_stages
+    clocked = arch.product_stages * (data + weight) + 1
     column = {
         "is_vector": is_vector,
         "is_channel": parallel == "channel",
@@ -115,7 +119,8 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
         "weight_bytes": compulsory_by_stream(problem)["weight"],
         "written_bytes": part.written_bits // 8,
         "vector_ops": ops,
-        "product_pj": active * (pj("mult", data, weight) + pj("register", data) + pj("register", weight)),
+        "product_pj": active * (pj("mult", data, weight) + held * (pj("register", data) + pj("register", weight)))
+        + clocked * clock_pj(arch.tech),
         "accumulate_pj": active * (pj("add", register) + least_file_pj(arch.tech, register)),
         "tree_pj": active * pj("add", data + weight),
         "input_pj": algorithm.input_adds * pj("add", data),

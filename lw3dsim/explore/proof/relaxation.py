@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lw3dsim.account.built import control_pj
 from lw3dsim.errors import InputError
 from lw3dsim.explore.bounds import ROOM
 from lw3dsim.explore.evaluate import Evaluator
@@ -55,9 +56,7 @@ MOST_FAMILIES = 4096
 ALTERNATIVES = (True, False)
 
 # What bounds do not look at, since it costs nothing that they count.
-NEUTRAL = frozenset(
-    {"run.objective", "power_window_us", "layer_setup_cycles", "pe.pipeline_stages", "buffers.intermediate_share"}
-)
+NEUTRAL = frozenset({"run.objective", "power_window_us", "layer_setup_cycles", "buffers.intermediate_share"})
 FORMS = ("run.algorithm", "winograd.m1", "winograd.m2", "winograd.weight_transform")
 
 
@@ -162,12 +161,14 @@ class Family:
         bus = Bus(*self._bus.least(masks))
         # A clock period is rounded to whole picoseconds.
         cycle_ps = np.round(1e6 / self._clock.most(masks))
+        control_mw = control_pj(self.arch) * 1000 / np.round(1e6 / self._clock.least(masks))
         array = Array._make([*self._logic.most(masks), cycle_ps])
         loads = [self._of_load(i, masks, array, memories, bus) for i in range(len(self._loads))]
         found = []
         for place, logic in enumerate(self._logic_at_least(masks)):
             area, leakage = logic.T
-            leaking_mw = leakage + sum(memory.leakage_mw for memory in memories) + bus.idle_mw
+            # The controller works in every cycle, of the longest period.
+            leaking_mw = leakage + sum(memory.leakage_mw for memory in memories) + bus.idle_mw + control_mw
             parts = [self._metrics_of(i, load[place], leaking_mw) for i, load in enumerate(loads)]
             metrics = _combined(parts, [load.weight for load in self._loads], self._space)
             metrics["area_mm2"] = ROOM * (area + sum(memory.area_mm2 for memory in memories))

@@ -68,6 +68,8 @@ module lw_core #(
     localparam int PICKED = RESULTS > SUMS ? RESULTS : SUMS;
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1;
     localparam int PATCH = IFMAP_WORD * IFMAP_STAGED / ACTIVATION;
+    // Of a place in the patch; a descriptor has room for 16.
+    localparam int AT = PATCH <= 2 ? 1 : PATCH > 65536 ? 16 : $clog2(PATCH);
 
     wire load_next;
 
@@ -190,15 +192,17 @@ module lw_core #(
         .cycles_each(in_cycles), .busy(feed_busy), .works(works_now), .last(feed_last), .bank, .set, .first,
         .frame(tap_t), .row(tap_h), .column(tap_w), .depth, .place, .part, .ends_tile, .deepest
     );
+    /* verilator lint_off UNUSEDSIGNAL */  // it counts beyond the patch
     wire [15:0] tap = tap_t * now[16*F_TAP_T+:16] + tap_h * now[16*F_TAP_H+:16] + tap_w * now[16*F_TAP_W+:16];
+    /* verilator lint_on UNUSEDSIGNAL */
     wire [15:0] kernel = (tap_t * now[16*F_TAPS_H+:16] + tap_h) * now[16*F_TAPS_W+:16] + tap_w;
     wire [15:0] lanes = tree ? 16'(COLS) : winograd ? 16'(COLS) * 16'(tiles_col) : 16'(FILES);
-    wire [FILES*16-1:0] places;
-    lw_walker #(.LANES(FILES), .PLACE(16)) u_walker (
+    wire [FILES*AT-1:0] places;
+    lw_walker #(.LANES(FILES), .PLACE(AT)) u_walker (
         .clk, .step(works_now && ends_tile), .restart(deepest), .lanes,
         .tiles_w(now[16*F_TILES_W+:16]), .tiles_h(now[16*F_TILES_H+:16]),
-        .pitch_t(now[16*F_PITCH_T+:16]), .pitch_h(now[16*F_PITCH_H+:16]), .pitch_w(now[16*F_PITCH_W+:16]),
-        .tap, .begins(depth == 16'd0), .places
+        .pitch_t(now[16*F_PITCH_T+:AT]), .pitch_h(now[16*F_PITCH_H+:AT]), .pitch_w(now[16*F_PITCH_W+:AT]),
+        .tap(tap[AT-1:0]), .begins(depth == 16'd0), .places
     );
     // Of the last channels there may be fewer than multipliers.
     logic [15:0] rounds_left;
@@ -213,8 +217,8 @@ module lw_core #(
     wire [PLACE_BITS-1:0] go_depth;
     wire [15:0] go_kernel, go_channels, go_working, go_rows, go_span, go_taps, go_row_place;
     wire [47:0] go_window;
-    wire [FILES*16-1:0] go_places;
-    lw_delay #(.BITS(13 + PLACE_BITS + 16*7 + 48 + FILES*16), .STAGES(LATENCY)) u_front (
+    wire [FILES*AT-1:0] go_places;
+    lw_delay #(.BITS(13 + PLACE_BITS + 16*7 + 48 + FILES*AT), .STAGES(LATENCY)) u_front (
         .clk,
         .in({works_now && !rst, bank, set, first, tree, part, place[PLACE_BITS-1:0], kernel, channels, working,
              now[16*F_ROWS+:16], now[16*F_SPAN+:16], now[16*F_TAPS+:16], now[16*F_ROW_PLACE+:16],
@@ -239,7 +243,7 @@ module lw_core #(
     wire [ROWS*FILES-1:0] taken_works;
     lw_operands #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
-        .PATCH(PATCH), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS)
+        .PATCH(PATCH), .AT(AT), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS)
     ) u_operands (
         .clk, .go, .tree(go_tree), .mode, .part(go_part), .per_col(tiles_col), .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),

@@ -12,6 +12,7 @@ module lw_operands #(
     parameter int ACTIVATION = 8,
     parameter int WEIGHT = 8,      // transformed, or as wide as the plain ones
     parameter int PATCH = 64,      // staged activations
+    parameter int AT = 16,         // bits of a place among them
     parameter int KERNELS = 512,   // staged bits of weights
     parameter int OWN_INPUTS = 0   // whether rows read inputs of their own
 ) (
@@ -28,7 +29,7 @@ module lw_operands #(
     input  logic [8*PLACES-1:0]     at_t,
     input  logic [8*PLACES-1:0]     at_h,
     input  logic [8*PLACES-1:0]     at_w,
-    input  logic [COLS*MULTS*16-1:0] places,
+    input  logic [COLS*MULTS*AT-1:0] places,
     input  logic [47:0]             window,    // from element to element, along T, H, W
     input  logic [15:0]             row_place, // from row to row
     input  logic [15:0]             kernel,    // tap
@@ -54,8 +55,9 @@ module lw_operands #(
                 wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(lane[8*m+:8]);
                 wire [15:0] element = window[15:0] * 16'(at_w[8*m+:8]) + window[31:16] * 16'(at_h[8*m+:8]) +
                                       window[47:32] * 16'(at_t[8*m+:8]);
-                wire [15:0] direct = tree ? places[16*c+:16] + 16'(m) : m < MULTS ? places[16*(c*MULTS+m%MULTS)+:16] : '0;
-                wire [15:0] place = winograd ? places[16*32'(own_lane)+:16] + element : direct;
+                wire [15:0] direct = tree ? 16'(places[AT*c+:AT]) + 16'(m) :
+                                     m < MULTS ? 16'(places[AT*(c*MULTS+m%MULTS)+:AT]) : '0;
+                wire [15:0] place = winograd ? 16'(places[AT*32'(own_lane)+:AT]) + element : direct;
                 for (r = 0; r < (OWN_INPUTS != 0 ? ROWS : 1); r = r + 1) begin : g_input
                     wire [15:0] own = OWN_INPUTS != 0 ? place + 16'(r) * row_place : place;
                     always_ff @(posedge clk)

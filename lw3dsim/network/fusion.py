@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.work import Work
 
 # Layers of a group at most.
-LONGEST = 8
+LONGEST = 12
 
 
 def fuse(

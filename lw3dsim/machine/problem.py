@@ -11,14 +11,14 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.shape import Widths
 from lw3dsim.machine.forms import Mix, form_of
-from lw3dsim.machine.records import STRUCTURES, Layer
+from lw3dsim.machine.records import BESIDE, STRUCTURES, Layer
 from lw3dsim.tensor.layout import fewest_bursts_block
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator, Overflow, Precision
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.forms import Form
-    from lw3dsim.machine.records import Structure, Triple
+    from lw3dsim.machine.records import Beside, Structure, Triple
     from lw3dsim.transform.algorithms import Algorithm
 
 
@@ -34,7 +34,8 @@ class Problem(Value, frozen=True, kw_only=True, dict=True, gc=True):
     all of them, each the sum over the ``c`` input channels of its group of ``group_n``. Rows hold ``abreast``
     channels of a group at once, ``group_n`` a multiple of it. Of depthwise layers all three are 1. ``vector``
     layers (pool, add, mul, concat, trg, activation) have ``n`` channels; ``c`` is the
-    number of window frames of a pool that leaves one frame, else 1. Sizes of
+    number of window frames of a pool that leaves one frame, else 1. An output of theirs looks at each source ``reads``
+    times, and the lanes work on outputs that lie ``beside`` each other: any, of a frame, or of a position. Sizes of
     ``out`` and ``inp`` are (T, H, W). ``kernel_bits`` is the stored size of the
     kernel of one (n, c) pair, transformed when weights are transformed offline.
     What it reads has ``activation_bits``, what it makes ``output_bits``, a weight ``factor_bits`` before it is
@@ -84,6 +85,8 @@ class Problem(Value, frozen=True, kw_only=True, dict=True, gc=True):
     abreast: int = 1
     batch: int = 1
     segments: int = 1
+    reads: int = 1
+    beside: Beside = "all"
     own_weights: bool = False
     state_frames: int = 0
 
@@ -219,6 +222,8 @@ def make_problem(
         padding=form.padding,
         dilation=form.dilation,
         sources=form.sources,
+        reads=form.reads,
+        beside=form.beside,
         ops_per_output=form.ops_per_output,
         mix=form.mix,
         whole_frames=form.whole_frames,
@@ -379,6 +384,8 @@ def plain_layer(problem: Problem) -> Layer:
         is_winograd=int(algorithm.is_winograd),
         reduces_frames=int(problem.reduces_frames),
         sources=problem.sources,
+        reads=problem.reads,
+        beside=BESIDE[problem.beside],
         ops_per_output=problem.ops_per_output,
         activation_bits=problem.activation_bits,
         output_bits=problem.output_bits,

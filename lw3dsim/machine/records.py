@@ -7,15 +7,20 @@ from typing import Literal, NamedTuple
 Structure = Literal["dense", "grouped", "vector"]
 Triple = tuple[int, int, int]
 
+Beside = Literal["all", "frame", "position"]
+
 DENSE, GROUPED, VECTOR = 0, 1, 2
 STRUCTURES: dict[Structure, int] = {"dense": DENSE, "grouped": GROUPED, "vector": VECTOR}
+OF_ALL, OF_FRAME, OF_POSITION = 0, 1, 2
+BESIDE: dict[Beside, int] = {"all": OF_ALL, "frame": OF_FRAME, "position": OF_POSITION}
 
 
 class Layer(NamedTuple):
     """A Problem in integers; ``tile`` is (1, 1, 1), ``coordinates`` and ``taps`` as of a direct kernel where it is.
 
-    What it reads has ``activation_bits``, what it makes ``output_bits``. ``own_weights`` is 1 where each of the
-    ``segments`` has weights of its own.
+    In a vector layer an output looks at each of its ``sources`` ``reads`` times, and the lanes work on outputs that lie
+    ``beside`` each other. What it reads has ``activation_bits``, what it makes ``output_bits``. ``own_weights`` is 1
+    where each of the ``segments`` has weights of its own.
     """
 
     structure: int
@@ -36,6 +41,8 @@ class Layer(NamedTuple):
     is_winograd: int
     reduces_frames: int
     sources: int
+    reads: int
+    beside: int
     ops_per_output: int
     activation_bits: int
     output_bits: int

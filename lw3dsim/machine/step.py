@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.drains import input_port, output_port, updating_cycles
 from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, array_cycles, entry_cycles, first_wave, waiting_cycles
 from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.vector import operations, readings, vector_cycles, vector_entry, vector_pace
 from lw3dsim.machine.waves import LAST_SORT, SRAM_PORT, TRANSFORM, cost_waves, own_inputs, weight_uses
 
 if TYPE_CHECKING:
@@ -60,35 +60,12 @@ class Costs(NamedTuple):
 
 
 @kernel
-def vector_cycles(
-    layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int
-) -> int:
-    """Return the cycles of a vector step behind its fill, negative where the ports take longer than the lanes.
-
-    It reads ``inputs`` elements and, of an intermediate tensor, ``read_back``; it updates ``outputs``.
-    """
-    vector = ceiling(vector_ops(layer, outputs, c), array.vector_lanes)
-    passing = output_port(array, read_back * layer.activation_bits)
-    passing += updating_cycles(layer, array, outputs, is_first, is_last)
-    port = max(input_port(array, inputs * layer.activation_bits), passing)
-    return vector if vector >= port else -port
-
-
-@kernel
-def vector_ops(layer: Layer, outputs: int, c: int) -> int:
-    """Return the operations of a vector step."""
-    return outputs * ceiling(layer.ops_per_output * c, layer.c if layer.reduces_frames else 1)
-
-
-@kernel
 def step_cycles(
-    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, pixels: int, is_first: int, is_last: int,
-    waves: Waves,
-) -> int:  # fmt: skip
-    """Return the cycles of a step from its first product on; a vector step reads ``pixels`` input positions."""
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
+) -> int:
+    """Return the cycles of a step from its first product or operation on."""
     if layer.structure == VECTOR:
-        inputs = layer.sources * n * pixels
-        return abs(vector_cycles(layer, array, inputs, 0, n * t * h * w, c, is_first, is_last))
+        return vector_cycles(layer, array, n, t, h, w, c, is_first, is_last)
     cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
     return array_cycles(waves)
 
@@ -159,37 +136,48 @@ def add_events(
 
 @kernel
 def vector_step(
-    layer: Layer, array: Array, inputs: int, read_back: int, outputs: int, c: int, is_first: int, is_last: int,
-    costs: Costs, i: int,
-) -> None:  # fmt: skip
+    layer: Layer,
+    array: Array,
+    n: int,
+    c: int,
+    t: int,
+    h: int,
+    w: int,
+    is_first: int,
+    is_last: int,
+    costs: Costs,
+    i: int,
+) -> None:
     """Fill in the cycles and events of vector step ``i``."""
-    cycles = vector_cycles(layer, array, inputs, read_back, outputs, c, is_first, is_last)
-    costs.entry[i], costs.head[i] = array.fill_cycles, abs(cycles)
-    bound = costs.vector if cycles >= 0 else costs.sram_port
-    bound[i] = abs(cycles)
-    costs.ifmap_read_bits[i] = inputs * layer.activation_bits
-    costs.intermediate_read_bits[i] = read_back * layer.activation_bits
+    pace = vector_pace(layer, array, n, t, h, w, c, is_first, is_last)
+    costs.entry[i], costs.load[i], costs.tail[i] = vector_entry(pace, array.fill_cycles), pace.load, pace.tail
+    costs.head[i], costs.body[i], costs.drain[i] = pace.head, pace.body, pace.drain
+    costs.drain_stall[i], costs.sram_port[i] = pace.drains, pace.ports
+    costs.vector[i] = pace.head + pace.body - pace.drains - pace.ports
+    outputs = n * t * h * w
+    read = outputs * readings(layer, c) * layer.activation_bits
+    costs.ifmap_read_bits[i] = (layer.sources - array.reads_back) * read
+    costs.intermediate_read_bits[i] = array.reads_back * read
     costs.ofmap_read_bits[i] = 0 if is_first else outputs * layer.accumulator_bits
     write = costs.intermediate_write_bits if array.keeps else costs.ofmap_write_bits
     write[i] = outputs * (layer.output_bits if is_last else layer.accumulator_bits)
-    costs.vector_ops[i] = vector_ops(layer, outputs, c)
+    costs.weight_read_bits[i] = n * layer.kernel_bits
+    costs.vector_ops[i] = outputs * operations(layer, c)
 
 
 @kernel
 def cost_step(
-    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, inputs: int, read_back: int, is_first: int,
-    is_last: int, waves: Waves, costs: Costs, i: int,
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves,
+    costs: Costs, i: int,
 ) -> None:  # fmt: skip
     """Fill in the ``costs``, all 0, of step ``i``, of the sizes ``n`` to ``w``.
 
-    A vector step reads ``inputs`` elements, ``read_back`` of them of intermediate tensors. ``is_first``, ``is_last``:
-    its place in the reduction.
+    ``is_first``, ``is_last``: its place in the reduction.
     """
     costs.rows[i] = array.rows
     costs.lanes[i], costs.multipliers[i] = array.lanes, array.multipliers
     if layer.structure == VECTOR:
-        vector_step(layer, array, inputs, read_back, n * t * h * w, c, is_first, is_last, costs, i)
-        costs.weight_read_bits[i] = n * layer.kernel_bits
+        vector_step(layer, array, n, c, t, h, w, is_first, is_last, costs, i)
     else:
         cost_waves(layer, array, n, c, t, h, w, is_first, is_last, waves)
         array_step(layer, array, c, is_first, is_last, waves, costs, i)

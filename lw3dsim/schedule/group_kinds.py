@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import VECTOR, Array, Layer
-from lw3dsim.machine.step import cost_step, vector_cycles
+from lw3dsim.machine.step import cost_step
+from lw3dsim.machine.vector import vector_entry, vector_pace
 from lw3dsim.map.group.weighing import seen_place
 from lw3dsim.schedule.unroll_group import all_tiles, new_along, new_of, tile_indices
 
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.step import Costs
     from lw3dsim.machine.waves import Waves
-    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.weighing import Seen
     from lw3dsim.schedule.unroll import Stolen
     from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces
 
 # What steps of a kind have in common.
-MARKS = 10
+MARKS = 7
 
 
 class OnArray(NamedTuple):
@@ -35,24 +35,15 @@ class OnArray(NamedTuple):
 
 @entry
 def mark_group_steps(nest: GroupNest, places: GroupPlaces, stolen: Stolen, marks: Words) -> None:
-    """Fill in what steps of a kind have in common, mark behind mark: stage, sizes, what is read, cycles lost to DMA."""
+    """Fill in what steps of a kind have in common, mark behind mark: stage, sizes, cycles lost to DMA."""
     steps = len(places.stage)
     for i in range(steps):
         stage, t, h, w = places.stage[i], places.t[i], places.h[i], places.w[i]
-        is_vector, tensor = 0 if nest.stages.has_weights[stage] else 1, stage + 1
+        tensor = stage + 1
         marks[i], marks[steps + i] = stage, places.n[i]
         marks[2 * steps + i], marks[3 * steps + i] = new_along(nest.t, tensor, t), new_along(nest.h, tensor, h)
         marks[4 * steps + i] = new_along(nest.w, tensor, w)
-        marks[5 * steps + i] = is_vector * needed_along(nest.t, stage, t)
-        marks[6 * steps + i] = is_vector * needed_along(nest.h, stage, h)
-        marks[7 * steps + i] = is_vector * needed_along(nest.w, stage, w)
-        marks[8 * steps + i], marks[9 * steps + i] = stolen.computing[i], stolen.draining[i]
-
-
-@kernel
-def needed_along(cuts: Cuts, stage: int, tile: int) -> int:
-    """Return the input positions along an axis that the new outputs of a stage look at."""
-    return cuts.needed[stage * len(cuts.last) + tile]
+        marks[5 * steps + i], marks[6 * steps + i] = stolen.computing[i], stolen.draining[i]
 
 
 @entry
@@ -64,10 +55,8 @@ def cost_group(
         step, stage = example[i], places.stage[example[i]]
         layer, array = read(Layer, on_array.layer, stage), read(Array, on_array.array, stage)
         n, t, h, w = places.n[step], places.t[step], places.h[step], places.w[step]
-        read_inputs = needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
-        inputs, back = (layer.sources - array.reads_back) * n * read_inputs, array.reads_back * n * read_inputs
         t, h, w = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h), new_along(nest.w, stage + 1, w)
-        cost_step(layer, array, n, layer.c, t, h, w, inputs, back, 1, 1, waves, costs, i)
+        cost_step(layer, array, n, layer.c, t, h, w, 1, 1, waves, costs, i)
 
 
 @entry
@@ -133,9 +122,7 @@ def cycles_of(
     new_t, new_h = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h)
     new_w = new_along(nest.w, stage + 1, w)
     if layer.structure == VECTOR:
-        read = n * needed_along(nest.t, stage, t) * needed_along(nest.h, stage, h) * needed_along(nest.w, stage, w)
-        inputs, back = (layer.sources - array.reads_back) * read, array.reads_back * read
-        cycles = vector_cycles(layer, array, inputs, back, n * new_t * new_h * new_w, layer.c, 1, 1)
-        return array.fill_cycles, abs(cycles), 0
+        pace = vector_pace(layer, array, n, new_t, new_h, new_w, layer.c, 1, 1)
+        return vector_entry(pace, array.fill_cycles), pace.head + pace.body, pace.drain
     place = seen_place(layer, array, stage, len(nest.stages.n), n, new_t, new_h, new_w, waves, seen)
     return seen.entry[place], seen.cycles[place], seen.drain[place]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.distinct import sort_rows
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.machine.records import DENSE, VECTOR
+from lw3dsim.machine.records import DENSE
 from lw3dsim.machine.step import cost_step
 from lw3dsim.map.layer.sums import input_channels, weight_bits
 
@@ -245,7 +245,7 @@ def end(loads: Loaded, tiles: int, step: int) -> None:
 
 
 # What steps of a kind have in common.
-MARKS = 12
+MARKS = 9
 
 
 @kernel
@@ -274,20 +274,16 @@ def steal_loads(loads: Loaded, port_bits: int, port_cycles: int, computing: Word
 
 @kernel
 def mark_steps(layer: Layer, nest: Nest, made: Unrolled) -> None:
-    """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction, what DMA takes.
-
-    Only in vector steps it matters what a tile needs of the input; the array reads whole patches.
-    """
+    """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction, what DMA takes."""
     places, marks = made.places, made.sorts.marks
-    steps, is_vector = len(places.c), 1 if layer.structure == VECTOR else 0
+    steps = len(places.c)
     for i in range(steps):
         c, frame, h, w = places.c[i], input_frame(layer, nest, places, i), places.h[i], places.w[i]
         marks[i], marks[steps + i] = nest.n[places.n[i]], nest.c[c]
         marks[2 * steps + i], marks[3 * steps + i] = 1 if c == 0 else 0, 1 if c == len(nest.c) - 1 else 0
         marks[4 * steps + i], marks[5 * steps + i] = nest.t.outputs[frame], nest.h.outputs[h]
-        marks[6 * steps + i], marks[7 * steps + i] = nest.w.outputs[w], is_vector * nest.t.needed[frame]
-        marks[8 * steps + i], marks[9 * steps + i] = is_vector * nest.h.needed[h], is_vector * nest.w.needed[w]
-        marks[10 * steps + i], marks[11 * steps + i] = made.stolen.computing[i], made.stolen.draining[i]
+        marks[6 * steps + i], marks[7 * steps + i] = nest.w.outputs[w], made.stolen.computing[i]
+        marks[8 * steps + i] = made.stolen.draining[i]
 
 
 @entry
@@ -298,12 +294,10 @@ def cost_layer(layer: Layer, array: Array, nest: Nest, made: Unrolled, waves: Wa
         step = made.sorts.example[i]
         c, frame, h, w = places.c[step], input_frame(layer, nest, places, step), places.h[step], places.w[step]
         n, t = nest.n[places.n[step]], nest.t.outputs[frame]
-        inputs = layer.sources * n * nest.t.needed[frame] * nest.h.needed[h] * nest.w.needed[w]
         is_first, is_last = (1 if c == 0 else 0), (1 if c == len(nest.c) - 1 else 0)
         cost_step(
-            layer, array, n, nest.c[c], t, nest.h.outputs[h], nest.w.outputs[w], inputs, 0, is_first, is_last, waves,
-            costs, i,
-        )  # fmt: skip
+            layer, array, n, nest.c[c], t, nest.h.outputs[h], nest.w.outputs[w], is_first, is_last, waves, costs, i
+        )
         costs.head[i] += stolen.computing[step]
         costs.drain[i] += stolen.draining[step]
         costs.sram_port[i] += stolen.computing[step]

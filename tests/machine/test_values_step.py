@@ -10,12 +10,12 @@ from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.base.values import fields_of
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
+from lw3dsim.describe.workload import Activation, Add, Conv3d, Pool3d, Shape, Trg
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, plain_layer, side_by_side
-from lw3dsim.machine.step import vector_cycles
+from lw3dsim.machine.vector import Pace, vector_pace
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.work import LayerWork
@@ -260,19 +260,46 @@ def test_a_group_reads_a_position_once(kernel, more, width, positions):
     assert step(problem, arch)["ifmap_read_bits"] == 2 * positions * 8
 
 
-def test_a_vector_step_takes_what_its_lanes_or_its_ports_take():
-    arch = machine()
-    pool = problem_of(Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2)), Shape(2, 1, 4, 4), arch)
-    layer, array = plain_layer(pool), plain_array(make_machine(pool, arch, "pixel"))
+def pace(layer, shape, *changes, **machine_of):
+    """The pace of a vector layer of one channel tile on the machine: two lanes, ports of 4 bytes."""
+    arch = machine(*changes)
+    problem = problem_of(layer, shape, arch)
+    array = plain_array(make_machine(problem, arch, "pixel", **machine_of))
+    return vector_pace(plain_layer(problem), array, problem.n, *problem.out, problem.c, 1, 1)
 
-    def cycles(inputs, read_back, outputs):
-        return vector_cycles(layer, array, inputs, read_back, outputs, 1, 1, 1)
 
-    # 6 outputs of 4 operations on two lanes; 24 bytes of input at 4 a cycle.
-    assert cycles(24, 0, 6) == 12
-    # Negative where a port takes longer: 52 bytes of input; 50 that lie in the output buffer, then 2 outputs.
-    assert cycles(52, 0, 6) == -13
-    assert cycles(0, 50, 2) == -14
+def test_lanes_make_groups_of_outputs_an_operation_a_cycle():
+    pool = Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2), stride=(1, 2, 2))
+    # Of 3 channels at two positions a group of 2 and one of 1 each: 4 operations, and a word that leaves meanwhile.
+    assert pace(pool, Shape(3, 1, 2, 4)) == Pace(load=1, tail=1, head=4, body=12, drain=1, drains=0, ports=0)
+    # 3 x 2 x 4 sums lie in order, whatever their channels: 12 groups of two operands.
+    add = Add(name="x", inputs=("i", "j"))
+    assert pace(add, Shape(3, 1, 2, 4)) == Pace(load=1, tail=1, head=2, body=22, drain=1, drains=0, ports=0)
+    # A difference and a sum of each of 3 frames, for groups of 2 and 1 of 3 positions.
+    trg = Trg(name="x", inputs=("i",))
+    assert pace(trg, Shape(3, 3, 1, 1)) == Pace(load=1, tail=1, head=2, body=10, drain=1, drains=0, ports=0)
+
+
+def test_operands_wider_than_a_port_are_loaded_in_several_words_while_others_are_worked_on():
+    add, lanes = Add(name="x", inputs=("i", "j")), "vector_lanes=16"
+    # Operands of 16 bytes are 4 words: the second of a group is loaded in 4 cycles and added in one; the first of the
+    # next group waits 3 cycles behind that.
+    found = pace(add, Shape(2, 1, 4, 4), lanes)
+    assert found == Pace(load=4, tail=1, head=5, body=8, drain=4, drains=0, ports=13)
+
+
+def test_a_group_of_outputs_waits_for_the_drain_of_the_one_before():
+    relu, wide = Activation(name="x", inputs=("i",), activation="relu"), "buffers.ifmap_port_bytes=16"
+    # A group of 16 in a cycle, that drains in 4 words: two of three wait 3 cycles.
+    found = pace(relu, Shape(3, 1, 4, 4), "vector_lanes=16", wide)
+    assert found == Pace(load=1, tail=1, head=1, body=8, drain=4, drains=6, ports=0)
+
+
+def test_an_intermediate_tensor_is_read_where_results_drain():
+    pool = Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2), stride=(1, 2, 2))
+    # 4 words of inputs and one of results take turns.
+    found = pace(pool, Shape(2, 1, 2, 4), reads_back=1)
+    assert found == Pace(load=1, tail=1, head=5, body=5, drain=1, drains=0, ports=10)
 
 
 def test_partial_sums_drain_wide():

@@ -110,7 +110,6 @@ def test_steps_are_of_a_kind_when_they_have_one_size_and_place_in_the_reduction(
     for step, (_, n, t, h, w, c) in enumerate(walked(problem, mapping)):
         at = [(axes.t, c if problem.reduces_frames else t), (axes.h, h), (axes.w, w)]
         sizes = [axis.outputs[i] for axis, i in at]
-        sizes += [axis.needed[i] for axis, i in at] if problem.structure == "vector" else []
         mark = (axes.n[n], axes.c[c], c == 0, c == last, *sizes)
         marks.append((mark, *(stolen[:, step] if arch is ARCHS[1] else ())))
     assert len(set(zip(marks, schedule.kind.tolist(), strict=True))) == len(set(marks)) == len(kinds.head)

@@ -201,14 +201,12 @@ def _ofmap(group, mapping, axes, steps, first_box):
     )
 
 
-def _costed(stage, machine, channels, outputs, needed, stolen):
-    """The columns of kinds of so many ``channels``, outputs and positions that are needed, of all input channels."""
+def _costed(stage, machine, channels, outputs, stolen):
+    """The columns of kinds of so many ``channels`` and outputs, of all input channels."""
     layer, array, waves = plain_layer(stage), plain_array(machine), empty_waves(INTERPRETED)
     costs = INTERPRETED.columns(Costs, len(channels))
-    of_source = channels * needed.prod(axis=0)
-    inputs, back = (stage.sources - machine.reads_back) * of_source, machine.reads_back * of_source
     for i, (n, t, h, w) in enumerate(zip(channels.tolist(), *outputs.tolist(), strict=True)):
-        cost_step(layer, array, n, stage.c, t, h, w, int(inputs[i]), int(back[i]), 1, 1, waves, costs, i)
+        cost_step(layer, array, n, stage.c, t, h, w, 1, 1, waves, costs, i)
     return columns_of_costs(costs, stolen)
 
 
@@ -220,12 +218,10 @@ def _kinds(group, machines, axes, steps, stolen):
         own = np.flatnonzero(steps.stage == i)
         at = [index[own] for index in steps.at]
         outputs = _at(axes, at, i + 1)
-        needed = np.stack([axis.needed[i][index] for axis, index in zip(axes, at, strict=True)])
-        read = needed if stage.structure == "vector" else outputs
-        example, of_step = distinct([steps.n[own], *outputs, *read, stolen.computing[own], stolen.draining[own]])
+        example, of_step = distinct([steps.n[own], *outputs, stolen.computing[own], stolen.draining[own]])
         step = own[example]
         lost = StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step])
-        costed = _costed(stage, machine, steps.n[step], outputs[:, example], needed[:, example], lost)
+        costed = _costed(stage, machine, steps.n[step], outputs[:, example], lost)
         kind[own] = of_step + sum(len(table.head) for table in tables)
         tables.append(Kinds(wait=np.zeros(len(step), dtype=np.int64), **costed))
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}

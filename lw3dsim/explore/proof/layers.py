@@ -211,8 +211,8 @@ def at_best(
         f.is_vector * vector,
     ])  # fmt: skip
     output_ps = f.output_bits * ofmap.ps_per_bit
-    ports = np.maximum.reduce([input_bits * ifmap.ps_per_bit, weight_bits * weight.ps_per_bit, f.is_vector * output_ps])
-    drains = np.maximum(vector, output_tiles * f.coordinates / out_rate)
+    ports = np.maximum(input_bits * ifmap.ps_per_bit, weight_bits * weight.ps_per_bit)
+    drains = (1 - f.is_vector) * np.maximum(vector, output_tiles * f.coordinates / out_rate)
     share = rounds / f.reduced
     summed = np.minimum(f.accumulate_pj, share * f.accumulate_pj + (1 - share) * f.tree_pj)
     memory_pj = (
@@ -228,7 +228,7 @@ def at_best(
     cannot = np.where(units.each > array.depth, math.inf, 0.0)
     return AtBest(
         compute_ps=np.maximum(cycles * array.cycle_ps, ports) + cannot,
-        drain_ps=(1 - f.is_vector) * np.maximum(drains * array.cycle_ps, output_ps) + cannot,
+        drain_ps=np.maximum(drains * array.cycle_ps, output_ps) + cannot,
         moved_bytes=f.read_bytes + f.weight_bytes + f.written_bytes + cannot,
         working_pj=logic_pj + output_tiles * f.output_pj + f.vector_pj + memory_pj + moved_pj + cannot,
     )

@@ -34,7 +34,7 @@ class Cuts(NamedTuple):
 
     By way: tile size, whether halos are kept, its first tile and their number. ``last`` is by tile; ``first``, ``new``
     and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The other figures are by
-    tensor (of ``all_needed`` stage) and way: the most of a tile, the sum over all, and the tiles that have any.
+    tensor and way: the most of a tile, the sum over all, and the tiles that have any.
     """
 
     tile: Words
@@ -49,7 +49,6 @@ class Cuts(NamedTuple):
     most_new: Words
     most_retained: Words
     all_new: Words
-    all_needed: Words
     active: Words
 
 
@@ -58,7 +57,7 @@ def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
     tensors = stages + 1
     by_way = (work.empty(ways) for _ in range(4))
     by_tile = (work.empty(size * room) for size in (1, tensors, tensors, tensors, stages))
-    figures = (work.empty(size * ways) for size in (tensors, tensors, tensors, stages, tensors))
+    figures = (work.empty(size * ways) for size in (tensors, tensors, tensors, tensors))
     return Cuts(*by_way, *by_tile, *figures)
 
 
@@ -124,9 +123,6 @@ def repeat_way(reaches: Reaches, cuts: Cuts, way: int) -> None:
     for tensor in range(stages + 1):
         figure = tensor * len(cuts.tile) + way
         cuts.all_new[figure], cuts.active[figure] = segments * cuts.all_new[figure], segments * cuts.active[figure]
-    for stage in range(stages):
-        figure = stage * len(cuts.tile) + way
-        cuts.all_needed[figure] = segments * cuts.all_needed[figure]
 
 
 @kernel

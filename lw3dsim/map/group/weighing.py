@@ -8,7 +8,7 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.machine.step import vector_cycles
+from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.fitting import chunk_of, some_tiles, units_of, window_bits
 
@@ -173,12 +173,9 @@ def weigh_stage(
 def whole_cycles(layer: Layer, array: Array, t: Cuts, h: Cuts, w: Cuts, found: Found, at: int, stage: int) -> int:
     """Return the cycles of a vector stage as if all its tiles were one."""
     i, j, k = found.t[at], found.h[at], found.w[at]
-    read = t.all_needed[stage * len(t.tile) + i] * h.all_needed[stage * len(h.tile) + j]
-    read *= layer.n * w.all_needed[stage * len(w.tile) + k]
-    made = t.all_new[(stage + 1) * len(t.tile) + i] * h.all_new[(stage + 1) * len(h.tile) + j]
-    made *= layer.n * w.all_new[(stage + 1) * len(w.tile) + k]
-    loaded, back = (layer.sources - array.reads_back) * read, array.reads_back * read
-    return abs(vector_cycles(layer, array, loaded, back, made, layer.c, 1, 1))
+    made_t, made_h = t.all_new[(stage + 1) * len(t.tile) + i], h.all_new[(stage + 1) * len(h.tile) + j]
+    made_w = w.all_new[(stage + 1) * len(w.tile) + k]
+    return vector_cycles(layer, array, layer.n, made_t, made_h, made_w, layer.c, 1, 1)
 
 
 @kernel

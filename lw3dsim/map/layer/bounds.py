@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.vector import vector_pace
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import INFINITE
@@ -64,12 +65,13 @@ def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, waves: Waves)
 def last_drain(task: Task, at: Tiling, waves: Waves) -> int:
     """Return the cycles that the last step drains when all have computed."""
     layer, choices = task.layer, task.choices
-    if layer.structure == VECTOR:
-        return 0
     t, h = last_along(layer, 0, choices.t.size[at.t]), last_along(layer, 1, choices.h.size[at.h])
     w, n = last_along(layer, 2, choices.w.size[at.w]), last_part(layer.n, choices.n.size[at.n])
-    is_first = 1 if choices.c.parts[at.c] == 1 else 0
-    cost_waves(layer, task.array, n, last_part(layer.c, choices.c.size[at.c]), t, h, w, is_first, 1, waves)
+    is_first, c = (1 if choices.c.parts[at.c] == 1 else 0), last_part(layer.c, choices.c.size[at.c])
+    if layer.structure == VECTOR:
+        pace = vector_pace(layer, task.array, n, t, h, w, c, is_first, 1)
+        return pace.drain
+    cost_waves(layer, task.array, n, c, t, h, w, is_first, 1, waves)
     return waves.drain[LAST_SORT]
 
 

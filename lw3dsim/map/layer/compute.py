@@ -10,8 +10,9 @@ from lw3dsim.machine.drains import whole_tiles
 from lw3dsim.machine.pace import first_wave, port_cycles
 from lw3dsim.machine.records import GROUPED, VECTOR
 from lw3dsim.machine.step import step_cycles
+from lw3dsim.machine.vector import vector_pace
 from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, own_inputs
-from lw3dsim.map.layer.sums import full_along, read_positions, tile_along, tiles_along
+from lw3dsim.map.layer.sums import full_along, read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     """
     layer, array, choices = task.layer, task.array, task.choices
     if layer.structure == VECTOR:
-        return vector_layer_cycles(task, at, waves)
+        return vector_layer_cycles(task, at)
     c = choices.c.size[at.c]
     cycles = rest = loads = 0
     for sort in range(16):
@@ -98,16 +99,16 @@ def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: i
     Waits for drains in between count among the former.
     """
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
-    last = step_cycles(layer, array, n, last_c, t, h, w, 0, 1 if parts == 1 else 0, 1, waves)
+    last = step_cycles(layer, array, n, last_c, t, h, w, 1 if parts == 1 else 0, 1, waves)
     loads = port_cycles(waves)
     if parts == 1:
         return last, loads
     last_head = step_head(waves)
-    cycles = step_cycles(layer, array, n, c, t, h, w, 0, 1, 0, waves)
+    cycles = step_cycles(layer, array, n, c, t, h, w, 1, 0, waves)
     loads += (parts - 1) * port_cycles(waves)
     drain = waves.drain[LAST_SORT]
     if parts > 2:
-        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, 0, waves)
+        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, waves)
         head, first_drain, drain = step_head(waves), drain, waves.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
     return cycles + last + max(drain - last_head, 0), loads
@@ -158,31 +159,20 @@ def tiles_of_frames(layer: Layer, t: int) -> int:
 
 
 @kernel
-def vector_layer_cycles(task: Task, at: Tiling, waves: Waves) -> int:
-    """Return the cycles of all steps of a vector layer; what a tile reads differs at the borders."""
-    layer, choices = task.layer, task.choices
-    n_size, c_size = choices.n.size[at.n], choices.c.size[at.c]
-    t_size, h_size, w_size = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    cycles = 0
-    for chunk in range(choices.c.parts[at.c]):
-        c = min(c_size, layer.c - chunk * c_size)
-        is_first, is_last = 1 if chunk == 0 else 0, 1 if chunk == choices.c.parts[at.c] - 1 else 0
-        for number in range(tiles_along(layer, 0, t_size)):
-            t, frames = tile_along(layer, 0, t_size, number)
-            in_t = tile_frames(layer, t, frames, chunk * c_size, c)
-            for h in range(0, layer.out[1], h_size):
-                rows = min(h_size, layer.out[1] - h)
-                _, _, in_h = read_positions(layer, 1, h, rows)
-                for w in range(0, layer.out[2], w_size):
-                    columns = min(w_size, layer.out[2] - w)
-                    _, _, in_w = read_positions(layer, 2, w, columns)
-                    pixels = in_t * in_h * in_w
-                    for sort in range(2):
-                        count, n = sort_of(layer.n, n_size, sort, 1)
-                        if count:
-                            cycles += count * step_cycles(
-                                layer, task.array, n, c, frames, rows, columns, pixels, is_first, is_last, waves
-                            )
+def vector_layer_cycles(task: Task, at: Tiling) -> int:
+    """Return the cycles of all steps of a vector layer, with waits for drains in a tile."""
+    layer, choices, cycles = task.layer, task.choices, 0
+    parts, c_size = choices.c.parts[at.c], choices.c.size[at.c]
+    for sort in range(16):
+        count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
+        if count:
+            drain = 0
+            for chunk in range(parts):
+                c = min(c_size, layer.c - chunk * c_size)
+                is_first, is_last = 1 if chunk == 0 else 0, 1 if chunk == parts - 1 else 0
+                pace = vector_pace(layer, task.array, n, t, h, w, c, is_first, is_last)
+                cycles += count * (pace.head + pace.body + max(drain - pace.head, 0))
+                drain = pace.drain
     return cycles
 
 
@@ -298,8 +288,8 @@ def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
         return (cycles + (waits_between_tiles(task, at, waves) if cycles * cycle <= most else 0)) * cycle
     c = choices.c.size[at.c]
     is_whole = 1 if c >= layer.c else 0
-    pixels = choices.t.largest[at.t] * choices.h.largest[at.h] * choices.w.largest[at.w]
     n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    cycles = step_cycles(layer, task.array, n, c, t, h, w, pixels, is_whole, is_whole, waves)
+    pace = vector_pace(layer, task.array, n, t, h, w, c, is_whole, is_whole)
+    cycles = max(pace.head, pace.drain) + pace.body
     # Compute is proportional to c: scaling by C removes the ragged last reduction step.
     return (filling + steps * cycles * layer.c // (choices.c.parts[at.c] * c)) * cycle

@@ -1,0 +1,119 @@
+"""The pace of the vector unit, as written down in ``docs/microarchitecture.md``: plain integer code.
+
+As many outputs as there are lanes are made at once, a group. It takes the place of a wave: an operand of all its lanes
+is a round, loaded while the one before is worked on, and what it has become drains while the next group is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import kernel
+from lw3dsim.machine.drains import input_port, output_port, updating_cycles
+from lw3dsim.machine.records import OF_ALL, OF_POSITION
+
+if TYPE_CHECKING:
+    from lw3dsim.machine.records import Array, Layer
+
+
+class Group(NamedTuple):
+    """The cycles of a group: an operand is loaded for ``load``, the last is worked on for ``feed``.
+
+    All are for ``compute``, of which ports bind if ``binds``; results pass the output port for ``drain``.
+    """
+
+    load: int
+    feed: int
+    compute: int
+    drain: int
+    binds: int
+
+
+class Pace(NamedTuple):
+    """The cycles of a vector step: of its first group ``head``, of all others ``body``, of the last one's ``drain``.
+
+    Before the first one works it is loaded for ``load``; the last operand is worked on for ``tail``. In the body groups
+    wait for ``drains``, and ports bind ``ports`` cycles of head and body.
+    """
+
+    load: int
+    tail: int
+    head: int
+    body: int
+    drain: int
+    drains: int
+    ports: int
+
+
+@kernel
+def operations(layer: Layer, c: int) -> int:
+    """Return the operations of an output in a step of ``c`` of the frames of its window."""
+    return ceiling(layer.ops_per_output * c, layer.c if layer.reduces_frames else 1)
+
+
+@kernel
+def readings(layer: Layer, c: int) -> int:
+    """Return how often an output looks at each of its sources in a step of ``c`` of the frames of its window."""
+    return ceiling(layer.reads * c, layer.c if layer.reduces_frames else 1)
+
+
+@kernel
+def beside(layer: Layer, n: int, t: int, h: int, w: int) -> int:
+    """Return the outputs of a step of n channels of t x h x w that lie side by side for the lanes."""
+    if layer.beside == OF_POSITION:
+        return n
+    return n * h * w * (t if layer.beside == OF_ALL else 1)
+
+
+@kernel
+def group_cycles(layer: Layer, array: Array, outputs: int, c: int, is_first: int, is_last: int) -> Group:
+    """Return the cycles of a group of ``outputs`` side by side.
+
+    Intermediate tensors are read where results drain, in turns.
+    """
+    bits, works = outputs * layer.activation_bits, operations(layer, c)
+    looks, back = readings(layer, c) * layer.sources, array.reads_back
+    load = max(input_port(array, bits) if layer.sources > back else 0, output_port(array, bits) if back else 0)
+    feed = max(works - looks + 1, 1)
+    compute, drain = (looks - 1) * load + feed, updating_cycles(layer, array, outputs, is_first, is_last)
+    if back:
+        compute = max(compute, readings(layer, c) * back * output_port(array, bits) + drain)
+    return Group(load, feed, compute, drain, 1 if compute > max(works, looks) else 0)
+
+
+@kernel
+def vector_pace(
+    layer: Layer, array: Array, n: int, t: int, h: int, w: int, c: int, is_first: int, is_last: int
+) -> Pace:
+    """Return the cycles of a vector step of n channels of t x h x w outputs: full groups first, then the others."""
+    side = beside(layer, n, t, h, w)
+    times, full = n * t * h * w // side, ceiling(side, array.vector_lanes) - 1
+    last = group_cycles(layer, array, side - full * array.vector_lanes, c, is_first, is_last)
+    full *= times
+    ports = times * last.binds * last.compute
+    drains, loads = (times - 1) * max(last.drain - last.compute, 0), (times - 1) * max(last.load - last.feed, 0)
+    body = (times - 1) * last.compute
+    if full == 0:
+        return Pace(last.load, last.feed, last.compute, body + drains + loads, last.drain, drains, ports + loads)
+    each = group_cycles(layer, array, array.vector_lanes, c, is_first, is_last)
+    ports += full * each.binds * each.compute
+    drains += (full - 1) * max(each.drain - each.compute, 0) + max(each.drain - last.compute, 0)
+    loads += (full - 1) * max(each.load - each.feed, 0) + max(last.load - each.feed, 0)
+    body += (full - 1) * each.compute + last.compute + drains + loads
+    return Pace(each.load, last.feed, each.compute, body, last.drain, drains, ports + loads)
+
+
+@kernel
+def vector_entry(pace: Pace, fill: int) -> int:
+    """Return the cycles from the start of a vector step to its first operation where nothing is made meanwhile."""
+    return fill + pace.load - 1
+
+
+@kernel
+def vector_cycles(
+    layer: Layer, array: Array, n: int, t: int, h: int, w: int, c: int, is_first: int, is_last: int
+) -> int:
+    """Return the cycles of a vector step from its first operation on, but for the last drain."""
+    pace = vector_pace(layer, array, n, t, h, w, c, is_first, is_last)
+    return pace.head + pace.body

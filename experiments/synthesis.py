@@ -23,7 +23,7 @@ from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.build import sources
 from lw3dsim.rtl.check import chosen
 from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import drawn
 from lw3dsim.technology import arithmetic, structures
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from cores import MACHINES, built, counted, differences, drawn_layer, subject_of
+from cores import MACHINES, built, counted, differences, drawn_subject
 
 
 def main(many: int) -> int:
@@ -21,7 +21,7 @@ def main(many: int) -> int:
         for name in MACHINES:
             arch, core, bench = built(name, Path(made))
             for seed in range(1000, 1000 + many):
-                found = differences(subject_of(*drawn_layer(name, seed, arch), arch, seed), core, bench)
+                found = differences(drawn_subject(name, seed, arch), core, bench)
                 answers.append(found)
                 if found:
                     sys.stdout.write("; ".join([name, str(seed), *found]) + "\n")

@@ -67,6 +67,7 @@ def names_header(core: Core) -> str:
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
         "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.picked * (core.result_bits + 2),
         "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
+        "LANES": core.vector_lanes,
     }  # fmt: skip
     return "\n".join([*lines, *(f"#define {name} {size}" for name, size in sizes.items()), ""])
 

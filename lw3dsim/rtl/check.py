@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.vector import beside, group_cycles, readings
 from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.map.layer.mapping import make_axes
 from lw3dsim.network.pipeline import map_prepared
@@ -22,7 +24,7 @@ from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
 from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import drawn
 from lw3dsim.schedule.work import LayerWork
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.simulated import Unit
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.machine.records import Array, Layer
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
@@ -119,6 +122,7 @@ def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Che
         "ofmap_words": program.ofmap_words,
         "products": schedule.total("mults"),
         "updates": schedule.total("accumulations"),
+        "operations": 0 if subject.problem.has_weights else schedule.total("vector_ops"),
     }
     differences += [
         f"{name}: {counts.get(name, 0)}, not {want}" for name, want in expected.items() if counts.get(name, 0) != want
@@ -141,15 +145,29 @@ def port_words(subject: Subject) -> dict[str, int]:
     words = {"ifmap_words": 0, "weight_words": 0}
     for step in np.unique(subject.schedule.kind, return_index=True)[1].tolist():
         many = int((subject.schedule.kind == subject.schedule.kind[step]).sum())
-        along = ((axes.t, loops.t), (axes.h, loops.h), (axes.w, loops.w))
+        frames = loops.c if subject.problem.reduces_frames else loops.t
+        along = ((axes.t, frames), (axes.h, loops.h), (axes.w, loops.w))
         t, h, w = (int(axis.outputs[at[step]]) for axis, at in along)
         n, c = int(axes.n[loops.n[step]]), int(axes.c[loops.c[step]])
-        cost_waves(layer, array, n, c, t, h, w, int(loops.is_first[step]), int(loops.is_last[step]), waves)
+        ends = int(loops.is_first[step]), int(loops.is_last[step])
+        if not subject.problem.has_weights:
+            words["ifmap_words"] += many * operand_words(layer, array, (n, t, h, w), c, ends)
+            continue
+        cost_waves(layer, array, n, c, t, h, w, *ends, waves)
         for sort in waves.used[: waves.many[0]]:
             rounds = many * waves.number[sort] * waves.rounds[sort]
             words["ifmap_words"] += int(rounds * waves.inputs[sort])
             words["weight_words"] += int(rounds * waves.weights[sort])
     return words
+
+
+def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int, ends: tuple[int, int]) -> int:
+    """Return the words of the operands of a vector step of ``size`` (n, t, h, w), ``ends`` of its sums."""
+    side, lanes = beside(layer, *size), array.vector_lanes
+    full = -(-side // lanes) - 1
+    blocks = ((full, lanes), (1, side - full * lanes))
+    loads = sum(many * group_cycles(layer, array, outputs, c, *ends).load for many, outputs in blocks if many)
+    return math.prod(size) // side * loads * readings(layer, c) * layer.sources
 
 
 def _times(name: str, got: list[int], want: list[int]) -> list[str]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lw3dsim.arithmetic.direct import divisors
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
+from lw3dsim.describe.moves import Upsample
+from lw3dsim.describe.shape import Shape
+from lw3dsim.describe.vectors import LayerNorm, Pool3d, RunningMean, Softmax
 from lw3dsim.errors import InputError
 from lw3dsim.schedule.work import GroupWork, LayerWork
 
@@ -12,6 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.machine.problem import Problem
 
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
@@ -34,9 +41,14 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
     problem = unit.run.work.problem
     widths = (problem.activation_bits, problem.output_bits, problem.factor_bits)
     declared = (*[design.precision.activation_bits] * 2, design.precision.weight_bits)
-    function = getattr(unit.layers[0], "activation", "none")
+    layer = unit.layers[0]
+    kind, function = layer.kind, getattr(layer, "activation", "none")
     needs = {
-        "is a layer of the vector unit: the core needs its reads of the input buffer": problem.structure == "vector",
+        f"is {kind}: the core needs tables of powers and roots": isinstance(layer, Softmax | LayerNorm),
+        f"is {kind}: the core needs a divisor for every frame": isinstance(layer, RunningMean),
+        "reads several inputs for a position: the core needs its products": isinstance(layer, Upsample)
+        and problem.reads > 1,
+        "divides its sums by several numbers: the core by one": isinstance(layer, Pool3d) and _divides(layer, problem),
         "has groups of channels side by side: the core needs an input for every group of rows": problem.structure
         == "grouped"
         and not problem.is_depthwise,
@@ -57,6 +69,14 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         > 1,
     }
     return next((text for text, applies in needs.items() if applies), "")
+
+
+def _divides(layer: Pool3d, problem: Problem) -> bool:
+    """Return whether averages are of different numbers of values."""
+    if layer.mode != "avg":
+        return False
+    t, h, w = problem.inp
+    return len(np.unique(divisors(layer, Shape(problem.n, t, h, w)))) > 1
 
 
 def _meets(unit: Unit, machine: Machine) -> bool:

@@ -53,6 +53,7 @@ class Core(Value, frozen=True, kw_only=True):
     bias_memory: int
     partial_words: int
     vector_lanes: int
+    vector: int
 
     @property
     def results(self) -> int:
@@ -121,6 +122,7 @@ class Core(Value, frozen=True, kw_only=True):
             "OFMAP_WORDS": self.ofmap_memory,
             "BIAS_WORDS": self.bias_memory,
             "VECTOR_LANES": self.vector_lanes,
+            "VECTOR": self.vector,
             "PARTS": self.parts,
             "PARTIAL_WORDS": self.partial_words,
             "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
@@ -181,6 +183,8 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         bias_memory=256,
         partial_words=1,
         vector_lanes=arch.vector_lanes,
+        # Of no layers in particular a core has all units.
+        vector=int(not problems or any(one.structure == "vector" for one in problems)),
     )
 
 

@@ -13,7 +13,7 @@ from lw3dsim.rtl.build import TOP, bench_files, names_header, sources, written
 from lw3dsim.rtl.check import chosen
 from lw3dsim.rtl.covered import check_design
 from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import drawn
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ RULES = (
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
     ("Packing", "lw_drain, lw_kept, lw_collector", "outputs of a depth side by side, a word from one depth alone"),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
-    ("Vector unit, of a drain", "lw_vector", "partial sums, bias, relu, shift to the operand width"),
+    ("Vector unit, of a drain", "lw_vector, lw_divider", "partial sums, means, bias, relu, shift to the operand width"),
+    ("Vector unit: groups", "lw_groups", "outputs side by side, one group behind the other out of a descriptor"),
+    ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),
+    ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
     ("Pipeline: fill", "lw_delay, lw_taps, lw_core", "what travels beside the data; as long as the algorithm's"),
 )

@@ -14,8 +14,10 @@ class Field(NamedTuple):
     wide: int = 1
 
 
-# Bits of the flags.
-FLAGS = ("first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out")
+# Bits of the flags; the core raises the last two.
+FLAGS = (
+    "first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out", "divides", "opens", "closes",
+)  # fmt: skip
 
 FIELDS = {
     "flags": Field(0),
@@ -74,8 +76,22 @@ FIELDS = {
     "bias": Field(66),
     "mode": Field(67),
     "sums_base": Field(68, 2),
+    "vector": Field(70),
+    "repeats": Field(71, 2),
+    "beside": Field(73),
+    "beside_h": Field(74),
+    "beside_w": Field(75),
+    "next_block": Field(76, 2),
+    "next_t": Field(78, 2),
+    "next_h": Field(80, 2),
+    "next_w": Field(82, 2),
+    "result_words": Field(84),
+    "sum_words": Field(85),
+    "divisor": Field(86),
+    "inverse": Field(87, 3),
+    "inverse_shift": Field(90),
 }
-PLACES = 80
+PLACES = 96
 
 
 def raised(**flags: bool) -> int:

@@ -12,7 +12,6 @@ from lw3dsim.arithmetic.machine import Execution, load_weights
 from lw3dsim.arithmetic.operands import make_operands
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import Value
-from lw3dsim.errors import InputError
 from lw3dsim.map.layer.mapping import output_axis
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
@@ -20,6 +19,8 @@ from lw3dsim.rtl.waves import waves_of
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Ints
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.subject import Subject
@@ -58,7 +59,7 @@ class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
     limit: int
 
 
-class _Maker:
+class Maker:
     """Makes a program, step by step."""
 
     def __init__(self, subject: Subject, core: Core) -> None:
@@ -76,8 +77,12 @@ class _Maker:
         self.ofmap_words = 0
         self.staged = [1, 1, 1]
         self.bias_words: dict[tuple[int, ...], int] = {}
+        self.here: list[Wave] = []
+        self.blocks: dict[int, Block] = {}
+        self.kernels: dict[int, int] = {}
 
     def places(self) -> list[Place]:
+        """Return where the steps work."""
         problem, mapping, loops = self.subject.problem, self.subject.mapping, self.subject.schedule.loops
         axis = output_axis(problem, 0, mapping.t)
         indices = np.stack([getattr(loops, name) for name in "gnthwc"], axis=1).tolist()
@@ -87,47 +92,34 @@ class _Maker:
         ]
 
     def make(self) -> CoreProgram:
+        """Return the program."""
         subject, schedule, trace = self.subject, self.subject.schedule, self.subject.trace
         places = self.places()
         ifmap_of, weight_of = (_tile_of(loads.first, len(places)) for loads in (schedule.ifmap, schedule.weight))
-        patches: dict[int, Block] = {}
-        kernels: dict[int, int] = {}
-        setup = schedule.setup_cycles
+        arrives_i, arrives_w = (self.arrivals(transfers.ready) for transfers in (trace.ifmap, trace.weight))
+        first_i, first_w = set(schedule.ifmap.first.tolist()), set(schedule.weight.first.tolist())
         self.note_room()
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
         stores = _tile_of(schedule.ofmap.opens, len(places))
         for step, place in enumerate(places):
-            new_i, new_w = step in set(schedule.ifmap.first.tolist()), step in set(schedule.weight.first.tolist())
+            new_i, new_w = step in first_i, step in first_w
             tile_i, tile_w = int(ifmap_of[step]), int(weight_of[step])
-            slot_i, slot_w = tile_i % subject.mapping.ifmap_slots, tile_w % subject.mapping.weight_slots
-            waves = list(waves_of(subject.problem, subject.machine, place))
+            slot_i, slot_w = tile_i % subject.mapping.ifmap_slots, max(tile_w, 0) % subject.mapping.weight_slots
+            self.enter(place)
             if new_i:
                 base = slot_i * (self.core.ifmap_memory // subject.mapping.ifmap_slots)
-                patches = self.ifmap_image(
-                    place, waves, base, max(subject.cycle(trace.ifmap.ready[tile_i]), setup), slot_i
-                )
+                self.ifmap_image(place, base, arrives_i[tile_i], slot_i)
             if new_w:
                 base = slot_w * (self.core.weight_memory // subject.mapping.weight_slots)
-                kernels = self.weight_image(
-                    place, waves, base, max(subject.cycle(trace.weight.ready[tile_w]), setup), slot_w
-                )
+                self.weight_image(place, base, arrives_w[tile_w], slot_w)
             gate = int(schedule.ofmap.after[store_of[step]]) if step in store_of else -1
             slot = int(stores[step]) % subject.mapping.ofmap_slots
             self.next_word = self.next_sums = slot * (self.core.ofmap_memory // subject.mapping.ofmap_slots)
             ends = bool(schedule.loops.is_first[step]), bool(schedule.loops.is_last[step])
-            for i, wave in enumerate(waves):
-                self.wave(
-                    place, wave, patches, kernels, ends,
-                    flags=raised(
-                        first=i == 0,
-                        last=i == len(waves) - 1,
-                        new_ifmap=new_i and i == 0,
-                        new_weight=new_w and i == 0,
-                        sums_in=not ends[0],
-                        sums_out=not ends[1],
-                    ),
-                    slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1, need_weight=tile_w + 1, need_room=gate + 1,
-                )  # fmt: skip
+            self.step(
+                place, ends, new_ifmap=new_i, new_weight=new_w, slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1,
+                need_weight=tile_w + 1, need_room=gate + 1,
+            )  # fmt: skip
             used = max(self.next_word, self.next_sums) - slot * (self.core.ofmap_memory // subject.mapping.ofmap_slots)
             self.core.check_room("ofmap", used, subject)
         last = subject.cycle(trace.finish)
@@ -137,6 +129,31 @@ class _Maker:
             staged=(self.staged[0], self.staged[1], self.staged[2]), limit=2 * last + 10000,
         )  # fmt: skip
 
+    def arrivals(self, ready: Sequence[int] | Ints) -> list[int]:
+        """Return the cycles in which DMA says that tiles have come: one behind the other.
+
+        One of padding alone is there at once; before it is used, those before it have been.
+        """
+        cycles = [max(self.subject.cycle(at), self.subject.schedule.setup_cycles) for at in ready]
+        return list(itertools.accumulate(cycles, max))
+
+    def enter(self, place: Place) -> None:
+        """Look at a step."""
+        self.here = list(waves_of(self.subject.problem, self.subject.machine, place))
+
+    def step(self, place: Place, ends: tuple[bool, bool], new_ifmap: bool, new_weight: bool, **common: int) -> None:
+        """Note the descriptors of a step; ``ends``: whether its sums begin with it, and whether they end."""
+        for i, wave in enumerate(self.here):
+            flags = raised(
+                first=i == 0,
+                last=i == len(self.here) - 1,
+                new_ifmap=new_ifmap and i == 0,
+                new_weight=new_weight and i == 0,
+                sums_in=not ends[0],
+                sums_out=not ends[1],
+            )
+            self.wave(place, wave, ends, flags=flags, **common)
+
     def note_room(self) -> None:
         """Note when stores have left that make room for others."""
         subject, ofmap = self.subject, self.subject.schedule.ofmap
@@ -144,11 +161,11 @@ class _Maker:
             at = max(subject.cycle(subject.trace.ofmap.ready[gate]) - subject.machine.fill_cycles, 0)
             self.happenings.append(Happening(at, "room", gate + 1))
 
-    def ifmap_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, Block]:
-        """Note the words of an input tile; return the blocks of the waves by their first channel (dense: 0)."""
+    def ifmap_image(self, place: Place, base: int, at: int, slot: int) -> None:
+        """Note the words of an input tile, and the blocks of the waves by their first channel (dense: 0)."""
         problem, machine, core = self.subject.problem, self.subject.machine, self.core
         word, made = base, dict[int, Block]()
-        for wave in waves:
+        for wave in self.here:
             first = wave.channel if problem.structure == "grouped" else 0
             if first in made:
                 continue
@@ -164,7 +181,7 @@ class _Maker:
                 word += 1
         self.happenings.append(Happening(at, "ifmap_tile", slot))
         core.check_room("ifmap", word - base, self.subject)
-        return made
+        self.blocks = made
 
     def input_channels(self, place: Place, wave: Wave) -> slice:
         """Return the channels that a wave reads."""
@@ -175,8 +192,8 @@ class _Maker:
         first = place.group * problem.c
         return slice(first + place.c.start, first + place.c.stop)
 
-    def weight_image(self, place: Place, waves: list[Wave], base: int, at: int, slot: int) -> dict[int, int]:
-        """Note the words of a weight tile, in the order of use; return the first of each part of the channels."""
+    def weight_image(self, place: Place, base: int, at: int, slot: int) -> None:
+        """Note the words of a weight tile, in the order of use, and the first of each part of the channels."""
         problem, machine, core = self.subject.problem, self.subject.machine, self.core
         kernels = load_weights(self.run, place).astype(np.int64)
         n, c, *taps = kernels.shape if problem.algorithm.is_winograd else (*kernels.shape, 1)
@@ -189,7 +206,7 @@ class _Maker:
             groups = split.reshape(n, c, math.prod(counts), -1, 1)
         first: dict[int, int] = {}
         together, word = min(machine.chunk, c), base
-        for wave in waves:
+        for wave in self.here:
             if wave.channel in first:
                 continue
             first[wave.channel] = word
@@ -204,7 +221,7 @@ class _Maker:
                     word += 1
         self.happenings.append(Happening(at, "weight_tile", slot))
         core.check_room("weight", word - base, self.subject)
-        return first
+        self.kernels = first
 
     def bias_of(self, place: Place, wave: Wave) -> int:
         """Return the word of the biases of a wave's rows."""
@@ -221,10 +238,7 @@ class _Maker:
             self.happenings.append(Happening(0, "bias", self.bias_words[key], word))
         return self.bias_words[key]
 
-    def wave(
-        self, place: Place, wave: Wave, blocks: dict[int, Block], kernels: dict[int, int], ends: tuple[bool, bool],
-        **more: int,
-    ) -> None:  # fmt: skip
+    def wave(self, place: Place, wave: Wave, ends: tuple[bool, bool], **more: int) -> None:
         """Note the descriptor of a wave, and where its results go."""
         problem, machine, subject = self.subject.problem, self.subject.machine, self.subject
         tree = subject.mapping.parallel == "channel" and machine.chunk > 1
@@ -232,7 +246,7 @@ class _Maker:
         together, staged = min(machine.chunk, channels), machine.staged
         depths = -(-wave.many // machine.lanes)
         more["flags"] |= raised(tree=tree, relu=subject.computation.activation == "relu")
-        block = blocks[wave.channel if problem.structure == "grouped" else 0]
+        block = self.blocks[wave.channel if problem.structure == "grouped" else 0]
         sums_base = self.next_sums
         base = self.next_word if ends[1] else sums_base
         outputs = self.note_results(place, wave, depths, ends)
@@ -250,7 +264,7 @@ class _Maker:
                     **more,
                     **words,
                     "rounds": -(-channels // machine.chunk) * staged.groups,
-                    "weight_base": kernels[wave.channel],
+                    "weight_base": self.kernels[wave.channel],
                     "groups": staged.groups,
                     "depths": depths,
                     "span": of_tap,
@@ -268,6 +282,7 @@ class _Maker:
                     "ofmap_base": base,
                     "shift": subject.shift,
                     "bias": self.bias_of(place, wave),
+                    "repeats": 1,
                 }
             )
         )
@@ -347,19 +362,6 @@ def _six(values: Ints, axis: int) -> Ints:
     shape = [1] * 6
     shape[axis], shape[axis + 3] = values.shape
     return values.reshape(shape)
-
-
-def make_program(subject: Subject, core: Core) -> CoreProgram:
-    """Return the program of a layer for ``core``. Raises InputError for what the core does not do."""
-    algorithm = subject.problem.algorithm
-    if core.mode(algorithm) < 0:
-        raise InputError(f"{subject.name} runs {algorithm.label}: this core has transform units of other algorithms")
-    if subject.mapping.c < subject.problem.c and subject.problem.accumulator_bits != core.result_bits:
-        raise InputError(
-            f"{subject.name} keeps partial sums of {subject.problem.accumulator_bits} bits, this core of "
-            f"{core.result_bits}: check it with layers that need as many, by --layers"
-        )
-    return _Maker(subject, core).make()
 
 
 def _tile_of(first: Ints, steps: int) -> Ints:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from cores import MACHINES, arch_of, counted, differences, drawn_layer, subject_of
+from cores import MACHINES, arch_of, counted, differences, drawn_subject, subject_of
 from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
 
@@ -21,7 +21,7 @@ from lw3dsim.rtl.build import Log
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.export import top_name
-from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.programs import make_program
 
 TINY = """
 name: tiny
@@ -31,6 +31,7 @@ layers:
   - {name: stem, kind: conv3d, inputs: [clip], out_channels: 8, kernel: [3, 3, 3], padding: [1, 1, 1], activation: relu}
   - {name: point, kind: conv3d, inputs: [stem], out_channels: 12, kernel: [1, 1, 1], bias: true}
   - {name: pool, kind: pool3d, inputs: [point], mode: max, kernel: [1, 2, 2]}
+  - {name: soft, kind: activation, inputs: [pool], activation: sigmoid}
 """
 SMALL = ("pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=4")
 PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofmap"))
@@ -40,7 +41,7 @@ PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "of
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_is_equal_to_the_simulator(core_of, name, seed):
     arch, core, bench = core_of(name)
-    subject = subject_of(*drawn_layer(name, seed, arch), arch, seed)
+    subject = drawn_subject(name, seed, arch)
     assert not differences(subject, core, bench)
 
 
@@ -82,16 +83,16 @@ def test_layers_are_checked_from_the_command_line(folder, tiny):
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["equal"]
-    assert [layer["name"] for layer in result["layers"]] == ["stem", "point"]
+    assert [layer["name"] for layer in result["layers"]] == ["stem", "point", "pool"]
     assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
-    assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8]
-    assert result["refused"] == ["pool is a layer of the vector unit: the core needs its reads of the input buffer"]
+    assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, 12 * 4 * 4 * 4]
+    assert result["refused"] == ["soft ends with sigmoid: the core needs the table of that function"]
 
 
 def test_a_layer_that_there_is_no_core_of_is_refused(tiny):
-    done = command("rtl", "check", tiny, "--arch", "edge_small", "--layers", "pool")
+    done = command("rtl", "check", tiny, "--arch", "edge_small", "--layers", "soft")
     assert done.exit_code == 2
-    assert "tiny: pool is a layer of the vector unit" in done.stderr
+    assert "tiny: soft ends with sigmoid" in done.stderr
     assert "--layers" in done.stderr
 
 
@@ -151,9 +152,9 @@ def test_programs_go_with_a_core(tmp_path, tiny):
 def test_layers_are_checked_from_python(folder, tiny):
     options = Options(arch="edge_small", overrides=(*SMALL, *PORTS))
     # The core of the layers above, which is built.
-    result = check_core(tiny, options, layers=["stem", "point"], folder=str(folder))
+    result = check_core(tiny, options, layers=["stem", "point", "pool"], folder=str(folder))
     assert result.equal
-    assert [layer.name for layer in result.layers] == ["stem", "point"]
+    assert [layer.name for layer in result.layers] == ["stem", "point", "pool"]
     with pytest.raises(InputError, match="has no layer pint"):
         check_core(tiny, options, layers=["pint"])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from paper import machine, tiles
+from paper import machine, problem_of, tiles
+from vector_layers import drawn_vector_layer, vector_subject
 
 from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.number import random_tensor
@@ -15,7 +16,7 @@ from lw3dsim.machine.problem import make_problem
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
-from lw3dsim.rtl.program import make_program
+from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_subject
 from lw3dsim.transform.algorithms import candidates
 
@@ -24,7 +25,9 @@ WIDE = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofm
 
 # Accelerators of which cores are built: ports, multipliers, transforms and the vector unit bind in turn.
 MACHINES = {
-    "trees": ("pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5"),
+    "trees": (
+        "pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=40",
+    ),
     # Transforms of a tile a cycle, of 10 coordinates.
     "temporal": (
         *WIDE, "pe.rows=4", "pe.cols=2", "pe.mults_per_pe=12", "pe.acc_depth=4", "pe.pipeline_stages=4",
@@ -80,6 +83,13 @@ def drawn_layer(name, seed, arch):
     return problem, mapping, draw.choice(["none", "relu"])
 
 
+def drawn_subject(name, seed, arch):
+    """Return a layer on tensors that are drawn: now and then one of the vector unit."""
+    if random.Random(seed).random() < 0.3:  # noqa: S311
+        return vector_subject(seed, arch)
+    return subject_of(*drawn_layer(name, seed, arch), arch, seed)
+
+
 def subject_of(problem, mapping, activation, arch, seed=0):
     """Return a layer on tensors that are drawn."""
     rng, number, channels = np.random.default_rng(seed), integers(arch), problem.groups * problem.n
@@ -101,6 +111,7 @@ def built(name, folder):
     """Return an accelerator, its core, and the bench of that, for any layer that is drawn for it."""
     arch = arch_of(name)
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
+    problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(make_core(arch, problems), ifmap_staged=128, weight_staged=128, partial_words=48)
     return arch, core, build(core, folder)
 

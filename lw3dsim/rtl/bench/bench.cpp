@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
     Vlw_bench core(&context);
     auto* root = core.rootp;
     size_t next_wave = 0, next_event = 0;
-    uint64_t ifmap_words = 0, weight_words = 0, ofmap_words = 0, products = 0, updates = 0;
+    uint64_t ifmap_words = 0, weight_words = 0, ofmap_words = 0, products = 0, updates = 0, operations = 0;
     core.rst = 1;
     core.room = 0;
     for (int i = 0; i < 4; i++) { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
@@ -106,7 +106,8 @@ int main(int argc, char** argv) {
         weight_words += core.weight_reads;
         products += ones(core.works, FILES);
         updates += ones(core.updates, FILES);
-        if (core.first && ones(core.updates, FILES)) fprintf(log, "first %lu\n", cycle);
+        operations += ones(core.operates, LANES);
+        if ((core.first && ones(core.updates, FILES)) || (core.operates_first && ones(core.operates, LANES))) fprintf(log, "first %lu\n", cycle);
         ofmap_words += core.out_write + core.out_read;
         if (core.out_write && !core.out_wide) {
             fprintf(log, "result %lu %u %u %s %s\n", cycle, core.out_to, core.out_count,
@@ -118,7 +119,7 @@ int main(int argc, char** argv) {
         core.eval();
     }
     fprintf(log, "count ifmap_words %lu\ncount weight_words %lu\ncount ofmap_words %lu\n", ifmap_words, weight_words, ofmap_words);
-    fprintf(log, "count products %lu\ncount updates %lu\ncount cycles %lu\n", products, updates, cycle);
+    fprintf(log, "count products %lu\ncount updates %lu\ncount operations %lu\ncount cycles %lu\n", products, updates, operations, cycle);
     fclose(log);
     return cycle < limit ? 0 : 3;
 }

@@ -25,6 +25,7 @@ module lw_bench #(
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
+    parameter int VECTOR = 1,
     parameter int PARTS = 1,
     parameter int PARTIAL_WORDS = 1,
     parameter int IN_STAGES = 0,         // of the transforms
@@ -36,7 +37,7 @@ module lw_bench #(
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [1279:0]                        wave,
+    input  logic [1535:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -49,6 +50,8 @@ module lw_bench #(
     output logic [ROWS*COLS*MULTS-1:0]           works,
     output logic [ROWS*COLS*MULTS-1:0]           updates,
     output logic                                 first,
+    output logic [VECTOR_LANES-1:0]              operates,
+    output logic                                 operates_first,
     output logic                                 out_write,
     output logic                                 out_read,
     output logic                                 out_wide,
@@ -64,6 +67,8 @@ module lw_bench #(
     assign works = core.works;
     assign updates = core.updates;
     assign first = core.add_first;
+    assign operates = core.operates;
+    assign operates_first = core.operates_first;
     assign out_write = core.out_write;
     assign out_to = core.out_to;
     assign out_count = core.out_count;
@@ -71,7 +76,7 @@ module lw_bench #(
     assign out_sums = core.finished;
 
     lw_core #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),

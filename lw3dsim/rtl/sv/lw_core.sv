@@ -27,6 +27,7 @@ module lw_core #(
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
+    parameter int VECTOR = 1,            // whether there are layers of the vector unit
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
     parameter int IN_STAGES = 0,         // of the transforms, at most
@@ -36,7 +37,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [1279:0]          wave,
+    input  logic [1535:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -71,7 +72,7 @@ module lw_core #(
     // Of a place in the patch; a descriptor has room for 16.
     localparam int AT = PATCH <= 2 ? 1 : PATCH > 65536 ? 16 : $clog2(PATCH);
 
-    wire load_next;
+    wire load_start, load_next, load_set;
 
     // The waves that come next, are fed, and drain. Every unit looks at the fields that are its own.
     /* verilator lint_off UNUSEDSIGNAL */
@@ -80,12 +81,34 @@ module lw_core #(
     /* verilator lint_on UNUSEDSIGNAL */
     logic                 next_valid;
     wire                  next_taken;
-    assign wave_ready = !next_valid || next_taken;
+    // A vector step is taken group by group.
+    wire                  is_first_group, is_last_group, opens_frames, closes_frames;
+    wire [31:0]           operands, results_at, sums_at;
+    lw_groups u_groups (
+        .clk, .rst, .taken(next_taken), .groups(next[16*F_REPEATS+:32]), .base(next[16*F_IFMAP_BASE+:32]),
+        .block(next[16*F_NEXT_BLOCK+:32]), .step_t(next[16*F_NEXT_T+:32]), .step_h(next[16*F_NEXT_H+:32]),
+        .step_w(next[16*F_NEXT_W+:32]), .groups_all(next[16*F_BESIDE+:16]), .groups_h(next[16*F_BESIDE_H+:16]),
+        .groups_w(next[16*F_BESIDE_W+:16]), .results_base(next[16*F_OFMAP_BASE+:32]),
+        .results_words(next[16*F_RESULT_WORDS+:16]), .sums_base(next[16*F_SUMS_BASE+:32]),
+        .sums_words(next[16*F_SUM_WORDS+:16]), .is_first(is_first_group), .is_last(is_last_group),
+        .opens(opens_frames), .closes(closes_frames), .operands, .results(results_at), .sums(sums_at)
+    );
+    logic [16*FIELDS-1:0] group;
+    always_comb begin
+        group = next;
+        group[16*F_FLAGS+B_FIRST] = next[16*F_FLAGS+B_FIRST] && is_first_group;
+        group[16*F_FLAGS+B_LAST] = next[16*F_FLAGS+B_LAST] && is_last_group;
+        group[16*F_FLAGS+B_OPENS] = opens_frames;
+        group[16*F_FLAGS+B_CLOSES] = closes_frames;
+        group[16*F_OFMAP_BASE+:32] = results_at;
+        group[16*F_SUMS_BASE+:32] = sums_at;
+    end
+    assign wave_ready = !next_valid || (next_taken && is_last_group);
     always_ff @(posedge clk) begin
         if (rst) next_valid <= 1'b0;
         else if (wave_ready) next_valid <= wave_valid;
         if (wave_ready && wave_valid) next <= wave;
-        if (next_taken) now <= next;
+        if (next_taken) now <= group;
     end
     // All waves of a layer have one algorithm: which says how long the pipeline is, and what a tile is.
     wire [7:0] mode = now[16*F_MODE+:8];
@@ -101,12 +124,11 @@ module lw_core #(
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
     );
 
-    wire load_start, load_set;
     wire feed_start, feed_bank, feed_set, feed_opens, feed_busy, feed_last;
     wire drain_start, drain_bank, drain_busy, drain_last;
     lw_controller #(.SLOTS(SLOTS)) u_controller (
         .clk, .rst, .next_valid,
-        .next_first(next[16*F_FLAGS+B_FIRST]), .next_new_ifmap(next[16*F_FLAGS+B_NEW_IFMAP]),
+        .next_first(group[16*F_FLAGS+B_FIRST]), .next_new_ifmap(next[16*F_FLAGS+B_NEW_IFMAP]),
         .next_new_weight(next[16*F_FLAGS+B_NEW_WEIGHT]),
         .next_need_ifmap(next[16*F_NEED_IFMAP+:32]), .next_need_weight(next[16*F_NEED_WEIGHT+:32]),
         .next_need_room(next[16*F_NEED_ROOM+:32]),
@@ -132,7 +154,7 @@ module lw_core #(
     always_ff @(posedge clk)
         if (load_start) weight_from <= weight_round + 32'(loaded[16*F_WEIGHT_WORDS+:16]);
     lw_rounds u_rounds (
-        .clk, .start(load_start), .begins(load_next), .base(next[16*F_IFMAP_BASE+:32]),
+        .clk, .start(load_start), .begins(load_next), .base(operands),
         .block(loaded[16*F_BLOCK_PITCH+:32]), .step_t(loaded[16*F_GROUP_T+:32]), .step_h(loaded[16*F_GROUP_H+:32]),
         .step_w(loaded[16*F_GROUP_W+:32]), .groups(loaded[16*F_GROUPS+:16]), .groups_h(loaded[16*F_GROUPS_H+:16]),
         .groups_w(loaded[16*F_GROUPS_W+:16]), .address(ifmap_round)
@@ -148,7 +170,7 @@ module lw_core #(
         .read(ifmap_reads), .address(ifmap_at), .number(ifmap_number)
     );
     lw_reader #(.ADDRESS(32), .STEP(1)) u_weight_reader (
-        .clk, .rst, .start(load_start), .base(weight_round),
+        .clk, .rst, .start(load_start && loaded[16*F_VECTOR+:3] == 3'd0), .base(weight_round),
         .run(loaded[16*F_WEIGHT_WORDS+:16]), .rows(16'd1), .frames(16'd1), .row_pitch(32'd0), .frame_pitch(32'd0),
         .read(weight_reads), .address(weight_at), .number(weight_number)
     );
@@ -271,19 +293,23 @@ module lw_core #(
     /* verilator lint_off UNUSEDSIGNAL */  // a wave is as deep as accumulators are
     wire [15:0] drain_place;
     /* verilator lint_on UNUSEDSIGNAL */
-    wire [15:0] here, from, offset, count, partial_word;
+    wire [15:0] here, kept, from, offset, count, partial_word;
     wire [31:0] drain_to;
     wire [7:0]  drain_part;
     wire drain_takes, drain_reads, drain_writes, drain_from_bank, drain_opens, ends_depth, drain_deepest;
     always_ff @(posedge clk) if (drain_start) leaving <= now;
     wire sums_in = leaving[16*F_FLAGS+B_SUMS_IN], sums_out = leaving[16*F_FLAGS+B_SUMS_OUT];
+    wire is_vector = leaving[16*F_VECTOR+:3] != 3'd0;
+    // Of a mean over frames, only the last group is divided.
+    wire divides = leaving[16*F_FLAGS+B_DIVIDES] && (leaving[16*F_VECTOR+:3] != 3'd4 || leaving[16*F_FLAGS+B_CLOSES]);
     wire [23:0] left = {leaving[16*F_LEFT_T+:8], leaving[16*F_LEFT_H+:8], leaving[16*F_LEFT_W+:8]};
     lw_kept #(.LANES(FILES), .PLACES(PLACES), .PLACE(PLACE_BITS)) u_kept (
         .clk, .opens(drain_start), .step(ends_depth),
         .working(drain_deepest ? leaving[16*F_LAST_LANES+:16] : lanes), .rows(leaving[16*F_ROWS+:16]),
         .tiles_w(leaving[16*F_TILES_W+:16]), .tiles_h(leaving[16*F_TILES_H+:16]),
-        .tiles_t(leaving[16*F_TILES_T+:16]), .size(tile_size), .left, .outputs(here)
+        .tiles_t(leaving[16*F_TILES_T+:16]), .size(tile_size), .left, .outputs(kept)
     );
+    assign here = is_vector ? leaving[16*F_OUTPUTS+:16] : kept;
     lw_drain #(
         .ADDRESS(32), .WORD(OFMAP_WORD), .SUM(RESULT), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .PARTS(PARTS)
     ) u_drain (
@@ -308,7 +334,8 @@ module lw_core #(
     wire [PLACE_BITS-1:0] read_place;
     assign {read_takes, read_bank, read_part, read_place} = reads;
 
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24;
+    localparam int INVERSE = 48;
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 24 + INVERSE;
     wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
     lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
@@ -316,7 +343,8 @@ module lw_core #(
              from == 16'd0 && offset == 16'd0, sums_in, sums_out, leaving[16*F_FLAGS+B_RELU],
              leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
              leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
-             left}),
+             left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving[16*F_DIVISOR+:16],
+             leaving[16*F_INVERSE_SHIFT+:8], leaving[16*F_INVERSE+:INVERSE]}),
         .out(writes_soon)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
@@ -339,9 +367,14 @@ module lw_core #(
     wire [23:0] out_left;
     wire [7:0] out_shift;
     wire [31:0] out_to;
+    wire [2:0] out_vector;
+    wire out_bank, out_divides;
+    wire [15:0] out_divisor;
+    wire [7:0] out_inverse_shift;
+    wire [INVERSE-1:0] out_inverse;
     assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
             out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
-            out_left} = writes;
+            out_left, out_vector, out_bank, out_divides, out_divisor, out_inverse_shift, out_inverse} = writes;
 
     wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
     lw_array #(
@@ -354,10 +387,34 @@ module lw_core #(
         .read_part, .read_place, .works, .updates, .results(results_of_depth)
     );
 
-    wire [PICKED*RESULT-1:0] picked, partials;
+    // The lanes of the vector unit take operands from where rounds are staged, as late as products are added.
+    /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
+    wire [VECTOR_LANES-1:0] operates;
+    wire operates_first;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [PICKED*RESULT-1:0] summed, picked, partials;
     /* verilator lint_off UNUSEDSIGNAL */  // a word has room for fewer
     wire [PICKED*RESULT-1:0] added;
     /* verilator lint_on UNUSEDSIGNAL */
+    generate
+        if (VECTOR != 0) begin : g_lanes
+            wire [PICKED*RESULT-1:0] made;
+            lw_groups_made #(
+                .LANES(VECTOR_LANES), .ELEMENT(ACTIVATION), .BITS(RESULT), .PICKED(PICKED), .LATENCY(LATENCY),
+                .STAGES(STAGES)
+            ) u_made (
+                .clk, .kind(now[16*F_VECTOR+:3]), .opens(now[16*F_FLAGS+B_OPENS]),
+                .closes(now[16*F_FLAGS+B_CLOSES]), .count(now[16*F_OUTPUTS+:16]), .go, .go_bank, .go_first,
+                .operand((VECTOR_LANES*ACTIVATION)'(patch)), .read_bank(out_bank), .from(out_from), .operates,
+                .operates_first, .made
+            );
+            assign picked = out_vector != 3'd0 ? made : summed;
+        end else begin : g_none
+            wire unused = &{1'b0, out_vector, out_bank};
+            assign {operates, operates_first} = '0;
+            assign picked = summed;
+        end
+    endgenerate
     wire [PICKED*16-1:0] from_rows;
     lw_collector #(
         .ROWS(ROWS), .COLS(COLS), .PLACES(PLACES), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED)
@@ -367,7 +424,7 @@ module lw_core #(
         .span(winograd ? coordinates_each : tree ? MULTS[7:0] : 8'd1),
         .per_col(winograd ? tiles_col : tree ? 8'd1 : MULTS[7:0]),
         .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(tile_size), .left(out_left),
-        .results(results_of_depth), .picked, .rows(from_rows)
+        .results(results_of_depth), .picked(summed), .rows(from_rows)
     );
     logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
     always_ff @(posedge clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
@@ -375,9 +432,12 @@ module lw_core #(
     wire [PICKED*(RESULT+2)-1:0] finished;
     wire [PICKED*ACTIVATION-1:0] results;
     /* verilator lint_on UNUSEDSIGNAL */
-    lw_vector #(.ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED)) u_vector (
-        .sums(picked), .partials, .added, .rows(from_rows), .biases(biases[out_bias]), .relu(out_relu),
-        .shift(out_shift), .finished, .results
+    lw_vector #(
+        .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .INVERSE(INVERSE)
+    ) u_vector (
+        .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases(biases[out_bias]),
+        .divides(out_divides), .by(out_divisor), .inverse(out_inverse), .inverse_shift(out_inverse_shift),
+        .relu(out_relu), .shift(out_shift), .finished, .results
     );
 
     // Partial sums come a cycle after they are read; a word of sums may begin and end within one.

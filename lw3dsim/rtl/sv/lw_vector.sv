@@ -1,14 +1,24 @@
-// The vector unit behind a drain: adds partial sums and biases, cuts off below 0, shifts to the operand width, rounded,
+// The vector unit behind a drain: adds partial sums, or takes the larger, divides means, adds biases, cuts off below 0, shifts to the operand width, rounded,
 // and cuts off there.
 module lw_vector #(
     parameter int ROWS = 2,
     parameter int SUM = 32,
     parameter int BIAS = 32,
     parameter int BITS = 8,
-    parameter int RESULTS = 8
+    parameter int RESULTS = 8,
+    parameter int VECTOR = 1,   // whether there are layers of the vector unit
+    parameter int INVERSE = 48
 ) (
     input  logic [RESULTS*SUM-1:0]  sums,
     input  logic [RESULTS*SUM-1:0]  partials,
+    /* verilator lint_off UNUSEDSIGNAL */  // of layers of the vector unit
+    input  logic                    adds,
+    input  logic [2:0]              kind,
+    input  logic                    divides,
+    input  logic [15:0]             by,
+    input  logic [INVERSE-1:0]      inverse,
+    input  logic [7:0]              inverse_shift,
+    /* verilator lint_on UNUSEDSIGNAL */
     output logic [RESULTS*SUM-1:0]  added,
     input  logic [RESULTS*16-1:0]   rows,
     input  logic [ROWS*BIAS-1:0]    biases,
@@ -27,10 +37,22 @@ module lw_vector #(
     generate
         for (i = 0; i < RESULTS; i = i + 1) begin : g_result
             wire [15:0] row = rows[16*i+:16];
-            wire [SUM-1:0] both = sums[SUM*i+:SUM] + partials[SUM*i+:SUM];
+            wire signed [SUM-1:0] sum = $signed(sums[SUM*i+:SUM]), partial = $signed(partials[SUM*i+:SUM]);
+            wire signed [SUM-1:0] both, mean;
+            if (VECTOR != 0) begin : g_vector
+                wire signed [SUM-1:0] quotient;
+                lw_divider #(.BITS(SUM), .INVERSE(INVERSE)) u_divider (
+                    .value(both), .by, .inverse, .shift(inverse_shift), .quotient
+                );
+                assign both = kind == 3'd2 && adds ? (sum > partial ? sum : partial) : sum + partial;
+                assign mean = divides ? quotient : both;
+            end else begin : g_none
+                assign both = sum + partial;
+                assign mean = both;
+            end
             assign added[SUM*i+:SUM] = both;
             wire signed [BIAS-1:0] bias = $signed(biases[BIAS*32'(row)+:BIAS]);
-            wire signed [WIDE-1:0] total = WIDE'($signed(both)) + WIDE'(bias);
+            wire signed [WIDE-1:0] total = WIDE'(mean) + WIDE'(bias);
             wire signed [WIDE-1:0] kept = relu && total < 0 ? '0 : total;
             // The last bit that is shifted out rounds.
             wire signed [WIDE:0] shifted = $signed({kept, 1'b0}) >>> shift[SHIFT-1:0];

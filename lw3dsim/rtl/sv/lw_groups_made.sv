@@ -1,0 +1,46 @@
+// The vector unit of layers of its own: lanes take operands from where rounds are staged, as late as products are added, and
+// a word takes what they made, from one lane on.
+module lw_groups_made #(
+    parameter int LANES = 8,
+    parameter int ELEMENT = 8,
+    parameter int BITS = 32,
+    parameter int PICKED = 8,
+    parameter int LATENCY = 1,
+    parameter int STAGES = 0
+) (
+    input  logic                     clk,
+    // Of the group that is fed.
+    input  logic [2:0]               kind,     // 0: no vector step
+    input  logic                     opens,
+    input  logic                     closes,
+    input  logic [15:0]              count,
+    // Where its operand is staged.
+    input  logic                     go,
+    input  logic                     go_bank,
+    input  logic                     go_first,
+    input  logic [LANES*ELEMENT-1:0] operand,
+    // Of the word that is written.
+    input  logic                     read_bank,
+    input  logic [15:0]              from,
+    output logic [LANES-1:0]         operates,
+    output logic                     operates_first,
+    output logic [PICKED*BITS-1:0]   made
+);
+    wire [2:0] go_kind, on_kind;
+    wire go_opens, go_closes, works, bank, on_opens, on_closes;
+    wire [15:0] go_count, on_count;
+    wire [LANES*ELEMENT-1:0] taken;
+    wire [LANES*BITS-1:0] results;
+    lw_delay #(.BITS(21), .STAGES(LATENCY)) u_front (
+        .clk, .in({kind, opens, closes, count}), .out({go_kind, go_opens, go_closes, go_count})
+    );
+    lw_delay #(.BITS(24 + LANES*ELEMENT), .STAGES(STAGES + 1)) u_operand (
+        .clk, .in({go && go_kind != 3'd0, go_bank, go_first, go_kind, go_opens, go_closes, go_count, operand}),
+        .out({works, bank, operates_first, on_kind, on_opens, on_closes, on_count, taken})
+    );
+    lw_lanes #(.LANES(LANES), .ELEMENT(ELEMENT), .BITS(BITS)) u_lanes (
+        .clk, .works, .bank, .first(operates_first), .kind(on_kind), .opens(on_opens), .closes(on_closes),
+        .count(on_count), .operand(taken), .read_bank, .working(operates), .results
+    );
+    assign made = (PICKED*BITS)'(((LANES+PICKED)*BITS)'(results) >> (32'(from) * BITS));
+endmodule

@@ -1,0 +1,228 @@
+"""The program of a layer of the vector unit: groups of outputs, and where their operands lie in the input buffer.
+
+See "Vector unit" in ``docs/microarchitecture.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lw3dsim.arithmetic.machine import load_ifmap
+from lw3dsim.errors import InputError
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.vector import beside
+from lw3dsim.rtl.fields import packed, raised
+from lw3dsim.rtl.program import Happening, Maker
+from lw3dsim.rtl.words import of_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.arithmetic.place import Place
+    from lw3dsim.base.arrays import Ints
+    from lw3dsim.machine.records import Triple
+
+# What lanes make of the operands of a group, as in ``sv/lw_lanes.sv``; means are sums that are divided.
+KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4}
+
+
+class Run(NamedTuple):
+    """Groups that one descriptor says: so many of ``outputs`` each, from element ``base`` of a block on.
+
+    Blocks are ``block`` elements apart; in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are
+    ``taps`` (t, h, w) of every source, ``tap_steps`` apart.
+    """
+
+    groups: int
+    outputs: int
+    base: int
+    block: int
+    beside: Triple
+    steps: Triple
+    taps: Triple
+    tap_steps: Triple
+
+
+class VectorMaker(Maker):
+    """Makes a program of a layer of the vector unit."""
+
+    # Of the tile that is in use: its positions (T, H, W), and the first element of every block of it.
+    extent: Sequence[int] = ()
+    begins: Sequence[int] = ()
+
+    def enter(self, place: Place) -> None:
+        """Look at a step: nothing is cut into waves."""
+
+    def ifmap_image(self, place: Place, base: int, at: int, slot: int) -> None:
+        """Note the words of an input tile of every source."""
+        core = self.core
+        tile = load_ifmap(self.run, place).astype(np.int64)
+        # What a largest value must not come from is the least that an element holds.
+        tile = np.maximum(tile, -(1 << (core.activation - 1)))
+        begins, word, each = list[int](), base, core.ifmap_word // core.activation
+        for source in tile:
+            for block in self.blocks_of(source):
+                begins.append(word * each)
+                for bits in of_bits(block, core.activation, core.ifmap_word):
+                    self.happenings.append(Happening(at, "ifmap", word, bits))
+                    word += 1
+        self.extent, self.begins = tile.shape[2:], begins
+        self.happenings.append(Happening(at, "ifmap_tile", slot))
+        core.check_room("ifmap", word - base, self.subject)
+
+    def blocks_of(self, source: Ints) -> list[Ints]:
+        """Return a source (channels, T, H, W) in blocks, each of elements in order."""
+        where, lanes = self.subject.problem.beside, self.core.vector_lanes
+        if where == "all":
+            return [source.reshape(-1)]
+        if where == "frame":
+            return [source.swapaxes(0, 1).reshape(-1)]
+        parts = [source[first : first + lanes] for first in range(0, len(source), lanes)]
+        return [np.moveaxis(part, 0, -1).reshape(-1) for part in parts]
+
+    def runs(self, place: Place) -> list[Run]:
+        """Return the groups of a step: full ones, then those that are left of what lies side by side."""
+        problem, lanes = self.subject.problem, self.core.vector_lanes
+        n, size = place.n.stop - place.n.start, place.size
+        side = beside(plain_layer(problem), n, *size)
+        full = -(-side // lanes) - 1
+        cut = [(full, lanes, 0), (1, side - full * lanes, full)]
+        return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
+
+    def _run(self, place: Place, side: int, blocks: int, outputs: int, first: int) -> Run:
+        problem, lanes, size = self.subject.problem, self.core.vector_lanes, place.size
+        taps, steps = (1, 1, 1), (0, 0, 0)
+        if problem.beside == "all":
+            return Run(blocks, outputs, self.begins[0] + first * lanes, lanes, taps, steps, taps, steps)
+        if problem.beside == "frame":
+            along, both = (1, 1, size[0]), (1, 1, 2)
+            step = (0, 0, side)
+            return Run(blocks * size[0], outputs, self.begins[0] + first * lanes, lanes, along, step, both, step)
+        _, height, width = self.extent
+        pitches = (height * width * outputs, width * outputs, outputs)
+        window = list(problem.kernel)
+        if problem.reduces_frames:
+            window[0] = place.c.stop - place.c.start
+        apart = self.begins[1] - self.begins[0] if len(self.begins) > 1 else 0
+        return Run(
+            blocks * math.prod(size), outputs, self.begins[first], apart, size,
+            _times(problem.stride, pitches), (window[0], window[1], window[2]), _times(problem.dilation, pitches),
+        )  # fmt: skip
+
+    def step(self, place: Place, ends: tuple[bool, bool], new_ifmap: bool, new_weight: bool, **common: int) -> None:  # noqa: ARG002
+        """Note the descriptors of a step, and where its results go."""
+        computation, runs = self.subject.computation, self.runs(place)
+        outputs = self.outputs_of(place)
+        for i, run in enumerate(runs):
+            flags = raised(
+                first=i == 0,
+                last=i == len(runs) - 1,
+                new_ifmap=new_ifmap and i == 0,
+                relu=computation.activation == "relu",
+                sums_in=not ends[0],
+                sums_out=not ends[1],
+                divides=ends[1] and computation.reduction in ("avg", "trg"),
+            )
+            here, outputs = np.split(outputs, [run.groups * run.outputs])
+            self.waves.append(
+                packed({**common, "flags": flags, **self.fields_of(run), **self.drained(run, here, ends)})
+            )
+
+    def fields_of(self, run: Run) -> dict[str, int]:
+        """Return what a descriptor says of what groups read, and what becomes of it."""
+        subject, problem = self.subject, self.subject.problem
+        words = -(-run.outputs * self.core.activation // self.core.ifmap_word)
+        self.staged[0] = max(self.staged[0], words)
+        sources = len(self.begins) if problem.beside == "all" else 1
+        fields = {
+            "vector": KINDS[subject.computation.reduction],
+            "repeats": run.groups,
+            "rounds": sources * math.prod(run.taps),
+            "ifmap_words": words,
+            "run": words,
+            "run_rows": 1,
+            "run_frames": 1,
+            "ifmap_base": run.base,
+            # A round has no weights: what is counted is the word that is read beside.
+            "weight_words": 1,
+            "groups": math.prod(run.taps),
+            "groups_h": run.taps[1],
+            "groups_w": run.taps[2],
+            "block_pitch": self.begins[1] - self.begins[0] if sources > 1 else 0,
+            "beside": math.prod(run.beside),
+            "beside_h": run.beside[1],
+            "beside_w": run.beside[2],
+            "next_block": run.block,
+            "taps_t": 1,
+            "taps_h": 1,
+            "taps_w": 1,
+            "depths": 1,
+            "outputs": run.outputs,
+            "shift": subject.shift,
+        }
+        # From the last along an inner axis the next one begins anew.
+        for axis, name in enumerate("thw"):
+            fields |= {f"next_{name}": run.steps[axis], f"group_{name}": run.tap_steps[axis]}
+        return fields | self.division()
+
+    def division(self) -> dict[str, int]:
+        """Return by what sums are divided, as a product with its inverse. Raises InputError for several divisors."""
+        subject, by = self.subject, 1
+        if subject.computation.reduction == "trg":
+            by = subject.problem.clip_frames
+        elif subject.computation.divisors is not None:
+            found = np.unique(subject.computation.divisors)
+            if len(found) > 1:
+                raise InputError(f"{subject.name} divides its sums by {len(found)} numbers: the core by one")
+            by = int(found[0])
+        # Exact for what has as many bits as twice a sum and the divisor.
+        bits = max(subject.problem.accumulator_bits, by.bit_length()) + 2
+        shift = bits + (2 * by - 1).bit_length()
+        return {"divisor": by, "inverse": -(-(1 << shift) // (2 * by)), "inverse_shift": shift}
+
+    def outputs_of(self, place: Place) -> Ints:
+        """Return the outputs of a step in the order in which its groups hold them."""
+        problem, lanes = self.subject.problem, self.core.vector_lanes
+        ranges = [np.arange(one.start, one.stop) for one in place.outputs(problem)]
+        shape = (problem.groups * problem.n, *problem.out)
+        flat = np.ravel_multi_index(np.ix_(*ranges), shape)
+        if problem.beside == "all":
+            return flat.reshape(-1)
+        frames = flat.swapaxes(0, 1).reshape(flat.shape[1], -1)
+        rows = frames.T if problem.beside == "frame" else flat.reshape(len(flat), -1)
+        # What lies side by side is cut into blocks of lanes; in each come positions, or frames, in order.
+        return np.concatenate([rows[first : first + lanes].T.reshape(-1) for first in range(0, len(rows), lanes)])
+
+    def drained(self, run: Run, outputs: Ints, ends: tuple[bool, bool]) -> dict[str, int]:
+        """Note which ``outputs`` the words of groups hold; return what a descriptor says of these words."""
+        core, problem = self.core, self.subject.problem
+        sums = -(-run.outputs * problem.accumulator_bits // core.ofmap_word) if ends != (True, True) else 0
+        words = -(-run.outputs // core.results) if ends[1] else 0
+        sums_base, base = self.next_sums, self.next_word
+        for group in outputs.reshape(-1, run.outputs):
+            for i in range(0, run.outputs if ends[1] else 0, core.results):
+                self.results.append(group[i : i + core.results])
+                self.addresses.append(self.next_word)
+                self.next_word += 1
+        self.next_sums += run.groups * sums
+        self.staged[2] = max(self.staged[2], sums)
+        self.ofmap_words += run.groups * (sums * ((not ends[0]) + (not ends[1])) + words)
+        return {
+            "ofmap_base": base if ends[1] else sums_base, "sums_base": sums_base,
+            "result_words": words if ends[1] else sums, "sum_words": sums, "bias": self.no_bias(),
+        }  # fmt: skip
+
+    def no_bias(self) -> int:
+        """Return the word of biases that are 0."""
+        if not self.bias_words:
+            self.bias_words[()] = 0
+            self.happenings.append(Happening(0, "bias", 0, 0))
+        return 0
+
+
+def _times(one: Sequence[int], other: Sequence[int]) -> Triple:
+    t, h, w = (a * b for a, b in zip(one, other, strict=True))
+    return t, h, w

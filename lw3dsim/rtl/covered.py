@@ -31,6 +31,21 @@ def check_design(arch: Accelerator) -> None:
             f"{arch.name}: pe.dataflow = {arch.pe.dataflow}: a core has the dataflow {DEFAULT_DATAFLOW}; others need "
             "adder trees across its columns, which are not built"
         )
+    _check_words(arch)
+
+
+def _check_words(arch: Accelerator) -> None:
+    """Refuse activations that do not fill words: where one begins is bits of an address of them."""
+    bits = arch.precision.activation_bits
+    for name in ("ifmap", "ofmap"):
+        port = int(getattr(arch.buffers, f"{name}_port_bytes"))
+        each, rest = divmod(8 * port, bits)
+        if rest or (name == "ifmap" and each & (each - 1)):
+            many = "a power of two" if name == "ifmap" else "a whole number"
+            raise InputError(
+                f"{arch.name}: precision.activation_bits = {bits}: a word of buffers.{name}_port_bytes = {port} does "
+                f"not hold {many} of them, as that of a core has to"
+            )
 
 
 def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:

@@ -104,6 +104,22 @@ def test_a_dataflow_that_there_is_no_core_of_is_refused(tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("precision.activation_bits=6", "buffers.ifmap_port_bytes = 64 does not hold a power of two of them"),
+        ("buffers.ifmap_port_bytes=12", "buffers.ifmap_port_bytes = 12 does not hold a power of two of them"),
+        ("precision.activation_bits=12", "precision.activation_bits = 12: a word of buffers.ifmap_port_bytes = 64"),
+    ],
+)
+def test_activations_that_do_not_fill_a_word_are_refused(tmp_path, setting, told):
+    out = tmp_path / "core"
+    done = command("rtl", "export", "--arch", "edge_small", "--set", setting, "--out", str(out))
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert not out.exists()
+
+
 def test_files_that_are_not_ours_stay(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     done = command("rtl", "export", "--arch", "edge_small", "--out", str(tmp_path))

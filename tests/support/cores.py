@@ -69,7 +69,8 @@ def drawn_layer(name, seed, arch):
         name="x", inputs=("i",), out_channels=made, kernel=kernel, stride=stride, padding=padding, groups=groups
     )
     shape = Shape(channels, *size)
-    policy = "direct" if name == "trees" else "nested" if kernel == (3, 3, 3) else "auto"
+    cube = draw.choice(["nested", "winograd3d"])
+    policy = "direct" if name == "trees" else cube if kernel == (3, 3, 3) else "auto"
     found = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # Now and then a direct layer on a core with transforms.
     algorithm = found[-1] if draw.random() < 0.8 else found[0]

@@ -71,7 +71,8 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         "has transformed operands that are narrowed: the core needs their shifts": problem.algorithm.is_winograd
         and (problem.data_bits, problem.weight_bits)
         != (problem.algorithm.data_bits(problem.activation_bits), problem.algorithm.weight_bits(problem.factor_bits)),
-        "transforms weights on chip: the core needs that unit": machine.transforms_weights,
+        "transforms weights of a strided kernel on chip: the core needs its phases": machine.transforms_weights
+        and problem.algorithm.split != (1, 1, 1),
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
         "has widths of its own: a core has those of its accelerator": widths != declared,
         "has several clips in a tile, or a state between clips": problem.segments > 1 or problem.state_frames > 0,

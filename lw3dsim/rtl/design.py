@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import LEAST_STAGES
 from lw3dsim.errors import InputError
+from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.program import CoreProgram
     from lw3dsim.rtl.subject import Subject
 
@@ -37,7 +37,8 @@ class Core(Value, frozen=True, kw_only=True):
     result_bits: int
     algorithms: tuple[Algorithm, ...]
     weights: tuple[int, ...]
-    rates: tuple[int, int]
+    rates: Triple
+    onchip: int
     bias_bits: int
     stages: int
     latency: int
@@ -105,6 +106,8 @@ class Core(Value, frozen=True, kw_only=True):
             "ACTIVATION": self.activation,
             "DATA": self.data,
             "WEIGHT": self.weight,
+            "PLAIN": self.plain,
+            "ONCHIP": self.onchip,
             "SUM": self.sum_bits,
             "TRANSFORM": self.transform_bits,
             "RESULT": self.result_bits,
@@ -165,7 +168,8 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         result_bits=max((one.accumulator_bits for one in problems), default=precision.accumulator_bits),
         algorithms=tuple(one.algorithm for one in found),
         weights=tuple(one.weight_bits for one in found),
-        rates=(arch.input_coords_per_cycle, arch.output_coords_per_cycle),
+        rates=(arch.input_coords_per_cycle, arch.output_coords_per_cycle, arch.weight_coords_per_cycle),
+        onchip=int(bool(found) and arch.winograd.weight_transform == "onchip"),
         bias_bits=precision.accumulator_bits,
         stages=arch.product_stages,
         latency=max(macros["ifmap"].access_cycles, macros["weight"].access_cycles),

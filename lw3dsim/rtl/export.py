@@ -41,7 +41,11 @@ RULES = (
     ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
     ("Words: runs", "lw_turned", "a port reads a word from any element on: two halves and a rotator"),
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
-    ("Transforms", "lw_input_transform, lw_output_transform", "written from the exact matrices of the algorithms"),
+    (
+        "Transforms",
+        "lw_input_transform, lw_output_transform, lw_weight_transform",
+        "written from the exact matrices of the algorithms",
+    ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
     ("Packing", "lw_drain, lw_kept, lw_collector", "outputs of a depth side by side, a word from one depth alone"),

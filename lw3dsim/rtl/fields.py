@@ -90,6 +90,7 @@ FIELDS = {
     "divisor": Field(86),
     "inverse": Field(87, 3),
     "inverse_shift": Field(90),
+    "transforms_weights": Field(91),
 }
 PLACES = 96
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _SCALARS = (
     ("in_stages", 8, 0), ("out_stages", 8, 0), ("passes", 8, 1), ("each", 8, 1), ("per_col", 8, 1),
     ("size", 24, 0x010101), ("in_tiles", 16, 1), ("in_cycles", 16, 1), ("out_tiles", 16, 1), ("out_cycles", 16, 1),
+    ("kernel_tiles", 16, 1), ("kernel_cycles", 16, 1),
 )  # fmt: skip
 _LISTS = ("lane", "coordinate", "at_t", "at_h", "at_w")
 _MODULE = """// What each algorithm is to the counters of the core: registers of its transforms, parts of a tile,
@@ -56,12 +57,13 @@ def _constants(core: Core, algorithm: Algorithm) -> dict[str, int]:
     t, h, w = algorithm.tile
     many = max(core.mults // each, 1)
     held = [divmod(place, each) for place in range(many * each)]
-    into, out = core.rates
+    into, out, kernel = core.rates
     return {
         "in_stages": algorithm.stages("BT"), "out_stages": algorithm.stages("AT"), "passes": -(-each // core.mults),
         "each": each, "per_col": many, "size": t << 16 | h << 8 | w,
         "in_tiles": max(into // each, 1), "in_cycles": -(-each // into),
         "out_tiles": max(out // each, 1), "out_cycles": -(-each // out),
+        "kernel_tiles": max(kernel // each, 1), "kernel_cycles": -(-each // kernel),
         "used": (1 << many * each) - 1,
         "lane": _bytes([lane for lane, _ in held]),
         "coordinate": _bytes([at for _, at in held]),

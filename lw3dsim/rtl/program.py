@@ -21,6 +21,7 @@ from lw3dsim.rtl.words import of_bits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.base.arrays import Ints
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.subject import Subject
@@ -195,7 +196,8 @@ class Maker:
     def weight_image(self, place: Place, base: int, at: int, slot: int) -> None:
         """Note the words of a weight tile, in the order of use, and the first of each part of the channels."""
         problem, machine, core = self.subject.problem, self.subject.machine, self.core
-        kernels = load_weights(self.run, place).astype(np.int64)
+        kernels = self.plain_weights(place) if machine.transforms_weights else load_weights(self.run, place)
+        kernels = kernels.astype(np.int64)
         n, c, *taps = kernels.shape if problem.algorithm.is_winograd else (*kernels.shape, 1)
         if problem.algorithm.is_winograd:
             groups = kernels.reshape(n, c, 1, taps[0], -1)
@@ -216,12 +218,24 @@ class Maker:
                 values = np.zeros((len(rows), part.shape[2], part.shape[3] * together), dtype=np.int64)
                 side = part.transpose(0, 2, 1, 3).reshape(len(rows), part.shape[2], -1)
                 values[..., : side.shape[2]] = side
-                for bits in of_bits(values.reshape(-1), problem.weight_bits, core.weight_word):
+                for bits in of_bits(values.reshape(-1), self.weight_bits, core.weight_word):
                     self.happenings.append(Happening(at, "weight", word, bits))
                     word += 1
         self.happenings.append(Happening(at, "weight_tile", slot))
         core.check_room("weight", word - base, self.subject)
         self.kernels = first
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight in its buffer."""
+        problem = self.subject.problem
+        return problem.factor_bits if self.subject.machine.transforms_weights else problem.weight_bits
+
+    def plain_weights(self, place: Place) -> Tensor:
+        """Return the kernels of a tile as they are, one tap of all their weights: (n, c, 1, T, H, W)."""
+        weights, origin = self.subject.computation.weights, place.group * self.subject.problem.n
+        assert weights is not None  # noqa: S101  # layers with weight loads have weights
+        return weights[origin + place.n.start : origin + place.n.stop, place.c][:, :, None]
 
     def bias_of(self, place: Place, wave: Wave) -> int:
         """Return the word of the biases of a wave's rows."""
@@ -251,8 +265,10 @@ class Maker:
         base = self.next_word if ends[1] else sums_base
         outputs = self.note_results(place, wave, depths, ends)
         of_tap = problem.algorithm.coordinates if problem.algorithm.is_winograd else together
+        if machine.transforms_weights:
+            of_tap = math.prod(problem.kernel)
         taps = problem.algorithm.taps // staged.groups
-        weights = wave.channels * taps * of_tap * problem.weight_bits
+        weights = wave.channels * taps * of_tap * self.weight_bits
         inputs = wave.channels if problem.structure == "grouped" else 1
         words = self.words_of(place, wave, block)
         words["weight_words"] = -(-weights // self.core.weight_word)
@@ -278,6 +294,7 @@ class Maker:
                     "outputs": outputs,
                     "sums_base": sums_base,
                     "transforms_in": inputs * wave.many if problem.algorithm.is_winograd else 0,
+                    "transforms_weights": wave.channels if machine.transforms_weights else 0,
                     "transforms_out": wave.channels * wave.many if problem.algorithm.is_winograd else 0,
                     "ofmap_base": base,
                     "shift": subject.shift,

@@ -68,11 +68,12 @@ def transform_modules(core: Core) -> dict[str, str]:
     """Return what a core has of its algorithms, by file name: transforms, what a tile is, how wide weights are."""
     algorithms = core.algorithms
     about = ", ".join(one.label for one in algorithms) or "no fast algorithm"
-    data, back = [], []
+    data, back, kernels = [], [], []
     for number, algorithm in enumerate(algorithms, 1):
         forms = algorithm.transforms
         scale = math.prod(common_denominator(m) for form in forms for m in (form.BT, form.G, form.AT))
         data.append(_tiles(algorithm, number, core.mults, [integers(form.BT) for form in forms], 1))
+        kernels.append(_tiles(algorithm, number, 1, [integers(form.G) for form in forms], 1))
         back.append(_tiles(algorithm, number, core.mults, [integers(form.AT) for form in forms], scale))
     chosen = "".join(f"mode == 8'd{number} ? made_{number} : " for number in range(1, len(algorithms) + 1)) + "plain"
     unused = "    wire unused = &{1'b0, mode};\n" if not algorithms else ""
@@ -86,6 +87,11 @@ def transform_modules(core: Core) -> dict[str, str]:
         "lw_output_transform": _MODULE.format(
             about=f"The output transform: sums of coordinates of a column become outputs, for {about}.",
             name="lw_output_transform", mults="", part="", wide="PLACES", body="".join(back) + unused, chosen=chosen,
+            out="    assign out = made;\n",
+        ),
+        "lw_weight_transform": _MODULE.format(
+            about=f"The weight transform: a row's kernel becomes coordinates, for {about}.",
+            name="lw_weight_transform", mults="", part="", wide="PLACES", body="".join(kernels) + unused, chosen=chosen,
             out="    assign out = made;\n",
         ),
         "lw_modes": modes(core),

@@ -28,11 +28,12 @@ MACHINES = {
     "trees": (
         "pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=40",
     ),
-    # Transforms of a tile a cycle, of 10 coordinates.
+    # Transforms of a tile a cycle, of 10 coordinates; weights are transformed on chip, one in two cycles.
     "temporal": (
         *WIDE, "pe.rows=4", "pe.cols=2", "pe.mults_per_pe=12", "pe.acc_depth=4", "pe.pipeline_stages=4",
         "winograd.m1=4", "vector_lanes=8",
         "transforms.input_coords_per_cycle=10", "transforms.output_coords_per_cycle=10",
+        "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=5",
     ),
     # Several algorithms, of up to 64 coordinates on 8 multipliers.
     "parts": (

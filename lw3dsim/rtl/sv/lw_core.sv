@@ -10,6 +10,8 @@ module lw_core #(
     parameter int ACTIVATION = 8,
     parameter int DATA = 8,              // operands of the multipliers
     parameter int WEIGHT = 8,
+    parameter int PLAIN = 8,             // before they are transformed
+    parameter int ONCHIP = 0,            // whether that is done here
     parameter int SUM = 32,              // of accumulators
     parameter int TRANSFORM = 32,        // of adders of the output transform
     parameter int RESULT = 32,           // of sums behind it
@@ -114,13 +116,13 @@ module lw_core #(
     wire [7:0] mode = now[16*F_MODE+:8];
     wire tree = now[16*F_FLAGS+B_TREE], winograd = mode != 8'd0;
     wire [7:0]  in_stages, out_stages, passes, coordinates_each, tiles_col;
-    wire [15:0] in_tiles, in_cycles, out_tiles, out_cycles;
+    wire [15:0] in_tiles, in_cycles, out_tiles, out_cycles, kernel_tiles, kernel_cycles;
     wire [23:0] tile_size;
     wire [PLACES-1:0]   tile_used;
     wire [8*PLACES-1:0] tile_lane, tile_coordinate, tile_t, tile_h, tile_w;
     lw_modes u_modes (
         .mode, .in_stages, .out_stages, .passes, .each(coordinates_each), .per_col(tiles_col), .size(tile_size),
-        .in_tiles, .in_cycles, .out_tiles, .out_cycles, .used(tile_used), .lane(tile_lane),
+        .in_tiles, .in_cycles, .out_tiles, .out_cycles, .kernel_tiles, .kernel_cycles, .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
     );
 
@@ -211,7 +213,8 @@ module lw_core #(
         .clk, .rst, .start(feed_start), .bank_in(feed_bank), .set_in(feed_set), .opens_in(feed_opens),
         .frames(now[16*F_TAPS_T+:16]), .rows(now[16*F_TAPS_H+:16]), .columns(now[16*F_TAPS_W+:16]),
         .depths(now[16*F_DEPTHS+:16]), .passes, .tiles(now[16*F_TRANSFORMS_IN+:16]), .tiles_each(in_tiles),
-        .cycles_each(in_cycles), .busy(feed_busy), .works(works_now), .last(feed_last), .bank, .set, .first,
+        .cycles_each(in_cycles), .kernels(now[16*F_TRANSFORMS_WEIGHTS+:16]), .kernels_each(kernel_tiles), .kernel_cycles,
+        .busy(feed_busy), .works(works_now), .last(feed_last), .bank, .set, .first,
         .frame(tap_t), .row(tap_h), .column(tap_w), .depth, .place, .part, .ends_tile, .deepest
     );
     /* verilator lint_off UNUSEDSIGNAL */  // it counts beyond the patch
@@ -265,7 +268,8 @@ module lw_core #(
     wire [ROWS*FILES-1:0] taken_works;
     lw_operands #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
-        .PATCH(PATCH), .AT(AT), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS)
+        .PATCH(PATCH), .AT(AT), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS), .PLAIN(PLAIN),
+        .ONCHIP(ONCHIP)
     ) u_operands (
         .clk, .go, .tree(go_tree), .mode, .part(go_part), .per_col(tiles_col), .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),

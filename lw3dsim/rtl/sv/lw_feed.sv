@@ -16,6 +16,9 @@ module lw_feed (
     input  logic [15:0] tiles,     // to be transformed, of a tap; 0: none
     input  logic [15:0] tiles_each,   // in a cycle
     input  logic [15:0] cycles_each,  // or for one
+    input  logic [15:0] kernels,      // likewise of weights
+    input  logic [15:0] kernels_each,
+    input  logic [15:0] kernel_cycles,
     output logic        busy,
     output logic        works,     // tiles are fed in this cycle
     output logic        last,      // last cycle of the round
@@ -32,11 +35,13 @@ module lw_feed (
     output logic        deepest    // the last of the tiles behind each other
 );
     logic        opens, fed, fresh;
-    logic [31:0] rest;
+    logic [31:0] rest, kernels_rest;
     assign deepest = depth + 16'd1 == depths;
     assign ends_tile = part + 8'd1 == passes;
     wire [31:0] left = fresh ? 32'(tiles) * 32'(cycles_each) : rest;
-    wire transformed = left <= 32'(tiles_each);
+    wire [31:0] kernels_left = fresh ? 32'(kernels) * 32'(kernel_cycles) : kernels_rest;
+    wire made_tiles = left <= 32'(tiles_each), made_kernels = kernels_left <= 32'(kernels_each);
+    wire transformed = made_tiles && made_kernels;
     wire ends_places = deepest && ends_tile;
     wire ends_depth = (fed || ends_places) && transformed;
     assign works = busy && !fed;
@@ -58,7 +63,8 @@ module lw_feed (
         end else if (busy) begin
             busy <= !last;
             fresh <= ends_depth;
-            rest <= transformed ? 32'd0 : left - 32'(tiles_each);
+            rest <= made_tiles ? 32'd0 : left - 32'(tiles_each);
+            kernels_rest <= made_kernels ? 32'd0 : kernels_left - 32'(kernels_each);
             fed <= !ends_depth && (fed || ends_places);
             if (ends_depth) {depth, place, part} <= 40'd0;
             else if (!fed && !ends_places) begin

@@ -14,7 +14,9 @@ module lw_operands #(
     parameter int PATCH = 64,      // staged activations
     parameter int AT = 16,         // bits of a place among them
     parameter int KERNELS = 512,   // staged bits of weights
-    parameter int OWN_INPUTS = 0   // whether rows read inputs of their own
+    parameter int OWN_INPUTS = 0,  // whether rows read inputs of their own
+    parameter int PLAIN = 8,
+    parameter int ONCHIP = 0       // whether weights of tiles are transformed here
 ) (
     input  logic                    clk,
     input  logic                    go,
@@ -74,14 +76,27 @@ module lw_operands #(
                     for (int row = 0; row < ROWS; row++) works[row*FILES+FILE] <= go && here && 16'(row) < rows;
             end
         end
+        for (r = 0; r < ROWS && ONCHIP != 0; r = r + 1) begin : g_kernel
+            wire [PLACES*WEIGHT-1:0] made;
+            wire [31:0] begins = 32'(at_tap + 16'(r) * of_row);
+            wire [PLACES*PLAIN-1:0] plain = (PLACES*PLAIN)'(kernels >> (begins * PLAIN));
+            lw_weight_transform #(.PLACES(PLACES), .IN(PLAIN), .WIDE(WEIGHT), .OUT(WEIGHT)) u_transform (
+                .mode, .in(plain), .out(made)
+            );
+        end
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
             for (m = 0; m < MULTS; m = m + 1) begin : g_weight
                 wire [31:0] at = 32'(part) * MULTS + m;
                 wire [15:0] own = winograd ? 16'(coordinate[8*at+:8]) : tree ? 16'(m) : 16'd0;
-                wire [WEIGHT-1:0] taken;
+                wire [WEIGHT-1:0] stored, taken;
                 lw_weight #(.KERNELS(KERNELS), .WEIGHT(WEIGHT)) u_weight (
-                    .mode, .place(at_tap + 16'(r) * of_row + own), .kernels, .weight(taken)
+                    .mode, .place(at_tap + 16'(r) * of_row + own), .kernels, .weight(stored)
                 );
+                if (ONCHIP != 0) begin : g_onchip
+                    assign taken = winograd ? g_kernel[r].made[WEIGHT*32'(own)+:WEIGHT] : stored;
+                end else begin : g_offline
+                    assign taken = stored;
+                end
                 always_ff @(posedge clk) weights[WEIGHT*(r*MULTS+m)+:WEIGHT] <= taken;
             end
         end

@@ -231,6 +231,13 @@ class Maker:
         problem = self.subject.problem
         return problem.factor_bits if self.subject.machine.transforms_weights else problem.weight_bits
 
+    def weights_of_tap(self, together: int) -> int:
+        """Return the weights of a tap in their buffer, of so many channels ``together``."""
+        problem = self.subject.problem
+        if self.subject.machine.transforms_weights:
+            return math.prod(problem.kernel)
+        return problem.algorithm.coordinates if problem.algorithm.is_winograd else together
+
     def plain_weights(self, place: Place) -> Tensor:
         """Return the kernels of a tile as they are, one tap of all their weights: (n, c, 1, T, H, W)."""
         weights, origin = self.subject.computation.weights, place.group * self.subject.problem.n
@@ -264,9 +271,7 @@ class Maker:
         sums_base = self.next_sums
         base = self.next_word if ends[1] else sums_base
         outputs = self.note_results(place, wave, depths, ends)
-        of_tap = problem.algorithm.coordinates if problem.algorithm.is_winograd else together
-        if machine.transforms_weights:
-            of_tap = math.prod(problem.kernel)
+        of_tap = self.weights_of_tap(together)
         taps = problem.algorithm.taps // staged.groups
         weights = wave.channels * taps * of_tap * self.weight_bits
         inputs = wave.channels if problem.structure == "grouped" else 1

@@ -52,6 +52,8 @@ PART_OF = {
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
     "u_outputs": "output_transform", "lw_vector": "collector", "lw_collector": "collector", "lw_kept": "collector",
     "lw_partials": "collector", "u_comes": "collector",
+    "lw_groups_made": "vector", "lw_lanes": "vector", "lw_trg": "vector", "lw_divider": "vector",
+    "lw_weight_transform": "input_transform",
 }  # fmt: skip
 PARTS = {
     "multipliers": "multipliers",

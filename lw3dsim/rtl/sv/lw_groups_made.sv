@@ -31,7 +31,7 @@ module lw_groups_made #(
     wire [15:0] go_count, on_count;
     wire [LANES*ELEMENT-1:0] taken;
     wire [LANES*BITS-1:0] results;
-    lw_delay #(.BITS(21), .STAGES(LATENCY)) u_front (
+    lw_delay #(.BITS(21), .STAGES(LATENCY)) u_ahead (
         .clk, .in({kind, opens, closes, count}), .out({go_kind, go_opens, go_closes, go_count})
     );
     lw_delay #(.BITS(24 + LANES*ELEMENT), .STAGES(STAGES + 1)) u_operand (

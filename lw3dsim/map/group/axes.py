@@ -132,16 +132,14 @@ def look_at_tensor(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Wor
     for i in range(tensor, len(reaches.out)):
         if reaches.reads[i] != tensor:
             continue
-        total, at = 0, (i + 1) * room + begin
+        at = (i + 1) * room + begin
         for j in range(cuts.tiles[way]):
             first, end = looked_at(reaches, i, cuts.first[at + j], cuts.first[at + j] + cuts.new[at + j])
             cuts.needed[i * room + begin + j] = end - first
-            total += end - first
             if not is_read or high[j] <= low[j]:
                 low[j], high[j] = first, end
             elif end > first:
                 low[j], high[j] = min(low[j], first), max(high[j], end)
-        cuts.all_needed[i * len(cuts.tile) + way] = total
         is_read = 1
     if not is_read:
         for j in range(cuts.tiles[way]):

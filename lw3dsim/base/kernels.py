@@ -102,14 +102,19 @@ class Kernels(Value, frozen=True):
     def rooms(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of anything in each of its columns."""
         if self.is_native:
-            return table._make(np.empty((len(table._fields), size), dtype=np.int64))
+            return _columns(table, np.empty(len(table._fields) * size, dtype=np.int64), size)
         return self.columns(table, size)
 
     def columns(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of 0 in each of its columns."""
         if self.is_native:
-            return table._make(np.zeros((len(table._fields), size), dtype=np.int64))
+            return _columns(table, np.zeros(len(table._fields) * size, dtype=np.int64), size)
         return table._make([0] * size for _ in table._fields)
+
+
+def _columns(table: type[Table], words: Ints, size: int) -> Table:
+    """Return a table of the ``words``, column behind column: slices, which take a third of the time of rows."""
+    return table._make([words[at * size : (at + 1) * size] for at in range(len(table._fields))])
 
 
 @lru_cache(maxsize=1024)

@@ -23,11 +23,12 @@ from lw3dsim.schedule.dma import runs_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.clocks import Clocks, DramSystem
     from lw3dsim.dram.device import Device
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
+    from lw3dsim.schedule.build import Draft
     from lw3dsim.schedule.dma import Activations, Weights
     from lw3dsim.tensor.runs import Runs
 
@@ -100,13 +101,19 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
     return idle_memory(clocks, np.concatenate([region.box_bursts for region in regions]), runs)
 
 
+def draft_memory(draft: Draft, clocks: Clocks) -> Memory:
+    """Return an idle memory with the boxes of a layer that is drafted."""
+    is_plain = clocks.dram.model == "plain"
+    return idle_memory(clocks, draft.bursts, runs_of(()) if is_plain else draft.list_runs(_page_bursts(clocks.dram)))
+
+
 def _page_bursts(dram: DramSystem) -> int:
     """Return the bursts behind each other in a row of a bank, which are one visit of it in any order; 0 for none."""
     rules = rules_of(dram) if dram.model == "in_order" else None
     return rules.span if rules is not None and rules.lanes == 1 else 0
 
 
-def idle_memory(clocks: Clocks, box_bursts: Ints, runs: Runs) -> Memory:
+def idle_memory(clocks: Clocks, box_bursts: Words, runs: Runs) -> Memory:
     """Return the DRAM of ``clocks`` before anything moves; the plain one knows neither runs nor banks."""
     dram = clocks.dram
     return Memory(

@@ -17,10 +17,11 @@ from lw3dsim.base.values import Value
 from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.checked import check_returned
-from lw3dsim.engine.memory import PLAIN, REORDERING, dram_counts, make_memory
+from lw3dsim.engine.memory import PLAIN, REORDERING, draft_memory, dram_counts, make_memory
 from lw3dsim.engine.steady import Effort
-from lw3dsim.engine.trace import Trace, empty_trace, make_job
+from lw3dsim.engine.trace import Trace, draft_job, empty_trace, make_job
 from lw3dsim.errors import InputError, PluginError, short
+from lw3dsim.schedule.build import Draft
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
@@ -127,24 +128,26 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
 
 
 class Raced(NamedTuple):
-    """A job that the fast engine has run, the kinds of its steps, and the cycles that it takes."""
+    """A job that the fast engine has run, and the cycles that it takes."""
 
     job: Job
     ran: Ran
-    kinds: Kinds
     latency_cycles: int
 
-    def timing(self) -> Timing:
-        """Return all that is known of it; to be asked once."""
-        return timing_of(self.job, self.ran, self.kinds)
+    def timing(self, kinds: Kinds) -> Timing:
+        """Return all that is known of it, with the ``kinds`` of its steps; to be asked once."""
+        return timing_of(self.job, self.ran, kinds)
 
 
-def race(program: Program, clocks: Clocks, most: int = NEVER) -> Raced | None:
+def race(program: Program | Draft, clocks: Clocks, most: int = NEVER) -> Raced | None:
     """Run ``program`` on the fast engine; None where that gave up, as it is sure to take more than ``most`` ticks."""
-    job = make_job(program, clocks.cycle_ticks)
-    ran = run_within(most, job, make_memory(program.regions, clocks), jump=True)
+    if isinstance(program, Draft):
+        job, memory = draft_job(program), draft_memory(program, clocks)
+    else:
+        job, memory = make_job(program, clocks.cycle_ticks), make_memory(program.regions, clocks)
+    ran = run_within(most, job, memory, jump=True)
     is_whole = not len(job.ofmap.box) or ran.trace.ofmap.ready[-1] > 0
-    return Raced(job, ran, program.kinds, -(-ran.trace.finish // job.cycle)) if is_whole else None
+    return Raced(job, ran, -(-ran.trace.finish // job.cycle)) if is_whole else None
 
 
 def timing_of(job: Job, ran: Ran, kinds: Kinds) -> Timing:

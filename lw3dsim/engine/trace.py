@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from lw3dsim.base.kernels import kernels
+from lw3dsim.schedule.program import AHEAD
+
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.schedule.build import Draft
     from lw3dsim.schedule.program import Loads, Program, Stores
 
 Each = TypeVar("Each", covariant=True)
@@ -79,7 +83,7 @@ class Trace(NamedTuple):
     @property
     def finish(self) -> int:
         """The end of the last store."""
-        return int(np.max(self.ofmap.ready))
+        return int(np.asarray(self.ofmap.ready).max())
 
 
 class PerStream(Protocol[Each]):
@@ -101,6 +105,22 @@ class PerStream(Protocol[Each]):
 def streams(of: PerStream[Each]) -> tuple[Each, Each, Each]:
     """Return what ``of`` has of the streams, in the order of their ports: inputs, weights, outputs."""
     return of.ifmap, of.weight, of.ofmap
+
+
+def draft_job(draft: Draft) -> Job:
+    """Return the job of a layer that is drafted: what :func:`make_job` makes of its program."""
+    made, cycle = draft.made, draft.clocks.cycle_ticks
+    ifmap, weight, ofmap = made.ifmap, made.weight, made.ofmap
+    return Job(
+        made.sorts.kind,
+        *draft.ticks,
+        kernels().words([AHEAD * cycle] * len(draft.ticks.head)),
+        Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate),
+        Stream(weight.first, weight.box, weight.after, weight.gate),
+        Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after),
+        draft.arch.layer_setup_cycles * cycle,
+        cycle,
+    )
 
 
 def make_job(program: Program, cycle_ticks: int) -> Job:

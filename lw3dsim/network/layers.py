@@ -18,6 +18,7 @@ from lw3dsim.map.layer.search import CANDIDATES, search
 from lw3dsim.map.layer.shortlist import TOLERANCE
 from lw3dsim.network.runs import bare, best_run, seen_by
 from lw3dsim.possible import is_possible
+from lw3dsim.schedule.build import draft_layer
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.search import Candidate
     from lw3dsim.network.runs import Tried
-    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.build import Draft
     from lw3dsim.transform.algorithms import Algorithm
 
 
@@ -186,9 +187,9 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """See Search."""
         return candidate.mapping
 
-    def program(self, candidate: Candidate) -> Program:
+    def program(self, candidate: Candidate) -> Draft:
         """See Search."""
-        return self.work(candidate.mapping).program(self.arch, self.clocks)
+        return draft_layer(self.problem, candidate.mapping, self.arch, self.clocks)
 
     def work(self, mapping: Mapping) -> LayerWork:
         """See Search."""

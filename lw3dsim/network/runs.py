@@ -18,6 +18,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.network.recalled import keep_run, recalled_run
+from lw3dsim.schedule.build import Draft
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
     """A candidate that has been simulated."""
 
     candidate: Candidate
-    program: Program
+    program: Program | Draft
     raced: Raced
 
 
@@ -68,8 +69,8 @@ class Search(Protocol[Found, Candidate, Answer]):
     def mapping(self, candidate: Candidate) -> Answer:
         """Return the mapping of a candidate."""
 
-    def program(self, candidate: Candidate) -> Program:
-        """Return the steps of a candidate."""
+    def program(self, candidate: Candidate) -> Program | Draft:
+        """Return the steps of a candidate, or as much of them as it takes to race it."""
 
     def work(self, mapping: Answer) -> Found:
         """Return the layer or group under a mapping."""
@@ -105,8 +106,9 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     mapping = search.mapping(best.candidate)
     remember(search.question, mapping)
     is_known = engine in {"auto", "fast"} and clocks == mapper_clocks
-    timing = best.raced.timing() if is_known else simulate_schedule(best.program, clocks, engine)
-    return _kept(_run(search.work(mapping), best.program, timing, arch, clocks), engine)
+    program = best.program.schedule() if isinstance(best.program, Draft) else best.program
+    timing = best.raced.timing(program.kinds) if is_known else simulate_schedule(program, clocks, engine)
+    return _kept(_run(search.work(mapping), program, timing, arch, clocks), engine)
 
 
 def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import input_boxes, make_axes, output_boxes
 from lw3dsim.schedule.dma import Activations, Weights
+from lw3dsim.schedule.drawn import Regions, Tensor, Ticks, draw, list_layer, settle
 from lw3dsim.schedule.program import AHEAD, Kinds, Loads, Loops, Schedule, Stores
 from lw3dsim.schedule.unroll import (
     MARKS,
@@ -27,17 +28,19 @@ from lw3dsim.schedule.unroll import (
     Stolen,
     Stored,
     Unrolled,
-    cost_layer,
-    unroll,
 )
+from lw3dsim.tensor.layout import few_runs, plain_rows, strides_of
+from lw3dsim.tensor.runs import Runs
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Axes, Mapping
     from lw3dsim.tensor.axis import Axis
+    from lw3dsim.tensor.layout import Boxes
 
 
 def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks) -> Schedule:
@@ -46,26 +49,94 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     Its tensors lie behind each other in DRAM: inputs, weights, outputs, each from
     a whole stripe of all banks on, so that no two share a row.
     """
-    axes, burst_bytes = make_axes(problem, mapping), clocks.burst_bytes
-    machine = make_machine(problem, arch, mapping.parallel)
-    made, kinds = _unrolled(problem, mapping, _nest(problem, mapping, axes), machine, burst_bytes)
-    boxes = input_boxes(problem, mapping, axes, burst_bytes)
-    each = padded(boxes.layout.bursts, clocks.stripe_bursts)
-    inputs = Activations(boxes=boxes, bases=tuple(i * each for i in range(problem.sources)))
-    weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=problem.sources * each)
-    base = weights.base + padded(weights.bursts, clocks.stripe_bursts)
-    outputs = Activations(boxes=output_boxes(problem, mapping, burst_bytes), bases=(base,))
-    return Schedule(
-        loops=_loops(made.places, len(axes.c)),
-        kind=np.asarray(made.sorts.kind, dtype=np.int64),
-        kinds=kinds,
-        lead=np.full(len(kinds.head), AHEAD, dtype=np.int64),
-        ifmap=Loads(**arrays_of(made.ifmap)),
-        weight=Loads(**arrays_of(made.weight)),
-        ofmap=Stores(**arrays_of(made.ofmap)),
-        setup_cycles=arch.layer_setup_cycles,
-        regions=(inputs, weights, outputs),
+    return draft_layer(problem, mapping, arch, clocks).schedule()
+
+
+class Draft(NamedTuple):
+    """A layer unrolled under a mapping, as far as an engine needs it: what does not win is never made a program of.
+
+    ``bursts`` are those of every box of its ``regions``; ``most_runs`` are those of inputs and output, unjoined.
+    """
+
+    problem: Problem
+    mapping: Mapping
+    arch: Accelerator
+    clocks: Clocks
+    inputs: Boxes
+    outputs: Boxes
+    parts: int
+    made: Unrolled
+    costs: Costs
+    ticks: Ticks
+    regions: Regions
+    bursts: Words
+    most_runs: tuple[int, int]
+
+    def list_runs(self, page: int) -> Runs:
+        """Return the DMA descriptors of every box; what lies in one page, of so many bursts, may be joined.
+
+        Raises MappingError for more than can be listed.
+        """
+        reads, writes = self.most_runs
+        few_runs(self.inputs.layout, reads // self.regions.sources), few_runs(self.outputs.layout, writes)
+        work, tiles = kernels(), self.made.weight_bursts
+        most = reads + len(tiles) + writes
+        into = Runs(work.empty(len(self.bursts) + 1), work.room(most), work.room(most))
+        work(list_layer)(self.regions, tiles, page, work.room(self.regions.sources), work.room(1), into)
+        return into
+
+    def schedule(self) -> Schedule:
+        """Return the whole schedule."""
+        made, each, stripe = self.made, self.regions.apart, self.regions.stripe
+        inputs = Activations(boxes=self.inputs, bases=tuple(i * each for i in range(self.problem.sources)))
+        weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=self.problem.sources * each)
+        base = weights.base + padded(weights.bursts, stripe)
+        kinds = len(self.costs.head)
+        return Schedule(
+            loops=_loops(made.places, self.parts),
+            kind=np.asarray(made.sorts.kind, dtype=np.int64),
+            kinds=Kinds(wait=np.zeros(kinds, dtype=np.int64), **arrays_of(self.costs)),
+            lead=np.full(kinds, AHEAD, dtype=np.int64),
+            ifmap=Loads(**arrays_of(made.ifmap)),
+            weight=Loads(**arrays_of(made.weight)),
+            ofmap=Stores(**arrays_of(made.ofmap)),
+            setup_cycles=self.arch.layer_setup_cycles,
+            regions=(inputs, weights, Activations(boxes=self.outputs, bases=(base,))),
+        )
+
+
+def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: Clocks) -> Draft:
+    """Return what an engine needs of ``problem`` under ``mapping``; see :func:`build_schedule`."""
+    axes, work, burst_bytes = make_axes(problem, mapping), kernels(), clocks.burst_bytes
+    machine, nest = make_machine(problem, arch, mapping.parallel), _nest(problem, mapping, axes)
+    layer, array = plain_layer(problem), plain_array(machine)
+    made, slots = _room(problem, nest), Slots(mapping.ifmap_slots, mapping.weight_slots, mapping.ofmap_slots)
+    boxes = input_boxes(problem, mapping, axes, burst_bytes), output_boxes(problem, mapping, burst_bytes)
+    regions = Regions(
+        *map(_tensor, boxes),
+        sources=problem.sources,
+        apart=padded(boxes[0].layout.bursts, clocks.stripe_bursts),
+        stripe=clocks.stripe_bursts,
     )
+    bursts = work.room(boxes[0].number + len(made.weight_bursts) + boxes[1].number)
+    kinds, *runs = work(draw)(
+        layer, array, nest, slots, _meeting(machine, slots), 8 * burst_bytes, regions, made, bursts
+    )
+    costs, ticks = work.columns(Costs, kinds), work.rooms(Ticks, kinds)
+    work(settle)(layer, array, nest, made, empty_waves(work), clocks.cycle_ticks, costs, ticks)
+    return Draft(
+        problem, mapping, arch, clocks, *boxes, len(axes.c), made, costs, ticks, regions, bursts, (runs[0], runs[1])
+    )
+
+
+def _tensor(boxes: Boxes) -> Tensor:
+    return Tensor(plain_rows(boxes.layout), strides_of(boxes.layout), boxes.cuts)
+
+
+def _meeting(machine: Machine, slots: Slots) -> Meeting:
+    # With one slot they take turns.
+    shared = machine.shared_ports
+    return Meeting(*[int(name in shared and of > 1) for name, of in zip(Slots._fields, slots, strict=True)])
 
 
 def _nest(problem: Problem, mapping: Mapping, axes: Axes) -> Nest:
@@ -82,21 +153,6 @@ def _nest(problem: Problem, mapping: Mapping, axes: Axes) -> Nest:
         tiles_outer=int(mapping.order == "tiles_outer"),
     )
     return kernels().own(nest)
-
-
-def _unrolled(
-    problem: Problem, mapping: Mapping, nest: Nest, machine: Machine, burst_bytes: int
-) -> tuple[Unrolled, Kinds]:
-    """Return the steps and tiles of a layer, and the kinds of steps."""
-    work, layer, array = kernels(), plain_layer(problem), plain_array(machine)
-    made, slots = _room(problem, nest), Slots(mapping.ifmap_slots, mapping.weight_slots, mapping.ofmap_slots)
-    # With one slot they take turns.
-    shared = ("ifmap" in machine.shared_ports, "weight" in machine.shared_ports, "ofmap" in machine.shared_ports)
-    meeting = Meeting(*(int(is_shared and of > 1) for is_shared, of in zip(shared, slots, strict=True)))
-    kinds = work(unroll)(layer, array, nest, slots, meeting, 8 * burst_bytes, made)
-    costs = work.columns(Costs, kinds)
-    work(cost_layer)(layer, array, nest, made, empty_waves(work), costs)
-    return made, Kinds(wait=np.zeros(kinds, dtype=np.int64), **arrays_of(costs))
 
 
 def _room(problem: Problem, nest: Nest) -> Unrolled:

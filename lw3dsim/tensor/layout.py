@@ -127,8 +127,14 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Channel ranges and tiles along T, H, W."""
         return len(self.channel_first), self.t.tiles, self.h.tiles, self.w.tiles
 
+    @property
+    def number(self) -> int:
+        """Number of boxes."""
+        return math.prod(self.shape)
+
     @cached_property
-    def _cuts(self) -> Cuts:
+    def cuts(self) -> Cuts:
+        """The boxes in words."""
         return kernels().own(
             Cuts(
                 channel=self.channel_first,
@@ -146,8 +152,8 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def _counted(self) -> tuple[Ints, int]:
         """The bursts of every box, and the runs of all of them before any are joined."""
         work = kernels()
-        bursts = work.empty(math.prod(self.shape))
-        runs = work(count_boxes)(plain_rows(self.layout), self._cuts, bursts)
+        bursts = work.empty(self.number)
+        runs = work(count_boxes)(plain_rows(self.layout), self.cuts, 1, bursts, 0)
         return np.asarray(bursts, dtype=np.int64), runs
 
     def bursts(self, tensors: int = 1) -> Ints:
@@ -159,19 +165,13 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Return the bursts of all boxes together, of the tensor in blocks of each of so many channels."""
         work, lines = kernels(), int(self.t.begins[-1]) * int(self.h.begins[-1])
         bursts = work.empty(len(blocks))
-        work(row_sums)(plain_rows(self.layout), self._cuts, work.words(blocks), bursts)
+        work(row_sums)(plain_rows(self.layout), self.cuts, work.words(blocks), bursts)
         return [lines * int(of_row) for of_row in bursts]
 
     def check_runs(self) -> int:
         """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""
         _, runs = self._counted
-        if runs > MAX_RUNS:
-            size = "x".join(map(str, (self.layout.channels, *self.layout.extent)))
-            raise MappingError(
-                "dram.model",
-                f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
-            )
-        return runs
+        return few_runs(self.layout, runs)
 
     def list_runs(self, bases: tuple[int, ...], page: int, into: Runs, done: tuple[int, int]) -> tuple[int, int]:
         """List the runs of every box ``into`` what has so many boxes and runs; return how many it has then.
@@ -180,7 +180,18 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
         and those in one of the pages, of so many bursts, where that is not 0.
         """
         rows, strides, work = plain_rows(self.layout), strides_of(self.layout), kernels()
-        return work(list_runs)(rows, strides, self._cuts, work.words(bases), page, into, *done)
+        return work(list_runs)(rows, strides, self.cuts, work.words(bases), page, into, *done)
+
+
+def few_runs(layout: Layout, runs: int) -> int:
+    """Return so many ``runs`` of a tensor; raise MappingError where they are more than MAX_RUNS."""
+    if runs > MAX_RUNS:
+        size = "x".join(map(str, (layout.channels, *layout.extent)))
+        raise MappingError(
+            "dram.model",
+            f"a tensor of {size} is moved in {runs:,} runs of bursts, more than {MAX_RUNS:,}; set it to plain",
+        )
+    return runs
 
 
 @kept(65536)

@@ -62,9 +62,12 @@ def row_sums(rows: Rows, cuts: Cuts, blocks: Words, bursts: Words) -> None:
 
 
 @entry
-def count_boxes(rows: Rows, cuts: Cuts, bursts: Words) -> int:
-    """Fill in the bursts of every box, as in :func:`list_runs`; return the runs of all of them, unjoined."""
-    box, runs, width = 0, 0, len(cuts.left)
+def count_boxes(rows: Rows, cuts: Cuts, tensors: int, bursts: Words, box: int) -> int:
+    """Fill in the bursts of every box of so many alike ``tensors``, as in :func:`list_runs`, from a ``box`` on.
+
+    Return the runs of all of them, of one tensor, unjoined.
+    """
+    runs, width = 0, len(cuts.left)
     for i in range(len(cuts.channel)):
         start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
         blocks, is_apart = ceiling(end, rows.columns) - start // rows.columns, is_scattered(rows, start, end)
@@ -72,7 +75,7 @@ def count_boxes(rows: Rows, cuts: Cuts, bursts: Words) -> int:
             for h in range(len(cuts.rows) - 1):
                 lines = (cuts.frames[t + 1] - cuts.frames[t]) * (cuts.rows[h + 1] - cuts.rows[h])
                 for w in range(width):
-                    bursts[box] = lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+                    bursts[box] = tensors * lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
                     runs += lines * blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
                     box += 1
     return runs

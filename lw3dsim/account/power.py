@@ -147,14 +147,15 @@ def _spread(value: float, counts: Ints, total: int) -> Floats:
 
 def _profile(begin: Ints, end: Ints, spent: Floats) -> Profile:
     lasting = end > begin
-    begin, end, spent = begin[lasting], end[lasting], spent[lasting]
+    if not lasting.all():
+        begin, end, spent = begin[lasting], end[lasting], spent[lasting]
     rate = spent / (end - begin)
     points = np.concatenate((begin, end))
     # Stable, so that what happens at the same time is added up in the order of the steps.
-    order = np.argsort(points, kind="stable")
+    order = points.argsort(kind="stable")
     points = points[order]
     is_new = np.concatenate(([True], points[1:] != points[:-1]))
     time = points[is_new]
-    slope = np.cumsum(np.bincount(np.cumsum(is_new) - 1, weights=np.concatenate((rate, -rate))[order]))
-    energy = np.concatenate(([0.0], np.cumsum(slope[:-1] * np.diff(time))))
+    slope = np.bincount(is_new.cumsum() - 1, weights=np.concatenate((rate, -rate))[order]).cumsum()
+    energy = np.concatenate(([0.0], (slope[:-1] * (time[1:] - time[:-1])).cumsum()))
     return Profile(time=time.astype(np.float64), energy=energy)

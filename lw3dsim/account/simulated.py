@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lw3dsim.account.accesses import accesses_of
@@ -12,7 +11,7 @@ from lw3dsim.account.accesses import accesses_of
 from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
 from lw3dsim.account.events import Events  # noqa: TC001
 from lw3dsim.account.power import Activity  # noqa: TC001
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
@@ -70,12 +69,12 @@ class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=Tr
         """The bytes of inputs, weights and outputs, once each."""
         return sum(self.work.compulsory_by_stream.values())
 
-    @cached_property
+    @once
     def dram_floor_bytes(self) -> int:
         """The bytes that no schedule on these buffers moves less of."""
         return self.work.floor_bytes(self.arch)
 
-    @cached_property
+    @once
     def stages(self) -> tuple[Stage, ...]:
         """The layers, with what each did."""
         each = zip(self.work.stages, self.stage_events, self.work.ideal_mults, strict=True)

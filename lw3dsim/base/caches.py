@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,3 +30,26 @@ def forget() -> None:
     """Drop the values of all functions that are :func:`kept`."""
     for function in _kept:
         function.cache_clear()
+
+
+class once(Generic[Value]):  # noqa: N801  # used as a decorator
+    """A property that is worked out when it is first asked for, and kept with its object.
+
+    That of ``functools`` takes a lock each time, up to Python 3.11. Here two threads that ask at once may both work it
+    out; what follows from frozen values is the same.
+    """
+
+    def __init__(self, function: Callable[[Any], Value]) -> None:
+        self.function, self.name, self.__doc__ = function, function.__name__, function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> once[Value]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+
+    def __get__(self, instance: object | None, owner: type) -> once[Value] | Value:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.function(instance)
+        return value

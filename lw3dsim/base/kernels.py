@@ -80,6 +80,10 @@ class Kernels(Value, frozen=True):
         """Return ``table``, and those within it, on words as the kernels take them; shared where they are such."""
         return as_arrays(table) if self.is_native else as_lists(table)
 
+    def of_arrays(self, table: Table) -> Table:
+        """Return a ``table`` of contiguous arrays as the kernels take it: shared, or on lists."""
+        return table if self.is_native else as_lists(table)
+
     def words(self, values: Sequence[int] | Ints) -> Words:
         """Return words of these values."""
         if self.is_native:

@@ -2,7 +2,7 @@
 
 They are what frozen dataclasses are, but a class is made in a tenth of the time, which every start of a command pays,
 and a value in less than half of it; its hash is worked out once. Where something that follows from a value is kept
-with it (``cached_property``), say ``dict=True, gc=True``.
+with it (``once``), say ``dict=True, gc=True``.
 """
 
 from __future__ import annotations

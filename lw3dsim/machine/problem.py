@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.shape import Widths
@@ -178,7 +177,7 @@ class Problem(Value, frozen=True, kw_only=True, dict=True, gc=True):
         k, r, s = self.kernel
         return self.outputs * self.c * k * r * s
 
-    @cached_property
+    @once
     def ideal_mults(self) -> int:
         """Multiplications by the paper's formula, rounded up."""
         return self.ideal_mults_of(self.outputs)

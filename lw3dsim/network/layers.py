@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
@@ -165,12 +165,12 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """See Search."""
         return "layer", self.problem, self.arch, named_by(self.arch), self.price, self.most
 
-    @cached_property
+    @once
     def clocks(self) -> Clocks:
         """The clocks of the design."""
         return make_clocks(self.arch)
 
-    @cached_property
+    @once
     def burst_ticks(self) -> int:
         """What a burst is worth, in ticks."""
         return 0 if self.price is None else self.price.burst_ticks(self.clocks)
@@ -215,7 +215,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         near = min(map(self._ticks, tried)) * (TOLERANCE + 1) // TOLERANCE
         return min([near, *(self._ticks(run) - 1 for run in tried if run.candidate.bursts <= candidate.bursts)])
 
-    @cached_property
+    @once
     def _least_ticks(self) -> int:
         """Ticks that no candidate beats."""
         return min(candidate.bound_ticks for candidate in _candidates(self))

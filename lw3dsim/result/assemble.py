@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
 from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
+from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value
 from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.describe.states import state_bytes
@@ -46,17 +46,17 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     notes: Callable[[], tuple[str, ...]]
     calibrated: Calibrated | None = None
 
-    @cached_property
+    @once
     def _costs(self) -> Costs:
         return Costs(self.network, self.arch, self.units, self.calibrated)
 
-    @cached_property
+    @once
     def _counted(self) -> list[dict[str, int]]:
         """By unit the figures that add up over the network."""
         kept = state_bytes(self.network, self.arch.precision)
         return [_counts(self.network, unit, self.arch, kept) for unit in self.units]
 
-    @cached_property
+    @once
     def totals(self) -> Totals:
         """The figures of the whole network, which ask for no record of any layer."""
         costs, counted = self._costs, self._counted

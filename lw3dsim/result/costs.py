@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.account.area import area_mm2, leakage_mw
@@ -11,6 +10,7 @@ from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.account.power import joined, layer_profile
 from lw3dsim.account.simulated import component_energy_pj, sparsities_of, unit_accesses, unit_energy_pj
 from lw3dsim.arithmetic.noise import combined_db, sqnr_db
+from lw3dsim.base.caches import once
 from lw3dsim.result.derived import derived
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ class Costs:
     ) -> None:
         self.network, self.arch, self.units, self.calibrated = network, arch, units, calibrated
 
-    @cached_property
+    @once
     def problems(self) -> tuple[Problem, ...]:
         """The layers as they are mapped, each different one once: what the chip must be able to do."""
         runs = {id(unit.run): unit.run for unit in self.units}
         return tuple(problem for run in runs.values() for problem in run.work.stages)
 
-    @cached_property
+    @once
     def leakage_mw(self) -> float:
         """Leakage of the whole chip."""
         return leakage_mw(self.arch, self.problems)
 
-    @cached_property
+    @once
     def area_mm2(self) -> AreaBreakdown:
         """Area by component."""
         return area_mm2(self.arch, self.problems)
@@ -63,17 +63,17 @@ class Costs:
         """Frames of a clip: of its longest input."""
         return max(shape.frames for shape in self.network.inputs.values())
 
-    @cached_property
+    @once
     def latency_cycles(self) -> int:
         """Cycles of the core clock, one layer or group after the other."""
         return sum(unit.run.latency_cycles for unit in self.units)
 
-    @cached_property
+    @once
     def dram_bytes(self) -> int:
         """Bytes from and to DRAM."""
         return sum(unit.run.dram_bytes for unit in self.units)
 
-    @cached_property
+    @once
     def _firsts(self) -> list[int]:
         """Per unit, the number of the first that is the same run on tensors as sparse, and so takes the same energy."""
         known: dict[tuple[Run[Work], tuple[Sparsity, ...]], int] = {}
@@ -85,27 +85,27 @@ class Costs:
         known = {first: value(first) for first in dict.fromkeys(self._firsts)}
         return [known[first] for first in self._firsts]
 
-    @cached_property
+    @once
     def unit_causes_pj(self) -> list[dict[str, Causes]]:
         """Energy of every unit by component and cause."""
         return self._of_units(lambda i: unit_energy_pj(self.network, self.units[i], self.leakage_mw))
 
-    @cached_property
+    @once
     def unit_energy_pj(self) -> list[dict[str, float]]:
         """Energy of every unit by component."""
         return self._of_units(lambda i: component_energy_pj(self.network, self.units[i], self.leakage_mw))
 
-    @cached_property
+    @once
     def unit_accesses(self) -> list[tuple[Access, ...]]:
         """Accesses of every unit at every level."""
         return self._of_units(lambda i: unit_accesses(self.network, self.units[i], self.unit_causes_pj[i]))
 
-    @cached_property
+    @once
     def energy_pj(self) -> dict[str, float]:
         """Energy by component."""
         return {name: math.fsum(energy[name] for energy in self.unit_energy_pj) for name in COMPONENTS}
 
-    @cached_property
+    @once
     def derived(self) -> Derived:
         """What follows from counts and energies."""
         batch = self.network.batch
@@ -113,7 +113,7 @@ class Costs:
         mults = sum(unit.run.events.mults for unit in self.units)
         return derived(self.latency_cycles, macs, mults, self.energy_pj, self.arch, batch)
 
-    @cached_property
+    @once
     def profiles(self) -> list[Profile]:
         """When every unit spends its energy."""
         return self._of_units(self._profile)
@@ -122,22 +122,22 @@ class Costs:
         run = self.units[i].run
         return layer_profile(run.activity, self.unit_causes_pj[i], run.latency_cycles * self.arch.cycle_ps)
 
-    @cached_property
+    @once
     def unit_peak_mw(self) -> list[float]:
         """Power of every unit over its busiest window."""
         return self._of_units(lambda i: peak_mw(self.profiles[i], self.arch))
 
-    @cached_property
+    @once
     def peak_power_mw(self) -> float:
         """Power over the busiest window."""
         return peak_mw(joined(self.profiles), self.arch)
 
-    @cached_property
+    @once
     def unit_sqnr_db(self) -> list[float | None]:
         """Signal to quantisation noise of every unit, None where it is exact."""
         return [self._sqnr_db(unit) for unit in self.units]
 
-    @cached_property
+    @once
     def sqnr_db(self) -> float | None:
         """Signal to quantisation noise of the network, None where it is exact."""
         return combined_db(self.unit_sqnr_db)

@@ -72,6 +72,11 @@ class Draft(NamedTuple):
     bursts: Words
     most_runs: tuple[int, int]
 
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.made.sorts.kind)
+
     def list_runs(self, page: int) -> Runs:
         """Return the DMA descriptors of every box; what lies in one page, of so many bursts, may be joined.
 
@@ -102,6 +107,7 @@ class Draft(NamedTuple):
             ofmap=Stores(**arrays_of(made.ofmap)),
             setup_cycles=self.arch.layer_setup_cycles,
             regions=(inputs, weights, Activations(boxes=self.outputs, bases=(base,))),
+            counted=np.asarray(self.bursts, dtype=np.int64),
         )
 
 
@@ -113,7 +119,8 @@ def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: C
     made, slots = _room(problem, nest), Slots(mapping.ifmap_slots, mapping.weight_slots, mapping.ofmap_slots)
     boxes = input_boxes(problem, mapping, axes, burst_bytes), output_boxes(problem, mapping, burst_bytes)
     regions = Regions(
-        *map(_tensor, boxes),
+        inputs=_tensor(boxes[0]),
+        outputs=_tensor(boxes[1]),
         sources=problem.sources,
         apart=padded(boxes[0].layout.bursts, clocks.stripe_bursts),
         stripe=clocks.stripe_bursts,
@@ -152,7 +159,7 @@ def _nest(problem: Problem, mapping: Mapping, axes: Axes) -> Nest:
         w=cut(axes.w),
         tiles_outer=int(mapping.order == "tiles_outer"),
     )
-    return kernels().own(nest)
+    return kernels().of_arrays(nest)
 
 
 def _room(problem: Problem, nest: Nest) -> Unrolled:

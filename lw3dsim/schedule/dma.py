@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import once
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.tensor.runs import Runs, list_tiles
@@ -32,7 +32,7 @@ class Activations(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """The first burst behind all tensors."""
         return max(self.bases) + self.bursts
 
-    @cached_property
+    @once
     def box_bursts(self) -> Ints:
         """Bursts moved per box."""
         return self.boxes.bursts(len(self.bases))

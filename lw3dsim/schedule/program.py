@@ -7,11 +7,11 @@ a *kind*, so cycles and events are computed and stored once per kind.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value, names_of
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Number of steps."""
         return len(self.kind)
 
-    @cached_property
+    @once
     def box_bursts(self) -> Ints:
         """Bursts moved per box."""
         return np.concatenate([region.box_bursts for region in self.regions])
@@ -166,12 +166,12 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """The first burst behind all regions."""
         return max(region.end for region in self.regions)
 
-    @cached_property
+    @once
     def stream_bursts(self) -> tuple[Ints, Ints, Ints]:
         """The DRAM bursts of every tile of inputs, weights and outputs."""
         return self.bursts(self.ifmap), self.bursts(self.weight), self.bursts(self.ofmap)
 
-    @cached_property
+    @once
     def moved_bursts(self) -> tuple[int, int, int]:
         """DRAM bursts of inputs, weights and outputs."""
         ifmap, weight, ofmap = self.stream_bursts
@@ -193,12 +193,21 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Return the sum of a Kinds column over all steps."""
         return self._totals[event]
 
-    @cached_property
+    @once
     def _totals(self) -> dict[str, int]:
         return self.kinds.totals(self.kinds.counts(self.kind))
 
 
 class Schedule(Program, frozen=True, kw_only=True):
-    """The program of one layer, with the loop indices of its steps; regions are its inputs, weights and outputs."""
+    """The program of one layer, with the loop indices of its steps; regions are its inputs, weights and outputs.
+
+    ``counted`` are the bursts of every box, which kernels count while they unroll.
+    """
 
     loops: Loops
+    counted: Ints
+
+    @once
+    def box_bursts(self) -> Ints:
+        """Bursts moved per box."""
+        return self.counted

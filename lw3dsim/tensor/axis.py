@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.values import Value
 
@@ -35,7 +34,7 @@ class Axis(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Number of tiles."""
         return len(self.outputs)
 
-    @cached_property
+    @once
     def begins(self) -> Ints:
         """Per tile where its ``positions`` begin, and at last where those of all tiles end."""
         begins = np.zeros(self.tiles + 1, dtype=np.int64)

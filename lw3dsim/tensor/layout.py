@@ -10,13 +10,12 @@ costs all of it.
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.arrays import padded
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
@@ -132,10 +131,10 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Number of boxes."""
         return math.prod(self.shape)
 
-    @cached_property
+    @property
     def cuts(self) -> Cuts:
         """The boxes in words."""
-        return kernels().own(
+        return kernels().of_arrays(
             Cuts(
                 channel=self.channel_first,
                 channels=self.channel_count,
@@ -148,7 +147,7 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
             )
         )
 
-    @cached_property
+    @once
     def _counted(self) -> tuple[Ints, int]:
         """The bursts of every box, and the runs of all of them before any are joined."""
         work = kernels()

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from lw3dsim import load_arch
 from lw3dsim.account.events import count_events
+from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, Trg
+from lw3dsim.engine.memory import IN_ORDER, draft_memory, make_memory
 from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.engine.trace import draft_job, make_job
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.pace import port_cycles
@@ -41,7 +44,7 @@ from lw3dsim.map.layer.tiling import (
     total_steps,
     weight_loads,
 )
-from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.build import build_schedule, draft_layer
 from lw3dsim.schedule.dma import Activations, runs_of
 from lw3dsim.tensor.axis import cut
 from lw3dsim.transform.algorithms import candidates
@@ -179,6 +182,22 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     assert schedule.bursts(schedule.weight).sum() == weight_loads(layer, choices, at, order)
     assert schedule.bursts(schedule.ofmap).sum() == output_bursts(layer, choices, at)
     assert schedule.steps == total_steps(layer, choices, at)
+
+
+@slow
+@given(layers() | vector_layers(), st.data())
+def test_an_engine_is_given_the_same_of_a_draft_as_of_its_program(problem, data):
+    choices, at, mapping = a_tiling(problem, data)
+    if total_steps(plain_layer(problem), choices, at) > 20_000:
+        return
+    draft = draft_layer(problem, mapping, ARCH, CLOCKS)
+    program = draft.schedule()
+    assert as_lists(draft_job(draft)) == as_lists(make_job(program, CLOCKS.cycle_ticks))
+    drafted, whole = as_lists(draft_memory(draft, CLOCKS)), as_lists(make_memory(program.regions, CLOCKS))
+    assert whole.model == IN_ORDER
+    # A draft has room for runs that were joined.
+    runs = len(whole.run_first)
+    assert drafted._replace(run_first=drafted.run_first[:runs], run_bursts=drafted.run_bursts[:runs]) == whole
 
 
 @slow

@@ -33,13 +33,12 @@ def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     if layer.structure == VECTOR:
         return vector_layer_cycles(task, at)
     c = choices.c.size[at.c]
-    cycles = rest = loads = 0
+    cycles, rest, loads = 0, least_multiply(layer, array, choices, at), 0
     for sort in range(16):
+        if layer.groups * max(cycles + rest, loads) > most:
+            break
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
-        rest += count * least_tile_cycles(layer, array, n, c, t, h, w) if count else 0
-    for sort in range(16):
-        count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
-        if count and layer.groups * max(cycles + rest, loads) <= most:
+        if count:
             rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
             of_tile, of_loads = tile_cycles(layer, array, n, c, t, h, w, waves)
             cycles, loads = cycles + count * of_tile, loads + count * of_loads
@@ -74,6 +73,26 @@ def full_tiles(task: Task, at: Tiling, least: int) -> int:
     rest = least // pixels * (pixels - tiles * t * h * w) if layer.n % n == 0 else 0
     loads = least_tile_loads(layer, array, n, t, h, w)
     return max(ticks * least_tile_cycles(layer, array, n, c, t, h, w) + rest, ticks * loads)
+
+
+@kernel
+def least_multiply(layer: Layer, array: Array, choices: Choices, at: Tiling) -> int:
+    """Return what all tiles of a group take at least: the sum of :func:`least_tile_cycles`, with few divisions."""
+    n, c, t_size = choices.n.size[at.n], choices.c.size[at.c], choices.t.size[at.t]
+    h_size, w_size = choices.h.size[at.h], choices.w.size[at.w]
+    waves = 0
+    for frames in range(2):
+        of_t, t = sort_of_frames(layer, t_size, frames, 1)
+        tiles_t = tiles_of_frames(layer, t) if of_t else 0
+        for rows in range(2):
+            of_h, h = sort_of(layer.out[1], h_size, rows, of_t)
+            tiles_h = tiles_t * ceiling(h, layer.tile[1])
+            for columns in range(2):
+                count, w = sort_of(layer.out[2], w_size, columns, of_h)
+                if count:
+                    waves += count * ceiling(tiles_h * ceiling(w, layer.tile[2]), array.lanes)
+    rounds = rounds_of(layer, array, c)
+    return channel_passes_of(layer, array, n) * rounds * layer.taps * array.cycles_per_tile * waves
 
 
 @kernel

@@ -102,11 +102,13 @@ def make_axes(problem: Problem, mapping: Mapping) -> Axes:
     )
 
 
+@kept(65536)
 def input_layout(problem: Problem, burst_bytes: int) -> Layout:
     """Return where the input lies, all groups together."""
     return _layout(problem.input_channels, problem.inp, problem.input_block, problem.activation_bits, burst_bytes)
 
 
+@kept(65536)
 def output_layout(problem: Problem, burst_bytes: int) -> Layout:
     """Return where the output lies, all groups together."""
     return _layout(problem.groups * problem.n, problem.out, problem.output_block, problem.output_bits, burst_bytes)
@@ -131,7 +133,9 @@ def input_tile(problem: Problem, mapping: Mapping) -> int:
 def channel_ranges(groups: int, channels: int, tile: int) -> tuple[Ints, Ints]:
     """Return the first channel and the channels of every tile, group after group of ``channels``."""
     count = parts(channels, tile)
-    within = np.cumsum(count) - count
+    within = count.cumsum() - count
+    if groups == 1:
+        return within, count
     group = np.arange(groups, dtype=np.int64)[:, None] * channels
     return (group + within).ravel(), np.tile(count, groups)
 

@@ -1,0 +1,74 @@
+"""Do steps of the vector unit take what their groups take, drawn one by one?"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from paper import machine
+from vector_layers import drawn_vector_layer
+
+from lw3dsim.describe.shape import Shape
+from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.problem import make_problem, plain_layer
+from lw3dsim.machine.vector import vector_pace
+from lw3dsim.transform.algorithms import candidates
+
+
+def words(outputs, bits, port_bytes):
+    """Words of so many outputs of some bits at a port."""
+    return -(-outputs * bits // (8 * port_bytes))
+
+
+def groups_of(layer, size, lanes):
+    """The outputs of every group, in order: of the channels of a position, of a frame, or of all."""
+    n, t, h, w = size
+    beside = n * t * h * w
+    if layer.kind == "pool3d" or (layer.kind == "slice" and layer.step > 1):
+        beside = n
+    elif layer.kind == "trg":
+        beside = n * h * w
+    times = n * t * h * w // beside
+    parts = [min(lanes, beside - first) for first in range(0, beside, lanes)]
+    return [part for part in parts for _ in range(times)]
+
+
+def drawn_times(groups, looks, works, loads, drains):
+    """First operations and ends of groups: an operand is loaded while the one before is worked on."""
+    starts, ends, now, drained = [], [], 0, 0
+    last = max(works - looks + 1, 1)
+    for number, _ in enumerate(groups):
+        if number:
+            # The banks swap when the group has been made and the one before it has drained; loads wait with them.
+            now = max(now, drained) + max(loads[number] - last, 0)
+            drained = now + drains[number - 1]
+        starts.append(now)
+        now += sum(max(loads[number], 1) for _ in range(looks - 1)) + last
+        ends.append(now)
+    return starts, ends
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_step_takes_what_its_groups_take(seed):
+    draw = random.Random(seed)  # noqa: S311
+    ports, lanes = [draw.choice([1, 2, 4, 16]) for _ in range(2)], draw.randint(1, 20)
+    arch = machine(
+        f"buffers.ifmap_port_bytes={ports[0]}", f"buffers.ofmap_port_bytes={ports[1]}", f"vector_lanes={lanes}"
+    )
+    layer, shape = drawn_vector_layer(seed)
+    shapes = (Shape(shape.channels, *shape.extent),) * len(layer.inputs)
+    algorithm = candidates(layer, "direct", 2, 2)[0]
+    problem = make_problem(layer, shapes, layer.output_shape(shapes), algorithm, arch)
+    size = (problem.n, *problem.out)
+    groups = groups_of(layer, size, lanes)
+    looks, works = problem.reads * problem.sources, problem.ops_per_output
+    starts, ends = drawn_times(
+        groups, looks, works, [words(group, 8, ports[0]) for group in groups],
+        [words(group, 8, ports[1]) for group in groups],
+    )  # fmt: skip
+    array = plain_array(make_machine(problem, arch, "pixel"))
+    pace = vector_pace(plain_layer(problem), array, *size, problem.c, 1, 1)
+    # The step ends when the last group has been made, and the one before it has drained.
+    handed = max(ends[-1], starts[-1] + words(groups[-2], 8, ports[1])) if len(groups) > 1 else ends[-1]
+    assert (pace.head, pace.head + pace.body) == (ends[0], handed)
+    assert pace.drain == words(groups[-1], 8, ports[1])

@@ -170,6 +170,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
         cycles_breakdown=CyclesBreakdown(**dict(run.cycles_by_cause)),
         dram_bytes_breakdown=run.events.dram_bytes_breakdown,
         accesses=costs.unit_accesses[i],
+        least_dram_bytes=run.work.least_bytes(run.arch),
     )
 
 

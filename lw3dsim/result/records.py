@@ -145,6 +145,12 @@ class Layer(Figures, frozen=True, kw_only=True):
     cycles_breakdown: CyclesBreakdown
     dram_bytes_breakdown: DramBytesBreakdown
     accesses: tuple[Access, ...]
+    least_dram_bytes: Annotated[
+        Positive | None,
+        figure(
+            "of a fused group, what no mapping in the mapper's space moves less of, its input and output as they lie"
+        ),
+    ] = None
 
     @property
     def reuse(self) -> tuple[Reuse, ...]:

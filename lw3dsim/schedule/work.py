@@ -9,7 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import replace
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.errors import MappingError
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.floor import (
     compulsory_by_stream,
@@ -19,6 +22,7 @@ from lw3dsim.map.floor import (
 )
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
+from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import Link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -59,6 +63,10 @@ class Work(ABC):
     @abstractmethod
     def floor_bytes(self, arch: Accelerator) -> int:
         """Return the DRAM bytes that no schedule on the buffers of ``arch`` moves less of."""
+
+    @abstractmethod
+    def least_bytes(self, arch: Accelerator) -> int | None:
+        """Return the DRAM bytes that no mapping in the mapper's space moves less of; None where that is not known."""
 
     @abstractmethod
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
@@ -124,6 +132,10 @@ class LayerWork(Work):
         """See Work."""
         return floor_bytes(self.problem, arch.buffers.capacity_bits)
 
+    def least_bytes(self, arch: Accelerator) -> int | None:  # noqa: ARG002  # the space is ranked by what is estimated
+        """See Work."""
+        return None
+
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
         """See Work."""
         return build_schedule(self.problem, self.mapping, arch, clocks)
@@ -188,6 +200,10 @@ class GroupWork(Work):
         """See Work."""
         return group_compulsory_bytes(self.group)
 
+    def least_bytes(self, arch: Accelerator) -> int | None:
+        """See Work: of all mappings of the group whose input and output lie as they do."""
+        return _least_bytes(self.group, arch)
+
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
         """See Work."""
         return build_group_schedule(self.group, self.mapping, arch, clocks)
@@ -222,3 +238,14 @@ class GroupWork(Work):
     def repeats(self, moved: int, once: int) -> int:  # noqa: ARG002  # of any size
         """See Work: all that is read of an input is in its boxes; other bursts are those of operands."""
         return 1
+
+
+@kept(4096)
+def _least_bytes(group: Group, arch: Accelerator) -> int | None:
+    # A start without groups is shorter by what their search needs.
+    from lw3dsim.map.group.search import search_group
+
+    try:
+        return search_group(group, arch, make_clocks(arch), Price(cycle=0.0, dram_byte=1.0), keep=1)[0].dram_bytes
+    except MappingError:
+        return None

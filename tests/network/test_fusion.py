@@ -13,7 +13,7 @@ from lw3dsim import execute, simulate
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.map.group.partition import Partition, make_trees, paths_to, widened
-from lw3dsim.network import fusion
+from lw3dsim.network import fusion, objective
 from lw3dsim.network.chains import branches, can_wait, links, operands, reads
 from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
 
@@ -460,3 +460,26 @@ def test_blocks_move_no_more_than_under_mappings_made_by_hand(tmp_path, sizes, p
     path.write_text(BLOCK.format(**sizes) + pool)
     asked = {"transform": "fsb:alpha=0.5", "fusion": "auto", "objective": "dram_bytes", "overrides": overrides}
     assert simulate(str(path), **asked).totals.dram_bytes <= moved
+
+
+@pytest.mark.parametrize("arch", ["edge_small", "edge_base"])
+def test_with_no_price_of_time_groups_move_the_least_of_their_space(monkeypatch, arch):
+    monkeypatch.setattr(objective, "TIME", 10**9)
+    fused = simulate("c3d", arch, transform="fsb_c3d", fusion="auto", objective="dram_bytes", input_size="16x56x56")
+    groups = [layer for layer in fused.record.layers if layer.kind == "fused"]
+    assert groups
+    for layer in groups:
+        assert layer.compulsory_bytes <= layer.least_dram_bytes == layer.dram_bytes
+
+
+def test_a_result_says_what_groups_move_and_the_least_of_their_space(cli, cli_json):
+    options = ("--fusion", "auto", "--objective", "dram_bytes")
+    layers = cli_json("simulate", *C3D, *options)["layers"]
+    least = [layer["least_dram_bytes"] for layer in layers if layer["kind"] == "fused"]
+    assert all(
+        "least_dram_bytes" not in layer or layer["least_dram_bytes"] is None
+        for layer in layers
+        if layer["kind"] != "fused"
+    )
+    said = cli("simulate", *C3D[:-2], *options).stdout
+    assert f"no mappings move fewer than {sum(least):,}" in said

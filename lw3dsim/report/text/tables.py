@@ -102,6 +102,7 @@ def result_tables(result: Result) -> list[Part]:
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
+    lines += _group_lines(result.record.layers)
     lines += clip_lines(totals)
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
         lines.append(_breakdown_line("their cycles", cycles_of_stream.parts()))
@@ -115,6 +116,19 @@ def _idle_lines(layers: Sequence[Layer]) -> list[str]:
         if layer.bound_by.startswith("idle"):
             names.setdefault(layer.idle, []).append(layer.name)
     return [f"{', '.join(of)}: {words}" for words, of in names.items()]
+
+
+def _group_lines(layers: Sequence[Layer]) -> list[str]:
+    """Say what fused groups move, what is the least in the space of the mapper, and what is compulsory."""
+    known = [(layer, layer.least_dram_bytes) for layer in layers if layer.least_dram_bytes is not None]
+    if not known:
+        return []
+    taken, least = sum(layer.dram_bytes for layer, _ in known), sum(size for _, size in known)
+    compulsory = sum(layer.compulsory_bytes for layer, _ in known)
+    return [
+        f"{plural(len(known), 'fused group')}: {taken:,} bytes of DRAM; in their space no mappings move fewer than "
+        f"{least:,} ({taken / least:.3f} x), {compulsory:,} are compulsory ({taken / compulsory:.3f} x)"
+    ]
 
 
 def _view_lines(views: Sequence[View], most: int = 4) -> list[str]:

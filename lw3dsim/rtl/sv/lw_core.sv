@@ -437,7 +437,8 @@ module lw_core #(
     wire [PICKED*ACTIVATION-1:0] results;
     /* verilator lint_on UNUSEDSIGNAL */
     lw_vector #(
-        .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .INVERSE(INVERSE)
+        .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
+        .INVERSE(INVERSE)
     ) u_vector (
         .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases(biases[out_bias]),
         .divides(out_divides), .by(out_divisor), .inverse(out_inverse), .inverse_shift(out_inverse_shift),

@@ -78,8 +78,9 @@ module lw_operands #(
         end
         for (r = 0; r < ROWS && ONCHIP != 0; r = r + 1) begin : g_kernel
             wire [PLACES*WEIGHT-1:0] made;
-            wire [31:0] begins = 32'(at_tap + 16'(r) * of_row);
-            wire [PLACES*PLAIN-1:0] plain = (PLACES*PLAIN)'(kernels >> (begins * PLAIN));
+            wire [15:0] begins = at_tap + 16'(r) * of_row;
+            wire [KERNELS+PLACES*PLAIN-1:0] staged = (KERNELS+PLACES*PLAIN)'(kernels);
+            wire [PLACES*PLAIN-1:0] plain = staged[PLAIN*32'(begins)+:PLACES*PLAIN];
             lw_weight_transform #(.PLACES(PLACES), .IN(PLAIN), .WIDE(WEIGHT), .OUT(WEIGHT)) u_transform (
                 .mode, .in(plain), .out(made)
             );

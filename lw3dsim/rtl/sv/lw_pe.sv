@@ -23,7 +23,6 @@ module lw_pe #(
     // The tree as a heap: node 1 is the sum of all, nodes 2 i and 2 i + 1 are those of node i, products come last.
     /* verilator lint_off UNOPTFLAT */  // no node is below itself
     logic signed [TOTAL-1:0] sums[2*LEAVES];
-    /* verilator lint_on UNOPTFLAT */
     genvar m, n;
     generate
         for (m = 0; m < LEAVES; m = m + 1) begin : g_product
@@ -46,6 +45,7 @@ module lw_pe #(
             assign sums[n] = TOTAL'(both);
         end
     endgenerate
+    /* verilator lint_on UNOPTFLAT */
     assign sums[0] = '0;
     lw_delay #(.BITS(ALL), .STAGES(STAGES)) u_stages (.clk, .in(made), .out(late));
     always_comb begin

@@ -7,6 +7,7 @@ module lw_vector #(
     parameter int BITS = 8,
     parameter int RESULTS = 8,
     parameter int VECTOR = 1,   // whether there are layers of the vector unit
+    parameter int LANES = 8,    // as many of its outputs are in a word at most
     parameter int INVERSE = 48
 ) (
     input  logic [RESULTS*SUM-1:0]  sums,
@@ -39,7 +40,7 @@ module lw_vector #(
             wire [15:0] row = rows[16*i+:16];
             wire signed [SUM-1:0] sum = $signed(sums[SUM*i+:SUM]), partial = $signed(partials[SUM*i+:SUM]);
             wire signed [SUM-1:0] both, mean;
-            if (VECTOR != 0) begin : g_vector
+            if (VECTOR != 0 && i < LANES) begin : g_vector
                 wire signed [SUM-1:0] quotient;
                 lw_divider #(.BITS(SUM), .INVERSE(INVERSE)) u_divider (
                     .value(both), .by, .inverse, .shift(inverse_shift), .quotient

@@ -42,7 +42,7 @@ def _steps(group, mapping, axes):
     rows = []
     for run, size in zip(group.runs, mapping.chunks, strict=True):
         for number, channels in enumerate(parts(group.channels[run.stop], size).tolist()):
-            rows += [(i, number, channels, i > 0 and (number == 0 or i > run.start)) for i in run]
+            rows += [(i, number, channels, group.sources[i] > 0 and (number == 0 or i > run.start)) for i in run]
     tiles = dict(zip("thw", (axis.tiles for axis in axes), strict=True))
     index = np.indices([tiles[name] for name in mapping.loops], dtype=np.int64).reshape(3, -1)
     at = dict(zip(mapping.loops, index, strict=True))
@@ -101,9 +101,9 @@ def _ifmap(group, axes, steps, boxes, buffers):
 
 def _input_loads(group, axes, steps):
     """Return, per tile of tensor 0, its first and last step, box and bits, and per tile when how many bits go."""
-    reads = steps.stage == 0
-    for i, operand in enumerate(group.operands):
-        if operand == "input":
+    reads = np.zeros(len(steps.stage), dtype=bool)
+    for i, (source, operand) in enumerate(zip(group.sources, group.operands, strict=True)):
+        if source == 0 or operand == "input":
             reads |= steps.stage == i
     begins, ends, tile = _first_and_last(np.flatnonzero(reads), steps.tile)
     at = [index[begins] for index in steps.at]

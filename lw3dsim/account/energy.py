@@ -182,6 +182,8 @@ def _onchip(
 ) -> dict[str, Causes]:
     logic = [_logic_pj(s.problem, s.events, arch, sparsity) for s, sparsity in zip(stages, sparsities, strict=True)]
     spent = {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
+    partial = math.fsum(_partial_sums(s.problem, s.events) * output_pj(arch, s.problem) for s in stages)
+    spent["collector"] |= {"partial_sums": partial} if partial else {}
     return _sram_pj(events, buffers(arch)) | spent | {"wires": {"compute": wires_pj(stages, events, arch)}}
 
 
@@ -295,15 +297,19 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
-        "collector": _collected(problem, events) * output_pj(arch, problem),
+        "collector": _results(problem, events) * output_pj(arch, problem),
         "vector": events.vector_ops * operation_pj(problem, tech)
         + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
     }
 
 
-def _collected(problem: Problem, events: Events) -> float:
-    """Return the outputs that leave accumulators: results, and partial sums as often as they come back."""
+def _results(problem: Problem, events: Events) -> float:
+    """Return the results that leave accumulators."""
+    return events.vector_ops / problem.ops_per_output if problem.has_weights else 0.0
+
+
+def _partial_sums(problem: Problem, events: Events) -> float:
+    """Return the partial sums that leave accumulators: as often as they come back."""
     if not problem.has_weights:
         return 0.0
-    partial = max(events.ofmap_read_bytes - events.ofmap_dma_bytes, 0) * 8 / problem.accumulator_bits
-    return events.vector_ops / problem.ops_per_output + partial
+    return max(events.ofmap_read_bytes - events.ofmap_dma_bytes, 0) * 8 / problem.accumulator_bits

@@ -46,6 +46,7 @@ _DRIVERS = {
     ("weight_transform", "compute"): "weight_kernels",
     ("output_transform", "compute"): "output_tiles",
     ("collector", "compute"): "vector_ops",
+    ("collector", "partial_sums"): "ofmap_read_bits",
     ("vector", "compute"): "vector_ops",
 }
 

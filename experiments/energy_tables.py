@@ -27,6 +27,7 @@ FAMILIES = ("horowitz", "aladdin")
 GROUPS = {
     "multipliers": ("multipliers",),
     "registers": ("accumulators", "operand_registers", "staging"),
+    "collector": ("collector",),
     "transforms": ("input_transform", "weight_transform", "output_transform"),
     "vector": ("vector",),
     "SRAM": ("ifmap_sram", "weight_sram", "ofmap_sram"),

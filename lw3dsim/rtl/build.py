@@ -82,6 +82,8 @@ def verilator() -> str:
 
 def build(core: Core, folder: Path) -> Path:
     """Return the bench of ``core``, built under ``folder`` where it is not yet."""
+    # Tools run in the folder, and find it by its name from anywhere.
+    folder = folder.resolve()
     tool, texts = verilator(), {**sources(core), **bench_files(), "names.h": names_header(core)}
     parameters = [f"-G{name}={value}" for name, value in core.parameters.items()]
     key = hashlib.sha256(repr((sorted(texts.items()), parameters)).encode()).hexdigest()[:16]

@@ -24,7 +24,7 @@ from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
 from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.programs import make_program
+from lw3dsim.rtl.programs import make_program, unfit
 from lw3dsim.rtl.subject import drawn
 from lw3dsim.schedule.work import LayerWork
 
@@ -59,6 +59,10 @@ def check_prepared(
     units, refused = chosen(map_prepared(prepared), layers, prepared)
     subjects = [drawn(prepared.network, unit, design, seed, request.engine) for unit in units]
     core = make_core(design, [one.problem for one in subjects])
+    if layers is None:
+        reasons = {one.name: unfit(one, core) for one in subjects}
+        refused += tuple(f"{name} {reason}" for name, reason in reasons.items() if reason)
+        subjects = [one for one in subjects if not reasons[one.name]]
     programs = [make_program(subject, core) for subject in subjects]
     core = fitted(core, programs)
     checked = []

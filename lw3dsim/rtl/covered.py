@@ -75,7 +75,8 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         and problem.algorithm.split != (1, 1, 1),
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
         "has widths of its own: a core has those of its accelerator": widths != declared,
-        "has several clips in a tile, or a state between clips": problem.segments > 1 or problem.state_frames > 0,
+        "has several clips, or a state between clips: the core computes one": problem.batch > 1
+        or problem.state_frames > 0,
         f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
         and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits),
         "has a buffer of one bank, where DMA and array meet": bool(machine.shared_ports) and _meets(unit, machine),

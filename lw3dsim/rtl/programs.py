@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.subject import Subject
 
 
+def unfit(subject: Subject, core: Core) -> str:
+    """Return what a layer would need of ``core``, which others made as it is; nothing where it can run."""
+    problem = subject.problem
+    if core.mode(problem.algorithm) < 0:
+        return f"runs {problem.algorithm.label}: this core has transform units of other algorithms"
+    if subject.mapping.c < problem.c and problem.accumulator_bits != core.result_bits:
+        return (
+            f"keeps partial sums of {problem.accumulator_bits} bits, this core of {core.result_bits}: check it with "
+            "layers that need as many, by --layers"
+        )
+    return ""
+
+
 def make_program(subject: Subject, core: Core) -> CoreProgram:
     """Return the program of a layer for ``core``. Raises InputError for what the core does not do."""
-    algorithm = subject.problem.algorithm
-    if core.mode(algorithm) < 0:
-        raise InputError(f"{subject.name} runs {algorithm.label}: this core has transform units of other algorithms")
-    if subject.mapping.c < subject.problem.c and subject.problem.accumulator_bits != core.result_bits:
-        raise InputError(
-            f"{subject.name} keeps partial sums of {subject.problem.accumulator_bits} bits, this core of "
-            f"{core.result_bits}: check it with layers that need as many, by --layers"
-        )
+    if reason := unfit(subject, core):
+        raise InputError(f"{subject.name} {reason}")
     maker = Maker if subject.problem.has_weights else VectorMaker
     return maker(subject, core).make()

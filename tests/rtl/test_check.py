@@ -21,7 +21,7 @@ from lw3dsim.rtl.build import Log
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.export import top_name
-from lw3dsim.rtl.programs import make_program
+from lw3dsim.rtl.programs import make_program, unfit
 
 TINY = """
 name: tiny
@@ -94,6 +94,24 @@ def test_a_layer_that_there_is_no_core_of_is_refused(tiny):
     assert done.exit_code == 2
     assert "tiny: soft ends with sigmoid" in done.stderr
     assert "--layers" in done.stderr
+
+
+@pytest.mark.parametrize("command_of", [("check",), ("export", "--out", "core", "--workload")])
+def test_several_clips_are_refused(tmp_path, monkeypatch, tiny, command_of):
+    monkeypatch.chdir(tmp_path)
+    done = command("rtl", *command_of, tiny, "--arch", "edge_small", "--batch", "2", "--layers", "point")
+    assert done.exit_code == 2
+    assert "tiny: point has several clips" in done.stderr
+    assert not (tmp_path / "core").exists()
+
+
+def test_partial_sums_of_another_width_than_the_core_are_told_of_the_layer():
+    arch = arch_of("trees")
+    narrow = conv(4, 3, (2, 3, 3), (1, 1, 1), arch)
+    core = make_core(arch, [narrow, replace(narrow, accumulator_bits=40)])
+    apart, whole = (subject_of(narrow, tiles(3, c, 1, 3, 3), "none", arch) for c in (2, 4))
+    assert unfit(apart, core).startswith("keeps partial sums of 32 bits, this core of 40")
+    assert unfit(whole, core) == ""
 
 
 def test_a_dataflow_that_there_is_no_core_of_is_refused(tmp_path):

@@ -75,7 +75,7 @@ class Bench:
 
     def number_of_weights(self, layer: AnyLayer) -> Number:
         """Return the numbers that the weights of a layer are."""
-        return self.number.in_bits(self.network.kernel_bits.get(layer.name, self.number.bits))
+        return self.number.in_bits(self.network.kernel_bits.get(layer.name, self.design.precision.weight_bits))
 
     def sources(self, layer: AnyLayer, problem: Problem) -> list[list[Tensor]]:
         """Return what ``layer`` works through, by clip that runs after another; sums begin as zeros."""

@@ -54,8 +54,6 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         return "is a fused group: the core needs the reads of intermediate tensors"
     assert isinstance(unit.run.work, LayerWork)  # noqa: S101  # there are no others
     problem = unit.run.work.problem
-    widths = (problem.activation_bits, problem.output_bits, problem.factor_bits)
-    declared = (*[design.precision.activation_bits] * 2, design.precision.weight_bits)
     layer = unit.layers[0]
     kind, function = layer.kind, getattr(layer, "activation", "none")
     needs = {
@@ -74,7 +72,7 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         "transforms weights of a strided kernel on chip: the core needs its phases": machine.transforms_weights
         and problem.algorithm.split != (1, 1, 1),
         f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
-        "has widths of its own: a core has those of its accelerator": widths != declared,
+        **_widths(problem, design),
         "has several clips, or a state between clips: the core computes one": problem.batch > 1
         or problem.state_frames > 0,
         f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
@@ -86,6 +84,20 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         > 1,
     }
     return next((text for text, applies in needs.items() if applies), "")
+
+
+def _widths(problem: Problem, design: Accelerator) -> dict[str, bool]:
+    """Return what to say of widths of a problem that are not those of ``design``, and whether it has any."""
+    activations, weights = design.precision.activation_bits, design.precision.weight_bits
+    own = [
+        ("reads activations", problem.activation_bits, activations),
+        ("makes activations", problem.output_bits, activations),
+    ]
+    own += [("has weights", problem.factor_bits, weights)] if problem.has_weights else []
+    return {
+        f"{what} of {bits} bits: those of a core have the {given} of its accelerator": bits != given
+        for what, bits, given in own
+    }
 
 
 def _divides(layer: Pool3d, problem: Problem) -> bool:

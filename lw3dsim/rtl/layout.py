@@ -80,20 +80,20 @@ def stored(problem: Problem, axis: int, tiles: int) -> Ints:
     return np.arange(positions[-1] + 1) if axis == W else positions
 
 
-def steps_along(problem: Problem, axis: int, taps: int) -> Steps:
-    """Return how places follow each other in a patch of so many ``taps``. Raises OffGridError where they do not."""
+def steps_along(problem: Problem, axis: int, tiles: int, taps: int) -> Steps:
+    """Return how places follow each other in the patch of a round of so many ``tiles`` and ``taps``.
+
+    Raises OffGridError where they do not follow each other at equal steps.
+    """
     algorithm, stride = problem.algorithm, problem.stride[axis]
     if algorithm.is_winograd and algorithm.filter[axis] * algorithm.split[axis] * algorithm.tile[axis] > 1:
         if stride > problem.kernel[axis]:
             raise OffGridError
         return Steps(algorithm.tile[axis] * stride, 1, algorithm.split[axis])
-    outputs = np.arange(4) * stride
-    met = outputs[:, None] + np.arange(taps)[None, :] * problem.dilation[axis]
+    met = np.arange(tiles)[:, None] * stride + np.arange(taps)[None, :] * problem.dilation[axis]
+    # What no output of the round reads is not in its patch: few outputs leave gaps between dilated taps.
     at = met if axis == W else np.searchsorted(np.unique(met), met)
-    step, tap = int(at[1, 0] - at[0, 0]), int(at[0, -1] - at[0, 0]) // max(taps - 1, 1)
-    if not np.array_equal(at, at[0, 0] + np.arange(4)[:, None] * step + np.arange(taps)[None, :] * tap):
-        raise OffGridError
-    return Steps(step, tap, 0)
+    return Steps(_step(at, 0), _step(at, 1), 0)
 
 
 def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int) -> Runs:
@@ -131,9 +131,9 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
     )
 
 
-def _step(at: Ints) -> int:
-    """Return how far indices lie apart. Raises OffGridError where they are not equally far apart."""
-    apart = np.unique(np.diff(at))
+def _step(at: Ints, axis: int = 0) -> int:
+    """Return how far indices lie apart along an axis. Raises OffGridError where they are not equally far apart."""
+    apart = np.unique(np.diff(at, axis=axis))
     if len(apart) > 1:
         raise OffGridError
     return int(apart[0]) if len(apart) else 0

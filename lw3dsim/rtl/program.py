@@ -65,9 +65,10 @@ class Maker:
 
     def __init__(self, subject: Subject, core: Core) -> None:
         self.subject, self.core = subject, core
+        problem, number = subject.problem, subject.operands
         self.run = Execution(
-            problem=subject.problem, machine=subject.machine, number=subject.number,
-            operands=make_operands(subject.problem, subject.number) if subject.problem.algorithm.is_winograd else None,
+            problem=problem, machine=subject.machine, number=number,
+            operands=make_operands(problem, number) if problem.algorithm.is_winograd else None,
             computation=subject.computation, sources=subject.sources, output=np.zeros(0), written=np.zeros(0),
         )  # fmt: skip
         self.waves: list[int] = []
@@ -332,11 +333,11 @@ class Maker:
             "groups_w": counts[2],
         }
         for axis, name in enumerate("thw"):
-            steps, pitch = steps_along(problem, axis, machine.staged.taps[axis]), pitches[axis]
+            steps = steps_along(problem, axis, wave.tiles[axis], machine.staged.taps[axis])
+            pitch, m, many = pitches[axis], algorithm.tile[axis], wave.tiles[axis]
             fields |= {f"taps_{name}": taps[axis], f"group_{name}": runs.groups[axis]}
             fields |= {f"pitch_{name}": steps.tile * pitch, f"tap_{name}": steps.tap * pitch}
-            fields |= {f"window_{name}": steps.window * pitch, f"tiles_{name}": wave.tiles[axis]}
-            m, many = algorithm.tile[axis], wave.tiles[axis]
+            fields |= {f"window_{name}": steps.window * pitch, f"tiles_{name}": many}
             fields[f"left_{name}"] = min(place.size[axis] - (wave.begin[axis] + many - 1) * m, m)
         return fields
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.errors import InputError
+from lw3dsim.rtl.layout import OffGridError
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.vectors import VectorMaker
 
 if TYPE_CHECKING:
+    from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.program import CoreProgram
     from lw3dsim.rtl.subject import Subject
@@ -32,4 +34,14 @@ def make_program(subject: Subject, core: Core) -> CoreProgram:
     if reason := unfit(subject, core):
         raise InputError(f"{subject.name} {reason}")
     maker = Maker if subject.problem.has_weights else VectorMaker
-    return maker(subject, core).make()
+    try:
+        return maker(subject, core).make()
+    except OffGridError:
+        raise InputError(
+            f"{subject.name}: stride {_by(subject.problem.stride)} and dilation {_by(subject.problem.dilation)} leave "
+            "what a round reads at unequal distances: the core counts equal ones; choose others with --layers"
+        ) from None
+
+
+def _by(sizes: Triple) -> str:
+    return "x".join(map(str, sizes))

@@ -35,7 +35,8 @@ NOTHING = Given(source="random", readers={})
 class Subject(Value, frozen=True, kw_only=True, eq=False):
     """A layer that was mapped, simulated and executed: all that a program of it is made from.
 
-    ``output`` are the sums that it makes, activated, ``shift`` what brings them to the operand width.
+    ``output`` are the sums that it makes, activated, ``shift`` what brings them to the width of activations, those
+    of ``number``; ``operands`` hold weights too.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Subject(Value, frozen=True, kw_only=True, eq=False):
     trace: Trace
     cycle_ticks: int
     number: Number
+    operands: Number
     computation: Computation
     sources: list[Tensor]
     output: Tensor
@@ -62,8 +64,16 @@ class Subject(Value, frozen=True, kw_only=True, eq=False):
 
 
 def integers(arch: Accelerator) -> Number:
-    """Return the integers that are the operands of ``arch``."""
-    bits = arch.precision.activation_bits
+    """Return the integers that are the activations of ``arch``."""
+    return _of_bits(arch.precision.activation_bits)
+
+
+def operands(arch: Accelerator) -> Number:
+    """Return the integers that hold activations and weights of ``arch``, of which either may be the wider."""
+    return _of_bits(max(arch.precision.activation_bits, arch.precision.weight_bits))
+
+
+def _of_bits(bits: int) -> Number:
     return Number(name=f"int{bits}", bits=bits, dtype="int64")
 
 
@@ -77,25 +87,25 @@ def make_subject(
     engine: str = "auto",
 ) -> Subject:
     """Simulate and execute a mapped layer on ``sources``."""
-    clocks, number = make_clocks(arch), integers(arch)
+    clocks, number, either = make_clocks(arch), integers(arch), operands(arch)
     machine = make_machine(problem, arch, mapping.parallel)
     schedule = build_schedule(problem, mapping, arch, clocks)
     timing = simulate_schedule(schedule, clocks, engine)
-    output, _ = execute(problem, mapping, schedule, machine, number, computation, sources)
+    output, _ = execute(problem, mapping, schedule, machine, either, computation, sources)
     return Subject(
         name=name, problem=problem, mapping=mapping, machine=machine, schedule=schedule, trace=timing.trace,
-        cycle_ticks=clocks.cycle_ticks, number=number, computation=computation, sources=sources, output=output,
-        shift=shift_of(output, number),
+        cycle_ticks=clocks.cycle_ticks, number=number, operands=either, computation=computation, sources=sources,
+        output=output, shift=shift_of(output, number),
     )  # fmt: skip
 
 
 def drawn(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> Subject:
     """Return a layer of a network on tensors that are drawn; what it gives is held against a direct computation."""
     layer: AnyLayer = unit.layers[0]
-    work, number = unit.run.work, integers(arch)
+    work, number = unit.run.work, operands(arch)
     assert isinstance(work, LayerWork)  # noqa: S101  # others are refused before
     bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
-    sources = [random_tensor(tuple(shape), number, bench.random) for shape in network.input_shapes(layer)]
+    sources = [random_tensor(tuple(shape), integers(arch), bench.random) for shape in network.input_shapes(layer)]
     named = dict(zip(layer.inputs, sources, strict=True))
     reference, computation = referenced(layer, sources, make_computation(bench, layer, named), number)
     arranged_sources = arranged(layer, sources)

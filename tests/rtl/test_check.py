@@ -12,16 +12,19 @@ from cores import MACHINES, arch_of, counted, differences, drawn_subject, subjec
 from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
 
+from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.base.values import replace
 from lw3dsim.cli.main import main
 from lw3dsim.errors import InputError
-from lw3dsim.network.request import Options
+from lw3dsim.network.pipeline import map_prepared, prepare
+from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl import check_core
 from lw3dsim.rtl.build import Log
-from lw3dsim.rtl.check import compare
+from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.export import top_name
 from lw3dsim.rtl.programs import make_program, unfit
+from lw3dsim.rtl.subject import drawn
 
 TINY = """
 name: tiny
@@ -43,6 +46,25 @@ def test_a_core_is_equal_to_the_simulator(core_of, name, seed):
     arch, core, bench = core_of(name)
     subject = drawn_subject(name, seed, arch)
     assert not differences(subject, core, bench)
+
+
+@pytest.mark.parametrize("dilation", [(1, 2, 2), (3, 1, 2), (2, 3, 3)])
+@pytest.mark.parametrize("most", [(1, 1, 1), (2, 1, 6), (7, 2, 1), (2, 7, 7), (7, 7, 2)])
+def test_dilated_taps_are_found_in_tiles_of_few_frames_rows_and_columns(core_of, dilation, most):
+    # As many outputs as fill what lies between taps, or fewer: then DMA leaves frames and rows out.
+    arch, core, bench = core_of("trees")
+    problem = conv(2, 3, (7, 7, 7), (3, 3, 3), arch, padding=(3, 3, 3), dilation=dilation)
+    size = (min(made, out) for made, out in zip(most, problem.out, strict=True))
+    subject = subject_of(problem, tiles(3, 2, *size), "none", arch)
+    assert not differences(subject, core, bench)
+
+
+def test_what_no_counters_walk_over_is_refused():
+    arch = arch_of("trees")
+    problem = conv(2, 3, (1, 9, 7), (1, 3, 1), arch, stride=(1, 2, 1), dilation=(1, 3, 1), padding=(0, 2, 0))
+    subject = subject_of(problem, tiles(3, 2, 1, 4, 2), "none", arch)
+    with pytest.raises(InputError, match="x: stride 1x2x1 and dilation 1x3x1 leave what a round reads at unequal"):
+        make_program(subject, make_core(arch, [problem]))
 
 
 def test_what_a_core_does_otherwise_is_told():
@@ -87,6 +109,30 @@ def test_layers_are_checked_from_the_command_line(folder, tiny):
     assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
     assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, 12 * 4 * 4 * 4]
     assert result["refused"] == ["soft ends with sigmoid: the core needs the table of that function"]
+
+
+@pytest.mark.parametrize(("activations", "weights"), [(8, 4), (8, 16), (4, 8), (16, 8)])
+def test_operands_are_drawn_in_the_widths_of_the_accelerator(tiny, activations, weights):
+    widths = f"precision.activation_bits={activations}", f"precision.weight_bits={weights}"
+    prepared = prepare(make_request(tiny, Options(arch="edge_small", overrides=widths)))
+    (unit,), _ = chosen(map_prepared(prepared), ["point"], prepared)
+    subject = drawn(prepared.network, unit, prepared.design, 0, "auto")
+    operands = subject.sources[0], subject.computation.weights
+    assert [signed_bits(int(abs(values).max())) for values in operands] == [activations, weights]
+
+
+def test_weights_of_other_widths_are_checked(folder, tiny):
+    bits = overrides(*SMALL, *PORTS, "precision.weight_bits=5")
+    done = command("rtl", "check", tiny, "--arch", "edge_small", *bits, "--layers", "point", "--build", str(folder))
+    assert done.exit_code == 0, done.stdout + done.stderr
+
+
+def test_a_layer_of_another_width_than_the_core_is_refused(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY.replace("bias: true", "bias: true, weight_bits: 6"))
+    done = command("rtl", "check", str(path), "--arch", "edge_small", "--layers", "point")
+    assert done.exit_code == 2
+    assert "point has weights of 6 bits: those of a core have the 8 of its accelerator" in done.stderr
 
 
 def test_a_layer_that_there_is_no_core_of_is_refused(tiny):

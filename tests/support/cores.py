@@ -17,16 +17,18 @@ from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.programs import make_program
-from lw3dsim.rtl.subject import integers, make_subject
+from lw3dsim.rtl.subject import integers, make_subject, operands
 from lw3dsim.transform.algorithms import candidates
 
 ROOM = ("buffers.ifmap_kib=64", "buffers.weight_kib=64", "buffers.ofmap_kib=64")
 WIDE = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofmap"))
 
-# Accelerators of which cores are built: ports, multipliers, transforms and the vector unit bind in turn.
+# Accelerators of which cores are built: ports, multipliers, transforms and the vector unit bind in turn. Weights are
+# wider than activations, as wide, and narrower.
 MACHINES = {
     "trees": (
         "pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=40",
+        "precision.weight_bits=12",
     ),
     # Transforms of a tile a cycle, of 10 coordinates; weights are transformed on chip, one in two cycles.
     "temporal": (
@@ -39,6 +41,7 @@ MACHINES = {
     "parts": (
         *WIDE, "pe.rows=3", "pe.cols=1", "pe.mults_per_pe=8", "pe.acc_depth=8", "pe.pipeline_stages=3",
         "winograd.m1=2", "winograd.m2=2", "vector_lanes=8", "pe.staging_elements=24", "pe.staging_weights=12",
+        "precision.weight_bits=6",
     ),
 }  # fmt: skip
 KERNELS = {
@@ -54,10 +57,14 @@ def arch_of(name):
 
 
 def drawn_layer(name, seed, arch):
-    """Return a layer, a mapping of it, and its activation; spatial ones of the core with parts are often depthwise."""
+    """Return a layer, a mapping of it, and its activation; spatial ones of the core with parts are often depthwise.
+
+    Direct ones may be dilated. Tiles are often of one frame, row or column.
+    """
     draw = random.Random(seed)  # noqa: S311
     kernel = draw.choice(KERNELS[name])
-    size = tuple(max(draw.randint(1, 8), k) for k in kernel)
+    dilation = (1, 1, 1) if draw.random() < 0.7 else tuple(draw.choice([1, 2]) for _ in kernel)
+    size = tuple(max(draw.randint(1, 8), (k - 1) * d + 1) for k, d in zip(kernel, dilation, strict=True))
     padding = tuple(draw.choice([0, k // 2]) for k in kernel)
     stride, groups = (1, 1, 1), 1
     channels, made = draw.randint(1, 9), draw.randint(1, 9)
@@ -67,8 +74,9 @@ def drawn_layer(name, seed, arch):
         stride, groups = draw.choice([(1, 1, 1), (1, 2, 2)]), channels + 1
         channels = made = groups
     layer = Conv3d(
-        name="x", inputs=("i",), out_channels=made, kernel=kernel, stride=stride, padding=padding, groups=groups
-    )
+        name="x", inputs=("i",), out_channels=made, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+        groups=groups,
+    )  # fmt: skip
     shape = Shape(channels, *size)
     cube = draw.choice(["nested", "winograd3d"])
     policy = "direct" if name == "trees" else cube if kernel == (3, 3, 3) else "auto"
@@ -79,7 +87,7 @@ def drawn_layer(name, seed, arch):
     modes = ["pixel"] if algorithm.is_winograd or groups > 1 else ["pixel", "channel"]
     mapping = tiles(
         draw.randint(1, problem.n), draw.choice([problem.c, draw.randint(1, problem.c)]),
-        *(draw.randint(1, out) for out in problem.out),
+        *(draw.choice([1, draw.randint(1, out), draw.randint(1, out)]) for out in problem.out),
         order=draw.choice(["weights_outer", "tiles_outer"]), parallel=draw.choice(modes),
     )  # fmt: skip
     return problem, mapping, draw.choice(["none", "relu"])
@@ -95,8 +103,9 @@ def drawn_subject(name, seed, arch):
 def subject_of(problem, mapping, activation, arch, seed=0):
     """Return a layer on tensors that are drawn."""
     rng, number, channels = np.random.default_rng(seed), integers(arch), problem.groups * problem.n
+    kernels = (channels, problem.c, *problem.kernel)
     computation = Computation(
-        reduction="sum", weights=random_tensor((channels, problem.c, *problem.kernel), number, rng),
+        reduction="sum", weights=random_tensor(kernels, operands(arch).in_bits(problem.factor_bits), rng),
         bias=random_tensor((channels,), number, rng), activation=activation,
     )  # fmt: skip
     source = random_tensor((problem.input_channels, *problem.inp), number, rng)

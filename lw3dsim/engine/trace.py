@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from lw3dsim.base.arrays import as_arrays
 from lw3dsim.base.kernels import kernels
 from lw3dsim.schedule.program import AHEAD
 
@@ -109,18 +110,20 @@ def streams(of: PerStream[Each]) -> tuple[Each, Each, Each]:
 
 def draft_job(draft: Draft) -> Job:
     """Return the job of a layer that is drafted: what :func:`make_job` makes of its program."""
-    made, cycle = draft.made, draft.clocks.cycle_ticks
+    made, cycle, work = draft.made, draft.clocks.cycle_ticks, kernels()
     ifmap, weight, ofmap = made.ifmap, made.weight, made.ofmap
-    return Job(
+    job = Job(
         made.sorts.kind,
         *draft.ticks,
-        kernels().words([AHEAD * cycle] * len(draft.ticks.head)),
+        work.words([AHEAD * cycle] * len(draft.ticks.head)),
         Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate),
         Stream(weight.first, weight.box, weight.after, weight.gate),
         Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after),
         draft.arch.layer_setup_cycles * cycle,
         cycle,
     )
+    # CPython drafts on lists; a job is on arrays.
+    return job if work.is_native else as_arrays(job)
 
 
 def make_job(program: Program, cycle_ticks: int) -> Job:

@@ -18,10 +18,11 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
-from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Tiles, list_tiles
+from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Tiles
 from lw3dsim.map.group.floor import make_floor
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
 from lw3dsim.map.group.residence import list_sets
+from lw3dsim.map.group.tiles import list_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

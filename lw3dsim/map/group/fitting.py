@@ -126,24 +126,6 @@ class Floor(NamedTuple):
     rows: int
 
 
-@entry
-def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: Floor, fit: Tiles) -> int:
-    """List the tiles whose input fits; return how many they are."""
-    stages, t, h, w, count = parts.stages, parts.t, parts.h, parts.w, 0
-    for i in range(ways[0]):
-        for j in range(ways[1]):
-            for k in range(ways[2]):
-                # A window slides along one axis only.
-                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
-                    continue
-                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
-                    fit.t[count], fit.h[count], fit.w[count] = i, j, k
-                    fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
-                    bound_tile(parts, floor, fit, count)
-                    count += 1
-    return count
-
-
 @kernel
 def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes."""
@@ -152,37 +134,17 @@ def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
     for tensor in range(len(stages.channels)):
         fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
     for run in range(len(stages.start)):
-        each = 0
-        for tensor in range(stages.start[run] + 1, stages.stop[run]):
-            each += fit.new[tensor * room + at] * stages.bits[tensor]
         fit.beside_bits[run * room + at] = beside_bits(stages, t, h, w, i, j, k, run)
-        fit.chunk_bits[run * room + at] = each
+        fit.chunk_bits[run * room + at] = inside_bits(stages, t, h, w, i, j, k, run)
 
 
 @kernel
-def bound_tile(parts: Parts, floor: Floor, fit: Tiles, at: int) -> None:
-    """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights."""
-    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
-    i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = weights = often = 0
-    bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
-    bits += stored_bits(parts, fit, at)
-    for stage in range(last):
-        tiles = some_tiles(t, h, w, i, j, k, stage + 1)
-        work = units_of(t, h, w, parts.units, i, j, k, stage)
-        cycles += least_cycles_of(floor, stage, work, floor.passes[stage], tiles * floor.chunks[stage])
-        weights += tiles * floor.weights[stage]
-        often = max(often, tiles)
-        if stages.reads_dram[stage]:
-            bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
-    fit.weights[at], fit.often[at], fit.cycles[at] = weights, often, cycles
-    fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
-
-
-@kernel
-def least_weights(parts: Parts, fit: Tiles, at: int, resident: int) -> int:
-    """Return the bits of weights that tile ``at`` moves at least where no larger set than a ``resident`` one stays."""
-    return max(fit.weights[at] - (fit.often[at] - 1) * parts.set_bits[resident], 0)
+def inside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
+    """Return what a channel of a chunk takes of the tensors inside a run."""
+    bits = 0
+    for tensor in range(stages.start[run] + 1, stages.stop[run]):
+        bits += new_positions(t, h, w, i, j, k, tensor) * stages.bits[tensor]
+    return bits
 
 
 @kernel

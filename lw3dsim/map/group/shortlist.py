@@ -14,12 +14,12 @@ from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group.fitting import (
     bound_cycles,
     choose_chunks,
-    least_weights,
     moved_weights,
     size_tile,
     stored_bits,
     stream_rest,
 )
+from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:

@@ -1,0 +1,100 @@
+"""The tiles of a fused group that fit the buffers, and what each takes at least: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.map.group.fitting import (
+    all_positions,
+    beside_bits,
+    inside_bits,
+    largest_up_to,
+    least_cycles_of,
+    new_positions,
+    some_tiles,
+    stored_bits,
+    units_of,
+    window_bits,
+)
+
+if TYPE_CHECKING:
+    from lw3dsim.map.group.fitting import Floor, Limits, Parts, Tiles
+
+
+@entry
+def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: Floor, fit: Tiles) -> int:
+    """List the tiles whose input fits; return how many they are."""
+    stages, t, h, w, count = parts.stages, parts.t, parts.h, parts.w, 0
+    for i in range(ways[0]):
+        for j in range(ways[1]):
+            for k in range(ways[2]):
+                # A window slides along one axis only.
+                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
+                    continue
+                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
+                    fit.t[count], fit.h[count], fit.w[count] = i, j, k
+                    fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+                    count += 1 if bound_tile(parts, limits, floor, fit, count) else 0
+    return count
+
+
+@kernel
+def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int) -> bool:
+    """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights.
+
+    Return whether the least chunks of all runs have room.
+    """
+    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
+    i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
+    cycles = weights = often = size = 0
+    bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+    bits += stored_bits(parts, fit, at)
+    for stage in range(last):
+        run = stages.run[stage]
+        if stage == stages.start[run]:
+            size = roomiest(parts, limits, fit, at, run)
+            if size == 0:
+                return False
+        tiles = some_tiles(t, h, w, i, j, k, stage + 1)
+        work = units_of(t, h, w, parts.units, i, j, k, stage)
+        passes = max(floor.passes[stage], ceiling(stages.n[stage], min(floor.rows, size)))
+        steps = tiles * max(floor.chunks[stage], ceiling(stages.n[stage], size))
+        cycles += least_cycles_of(floor, stage, work, passes, steps)
+        weights += tiles * floor.weights[stage]
+        often = max(often, tiles)
+        if stages.reads_dram[stage]:
+            bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
+    fit.weights[at], fit.often[at], fit.cycles[at] = weights, often, cycles
+    fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
+    return True
+
+
+@kernel
+def roomiest(parts: Parts, limits: Limits, fit: Tiles, at: int, run: int) -> int:
+    """Return the channels of the largest chunk of a run that a tile has room for, but for weights; 0 for none."""
+    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
+    i, j, k = fit.t[at], fit.h[at], fit.w[at]
+    left, most = (
+        limits.intermediate_bits - beside_bits(stages, t, h, w, i, j, k, run),
+        stages.channels[stages.stop[run]],
+    )
+    if left < 0:
+        return 0
+    each = inside_bits(stages, t, h, w, i, j, k, run)
+    if each:
+        most = min(most, left // each)
+    if run == len(stages.start) - 1:
+        last = len(stages.n)
+        out = new_positions(t, h, w, i, j, k, last) * stages.bits[last]
+        slots = 1 if fit.tiles[at] == 1 and out * stages.channels[last] <= limits.output_bits else limits.slots
+        most = min(most, limits.output_bits // slots // max(out, 1))
+    place = largest_up_to(parts.chunks, run, most)
+    return parts.chunks.size[place] if place >= 0 else 0
+
+
+@kernel
+def least_weights(parts: Parts, fit: Tiles, at: int, resident: int) -> int:
+    """Return the bits of weights that tile ``at`` moves at least where no larger set than a ``resident`` one stays."""
+    return max(fit.weights[at] - (fit.often[at] - 1) * parts.set_bits[resident], 0)

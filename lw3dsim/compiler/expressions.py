@@ -235,7 +235,7 @@ class Expressions:
         if any(not isinstance(each, Row) and each != INT for each in of_fields):
             raise self.refusal(node, f"{of.name} is not of integers alone")
         size = sum(each.size if isinstance(each, Row) else 1 for each in of_fields)
-        code = f"*(const {of.c} *)k_part({words.code}, {number.code}, {size})"
+        code = f"(*(const {of.c} *)k_part({words.code}, {number.code}, {size}))"
         return self._joined(node, code, [words, number], of)._replace(looks=True)
 
     def _builtin(self, node: ast.Call, name: str, values: list[Value]) -> Value:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.simulated import Unit
@@ -19,10 +16,9 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition, make_trees
-from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, bound_tiles, search_group
+from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, search_group
 from lw3dsim.network.chains import branches, can_wait, group_of, links, without
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights
@@ -63,7 +59,7 @@ def fuse(
     """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
 
     Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
-    by a closer one, by an estimate, and where they still are, by simulation: as if all had been estimated, and each
+    by an estimate, and where they still are, by simulation: as if all had been estimated, and each
     that is in the best cut then were simulated, since what a bound leaves out of the best cut costs more. ``progress``
     is called with the number of each layer, once its group is simulated. The layouts of tensors ``given`` stand.
     """
@@ -88,9 +84,8 @@ def fuse(
 class Judge:
     """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``.
 
-    ``groups`` are all that there can be, and ``least`` is what no estimate of each is below; of it, ``own`` is what
-    neither time nor traffic takes. Bounds of groups that are ``tiled`` are those of their tiles. Groups that are
-    ``tried`` have been in the best cut by their estimates; what simulation would tell of them is bounded.
+    ``groups`` are all that there can be, and ``least`` is what no estimate of each is below. Groups that are ``tried``
+    have been in the best cut by their estimates; what simulation would tell of them is bounded.
     ``trees_alone`` is what the adder trees of layers cost as they run alone.
     """
 
@@ -104,10 +99,8 @@ class Judge:
     weights: Weights
     trees: Trees
     groups: dict[Path, Group]
-    own: dict[Path, float]
     least: dict[Path, float]
     bounded: set[Path]
-    tiled: set[Path]
     tried: set[Path]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
@@ -143,10 +136,8 @@ class Judge:
             weights=weights,
             trees=make_trees(len(runs), feeds, LONGEST, aside),
             groups={},
-            own={},
             least={},
             bounded=set(),
-            tiled=set(),
             tried=set(),
             simulated={},
             costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
@@ -161,13 +152,11 @@ class Judge:
             if len(path) > 1 and can_wait(self.network, layers, problems):
                 blocks = free[layers[0].inputs[0]], free[layers[-1].name]
                 self.groups[path] = replace(group_of(layers, problems), free=blocks)
-        arch, price, clocks = bare(self.arch), self.weights.price, make_clocks(self.arch)
-        cycles, moved = least_of_groups(list(self.groups.values()), arch)
-        moving = np.array([clocks.bound_ticks(-(-each // clocks.burst_bytes)) for each in moved.tolist()])
-        least = price.cycle * np.maximum(cycles, moving / clocks.cycle_ticks) + price.dram_byte * moved
+        arch, price, ordinary = bare(self.arch), self.weights.price, sum(map(self.weights.cost, self.alone))
+        least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), price, ordinary)
         trees = [_least_trees(run.work.problem, self.arch, price) for run in self.runs]
-        self.own = {path: self._fixed(path) + sum([trees[i] for i in path]) for path in self.groups}
-        self.least = dict(zip(self.groups, (least * ROUNDED + list(self.own.values())).tolist(), strict=True))
+        for path, own in zip(self.groups, (least * ROUNDED).tolist(), strict=True):
+            self.least[path] = own + self._fixed(path) + sum([trees[i] for i in path])
 
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
@@ -176,11 +165,6 @@ class Judge:
             self.bounded.add(path)
         return self.costs[path]
 
-    def tile(self, path: Path) -> None:
-        """Bound a path that has a bound by the least of its tiles."""
-        self.tiled.add(path)
-        self.costs[path] = self._if_worth(path, self._least_of_tiles(path))
-
     def _if_worth(self, path: Path, least: float) -> float | None:
         # Of equal cuts the one of shorter groups wins.
         return None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
@@ -188,7 +172,6 @@ class Judge:
     def look_closer(self, groups: Sequence[Path]) -> Sequence[Path]:
         """Look closer at those ``groups`` of the best cut that are known the least; return which."""
         levels: list[tuple[Collection[Path], Callable[[Path], None]]] = [
-            (self.bounded - self.tiled, self.tile),
             (self.bounded, self.estimate),
             (self.tried, self.simulate),
             (groups, self.try_group),
@@ -241,12 +224,6 @@ class Judge:
         """Return what energy neither time nor traffic takes, nor adder trees."""
         fixed = self.weights.pj * sum([self.alone[i].other_pj for i in path])
         return fixed - sum([self.trees_alone[i] for i in path])
-
-    def _least_of_tiles(self, path: Path) -> float:
-        """Return what no estimate of a path is below, by its tiles; infinite where none fits."""
-        group, arch = self.groups[path], bare(self.arch)
-        least = bound_tiles(fit_tiles(group, arch), arch, make_clocks(arch), self.weights.price)
-        return float(np.min(least, initial=math.inf)) + self.own[path]
 
 
 def _least_trees(stage: Problem, arch: Accelerator, price: Price) -> float:

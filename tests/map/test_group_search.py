@@ -20,12 +20,12 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group import candidates, search
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.least import least_of_groups
+from lw3dsim.map.group.search import ROUNDED
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -54,13 +54,25 @@ def test_no_mapping_of_a_tile_costs_less_than_its_bound(chain, arch, price):
 
 @thorough
 @given(st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES))
-def test_no_mapping_of_a_group_takes_or_moves_less_than_all_do(several, arch, price):
+def test_no_mapping_of_a_group_costs_less_than_all_are_bounded_by(several, arch, price):
     groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
-    least = least_of_groups(groups, arch)
-    for group, cycles, dram_bytes in zip(groups, *least, strict=True):
+    for group, least in zip(groups, least_of_groups(groups, arch, clocks, price, 1e6), strict=True):
         priced = search.enumerate_group(group, arch, clocks, price)
-        assert not len(priced) or cycles <= priced.cycles.min()
-        assert not len(priced) or group_compulsory_bytes(group) <= dram_bytes <= priced.moved.min()
+        flags = zip(group.stages, priced.costs.in_channels, strict=True)
+        trees = sum((flag * price.of_trees(stage, arch) for stage, flag in flags), np.zeros(1))
+        assert not len(priced) or least * ROUNDED <= (priced.cost - trees).min()
+
+
+@thorough
+@given(st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES))
+def test_groups_are_bounded_as_closely_as_their_tiles(several, arch, price):
+    groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
+    for group, least in zip(groups, least_of_groups(groups, arch, clocks, price, 1e6), strict=True):
+        of_tiles = search.bound_tiles(fit_tiles(group, arch), arch, clocks, price).min(initial=np.inf)
+        # But for bursts, and what bursts take in parts of a cycle, that are rounded down.
+        rounded = price.dram_byte * clocks.burst_bytes + price.cycle * clocks.burst_ticks / clocks.cycle_ticks
+        assert of_tiles <= least * (1 + 1e-6) + 2 * rounded
+        assert (least == np.inf) == (of_tiles == np.inf)
 
 
 @thorough

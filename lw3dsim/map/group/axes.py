@@ -62,14 +62,14 @@ def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
 
 
 @entry
-def cut_ways(reaches: Reaches, sizes: Words, always: int, cuts: Cuts, low: Words, high: Words) -> int:
-    """Fill in the ways to cut an axis into tiles of each of ``sizes``: halos not kept, and kept where there are any.
+def cut_ways(reaches: Reaches, sizes: Words, many: int, always: int, cuts: Cuts, low: Words, high: Words) -> int:
+    """Fill in the ways to cut an axis into tiles of ``many`` sizes: halos not kept, and kept where there are any.
 
     ``always``: with halos kept alone, whether there are any or not. Return how many ways there are. ``low`` and
     ``high`` are scratch, by tile.
     """
     ways = begin = 0
-    for i in range(len(sizes)):
+    for i in range(many):
         for is_kept in range(always, 2):
             cuts.tile[ways], cuts.is_kept[ways], cuts.begin[ways] = sizes[i], is_kept, begin
             cuts.tiles[ways] = ceiling(reaches.out[len(reaches.out) - 1], sizes[i])
@@ -231,12 +231,11 @@ class Units(NamedTuple):
 
 
 @entry
-def count_units(cuts: Cuts, sizes: Words, units: Words) -> None:
+def count_units(cuts: Cuts, ways: int, sizes: Words, units: Words) -> None:
     """Fill in the ``units`` along one axis; ``sizes`` are, by stage, the outputs of a Winograd tile, else 1."""
-    ways = len(cuts.tile)
     for stage in range(len(sizes)):
         for way in range(ways):
-            units[stage * ways + way] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
+            units[stage * len(cuts.tile) + way] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
 
 
 @kernel

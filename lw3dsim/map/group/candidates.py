@@ -109,7 +109,7 @@ def floor_of(group: Group, arch: Accelerator) -> Floor:
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` whose input fits the input buffer of ``arch``: looked at to bound and to weigh."""
-    work, limits, floor = kernels(), _limits(arch), floor_of(group, arch)
+    work, limits, floor = kernels(), limits_of(arch), floor_of(group, arch)
     of_axes = [_ways_of(group, d) for d in range(3)]
     t, h, w = (ways.cuts for ways in of_axes)
     counts = of_axes[0].count, of_axes[1].count, of_axes[2].count
@@ -124,7 +124,8 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     return Fits(parts=parts, ways=counts, limits=limits, floor=floor, tiles=tiles, count=count)
 
 
-def _limits(arch: Accelerator) -> Limits:
+def limits_of(arch: Accelerator) -> Limits:
+    """Return the capacities of the buffers of ``arch``, and the most steps."""
     buffers = arch.buffers
     return Limits(
         ifmap_bits=buffers.capacity_bits["ifmap"],
@@ -147,7 +148,7 @@ def _ways(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> Ways:
     work = kernels()
     cuts, count = _cut(reaches, _sizes(reaches, filled))
     units = work.room(len(reaches) * len(cuts.tile))
-    work(count_units)(cuts, work.words(filled), units)
+    work(count_units)(cuts, count, work.words(filled), units)
     return Ways(cuts, units, count)
 
 
@@ -157,7 +158,7 @@ def _cut(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> tuple[Cuts, int]
     work, out, segments = kernels(), reaches[-1].out, reaches[-1].segments
     cuts = empty_cuts(work, len(reaches), 2 * len(sizes), 2 * segments * sum(-(-out // size) for size in sizes))
     low, high = work.empty(out), work.empty(out)
-    return cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), 0, cuts, low, high)
+    return cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), len(sizes), 0, cuts, low, high)
 
 
 def _sizes(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> tuple[int, ...]:
@@ -200,7 +201,7 @@ def _chunks(group: Group, arch: Accelerator) -> tuple[tuple[int, ...], ...]:
     """Return the sizes of chunks of every run; what is stored comes in whole blocks of its layout."""
     last = len(group.stages)
     return tuple(
-        _chunk_sizes(group.channels[run.stop], arch.pe.rows, group.output_blocks if run.stop == last else (1,))
+        chunk_sizes(group.channels[run.stop], arch.pe.rows, group.output_blocks if run.stop == last else (1,))
         for run in group.runs
     )
 
@@ -215,7 +216,7 @@ def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
 
 
 @kept(4096)
-def _chunk_sizes(total: int, rows: int, blocks: tuple[int, ...]) -> tuple[int, ...]:
+def chunk_sizes(total: int, rows: int, blocks: tuple[int, ...]) -> tuple[int, ...]:
     """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
 
     For one of the ``blocks`` at least, they are whole ones as well where they are as large as it.

@@ -51,27 +51,11 @@ class Scales(Value, frozen=True, kw_only=True):
     clocks: Clocks
     price: Price
     setup_cycles: int
-    window_bits: int
-    single_slot: bool
+    rates: Rates
     lying: Lying
     stages: tuple[int, ...]
     modes: tuple[Mode, ...]
     trees: tuple[float, ...]
-
-    @property
-    def rates(self) -> Rates:
-        """The clocks and the input buffer in integers."""
-        clocks = self.clocks
-        return Rates(
-            burst=clocks.burst_ticks,
-            channels=clocks.dram.channels,
-            visit=clocks.visit_ticks,
-            turnaround=clocks.turnaround_ticks,
-            answer=clocks.latency_ticks,
-            cycle=clocks.cycle_ticks,
-            window_bits=self.window_bits,
-            single_slot=int(self.single_slot),
-        )
 
     def plain_modes(self, scale: float) -> Modes:
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
@@ -93,7 +77,7 @@ class Scales(Value, frozen=True, kw_only=True):
         transfer = np.maximum(bursts * burst_ticks, visits * (clocks.visit_ticks / clocks.dram.channels))
         transfer = transfer + stores * clocks.turnaround_ticks
         # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
-        is_alone = (2 * window > self.window_bits) | self.single_slot
+        is_alone = (2 * window > self.rates.window_bits) | (self.rates.single_slot > 0)
         loading = inputs * burst_ticks + loads * clocks.latency_ticks
         waits = np.where(is_alone, loading + cycles[0] * clocks.cycle_ticks, 0.0)
         return GroupCost(
@@ -129,6 +113,20 @@ class Scales(Value, frozen=True, kw_only=True):
         return steps, cycles * ((all_passes / passes) * (all_tiles / tiles)) + steps * (fill + drain * waits)
 
 
+def make_rates(arch: Accelerator, clocks: Clocks) -> Rates:
+    """Return the clocks and the input buffer in integers."""
+    return Rates(
+        burst=clocks.burst_ticks,
+        channels=clocks.dram.channels,
+        visit=clocks.visit_ticks,
+        turnaround=clocks.turnaround_ticks,
+        answer=clocks.latency_ticks,
+        cycle=clocks.cycle_ticks,
+        window_bits=arch.buffers.capacity_bits["ifmap"],
+        single_slot=int(arch.buffers.slots == 1),
+    )
+
+
 def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> Scales:
     """Return the scales for mappings of the tiles of a group."""
     last = len(group.stages) - 1
@@ -137,8 +135,7 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         clocks=clocks,
         price=price,
         setup_cycles=arch.layer_setup_cycles,
-        window_bits=arch.buffers.capacity_bits["ifmap"],
-        single_slot=arch.buffers.slots == 1,
+        rates=make_rates(arch, clocks),
         lying=lying_of(group, fits, clocks),
         stages=tuple(i for i, _, those in modes for _ in those),
         modes=tuple(

@@ -305,7 +305,7 @@ def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
     """Return the same in columns, as the first of the ways."""
     work, tiles = kernels(), reaches[-1].segments * -(-reaches[-1].out // tile)
     cuts, low, high = empty_cuts(work, len(reaches), 2, 2 * tiles), work.empty(tiles), work.empty(tiles)
-    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), int(is_kept), cuts, low, high)
+    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), 1, int(is_kept), cuts, low, high)
     return cuts
 
 

@@ -1,165 +1,187 @@
-"""What groups take and move at least, whatever their mappings: many of them at once, in columns.
+"""What groups cost at least, whatever their mappings: all that a network has, one after the other, in one call.
 
-A search bounds all chains of a network before it looks at any of them closely. What is said here of a group is what
-:mod:`lw3dsim.map.group.floor` says of its stages, for all their outputs that are needed, in the fewest passes.
+A search bounds all chains of a network before it looks at any of them closely.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.map.group.floor import stage_floor, stage_weight_bits
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import entry, flat, kernel, kernels
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.map.group.axes import Reaches, Units, empty_cuts
+from lw3dsim.map.group.candidates import chunk_sizes, limits_of, plain_chunks
+from lw3dsim.map.group.cost import make_rates
+from lw3dsim.map.group.fitting import Chunks, Floor, Parts, Stages, Tiles, window_bits
+from lw3dsim.map.group.floor import stage_floor
+from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, gather, pace_number
+from lw3dsim.map.group.shortlist import PARTS, Aim, Rates, least_cost
+from lw3dsim.map.group.tiles import bound_tile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Flags, Ints
+    from lw3dsim.base.arrays import Floats, Words
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Group
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Limits
+    from lw3dsim.map.group.group import Blocks, Group
+    from lw3dsim.map.layer.price import Price
+
+# What ordinary costs come to in integers, and where larger ones are cut off.
+ORDINARY, MOST = 1 << 52, 1 << 60
 
 
-class Least(NamedTuple):
-    """By group: cycles of the array, and bytes from and to DRAM, at least."""
+@entry
+def bound_groups(
+    layers: Layers, paths: Paths, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, least: Words
+) -> None:
+    """Fill in what the cheapest tile of each group costs at least; NEVER where none fits."""
+    for group in range(len(least)):
+        parts, best = gather(layers, paths, group, limits, own), NEVER
+        whole_h, whole_w = whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2])
+        # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
+        for i in range(own.ways[0] - 1, -1, -1):
+            if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, whole_h, whole_w, 0) >= best:
+                continue
+            for j in range(own.ways[1] - 1, -1, -1):
+                if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, whole_w, 0) >= best:
+                    continue
+                for k in range(own.ways[2] - 1, -1, -1):
+                    # A window slides along one axis only.
+                    if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
+                        best = min(best, cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, k, 1))
+        least[group] = best
 
-    cycles: Ints
-    dram_bytes: Ints
+
+@kernel
+def whole_way(cuts: Cuts, ways: int) -> int:
+    """Return the way that leaves an axis whole."""
+    way = ways - 1
+    while cuts.is_kept[way]:
+        way -= 1
+    return way
 
 
-class _Columns(NamedTuple):
-    """The stages of groups by place and group, 0 behind the last of a group, and their tensors, one more of them.
+@kernel
+def cost_of_tile(
+    parts: Parts, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, i: int, j: int, k: int,
+    is_held: int,
+) -> int:  # fmt: skip
+    """Return what a tile costs at least, NEVER where it has no room; if it isn't ``is_held``, needs none."""
+    t, h, w, fit = parts.t, parts.h, parts.w, own.fit
+    if is_held and window_bits(parts.stages, t, h, w, i, j, k) > limits.ifmap_bits:
+        return NEVER
+    fit.t[0], fit.h[0], fit.w[0] = i, j, k
+    fit.tiles[0] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+    if not bound_tile(parts, limits, own.floor, fit, 0, is_held):
+        return NEVER
+    return least_cost(rates, aim, fit.cycles[0] * PARTS, fit.bits[0] // burst_bits)
 
-    Of a tensor the ``needed`` positions along T, H and W, the ``elements`` at these, and the ``bits`` of one; of a
-    stage its number among all that differ, how many tensors it reads from the output buffer, whether it adds one from
-    DRAM, begins a run, and reads one that waits for a later stage. By group: its ``sources``, and whether a later
-    stage uses its input.
+
+def least_of_groups(
+    groups: Sequence[Group], arch: Accelerator, clocks: Clocks, price: Price, ordinary: float
+) -> Floats:
+    """Return what no mapping of each of ``groups`` costs less than, but for adder trees; infinite where none fits.
+
+    Costs of about an ``ordinary`` size are bounded the most closely.
     """
-
-    is_stage: Flags
-    is_last: Flags
-    number: Ints
-    needed: Ints
-    elements: Ints
-    bits: Ints
-    sources: Ints
-    reuses_input: Flags
-    reads_back: Ints
-    reads_dram: Flags
-    begins: Flags
-    waits: Flags
-
-
-def least_of_groups(groups: Sequence[Group], arch: Accelerator) -> Least:
-    """Return what no mapping of each of ``groups`` takes less of."""
-    if not groups:
-        return Least(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-    numbers: dict[Problem, int] = {}
-    columns = _columns(groups, numbers)
-    weights = _of_stages(columns, [stage_weight_bits(stage) for stage in numbers]) * columns.is_stage
-    moved = _compulsory_bytes(columns, weights) + _streamed_bytes(columns, weights, arch)
-    return Least(_cycles(columns, list(numbers), weights, arch), moved)
+    costs, work = np.full(len(groups), np.inf), kernels()
+    numbers = {stage: number for number, stage in enumerate(dict.fromkeys(s for group in groups for s in group.stages))}
+    inner = [(stage.n, (1,)) for stage in numbers]
+    final = [(group.stages[-1].n, group.output_blocks) for group in groups]
+    sets = {one: number for number, one in enumerate(dict.fromkeys([*inner, *final]))}
+    layers = _make_layers(groups, numbers, sets, arch)
+    limits, rates, scale = limits_of(arch), make_rates(arch, clocks), ORDINARY / ordinary if ordinary else 1.0
+    aim, burst_bits = _make_aim(price, clocks, scale), 8 * clocks.burst_bytes
+    of_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, group in enumerate(groups):
+        of_size[len(group.stages), len(group.runs)].append(i)
+    for (stages, runs), those in of_size.items():
+        paths = _make_paths([groups[i] for i in those], numbers, [sets[final[i]] for i in those])
+        own, least = _make_scratch(stages, runs, list(numbers), layers, arch), work.room(len(those))
+        work(bound_groups)(layers, paths, limits, rates, aim, burst_bits, own, least)
+        found = np.asarray(least)
+        costs[those] = np.where(found < NEVER, found / scale, np.inf)
+    return costs + price.cycle * arch.layer_setup_cycles
 
 
-def _columns(groups: Sequence[Group], numbers: dict[Problem, int]) -> _Columns:
-    """Return groups in columns, and add their stages to the ``numbers`` of those that differ."""
-    stages, most = np.array([len(group.stages) for group in groups]), max(len(group.stages) for group in groups)
-    place = np.arange(most)[:, np.newaxis]
+def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:
+    """Return prices in integers, ``scale`` times as high, rounded down; without trees."""
+    part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * clocks.burst_bytes * scale)
+    return Aim(part=part, burst=burst, parts=MOST // (part + 1), bursts=MOST // (burst + 1), trees=0, differ=0)
 
-    def padded(rows: Iterable[Sequence[int]], size: int = most) -> Ints:
-        return np.array([[*row, *(0,) * (size - len(row))] for row in rows], dtype=np.int64).T
 
-    needed = np.array([padded((group.needed_along[d] for group in groups), most + 1) for d in range(3)])
-    waiting = [group.waiting for group in groups]
-    return _Columns(
-        is_stage=place < stages,
-        is_last=place == stages - 1,
-        number=padded([numbers.setdefault(one, len(numbers)) for one in group.stages] for group in groups),
-        needed=needed,
-        elements=needed.prod(axis=0) * padded((group.channels for group in groups), most + 1),
-        bits=padded((group.bits for group in groups), most + 1),
-        sources=np.array([group.stages[0].sources for group in groups]),
-        reuses_input=np.array([0 in (*group.adds, *group.sources[1:]) for group in groups]),
-        reads_back=padded([group.reads_back(i) for i in range(len(group.stages))] for group in groups),
-        reads_dram=padded([one == "dram" for one in group.operands] for group in groups) > 0,
-        begins=padded([one.structure == "dense" for one in group.stages] for group in groups) > 0,
-        waits=padded([i in those for i in range(most)] for those in waiting) > 0,
+def _make_layers(
+    groups: Sequence[Group], numbers: dict[Problem, int], sets: dict[tuple[int, Blocks], int], arch: Accelerator
+) -> Layers:
+    """Return the stages of ``groups`` that differ, and the sizes of chunks in ``sets``, each under its number."""
+    work, paces = kernels(), [0] * (len(numbers) * WAYS_TO_WORK * len(Pace._fields))
+    for stage, reads_back, keeps in {
+        (stage, group.reads_back(i), i < len(group.stages) - 1)
+        for group in groups
+        for i, stage in enumerate(group.stages)
+    }:
+        one = stage_floor(stage, arch, reads_back, keeps)
+        at = pace_number(numbers[stage], reads_back, int(keeps)) * len(Pace._fields)
+        paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
+    return Layers(
+        layer=work.words([value for stage in numbers for value in flat(plain_layer(stage))]),
+        takes_all=work.words([stage.whole_frames for stage in numbers]),
+        pace=work.words(paces),
+        chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
+        inner=work.words([sets[stage.n, (1,)] for stage in numbers]),
     )
 
 
-def _of_stages(columns: _Columns, values: Sequence[int]) -> Ints:
-    """Return ``values`` of stages that differ where they stand in groups."""
-    return np.array(values, dtype=np.int64)[columns.number]
-
-
-def _cycles(columns: _Columns, stages: Sequence[Problem], weights: Ints, arch: Accelerator) -> Ints:
-    """Return what the array takes for all stages of each group: for what is needed of their outputs, in few passes."""
-    is_stage, channels = columns.is_stage, _of_stages(columns, [stage.n for stage in stages])
-    most = _largest_chunks(columns, channels, weights, arch)
-    passes = (-(-channels // np.minimum(arch.places("output_channels"), most)))[is_stage]
-    chunks = (-(-channels // most))[is_stage]
-    tiles = np.array([stage.algorithm.tile for stage in stages]).T[:, columns.number]
-    units = (-(-columns.needed[:, 1:] // tiles)).prod(axis=0)[is_stage]
-    ways, way = np.unique(
-        np.array([columns.number, columns.reads_back, ~columns.is_last])[:, is_stage], axis=1, return_inverse=True
+def _make_paths(groups: Sequence[Group], numbers: dict[Problem, int], final: Sequence[int]) -> Paths:
+    """Return groups of as many stages and runs."""
+    work = kernels()
+    return Paths(
+        layer=work.words([numbers[stage] for group in groups for stage in group.stages]),
+        reads=work.words([tensor for group in groups for tensor in group.sources]),
+        adds=work.words([tensor for group in groups for tensor in group.adds]),
+        reads_dram=work.words([operand == "dram" for group in groups for operand in group.operands]),
+        final=work.words(final),
     )
-    floors = [stage_floor(stages[number], arch, reads, keeps > 0) for number, reads, keeps in ways.T.tolist()]
-    columns_of_ways = np.array([(*one.of_all, *one.of_pass, one.fill) for one in floors], dtype=np.int64).T
-    work, lanes, pass_work, pass_lanes, fill = columns_of_ways[:, way.ravel()]
-    cycles = np.zeros(is_stage.shape, dtype=np.int64)
-    cycles[is_stage] = np.maximum(units * passes * pass_work // pass_lanes, units * work // lanes) + chunks * fill
-    return np.asarray(cycles.sum(axis=0))
 
 
-def _largest_chunks(columns: _Columns, channels: Ints, weights: Ints, arch: Accelerator) -> Ints:
-    """Return the channels that a chunk of each stage has at most: its run's weights come as often as there are slots.
-
-    Where all weights of a run fit, that is all channels; see ``_largest_chunks`` of the floor.
-    """
-    ends = np.roll(columns.begins, -1, axis=0) | columns.is_last
-    each, whole = weights // np.maximum(channels, 1), weights.copy()
-    for i in range(1, len(weights)):
-        each[i] += np.where(columns.begins[i], 0, each[i - 1])
-        whole[i] += np.where(columns.begins[i], 0, whole[i - 1])
-    for i in range(len(weights) - 2, -1, -1):
-        each[i] = np.where(ends[i], each[i], each[i + 1])
-        whole[i] = np.where(ends[i], whole[i], whole[i + 1])
-    capacity = arch.buffers.capacity_bits["weight"]
-    most = np.maximum(capacity // arch.buffers.slots // np.maximum(each, 1), 1)
-    return np.asarray(np.where(whole <= capacity, np.maximum(channels, 1), most))
-
-
-def _compulsory_bytes(columns: _Columns, weights: Ints) -> Ints:
-    """Return the bytes of every needed input and operand, every weight and every output of each group, once each."""
-    inputs = columns.elements[0] * columns.bits[0] * columns.sources
-    outputs = columns.elements[1:] * columns.bits[1:] * columns.is_last
-    # What is added has the width of what it is added to.
-    operands = columns.elements[1:] * columns.bits[:-1] * columns.reads_dram
-    return np.asarray(_bytes(inputs) + sum(_bytes(each).sum(axis=0) for each in (outputs, operands, weights)))
-
-
-def _streamed_bytes(columns: _Columns, weights: Ints, arch: Accelerator) -> Ints:
-    """Return the bytes of weights that come more than once, whatever the tiles and weights that stay.
-
-    A tile whose stage computes anything lets all later ones compute; of its input, and of each tensor between runs, it
-    has no more than fits.
-    """
-    buffers, tensors = arch.buffers, columns.elements * columns.bits
-    tiles = np.maximum(-(-tensors[0] * columns.sources // buffers.capacity_bits["ifmap"]), 1)
-    tiles = np.where(columns.reuses_input, 1, tiles)
-    often, streamed = tiles, np.zeros_like(tiles)
-    for i, bits in enumerate(weights):
-        # What a later stage uses of a tensor may come in tiles of which the next stage computes nothing.
-        tiles = np.where(columns.waits[i], 1, tiles)
-        if i + 1 < len(weights):
-            fits = np.maximum(tiles, -(-tensors[i + 1] // buffers.intermediate_bits))
-            tiles = np.where(columns.begins[i + 1], fits, tiles)
-        often = np.where(columns.is_stage[i], np.maximum(often, tiles), often)
-        streamed += bits * (tiles - 1)
-    stays = np.minimum(buffers.capacity_bits["weight"], weights.sum(axis=0)) * (often - 1)
-    return np.asarray(np.maximum(streamed - stays, 0) // 8)
-
-
-def _bytes(bits: Ints) -> Ints:
-    return -(-bits // 8)
+def _make_scratch(stages: int, runs: int, problems: Sequence[Problem], layers: Layers, arch: Accelerator) -> Scratch:
+    """Return room for a group of so many stages, of these ``problems``, and runs."""
+    work, most = kernels(), [max(stage.out[d] for stage in problems) for d in range(3)]
+    of_stages, longest = [work.empty(stages) for _ in range(8)], max(most)
+    n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled = of_stages
+    waits, channels, bits = (work.empty(stages + 1) for _ in range(3))
+    t, h, w = (
+        empty_cuts(work, stages, 2 * size, 2 * sum(-(-size // part) for part in range(1, size + 1))) for size in most
+    )
+    stages_of_group = Stages(
+        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, channels, work.empty(runs), work.empty(runs),
+        bits, 1,
+    )  # fmt: skip
+    return Scratch(
+        parts=Parts(
+            stages=stages_of_group,
+            t=t,
+            h=h,
+            w=w,
+            units=Units._make(work.empty(stages * 2 * size) for size in most),
+            sets=work.empty(1),
+            set_bits=work.empty(1),
+            chunks=Chunks(begin=work.empty(runs + 1), size=work.empty(max(1, runs * len(layers.chunks.size)))),
+        ),
+        floor=Floor._make((*(work.empty(stages) for _ in range(8)), arch.places("output_channels"))),
+        reaches=work.columns(Reaches, stages),
+        ways=work.empty(3),
+        filled=filled,
+        sizes=work.empty(longest + 1),
+        low=work.empty(longest),
+        high=work.empty(longest),
+        fit=work.columns(Tiles, stages + 1),
+    )

@@ -36,15 +36,15 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: 
                 if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
-                    count += 1 if bound_tile(parts, limits, floor, fit, count) else 0
+                    count += 1 if bound_tile(parts, limits, floor, fit, count, 1) else 0
     return count
 
 
 @kernel
-def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int) -> bool:
+def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int) -> bool:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights.
 
-    Return whether the least chunks of all runs have room.
+    If it ``is_held`` on chip, chunks are as large as there is room; return whether the least of all runs have any.
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
@@ -53,7 +53,9 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int) 
     bits += stored_bits(parts, fit, at)
     for stage in range(last):
         run = stages.run[stage]
-        if stage == stages.start[run]:
+        if not is_held:
+            size = stages.n[stage]
+        elif stage == stages.start[run]:
             size = roomiest(parts, limits, fit, at, run)
             if size == 0:
                 return False

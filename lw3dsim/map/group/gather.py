@@ -1,0 +1,274 @@
+"""Groups of stages put together from the layers of a network, many of them one after the other: plain integer code.
+
+What Group says of its stages in Python is filled in here for groups that a search looks at once, to bound them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import kernel, read
+from lw3dsim.machine.records import DENSE, VECTOR, Layer
+from lw3dsim.map.group.axes import Reaches, count_units, cut_ways
+from lw3dsim.map.group.fitting import Floor, Parts, Stages
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Triple
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Chunks, Limits, Tiles
+
+
+# A stage reads back none, one or two tensors, and what it makes leaves the chip or stays.
+WAYS_TO_WORK = 6
+
+
+class Pace(NamedTuple):
+    """What a stage takes at least, as in Floor, as it reads and keeps its tensors."""
+
+    work: int
+    lanes: int
+    pass_work: int
+    pass_lanes: int
+    fill: int
+
+
+class Layers(NamedTuple):
+    """Layers that may be stages, by number: each in words, as a Layer, and whether it takes all frames.
+
+    ``pace`` are Paces: by layer, how many tensors it reads back, and whether what it makes stays. ``chunks`` are sizes
+    of chunks, set behind set; what a layer makes has those of set ``inner`` where it stays.
+    """
+
+    layer: Words
+    takes_all: Words
+    pace: Words
+    chunks: Chunks
+    inner: Words
+
+
+class Paths(NamedTuple):
+    """Groups of so many stages and runs, by group and stage: layers, the tensors read and added, operands in DRAM.
+
+    ``final`` is, by group, the set of chunks of what its last stage makes.
+    """
+
+    layer: Words
+    reads: Words
+    adds: Words
+    reads_dram: Words
+    final: Words
+
+
+class Scratch(NamedTuple):
+    """What of a group is written over by the next: ``ways`` to cut T, H and W; ``sizes`` of tiles."""
+
+    parts: Parts
+    floor: Floor
+    reaches: Reaches
+    ways: Words
+    filled: Words
+    sizes: Words
+    low: Words
+    high: Words
+    fit: Tiles
+
+
+@kernel
+def pace_number(layer: int, reads_back: int, keeps: int) -> int:
+    """Return the number of the Pace of a layer."""
+    return layer * WAYS_TO_WORK + 2 * reads_back + keeps
+
+
+@kernel
+def gather_stages(layers: Layers, paths: Paths, group: int, into: Stages) -> Stages:
+    """Fill in the stages of a group and return them."""
+    many, run = len(into.n), -1
+    sources = 1
+    for i in range(many):
+        at = group * many + i
+        layer = read(Layer, layers.layer, paths.layer[at])
+        into.n[i], into.c[i], into.kernel_bits[i], into.bias_bits[i] = (
+            layer.n, layer.c, layer.kernel_bits, layer.bias_bits,
+        )  # fmt: skip
+        into.has_weights[i] = 0 if layer.structure == VECTOR else 1
+        into.reads_dram[i] = paths.reads_dram[at]
+        into.channels[i + 1], into.bits[i + 1], into.waits[i + 1] = layer.n, layer.output_bits, 0
+        if i == 0:
+            sources = layer.sources
+            into.channels[0] = layer.c if layer.structure == DENSE else layer.n
+            into.bits[0], into.waits[0] = layer.activation_bits, 0
+        if i == 0 or layer.structure == DENSE:
+            run += 1
+            into.start[run] = i
+        into.run[i], into.stop[run] = run, i + 1
+    for i in range(many):
+        at = group * many + i
+        if paths.adds[at] > 0:
+            into.waits[paths.adds[at]] = 1
+        if paths.reads[at] > 0 and paths.reads[at] < i:  # no chains in kernels
+            into.waits[paths.reads[at]] = 1
+    return Stages(
+        into.n, into.c, into.has_weights, into.kernel_bits, into.bias_bits, into.run, into.reads_dram, into.waits,
+        into.channels, into.start, into.stop, into.bits, sources,
+    )  # fmt: skip
+
+
+@kernel
+def gather_chunks(layers: Layers, paths: Paths, group: int, stages: Stages, chunks: Chunks) -> None:
+    """Fill in the sizes of chunks of all runs of a group."""
+    many, runs, place = len(stages.n), len(stages.start), 0
+    for run in range(runs):
+        number = layers.inner[paths.layer[group * many + stages.stop[run] - 1]]
+        if run == runs - 1:
+            number = paths.final[group]
+        chunks.begin[run] = place
+        for i in range(layers.chunks.begin[number], layers.chunks.begin[number + 1]):
+            chunks.size[place] = layers.chunks.size[i]
+            place += 1
+    chunks.begin[runs] = place
+
+
+@kernel
+def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits: Limits, floor: Floor) -> None:
+    """Fill in what the stages of a group take at least; of chunks the largest take the fewest passes."""
+    stages, many = parts.stages, len(parts.stages.n)
+    for i in range(many):
+        at = group * many + i
+        reads_back = (1 if paths.reads[at] > 0 else 0) + (1 if paths.adds[at] > 0 else 0)
+        pace = read(Pace, layers.pace, pace_number(paths.layer[at], reads_back, 1 if i < many - 1 else 0))
+        floor.work[i], floor.lanes[i], floor.fill[i] = pace.work, pace.lanes, pace.fill
+        floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
+        each = stages.c[i] * stages.kernel_bits[i] + stages.bias_bits[i]
+        floor.weights[i] = stages.n[i] * each if stages.has_weights[i] else 0
+    for run in range(len(stages.start)):
+        size = largest_chunk(parts, limits, floor, run)
+        for i in range(stages.start[run], stages.stop[run]):
+            floor.passes[i], floor.chunks[i] = (
+                ceiling(stages.n[i], min(floor.rows, size)),
+                ceiling(stages.n[i], size),
+            )
+
+
+@kernel
+def largest_chunk(parts: Parts, limits: Limits, floor: Floor, run: int) -> int:
+    """Return the largest chunk whose weights may fit, beside what stays of any stages; 1 where none does.
+
+    Where the weights of a run don't all fit, chunks are largest with none of them resident: what stays takes more of
+    the room, which is smaller, than it does of a chunk.
+    """
+    stages, chunks, whole, streamed = parts.stages, parts.chunks, 0, 0
+    for i in range(stages.start[run], stages.stop[run]):
+        whole += floor.weights[i]
+        streamed += floor.weights[i] // stages.n[i]
+    place = chunks.begin[run + 1] - 1
+    if whole <= limits.weight_bits:
+        return chunks.size[place]
+    while place >= chunks.begin[run] and chunks.size[place] > limits.weight_bits // limits.slots // streamed:
+        place -= 1
+    return chunks.size[place] if place >= chunks.begin[run] else 1
+
+
+@kernel
+def most_resident(floor: Floor, limits: Limits) -> int:
+    """Return the most bits of weights that stay together, whole stages of them."""
+    many, total, subsets = len(floor.weights), 0, 1
+    for i in range(many):
+        total += floor.weights[i]
+        subsets *= 2 if floor.weights[i] else 1
+    if total <= limits.weight_bits:
+        return total
+    most = 0
+    for subset in range(subsets):
+        rest, taken = subset, 0
+        for i in range(many):
+            if floor.weights[i]:
+                taken += floor.weights[i] * (rest % 2)
+                rest //= 2
+        if taken > most and taken <= limits.weight_bits:
+            most = taken
+    return most
+
+
+@kernel
+def along(triple: Triple, d: int) -> int:
+    """Return one of three."""
+    t, h, w = triple
+    return t if d == 0 else h if d == 1 else w
+
+
+@kernel
+def gather_axis(
+    layers: Layers, paths: Paths, group: int, segments: int, d: int, cuts: Cuts, units: Words, own: Scratch
+) -> int:
+    """Fill in the ways to cut T, H or W (0, 1, 2), whose T is in so many ``segments``; return how many they are."""
+    reaches, many = own.reaches, len(own.filled)
+    parted, is_whole = segments if d == 0 else 1, 0
+    for i in range(many):
+        at = group * many + i
+        layer = read(Layer, layers.layer, paths.layer[at])
+        reaches.kernel[i], reaches.stride[i] = along(layer.kernel, d), along(layer.stride, d)
+        reaches.padding[i] = along(layer.padding, d)
+        reaches.out[i], reaches.inp[i] = along(layer.out, d) // parted, along(layer.inp, d) // parted
+        reaches.takes_all[i] = layers.takes_all[paths.layer[at]] if d == 0 else 0
+        reaches.adds[i], reaches.reads[i], reaches.segments[i] = paths.adds[at], paths.reads[at], parted
+        own.filled[i] = along(layer.tile, d)
+        is_whole = max(is_whole, reaches.takes_all[i])
+    sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)
+    ways = cut_ways(reaches, own.sizes, sizes, 0, cuts, own.low, own.high)
+    count_units(cuts, ways, own.filled, units)
+    return ways
+
+
+@kernel
+def list_sizes(reaches: Reaches, filled: Words, is_whole: int, sizes: Words) -> int:
+    """List tile sizes of the last output, ascending: near-equal parts, and those that fill Winograd tiles of stages.
+
+    ``filled`` are, by stage, the outputs of a Winograd tile. Return how many they are.
+    """
+    many, stride = len(filled), 1
+    size = reaches.out[many - 1]
+    if is_whole:
+        sizes[0] = size
+        return 1
+    for part in range(size + 1):
+        sizes[part] = 0
+    mark_sizes(size, 1, sizes)
+    for back in range(many):
+        i = many - 1 - back
+        if filled[i] % stride == 0:
+            mark_sizes(size, filled[i] // stride, sizes)
+        stride *= reaches.stride[i]
+    count = 0
+    for part in range(size + 1):
+        if sizes[part]:
+            sizes[count] = part
+            count += 1
+    return count
+
+
+@kernel
+def mark_sizes(size: int, quantum: int, sizes: Words) -> None:
+    """Mark near-equal parts of ``size``, rounded up to a multiple of ``quantum``."""
+    for k in range(1, size + 1):
+        sizes[min(size, ceiling(ceiling(size, k), quantum) * quantum)] = 1
+
+
+@kernel
+def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratch) -> Parts:
+    """Fill in a group, and the ways to cut its axes; return its parts."""
+    stages, segments = gather_stages(layers, paths, group, own.parts.stages), 1
+    parts = Parts(
+        stages, own.parts.t, own.parts.h, own.parts.w, own.parts.units, own.parts.sets, own.parts.set_bits,
+        own.parts.chunks,
+    )  # fmt: skip
+    for i in range(len(stages.n)):
+        segments = max(segments, read(Layer, layers.layer, paths.layer[group * len(stages.n) + i]).segments)
+    gather_chunks(layers, paths, group, stages, parts.chunks)
+    gather_floor(layers, paths, group, parts, limits, own.floor)
+    parts.set_bits[0] = most_resident(own.floor, limits)
+    own.ways[0] = gather_axis(layers, paths, group, segments, 0, parts.t, parts.units.t, own)
+    own.ways[1] = gather_axis(layers, paths, group, segments, 1, parts.h, parts.units.h, own)
+    own.ways[2] = gather_axis(layers, paths, group, segments, 2, parts.w, parts.units.w, own)
+    return parts

@@ -8,7 +8,6 @@ each choice costs. What stays where is named as by Chen, Emer and Sze (ISCA 2016
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -64,8 +63,7 @@ class Dataflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def places(self, loop: Loop, rows: int, cols: int) -> int:
         """Return how many positions of ``loop`` an array of ``rows`` x ``cols`` PEs works on at once."""
-        extents: dict[Axis, int] = {"rows": rows, "columns": cols}
-        return math.prod(extents[axis] for axis in self.axes(loop))
+        return (rows if self.rows == loop else 1) * (cols if self.cols == loop else 1)
 
 
 BUILT_IN = (

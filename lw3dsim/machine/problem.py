@@ -275,13 +275,15 @@ def in_batch(problem: Problem, batch: int) -> Problem:
     Where every output frame looks at its own input frame alone, they are one long clip; where a clip is one window,
     the outputs of all are one clip, with windows that do not overlap. Else they are as many segments.
     """
+    if batch == problem.batch:
+        return problem
     frames, read, stride = problem.out[0], problem.inp[0], problem.stride
     out, inp = (batch * frames, *problem.out[1:]), (batch * read, *problem.inp[1:])
     many = replace(problem, batch=batch, out=out, inp=inp)
     is_free = problem.padding[0] == 0 and not (problem.own_weights or problem.whole_frames or problem.reduces_frames)
     if problem.segments > 1:
         return replace(many, segments=batch * problem.segments)
-    if batch == 1 or (is_free and problem.kernel[0] == stride[0] == 1 and frames == read):
+    if is_free and problem.kernel[0] == stride[0] == 1 and frames == read:
         return many
     if is_free and _is_one_window(problem):
         return replace(many, stride=(read, *stride[1:]))

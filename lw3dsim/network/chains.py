@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Operand
+    from lw3dsim.map.group.group import Blocks, Operand
 
 
 def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
@@ -112,11 +112,11 @@ def can_stand(layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -
     return can_follow(layer, problem) if i else can_lead(layer, problem)
 
 
-def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> Group:
-    """Return the group of ``layers``, whose ``problems`` are these."""
+def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem], free: tuple[Blocks, Blocks] = ((), ())) -> Group:
+    """Return the group of ``layers``, whose ``problems`` are these; its input and output may lie in ``free`` blocks."""
     found = reads(layers)
     others = operands(layers, looks_back=problems[0].state_frames > 0)
-    return Group(tuple(problems), others, reads=() if found == tuple(range(len(layers))) else found)
+    return Group(tuple(problems), others, free, () if found == tuple(range(len(layers))) else found)
 
 
 def reads(layers: Sequence[AnyLayer]) -> tuple[int, ...]:
@@ -167,10 +167,11 @@ def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[P
 
     The next layer must be dense where others use it, later ones of the chain: additions, or dense layers.
     """
-    name, later = layers[i].name, dict(zip(layers[i + 1 :], problems[i + 1 :], strict=True))
+    name = layers[i].name
     users = network.consumers(name)
-    if list(users) == [layers[i + 1]]:
+    if len(users) == 1 and users[0] is layers[i + 1]:
         return True
+    later = dict(zip(layers[i + 1 :], problems[i + 1 :], strict=True))
     return problems[i + 1].structure == "dense" and all(
         user in later and (_adds(network, name, user) or (later[user].structure == "dense" and len(user.streams) == 1))
         for user in users

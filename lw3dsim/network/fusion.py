@@ -10,7 +10,7 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
-from lw3dsim.base.values import Value, replace
+from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
@@ -151,7 +151,7 @@ class Judge:
             layers, problems = [self.network.layers[i] for i in path], [self.runs[i].work.problem for i in path]
             if len(path) > 1 and can_wait(self.network, layers, problems):
                 blocks = free[layers[0].inputs[0]], free[layers[-1].name]
-                self.groups[path] = replace(group_of(layers, problems), free=blocks)
+                self.groups[path] = group_of(layers, problems, blocks)
         arch, price, ordinary = bare(self.arch), self.weights.price, sum(map(self.weights.cost, self.alone))
         least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), price, ordinary)
         trees = [_least_trees(run.work.problem, self.arch, price) for run in self.runs]

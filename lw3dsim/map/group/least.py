@@ -6,7 +6,7 @@ A search bounds all chains of a network before it looks at any of them closely.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -94,22 +94,47 @@ def least_of_groups(
     """
     costs, work = np.full(len(groups), np.inf), kernels()
     numbers = {stage: number for number, stage in enumerate(dict.fromkeys(s for group in groups for s in group.stages))}
-    inner = [(stage.n, (1,)) for stage in numbers]
-    final = [(group.stages[-1].n, group.output_blocks) for group in groups]
+    plain = [_Plain.of(group, numbers) for group in groups]
+    inner, final = [(stage.n, (1,)) for stage in numbers], [(one.channels, one.blocks) for one in plain]
     sets = {one: number for number, one in enumerate(dict.fromkeys([*inner, *final]))}
-    layers = _make_layers(groups, numbers, sets, arch)
+    layers = _make_layers(plain, list(numbers), sets, arch)
     limits, rates, scale = limits_of(arch), make_rates(arch, clocks), ORDINARY / ordinary if ordinary else 1.0
     aim, burst_bits = _make_aim(price, clocks, scale), 8 * clocks.burst_bytes
     of_size: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, group in enumerate(groups):
-        of_size[len(group.stages), len(group.runs)].append(i)
+    for i, one in enumerate(plain):
+        of_size[len(one.layers), one.runs].append(i)
     for (stages, runs), those in of_size.items():
-        paths = _make_paths([groups[i] for i in those], numbers, [sets[final[i]] for i in those])
+        paths = _make_paths([plain[i] for i in those], [sets[final[i]] for i in those])
         own, least = _make_scratch(stages, runs, list(numbers), layers, arch), work.room(len(those))
         work(bound_groups)(layers, paths, limits, rates, aim, burst_bits, own, least)
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)
     return costs + price.cycle * arch.layer_setup_cycles
+
+
+class _Plain(NamedTuple):
+    """A group in numbers: its layers, what they read and add, which add from DRAM, its runs, channels and blocks."""
+
+    layers: list[int]
+    reads: tuple[int, ...]
+    adds: tuple[int, ...]
+    reads_dram: list[bool]
+    runs: int
+    channels: int
+    blocks: Blocks
+
+    @classmethod
+    def of(cls, group: Group, numbers: dict[Problem, int]) -> _Plain:
+        """Return a group whose stages have these ``numbers``."""
+        return cls(
+            layers=[numbers[stage] for stage in group.stages],
+            reads=group.sources,
+            adds=group.adds,
+            reads_dram=[operand == "dram" for operand in group.operands],
+            runs=len(group.runs),
+            channels=group.stages[-1].n,
+            blocks=group.output_blocks,
+        )
 
 
 def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:
@@ -119,35 +144,35 @@ def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:
 
 
 def _make_layers(
-    groups: Sequence[Group], numbers: dict[Problem, int], sets: dict[tuple[int, Blocks], int], arch: Accelerator
+    groups: Sequence[_Plain], stages: Sequence[Problem], sets: dict[tuple[int, Blocks], int], arch: Accelerator
 ) -> Layers:
-    """Return the stages of ``groups`` that differ, and the sizes of chunks in ``sets``, each under its number."""
-    work, paces = kernels(), [0] * (len(numbers) * WAYS_TO_WORK * len(Pace._fields))
-    for stage, reads_back, keeps in {
-        (stage, group.reads_back(i), i < len(group.stages) - 1)
+    """Return the ``stages`` of groups, and the sizes of chunks in ``sets``, each under its number."""
+    work, paces = kernels(), [0] * (len(stages) * WAYS_TO_WORK * len(Pace._fields))
+    for number, reads_back, keeps in {
+        (number, (reads > 0) + (adds > 0), i < len(group.layers) - 1)
         for group in groups
-        for i, stage in enumerate(group.stages)
+        for i, (number, reads, adds) in enumerate(zip(group.layers, group.reads, group.adds, strict=True))
     }:
-        one = stage_floor(stage, arch, reads_back, keeps)
-        at = pace_number(numbers[stage], reads_back, int(keeps)) * len(Pace._fields)
+        one = stage_floor(stages[number], arch, reads_back, keeps)
+        at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
         paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
     return Layers(
-        layer=work.words([value for stage in numbers for value in flat(plain_layer(stage))]),
-        takes_all=work.words([stage.whole_frames for stage in numbers]),
+        layer=work.words([value for stage in stages for value in flat(plain_layer(stage))]),
+        takes_all=work.words([stage.whole_frames for stage in stages]),
         pace=work.words(paces),
         chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
-        inner=work.words([sets[stage.n, (1,)] for stage in numbers]),
+        inner=work.words([sets[stage.n, (1,)] for stage in stages]),
     )
 
 
-def _make_paths(groups: Sequence[Group], numbers: dict[Problem, int], final: Sequence[int]) -> Paths:
+def _make_paths(groups: Sequence[_Plain], final: Sequence[int]) -> Paths:
     """Return groups of as many stages and runs."""
     work = kernels()
     return Paths(
-        layer=work.words([numbers[stage] for group in groups for stage in group.stages]),
-        reads=work.words([tensor for group in groups for tensor in group.sources]),
-        adds=work.words([tensor for group in groups for tensor in group.adds]),
-        reads_dram=work.words([operand == "dram" for group in groups for operand in group.operands]),
+        layer=work.words([each for group in groups for each in group.layers]),
+        reads=work.words([each for group in groups for each in group.reads]),
+        adds=work.words([each for group in groups for each in group.adds]),
+        reads_dram=work.words([each for group in groups for each in group.reads_dram]),
         final=work.words(final),
     )
 

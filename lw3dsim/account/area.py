@@ -111,6 +111,7 @@ def _collector(arch: Accelerator, problems: Collection[Problem], quantity: Quant
     return collector(arch, places, sums, quantity)
 
 
+@kept(4096)
 def array_flip_flops(arch: Accelerator, data_bits: int, weight_bits: int, *, own_inputs: bool) -> int:
     """Return the flip-flops around the multipliers: of operands, one for all that share it, and of products."""
     inputs = arch.multipliers if own_inputs else arch.multipliers // arch.places("output_channels")

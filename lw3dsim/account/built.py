@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import clock_pj, structure
 
@@ -132,6 +133,7 @@ def finishing(tech: Tech, quantity: Quantity, sum_bits: int) -> float:
     return FINISHING_ADDITIONS * arithmetic(tech, "add", quantity, sum_bits) + shifter
 
 
+@kept(4096)
 def output_pj(arch: Accelerator, problem: Problem) -> float:
     """Return the pJ of an output that leaves the accumulators, but for the addition that the vector unit counts."""
     bits = problem.accumulator_bits

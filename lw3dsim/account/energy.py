@@ -16,6 +16,7 @@ from lw3dsim.account.built import addresses, control_pj, output_pj
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.events import constant_mults
 from lw3dsim.account.vector import operation_pj
+from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
@@ -177,6 +178,17 @@ def onchip_pj(stages: Sequence[Stage], events: Events, arch: Accelerator, sparsi
     return math.fsum(value for causes in energy.values() for value in causes.values())
 
 
+def own_pj(
+    stages: Sequence[Stage],
+    events: Events,
+    cycles_by_cause: Mapping[str, int],
+    arch: Accelerator,
+    sparsities: Sequence[Sparsity],
+) -> float:
+    """Return the same with the clock of what works: all that neither traffic of DRAM nor time by itself takes."""
+    return onchip_pj(stages, events, arch, sparsities) + math.fsum(_clock_pj(stages, cycles_by_cause, arch).values())
+
+
 def _onchip(
     stages: Sequence[Stage], events: Events, arch: Accelerator, sparsities: Sequence[Sparsity]
 ) -> dict[str, Causes]:
@@ -194,21 +206,24 @@ def _shared(value: float, weights: Mapping[str, float]) -> Causes:
 
 
 def _clock_pj(stages: Sequence[Stage], cycles_by_cause: Mapping[str, int], arch: Accelerator) -> Causes:
-    """Return the pJ of the clock: of flip-flops around all multipliers, or of the vector unit, while they work."""
-    one = clock_pj(arch.tech)
-    of_array = max(
-        (
-            array_flip_flops(
-                arch, s.problem.data_bits, s.problem.weight_bits, own_inputs=s.problem.structure == "grouped"
-            )
-            for s in stages
-            if s.problem.has_weights
-        ),
-        default=0,
-    )
-    of_vector = 2 * arch.vector_lanes * max(s.problem.accumulator_bits for s in stages)
+    """Return the pJ of the clock of the array or of the vector unit, while they work."""
+    of_array, of_vector = clocked_pj([stage.problem for stage in stages], arch)
     clocked = dict.fromkeys(ARRAY_CAUSES, of_array) | {"vector": of_vector}
-    return {name: cycles * clocked.get(name, 0) * one for name, cycles in cycles_by_cause.items() if clocked.get(name)}
+    return {name: cycles * clocked[name] for name, cycles in cycles_by_cause.items() if clocked.get(name)}
+
+
+def clocked_pj(problems: Sequence[Problem], arch: Accelerator) -> tuple[float, float]:
+    """Return the pJ of a cycle's clock of flip-flops around all multipliers, and of those of the vector unit.
+
+    They are as many as the one of ``problems`` that run together has that has the most.
+    """
+    of_array = (
+        array_flip_flops(arch, one.data_bits, one.weight_bits, own_inputs=one.structure == "grouped")
+        for one in problems
+        if one.has_weights
+    )
+    of_vector = 2 * arch.vector_lanes * max(one.accumulator_bits for one in problems)
+    return max(of_array, default=0) * clock_pj(arch.tech), of_vector * clock_pj(arch.tech)
 
 
 def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> float:
@@ -224,18 +239,22 @@ def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> floa
 
 def staging_parts_pj(problem: Problem, events: Events, arch: Accelerator) -> tuple[float, float]:
     """Return the pJ of capturing inputs that are staged, of writing, finding and reading them; that of weights."""
-    bits, rows = problem.activation_bits, arch.places("output_channels")
-    if arch.dataflow.inputs != "once_a_round":
-        inputs = 0.0
-    else:
-        # A lane chooses from the whole word; where rows read inputs of their own, from what it has of a row's.
-        wide = arch.buffers.ifmap_port_bytes / (rows if problem.structure == "grouped" else 1)
-        chosen = max(wide, bits / 8) * structure_pj(arch.tech, "selector")
-        words = -(-arch.staging_room // rows)
-        held = bits * words * structure_pj(arch.tech, "flip_flop_file")
-        inputs = events.staged_inputs * (chosen + held + addresses(arch.tech, "energy_pj"))
+    each = _staged_pj(arch, problem.activation_bits, own_inputs=problem.structure == "grouped")
     held = 8 * events.weight_read_bytes * arch.staging_weights
-    return inputs, held * structure_pj(arch.tech, "flip_flop_file")
+    return events.staged_inputs * each, held * structure_pj(arch.tech, "flip_flop_file")
+
+
+@kept(1024)
+def _staged_pj(arch: Accelerator, bits: int, *, own_inputs: bool) -> float:
+    """Return the pJ of an input of so many bits that is captured, written, found and read in its staging file."""
+    if arch.dataflow.inputs != "once_a_round":
+        return 0.0
+    rows = arch.places("output_channels")
+    # A lane chooses from the whole word; where rows read inputs of their own, from what it has of a row's.
+    wide = arch.buffers.ifmap_port_bytes / (rows if own_inputs else 1)
+    chosen = max(wide, bits / 8) * structure_pj(arch.tech, "selector")
+    held = bits * -(-arch.staging_room // rows) * structure_pj(arch.tech, "flip_flop_file")
+    return chosen + held + addresses(arch.tech, "energy_pj")
 
 
 def operand_parts_pj(

@@ -98,6 +98,7 @@ def tree_pj(problem: Problem, arch: Accelerator) -> float:
     return more / arch.places("input_channels")
 
 
+@kept(4096)
 def accumulate_pj(arch: Accelerator, bits: int) -> float:
     """Return the pJ of an addition to an accumulator of so many bits, read and written in its file."""
     return arithmetic(arch.tech, "add", "energy_pj", bits) + accumulator_file(arch, bits).access_pj

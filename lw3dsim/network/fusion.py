@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.area import leakage_mw
+from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.account.simulated import Unit
+from lw3dsim.account.tally import tally_group
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
@@ -21,7 +24,7 @@ from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, search_group
 from lw3dsim.network.chains import branches, can_wait, group_of, links, without
 from lw3dsim.network.layouts import free_blocks
-from lw3dsim.network.objective import Figures, Weights
+from lw3dsim.network.objective import Figures, Weights, at_work
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
 from lw3dsim.possible import is_possible_group
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import GroupRun, LayerRun, Run
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.partition import Path, Trees
     from lw3dsim.map.layer.price import Price
@@ -86,7 +88,7 @@ class Judge:
 
     ``groups`` are all that there can be, and ``least`` is what no estimate of each is below. Groups that are ``tried``
     have been in the best cut by their estimates; what simulation would tell of them is bounded.
-    ``trees_alone`` is what the adder trees of layers cost as they run alone.
+    ``formed`` is what forming and adding up the products of layers costs at least.
     """
 
     network: Workload
@@ -95,7 +97,7 @@ class Judge:
     engine: str
     leakage: float
     alone: list[Figures]
-    trees_alone: list[float]
+    formed: list[float]
     weights: Weights
     trees: Trees
     groups: dict[Path, Group]
@@ -132,7 +134,7 @@ class Judge:
             engine=engine,
             leakage=leakage,
             alone=alone,
-            trees_alone=[weights.price.of_mode(run.work.problem, arch, run.work.mapping.parallel) for run in runs],
+            formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, alone, strict=True)],
             weights=weights,
             trees=make_trees(len(runs), feeds, LONGEST, aside),
             groups={},
@@ -152,11 +154,11 @@ class Judge:
             if len(path) > 1 and can_wait(self.network, layers, problems):
                 blocks = free[layers[0].inputs[0]], free[layers[-1].name]
                 self.groups[path] = group_of(layers, problems, blocks)
-        arch, price, ordinary = bare(self.arch), self.weights.price, sum(map(self.weights.cost, self.alone))
-        least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), price, ordinary)
-        trees = [_least_trees(run.work.problem, self.arch, price) for run in self.runs]
+        arch, ordinary = bare(self.arch), sum(map(self.weights.cost, self.alone))
+        prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
+        least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), prices, ordinary)
         for path, own in zip(self.groups, (least * ROUNDED).tolist(), strict=True):
-            self.least[path] = own + self._fixed(path) + sum([trees[i] for i in path])
+            self.least[path] = own + self._least_formed(path)
 
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
@@ -210,25 +212,29 @@ class Judge:
         self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.leakage))
 
     def _estimate(self, path: Path) -> float | None:
-        """Return the price of the cheapest mapping, and what energy neither time nor traffic takes, as without it."""
-        group, arch, price = self.groups[path], self.arch, self.weights.price
+        """Return the price of the cheapest mapping, with all that it takes on chip."""
+        group, arch, price = self.groups[path], bare(self.arch), self.weights.price
         try:
-            best = find_group(group, bare(arch), price, CANDIDATES)[0]
+            best = find_group(group, arch, price, CANDIDATES)[0]
         except MappingError:
             return None
-        modes_of_best = zip(group.stages, best.plan.mapping.parallel, strict=True)
-        trees = sum(price.of_mode(stage, arch, mode) for stage, mode in modes_of_best)
-        return self._fixed(path) + trees + price.of(best.cycles, best.dram_bytes)
+        own = own_cost(group, best, arch, price, best.busy)
+        return own + price.of(best.cycles, best.dram_bytes)
 
-    def _fixed(self, path: Path) -> float:
-        """Return what energy neither time nor traffic takes, nor adder trees."""
-        fixed = self.weights.pj * sum([self.alone[i].other_pj for i in path])
-        return fixed - sum([self.trees_alone[i] for i in path])
+    def _least_formed(self, path: Path) -> float:
+        """Return what the products of a path cost at least: those of outputs that are needed, in trees or not."""
+        if not self.weights.pj:
+            return 0.0
+        stages = zip(self.groups[path].stages, self.groups[path].needed[1:], strict=True)
+        shares = [needed / math.prod(stage.out) for stage, needed in stages]
+        return math.fsum(self.formed[i] * share for i, share in zip(path, shares, strict=True))
 
 
-def _least_trees(stage: Problem, arch: Accelerator, price: Price) -> float:
-    """Return what the adder trees of a stage cost at least: modes that save by them are chosen freely."""
-    return min(price.of_mode(stage, arch, mode) for mode in parallel_modes(stage, arch))
+def _least_formed(run: LayerRun, figures: Figures, arch: Accelerator, weights: Weights) -> float:
+    """Return what the products of a layer cost at least: modes that save by adder trees are chosen freely."""
+    stage, price = run.work.problem, weights.price
+    trees = min(price.of_mode(stage, arch, mode) for mode in parallel_modes(stage, arch))
+    return weights.pj * figures.formed_pj - price.of_mode(stage, arch, run.work.mapping.parallel) + trees
 
 
 def is_possible_plan(group: Group, plan: Plan, arch: Accelerator) -> bool:
@@ -242,14 +248,14 @@ def find_group(group: Group, arch: Accelerator, price: Price, most: int) -> tupl
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
 
     def is_sound(one: Found) -> bool:
-        moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0
+        moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0 and one.busy >= 0
         return moves_enough and is_possible_plan(group, one.plan, arch)
 
     question = ("group", group, arch, named_by(arch), price, most)
     known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
     if known is not None:
         return known
-    found = tuple(search_group(group, arch, make_clocks(arch), price, keep=most))
+    found = tuple(search_group(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most))
     remember(question, found)
     return found
 
@@ -264,14 +270,23 @@ def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto
 
 
 class Bounded(Value, frozen=True, kw_only=True):
-    """A candidate: its place in the mapper's order, the price of its adder trees, its cycles and the whole at least."""
+    """A candidate: its place in the mapper's order, the price of its energy on chip, its cycles, the whole at least."""
 
     number: int
     plan: Plan
     dram_bytes: int
-    trees: float
+    own: float
     cycles: float
     least: float
+
+
+def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: float) -> float:
+    """Return what a group costs beside its time and the bytes that it moves, with the array ``busy`` so many cycles."""
+    if not price.pj:
+        return 0.0
+    stages, events = tally_group(group, found.plan.mapping, arch, found.dram_bytes)
+    spent = price.pj * onchip_pj(stages, events, arch, [Sparsity()] * len(stages))
+    return spent + at_work(price, group.stages, arch).busy * busy
 
 
 @kept(4096)
@@ -324,7 +339,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         """See Search; a cycle more, as costs are no integers."""
         if not self.price.cycle:
             return NEVER
-        own = candidate.trees + self.price.of(0, candidate.dram_bytes)
+        own = candidate.own + self.price.of(0, candidate.dram_bytes)
         cycles = int((min(map(self._cost, tried)) - own) / self.price.cycle) + 1
         return cycles * make_clocks(self.arch).cycle_ticks
 
@@ -333,17 +348,15 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         return min(tried, key=lambda one: (self._cost(one), one.program.steps, one.candidate.number))
 
     def _cost(self, one: Tried[Bounded]) -> float:
-        return one.candidate.trees + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
+        return one.candidate.own + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
     def bounded(self, number: int, found: Found) -> Bounded:
         """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
-        clocks, mapping = make_clocks(self.arch), found.plan.mapping
-        modes = zip(self.group.stages, mapping.parallel, strict=True)
-        trees = sum(self.price.of_mode(stage, self.arch, mode) for stage, mode in modes)
+        clocks = make_clocks(self.arch)
         bursts = found.dram_bytes // clocks.burst_bytes
         ticks = max(clocks.in_order.bound_ticks(bursts), clocks.refreshed_ticks(bursts))
-        cycles = max(busy_cycles(self.group, mapping, self.arch), ticks / clocks.cycle_ticks)
-        least = trees + self.price.of(cycles, found.dram_bytes)
-        return Bounded(
-            number=number, plan=found.plan, dram_bytes=found.dram_bytes, trees=trees, cycles=cycles, least=least
-        )
+        busy = busy_cycles(self.group, found.plan.mapping, self.arch)
+        cycles = max(busy, ticks / clocks.cycle_ticks)
+        own = own_cost(self.group, found, self.arch, self.price, busy)
+        least = own + self.price.of(cycles, found.dram_bytes)
+        return Bounded(number=number, plan=found.plan, dram_bytes=found.dram_bytes, own=own, cycles=cycles, least=least)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from lw3dsim.account.energy import Sparsity, onchip_pj
+from lw3dsim.account.energy import Sparsity, Stage, onchip_pj, own_pj
+from lw3dsim.account.tally import tallies
 from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
@@ -14,8 +15,10 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows, problem_of
 from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.ranking import BUSY_PARTS
 from lw3dsim.map.layer.search import CANDIDATES, search
 from lw3dsim.map.layer.shortlist import TOLERANCE
+from lw3dsim.network.objective import at_work
 from lw3dsim.network.runs import bare, best_run, seen_by
 from lw3dsim.possible import is_possible
 from lw3dsim.schedule.build import draft_layer
@@ -34,10 +37,13 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.search import Candidate
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.build import Draft
-    from lw3dsim.transform.algorithms import Algorithm
+    from lw3dsim.transform.algorithms import Algorithm, Kind
 
 
 Found = TypeVar("Found")
+
+# How many mappings are looked at closely, where energy counts, for each that is simulated.
+NEAR = 4
 
 
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
@@ -51,13 +57,20 @@ def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Probl
 
 
 def run_layer(
-    network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, engine: str, price: Price | None
+    network: Workload,
+    layer: AnyLayer,
+    arch: Accelerator,
+    policy: str,
+    engine: str,
+    price: Price | None,
+    without: frozenset[Kind] = frozenset(),
 ) -> LayerRun:
-    """Map and simulate a layer with the best of the algorithms that ``policy`` allows.
+    """Map and simulate a layer with the best of the algorithms that ``policy`` allows, but for kinds to do ``without``.
 
     Raises MappingError where no tiling fits the buffers.
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    allowed = tuple(one for one in allowed if one.kind not in without)
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
     return _best_run(layer, inputs, output, network.clips(layer), allowed, bare(arch), engine, price)
 
@@ -121,7 +134,7 @@ def _of_rows(problem: Problem, arch: Accelerator, found: Callable[[Problem, Acce
 
 
 def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
-    own = onchip_pj(run.stages, run.events, arch, [Sparsity()]) if price.pj else 0.0
+    own = own_pj(run.stages, run.events, dict(run.cycles_by_cause), arch, [Sparsity()]) if price.pj else 0.0
     return price.of(run.latency_cycles, run.dram_bytes) + price.pj * own
 
 
@@ -143,12 +156,29 @@ def run_problem(
 
 @kept(16384)
 def _candidates(asked: LayerSearch) -> list[Candidate]:
-    """Return the candidates of a search: bounds of a design look at them before it is simulated."""
-    price = asked.price
-    tree_ticks = 0 if price is None else price.in_ticks(price.of_trees(asked.problem, asked.arch), asked.clocks)
-    return search(
-        asked.problem, asked.arch, asked.clocks, keep=asked.most, burst_ticks=asked.burst_ticks, tree_ticks=tree_ticks
+    """Return the candidates of a search: bounds of a design look at them before it is simulated.
+
+    Where energy counts, those near in time and traffic are judged by all that they take on chip as well.
+    """
+    price, problem, arch, clocks = asked.price, asked.problem, asked.arch, asked.clocks
+    if price is None or not price.pj:
+        return search(problem, arch, clocks, keep=asked.most, burst_ticks=asked.burst_ticks)
+    price = at_work(price, [problem], arch)
+    near = search(
+        problem,
+        arch,
+        clocks,
+        keep=NEAR * asked.most,
+        burst_ticks=asked.burst_ticks,
+        tree_ticks=price.in_ticks(price.of_trees(problem, arch), clocks),
+        busy_parts=round(price.busy / price.cycle * BUSY_PARTS),
     )
+    spent = []
+    for one, tally in zip(near, tallies(problem, [one.mapping for one in near], arch, clocks.burst_bytes), strict=True):
+        stage = Stage(problem=problem, events=tally.events, ideal_mults=problem.ideal_mults)
+        own = price.pj * onchip_pj([stage], tally.events, arch, [Sparsity()]) + price.busy * tally.array_cycles
+        spent.append(replace(one, own_ticks=price.in_ticks(own, clocks)))
+    return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.most]
 
 
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):

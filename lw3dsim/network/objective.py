@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
-from lw3dsim.account.energy import TIMED
+from lw3dsim.account.energy import TIMED, clocked_pj
 from lw3dsim.account.simulated import Unit, component_energy_pj
-from lw3dsim.base.values import Value, names_of
+from lw3dsim.base.values import Value, names_of, replace
 from lw3dsim.map.layer.price import Price
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import LayerRun
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
+    from lw3dsim.machine.problem import Problem
 
 Objective = Literal["latency", "energy", "edp", "dram_bytes"]
 
@@ -29,15 +30,19 @@ TIE = 200
 # C3D in FSB form, direct, cost 41% more time.
 TIME = 50
 
+# What products and their sums take, however they are mapped, but for trees that add them up.
+FORMED = ("multipliers", "operand_registers", "accumulators", "vector")
+
 
 class Figures(Value, frozen=True, kw_only=True):
-    """What a layer, a group or a network costs; of its energy, what time takes, and what neither time nor DRAM does."""
+    """What a layer, a group or a network costs; of its energy, what time takes, traffic, and products as such."""
 
     cycles: float
     dram_bytes: float
     energy_pj: float
     timed_pj: float
-    other_pj: float
+    moved_pj: float
+    formed_pj: float
 
     @classmethod
     def of(cls, network: Workload, unit: Unit, leakage: float) -> Figures:
@@ -48,7 +53,8 @@ class Figures(Value, frozen=True, kw_only=True):
             dram_bytes=unit.run.dram_bytes,
             energy_pj=sum(energy.values()),
             timed_pj=sum(value for name, value in energy.items() if name in TIMED),
-            other_pj=sum(value for name, value in energy.items() if name not in (*TIMED, *MOVED)),
+            moved_pj=sum(energy[name] for name in MOVED),
+            formed_pj=sum(energy[name] for name in FORMED),
         )
 
     @classmethod
@@ -75,13 +81,20 @@ class Weights(Value, frozen=True, kw_only=True):
             return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
         # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
         cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
-        moved_pj = alone.energy_pj - alone.other_pj - alone.timed_pj
-        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=moved_pj / alone.dram_bytes, pj=1.0)
+        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=alone.moved_pj / alone.dram_bytes, pj=1.0)
         return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
 
     def cost(self, figures: Figures) -> float:
         """Return the cost of ``figures``."""
         return self.cycle * figures.cycles + self.dram_byte * figures.dram_bytes + self.pj * figures.energy_pj
+
+
+def at_work(price: Price, problems: Sequence[Problem], arch: Accelerator) -> Price:
+    """Return ``price`` with what the clock of the array costs as it works on ``problems``, or of the vector unit."""
+    if not price.pj:
+        return price
+    of_array, of_vector = clocked_pj(problems, arch)
+    return replace(price, busy=price.pj * (of_array or of_vector))
 
 
 def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -> Figures:

@@ -18,6 +18,7 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
+from lw3dsim.network.kinds import worthy_kinds
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, total_figures
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
+    from lw3dsim.transform.algorithms import Kind
     from lw3dsim.transform.passes import TransformArgument
 
 # Fusing takes about as long as so many passes over the layers.
@@ -219,15 +221,14 @@ def map_network(
         return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
-        runs = map_layers(
-            network,
-            design,
-            algorithm=algorithm,
-            engine=engine,
-            progress=told.layer,
-            price=weights.price,
-            fixed=fixed,
+        priced = partial(
+            map_layers, network, design, algorithm=algorithm, engine=engine, price=weights.price, fixed=fixed
         )
+        runs = priced(progress=told.layer)
+        if algorithm == "auto" and weights.pj:
+            runs = worthy_kinds(network, runs, design, weights, lambda without: priced(without=without))
+        # What time and traffic are worth where layers are fused is told by layers as they are then.
+        weights = make_weights(network, runs, design, objective)
     if fusion == "off":
         units = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
     else:
@@ -322,18 +323,21 @@ def map_layers(
     progress: Callable[[int], None] | None = None,
     price: Price | None = None,
     fixed: Mapping[LayerPath, Run[Work]] | None = None,
+    without: frozenset[Kind] = frozenset(),
 ) -> list[LayerRun]:
     """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
 
-    ``progress`` is called with the number of each, once it is done. Raises MappingError, which names the layer.
+    Of the algorithms that are allowed, kinds are done ``without``. ``progress`` is called with the number of each, once
+    it is done. Raises MappingError, which names the layer.
     """
     runs = []
     for number, layer in enumerate(network.layers):
         given = (fixed or {}).get((number,))
         try:
             # A unit of one layer is that layer by itself.
-            own = run_layer(network, layer, design, algorithm, engine, price) if given is None else given
-            runs.append(cast("LayerRun", own))
+            if given is None:
+                given = run_layer(network, layer, design, algorithm, engine, price, without)
+            runs.append(cast("LayerRun", given))
         except MappingError as error:
             raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
         if progress is not None:

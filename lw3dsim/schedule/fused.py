@@ -132,6 +132,28 @@ def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
     return arch.layer_setup_cycles + work(busy_group)(_on_array(group, mapping, arch), nest, empty_waves(work), seen)
 
 
+def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[dict[str, int]]:
+    """Return, by stage, the sums of the costs of all its steps by name, but for what DMA takes; none is unrolled."""
+    axes, places, counts = mapping.axes(group), list[tuple[int, ...]](), list[int]()
+    for i, stage in enumerate(group.stages):
+        most = mapping.chunks[group.run_of(i)]
+        channels = [(most, stage.n // most), (stage.n % most, 1)]
+        for cut in itertools.product(*(axis.sorts[i + 1] for axis in axes), channels):
+            counts.append(math.prod(times for _, times in cut))
+            places.append((*(place for place, _ in cut[:3]), i, cut[3][0]))
+    chosen = [row for row, times in enumerate(counts) if times and places[row][-1]]
+    places, counts = [places[row] for row in chosen], [counts[row] for row in chosen]
+    work, many = kernels(), len(counts)
+    t, h, w, of, n = list(map(work.words, zip(*places, strict=True)))
+    costs, none = work.columns(Costs, many), work.empty(many)
+    steps = GroupPlaces(tile=none, t=t, h=h, w=w, stage=of, chunk=none, n=n, waits=none)
+    on_array, nest = _on_array(group, mapping, arch), _nest(group, mapping, axes)
+    work(cost_group)(on_array, nest, steps, work.words(range(many)), empty_waves(work), costs)
+    each, stages = np.array(costs) * np.array(counts), np.array([place[3] for place in places])
+    sums = [each[:, stages == i].sum(axis=1).tolist() for i in range(len(group.stages))]
+    return [dict(zip(Costs._fields, total, strict=True)) for total in sums]
+
+
 def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
     work, last = kernels(), len(group.stages) - 1
     stages = enumerate(zip(group.stages, mapping.parallel, strict=True))

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.account.events import count_events
+from lw3dsim.account.tally import tally_group
 from lw3dsim.base.arrays import as_lists
-from lw3dsim.base.values import replace
+from lw3dsim.base.values import fields_of, replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape
@@ -30,6 +31,11 @@ from lw3dsim.schedule.fused import build_group_schedule
 BASE = load_arch("edge_base")
 CLOCKS = make_clocks(SMALL)
 FAST, THRIFTY = Price(cycle=1.0, dram_byte=0.0), Price(cycle=1e-9, dram_byte=1.0)
+# What a tally of a group takes to move once, and what is rounded to bytes of all stages or of each.
+OF_DMA = {
+    "dram_ifmap_bytes", "dram_weight_bytes", "dram_ofmap_bytes", "ifmap_write_bytes", "weight_write_bytes",
+    "ofmap_read_bytes", "ofmap_dma_bytes",
+}  # fmt: skip
 thorough = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -117,6 +123,19 @@ def test_predicted_traffic_and_steps_are_those_of_the_schedule(chain, data):
     assert outputs == group.stages[-1].outputs * group.stages[-1].activation_bits
     room = SMALL.buffers.capacity_bits["ofmap"] - SMALL.buffers.intermediate_bits
     assert int(schedule.ofmap.bits.max()) * mapping.ofmap_slots <= room
+
+
+@thorough
+@given(chains(), st.data())
+def test_a_tally_counts_what_the_steps_of_each_stage_do(chain, data):
+    group = fusable(chain)
+    mapping, schedule, *_ = any_mapping(group, data)
+    stages, whole = tally_group(group, mapping, SMALL, schedule.total_bursts * CLOCKS.burst_bytes)
+    programs = [*schedule.stage_programs, schedule]
+    for found, program in zip([*(stage.events for stage in stages), whole], programs, strict=True):
+        counted = fields_of(count_events(program, CLOCKS.burst_bytes))
+        differ = {name for name, count in fields_of(found).items() if count != counted[name]}
+        assert differ <= OF_DMA
 
 
 @thorough

@@ -35,7 +35,12 @@ ARCHS = (
     load_arch("edge_small", overrides=(*SIZES, *NARROW)),
     load_arch("edge_small", overrides=(*SIZES, "pe.dataflow=weight_stationary", "buffers.slots=1")),
 )
-PRICES = (Price(cycle=1.0, dram_byte=0.001), Price(cycle=0.001, dram_byte=1.0), Price(cycle=1.0, dram_byte=1.0, pj=0.1))
+PRICES = (
+    Price(cycle=1.0, dram_byte=0.001),
+    Price(cycle=0.001, dram_byte=1.0),
+    Price(cycle=1.0, dram_byte=1.0, pj=0.1),
+    Price(cycle=1.0, dram_byte=1.0, pj=0.1, busy=0.7),
+)
 thorough = settings(
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
@@ -56,7 +61,7 @@ def test_no_mapping_of_a_tile_costs_less_than_its_bound(chain, arch, price):
 @given(st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES))
 def test_no_mapping_of_a_group_costs_less_than_all_are_bounded_by(several, arch, price):
     groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
-    for group, least in zip(groups, least_of_groups(groups, arch, clocks, price, 1e6), strict=True):
+    for group, least in zip(groups, least_of_groups(groups, arch, clocks, [price] * len(groups), 1e6), strict=True):
         priced = search.enumerate_group(group, arch, clocks, price)
         flags = zip(group.stages, priced.costs.in_channels, strict=True)
         trees = sum((flag * price.of_trees(stage, arch) for stage, flag in flags), np.zeros(1))
@@ -67,7 +72,7 @@ def test_no_mapping_of_a_group_costs_less_than_all_are_bounded_by(several, arch,
 @given(st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES))
 def test_groups_are_bounded_as_closely_as_their_tiles(several, arch, price):
     groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
-    for group, least in zip(groups, least_of_groups(groups, arch, clocks, price, 1e6), strict=True):
+    for group, least in zip(groups, least_of_groups(groups, arch, clocks, [price] * len(groups), 1e6), strict=True):
         of_tiles = search.bound_tiles(fit_tiles(group, arch), arch, clocks, price).min(initial=np.inf)
         # But for bursts, and what bursts take in parts of a cycle, that are rounded down.
         rounded = price.dram_byte * clocks.burst_bytes + price.cycle * clocks.burst_ticks / clocks.cycle_ticks

@@ -29,6 +29,7 @@ from lw3dsim.map.layer.compute import (
 )
 from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
 from lw3dsim.map.layer.ranking import (
+    BUSY_PARTS,
     INFINITE,
     Aim,
     Kept,
@@ -340,29 +341,34 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     kept = nothing_kept(2)
     kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
-    aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
-    assert is_worth(kept, aim, 130, 10, 2)
-    assert not is_worth(kept, aim, 131, 10, 2)
+    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, most=INFINITE)
+    assert is_worth(kept, aim, 130, 0, 10, 2)
+    assert not is_worth(kept, aim, 131, 0, 10, 2)
     # With 15 that nothing hides 50 may compute. In two slots loads of 40 and answers of 30 leave 2 x 51 - 1 - 70.
     assert most_compute(kept, aim, 20, 30, 15, 10, 2) == 50
     assert most_compute(kept, aim, 40, 30, 15, 10, 2) == 31
+    # A tick of the array counts a half more: of 65 ticks, 20 of them, 55 are left; 33 compute where 50 might.
+    busy = aim._replace(busy_parts=BUSY_PARTS // 2)
+    assert is_worth(kept, busy, 110, 20, 10, 2)
+    assert not is_worth(kept, busy, 111, 20, 10, 2)
+    assert most_compute(kept, busy, 20, 30, 15, 10, 2) == 33
     # The fewest bursts, 100 at most, within 90 ticks.
-    few = Aim(burst_ticks=0, own_ticks=0, most=90)
-    assert is_worth(kept, few, 180, 100, 2)
-    assert not is_worth(kept, few, 181, 100, 2)
-    assert not is_worth(kept, few, 180, 101, 2)
+    few = Aim(burst_ticks=0, own_ticks=0, busy_parts=0, most=90)
+    assert is_worth(kept, few, 180, 0, 100, 2)
+    assert not is_worth(kept, few, 181, 0, 100, 2)
+    assert not is_worth(kept, few, 180, 0, 101, 2)
     assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
     free = nothing_kept(1)
-    assert is_worth(free, aim, 10**9, 10**9, 1)
+    assert is_worth(free, aim, 10**9, 0, 10**9, 1)
     assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == INFINITE
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
     kept = nothing_kept(3)
-    aim = Aim(burst_ticks=3, own_ticks=5, most=INFINITE)
+    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, most=INFINITE)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):
-        insert(kept, aim, ticks, bursts, visits, order, 0, at)
+        insert(kept, aim, ticks, 0, bursts, visits, order, 0, at)
         rows = zip(kept.latency, kept.bursts, kept.order, kept.n, strict=True)
         return [row for row in rows if row[1] != INFINITE]
 

@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class GroupCost(Value, frozen=True, kw_only=True):
-    """Per candidate: DRAM bursts, steps and estimated latency in ticks; per stage whether it runs channel-parallel."""
+    """Per candidate: DRAM bursts, steps, cycles of the array, and estimated latency in ticks.
+
+    And per stage whether it runs channel-parallel.
+    """
 
     bursts: Ints
     steps: Ints
+    busy: Floats
     latency: Floats
     in_channels: tuple[Flags, ...]
 
@@ -72,7 +76,8 @@ class Scales(Value, frozen=True, kw_only=True):
         clocks = self.clocks
         inputs, bursts, loads, visits, stores, exposed, window = map(np.asarray, candidates.traffic)
         steps, cycles, in_channels = self._work(candidates)
-        compute = sum(cycles) * clocks.cycle_ticks
+        busy = sum(cycles) + np.zeros(len(candidates))
+        compute = busy * clocks.cycle_ticks
         burst_ticks = clocks.burst_ticks / clocks.dram.channels
         transfer = np.maximum(bursts * burst_ticks, visits * (clocks.visit_ticks / clocks.dram.channels))
         transfer = transfer + stores * clocks.turnaround_ticks
@@ -83,6 +88,7 @@ class Scales(Value, frozen=True, kw_only=True):
         return GroupCost(
             bursts=bursts,
             steps=steps,
+            busy=busy,
             latency=np.maximum(np.maximum(compute, transfer), waits) + exposed * burst_ticks,
             in_channels=in_channels,
         )
@@ -96,7 +102,8 @@ class Scales(Value, frozen=True, kw_only=True):
             steps = steps + count
             if others:
                 by_channel = others[0][2]
-                flags = self.price.cycle * by_channel + self.trees[number] < self.price.cycle * by_pixel
+                each = self.price.cycle + self.price.busy
+                flags = each * by_channel + self.trees[number] < each * by_pixel
                 cycles.append(np.where(flags, by_channel, by_pixel))
             else:
                 flags = np.zeros(len(candidates), dtype=bool)

@@ -278,6 +278,14 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def _moved(self) -> dict[int, Axis]:
         return {}
 
+    @cached_property
+    def sorts(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """By tensor, of every number of new positions but 0: the first tile that has it, and how many have it."""
+        return tuple(
+            tuple((row.index(size), row.count(size)) for size in dict.fromkeys(row) if size)
+            for row in map(np.ndarray.tolist, self.new)
+        )
+
     def moved(self, tensor: int) -> Axis:
         """Return what DMA moves of a tensor: its new positions, tile by tile."""
         if tensor not in self._moved:

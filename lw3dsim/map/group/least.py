@@ -86,11 +86,11 @@ def cost_of_tile(
 
 
 def least_of_groups(
-    groups: Sequence[Group], arch: Accelerator, clocks: Clocks, price: Price, ordinary: float
+    groups: Sequence[Group], arch: Accelerator, clocks: Clocks, prices: Sequence[Price], ordinary: float
 ) -> Floats:
     """Return what no mapping of each of ``groups`` costs less than, but for adder trees; infinite where none fits.
 
-    Costs of about an ``ordinary`` size are bounded the most closely.
+    Each has a price of its own. Costs of about an ``ordinary`` size are bounded the most closely.
     """
     costs, work = np.full(len(groups), np.inf), kernels()
     numbers = {stage: number for number, stage in enumerate(dict.fromkeys(s for group in groups for s in group.stages))}
@@ -99,17 +99,18 @@ def least_of_groups(
     sets = {one: number for number, one in enumerate(dict.fromkeys([*inner, *final]))}
     layers = _make_layers(plain, list(numbers), sets, arch)
     limits, rates, scale = limits_of(arch), make_rates(arch, clocks), ORDINARY / ordinary if ordinary else 1.0
-    aim, burst_bits = _make_aim(price, clocks, scale), 8 * clocks.burst_bytes
-    of_size: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, one in enumerate(plain):
-        of_size[len(one.layers), one.runs].append(i)
-    for (stages, runs), those in of_size.items():
+    of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
+    for i, (one, price) in enumerate(zip(plain, prices, strict=True)):
+        of_size[len(one.layers), one.runs, price].append(i)
+    for (stages, runs, price), those in of_size.items():
         paths = _make_paths([plain[i] for i in those], [sets[final[i]] for i in those])
         own, least = _make_scratch(stages, runs, list(numbers), layers, arch), work.room(len(those))
-        work(bound_groups)(layers, paths, limits, rates, aim, burst_bits, own, least)
+        aim = _make_aim(price, clocks, scale)
+        work(bound_groups)(layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, least)
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)
-    return costs + price.cycle * arch.layer_setup_cycles
+    costs += arch.layer_setup_cycles * np.array([price.cycle for price in prices])
+    return costs
 
 
 class _Plain(NamedTuple):
@@ -139,8 +140,10 @@ class _Plain(NamedTuple):
 
 def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:
     """Return prices in integers, ``scale`` times as high, rounded down; without trees."""
-    part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * clocks.burst_bytes * scale)
-    return Aim(part=part, burst=burst, parts=MOST // (part + 1), bursts=MOST // (burst + 1), trees=0, differ=0)
+    part, busy = (int(cost / PARTS * scale) for cost in (price.cycle, price.busy))
+    burst = int(price.dram_byte * clocks.burst_bytes * scale)
+    parts, bursts = MOST // (part + busy + 1), MOST // (burst + 1)
+    return Aim(part=part, busy=busy, burst=burst, parts=parts, bursts=bursts, trees=0, differ=0)
 
 
 def _make_layers(

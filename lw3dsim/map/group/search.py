@@ -62,11 +62,12 @@ class Plan(Value, frozen=True, kw_only=True):
 
 
 class Found(Value, frozen=True, kw_only=True):
-    """A mapping of a group: the DRAM bytes that it moves, and its cycles as estimated."""
+    """A mapping of a group: the DRAM bytes that it moves; its cycles, and those of the array alone, as estimated."""
 
     plan: Plan
     dram_bytes: int
     cycles: float
+    busy: float
 
 
 def search_group(
@@ -165,10 +166,12 @@ def _aim(scales: Scales, scale: float) -> Aim:
     """Return prices in integers, ``scale`` times as high."""
     price, burst_bytes = scales.price, scales.clocks.burst_bytes
     part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * burst_bytes * scale)
+    busy = int(price.busy / PARTS * scale)
     return Aim(
         part=part,
+        busy=busy,
         burst=burst,
-        parts=LEAST * TOO_MUCH // (part + 1),
+        parts=LEAST * TOO_MUCH // (part + busy + 1),
         bursts=LEAST * TOO_MUCH // (burst + 1),
         trees=sum(min(int(cost * scale // 1), 0) for cost in scales.trees),
         differ=sum(int(abs(cost) * scale) + 1 for cost in scales.trees if cost),
@@ -181,11 +184,12 @@ def bound_tiles(fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> 
     moved = bits / 8
     moving = moved / clocks.burst_bytes * (clocks.burst_ticks / clocks.dram.channels / clocks.cycle_ticks)
     least = price.cycle * (np.maximum(cycles, moving) + arch.layer_setup_cycles) + price.dram_byte * moved
+    least += price.busy * cycles
     return np.asarray(least * ROUNDED, dtype=np.float64)
 
 
 class Priced(Value, frozen=True, kw_only=True):
-    """Candidates with their figures: cycles, bytes moved, and the cost of these and of adder trees."""
+    """Candidates with their figures: cycles, bytes moved, and the cost of these, of the array's work and of trees."""
 
     candidates: Candidates
     lying: Lying
@@ -205,7 +209,8 @@ class Priced(Value, frozen=True, kw_only=True):
         """Return candidate ``i`` with its figures."""
         input_block, output_block = self.candidates.blocks(i, self.lying)
         plan = Plan(mapping=self.mapping(i), input_block=input_block, output_block=output_block)
-        return Found(plan=plan, dram_bytes=int(self.moved[i]), cycles=float(self.cycles[i]))
+        busy, cycles = float(self.costs.busy[i]), float(self.cycles[i])
+        return Found(plan=plan, dram_bytes=int(self.moved[i]), cycles=cycles, busy=busy)
 
 
 def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
@@ -222,19 +227,19 @@ def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
         costs=costs,
         cycles=cycles,
         moved=moved,
-        cost=price.cycle * cycles + price.dram_byte * moved + trees,
+        cost=price.cycle * cycles + price.busy * costs.busy + price.dram_byte * moved + trees,
     )
 
 
 def cheapest(priced: Priced, keep: int) -> list[int]:
     """Return the positions of the cheapest.
 
-    Of candidates that take the same time in the same steps, only the one that moves least is offered, unless all are.
+    Of candidates that take the same time in the same steps, only the cheapest is offered, unless all are.
     """
     cost, costs = priced.cost, priced.costs
     if keep >= len(cost):
         return list(map(int, np.lexsort((costs.steps, cost))))
-    order = np.lexsort((costs.bursts, costs.steps, costs.latency))
+    order = np.lexsort((costs.bursts, cost, costs.steps, costs.latency))
     latency, steps, is_new = costs.latency[order], costs.steps[order], np.ones(len(order), dtype=bool)
     is_new[1:] = (latency[1:] != latency[:-1]) | (steps[1:] != steps[:-1])
     distinct = order[is_new]

@@ -67,10 +67,12 @@ class Rates(NamedTuple):
 class Aim(NamedTuple):
     """What a part of a cycle and a burst cost, rounded down; more of either than ``parts`` and ``bursts`` is too much.
 
-    Trees cost at least ``trees``, and two mappings differ by at most ``differ`` in them.
+    A part of a cycle in which the array works costs ``busy`` more, likewise. Trees cost at least ``trees``, and two
+    mappings differ by at most ``differ`` in them.
     """
 
     part: int
+    busy: int
     burst: int
     parts: int
     bursts: int
@@ -215,13 +217,14 @@ def move_mapping(room: Room, runs: int, modes: int, source: int, to: int) -> Non
 def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
     """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
     moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
-    return cost_of(aim, max(compute, moving), bursts) + aim.trees
+    return cost_of(aim, max(compute, moving), compute, bursts) + aim.trees
 
 
 @kernel
-def cost_of(aim: Aim, parts: int, bursts: int) -> int:
-    """Return what a latency and bursts cost at least."""
-    return min(parts, aim.parts) * aim.part + min(bursts, aim.bursts) * aim.burst
+def cost_of(aim: Aim, parts: int, compute: int, bursts: int) -> int:
+    """Return what a latency, the parts in which the array works, and bursts cost at least."""
+    of_array = min(compute, aim.parts) * aim.busy if aim.busy else 0
+    return min(parts, aim.parts) * aim.part + of_array + min(bursts, aim.bursts) * aim.burst
 
 
 @kernel
@@ -242,7 +245,7 @@ def weigh(
     """
     weigh_traffic(parts, lying, room.found, at, room.traffic)
     transfer, exposed = traffic_parts(rates, room.traffic, at)
-    bound = cost_of(aim, max(compute, transfer) + exposed, room.traffic.bursts[at]) + aim.trees
+    bound = cost_of(aim, max(compute, transfer) + exposed, compute, room.traffic.bursts[at]) + aim.trees
     if bound > most:
         return bound
     return weigh_stages(parts, modes, rates, aim, compute, transfer, exposed, most, room, at)
@@ -269,7 +272,7 @@ def weigh_stages(
         error += longest - least
         trees += own_trees
         most_trees += more_trees
-        bound = cost_of(aim, max(compute, transfer) + exposed, traffic.bursts[at]) + aim.trees
+        bound = cost_of(aim, max(compute, transfer) + exposed, compute, traffic.bursts[at]) + aim.trees
         if bound > most:
             return bound
     if 2 * traffic.window[at] > rates.window_bits or rates.single_slot:
@@ -280,8 +283,9 @@ def weigh_stages(
     longest = latency + error + ROUNDINGS
     if longest < aim.parts and traffic.bursts[at] < aim.bursts:
         at_most = longest * (aim.part + 1) + traffic.bursts[at] * (aim.burst + 1) + most_trees
+        at_most += (compute + error + ROUNDINGS) * (aim.busy + 1) if aim.busy else 0
         note(room.best, at_most, latency, error + ROUNDINGS, steps)
-    return cost_of(aim, latency, traffic.bursts[at]) + trees
+    return cost_of(aim, latency, compute, traffic.bursts[at]) + trees
 
 
 @kernel
@@ -302,10 +306,11 @@ def weigh_either(parts: Parts, modes: Modes, aim: Aim, mode: int, room: Room, at
         return least, most, 0, 0
     weigh_mode(parts, modes, mode + 1, room, at)
     others_least, others_most = stage_parts(modes, mode + 1, room.effort, at)
-    trees = modes.trees[mode + 1]
-    if others_most * (aim.part + 1) + trees + 1 < least * aim.part:
+    # Each is less than one too low.
+    trees, part = modes.trees[mode + 1], aim.part + aim.busy
+    if others_most * (part + 2) + trees + 1 < least * part:
         return others_least, others_most, trees, trees + 1
-    if others_least * aim.part + trees >= most * (aim.part + 1):
+    if others_least * part + trees >= most * (part + 2):
         return least, most, 0, 0
     # Which is the cheaper is too close to tell.
     return min(least, others_least), max(most, others_most), min(trees, 0), max(trees + 1, 0)

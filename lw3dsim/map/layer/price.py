@@ -18,11 +18,15 @@ MOST_TICKS = 10**9
 
 
 class Price(Value, frozen=True, kw_only=True):
-    """What a cycle, a byte from or to DRAM, and a pJ that is spent on neither, cost in any unit."""
+    """What a cycle, a byte from or to DRAM, and a pJ that is spent on neither, cost in any unit.
+
+    A cycle in which the array works costs ``busy`` more: that depends on what works in it.
+    """
 
     cycle: float
     dram_byte: float
     pj: float = 0.0
+    busy: float = 0.0
 
     def of(self, cycles: float, dram_bytes: float) -> float:
         """Return what these cycles and bytes cost."""

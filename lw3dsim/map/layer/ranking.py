@@ -46,6 +46,9 @@ INFINITE = 1 << 62
 # More than the candidate sizes along any axis.
 SIZES = 64
 
+# What a tick of the array costs beside its time is told in so many parts of a tick.
+BUSY_PARTS = 1 << 10
+
 
 class Kept(NamedTuple):
     """The best tilings so far, the best first: what they are ranked by, then what they are; INFINITE where none is.
@@ -72,11 +75,13 @@ class Kept(NamedTuple):
 class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
-    Or, where ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks.
+    A tick in which the array works counts ``busy_parts`` of BUSY_PARTS of a tick more: its clock runs. Or, where
+    ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks.
     """
 
     burst_ticks: int
     own_ticks: int
+    busy_parts: int
     most: int
 
 
@@ -137,14 +142,15 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
     Of a row of the input it moves at least the bursts, or pixels, of ``row``; every step fills the pipeline.
     """
     layer, choices = task.layer, task.choices
-    least = (busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle) * task.times.channels
+    compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle
     inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(layer, choices, at, WEIGHTS_OUTER),
         input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(layer, choices, at, TILES_OUTER),
     )
     bursts += output_bursts(layer, choices, at)
-    return is_worth(kept, aim, max(least, bursts * task.times.burst), bursts, task.times.channels)
+    least = max(compute * task.times.channels, bursts * task.times.burst)
+    return is_worth(kept, aim, least, compute, bursts, task.times.channels)
 
 
 @kernel
@@ -169,7 +175,8 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
         weights = weight_loads(layer, choices, at, order)
         bursts = repeats * inputs + weights + outputs
         # Most are out by now, before anything is divided.
-        if not is_worth(kept, aim, max(compute * times.channels, bursts * times.burst), bursts, times.channels):
+        fastest = max(compute * times.channels, bursts * times.burst)
+        if not is_worth(kept, aim, fastest, compute, bursts, times.channels):
             continue
         visits = row_visits(task, at, repeats, weights)
         transfer = max(bursts * times.burst, visits * times.visit) // times.channels
@@ -179,7 +186,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
         asked = repeats * loads * times.latency
         ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
-        while costed < 2 and is_worth(kept, aim, ticks, bursts, 1):
+        while costed < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
             if costed == 0:
                 compute, costed = max(compute, filling + full_tiles(task, at, pixels)), 1
             else:
@@ -188,8 +195,8 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
                 # Above ``most`` it is a bound, which may be too low for the other order.
                 costed = 2 if compute <= most else 1
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
-        if is_worth(kept, aim, ticks, bursts, 1):
-            insert(kept, aim, ticks, bursts, visits, order, task.mode, at)
+        if is_worth(kept, aim, ticks, compute, bursts, 1):
+            insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)
 
 
 @kernel
@@ -207,24 +214,37 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
         if worst == INFINITE:
             return INFINITE
         most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
-    return min(most, (most + 1) * slots - 1 - transfer - asked)
+    most_busy = most if aim.busy_parts == 0 else ((most + 1) * BUSY_PARTS - 1) // (BUSY_PARTS + aim.busy_parts)
+    return min(most_busy, (most + 1) * slots - 1 - transfer - asked)
 
 
 @kernel
-def is_worth(kept: Kept, aim: Aim, ticks: int, bursts: int, channels: int) -> bool:
-    """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``."""
+def is_worth(kept: Kept, aim: Aim, ticks: int, busy: int, bursts: int, channels: int) -> bool:
+    """Return whether a tiling that takes at least ``ticks`` / ``channels`` may come before the last of ``kept``.
+
+    In ``busy`` ticks, at least, the array works.
+    """
     worst = kept.first[len(kept.first) - 1]
     if aim.most == INFINITE:
-        return worst == INFINITE or ticks <= (worst - aim.burst_ticks * bursts - aim.own_ticks) * channels
+        own = ticks_beside(aim, busy) + aim.burst_ticks * bursts
+        return worst == INFINITE or ticks <= (worst - own) * channels
     return bursts <= worst and ticks <= aim.most * channels
 
 
 @kernel
-def insert(kept: Kept, aim: Aim, ticks: int, bursts: int, visits: int, order: int, mode: int, at: Tiling) -> None:
+def ticks_beside(aim: Aim, busy: int) -> int:
+    """Return what the mode and ``busy`` ticks of the array cost beside their time."""
+    return aim.own_ticks if aim.busy_parts == 0 else aim.own_ticks + busy * aim.busy_parts // BUSY_PARTS
+
+
+@kernel
+def insert(
+    kept: Kept, aim: Aim, ticks: int, busy: int, bursts: int, visits: int, order: int, mode: int, at: Tiling
+) -> None:
     """Insert a tiling into ``kept``, where it is not yet, in the order of its first four columns; drop the last."""
     first, second, third = bursts, visits, ticks
     if aim.most == INFINITE:
-        first, second, third = ticks + aim.burst_ticks * bursts + aim.own_ticks, bursts, visits
+        first, second, third = ticks + aim.burst_ticks * bursts + ticks_beside(aim, busy), bursts, visits
     number = mode * 2 + order
     for i in at:
         number = number * SIZES + i

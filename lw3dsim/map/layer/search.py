@@ -50,9 +50,13 @@ CANDIDATES = 4
 
 
 class Candidate(Value, frozen=True, kw_only=True):
-    """A mapping, the bursts that it moves, ticks that no simulation of it beats, and what its mode costs in ticks."""
+    """A mapping, its ticks as estimated, the bursts that it moves, and ticks that no simulation of it beats.
+
+    ``own_ticks`` is what it costs beside its time and its bursts, in ticks, where that is looked at.
+    """
 
     mapping: Mapping
+    ticks: int
     bursts: int
     bound_ticks: int
     own_ticks: int
@@ -66,12 +70,13 @@ def search(
     keep: int = CANDIDATES,
     burst_ticks: int = 0,
     tree_ticks: int = 0,
+    busy_parts: int = 0,
 ) -> list[Candidate]:
     """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
 
-    They are those of the least ticks, a burst counted as ``burst_ticks``, and working on channels in parallel as
-    ``tree_ticks``. Where a burst counts nothing, half of them are those that move least among the nearly fastest;
-    they come first.
+    They are those of the least ticks, a burst counted as ``burst_ticks``, working on channels in parallel as
+    ``tree_ticks``, and a tick in which the array works as ``busy_parts`` of BUSY_PARTS of a tick more. Where a
+    burst counts nothing, half of them are those that move least among the nearly fastest; they come first.
     """
     at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
     sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees)
@@ -80,25 +85,23 @@ def search(
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
     inp, out = input_layout(problem, clocks.burst_bytes), output_layout(problem, clocks.burst_bytes)
     task = _task(problem, arch, clocks, choices, inp.row_bursts, out.row_bursts)
-    least = Least(
-        setup=arch.layer_setup_cycles * clocks.cycle_ticks,
-        burst=clocks.least_burst_ticks,
-        answer=clocks.answer_ticks,
-        inp=plain_rows(inp),
-        out=plain_rows(out),
-    )
+    setup_ticks = arch.layer_setup_cycles * clocks.cycle_ticks
+    least = Least(setup_ticks, clocks.least_burst_ticks, clocks.answer_ticks, plain_rows(inp), plain_rows(out))
     modes = parallel_modes(problem, arch)
     second = plain_array(make_machine(problem, arch, modes[-1]))
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.columns(Kept, keep), work.columns(Kept, max(keep // 2, 1))
-    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, least, empty_waves(work), best, thrifty)
+    work(shortlist)(
+        task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, empty_waves(work), best, thrifty
+    )
     if best.bursts[0] == INFINITE:
         raise _too_small(task, arch)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     return [
         Candidate(
             mapping=_mapping(task, row),
+            ticks=row["latency"],
             bursts=row["bursts"],
             bound_ticks=row["bound"],
             own_ticks=tree_ticks if row["mode"] else 0,

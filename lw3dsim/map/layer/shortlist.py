@@ -26,6 +26,7 @@ def shortlist(
     modes: int,
     burst_ticks: int,
     own_ticks: int,
+    busy_parts: int,
     least: Least,
     waves: Waves,
     best: Kept,
@@ -34,24 +35,25 @@ def shortlist(
     """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
     A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
-    ``second`` is the array in the other, which costs ``own_ticks`` more. ``waves`` is scratch.
+    ``second`` is the array in the other, which costs ``own_ticks`` more; for ``busy_parts`` see Aim. ``waves`` is
+    scratch.
     """
     keep_nothing(best)
     keep_nothing(thrifty)
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    rank(task, Aim(burst_ticks, 0, INFINITE), waves, best)
+    rank(task, Aim(burst_ticks, 0, busy_parts, INFINITE), waves, best)
     if modes > 1:
-        rank(other, Aim(burst_ticks, own_ticks, INFINITE), waves, best)
+        rank(other, Aim(burst_ticks, own_ticks, busy_parts, INFINITE), waves, best)
     if best.bursts[0] == INFINITE:
         return
     if burst_ticks == 0:
-        aim = Aim(0, 0, best.latency[0] + best.latency[0] // TOLERANCE)
+        aim = Aim(0, 0, 0, best.latency[0] + best.latency[0] // TOLERANCE)
         # What is known to be nearly fastest rules out most of the others.
         for row in range(len(best.bursts)):
             if best.latency[row] <= aim.most:
                 at = Tiling(best.n[row], best.c[row], best.t[row], best.h[row], best.w[row])
                 bursts, visits = best.bursts[row], best.third[row]
-                insert(thrifty, aim, best.latency[row], bursts, visits, best.order[row], best.mode[row], at)
+                insert(thrifty, aim, best.latency[row], 0, bursts, visits, best.order[row], best.mode[row], at)
         rank(task, aim, waves, thrifty)
         if modes > 1:
             rank(other, aim, waves, thrifty)

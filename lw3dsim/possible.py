@@ -82,6 +82,9 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
     if group.takes_all_frames and mapping.t != group.extent[0]:
         message = f"the group needs all frames at once; give {group.extent[0]}"
         yield Fault(key=("tile", "t"), value=mapping.t, message=message)
+    if mapping.warm_up and mapping.kept == "none":
+        message = "tiles warm up along the axis of kept halos; give kept: t, h or w, or leave it out"
+        yield Fault(key=("warm_up",), value=True, message=message)
     if len(mapping.chunks) != len(group.runs):
         runs = "; ".join("+".join(names[i] for i in run) for run in group.runs)
         yield Fault(key=("chunks",), value=list(mapping.chunks), message=f"give one size per run: {runs}")

@@ -267,7 +267,8 @@ def test_input_and_weight_buffers_never_overflow(chain, data):
     assert most(weight) <= SMALL.buffers.capacity_bits["weight"]
     # Elements of tensor 0 leave after the last step that reads them, before they are loaded anew.
     scale = group.channels[0] * group.stages[0].sources * group.stages[0].activation_bits
-    readers = [0, *(i for i, operand in enumerate(group.operands) if operand == "input")]
+    uses = zip(group.sources, group.operands, strict=True)
+    readers = [i for i, (source, operand) in enumerate(uses) if source == 0 or operand == "input"]
     main = set(schedule.ifmap.first[np.isin(places.stage[schedule.ifmap.first], readers)].tolist())
     changes, held = [], {}
     for number in range(schedule.steps):

@@ -216,9 +216,13 @@ def test_nests_say_what_the_schedule_does(options, width):
         assert max(map(len, text.splitlines())) <= width
         assert text == unit_text(network, unit, design)
         if isinstance(run.work, GroupWork):
-            chunks = zip(run.work.group.runs, run.work.mapping.chunks, strict=True)
-            steps = sum(len(stages) * -(-run.work.group.channels[stages.stop] // size) for stages, size in chunks)
-            assert trips * steps == run.steps
+            group, mapping = run.work.group, run.work.mapping
+            axes, steps = mapping.axes(group), 0
+            assert trips == math.prod(axis.tiles for axis in axes)
+            for stages, size in zip(group.runs, mapping.chunks, strict=True):
+                active = (math.prod(int((axis.new[i + 1] > 0).sum()) for axis in axes) for i in stages)
+                steps += sum(active) * -(-group.channels[stages.stop] // size)
+            assert steps == run.steps
             continue
         assert trips == run.steps
         schedule = run.work.program(design, clocks)

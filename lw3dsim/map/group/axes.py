@@ -1,6 +1,8 @@
 """One axis of a fused group cut into tiles: what every stage computes for each, and what stays for later ones.
 
-Tiles are those of the last output; what a stage computes for a tile follows from it backwards. Plain integer code.
+Tiles are those of the last output; what a stage computes for a tile follows from it backwards. Tiles that warm up have
+outputs in front of the first, which nobody computes: of what they would look at stages make what there is. Plain
+integer code.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from lw3dsim.base.kernels import entry, kernel
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
+
+# What becomes of halos: every tile computes its own; they are kept; they are, and tiles before the first warm up.
+ANEW, STAYS, WARMED = 0, 1, 2
 
 
 class Reaches(NamedTuple):
@@ -32,13 +37,15 @@ class Reaches(NamedTuple):
 class Cuts(NamedTuple):
     """Ways to cut an axis, and the tiles of all ways behind each other.
 
-    By way: tile size, whether halos are kept, its first tile and their number. ``last`` is by tile; ``first``, ``new``
-    and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The other figures are by
-    tensor and way: the most of a tile, the sum over all, and the tiles that have any.
+    By way: tile size, whether halos are kept, how many tiles warm up, its first tile and their number. ``last`` is by
+    tile; ``first``, ``new`` and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The
+    other figures are by tensor and way: the most of a tile, also of new and retained ones together, the sum over all,
+    and the tiles that have any.
     """
 
     tile: Words
     is_kept: Words
+    warm: Words
     begin: Words
     tiles: Words
     last: Words
@@ -48,6 +55,7 @@ class Cuts(NamedTuple):
     needed: Words
     most_new: Words
     most_retained: Words
+    most_held: Words
     all_new: Words
     active: Words
 
@@ -55,41 +63,58 @@ class Cuts(NamedTuple):
 def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
     """Return room for so many ways, with so many tiles together."""
     tensors = stages + 1
-    by_way = (work.empty(ways) for _ in range(4))
+    by_way = (work.empty(ways) for _ in range(5))
     by_tile = (work.empty(size * room) for size in (1, tensors, tensors, tensors, stages))
-    figures = (work.empty(size * ways) for size in (tensors, tensors, tensors, tensors))
+    figures = (work.empty(tensors * ways) for _ in range(5))
     return Cuts(*by_way, *by_tile, *figures)
 
 
 @entry
-def cut_ways(reaches: Reaches, sizes: Words, many: int, always: int, cuts: Cuts, low: Words, high: Words) -> int:
-    """Fill in the ways to cut an axis into tiles of ``many`` sizes: halos not kept, and kept where there are any.
+def cut_ways(
+    reaches: Reaches, sizes: Words, many: int, least: int, most: int, cuts: Cuts, low: Words, high: Words, ends: Words
+) -> int:
+    """Fill in the ways to cut an axis into tiles of ``many`` sizes, with halos from ``least`` up to ``most``.
 
-    ``always``: with halos kept alone, whether there are any or not. Return how many ways there are. ``low`` and
-    ``high`` are scratch, by tile.
+    Of several, those that are kept are left out where there are none, and those that warm up where no tile gets any
+    smaller. Return how many ways there are. ``low`` and ``high`` are scratch, by tile, and ``ends``, by tensor.
     """
     ways = begin = 0
     for i in range(many):
-        for is_kept in range(always, 2):
-            cuts.tile[ways], cuts.is_kept[ways], cuts.begin[ways] = sizes[i], is_kept, begin
-            cuts.tiles[ways] = ceiling(reaches.out[len(reaches.out) - 1], sizes[i])
+        tiles = ceiling(reaches.out[len(reaches.out) - 1], sizes[i])
+        for halo in range(least, most + 1):
+            cuts.tile[ways], cuts.is_kept[ways], cuts.begin[ways] = sizes[i], min(halo, STAYS), begin
+            cuts.warm[ways] = count_warm(reaches, sizes[i], tiles, ends) if halo == WARMED else 0
+            cuts.tiles[ways] = cuts.warm[ways] + tiles
             retains = cut_way(reaches, cuts, ways, low, high)
             repeat_way(reaches, cuts, ways)
-            if not is_kept or retains or always:
+            is_wanted = halo == ANEW or least == most
+            if is_wanted or (retains > 0 and (halo == STAYS or is_smaller(reaches, cuts, ways))):
                 begin += cuts.tiles[ways]
                 ways += 1
     return ways
 
 
 @kernel
+def is_smaller(reaches: Reaches, cuts: Cuts, way: int) -> bool:
+    """Return whether tiles of a tensor, or with what is retained of it, take less than those of the way before."""
+    for tensor in range(len(reaches.out) + 1):
+        at = tensor * len(cuts.tile) + way
+        if cuts.most_new[at] < cuts.most_new[at - 1] or cuts.most_held[at] < cuts.most_held[at - 1]:
+            return True
+    return False
+
+
+@kernel
 def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> int:
     """Fill in all of a way but its tile and place; return whether anything is retained."""
-    stages, tiles = len(reaches.out), cuts.tiles[way]
+    stages, tiles, warm = len(reaches.out), cuts.tiles[way], cuts.warm[way]
     size, tile = reaches.out[stages - 1], cuts.tile[way]
     for j in range(tiles):
-        low[j] = j * tile
-        high[j] = min(low[j] + tile, size)
-    place_tensor(cuts, way, stages, low, high, 0)
+        low[j] = max(j - warm, 0) * tile
+        high[j] = max(min((j - warm + 1) * tile, size), 0)
+    if warm:
+        go_ahead(reaches, cuts, way)
+    place_tensor(cuts, way, stages, low, high, 0, 0)
     retains = 0
     for back in range(stages):
         i = stages - 1 - back
@@ -100,9 +125,59 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
             for j in range(tiles):
                 high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
                 low[j] = 0
-        retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way])
+        # The input comes when a stage looks at it.
+        retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way], min(warm, i))
     last_users(cuts, way)
     return retains
+
+
+@kernel
+def count_warm(reaches: Reaches, tile: int, most: int, ends: Words) -> int:
+    """Return how many tiles in front of the first there are for which a stage makes anything, up to ``most``."""
+    stages, count, lead = len(reaches.out), -1, 1
+    while lead > 0 and count < most:
+        count, lead = count + 1, 0
+        # Where the output ends, in front of its first position, and tensors before it.
+        ends[stages] = -count * tile
+        for back in range(stages):
+            tensor = stages - 1 - back
+            ends[tensor] = end_of(reaches, tensor, ends, 1, 0)
+            lead = max(lead, ends[tensor] if tensor else 0)
+    return count
+
+
+@kernel
+def go_ahead(reaches: Reaches, cuts: Cuts, way: int) -> None:
+    """Fill in how far stages go in each tile in place of the ``first`` positions of tensors, which follow from that."""
+    stages, room, size = len(reaches.out), len(cuts.last), reaches.out[len(reaches.out) - 1]
+    for j in range(cuts.tiles[way]):
+        at = cuts.begin[way] + j
+        cuts.first[stages * room + at] = min((j - cuts.warm[way] + 1) * cuts.tile[way], size)
+        for back in range(stages):
+            tensor = stages - 1 - back
+            cuts.first[tensor * room + at] = end_of(reaches, tensor, cuts.first, room, at)
+
+
+@kernel
+def end_of(reaches: Reaches, tensor: int, ends: Words, room: int, at: int) -> int:
+    """Return where a tensor ends that stages behind it look at, given where their outputs end, 0 or less for none.
+
+    That of tensor i ends at place ``i * room + at`` of ``ends``.
+    """
+    end, is_read = 0, 0
+    for i in range(tensor, len(reaches.out)):
+        after = ends[(i + 1) * room + at]
+        if reaches.reads[i] == tensor:
+            looked = (after - 1) * reaches.stride[i] - reaches.padding[i] + reaches.kernel[i]
+            if reaches.takes_all[i]:
+                looked = reaches.inp[i] if after > 0 else after
+            end, is_read = (max(end, looked) if is_read else looked), 1
+        if reaches.adds[i] == tensor:
+            end, is_read = (max(end, after) if is_read else after), 1
+    if tensor == 0:
+        return min(end, reaches.inp[0])
+    out = reaches.out[tensor - 1]
+    return out if reaches.takes_all[tensor - 1] and end > 0 else min(end, out)
 
 
 @kernel
@@ -174,11 +249,11 @@ def widen(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high:
 
 
 @kernel
-def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_kept: int) -> int:
+def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_kept: int, is_ahead: int) -> int:
     """Fill in what is new of a tensor and what stays, given what is looked at; that becomes what is new.
 
     Where halos are kept, that is the positions which no tile before had; of those before, what this tile or a later
-    one needs stays. Return whether anything does.
+    one needs stays. Where stages go ahead, it is all up to where they go. Return whether anything stays.
     """
     tiles, room, ways, begin = cuts.tiles[way], len(cuts.last), len(cuts.tile), cuts.begin[way]
     at, wanted = tensor * room + begin, NEVER
@@ -187,13 +262,13 @@ def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_
             j = tiles - 1 - back
             wanted = min(wanted, low[j]) if high[j] > low[j] else wanted
             cuts.retained[at + j] = wanted
-    reached = total = most = active = stays = 0
+    reached = total = most = active = stays = held = 0
     for j in range(tiles):
         if is_kept:
-            first = max(low[j], reached) if high[j] > low[j] else reached
-            reached = max(high[j], reached) if high[j] > low[j] else reached
-            low[j], high[j] = first, reached
-            cuts.retained[at + j] = first - min(cuts.retained[at + j], first)
+            end = max(high[j] if high[j] > low[j] else 0, reached)
+            end = max(end, cuts.first[at + j]) if is_ahead else end
+            low[j], high[j], reached = min(max(cuts.retained[at + j], reached), end), end, end
+            cuts.retained[at + j] = low[j] - min(cuts.retained[at + j], low[j])
         else:
             cuts.retained[at + j] = 0
         new = high[j] - low[j]
@@ -201,9 +276,9 @@ def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_
         total += new
         most = max(most, new)
         active += 1 if new else 0
-        stays = max(stays, cuts.retained[at + j])
+        stays, held = max(stays, cuts.retained[at + j]), max(held, cuts.retained[at + j] + new)
     figure = tensor * ways + way
-    cuts.most_new[figure], cuts.most_retained[figure] = most, stays
+    cuts.most_new[figure], cuts.most_retained[figure], cuts.most_held[figure] = most, stays, held
     cuts.all_new[figure], cuts.active[figure] = total, active
     return 1 if stays else 0
 

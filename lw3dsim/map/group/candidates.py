@@ -17,10 +17,10 @@ from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.map.group.axes import Cuts, Units, count_units, cut_ways, empty_cuts
+from lw3dsim.map.group.axes import ANEW, WARMED, Cuts, Units, count_units
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Tiles
 from lw3dsim.map.group.floor import make_floor
-from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, plain_reaches
+from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept, list_ways
 from lw3dsim.map.group.residence import list_sets
 from lw3dsim.map.group.tiles import list_tiles
 
@@ -63,7 +63,7 @@ class Candidates(Value, frozen=True, kw_only=True):
         found, parts = self.found, self.parts
         cuts, places = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
         t, h, w = (int(of.tile[at]) for of, at in zip(cuts, places, strict=True))
-        chosen = zip(KEPT, cuts, places, strict=True)
+        chosen = list(zip(KEPT, cuts, places, strict=True))
         kept: Kept = next((name for name, of, at in chosen if of.is_kept[at]), "none")
         stages = len(parts.stages.n)
         first = int(found.resident[i]) * stages
@@ -76,6 +76,7 @@ class Candidates(Value, frozen=True, kw_only=True):
             resident=tuple(bool(flag) for flag in parts.sets[first : first + stages]),
             parallel=parallel,
             ofmap_slots=int(found.slots[i]),
+            warm_up=any(of.warm[at] for _, of, at in chosen),
         )
 
     def blocks(self, i: int, lying: Lying) -> tuple[int, int]:
@@ -154,11 +155,8 @@ def _ways(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> Ways:
 
 @kept(4096)
 def _cut(reaches: tuple[Reach, ...], sizes: tuple[int, ...]) -> tuple[Cuts, int]:
-    """Return an axis in tiles of each of ``sizes``, also with halos kept where there are any, and the ways."""
-    work, out, segments = kernels(), reaches[-1].out, reaches[-1].segments
-    cuts = empty_cuts(work, len(reaches), 2 * len(sizes), 2 * segments * sum(-(-out // size) for size in sizes))
-    low, high = work.empty(out), work.empty(out)
-    return cuts, work(cut_ways)(plain_reaches(reaches, work), work.words(sizes), len(sizes), 0, cuts, low, high)
+    """Return an axis in tiles of each of ``sizes``, also with halos kept, where there are any, and the ways."""
+    return list_ways(reaches, sizes, ANEW, WARMED)
 
 
 def _sizes(reaches: tuple[Reach, ...], filled: tuple[int, ...]) -> tuple[int, ...]:

@@ -317,11 +317,17 @@ def retained_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor
     )
 
 
+@kernel
+def held_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the most positions of a tensor that a tile has, new and retained; these lie along one axis."""
+    of_t, of_h = t.most_held[tensor * len(t.tile) + i], h.most_held[tensor * len(h.tile) + j]
+    return of_t * of_h * w.most_held[tensor * len(w.tile) + k]
+
+
 @entry
 def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
     """Return what the input of a tile takes: tensor 0, and the operands of additions that come from DRAM."""
-    positions = new_positions(t, h, w, i, j, k, 0) + retained_positions(t, h, w, i, j, k, 0)
-    bits = positions * stages.channels[0] * stages.sources * stages.bits[0]
+    bits = held_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
     for stage in range(len(stages.n)):
         if stages.reads_dram[stage]:
             bits += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
@@ -334,9 +340,10 @@ def beside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: in
     bits = 0
     for tensor in range(1, len(stages.n)):
         each = stages.channels[tensor] * stages.bits[tensor]
-        bits += retained_positions(t, h, w, i, j, k, tensor) * each
         if (
             stages.waits[tensor] or tensor == stages.start[run] or tensor == stages.stop[run]
         ):  # no tuples of words in kernels
-            bits += new_positions(t, h, w, i, j, k, tensor) * each
+            bits += held_positions(t, h, w, i, j, k, tensor) * each
+        else:
+            bits += retained_positions(t, h, w, i, j, k, tensor) * each
     return bits

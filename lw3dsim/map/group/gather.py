@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
-from lw3dsim.map.group.axes import Reaches, count_units, cut_ways
+from lw3dsim.map.group.axes import ANEW, WARMED, Reaches, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Scratch(NamedTuple):
     sizes: Words
     low: Words
     high: Words
+    ends: Words
     fit: Tiles
 
 
@@ -216,7 +217,7 @@ def gather_axis(
         own.filled[i] = along(layer.tile, d)
         is_whole = max(is_whole, reaches.takes_all[i])
     sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)
-    ways = cut_ways(reaches, own.sizes, sizes, 0, cuts, own.low, own.high)
+    ways = cut_ways(reaches, own.sizes, sizes, ANEW, WARMED, cuts, own.low, own.high, own.ends)
     count_units(cuts, ways, own.filled, units)
     return ways
 

@@ -8,8 +8,8 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 from __future__ import annotations
 
 import math
+import operator
 from functools import cached_property, partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
-from lw3dsim.map.group.axes import Cuts, Reaches, cut_ways, empty_cuts
+from lw3dsim.map.group.axes import ANEW, STAYS, WARMED, Cuts, Reaches, cut_ways, empty_cuts
 from lw3dsim.map.group.fitting import Stages
 from lw3dsim.tensor.axis import contiguous
 
@@ -59,7 +59,7 @@ class Reach(Value, frozen=True, kw_only=True):
     segments: int = 1
 
 
-_REACH = attrgetter(*Reaches._fields)
+_REACH = operator.attrgetter(*Reaches._fields)
 
 
 class Group(Value, frozen=True, dict=True, gc=True):
@@ -200,9 +200,9 @@ class Group(Value, frozen=True, dict=True, gc=True):
             stages[-1] = replace(stages[-1], output_block=output_block)
         return Group(tuple(stages), self.operands, reads=self.reads)
 
-    def axis(self, dimension: int, tile: int, *, is_kept: bool) -> GroupAxis:
-        """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``."""
-        return cut_group(self.reaches(dimension), tile, is_kept)
+    def axis(self, dimension: int, tile: int, halo: int) -> GroupAxis:
+        """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``; see cut_group."""
+        return cut_group(self.reaches(dimension), tile, halo)
 
     def reaches(self, d: int) -> tuple[Reach, ...]:
         """Return one axis of every stage."""
@@ -219,7 +219,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
 @kept(65536)
 def _needed(reaches: tuple[Reach, ...]) -> tuple[int, ...]:
     """Return, by tensor, the positions along an axis that the output depends on."""
-    cuts = cut_one(reaches, reaches[-1].out, is_kept=False)
+    cuts = cut_one(reaches, reaches[-1].out, ANEW)
     return tuple(map(int, cuts.all_new[:: len(cuts.tile)]))
 
 
@@ -294,12 +294,13 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
 
 @kept(65536)
-def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis:
+def cut_group(reaches: tuple[Reach, ...], tile: int, halo: int) -> GroupAxis:
     """Cut the last output into tiles of ``tile`` and see what every stage computes for each.
 
-    Where the halo ``is_kept``, tiles follow each other, and only what no tile before had is new.
+    With a ``halo`` that STAYS tiles follow each other, and only what no tile before had is new; where it is WARMED,
+    tiles in front of the first come before.
     """
-    cuts = cut_one(reaches, tile, is_kept)
+    cuts = cut_one(reaches, tile, halo)
     tiles, room = int(cuts.tiles[0]), len(cuts.last)
     columns = (cuts.first, cuts.new, cuts.retained, cuts.needed)
     first, new, retained, needed = (
@@ -309,12 +310,23 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> GroupAxis
     return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=last, cuts=cuts)
 
 
-def cut_one(reaches: tuple[Reach, ...], tile: int, is_kept: bool) -> Cuts:
+def cut_one(reaches: tuple[Reach, ...], tile: int, halo: int) -> Cuts:
     """Return the same in columns, as the first of the ways."""
-    work, tiles = kernels(), reaches[-1].segments * -(-reaches[-1].out // tile)
-    cuts, low, high = empty_cuts(work, len(reaches), 2, 2 * tiles), work.empty(tiles), work.empty(tiles)
-    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), 1, int(is_kept), cuts, low, high)
-    return cuts
+    return list_ways(reaches, (tile,), halo, halo)[0]
+
+
+def list_ways(reaches: tuple[Reach, ...], sizes: Sequence[int], least: int, most: int) -> tuple[Cuts, int]:
+    """Return an axis in tiles of each of ``sizes``, with halos from ``least`` up to ``most``, and how many ways it is.
+
+    See :func:`lw3dsim.map.group.axes.cut_ways`.
+    """
+    work, last, tiles = kernels(), reaches[-1], [-(-reaches[-1].out // size) for size in sizes]
+    # As many tiles warm up at most as the output has.
+    room = last.segments * (most - least + 1 + (most == WARMED)) * sum(tiles)
+    cuts = empty_cuts(work, len(reaches), (most - least + 1) * len(sizes), room)
+    low, high, ends = (work.empty(size) for size in (2 * max(tiles), 2 * max(tiles), len(reaches) + 1))
+    plain = plain_reaches(reaches, work)
+    return cuts, work(cut_ways)(plain, work.words(sizes), len(sizes), least, most, cuts, low, high, ends)
 
 
 def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:
@@ -328,7 +340,8 @@ class GroupMapping(Value, frozen=True, kw_only=True):
     Of a batch of clips t are frames of one, where a stage has windows that must not leave it.
 
     ``chunks`` has the channels of a step per run, ``resident`` and ``parallel`` are per
-    stage: whether its weights are loaded once and stay, and how the array works on it.
+    stage: whether its weights are loaded once and stay, and how the array works on it. With kept halos tiles may
+    ``warm_up``: some come before the first of the output, for which stages make what the input there is good for.
     """
 
     t: int
@@ -339,6 +352,7 @@ class GroupMapping(Value, frozen=True, kw_only=True):
     resident: tuple[bool, ...]
     parallel: tuple[Parallel, ...]
     ofmap_slots: int
+    warm_up: bool = False
 
     @property
     def tile(self) -> tuple[int, int, int]:
@@ -350,17 +364,21 @@ class GroupMapping(Value, frozen=True, kw_only=True):
         """The order of the loops over tiles: the axis along which halos are kept is innermost."""
         return "".join(axis for axis in "thw" if axis != self.kept) + self.kept.replace("none", "")
 
+    def halo(self, axis: str) -> int:
+        """Return what becomes of the halo along an axis: ANEW, STAYS or WARMED."""
+        return ANEW if axis != self.kept else WARMED if self.warm_up else STAYS
+
     def axes(self, group: Group) -> tuple[GroupAxis, GroupAxis, GroupAxis]:
         """Return T, H and W of ``group`` cut into these tiles."""
         t, h, w = (
-            group.axis(d, size, is_kept=name == self.kept)
-            for d, (name, size) in enumerate(zip("thw", self.tile, strict=True))
+            group.axis(d, size, self.halo(name)) for d, (name, size) in enumerate(zip("thw", self.tile, strict=True))
         )
         return t, h, w
 
     def describe(self) -> str:
         """Return the mapping in one line."""
         halo = "halo recomputed" if self.kept == "none" else f"halo kept along {self.kept}"
+        halo += ", warmed up" if self.warm_up else ""
         chunks = " ".join(f"n{chunk}" for chunk in self.chunks)
         stay = " ".join(str(i + 1) for i, is_resident in enumerate(self.resident) if is_resident)
         weights = f"weights of {stay} resident" if stay else "weights streamed"

@@ -187,7 +187,9 @@ def _make_scratch(stages: int, runs: int, problems: Sequence[Problem], layers: L
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled = of_stages
     waits, channels, bits = (work.empty(stages + 1) for _ in range(3))
     t, h, w = (
-        empty_cuts(work, stages, 2 * size, 2 * sum(-(-size // part) for part in range(1, size + 1))) for size in most
+        # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
+        empty_cuts(work, stages, 3 * size, 4 * sum(-(-size // part) for part in range(1, size + 1)))
+        for size in most
     )
     stages_of_group = Stages(
         n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, channels, work.empty(runs), work.empty(runs),
@@ -199,7 +201,7 @@ def _make_scratch(stages: int, runs: int, problems: Sequence[Problem], layers: L
             t=t,
             h=h,
             w=w,
-            units=Units._make(work.empty(stages * 2 * size) for size in most),
+            units=Units._make(work.empty(stages * 3 * size) for size in most),
             sets=work.empty(1),
             set_bits=work.empty(1),
             chunks=Chunks(begin=work.empty(runs + 1), size=work.empty(max(1, runs * len(layers.chunks.size)))),
@@ -209,7 +211,8 @@ def _make_scratch(stages: int, runs: int, problems: Sequence[Problem], layers: L
         ways=work.empty(3),
         filled=filled,
         sizes=work.empty(longest + 1),
-        low=work.empty(longest),
-        high=work.empty(longest),
+        low=work.empty(2 * longest),
+        high=work.empty(2 * longest),
+        ends=work.empty(stages + 1),
         fit=work.columns(Tiles, stages + 1),
     )

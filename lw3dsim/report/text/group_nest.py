@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def group_loops(work: GroupWork) -> tuple[Loop, ...]:
     """Return the loops over tiles, the outermost first."""
     group, mapping = work.group, work.mapping
-    along = zip("thw", group.extent, mapping.tile, (group.segments, 1, 1), strict=True)
-    loops = {dim: Loop(dim=dim, total=total, tile=tile, clips=clips) for dim, total, tile, clips in along}
+    clips, warm = (group.segments, 1, 1), (int(axis.cuts.warm[0]) for axis in mapping.axes(group))
+    along = zip("thw", group.extent, mapping.tile, clips, warm, strict=True)
+    loops = {dim: Loop(dim=dim, total=size, tile=tile, clips=many, warm=led) for dim, size, tile, many, led in along}
     return tuple(loops[dim] for dim in mapping.loops)
 
 

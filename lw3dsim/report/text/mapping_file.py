@@ -102,6 +102,7 @@ def _group_lines(entry: GroupEntry) -> list[str]:
         *stages,
         f"    tile: {{t: {entry.tile.t}, h: {entry.tile.h}, w: {entry.tile.w}}}",
         f"    kept: {entry.kept}",
+        *(["    warm_up: true"] if entry.warm_up else []),
         f"    chunks: {list(entry.chunks)}",
         f"    ofmap_slots: {entry.ofmap_slots}",
     ]

@@ -20,7 +20,7 @@ WIDTH = 100
 class Loop(Value, frozen=True, kw_only=True):
     """A loop over the tiles of one dimension: the last takes the rest, or all are as equal as can be (``is_even``).
 
-    In each of several ``clips`` there are ``total`` positions.
+    In each of several ``clips`` there are ``total`` positions. So many tiles ``warm`` up before the first.
     """
 
     dim: str
@@ -28,16 +28,17 @@ class Loop(Value, frozen=True, kw_only=True):
     tile: int
     is_even: bool = False
     clips: int = 1
+    warm: int = 0
 
     @property
     def of_clip(self) -> int:
-        """How often it runs for each clip."""
+        """How many tiles it cuts each clip into."""
         return -(-self.total // self.tile)
 
     @property
     def trips(self) -> int:
         """How often it runs."""
-        return self.clips * self.of_clip
+        return self.clips * (self.warm + self.of_clip)
 
     @property
     def last(self) -> int:
@@ -54,7 +55,8 @@ class Loop(Value, frozen=True, kw_only=True):
         """The size of its tiles, of the smaller where there are any, and of the whole."""
         smaller = f" or {self.last}" if self.is_even else f", last {self.last},"
         each = f" in each of {self.clips} clips" if self.clips > 1 else ""
-        return f"{self.tile}{smaller if self.last < self.tile else ''} of {self.total}{each}"
+        before = f"{self.warm} to warm up, " if self.warm else ""
+        return f"{before}{self.tile}{smaller if self.last < self.tile else ''} of {self.total}{each}"
 
 
 class Line(Value, frozen=True, kw_only=True):

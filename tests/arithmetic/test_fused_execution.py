@@ -50,10 +50,10 @@ def executed(chain, group, mapping, schedule, seed):
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(chains(), st.data(), st.integers(0, 2**32 - 1))
-def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, data, seed):
+@given(chains(), st.booleans(), st.data(), st.integers(0, 2**32 - 1))
+def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, warm_up, data, seed):
     group = fusable(chain)
-    mapping, schedule, *_ = any_mapping(group, data)
+    mapping, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     assume(schedule.steps < 2000)
     output, expected = executed(chain, group, mapping, schedule, seed)
     assert np.array_equal(output, expected)

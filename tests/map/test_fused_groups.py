@@ -22,6 +22,7 @@ from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.floor import group_compulsory_bytes
+from lw3dsim.map.group.axes import ANEW, STAYS, WARMED
 from lw3dsim.map.group.group import Reach, cut_group
 from lw3dsim.map.group.search import enumerate_group, search_group
 from lw3dsim.map.layer.price import Price
@@ -77,7 +78,7 @@ def tile_sets(axis, tensor):
 @given(reaches(), st.data())
 def test_recomputed_halos_are_what_each_tile_looks_at(stack, data):
     tile = data.draw(st.integers(1, stack[-1].out))
-    axis = cut_group(stack, tile, False)
+    axis = cut_group(stack, tile, ANEW)
     wanted = [set(range(s, min(s + tile, stack[-1].out))) for s in range(0, stack[-1].out, tile)]
     for i in reversed(range(len(stack) + 1)):
         assert tile_sets(axis, i) == wanted
@@ -88,10 +89,10 @@ def test_recomputed_halos_are_what_each_tile_looks_at(stack, data):
 
 
 @thorough
-@given(reaches(), st.data())
-def test_kept_halos_are_computed_once_and_there_when_they_are_needed(stack, data):
+@given(reaches(), st.sampled_from([STAYS, WARMED]), st.data())
+def test_kept_halos_are_computed_once_and_there_when_they_are_needed(stack, halo, data):
     tile = data.draw(st.integers(1, stack[-1].out))
-    axis, plain = cut_group(stack, tile, True), cut_group(stack, tile, False)
+    axis, plain = cut_group(stack, tile, halo), cut_group(stack, tile, ANEW)
     for i in range(len(stack) + 1):
         new = tile_sets(axis, i)
         assert sum(map(len, new)) == len(set().union(*new))
@@ -108,15 +109,34 @@ def test_kept_halos_are_computed_once_and_there_when_they_are_needed(stack, data
                 assert before <= first - stays
 
 
+@thorough
+@given(reaches(), st.data())
+def test_where_tiles_warm_up_all_are_as_small_as_those_that_follow(stack, data):
+    tile = data.draw(st.integers(1, stack[-1].out))
+    axis, cold = cut_group(stack, tile, WARMED), cut_group(stack, tile, STAYS)
+    each = tile
+    for i in reversed(range(1, len(stack) + 1)):
+        # A tile is as many positions as those of its outputs are apart; the last computes what padding leaves.
+        assert axis.new[i].max() <= each <= cold.new[i].max(initial=each)
+        # Before the first tile of the output nothing of that is computed, and at least one stage computes something.
+        each *= stack[i - 1].stride
+    # Of the input there is never more than a window of as many outputs looks at.
+    first = stack[0]
+    assert (axis.new[0] + axis.retained[0]).max() <= each + max(first.kernel - first.stride, 0)
+    warm = axis.tiles - cold.tiles
+    assert not axis.new[-1][:warm].any()
+    assert axis.new[-1][warm:].tolist() == cold.new[-1].tolist()
+
+
 def first_there(axis, tensor, tile):
     return int(axis.first[tensor][tile] - axis.retained[tensor][tile])
 
 
 @thorough
-@given(chains(), st.data())
-def test_predicted_traffic_and_steps_are_those_of_the_schedule(chain, data):
+@given(chains(), st.booleans(), st.data())
+def test_predicted_traffic_and_steps_are_those_of_the_schedule(chain, warm_up, data):
     group = fusable(chain)
-    mapping, schedule, bursts, steps = any_mapping(group, data)
+    mapping, schedule, bursts, steps = any_mapping(group, data, warm_up=warm_up)
     assert (schedule.total_bursts, schedule.steps) == (bursts, steps)
     assert schedule.total_bursts * CLOCKS.burst_bytes >= group_compulsory_bytes(group)
     outputs = schedule.ofmap.bits.sum()
@@ -126,10 +146,10 @@ def test_predicted_traffic_and_steps_are_those_of_the_schedule(chain, data):
 
 
 @thorough
-@given(chains(), st.data())
-def test_a_tally_counts_what_the_steps_of_each_stage_do(chain, data):
+@given(chains(), st.booleans(), st.data())
+def test_a_tally_counts_what_the_steps_of_each_stage_do(chain, warm_up, data):
     group = fusable(chain)
-    mapping, schedule, *_ = any_mapping(group, data)
+    mapping, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     stages, whole = tally_group(group, mapping, SMALL, schedule.total_bursts * CLOCKS.burst_bytes)
     programs = [*schedule.stage_programs, schedule]
     for found, program in zip([*(stage.events for stage in stages), whole], programs, strict=True):
@@ -139,10 +159,10 @@ def test_a_tally_counts_what_the_steps_of_each_stage_do(chain, data):
 
 
 @thorough
-@given(chains(), st.data())
-def test_engines_agree_and_accounts_close_on_fused_groups(chain, data):
+@given(chains(), st.booleans(), st.data())
+def test_engines_agree_and_accounts_close_on_fused_groups(chain, warm_up, data):
     group = fusable(chain)
-    _, schedule, *_ = any_mapping(group, data)
+    _, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     assume(schedule.steps < 200)
     fast = simulate_schedule(schedule, CLOCKS, "fast")
     reference = simulate_schedule(schedule, CLOCKS, "simpy")
@@ -189,11 +209,11 @@ def cells(axes, at, tensor, name):
 
 
 @settings(thorough, max_examples=30)
-@given(chains(), st.data())
-def test_intermediate_tensors_never_take_more_than_their_share(chain, data):
+@given(chains(), st.booleans(), st.data())
+def test_intermediate_tensors_never_take_more_than_their_share(chain, warm_up, data):
     """Replay every step with sets of elements: what has been computed and is still to be read."""
     group = fusable(chain)
-    mapping, schedule, *_ = any_mapping(group, data)
+    mapping, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     assume(schedule.steps < 300)
     axes, places, bits = mapping.axes(group), schedule.places, group.stages[0].activation_bits
     steps = list(
@@ -256,10 +276,10 @@ def looked_interval(group, axes, d, stage, i):
 
 
 @thorough
-@given(chains(), st.data())
-def test_input_and_weight_buffers_never_overflow(chain, data):
+@given(chains(), st.booleans(), st.data())
+def test_input_and_weight_buffers_never_overflow(chain, warm_up, data):
     group = fusable(chain)
-    mapping, schedule, *_ = any_mapping(group, data)
+    mapping, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     trace = simulate_schedule(schedule, CLOCKS).trace
     end, places, axes = np.asarray(trace.end), schedule.places, mapping.axes(group)
     weight = [(int(g), int(b)) for g, b in zip(trace.weight.grant, schedule.weight.bits, strict=True)]

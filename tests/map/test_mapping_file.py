@@ -354,6 +354,10 @@ WRONG = {
         group("a}", "pool}").replace("b}", "fc}"), "m.yaml:4 units[0].group[1]: fc can't be fused; see docs/fusion.md"
     ),
     "chunks": (group("[8]", "[8, 8]"), "m.yaml:6 units[0].chunks = [8, 8]: give one size per run: a+b"),
+    "warms up alone": (
+        group("    chunks", "    warm_up: true\n    chunks"),
+        "m.yaml:6 units[0].warm_up = True: tiles warm up along the axis of kept halos; give kept: t, h or w",
+    ),
     "large chunk": (group("[8]", "[9]"), "m.yaml:6 units[0].chunks[0] = 9: there are 8 channels in b; give 1 to 8"),
     "group tile": (group("h: 4", "h: 40"), "m.yaml:5 units[0].tile.h = 40: there are 12 rows in b"),
     "group algorithm": (

@@ -15,7 +15,7 @@ from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
-from lw3dsim.map.group.axes import looked_at
+from lw3dsim.map.group.axes import ANEW, STAYS, WARMED, looked_at
 from lw3dsim.map.group.cost import GroupCost
 from lw3dsim.map.group.group import Group, Reach, can_fuse, cut_group, plain_reaches
 from lw3dsim.map.group.partition import Partition, make_trees, paths_to
@@ -60,14 +60,14 @@ def test_an_axis_goes_backwards_through_windows_and_padding():
         Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, reads=0, adds=-1),
         Reach(kernel=2, stride=2, padding=0, out=4, inp=8, takes_all=False, reads=1, adds=-1),
     )
-    axis = cut_group(reaches, 3, False)
+    axis = cut_group(reaches, 3, ANEW)
     # Outputs 0..2 and 3 look at 0..5 and 6..7 of the tensor between, these at 0..6 and 5..7 of the input.
     assert [x.tolist() for x in axis.first] == [[0, 5], [0, 6], [0, 3]]
     assert [x.tolist() for x in axis.new] == [[7, 3], [6, 2], [3, 1]]
     assert [x.tolist() for x in axis.needed] == [[7, 3], [6, 2]]
     assert [x.tolist() for x in axis.retained] == [[0, 0]] * 3
     assert axis.last.tolist() == [0, 1]
-    kept = cut_group(reaches, 3, True)
+    kept = cut_group(reaches, 3, STAYS)
     # Of the input, positions 5 and 6 stay, 7 is new.
     assert [x.tolist() for x in kept.first] == [[0, 7], [0, 6], [0, 3]]
     assert [x.tolist() for x in kept.new] == [[7, 1], [6, 2], [3, 1]]
@@ -76,14 +76,36 @@ def test_an_axis_goes_backwards_through_windows_and_padding():
     assert kept.tiles == 2
 
 
+def test_tiles_in_front_of_the_first_warm_up():
+    # 8 positions, twice a window of 3 with padding 1; tiles of 2. Before the first there is one in front, of outputs -2
+    # and -1, which look up to position 0 of the tensor between: that is made of the input's 0 and 1.
+    one = Reach(kernel=3, stride=1, padding=1, out=8, inp=8, takes_all=False, reads=0, adds=-1)
+    axis = cut_group(chained(one, one), 2, WARMED)
+    assert [x.tolist() for x in axis.new] == [[2, 2, 2, 2, 0], [1, 2, 2, 2, 1], [0, 2, 2, 2, 2]]
+    assert [x.tolist() for x in axis.first] == [[0, 2, 4, 6, 8], [0, 1, 3, 5, 7], [0, 0, 2, 4, 6]]
+    assert [x.tolist() for x in axis.retained] == [[0, 2, 2, 2, 2], [0, 1, 2, 2, 2], [0] * 5]
+    assert [x.tolist() for x in axis.needed] == [[2, 4, 4, 4, 2], [0, 3, 4, 4, 3]]
+    # Without, the first tile makes 3 and reads 4.
+    cold = cut_group(chained(one, one), 2, STAYS)
+    assert [x.tolist() for x in cold.new] == [[4, 2, 2, 0], [3, 2, 2, 1], [2, 2, 2, 2]]
+    # With a sum behind a third window the input stays until that has come so far: at the second tile, where the first
+    # stage looks at 1 to 4, the sum at 0 and 1.
+    three = cut_group(chained(one, one, one), 2, WARMED)
+    added = cut_group(chained(one, one, one, replace(one, kernel=1, padding=0, adds=0)), 2, WARMED)
+    assert [x.tolist() for x in added.new[:3]] == [[3, 2, 2, 1, 0], [2, 2, 2, 2, 0], [1, 2, 2, 2, 1]]
+    assert [x.tolist() for x in three.new] == [x.tolist() for x in added.new[:4]]
+    assert three.retained[0].tolist() == [0, 2, 2, 2, 0]
+    assert added.retained[0].tolist() == [0, 3, 3, 3, 2]
+
+
 def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     takes_all = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=True, reads=0, adds=-1)
     one = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=-1)
-    axis = cut_group(chained(one, takes_all, one), 2, False)
+    axis = cut_group(chained(one, takes_all, one), 2, ANEW)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [4, 4], [2, 2]]
     # As the first stage too.
-    axis = cut_group(chained(takes_all, one), 2, False)
+    axis = cut_group(chained(takes_all, one), 2, ANEW)
     assert [x.tolist() for x in axis.new] == [[4, 4], [4, 4], [2, 2]]
     assert [x.tolist() for x in axis.needed] == [[4, 4], [2, 2]]
     plain = plain_reaches((takes_all,), INTERPRETED)
@@ -91,17 +113,17 @@ def test_a_stage_that_takes_all_makes_all_and_an_addition_needs_its_own():
     # A strided window in front of a sum with the input: positions 0..1 by the window, 0..1 by the sum; then 2..3.
     wide = Reach(kernel=3, stride=1, padding=1, out=4, inp=4, takes_all=False, reads=0, adds=-1)
     added = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=0)
-    axis = cut_group(chained(wide, added), 2, False)
+    axis = cut_group(chained(wide, added), 2, ANEW)
     assert axis.first[0].tolist() == [0, 1]
     assert axis.new[0].tolist() == [3, 3]
     # A border of zeros looks at nothing, the sum at its own position: outputs 0 and 3.
     cropped = Reach(kernel=3, stride=1, padding=0, out=2, inp=4, takes_all=False, reads=0, adds=-1)
     border = Reach(kernel=1, stride=1, padding=1, out=4, inp=2, takes_all=False, reads=0, adds=-1)
-    axis = cut_group(chained(cropped, border, added), 1, False)
+    axis = cut_group(chained(cropped, border, added), 1, ANEW)
     assert axis.first[0].tolist() == [0, 0, 1, 3]
     assert axis.new[0].tolist() == [1, 3, 3, 1]
     narrow = Reach(kernel=1, stride=1, padding=0, out=4, inp=4, takes_all=False, reads=0, adds=-1)
-    axis = cut_group(chained(narrow, wide, added), 1, False)
+    axis = cut_group(chained(narrow, wide, added), 1, ANEW)
     assert axis.new[0].tolist() == [2, 3, 3, 2]
 
 

@@ -33,11 +33,11 @@ thorough = settings(
 
 
 @thorough
-@given(chains(), st.integers(0, 2), st.data())
-def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, data):
+@given(chains(), st.integers(0, 2), st.booleans(), st.data())
+def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, warm_up, data):
     arch = ARCHS[number]
     group = fusable(chain, arch)
-    mapping, schedule, *_ = any_mapping(group, data, arch)
+    mapping, schedule, *_ = any_mapping(group, data, arch, warm_up=warm_up)
     meeting = BUFFERS if number == 1 else ()
     places, ifmap, weight, ofmap, kind, kinds = columns_of(group, mapping, arch, meeting)
     for name in ("tile", "stage", "chunk", "n", "waits"):
@@ -51,11 +51,11 @@ def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, data):
 
 
 @thorough
-@given(chains(), st.integers(0, 2), st.data())
-def test_the_array_is_busy_as_long_as_was_counted_without_unrolling(chain, number, data):
+@given(chains(), st.integers(0, 2), st.booleans(), st.data())
+def test_the_array_is_busy_as_long_as_was_counted_without_unrolling(chain, number, warm_up, data):
     arch = ARCHS[number]
     group = fusable(chain, arch)
-    mapping, schedule, *_ = any_mapping(group, data, arch)
+    mapping, schedule, *_ = any_mapping(group, data, arch, warm_up=warm_up)
     # A step that may be loaded ahead takes no time before its first product.
     led = np.where(schedule.lead < 0, 0, schedule.lead + schedule.kinds.entry)[schedule.kind].sum()
     # Where the first stage computes nothing for the first tile, the first step of all is entered as one that waits.

@@ -194,13 +194,14 @@ def group_of(chain, arch=SMALL):
     return chains_of.group_of(network.layers, problems)
 
 
-def any_mapping(group, data, arch=SMALL):
-    """A random candidate with its predicted cost and its schedule."""
+def any_mapping(group, data, arch=SMALL, *, warm_up=False):
+    """A random candidate with its predicted cost and its schedule; with ``warm_up`` one whose tiles do."""
     clocks = make_clocks(arch)
     found = enumerate_group(group, arch, clocks, Price(cycle=1.0, dram_byte=0.0))
-    assume(len(found) > 0)
+    numbers = [i for i in range(len(found)) if not warm_up or found.mapping(i).warm_up]
+    assume(numbers)
     costs = found.costs
-    i = data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(found)
+    i = numbers[data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(numbers)]
     assume(costs.steps[i] < 5000)
     mapping = found.mapping(i)
     return mapping, build_group_schedule(group, mapping, arch, clocks), int(costs.bursts[i]), int(costs.steps[i])

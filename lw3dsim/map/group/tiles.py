@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @entry
 def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: Floor, fit: Tiles) -> int:
-    """List the tiles whose input fits; return how many they are."""
+    """List the tiles whose input fits; return how many they are.
+
+    Tiles that warm up are cut finer than those that do not: they are listed where they leave more room.
+    """
     stages, t, h, w, count = parts.stages, parts.t, parts.h, parts.w, 0
     for i in range(ways[0]):
         for j in range(ways[1]):
@@ -33,7 +36,7 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: 
                 # A window slides along one axis only.
                 if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
                     continue
-                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits:
+                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits and leaves_room(parts, limits, i, j, k):
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
                     count += 1 if bound_tile(parts, limits, floor, fit, count, 1) else 0
@@ -56,7 +59,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         if not is_held:
             size = stages.n[stage]
         elif stage == stages.start[run]:
-            size = roomiest(parts, limits, fit, at, run)
+            size = roomiest(parts, limits, i, j, k, run)
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
@@ -74,10 +77,28 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
 
 
 @kernel
-def roomiest(parts: Parts, limits: Limits, fit: Tiles, at: int, run: int) -> int:
+def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
+    """Return whether a tile has room that it would not have without tiles that warm up, which those of others have."""
+    t, h, w = parts.t, parts.h, parts.w
+    # The way before one that warms up is the same without.
+    cold_i, cold_j, cold_k = i - min(t.warm[i], 1), j - min(h.warm[j], 1), k - min(w.warm[k], 1)
+    if cold_i == i and cold_j == j and cold_k == k:
+        return True
+    cold = window_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
+    if cold > limits.ifmap_bits:
+        return True
+    if 2 * cold > limits.ifmap_bits and 2 * window_bits(parts.stages, t, h, w, i, j, k) <= limits.ifmap_bits:
+        return True
+    for run in range(len(parts.stages.start)):
+        if roomiest(parts, limits, i, j, k, run) > roomiest(parts, limits, cold_i, cold_j, cold_k, run):
+            return True
+    return False
+
+
+@kernel
+def roomiest(parts: Parts, limits: Limits, i: int, j: int, k: int, run: int) -> int:
     """Return the channels of the largest chunk of a run that a tile has room for, but for weights; 0 for none."""
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
-    i, j, k = fit.t[at], fit.h[at], fit.w[at]
     left, most = (
         limits.intermediate_bits - beside_bits(stages, t, h, w, i, j, k, run),
         stages.channels[stages.stop[run]],
@@ -88,9 +109,9 @@ def roomiest(parts: Parts, limits: Limits, fit: Tiles, at: int, run: int) -> int
     if each:
         most = min(most, left // each)
     if run == len(stages.start) - 1:
-        last = len(stages.n)
+        last, tiles = len(stages.n), t.tiles[i] * h.tiles[j] * w.tiles[k]
         out = new_positions(t, h, w, i, j, k, last) * stages.bits[last]
-        slots = 1 if fit.tiles[at] == 1 and out * stages.channels[last] <= limits.output_bits else limits.slots
+        slots = 1 if tiles == 1 and out * stages.channels[last] <= limits.output_bits else limits.slots
         most = min(most, limits.output_bits // slots // max(out, 1))
     place = largest_up_to(parts.chunks, run, most)
     return parts.chunks.size[place] if place >= 0 else 0

@@ -16,11 +16,11 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.group.axes import Reaches, Units, empty_cuts
 from lw3dsim.map.group.candidates import chunk_sizes, limits_of, plain_chunks
 from lw3dsim.map.group.cost import make_rates
-from lw3dsim.map.group.fitting import Chunks, Floor, Parts, Stages, Tiles, window_bits
+from lw3dsim.map.group.fitting import Chunks, Floor, Parts, Stages, Tiles
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, gather, pace_number
 from lw3dsim.map.group.shortlist import PARTS, Aim, Rates, least_cost
-from lw3dsim.map.group.tiles import bound_tile
+from lw3dsim.map.group.tiles import bound_tile, may_be
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def cost_of_tile(
 ) -> int:  # fmt: skip
     """Return what a tile costs at least, NEVER where it has no room; if it isn't ``is_held``, needs none."""
     t, h, w, fit = parts.t, parts.h, parts.w, own.fit
-    if is_held and window_bits(parts.stages, t, h, w, i, j, k) > limits.ifmap_bits:
+    if is_held and not may_be(parts, limits, i, j, k):
         return NEVER
     fit.t[0], fit.h[0], fit.w[0] = i, j, k
     fit.tiles[0] = t.tiles[i] * h.tiles[j] * w.tiles[k]

@@ -29,14 +29,14 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: 
 
     Tiles that warm up are cut finer than those that do not: they are listed where they leave more room.
     """
-    stages, t, h, w, count = parts.stages, parts.t, parts.h, parts.w, 0
+    t, h, w, count = parts.t, parts.h, parts.w, 0
     for i in range(ways[0]):
         for j in range(ways[1]):
             for k in range(ways[2]):
                 # A window slides along one axis only.
                 if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
                     continue
-                if window_bits(stages, t, h, w, i, j, k) <= limits.ifmap_bits and leaves_room(parts, limits, i, j, k):
+                if may_be(parts, limits, i, j, k):
                     fit.t[count], fit.h[count], fit.w[count] = i, j, k
                     fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
                     count += 1 if bound_tile(parts, limits, floor, fit, count, 1) else 0
@@ -74,6 +74,13 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
     fit.weights[at], fit.often[at], fit.cycles[at] = weights, often, cycles
     fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
     return True
+
+
+@kernel
+def may_be(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
+    """Return whether a tile is one to look at: its window fits, and where tiles warm up, that leaves room."""
+    fits = window_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
+    return fits and leaves_room(parts, limits, i, j, k)
 
 
 @kernel

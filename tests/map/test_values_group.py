@@ -270,7 +270,8 @@ def test_any_stages_may_keep_their_weights_where_chunks_still_fit_beside_them():
 def test_stages_have_a_mode_each():
     nothing = np.zeros(2, dtype=np.int64)
     flags = (np.array([True, False]), np.array([True, True]), np.array([False, False]))
-    cost = GroupCost(bursts=nothing, steps=nothing, latency=nothing.astype(float), in_channels=flags)
+    none = nothing.astype(float)
+    cost = GroupCost(bursts=nothing, steps=nothing, latency=none, busy=none, in_channels=flags)
     assert [cost.parallel(i) for i in range(2)] == [("channel", "channel", "pixel"), ("pixel", "channel", "pixel")]
 
 

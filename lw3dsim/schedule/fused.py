@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of, padded
+from lw3dsim.base.caches import kept
 from lw3dsim.base.distinct import distinct_rows
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Flags, Ints, Table, Words
     from lw3dsim.describe.accelerator import Accelerator, Buffers
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.machine.microarchitecture import Machine
+    from lw3dsim.machine.microarchitecture import Machine, Parallel
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
 
 
@@ -97,7 +98,7 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
     meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
     stolen = stolen_cycles(machines[0], meeting, len(places.tile), ifmap, weight, ofmap)
-    kind, kinds, lead = _kinds(_on_array(group, mapping, arch), nest, places, stolen)
+    kind, kinds, lead = _kinds(_on_array(group, mapping.parallel, arch), nest, places, stolen)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
@@ -129,7 +130,9 @@ def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
     """Return the cycles that the array is busy with ``group`` at least, its configuration included; see busy_stage."""
     work, nest = kernels(), _nest(group, mapping, mapping.axes(group))
     seen = work.columns(Seen, min(4 * _tiles(nest) * len(group.stages), SEEN) + 1)
-    return arch.layer_setup_cycles + work(busy_group)(_on_array(group, mapping, arch), nest, empty_waves(work), seen)
+    return arch.layer_setup_cycles + work(busy_group)(
+        _on_array(group, mapping.parallel, arch), nest, empty_waves(work), seen
+    )
 
 
 def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[dict[str, int]]:
@@ -147,16 +150,18 @@ def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list
     t, h, w, of, n = list(map(work.words, zip(*places, strict=True)))
     costs, none = work.columns(Costs, many), work.empty(many)
     steps = GroupPlaces(tile=none, t=t, h=h, w=w, stage=of, chunk=none, n=n, waits=none)
-    on_array, nest = _on_array(group, mapping, arch), _nest(group, mapping, axes)
+    on_array, nest = _on_array(group, mapping.parallel, arch), _nest(group, mapping, axes)
     work(cost_group)(on_array, nest, steps, work.words(range(many)), empty_waves(work), costs)
     each, stages = np.array(costs) * np.array(counts), np.array([place[3] for place in places])
     sums = [each[:, stages == i].sum(axis=1).tolist() for i in range(len(group.stages))]
     return [dict(zip(Costs._fields, total, strict=True)) for total in sums]
 
 
-def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
+@kept(4096)
+def _on_array(group: Group, of_stages: tuple[Parallel, ...], arch: Accelerator) -> OnArray:
+    """Return the stages of a group, each in its mode, and the array as it is used in that."""
     work, last = kernels(), len(group.stages) - 1
-    stages = enumerate(zip(group.stages, mapping.parallel, strict=True))
+    stages = enumerate(zip(group.stages, of_stages, strict=True))
     modes = [make_mode(stage, arch, parallel, group.reads_back(i), i < last) for i, (stage, parallel) in stages]
     return OnArray(
         layer=work.words(np.concatenate([mode.layer for mode in modes])),

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.account.simulated import Unit
 from lw3dsim.account.tally import tally_group
@@ -24,7 +23,7 @@ from lw3dsim.map.group.partition import Partition, make_trees
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, search_group
 from lw3dsim.network.chains import branches, can_wait, group_of, links, without
 from lw3dsim.network.layouts import free_blocks
-from lw3dsim.network.objective import Figures, Weights, at_work
+from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
 from lw3dsim.possible import is_possible_group
@@ -95,7 +94,7 @@ class Judge:
     runs: Sequence[LayerRun]
     arch: Accelerator
     engine: str
-    leakage: float
+    leakage: float | None
     alone: list[Figures]
     formed: list[float]
     weights: Weights
@@ -122,8 +121,8 @@ class Judge:
 
         The layouts of tensors ``given`` are not to be chosen either.
         """
-        leakage = leakage_mw(arch, [run.work.problem for run in runs])
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
+        leakage = leakage_of(units, arch) if weights.pj else None
         alone = [Figures.of(network, unit, leakage) for unit in units]
         feeds = without(links(network, runs), apart) if arch.buffers.intermediate_bits else {}
         aside = {s: those for s, those in branches(network, runs).items() if s not in apart}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import Unit
-from lw3dsim.network.objective import total_figures
+from lw3dsim.network.objective import network_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def worthy_kinds(
 
     def cost(those: Sequence[LayerRun]) -> float:
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, those, strict=True)]
-        return weights.cost(total_figures(network, units, arch))
+        return network_cost(network, units, arch, weights)
 
     best, least, without = runs, cost(runs), _NONE
     while True:

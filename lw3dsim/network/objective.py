@@ -45,9 +45,12 @@ class Figures(Value, frozen=True, kw_only=True):
     formed_pj: float
 
     @classmethod
-    def of(cls, network: Workload, unit: Unit, leakage: float) -> Figures:
-        """Return what ``unit`` costs on a chip of ``leakage`` mW."""
-        energy = component_energy_pj(network, unit, leakage)
+    def of(cls, network: Workload, unit: Unit, leakage: float | None) -> Figures:
+        """Return what ``unit`` costs on a chip of ``leakage`` mW; None: energy, which takes long, counts as none."""
+        if leakage is None:
+            energy = dict.fromkeys((*MOVED, *FORMED), 0.0)
+        else:
+            energy = component_energy_pj(network, unit, leakage)
         return cls(
             cycles=unit.run.latency_cycles,
             dram_bytes=unit.run.dram_bytes,
@@ -97,13 +100,19 @@ def at_work(price: Price, problems: Sequence[Problem], arch: Accelerator) -> Pri
     return replace(price, busy=price.pj * (of_array or of_vector))
 
 
-def total_figures(network: Workload, units: Sequence[Unit], arch: Accelerator) -> Figures:
-    """Return what a mapped network costs."""
-    leakage = leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
-    return Figures.total([Figures.of(network, unit, leakage) for unit in units])
+def leakage_of(units: Sequence[Unit], arch: Accelerator) -> float:
+    """Return what a chip leaks that is built for all ``units``, in mW."""
+    return leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
+
+
+def network_cost(network: Workload, units: Sequence[Unit], arch: Accelerator, weights: Weights) -> float:
+    """Return the cost of a mapped network."""
+    leakage = leakage_of(units, arch) if weights.pj else None
+    return weights.cost(Figures.total([Figures.of(network, unit, leakage) for unit in units]))
 
 
 def make_weights(network: Workload, runs: Sequence[LayerRun], arch: Accelerator, objective: Objective) -> Weights:
     """Return the weights for ``network``, whose layers by themselves ran as in ``runs``."""
     units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
-    return Weights.of(objective, total_figures(network, units, arch))
+    leakage = leakage_of(units, arch) if objective in ("energy", "edp") else None
+    return Weights.of(objective, Figures.total([Figures.of(network, unit, leakage) for unit in units]))

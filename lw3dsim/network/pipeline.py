@@ -21,7 +21,7 @@ from lw3dsim.importing.load import load_weighted, load_workload
 from lw3dsim.network.kinds import worthy_kinds
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
-from lw3dsim.network.objective import make_weights, total_figures
+from lw3dsim.network.objective import make_weights, network_cost
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
 from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
@@ -236,7 +236,7 @@ def map_network(
 
         told_often = partial(told.layer, times=FUSING)
         units = fused_units(network, runs, design, engine, weights, fixed, layouts, told_often)
-    return min(units, alone, key=lambda chosen: weights.cost(total_figures(network, chosen, design)))
+    return min(units, alone, key=lambda chosen: network_cost(network, chosen, design, weights))
 
 
 def _fixed(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.account.area import leakage_mw
 from lw3dsim.base.values import replace
 from lw3dsim.network.fusion import fuse, run_group
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.layouts import settle_layouts
-from lw3dsim.network.objective import Figures, total_figures
+from lw3dsim.network.objective import Figures, leakage_of, network_cost
 from lw3dsim.network.runs import bare, seen_by
 from lw3dsim.schedule.work import GroupWork, LayerWork
 
@@ -44,7 +43,7 @@ def fused_units(
     """
     units = fuse(network, runs, arch, engine, weights, fixed, given, progress)
     units = settle_layouts(network, units, arch, engine, given)
-    leakage = leakage_mw(arch, [stage.problem for unit in units for stage in unit.run.stages])
+    leakage = leakage_of(units, arch) if weights.pj else None
     apart = {network.layers[path[0]] for path in fixed}
 
     def cost(unit: Unit) -> float:
@@ -59,7 +58,7 @@ def fused_units(
     if all(one is unit for one, unit in zip(cheaper, units, strict=True)):
         return units
     again = settle_layouts(network, cheaper, arch, engine, given)
-    return min(units, again, key=lambda chosen: weights.cost(total_figures(network, chosen, arch)))
+    return min(units, again, key=lambda chosen: network_cost(network, chosen, arch, weights))
 
 
 def _anew(unit: Unit, arch: Accelerator, engine: str, weights: Weights) -> Unit:

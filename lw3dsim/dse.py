@@ -140,8 +140,9 @@ def run(asked: Search) -> Study:
     loaded, where = _opened(asked.space, asked.storage)
     loaded = remembering(loaded, where)
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
-        goal = goal_of(loaded, store, wanted)
-        Run(loaded, store, goal, _Told(goal, asked.progress), store.poll()).run(crew)
+        finished = store.poll()
+        goal = goal_of(loaded, store, wanted, len(finished))
+        Run(loaded, store, goal, _Told(goal, asked.progress), finished).run(crew)
     return _held(read_study(loaded, where))
 
 
@@ -151,9 +152,9 @@ def checked(asked: Parameters, kind: type[Asked]) -> Asked:
     return kind(**{each.name: values[each.name] for each in declared_by(kind)})
 
 
-def goal_of(space: Space, store: Store, wanted: Wanted) -> int:
-    """Return how many finished points the study in ``store`` shall have."""
-    return min(wanted.trials or default_trials(space, store.settings.sampler), space.size)
+def goal_of(space: Space, store: Store, wanted: Wanted, finished: int) -> int:
+    """Return how many finished points the study in ``store`` shall have: no fewer than the ``finished`` that it has."""
+    return min(max(wanted.trials or default_trials(space, store.settings.sampler), finished), space.size)
 
 
 class _Told:

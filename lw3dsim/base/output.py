@@ -49,6 +49,15 @@ def check_file(path: str | Path, form: Form) -> None:
         raise _unwritable(path, error) from None
 
 
+def check_unedited(path: str | Path, text: str) -> None:
+    """Raise OutputError where the file ``path`` is there with another text: somebody may have edited it."""
+    if os.path.lexists(path) and Path(path).read_bytes() != text.encode():
+        name = one_line(str(path), 200)
+        raise OutputError(
+            f"{name}: is there already, with another text than would be written; give another --out, or --force"
+        )
+
+
 @contextmanager
 def writing(path: str | Path, form: Form) -> Iterator[BinaryIO]:
     """Yield a file under a hidden name, renamed to ``path`` where the context ends well; raise OutputError else."""

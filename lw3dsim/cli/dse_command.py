@@ -80,7 +80,8 @@ def run_command(space: str, storage: str | None, asked: Wanted, serve: bool, por
     loaded = remembering(loaded, where)
     extension()  # what there is to say of it stands above the display
     with hired(loaded, wanted) as crew, begun(loaded, where, wanted) as store:
-        goal, finished = goal_of(loaded, store, wanted), store.poll()
+        finished = store.poll()
+        goal = goal_of(loaded, store, wanted, len(finished))
         with ExitStack() as stack:
             display = Display(loaded, goal, store.settings.reference, len(finished))
             watcher: Watcher = display
@@ -183,7 +184,7 @@ def prove_command(space: str, storage: str | None, asked: Proving, form: str, sh
     if form == "json":
         put(record(prover).to_json())
     else:
-        show(lines(prover))
+        show(lines(record(prover)))
 
 
 @command.command("export")

@@ -166,4 +166,6 @@ class _Builder:
         return value
 
     def _unreadable(self, key: KeyPath, line: int, text: str, message: str) -> InputError:
-        return InputError(f"{self.path}:{line} {dotted(key)} = {one_line(text) or repr(text)}: {message}")
+        # What is but a value, as that of an override, has no key, and is said by its place.
+        value = f" {dotted(key)} = {one_line(text) or repr(text)}" if key else ""
+        return InputError(f"{self.path}:{line}{value}: {message}")

@@ -54,6 +54,17 @@ class Status(Values, frozen=True, kw_only=True):
     hypervolume: float
     evaluation_seconds: Annotated[float, figure("of all workers")]
 
+    def __repr__(self) -> str:
+        """Return how far the study is, what became of its points, and the best of each objective: a line each."""
+        counts = ", ".join(f"{getattr(self, state):,} {word}" for state, word in STATES.items() if getattr(self, state))
+        points = f"{self.finished:,} of {self.wanted:,} points"
+        lines = [
+            f"{self.space}: {points}, {self.front:,} on the front, in {self.storage}",
+            f"{self.sampler}, seed {self.seed}; {counts or 'none simulated'}; {self.evaluation_seconds:,.4g} s",
+        ]
+        lines += [f"best {name}: {value:,.4g}, {self.best_points[name]}" for name, value in self.best.items()]
+        return "\n".join(lines)
+
 
 def status_record(study: Study) -> Status:
     """Return how far a study is."""

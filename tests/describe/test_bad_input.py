@@ -208,6 +208,11 @@ DAMAGES = [  # "" replaces the whole file
 # fmt: on
 
 
+def test_an_override_that_is_no_number_says_its_value_once(cli):
+    said = cli("simulate", "c3d_small", "--set", "clock_mhz=1e999").stderr
+    assert said == "Error: --set clock_mhz=1e999:1: must be a finite number\n"
+
+
 @pytest.mark.parametrize(("line", "parts"), NAMES, ids=[parts for _, parts in NAMES])
 def test_a_wrong_name_or_parameter_is_answered_with_what_is_allowed(cli, tmp_path, monkeypatch, line, parts):
     monkeypatch.chdir(tmp_path)

@@ -424,3 +424,18 @@ def test_a_run_shows_the_figures_of_one_design_and_its_start_up_apart(complete, 
     designs = [(float(row["latency_ms"]), float(row["energy_mj"])) for row in rows if row["latency_ms"]]
     assert any((latency, energy) == pytest.approx(design, rel=1e-3) for design in designs)
     assert latency == pytest.approx(min(design[0] for design in designs), rel=1e-3)
+
+
+def test_a_study_that_is_asked_for_fewer_points_than_it_has_shows_all(tmp_path, cli):
+    space, journal = write_space(tmp_path), tmp_path / "small.journal"
+    asked = ("dse", "run", space, "--storage", str(journal), "--workers", "1", "--sampler", "random")
+    assert cli(*asked, "--trials", "6").exit_code == 0
+    fewer = cli(*asked, "--trials", "2", "--resume")
+    assert fewer.exit_code == 0
+    assert "6 of 6 points are finished" in fewer.stderr
+    status = dse.status(space, storage=journal)
+    assert (status.finished, status.wanted) == (6, 6)
+    first, how, *best = repr(status).splitlines()
+    assert first.startswith(f"small: 6 of 6 points, {status.front} on the front, in ")
+    assert how.startswith("random, seed 0; ")
+    assert [line.partition(":")[0] for line in best] == ["best latency_ms", "best energy_mj"]

@@ -306,6 +306,11 @@ def test_from_python_a_proof_is_what_the_command_line_makes_of_it(cli_json, tmp_
     assert done.is_finished
     assert done.factor == 1
     assert {type(one) for one in told} == {dse.Proof}
+    said = repr(done).splitlines()
+    assert said[0].startswith(f"small: {done.choices} choices; ")
+    assert said[-1] == f"the front of {done.front} designs is that of the whole space"
+    assert repr(begun).splitlines()[0].startswith("small: ")
+    assert "costs at most" in repr(begun)
     opens = [one.open for one in told]
     assert opens == sorted(opens, reverse=True)
     assert cli_json("dse", "prove", space, "--out", str(out), "--resume", "--format", "json") | {"seconds": 0} == (

@@ -324,6 +324,13 @@ def test_import_writes_a_workload_file(tmp_path, cli):
     assert cli("import", str(path), "--out", str(out)).exit_code == 0
     assert load_workload(out) == load_workload(path)
     assert cli("import", str(path), "--out", str(out)).exit_code == 0
+    edited = out.read_text().replace("name: net", "name: mine")
+    out.write_text(edited)
+    kept = cli("import", str(path), "--out", str(out))
+    assert (kept.exit_code, out.read_text()) == (2, edited)
+    assert "with another text than would be written; give another --out, or --force" in kept.stderr
+    assert cli("import", str(path), "--out", str(out), "--force").exit_code == 0
+    assert load_workload(out) == load_workload(path)
     other = tmp_path / "other.yaml"
     other.write_text("mine")
     refused = cli("import", str(path), "--out", str(other))

@@ -49,6 +49,10 @@ class Proof(Record, frozen=True, kw_only=True):
         """Whether all is proved: the front is that of the whole space."""
         return self.open == 0
 
+    def __repr__(self) -> str:
+        """Return what is proved, in sentences."""
+        return "\n".join(lines(self))
+
 
 def line(prover: Prover) -> str:
     """Return where a proof is, in a line."""
@@ -87,22 +91,22 @@ def record(prover: Prover) -> Proof:
     )
 
 
-def lines(prover: Prover) -> list[str]:
+def lines(found: Proof) -> list[str]:
     """Return what is proved, in sentences."""
-    found = prover.certificate()
     said = [
-        f"{prover.space.name}: {found.choices:,} choices; {found.seconds:,.0f} s, {found.looked_at:,} boxes bounded",
-        *(f"{_share(found.verdicts[verdict], found.choices)}: {words}" for verdict, words in WORDS.items()),
-        f"{_share(found.open_choices, found.choices)}: open, in {found.open_boxes:,} boxes",
+        f"{found.space}: {found.choices:,} choices; {found.seconds:,.0f} s, {found.boxes_bounded:,} boxes bounded",
+        *(f"{_share(getattr(found, verdict), found.choices)}: {words}" for verdict, words in WORDS.items()),
+        f"{_share(found.open, found.choices)}: open, in {found.open_boxes:,} boxes",
     ]
-    if prover.is_done:
+    if found.is_finished:
         return [*said, f"the front of {found.front} designs is that of the whole space"]
-    said.append(f"of any design, one of the {found.front} on the front costs at most {found.factor:.4g} times as much")
+    factor = math.inf if found.factor is None else found.factor
+    said.append(f"of any design, one of the {found.front} on the front costs at most {factor:.4g} times as much")
     said += [
-        f"{share:.4%} of the choices beat the front by no more than a factor of {limit:g} in all objectives at once"
-        for limit, share in zip(FACTORS, prover.shares_within(FACTORS), strict=True)
+        f"{share:.4%} of the choices beat the front by no more than a factor of {limit} in all objectives at once"
+        for limit, share in found.shares_within.items()
     ]
-    best = ", ".join(f"{name} {value:.4g}" for name, value in _bounds(prover).items())
+    best = ", ".join(f"{name} {value:.4g}" for name, value in found.bounds.items())
     return [*said, f"no design is better in any objective than {best}"] if best else said
 
 

@@ -7,6 +7,7 @@ from paper import conv, machine, problem_of, tiles
 
 from lw3dsim.base.arrays import ceil_div, padded, parts, spread
 from lw3dsim.base.kernels import INTERPRETED
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
@@ -85,6 +86,9 @@ def test_candidate_sizes_are_near_equal_parts_in_whole_quanta():
     assert candidate_sizes(fc, 2, 4)[1] == [6, 4, 3, 2, 1]
     pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel="global"), Shape(3, 4, 2, 2), ARCH)
     assert candidate_sizes(pool, 2, 4)[1] == [4, 2, 1]
+    # A vector has no blocks: 40 channels, and halves and thirds in whole blocks of what it is made of.
+    wide = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel="global"), Shape(40, 4, 2, 2), ARCH)
+    assert candidate_sizes(replace(wide, input_block=16), 8, 4)[0] == [40, 32, 16, 8, 4, 2, 1]
     trg = problem_of(Trg(name="x", inputs=("i",)), Shape(3, 4, 2, 2), ARCH)
     assert candidate_sizes(trg, 2, 4)[2] == [4]
 

@@ -34,7 +34,11 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: in
     if makes_vectors and problem.batch > 1:
         # Partial sums of many clips drain for long: fewer outputs, of longer sums.
         block = min(rows, block)
-    groups = _sizes(problem.n // each, {max(rows // problem.abreast, block), block}, (1, 2, 4, rows // problem.abreast))
+    quanta = {max(rows // problem.abreast, block), block}
+    if problem.structure == "vector" and problem.out == (problem.batch, 1, 1):
+        # A vector has no blocks: of what it is made of channel by channel whole blocks are read.
+        quanta.add(max(rows, problem.input_block))
+    groups = _sizes(problem.n // each, quanta, (1, 2, 4, rows // problem.abreast))
     n = [each * size for size in groups]
     if problem.structure == "grouped":
         c = [problem.c]

@@ -109,8 +109,8 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     """Import the public names on first use, so that ``import lw3dsim`` stays instant."""
-    if name == "dse":
-        return import_module("lw3dsim.dse")
+    if name in ("dse", "rtl"):
+        return import_module(f"lw3dsim.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'lw3dsim' has no attribute {name!r}")
     return getattr(import_module(f"lw3dsim.{_HOME[name]}"), name)

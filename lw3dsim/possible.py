@@ -6,6 +6,7 @@ What a mapping file says, and what is remembered from another run, passes the sa
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import STREAMS
@@ -119,7 +120,16 @@ def is_possible_group(group: Group, mapping: GroupMapping, arch: Accelerator) ->
 def _size(key: tuple[str | int, ...], value: int, most: int, what: str) -> Iterator[Fault]:
     """Yield a size that is not 1 to ``most``, the number of ``what``."""
     if not 1 <= value <= most:
-        yield Fault(key=key, value=value, message=f"there are {most} {what}; give 1 to {most}")
+        yield Fault(
+            key=key, value=value, message=f"{_there_are(most, what)}; give 1{f' to {most}' if most > 1 else ''}"
+        )
+
+
+def _there_are(many: int, what: str) -> str:
+    """Return how many there are of ``what``, as "frames in pool" or "slots (buffers.slots)"."""
+    if many != 1:
+        return f"there are {many} {what}"
+    return re.sub("s( in | \\()", r"\1", f"there is 1 {what}", count=1)
 
 
 def _slots(key: tuple[str | int, ...], value: int, arch: Accelerator) -> Iterator[Fault]:

@@ -1,30 +1,32 @@
-"""Run random layers on all cores of the tests, until one differs from the simulator: python tests/cores_nightly.py 300.
+"""Run random layers and fused groups on all cores of the tests: python tests/cores_nightly.py 300 runs as many of both.
 
 Says how many were equal, and of those that differ the seed and what; exits with 1 then.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
+from core_groups import drawn_group
 from cores import MACHINES, built, counted, differences, drawn_subject
 
 
 def main(many: int) -> int:
-    """Run so many layers on each core."""
+    """Run so many layers, and so many groups, on each core."""
     answers = []
     with tempfile.TemporaryDirectory() as made:
         for name in MACHINES:
             arch, core, bench = built(name, Path(made))
-            for seed in range(1000, 1000 + many):
-                found = differences(drawn_subject(name, seed, arch), core, bench)
+            for seed, draw in itertools.product(range(1000, 1000 + many), (drawn_subject, drawn_group)):
+                found = differences(draw(name, seed, arch), core, bench)
                 answers.append(found)
                 if found:
-                    sys.stdout.write("; ".join([name, str(seed), *found]) + "\n")
+                    sys.stdout.write("; ".join([name, draw.__name__, str(seed), *found]) + "\n")
     sys.stdout.write(counted(answers) + "\n")
     return int(any(answers))
 

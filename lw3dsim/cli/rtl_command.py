@@ -77,7 +77,9 @@ def export_command(workload: str | None, run: Options, layers: str | None, out: 
         raise InputError("only --arch and --set apply without --workload; name one, for instance c3d")
     else:
         design = load_arch(str(run.arch), overrides=run.overrides)
-    count = export_core(design, out, prepared, _names(layers))
+    count, refused = export_core(design, out, prepared, _names(layers))
+    for reason in refused:
+        click.echo(f"no program: {reason}", err=True)
     click.echo(f"wrote {count} files to {out}", err=True)
 
 

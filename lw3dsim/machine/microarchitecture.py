@@ -105,14 +105,20 @@ def accumulate_pj(arch: Accelerator, bits: int) -> float:
 
 
 def make_machine(
-    problem: Problem, arch: Accelerator, parallel: Parallel, *, reads_back: int = 0, keeps: bool = False
+    problem: Problem,
+    arch: Accelerator,
+    parallel: Parallel,
+    *,
+    reads_back: int = 0,
+    keeps: bool = False,
+    adders: int = 0,
 ) -> Machine:
-    """Resolve the array for ``problem`` in a parallel mode.
+    """Resolve the array for ``problem`` in a parallel mode, in a pipeline that has so many ``adders`` of transforms.
 
     Raises MappingError when a tile needs more accumulators than a multiplier has, or more than staging files hold.
     """
     way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem, arch)
-    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way)
+    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders)
 
 
 @kept(65536)
@@ -146,7 +152,7 @@ def _check_depth(algorithm: Algorithm, arch: Accelerator) -> None:
 
 @kept(65536)
 def _machine(
-    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, way: Way
+    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, way: Way, adders: int = 0
 ) -> Machine:
     E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
@@ -170,7 +176,7 @@ def _machine(
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages + algorithm.transform_depth + tree_depth(in_trees) + latency,
+        fill_cycles=arch.pe.pipeline_stages + max(algorithm.transform_depth, adders) + tree_depth(in_trees) + latency,
         transforms_weights=arch.winograd.weight_transform == "onchip" and algorithm.is_winograd,
         reads_back=reads_back,
         keeps=keeps,

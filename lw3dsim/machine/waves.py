@@ -292,7 +292,8 @@ def cost_wave(layer: Layer, array: Array, c: int, is_first: int, is_last: int, w
         # What is read and what drains take turns at the port of the output buffer.
         turns = rounds * inputs + drain
         if turns > compute:
-            compute, cause, feed = turns, SRAM_PORT, min(max(load, feed), turns)
+            feed += turns - compute
+            compute, cause = turns, SRAM_PORT
     waves.load[sort], waves.feed[sort], waves.rounds[sort] = load, feed, rounds
     waves.compute[sort], waves.cause[sort] = compute, cause
     if is_last:

@@ -19,7 +19,7 @@ from lw3dsim.rtl.transforms import transform_modules
 
 if TYPE_CHECKING:
     from lw3dsim.rtl.design import Core
-    from lw3dsim.rtl.program import CoreProgram
+    from lw3dsim.rtl.notes import CoreProgram
 
 TOP = "lw_bench"
 RUNTIME = ("verilated", "verilated_threads")

@@ -6,14 +6,14 @@ import math
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.arithmetic.number import shifted
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.errors import InputError
-from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside, group_cycles, readings
 from lw3dsim.machine.waves import cost_waves, empty_waves
@@ -24,21 +24,24 @@ from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
 from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.programs import make_program, unfit
-from lw3dsim.rtl.subject import drawn
-from lw3dsim.schedule.work import LayerWork
+from lw3dsim.rtl.notes import UnfitError
+from lw3dsim.rtl.programs import make_program
+from lw3dsim.rtl.subject import Subject, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lw3dsim.account.simulated import Unit
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.records import Array, Layer
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
-    from lw3dsim.rtl.program import CoreProgram
-    from lw3dsim.rtl.subject import Subject
+    from lw3dsim.rtl.notes import CoreProgram
+    from lw3dsim.rtl.subject import GroupSubject
+
+    AnySubject = Subject | GroupSubject
 
 
 def check_prepared(
@@ -58,24 +61,41 @@ def check_prepared(
     check_design(design)
     units, refused = chosen(map_prepared(prepared), layers, prepared)
     subjects = [drawn(prepared.network, unit, design, seed, request.engine) for unit in units]
-    core = make_core(design, [one.problem for one in subjects])
-    if layers is None:
-        reasons = {one.name: unfit(one, core) for one in subjects}
-        refused += tuple(f"{name} {reason}" for name, reason in reasons.items() if reason)
-        subjects = [one for one in subjects if not reasons[one.name]]
-    programs = [make_program(subject, core) for subject in subjects]
-    core = fitted(core, programs)
+    core, made, unfit = programs_of(design, subjects, is_named=layers is not None)
+    refused += unfit
     checked = []
-    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as made:
-        bench = build(core, Path(made))
-        for done, (subject, program) in enumerate(zip(subjects, programs, strict=True)):
+    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as cores:
+        bench = build(core, Path(cores))
+        for done, (subject, program) in enumerate(made):
             checked.append(compare(subject, core, program, run(bench, program)))
             if progress is not None:
-                progress(done + 1, len(subjects))
+                progress(done + 1, len(made))
     return CheckResult(
         workload=prepared.network.name, arch=design.name, seed=seed, equal=all(one.equal for one in checked),
         layers=tuple(checked), refused=refused,
     )  # fmt: skip
+
+
+def programs_of(
+    design: Accelerator, subjects: Sequence[AnySubject], *, is_named: bool
+) -> tuple[Core, list[tuple[AnySubject, CoreProgram]], tuple[str, ...]]:
+    """Return a core for ``subjects``, the programs of those that run on it, and what it would need for others.
+
+    Raises InputError for one of these where all are asked for by name, or none is left.
+    """
+    core = make_core(design, [stage.problem for subject in subjects for stage in subject.stages])
+    made: list[tuple[AnySubject, CoreProgram]] = []
+    refused = []
+    for subject in subjects:
+        try:
+            made.append((subject, make_program(subject, core)))
+        except UnfitError as error:
+            if is_named:
+                raise
+            refused.append(f"{error.name} {error.reason}")
+    if not made:
+        raise InputError(f"{design.name}: its core runs none of these layers: {refused[0]}")
+    return fitted(core, [program for _, program in made]), made, tuple(refused)
 
 
 def chosen(
@@ -95,10 +115,7 @@ def chosen(
     for unit in units:
         if layers is not None and unit.name not in layers:
             continue
-        work, machine = unit.run.work, None
-        if isinstance(work, LayerWork):
-            machine = make_machine(work.problem, prepared.design, work.mapping.parallel)
-        reason = refusal(unit, machine, prepared.design)
+        reason = refusal(unit, prepared.design)
         if reason and layers is not None:
             raise InputError(f"{prepared.network.name}: {unit.name} {reason}; choose others with --layers")
         if reason:
@@ -110,7 +127,7 @@ def chosen(
     return found, tuple(refused)
 
 
-def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> CheckedLayer:
+def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> CheckedLayer:
     """Return how a run of a core compares with the simulation and execution of its layer."""
     schedule, trace, counts = subject.schedule, subject.trace, log.counts
     differences: list[str] = []
@@ -120,49 +137,78 @@ def compare(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Che
         ("drain", log.drained, trace.drained),
     ):
         differences += _times(name, [at + subject.ahead for at in got], [subject.cycle(at) for at in want])
-    differences += _physical(core.back(subject.problem), log)
+    differences += _physical(core.back(subject.stages[0]), log)
+    operations = [
+        0 if stage.problem.has_weights else steps.total("vector_ops")
+        for stage, steps in zip(subject.stages, schedule.stage_programs, strict=True)
+    ]
     expected = {
-        **port_words(subject),
-        "ofmap_words": program.ofmap_words,
+        **port_words(subject, program.drained_words),
         "products": schedule.total("mults"),
         "updates": schedule.total("accumulations"),
-        "operations": 0 if subject.problem.has_weights else schedule.total("vector_ops"),
+        "operations": sum(operations),
     }
     differences += [
         f"{name}: {counts.get(name, 0)}, not {want}" for name, want in expected.items() if counts.get(name, 0) != want
     ]
     differences += list(_outputs(subject, core, program, log))
+    labels = dict.fromkeys(stage.problem.algorithm.label for stage in subject.stages)
     return CheckedLayer(
-        name=subject.name, algorithm=subject.problem.algorithm.label, steps=schedule.steps,
+        name=subject.name, algorithm=" + ".join(labels), steps=schedule.steps,
         drained_cycles=subject.cycle(int(np.max(trace.drained))),
         core_cycles=max(log.drained, default=0) + subject.ahead,
         port_words=sum(counts.get(name, 0) for name in ("ifmap_words", "weight_words", "ofmap_words")),
-        products=counts.get("products", 0), outputs=int(subject.output.size), equal=not differences,
+        products=counts.get("products", 0), outputs=int(subject.stages[-1].output.size), equal=not differences,
         differences=tuple(differences),
     )  # fmt: skip
 
 
-def port_words(subject: Subject) -> dict[str, int]:
-    """Return the words of patches and kernels that the simulator counts cycles of."""
-    layer, array = plain_layer(subject.problem), plain_array(subject.machine)
-    axes, loops, waves = make_axes(subject.problem, subject.mapping), subject.schedule.loops, empty_waves(INTERPRETED)
-    words = {"ifmap_words": 0, "weight_words": 0}
-    for step in np.unique(subject.schedule.kind, return_index=True)[1].tolist():
-        many = int((subject.schedule.kind == subject.schedule.kind[step]).sum())
-        frames = loops.c if subject.problem.reduces_frames else loops.t
-        along = ((axes.t, frames), (axes.h, loops.h), (axes.w, loops.w))
-        t, h, w = (int(axis.outputs[at[step]]) for axis, at in along)
-        n, c = int(axes.n[loops.n[step]]), int(axes.c[loops.c[step]])
-        ends = int(loops.is_first[step]), int(loops.is_last[step])
-        if not subject.problem.has_weights:
-            words["ifmap_words"] += many * operand_words(layer, array, (n, t, h, w), c, ends)
+class Step(NamedTuple):
+    """A step: the stage that it is of, its outputs (n, t, h, w), input channels, whether its sums begin and end."""
+
+    stage: int
+    size: tuple[int, int, int, int]
+    c: int
+    ends: tuple[int, int]
+
+
+def port_words(subject: AnySubject, drained: int) -> dict[str, int]:
+    """Return the words of the three ports that the simulator counts cycles of, ``drained`` ones at that of outputs."""
+    words, sizes = {"ifmap_words": 0, "weight_words": 0, "ofmap_words": drained}, empty_waves(INTERPRETED)
+    kinds, firsts, counts = np.unique(subject.schedule.kind, return_index=True, return_counts=True)
+    steps = steps_of(subject, firsts.tolist())
+    for many, step in zip(counts.tolist()[: len(kinds)], steps, strict=True):
+        stage = subject.stages[step.stage]
+        layer, array = plain_layer(stage.problem), plain_array(stage.machine)
+        patch = "ofmap_words" if stage.machine.reads_back else "ifmap_words"
+        if not stage.problem.has_weights:
+            words[patch] += many * operand_words(layer, array, step.size, step.c, step.ends)
             continue
-        cost_waves(layer, array, n, c, t, h, w, *ends, waves)
-        for sort in waves.used[: waves.many[0]]:
-            rounds = many * waves.number[sort] * waves.rounds[sort]
-            words["ifmap_words"] += int(rounds * waves.inputs[sort])
-            words["weight_words"] += int(rounds * waves.weights[sort])
+        n, t, h, w = step.size
+        cost_waves(layer, array, n, step.c, t, h, w, *step.ends, sizes)
+        for sort in sizes.used[: sizes.many[0]]:
+            rounds = many * sizes.number[sort] * sizes.rounds[sort]
+            words[patch] += int(rounds * sizes.inputs[sort])
+            words["weight_words"] += int(rounds * sizes.weights[sort])
     return words
+
+
+def steps_of(subject: AnySubject, steps: Sequence[int]) -> Iterator[Step]:
+    """Yield what is to be known of some steps of a layer or group."""
+    if isinstance(subject, Subject):
+        axes, loops = make_axes(subject.problem, subject.mapping), subject.schedule.loops
+        frames = loops.c if subject.problem.reduces_frames else loops.t
+        for step in steps:
+            along = ((axes.t, frames), (axes.h, loops.h), (axes.w, loops.w))
+            t, h, w = (int(axis.outputs[at[step]]) for axis, at in along)
+            n, c = int(axes.n[loops.n[step]]), int(axes.c[loops.c[step]])
+            yield Step(0, (n, t, h, w), c, (int(loops.is_first[step]), int(loops.is_last[step])))
+        return
+    cuts, places = subject.mapping.axes(subject.group), subject.schedule.places
+    for step in steps:
+        stage = int(places.stage[step])
+        t, h, w = (int(axis.new[stage + 1][at[step]]) for axis, at in zip(cuts, places.at, strict=True))
+        yield Step(stage, (int(places.n[step]), t, h, w), subject.stages[stage].problem.c, (1, 1))
 
 
 def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int, ends: tuple[int, int]) -> int:
@@ -189,30 +235,35 @@ def _physical(back: int, log: Log) -> list[str]:
     return [f"no product is added in cycle {missing[0] + back}, behind a feed in {missing[0]}"] if missing else []
 
 
-def _outputs(subject: Subject, core: Core, program: CoreProgram, log: Log) -> Iterator[str]:
-    """Yield what differs in the words of the output buffer."""
-    sums, codes, seen = (np.zeros(subject.output.size, dtype=np.int64) for _ in range(3))
-    for (_, address, count, word, wide), at, expected in zip(
-        log.results, program.results, program.addresses, strict=False
-    ):
-        if (address, count) != (expected, len(at)):
-            yield f"{count} results written to word {address}, not {len(at)} to {expected}"
+def _outputs(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> Iterator[str]:
+    """Yield what differs in the words of results, and which outputs are not written, or twice."""
+    parts: list[tuple[list[Ints], list[int], list[int]]] = [([], [], []) for _ in subject.stages]
+    for (_, address, count, word, wide), expected in zip(log.results, program.results, strict=False):
+        if (address, count) != (expected.address, len(expected.at)):
+            yield f"{count} results written to word {address}, not {len(expected.at)} to {expected.address}"
             return
-        codes[at] = _signed(word, core.activation, len(at))
-        sums[at] = _signed(wide, core.result_bits + 2, len(at))
-        seen[at] += 1
-    if not (seen == 1).all():
-        yield f"{int((seen != 1).sum())} outputs are not written once"
-    want = subject.output.reshape(-1)
-    yield from _values("sums", sums, want)
-    yield from _values("results", codes, shifted(want, subject.shift, subject.number))
+        at, sums, codes = parts[expected.stage]
+        at.append(expected.at)
+        codes += _signed(word, core.activation, count)
+        sums += _signed(wide, core.result_bits + 2, count)
+    if len(log.results) != len(program.results):
+        yield f"{len(log.results)} words of results, not {len(program.results)}"
+    for stage, (at, sums, codes) in zip(subject.stages, parts, strict=True):
+        where = np.concatenate([np.zeros(0, dtype=np.int64), *at])
+        wrong = (np.bincount(where, minlength=stage.output.size) != 1) & (stage is subject.stages[-1])
+        if wrong.any():
+            yield f"{int(wrong.sum())} outputs are not written once"
+        want = stage.output.reshape(-1)[where]
+        of = f" of {stage.name}" if len(parts) > 1 else ""
+        yield from _values(f"sums{of}", np.array(sums), want)
+        yield from _values(f"results{of}", np.array(codes), shifted(want, stage.shift, stage.number))
 
 
 def _values(name: str, got: Ints, want: Ints) -> Iterator[str]:
     wrong = np.flatnonzero(got != want)
     if len(wrong):
         at = int(wrong[0])
-        yield f"{len(wrong)} of {len(got)} {name}: {got[at]}, not {want[at]} at {at}"
+        yield f"{len(wrong)} of {len(got)} {name}: {got[at]}, not {want[at]}, the first of them at {at}"
 
 
 def _signed(digits: str, bits: int, count: int) -> list[int]:

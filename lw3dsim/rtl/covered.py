@@ -12,16 +12,20 @@ from lw3dsim.describe.moves import Upsample
 from lw3dsim.describe.shape import Shape
 from lw3dsim.describe.vectors import LayerNorm, Pool3d, RunningMean, Softmax
 from lw3dsim.errors import InputError
+from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.schedule.fused import stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork
 
 if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import AnyLayer
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
 
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
+ONE_BANK = "has a buffer of one bank, where DMA and array meet"
 
 
 def check_design(arch: Accelerator) -> None:
@@ -48,13 +52,40 @@ def _check_words(arch: Accelerator) -> None:
             )
 
 
-def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
+def refusal(unit: Unit, design: Accelerator) -> str:
     """Return what a core would need for a unit of a network that it does not do; nothing where it does it."""
-    if isinstance(unit.run.work, GroupWork) or machine is None:
-        return "is a fused group: the core needs the reads of intermediate tensors"
-    assert isinstance(unit.run.work, LayerWork)  # noqa: S101  # there are no others
-    problem = unit.run.work.problem
-    layer = unit.layers[0]
+    work = unit.run.work
+    if isinstance(work, GroupWork):
+        return group_refusal(unit, work, design)
+    assert isinstance(work, LayerWork)  # noqa: S101  # there are no others
+    machine = make_machine(work.problem, design, work.mapping.parallel)
+    slots = [getattr(work.mapping, f"{name}_slots") for name in machine.shared_ports]
+    return layer_refusal(unit.layers[0], work.problem, machine, design) or (
+        ONE_BANK if max(slots, default=1) > 1 else ""
+    )
+
+
+def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
+    """Return what a core would need for a fused group that it does not do; nothing where it does it."""
+    group, machines = work.group, stage_machines(work.group, work.mapping, design)
+    if work.mapping.kept != "none":
+        return "is a fused group that keeps halos: the core recomputes them"
+    if set(group.operands) != {"none"} or group.sources != tuple(range(len(group.stages))):
+        return "is a fused group with several inputs: the core needs the reads of a second tensor"
+    if not all(stage.has_weights for stage in group.stages):
+        return "is a fused group with layers of the vector unit: the core needs their reads of intermediate tensors"
+    if any(machine.cycles_per_tile > 1 for machine in machines):
+        return "is a fused group that takes tiles in parts: the core needs a drain that is as long as its pipeline"
+    if machines[0].shared_ports:
+        return ONE_BANK
+    for layer, problem, machine in zip(unit.layers, group.stages, machines, strict=True):
+        if reason := layer_refusal(layer, problem, machine, design):
+            return f"is a fused group, in which {layer.name} {reason}"
+    return ""
+
+
+def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: Accelerator) -> str:
+    """Return what a core would need for a layer that it does not do; nothing where it does it."""
     kind, function = layer.kind, getattr(layer, "activation", "none")
     needs = {
         f"is {kind}: the core needs tables of powers and roots": isinstance(layer, Softmax | LayerNorm),
@@ -77,7 +108,6 @@ def refusal(unit: Unit, machine: Machine | None, design: Accelerator) -> str:
         or problem.state_frames > 0,
         f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
         and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits),
-        "has a buffer of one bank, where DMA and array meet": bool(machine.shared_ports) and _meets(unit, machine),
         "has memories that take several cycles for a word": max(
             machine.ifmap_port.per_cycles, machine.weight_port.per_cycles, machine.ofmap_port.per_cycles
         )
@@ -106,8 +136,3 @@ def _divides(layer: Pool3d, problem: Problem) -> bool:
         return False
     t, h, w = problem.inp
     return len(np.unique(divisors(layer, Shape(problem.n, t, h, w)))) > 1
-
-
-def _meets(unit: Unit, machine: Machine) -> bool:
-    mapping = unit.run.work.mapping
-    return any(getattr(mapping, f"{name}_slots") > 1 for name in machine.shared_ports)

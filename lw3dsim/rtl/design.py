@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.rtl.program import CoreProgram
-    from lw3dsim.rtl.subject import Subject
+    from lw3dsim.rtl.notes import CoreProgram
+    from lw3dsim.rtl.subject import Stage
 
 
 class Core(Value, frozen=True, kw_only=True):
@@ -55,6 +55,8 @@ class Core(Value, frozen=True, kw_only=True):
     partial_words: int
     vector_lanes: int
     vector: int
+    inner: int = 0
+    inner_staged: int = 1
 
     @property
     def results(self) -> int:
@@ -83,16 +85,9 @@ class Core(Value, frozen=True, kw_only=True):
         """Outputs of which a word of the output buffer has a part, at most."""
         return max(self.results, -(-self.ofmap_word // self.result_bits) + 1)
 
-    def back(self, problem: Problem) -> int:
+    def back(self, stage: Stage) -> int:
         """Return the cycles from the feed to the accumulators."""
-        transform = problem.algorithm.stages("BT") if problem.algorithm.is_winograd else 0
-        return self.latency + 1 + self.stages + transform
-
-    def check_room(self, name: str, words: int, subject: Subject) -> None:
-        """Refuse a tile that needs more words than a slot has."""
-        slots = getattr(subject.mapping, f"{name}_slots")
-        if words > getattr(self, f"{name}_memory") // slots:
-            raise InputError(f"{subject.name}: its {name} tile takes {words} words, a slot of this core has fewer")
+        return self.latency + 1 + self.stages + stage.adders[0]
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -128,6 +123,8 @@ class Core(Value, frozen=True, kw_only=True):
             "VECTOR": self.vector,
             "PARTS": self.parts,
             "PARTIAL_WORDS": self.partial_words,
+            "INNER": self.inner,
+            "INNER_STAGED": self.inner_staged,
             "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
             "OUT_STAGES": max((one.stages("AT") for one in self.algorithms), default=0),
         }
@@ -138,9 +135,16 @@ def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
 
 
 def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
-    """Return ``core`` with staging registers for the largest rounds, and partial sums of a depth, of ``programs``."""
-    patches, kernels, sums = zip(*(program.staged for program in programs), strict=True)
-    return replace(core, ifmap_staged=max(patches), weight_staged=max(kernels), partial_words=max(sums))
+    """Return ``core`` with the room that ``programs`` need: for rounds, sums, biases, intermediate tensors."""
+
+    def most(name: str) -> int:
+        return max(int(getattr(program.room, name)) for program in programs)
+
+    return replace(
+        core, ifmap_staged=most("patch"), weight_staged=most("kernels"), partial_words=most("sums"),
+        bias_memory=max(core.bias_memory, most("biases")), inner=most("elements"), inner_staged=most("inner"),
+        slots=max(core.slots, most("slots")),
+    )  # fmt: skip
 
 
 def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:

@@ -10,10 +10,9 @@ from lw3dsim.base.forms import RTL, RTL_MARK
 from lw3dsim.base.output import check_folder, make_folder, write_files
 from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.rtl.build import TOP, bench_files, names_header, sources, written
-from lw3dsim.rtl.check import chosen
+from lw3dsim.rtl.check import chosen, programs_of
 from lw3dsim.rtl.covered import check_design
-from lw3dsim.rtl.design import fitted, make_core
-from lw3dsim.rtl.programs import make_program
+from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.subject import drawn
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.rtl.design import Core
+    from lw3dsim.rtl.notes import CoreProgram
 
 # Which module is which rule of docs/microarchitecture.md.
 RULES = (
@@ -49,6 +49,7 @@ RULES = (
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
     ("Packing", "lw_drain, lw_kept, lw_collector", "outputs of a depth side by side, a word from one depth alone"),
+    ("Intermediate tensors", "lw_inner, lw_places", "written where the next layer of a group reads them"),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
     ("Vector unit, of a drain", "lw_vector, lw_divider", "partial sums, means, bias, relu, shift to the operand width"),
     ("Vector unit: groups", "lw_groups", "outputs side by side, one group behind the other out of a descriptor"),
@@ -59,30 +60,34 @@ RULES = (
 )
 
 
-def export_core(design: Accelerator, out: str, prepared: Prepared | None, layers: Sequence[str] | None = None) -> int:
-    """Write the core of ``design`` to the folder ``out``, with programs of ``layers``; return how many files.
+def export_core(
+    design: Accelerator, out: str, prepared: Prepared | None, layers: Sequence[str] | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Write the core of ``design`` to the folder ``out``, with programs of ``layers``, by default all that it does.
+
+    Return how many files there are, and what the core would need for layers that there are no programs of.
 
     Raises InputError for an accelerator or a layer that there is no core of, OutputError where it can't be written.
     """
     check_design(design)
-    subjects = []
+    core, refused = make_core(design, []), tuple[str, ...]()
+    programs: dict[str, CoreProgram] = {}
     if prepared is not None:
-        units, _ = chosen(map_prepared(prepared), layers, prepared)
+        units, refused = chosen(map_prepared(prepared), layers, prepared)
         subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
-    core = make_core(design, [one.problem for one in subjects])
-    programs = {_file_name(one.name): make_program(one, core) for one in subjects}
-    core = fitted(core, list(programs.values())) if programs else core
+        core, made, unfit = programs_of(design, subjects, is_named=layers is not None)
+        programs, refused = {_file_name(one.name): program for one, program in made}, refused + unfit
     texts = {**sources(core), f"{top_name(design)}.sv": top(design, core)}
-    texts["README.md"] = page(design, core, bool(subjects))
+    texts["README.md"] = page(design, core, bool(programs))
     texts |= {f"bench/{name}": text for name, text in bench_files().items()}
-    texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core, bool(subjects))}
+    texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core, bool(programs))}
     texts |= {f"programs/{name}.txt": written(program) for name, program in programs.items()}
     folder = check_folder(out, dict.fromkeys(texts, RTL))
     for name in texts:
         make_folder((folder / name).parent)
     marked = {folder / name: (RTL, _marked(Path(name), text).encode()) for name, text in texts.items()}
     write_files(marked)
-    return len(marked)
+    return len(marked), refused
 
 
 def top_name(design: Accelerator) -> str:

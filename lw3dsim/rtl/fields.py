@@ -14,9 +14,11 @@ class Field(NamedTuple):
     wide: int = 1
 
 
-# Bits of the flags; the core raises the last two.
+# Bits of the flags; the core raises opens and closes. A wave that `waits` reads what the step before makes, one that
+# reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one.
 FLAGS = (
     "first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out", "divides", "opens", "closes",
+    "waits", "inner", "keeps",
 )  # fmt: skip
 
 FIELDS = {
@@ -91,8 +93,24 @@ FIELDS = {
     "inverse": Field(87, 3),
     "inverse_shift": Field(90),
     "transforms_weights": Field(91),
+    # Registers of the transforms in the pipeline.
+    "in_stages": Field(92),
+    "out_stages": Field(93),
+    # Of a fused group: words at the port of outputs, in and out; which tile is read.
+    "turns": Field(94, 2),
+    "read_tag": Field(96),
+    # Where the results of a wave go in an intermediate tensor: blocks of channels, in each positions side by side.
+    "keep_tag": Field(97),
+    "keep_base": Field(98, 2),
+    "keep_block": Field(100),
+    "keep_channels": Field(101),
+    "keep_first": Field(102),
+    "keep_pitch": Field(103, 2),
+    "keep_position": Field(105, 2),
+    "keep_frame": Field(107, 2),
+    "keep_row": Field(109),
 }
-PLACES = 96
+PLACES = 112
 
 
 def raised(**flags: bool) -> int:

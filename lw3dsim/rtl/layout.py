@@ -29,7 +29,11 @@ W = 2
 
 
 class OffGridError(Exception):
-    """Positions that no counters of a core walk over."""
+    """Positions of a problem that no counters of a core walk over."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
 
 
 class Steps(NamedTuple):
@@ -88,12 +92,12 @@ def steps_along(problem: Problem, axis: int, tiles: int, taps: int) -> Steps:
     algorithm, stride = problem.algorithm, problem.stride[axis]
     if algorithm.is_winograd and algorithm.filter[axis] * algorithm.split[axis] * algorithm.tile[axis] > 1:
         if stride > problem.kernel[axis]:
-            raise OffGridError
+            raise OffGridError(problem)
         return Steps(algorithm.tile[axis] * stride, 1, algorithm.split[axis])
     met = np.arange(tiles)[:, None] * stride + np.arange(taps)[None, :] * problem.dilation[axis]
     # What no output of the round reads is not in its patch: few outputs leave gaps between dilated taps.
     at = met if axis == W else np.searchsorted(np.unique(met), met)
-    return Steps(_step(at, 0), _step(at, 1), 0)
+    return Steps(_step(problem, at, 0), _step(problem, at, 1), 0)
 
 
 def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int) -> Runs:
@@ -120,8 +124,8 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
         length=length * (rows if is_wide else 1) * (frames if is_high else 1),
         rows=1 if is_wide else rows,
         frames=1 if is_high else frames,
-        row_pitch=_step(at[1]) * width * block,
-        frame_pitch=_step(at[0]) * pitches[0],
+        row_pitch=_step(problem, at[1]) * width * block,
+        frame_pitch=_step(problem, at[0]) * pitches[0],
         first=sum(int(one[0]) * pitch for one, pitch in zip(at, pitches, strict=True)),
         groups=(groups[0], groups[1], groups[2]),
         merges_rows=is_wide,
@@ -131,18 +135,20 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
     )
 
 
-def _step(at: Ints, axis: int = 0) -> int:
+def _step(problem: Problem, at: Ints, axis: int = 0) -> int:
     """Return how far indices lie apart along an axis. Raises OffGridError where they are not equally far apart."""
     apart = np.unique(np.diff(at, axis=axis))
     if len(apart) > 1:
-        raise OffGridError
+        raise OffGridError(problem)
     return int(apart[0]) if len(apart) else 0
 
 
 def _group_step(problem: Problem, axis: int, kept: Ints, begin: int, taps: int) -> int:
     """Return how far the first position of a group of taps lies from that of the group before, in the buffer."""
     firsts = range(0, problem.kernel[axis], taps)
-    return _step(np.array([np.searchsorted(kept, touched(problem, axis, begin, 1, one, taps)[0]) for one in firsts]))
+    return _step(
+        problem, np.array([np.searchsorted(kept, touched(problem, axis, begin, 1, one, taps)[0]) for one in firsts])
+    )
 
 
 def tile_of(problem: Problem, place: Place, source: Tensor, channels: slice) -> Tensor:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 # Name, bits, what a direct layer has.
 _SCALARS = (
-    ("in_stages", 8, 0), ("out_stages", 8, 0), ("passes", 8, 1), ("each", 8, 1), ("per_col", 8, 1),
+    ("passes", 8, 1), ("each", 8, 1), ("per_col", 8, 1),
     ("size", 24, 0x010101), ("in_tiles", 16, 1), ("in_cycles", 16, 1), ("out_tiles", 16, 1), ("out_cycles", 16, 1),
     ("kernel_tiles", 16, 1), ("kernel_cycles", 16, 1),
 )  # fmt: skip
 _LISTS = ("lane", "coordinate", "at_t", "at_h", "at_w")
-_MODULE = """// What each algorithm is to the counters of the core: registers of its transforms, parts of a tile,
+_MODULE = """// What each algorithm is to the counters of the core: parts of a tile,
 // lanes of a column, outputs of a tile, tiles transformed a cycle; of each place of a column what it holds.
 module lw_modes (
     input  logic [7:0]  mode,
@@ -59,7 +59,7 @@ def _constants(core: Core, algorithm: Algorithm) -> dict[str, int]:
     held = [divmod(place, each) for place in range(many * each)]
     into, out, kernel = core.rates
     return {
-        "in_stages": algorithm.stages("BT"), "out_stages": algorithm.stages("AT"), "passes": -(-each // core.mults),
+        "passes": -(-each // core.mults),
         "each": each, "per_col": many, "size": t << 16 | h << 8 | w,
         "in_tiles": max(into // each, 1), "in_cycles": -(-each // into),
         "out_tiles": max(out // each, 1), "out_cycles": -(-each // out),

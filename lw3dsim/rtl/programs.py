@@ -1,26 +1,31 @@
-"""Programs of layers of all kinds."""
+"""Programs of layers of all kinds, and of fused groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.errors import InputError
+from lw3dsim.rtl.groups import GroupMaker
+from lw3dsim.rtl.layers import layer_program
 from lw3dsim.rtl.layout import OffGridError
-from lw3dsim.rtl.program import Maker
-from lw3dsim.rtl.vectors import VectorMaker
+from lw3dsim.rtl.notes import UnfitError
+from lw3dsim.rtl.subject import Subject
 
 if TYPE_CHECKING:
     from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.design import Core
-    from lw3dsim.rtl.program import CoreProgram
-    from lw3dsim.rtl.subject import Subject
+    from lw3dsim.rtl.notes import CoreProgram
+    from lw3dsim.rtl.subject import GroupSubject
 
 
-def unfit(subject: Subject, core: Core) -> str:
-    """Return what a layer would need of ``core``, which others made as it is; nothing where it can run."""
+def unfit(subject: Subject | GroupSubject, core: Core) -> str:
+    """Return what a layer or group would need of ``core``, which others made as it is; nothing where it can run."""
+    for stage in subject.stages:
+        problem = stage.problem
+        if core.mode(problem.algorithm) < 0:
+            return f"runs {problem.algorithm.label}: this core has transform units of other algorithms"
+    if not isinstance(subject, Subject):
+        return ""
     problem = subject.problem
-    if core.mode(problem.algorithm) < 0:
-        return f"runs {problem.algorithm.label}: this core has transform units of other algorithms"
     if subject.mapping.c < problem.c and problem.accumulator_bits != core.result_bits:
         return (
             f"keeps partial sums of {problem.accumulator_bits} bits, this core of {core.result_bits}: check it with "
@@ -29,17 +34,17 @@ def unfit(subject: Subject, core: Core) -> str:
     return ""
 
 
-def make_program(subject: Subject, core: Core) -> CoreProgram:
-    """Return the program of a layer for ``core``. Raises InputError for what the core does not do."""
+def make_program(subject: Subject | GroupSubject, core: Core) -> CoreProgram:
+    """Return the program of a layer or group for ``core``. Raises UnfitError for what it does not do."""
     if reason := unfit(subject, core):
-        raise InputError(f"{subject.name} {reason}")
-    maker = Maker if subject.problem.has_weights else VectorMaker
+        raise UnfitError(subject.name, reason)
     try:
-        return maker(subject, core).make()
-    except OffGridError:
-        raise InputError(
-            f"{subject.name}: stride {_by(subject.problem.stride)} and dilation {_by(subject.problem.dilation)} leave "
-            "what a round reads at unequal distances: the core counts equal ones; choose others with --layers"
+        return layer_program(subject, core) if isinstance(subject, Subject) else GroupMaker(subject, core).make()
+    except OffGridError as error:
+        raise UnfitError(
+            subject.name,
+            f"has stride {_by(error.problem.stride)} and dilation {_by(error.problem.dilation)}, which leave what a "
+            "round reads at unequal distances: the core counts equal ones",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a program is made from: a layer that was mapped, simulated, and executed on tensors that are drawn."""
+"""What a program is made from: a layer or group, mapped, simulated, and executed on tensors that are drawn."""
 
 from __future__ import annotations
 
@@ -7,51 +7,69 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.arithmetic.computation import Computation  # noqa: TC001  # read where a value is made
+from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute
 from lw3dsim.arithmetic.moves import arranged
-from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of
+from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of, shifted
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.trace import Trace  # noqa: TC001
-from lw3dsim.machine.microarchitecture import Machine, make_machine
+from lw3dsim.machine.microarchitecture import Machine, Parallel, make_machine
 from lw3dsim.machine.problem import Problem  # noqa: TC001
+from lw3dsim.map.group.group import Group, GroupMapping  # noqa: TC001
 from lw3dsim.map.layer.mapping import Mapping  # noqa: TC001
 from lw3dsim.network.execution import Bench, make_computation, referenced
 from lw3dsim.network.given import Given
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.fused import GroupSchedule, build_group_schedule, stage_machines
 from lw3dsim.schedule.program import Schedule  # noqa: TC001
-from lw3dsim.schedule.work import LayerWork
+from lw3dsim.schedule.work import GroupWork, LayerWork
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.account.simulated import Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.transform.algorithms import Algorithm
 
 
 NOTHING = Given(source="random", readers={})
 
 
-class Subject(Value, frozen=True, kw_only=True, eq=False):
-    """A layer that was mapped, simulated and executed: all that a program of it is made from.
+class Stage(Value, frozen=True, kw_only=True, eq=False):
+    """A layer, by itself or in a group, on tensors: all that the waves of its steps are made from.
 
     ``output`` are the sums that it makes, activated, ``shift`` what brings them to the width of activations, those
-    of ``number``; ``operands`` hold weights too.
+    of ``number``; ``operands`` hold weights too. The pipeline has ``adders`` of input and of output transforms.
     """
 
     name: str
     problem: Problem
-    mapping: Mapping
+    parallel: Parallel
     machine: Machine
-    schedule: Schedule
-    trace: Trace
-    cycle_ticks: int
+    adders: tuple[int, int]
     number: Number
     operands: Number
     computation: Computation
     sources: list[Tensor]
     output: Tensor
     shift: int
+
+
+class Subject(Stage, frozen=True, kw_only=True, eq=False):
+    """A layer that was mapped, simulated and executed: all that a program of it is made from."""
+
+    mapping: Mapping
+    schedule: Schedule
+    trace: Trace
+    cycle_ticks: int
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The layer alone."""
+        return (self,)
 
     def cycle(self, ticks: int) -> int:
         """Return the first core cycle that begins at a time or later."""
@@ -61,6 +79,33 @@ class Subject(Value, frozen=True, kw_only=True, eq=False):
     def ahead(self) -> int:
         """Cycles from where a step is fed to where the engines see its first product."""
         return self.machine.fill_cycles - 1
+
+
+class GroupSubject(Value, frozen=True, kw_only=True, eq=False):
+    """A fused group that was mapped, simulated and executed."""
+
+    name: str
+    group: Group
+    mapping: GroupMapping
+    schedule: GroupSchedule
+    trace: Trace
+    cycle_ticks: int
+    stages: tuple[Stage, ...]
+
+    def cycle(self, ticks: int) -> int:
+        """Return the first core cycle that begins at a time or later."""
+        return -(-int(ticks) // self.cycle_ticks)
+
+    @property
+    def ahead(self) -> int:
+        """Cycles from where a step is fed to where the engines see its first product: the same for all stages."""
+        return self.stages[0].machine.fill_cycles - 1
+
+
+def adders_of(algorithms: Sequence[Algorithm]) -> tuple[int, int]:
+    """Return the adders of the deepest input transform and of the deepest output transform."""
+    fast = [one for one in algorithms if one.is_winograd]
+    return max((one.stages("BT") for one in fast), default=0), max((one.stages("AT") for one in fast), default=0)
 
 
 def integers(arch: Accelerator) -> Number:
@@ -93,17 +138,24 @@ def make_subject(
     timing = simulate_schedule(schedule, clocks, engine)
     output, _ = execute(problem, mapping, schedule, machine, either, computation, sources)
     return Subject(
-        name=name, problem=problem, mapping=mapping, machine=machine, schedule=schedule, trace=timing.trace,
-        cycle_ticks=clocks.cycle_ticks, number=number, operands=either, computation=computation, sources=sources,
-        output=output, shift=shift_of(output, number),
+        name=name, problem=problem, mapping=mapping, parallel=mapping.parallel, machine=machine, schedule=schedule,
+        trace=timing.trace, cycle_ticks=clocks.cycle_ticks, adders=adders_of([problem.algorithm]), number=number,
+        operands=either, computation=computation, sources=sources, output=output, shift=shift_of(output, number),
     )  # fmt: skip
 
 
-def drawn(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> Subject:
+def drawn(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> Subject | GroupSubject:
+    """Return a layer or group of a network on tensors that are drawn; see drawn_layer, drawn_group."""
+    if isinstance(unit.run.work, GroupWork):
+        return drawn_group(network, unit, arch, seed, engine)
+    return drawn_layer(network, unit, arch, seed, engine)
+
+
+def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> Subject:
     """Return a layer of a network on tensors that are drawn; what it gives is held against a direct computation."""
     layer: AnyLayer = unit.layers[0]
     work, number = unit.run.work, operands(arch)
-    assert isinstance(work, LayerWork)  # noqa: S101  # others are refused before
+    assert isinstance(work, LayerWork)  # noqa: S101  # groups are drawn by drawn_group
     bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
     sources = [random_tensor(tuple(shape), integers(arch), bench.random) for shape in network.input_shapes(layer)]
     named = dict(zip(layer.inputs, sources, strict=True))
@@ -113,3 +165,58 @@ def drawn(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: s
     if not np.array_equal(made.output, reference):
         raise AssertionError(f"{unit.name}: executed and direct computation differ")
     return made
+
+
+def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> GroupSubject:
+    """Return a fused group on tensors that are drawn."""
+    work, number, layers = unit.run.work, operands(arch), unit.layers
+    assert isinstance(work, GroupWork)  # noqa: S101  # layers are drawn by drawn_layer
+    bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
+    made, known = {layer.name for layer in layers}, dict[str, Tensor]()
+    for layer in layers:
+        for name, shape in zip(layer.inputs, network.input_shapes(layer), strict=True):
+            if name not in made:
+                known[name] = random_tensor(tuple(shape), integers(arch), bench.random)
+    # Only how many frames a tensor has is looked at.
+    shapes = {layer.name: np.zeros(tuple(network.shapes[layer.name])) for layer in layers}
+    computations = [make_computation(bench, layer, known | shapes) for layer in layers]
+    return make_group(unit.name, work, layers, arch, computations, known, engine)
+
+
+def make_group(
+    name: str,
+    work: GroupWork,
+    layers: Sequence[AnyLayer],
+    arch: Accelerator,
+    computations: Sequence[Computation],
+    known: dict[str, Tensor],
+    engine: str = "auto",
+) -> GroupSubject:
+    """Simulate and execute a mapped group on the tensors ``known``; its layers are computed one by one, too."""
+    number, narrow, clocks, tensors = operands(arch), integers(arch), make_clocks(arch), dict(known)
+    machines, stages = stage_machines(work.group, work.mapping, arch), list[Stage]()
+    adders = adders_of([stage.algorithm for stage in work.group.stages])
+    each = zip(layers, computations, machines, work.group.stages, work.mapping.parallel, strict=True)
+    for layer, computation, machine, problem, parallel in each:
+        sources = [tensors[one] for one in layer.inputs]
+        output, own = referenced(layer, sources, computation, number)
+        shift = shift_of(output, narrow)
+        tensors[layer.name] = shifted(output, shift, narrow)
+        stages.append(
+            Stage(
+                name=layer.name, problem=problem, parallel=parallel, machine=machine, adders=adders, number=narrow,
+                operands=number, computation=own, sources=arranged(layer, sources), output=output, shift=shift,
+            )
+        )  # fmt: skip
+    schedule = build_group_schedule(work.group, work.mapping, arch, clocks)
+    computed = GroupComputation(
+        computations=tuple(one.computation for one in stages), shifts=tuple(one.shift for one in stages),
+        inputs=tuple(stages[0].sources), operands=(None,) * len(stages),
+    )  # fmt: skip
+    made, _ = execute_group(work.group, work.mapping, schedule, machines, number, computed)
+    if not np.array_equal(made, stages[-1].output):
+        raise AssertionError(f"{name}: executed and direct computation differ")
+    return GroupSubject(
+        name=name, group=work.group, mapping=work.mapping, schedule=schedule,
+        trace=simulate_schedule(schedule, clocks, engine).trace, cycle_ticks=clocks.cycle_ticks, stages=tuple(stages),
+    )  # fmt: skip

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.arithmetic.machine import load_ifmap
-from lw3dsim.errors import InputError
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.fields import packed, raised
-from lw3dsim.rtl.program import Happening, Maker
+from lw3dsim.rtl.notes import Fresh, Happening, Results, UnfitError
+from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
@@ -56,26 +56,25 @@ class VectorMaker(Maker):
     def enter(self, place: Place) -> None:
         """Look at a step: nothing is cut into waves."""
 
-    def ifmap_image(self, place: Place, base: int, at: int, slot: int) -> None:
-        """Note the words of an input tile of every source."""
+    def ifmap_image(self, place: Place, word: int, at: int) -> int:
+        """Note the words of an input tile of every source, from ``word`` on; return the word behind them."""
         core = self.core
         tile = load_ifmap(self.run, place).astype(np.int64)
         # What a largest value must not come from is the least that an element holds.
         tile = np.maximum(tile, -(1 << (core.activation - 1)))
-        begins, word, each = list[int](), base, core.ifmap_word // core.activation
+        begins, each = list[int](), core.ifmap_word // core.activation
         for source in tile:
             for block in self.blocks_of(source):
                 begins.append(word * each)
                 for bits in of_bits(block, core.activation, core.ifmap_word):
-                    self.happenings.append(Happening(at, "ifmap", word, bits))
+                    self.notes.happenings.append(Happening(at, "ifmap", word, bits))
                     word += 1
         self.extent, self.begins = tile.shape[2:], begins
-        self.happenings.append(Happening(at, "ifmap_tile", slot))
-        core.check_room("ifmap", word - base, self.subject)
+        return word
 
     def blocks_of(self, source: Ints) -> list[Ints]:
         """Return a source (channels, T, H, W) in blocks, each of elements in order."""
-        where, lanes = self.subject.problem.beside, self.core.vector_lanes
+        where, lanes = self.stage.problem.beside, self.core.vector_lanes
         if where == "all":
             return [source.reshape(-1)]
         if where == "frame":
@@ -85,7 +84,7 @@ class VectorMaker(Maker):
 
     def runs(self, place: Place) -> list[Run]:
         """Return the groups of a step: full ones, then those that are left of what lies side by side."""
-        problem, lanes = self.subject.problem, self.core.vector_lanes
+        problem, lanes = self.stage.problem, self.core.vector_lanes
         n, size = place.n.stop - place.n.start, place.size
         side = beside(plain_layer(problem), n, *size)
         full = -(-side // lanes) - 1
@@ -93,7 +92,7 @@ class VectorMaker(Maker):
         return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
 
     def _run(self, place: Place, side: int, blocks: int, outputs: int, first: int) -> Run:
-        problem, lanes, size = self.subject.problem, self.core.vector_lanes, place.size
+        problem, lanes, size = self.stage.problem, self.core.vector_lanes, place.size
         taps, steps = (1, 1, 1), (0, 0, 0)
         if problem.beside == "all":
             return Run(blocks, outputs, self.begins[0] + first * lanes, lanes, taps, steps, taps, steps)
@@ -112,33 +111,33 @@ class VectorMaker(Maker):
             _times(problem.stride, pitches), (window[0], window[1], window[2]), _times(problem.dilation, pitches),
         )  # fmt: skip
 
-    def step(self, place: Place, ends: tuple[bool, bool], new_ifmap: bool, new_weight: bool, **common: int) -> None:  # noqa: ARG002
+    def step(self, place: Place, ends: tuple[bool, bool], fresh: Fresh, **common: int) -> None:
         """Note the descriptors of a step, and where its results go."""
-        computation, runs = self.subject.computation, self.runs(place)
+        computation, runs = self.stage.computation, self.runs(place)
         outputs = self.outputs_of(place)
         for i, run in enumerate(runs):
             flags = raised(
                 first=i == 0,
                 last=i == len(runs) - 1,
-                new_ifmap=new_ifmap and i == 0,
+                new_ifmap=fresh.ifmap and i == 0,
                 relu=computation.activation == "relu",
                 sums_in=not ends[0],
                 sums_out=not ends[1],
                 divides=ends[1] and computation.reduction in ("avg", "trg"),
             )
             here, outputs = np.split(outputs, [run.groups * run.outputs])
-            self.waves.append(
+            self.notes.waves.append(
                 packed({**common, "flags": flags, **self.fields_of(run), **self.drained(run, here, ends)})
             )
 
     def fields_of(self, run: Run) -> dict[str, int]:
         """Return what a descriptor says of what groups read, and what becomes of it."""
-        subject, problem = self.subject, self.subject.problem
+        stage, problem = self.stage, self.stage.problem
         words = -(-run.outputs * self.core.activation // self.core.ifmap_word)
-        self.staged[0] = max(self.staged[0], words)
+        self.notes.patch = max(self.notes.patch, words)
         sources = len(self.begins) if problem.beside == "all" else 1
         fields = {
-            "vector": KINDS[subject.computation.reduction],
+            "vector": KINDS[stage.computation.reduction],
             "repeats": run.groups,
             "rounds": sources * math.prod(run.taps),
             "ifmap_words": words,
@@ -161,7 +160,7 @@ class VectorMaker(Maker):
             "taps_w": 1,
             "depths": 1,
             "outputs": run.outputs,
-            "shift": subject.shift,
+            "shift": stage.shift,
         }
         # From the last along an inner axis the next one begins anew.
         for axis, name in enumerate("thw"):
@@ -169,23 +168,23 @@ class VectorMaker(Maker):
         return fields | self.division()
 
     def division(self) -> dict[str, int]:
-        """Return by what sums are divided, as a product with its inverse. Raises InputError for several divisors."""
-        subject, by = self.subject, 1
-        if subject.computation.reduction == "trg":
-            by = subject.problem.clip_frames
-        elif subject.computation.divisors is not None:
-            found = np.unique(subject.computation.divisors)
+        """Return by what sums are divided, as a product with its inverse. Raises UnfitError for several divisors."""
+        stage, by = self.stage, 1
+        if stage.computation.reduction == "trg":
+            by = stage.problem.clip_frames
+        elif stage.computation.divisors is not None:
+            found = np.unique(stage.computation.divisors)
             if len(found) > 1:
-                raise InputError(f"{subject.name} divides its sums by {len(found)} numbers: the core by one")
+                raise UnfitError(stage.name, f"divides its sums by {len(found)} numbers: the core by one")
             by = int(found[0])
         # Exact for what has as many bits as twice a sum and the divisor.
-        bits = max(subject.problem.accumulator_bits, by.bit_length()) + 2
+        bits = max(stage.problem.accumulator_bits, by.bit_length()) + 2
         shift = bits + (2 * by - 1).bit_length()
         return {"divisor": by, "inverse": -(-(1 << shift) // (2 * by)), "inverse_shift": shift}
 
     def outputs_of(self, place: Place) -> Ints:
         """Return the outputs of a step in the order in which its groups hold them."""
-        problem, lanes = self.subject.problem, self.core.vector_lanes
+        problem, lanes = self.stage.problem, self.core.vector_lanes
         ranges = [np.arange(one.start, one.stop) for one in place.outputs(problem)]
         shape = (problem.groups * problem.n, *problem.out)
         flat = np.ravel_multi_index(np.ix_(*ranges), shape)
@@ -198,18 +197,17 @@ class VectorMaker(Maker):
 
     def drained(self, run: Run, outputs: Ints, ends: tuple[bool, bool]) -> dict[str, int]:
         """Note which ``outputs`` the words of groups hold; return what a descriptor says of these words."""
-        core, problem = self.core, self.subject.problem
+        core, problem = self.core, self.stage.problem
         sums = -(-run.outputs * problem.accumulator_bits // core.ofmap_word) if ends != (True, True) else 0
         words = -(-run.outputs // core.results) if ends[1] else 0
         sums_base, base = self.next_sums, self.next_word
         for group in outputs.reshape(-1, run.outputs):
             for i in range(0, run.outputs if ends[1] else 0, core.results):
-                self.results.append(group[i : i + core.results])
-                self.addresses.append(self.next_word)
+                self.notes.results.append(Results(self.number, self.next_word, group[i : i + core.results]))
                 self.next_word += 1
         self.next_sums += run.groups * sums
-        self.staged[2] = max(self.staged[2], sums)
-        self.ofmap_words += run.groups * (sums * ((not ends[0]) + (not ends[1])) + words)
+        self.notes.sums = max(self.notes.sums, sums)
+        self.notes.drained_words += run.groups * (sums * ((not ends[0]) + (not ends[1])) + words)
         return {
             "ofmap_base": base if ends[1] else sums_base, "sums_base": sums_base,
             "result_words": words if ends[1] else sums, "sum_words": sums, "bias": self.no_bias(),
@@ -217,10 +215,11 @@ class VectorMaker(Maker):
 
     def no_bias(self) -> int:
         """Return the word of biases that are 0."""
-        if not self.bias_words:
-            self.bias_words[()] = 0
-            self.happenings.append(Happening(0, "bias", 0, 0))
-        return 0
+        known = self.notes.bias_words
+        if () not in known:
+            known[()] = len(known)
+            self.notes.happenings.append(Happening(0, "bias", known[()], 0))
+        return known[()]
 
 
 def _times(one: Sequence[int], other: Sequence[int]) -> Triple:

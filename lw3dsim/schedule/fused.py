@@ -121,7 +121,7 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
     """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
     last = len(group.stages) - 1
     return [
-        make_machine(stage, arch, parallel, reads_back=group.reads_back(i), keeps=i < last)
+        make_machine(stage, arch, parallel, reads_back=group.reads_back(i), keeps=i < last, adders=group.adders)
         for i, (stage, parallel) in enumerate(zip(group.stages, mapping.parallel, strict=True))
     ]
 
@@ -162,7 +162,9 @@ def _on_array(group: Group, of_stages: tuple[Parallel, ...], arch: Accelerator) 
     """Return the stages of a group, each in its mode, and the array as it is used in that."""
     work, last = kernels(), len(group.stages) - 1
     stages = enumerate(zip(group.stages, of_stages, strict=True))
-    modes = [make_mode(stage, arch, parallel, group.reads_back(i), i < last) for i, (stage, parallel) in stages]
+    modes = [
+        make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders) for i, (stage, parallel) in stages
+    ]
     return OnArray(
         layer=work.words(np.concatenate([mode.layer for mode in modes])),
         array=work.words(np.concatenate([mode.array for mode in modes])),

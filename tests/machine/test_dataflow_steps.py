@@ -143,8 +143,8 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         port_alone, drain = drained(walk, machine, wave, tiles, pixels, is_first, is_last)
         turns = len(rounds) * walk.groups * of_inputs + port_alone
         if machine.reads_back and turns > cycles:
+            feed += turns - cycles
             cycles, cause = turns, "sram_port"
-            feed = min(max(load, feed), cycles)
         waves.append(Paced(cycles, load, feed, drain, of_weights - 1 + of_inputs - 1))
         out[cause] += cycles
         products, sums = sum(did.products for did in rounds), sum(did.sums for did in rounds)

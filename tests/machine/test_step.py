@@ -184,8 +184,9 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         pixels = wave.channels * count(wave.outputs)
         drain = packed(problem, machine, wave, is_first, is_last)
         if machine.reads_back and rounds * groups * of_inputs + drain > cycles:
+            # Till the end of its turns the last round is fed.
+            feed += rounds * groups * of_inputs + drain - cycles
             cycles, cause = rounds * groups * of_inputs + drain, "sram_port"
-            feed = min(max(load, feed), cycles)
         if is_last:
             drain = max(drain, up(pixels, machine.vector_lanes))
         if algorithm.is_winograd:

@@ -328,6 +328,7 @@ WRONG = {
     "zero": (layer("n: 8", "n: 0"), "m.yaml:3 units[0].tile.n = 0|>= 1"),
     "no number": (layer("n: 8", "n: x"), "m.yaml:3 units[0].tile.n = 'x'"),
     "too many channels": (layer("n: 8", "n: 33"), "units[0].tile.n = 33: there are 32 output channels in stem; give 1"),
+    "one frame": (layer("t: 4", "t: 2", "pool"), "units[0].tile.t = 2: there is 1 frame in pool; give 1"),
     "too many rows": (layer("h: 4", "h: 13"), "units[0].tile.h = 13: there are 12 rows in stem; give 1 to 12"),
     "window": (
         "units:\n" + LAYER.replace("stem", "pool").replace("c: 3, t: 4, h: 4, w: 12", "c: 5, t: 1, h: 4, w: 4"),

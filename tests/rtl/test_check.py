@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
+from core_groups import drawn_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, subject_of
 from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
@@ -48,6 +50,13 @@ def test_a_core_is_equal_to_the_simulator(core_of, name, seed):
     assert not differences(subject, core, bench)
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_runs_fused_groups_as_the_simulator_does(core_of, name, seed):
+    arch, core, bench = core_of(name)
+    assert not differences(drawn_group(name, seed, arch), core, bench)
+
+
 @pytest.mark.parametrize("dilation", [(1, 2, 2), (3, 1, 2), (2, 3, 3)])
 @pytest.mark.parametrize("most", [(1, 1, 1), (2, 1, 6), (7, 2, 1), (2, 7, 7), (7, 7, 2)])
 def test_dilated_taps_are_found_in_tiles_of_few_frames_rows_and_columns(core_of, dilation, most):
@@ -63,7 +72,7 @@ def test_what_no_counters_walk_over_is_refused():
     arch = arch_of("trees")
     problem = conv(2, 3, (1, 9, 7), (1, 3, 1), arch, stride=(1, 2, 1), dilation=(1, 3, 1), padding=(0, 2, 0))
     subject = subject_of(problem, tiles(3, 2, 1, 4, 2), "none", arch)
-    with pytest.raises(InputError, match="x: stride 1x2x1 and dilation 1x3x1 leave what a round reads at unequal"):
+    with pytest.raises(InputError, match="x has stride 1x2x1 and dilation 1x3x1, which leave what a round reads at"):
         make_program(subject, make_core(arch, [problem]))
 
 
@@ -276,7 +285,7 @@ def test_a_bench_refuses_a_program_that_it_cannot_read(core_of, tmp_path):
 
 
 def test_equal_layers_are_counted():
-    assert counted([(), ("end",), ()]) == "2 of 3 layers are equal"
+    assert counted([(), ("end",), ()]) == "2 of 3 layers and groups are equal"
 
 
 def test_a_buffer_of_one_bank_is_refused_where_dma_meets_the_array(tmp_path, tiny):
@@ -285,3 +294,33 @@ def test_a_buffer_of_one_bank_is_refused_where_dma_meets_the_array(tmp_path, tin
     done = command("rtl", "export", "--workload", tiny, "--arch", "edge_small", *banks, "--layers", "point", *out)
     assert done.exit_code == 2
     assert "has a buffer of one bank, where DMA and array meet" in done.stderr
+
+
+GAPS = """
+name: gaps
+inputs:
+  clip: {channels: 2, frames: 1, height: 7, width: 2}
+layers:
+  - {name: gaps, kind: conv3d, inputs: [clip], out_channels: 3, kernel: [1, 3, 1],
+     stride: [1, 3, 1], dilation: [1, 2, 1], padding: [0, 2, 0]}
+  - {name: point, kind: conv3d, inputs: [gaps], out_channels: 4, kernel: [1, 1, 1]}
+"""
+
+
+def test_a_layer_that_no_counters_walk_over_is_named_beside_those_that_run(folder, tmp_path):
+    path = tmp_path / "gaps.yaml"
+    path.write_text(GAPS)
+    ask = (str(path), "--arch", "edge_small", *overrides(*SMALL, *PORTS))
+    done = command("rtl", "check", *ask, "--build", str(folder), "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [layer["name"] for layer in result["layers"]] == ["point"]
+    assert result["refused"][0].startswith("gaps has stride 1x3x1 and dilation 1x2x1, which leave what a round reads")
+    done = command("rtl", "export", "--workload", *ask, "--out", str(tmp_path / "core"))
+    assert done.exit_code == 0
+    assert "no program: gaps has stride 1x3x1" in done.stderr
+
+
+def test_room_is_reached_from_the_package():
+    code = "import lw3dsim; lw3dsim.rtl.check_core"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

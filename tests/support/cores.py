@@ -16,6 +16,7 @@ from lw3dsim.machine.problem import make_problem
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.groups import SLOTS
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_subject, operands
 from lw3dsim.transform.algorithms import candidates
@@ -119,14 +120,17 @@ def differences(subject, core, bench):
 
 
 def built(name, folder):
-    """Return an accelerator, its core, and the bench of that, for any layer that is drawn for it."""
+    """Return an accelerator, its core, and the bench of that, for any layer or group that is drawn for it."""
     arch = arch_of(name)
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
-    core = replace(make_core(arch, problems), ifmap_staged=128, weight_staged=128, partial_words=48)
+    core = replace(
+        make_core(arch, problems), own_inputs=1, ifmap_staged=128, weight_staged=128, partial_words=48, inner=1 << 14,
+        inner_staged=128, slots=SLOTS,
+    )  # fmt: skip
     return arch, core, build(core, folder)
 
 
 def counted(answers):
-    """Return how many layers were equal."""
-    return f"{sum(not found for found in answers)} of {len(answers)} layers are equal"
+    """Return how many layers and groups were equal."""
+    return f"{sum(not found for found in answers)} of {len(answers)} layers and groups are equal"

@@ -146,7 +146,9 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         lying=lying_of(group, fits, clocks),
         stages=tuple(i for i, _, those in modes for _ in those),
         modes=tuple(
-            make_mode(stage, arch, mode, group.reads_back(i), i < last) for i, stage, those in modes for mode in those
+            make_mode(stage, arch, mode, group.reads_back(i), i < last, group.adders)
+            for i, stage, those in modes
+            for mode in those
         ),
         trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
     )

@@ -100,6 +100,13 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Return how many of the tensors that a stage reads are in the output buffer."""
         return (self.sources[stage] > 0) + (self.adds[stage] > 0)
 
+    @cached_property
+    def adders(self) -> int:
+        """Adders behind each other in the pipeline: of the deepest input transform and the deepest output transform."""
+        algorithms = [stage.algorithm for stage in self.stages if stage.algorithm.is_winograd]
+        forms: tuple[Literal["BT", "AT"], ...] = ("BT", "AT")
+        return sum(max((one.stages(form) for one in algorithms), default=0) for form in forms)
+
     def run_of(self, stage: int) -> int:
         """Return the number of the run that a stage is in."""
         return next(number for number, run in enumerate(self.runs) if stage in run)

@@ -29,9 +29,12 @@ class Mode(Value, frozen=True, kw_only=True):
 
 
 @kept(65536)
-def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool) -> Mode:
-    """Return a stage of a group in a mode; what it ``reads_back`` and ``keeps`` lies in the output buffer."""
-    array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps))
+def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int) -> Mode:
+    """Return a stage of a group, whose pipeline has so many ``adders``, in a mode.
+
+    What it ``reads_back`` and ``keeps`` lies in the output buffer.
+    """
+    array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders))
     return Mode(
         layer=np.array(flat(plain_layer(stage)), dtype=np.int64),
         array=np.array(flat(array), dtype=np.int64),

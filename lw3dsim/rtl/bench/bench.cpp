@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
         updates += ones(core.updates, FILES);
         operations += ones(core.operates, LANES);
         if ((core.first && ones(core.updates, FILES)) || (core.operates_first && ones(core.operates, LANES))) fprintf(log, "first %lu\n", cycle);
-        ofmap_words += core.out_write + core.out_read;
+        ofmap_words += core.out_write + core.out_read + core.inner_reads;
         if (core.out_write && !core.out_wide) {
             fprintf(log, "result %lu %u %u %s %s\n", cycle, core.out_to, core.out_count,
                     hex_of(core.out_word, OFMAP_WORD).c_str(), hex_of(core.out_sums, OUT_SUM_BITS).c_str());

@@ -30,6 +30,8 @@ module lw_bench #(
     parameter int VECTOR = 1,
     parameter int PARTS = 1,
     parameter int PARTIAL_WORDS = 1,
+    parameter int INNER = 0,
+    parameter int INNER_STAGED = 1,
     parameter int IN_STAGES = 0,         // of the transforms
     parameter int OUT_STAGES = 0,
     localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1,
@@ -39,7 +41,7 @@ module lw_bench #(
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [1535:0]                        wave,
+    input  logic [1791:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -49,6 +51,7 @@ module lw_bench #(
     output logic                                 idle,
     output logic                                 ifmap_reads,
     output logic                                 weight_reads,
+    output logic                                 inner_reads,
     output logic [ROWS*COLS*MULTS-1:0]           works,
     output logic [ROWS*COLS*MULTS-1:0]           updates,
     output logic                                 first,
@@ -66,6 +69,7 @@ module lw_bench #(
     assign out_wide = core.out_wide;
     assign ifmap_reads = core.ifmap_reads;
     assign weight_reads = core.weight_reads;
+    assign inner_reads = core.inner_reads;
     assign works = core.works;
     assign updates = core.updates;
     assign first = core.add_first;
@@ -78,7 +82,7 @@ module lw_bench #(
     assign out_sums = core.finished;
 
     lw_core #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),

@@ -22,7 +22,8 @@ module lw_array #(
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1
 ) (
     input  logic                         clk,
-    input  logic [7:0]                   mode,       // algorithm
+    input  logic [7:0]                   mode,       // algorithm of what is fed
+    input  logic [7:0]                   read_mode,  // of what is read
     input  logic [7:0]                   in_stages,  // registers of its transforms
     input  logic [7:0]                   out_stages,
     input  logic [7:0]                   passes,     // parts of its tile
@@ -90,7 +91,7 @@ module lw_array #(
                 );
                 lw_output_transform #(
                     .PLACES(PLACES), .IN(SUM), .WIDE(TRANSFORM), .OUT(RESULT)
-                ) u_output (.mode, .in(gathered), .out(outputs[RESULT*(r*COLS+c)*PLACES+:RESULT*PLACES]));
+                ) u_output (.mode(read_mode), .in(gathered), .out(outputs[RESULT*(r*COLS+c)*PLACES+:RESULT*PLACES]));
             end
         end
     endgenerate

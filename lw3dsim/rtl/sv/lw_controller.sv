@@ -17,6 +17,7 @@ module lw_controller #(
     input  logic [31:0] next_need_ifmap,   // tiles that must have arrived
     input  logic [31:0] next_need_weight,
     input  logic [31:0] next_need_room,    // stores that must have left
+    input  logic        next_waits,        // it reads what the step before makes, once that has drained
     input  logic [2:0]  next_ifmap_slot,
     input  logic [2:0]  next_weight_slot,
     input  logic [15:0] next_ifmap_words,  // of a round
@@ -27,6 +28,8 @@ module lw_controller #(
     input  logic        now_last,          // last wave of a step
     input  logic [15:0] now_ifmap_words,
     input  logic [15:0] now_weight_words,
+    input  logic [31:0] now_turns,         // words that it reads and writes at the port of outputs
+    input  logic [15:0] pipeline,          // cycles from the drain to what it has written
     // What DMA has done.
     input  logic [SLOTS-1:0] ifmap_arrives,   // the tile of a slot can be read from this cycle on
     input  logic [SLOTS-1:0] weight_arrives,
@@ -70,20 +73,28 @@ module lw_controller #(
     wire [15:0] words_w = has_more ? now_weight_words : next_weight_words;
     wire [15:0] longer = words_i > words_w ? words_i : words_w;
 
+    logic [31:0] age;      // cycles since the first product of the wave
+    logic [15:0] settled;  // since the last drain
     wire fed = !feed_busy || feed_last;
     wire drained = !drain_busy || drain_last;
-    wire whole = running && rounds_left == 0 && fed;
+    wire whole = running && rounds_left == 0 && fed && age >= now_turns;
     // While a swap waits for a drain, loads wait too.
-    wire held = running && rounds_left == 0 && !feed_busy && drain_busy && !ended;
+    wire held = running && rounds_left == 0 && !feed_busy && drain_busy && !ended && age > now_turns;
     wire [15:0] paired_now = (held || &paired) ? paired : paired + 16'd1;
     wire loaded = paired_now >= longer;
 
+    // What the step before makes can be read when it has left the pipeline.
+    wire waits = next_waits && next_first;
+    wire made = !waits || ((!running || ended) && !drain_busy && settled >= pipeline);
     // A tile that comes late is read from its arrival on, its weights before its patch.
     wire [15:0] both = next_ifmap_words + next_weight_words - 16'd1;
     wire [15:0] age_i = ifmap_age[16*next_ifmap_slot+:16], age_w = weight_age[16*next_weight_slot+:16];
     wire here_i = ifmap_tiles >= next_need_ifmap, here_w = weight_tiles >= next_need_weight;
-    wire here = here_i && here_w;
-    wire entered = here && (!next_new_ifmap || age_i >= both) && (!next_new_weight || age_w >= both);
+    wire here = here_i && here_w && made;
+    // Of slots that have been filled again since, the tile came long before.
+    wire old_i = ifmap_tiles - next_need_ifmap >= SLOTS, old_w = weight_tiles - next_need_weight >= SLOTS;
+    wire entered = here && (!next_new_ifmap || old_i || age_i >= both) && (!next_new_weight || old_w || age_w >= both) &&
+                   (!waits || settled + 16'd1 >= pipeline + both);
 
     wire swaps = next_valid && (!running || (whole && (ended || drained))) && loaded &&
                  (!next_first || (entered && room >= next_need_room));
@@ -112,6 +123,8 @@ module lw_controller #(
             rounds_left <= 16'd0;
             load_wanted <= 1'b1;
             paired <= 16'hffff;
+            age <= 32'd1;
+            settled <= 16'd1;
             bank <= 1'b0;
             set <= 1'b0;
             lset <= 1'b0;
@@ -121,6 +134,8 @@ module lw_controller #(
                 lset <= ~lset;
             end
             paired <= paired_now;
+            age <= swaps ? 32'd1 : age + 32'(!(&age));
+            settled <= drain_busy ? 16'd1 : settled + 16'(settled < 16'h7fff);
             if (feed_start) begin
                 set <= ~set;
                 load_wanted <= 1'b1;

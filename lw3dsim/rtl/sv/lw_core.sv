@@ -32,6 +32,8 @@ module lw_core #(
     parameter int VECTOR = 1,            // whether there are layers of the vector unit
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
+    parameter int INNER = 0,             // elements of intermediate tensors of fused groups
+    parameter int INNER_STAGED = 1,      // words of a round of them
     parameter int IN_STAGES = 0,         // of the transforms, at most
     parameter int OUT_STAGES = 0
 ) (
@@ -39,7 +41,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [1535:0]          wave,
+    input  logic [1791:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -63,6 +65,7 @@ module lw_core #(
     output logic                   idle
 );
     // FIELDS
+    /* verilator lint_off PINCONNECTEMPTY */  // of what algorithms are, every unit looks at what is its own
     localparam int BIAS_INDEX = $clog2(BIAS_WORDS) > 0 ? $clog2(BIAS_WORDS) : 1;
     localparam int FILES = COLS * MULTS;
     localparam int PLACES = PARTS * MULTS;
@@ -70,7 +73,10 @@ module lw_core #(
     localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1;
     localparam int PICKED = RESULTS > SUMS ? RESULTS : SUMS;
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1;
-    localparam int PATCH = IFMAP_WORD * IFMAP_STAGED / ACTIVATION;
+    // What is staged of a patch, whichever buffer it comes from.
+    localparam int INNER_BITS = INNER != 0 ? OFMAP_WORD * INNER_STAGED : 0;
+    localparam int PATCH_BITS = IFMAP_WORD * IFMAP_STAGED > INNER_BITS ? IFMAP_WORD * IFMAP_STAGED : INNER_BITS;
+    localparam int PATCH = PATCH_BITS / ACTIVATION;
     // Of a place in the patch; a descriptor has room for 16.
     localparam int AT = PATCH <= 2 ? 1 : PATCH > 65536 ? 16 : $clog2(PATCH);
 
@@ -112,18 +118,15 @@ module lw_core #(
         if (wave_ready && wave_valid) next <= wave;
         if (next_taken) now <= group;
     end
-    // All waves of a layer have one algorithm: which says how long the pipeline is, and what a tile is.
+    // The layers of a group have algorithms of their own, and a pipeline as deep as the deepest transforms.
     wire [7:0] mode = now[16*F_MODE+:8];
+    wire [7:0] in_stages = now[16*F_IN_STAGES+:8], out_stages = now[16*F_OUT_STAGES+:8];
     wire tree = now[16*F_FLAGS+B_TREE], winograd = mode != 8'd0;
-    wire [7:0]  in_stages, out_stages, passes, coordinates_each, tiles_col;
-    wire [15:0] in_tiles, in_cycles, out_tiles, out_cycles, kernel_tiles, kernel_cycles;
-    wire [23:0] tile_size;
-    wire [PLACES-1:0]   tile_used;
-    wire [8*PLACES-1:0] tile_lane, tile_coordinate, tile_t, tile_h, tile_w;
+    wire [7:0]  passes, tiles_col;
+    wire [15:0] in_tiles, in_cycles, kernel_tiles, kernel_cycles;
     lw_modes u_modes (
-        .mode, .in_stages, .out_stages, .passes, .each(coordinates_each), .per_col(tiles_col), .size(tile_size),
-        .in_tiles, .in_cycles, .out_tiles, .out_cycles, .kernel_tiles, .kernel_cycles, .used(tile_used), .lane(tile_lane),
-        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
+        .mode, .passes, .each(), .per_col(tiles_col), .size(), .in_tiles, .in_cycles, .out_tiles(), .out_cycles(),
+        .kernel_tiles, .kernel_cycles, .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
     );
 
     wire feed_start, feed_bank, feed_set, feed_opens, feed_busy, feed_last;
@@ -133,12 +136,13 @@ module lw_core #(
         .next_first(group[16*F_FLAGS+B_FIRST]), .next_new_ifmap(next[16*F_FLAGS+B_NEW_IFMAP]),
         .next_new_weight(next[16*F_FLAGS+B_NEW_WEIGHT]),
         .next_need_ifmap(next[16*F_NEED_IFMAP+:32]), .next_need_weight(next[16*F_NEED_WEIGHT+:32]),
-        .next_need_room(next[16*F_NEED_ROOM+:32]),
+        .next_need_room(next[16*F_NEED_ROOM+:32]), .next_waits(next[16*F_FLAGS+B_WAITS]),
         .next_ifmap_slot(next[16*F_SLOTS+:3]), .next_weight_slot(next[16*F_SLOTS+3+:3]),
         .next_ifmap_words(next[16*F_IFMAP_WORDS+:16]), .next_weight_words(next[16*F_WEIGHT_WORDS+:16]),
         .next_rounds(next[16*F_ROUNDS+:16]), .next_taken,
         .now_last(now[16*F_FLAGS+B_LAST]), .now_ifmap_words(now[16*F_IFMAP_WORDS+:16]),
-        .now_weight_words(now[16*F_WEIGHT_WORDS+:16]),
+        .now_weight_words(now[16*F_WEIGHT_WORDS+:16]), .now_turns(now[16*F_TURNS+:32]),
+        .pipeline(16'(LATENCY + STAGES + 2) + 16'(in_stages) + 16'(out_stages)),
         .ifmap_arrives, .weight_arrives, .room,
         .load_start, .load_next, .load_set,
         .feed_start, .feed_bank, .feed_set, .feed_opens, .feed_busy, .feed_last,
@@ -166,7 +170,7 @@ module lw_core #(
     wire [31:0] ifmap_at, weight_at;
     wire [15:0] ifmap_number, weight_number;
     lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION)) u_ifmap_reader (
-        .clk, .rst, .start(load_start), .base(ifmap_round),
+        .clk, .rst, .start(load_start && !loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
         .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
         .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
         .read(ifmap_reads), .address(ifmap_at), .number(ifmap_number)
@@ -238,31 +242,40 @@ module lw_core #(
     wire [15:0] working = deepest ? now[16*F_LAST_LANES+:16] : lanes;
 
     wire go, go_bank, go_set, go_first, go_tree;
-    wire [7:0] go_part;
+    wire [7:0] go_part, go_mode;
     wire [PLACE_BITS-1:0] go_depth;
     wire [15:0] go_kernel, go_channels, go_working, go_rows, go_span, go_taps, go_row_place;
     wire [47:0] go_window;
     wire [FILES*AT-1:0] go_places;
-    lw_delay #(.BITS(13 + PLACE_BITS + 16*7 + 48 + FILES*AT), .STAGES(LATENCY)) u_front (
+    lw_delay #(.BITS(21 + PLACE_BITS + 16*7 + 48 + FILES*AT), .STAGES(LATENCY)) u_front (
         .clk,
-        .in({works_now && !rst, bank, set, first, tree, part, place[PLACE_BITS-1:0], kernel, channels, working,
+        .in({works_now && !rst, bank, set, first, tree, part, mode, place[PLACE_BITS-1:0], kernel, channels, working,
              now[16*F_ROWS+:16], now[16*F_SPAN+:16], now[16*F_TAPS+:16], now[16*F_ROW_PLACE+:16],
              now[16*F_WINDOW_T+:16], now[16*F_WINDOW_H+:16], now[16*F_WINDOW_W+:16], places}),
-        .out({go, go_bank, go_set, go_first, go_tree, go_part, go_depth, go_kernel, go_channels, go_working, go_rows, go_span,
+        .out({go, go_bank, go_set, go_first, go_tree, go_part, go_mode, go_depth, go_kernel, go_channels, go_working, go_rows, go_span,
               go_taps, go_row_place, go_window, go_places})
     );
 
-    wire [IFMAP_WORD*IFMAP_STAGED-1:0] patch;
+    wire [IFMAP_WORD*IFMAP_STAGED-1:0] of_ifmap;
+    wire [PATCH_BITS-1:0] patch;
     wire [WEIGHT_WORD*WEIGHT_STAGED-1:0] kernels;
     lw_staging #(.WORD(IFMAP_WORD), .WORDS(IFMAP_STAGED)) u_patch (
         .clk, .write(ifmap_comes), .half(ifmap_set), .number(ifmap_which), .data(ifmap_word),
-        .read_set(go_set), .held(patch)
+        .read_set(go_set), .held(of_ifmap)
     );
     lw_staging #(.WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED)) u_kernels (
         .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .data(weight_word),
         .read_set(go_set), .held(kernels)
     );
 
+    wire [7:0] go_tiles_col;
+    wire [PLACES-1:0]   tile_used;
+    wire [8*PLACES-1:0] tile_lane, tile_coordinate, tile_t, tile_h, tile_w;
+    lw_modes u_modes_go (
+        .mode(go_mode), .passes(), .each(), .per_col(go_tiles_col), .size(), .in_tiles(), .in_cycles(), .out_tiles(),
+        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(tile_used), .lane(tile_lane),
+        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
+    );
     wire [INPUTS*COLS*PLACES*ACTIVATION-1:0] elements;
     wire [ROWS*MULTS*WEIGHT-1:0] taken_weights;
     wire [ROWS*FILES-1:0] taken_works;
@@ -271,7 +284,7 @@ module lw_core #(
         .PATCH(PATCH), .AT(AT), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS), .PLAIN(PLAIN),
         .ONCHIP(ONCHIP)
     ) u_operands (
-        .clk, .go, .tree(go_tree), .mode, .part(go_part), .per_col(tiles_col), .used(tile_used), .lane(tile_lane),
+        .clk, .go, .tree(go_tree), .mode(go_mode), .part(go_part), .per_col(go_tiles_col), .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),
         .window(go_window), .row_place(go_row_place), .kernel(go_kernel), .channels(go_channels),
         .working(go_working), .rows(go_rows), .span(go_span), .taps(go_taps), .patch(patch[PATCH*ACTIVATION-1:0]),
@@ -280,11 +293,13 @@ module lw_core #(
 
     wire add_first, made_bank, made_first, add_bank, from_tree;
     wire [PLACE_BITS-1:0] add_depth, made_depth;
-    wire [7:0] from_part;
+    wire [7:0] from_part, from_mode;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire [ROWS*FILES-1:0] works, updates;
     /* verilator lint_on UNUSEDSIGNAL */
-    lw_delay #(.BITS(9), .STAGES(1)) u_tree (.clk, .in({go_tree, go_part}), .out({from_tree, from_part}));
+    lw_delay #(.BITS(17), .STAGES(1)) u_tree (
+        .clk, .in({go_tree, go_part, go_mode}), .out({from_tree, from_part, from_mode})
+    );
     lw_delay #(.BITS(2 + PLACE_BITS), .STAGES(STAGES + 1)) u_made (
         .clk, .in({go_bank, go_first, go_depth}), .out({made_bank, made_first, made_depth})
     );
@@ -304,42 +319,58 @@ module lw_core #(
     always_ff @(posedge clk) if (drain_start) leaving <= now;
     wire sums_in = leaving[16*F_FLAGS+B_SUMS_IN], sums_out = leaving[16*F_FLAGS+B_SUMS_OUT];
     wire is_vector = leaving[16*F_VECTOR+:3] != 3'd0;
+    wire [7:0]  leaving_mode = leaving[16*F_MODE+:8], leaving_passes, leaving_col;
+    wire        leaving_tree = leaving[16*F_FLAGS+B_TREE];
+    wire [15:0] out_tiles, out_cycles;
+    wire [23:0] leaving_size;
+    lw_modes u_modes_leaving (
+        .mode(leaving_mode), .passes(leaving_passes), .each(), .per_col(leaving_col), .size(leaving_size), .in_tiles(),
+        .in_cycles(), .out_tiles, .out_cycles, .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(),
+        .at_t(), .at_h(), .at_w()
+    );
+    wire [15:0] leaving_lanes = leaving_tree ? 16'(COLS) :
+                                leaving_mode != 8'd0 ? 16'(COLS) * 16'(leaving_col) : 16'(FILES);
     // Of a mean over frames, only the last group is divided.
     wire divides = leaving[16*F_FLAGS+B_DIVIDES] && (leaving[16*F_VECTOR+:3] != 3'd4 || leaving[16*F_FLAGS+B_CLOSES]);
     wire [23:0] left = {leaving[16*F_LEFT_T+:8], leaving[16*F_LEFT_H+:8], leaving[16*F_LEFT_W+:8]};
     lw_kept #(.LANES(FILES), .PLACES(PLACES), .PLACE(PLACE_BITS)) u_kept (
         .clk, .opens(drain_start), .step(ends_depth),
-        .working(drain_deepest ? leaving[16*F_LAST_LANES+:16] : lanes), .rows(leaving[16*F_ROWS+:16]),
+        .working(drain_deepest ? leaving[16*F_LAST_LANES+:16] : leaving_lanes), .rows(leaving[16*F_ROWS+:16]),
         .tiles_w(leaving[16*F_TILES_W+:16]), .tiles_h(leaving[16*F_TILES_H+:16]),
-        .tiles_t(leaving[16*F_TILES_T+:16]), .size(tile_size), .left, .outputs(kept)
+        .tiles_t(leaving[16*F_TILES_T+:16]), .size(leaving_size), .left, .outputs(kept)
     );
     assign here = is_vector ? leaving[16*F_OUTPUTS+:16] : kept;
     lw_drain #(
         .ADDRESS(32), .WORD(OFMAP_WORD), .SUM(RESULT), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .PARTS(PARTS)
     ) u_drain (
         .clk, .rst, .start(drain_start), .bank_in(drain_bank), .sums_in, .sums_out, .here,
-        .outputs(leaving[16*F_OUTPUTS+:32]), .depths(leaving[16*F_DEPTHS+:16]), .passes,
+        .outputs(leaving[16*F_OUTPUTS+:32]), .depths(leaving[16*F_DEPTHS+:16]), .passes(leaving_passes),
         .tiles(leaving[16*F_TRANSFORMS_OUT+:16]), .tiles_each(out_tiles), .cycles_each(out_cycles),
         .base(leaving[16*F_OFMAP_BASE+:32]), .sums_base(leaving[16*F_SUMS_BASE+:32]), .busy(drain_busy),
         .last(drain_last), .ends_depth, .deepest(drain_deepest), .takes(drain_takes), .part(drain_part),
         .place(drain_place), .read(drain_reads), .word(partial_word), .write(drain_writes), .bank(drain_from_bank),
         .opens(drain_opens), .from, .offset, .count, .address(drain_to)
     );
-    localparam int READ_BITS = 10 + PLACE_BITS;
+    localparam int READ_BITS = 18 + PLACE_BITS;
     wire [READ_BITS-1:0] reads_soon, reads;
     lw_delay #(.BITS(READ_BITS), .STAGES(LATENCY + 1 + STAGES)) u_reads_soon (
-        .clk, .in({drain_takes && !rst, drain_from_bank, drain_part, drain_place[PLACE_BITS-1:0]}), .out(reads_soon)
+        .clk, .in({drain_takes && !rst, drain_from_bank, drain_part, leaving_mode, drain_place[PLACE_BITS-1:0]}),
+        .out(reads_soon)
     );
     lw_taps #(.BITS(READ_BITS), .STAGES(IN_STAGES)) u_reads (
         .clk, .stages(in_stages), .in(reads_soon), .out(reads)
     );
     wire read_takes, read_bank;
-    wire [7:0] read_part;
+    wire [7:0] read_part, read_mode, read_passes;
     wire [PLACE_BITS-1:0] read_place;
-    assign {read_takes, read_bank, read_part, read_place} = reads;
+    assign {read_takes, read_bank, read_part, read_mode, read_place} = reads;
+    lw_modes u_modes_read (
+        .mode(read_mode), .passes(read_passes), .each(), .per_col(), .size(), .in_tiles(), .in_cycles(), .out_tiles(),
+        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
+    );
 
     localparam int INVERSE = 48;
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 24 + INVERSE;
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 24 + INVERSE + 10;
     wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
     lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
@@ -348,14 +379,15 @@ module lw_core #(
              leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
              leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
              left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving[16*F_DIVISOR+:16],
-             leaving[16*F_INVERSE_SHIFT+:8], leaving[16*F_INVERSE+:INVERSE]}),
+             leaving[16*F_INVERSE_SHIFT+:8], leaving[16*F_INVERSE+:INVERSE], leaving_mode, leaving_tree,
+             leaving[16*F_FLAGS+B_KEEPS]}),
         .out(writes_soon)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
         .clk, .stages(in_stages), .in(writes_soon), .out(writes_then)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(PARTS - 1)) u_writes_late (
-        .clk, .stages(passes - 8'd1), .in(writes_then), .out(writes_late)
+        .clk, .stages(leaving_passes - 8'd1), .in(writes_then), .out(writes_late)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(OUT_STAGES)) u_writes (
         .clk, .stages(out_stages), .in(writes_late), .out(writes)
@@ -376,9 +408,12 @@ module lw_core #(
     wire [15:0] out_divisor;
     wire [7:0] out_inverse_shift;
     wire [INVERSE-1:0] out_inverse;
+    wire [7:0] out_mode;
+    wire out_tree, out_keeps;
     assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
             out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
-            out_left, out_vector, out_bank, out_divides, out_divisor, out_inverse_shift, out_inverse} = writes;
+            out_left, out_vector, out_bank, out_divides, out_divisor, out_inverse_shift, out_inverse, out_mode, out_tree,
+            out_keeps} = writes;
 
     wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
     lw_array #(
@@ -386,7 +421,7 @@ module lw_core #(
         .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT),
         .STAGES(STAGES), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) u_array (
-        .clk, .mode, .in_stages, .out_stages, .passes, .tree(from_tree), .part(from_part), .elements,
+        .clk, .mode(from_mode), .read_mode, .in_stages, .out_stages, .passes(read_passes), .tree(from_tree), .part(from_part), .elements,
         .taken_weights, .taken_works, .add_bank, .add_first, .add_place(add_depth), .read_takes, .read_bank,
         .read_part, .read_place, .works, .updates, .results(results_of_depth)
     );
@@ -419,15 +454,22 @@ module lw_core #(
             assign picked = summed;
         end
     endgenerate
+    wire [7:0]  out_each, out_col;
+    wire [23:0] out_size;
+    lw_modes u_modes_out (
+        .mode(out_mode), .passes(), .each(out_each), .per_col(out_col), .size(out_size), .in_tiles(), .in_cycles(),
+        .out_tiles(), .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(),
+        .at_h(), .at_w()
+    );
     wire [PICKED*16-1:0] from_rows;
     lw_collector #(
         .ROWS(ROWS), .COLS(COLS), .PLACES(PLACES), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED)
     ) u_collector (
         .clk, .read(out_write), .opens(out_opens), .begins(out_begins), .count(out_count),
         .channels(out_rows),
-        .span(winograd ? coordinates_each : tree ? MULTS[7:0] : 8'd1),
-        .per_col(winograd ? tiles_col : tree ? 8'd1 : MULTS[7:0]),
-        .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(tile_size), .left(out_left),
+        .span(out_mode != 8'd0 ? out_each : out_tree ? MULTS[7:0] : 8'd1),
+        .per_col(out_mode != 8'd0 ? out_col : out_tree ? 8'd1 : MULTS[7:0]),
+        .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
         .results(results_of_depth), .picked(summed), .rows(from_rows)
     );
     logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
@@ -456,8 +498,75 @@ module lw_core #(
     // It begins with what is left of the sum that the word before has begun.
     wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'(added[SUMS*RESULT-1:0] >> out_offset[$clog2(RESULT)-1:0]);
     lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
-        .clk, .enable(out_write || out_read), .write(out_write), .address(out_to),
+        .clk, .enable((out_write && !out_keeps) || out_read), .write(out_write), .address(out_to),
         .data(out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0])), .answer, .dma_read(ofmap_read),
         .dma_address(ofmap_address), .dma_data(ofmap_data)
     );
+
+    /* verilator lint_on PINCONNECTEMPTY */
+    // Intermediate tensors of fused groups.
+    /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
+    wire inner_reads;
+    /* verilator lint_on UNUSEDSIGNAL */
+    generate
+        if (INNER != 0) begin : g_inner
+            logic [15:0] tag_held;
+            wire  [15:0] tag = load_start ? loaded[16*F_READ_TAG+:16] : tag_held;
+            always_ff @(posedge clk) if (load_start) tag_held <= tag;
+            wire [31:0] inner_at;
+            wire [15:0] inner_number, inner_which;
+            wire [OFMAP_WORD-1:0] inner_word;
+            wire inner_comes, inner_set, go_inner;
+            lw_reader #(.ADDRESS(32), .STEP(RESULTS)) u_reader (
+                .clk, .rst, .start(load_start && loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
+                .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+                .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
+                .read(inner_reads), .address(inner_at), .number(inner_number)
+            );
+            // Where words go follows them.
+            localparam int K = F_KEEP_TAG;
+            localparam int KEEP = 16*(F_KEEP_ROW + 1 - K);
+            wire [KEEP-1:0] keep_soon, keep_then, keep;
+            lw_delay #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES)) u_keep_soon (
+                .clk, .in(leaving[16*K+:KEEP]), .out(keep_soon)
+            );
+            lw_taps #(.BITS(KEEP), .STAGES(IN_STAGES)) u_keep_then (
+                .clk, .stages(in_stages), .in(keep_soon), .out(keep_then)
+            );
+            lw_taps #(.BITS(KEEP), .STAGES(OUT_STAGES)) u_keep (
+                .clk, .stages(out_stages), .in(keep_then), .out(keep)
+            );
+            wire [PICKED*32-1:0] kept_at;
+            lw_places #(.PICKED(PICKED)) u_places (
+                .clk, .read(out_write), .opens(out_opens), .count(out_count), .channels(out_rows),
+                .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
+                .base(keep[16*(F_KEEP_BASE-K)+:32]), .block(keep[16*(F_KEEP_BLOCK-K)+:16]),
+                .all(keep[16*(F_KEEP_CHANNELS-K)+:16]), .first(keep[16*(F_KEEP_FIRST-K)+:16]),
+                .pitch(keep[16*(F_KEEP_PITCH-K)+:32]), .position(keep[16*(F_KEEP_POSITION-K)+:32]),
+                .frame(keep[16*(F_KEEP_FRAME-K)+:32]), .row_pitch(keep[16*(F_KEEP_ROW-K)+:16]), .places(kept_at)
+            );
+            lw_inner #(
+                .ELEMENTS(INNER), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
+            ) u_inner (
+                .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
+                .write_tag(keep[15:0]), .read(inner_reads), .address(inner_at), .read_tag(tag), .word(inner_word)
+            );
+            lw_delay #(.BITS(18), .STAGES(LATENCY)) u_tag (
+                .clk, .in({inner_reads && !rst, load_into, inner_number}), .out({inner_comes, inner_set, inner_which})
+            );
+            wire [OFMAP_WORD*INNER_STAGED-1:0] of_inner;
+            lw_staging #(.WORD(OFMAP_WORD), .WORDS(INNER_STAGED)) u_staged (
+                .clk, .write(inner_comes), .half(inner_set), .number(inner_which), .data(inner_word),
+                .read_set(go_set), .held(of_inner)
+            );
+            lw_delay #(.BITS(1), .STAGES(LATENCY)) u_go_inner (
+                .clk, .in(now[16*F_FLAGS+B_INNER]), .out(go_inner)
+            );
+            assign patch = go_inner ? PATCH_BITS'(of_inner) : PATCH_BITS'(of_ifmap);
+        end else begin : g_no_inner
+            wire unused_keeps = &{1'b0, out_keeps};
+            assign inner_reads = 1'b0;
+            assign patch = of_ifmap;
+        end
+    endgenerate
 endmodule

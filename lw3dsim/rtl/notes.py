@@ -1,0 +1,122 @@
+"""What a program of a core is: descriptors of waves, what DMA does when, the results that it should make, its room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.values import Value
+from lw3dsim.errors import InputError
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
+
+
+class Happening(NamedTuple):
+    """What DMA does at the begin of a cycle: words that it has written, a tile that has arrived, room that it made."""
+
+    cycle: int
+    kind: str
+    number: int
+    word: int = 0
+
+
+class Block(NamedTuple):
+    """Where a block of so many channels lies in the input buffer, and how far the next: in elements."""
+
+    base: int
+    channels: int
+    pitch: int
+
+
+class UnfitError(InputError):
+    """A layer or group ``name`` does not run on a core, for a ``reason``."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name} {reason}; choose others with --layers")
+
+
+def check_room(name: str, buffer: str, words: int, room: int) -> None:
+    """Refuse a tile of a layer or group that needs more words than a slot of a buffer has. Raises UnfitError."""
+    if words > room:
+        raise UnfitError(name, f"has a tile of {words} words for the {buffer} buffer, in which a slot has {room}")
+
+
+class Fresh(NamedTuple):
+    """Whether a step is the first to use its input and its weights, and waits for the step before to drain."""
+
+    ifmap: bool
+    weight: bool
+    waits: bool = False
+
+
+class Results(NamedTuple):
+    """A word of results: the stage that makes it, its word in the output buffer, and which of the outputs it holds."""
+
+    stage: int
+    address: int
+    at: Ints
+
+
+class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
+    """A program of a core, the words of results that it should make, and how many of sums and results are drained.
+
+    ``room`` is what it needs of a core.
+    """
+
+    waves: list[int]
+    happenings: list[Happening]
+    results: list[Results]
+    drained_words: int
+    room: Room
+    limit: int
+
+
+class Room(Value, frozen=True, kw_only=True):
+    """The most words of a round, of patch, weights and intermediate patch, of partial sums of a depth, and of biases.
+
+    ``elements`` are those of intermediate tensors, ``slots`` tiles that may come before the first of them is used.
+    """
+
+    patch: int
+    kernels: int
+    inner: int
+    sums: int
+    biases: int
+    elements: int
+    slots: int
+
+
+@dataclass(kw_only=True)
+class Notes:
+    """What has been made of a program, by the makers of all of its stages, and the room that it takes."""
+
+    waves: list[int] = field(default_factory=list)
+    happenings: list[Happening] = field(default_factory=list)
+    results: list[Results] = field(default_factory=list)
+    bias_words: dict[tuple[int, ...], int] = field(default_factory=dict)
+    drained_words: int = 0
+    patch: int = 1
+    kernels: int = 1
+    inner: int = 1
+    sums: int = 1
+
+    def program(self, last: int, elements: int, slots: int) -> CoreProgram:
+        """Return the program, which ends with cycle ``last``."""
+        return CoreProgram(
+            waves=self.waves,
+            happenings=sorted(self.happenings, key=lambda one: one.cycle),
+            results=self.results,
+            drained_words=self.drained_words,
+            room=Room(
+                patch=self.patch,
+                kernels=self.kernels,
+                inner=self.inner,
+                sums=self.sums,
+                biases=len(self.bias_words),
+                elements=elements,
+                slots=slots,
+            ),
+            limit=2 * last + 10000,
+        )

@@ -1,0 +1,81 @@
+// Where the results of a word go in an intermediate tensor, in the order in which the collector picks them: the channels
+// of a position side by side, then the positions of a tile, then the tiles.
+//
+// The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
+// have fewer channels.
+module lw_places #(
+    parameter int PICKED = 8
+) (
+    input  logic                 clk,
+    input  logic                 read,
+    input  logic                 opens,     // first word of a wave
+    input  logic [15:0]          count,     // results of the word
+    input  logic [15:0]          channels,  // rows that work
+    input  logic [15:0]          tiles_w,   // of the wave
+    input  logic [15:0]          tiles_h,
+    /* verilator lint_off UNUSEDSIGNAL */  // a wave ends with its last frame
+    input  logic [15:0]          tiles_t,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  logic [23:0]          size,      // outputs of a tile along T, H, W
+    input  logic [23:0]          left,      // of the last tile along each
+    input  logic [31:0]          base,      // of the tensor
+    input  logic [15:0]          block,
+    input  logic [15:0]          all,       // channels
+    input  logic [15:0]          first,     // channel of the first row
+    input  logic [31:0]          pitch,
+    input  logic [31:0]          position,  // of the first output of the wave
+    input  logic [31:0]          frame,     // positions from frame to frame
+    input  logic [15:0]          row_pitch,
+    output logic [PICKED*32-1:0] places
+);
+    logic [15:0] row, pw, ph, pt, w, h, t, channel, ahead, among, wide, vw, vh, vt;
+    logic [31:0] at;
+    logic [16*7-1:0] next, behind;
+
+    always_comb begin
+        {row, pw, ph, pt, w, h, t} = opens ? '0 : next;
+        behind = {row, pw, ph, pt, w, h, t};
+        {channel, ahead, among, wide, vw, vh, vt} = '0;
+        at = '0;
+        for (int i = 0; i < PICKED; i++) begin
+            vw = w + 16'd1 == tiles_w ? 16'(left[7:0]) : 16'(size[7:0]);
+            vh = h + 16'd1 == tiles_h ? 16'(left[15:8]) : 16'(size[15:8]);
+            vt = t + 16'd1 == tiles_t ? 16'(left[23:16]) : 16'(size[23:16]);
+            channel = first + row;
+            ahead = channel / block;
+            among = channel - ahead * block;
+            wide = all - ahead * block < block ? all - ahead * block : block;
+            at = position + (32'(t) * 32'(size[23:16]) + 32'(pt)) * frame
+                 + (32'(h) * 32'(size[15:8]) + 32'(ph)) * 32'(row_pitch) + 32'(w) * 32'(size[7:0]) + 32'(pw);
+            places[32*i+:32] = base + 32'(ahead) * pitch + at * 32'(wide) + 32'(among);
+            row = row + 16'd1;
+            if (row == channels) begin
+                row = '0;
+                pw = pw + 16'd1;
+                if (pw == vw) begin
+                    pw = '0;
+                    ph = ph + 16'd1;
+                end
+                if (ph == vh) begin
+                    ph = '0;
+                    pt = pt + 16'd1;
+                end
+                if (pt == vt) begin
+                    pt = '0;
+                    w = w + 16'd1;
+                    if (w == tiles_w) begin
+                        w = '0;
+                        h = h + 16'd1;
+                    end
+                    if (h == tiles_h) begin
+                        h = '0;
+                        t = t + 16'd1;
+                    end
+                end
+            end
+            if (16'(i) + 16'd1 == count) behind = {row, pw, ph, pt, w, h, t};
+        end
+    end
+
+    always_ff @(posedge clk) if (read) next <= behind;
+endmodule

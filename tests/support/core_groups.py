@@ -1,0 +1,85 @@
+"""Fused groups drawn for cores: chains of temporal, depthwise, spatial and pointwise layers, tiled at random."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+
+import numpy as np
+
+from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.number import random_tensor
+from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.machine.problem import make_problem
+from lw3dsim.map.group.group import Group, GroupMapping
+from lw3dsim.rtl.subject import integers, make_group, operands
+from lw3dsim.schedule.work import GroupWork
+from lw3dsim.transform.algorithms import candidates
+
+# Kernels of the layers of a group; a depthwise one has as many groups as channels.
+DENSE = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3), (2, 2, 1)]
+DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
+
+
+def drawn_layers(draw, shape):
+    """Return the layers of a group, and the shape of what each reads."""
+    layers, shapes = [], []
+    for number in range(draw.randint(2, 4)):
+        is_depthwise = draw.random() < (0.2 if number == 0 else 0.45)
+        kernel = draw.choice(DEPTHWISE if is_depthwise else DENSE)
+        kernel = tuple(min(k, size) for k, size in zip(kernel, shape.extent, strict=True))
+        stride = tuple(draw.choice([1, 1, min(2, k)]) for k in kernel)
+        layer = Conv3d(
+            name=f"x{number}", inputs=(f"x{number - 1}",), kernel=kernel, stride=stride,
+            out_channels=shape.channels if is_depthwise else draw.randint(1, 9),
+            padding=tuple(draw.choice([0, k // 2]) for k in kernel), groups=shape.channels if is_depthwise else 1,
+            activation=draw.choice(["none", "relu"]),
+        )  # fmt: skip
+        layers.append(layer)
+        shapes.append(shape)
+        shape = layer.output_shape((shape,))
+    return layers, shapes
+
+
+def drawn_problem(name, layer, shape, arch):
+    """Return a layer: direct, or a temporal one in the algorithm of the core."""
+    is_fast = name != "trees" and layer.kernel == (3, 1, 1) and layer.stride[0] == 1
+    algorithm = candidates(layer, "auto" if is_fast else "direct", arch.winograd.m1, arch.winograd.m2)[-1]
+    return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
+
+
+def drawn_group(name, seed, arch):
+    """Return a group, a mapping of it that fits, and its layers."""
+    draw = random.Random(seed)  # noqa: S311
+    while True:
+        shape = Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3)))
+        layers, shapes = drawn_layers(draw, shape)
+        problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
+        group = Group(problems, ("none",) * len(layers))
+        size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
+        mapping = GroupMapping(
+            t=size[0], h=size[1], w=size[2], kept="none", ofmap_slots=2,
+            chunks=tuple(draw.randint(1, group.channels[run.stop]) for run in group.runs),
+            resident=tuple(draw.random() < 0.4 for _ in layers),
+            parallel=tuple(draw.choice(parallel_modes(problem, arch)) for problem in problems),
+        )  # fmt: skip
+        try:
+            return group_subject(GroupWork(group, mapping), layers, arch, seed)
+        except MappingError:
+            continue
+
+
+def group_subject(work, layers, arch, seed=0):
+    """Return a group on tensors that are drawn."""
+    rng, number = np.random.default_rng(seed), integers(arch)
+    computations = []
+    for layer, problem in zip(layers, work.group.stages, strict=True):
+        kernels = (problem.n, problem.c, *problem.kernel)
+        weights = random_tensor(kernels, operands(arch).in_bits(problem.factor_bits), rng)
+        bias = random_tensor((problem.n,), number, rng)
+        computations.append(Computation(reduction="sum", weights=weights, bias=bias, activation=layer.activation))
+    first = work.group.stages[0]
+    source = random_tensor((work.group.channels[0], *first.inp), number, rng)
+    return make_group("x", work, layers, arch, computations, {layers[0].inputs[0]: source})

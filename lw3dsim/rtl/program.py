@@ -187,7 +187,6 @@ class Maker:
         of_tap = self.weights_of_tap(together)
         taps = problem.algorithm.taps // staged.groups
         weights = wave.channels * taps * of_tap * self.weight_bits
-        inputs = wave.channels if problem.structure == "grouped" else 1
         words = self.words_of(place, wave, block)
         words["weight_words"] = -(-weights // self.core.weight_word)
         self.notes.kernels = max(self.notes.kernels, words["weight_words"])
@@ -210,14 +209,9 @@ class Maker:
                     "rows": wave.channels,
                     "row_place": 1 if problem.structure == "grouped" else 0,
                     "taps": taps,
-                    "mode": self.core.mode(problem.algorithm),
-                    "in_stages": stage.adders[0],
-                    "out_stages": stage.adders[1],
+                    **self.transformed(wave),
                     "outputs": outputs,
                     "sums_base": sums_base,
-                    "transforms_in": inputs * wave.many if problem.algorithm.is_winograd else 0,
-                    "transforms_weights": wave.channels if machine.transforms_weights else 0,
-                    "transforms_out": wave.channels * wave.many if problem.algorithm.is_winograd else 0,
                     "ofmap_base": base,
                     "shift": stage.shift,
                     "bias": self.bias_of(place, wave),
@@ -225,6 +219,19 @@ class Maker:
                 }
             )
         )
+
+    def transformed(self, wave: Wave) -> dict[str, int]:
+        """Return what a descriptor says of the algorithm, and of the tiles and kernels that a wave transforms."""
+        problem, is_fast = self.stage.problem, self.stage.problem.algorithm.is_winograd
+        inputs = wave.channels if problem.structure == "grouped" else 1
+        return {
+            "mode": self.core.mode(problem.algorithm),
+            "in_stages": self.stage.adders[0],
+            "out_stages": self.stage.adders[1],
+            "transforms_in": inputs * wave.many if is_fast else 0,
+            "transforms_weights": wave.channels if self.stage.machine.transforms_weights else 0,
+            "transforms_out": wave.channels * wave.many if is_fast else 0,
+        }
 
     def turns(self, read: int, drained: int) -> dict[str, int]:
         """Return what a descriptor says of words that a wave reads and drains at one port."""

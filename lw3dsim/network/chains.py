@@ -6,35 +6,40 @@ import itertools
 from typing import TYPE_CHECKING
 
 from lw3dsim.map.group.group import Group, can_branch, can_fuse
+from lw3dsim.map.group.partition import make_trees
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from lw3dsim.account.simulated import LayerRun
+    from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Operand
+    from lw3dsim.map.group.partition import Path, Trees
+
+# Layers of a group at most.
+LONGEST = 12
 
 
-def links(network: Workload, runs: Sequence[LayerRun]) -> dict[int, list[int]]:
+def links(network: Workload, problems: Sequence[Problem]) -> dict[int, list[int]]:
     """Return, per layer, the layers before it whose output it could take over on chip: it reads it alone, or first.
 
     Others that read it must be additions, or branches; see :func:`can_wait`.
     """
     number = {layer.name: i for i, layer in enumerate(network.layers)}
-    aside = {network.layers[s].name for s in branches(network, runs)}
+    aside = {network.layers[s].name for s in branches(network, problems)}
     feeds: dict[int, list[int]] = {}
     for v, layer in enumerate(network.layers):
-        if not can_follow(layer, runs[v].work.problem):
+        if not can_follow(layer, problems[v]):
             continue
         sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
         alone = [u for u in sources if _is_first(network, layer, network.layers[u].name, aside)]
         if len(set(layer.inputs)) == len(layer.inputs) and not network.spreads(layer):
-            feeds[v] = [u for u in alone if can_lead(network.layers[u], runs[u].work.problem)]
+            feeds[v] = [u for u in alone if can_lead(network.layers[u], problems[u])]
     return feeds
 
 
-def branches(network: Workload, runs: Sequence[LayerRun]) -> dict[int, tuple[int, int]]:
+def branches(network: Workload, problems: Sequence[Problem]) -> dict[int, tuple[int, int]]:
     """Return the layers by which a tensor takes a short cut to an addition, beside a chain of others, by number.
 
     With each goes the first layer of the chain, which reads the same, and the addition. Both ways begin with a dense
@@ -43,22 +48,24 @@ def branches(network: Workload, runs: Sequence[LayerRun]) -> dict[int, tuple[int
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     found: dict[int, tuple[int, int]] = {}
     for v, layer in enumerate(network.layers):
-        if len(set(layer.streams)) != 2 or not can_follow(layer, runs[v].work.problem):
+        if len(set(layer.streams)) != 2 or not can_follow(layer, problems[v]):
             continue
         for name, other in itertools.permutations(layer.streams):
             s = number.get(name)
-            if s is None or s in found or len(network.consumers(name)) > 1 or not _may_stand_aside(network, runs, s):
+            if s is None or s in found or len(network.consumers(name)) > 1:
+                continue
+            if not _may_stand_aside(network, problems, s):
                 continue
             first = _beginning(network, number, other, network.layers[s].streams[0])
-            if first is not None and _may_stand_aside(network, runs, first) and can_fuse(runs[first].work.problem):
+            if first is not None and _may_stand_aside(network, problems, first) and can_fuse(problems[first]):
                 found[s] = first, v
                 break
     return found
 
 
-def _may_stand_aside(network: Workload, runs: Sequence[LayerRun], i: int) -> bool:
+def _may_stand_aside(network: Workload, problems: Sequence[Problem], i: int) -> bool:
     """Return whether a layer reads one tensor, in all channels, and can be beside another that reads it as well."""
-    layer, problem = network.layers[i], runs[i].work.problem
+    layer, problem = network.layers[i], problems[i]
     is_alone = len(layer.streams) == 1 and layer.is_local and not problem.state_frames
     return is_alone and problem.structure == "dense" and can_branch(problem)
 
@@ -176,3 +183,18 @@ def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[P
         user in later and (_adds(network, name, user) or (later[user].structure == "dense" and len(user.streams) == 1))
         for user in users
     )
+
+
+def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, apart: Collection[int]) -> Trees:
+    """Return what of a network may be fused, whose layers are these ``problems``; those ``apart`` may not."""
+    feeds = without(links(network, problems), apart) if arch.buffers.intermediate_bits else {}
+    aside = {s: those for s, those in branches(network, problems).items() if s not in apart}
+    return make_trees(len(problems), feeds, LONGEST, aside)
+
+
+def group_along(network: Workload, problems: Sequence[Problem], path: Path, free: Mapping[str, Blocks]) -> Group | None:
+    """Return the group of the layers of ``path``, its input and output in ``free`` blocks; None where there is none."""
+    layers, own = [network.layers[i] for i in path], [problems[i] for i in path]
+    if len(path) == 1 or not can_wait(network, layers, own):
+        return None
+    return group_of(layers, own, (free[layers[0].inputs[0]], free[layers[-1].name]))

@@ -19,9 +19,9 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.least import least_of_groups
-from lw3dsim.map.group.partition import Partition, make_trees
+from lw3dsim.map.group.partition import Partition
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, search_group
-from lw3dsim.network.chains import branches, can_wait, group_of, links, without
+from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
-
-# Layers of a group at most.
-LONGEST = 12
 
 
 def fuse(
@@ -124,8 +121,7 @@ class Judge:
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         leakage = leakage_of(units, arch) if weights.pj else None
         alone = [Figures.of(network, unit, leakage) for unit in units]
-        feeds = without(links(network, runs), apart) if arch.buffers.intermediate_bits else {}
-        aside = {s: those for s, those in branches(network, runs).items() if s not in apart}
+        problems = [run.work.problem for run in runs]
         judge = cls(
             network=network,
             runs=runs,
@@ -135,7 +131,7 @@ class Judge:
             alone=alone,
             formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, alone, strict=True)],
             weights=weights,
-            trees=make_trees(len(runs), feeds, LONGEST, aside),
+            trees=trees_of(network, problems, arch, apart),
             groups={},
             least={},
             bounded=set(),
@@ -148,11 +144,11 @@ class Judge:
 
     def _bound(self, free: Mapping[str, Blocks]) -> None:
         """List the groups that there can be, whose inputs and outputs may lie in ``free`` blocks, and bound them."""
+        problems = [run.work.problem for run in self.runs]
         for path in self.trees.paths:
-            layers, problems = [self.network.layers[i] for i in path], [self.runs[i].work.problem for i in path]
-            if len(path) > 1 and can_wait(self.network, layers, problems):
-                blocks = free[layers[0].inputs[0]], free[layers[-1].name]
-                self.groups[path] = group_of(layers, problems, blocks)
+            group = group_along(self.network, problems, path, free)
+            if group is not None:
+                self.groups[path] = group
         arch, ordinary = bare(self.arch), sum(map(self.weights.cost, self.alone))
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
         least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), prices, ordinary)
@@ -236,36 +232,50 @@ def _least_formed(run: LayerRun, figures: Figures, arch: Accelerator, weights: W
     return weights.pj * figures.formed_pj - price.of_mode(stage, arch, run.work.mapping.parallel) + trees
 
 
-def is_possible_plan(group: Group, plan: Plan, arch: Accelerator) -> bool:
+def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Blocks, Blocks] | None = None) -> bool:
     """Return whether a fused group can be mapped so, and lie so."""
-    is_free = plan.input_block in group.input_blocks and plan.output_block in group.output_blocks
-    return is_free and is_possible_group(group, plan.mapping, arch)
+    first, last = lies or (group.input_blocks, group.output_blocks)
+    return plan.input_block in first and plan.output_block in last and is_possible_group(group, plan.mapping, arch)
 
 
 @kept(4096)
-def find_group(group: Group, arch: Accelerator, price: Price, most: int) -> tuple[Found, ...]:
-    """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits."""
+def find_group(
+    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, Blocks] | None = None
+) -> tuple[Found, ...]:
+    """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits.
+
+    Its input and output are in the best of their blocks, or of those that say how it ``lies``.
+    """
 
     def is_sound(one: Found) -> bool:
         moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0 and one.busy >= 0
-        return moves_enough and is_possible_plan(group, one.plan, arch)
+        return moves_enough and is_possible_plan(group, one.plan, arch, lies)
 
-    question = ("group", group, arch, named_by(arch), price, most)
+    question = ("group", group, arch, named_by(arch), price, most, lies)
     known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
     if known is not None:
         return known
-    found = tuple(search_group(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most))
+    found = tuple(
+        search_group(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most, lies=lies)
+    )
     remember(question, found)
     return found
 
 
 @kept(4096)
-def run_group(group: Group, arch: Accelerator, price: Price, engine: str = "auto", most: int = CANDIDATES) -> GroupRun:
+def run_group(
+    group: Group,
+    arch: Accelerator,
+    price: Price,
+    engine: str = "auto",
+    most: int = CANDIDATES,
+    lies: tuple[Blocks, Blocks] | None = None,
+) -> GroupRun:
     """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
 
     Of equal ones that with fewer steps, then the mapper's order decide.
     """
-    return best_run(GroupSearch(group=group, arch=arch, price=price, most=most), engine)
+    return best_run(GroupSearch(group=group, arch=arch, price=price, most=most, lies=lies), engine)
 
 
 class Bounded(Value, frozen=True, kw_only=True):
@@ -291,7 +301,7 @@ def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: 
 @kept(4096)
 def group_candidates(asked: GroupSearch) -> list[Bounded]:
     """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
-    found = find_group(asked.group, asked.arch, asked.price, asked.most)
+    found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
     bounded = [asked.bounded(number, one) for number, one in enumerate(found)]
     return sorted(bounded, key=lambda one: (one.least, one.number))
 
@@ -303,16 +313,17 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     arch: Accelerator
     price: Price
     most: int
+    lies: tuple[Blocks, Blocks] | None = None
     kind = Plan
 
     @property
     def question(self) -> object:
         """See Search."""
-        return "best of group", self.group, self.arch, named_by(self.arch), self.price, self.most
+        return "best of group", self.group, self.arch, named_by(self.arch), self.price, self.most, self.lies
 
     def is_possible(self, mapping: Plan) -> bool:
         """See Search."""
-        return is_possible_plan(self.group, mapping, self.arch)
+        return is_possible_plan(self.group, mapping, self.arch, self.lies)
 
     def candidates(self) -> list[Bounded]:
         """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""

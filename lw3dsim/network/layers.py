@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, TypeVar
 from lw3dsim.account.energy import Sparsity, Stage, onchip_pj, own_pj
 from lw3dsim.account.tally import tallies
 from lw3dsim.base.caches import kept, once
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows, problem_of
+from lw3dsim.map.floor import floor_bytes
 from lw3dsim.map.layer.mapping import Mapping
-from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.map.layer.ranking import BUSY_PARTS
-from lw3dsim.map.layer.search import CANDIDATES, search
+from lw3dsim.map.layer.search import CANDIDATES, all_blocks, search, tile_channels
 from lw3dsim.map.layer.shortlist import TOLERANCE
 from lw3dsim.network.objective import at_work
 from lw3dsim.network.runs import bare, best_run, seen_by
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.candidates import Quanta
     from lw3dsim.map.layer.search import Candidate
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.build import Draft
@@ -44,6 +47,11 @@ Found = TypeVar("Found")
 
 # How many mappings are looked at closely, where energy counts, for each that is simulated.
 NEAR = 4
+
+# The channel blocks in which a layer or group has its input and output, None for as it would by itself.
+Lies = tuple[int | None, int | None]
+
+AS_IT_LIES: Lies = (None, None)
 
 
 def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Problem]:
@@ -64,15 +72,85 @@ def run_layer(
     engine: str,
     price: Price | None,
     without: frozenset[Kind] = frozenset(),
+    lies: Lies = AS_IT_LIES,
 ) -> LayerRun:
     """Map and simulate a layer with the best of the algorithms that ``policy`` allows, but for kinds to do ``without``.
 
+    Its tensors are where it ``lies``. For BYTES_ONLY its tiles may be whole blocks of any size.
     Raises MappingError where no tiling fits the buffers.
     """
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     allowed = tuple(one for one in allowed if one.kind not in without)
     inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _best_run(layer, inputs, output, network.clips(layer), allowed, bare(arch), engine, price)
+    return _best_run(layer, inputs, output, network.clips(layer), allowed, bare(arch), engine, price, lies)
+
+
+def fewest_bytes(
+    network: Workload,
+    layer: AnyLayer,
+    arch: Accelerator,
+    policy: str,
+    lies: Lies = AS_IT_LIES,
+) -> tuple[int, Problem]:
+    """Return the DRAM bytes that no mapping of a layer moves less of, and the problem that it is mapped as for these.
+
+    That is in the algorithms that ``policy`` allows. Raises MappingError where no tiling fits the buffers.
+    """
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    return _fewest_bytes(layer, inputs, output, network.clips(layer), allowed, bare(arch), lies)
+
+
+@kept(65536)
+def _fewest_bytes(
+    layer: AnyLayer,
+    inputs: tuple[Shape, ...],
+    output: Shape,
+    clips: tuple[int, int, Widths],
+    allowed: tuple[Algorithm, ...],
+    arch: Accelerator,
+    lies: Lies,
+) -> tuple[int, Problem]:
+    ways = partial(_fewest_bytes_of, lies=lies)
+    return min(of_ways(layer, inputs, output, clips, allowed, arch, ways), key=lambda found: found[0])
+
+
+def _fewest_bytes_of(problem: Problem, arch: Accelerator, lies: Lies) -> tuple[int, Problem]:
+    return fewest_bytes_of(laid(problem, lies), arch), problem
+
+
+@kept(65536)
+def fewest_bytes_of(problem: Problem, arch: Accelerator) -> int:
+    """Return the DRAM bytes that no mapping of ``problem`` moves less of; raise MappingError where none fits."""
+    quanta = all_blocks(problem, arch)
+    asked = LayerSearch(problem=problem, arch=arch, price=BYTES_ONLY, most=CANDIDATES, quanta=quanta)
+    return min(found.bursts for found in asked.candidates()) * asked.clocks.burst_bytes
+
+
+def tiles_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> Quanta:
+    """Return the channels that tiles of a layer's input and output may have, in any way in which it may run."""
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
+    ways = of_ways(layer, inputs, output, network.clips(layer), allowed, bare(arch), tile_channels)
+    first, last = (tuple(sorted({size for way in ways for size in way[side]})) for side in range(2))
+    return first, last
+
+
+def floor_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> int:
+    """Return DRAM bytes below which no schedule of a layer gets, in any algorithm that it may run in."""
+    tiles = arch.winograd.m1, arch.winograd.m2
+    # Where none of the others fits, it runs direct.
+    allowed = dict.fromkeys((*candidates(layer, policy, *tiles), candidates(layer, "direct", *tiles)[0]))
+    problems = (problem_of(network, layer, algorithm, arch) for algorithm in allowed)
+    return min(floor_bytes(problem, arch.buffers.capacity_bits) for problem in problems)
+
+
+def laid(problem: Problem, lies: Lies) -> Problem:
+    """Return a layer with its input and output in these channel blocks, None for as they are."""
+    first, last = lies[0] or problem.input_block, lies[1] or problem.output_block
+    if (first, last) == (problem.input_block, problem.output_block):
+        return problem
+    return replace(problem, input_block=first, output_block=last)
 
 
 @kept(65536)
@@ -85,10 +163,15 @@ def _best_run(
     arch: Accelerator,
     engine: str,
     price: Price | None,
+    lies: Lies,
 ) -> LayerRun:
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
-    ways = partial(run_problem, engine=engine, price=price)
+
+    def ways(problem: Problem, seen: Accelerator) -> LayerRun:
+        quanta = all_blocks(problem, seen) if price == BYTES_ONLY else None
+        return run_problem(laid(problem, lies), seen, engine, price, quanta=quanta)
+
     runs = of_ways(layer, inputs, output, clips, allowed, arch, ways)
     return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, arch, wanted))
 
@@ -145,13 +228,15 @@ def run_problem(
     engine: str = "auto",
     price: Price | None = None,
     most: int = CANDIDATES,
+    quanta: Quanta | None = None,
 ) -> LayerRun:
     """Search mappings of ``problem``, simulate the ``most`` promising, keep the best by simulation.
 
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/200
-    count as equal; then fewer DRAM bytes, then the mapper's order decide.
+    count as equal; then fewer DRAM bytes, then the mapper's order decide. Tiles are whole blocks as its tensors
+    lie, or ``quanta``.
     """
-    return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most), engine)
+    return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most, quanta=quanta), engine)
 
 
 @kept(16384)
@@ -162,7 +247,7 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
     """
     price, problem, arch, clocks = asked.price, asked.problem, asked.arch, asked.clocks
     if price is None or not price.pj:
-        return search(problem, arch, clocks, keep=asked.most, burst_ticks=asked.burst_ticks)
+        return search(problem, arch, clocks, keep=asked.most, burst_ticks=asked.burst_ticks, quanta=asked.quanta)
     price = at_work(price, [problem], arch)
     near = search(
         problem,
@@ -188,12 +273,13 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     arch: Accelerator
     price: Price | None
     most: int
+    quanta: Quanta | None = None
     kind = Mapping
 
     @property
     def question(self) -> object:
         """See Search."""
-        return "layer", self.problem, self.arch, named_by(self.arch), self.price, self.most
+        return "layer", self.problem, self.arch, named_by(self.arch), self.price, self.most, self.quanta
 
     @once
     def clocks(self) -> Clocks:
@@ -238,7 +324,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """
         best = self.best(tried)
         if self.burst_ticks:
-            return self._cost(best) - self.burst_ticks * candidate.bursts - candidate.own_ticks - 1
+            return min(self._cost(best) - self.burst_ticks * candidate.bursts - candidate.own_ticks - 1, NEVER)
         stays_near = self._ticks(best) * TOLERANCE <= self._least_ticks * (TOLERANCE + 1)
         if stays_near and best.candidate.bursts <= candidate.bursts:
             return -1

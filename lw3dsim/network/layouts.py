@@ -66,11 +66,28 @@ def _uses(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[st
         read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
         written.append((i, Use(work=work, side="output", burst_bytes=burst_bytes)))
         if not isinstance(first, Linear):
-            once = Use(work=work, side="input", burst_bytes=burst_bytes)
-            bursts = once.bursts([once.block])[once.block]
-            read.append((i, replace(once, times=work.repeats(unit.run.events.dram_ifmap_bytes // burst_bytes, bursts))))
+            read.append((i, _reading(unit, burst_bytes)))
     free = free_tensors(network)
     return {name: users for name, users in uses.items() if users and name in free}
+
+
+def _reading(unit: Unit, burst_bytes: int) -> Use:
+    """Return how a mapped layer or group reads its input."""
+    work = unit.run.work
+    once = Use(work=work, side="input", burst_bytes=burst_bytes)
+    bursts = once.bursts([once.block])[once.block]
+    return replace(once, times=work.repeats(unit.run.events.dram_ifmap_bytes // burst_bytes, bursts))
+
+
+def moved_by(unit: Unit, burst_bytes: int, lies: Sequence[int | None]) -> int:
+    """Return the DRAM bytes that a mapped layer or group moves where its input and output are in these blocks."""
+    moved = unit.run.dram_bytes
+    uses = _reading(unit, burst_bytes), Use(work=unit.run.work, side="output", burst_bytes=burst_bytes)
+    for use, block in zip(uses, lies, strict=True):
+        if block is not None and block != use.block:
+            bursts = use.bursts([use.block, block])
+            moved += (bursts[block] - bursts[use.block]) * burst_bytes
+    return moved
 
 
 def layouts_of(network: Workload, units: list[Unit], arch: Accelerator) -> dict[str, int]:

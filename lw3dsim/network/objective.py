@@ -9,7 +9,7 @@ from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED, clocked_pj
 from lw3dsim.account.simulated import Unit, component_energy_pj
 from lw3dsim.base.values import Value, names_of, replace
-from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.price import BYTES_ONLY, Price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
 
-Objective = Literal["latency", "energy", "edp", "dram_bytes"]
+Objective = Literal["latency", "energy", "edp", "dram_bytes", "dram_bytes_only"]
 
-OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes")
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "dram_bytes", "dram_bytes_only")
 
 # For `latency`, all DRAM bytes of a network are worth this part of its cycles.
 TIE = 200
@@ -77,6 +77,8 @@ class Weights(Value, frozen=True, kw_only=True):
     @classmethod
     def of(cls, objective: Objective, alone: Figures) -> Weights:
         """Return the weights for a network that costs ``alone`` without fusion."""
+        if objective == "dram_bytes_only":
+            return cls(cycle=BYTES_ONLY.cycle, dram_byte=BYTES_ONLY.dram_byte, pj=0.0, price=BYTES_ONLY)
         if objective in ("latency", "dram_bytes"):
             is_latency = objective == "latency"
             cycle = 1.0 if is_latency else alone.dram_bytes / alone.cycles / TIME

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from math import isqrt
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -22,6 +21,7 @@ from lw3dsim.network.kinds import worthy_kinds
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, network_cost
+from lw3dsim.network.told import Told
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
 from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
@@ -138,10 +138,21 @@ def map_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None
         )
 
 
+def _map_fewest(prepared: Prepared, progress: Callable[[int, int], None] | None) -> tuple[list[Unit], int]:
+    """Return the same for ``dram_bytes_only``, with the fewest bytes that can be moved."""
+    asked, network, design = prepared.request, prepared.network, prepared.design
+    with located(asked.arch, design, asked.overrides):
+        return _fewest(network, design, asked.algorithm, asked.engine, asked.fusion, prepared.file, progress)
+
+
 def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> Result:
     """Simulate what was asked for; see :func:`simulate`. Energy, power and records are worked out when looked at."""
     request, design = prepared.request, prepared.design
-    units = map_prepared(prepared, progress)
+    least = None
+    if request.objective == "dram_bytes_only":
+        units, least = _map_fewest(prepared, progress)
+    else:
+        units = map_prepared(prepared, progress)
     stream = (
         None if request.clips is None else run_stream(units, design, request.clips, request.engine, prepared.network)
     )
@@ -153,6 +164,7 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
         stream=stream,
         notes=partial(_notes, prepared),
         calibrated=prepared.calibrated,
+        least_dram_bytes=least,
     )
     if prepared.calibrated is not None:
         assert draft.totals  # noqa: S101  # what the calibration lacks is said now
@@ -205,13 +217,16 @@ def map_network(
     """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
 
     What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
-    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout.
+    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout. For
+    ``dram_bytes_only`` see :mod:`lw3dsim.network.fewest`.
     Raises MappingError where the design has no room for a layer; see :func:`located`.
     """
+    if objective == "dram_bytes_only":
+        return _fewest(network, design, algorithm, engine, fusion, file, progress)[0]
     fixed = {} if file is None else _fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
     is_plain = fusion == "off" and objective == "latency"
-    told = _Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
+    told = Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
     if sum(map(len, fixed)) == len(network.layers):
         told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
@@ -239,46 +254,27 @@ def map_network(
     return min(units, alone, key=lambda chosen: network_cost(network, chosen, design, weights))
 
 
+def _fewest(
+    network: Workload,
+    design: Accelerator,
+    algorithm: str,
+    engine: str,
+    fusion: str,
+    file: MappingFile | None,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[Unit], int]:
+    from lw3dsim.network.fewest import asked_of, map_fewest
+
+    asked = asked_of(network, design, algorithm, engine, fusion, file)
+    return map_fewest(asked, engine, Told(network, 1, progress).layer)
+
+
 def _fixed(
     file: MappingFile, network: Workload, design: Accelerator, algorithm: str, engine: str
 ) -> dict[LayerPath, Run[Work]]:
     from lw3dsim.network.fixed import run_fixed
 
     return run_fixed(file, network, design, algorithm, engine)
-
-
-def work_of(network: Workload) -> list[int]:
-    """Return, per layer, about how long mapping and simulating it takes, in units of their own.
-
-    That grows with the square root of the elements that it moves; a layer like one before it takes no time.
-    """
-    seen, work = set[object](), []
-    for layer in network.layers:
-        inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-        kind = (msgspec.structs.replace(layer, name="", inputs=()), *inputs)
-        elements = sum(shape.elements for shape in (*inputs, output)) + network.layer_params(layer)
-        work.append(1 if kind in seen else 1 + isqrt(elements))
-        seen.add(kind)
-    return work
-
-
-class _Told:
-    """Tells someone how much of ``passes`` over the layers of a network is done."""
-
-    def __init__(self, network: Workload, passes: int, to: Callable[[int, int], None] | None) -> None:
-        self._work, self._to, self._done = [] if to is None else work_of(network), to, 0
-        self._all = passes * sum(self._work)
-
-    def layer(self, index: int, times: int = 1) -> None:
-        """Say that a layer is done in this pass, which counts as so many."""
-        if self._to is not None:
-            self._done += times * self._work[index]
-            self._to(self._done, self._all)
-
-    def all(self) -> None:
-        """Say that nothing is left."""
-        if self._to is not None:
-            self._to(self._all, self._all)
 
 
 def resolve_network(

@@ -35,7 +35,7 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """The result of ``units``, the layers and fused groups of ``network`` in order: its parts made when looked at.
 
     ``config`` is what repeats the run, ``stream`` all of it for several clips, ``notes`` make what it says besides. The
-    SQNR is that of operands like those of ``calibrated``.
+    SQNR is that of operands like those of ``calibrated``; ``least_dram_bytes`` are the fewest of the mapper's space.
     """
 
     network: Workload
@@ -45,6 +45,7 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     stream: StreamTiming | None
     notes: Callable[[], tuple[str, ...]]
     calibrated: Calibrated | None = None
+    least_dram_bytes: int | None = None
 
     @once
     def _costs(self) -> Costs:
@@ -69,13 +70,15 @@ class Assembly(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
             area_mm2=math.fsum(costs.area_mm2.values()),
             peak_power_mw=costs.peak_power_mw,
             sqnr_db=costs.sqnr_db,
+            least_dram_bytes=self.least_dram_bytes,
         )
 
     @property
     def record(self) -> RunRecord:
         """All of it."""
         costs, network, stream = self._costs, self.network, self.stream
-        layers = tuple(_layer(costs, i, counts) for i, counts in enumerate(self._counted))
+        by_bytes = self.config.objective in ("dram_bytes", "dram_bytes_only")
+        layers = tuple(_layer(costs, i, counts, by_bytes) for i, counts in enumerate(self._counted))
         return RunRecord(
             workload=network.name,
             arch=self.arch.name,
@@ -144,8 +147,8 @@ def _counts(network: Workload, unit: Unit, arch: Accelerator, state: Mapping[str
     }
 
 
-def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
-    """Return the record of unit ``i``, of which ``counts`` are known."""
+def _layer(costs: Costs, i: int, counts: dict[str, int], by_bytes: bool) -> Layer:
+    """Return the record of unit ``i``, of which ``counts`` are known; of single layers the least only ``by_bytes``."""
     network, unit, arch = costs.network, costs.units[i], costs.arch
     run, problems, energy = unit.run, unit.run.work.stages, costs.unit_energy_pj[i]
     return Layer(
@@ -170,7 +173,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int]) -> Layer:
         cycles_breakdown=CyclesBreakdown(**dict(run.cycles_by_cause)),
         dram_bytes_breakdown=run.events.dram_bytes_breakdown,
         accesses=costs.unit_accesses[i],
-        least_dram_bytes=run.work.least_bytes(run.arch),
+        least_dram_bytes=run.work.least_bytes(run.arch) if by_bytes or len(unit.layers) > 1 else None,
     )
 
 

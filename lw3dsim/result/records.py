@@ -28,7 +28,7 @@ Cause = Annotated[str, one_of("dram", *CAUSES)]
 Policy = Annotated[str, one_of(*POLICIES)]
 Fusion = Annotated[str, one_of("off", "auto")]
 State = Annotated[str, one_of(*get_args(StreamState))]
-Objective = Annotated[str, one_of("latency", "energy", "edp", "dram_bytes")]
+Objective = Annotated[str, one_of("latency", "energy", "edp", "dram_bytes", "dram_bytes_only")]
 
 # No operands are so wide that their squares differ by more.
 Decibels = Annotated[float, Meta(ge=-1000, le=1000)]
@@ -116,6 +116,10 @@ class Totals(Figures, frozen=True, kw_only=True):
     stream_bound_cycles: Annotated[Count, figure("the array or DRAM is busy for all clips, whichever is longer")] = 0
     stream_clips_per_s: Annotated[Amount, figure("clips a second from the end of the first on")] = 0.0
     overlap_gain: Annotated[Amount, figure("by how much all clips are faster than layer by layer")] = 0.0
+    least_dram_bytes: Annotated[
+        Positive | None,
+        figure("no cut into groups, mappings and layouts in the mapper's space move less; only for `dram_bytes_only`"),
+    ] = None
 
     @classmethod
     def order(cls) -> tuple[str, ...]:
@@ -148,7 +152,8 @@ class Layer(Figures, frozen=True, kw_only=True):
     least_dram_bytes: Annotated[
         Positive | None,
         figure(
-            "of a fused group, what no mapping in the mapper's space moves less of, its input and output as they lie"
+            "no mapping of it in the mapper's space moves less, its input and output as they lie; "
+            "of single layers only where bytes are the objective"
         ),
     ] = None
 

@@ -23,6 +23,7 @@ from lw3dsim.map.floor import (
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
 from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.search import fewest_bursts
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import Link
 from lw3dsim.schedule.fused import build_group_schedule
@@ -132,9 +133,9 @@ class LayerWork(Work):
         """See Work."""
         return floor_bytes(self.problem, arch.buffers.capacity_bits)
 
-    def least_bytes(self, arch: Accelerator) -> int | None:  # noqa: ARG002  # the space is ranked by what is estimated
-        """See Work."""
-        return None
+    def least_bytes(self, arch: Accelerator) -> int | None:
+        """See Work: of all mappings of the layer in its algorithm, whose input and output lie as they do."""
+        return _least_of_layer(self.problem, arch)
 
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
         """See Work."""
@@ -241,11 +242,22 @@ class GroupWork(Work):
 
 
 @kept(4096)
+def _least_of_layer(problem: Problem, arch: Accelerator) -> int | None:
+    clocks = make_clocks(arch)
+    try:
+        return fewest_bursts(problem, arch, clocks) * clocks.burst_bytes
+    except MappingError:
+        return None
+
+
+@kept(4096)
 def _least_bytes(group: Group, arch: Accelerator) -> int | None:
     # A start without groups is shorter by what their search needs.
-    from lw3dsim.map.group.search import search_group
+    from lw3dsim.map.group.search import in_usual_chunks, search_group
 
+    clocks, price = make_clocks(arch), Price(cycle=0.0, dram_byte=1.0)
+    lies = (group.stages[0].input_block,), (group.stages[-1].output_block,)
     try:
-        return search_group(group, arch, make_clocks(arch), Price(cycle=0.0, dram_byte=1.0), keep=1)[0].dram_bytes
+        return search_group(in_usual_chunks(group, arch), arch, clocks, price, keep=1, lies=lies)[0].dram_bytes
     except MappingError:
         return None

@@ -32,7 +32,7 @@ def run_words(rng: Random, *, arch: bool = True) -> list[str]:
     if rng.randrange(3) == 0:
         words += ["--fusion", "auto"]
     if rng.randrange(3) == 0:
-        words += ["--objective", rng.choice(["latency", "energy", "edp", "dram_bytes"])]
+        words += ["--objective", rng.choice(["latency", "energy", "edp", "dram_bytes", "dram_bytes_only"])]
     return words
 
 

@@ -45,7 +45,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "overrides": ("()", "['pe.rows=4']", "('dram.model=plain', 'clock_mhz=200')"),
     "clips": ("None", "1", "3"),
     "fusion": ("'off'", "'auto'"),
-    "objective": ("'latency'", "'energy'", "'edp'", "'dram_bytes'"),
+    "objective": ("'latency'", "'energy'", "'edp'", "'dram_bytes'", "'dram_bytes_only'"),
     "mapping": ("None", "'map.yaml'", "Path('map.yaml')"),
     "dtype": ("'int8'", "'int16'", "'float32'", "'float64'"),
     "seed": ("0", "7", "2**32 - 1"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.network.pipeline import work_of
+from lw3dsim.network.told import work_of
 from lw3dsim.report.progress import LEAST_ANSWERS, Estimate, bar_line, clock
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.candidates import Candidates, Fits
-    from lw3dsim.map.group.group import Group
+    from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.layer.price import Price
     from lw3dsim.tensor.layout import Layout
 
@@ -134,8 +134,15 @@ def make_rates(arch: Accelerator, clocks: Clocks) -> Rates:
     )
 
 
-def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> Scales:
-    """Return the scales for mappings of the tiles of a group."""
+def make_scales(
+    group: Group,
+    fits: Fits,
+    arch: Accelerator,
+    clocks: Clocks,
+    price: Price,
+    lies: tuple[Blocks, Blocks] | None = None,
+) -> Scales:
+    """Return the scales for mappings of the tiles of a group; see :func:`lying_of`."""
     last = len(group.stages) - 1
     modes = [(i, stage, parallel_modes(stage, arch)) for i, stage in enumerate(group.stages)]
     return Scales(
@@ -143,7 +150,7 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
         price=price,
         setup_cycles=arch.layer_setup_cycles,
         rates=make_rates(arch, clocks),
-        lying=lying_of(group, fits, clocks),
+        lying=lying_of(group, fits, clocks, lies),
         stages=tuple(i for i, _, those in modes for _ in those),
         modes=tuple(
             make_mode(stage, arch, mode, group.reads_back(i), i < last, group.adders)
@@ -154,22 +161,23 @@ def make_scales(group: Group, fits: Fits, arch: Accelerator, clocks: Clocks, pri
     )
 
 
-def lying_of(group: Group, fits: Fits, clocks: Clocks) -> Lying:
-    """Return how the tensors of a group lie."""
+def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, Blocks] | None = None) -> Lying:
+    """Return how the tensors of a group lie: its input and output in the best of their blocks, or of these."""
     work, burst_bytes, w, reads = kernels(), clocks.burst_bytes, fits.parts.w, group.dram_inputs
     sizes, every, ways = (
         work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) :]),
         len(w.tile),
         fits.ways[2],
     )
+    input_blocks, output_blocks = lies or (group.input_blocks, group.output_blocks)
     lines, fewer = work.rooms(Lines, (len(reads) + len(sizes)) * every), work.room(len(sizes) * every)
     spans = work.room(every)
     for i, (stage, tensor, _) in enumerate(reads):
-        blocks = (group.stages[stage].input_block,) if i else group.input_blocks
+        blocks = (group.stages[stage].input_block,) if i else input_blocks
         layouts = _layouts(input_layout(group.stages[stage], burst_bytes), blocks)
         work(lay_tensor)(w, ways, tensor, layouts, len(blocks), work.words([group.channels[tensor]]), i, lines, spans)
-    layouts = _layouts(output_layout(group.stages[-1], burst_bytes), group.output_blocks)
-    work(lay_tensor)(w, ways, len(group.stages), layouts, len(group.output_blocks), sizes, len(reads), lines, spans)
+    layouts = _layouts(output_layout(group.stages[-1], burst_bytes), output_blocks)
+    work(lay_tensor)(w, ways, len(group.stages), layouts, len(output_blocks), sizes, len(reads), lines, spans)
     work(link_fewer)(ways, every, len(reads), len(sizes), lines, fewer)
     return Lying(
         tensor=work.words([tensor for _, tensor, _ in reads]),

@@ -13,7 +13,7 @@ import numpy as np
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.candidates import Candidates, fit_tiles
@@ -22,13 +22,14 @@ from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.shortlist import PARTS, Aim, Best, Room, shortlist
 from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
+from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Floats, Ints, Table
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.candidates import Fits
-    from lw3dsim.map.group.group import Group
+    from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.layer.price import Price
 
@@ -71,16 +72,24 @@ class Found(Value, frozen=True, kw_only=True):
 
 
 def search_group(
-    group: Group, arch: Accelerator, clocks: Clocks, price: Price, *, keep: int = CANDIDATES
+    group: Group,
+    arch: Accelerator,
+    clocks: Clocks,
+    price: Price,
+    *,
+    keep: int = CANDIDATES,
+    lies: tuple[Blocks, Blocks] | None = None,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, or all, best first.
+
+    Where it ``lies`` is given, its input and output are in the best of these channel blocks instead of its own.
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
     if group.idle_stages:
         raise MappingError("group", "a stage of the fused group has nothing to compute")
     fits = fit_tiles(group, arch)
-    scales = make_scales(group, fits, arch, clocks, price)
+    scales = make_scales(group, fits, arch, clocks, price, lies)
     priced = price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), keep), scales)
     best = cheapest(priced, keep)
     if not best:
@@ -88,10 +97,18 @@ def search_group(
     return [priced.found(i) for i in best]
 
 
-def enumerate_group(group: Group, arch: Accelerator, clocks: Clocks, price: Price) -> Priced:
-    """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost."""
+def in_usual_chunks(group: Group, arch: Accelerator) -> Group:
+    """Return ``group`` with its output in chunks of whole blocks of any usual size, however it lies."""
+    usual = tuple(block_sizes(arch.dram.channel_block, group.channels[-1]))
+    return replace(group.in_blocks(output_block=usual[0]), free=((), usual))
+
+
+def enumerate_group(
+    group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, Blocks] | None = None
+) -> Priced:
+    """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost; see search_group."""
     fits = fit_tiles(group, arch)
-    scales = make_scales(group, fits, arch, clocks, price)
+    scales = make_scales(group, fits, arch, clocks, price, lies)
     return price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), 0), scales)
 
 

@@ -23,22 +23,30 @@ PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 2
 
 Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
 
+# Channel blocks that tiles of the input and of the output may be whole ones of.
+Quanta = tuple[tuple[int, ...], tuple[int, ...]]
 
-def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: int = 1) -> Sizes:
+
+def candidate_sizes(
+    problem: Problem, rows: int, mults_per_pe: int, in_trees: int = 1, quanta: Quanta | None = None
+) -> Sizes:
     """Return candidate tile sizes along N, C, T, H and W, the largest first.
 
-    The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs.
+    The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs. Those
+    along C and N are whole blocks as input and output lie, or ``quanta``.
     """
-    each, block = problem.group_n, -(-problem.output_block // problem.group_n)
+    firsts, lasts = quanta or ((problem.input_block,), (problem.output_block,))
+    each, blocks = problem.group_n, {-(-block // problem.group_n) for block in lasts}
     makes_vectors = problem.structure == "dense" and problem.out == (problem.batch, 1, 1)
     if makes_vectors and problem.batch > 1:
         # Partial sums of many clips drain for long: fewer outputs, of longer sums.
-        block = min(rows, block)
-    quanta = {max(rows // problem.abreast, block), block}
+        blocks = {min(rows, block) for block in blocks}
+    at_once = rows // problem.abreast
+    blocks |= {max(at_once, block) for block in blocks}
     if problem.structure == "vector" and problem.out == (problem.batch, 1, 1):
         # A vector has no blocks: of what it is made of channel by channel whole blocks are read.
-        quanta.add(max(rows, problem.input_block))
-    groups = _sizes(problem.n // each, quanta, (1, 2, 4, rows // problem.abreast))
+        blocks |= {max(rows, block) for block in firsts}
+    groups = _sizes(problem.n // each, blocks, (1, 2, 4, at_once))
     n = [each * size for size in groups]
     if problem.structure == "grouped":
         c = [problem.c]
@@ -47,7 +55,7 @@ def candidate_sizes(problem: Problem, rows: int, mults_per_pe: int, in_trees: in
     elif makes_vectors:
         c = _sizes(problem.c, {in_trees, in_trees * mults_per_pe})
     else:
-        c = _sizes(problem.c, {problem.input_block} | ({in_trees} - {1}), (1, 2, 4))
+        c = _sizes(problem.c, set(firsts) | ({in_trees} - {1}), (1, 2, 4))
     t, h, w = (_sizes(size, {m}) for size, m in zip(problem.segment, problem.algorithm.tile, strict=True))
     if problem.shares_weights:
         # Clips that fit together share weights that come in parts.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import tree_pj
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
 
-# More ticks than any layer takes: a price of time that is next to nothing.
+# A burst that is worth more ticks counts first, and time between mappings of equal bursts alone.
 MOST_TICKS = 10**9
 
 
@@ -45,6 +46,11 @@ class Price(Value, frozen=True, kw_only=True):
         return round(cost / self.cycle * clocks.cycle_ticks) if cost else 0
 
     def burst_ticks(self, clocks: Clocks) -> int:
-        """Return the ticks that cost as much as moving a burst: the price in integers."""
-        cycles = self.dram_byte * clocks.burst_bytes / self.cycle if self.cycle else float(MOST_TICKS)
-        return min(round(cycles * clocks.cycle_ticks), MOST_TICKS)
+        """Return the ticks that cost as much as moving a burst: the price in integers, NEVER for more than any."""
+        if self.dram_byte * clocks.burst_bytes * clocks.cycle_ticks >= self.cycle * MOST_TICKS:
+            return NEVER
+        return round(self.dram_byte * clocks.burst_bytes / self.cycle * clocks.cycle_ticks)
+
+
+# A byte is worth more cycles than any network takes, so that time decides only between mappings that move the same.
+BYTES_ONLY = Price(cycle=2.0**-36, dram_byte=1.0)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 INFINITE = 1 << 62
 
 # More than the candidate sizes along any axis.
-SIZES = 64
+SIZES = 512
 
 # What a tick of the array costs beside its time is told in so many parts of a tick.
 BUSY_PARTS = 1 << 10
@@ -76,7 +76,8 @@ class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
     A tick in which the array works counts ``busy_parts`` of BUSY_PARTS of a tick more: its clock runs. Or, where
-    ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks.
+    ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks. A burst of INFINITE
+    ticks counts first, and ticks between equals.
     """
 
     burst_ticks: int
@@ -210,7 +211,11 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
     """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
     worst = kept.first[len(kept.first) - 1]
     most = aim.most - exposed
-    if aim.most == INFINITE:
+    if aim.burst_ticks == INFINITE:
+        if bursts < worst:
+            return INFINITE
+        most = kept.second[len(kept.first) - 1] - aim.own_ticks - exposed
+    elif aim.most == INFINITE:
         if worst == INFINITE:
             return INFINITE
         most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
@@ -225,6 +230,9 @@ def is_worth(kept: Kept, aim: Aim, ticks: int, busy: int, bursts: int, channels:
     In ``busy`` ticks, at least, the array works.
     """
     worst = kept.first[len(kept.first) - 1]
+    if aim.burst_ticks == INFINITE:
+        least = kept.second[len(kept.first) - 1]
+        return bursts < worst or (bursts == worst and ticks <= (least - aim.own_ticks) * channels)
     if aim.most == INFINITE:
         own = ticks_beside(aim, busy) + aim.burst_ticks * bursts
         return worst == INFINITE or ticks <= (worst - own) * channels
@@ -243,7 +251,9 @@ def insert(
 ) -> None:
     """Insert a tiling into ``kept``, where it is not yet, in the order of its first four columns; drop the last."""
     first, second, third = bursts, visits, ticks
-    if aim.most == INFINITE:
+    if aim.burst_ticks == INFINITE:
+        second, third = ticks + aim.own_ticks, visits
+    elif aim.most == INFINITE:
         first, second, third = ticks + aim.burst_ticks * bursts + ticks_beside(aim, busy), bursts, visits
     number = mode * 2 + order
     for i in at:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator import KIB_BITS
@@ -35,12 +36,13 @@ from lw3dsim.map.layer.tiling import (
     spatial_tiles,
     weight_tiles,
 )
-from lw3dsim.tensor.layout import plain_rows
+from lw3dsim.tensor.layout import block_sizes, plain_rows
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.candidates import Quanta
     from lw3dsim.map.layer.tiling import Choices
 
 MAX_STEPS = 4_000_000
@@ -71,15 +73,18 @@ def search(
     burst_ticks: int = 0,
     tree_ticks: int = 0,
     busy_parts: int = 0,
+    quanta: Quanta | None = None,
 ) -> list[Candidate]:
     """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
 
     They are those of the least ticks, a burst counted as ``burst_ticks``, working on channels in parallel as
     ``tree_ticks``, and a tick in which the array works as ``busy_parts`` of BUSY_PARTS of a tick more. Where a
     burst counts nothing, half of them are those that move least among the nearly fastest; they come first.
+    Where it counts NEVER, they are those of the fewest bursts, and ticks decide between equals. Of ``quanta`` see
+    :func:`candidate_sizes`.
     """
     at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
-    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees)
+    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees, quanta)
     tilings = math.prod(map(len, sizes))
     work = kernels()
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
@@ -185,3 +190,27 @@ def _too_small(task: Task, arch: Accelerator) -> MappingError:
         "buffers",
         f"no tiling fits all three buffers in {MAX_STEPS} steps; raise ifmap_kib, weight_kib, ofmap_kib",
     )
+
+
+def all_blocks(problem: Problem, arch: Accelerator) -> Quanta:
+    """Return the usual channel blocks that the input and the output of a layer may lie in."""
+    block, channels = arch.dram.channel_block, (problem.input_channels, problem.groups * problem.n)
+    single = [1] if arch.dram.layout == "cthw" else []
+    first, last = (tuple(sorted({*single, *block_sizes(block, of)})) for of in channels)
+    return first, last
+
+
+def tile_channels(problem: Problem, arch: Accelerator) -> Quanta:
+    """Return the channels that tiles of the input and of the output of a layer may have: whole blocks of any size."""
+    trees, quanta = arch.places("input_channels"), all_blocks(problem, arch)
+    n, c, *_ = candidate_sizes(problem, arch.places("output_channels"), arch.pe.mults_per_pe, trees, quanta)
+    first = c if problem.structure == "dense" else [problem.input_channels_of(size) for size in n]
+    return tuple(first), tuple(n)
+
+
+def fewest_bursts(problem: Problem, arch: Accelerator, clocks: Clocks) -> int:
+    """Return the bursts that no mapping of a layer, its tiles whole blocks of any size, moves less of as it lies.
+
+    Raises MappingError when none fits.
+    """
+    return search(problem, arch, clocks, keep=1, burst_ticks=NEVER, quanta=all_blocks(problem, arch))[0].bursts

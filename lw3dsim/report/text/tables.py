@@ -102,7 +102,7 @@ def result_tables(result: Result) -> list[Part]:
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
-    lines += _group_lines(result.record.layers)
+    lines += _group_lines(result.record.layers) + _least_lines(totals)
     lines += clip_lines(totals)
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
         lines.append(_breakdown_line("their cycles", cycles_of_stream.parts()))
@@ -120,7 +120,8 @@ def _idle_lines(layers: Sequence[Layer]) -> list[str]:
 
 def _group_lines(layers: Sequence[Layer]) -> list[str]:
     """Say what fused groups move, what is the least in the space of the mapper, and what is compulsory."""
-    known = [(layer, layer.least_dram_bytes) for layer in layers if layer.least_dram_bytes is not None]
+    fused = [layer for layer in layers if layer.kind == "fused"]
+    known = [(layer, layer.least_dram_bytes) for layer in fused if layer.least_dram_bytes is not None]
     if not known:
         return []
     taken, least = sum(layer.dram_bytes for layer, _ in known), sum(size for _, size in known)
@@ -128,6 +129,18 @@ def _group_lines(layers: Sequence[Layer]) -> list[str]:
     return [
         f"{plural(len(known), 'fused group')}: {taken:,} bytes of DRAM; in their space no mappings move fewer than "
         f"{least:,} ({taken / least:.3f} x), {compulsory:,} are compulsory ({taken / compulsory:.3f} x)"
+    ]
+
+
+def _least_lines(totals: Totals) -> list[str]:
+    """Say what the network moves, what is the least over all cuts, mappings and layouts, and what is compulsory."""
+    if totals.least_dram_bytes is None:
+        return []
+    taken, least = totals.dram_bytes, totals.least_dram_bytes
+    return [
+        f"network: {taken:,} bytes of DRAM; no cut into groups, mappings and layouts in their space move fewer than "
+        f"{least:,} ({taken / least:.3f} x), {totals.compulsory_bytes:,} are compulsory "
+        f"({taken / totals.compulsory_bytes:.3f} x)"
     ]
 
 

@@ -1,0 +1,335 @@
+"""The fewest DRAM bytes of a network: over all cuts into groups and layers, all of their mappings, and all layouts.
+
+What a layer or group moves at least is a table by the layouts of its input and output. It begins with a bound, and
+becomes exact only where it is part of the best cut by what is known: as all entries are bounds from below, a cut of
+exact ones that is the best is the best of all. Nothing is simulated for that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lw3dsim.account.simulated import Unit
+from lw3dsim.base.values import Value
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Linear
+from lw3dsim.errors import MappingError
+from lw3dsim.map.group.candidates import chunk_sizes
+from lw3dsim.map.group.laid import LaidPartition, Table
+from lw3dsim.map.group.least import least_of_groups
+from lw3dsim.map.group.partition import Ending, Trees
+from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
+from lw3dsim.map.layer.price import BYTES_ONLY, Price
+from lw3dsim.network.chains import group_along, trees_of
+from lw3dsim.network.fusion import find_group, run_group
+from lw3dsim.network.layers import AS_IT_LIES, fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
+from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, settle_layouts
+from lw3dsim.network.runs import bare
+from lw3dsim.tensor.layout import block_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lw3dsim.account.simulated import Run
+    from lw3dsim.base.arrays import Flags, Floats
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Blocks, Group
+    from lw3dsim.map.group.laid import Layouts
+    from lw3dsim.map.group.partition import Path
+    from lw3dsim.map.mapping_file import MappingFile
+    from lw3dsim.network.layers import Lies
+    from lw3dsim.schedule.work import Work
+
+
+class Fewest(Value, frozen=True, kw_only=True):
+    """The fewest bytes of a network, how the layers and groups that move them lie, and the blocks of tensors."""
+
+    dram_bytes: int
+    lies: dict[Path, Lies]
+    blocks: dict[str, int]
+    groups: dict[Path, Group]
+
+
+class Asked(Value, frozen=True, kw_only=True):
+    """A network to be cut and laid out on ``arch``; units that are ``fixed``, and blocks that are ``given``, stand."""
+
+    network: Workload
+    arch: Accelerator
+    policy: str
+    fuses: bool
+    fixed: Mapping[Path, Run[Work]]
+    given: Mapping[str, int]
+
+    @property
+    def blocks(self) -> dict[str, Blocks]:
+        """The channel blocks of each tensor whose layout decides: those that it may have, or the one that it has.
+
+        It may lie in the usual ones, and in tiles of any layer or group that uses it.
+        """
+        free, known = free_blocks(self.network, self.arch, self.given), {**self.given, **self.network.blocks}
+        names = sorted(free_tensors(self.network))
+        given = {name: (known[name],) for name in names if name in known}
+        tiles = self._tiles
+        return {name: tuple(dict.fromkeys((*free[name], *tiles[name]))) for name in names if free[name]} | given
+
+    @property
+    def _tiles(self) -> dict[str, list[int]]:
+        """The channels of tensors that tiles may have."""
+        tiles: dict[str, list[int]] = {name: [] for name in self.network.shapes}
+        for layer in self.network.layers:
+            first, last = tiles_of_ways(self.network, layer, self.arch, self.policy)
+            tiles[layer.name] += last
+            if not isinstance(layer, Linear):
+                tiles[layer.inputs[0]] += first
+            if self.fuses:
+                channels = self.network.shapes[layer.name].channels
+                usual = tuple(block_sizes(self.arch.dram.channel_block, channels))
+                tiles[layer.name] += chunk_sizes(channels, self.arch.pe.rows, usual)
+        return tiles
+
+
+class End(NamedTuple):
+    """The input or output of a layer or group: its tensor, and the blocks that this may have; None as it lies."""
+
+    tensor: str | None
+    blocks: tuple[int | None, ...]
+
+
+# What tiles of groups are bounded by, and about what is moved.
+BYTES, ORDINARY = Price(cycle=0.0, dram_byte=1.0), 1e7
+
+NOTHING = End(None, (None,)), End(None, (None,))
+
+
+@dataclass(kw_only=True)
+class Offer:
+    """What a layer or group moves at ``least`` by the layouts of its ends; where that is ``known``, no less is moved.
+
+    ``bounds`` are closer and closer ones of all entries, ``exact`` finds one of them.
+    """
+
+    ends: tuple[End, End]
+    least: Floats
+    known: Flags
+    bounds: list[Callable[[], float]]
+    exact: Callable[[Lies], float]
+
+    @classmethod
+    def of(
+        cls, ends: tuple[End, End], least: float, exact: Callable[[Lies], float], *bounds: Callable[[], float]
+    ) -> Offer:
+        """Return an offer of which a bound is known."""
+        shape = tuple(len(end.blocks) for end in ends)
+        return cls(
+            ends=ends,
+            least=np.full(shape, float(least)),
+            known=np.zeros(shape, dtype=bool),
+            bounds=list(bounds),
+            exact=exact,
+        )
+
+    @property
+    def table(self) -> Table:
+        """Return the costs by tensor."""
+        names = [end.tensor for end in self.ends]
+        free = [i for i, name in enumerate(names) if name is not None]
+        free.sort(key=lambda i: names[i] or "")
+        kept = self.least.transpose(*free, *(i for i in range(2) if i not in free))
+        return Table(
+            tuple(name for i in free if (name := names[i]) is not None),
+            kept.reshape([len(self.ends[i].blocks) for i in free]),
+        )
+
+    def look(self, layouts: Layouts) -> bool:
+        """Find out more about it where its ends lie so; return whether there was more to know."""
+        at = self._place(layouts)
+        if self.known[at]:
+            return False
+        if self.bounds:
+            self.least = np.maximum(self.least, self.bounds.pop(0)())
+            if math.isinf(self.least[at]):
+                self.known[:] = True
+        else:
+            self.least[at], self.known[at] = self.exact(self.lies(layouts)), True
+        return True
+
+    def lies(self, layouts: Layouts) -> Lies:
+        """Return the blocks of its ends in these layouts."""
+        (first, last), (i, j) = self.ends, self._place(layouts)
+        return first.blocks[i], last.blocks[j]
+
+    def _place(self, layouts: Layouts) -> tuple[int, int]:
+        i, j = (0 if end.tensor is None else layouts[end.tensor] for end in self.ends)
+        return i, j
+
+
+def asked_of(
+    network: Workload, arch: Accelerator, policy: str, engine: str, fusion: str, file: MappingFile | None
+) -> Asked:
+    """Return a network to be cut and laid out; what a mapping file fixes stands. Raises InputError for a wrong one."""
+    fuses = fusion != "off"
+    if file is None:
+        return Asked(network=network, arch=arch, policy=policy, fuses=fuses, fixed={}, given={})
+    from lw3dsim.network.fixed import run_fixed
+
+    fixed = run_fixed(file, network, arch, policy, engine)
+    return Asked(network=network, arch=arch, policy=policy, fuses=fuses, fixed=fixed, given=file.layouts)
+
+
+def find_fewest(asked: Asked) -> Fewest:
+    """Return the cut and the layouts of the fewest bytes.
+
+    Raises MappingError, which names the layer, where the design has no room for one.
+    """
+    network, blocks = asked.network, asked.blocks
+    problems = [_alone(asked, i) for i in range(len(network.layers))]
+    apart = {i for path in asked.fixed for i in path}
+    trees = trees_of(network, problems, asked.arch, apart) if asked.fuses else _one_by_one(len(problems))
+    groups = _groups(asked, problems, trees)
+    offers: dict[Path, Offer] = {(i,): _layer_offer(asked, i, blocks) for i in range(len(problems)) if i not in apart}
+    offers |= _group_offers(asked, groups, blocks)
+    for path, run in asked.fixed.items():
+        # What is fixed takes the place of its last layer.
+        offers |= {(i,): Offer.of(NOTHING, 0, lambda _: 0) for i in path[:-1]}
+        offers[path[-1:]] = _fixed_offer(asked, path, run, blocks)
+    partition = LaidPartition(
+        trees, lambda path: offers[path].table if path in offers else None, _users(network, blocks)
+    )
+    while True:
+        least, paths, layouts = partition.best()
+        unknown = [path for path in paths if offers[path].look(layouts)]
+        if not unknown:
+            break
+        partition.renew(unknown)
+    chosen = tuple(path for path in paths if not apart.intersection(path))
+    return Fewest(
+        dram_bytes=round(least),
+        lies={path: offers[path].lies(layouts) for path in chosen},
+        blocks={name: blocks[name][number] for name, number in layouts.items()},
+        groups={path: groups[path] for path in chosen if path in groups},
+    )
+
+
+def map_fewest(asked: Asked, engine: str, progress: Callable[[int], None] | None = None) -> tuple[list[Unit], int]:
+    """Return the layers and groups that move the fewest bytes, simulated, and that least."""
+    found = find_fewest(asked)
+    return fewest_units(asked, found, engine, progress), found.dram_bytes
+
+
+def fewest_units(asked: Asked, found: Fewest, engine: str, progress: Callable[[int], None] | None = None) -> list[Unit]:
+    """Return the layers and groups of the fewest bytes, simulated: of equal mappings the fastest."""
+    network, arch = asked.network, asked.arch
+    runs: dict[Path, Run[Work]] = dict(asked.fixed)
+    for path, lies in found.lies.items():
+        if len(path) > 1:
+            cut = in_usual_chunks(found.groups[path], bare(arch))
+            runs[path] = run_group(cut, bare(arch), BYTES_ONLY, engine, lies=_single(lies))
+        else:
+            runs[path] = run_layer(network, network.layers[path[0]], arch, asked.policy, engine, BYTES_ONLY, lies=lies)
+        if progress is not None:
+            for i in path:
+                progress(i)
+    units = [
+        Unit(layers=tuple(network.layers[i] for i in path), run=runs[path])
+        for path in sorted(runs, key=lambda path: path[-1])
+    ]
+    return settle_layouts(network, units, arch, engine, {**asked.given, **found.blocks})
+
+
+def _one_by_one(layers: int) -> Trees:
+    return Trees(tuple((Ending((v,), ()),) for v in range(layers)), tuple(range(layers)))
+
+
+def _users(network: Workload, blocks: Mapping[str, Blocks]) -> dict[str, set[int]]:
+    """Return, by tensor whose layout decides, the layers that read or write it."""
+    users: dict[str, set[int]] = {name: set() for name in blocks}
+    for i, layer in enumerate(network.layers):
+        reads = () if isinstance(layer, Linear) else layer.inputs[:1]
+        for name in (*reads, layer.name):
+            if name in users:
+                users[name].add(i)
+    return users
+
+
+def _ends(network: Workload, path: Path, blocks: Mapping[str, Blocks], own: Lies = AS_IT_LIES) -> tuple[End, End]:
+    """Return what a path reads and writes, in its ``own`` blocks where these can't be chosen."""
+    first, last = network.layers[path[0]], network.layers[path[-1]].name
+    read = "" if isinstance(first, Linear) else first.inputs[0]
+    return (
+        End(read, blocks[read]) if read in blocks else End(None, own[:1]),
+        End(last, blocks[last]) if last in blocks else End(None, own[1:]),
+    )
+
+
+def _alone(asked: Asked, i: int) -> Problem:
+    """Return a layer in the algorithm in which it moves the fewest bytes by itself."""
+    network, layer = asked.network, asked.network.layers[i]
+    try:
+        return fewest_bytes(network, layer, asked.arch, asked.policy)[1]
+    except MappingError as error:
+        raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
+
+
+def _layer_offer(asked: Asked, i: int, blocks: Mapping[str, Blocks]) -> Offer:
+    network, layer = asked.network, asked.network.layers[i]
+
+    def exact(lies: Lies) -> float:
+        return fewest_bytes(network, layer, asked.arch, asked.policy, lies)[0]
+
+    return Offer.of(_ends(network, (i,), blocks), floor_of_ways(network, layer, asked.arch, asked.policy), exact)
+
+
+def _groups(asked: Asked, problems: Sequence[Problem], trees: Trees) -> dict[Path, Group]:
+    """Return all groups that there can be."""
+    free: dict[str, Blocks] = dict.fromkeys(asked.network.shapes, ())
+    groups = {path: group_along(asked.network, problems, path, free) for path in trees.paths}
+    return {path: group for path, group in groups.items() if group is not None and not group.idle_stages}
+
+
+def _group_offers(asked: Asked, groups: Mapping[Path, Group], blocks: Mapping[str, Blocks]) -> dict[Path, Offer]:
+    """Return the offers of groups: first what their tiles move at least, then any mapping, then those that lie so."""
+    arch, offers = bare(asked.arch), {}
+    cuts = [in_usual_chunks(group, arch) for group in groups.values()]
+    bounds = least_of_groups(cuts, arch, make_clocks(arch), [BYTES] * len(cuts), ORDINARY) * ROUNDED
+    for (path, group), cut, bound in zip(groups.items(), cuts, bounds.tolist(), strict=True):
+        own = group.stages[0].input_block, group.stages[-1].output_block
+        ends = _ends(asked.network, path, blocks, own)
+        closer = partial(_fewest_of_group, cut, arch, (_known(ends[0]), _known(ends[1])))
+        offers[path] = Offer.of(ends, bound, partial(_fewest_of_laid, cut, arch), closer)
+    return offers
+
+
+def _known(end: End) -> Blocks:
+    return tuple(block for block in end.blocks if block is not None)
+
+
+def _fewest_of_laid(group: Group, arch: Accelerator, lies: Lies) -> float:
+    """Return the fewest bytes of all mappings of a group that lies so; infinite for none."""
+    return _fewest_of_group(group, arch, _single(lies))
+
+
+def _fewest_of_group(group: Group, arch: Accelerator, blocks: tuple[Blocks, Blocks]) -> float:
+    """Return the fewest bytes of all mappings of a group, in the best of these blocks; infinite for none."""
+    try:
+        return find_group(group, arch, BYTES_ONLY, 1, blocks)[0].dram_bytes
+    except MappingError:
+        return math.inf
+
+
+def _single(lies: Lies) -> tuple[Blocks, Blocks]:
+    first, last = (() if block is None else (block,) for block in lies)
+    return first, last
+
+
+def _fixed_offer(asked: Asked, path: Path, run: Run[Work], blocks: Mapping[str, Blocks]) -> Offer:
+    """Return what a fixed unit moves, by how its ends lie."""
+    unit = Unit(layers=tuple(asked.network.layers[i] for i in path), run=run)
+    moved = partial(moved_by, unit, make_clocks(asked.arch).burst_bytes)
+    return Offer.of(_ends(asked.network, path, blocks), 0, moved)

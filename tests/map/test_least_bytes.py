@@ -1,0 +1,115 @@
+"""Do the searches find the fewest bytes of their spaces: those that trying every mapping in plain Python finds?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from plain_space import Chip, Stage, blocks_of, fewest_of_chain, fewest_of_layer
+
+from lw3dsim.base.values import replace
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Pool3d, Shape, build_workload
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.problem import problem_of
+from lw3dsim.map.layer.price import BYTES_ONLY
+from lw3dsim.network.chains import group_of
+from lw3dsim.network.fusion import find_group
+from lw3dsim.network.layers import fewest_bytes_of
+from lw3dsim.network.runs import seen_by
+from lw3dsim.transform.algorithms import candidates
+
+# A layer: its kernel, stride and padding, and its output channels; None for as many as it reads, channel by channel.
+KINDS = {
+    "wide": ((1, 3, 3), (1, 1, 1), (0, 1, 1), 12),
+    "point": ((1, 1, 1), (1, 1, 1), (0, 0, 0), 10),
+    "depthwise": ((1, 3, 3), (1, 1, 1), (0, 1, 1), None),
+    "pool": ((1, 2, 2), (1, 2, 2), (0, 0, 0), None),
+}
+FEW = ("wide", "depthwise", "pool")
+CLIP = Shape(9, 1, 4, 5)
+TINY = load_arch(
+    "edge_small",
+    overrides=("buffers.ifmap_kib=1", "buffers.weight_kib=2", "buffers.ofmap_kib=1", "pe.rows=4"),
+)
+
+
+def chain_of(kinds, clip=CLIP):
+    """Return layers of these kinds behind each other, as the simulator has them and as the plain space does."""
+    layers, stages, now = [], [], clip
+    for i, kind in enumerate(kinds):
+        kernel, stride, padding, n = KINDS[kind]
+        common = {"name": f"l{i}", "inputs": (f"l{i - 1}" if i else "x",), "kernel": kernel, "stride": stride}
+        if kind == "pool":
+            layer = Pool3d(mode="max", padding=padding, **common)
+        else:
+            groups = 1 if n else now.channels
+            layer = Conv3d(out_channels=n or now.channels, groups=groups, padding=padding, bias=False, **common)
+        made = layer.output_shape((now,))
+        stages.append(
+            Stage(
+                is_dense=n is not None,
+                c=now.channels,
+                n=made.channels,
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                inp=now.extent,
+                weight_bits=0 if kind == "pool" else 8,
+            )
+        )
+        layers.append(layer)
+        now = made
+    return build_workload(name="chain", inputs={"x": clip}, layers=layers), stages
+
+
+def chip_of(arch):
+    buffers = arch.buffers
+    bits = buffers.capacity_bits
+    return Chip(
+        bits["ifmap"], bits["weight"], bits["ofmap"], buffers.intermediate_bits, buffers.slots,
+        arch.places("output_channels"), 8 * make_clocks(arch).burst_bytes,
+        arch.precision.accumulator_bits,
+    )  # fmt: skip
+
+
+def least_of_search(network, arch):
+    problems = [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], arch) for layer in network.layers]
+    ends = CLIP.channels, network.shapes[network.layers[-1].name].channels
+    free = tuple(tuple(blocks_of(arch.dram.channel_block, channels)) for channels in ends)
+    group = replace(group_of(network.layers, problems), free=free)
+    try:
+        return find_group(group, arch, BYTES_ONLY, 1)[0].dram_bytes
+    except MappingError:
+        return float("inf")
+
+
+def fit(kinds):
+    """Return whether no pool has less than a window left."""
+    return 2 ** kinds.count("pool") <= min(CLIP.extent[1:])
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_no_mapping_of_a_chain_moves_less_than_the_search_finds(length):
+    chip, fused = chip_of(TINY), 0
+    for kinds in filter(fit, itertools.product(FEW, repeat=length)):
+        network, stages = chain_of(kinds)
+        first, last = (blocks_of(TINY.dram.channel_block, channels) for channels in (stages[0].c, stages[-1].n))
+        least = fewest_of_chain(stages, chip, first, last)
+        assert least_of_search(network, TINY) == least, kinds
+        fused += math.isfinite(least)
+    assert fused > len(FEW) ** length // 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_mapping_of_a_layer_moves_less_than_the_search_finds(kind):
+    network, stages = chain_of(["wide", kind], Shape(9, 1, 3, 4))
+    problem = problem_of(network, network.layers[-1], candidates(network.layers[-1], "direct", 2, 2)[0], TINY)
+    block, stage = TINY.dram.channel_block, stages[-1]
+    firsts, lasts = blocks_of(block, stage.c), blocks_of(block, stage.n)
+    for lies in (firsts[0], lasts[-1]), (firsts[-1], lasts[0]):
+        laid = replace(problem, input_block=lies[0], output_block=lies[1])
+        found = fewest_bytes_of(laid, seen_by(laid, TINY))
+        assert found == fewest_of_layer(stage, chip_of(TINY), *lies, block, TINY.places("input_channels")), lies

@@ -1,0 +1,133 @@
+"""Is what a network states as its fewest DRAM bytes the least of all cuts, mappings and layouts, and what it moves?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from shipped_networks import SMALL
+
+from lw3dsim import simulate
+from lw3dsim.describe.accelerator_file import load_arch
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
+from lw3dsim.errors import MappingError
+from lw3dsim.machine.problem import problem_of
+from lw3dsim.map.group.search import enumerate_group, in_usual_chunks
+from lw3dsim.map.layer.price import BYTES_ONLY
+from lw3dsim.network.chains import can_wait, group_of, trees_of
+from lw3dsim.network.fewest import Asked, fewest_units, find_fewest
+from lw3dsim.network.layers import fewest_bytes_of, laid
+from lw3dsim.network.runs import bare, seen_by
+from lw3dsim.transform.algorithms import candidates
+
+SIZES = ("buffers.ifmap_kib=2", "buffers.weight_kib=2", "buffers.ofmap_kib=2", "pe.rows=4")
+TINY = load_arch("edge_small", overrides=SIZES)
+MOST_LAYOUTS = 5000
+
+
+@st.composite
+def networks(draw):
+    """Two to four layers, each of which reads any tensor before it, or adds two that are alike."""
+    shapes = {"x": Shape(draw(st.sampled_from([9, 12])), 1, draw(st.integers(3, 6)), draw(st.integers(3, 7)))}
+    layers = []
+    for i in range(draw(st.integers(2, 4))):
+        name, source = f"l{i}", draw(st.sampled_from(sorted(shapes)[-2:]))
+        alike = [other for other in shapes if other != source and shapes[other] == shapes[source]]
+        common = {"name": name, "inputs": (source,)}
+        kind = draw(st.sampled_from(["wide", "point", "point", "depthwise", "pool", "add", "add"]))
+        if kind == "add" and alike:
+            layer = Add(name=name, inputs=(source, draw(st.sampled_from(alike))))
+        elif kind == "pool" and min(shapes[source].extent[1:]) > 1:
+            layer = Pool3d(mode="max", kernel=(1, 2, 2), stride=(1, 2, 2), **common)
+        elif kind == "depthwise":
+            channels = shapes[source].channels
+            layer = Conv3d(out_channels=channels, groups=channels, kernel=(1, 3, 3), padding=(0, 1, 1), **common)
+        else:
+            window = {"kernel": (1, 3, 3), "padding": (0, 1, 1)} if kind == "wide" else {"kernel": (1, 1, 1)}
+            layer = Conv3d(out_channels=draw(st.sampled_from([9, 12])), **window, **common)
+        shapes[name] = layer.output_shape(tuple(shapes[one] for one in layer.inputs))
+        layers.append(layer)
+    return build_workload(name="random", inputs={"x": shapes["x"]}, layers=layers)
+
+
+def asked(network, arch=TINY, fuses=True):
+    return Asked(network=network, arch=arch, policy="direct", fuses=fuses, fixed={}, given={})
+
+
+def cuts(left, paths):
+    """Yield all ways to cover the layers ``left``, each once."""
+    if not left:
+        yield ()
+        return
+    for path in paths:
+        if path[-1] == max(left) and left.issuperset(path):
+            for others in cuts(left - set(path), paths):
+                yield (path, *others)
+
+
+def moved_at_least(network, problems, path, lies):
+    """Return what a path moves with its ends in these blocks, at least: of all mappings of a group, one by one."""
+    if len(path) == 1:
+        problem = laid(problems[path[0]], lies)
+        return fewest_bytes_of(problem, seen_by(problem, bare(TINY)))
+    group = group_of([network.layers[i] for i in path], [problems[i] for i in path])
+    if group.idle_stages:
+        return math.inf
+    ends = group.stages[0].input_block, group.stages[-1].output_block
+    whole = tuple((one or own,) for one, own in zip(lies, ends, strict=True))
+    every = enumerate_group(in_usual_chunks(group, TINY), bare(TINY), make_clocks(TINY), BYTES_ONLY, whole)
+    return min(every.moved.tolist(), default=math.inf)
+
+
+def fewest_by_trying(network, free):
+    problems = [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], TINY) for layer in network.layers]
+    paths = [
+        path
+        for path in trees_of(network, problems, TINY, ()).paths
+        if len(path) == 1 or can_wait(network, [network.layers[i] for i in path], [problems[i] for i in path])
+    ]
+    every, least, known = list(cuts(set(range(len(problems))), paths)), math.inf, {}
+    for chosen in itertools.product(*free.values()):
+        blocks, moved = dict(zip(free, chosen, strict=True)), {}
+        for path in paths:
+            lies = blocks.get(network.layers[path[0]].inputs[0]), blocks.get(network.layers[path[-1]].name)
+            if (path, lies) not in known:
+                known[path, lies] = moved_at_least(network, problems, path, lies)
+            moved[path] = known[path, lies]
+        least = min(least, *(sum(moved[path] for path in cut) for cut in every))
+    return least
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(networks())
+def test_no_cut_mappings_and_layouts_move_less_and_these_move_as_much(network):
+    free = asked(network).blocks
+    assume(math.prod(map(len, free.values())) <= MOST_LAYOUTS)
+    try:
+        found = find_fewest(asked(network))
+    except MappingError:
+        return
+    assert found.dram_bytes == fewest_by_trying(network, free)
+    units = fewest_units(asked(network), found, "auto")
+    assert sum(unit.run.dram_bytes for unit in units) == found.dram_bytes
+
+
+@pytest.mark.parametrize(
+    ("workload", "fusion"),
+    [
+        *itertools.product(["c3d_small", "slowfast_small"], ["off", "auto"]),
+        ("movinet_a0_stream", "auto"),
+    ],
+)
+def test_networks_mapped_for_bytes_only_move_what_they_say_is_the_least(workload, fusion):
+    asked = {"arch": "edge_base", "fusion": fusion, "input_size": SMALL[workload]}
+    totals = simulate(workload, objective="dram_bytes_only", **asked).totals
+    assert totals.compulsory_bytes <= totals.least_dram_bytes == totals.dram_bytes
+    for objective in ("latency", "dram_bytes"):
+        other = simulate(workload, objective=objective, **asked).totals
+        assert other.dram_bytes >= totals.dram_bytes
+        assert other.least_dram_bytes is None

@@ -14,7 +14,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.errors import one_line
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.fill import group_fill, layer_fill
-from lw3dsim.map.group.candidates import MAX_GROUP_STEPS
+from lw3dsim.map.group.tables import MAX_GROUP_STEPS
 from lw3dsim.map.layer.search import MAX_STEPS
 from lw3dsim.map.words import DIMENSIONS, kib, positions
 

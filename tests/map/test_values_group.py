@@ -15,6 +15,7 @@ from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
 from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
+from lw3dsim.map.group import tables as group_tables
 from lw3dsim.map.group.axes import ANEW, STAYS, WARMED, looked_at
 from lw3dsim.map.group.cost import GroupCost
 from lw3dsim.map.group.group import Group, Reach, can_fuse, cut_group, plain_reaches
@@ -298,7 +299,7 @@ def test_no_mapping_of_a_group_has_more_steps_than_are_allowed(monkeypatch, most
         return {one: build_group_schedule(GROUP, one, ARCH, CLOCKS).steps for one in mappings}
 
     everything = steps(enumerate_group(GROUP, ARCH, CLOCKS, FAST))
-    monkeypatch.setattr(group_candidates, "MAX_GROUP_STEPS", most)
+    monkeypatch.setattr(group_tables, "MAX_GROUP_STEPS", most)
     forget()
     few = steps(enumerate_group(GROUP, ARCH, CLOCKS, FAST))
     forget()

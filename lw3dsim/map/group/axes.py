@@ -63,10 +63,8 @@ class Cuts(NamedTuple):
 def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
     """Return room for so many ways, with so many tiles together."""
     tensors = stages + 1
-    by_way = (work.empty(ways) for _ in range(5))
-    by_tile = (work.empty(size * room) for size in (1, tensors, tensors, tensors, stages))
-    figures = (work.empty(tensors * ways) for _ in range(5))
-    return Cuts(*by_way, *by_tile, *figures)
+    by_tile = (size * room for size in (1, tensors, tensors, tensors, stages))
+    return Cuts._make(work.carved([*[ways] * 5, *by_tile, *[tensors * ways] * 5]))
 
 
 @entry

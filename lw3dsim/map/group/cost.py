@@ -165,7 +165,7 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, Block
     """Return how the tensors of a group lie: its input and output in the best of their blocks, or of these."""
     work, burst_bytes, w, reads = kernels(), clocks.burst_bytes, fits.parts.w, group.dram_inputs
     sizes, every, ways = (
-        work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) :]),
+        work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) : int(fits.parts.chunks.begin[-1])]),
         len(w.tile),
         fits.ways[2],
     )

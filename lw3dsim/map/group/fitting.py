@@ -256,7 +256,7 @@ def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, fou
             place = min(place, cap)
             # A single store needs no second slot.
             is_whole = (
-                tiles == 1 and place == len(chunks.size) - 1 and out * stages.channels[last] <= limits.output_bits
+                tiles == 1 and place == chunks.begin[runs] - 1 and out * stages.channels[last] <= limits.output_bits
             )
             if not is_whole:
                 place = min(place, largest_up_to(chunks, run, limits.output_bits // limits.slots // max(out, 1)))

@@ -8,22 +8,16 @@ in a pass it multiplies on all lanes at best, and reads and transforms every inp
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
-from lw3dsim.map.group.fitting import Floor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Group
 
 Fraction = tuple[int, int]
 
@@ -51,49 +45,9 @@ def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool)
     )
 
 
-def make_floor(group: Group, arch: Accelerator, sizes: Sequence[Sequence[int]]) -> Floor:
-    """Return the floor of a group whose chunks have ``sizes``, by run.
-
-    Of chunks the largest take the fewest passes.
-    """
-    work, bits = kernels(), list(map(stage_weight_bits, group.stages))
-    rows, largest = arch.places("output_channels"), _largest_chunks(group, arch, bits, sizes)
-    chunk = [size for size, run in zip(largest, group.runs, strict=True) for _ in run]
-    last = len(group.stages) - 1
-    of = [stage_floor(stage, arch, group.reads_back(i), i < last) for i, stage in enumerate(group.stages)]
-    columns = work.several(
-        [
-            [one.of_all[0] for one in of],
-            [one.of_all[1] for one in of],
-            [one.of_pass[0] for one in of],
-            [one.of_pass[1] for one in of],
-            [one.fill for one in of],
-            [-(-stage.n // min(rows, size)) for stage, size in zip(group.stages, chunk, strict=True)],
-            [-(-stage.n // size) for stage, size in zip(group.stages, chunk, strict=True)],
-            bits,
-        ]
-    )
-    return Floor._make((*columns, rows))
-
-
 def stage_weight_bits(stage: Problem) -> int:
     """Return the bits of all weights and biases of a stage."""
     return stage.n * (stage.c * stage.kernel_bits + stage.bias_bits) if stage.has_weights else 0
-
-
-def _largest_chunks(group: Group, arch: Accelerator, bits: Sequence[int], sizes: Sequence[Sequence[int]]) -> list[int]:
-    """Return, by run, the largest chunk whose weights may fit, beside what stays of any stages; 1 where none does.
-
-    ``bits`` are the weights of stages; ``sizes`` of chunks ascend. Where the weights of a run don't all fit, chunks are
-    largest with none of them resident: what stays takes more of the room, which is smaller, than it does of a chunk.
-    """
-    capacity, slots = arch.buffers.capacity_bits["weight"], arch.buffers.slots
-    largest = []
-    for run, own in zip(group.runs, sizes, strict=True):
-        streamed = sum(bits[i] // group.stages[i].n for i in run)
-        most = own[-1] if sum(bits[i] for i in run) <= capacity else capacity // slots // streamed
-        largest.append(own[bisect_right(own, most) - 1] if most >= own[0] else 1)
-    return largest
 
 
 def _value(fraction: Fraction) -> float:

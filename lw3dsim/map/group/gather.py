@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel, read
+from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, WARMED, Reaches, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
@@ -273,3 +273,9 @@ def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratc
     own.ways[1] = gather_axis(layers, paths, group, segments, 1, parts.h, parts.units.h, own)
     own.ways[2] = gather_axis(layers, paths, group, segments, 2, parts.w, parts.units.w, own)
     return parts
+
+
+@entry
+def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> None:
+    """Fill in the first of the groups."""
+    gather(layers, paths, 0, limits, own)

@@ -131,7 +131,7 @@ def shortlist(
                 # Sets that take less stream no less.
                 break
             weights = moved_weights(parts, floor, fit, tile, resident)
-            cap = len(parts.chunks.size) - 1
+            cap = parts.chunks.begin[len(parts.stages.start)] - 1
             if least_cost(rates, aim, compute, reads + (stored + weights) // lying.burst_bits) > most:
                 continue
             while cap >= 0:

@@ -1,0 +1,181 @@
+"""Groups of stages in numbers, and room for what kernels put together of them, see :mod:`lw3dsim.map.group.gather`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.arrays import padded
+from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import flat, kernels
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.map.group.axes import Reaches, Units, empty_cuts
+from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
+from lw3dsim.map.group.floor import stage_floor
+from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, pace_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Blocks, Group
+
+MAX_GROUP_STEPS = 200_000
+
+# Channels, and the blocks that they may lie in.
+ChunkSet = tuple[int, "Blocks"]
+
+
+class Numbered(NamedTuple):
+    """A group in numbers: its layers, what they read and add, which add from DRAM, its runs, its last set of chunks."""
+
+    layers: list[int]
+    reads: tuple[int, ...]
+    adds: tuple[int, ...]
+    reads_dram: list[bool]
+    runs: int
+    final: int
+
+
+class Tables(NamedTuple):
+    """Groups in numbers, the problems and the layers that these are of."""
+
+    groups: list[Numbered]
+    problems: list[Problem]
+    layers: Layers
+
+
+def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
+    """Return ``groups`` in numbers, for ``arch``."""
+    numbers = {stage: number for number, stage in enumerate(dict.fromkeys(s for group in groups for s in group.stages))}
+    inner: list[ChunkSet] = [(stage.n, (1,)) for stage in numbers]
+    final: list[ChunkSet] = [(group.stages[-1].n, group.output_blocks) for group in groups]
+    sets = {one: number for number, one in enumerate(dict.fromkeys([*inner, *final]))}
+    numbered = [
+        Numbered(
+            layers=[numbers[stage] for stage in group.stages],
+            reads=group.sources,
+            adds=group.adds,
+            reads_dram=[operand == "dram" for operand in group.operands],
+            runs=len(group.runs),
+            final=sets[one],
+        )
+        for group, one in zip(groups, final, strict=True)
+    ]
+    problems = list(numbers)
+    return Tables(numbered, problems, _make_layers(numbered, problems, sets, arch))
+
+
+def _make_layers(
+    groups: Sequence[Numbered], stages: Sequence[Problem], sets: dict[ChunkSet, int], arch: Accelerator
+) -> Layers:
+    """Return the ``stages`` of groups, and the sizes of chunks in ``sets``, each under its number."""
+    work, paces = kernels(), [0] * (len(stages) * WAYS_TO_WORK * len(Pace._fields))
+    for number, reads_back, keeps in {
+        (number, (reads > 0) + (adds > 0), i < len(group.layers) - 1)
+        for group in groups
+        for i, (number, reads, adds) in enumerate(zip(group.layers, group.reads, group.adds, strict=True))
+    }:
+        one = stage_floor(stages[number], arch, reads_back, keeps)
+        at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
+        paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
+    return Layers(
+        layer=work.words([value for stage in stages for value in flat(plain_layer(stage))]),
+        takes_all=work.words([stage.whole_frames for stage in stages]),
+        pace=work.words(paces),
+        chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
+        inner=work.words([sets[stage.n, (1,)] for stage in stages]),
+    )
+
+
+def make_paths(groups: Sequence[Numbered]) -> Paths:
+    """Return groups of as many stages and runs."""
+    work = kernels()
+    return Paths(
+        layer=work.words([each for group in groups for each in group.layers]),
+        reads=work.words([each for group in groups for each in group.reads]),
+        adds=work.words([each for group in groups for each in group.adds]),
+        reads_dram=work.words([each for group in groups for each in group.reads_dram]),
+        final=work.words([group.final for group in groups]),
+    )
+
+
+def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:
+    """Return room for a group of so many stages and runs of ``tables``, whose first reads ``sources`` tensors."""
+    work, most = kernels(), [max(stage.out[d] for stage in tables.problems) for d in range(3)]
+    longest, tensors, chunks = max(most), stages + 1, max(1, runs * len(tables.layers.chunks.size))
+    units = [3 * stages * size for size in most]
+    of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
+    n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
+        [*[stages] * 16, *[tensors] * 4, *of_runs, *units, *of_tiles, 1, 1]
+    )
+    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:8], rest[8:12], rest[12:16]
+    of_t, of_h, of_w, ways, tiles, low, high, sets, set_bits = rest[16:]
+    t, h, w = (
+        # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
+        empty_cuts(work, stages, 3 * size, 4 * sum(-(-size // part) for part in range(1, size + 1)))
+        for size in most
+    )
+    stages_of_group = Stages(
+        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, channels, start, stop, bits, sources,
+    )  # fmt: skip
+    return Scratch(
+        parts=Parts(
+            stages=stages_of_group,
+            t=t,
+            h=h,
+            w=w,
+            units=Units(of_t, of_h, of_w),
+            sets=sets,
+            set_bits=set_bits,
+            chunks=Chunks(begin=begin, size=sizes),
+        ),
+        floor=Floor._make((*floor, arch.places("output_channels"))),
+        reaches=work.rooms(Reaches, stages),
+        ways=ways,
+        filled=filled,
+        sizes=tiles,
+        low=low,
+        high=high,
+        ends=ends,
+        fit=work.rooms(Tiles, tensors),
+    )
+
+
+def limits_of(arch: Accelerator) -> Limits:
+    """Return the capacities of the buffers of ``arch``, and the most steps."""
+    buffers = arch.buffers
+    return Limits(
+        ifmap_bits=buffers.capacity_bits["ifmap"],
+        weight_bits=buffers.capacity_bits["weight"],
+        intermediate_bits=buffers.intermediate_bits,
+        output_bits=buffers.capacity_bits["ofmap"] - buffers.intermediate_bits,
+        slots=buffers.slots,
+        steps=MAX_GROUP_STEPS,
+    )
+
+
+def plain_chunks(sizes: Sequence[Sequence[int]]) -> Chunks:
+    """Return the sizes of chunks of every run in columns."""
+    work = kernels()
+    return Chunks(
+        begin=work.words(list(itertools.accumulate(map(len, sizes), initial=0))),
+        size=work.words([size for of_run in sizes for size in of_run]),
+    )
+
+
+@kept(4096)
+def chunk_sizes(total: int, rows: int, blocks: tuple[int, ...]) -> tuple[int, ...]:
+    """Return chunk sizes of ``total`` channels, ascending: near-equal parts in whole ``rows``, and small ones.
+
+    For one of the ``blocks`` at least, they are whole ones as well where they are as large as it.
+    """
+    parts = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
+    sizes = {min(total, size) for size in (1, 2, 4)} | {
+        size for size in parts if min(blocks) <= rows or size < max(blocks)
+    }
+    for block in blocks:
+        if block > rows:
+            sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
+    return tuple(sorted(sizes))

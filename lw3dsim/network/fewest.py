@@ -19,11 +19,11 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.errors import MappingError
-from lw3dsim.map.group.candidates import chunk_sizes
 from lw3dsim.map.group.laid import LaidPartition, Table
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Ending, Trees
 from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
+from lw3dsim.map.group.tables import chunk_sizes
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.fusion import find_group, run_group

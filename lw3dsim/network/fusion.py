@@ -210,7 +210,7 @@ class Judge:
         """Return the price of the cheapest mapping, with all that it takes on chip."""
         group, arch, price = self.groups[path], bare(self.arch), self.weights.price
         try:
-            best = find_group(group, arch, price, CANDIDATES)[0]
+            best = find_group(group, arch, price, CANDIDATES, None)[0]
         except MappingError:
             return None
         own = own_cost(group, best, arch, price, best.busy)
@@ -240,7 +240,7 @@ def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Bl
 
 @kept(4096)
 def find_group(
-    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, Blocks] | None = None
+    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, Blocks] | None
 ) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits.
 

@@ -84,7 +84,7 @@ def least_of_search(network, arch):
     free = tuple(tuple(blocks_of(arch.dram.channel_block, channels)) for channels in ends)
     group = replace(group_of(network.layers, problems), free=free)
     try:
-        return find_group(group, arch, BYTES_ONLY, 1)[0].dram_bytes
+        return find_group(group, arch, BYTES_ONLY, 1, None)[0].dram_bytes
     except MappingError:
         return float("inf")
 

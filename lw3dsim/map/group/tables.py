@@ -81,12 +81,18 @@ def _make_layers(
         at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
         paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
     return Layers(
-        layer=work.words([value for stage in stages for value in flat(plain_layer(stage))]),
+        layer=work.words(list(itertools.chain.from_iterable(map(_layer_words, stages)))),
         takes_all=work.words([stage.whole_frames for stage in stages]),
         pace=work.words(paces),
         chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
         inner=work.words([sets[stage.n, (1,)] for stage in stages]),
     )
+
+
+@kept(65536)
+def _layer_words(problem: Problem) -> list[int]:
+    """Return a layer as kernels read it of words."""
+    return flat(plain_layer(problem))
 
 
 def make_paths(groups: Sequence[Numbered]) -> Paths:

@@ -15,7 +15,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape, build_workload
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import problem_of
-from lw3dsim.map.group import candidates as space
+from lw3dsim.map.group import tables as space
 from lw3dsim.map.group.axes import STAYS
 from lw3dsim.map.layer.price import BYTES_ONLY
 from lw3dsim.network.chains import group_of

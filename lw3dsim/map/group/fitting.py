@@ -42,7 +42,10 @@ class Chunks(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Capacities, the slots of a buffer, and the most steps; outputs have what intermediate tensors leave of theirs."""
+    """Capacities, the slots of a buffer, and the most steps; outputs have what intermediate tensors leave of theirs.
+
+    ``halos`` is the last of what may become of these, see :mod:`lw3dsim.map.group.axes`.
+    """
 
     ifmap_bits: int
     weight_bits: int
@@ -50,6 +53,7 @@ class Limits(NamedTuple):
     output_bits: int
     slots: int
     steps: int
+    halos: int
 
 
 class Parts(NamedTuple):

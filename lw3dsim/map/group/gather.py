@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
-from lw3dsim.map.group.axes import ANEW, WARMED, Reaches, count_units, cut_ways
+from lw3dsim.map.group.axes import ANEW, Reaches, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def along(triple: Triple, d: int) -> int:
 
 @kernel
 def gather_axis(
-    layers: Layers, paths: Paths, group: int, segments: int, d: int, cuts: Cuts, units: Words, own: Scratch
+    layers: Layers, paths: Paths, group: int, segments: int, d: int, halos: int, cuts: Cuts, units: Words, own: Scratch
 ) -> int:
     """Fill in the ways to cut T, H or W (0, 1, 2), whose T is in so many ``segments``; return how many they are."""
     reaches, many = own.reaches, len(own.filled)
@@ -217,7 +217,7 @@ def gather_axis(
         own.filled[i] = along(layer.tile, d)
         is_whole = max(is_whole, reaches.takes_all[i])
     sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)
-    ways = cut_ways(reaches, own.sizes, sizes, ANEW, WARMED, cuts, own.low, own.high, own.ends)
+    ways = cut_ways(reaches, own.sizes, sizes, ANEW, halos, cuts, own.low, own.high, own.ends)
     count_units(cuts, ways, own.filled, units)
     return ways
 
@@ -269,9 +269,9 @@ def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratc
     gather_chunks(layers, paths, group, stages, parts.chunks)
     gather_floor(layers, paths, group, parts, limits, own.floor)
     parts.set_bits[0] = most_resident(own.floor, limits)
-    own.ways[0] = gather_axis(layers, paths, group, segments, 0, parts.t, parts.units.t, own)
-    own.ways[1] = gather_axis(layers, paths, group, segments, 1, parts.h, parts.units.h, own)
-    own.ways[2] = gather_axis(layers, paths, group, segments, 2, parts.w, parts.units.w, own)
+    own.ways[0] = gather_axis(layers, paths, group, segments, 0, limits.halos, parts.t, parts.units.t, own)
+    own.ways[1] = gather_axis(layers, paths, group, segments, 1, limits.halos, parts.h, parts.units.h, own)
+    own.ways[2] = gather_axis(layers, paths, group, segments, 2, limits.halos, parts.w, parts.units.w, own)
     return parts
 
 

@@ -9,7 +9,7 @@ from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat, kernels
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.map.group.axes import Reaches, Units, empty_cuts
+from lw3dsim.map.group.axes import WARMED, Reaches, Units, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, pace_number
@@ -159,6 +159,7 @@ def limits_of(arch: Accelerator) -> Limits:
         output_bits=buffers.capacity_bits["ofmap"] - buffers.intermediate_bits,
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
+        halos=WARMED,
     )
 
 

@@ -76,12 +76,17 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     kernels = problem.weight_sets * problem.groups * problem.n * problem.c
     whole = [kernels, problem.input_channels * pixels, problem.outputs]
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]
-    moved = 0.0
-    for share in PHASES:
-        phase = share * sum(held)
-        levels = _filled([min(h, t) for h, t in zip(held, tops, strict=True)], tops, phase)
-        at_hand = math.sqrt(math.prod(level / bits for level, bits in zip(levels, each, strict=True)))
-        moved = max(moved, phase * (products / at_hand - 1))
+    levels = [min(h, t) for h, t in zip(held, tops, strict=True)]
+
+    def moved_bits(phase: float, poured: float) -> float:
+        levels_then = _filled(levels, tops, poured)
+        at_hand = math.sqrt(math.prod(level / bits for level, bits in zip(levels_then, each, strict=True)))
+        return phase * (products / at_hand - 1)
+
+    # The more is moved in a phase, the more of it is at hand: with as little as at first the longest moves the most.
+    if moved_bits(max(PHASES) * sum(held), 0) <= 8 * least:
+        return least
+    moved = max(moved_bits(share * sum(held), share * sum(held)) for share in PHASES)
     return max(least, math.floor(moved / 8))
 
 

@@ -97,7 +97,9 @@ class Comparison:
         rows = self.rows()
         cases = []
         for row, result, notes in zip(rows, self.results, self.notes(), strict=True):
-            ratios = {key: _ratio(value, rows[0][key]) for key, value in row.items() if key not in ("case", "arch")}
+            figures = {key: value for key, value in row.items() if key not in ("case", "arch")}
+            # The first case need not have a figure that another has.
+            ratios = {key: _ratio(value, rows[0][key]) if key in rows[0] else None for key, value in figures.items()}
             cases.append({"name": row["case"], "notes": notes, "ratios": ratios, "result": result.data})
         return json.dumps({"workload": self.workload, "cases": cases}, indent=2) + "\n"
 

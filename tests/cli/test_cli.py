@@ -261,6 +261,15 @@ def test_compare_takes_cases_with_their_own_options(cli_json):
     assert second["workload"]["inputs"]["clip"] == [3, 16, 16, 16]
 
 
+def test_compare_gives_no_ratio_to_what_the_first_case_does_not_state(cli_json):
+    bytes_only = "least: --fusion auto --objective dram_bytes_only"
+    data = cli_json("compare", "c3d", *SMALL, "--format", "json", "--case", "plain:", "--case", bytes_only)
+    first, second = data["cases"]
+    assert "least_dram_bytes" not in first["ratios"]
+    assert second["ratios"]["least_dram_bytes"] is None
+    assert second["ratios"]["dram_bytes"] < 1
+
+
 def test_a_case_is_what_simulate_gives_with_its_options(cli, cli_json, tmp_path):
     file = tmp_path / "a mapping.yaml"
     common = ("--transform", "fsb_c3d", "--algorithm", "hfa")

@@ -41,8 +41,15 @@ module lw_feed #(
     assign deepest = depth + 16'd1 == depths;
     assign ends_tile = part + 8'd1 == passes;
     wire [31:0] left = fresh ? 32'(tiles) * 32'(cycles_each) : rest;
-    wire [31:0] kernels_left = ONCHIP == 0 ? 32'd0 : fresh ? 32'(kernels) * 32'(kernel_cycles) : kernels_rest;
-    wire made_tiles = left <= 32'(tiles_each), made_kernels = kernels_left <= 32'(kernels_each);
+    wire [31:0] kernels_left = fresh ? 32'(kernels) * 32'(kernel_cycles) : kernels_rest;
+    wire made_tiles = left <= 32'(tiles_each), made_kernels;
+    generate
+        if (ONCHIP != 0) begin : g_kernels
+            assign made_kernels = kernels_left <= 32'(kernels_each);
+        end else begin : g_none
+            assign made_kernels = 1'b1;
+        end
+    endgenerate
     wire transformed = made_tiles && made_kernels;
     wire ends_places = deepest && ends_tile;
     wire ends_depth = (fed || ends_places) && transformed;

@@ -152,7 +152,8 @@ def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
 
     return replace(
         core, ifmap_staged=max(core.ifmap_staged, most("patch")),
-        weight_staged=max(core.weight_staged, most("kernels")), reach=power_of_two(max(core.reach, most("reach"))), partial_words=most("sums"),
+        weight_staged=max(core.weight_staged, most("kernels")),
+        reach=power_of_two(max(core.reach, most("reach"))), partial_words=most("sums"),
         bias_memory=max(core.bias_memory, most("biases")), inner=most("elements"), inner_staged=most("inner"),
         slots=max(core.slots, most("slots")),
     )  # fmt: skip

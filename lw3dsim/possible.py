@@ -10,9 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.events import STREAMS
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import one_line
 from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.division import banks_needed, needs_of, shares_needed
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.group.tables import MAX_GROUP_STEPS
 from lw3dsim.map.layer.search import MAX_STEPS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.group.group import Group, GroupMapping
@@ -145,14 +147,41 @@ def _mode(key: tuple[str | int, ...], parallel: str, problem: Problem, arch: Acc
 
 def _room(fills: Sequence[Fill], names: Sequence[str], arch: Accelerator) -> Iterator[Fault]:
     """Yield what overflows a buffer: how much is needed and how much is there."""
+    buffers, who = arch.buffers, "+".join(names)
+    if buffers.is_whole:
+        yield from _banks(banks_needed(buffers, needs_of(fills)), who, arch)
+        return
+    if buffers.is_divided_by_group and len(fills) > len(STREAMS):
+        fills = _sharing(fills, buffers)
     for fill in fills:
         if fill.bits > fill.capacity_bits:
             parts = [f"{fill.slots} x {kib(fill.tile_bits)} KiB"] * bool(fill.tile_bits)
             parts += [f"{kib(fill.resident_bits)} KiB resident"] * bool(fill.resident_bits)
             alone = f"lower tile sizes or slots, or raise buffers.{fill.buffer}_kib"
+            remedy = REMEDIES[fill.buffer] if len(names) > 1 else alone
+            if buffers.shared_kib is not None:
+                remedy = "lower tile sizes, chunks or slots, or give it more banks"
             message = (
-                f"{'+'.join(names)} needs {kib(fill.bits)} KiB of the {fill.buffer} buffer "
-                f"({' + '.join(parts)}), {one_line(arch.name)} has {kib(fill.capacity_bits)} KiB; "
-                f"{REMEDIES[fill.buffer] if len(names) > 1 else alone}"
+                f"{who} needs {kib(fill.bits)} KiB of the {fill.buffer} buffer "
+                f"({' + '.join(parts)}), {one_line(arch.name)} has {kib(fill.capacity_bits)} KiB; {remedy}"
             )
             yield Fault(key=(), message=message)
+
+
+def _banks(needed: dict[str, int], who: str, arch: Accelerator) -> Iterator[Fault]:
+    """Yield more banks than a shared memory has."""
+    buffers, asked = arch.buffers, sum(needed.values())
+    if asked > buffers.shared_banks:
+        message = (
+            f"{who} needs {asked} banks of {buffers.bank_kib} KiB "
+            f"({' + '.join(f'{count} {name}' for name, count in needed.items() if count)}), {one_line(arch.name)} has "
+            f"{buffers.shared_banks}; lower tile sizes, chunks or slots, or raise buffers.shared_kib"
+        )
+        yield Fault(key=(), message=message)
+
+
+def _sharing(fills: Sequence[Fill], buffers: Buffers) -> list[Fill]:
+    """Return ``fills`` of a group in which intermediate tensors have what shares they need, outputs the others."""
+    (inside,) = (fill.bits for fill in fills if fill.buffer == "intermediate")
+    left = buffers.capacity_bits["ofmap"] - shares_needed(buffers, inside) * buffers.share_bits
+    return [replace(fill, capacity_bits=max(left, 0)) if fill.buffer == "ofmap" else fill for fill in fills]

@@ -12,7 +12,7 @@ from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
 from lw3dsim.account.events import Events  # noqa: TC001
 from lw3dsim.account.power import Activity  # noqa: TC001
 from lw3dsim.base.caches import kept, once
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts  # noqa: TC001
@@ -58,6 +58,11 @@ class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=Tr
 
     work: Done
     arch: Accelerator
+
+    def design(self, arch: Accelerator) -> Accelerator:
+        """Return ``arch``, on which this ran, with its memory divided as it was for this layer or group."""
+        own = self.arch.buffers
+        return arch if arch.buffers == own else replace(arch, buffers=own)
 
     @property
     def dram_bytes(self) -> int:

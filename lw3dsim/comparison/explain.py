@@ -37,6 +37,9 @@ DOUBLED = (
     "buffers.ifmap_port_bytes",
     "buffers.weight_port_bytes",
     "buffers.ofmap_port_bytes",
+    "buffers.shared_kib",
+    "buffers.shared_banks",
+    "buffers.shared_port_bytes",
     "vector_lanes",
     "dram.channels",
     "dram.bandwidth_gbps",
@@ -191,10 +194,10 @@ def explain_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
 
 def _steps(design: Accelerator) -> Iterator[tuple[str, Cell, Cell]]:
     """Yield path, value and changed value of every neighbour."""
-    data = msgspec.to_builtins(design)
+    data, shared = msgspec.to_builtins(design), design.buffers.shared_kib is not None
     for path in DOUBLED:
         value = _value(data, path)
-        if value is not None:
+        if value is not None and (not path.startswith("buffers.") or shared == path.startswith("buffers.shared_")):
             yield path, value, value * 2
             if value >= 2:
                 yield path, value, value / 2 if isinstance(value, float) else value // 2

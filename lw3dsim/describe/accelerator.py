@@ -9,29 +9,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
+from lw3dsim.describe.buffers import Buffers, Rate, Section
 from lw3dsim.describe.dataflow import DATAFLOWS, DEFAULT_DATAFLOW, Dataflow, Loop
 from lw3dsim.describe.shape import Bits
 
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: keyword-only, unknown keys refused."""
-
-
 Count = Annotated[int, Meta(ge=1, le=1024)]
-Rate = Annotated[int, Meta(ge=1, le=65536)]
-KIB_BITS = 8192
-Kib = Annotated[int, Meta(ge=1, le=65536)]
-Banks = Annotated[int, Meta(ge=1, le=64)]
-
-
 # Stages that come before multipliers: a buffer answers, staging takes its word, lanes their operands.
 LEAST_STAGES = 3
 
 
-class Pe(_Section, frozen=True):
+class Pe(Section, frozen=True):
     """The array of Winograd processing elements."""
 
     rows: Annotated[Count, Meta(description="PE rows; a row works on one output channel, or what dataflow says")]
@@ -67,7 +56,7 @@ class Pe(_Section, frozen=True):
     ] = DEFAULT_DATAFLOW
 
 
-class Winograd(_Section, frozen=True):
+class Winograd(Section, frozen=True):
     """Tile sizes of the fast algorithms and where weights are transformed."""
 
     m1: Annotated[int, Meta(ge=1, le=8, description="temporal tile of F(m1, K)")] = 4
@@ -78,7 +67,7 @@ class Winograd(_Section, frozen=True):
     ] = "offline"
 
 
-class Transforms(_Section, frozen=True):
+class Transforms(Section, frozen=True):
     """Throughput of the transform units, in Winograd coordinates a cycle."""
 
     input_coords_per_cycle: Annotated[
@@ -94,46 +83,11 @@ class Transforms(_Section, frozen=True):
     ] = None
 
 
-class Buffers(_Section, frozen=True):
-    """The three SRAMs between DMA and PEs."""
-
-    ifmap_kib: Annotated[Kib, Meta(description="capacity of the input buffer, all slots together")]
-    weight_kib: Annotated[Kib, Meta(description="capacity of the weight buffer, all slots together")]
-    ofmap_kib: Annotated[Kib, Meta(description="capacity of the output buffer, all slots together")]
-    ifmap_port_bytes: Annotated[Rate, Meta(description="bytes that the input buffer delivers a cycle")] = 64
-    weight_port_bytes: Annotated[Rate, Meta(description="bytes that the weight buffer delivers a cycle")] = 64
-    ofmap_port_bytes: Annotated[Rate, Meta(description="bytes read or written a cycle at the output buffer")] = 64
-    ifmap_banks: Annotated[Banks, Meta(description="single-port banks of the input buffer; 1: DMA stops the array")] = 2
-    weight_banks: Annotated[Banks, Meta(description="single-port banks of the weight buffer, likewise")] = 2
-    ofmap_banks: Annotated[Banks, Meta(description="single-port banks of the output buffer, likewise")] = 2
-    slots: Annotated[int, Meta(ge=1, le=7, description="tiles that a buffer holds at once; 2 is double buffering")] = 2
-    intermediate_share: Annotated[
-        float,
-        Meta(
-            ge=0,
-            lt=1,
-            description="share of the output buffer that holds the tensors inside a fused group while it runs; "
-            "0: the accelerator can't fuse",
-        ),
-    ] = 0.625
-
-    @property
-    def capacity_bits(self) -> dict[str, int]:
-        """Capacity of each buffer, by stream."""
-        kib = {"ifmap": self.ifmap_kib, "weight": self.weight_kib, "ofmap": self.ofmap_kib}
-        return {name: size * KIB_BITS for name, size in kib.items()}
-
-    @property
-    def intermediate_bits(self) -> int:
-        """What of the output buffer holds intermediate tensors while a fused group runs."""
-        return int(self.ofmap_kib * KIB_BITS * self.intermediate_share)
-
-
 DramModel = Literal["plain", "in_order", "fr_fcfs"]
 Refresh = Literal["all-bank", "per-bank", "none"]
 
 
-class Dram(_Section, frozen=True):
+class Dram(Section, frozen=True):
     """The memory outside the chip."""
 
     preset: Annotated[str, Meta(description="standard, speed grade and width; see `lw3dsim list`")] = "lpddr4-3200-x32"
@@ -188,7 +142,7 @@ class Dram(_Section, frozen=True):
 Overflow = Literal["widen", "saturate", "wrap"]
 
 
-class Precision(_Section, frozen=True):
+class Precision(Section, frozen=True):
     """Widths of operands and sums in bits, and what happens where they do not suffice."""
 
     activation_bits: Annotated[Bits, Meta(description="activations in DRAM and SRAM")] = 8
@@ -222,7 +176,7 @@ class Precision(_Section, frozen=True):
     ] = "tap"
 
 
-class Tech(_Section, frozen=True):
+class Tech(Section, frozen=True):
     """What the unit energies and areas are taken from."""
 
     node_nm: Annotated[Literal[65, 45, 32, 22], Meta(description="process node of logic and SRAM")] = 45
@@ -234,7 +188,7 @@ class Tech(_Section, frozen=True):
     ] = "horowitz"
 
 
-class Accelerator(_Section, frozen=True):
+class Accelerator(Section, frozen=True):
     """One accelerator design."""
 
     name: Annotated[str, Meta(min_length=1, description="what the design is called")]

@@ -10,6 +10,7 @@ from lw3dsim.arguments import as_overrides, as_path
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
+from lw3dsim.describe.buffers import STREAM_BUFFERS, Buffers
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.document import Document, KeyPath
@@ -68,9 +69,44 @@ def _read(name: str) -> Document:
 
 def _decoded(document: Document) -> Accelerator:
     arch: Accelerator = decode(document, Accelerator, document.data)
+    _check_buffers(document, arch)
     _check_dataflow(document, arch)
     _check_dram(document, arch)
     return arch
+
+
+# Buffers of which nothing is said.
+DEFAULTS = msgspec.to_builtins(Buffers())
+
+
+def _check_buffers(document: Document, arch: Accelerator) -> None:
+    """Refuse buffers that are missing, that are both three and one, or banks that are of no whole KiB."""
+    buffers, given = arch.buffers, document.data["buffers"]
+    if buffers.shared_kib is None:
+        for name, size in buffers.kib.items():
+            if f"{name}_kib" in given and not size:
+                place = document.named(("buffers", f"{name}_kib"), "0")
+                raise InputError(f"{place}: expected int >= 1; where all buffers are shared, give shared_kib alone")
+            if not size:
+                raise document.error(
+                    ("buffers",), f"the key '{name}_kib' is missing; add it, or shared_kib for all three"
+                )
+        return
+    for name in STREAM_BUFFERS:
+        for key in ("kib", "port_bytes", "banks"):
+            path = f"{name}_{key}"
+            own = 0 if key == "kib" else getattr(buffers, path)
+            if path in given and given[path] not in (own, DEFAULTS[path]):
+                instead = f"shared_{key}" if key != "kib" else "shared_kib alone"
+                raise document.error(
+                    ("buffers", path), f"belongs to buffers that are not shared; drop it, give {instead}"
+                )
+    if given.get("intermediate_share", 0) not in (0, "auto"):
+        place = document.named(("buffers", "intermediate_share"), short(given["intermediate_share"]))
+        raise InputError(f"{place}: of a shared memory every group has what is best for it; drop it, or give auto or 0")
+    if buffers.shared_kib % buffers.shared_banks:
+        place = document.named(("buffers", "shared_kib"), str(buffers.shared_kib))
+        raise InputError(f"{place}: is no multiple of shared_banks ({buffers.shared_banks}); banks have whole KiB")
 
 
 def _check_dataflow(document: Document, arch: Accelerator) -> None:

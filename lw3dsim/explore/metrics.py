@@ -66,7 +66,7 @@ METRICS = {
     "area_mm2": Metric(
         about="area of a chip that has what every workload needs", value=lambda c: math.fsum(c.area_mm2.values())
     ),
-    "sram_kib": Metric(about="capacity of the three buffers", value=lambda c: sram_kib(c.arch)),
+    "sram_kib": Metric(about="capacity of all buffers", value=lambda c: sram_kib(c.arch)),
     "peak_power_mw": Metric(about="power over the busiest window", value=lambda c: c.peak_power_mw, takes_time=True),
     "average_power_mw": Metric(about="energy of a clip over its time", value=lambda c: c.derived["average_power_mw"]),
     "sqnr_db": Metric(
@@ -146,8 +146,7 @@ def measured(names: Iterable[str]) -> list[str]:
 
 def sram_kib(arch: Accelerator) -> float:
     """Return the capacity of all buffers."""
-    buffers = arch.buffers
-    return float(buffers.ifmap_kib + buffers.weight_kib + buffers.ofmap_kib)
+    return float(arch.buffers.total_kib)
 
 
 def combined(parts: Sequence[Metrics], weights: Sequence[float], how: Combine) -> Metrics:

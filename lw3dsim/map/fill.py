@@ -81,7 +81,7 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
         ("ifmap", window, in_window, 0, capacity["ifmap"]),
         ("weight", max(streamed), slots if max(streamed) else 1, stay, capacity["weight"]),
         ("intermediate", max(beside), 1, 0, inside),
-        ("ofmap", output, mapping.ofmap_slots, 0, capacity["ofmap"] - inside),
+        ("ofmap", output, mapping.ofmap_slots, 0, arch.buffers.output_bits),
     ]
     return [
         Fill(buffer=name, tile_bits=bits, slots=count, resident_bits=stays, capacity_bits=room)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Size = Annotated[int, Meta(ge=1, le=65536)]
 Slots = Annotated[int, Meta(ge=1, le=7)]
 Name = Annotated[str, Meta(min_length=1)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -49,6 +50,14 @@ class BufferSlots(_Section, frozen=True, kw_only=True):
     ofmap: Slots
 
 
+class BankCounts(_Section, frozen=True, kw_only=True):
+    """Banks of a shared memory that a unit has for inputs, weights and outputs; in a group also for what is inside."""
+
+    ifmap: Size
+    weight: Size
+    ofmap: Size
+
+
 class LayerEntry(_Section, frozen=True, kw_only=True):
     """A layer by itself; ``abreast`` are the channels of a group that rows hold where they hold several groups."""
 
@@ -59,6 +68,7 @@ class LayerEntry(_Section, frozen=True, kw_only=True):
     parallel: Parallel = "pixel"
     abreast: Size | None = None
     slots: BufferSlots
+    banks: BankCounts | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -126,6 +136,8 @@ class GroupEntry(_Section, frozen=True, kw_only=True):
     warm_up: bool = False
     chunks: Annotated[tuple[Size, ...], Meta(min_length=1)]
     ofmap_slots: Slots
+    banks: BankCounts | None = None
+    intermediate_share: Share | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.describe.buffers import KIB_BITS
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator

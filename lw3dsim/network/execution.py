@@ -175,7 +175,7 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     computation = _computation(bench, layer, bench.tensors)
     reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
     _note_step(bench, layer, computation, reference)
-    output, peaks = _ran_clip_by_clip(work, layer, bench, computation)
+    output, peaks = _ran_clip_by_clip(work, layer, bench, unit.run.design(bench.design), computation)
     algorithm, widths = problem.algorithm, dict[str, int]()
     if number.is_integer and algorithm.is_winograd:
         widths = {
@@ -198,10 +198,10 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
 
 
 def _ran_clip_by_clip(
-    work: LayerWork, layer: AnyLayer, bench: Bench, computation: Computation
+    work: LayerWork, layer: AnyLayer, bench: Bench, design: Accelerator, computation: Computation
 ) -> tuple[Tensor, Peaks]:  # fmt: skip
     """Return what the machine makes of all clips of a layer, each behind what the last one has left, and its peaks."""
-    problem, mapping, design, streams = work.problem, work.mapping, bench.design, bench.network.batch
+    problem, mapping, streams = work.problem, work.mapping, bench.network.batch
     schedule = build_schedule(problem, mapping, design, make_clocks(design))
     machine, sums = make_machine(problem, design, mapping.parallel), problem.sum_frames
     ran: list[tuple[Tensor, Peaks]] = []
@@ -217,7 +217,7 @@ def _ran_clip_by_clip(
 @_executed.register(GroupWork)
 def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
     """Execute a fused group; the reference is computed layer by layer, and says how values are shifted in between."""
-    tensors, number, design = bench.tensors, bench.number, bench.design
+    tensors, number, design = bench.tensors, bench.number, unit.run.design(bench.design)
     computations, shifts, known = [], [], dict(tensors)
     first = unit.layers[0]
     reference = known[first.inputs[0]]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.values import Value
+from lw3dsim.account.events import STREAMS
+from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.buffers import OWN_BANKS
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
+from lw3dsim.map.division import group_design, layer_design
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next
 from lw3dsim.network.layers import run_layer
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.partition import Path
-    from lw3dsim.map.mapping_file import MappingFile
+    from lw3dsim.map.mapping_file import BankCounts, MappingFile
     from lw3dsim.possible import Fault
     from lw3dsim.schedule.work import Work
     from lw3dsim.transform.algorithms import Algorithm
@@ -93,6 +96,28 @@ class _Place(Value, frozen=True, kw_only=True):
             if fault.value is None:
                 raise self.error(fault.key, fault.message)
             raise self.wrong(fault.key, fault.value, fault.message)
+
+    def divided(self, banks: BankCounts | None, share: float | None = None) -> Accelerator:
+        """Return the accelerator with its memory divided so; refuse what is not to be divided, or too many banks."""
+        name, buffers = one_line(self.arch.name), self.arch.buffers
+        if banks is not None:
+            if not buffers.is_whole:
+                raise self.error(("banks",), f"{name} shares no memory (buffers.shared_kib); leave it out")
+            given = {stream: getattr(banks, stream) for stream in STREAMS}
+            if min(given.values()) < OWN_BANKS or sum(given.values()) > buffers.shared_banks:
+                rule = f"give each at least {OWN_BANKS}, and {buffers.shared_banks} in all at most"
+                raise self.error(("banks",), f"{sum(given.values())} banks, of {name}: {rule}")
+            buffers = buffers.divided(**given)
+        if share is not None:
+            if buffers.is_whole or not buffers.is_divided_by_group:
+                rule = (
+                    "give banks too"
+                    if buffers.is_whole
+                    else f"{name} says it (buffers.intermediate_share); leave it out"
+                )
+                raise self.error(("intermediate_share",), rule)
+            buffers = replace(buffers, intermediate_share=share)
+        return replace(self.arch, buffers=buffers)
 
     def side_by_side(self, layer: AnyLayer, problem: Problem, abreast: int) -> Problem:
         """Return the problem with groups side by side on the rows; refuse what these can't hold."""
@@ -192,8 +217,9 @@ def _run_layer(place: _Place, entry: LayerEntry, layer: AnyLayer, engine: str) -
     problem, mapping = place.problem(("algorithm",), layer, entry.algorithm), entry.mapping
     if entry.abreast is not None:
         problem = place.side_by_side(layer, problem, entry.abreast)
-    place.check(layer_faults(problem, mapping, place.arch, layer.name))
-    return run_work(LayerWork(problem, mapping), seen_by(problem, bare(place.arch)), engine)
+    arch = place.divided(entry.banks)
+    place.check(layer_faults(problem, mapping, arch, layer.name))
+    return run_work(LayerWork(problem, mapping), layer_design(problem, mapping, seen_by(problem, bare(arch))), engine)
 
 
 def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], engine: str) -> Run[Work]:
@@ -203,8 +229,9 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
     ]
     _check_chain(place, layers, problems)
     group, mapping = group_of(layers, problems), entry.mapping
-    place.check(group_faults(group, mapping, place.arch, entry.layers))
-    return run_work(GroupWork(group, mapping), bare(place.arch), engine)
+    arch = place.divided(entry.banks, entry.intermediate_share)
+    place.check(group_faults(group, mapping, arch, entry.layers))
+    return run_work(GroupWork(group, mapping), group_design(group, mapping, bare(arch)), engine)
 
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:

@@ -17,10 +17,12 @@ from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.division import group_design
 from lw3dsim.map.floor import group_compulsory_bytes
+from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition
-from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan, search_group
+from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
@@ -256,7 +258,7 @@ def find_group(
     if known is not None:
         return known
     found = tuple(
-        search_group(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most, lies=lies)
+        search_divided(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most, lies=lies)
     )
     remember(question, found)
     return found
@@ -325,6 +327,10 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         """See Search."""
         return is_possible_plan(self.group, mapping, self.arch, self.lies)
 
+    def design(self, mapping: Plan) -> Accelerator:
+        """See Search."""
+        return group_design(self.group, mapping.mapping, self.arch)
+
     def candidates(self) -> list[Bounded]:
         """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""
         return group_candidates(self)
@@ -335,7 +341,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
 
     def program(self, candidate: Bounded) -> Program:
         """See Search."""
-        return self.work(candidate.plan).program(self.arch, make_clocks(self.arch))
+        return self.work(candidate.plan).program(self.design(candidate.plan), make_clocks(self.arch))
 
     def work(self, mapping: Plan) -> GroupWork:
         """See Search."""

@@ -14,6 +14,7 @@ from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows, problem_of
+from lw3dsim.map.division import layer_design
 from lw3dsim.map.floor import floor_bytes
 from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
@@ -294,6 +295,10 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def is_possible(self, mapping: Mapping) -> bool:
         """See Search."""
         return is_possible(self.problem, mapping, self.arch)
+
+    def design(self, mapping: Mapping) -> Accelerator:
+        """See Search."""
+        return layer_design(self.problem, mapping, self.arch)
 
     def candidates(self) -> list[Candidate]:
         """See Search: by what is estimated, the most promising first."""

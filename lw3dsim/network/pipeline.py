@@ -375,7 +375,7 @@ def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int, network: Wo
     from lw3dsim.schedule.chain import join
 
     clocks = make_clocks(arch)
-    programs: dict[Work, Program] = {}
+    programs: dict[tuple[Work, Accelerator], Program] = {}
     number = {layer.name: i for i, unit in enumerate(units) for layer in unit.layers}
     links = []
     for i, unit in enumerate(units):
@@ -383,8 +383,8 @@ def make_chain(units: Sequence[Unit], arch: Accelerator, clips: int, network: Wo
         if network is not None:
             inputs = [source for name in inputs for source in network.sources(name)]
         reads = tuple(number[name] for name in inputs if number.get(name, i) != i)
-        work = unit.run.work
-        if work not in programs:
-            programs[work] = work.program(arch, clocks)
-        links.append(work.link(programs[work], reads))
+        work, design = unit.run.work, unit.run.design(arch)
+        if (work, design) not in programs:
+            programs[work, design] = work.program(design, clocks)
+        links.append(work.link(programs[work, design], reads))
     return join(links, clips, arch.buffers, clocks)

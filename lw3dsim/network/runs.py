@@ -63,6 +63,9 @@ class Search(Protocol[Found, Candidate, Answer]):
     def is_possible(self, mapping: Answer) -> bool:
         """Return whether a mapping may be an answer."""
 
+    def design(self, mapping: Answer) -> Accelerator:
+        """Return the design as the layer or group sees it under a mapping: its memory divided."""
+
     def candidates(self) -> Iterable[Candidate]:
         """Return what is worth trying, in the order in which to try it. Raises MappingError where there is nothing."""
 
@@ -87,11 +90,10 @@ class Search(Protocol[Found, Candidate, Answer]):
 
 def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapped]:
     """Return the run of the best mapping, remembered or found."""
-    arch = search.arch
     known = recall(search.question, search.kind, search.is_possible)
     if known is not None:
-        return run_work(search.work(known), arch, engine)
-    clocks = make_clocks(arch)
+        return run_work(search.work(known), search.design(known), engine)
+    clocks = make_clocks(search.arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks = clocks.in_order
     tried: list[Tried[Candidate]] = []
@@ -108,7 +110,7 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     is_known = engine in {"auto", "fast"} and clocks == mapper_clocks
     program = best.program.schedule() if isinstance(best.program, Draft) else best.program
     timing = best.raced.timing(program.kinds) if is_known else simulate_schedule(program, clocks, engine)
-    return _kept(_run(search.work(mapping), program, timing, arch, clocks), engine)
+    return _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
 
 
 def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:

@@ -10,7 +10,7 @@ from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.energy import EnergyCauses
 from lw3dsim.account.events import STREAMS, DramBytesBreakdown
 from lw3dsim.base.caches import once
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.describe.states import state_bytes
 from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
@@ -151,6 +151,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int], by_bytes: bool) -> Laye
     """Return the record of unit ``i``, of which ``counts`` are known; of single layers the least only ``by_bytes``."""
     network, unit, arch = costs.network, costs.units[i], costs.arch
     run, problems, energy = unit.run, unit.run.work.stages, costs.unit_energy_pj[i]
+    undivided = replace(run.arch, buffers=arch.buffers)
     return Layer(
         name=unit.name,
         kind=unit.kind,
@@ -173,7 +174,7 @@ def _layer(costs: Costs, i: int, counts: dict[str, int], by_bytes: bool) -> Laye
         cycles_breakdown=CyclesBreakdown(**dict(run.cycles_by_cause)),
         dram_bytes_breakdown=run.events.dram_bytes_breakdown,
         accesses=costs.unit_accesses[i],
-        least_dram_bytes=run.work.least_bytes(run.arch) if by_bytes or len(unit.layers) > 1 else None,
+        least_dram_bytes=run.work.least_bytes(undivided) if by_bytes or len(unit.layers) > 1 else None,
     )
 
 

@@ -35,6 +35,11 @@ def check_design(arch: Accelerator) -> None:
             f"{arch.name}: pe.dataflow = {arch.pe.dataflow}: a core has the dataflow {DEFAULT_DATAFLOW}; others need "
             "adder trees across its columns, which are not built"
         )
+    if arch.buffers.shared_kib is not None:
+        raise InputError(
+            f"{arch.name}: buffers.shared_kib = {arch.buffers.shared_kib}: a core has three buffers; one shared memory "
+            "needs a network between banks and ports, which is not built"
+        )
     _check_words(arch)
 
 

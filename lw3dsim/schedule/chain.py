@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.base.arrays import Ints
-    from lw3dsim.describe.accelerator import Buffers
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.describe.clocks import Clocks
 
 # No store to wait for, in any clip; -1 counts on to the last store of the clip before.
@@ -207,11 +207,14 @@ def _room(tiles: Sequence[_Tiles], clips: int, events: int, slots: int, capacity
 
 
 def _stops_at_borders(name: str, buffers: Buffers) -> bool:
-    """Return whether DMA must not meet the array of another layer: a buffer has one bank for both.
+    """Return whether DMA must not meet the array of another layer: a buffer has one bank for both, or all are shared.
 
+    The next layer has other banks of a shared memory, which are free when all of this one has left.
     What it takes from the array within a layer is part of the schedule. Nothing computes before its input is there,
     so stopping the input is enough to let the last output leave alone.
     """
+    if buffers.shared_kib is not None:
+        return True
     if name == "weight":
         return buffers.weight_banks == 1
     return 1 in (buffers.ifmap_banks, buffers.ofmap_banks)

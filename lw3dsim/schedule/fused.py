@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.base.arrays import Flags, Ints, Table, Words
-    from lw3dsim.describe.accelerator import Accelerator, Buffers
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine, Parallel
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping

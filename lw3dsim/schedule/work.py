@@ -13,6 +13,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
+from lw3dsim.map.division import capacities
 from lw3dsim.map.fill import group_fill, layer_fill
 from lw3dsim.map.floor import (
     compulsory_by_stream,
@@ -131,7 +132,7 @@ class LayerWork(Work):
 
     def floor_bytes(self, arch: Accelerator) -> int:
         """See Work."""
-        return floor_bytes(self.problem, arch.buffers.capacity_bits)
+        return min(floor_bytes(self.problem, capacity) for capacity in capacities(arch.buffers))
 
     def least_bytes(self, arch: Accelerator) -> int | None:
         """See Work: of all mappings of the layer in its algorithm, whose input and output lie as they do."""
@@ -253,11 +254,12 @@ def _least_of_layer(problem: Problem, arch: Accelerator) -> int | None:
 @kept(4096)
 def _least_bytes(group: Group, arch: Accelerator) -> int | None:
     # A start without groups is shorter by what their search needs.
-    from lw3dsim.map.group.search import in_usual_chunks, search_group
+    from lw3dsim.map.group.dividing import search_divided
+    from lw3dsim.map.group.search import in_usual_chunks
 
     clocks, price = make_clocks(arch), Price(cycle=0.0, dram_byte=1.0)
     lies = (group.stages[0].input_block,), (group.stages[-1].output_block,)
     try:
-        return search_group(in_usual_chunks(group, arch), arch, clocks, price, keep=1, lies=lies)[0].dram_bytes
+        return search_divided(in_usual_chunks(group, arch), arch, clocks, price, keep=1, lies=lies)[0].dram_bytes
     except MappingError:
         return None

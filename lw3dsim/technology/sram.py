@@ -1,4 +1,4 @@
-"""The three buffers as SRAM macros of CACTI 7 (``data/sram_cacti7.csv``): energy, leakage, area and times.
+"""Buffers as SRAM macros of CACTI 7 (``data/sram_cacti7.csv``): energy, leakage, area and times.
 
 A macro has one read-write port. A buffer is cut into ``banks``; a bank is built of
 
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.technology.scaling import DATA
+from lw3dsim.technology.shared import shared_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,8 +68,11 @@ class Sram(Value, frozen=True, kw_only=True):
 
 @kept(4096)
 def buffers(arch: Accelerator) -> Mapping[str, Sram]:
-    """Return the three buffers of a design."""
+    """Return the three buffers of a design; a shared memory as three, see :mod:`lw3dsim.technology.shared`."""
     b, tech = arch.buffers, arch.tech
+    if b.shared_kib is not None:
+        banks = sram(b.shared_kib, b.shared_port_bytes, b.shared_banks, tech, arch.cycle_ps)
+        return shared_buffers(b, banks, tech)
     return {
         "ifmap": sram(b.ifmap_kib, b.ifmap_port_bytes, b.ifmap_banks, tech, arch.cycle_ps),
         "weight": sram(b.weight_kib, b.weight_port_bytes, b.weight_banks, tech, arch.cycle_ps),

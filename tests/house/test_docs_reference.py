@@ -115,7 +115,11 @@ def preset_tables():
 def kind_of(field):
     """Return what values a field takes, in words."""
     choices = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
-    (kind,) = choices
+    return " or ".join(map(words_of, choices))
+
+
+def words_of(kind):
+    """Return what values one of several kinds of values are, in words."""
     if "enum" in kind:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     words = {"integer": "whole number", "number": "number", "string": "text"}[kind["type"]]

@@ -425,7 +425,7 @@ def test_a_mapping_that_is_no_file_and_a_layer_that_is_none_are_refused(cli, tin
 
 def test_a_layer_may_run_direct_where_it_could_do_better(tiny, tmp_path):
     network, design, units = units_of(resolve_network(tiny, None, None, None), algorithm="hfa")
-    entry = entry_of(units[2])
+    entry = entry_of(units[2], design)
     assert entry.algorithm == "winograd1d F(4,3)"
     path = tmp_path / "direct.yaml"
     path.write_text(saved_text(network, design, "hfa", units[2:3]).replace('    algorithm: "winograd1d F(4,3)"\n', ""))

@@ -16,6 +16,7 @@ import numpy as np
 
 from lw3dsim.account.area import area_mm2, logic_leakage_mw
 from lw3dsim.base.values import replace
+from lw3dsim.describe.buffers import STREAM_BUFFERS
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
 from lw3dsim.errors import InputError
@@ -63,8 +64,8 @@ def memory_figures(arch: Accelerator, name: str, problem: Problem) -> tuple[floa
     macro = buffers(arch)[name]
     rate: PortRate = getattr(make_machine(problem, arch, "pixel"), f"{name}_port")
     ps_per_bit = rate.per_cycles * arch.cycle_ps / rate.bits
-    kib = float(getattr(arch.buffers, f"{name}_kib"))
-    return macro.read_pj_per_byte, macro.write_pj_per_byte, macro.leakage_mw, macro.area_mm2, ps_per_bit, kib
+    kib = arch.buffers.kib[name] if arch.buffers.shared_kib is None else arch.buffers.total_kib / len(STREAM_BUFFERS)
+    return macro.read_pj_per_byte, macro.write_pj_per_byte, macro.leakage_mw, macro.area_mm2, ps_per_bit, float(kib)
 
 
 def bus_figures(arch: Accelerator) -> tuple[float, ...]:

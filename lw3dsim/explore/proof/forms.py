@@ -9,7 +9,7 @@ import numpy as np
 
 from lw3dsim.account.simulated import sparsities_of
 from lw3dsim.base.values import replace
-from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.describe.buffers import KIB_BITS
 from lw3dsim.explore.proof.layers import Forms, form_of, joined
 from lw3dsim.explore.proof.parts import fused_parts, lone_parts
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES

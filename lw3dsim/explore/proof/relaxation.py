@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.account.built import control_pj
+from lw3dsim.describe.buffers import KIB_BITS
 from lw3dsim.errors import InputError
 from lw3dsim.explore.bounds import ROOM
 from lw3dsim.explore.evaluate import Evaluator
@@ -128,7 +129,7 @@ class Family:
         parameters = [paths.leaders.get(path) for path in LOGIC]
         self._logic = Logic(parameters, [self._numbers(paths, path) for path in LOGIC], self._changed)
         self._clock = self._numbers(paths, "clock_mhz")
-        self._kib = [self._numbers(paths, f"buffers.{name}_kib") for name in MEMORIES]
+        self._kib = [self._capacity(paths, name) for name in MEMORIES]
         numbers = paths.numbers(FORMS)
         places = [dict(zip(numbers, place, strict=True)) for place in product(*(range(sizes[n]) for n in numbers))]
         variants = [(self._replaced(place), self._changed(place)) for place in places]
@@ -145,6 +146,13 @@ class Family:
                 found = getattr(found, key)
             return Numbers(None, [float(str(found))])
         return Numbers(number, [float(str(value)) for value in self._space.free[number].values])
+
+    def _capacity(self, paths: Paths, name: str) -> Numbers:
+        """Return the KiB of a buffer; of a shared memory, which all of a family have, the most that it can get."""
+        buffers = self.arch.buffers
+        if buffers.shared_kib is not None:
+            return Numbers(None, [buffers.capacity_bits[name] / KIB_BITS])
+        return self._numbers(paths, f"buffers.{name}_kib")
 
     def _replaced(self, places: dict[int, int]) -> Choice:
         return tuple(places.get(number, place) for number, place in enumerate(self._choice))

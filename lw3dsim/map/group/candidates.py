@@ -16,7 +16,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
-from lw3dsim.map.group.gather import gather_group
+from lw3dsim.map.group.gather import Scratch, gather_group
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept
 from lw3dsim.map.group.residence import list_sets
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
@@ -89,12 +89,28 @@ class Fits(Value, frozen=True, kw_only=True):
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` that fit the buffers of ``arch``: looked at to bound and to weigh."""
-    work, limits, tables = kernels(), limits_of(arch), tables_of([group], arch)
+    own, limits = gathered(group, arch), limits_of(arch)
+    return fit_within(group, own, limits, parts_within(own, limits))
+
+
+def gathered(group: Group, arch: Accelerator) -> Scratch:
+    """Return what mappings of ``group`` on ``arch`` are made of, but for the stages whose weights may stay."""
+    work, tables = kernels(), tables_of([group], arch)
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
-    work(gather_group)(tables.layers, make_paths(tables.groups), limits, own)
+    work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
+    return own
+
+
+def parts_within(own: Scratch, limits: Limits) -> Parts:
+    """Return the same with these: of ``limits`` those of weights decide which may stay."""
+    work = kernels()
     sets, set_bits = resident_sets(own.parts.stages, own.parts.chunks, limits)
-    parts = own.parts._replace(sets=work.words(sets.ravel()), set_bits=work.words(set_bits))
-    counts = int(own.ways[0]), int(own.ways[1]), int(own.ways[2])
+    return own.parts._replace(sets=work.words(sets.ravel()), set_bits=work.words(set_bits))
+
+
+def fit_within(group: Group, own: Scratch, limits: Limits, parts: Parts) -> Fits:
+    """Return the tiles of ``group`` that fit into ``limits``, with mappings made of ``parts``."""
+    work, counts = kernels(), (int(own.ways[0]), int(own.ways[1]), int(own.ways[2]))
     columns = [1] * 4 + [len(group.channels), len(group.runs), len(group.runs), 1, 1, 1, 1]
     tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
     count = work(list_tiles)(parts, counts, limits, own.floor, tiles)

@@ -45,6 +45,8 @@ class Limits(NamedTuple):
     """Capacities, the slots of a buffer, and the most steps; outputs have what intermediate tensors leave of theirs.
 
     ``halos`` is the last of what may become of these, see :mod:`lw3dsim.map.group.axes`.
+    Where that is found for each mapping, those are the most that either can have: together they have so many ``shares``
+    of ``share_bits``, each one or more. Where it is given there are none.
     """
 
     ifmap_bits: int
@@ -54,6 +56,8 @@ class Limits(NamedTuple):
     slots: int
     steps: int
     halos: int
+    shares: int
+    share_bits: int
 
 
 class Parts(NamedTuple):
@@ -241,6 +245,18 @@ def stream_rest(parts: Parts, limits: Limits, streamed: Words) -> None:
                 streamed[begin + runs] -= stages.n[stage] * own
             elif stages.has_weights[stage]:
                 streamed[begin + stages.run[stage]] += own
+
+
+@kernel
+def with_share(limits: Limits, share: int) -> Limits:
+    """Return the limits of mappings whose intermediate tensors have so many shares, where that is not given."""
+    if limits.shares == 0:
+        return limits
+    inside, output = share * limits.share_bits, (limits.shares - share) * limits.share_bits
+    return Limits(
+        limits.ifmap_bits, limits.weight_bits, inside, output, limits.slots, limits.steps, limits.halos, limits.shares,
+        limits.share_bits,
+    )  # fmt: skip
 
 
 @kernel

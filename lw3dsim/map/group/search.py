@@ -20,7 +20,8 @@ from lw3dsim.map.group.candidates import Candidates, fit_tiles
 from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
-from lw3dsim.map.group.shortlist import PARTS, Aim, Best, Room, shortlist
+from lw3dsim.map.group.rooms import Best, Room
+from lw3dsim.map.group.shortlist import PARTS, Aim, shortlist
 from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
@@ -86,8 +87,7 @@ def search_group(
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
-    if group.idle_stages:
-        raise MappingError("group", "a stage of the fused group has nothing to compute")
+    check_busy(group)
     fits = fit_tiles(group, arch)
     scales = make_scales(group, fits, arch, clocks, price, lies)
     priced = price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), keep), scales)
@@ -95,6 +95,12 @@ def search_group(
     if not best:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
     return [priced.found(i) for i in best]
+
+
+def check_busy(group: Group) -> None:
+    """Raise MappingError where a stage has nothing to compute."""
+    if group.idle_stages:
+        raise MappingError("group", "a stage of the fused group has nothing to compute")
 
 
 def in_usual_chunks(group: Group, arch: Accelerator) -> Group:
@@ -117,13 +123,18 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
 
     ``least`` is what tiles cost at least.
     """
-    modes, runs, size = len(scales.modes), len(fits.parts.stages.start), fits.count * len(fits.parts.set_bits)
-    room = _make_room(fits, modes, size if not keep else min(size, FIRST_ROOM), keep)
+    modes, size = len(scales.modes), fits.count * len(fits.parts.set_bits)
+    room = make_room(fits, modes, size if not keep else min(size, FIRST_ROOM), keep)
     count, most = _listed(fits, scales, least, keep, room)
     while count < 0:
-        room = _make_room(fits, modes, 2 * len(room.found.t), keep)
+        room = make_room(fits, modes, 2 * len(room.found.t), keep)
         count, most = _listed(fits, scales, least, keep, room)
-    found = room.found
+    return taken(fits, room, modes, count, most)
+
+
+def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidates:
+    """Return the candidates of the first ``count`` places of a room that cost no more than ``most`` at least."""
+    found, runs = room.found, len(fits.parts.stages.start)
     chosen = np.flatnonzero(np.asarray(found.cost[:count]) <= most)
     tile, resident = (np.asarray(column)[chosen] for column in (found.tile, found.resident))
     chosen = chosen[np.lexsort((tile, resident))]
@@ -138,7 +149,7 @@ def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Can
     )
 
 
-def _make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
+def make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
     """Return room for mappings, and for one that is written over, their stages in so many ``modes``."""
     work, parts, size = kernels(), fits.parts, size + 1
     stages, runs = len(parts.stages.n), len(parts.stages.start)
@@ -148,6 +159,7 @@ def _make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
         effort=work.rooms(Effort, size * modes),
         best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
         streamed=work.empty(len(parts.set_bits) * (runs + 1)),
+        chunks=work.empty(runs + 1),
         floors=work.empty(stages),
         waves=empty_waves(work),
         seen=work.rooms(Seen, SEEN)._replace(key=work.empty(SEEN)),
@@ -160,8 +172,8 @@ def _listed(fits: Fits, scales: Scales, least: Floats, keep: int, room: Room) ->
     lowest = float(np.min(least, initial=math.inf))
     scale = LEAST / lowest if keep and lowest else 0.0
     return work(shortlist)(
-        fits.parts, fits.tiles, work.words(_lowest_first(least)), fits.limits, fits.floor, scales.lying,
-        scales.plain_modes(scale), scales.rates, _aim(scales, scale), room,
+        fits.parts, fits.tiles, work.words(lowest_first(least)), fits.limits, fits.floor, scales.lying,
+        scales.plain_modes(scale), scales.rates, make_aim(scales, scale), room,
     )  # fmt: skip
 
 
@@ -172,14 +184,14 @@ def _some(table: Table, chosen: Ints, width: int = 1) -> Table:
     return table._make(columns.reshape(len(table), -1, width)[:, chosen].reshape(len(table), -1))
 
 
-def _lowest_first(values: Floats) -> Ints:
+def lowest_first(values: Floats) -> Ints:
     """Return all positions, those of the lowest few values first."""
     if len(values) <= FEW_TILES:
         return np.arange(len(values))
     return np.argpartition(values, FEW_TILES)
 
 
-def _aim(scales: Scales, scale: float) -> Aim:
+def make_aim(scales: Scales, scale: float) -> Aim:
     """Return prices in integers, ``scale`` times as high."""
     price, burst_bytes = scales.price, scales.clocks.burst_bytes
     part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * burst_bytes * scale)

@@ -18,16 +18,18 @@ from lw3dsim.map.group.fitting import (
     size_tile,
     stored_bits,
     stream_rest,
+    with_share,
 )
+from lw3dsim.map.group.rooms import NONE, are_others, drop_worse
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.fitting import Floor, Found, Limits, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
-    from lw3dsim.map.group.weighing import Effort, Seen, Traffic
+    from lw3dsim.map.group.rooms import Best, Room
+    from lw3dsim.map.group.weighing import Effort, Traffic
 
 # Latencies are counted in so many parts of a cycle.
 PARTS = 16
@@ -80,31 +82,6 @@ class Aim(NamedTuple):
     differ: int
 
 
-class Best(NamedTuple):
-    """The cheapest mappings that are surely of different time or steps: what each costs at most, NEVER for none.
-
-    And its latency in parts, at least, by how much it may be more, and its steps.
-    """
-
-    cost: Words
-    parts: Words
-    error: Words
-    steps: Words
-
-
-class Room(NamedTuple):
-    """What is filled, and what is written over on the way."""
-
-    found: Found
-    traffic: Traffic
-    effort: Effort
-    best: Best
-    streamed: Words
-    floors: Words
-    waves: Waves
-    seen: Seen
-
-
 @entry
 def shortlist(
     parts: Parts, fit: Tiles, order: Words, limits: Limits, floor: Floor, lying: Lying, modes: Modes, rates: Rates,
@@ -131,23 +108,46 @@ def shortlist(
                 # Sets that take less stream no less.
                 break
             weights = moved_weights(parts, floor, fit, tile, resident)
-            cap = parts.chunks.begin[len(parts.stages.start)] - 1
             if least_cost(rates, aim, compute, reads + (stored + weights) // lying.burst_bits) > most:
                 continue
-            while cap >= 0:
-                if count == len(room.found.t):
-                    count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
-                if count == len(room.found.t):
+            moving = reads + weights // lying.burst_bits
+            room.chunks[0] = NONE
+            for share in range(1, max(limits.shares, 2)):
+                own = with_share(limits, share)
+                count, most = offer_chunks(
+                    parts, fit, own, floor, lying, modes, rates, aim, moving, tile, resident, count, most, room
+                )
+                if count < 0:
                     return -1, most
-                place_set(fit, tile, resident, room.found, count)
-                if not choose_chunks(parts, fit, limits, room.streamed, room.found, count, cap):
-                    break
-                bursts, _ = stored_bursts(parts, lying, room.found, count)
-                moving = reads + bursts + weights // lying.burst_bits
-                cap = fewer_than(parts, lying, room.found, count)
-                if weigh_set(parts, floor, lying, modes, rates, aim, moving, most, room, count):
-                    most = min(most, worst_of(room.best, aim))
-                    count += 1
+    return count, most
+
+
+@kernel
+def offer_chunks(
+    parts: Parts, fit: Tiles, limits: Limits, floor: Floor, lying: Lying, modes: Modes, rates: Rates, aim: Aim,
+    moving: int, tile: int, resident: int, count: int, most: int, room: Room,
+) -> tuple[int, int]:  # fmt: skip
+    """List mappings of a tile and a set of weights that stay, which move so many bursts beside the output at least.
+
+    Those of the same chunks as were noted last are listed already. Return how many are listed then, -1 where there is
+    not enough room, and what none of the best costs more than.
+    """
+    cap = parts.chunks.begin[len(parts.stages.start)] - 1
+    while cap >= 0:
+        if count == len(room.found.t):
+            count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
+        if count == len(room.found.t):
+            return -1, most
+        place_set(fit, tile, resident, room.found, count)
+        if not choose_chunks(parts, fit, limits, room.streamed, room.found, count, cap):
+            break
+        if cap == parts.chunks.begin[len(parts.stages.start)] - 1 and not are_others(room, count):
+            break
+        bursts, _ = stored_bursts(parts, lying, room.found, count)
+        cap = fewer_than(parts, lying, room.found, count)
+        if weigh_set(parts, floor, lying, modes, rates, aim, moving + bursts, most, room, count):
+            most = min(most, worst_of(room.best, aim))
+            count += 1
     return count, most
 
 
@@ -179,38 +179,6 @@ def weigh_set(
         return False
     room.found.cost[at] = weigh(parts, lying, modes, rates, aim, compute, most, room, at)
     return room.found.cost[at] <= most
-
-
-@kernel
-def drop_worse(room: Room, runs: int, modes: int, count: int, most: int) -> int:
-    """Drop those of ``count`` mappings that cost more than ``most``; return how many are left."""
-    left = 0
-    for i in range(count):
-        if room.found.cost[i] <= most:
-            if left < i:
-                move_mapping(room, runs, modes, i, left)
-            left += 1
-    return left
-
-
-@kernel
-def move_mapping(room: Room, runs: int, modes: int, source: int, to: int) -> None:
-    """Put the mapping of a place in another."""
-    found, traffic, effort = room.found, room.traffic, room.effort
-    found.t[to], found.h[to], found.w[to] = found.t[source], found.h[source], found.w[source]
-    found.resident[to], found.slots[to] = found.resident[source], found.slots[source]
-    found.tile[to], found.cost[to] = found.tile[source], found.cost[source]
-    for run in range(runs):
-        found.chunk[run * len(found.t) + to] = found.chunk[run * len(found.t) + source]
-    traffic.inputs[to], traffic.bursts[to] = traffic.inputs[source], traffic.bursts[source]
-    traffic.loads[to], traffic.visits[to] = traffic.loads[source], traffic.visits[source]
-    traffic.stores[to], traffic.exposed[to] = traffic.stores[source], traffic.exposed[source]
-    traffic.window[to] = traffic.window[source]
-    for mode in range(modes):
-        a, b = to * modes + mode, source * modes + mode
-        effort.steps[a], effort.cycles[a], effort.drain[a] = effort.steps[b], effort.cycles[b], effort.drain[b]
-        effort.all_passes[a], effort.passes[a] = effort.all_passes[b], effort.passes[b]
-        effort.all_tiles[a], effort.tiles[a] = effort.all_tiles[b], effort.tiles[b]
 
 
 @kernel

@@ -156,10 +156,12 @@ def limits_of(arch: Accelerator) -> Limits:
         ifmap_bits=buffers.capacity_bits["ifmap"],
         weight_bits=buffers.capacity_bits["weight"],
         intermediate_bits=buffers.intermediate_bits,
-        output_bits=buffers.capacity_bits["ofmap"] - buffers.intermediate_bits,
+        output_bits=buffers.output_bits,
         slots=buffers.slots,
         steps=MAX_GROUP_STEPS,
         halos=WARMED,
+        shares=buffers.shares,
+        share_bits=buffers.share_bits,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.describe.accelerator import KIB_BITS
+from lw3dsim.describe.buffers import KIB_BITS, OWN_BANKS
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -129,6 +129,9 @@ def _task(
             ofmap_bits=buffers["ofmap"],
             slots=arch.buffers.slots,
             max_steps=MAX_STEPS,
+            banks=arch.buffers.shared_banks if arch.buffers.is_whole else 0,
+            bank_bits=arch.buffers.bank_kib * KIB_BITS,
+            least_banks=OWN_BANKS,
         ),
         times=Times(
             cycle=clocks.cycle_ticks,
@@ -180,10 +183,14 @@ def _too_small(task: Task, arch: Accelerator) -> MappingError:
         "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1) * limits.slots,
         "ofmap": min(ofmap_bits(layer, choices, place) for place in (at, whole_c)) * limits.slots,
     }
+    lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
+    if arch.buffers.is_whole:
+        banks = sum(max(-(-int(bits) // limits.bank_bits), limits.least_banks) for bits in needs.values())
+        remedy = f"they need at least {banks} banks; raise it{lower}"
+        return MappingError("buffers.shared_kib", f"{limits.banks} banks hold no tiles ({remedy})")
     for name, bits in needs.items():
         need, have = -(-int(bits) // KIB_BITS), capacity[name] // KIB_BITS
         if need > have:
-            lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
             remedy = f"needs at least {need} KiB; raise it{lower}"
             return MappingError(f"buffers.{name}_kib", f"{have} KiB hold no tile ({remedy})")
     return MappingError(

@@ -34,13 +34,20 @@ class Choices(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Bits of each buffer, the slots of each, and the most steps of a schedule."""
+    """Bits of each buffer, the slots of each, and the most steps of a schedule.
+
+    Of a shared memory those are the most that each can have: together they have so many ``banks`` of ``bank_bits``,
+    each ``least_banks`` or more. Separate buffers have no banks to share: none.
+    """
 
     ifmap_bits: int
     weight_bits: int
     ofmap_bits: int
     slots: int
     max_steps: int
+    banks: int = 0
+    bank_bits: int = 1
+    least_banks: int = 0
 
 
 class Times(NamedTuple):
@@ -146,14 +153,26 @@ def weights_fit(task: Task, at: Tiling) -> bool:
 
 @kernel
 def tiles_fit(task: Task, at: Tiling) -> bool:
-    """Return whether the largest input and output tiles of a tiling fit, in a bounded number of steps."""
+    """Return whether the largest tiles of a tiling fit, in a bounded number of steps; of weights, beside the others."""
     layer, limits, choices = task.layer, task.limits, task.choices
-    outputs = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
-    return (
-        outputs * choices.c.parts[at.c] <= limits.max_steps
-        and ofmap_bits(layer, choices, at) * slots_of(limits, outputs) <= limits.ofmap_bits
-        and ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)) <= limits.ifmap_bits
-    )
+    stores = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
+    if stores * choices.c.parts[at.c] > limits.max_steps:
+        return False
+    outputs = ofmap_bits(layer, choices, at) * slots_of(limits, stores)
+    if outputs > limits.ofmap_bits:
+        return False
+    inputs = ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at))
+    if inputs > limits.ifmap_bits or limits.banks == 0:
+        return inputs <= limits.ifmap_bits
+    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
+    weights *= slots_of(limits, weight_tiles(layer, choices, at))
+    return banks_of(limits, inputs) + banks_of(limits, weights) + banks_of(limits, outputs) <= limits.banks
+
+
+@kernel
+def banks_of(limits: Limits, bits: int) -> int:
+    """Return the banks of a shared memory that hold so many bits."""
+    return max(ceiling(bits, limits.bank_bits), limits.least_banks)
 
 
 @kernel

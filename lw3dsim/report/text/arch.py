@@ -76,7 +76,9 @@ def _drawing(arch: Accelerator) -> list[str]:
     """Return the way of data through the parts, and what works where."""
     pe, buffers, flow = arch.pe, arch.buffers, arch.dataflow
     names = ("ifmap", "weight", "ofmap")
-    sizes = [f"{name} {getattr(buffers, f'{name}_kib')} KiB" for name in names]
+    sizes = [f"{name} {size} KiB" for name, size in buffers.kib.items()]
+    if buffers.is_whole:
+        sizes = [f"{name} of {buffers.shared_banks} x {buffers.bank_kib} KiB" for name in names]
     ports = [f"{getattr(buffers, f'{name}_port_bytes')} B/cycle" for name in names]
     ways = ("-> input transform --+", "---------------------+-> array", "<- vector <- drain <-+")
     wide, broad = max(map(len, sizes)), max(map(len, ports))
@@ -95,13 +97,11 @@ def _drawing(arch: Accelerator) -> list[str]:
 
 
 def _sums(arch: Accelerator) -> list[str]:
-    buffers = arch.buffers
     peak = arch.multipliers * arch.clock_mhz / 1e3
     clocks, bursts = make_clocks(arch), 1 << 20
     moved_ps = clocks.bound_ticks(bursts) / clocks.cycle_ticks * arch.cycle_ps
     gbps = bursts * clocks.burst_bytes / moved_ps * 1e3
-    kib = buffers.ifmap_kib + buffers.weight_kib + buffers.ofmap_kib
-    area = sum(area_mm2(arch, ()).values())
+    area, kib = sum(area_mm2(arch, ()).values()), arch.buffers.total_kib
     return [
         f"{arch.multipliers:,} multipliers at {arch.clock_mhz:g} MHz: {peak:,.4g} G products a second; {kib:,} KiB of "
         f"SRAM; DRAM {gbps:,.4g} GB/s at most; {area:.4g} mm2 without what layers add"

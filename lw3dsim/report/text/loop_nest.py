@@ -42,7 +42,7 @@ class Nest:
 
 def make_nest(unit: Unit, arch: Accelerator) -> Nest:
     """Return the loop nest of a layer or group that is mapped on ``arch``."""
-    return _nest(unit.run.work, unit, arch)
+    return _nest(unit.run.work, unit, unit.run.design(arch))
 
 
 @singledispatch

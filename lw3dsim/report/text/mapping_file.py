@@ -6,9 +6,11 @@ import json
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lw3dsim._version import __version__
 from lw3dsim.base.forms import MAPPING_TITLE
-from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
+from lw3dsim.map.mapping_file import BankCounts, GroupEntry, LayerEntry
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
@@ -30,9 +32,15 @@ ABOUT = f"""\
 """
 
 
-def entry_of(unit: Unit) -> Entry:
-    """Return the entry of a mapped layer or group."""
-    return _entry(unit.run.work, tuple(layer.name for layer in unit.layers))
+def entry_of(unit: Unit, arch: Accelerator) -> Entry:
+    """Return the entry of a layer or group that is mapped on ``arch``, with what it has of memory that is divided."""
+    entry = _entry(unit.run.work, tuple(layer.name for layer in unit.layers))
+    whole, own = arch.buffers, unit.run.arch.buffers
+    if whole.is_whole:
+        entry = msgspec.structs.replace(entry, banks=BankCounts(**own.banks()))
+    if isinstance(entry, GroupEntry) and whole.is_divided_by_group:
+        return msgspec.structs.replace(entry, intermediate_share=own.intermediate_share)
+    return entry
 
 
 @singledispatch
@@ -70,7 +78,7 @@ def mapping_text(
         "units:",
     ]
     for unit in units:
-        entry = entry_of(unit)
+        entry = entry_of(unit, arch)
         lines += _group_lines(entry) if isinstance(entry, GroupEntry) else _layer_lines(entry)
     return "\n".join(lines) + "\n"
 
@@ -86,7 +94,14 @@ def _layer_lines(entry: LayerEntry) -> list[str]:
         f"    parallel: {entry.parallel}",
         *([f"    abreast: {entry.abreast}"] if entry.abreast else []),
         f"    slots: {{ifmap: {slots.ifmap}, weight: {slots.weight}, ofmap: {slots.ofmap}}}",
+        *_bank_lines(entry.banks),
     ]
+
+
+def _bank_lines(banks: BankCounts | None) -> list[str]:
+    if banks is None:
+        return []
+    return [f"    banks: {{ifmap: {banks.ifmap}, weight: {banks.weight}, ofmap: {banks.ofmap}}}"]
 
 
 def _group_lines(entry: GroupEntry) -> list[str]:
@@ -105,6 +120,8 @@ def _group_lines(entry: GroupEntry) -> list[str]:
         *(["    warm_up: true"] if entry.warm_up else []),
         f"    chunks: {list(entry.chunks)}",
         f"    ofmap_slots: {entry.ofmap_slots}",
+        *_bank_lines(entry.banks),
+        *([] if entry.intermediate_share is None else [f"    intermediate_share: {entry.intermediate_share!r}"]),
     ]
 
 

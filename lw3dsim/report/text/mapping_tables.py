@@ -102,7 +102,7 @@ def unit_record(network: Workload, unit: Unit, arch: Accelerator) -> UnitRecord:
         kind=unit.kind,
         layers=tuple(layer.name for layer in unit.layers),
         output_shape="x".join(map(str, network.shapes[unit.layers[-1].name])),
-        mapping=msgspec.to_builtins(entry_of(unit)),
+        mapping=msgspec.to_builtins(entry_of(unit, arch)),
         loops=tuple(
             LoopRecord(
                 dim=loop.dim, total=loop.total, tile=loop.tile, trips=loop.trips, last=loop.last, clips=loop.clips

@@ -1,0 +1,86 @@
+"""Room for mappings of a fused group that are listed, and what is known of the cheapest: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.kernels import kernel
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.waves import Waves
+    from lw3dsim.map.group.fitting import Found
+    from lw3dsim.map.group.weighing import Effort, Seen, Traffic
+
+# No slots: no chunks are noted yet.
+NONE = -1
+
+
+class Best(NamedTuple):
+    """The cheapest mappings that are surely of different time or steps: what each costs at most, NEVER for none.
+
+    And its latency in parts, at least, by how much it may be more, and its steps.
+    """
+
+    cost: Words
+    parts: Words
+    error: Words
+    steps: Words
+
+
+class Room(NamedTuple):
+    """What is filled, and what is written over on the way: ``chunks`` are the last slots of the output, and chunks."""
+
+    found: Found
+    traffic: Traffic
+    effort: Effort
+    best: Best
+    streamed: Words
+    chunks: Words
+    floors: Words
+    waves: Waves
+    seen: Seen
+
+
+@kernel
+def are_others(room: Room, at: int) -> bool:
+    """Return whether the chunks of mapping ``at`` are not those that were noted last; note them."""
+    found, runs, is_other = room.found, len(room.chunks) - 1, room.chunks[0] != room.found.slots[at]
+    room.chunks[0] = found.slots[at]
+    for run in range(runs):
+        chunk = found.chunk[run * len(found.t) + at]
+        is_other = is_other or room.chunks[run + 1] != chunk
+        room.chunks[run + 1] = chunk
+    return is_other
+
+
+@kernel
+def drop_worse(room: Room, runs: int, modes: int, count: int, most: int) -> int:
+    """Drop those of ``count`` mappings that cost more than ``most``; return how many are left."""
+    left = 0
+    for i in range(count):
+        if room.found.cost[i] <= most:
+            if left < i:
+                move_mapping(room, runs, modes, i, left)
+            left += 1
+    return left
+
+
+@kernel
+def move_mapping(room: Room, runs: int, modes: int, source: int, to: int) -> None:
+    """Put the mapping of a place in another."""
+    found, traffic, effort = room.found, room.traffic, room.effort
+    found.t[to], found.h[to], found.w[to] = found.t[source], found.h[source], found.w[source]
+    found.resident[to], found.slots[to] = found.resident[source], found.slots[source]
+    found.tile[to], found.cost[to] = found.tile[source], found.cost[source]
+    for run in range(runs):
+        found.chunk[run * len(found.t) + to] = found.chunk[run * len(found.t) + source]
+    traffic.inputs[to], traffic.bursts[to] = traffic.inputs[source], traffic.bursts[source]
+    traffic.loads[to], traffic.visits[to] = traffic.loads[source], traffic.visits[source]
+    traffic.stores[to], traffic.exposed[to] = traffic.stores[source], traffic.exposed[source]
+    traffic.window[to] = traffic.window[source]
+    for mode in range(modes):
+        a, b = to * modes + mode, source * modes + mode
+        effort.steps[a], effort.cycles[a], effort.drain[a] = effort.steps[b], effort.cycles[b], effort.drain[b]
+        effort.all_passes[a], effort.passes[a] = effort.all_passes[b], effort.passes[b]
+        effort.all_tiles[a], effort.tiles[a] = effort.all_tiles[b], effort.tiles[b]

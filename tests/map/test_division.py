@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from fused_groups import chains, fusable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,7 +62,10 @@ def cheapest_of(group, designs, price):
 
 
 def check_best(group, arch, designs, price):
-    """Check that the division of ``arch`` is as cheap as the cheapest of ``designs``; return what was found."""
+    """Check that the division of ``arch`` is as cheap as the cheapest of ``designs``, or cheaper; return what is found.
+
+    Of fixed ones tiles that warm up are looked at only where that leaves more room.
+    """
     least = cheapest_of(group, designs, price)
     try:
         found = search_divided(group, arch, make_clocks(arch), price)
@@ -71,7 +73,7 @@ def check_best(group, arch, designs, price):
         assert least is None
         return []
     costs = costs_of(found, group, arch, price)
-    assert costs[0] == pytest.approx(least, rel=1e-12)
+    assert least is None or costs[0] <= least * (1 + 1e-12)
     assert costs == sorted(costs)
     assert len({one.plan for one in found}) == len(found)
     return found

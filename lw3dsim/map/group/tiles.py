@@ -89,7 +89,8 @@ def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
     t, h, w = parts.t, parts.h, parts.w
     # The way before one that warms up is the same without.
     cold_i, cold_j, cold_k = i - min(t.warm[i], 1), j - min(h.warm[j], 1), k - min(w.warm[k], 1)
-    if cold_i == i and cold_j == j and cold_k == k:
+    if (cold_i == i and cold_j == j and cold_k == k) or limits.shares > 0:
+        # What is divided for each mapping may leave room to tiles that warm up alone.
         return True
     cold = window_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
     if cold > limits.ifmap_bits:

@@ -73,7 +73,7 @@ def check_best(group, arch, designs, price):
         assert least is None
         return []
     costs = costs_of(found, group, arch, price)
-    assert least is None or costs[0] <= least * (1 + 1e-12)
+    assert least is None or costs[0] <= least + 1e-12 * abs(least)
     assert costs == sorted(costs)
     assert len({one.plan for one in found}) == len(found)
     return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import LEAST_STAGES
 from lw3dsim.errors import InputError
-from lw3dsim.machine.near import kernel_words, patch_words, power_of_two, reach_words
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
@@ -51,7 +49,6 @@ class Core(Value, frozen=True, kw_only=True):
     weight_word: int
     weight_memory: int
     weight_staged: int
-    reach: int
     ofmap_word: int
     ofmap_memory: int
     bias_memory: int
@@ -88,11 +85,6 @@ class Core(Value, frozen=True, kw_only=True):
         """Outputs of which a word of the output buffer has a part, at most."""
         return max(self.results, -(-self.ofmap_word // self.result_bits) + 1)
 
-    @property
-    def grain(self) -> int:
-        """Bits of which a word of weights, and the weights of every algorithm as they are stored, are multiples."""
-        return math.gcd(self.weight_word, self.plain, *(() if self.onchip else self.weights))
-
     def back(self, stage: Stage) -> int:
         """Return the cycles from the feed to the accumulators."""
         return self.latency + 1 + self.stages + stage.adders[0]
@@ -124,8 +116,6 @@ class Core(Value, frozen=True, kw_only=True):
             "WEIGHT_WORD": self.weight_word,
             "WEIGHT_WORDS": self.weight_memory,
             "WEIGHT_STAGED": self.weight_staged,
-            "REACH": self.reach,
-            "GRAIN": self.grain,
             "OFMAP_WORD": self.ofmap_word,
             "OFMAP_WORDS": self.ofmap_memory,
             "BIAS_WORDS": self.bias_memory,
@@ -151,9 +141,7 @@ def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
         return max(int(getattr(program.room, name)) for program in programs)
 
     return replace(
-        core, ifmap_staged=max(core.ifmap_staged, most("patch")),
-        weight_staged=max(core.weight_staged, most("kernels")),
-        reach=power_of_two(max(core.reach, most("reach"))), partial_words=most("sums"),
+        core, ifmap_staged=most("patch"), weight_staged=most("kernels"), partial_words=most("sums"),
         bias_memory=max(core.bias_memory, most("biases")), inner=most("elements"), inner_staged=most("inner"),
         slots=max(core.slots, most("slots")),
     )  # fmt: skip
@@ -168,7 +156,6 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
             "a buffer, its staging, the operands of a lane; raise it"
         )
     macros = buffers(arch)
-    stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
     found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
     return Core(
         rows=pe.rows,
@@ -193,11 +180,12 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,
         ifmap_memory=_words(memories.ifmap_kib, memories.ifmap_port_bytes),
-        ifmap_staged=patch_words(arch),
+        ifmap_staged=_staged(arch.staging_room * precision.activation_bits, memories.ifmap_port_bytes),
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
-        weight_staged=kernel_words(arch, max([precision.weight_bits, *stored])),
-        reach=reach_words(arch),
+        weight_staged=_staged(
+            pe.rows * pe.mults_per_pe * arch.staging_weights * precision.weight_bits, memories.weight_port_bytes
+        ),
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
         bias_memory=256,
@@ -210,3 +198,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
 
 def _words(kib: int, port_bytes: int) -> int:
     return 16 * 1024 * kib // port_bytes
+
+
+def _staged(bits: int, port_bytes: int) -> int:
+    return -(-bits // (8 * port_bytes))

@@ -45,8 +45,6 @@ MACHINES = {
         "precision.weight_bits=6",
     ),
 }  # fmt: skip
-# Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
-REACH = {"trees": 32, "temporal": 16, "parts": 32}
 KERNELS = {
     "trees": [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)],
     "temporal": [(3, 1, 1)],
@@ -127,7 +125,7 @@ def built(name, folder):
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
-        make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 14,
+        make_core(arch, problems), own_inputs=1, ifmap_staged=128, weight_staged=128, partial_words=48, inner=1 << 14,
         inner_staged=128, slots=SLOTS,
     )  # fmt: skip
     return arch, core, build(core, folder)

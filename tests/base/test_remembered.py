@@ -97,7 +97,7 @@ def refuse(*_, **__):
 def test_a_second_run_searches_nothing_and_is_equal(monkeypatch):
     assert run_small() == searched()
     monkeypatch.setattr(layers, "search", refuse)
-    monkeypatch.setattr(fusion, "search_group", refuse)
+    monkeypatch.setattr(fusion, "search_divided", refuse)
     assert run_small() == searched()
     with pytest.raises(AssertionError, match="searched again"):
         run_small("buffers.ifmap_kib=64")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from paper import conv, machine, problem_of
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
 from lw3dsim.map.floor import compulsory_by_stream, compulsory_bytes, floor_bytes
-from lw3dsim.map.layer.price import MOST_TICKS, Price
+from lw3dsim.map.layer.price import Price
 
 ARCH = machine()
 CLOCKS = make_clocks(ARCH)
@@ -218,7 +219,7 @@ def test_prices_are_counted_in_ticks():
     # 16 per burst of 32 bytes are 4 cycles of 2000 ticks.
     assert price.burst_ticks(CLOCKS) == 8000
     assert price.in_ticks(6.0, CLOCKS) == 3000
-    assert (price.in_ticks(0.0, CLOCKS), Price(cycle=0.0, dram_byte=1.0).burst_ticks(CLOCKS)) == (0, MOST_TICKS)
+    assert (price.in_ticks(0.0, CLOCKS), Price(cycle=0.0, dram_byte=1.0).burst_ticks(CLOCKS)) == (0, NEVER)
     many = machine("pe.mults_per_pe=4")
     assert price.of_trees(LAYER, many) == pytest.approx(2 * 432 * tree_pj(LAYER, many))
     assert price.of_mode(LAYER, many, "channel") == price.of_trees(LAYER, many)

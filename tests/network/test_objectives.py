@@ -57,7 +57,8 @@ def figures(seed):
     network, arch = drawn_network(rng), rng.choice(ARCHS)
     asked = {"algorithm": rng.choice(["direct", "hfa", "auto"]), "fusion": rng.choice(["off", "auto"])}
     found = {}
-    for objective in OBJECTIVES:
+    # Where time has no price at all, some bytes more are saved, whatever that takes.
+    for objective in (one for one in OBJECTIVES if one != "dram_bytes_only"):
         totals = simulate(network, arch, objective=objective, **asked).totals
         energy, cycles = totals.energy_pj, totals.latency_cycles
         found[objective] = {

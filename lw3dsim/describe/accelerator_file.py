@@ -91,6 +91,9 @@ def _check_buffers(document: Document, arch: Accelerator) -> None:
                 raise document.error(
                     ("buffers",), f"the key '{name}_kib' is missing; add it, or shared_kib for all three"
                 )
+        for key in ("shared_banks", "shared_port_bytes"):
+            if given.get(key, DEFAULTS[key]) != DEFAULTS[key]:
+                raise document.error(("buffers", key), "belongs to a shared memory; drop it, or give shared_kib alone")
         return
     for name in STREAM_BUFFERS:
         for key in ("kib", "port_bytes", "banks"):

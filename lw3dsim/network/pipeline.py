@@ -150,7 +150,9 @@ def simulate_prepared(prepared: Prepared, progress: Callable[[int, int], None] |
     request, design = prepared.request, prepared.design
     least = None
     if request.objective == "dram_bytes_only":
-        units, least = _map_fewest(prepared, progress)
+        units, fewest = _map_fewest(prepared, progress)
+        # What a mapping file says may move more than the space has.
+        least = fewest if prepared.file is None else None
     else:
         units = map_prepared(prepared, progress)
     stream = (

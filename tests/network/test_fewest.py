@@ -131,3 +131,9 @@ def test_networks_mapped_for_bytes_only_move_what_they_say_is_the_least(workload
         other = simulate(workload, objective=objective, **asked).totals
         assert other.dram_bytes >= totals.dram_bytes
         assert other.least_dram_bytes is None
+
+
+def test_a_network_of_which_a_file_says_the_mapping_states_no_least(cli, tmp_path):
+    asked = {"input_size": SMALL["c3d_small"], "fusion": "auto", "objective": "dram_bytes_only"}
+    assert cli("map", "c3d_small", "--input", SMALL["c3d_small"], "--save", tmp_path / "own.yaml").exit_code == 0
+    assert simulate("c3d_small", "edge_base", mapping=tmp_path / "own.yaml", **asked).totals.least_dram_bytes is None

@@ -119,6 +119,8 @@ def test_banks_in_a_mapping_file_are_checked(arch, more, says, tmp_path):
             "the key 'ifmap_kib' is missing; add it, or shared_kib for all three",
         ),
         ("edge_base", ["buffers.ifmap_kib=0"], "expected int >= 1"),
+        ("edge_base", ["buffers.shared_banks=12"], "belongs to a shared memory; drop it, or give shared_kib alone"),
+        ("edge_base", ["buffers.shared_port_bytes=32"], "belongs to a shared memory"),
         ("edge_base", ["buffers.shared_kib=512"], "belongs to buffers that are not shared"),
     ],
 )

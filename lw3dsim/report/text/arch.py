@@ -78,7 +78,7 @@ def _drawing(arch: Accelerator) -> list[str]:
     names = ("ifmap", "weight", "ofmap")
     sizes = [f"{name} {size} KiB" for name, size in buffers.kib.items()]
     if buffers.is_whole:
-        sizes = [f"{name} of {buffers.shared_banks} x {buffers.bank_kib} KiB" for name in names]
+        sizes = [f"{name} some of {buffers.shared_banks} x {buffers.bank_kib} KiB" for name in names]
     ports = [f"{getattr(buffers, f'{name}_port_bytes')} B/cycle" for name in names]
     ways = ("-> input transform --+", "---------------------+-> array", "<- vector <- drain <-+")
     wide, broad = max(map(len, sizes)), max(map(len, ports))

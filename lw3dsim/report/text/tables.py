@@ -102,7 +102,7 @@ def result_tables(result: Result) -> list[Part]:
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
     )
-    lines += _group_lines(result.record.layers) + _least_lines(totals)
+    lines += _group_lines(result.record.layers) + _least_lines(totals, result.record.config.fusion)
     lines += clip_lines(totals)
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
         lines.append(_breakdown_line("their cycles", cycles_of_stream.parts()))
@@ -132,13 +132,14 @@ def _group_lines(layers: Sequence[Layer]) -> list[str]:
     ]
 
 
-def _least_lines(totals: Totals) -> list[str]:
+def _least_lines(totals: Totals, fusion: str) -> list[str]:
     """Say what the network moves, what is the least over all cuts, mappings and layouts, and what is compulsory."""
     if totals.least_dram_bytes is None:
         return []
     taken, least = totals.dram_bytes, totals.least_dram_bytes
+    none = "no cut into groups, mappings" if fusion == "auto" else "layer by layer no mappings"
     return [
-        f"network: {taken:,} bytes of DRAM; no cut into groups, mappings and layouts in their space move fewer than "
+        f"network: {taken:,} bytes of DRAM; {none} and layouts in their space move fewer than "
         f"{least:,} ({taken / least:.3f} x), {totals.compulsory_bytes:,} are compulsory "
         f"({taken / totals.compulsory_bytes:.3f} x)"
     ]

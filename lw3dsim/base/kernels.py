@@ -92,10 +92,6 @@ class Kernels(Value, frozen=True):
         words: list[int] = np.asarray(values, dtype=np.int64).tolist()
         return words
 
-    def several(self, columns: Sequence[Sequence[int]]) -> list[Words]:
-        """Return words of the values of each of ``columns``, all as long as each other."""
-        return list(np.array(columns, dtype=np.int64)) if self.is_native else list(map(list, columns))
-
     def empty(self, size: int) -> Words:
         """Return ``size`` words of 0."""
         return np.zeros(size, dtype=np.int64) if self.is_native else [0] * size

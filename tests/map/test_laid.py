@@ -8,6 +8,7 @@ import math
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_space import cuts
 
 from lw3dsim.map.group.laid import LaidPartition, Table
 from lw3dsim.map.group.partition import make_trees
@@ -42,17 +43,6 @@ def cases(draw):
 
 def name(tensor):
     return f"t{tensor + 1}"
-
-
-def cuts(left, paths):
-    """Yield all ways to cover the layers ``left``, each once."""
-    if not left:
-        yield ()
-        return
-    for path in paths:
-        if path[-1] == max(left) and left.issuperset(path):
-            for others in cuts(left - set(path), paths):
-                yield (path, *others)
 
 
 def priced(paths, costs, layouts):

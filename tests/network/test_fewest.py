@@ -8,6 +8,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from plain_space import cuts
 from shipped_networks import SMALL
 
 from lw3dsim import simulate
@@ -56,17 +57,6 @@ def networks(draw):
 
 def asked(network, arch=TINY, fuses=True):
     return Asked(network=network, arch=arch, policy="direct", fuses=fuses, fixed={}, given={})
-
-
-def cuts(left, paths):
-    """Yield all ways to cover the layers ``left``, each once."""
-    if not left:
-        yield ()
-        return
-    for path in paths:
-        if path[-1] == max(left) and left.issuperset(path):
-            for others in cuts(left - set(path), paths):
-                yield (path, *others)
 
 
 def moved_at_least(network, problems, path, lies):

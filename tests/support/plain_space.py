@@ -284,3 +284,14 @@ def layer_fits(stage, chip, read, weights, stores, parts):
         and fits(made, chip.ofmap)
         and (not weights or fits([weight_bits(stage, *one) for one in weights], chip.weight))
     )
+
+
+def cuts(left, paths):
+    """Yield all ways to cover the layers ``left``, each once."""
+    if not left:
+        yield ()
+        return
+    for path in paths:
+        if path[-1] == max(left) and left.issuperset(path):
+            for others in cuts(left - set(path), paths):
+                yield (path, *others)

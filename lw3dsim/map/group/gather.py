@@ -12,6 +12,7 @@ from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, Reaches, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
+from lw3dsim.map.group.residence import bits_of
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -141,8 +142,7 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
         pace = read(Pace, layers.pace, pace_number(paths.layer[at], reads_back, 1 if i < many - 1 else 0))
         floor.work[i], floor.lanes[i], floor.fill[i] = pace.work, pace.lanes, pace.fill
         floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
-        each = stages.c[i] * stages.kernel_bits[i] + stages.bias_bits[i]
-        floor.weights[i] = stages.n[i] * each if stages.has_weights[i] else 0
+        floor.weights[i] = bits_of(stages, i)
     for run in range(len(stages.start)):
         size = largest_chunk(parts, limits, floor, run)
         for i in range(stages.start[run], stages.stop[run]):

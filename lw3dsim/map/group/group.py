@@ -319,21 +319,13 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, halo: int) -> GroupAxis:
 
 def cut_one(reaches: tuple[Reach, ...], tile: int, halo: int) -> Cuts:
     """Return the same in columns, as the first of the ways."""
-    return list_ways(reaches, (tile,), halo, halo)[0]
-
-
-def list_ways(reaches: tuple[Reach, ...], sizes: Sequence[int], least: int, most: int) -> tuple[Cuts, int]:
-    """Return an axis in tiles of each of ``sizes``, with halos from ``least`` up to ``most``, and how many ways it is.
-
-    See :func:`lw3dsim.map.group.axes.cut_ways`.
-    """
-    work, last, tiles = kernels(), reaches[-1], [-(-reaches[-1].out // size) for size in sizes]
+    work, last = kernels(), reaches[-1]
+    tiles = -(-last.out // tile)
     # As many tiles warm up at most as the output has.
-    room = last.segments * (most - least + 1 + (most == WARMED)) * sum(tiles)
-    cuts = empty_cuts(work, len(reaches), (most - least + 1) * len(sizes), room)
-    low, high, ends = (work.empty(size) for size in (2 * max(tiles), 2 * max(tiles), len(reaches) + 1))
-    plain = plain_reaches(reaches, work)
-    return cuts, work(cut_ways)(plain, work.words(sizes), len(sizes), least, most, cuts, low, high, ends)
+    cuts = empty_cuts(work, len(reaches), 1, last.segments * (1 + (halo == WARMED)) * tiles)
+    low, high, ends = (work.empty(size) for size in (2 * tiles, 2 * tiles, len(reaches) + 1))
+    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), 1, halo, halo, cuts, low, high, ends)
+    return cuts
 
 
 def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:

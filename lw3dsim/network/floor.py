@@ -25,10 +25,8 @@ from lw3dsim.dram.device import rules_of
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.map.layer.search import CANDIDATES
-from lw3dsim.network.layers import LayerSearch, of_ways
-from lw3dsim.network.runs import bare
+from lw3dsim.network.layers import LayerSearch, by_itself, of_ways
 from lw3dsim.schedule.work import LayerWork
-from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:
     from lw3dsim.account.energy import Sparsity
@@ -37,11 +35,10 @@ if TYPE_CHECKING:
     from lw3dsim.account.tally import Tally
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.describe.shape import Widths
-    from lw3dsim.describe.workload import AnyLayer, Shape, Workload
+    from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Mapping
-    from lw3dsim.transform.algorithms import Algorithm
+    from lw3dsim.network.layers import Alone
 
 
 class Floor(Value, frozen=True, kw_only=True):
@@ -61,22 +58,12 @@ def layer_floors(network: Workload, layer: AnyLayer, arch: Accelerator, policy: 
 
     Raises MappingError where no tiling fits the buffers.
     """
-    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _layer_floors(layer, inputs, output, network.clips(layer), allowed, bare(arch), sparsity)
+    return _layer_floors(by_itself(network, layer, arch, policy), sparsity)
 
 
 @kept(65536)
-def _layer_floors(
-    layer: AnyLayer,
-    inputs: tuple[Shape, ...],
-    output: Shape,
-    clips: tuple[int, int, Widths],
-    allowed: tuple[Algorithm, ...],
-    arch: Accelerator,
-    sparsity: Sparsity,
-) -> Floors:
-    ways = of_ways(layer, inputs, output, clips, allowed, arch, partial(_floors, sparsity=sparsity))
+def _layer_floors(asked: Alone, sparsity: Sparsity) -> Floors:
+    ways = of_ways(asked, partial(_floors, sparsity=sparsity))
     return tuple(floor for floors in ways for floor in floors)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from lw3dsim.account.energy import Sparsity, Stage, onchip_pj, own_pj
 from lw3dsim.account.tally import tallies
@@ -65,6 +65,32 @@ def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Probl
     return list(dict.fromkeys(problems))
 
 
+class Alone(NamedTuple):
+    """A layer apart from its network: what it reads and makes, its clips, and where in which algorithms it may run."""
+
+    layer: AnyLayer
+    inputs: tuple[Shape, ...]
+    output: Shape
+    clips: tuple[int, int, Widths]
+    allowed: tuple[Algorithm, ...]
+    arch: Accelerator
+
+
+def by_itself(
+    network: Workload, layer: AnyLayer, arch: Accelerator, policy: str, without: frozenset[Kind] = frozenset()
+) -> Alone:
+    """Return a layer apart, in the algorithms that ``policy`` allows, but for kinds to do ``without``."""
+    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
+    return Alone(
+        layer=layer,
+        inputs=network.input_shapes(layer),
+        output=network.shapes[layer.name],
+        clips=network.clips(layer),
+        allowed=tuple([one for one in allowed if one.kind not in without]) if without else allowed,
+        arch=bare(arch),
+    )
+
+
 def run_layer(
     network: Workload,
     layer: AnyLayer,
@@ -80,10 +106,7 @@ def run_layer(
     Its tensors are where it ``lies``. For BYTES_ONLY its tiles may be whole blocks of any size.
     Raises MappingError where no tiling fits the buffers.
     """
-    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    allowed = tuple(one for one in allowed if one.kind not in without)
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _best_run(layer, inputs, output, network.clips(layer), allowed, bare(arch), engine, price, lies)
+    return _best_run(by_itself(network, layer, arch, policy, without), engine, price, lies)
 
 
 def fewest_bytes(
@@ -97,23 +120,13 @@ def fewest_bytes(
 
     That is in the algorithms that ``policy`` allows. Raises MappingError where no tiling fits the buffers.
     """
-    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    return _fewest_bytes(layer, inputs, output, network.clips(layer), allowed, bare(arch), lies)
+    return _fewest_bytes(by_itself(network, layer, arch, policy), lies)
 
 
 @kept(65536)
-def _fewest_bytes(
-    layer: AnyLayer,
-    inputs: tuple[Shape, ...],
-    output: Shape,
-    clips: tuple[int, int, Widths],
-    allowed: tuple[Algorithm, ...],
-    arch: Accelerator,
-    lies: Lies,
-) -> tuple[int, Problem]:
+def _fewest_bytes(asked: Alone, lies: Lies) -> tuple[int, Problem]:
     ways = partial(_fewest_bytes_of, lies=lies)
-    return min(of_ways(layer, inputs, output, clips, allowed, arch, ways), key=lambda found: found[0])
+    return min(of_ways(asked, ways), key=lambda found: found[0])
 
 
 def _fewest_bytes_of(problem: Problem, arch: Accelerator, lies: Lies) -> tuple[int, Problem]:
@@ -130,9 +143,7 @@ def fewest_bytes_of(problem: Problem, arch: Accelerator) -> int:
 
 def tiles_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> Quanta:
     """Return the channels that tiles of a layer's input and output may have, in any way in which it may run."""
-    allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
-    inputs, output = network.input_shapes(layer), network.shapes[layer.name]
-    ways = of_ways(layer, inputs, output, network.clips(layer), allowed, bare(arch), tile_channels)
+    ways = of_ways(by_itself(network, layer, arch, policy), tile_channels)
     first, last = (tuple(sorted({size for way in ways for size in way[side]})) for side in range(2))
     return first, last
 
@@ -155,17 +166,7 @@ def laid(problem: Problem, lies: Lies) -> Problem:
 
 
 @kept(65536)
-def _best_run(
-    layer: AnyLayer,
-    inputs: tuple[Shape, ...],
-    output: Shape,
-    clips: tuple[int, int, Widths],
-    allowed: tuple[Algorithm, ...],
-    arch: Accelerator,
-    engine: str,
-    price: Price | None,
-    lies: Lies,
-) -> LayerRun:
+def _best_run(asked: Alone, engine: str, price: Price | None, lies: Lies) -> LayerRun:
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
 
@@ -173,23 +174,16 @@ def _best_run(
         quanta = all_blocks(problem, seen) if price == BYTES_ONLY else None
         return run_problem(laid(problem, lies), seen, engine, price, quanta=quanta)
 
-    runs = of_ways(layer, inputs, output, clips, allowed, arch, ways)
-    return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, arch, wanted))
+    runs = of_ways(asked, ways)
+    return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, asked.arch, wanted))
 
 
-def of_ways(
-    layer: AnyLayer,
-    inputs: tuple[Shape, ...],
-    output: Shape,
-    clips: tuple[int, int, Widths],
-    allowed: tuple[Algorithm, ...],
-    arch: Accelerator,
-    found: Callable[[Problem, Accelerator], Found],
-) -> list[Found]:
+def of_ways(asked: Alone, found: Callable[[Problem, Accelerator], Found]) -> list[Found]:
     """Return what is ``found`` of a layer in every algorithm and on the rows in every way that fits, as arch sees it.
 
     Where none of the ``allowed`` algorithms fits it runs direct. Raises MappingError where nothing does.
     """
+    layer, inputs, output, clips, allowed, arch = asked
     made, reason = list[Found](), ""
     for algorithm in allowed:
         try:

@@ -67,9 +67,9 @@ COMPONENTS = ByComponent.__struct_fields__
 class EnergyCauses(Breakdown[float], frozen=True, kw_only=True):
     """Energy of a component by what it was spent for; what is zero is not there."""
 
-    ifmap: Annotated[Amount, figure("input tiles from DRAM")] = 0.0
-    weight: Annotated[Amount, figure("weight tiles from DRAM")] = 0.0
-    ofmap: Annotated[Amount, figure("output tiles to DRAM")] = 0.0
+    ifmap: Annotated[Amount, figure("input tiles from DRAM, or on their way to a buffer")] = 0.0
+    weight: Annotated[Amount, figure("weight tiles, likewise")] = 0.0
+    ofmap: Annotated[Amount, figure("output tiles to DRAM, likewise")] = 0.0
     dma: Annotated[Amount, figure("a buffer's port to DRAM")] = 0.0
     array: Annotated[Amount, figure("a buffer's port to the array")] = 0.0
     partial_sums: Annotated[Amount, figure("sums that leave the array unfinished, and come back")] = 0.0
@@ -196,7 +196,7 @@ def _onchip(
     spent = {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
     partial = math.fsum(_partial_sums(s.problem, s.events) * output_pj(arch, s.problem) for s in stages)
     spent["collector"] |= {"partial_sums": partial} if partial else {}
-    return _sram_pj(events, buffers(arch)) | spent | {"wires": {"compute": wires_pj(stages, events, arch)}}
+    return _sram_pj(events, buffers(arch)) | spent | {"wires": wires_pj(stages, events, arch)}
 
 
 def _shared(value: float, weights: Mapping[str, float]) -> Causes:
@@ -226,15 +226,17 @@ def clocked_pj(problems: Sequence[Problem], arch: Accelerator) -> tuple[float, f
     return max(of_array, default=0) * clock_pj(arch.tech), of_vector * clock_pj(arch.tech)
 
 
-def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> float:
+def wires_pj(stages: Sequence[Stage], events: Events, arch: Accelerator) -> Causes:
     """Return the pJ of wires: half a side of the chip from DMA to a buffer and from there on, and one across the array.
 
     Inputs that are staged go down a column, past all rows; of results the way is that of their words alone.
     """
-    ported = events.sram_read_bytes + events.sram_write_bytes
+    each = side_mm(arch) / 2 * wire_pj_per_bit_mm(arch.tech)
+    moved = {"ifmap": events.ifmap_write_bytes, "weight": events.weight_write_bytes, "ofmap": events.ofmap_dma_bytes}
+    ported = events.sram_read_bytes + events.sram_write_bytes - sum(moved.values())
     across = sum(s.events.staged_inputs * s.problem.activation_bits for s in stages)
-    side = side_mm(arch)
-    return (8 * ported * side / 2 + across * side / 2) * wire_pj_per_bit_mm(arch.tech)
+    spent = {name: 8 * count * each for name, count in (moved | {"array": ported}).items()}
+    return spent | {"compute": across * each}
 
 
 def staging_parts_pj(problem: Problem, events: Events, arch: Accelerator) -> tuple[float, float]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED
 from lw3dsim.account.events import STREAMS
 from lw3dsim.base.arrays import Ints  # noqa: TC001  # likewise
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes
     from lw3dsim.base.arrays import Floats
     from lw3dsim.engine.trace import Trace
-    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.program import Kinds, Program
 
 PS_PER_NS = 1000
 
@@ -41,14 +40,21 @@ _DRIVERS = {
     ("accumulators", "compute"): "mults",
     ("operand_registers", "compute"): "mults",
     ("staging", "compute"): "staged_inputs",
-    ("wires", "compute"): "ofmap_write_bits",
+    ("wires", "array"): "ported_bits",
+    ("wires", "compute"): "staged_inputs",
     ("input_transform", "compute"): "input_tiles",
     ("weight_transform", "compute"): "weight_kernels",
     ("output_transform", "compute"): "output_tiles",
-    ("collector", "compute"): "vector_ops",
+    ("collector", "compute"): "collected",
     ("collector", "partial_sums"): "ofmap_read_bits",
     ("vector", "compute"): "vector_ops",
 }
+
+# What passes a buffer's port while the array works, or the vector unit.
+_PORTED = (
+    "ifmap_read_bits", "weight_read_bits", "ofmap_read_bits", "ofmap_write_bits", "intermediate_read_bits",
+    "intermediate_write_bits",
+)  # fmt: skip
 
 
 class Activity(Value, frozen=True, kw_only=True):
@@ -82,13 +88,20 @@ class Profile(Value, frozen=True, kw_only=True):
         return max(float(spent.max()) / window, average) * PS_PER_NS
 
 
+def counts_of(kinds: Kinds) -> dict[str, Ints]:
+    """Return by name what ``_DRIVERS`` measure by, of every kind of step."""
+    of_weights = np.where(kinds.mults, kinds.vector_ops, 0)
+    derived = {"collected": of_weights, "ported_bits": np.sum([getattr(kinds, name) for name in _PORTED], axis=0)}
+    return derived | {name: getattr(kinds, name) for name in sorted({*_DRIVERS.values()} - {*derived})}
+
+
 def make_activity(schedule: Program, trace: Trace) -> Activity:
     """Return when the steps and transfers of a simulated program take place."""
     return Activity(
         start=np.array(trace.start, dtype=np.int64),
         end=np.array(trace.end, dtype=np.int64),
         kind=schedule.kind,
-        counts={name: getattr(schedule.kinds, name) for name in sorted(set(_DRIVERS.values()))},
+        counts=counts_of(schedule.kinds),
         grant={name: np.array(getattr(trace, name).grant, dtype=np.int64) for name in STREAMS},
         ready={name: np.array(getattr(trace, name).ready, dtype=np.int64) for name in STREAMS},
         bursts=dict(zip(STREAMS, schedule.stream_bursts, strict=True)),
@@ -104,7 +117,7 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
         for cause, value in causes.items():
             if component in TIMED or component == "clock":
                 constant += value
-            elif component in MOVED:
+            elif cause in moved:
                 moved[cause] += value
             elif cause == "dma":
                 moved[component.removesuffix("_sram")] += value

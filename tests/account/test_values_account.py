@@ -13,10 +13,10 @@ from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
 from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
 from lw3dsim.account.events import Events, constant_mults, count_events
-from lw3dsim.account.power import Activity, Profile, joined, layer_profile, make_activity
+from lw3dsim.account.power import Activity, Profile, counts_of, joined, layer_profile, make_activity
 from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
-from lw3dsim.base.values import fields_of, replace
+from lw3dsim.base.values import fields_of, names_of, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.describe.workload_file import parse_workload
@@ -25,6 +25,7 @@ from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.machine.problem import side_by_side
 from lw3dsim.network.runs import run_work
 from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.program import Kinds
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.sram import buffers
 
@@ -390,7 +391,29 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
     assert activity.grant["ofmap"].tolist() == list(trace.ofmap.grant)
     assert activity.ready["weight"].tolist() == list(trace.weight.ready)
     assert {name: bursts.sum() for name, bursts in activity.bursts.items()} == {"ifmap": 36, "weight": 10, "ofmap": 4}
-    assert activity.counts["mults"][activity.kind].sum() == count_events(schedule, 32).mults
+    events = count_events(schedule, 32)
+    assert activity.counts["mults"][activity.kind].sum() == events.mults
+    # Wires are driven at every port that the array has, not only where outputs leave it.
+    by_dma = events.ifmap_write_bytes + events.weight_write_bytes + events.ofmap_dma_bytes
+    ported = events.sram_read_bytes + events.sram_write_bytes - by_dma
+    assert activity.counts["ported_bits"][activity.kind].sum() == 8 * ported
+
+
+def test_what_leaves_accumulators_of_a_group_is_paid_where_there_are_products():
+    # The lanes of the second step pool what the first has made.
+    of_step = {"mults": np.array([8, 0]), "vector_ops": np.array([4, 12]), "ofmap_write_bits": np.array([0, 32])}
+    kinds = replace(build_schedule(DIRECT, tiles(2, 3, 1, 1, 2), ARCH, make_clocks(ARCH)).kinds, **{
+        name: of_step.get(name, np.zeros(2, dtype=np.int64))
+        for name in names_of(Kinds)
+    })  # fmt: skip
+    none = np.array([], dtype=np.int64)
+    tensors = dict.fromkeys(("ifmap", "weight", "ofmap"), none)
+    activity = Activity(
+        start=np.array([0, 100]), end=np.array([100, 200]), kind=np.array([0, 1]), counts=counts_of(kinds),
+        grant=tensors, ready=tensors, bursts=tensors,
+    )  # fmt: skip
+    found = layer_profile(activity, {"collector": {"compute": 5.0}, "vector": {"compute": 16.0}}, 200)
+    assert np.diff(found.energy) == pytest.approx([5 + 4, 12])
 
 
 def test_a_layer_by_itself_pays_nothing_for_layouts():

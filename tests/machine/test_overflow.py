@@ -323,7 +323,7 @@ def test_energy_area_and_partial_sums_are_of_one_width(overflow, width):
     thin = problem_of(layer, (shape,), arch_of(8, "wrap", name="edge_base"))
     narrow = run_work(LayerWork(thin, mapping), arch)
     own, other = (
-        onchip_pj(one.stages, one.events, arch, [Sparsity()]) - wires_pj(one.stages, one.events, arch)
+        onchip_pj(one.stages, one.events, arch, [Sparsity()]) - sum(wires_pj(one.stages, one.events, arch).values())
         for one in (run, narrow)
     )
     ofmap = 2 * results * (width - 8) / 8

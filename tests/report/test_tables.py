@@ -366,3 +366,9 @@ def test_each_accelerator_that_is_named_is_a_case(cli, cli_json):
     assert [case["name"] for case in crossed] == ["a on edge_base", "a on edge_small", "b"]
     assert [case["result"]["arch"] for case in crossed] == ["edge_base", "edge_small", "edge_large"]
     assert "given twice" in cli(*small, "--arch", "edge_base", "--arch", "edge_base").stderr
+
+
+def test_what_a_small_network_moves_is_no_zero(cli, cli_json, small_file):
+    moved = sum(cli_json("simulate", str(small_file), "--format", "json")["dram_bytes_breakdown"].values())
+    assert 0 < moved < 1e5
+    assert f"{moved / 1e3:.2f} kB DRAM" in cli("simulate", str(small_file)).stdout

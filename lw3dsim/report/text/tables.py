@@ -97,7 +97,7 @@ def result_tables(result: Result) -> list[Part]:
     lines.append(
         f"{cycles:,} cycles = {totals.latency_ms:.3f} ms ({totals.clips_per_s:.1f} clips/s), "
         f"{totals.energy_pj / 1e9:.3f} mJ ({totals.energy_low_pj / 1e9:.3g} to {totals.energy_high_pj / 1e9:.3g}), "
-        f"{totals.average_power_mw:,.0f} mW (peak {totals.peak_power_mw:,.0f} mW), {dram / 1e6:.1f} MB DRAM "
+        f"{totals.average_power_mw:,.0f} mW (peak {totals.peak_power_mw:,.0f} mW), {_size(dram)} DRAM "
         f"({dram / totals.compulsory_bytes:.2f} x compulsory), utilization {totals.utilization:.1%}, "
         f"{totals.effective_macs_per_cycle:.1f} MACs/cycle, {totals.area_mm2:.2f} mm2"
         + (f", SQNR about {totals.sqnr_db:.0f} dB" if totals.sqnr_db is not None else "")
@@ -107,6 +107,11 @@ def result_tables(result: Result) -> list[Part]:
     if (cycles_of_stream := result.record.stream_cycles_breakdown) is not None:
         lines.append(_breakdown_line("their cycles", cycles_of_stream.parts()))
     return lines
+
+
+def _size(count: float) -> str:
+    """Return a number of bytes in MB, or in kB where those would say little."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.2f} kB"
 
 
 def _idle_lines(layers: Sequence[Layer]) -> list[str]:
@@ -160,7 +165,7 @@ def clip_lines(totals: Totals) -> list[str]:
     if totals.batch:
         lines.append(
             f"{totals.batch} clips together; of each {totals.clip_latency_ms:.3f} ms, "
-            f"{totals.clip_energy_pj / 1e9:.3f} mJ, {totals.clip_dram_bytes / 1e6:.1f} MB DRAM"
+            f"{totals.clip_energy_pj / 1e9:.3f} mJ, {_size(totals.clip_dram_bytes)} DRAM"
         )
     if totals.clips:
         what = f"{totals.clips} clips" if totals.clips > 1 else "1 clip"

@@ -29,7 +29,23 @@ def _case_options(**_: object) -> None:
     """Options of one case: those of a run."""
 
 
-@click.command("compare", cls=Command)
+class _OfCases(Command):
+    """A command some of whose options belong to its cases, and that says so where they are given to all."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises InputError for an option of a case."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            option = error.option_name
+            if any(option in parameter.opts for parameter in _case_options.params):
+                raise InputError(
+                    f'{option} is an option of a case; give it in one: --case "NAME: {option} ..."'
+                ) from None
+            raise
+
+
+@click.command("compare", cls=_OfCases)
 @click.argument("workload")
 @click.option(
     "--case",

@@ -151,3 +151,11 @@ def test_a_long_word_is_echoed_in_part(cli, arguments):
     assert "q" * 201 not in result.stderr
     assert "9" * 201 not in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--objective=energy", "--transform=fsb", "--mapping=file.yaml"])
+def test_an_option_of_a_case_is_answered_with_its_place(cli, option):
+    result = cli("compare", "c3d_small", option)
+    assert result.exit_code == 2
+    name = option.partition("=")[0]
+    assert result.stderr == f'Error: {name} is an option of a case; give it in one: --case "NAME: {name} ..."\n'

@@ -14,6 +14,7 @@ import numpy as np
 from lw3dsim.account.events import STREAMS
 from lw3dsim.base.values import Value, replace
 from lw3dsim.engine.attribution import BOUND
+from lw3dsim.engine.pauses import when_worked
 from lw3dsim.engine.trace import streams
 from lw3dsim.schedule.fused import GroupSchedule
 from lw3dsim.schedule.program import Schedule
@@ -149,9 +150,13 @@ def make_timeline(program: Program, job: Job, trace: Trace, burst_bytes: int, na
 
 
 class _Times(Value, frozen=True, kw_only=True):
-    """When the steps of a run take place, and the step before each: its end, and when it was fed for the last time."""
+    """When the steps of a run take place, and the step before each: its end, and when it was fed for the last time.
+
+    ``headed`` is when the head of each is done.
+    """
 
     start: Ints
+    headed: Ints
     handover: Ints
     end: Ints
     drained: Ints
@@ -166,6 +171,7 @@ class _Times(Value, frozen=True, kw_only=True):
         fed = end - np.asarray(job.tail)[job.kind]
         return cls(
             start=start,
+            headed=when_worked(trace, job.cycle, start, np.asarray(job.head)[job.kind]),
             handover=handover,
             end=end,
             drained=drained,
@@ -180,9 +186,13 @@ def _steps(program: Program, job: Job, times: _Times, names: tuple[str, ...]) ->
     cycles = np.stack([np.asarray(getattr(kinds, name)) for name in BINDS])
     bind = cycles.argmax(axis=0)[kind]
     stage = program.places.stage if isinstance(program, GroupSchedule) else np.zeros_like(kind)
-    held = (times.handover - times.start - np.asarray(job.head)[kind]) // job.cycle
+    held = (times.handover - times.headed) // job.cycle
     figures = [("step", np.arange(len(kind))), *_indices(program)]
-    figures += [(f"{name}_cycles", column[kind]) for name, column in zip(BINDS, cycles, strict=True) if column.any()]
+    bound = dict(zip(BINDS, cycles[:, kind], strict=True))
+    paused = times.headed - times.start - np.asarray(job.head)[kind]
+    paused += times.end - times.handover - np.asarray(job.body)[kind]
+    bound["sram_port"] = bound["sram_port"] + paused // job.cycle
+    figures += [(f"{name}_cycles", column) for name, column in bound.items() if column.any()]
     return Track(
         name="array",
         begin=times.start,
@@ -227,14 +237,14 @@ def _waits(program: Program, job: Job, trace: Trace, times: _Times, finish: int)
     ahead[0] = 0
     filled = np.where(np.asarray(job.lead)[kind] < 0, np.maximum(ahead, 0), np.asarray(job.entry)[kind])
     filled[0] = np.asarray(job.entry)[kind[0]]
-    earliest = entered + filled
+    earliest = when_worked(trace, job.cycle, times.before, lead + filled)
     late = np.where(_waits_for_tiles(job, trace, times), WAITS.index("dram_read"), WAITS.index("dram_write"))
     parts = [
         (times.before, times.before + drained, "configuration"),
         (times.before + drained, entered, "drain"),
         (entered, earliest, "fill"),
         (earliest, times.start, late),
-        (times.start + np.asarray(job.head)[kind], times.handover, "drain"),
+        (times.headed, times.handover, "drain"),
         (np.zeros(1, dtype=np.int64), np.full(1, job.setup), "configuration"),
         (times.end[-1:], times.drained[-1:], "drain"),
         (times.drained[-1:], np.full(1, finish * job.cycle), "dram_write"),
@@ -255,7 +265,9 @@ def _waits_for_tiles(job: Job, trace: Trace, times: _Times) -> Flags:
     entered, room = np.zeros(steps, dtype=np.int64), np.zeros(steps, dtype=np.int64)
     for stream, moved in ((job.ifmap, trace.ifmap), (job.weight, trace.weight)):
         first = np.asarray(stream.first)
-        entered[first] = np.maximum(entered[first], np.asarray(moved.ready) + entry[first])
+        entered[first] = np.maximum(
+            entered[first], when_worked(trace, job.cycle, np.asarray(moved.ready), entry[first])
+        )
     gate = np.asarray(job.ofmap.gate)
     opens = np.asarray(job.ofmap.first)[gate >= 0]
     room[opens] = np.asarray(trace.ofmap.ready)[gate[gate >= 0]]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from lw3dsim.base.kernels import entry, kernels
 from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
-from lw3dsim.engine.fast_engine import earliest_start
+from lw3dsim.engine.fast_engine import entry_ticks
+from lw3dsim.engine.pauses import worked
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -95,15 +96,17 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
     """Return the cycles of ``job`` by cause; ``counts`` are its steps of each of ``kinds``, which say what they do.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
-    they, its output slot (``dram_write``). Waiting for the drain unit or what it writes, stalls of
+    they, its output slot (``dram_write``). Pauses while a step computes are ``sram_port``, others count as what they
+    make longer. Waiting for the drain unit or what it writes, stalls of
     the bank swap and the last drain are ``drain``; the last store is ``dram_write``.
     """
     work, cycle = kernels(), job.cycle
-    reads, writes, handover, lead, fill = work(wait_ticks)(work.own(job), work.own(trace))
+    reads, writes, handover, lead, fill, paused = work(wait_ticks)(work.own(job), work.own(trace))
     finish = -(-trace.finish // cycle)
     drained_before = kinds.total("wait", counts)
     drained = int(trace.drained[-1]) // cycle
     computing = {name: kinds.total(name, counts) for name in BOUND} | busy.cycles_by_cause
+    computing["sram_port"] += paused // cycle
     cycles = {name: computing[name] for name in COMPUTING} | {
         "drain": kinds.total("drain_stall", counts)
         + drained_before
@@ -121,33 +124,38 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
 
 
 @entry
-def wait_ticks(job: Job, trace: Trace) -> tuple[int, int, int, int, int]:
+def wait_ticks(job: Job, trace: Trace) -> tuple[int, int, int, int, int, int]:
     """Return the ticks that steps wait for tiles, and for room, heads for the drain unit, of leads, and to be filled.
 
+    And those of pauses while they compute.
     A step is filled for as long as its first round is loaded, and its pipeline fills, while nothing is fed.
     """
-    ifmap = weight = ofmap = reads = writes = handovers = leads = fills = 0
-    before = job.setup
+    ifmap = weight = ofmap = reads = writes = handovers = leads = fills = paused = 0
+    before, cycle, pauses = job.setup, job.cycle, len(trace.pauses.begin)
     for step in range(len(job.kind)):
         kind, entered, room = job.kind[step], 0, 0
         if ifmap < len(job.ifmap.first) and job.ifmap.first[ifmap] == step:
-            entered = trace.ifmap.ready[ifmap] + job.entry[kind]
+            entered = worked(trace.pauses, pauses, cycle, trace.ifmap.ready[ifmap], job.entry[kind])
             ifmap += 1
         if weight < len(job.weight.first) and job.weight.first[weight] == step:
-            entered = max(entered, trace.weight.ready[weight] + job.entry[kind])
+            ready = trace.weight.ready[weight]
+            entered = max(entered, worked(trace.pauses, pauses, cycle, ready, job.entry[kind]))
             weight += 1
         if ofmap < len(job.ofmap.first) and job.ofmap.first[ofmap] == step:
             gate = job.ofmap.gate[ofmap]
             if gate >= 0:
                 room = trace.ofmap.ready[gate]
             ofmap += 1
-        earliest, lead = earliest_start(job, step, before), max(job.lead[kind], 0)
+        earliest = worked(trace.pauses, pauses, cycle, before, entry_ticks(job, step))
+        start, lead = trace.start[step], max(job.lead[kind], 0)
+        headed = worked(trace.pauses, pauses, cycle, start, job.head[kind])
         if entered >= room:
-            reads += trace.start[step] - earliest
+            reads += start - earliest
         else:
-            writes += trace.start[step] - earliest
-        handovers += trace.handover[step] - trace.start[step] - job.head[kind]
+            writes += start - earliest
+        handovers += trace.handover[step] - headed
+        paused += headed - start - job.head[kind] + trace.end[step] - trace.handover[step] - job.body[kind]
         leads += lead
         fills += earliest - before - lead
         before = trace.end[step]
-    return reads, writes, handovers, leads, fills
+    return reads, writes, handovers, leads, fills, paused

@@ -11,6 +11,10 @@ the times are equal (transfers of no bursts), the reference engine does not see 
 unknown request either before the one it waits for has been granted. Hence granting
 the smallest known request is the same rule as in the reference engine.
 
+Where DMA passes the only port of a buffer the array pauses (:mod:`lw3dsim.engine.pauses`), so that a grant moves what
+steps do behind it. These are placed anew. No request is chosen for a time that may still move: what is granted later
+begins to pass no earlier than the request that is chosen.
+
 Plain integer code over sequences: CPython runs it on lists, :mod:`lw3dsim.engine.run` has it translated for arrays.
 """
 
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.engine.memory import least_ticks, transfer
+from lw3dsim.engine.pauses import pass_words, worked
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -36,7 +41,10 @@ class Granted(NamedTuple):
 
 
 class State(NamedTuple):
-    """How far a run has come: in each stream, in output tiles opened, in steps placed; DMA is ``free`` from then on."""
+    """How far a run has come: in each stream, in output tiles opened, in steps placed, in pauses of the array.
+
+    DMA is ``free`` from then on.
+    """
 
     ifmap: Granted
     weight: Granted
@@ -44,6 +52,7 @@ class State(NamedTuple):
     opened: int
     steps: int
     free: int
+    pauses: int
 
 
 def run(job: Job, memory: Memory, trace: Trace) -> None:
@@ -54,7 +63,7 @@ def run(job: Job, memory: Memory, trace: Trace) -> None:
 def initial_state(job: Job) -> State:
     """Return the state in which nothing has happened yet."""
     loads = Granted(tiles=0, free=job.setup)
-    return State(ifmap=loads, weight=loads, ofmap=Granted(tiles=0, free=0), opened=0, steps=0, free=0)
+    return State(ifmap=loads, weight=loads, ofmap=Granted(tiles=0, free=0), opened=0, steps=0, free=0, pauses=0)
 
 
 @entry
@@ -68,11 +77,11 @@ def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, mos
     ifmaps, ifmap_free = state.ifmap
     weights, weight_free = state.weight
     stores, ofmap_free = state.ofmap
-    opened, step, free = state.opened, state.steps, state.free
+    opened, step, free, pauses = state.opened, state.steps, state.free, state.pauses
     left, counted = 0 if most == NEVER else computing_ticks(job, step, len(job.kind)), step
     bursts = 0 if most == NEVER else bursts_left(job, memory, state)
     while stores < len(ofmap.box) and step < stop:
-        opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step)
+        opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step, pauses)
         if most != NEVER and step > counted:
             left -= computing_ticks(job, counted, step)
             counted = step
@@ -87,19 +96,24 @@ def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, mos
             break
         if ifmap_asked <= weight_asked and ifmap_asked <= ofmap_asked:
             bursts -= memory.box_bursts[ifmap.box[ifmaps]]
-            free = ifmap_free = grant(memory, ifmap, trace.ifmap, ifmaps, max(free, ifmap_asked), 0)
+            begin, words = max(free, ifmap_asked), ifmap.words[ifmaps]
+            free = ifmap_free = grant(job, memory, trace, ifmap, trace.ifmap, ifmaps, begin, 0, pauses)
             ifmaps += 1
         elif weight_asked <= ofmap_asked:
             bursts -= memory.box_bursts[weight.box[weights]]
-            free = weight_free = grant(memory, weight, trace.weight, weights, max(free, weight_asked), 0)
+            begin, words = max(free, weight_asked), weight.words[weights]
+            free = weight_free = grant(job, memory, trace, weight, trace.weight, weights, begin, 0, pauses)
             weights += 1
         else:
             bursts -= memory.box_bursts[ofmap.box[stores]]
-            free = ofmap_free = grant(memory, ofmap, trace.ofmap, stores, max(free, ofmap_asked), 1)
+            begin, words = max(free, ofmap_asked), ofmap.words[stores]
+            free = ofmap_free = grant(job, memory, trace, ofmap, trace.ofmap, stores, begin, 1, pauses)
             stores += 1
+        opened, step, pauses = take_back(job, trace, words, opened, step, pauses)
     return State(
-        Granted(ifmaps, ifmap_free), Granted(weights, weight_free), Granted(stores, ofmap_free), opened, step, free
-    )
+        Granted(ifmaps, ifmap_free), Granted(weights, weight_free), Granted(stores, ofmap_free), opened, step, free,
+        pauses,
+    )  # fmt: skip
 
 
 @kernel
@@ -128,14 +142,14 @@ def computing_ticks(job: Job, first: int, end: int) -> int:
 
 
 @kernel
-def earliest_start(job: Job, step: int, before: int) -> int:
-    """Return when a step starts whose tiles and room do not keep it waiting; the step before ended at ``before``."""
+def entry_ticks(job: Job, step: int) -> int:
+    """Return what a step takes from the end of the one before to its start, if no tile and no room keeps it waiting."""
     kind = job.kind[step]
     if job.lead[kind] >= 0:
-        return before + job.lead[kind] + job.entry[kind]
+        return job.lead[kind] + job.entry[kind]
     if step == 0:
-        return before + job.entry[kind]
-    return before + max(job.load[kind] - job.tail[job.kind[step - 1]], 0)
+        return job.entry[kind]
+    return max(job.load[kind] - job.tail[job.kind[step - 1]], 0)
 
 
 @kernel
@@ -157,25 +171,52 @@ def asked(loads: Stream, tile: int, earliest: int, trace: Trace, steps: int, sto
 
 
 @kernel
-def grant(memory: Memory, stream: Stream, transfers: Transfers, tile: int, begin: int, is_store: int) -> int:
-    """Move ``tile`` from ``begin`` on; return when DMA, and the stream, may go on."""
-    free, ready = transfer(memory, stream.box[tile], begin, is_store)
+def grant(
+    job: Job, memory: Memory, trace: Trace, stream: Stream, transfers: Transfers, tile: int, begin: int, is_store: int,
+    pauses: int,
+) -> int:  # fmt: skip
+    """Move ``tile`` from ``begin`` on, behind so many ``pauses``; return when DMA, and the stream, may go on."""
+    box = stream.box[tile]
+    free, ready = transfer(memory, box, begin, is_store)
+    if stream.words[tile]:
+        words = stream.words[tile] if memory.box_bursts[box] else 0
+        free, ready = pass_words(trace.pauses, pauses, job.cycle, words, begin, free, ready, is_store)
     transfers.grant[tile], transfers.ready[tile] = begin, ready
     return free
 
 
 @kernel
+def take_back(job: Job, trace: Trace, words: int, opened: int, step: int, pauses: int) -> tuple[int, int, int]:
+    """Count one more of the ``pauses`` if any ``words`` pass; return output tiles opened, steps placed, and pauses.
+
+    Steps that it reaches are to be placed anew.
+    """
+    if words == 0:
+        return opened, step, pauses
+    opens, begin = job.ofmap.first, trace.pauses.begin[pauses]
+    while step > 0 and trace.drained[step - 1] > begin:
+        step -= 1
+        if opened > 0 and opens[opened - 1] == step:
+            opened -= 1
+    return opened, step, pauses + 1
+
+
+@kernel
 def place_steps(
-    job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, opened: int, step: int
+    job: Job, trace: Trace, ifmaps: int, weights: int, stores: int, opened: int, step: int, pauses: int
 ) -> tuple[int, int]:
-    """Place every step whose tiles and slot are known; return the output tiles opened and steps placed so far."""
+    """Place every step whose tiles and slot are known; return the output tiles opened and steps placed so far.
+
+    The array pauses for the first ``pauses``.
+    """
+    cycle = job.cycle
     ifmap_first, weight_first, opens = job.ifmap.first, job.weight.first, job.ofmap.first
     ifmap = tile_of(ifmap_first, ifmaps, step)
     weight = tile_of(weight_first, weights, step)
     end, drained = (trace.end[step - 1], trace.drained[step - 1]) if step else (job.setup, 0)
     while step < len(job.kind):
         kind = job.kind[step]
-        begin, there = earliest_start(job, step, end), -1
+        begin, there = worked(trace.pauses, pauses, cycle, end, entry_ticks(job, step)), -1
         if ifmap < len(ifmap_first) and ifmap_first[ifmap] == step:
             if ifmap == ifmaps:
                 break
@@ -194,11 +235,11 @@ def place_steps(
                 begin = max(begin, trace.ofmap.ready[store])
             opened += 1
         if there >= 0:
-            begin = max(begin, there + job.entry[kind])
-        begin = -(-begin // job.cycle) * job.cycle
-        handover = max(begin + job.head[kind], drained)
-        end = handover + job.body[kind]
-        drained = end + job.drain[kind]
+            begin = max(begin, worked(trace.pauses, pauses, cycle, there, job.entry[kind]))
+        begin = -(-begin // cycle) * cycle
+        handover = max(worked(trace.pauses, pauses, cycle, begin, job.head[kind]), drained)
+        end = worked(trace.pauses, pauses, cycle, handover, job.body[kind])
+        drained = worked(trace.pauses, pauses, cycle, end, job.drain[kind])
         trace.start[step], trace.handover[step], trace.end[step], trace.drained[step] = begin, handover, end, drained
         step += 1
     return opened, step

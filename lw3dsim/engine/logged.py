@@ -36,9 +36,12 @@ def run_logged(job: Job, idle: Memory, dram: DramSystem) -> tuple[Trace, Slices]
     first = np.cumsum([0, *(len(stream.box) for stream in streams(job))]).tolist()
     numbers = {id(stream): number for stream, number in zip(streams(job), first[:-1], strict=True)}
 
-    def grant(m: Memory, stream: Stream, transfers: Transfers, tile: int, begin: int, is_store: int) -> int:
+    def grant(
+        job: Job, m: Memory, trace: Trace, stream: Stream, transfers: Transfers, tile: int, begin: int, is_store: int,
+        pauses: int,
+    ) -> int:  # fmt: skip
         log.transfer = numbers[id(stream)] + tile
-        free: int = inner["grant"](m, stream, transfers, tile, begin, is_store)
+        free: int = inner["grant"](job, m, trace, stream, transfers, tile, begin, is_store, pauses)
         return free
 
     inner: dict[str, Any] = {}

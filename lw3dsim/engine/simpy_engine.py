@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import simpy
 
 from lw3dsim.engine.memory import transfer
+from lw3dsim.engine.pauses import pass_words
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from lw3dsim.engine.memory import Memory
-    from lw3dsim.engine.trace import Job, Stream, Trace, Transfers
+    from lw3dsim.engine.trace import Job, Pauses, Stream, Trace, Transfers
 
     Process = Generator[simpy.Event, Any, None]
 
@@ -23,20 +24,71 @@ _AFTER_SETTLING = cast("Any", 2)
 IFMAP, WEIGHT, OFMAP = 0, 1, 2
 
 
+class _Clock:
+    """The clock of the array, which pauses while DMA passes the only port of a buffer."""
+
+    def __init__(self, env: simpy.Environment, cycle: int, pauses: Pauses) -> None:
+        self.env = env
+        self.cycle = cycle
+        self.pauses = pauses
+        self.known = 0
+        self.moved = env.event()
+
+    def pass_words(self, words: int, grant: int, free: int, ready: int, is_store: int) -> tuple[int, int]:
+        """Pause for the words of a tile; see :func:`lw3dsim.engine.pauses.pass_words`."""
+        free, ready = pass_words(self.pauses, self.known, self.cycle, words, grant, free, ready, is_store)
+        self.known += 1
+        self.moved.succeed()
+        self.moved = self.env.event()
+        return free, ready
+
+    def work(self, *starts: tuple[int, int]) -> Process:
+        """Go on when the array has worked for so many ticks from such a time on, for each of ``starts``."""
+        while True:
+            left = max(self._worked(*start) for start in starts) - int(self.env.now)
+            if left <= 0:
+                return
+            # More may be granted meanwhile, and what has been worked by then stays.
+            yield self.env.timeout(left) | self.moved
+
+    def _worked(self, since: int, ticks: int) -> int:
+        """Go from one of DMA's cycles to the next, and count those between."""
+        at, left, first = -(-since // self.cycle) * self.cycle, ticks // self.cycle, self.known
+        while first and self.pauses.end[first - 1] > at:
+            first -= 1
+        for number in range(first, self.known):
+            for taken in self._taken(*(column[number] for column in self.pauses)):
+                if taken >= at:
+                    free = (taken - at) // self.cycle
+                    if left <= free:
+                        return at + left * self.cycle
+                    at, left = taken + self.cycle, left - free
+        return at + left * self.cycle
+
+    def _taken(self, begin: int, end: int, words: int) -> Iterator[int]:
+        """Yield the cycles of a pause that are DMA's: the last of each of as many parts, as equal as can be."""
+        length = (end - begin) // self.cycle
+        return (begin - (-length * (word + 1) // words + 1) * self.cycle for word in range(words))
+
+
 class _Channel:
     """The DRAM channel: grants the pending request with the smallest (request time, port)."""
 
-    def __init__(self, env: simpy.Environment, memory: Memory) -> None:
+    def __init__(self, env: simpy.Environment, memory: Memory, clock: _Clock) -> None:
         self.env = env
         self.memory = memory
-        self.pending: list[tuple[int, int, int, simpy.Event]] = []
+        self.clock = clock
+        self.pending: list[tuple[int, int, int, int, simpy.Event]] = []
         self.wake = env.event()
         env.process(self._arbitrate())
 
-    def request(self, port: int, box: int) -> simpy.Event:
-        """Ask for a transfer; the event carries (grant, data ready) when the next one may be granted."""
+    def request(self, port: int, box: int, words: int) -> simpy.Event:
+        """Ask for a transfer; the event carries (grant, data ready) when the next one may be granted.
+
+        The array pauses for its ``words``.
+        """
         done = self.env.event()
-        self.pending.append((int(self.env.now), port, box, done))
+        self.pending.append((int(self.env.now), port, box, words, done))
         if not self.wake.triggered:
             self.wake.succeed()
         return done
@@ -49,9 +101,12 @@ class _Channel:
             yield self._settled()
             chosen = min(self.pending, key=lambda request: request[:2])
             self.pending.remove(chosen)
-            _, port, box, done = chosen
+            _, port, box, words, done = chosen
             grant = int(self.env.now)
             free, ready = transfer(self.memory, box, grant, int(port == OFMAP))
+            if words:
+                words = words if self.memory.box_bursts[box] else 0
+                free, ready = self.clock.pass_words(words, grant, free, ready, int(port == OFMAP))
             yield self.env.timeout(free - grant)
             done.succeed((grant, ready))
 
@@ -69,7 +124,8 @@ class _Machine:
         self.job = job
         self.trace = trace
         self.env = env = simpy.Environment()
-        self.channel = _Channel(env, memory)
+        self.clock = _Clock(env, job.cycle, trace.pauses)
+        self.channel = _Channel(env, memory, self.clock)
         self.tile_ready = [[env.event() for _ in loads.box] for loads in (job.ifmap, job.weight)]
         self.step_end = [env.event() for _ in job.kind]
         self.step_drained = [env.event() for _ in job.kind]
@@ -95,7 +151,7 @@ class _Machine:
                 yield self.step_end[loads.after[tile]]
             if loads.gate[tile] >= 0:
                 yield self.stored[loads.gate[tile]]
-            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(port, box)
+            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(port, box, loads.words[tile])
             self.env.process(self._arrive(self.tile_ready[port][tile], transfers.ready[tile]))
 
     def _arrive(self, event: simpy.Event, time: int) -> Process:
@@ -104,26 +160,26 @@ class _Machine:
 
     def _compute(self) -> Process:
         """Multiply the steps in order; hand the last group of each to the drain."""
-        job, env, trace = self.job, self.env, self.trace
+        job, env, trace, clock = self.job, self.env, self.trace, self.clock
         yield env.timeout(job.setup)
         first_use = [{step: tile for tile, step in enumerate(loads.first)} for loads in (job.ifmap, job.weight)]
         opening = {step: tile for tile, step in enumerate(job.ofmap.first)}
         for step, kind in enumerate(job.kind):
-            earliest = int(env.now) + self._entry(step)
+            starts = [(int(env.now), self._entry(step))]
             for port, transfers in ((IFMAP, trace.ifmap), (WEIGHT, trace.weight)):
                 if step in first_use[port]:
                     tile = first_use[port][step]
                     yield self.tile_ready[port][tile]
-                    earliest = max(earliest, transfers.ready[tile] + job.entry[kind])
+                    starts.append((int(transfers.ready[tile]), job.entry[kind]))
             if step in opening and job.ofmap.gate[opening[step]] >= 0:
                 yield self.stored[job.ofmap.gate[opening[step]]]
-            yield env.timeout(max(earliest - env.now, 0))
+            yield from clock.work(*starts)
             yield env.timeout(-env.now % job.cycle)
             trace.start[step] = int(env.now)
-            yield env.timeout(job.head[kind])
+            yield from clock.work((int(env.now), job.head[kind]))
             yield self.drain_idle.get(1)
             trace.handover[step] = int(env.now)
-            yield env.timeout(job.body[kind])
+            yield from clock.work((int(env.now), job.body[kind]))
             trace.end[step] = int(env.now)
             self.step_end[step].succeed()
             yield self.drain_queue.put(step)
@@ -140,7 +196,7 @@ class _Machine:
         """Drain what is left of each step; idle again, the next step may hand over."""
         for _ in self.job.kind:
             step = yield self.drain_queue.get()
-            yield self.env.timeout(int(self.job.drain[self.job.kind[step]]))
+            yield from self.clock.work((int(self.env.now), int(self.job.drain[self.job.kind[step]])))
             self.trace.drained[step] = int(self.env.now)
             self.step_drained[step].succeed()
             yield self.drain_idle.put(1)
@@ -150,7 +206,7 @@ class _Machine:
         stores, transfers = self.job.ofmap, self.trace.ofmap
         for tile, box in enumerate(stores.box):
             yield self.step_drained[stores.after[tile]]
-            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(OFMAP, box)
+            transfers.grant[tile], transfers.ready[tile] = yield self.channel.request(OFMAP, box, stores.words[tile])
             self.env.process(self._arrive(self.stored[tile], transfers.ready[tile]))
 
 

@@ -77,7 +77,8 @@ def run(advance: Advance, job: Job, memory: Memory, trace: Trace, effort: Effort
     """Simulate ``job`` on arrays and fill in ``trace``; return the steps that were placed one by one."""
     state = initial_state(job)
     steps, jumped, pause = len(job.kind), 0, 1
-    is_long = steps >= effort.steps
+    # Pauses of the array reach over the ends of periods.
+    is_long = steps >= effort.steps and not len(trace.pauses.begin)
     on_way: _Run | None = None
     while is_long and state.steps < steps - effort.gain:
         first, gained = state.steps, 0

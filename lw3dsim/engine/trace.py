@@ -24,13 +24,15 @@ class Stream(NamedTuple):
     A tile is moved as ``box``. ``first`` is the first step that uses it, or, of a tile to be stored, that writes it.
     ``after`` is the step that its transfer waits for: a load for one to end and make room, a store for one to have
     drained, always. ``gate`` is the store that must have left the bus: before a load, which reads it back, is asked
-    for; before step ``first`` of a tile to be stored, for which it makes room.
+    for; before step ``first`` of a tile to be stored, for which it makes room. ``words`` are the cycles in which DMA
+    has the only port of the buffer for the tile, and the array pauses; 0 where they do not meet.
     """
 
     first: Words
     box: Words
     after: Words
     gate: Words
+    words: Words
 
 
 class Job(NamedTuple):
@@ -66,11 +68,23 @@ class Transfers(NamedTuple):
     ready: Words
 
 
+class Pauses(NamedTuple):
+    """Per tile that meets the array, in the order of grants: when its ``words`` pass, of a port word a cycle each.
+
+    From ``begin`` to ``end``, whole core cycles, in which the array pauses for as many cycles, spread evenly. None
+    begins before the one before has ended.
+    """
+
+    begin: Words
+    end: Words
+    words: Words
+
+
 class Trace(NamedTuple):
     """When everything happened, in ticks.
 
     Per tile of each stream its transfer. Per step: ``start`` (its first product), ``handover`` (the drain unit takes
-    over after the head), ``end`` (computed), ``drained``.
+    over after the head), ``end`` (computed), ``drained``. The array pauses for what DMA passes.
     """
 
     ifmap: Transfers
@@ -80,6 +94,7 @@ class Trace(NamedTuple):
     handover: Words
     end: Words
     drained: Words
+    pauses: Pauses
 
     @property
     def finish(self) -> int:
@@ -116,9 +131,9 @@ def draft_job(draft: Draft) -> Job:
         made.sorts.kind,
         *draft.ticks,
         work.words([AHEAD * cycle] * len(draft.ticks.head)),
-        Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate),
-        Stream(weight.first, weight.box, weight.after, weight.gate),
-        Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after),
+        Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate, ifmap.words),
+        Stream(weight.first, weight.box, weight.after, weight.gate, weight.words),
+        Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after, ofmap.words),
         draft.arch.layer_setup_cycles * cycle,
         cycle,
     )
@@ -147,20 +162,22 @@ def make_job(program: Program, cycle_ticks: int) -> Job:
 
 
 def _loaded(loads: Loads) -> Stream:
-    return Stream(first=loads.first, box=loads.box, after=loads.after, gate=loads.gate)
+    return Stream(first=loads.first, box=loads.box, after=loads.after, gate=loads.gate, words=loads.words)
 
 
 def _stored(stores: Stores) -> Stream:
-    return Stream(first=stores.opens, box=stores.box, after=stores.closes, gate=stores.after)
+    return Stream(first=stores.opens, box=stores.box, after=stores.closes, gate=stores.after, words=stores.words)
 
 
 def empty_trace(job: Job) -> Trace:
     """Return a trace for ``job`` on arrays, nothing placed in it yet."""
     tiles, steps = [len(stream.box) for stream in streams(job)], len(job.kind)
-    words, end = np.zeros(2 * sum(tiles) + 4 * steps, dtype=np.int64), 0
+    pauses = sum(int(np.count_nonzero(stream.words)) for stream in streams(job))
+    words, end = np.zeros(2 * sum(tiles) + 4 * steps + 3 * pauses, dtype=np.int64), 0
     columns = []
-    for size in (*(count for count in tiles for _ in range(2)), *(steps,) * 4):
+    for size in (*(count for count in tiles for _ in range(2)), *(steps,) * 4, *(pauses,) * 3):
         columns.append(words[end : end + size])
         end += size
     ifmap, weight, ofmap = (Transfers(*columns[i : i + 2]) for i in (0, 2, 4))
-    return Trace(ifmap, weight, ofmap, *columns[6:])
+    start, handover, end_of_step, drained, *of_pauses = columns[6:]
+    return Trace(ifmap, weight, ofmap, start, handover, end_of_step, drained, Pauses(*of_pauses))

@@ -25,7 +25,6 @@ from lw3dsim.schedule.unroll import (
     Places,
     Slots,
     Sorts,
-    Stolen,
     Stored,
     Unrolled,
 )
@@ -178,7 +177,6 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
         weight=work.columns(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
         ofmap=work.columns(Stored, steps // parts),
         weight_bursts=work.empty(kernel_tiles),
-        stolen=work.columns(Stolen, steps),
         sorts=work.columns(Sorts, steps)._replace(marks=work.room(MARKS * steps)),
     )
 

@@ -182,6 +182,7 @@ def _loads(places: Sequence[_Offsets], clips: int, name: str, buffers: Buffers) 
         bits=_repeated([part.bits for part in tiles], clips),
         after=_room(tiles, clips, steps, buffers.slots, buffers.capacity_bits[name]),
         gate=np.maximum(np.where(np.tile(np.concatenate(gates), clips) == NONE, -1, gate), -1),
+        words=_repeated([stream.words for stream in streams], clips),
     )
 
 
@@ -210,8 +211,8 @@ def _stops_at_borders(name: str, buffers: Buffers) -> bool:
     """Return whether DMA must not meet the array of another layer: a buffer has one bank for both, or all are shared.
 
     The next layer has other banks of a shared memory, which are free when all of this one has left.
-    What it takes from the array within a layer is part of the schedule. Nothing computes before its input is there,
-    so stopping the input is enough to let the last output leave alone.
+    So a layer pauses for tiles of its own alone. Nothing computes before its input is there, so stopping the input is
+    enough to let the last output leave alone.
     """
     if buffers.shared_kib is not None:
         return True
@@ -237,6 +238,7 @@ def _stores(places: Sequence[_Offsets], clips: int, buffers: Buffers) -> Stores:
         box=_repeated([stream.box + place.box for place, stream in streams], clips),
         bits=_repeated([part.bits for part in tiles], clips),
         after=_room(tiles, clips, stores, buffers.slots, buffers.capacity_bits["ofmap"]),
+        words=_repeated([stream.words for _, stream in streams], clips),
     )
 
 

@@ -27,9 +27,8 @@ from lw3dsim.map.group.mode import make_mode
 from lw3dsim.map.group.weighing import SEEN, Seen
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.group_kinds import MARKS, OnArray, busy_group, cost_group, mark_group_steps, mark_waits
-from lw3dsim.schedule.kinds import StolenCycles, columns_of, stolen_cycles
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
-from lw3dsim.schedule.unroll import Loaded, Stolen, Stored
+from lw3dsim.schedule.unroll import Loaded, Stored
 from lw3dsim.schedule.unroll_group import FIT, IFMAP, GroupNest, GroupPlaces, Room, Scratch, Unrolled, unroll_group
 
 if TYPE_CHECKING:
@@ -70,8 +69,8 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
     def of_stage(self, stage: int) -> Program:
         """Return the steps of one stage, which move nothing."""
         none = np.zeros(0, dtype=np.int64)
-        loads = Loads(first=none, last=none, box=none, bits=none, after=none, gate=none)
-        stores = Stores(opens=none, closes=none, box=none, bits=none, after=none)
+        loads = Loads(first=none, last=none, box=none, bits=none, after=none, gate=none, words=none)
+        stores = Stores(opens=none, closes=none, box=none, bits=none, after=none, words=none)
         return Program(
             kind=self.kind[self.places.stage == stage],
             kinds=self.kinds,
@@ -93,13 +92,10 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     axes = mapping.axes(group)
     nest = _nest(group, mapping, axes)
     made = _unrolled(group, mapping, nest, arch.buffers, clocks.burst_bytes)
-    ifmap, weight = Loads(**arrays_of(made.ifmap)), Loads(**arrays_of(made.weight))
-    ofmap, places = Stores(**arrays_of(made.ofmap)), made.places
-    machines = stage_machines(group, mapping, arch)
-    # Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
-    meeting = [name for name in machines[0].shared_ports if name != "ifmap" or _shares_window(group, arch.buffers)]
-    stolen = stolen_cycles(machines[0], meeting, len(places.tile), ifmap, weight, ofmap)
-    kind, kinds, lead = _kinds(_on_array(group, mapping.parallel, arch), nest, places, stolen)
+    words, places = _port_words(group, made, stage_machines(group, mapping, arch)[0], arch.buffers), made.places
+    ifmap, weight = (Loads(**arrays_of(getattr(made, name)) | words[name]) for name in ("ifmap", "weight"))
+    ofmap = Stores(**arrays_of(made.ofmap) | words["ofmap"])
+    kind, kinds, lead = _kinds(_on_array(group, mapping.parallel, arch), nest, places)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
@@ -111,6 +107,19 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
         regions=_regions(group, mapping, axes, made.weight_bursts, clocks),
         places=_steps(places),
     )
+
+
+def _port_words(group: Group, made: Unrolled, machine: Machine, buffers: Buffers) -> dict[str, dict[str, Ints]]:
+    """Return, by stream, the column ``words`` of tiles that meet the array; nothing for streams that do not.
+
+    Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
+    """
+    found: dict[str, dict[str, Ints]] = {name: {} for name in ("ifmap", "weight", "ofmap")}
+    for name in machine.shared_ports:
+        if name != "ifmap" or _shares_window(group, buffers):
+            bits = np.asarray(getattr(made, name).bits, dtype=np.int64)
+            found[name]["words"] = getattr(machine, f"{name}_port").cycles(bits)
+    return found
 
 
 def _shares_window(group: Group, buffers: Buffers) -> bool:
@@ -137,7 +146,7 @@ def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
 
 
 def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[dict[str, int]]:
-    """Return, by stage, the sums of the costs of all its steps by name, but for what DMA takes; none is unrolled."""
+    """Return, by stage, the sums of the costs of all its steps by name; none is unrolled."""
     axes, places, counts = mapping.axes(group), list[tuple[int, ...]](), list[int]()
     for i, stage in enumerate(group.stages):
         most = mapping.chunks[group.run_of(i)]
@@ -246,15 +255,15 @@ def _steps(places: GroupPlaces) -> GroupSteps:
     return GroupSteps(at=at, waits=columns.pop("waits") != 0, **columns)
 
 
-def _kinds(on_array: OnArray, nest: GroupNest, places: GroupPlaces, stolen: StolenCycles) -> tuple[Ints, Kinds, Ints]:
+def _kinds(on_array: OnArray, nest: GroupNest, places: GroupPlaces) -> tuple[Ints, Kinds, Ints]:
     """Return the kind of every step, the table of kinds, and their leads."""
     work, steps = kernels(), len(places.tile)
     marks = work.room(MARKS * steps)
-    work(mark_group_steps)(nest, places, work.own(Stolen(stolen.computing, stolen.draining)), marks)
+    work(mark_group_steps)(nest, places, marks)
     example, sort = distinct_rows(marks, steps)
     costs = work.columns(Costs, len(example))
     work(cost_group)(on_array, nest, places, work.words(example), empty_waves(work), costs)
-    columns = columns_of(costs, StolenCycles(computing=stolen.computing[example], draining=stolen.draining[example]))
+    columns = arrays_of(costs)
     # Alike steps are of different kinds where they wait for different drains.
     marks = work.room(2 * steps)
     work(mark_waits)(places, work.words(sort), work.words(columns["drain"]), marks)

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from lw3dsim.machine.step import Costs
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.weighing import Seen
-    from lw3dsim.schedule.unroll import Stolen
     from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces
 
 # What steps of a kind have in common.
-MARKS = 7
+MARKS = 5
 
 
 class OnArray(NamedTuple):
@@ -34,8 +33,8 @@ class OnArray(NamedTuple):
 
 
 @entry
-def mark_group_steps(nest: GroupNest, places: GroupPlaces, stolen: Stolen, marks: Words) -> None:
-    """Fill in what steps of a kind have in common, mark behind mark: stage, sizes, cycles lost to DMA."""
+def mark_group_steps(nest: GroupNest, places: GroupPlaces, marks: Words) -> None:
+    """Fill in what steps of a kind have in common, mark behind mark: stage and sizes."""
     steps = len(places.stage)
     for i in range(steps):
         stage, t, h, w = places.stage[i], places.t[i], places.h[i], places.w[i]
@@ -43,7 +42,6 @@ def mark_group_steps(nest: GroupNest, places: GroupPlaces, stolen: Stolen, marks
         marks[i], marks[steps + i] = stage, places.n[i]
         marks[2 * steps + i], marks[3 * steps + i] = new_along(nest.t, tensor, t), new_along(nest.h, tensor, h)
         marks[4 * steps + i] = new_along(nest.w, tensor, w)
-        marks[5 * steps + i], marks[6 * steps + i] = stolen.computing[i], stolen.draining[i]
 
 
 @entry
@@ -82,7 +80,7 @@ def busy_group(on_array: OnArray, nest: GroupNest, waves: Waves, seen: Seen) -> 
 
 @kernel
 def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: Waves, seen: Seen) -> int:
-    """Return the cycles of all steps of a stage, and of waits for what they drain, but for what DMA takes.
+    """Return the cycles of all steps of a stage, and of waits for what they drain.
 
     Left out are waits for the step before where that is none of the stage before, and what loads ahead take longer.
     """

@@ -41,6 +41,7 @@ class Loads(Value, frozen=True, kw_only=True):
     """Tiles that DMA brings into one buffer, in order: the first and last step that use each, its box, its bits there.
 
     ``after`` is the step whose end makes room for it, ``gate`` the store that must have left the bus; -1: none.
+    ``words`` are the cycles in which the array pauses for it, as it passes the only port of the buffer.
     """
 
     first: Ints
@@ -49,13 +50,14 @@ class Loads(Value, frozen=True, kw_only=True):
     bits: Ints
     after: Ints
     gate: Ints
+    words: Ints
 
 
 class Stores(Value, frozen=True, kw_only=True):
     """Tiles that DMA takes out of the output buffer, in order: the steps that open and close each, its box, its bits.
 
     A tile takes room when step ``opens`` starts, until its store has left the bus; the store may start when step
-    ``closes`` has drained. ``after`` is the store that makes room for it; -1: none.
+    ``closes`` has drained. ``after`` is the store that makes room for it; -1: none. ``words`` are as of Loads.
     """
 
     opens: Ints
@@ -63,6 +65,7 @@ class Stores(Value, frozen=True, kw_only=True):
     box: Ints
     bits: Ints
     after: Ints
+    words: Ints
 
 
 class Kinds(Value, frozen=True, kw_only=True):

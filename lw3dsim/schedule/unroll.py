@@ -82,6 +82,7 @@ class Loaded(NamedTuple):
     bits: Words
     after: Words
     gate: Words
+    words: Words
 
 
 class Stored(NamedTuple):
@@ -92,13 +93,7 @@ class Stored(NamedTuple):
     box: Words
     bits: Words
     after: Words
-
-
-class Stolen(NamedTuple):
-    """Per step the cycles for which DMA holds the only port of a buffer: while the array computes, while it drains."""
-
-    computing: Words
-    draining: Words
+    words: Words
 
 
 class Sorts(NamedTuple):
@@ -122,7 +117,6 @@ class Unrolled(NamedTuple):
     weight: Loaded
     ofmap: Stored
     weight_bursts: Words
-    stolen: Stolen
     sorts: Sorts
 
 
@@ -132,7 +126,12 @@ def unroll(
 ) -> int:
     """Fill in ``made``, all 0, which has room for just the steps and tiles there are; return the kinds of steps."""
     list_steps(layer, nest, slots, burst_bits, made)
-    steal(array, meeting, made)
+    if meeting.ifmap:
+        pass_port(made.ifmap.bits, array.ifmap_port_bits, array.ifmap_port_cycles, made.ifmap.words)
+    if meeting.weight:
+        pass_port(made.weight.bits, array.weight_port_bits, array.weight_port_cycles, made.weight.words)
+    if meeting.ofmap:
+        pass_port(made.ofmap.bits, array.ofmap_port_bits, array.ofmap_port_cycles, made.ofmap.words)
     mark_steps(layer, nest, made)
     sorts = made.sorts
     return sort_rows(sorts.marks, len(sorts.kind), sorts.buckets, sorts.following, sorts.example, sorts.kind)
@@ -245,36 +244,19 @@ def end(loads: Loaded, tiles: int, step: int) -> None:
 
 
 # What steps of a kind have in common.
-MARKS = 9
+MARKS = 7
 
 
 @kernel
-def steal(array: Array, meeting: Meeting, made: Unrolled) -> None:
-    """Fill in the cycles that DMA takes from the array.
-
-    A tile's transfer is paid by the step that first uses it, or whose drain closes it. The first tile comes before the
-    array runs, the last leaves after.
-    """
-    if meeting.ifmap:
-        steal_loads(made.ifmap, array.ifmap_port_bits, array.ifmap_port_cycles, made.stolen.computing)
-    if meeting.weight:
-        steal_loads(made.weight, array.weight_port_bits, array.weight_port_cycles, made.stolen.computing)
-    if meeting.ofmap:
-        for tile in range(len(made.ofmap.closes) - 1):
-            cycles = ceiling(made.ofmap.bits[tile] * array.ofmap_port_cycles, array.ofmap_port_bits)
-            made.stolen.draining[made.ofmap.closes[tile]] += cycles
-
-
-@kernel
-def steal_loads(loads: Loaded, port_bits: int, port_cycles: int, computing: Words) -> None:
-    """Add what the tiles of a stream behind the first take of a port."""
-    for tile in range(1, len(loads.first)):
-        computing[loads.first[tile]] += ceiling(loads.bits[tile] * port_cycles, port_bits)
+def pass_port(bits: Words, port_bits: int, port_cycles: int, words: Words) -> None:
+    """Fill in the cycles in which tiles of so many ``bits`` pass a port."""
+    for tile in range(len(bits)):
+        words[tile] = ceiling(bits[tile] * port_cycles, port_bits)
 
 
 @kernel
 def mark_steps(layer: Layer, nest: Nest, made: Unrolled) -> None:
-    """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction, what DMA takes."""
+    """Fill in what steps of a kind have in common, mark behind mark: sizes, place in the reduction."""
     places, marks = made.places, made.sorts.marks
     steps = len(places.c)
     for i in range(steps):
@@ -282,14 +264,13 @@ def mark_steps(layer: Layer, nest: Nest, made: Unrolled) -> None:
         marks[i], marks[steps + i] = nest.n[places.n[i]], nest.c[c]
         marks[2 * steps + i], marks[3 * steps + i] = 1 if c == 0 else 0, 1 if c == len(nest.c) - 1 else 0
         marks[4 * steps + i], marks[5 * steps + i] = nest.t.outputs[frame], nest.h.outputs[h]
-        marks[6 * steps + i], marks[7 * steps + i] = nest.w.outputs[w], made.stolen.computing[i]
-        marks[8 * steps + i] = made.stolen.draining[i]
+        marks[6 * steps + i] = nest.w.outputs[w]
 
 
 @entry
 def cost_layer(layer: Layer, array: Array, nest: Nest, made: Unrolled, waves: Waves, costs: Costs) -> None:
-    """Fill in the ``costs``, all 0, of the kinds of steps: cycles that DMA takes from the array are the port's."""
-    places, stolen = made.places, made.stolen
+    """Fill in the ``costs``, all 0, of the kinds of steps."""
+    places = made.places
     for i in range(len(costs.head)):
         step = made.sorts.example[i]
         c, frame, h, w = places.c[step], input_frame(layer, nest, places, step), places.h[step], places.w[step]
@@ -298,6 +279,3 @@ def cost_layer(layer: Layer, array: Array, nest: Nest, made: Unrolled, waves: Wa
         cost_step(
             layer, array, n, nest.c[c], t, nest.h.outputs[h], nest.w.outputs[w], is_first, is_last, waves, costs, i
         )
-        costs.head[i] += stolen.computing[step]
-        costs.drain[i] += stolen.draining[step]
-        costs.sram_port[i] += stolen.computing[step]

@@ -62,13 +62,14 @@ def random_job(seed: int) -> Job:
         body=cycles(),
         drain=cycles(),
         lead=_leads(draw, kinds, cycle),
-        ifmap=Stream(first=_ints(ifmap), box=boxes(ifmap), after=after(ifmap), gate=gates(ifmap)),
-        weight=Stream(first=_ints(weight), box=boxes(weight), after=after(weight), gate=gates(weight)),
+        ifmap=Stream(_ints(ifmap), boxes(ifmap), after(ifmap), gates(ifmap), _words(draw, ifmap)),
+        weight=Stream(_ints(weight), boxes(weight), after(weight), gates(weight), _words(draw, weight)),
         ofmap=Stream(
             first=_ints([0, *(step + 1 for step in closes[:-1])]),
             box=boxes(closes),
             after=_ints(closes),
             gate=release_stores(len(closes), draw.randint(1, 7)) if has_slots else freed,
+            words=_words(draw, closes),
         ),
         setup=cycle * draw.randint(0, 3),
         cycle=cycle,
@@ -109,6 +110,12 @@ def random_memory(seed: int, model: DramModel) -> Memory:
             bursts=_ints([count for _, count in runs]),
         ),
     )
+
+
+def _words(draw: Random, tiles: Sequence[int]) -> Ints:
+    """Return the words that pass a port which DMA and the array share; most often they share none."""
+    meets = draw.random() < 0.3
+    return _ints([draw.choice([0, 1, draw.randint(1, 20)]) if meets else 0 for _ in tiles])
 
 
 def _leads(draw: Random, kinds: int, cycle: int) -> Ints:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 import msgspec
 import numpy as np
 import pytest
+from apart import apart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from max_plus import grant_order, solve, wrong_grants
@@ -117,10 +118,15 @@ def jobs(draw, boxes):
         closed = [0 if in_slots or draw(st.integers(0, 2)) else bisect_left(closes, step) for step in first]
         return np.array([draw(st.integers(-1, stores - 1)) for stores in closed], dtype=np.int64)
 
+    def words(tiles):
+        """What passes the port that DMA and the array share, if they share one."""
+        return numbers(st.integers(0, 20), tiles) * draw(st.booleans())
+
     def loads(first):
         return Stream(
-            first=np.array(first, dtype=np.int64), box=numbers(box, len(first)), after=after(first), gate=gates(first)
-        )
+            first=np.array(first, dtype=np.int64), box=numbers(box, len(first)), after=after(first), gate=gates(first),
+            words=words(len(first)),
+        )  # fmt: skip
 
     freed = [draw(st.integers(-1, tile - 1)) for tile in range(len(closes))]
     return Job(
@@ -139,6 +145,7 @@ def jobs(draw, boxes):
             box=numbers(box, len(closes)),
             after=np.array(closes, dtype=np.int64),
             gate=release_stores(len(closes), draw(slots)) if in_slots else np.array(freed, dtype=np.int64),
+            words=words(len(closes)),
         ),
         setup=cycle * draw(st.integers(0, 3)),
         cycle=cycle,
@@ -210,8 +217,8 @@ def test_a_run_is_given_up_only_where_it_takes_longer_than_it_may(job, clocks, b
 
 def test_a_run_is_given_up_before_dram_moves_what_it_cannot_move_in_time():
     none, first = np.array([-1]), np.array([0])
-    load = Stream(first=first, box=np.array([0]), after=none, gate=none)
-    store = Stream(first=first, box=np.array([1]), after=first, gate=none)
+    load = apart(first=first, box=np.array([0]), after=none, gate=none)
+    store = apart(first=first, box=np.array([1]), after=first, gate=none)
     one = np.array([1])
     job = Job(np.array([0]), one * 0, one * 0, one * 0, one, one, one, one * 0, load, load, store, setup=0, cycle=1)
     # 10, 10 and 30 bursts of 8 clocks: the last begins 49 x 8 clocks after the first.
@@ -236,7 +243,7 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     trace, _ = ENGINES["compiled"](job, memory)
     taken = [-(-int(bursts) * clocks.burst_ticks // clocks.dram.channels) for bursts in memory.box_bursts]
     transfers = []
-    for (first, box, after, gate), (grant, ready) in ((job.ifmap, trace.ifmap), (job.weight, trace.weight)):
+    for (first, box, after, gate, _), (grant, ready) in ((job.ifmap, trace.ifmap), (job.weight, trace.weight)):
         for tile, moved in enumerate(box):
             transfers.append((grant[tile], grant[tile] + taken[moved]))
             assert trace.start[first[tile]] >= ready[tile] + job.entry[job.kind[first[tile]]]
@@ -244,7 +251,7 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
                 assert grant[tile] >= trace.end[after[tile]]
             if gate[tile] >= 0:
                 assert grant[tile] >= trace.ofmap.ready[gate[tile]]
-    opens, box, closes, gate = job.ofmap
+    opens, box, closes, gate, _ = job.ofmap
     grant, ready = trace.ofmap
     for tile, moved in enumerate(box):
         transfers.append((grant[tile], grant[tile] + taken[moved]))
@@ -289,9 +296,9 @@ def one_job(*, ifmap_slots=2, ofmap_slots=2, ifmap_gate=NO_WAITS, **changes):
         body=np.array([0, 0]),
         drain=np.array([3, 3]),
         lead=np.array([0, 0]),
-        ifmap=Stream(first=steps, box=np.array([0, 0]), after=release_steps(steps, ifmap_slots), gate=ifmap_gate),
-        weight=Stream(first=steps, box=np.array([1, 1]), after=none, gate=none),
-        ofmap=Stream(first=steps, box=np.array([2, 2]), after=steps, gate=release_stores(2, ofmap_slots)),
+        ifmap=apart(first=steps, box=np.array([0, 0]), after=release_steps(steps, ifmap_slots), gate=ifmap_gate),
+        weight=apart(first=steps, box=np.array([1, 1]), after=none, gate=none),
+        ofmap=apart(first=steps, box=np.array([2, 2]), after=steps, gate=release_stores(2, ofmap_slots)),
         setup=1,
         cycle=1,
     )
@@ -328,6 +335,46 @@ def test_latency_delays_the_data_but_not_the_channel(run):
 
 
 @every
+@pytest.mark.parametrize(
+    ("words", "there", "weight", "ended"),
+    [
+        # On the bus from 7 to 11. Of two words one passes in the second, one in the last cycle.
+        (2, 11, 11, 19),
+        (4, 11, 11, 21),
+        # A word in every cycle, one more than the bus takes: the next transfer waits for it too.
+        (5, 12, 12, 22),
+    ],
+)
+def test_the_array_pauses_while_words_pass_its_only_port(run, words, there, weight, ended):
+    job = one_job()
+    job = job._replace(ifmap=job.ifmap._replace(words=np.array([0, words])))
+    trace, _ = run(job, memory_of(clocks("plain"), BOXES))
+    assert trace.start[0] == trace.ifmap.grant[1] == 7
+    assert (trace.ifmap.ready[1], trace.weight.grant[1], trace.end[0]) == (there, weight, ended)
+
+
+@every
+def test_words_that_pass_while_nothing_is_computed_cost_nothing(run):
+    job = one_job()
+    first = job._replace(ifmap=job.ifmap._replace(words=np.array([4, 0])))
+    last = job._replace(ofmap=job.ofmap._replace(words=np.array([0, 5])))
+    times = [run(one, memory_of(clocks("plain"), BOXES))[0] for one in (job, first, last)]
+    assert times[0].end == times[1].end == times[2].end
+    assert times[0].finish == times[1].finish == times[2].finish
+
+
+@every
+def test_a_drain_pauses_too(run):
+    job = one_job()
+    # Weights of the second step are on the bus from 11 to 13, while the first computes; or from 17 on, while it drains.
+    job = job._replace(weight=job.weight._replace(words=np.array([0, 2])))
+    trace, _ = run(job, memory_of(clocks("plain"), BOXES))
+    assert (trace.end[0], trace.drained[0]) == (19, 22)
+    late = job._replace(weight=job.weight._replace(after=np.array([-1, 0])))
+    trace, _ = run(late, memory_of(clocks("plain"), BOXES))
+    assert (trace.end[0], trace.weight.grant[1], trace.drained[0]) == (17, 17, 22)
+
+
 def test_one_slot_loads_only_after_the_step_has_computed(run):
     trace = times(run, one_job(ifmap_slots=1))
     assert trace.ifmap.grant[1] == trace.end[0] == 17

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from apart import apart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engines import BOXES, ENGINES, box_lists, clocks, jobs, memory_of, plain
@@ -107,7 +108,7 @@ def repeating_jobs(draw):
                 tile = draw(st.integers(0, len(first) - 1))
                 after[tile] = draw(st.integers(-1, int(first[tile]) - 1))
         box = column(3, per_pattern * draw(st.sampled_from([1, 1, 3])), len(first))
-        loads[name] = Stream(first=first, box=box, after=after, gate=gates(first))
+        loads[name] = apart(first=first, box=box, after=after, gate=gates(first))
     return Job(
         kind=column(kinds - 1, pattern * draw(st.sampled_from([1, 1, repeats])), steps),
         entry=durations(),
@@ -117,7 +118,7 @@ def repeating_jobs(draw):
         body=durations(),
         drain=durations(),
         lead=np.where(draw(st.booleans()), durations(), -cycle),
-        ofmap=Stream(
+        ofmap=apart(
             first=np.concatenate(([0], closes[:-1] + 1)),
             box=column(3, draw(st.sampled_from([len(closing), repeats])), len(closes)),
             after=closes,
@@ -155,9 +156,9 @@ def test_a_tile_that_arrives_as_a_step_ends_still_has_to_enter():
         body=still,
         drain=still,
         lead=-one,
-        ifmap=Stream(first=every[::5], box=every[:2] * 0, after=np.array([-1, 4]), gate=none[:2]),
-        weight=Stream(first=every, box=every * 0, after=release_steps(every, 2), gate=none),
-        ofmap=Stream(first=every, box=every * 0, after=every, gate=release_stores(10, 1)),
+        ifmap=apart(first=every[::5], box=every[:2] * 0, after=np.array([-1, 4]), gate=none[:2]),
+        weight=apart(first=every, box=every * 0, after=release_steps(every, 2), gate=none),
+        ofmap=apart(first=every, box=every * 0, after=every, gate=release_stores(10, 1)),
         setup=0,
         cycle=1,
     )
@@ -209,9 +210,9 @@ def regular_job(steps, cycle=1, **changes):
         body=kinds[1:3],
         drain=kinds[2:],
         lead=np.full(2, -cycle),
-        ifmap=Stream(first=some, box=np.zeros_like(some), after=release_steps(some, 2), gate=none),
-        weight=Stream(first=some, box=np.ones_like(some), after=release_steps(some, 3), gate=none),
-        ofmap=Stream(
+        ifmap=apart(first=some, box=np.zeros_like(some), after=release_steps(some, 2), gate=none),
+        weight=apart(first=some, box=np.ones_like(some), after=release_steps(some, 3), gate=none),
+        ofmap=apart(
             first=np.concatenate(([0], closes[:-1] + 1)),
             box=np.full(len(closes), 2),
             after=closes,
@@ -328,12 +329,12 @@ def test_a_lead_that_melts_slowly_is_no_steady_state(stream):
     # A step takes 100 ticks and its tile 101: what was loaded ahead of the first step lasts for hundreds of steps.
     steps = np.arange(5000)
     none = np.full(5000, -1)
-    loads = Stream(first=steps, box=np.zeros_like(steps), after=release_steps(steps, 7), gate=none)
+    loads = apart(first=steps, box=np.zeros_like(steps), after=release_steps(steps, 7), gate=none)
     job = regular_job(
         5000, load=NOTHING, head=np.array([60, 60]), body=np.array([40, 40]), drain=np.array([1, 1])
     )._replace(
         **{"ifmap": NOTHING_MOVES, "weight": NOTHING_MOVES} | {stream: loads},
-        ofmap=Stream(first=steps[:1], box=np.array([2]), after=steps[-1:], gate=none[:1]),
+        ofmap=apart(first=steps[:1], box=np.array([2]), after=steps[-1:], gate=none[:1]),
         setup=0,
     )
     kind = np.zeros_like(steps)

@@ -8,13 +8,14 @@ import sys
 
 import numpy as np
 import pytest
+from apart import apart
 from test_engines import clocks, interpreted, memory_of
 
 from lw3dsim import simulate
 from lw3dsim.base.caches import forget
 from lw3dsim.engine import fast_engine, simpy_engine
 from lw3dsim.engine.run import COMPILED, INTERPRETED, NO_JUMPS, run_compiled, run_interpreted
-from lw3dsim.engine.trace import Job, Stream, empty_trace
+from lw3dsim.engine.trace import Job, empty_trace
 from lw3dsim.schedule.room import release_steps, release_stores
 
 pytestmark = pytest.mark.benchmark
@@ -50,9 +51,9 @@ def stream_job(steps):
         body=np.array([50, 10, 900]),
         drain=np.array([60, 400, 10]),
         lead=one[:3] - 1,
-        ifmap=Stream(first=every, box=one, after=release_steps(every, 2), gate=one - 1),
-        weight=Stream(first=every, box=one + 1, after=release_steps(every, 2), gate=one - 1),
-        ofmap=Stream(first=every, box=one + 2, after=every, gate=release_stores(steps, 2)),
+        ifmap=apart(first=every, box=one, after=release_steps(every, 2), gate=one - 1),
+        weight=apart(first=every, box=one + 1, after=release_steps(every, 2), gate=one - 1),
+        ofmap=apart(first=every, box=one + 2, after=every, gate=release_stores(steps, 2)),
         setup=0,
         cycle=1,
     )

@@ -253,14 +253,14 @@ def test_a_group_that_begins_with_an_addition_reads_two_tensors():
 def test_stages_share_a_single_bank():
     arch = machine("buffers.weight_banks=1", "buffers.ofmap_banks=1", "buffers.ifmap_banks=1")
     schedule = build_group_schedule(GROUP, mapping(), arch, make_clocks(arch))
-    # At 4 bytes a cycle: the second input tile 12 bytes in 3; weights 22 bytes in 6, then 14 in 4, of both tiles; the
-    # first output tile's 8 bytes in 2.
-    assert columns(schedule, "sram_port") == [[0], [6], [4], [3], [0], [4]]
-    assert columns(schedule, "drain") == [[4], [2], [6], [4], [2], [4]]
+    # At 4 bytes a cycle: input tiles of 36 and 12 bytes; weights of 44, 22, 14 and 14; outputs of 8.
+    assert schedule.ifmap.words.tolist() == [9, 3]
+    assert schedule.weight.words.tolist() == [11, 6, 4, 4]
+    assert schedule.ofmap.words.tolist() == [2, 2]
     # With one slot, the input of a group that reads nothing else from DRAM meets nobody.
     single = machine("buffers.ifmap_banks=1", "buffers.slots=1")
     schedule = build_group_schedule(GROUP, mapping(slots=1), single, make_clocks(single))
-    assert columns(schedule, "sram_port") == [[0]] * 6
+    assert schedule.ifmap.words.tolist() == [0, 0]
     assert schedule.ofmap.after.tolist() == [-1, 0]
     # Weights of the second tile wait for the slot of those before, and the input tile for the one before.
     assert schedule.weight.after.tolist() == [-1, 0, 1, 4]

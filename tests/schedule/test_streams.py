@@ -133,24 +133,32 @@ def test_a_stream_is_no_faster_than_the_array_or_the_dram(case):
     runs = [unit.run for unit in case[-1]]
     _, stream = streamed(case, 3)
     assert stream.timing.latency_cycles >= stream.bound_cycles
-    busy = [sum(dict(run.cycles_by_cause)[cause] for cause in ARRAY) for run in runs]
+    busy = [sum(cycles for cause, cycles in apart(case, run).items() if cause in ARRAY) for run in runs]
     assert stream.bound_cycles >= 3 * sum(busy)
     assert stream.bound_cycles >= 3 * sum(run.dram_bound_cycles - 1 for run in runs)
 
 
+def apart(case, run):
+    """The cycles of a layer by cause, without pauses for what passes a single bank: when that is depends on others."""
+    *_, design, _ = case
+    return dict(run.cycles_by_cause) | {"sram_port": run.work.program(design, make_clocks(design)).total("sram_port")}
+
+
 def test_every_cycle_of_a_stream_has_a_cause(case):
     design, runs = case[1], [unit.run for unit in case[-1]]
-    _, stream = streamed(case, 3)
+    chain, stream = streamed(case, 3)
     causes = stream.timing.cycles_by_cause
     assert sum(causes.values()) == stream.finish_cycles[-1]
     assert causes["configuration"] == 3 * len(runs) * design.layer_setup_cycles
-    apart = {cause: 3 * sum(dict(run.cycles_by_cause)[cause] for run in runs) for cause in causes}
-    for cause in (*BOUND, "fill"):
-        assert causes[cause] == apart[cause]
+    alone = {cause: 3 * sum(apart(case, run)[cause] for run in runs) for cause in causes}
+    words = sum(int(loads.words.sum()) for loads in (chain.ifmap, chain.weight, chain.ofmap))
+    for cause in BOUND:
+        assert alone[cause] <= causes[cause] <= alone[cause] + (words if cause == "sram_port" else 0)
+    assert abs(causes["fill"] - alone["fill"]) <= words
     # What of it idles is rounded once for the stream, once for each layer alone.
-    assert sum(causes[cause] for cause in ("multiply", *IDLE)) == sum(apart[cause] for cause in ("multiply", *IDLE))
+    assert sum(causes[cause] for cause in ("multiply", *IDLE)) == sum(alone[cause] for cause in ("multiply", *IDLE))
     for cause in ("multiply", *IDLE):
-        assert abs(causes[cause] - apart[cause]) <= 3 * len(runs)
+        assert abs(causes[cause] - alone[cause]) <= 3 * len(runs)
 
 
 def test_a_stream_moves_what_its_layers_move(case):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lw3dsim.base.arrays import parts
+from lw3dsim.base.arrays import arrays_of, parts
 from lw3dsim.base.distinct import distinct
 from lw3dsim.base.kernels import INTERPRETED
-from lw3dsim.base.values import names_of
+from lw3dsim.base.values import names_of, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -15,8 +15,6 @@ from lw3dsim.machine.step import Costs, cost_step
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import weight_tile_bits
 from lw3dsim.schedule.fused import GroupSteps, stage_machines
-from lw3dsim.schedule.kinds import StolenCycles, stolen_cycles
-from lw3dsim.schedule.kinds import columns_of as columns_of_costs
 from lw3dsim.schedule.program import Kinds, Loads, Stores
 from lw3dsim.schedule.room import release_steps, release_stores
 
@@ -33,8 +31,13 @@ def columns_of(group, mapping, arch, meeting):
     weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
     ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
     machines = stage_machines(group, mapping, arch)
-    stolen = stolen_cycles(machines[0], meeting, len(steps.tile), ifmap, weight, ofmap)
-    return steps, ifmap, weight, ofmap, *_kinds(group, machines, axes, steps, stolen)
+    # A group that reads nothing else from DRAM is alone in a single slot of the input buffer.
+    alone = {"ifmap"} if arch.buffers.slots == 1 and "dram" not in group.operands else set()
+    loads = {"ifmap": ifmap, "weight": weight, "ofmap": ofmap}
+    for name in set(meeting) - alone:
+        port = getattr(machines[0], f"{name}_port")
+        loads[name] = replace(loads[name], words=-(-loads[name].bits * port.per_cycles // port.bits))
+    return steps, *loads.values(), *_kinds(group, machines, axes, steps)
 
 
 def _steps(group, mapping, axes):
@@ -96,6 +99,7 @@ def _ifmap(group, axes, steps, boxes, buffers):
         bits=bits,
         after=np.maximum(after, release_sets(first, steps.tile[first], buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
+        words=np.zeros(len(first), dtype=np.int64),
     )
 
 
@@ -184,6 +188,7 @@ def _weight(group, mapping, steps, first_box, buffers):
         bits=sizes,
         after=np.maximum(after, release_sets(first, number, buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
+        words=np.zeros(len(first), dtype=np.int64),
     )
 
 
@@ -198,19 +203,20 @@ def _ofmap(group, mapping, axes, steps, first_box):
         box=first_box + np.ravel_multi_index((steps.chunk[closes], *at), shape),
         bits=bits,
         after=release_stores(len(closes), mapping.ofmap_slots),
+        words=np.zeros(len(closes), dtype=np.int64),
     )
 
 
-def _costed(stage, machine, channels, outputs, stolen):
+def _costed(stage, machine, channels, outputs):
     """The columns of kinds of so many ``channels`` and outputs, of all input channels."""
     layer, array, waves = plain_layer(stage), plain_array(machine), empty_waves(INTERPRETED)
     costs = INTERPRETED.columns(Costs, len(channels))
     for i, (n, t, h, w) in enumerate(zip(channels.tolist(), *outputs.tolist(), strict=True)):
         cost_step(layer, array, n, stage.c, t, h, w, 1, 1, waves, costs, i)
-    return columns_of_costs(costs, stolen)
+    return arrays_of(costs)
 
 
-def _kinds(group, machines, axes, steps, stolen):
+def _kinds(group, machines, axes, steps):
     """Return the kind of every step and the table of kinds: stage by stage, then by the drain that is waited for."""
     kind = np.zeros(len(steps.tile), dtype=np.int64)
     tables = []
@@ -218,10 +224,9 @@ def _kinds(group, machines, axes, steps, stolen):
         own = np.flatnonzero(steps.stage == i)
         at = [index[own] for index in steps.at]
         outputs = _at(axes, at, i + 1)
-        example, of_step = distinct([steps.n[own], *outputs, stolen.computing[own], stolen.draining[own]])
+        example, of_step = distinct([steps.n[own], *outputs])
         step = own[example]
-        lost = StolenCycles(computing=stolen.computing[step], draining=stolen.draining[step])
-        costed = _costed(stage, machine, steps.n[step], outputs[:, example], lost)
+        costed = _costed(stage, machine, steps.n[step], outputs[:, example])
         kind[own] = of_step + sum(len(table.head) for table in tables)
         tables.append(Kinds(wait=np.zeros(len(step), dtype=np.int64), **costed))
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names_of(Kinds)}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
+    from lw3dsim.rtl.pauses import Paused
     from lw3dsim.rtl.subject import GroupSubject
 
     AnySubject = Subject | GroupSubject
@@ -129,15 +130,16 @@ def chosen(
 
 def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> CheckedLayer:
     """Return how a run of a core compares with the simulation and execution of its layer."""
-    schedule, trace, counts = subject.schedule, subject.trace, log.counts
+    schedule, trace, counts, stops = subject.schedule, subject.trace, log.counts, subject.paused
     differences: list[str] = []
     for name, got, want in (
         ("first product", log.starts, trace.start),
         ("end", log.ends, trace.end),
         ("drain", log.drained, trace.drained),
     ):
-        differences += _times(name, [at + subject.ahead for at in got], [subject.cycle(at) for at in want])
-    differences += _physical(core.back(subject.stages[0]), log)
+        wanted = [stops.worked(subject.cycle(at)) for at in want]
+        differences += _times(name, [stops.worked(at) + subject.ahead for at in got], wanted)
+    differences += _physical(core.back(subject.stages[0]), stops, log)
     operations = [
         0 if stage.problem.has_weights else steps.total("vector_ops")
         for stage, steps in zip(subject.stages, schedule.stage_programs, strict=True)
@@ -156,7 +158,7 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
     return CheckedLayer(
         name=subject.name, algorithm=" + ".join(labels), steps=schedule.steps,
         drained_cycles=subject.cycle(int(np.max(trace.drained))),
-        core_cycles=max(log.drained, default=0) + subject.ahead,
+        core_cycles=stops.shifted(max(log.drained, default=0), subject.ahead),
         port_words=sum(counts.get(name, 0) for name in ("ifmap_words", "weight_words", "ofmap_words")),
         products=counts.get("products", 0), outputs=int(subject.stages[-1].output.size), equal=not differences,
         differences=tuple(differences),
@@ -229,9 +231,10 @@ def _times(name: str, got: list[int], want: list[int]) -> list[str]:
     return [f"{name} of step {step}: cycle {got[step]}, not {want[step]}"]
 
 
-def _physical(back: int, log: Log) -> list[str]:
+def _physical(back: int, stops: Paused, log: Log) -> list[str]:
     """Return where the array does not follow the feed by the depth of its pipeline."""
-    missing = [at for at in log.starts if at + back not in set(log.firsts)]
+    firsts = {stops.worked(at) for at in log.firsts}
+    missing = [at for at in log.starts if stops.worked(at) + back not in firsts]
     return [f"no product is added in cycle {missing[0] + back}, behind a feed in {missing[0]}"] if missing else []
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
-ONE_BANK = "has a buffer of one bank, where DMA and array meet"
 
 
 def check_design(arch: Accelerator) -> None:
@@ -64,10 +63,7 @@ def refusal(unit: Unit, design: Accelerator) -> str:
         return group_refusal(unit, work, design)
     assert isinstance(work, LayerWork)  # noqa: S101  # there are no others
     machine = make_machine(work.problem, design, work.mapping.parallel)
-    slots = [getattr(work.mapping, f"{name}_slots") for name in machine.shared_ports]
-    return layer_refusal(unit.layers[0], work.problem, machine, design) or (
-        ONE_BANK if max(slots, default=1) > 1 else ""
-    )
+    return layer_refusal(unit.layers[0], work.problem, machine, design)
 
 
 def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
@@ -81,8 +77,6 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
         return "is a fused group with layers of the vector unit: the core needs their reads of intermediate tensors"
     if any(machine.cycles_per_tile > 1 for machine in machines):
         return "is a fused group that takes tiles in parts: the core needs a drain that is as long as its pipeline"
-    if machines[0].shared_ports:
-        return ONE_BANK
     for layer, problem, machine in zip(unit.layers, group.stages, machines, strict=True):
         if reason := layer_refusal(layer, problem, machine, design):
             return f"is a fused group, in which {layer.name} {reason}"

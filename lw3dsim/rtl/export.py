@@ -56,6 +56,7 @@ RULES = (
     ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),
     ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
+    ("SRAM: one bank", "lw_gate", "the clock of all but DMA, which stands still where that has the port"),
     ("Pipeline: fill", "lw_delay, lw_taps, lw_core", "what travels beside the data; as long as the algorithm's"),
 )
 

@@ -9,6 +9,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.rtl.inner import kept_for
 from lw3dsim.rtl.layers import arrivals, rooms
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Notes, UnfitError, check_room
+from lw3dsim.rtl.pauses import pauses
 from lw3dsim.rtl.program import Maker
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class GroupMaker:
         }
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
         of_ofmap = self.core.ofmap_memory // self.subject.mapping.ofmap_slots
-        self.notes.happenings += rooms(self.subject)
+        self.notes.happenings += pauses(self.subject.paused) + rooms(self.subject)
         tile_i = -1
         for step in range(schedule.steps):
             number, chunk, n = int(places.stage[step]), int(places.chunk[step]), int(places.n[step])
@@ -218,5 +219,6 @@ class GroupMaker:
             raise UnfitError(self.subject.name, reason) from None
         notes = self.notes.happenings
         notes[before:] = [one._replace(number=one.number + begin) for one in notes[before:]]
+        self.subject.paused.spread(notes, before, name, tile)
         notes.append(Happening(self.arrives[name][tile], f"{name}_tile", tile % SLOTS))
         return begin

@@ -10,6 +10,7 @@ import numpy as np
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.map.layer.mapping import output_axis
 from lw3dsim.rtl.notes import Fresh, Happening, Notes, check_room
+from lw3dsim.rtl.pauses import pauses
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.vectors import VectorMaker
 
@@ -30,7 +31,7 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
     ifmap_of, weight_of = (_tile_of(loads.first, len(places)) for loads in (schedule.ifmap, schedule.weight))
     arrives_i, arrives_w = (arrivals(subject, transfers.ready) for transfers in (trace.ifmap, trace.weight))
     first_i, first_w = set(schedule.ifmap.first.tolist()), set(schedule.weight.first.tolist())
-    notes.happenings += rooms(subject)
+    notes.happenings += pauses(subject.paused) + rooms(subject)
     store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
     stores = _tile_of(schedule.ofmap.opens, len(places))
     of_ifmap, of_weight = core.ifmap_memory // mapping.ifmap_slots, core.weight_memory // mapping.weight_slots
@@ -40,13 +41,16 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
         tile_i, tile_w = int(ifmap_of[step]), int(weight_of[step])
         slot_i, slot_w = tile_i % mapping.ifmap_slots, max(tile_w, 0) % mapping.weight_slots
         maker.enter(place)
+        before = len(notes.happenings)
         if fresh.ifmap:
             end = maker.ifmap_image(place, slot_i * of_ifmap, arrives_i[tile_i])
             check_room(subject.name, "ifmap", end - slot_i * of_ifmap, of_ifmap)
+            subject.paused.spread(notes.happenings, before, "ifmap", tile_i)
             notes.happenings.append(Happening(arrives_i[tile_i], "ifmap_tile", slot_i))
         if fresh.weight:
             end = maker.weight_image(place, slot_w * of_weight, arrives_w[tile_w])
             check_room(subject.name, "weight", end - slot_w * of_weight, of_weight)
+            subject.paused.spread(notes.happenings, before, "weight", tile_w)
             notes.happenings.append(Happening(arrives_w[tile_w], "weight_tile", slot_w))
         gate = int(schedule.ofmap.after[store_of[step]]) if step in store_of else -1
         begin = int(stores[step]) % mapping.ofmap_slots * of_ofmap
@@ -84,7 +88,8 @@ def rooms(subject: Subject | GroupSubject) -> list[Happening]:
     """Return when stores have left that make room for others."""
     ofmap, ready = subject.schedule.ofmap, subject.trace.ofmap.ready
     gates = ofmap.after[ofmap.after >= 0].tolist()
-    return [Happening(max(subject.cycle(ready[gate]) - subject.ahead - 1, 0), "room", gate + 1) for gate in gates]
+    before = -subject.ahead - 1
+    return [Happening(subject.paused.shifted(subject.cycle(ready[gate]), before), "room", gate + 1) for gate in gates]
 
 
 def _tile_of(first: Ints, steps: int) -> Ints:

@@ -11,6 +11,7 @@ from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of, shifted
+from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
@@ -21,6 +22,7 @@ from lw3dsim.map.group.group import Group, GroupMapping  # noqa: TC001
 from lw3dsim.map.layer.mapping import Mapping  # noqa: TC001
 from lw3dsim.network.execution import Bench, make_computation, referenced
 from lw3dsim.network.given import Given
+from lw3dsim.rtl.pauses import Paused, paused
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import GroupSchedule, build_group_schedule, stage_machines
 from lw3dsim.schedule.program import Schedule  # noqa: TC001
@@ -58,7 +60,7 @@ class Stage(Value, frozen=True, kw_only=True, eq=False):
     shift: int
 
 
-class Subject(Stage, frozen=True, kw_only=True, eq=False):
+class Subject(Stage, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """A layer that was mapped, simulated and executed: all that a program of it is made from."""
 
     mapping: Mapping
@@ -80,8 +82,13 @@ class Subject(Stage, frozen=True, kw_only=True, eq=False):
         """Cycles from where a step is fed to where the engines see its first product."""
         return self.machine.fill_cycles - 1
 
+    @once
+    def paused(self) -> Paused:
+        """When DMA has the only port of a buffer."""
+        return paused(self)
 
-class GroupSubject(Value, frozen=True, kw_only=True, eq=False):
+
+class GroupSubject(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """A fused group that was mapped, simulated and executed."""
 
     name: str
@@ -100,6 +107,11 @@ class GroupSubject(Value, frozen=True, kw_only=True, eq=False):
     def ahead(self) -> int:
         """Cycles from where a step is fed to where the engines see its first product: the same for all stages."""
         return self.stages[0].machine.fill_cycles - 1
+
+    @once
+    def paused(self) -> Paused:
+        """When DMA has the only port of a buffer."""
+        return paused(self)
 
 
 def adders_of(algorithms: Sequence[Algorithm]) -> tuple[int, int]:

@@ -6,6 +6,7 @@
 //   ifmap|weight|bias ADDRESS HEX a word that DMA has written
 //   ifmap_tile|weight_tile SLOT   a tile has arrived
 //   room N                        so many stores have left
+//   pause 1                       DMA has the only port of a buffer in this cycle: the core stands still
 //   limit CYCLE                   give up then
 // and of the log
 //   start|end|drained CYCLE       of the next step: its first cycle of feed, the cycle behind its last, and drained
@@ -81,12 +82,15 @@ int main(int argc, char** argv) {
     uint64_t ifmap_words = 0, weight_words = 0, ofmap_words = 0, products = 0, updates = 0, operations = 0;
     core.rst = 1;
     core.room = 0;
+    core.pause = 0;
     for (int i = 0; i < 4; i++) { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
     core.rst = 0;
     uint64_t cycle = 0, quiet = 0;
     for (; cycle < limit && quiet < 64; cycle++) {
         core.clk = 0;
-        core.ifmap_arrives = core.weight_arrives = 0;
+        // What a core that stands still was told it is told on.
+        if (!core.pause) core.ifmap_arrives = core.weight_arrives = 0;
+        core.pause = 0;
         while (next_event < events.size() && events[next_event].cycle <= cycle) {
             const Event& event = events[next_event++];
             if (event.kind == "ifmap") put(event.number % 2 ? IFMAP_ODD[event.number / 2] : IFMAP_EVEN[event.number / 2], event.hex, IFMAP_WORD);
@@ -95,10 +99,16 @@ int main(int argc, char** argv) {
             else if (event.kind == "ifmap_tile") core.ifmap_arrives |= 1u << event.number;
             else if (event.kind == "weight_tile") core.weight_arrives |= 1u << event.number;
             else if (event.kind == "room") core.room = event.number;
+            else if (event.kind == "pause") core.pause = 1;
         }
         core.wave_valid = next_wave < waves.size();
         if (core.wave_valid) put(core.wave, waves[next_wave], WAVE_BITS);
         core.eval();
+        if (core.pause) {
+            core.clk = 1;
+            core.eval();
+            continue;
+        }
         if (core.step_starts) fprintf(log, "start %lu\n", cycle + 1);
         if (core.step_ends) fprintf(log, "end %lu\n", cycle + 1);
         if (core.step_drains) fprintf(log, "drained %lu\n", cycle + 1);

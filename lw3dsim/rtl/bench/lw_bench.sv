@@ -38,6 +38,7 @@ module lw_bench #(
     localparam int PICKED = OFMAP_WORD / ACTIVATION > SUMS ? OFMAP_WORD / ACTIVATION : SUMS
 ) (
     input  logic                                 clk,
+    input  logic                                 pause,
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
@@ -84,7 +85,7 @@ module lw_bench #(
     lw_core #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
-        .clk, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
+        .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),
         .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .ofmap_read(1'b0),
         .ofmap_address('0), .ofmap_data()

@@ -37,7 +37,8 @@ module lw_core #(
     parameter int IN_STAGES = 0,         // of the transforms, at most
     parameter int OUT_STAGES = 0
 ) (
-    input  logic                   clk,
+    input  logic                   dma_clk,
+    input  logic                   pause,   // DMA has the only port of a buffer in this cycle
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
@@ -65,6 +66,8 @@ module lw_core #(
     output logic                   idle
 );
     // FIELDS
+    wire clk;
+    lw_gate u_gate (.clk(dma_clk), .pause, .gated(clk));
     /* verilator lint_off PINCONNECTEMPTY */  // of what algorithms are, every unit looks at what is its own
     localparam int BIAS_INDEX = $clog2(BIAS_WORDS) > 0 ? $clog2(BIAS_WORDS) : 1;
     localparam int FILES = COLS * MULTS;
@@ -189,11 +192,11 @@ module lw_core #(
     lw_turned #(
         .WORDS(IFMAP_WORDS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION), .LATENCY(LATENCY)
     ) u_ifmap (
-        .clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
+        .clk, .dma_clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
         .read(ifmap_reads), .read_address(ifmap_at), .read_data(ifmap_word)
     );
     lw_sram #(.WORDS(WEIGHT_WORDS), .BITS(WEIGHT_WORD), .ADDRESS(32), .LATENCY(LATENCY)) u_weight (
-        .clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
+        .clk, .dma_clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
         .read(weight_reads), .read_address(weight_at), .read_data(weight_word)
     );
 
@@ -473,7 +476,7 @@ module lw_core #(
         .results(results_of_depth), .picked(summed), .rows(from_rows)
     );
     logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
-    always_ff @(posedge clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
+    always_ff @(posedge dma_clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire [PICKED*(RESULT+2)-1:0] finished;
     wire [PICKED*ACTIVATION-1:0] results;
@@ -498,7 +501,7 @@ module lw_core #(
     // It begins with what is left of the sum that the word before has begun.
     wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'(added[SUMS*RESULT-1:0] >> out_offset[$clog2(RESULT)-1:0]);
     lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
-        .clk, .enable((out_write && !out_keeps) || out_read), .write(out_write), .address(out_to),
+        .clk, .dma_clk, .enable((out_write && !out_keeps) || out_read), .write(out_write), .address(out_to),
         .data(out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0])), .answer, .dma_read(ofmap_read),
         .dma_address(ofmap_address), .dma_data(ofmap_data)
     );

@@ -1,4 +1,5 @@
-// A buffer: one side for DMA, one for the array, which meet in no bank. An answer comes `LATENCY` cycles after a read.
+// A buffer: one side for DMA, one for the array. An answer comes `LATENCY` cycles after a read. Of two banks they never
+// meet in one; of a single bank, with a single port, `clk` stands still in the cycles in which DMA has it.
 module lw_sram #(
     parameter int WORDS = 1024,
     parameter int BITS = 64,
@@ -6,6 +7,7 @@ module lw_sram #(
     parameter int LATENCY = 1
 ) (
     input  logic               clk,
+    input  logic               dma_clk,
     /* verilator lint_off UNUSEDSIGNAL */  // addresses count beyond the last word
     input  logic               write,
     input  logic [ADDRESS-1:0] write_address,
@@ -20,8 +22,8 @@ module lw_sram #(
     logic [BITS*LATENCY-1:0] answers;
 
     assign read_data = answers[BITS*LATENCY-1-:BITS];
+    always_ff @(posedge dma_clk) if (write) words[write_address[INDEX-1:0]] <= write_data;
     always_ff @(posedge clk) begin
-        if (write) words[write_address[INDEX-1:0]] <= write_data;
         if (read) answers[BITS-1:0] <= words[read_address[INDEX-1:0]];
         for (int i = 1; i < LATENCY; i++) answers[BITS*i+:BITS] <= answers[BITS*(i-1)+:BITS];
     end

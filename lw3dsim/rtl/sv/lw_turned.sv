@@ -7,6 +7,7 @@ module lw_turned #(
     parameter int LATENCY = 1
 ) (
     input  logic                        clk,
+    input  logic                        dma_clk,
     input  logic                        write,
     input  logic [31:0]                 write_address,  // of a word
     input  logic [ELEMENT*ELEMENTS-1:0] write_data,
@@ -21,11 +22,11 @@ module lw_turned #(
     wire [BITS-1:0] even_word, odd_word;
 
     lw_sram #(.WORDS((WORDS + 1) / 2), .BITS(BITS), .ADDRESS(32), .LATENCY(LATENCY)) u_even (
-        .clk, .write(write && !write_address[0]), .write_address(write_address >> 1), .write_data,
+        .clk, .dma_clk, .write(write && !write_address[0]), .write_address(write_address >> 1), .write_data,
         .read, .read_address(even_at), .read_data(even_word)
     );
     lw_sram #(.WORDS((WORDS + 1) / 2), .BITS(BITS), .ADDRESS(32), .LATENCY(LATENCY)) u_odd (
-        .clk, .write(write && write_address[0]), .write_address(write_address >> 1), .write_data,
+        .clk, .dma_clk, .write(write && write_address[0]), .write_address(write_address >> 1), .write_data,
         .read, .read_address(odd_at), .read_data(odd_word)
     );
 

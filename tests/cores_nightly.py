@@ -1,5 +1,7 @@
 """Run random layers and fused groups on all cores of the tests: python tests/cores_nightly.py 300 runs as many of both.
 
+And as many again on each where buffers have one bank.
+
 Says how many were equal, and of those that differ the seed and what; exits with 1 then.
 """
 
@@ -13,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
 from core_groups import drawn_group
-from cores import MACHINES, built, counted, differences, drawn_subject
+from cores import MACHINES, built, counted, differences, drawn_subject, of_single_banks
 
 
 def main(many: int) -> int:
@@ -22,11 +24,14 @@ def main(many: int) -> int:
     with tempfile.TemporaryDirectory() as made:
         for name in MACHINES:
             arch, core, bench = built(name, Path(made))
-            for seed, draw in itertools.product(range(1000, 1000 + many), (drawn_subject, drawn_group)):
-                found = differences(draw(name, seed, arch), core, bench)
+            seeds = range(1000, 1000 + many)
+            for seed, draw, is_single in itertools.product(seeds, (drawn_subject, drawn_group), (False, True)):
+                design = of_single_banks(seed, arch) if is_single else arch
+                found = differences(draw(name, seed, design), core, bench)
                 answers.append(found)
                 if found:
-                    sys.stdout.write("; ".join([name, draw.__name__, str(seed), *found]) + "\n")
+                    banks = "single banks" if is_single else "two banks"
+                    sys.stdout.write("; ".join([name, banks, draw.__name__, str(seed), *found]) + "\n")
     sys.stdout.write(counted(answers) + "\n")
     return int(any(answers))
 

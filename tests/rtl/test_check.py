@@ -10,7 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 from core_groups import drawn_group
-from cores import MACHINES, arch_of, counted, differences, drawn_subject, subject_of
+from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
 
@@ -21,7 +21,7 @@ from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl import check_core
-from lw3dsim.rtl.build import Log
+from lw3dsim.rtl.build import Log, run
 from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.export import top_name
@@ -55,6 +55,25 @@ def test_a_core_is_equal_to_the_simulator(core_of, name, seed):
 def test_a_core_runs_fused_groups_as_the_simulator_does(core_of, name, seed):
     arch, core, bench = core_of(name)
     assert not differences(drawn_group(name, seed, arch), core, bench)
+
+
+@pytest.mark.parametrize("draw", [drawn_subject, drawn_group])
+@pytest.mark.parametrize("seed", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_stands_still_where_dma_has_the_only_port_of_a_buffer(core_of, name, seed, draw):
+    arch, core, bench = core_of(name)
+    subject = draw(name, seed, of_single_banks(seed, arch))
+    assert len(subject.paused.cycles)
+    assert not differences(subject, core, bench)
+
+
+def test_a_pause_that_the_core_is_not_told_of_is_found(core_of):
+    arch, core, bench = core_of("trees")
+    subject = drawn_subject("trees", 1, of_single_banks(1, arch))
+    program = make_program(subject, core)
+    told = [one for one in program.happenings if one.kind != "pause"]
+    log = run(bench, replace(program, happenings=told))
+    assert compare(subject, core, program, log).differences
 
 
 @pytest.mark.parametrize("dilation", [(1, 2, 2), (3, 1, 2), (2, 3, 3)])
@@ -288,12 +307,14 @@ def test_equal_layers_are_counted():
     assert counted([(), ("end",), ()]) == "2 of 3 layers and groups are equal"
 
 
-def test_a_buffer_of_one_bank_is_refused_where_dma_meets_the_array(tmp_path, tiny):
-    banks = overrides(*SMALL, *PORTS, "buffers.ifmap_banks=1")
-    out = ("--out", str(tmp_path / "core"))
-    done = command("rtl", "export", "--workload", tiny, "--arch", "edge_small", *banks, "--layers", "point", *out)
-    assert done.exit_code == 2
-    assert "has a buffer of one bank, where DMA and array meet" in done.stderr
+def test_buffers_of_one_bank_are_checked_from_the_command_line(folder, tiny):
+    banks = [f"buffers.{name}_banks=1" for name in ("ifmap", "weight", "ofmap")]
+    ask = (tiny, "--arch", "edge_small", *overrides(*SMALL, *PORTS, *banks), "--build", str(folder))
+    done = command("rtl", "check", *ask, "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["equal"]
+    assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
 
 
 GAPS = """

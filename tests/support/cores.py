@@ -57,6 +57,13 @@ def arch_of(name):
     return machine(*ROOM, *MACHINES[name])
 
 
+def of_single_banks(seed, arch):
+    """Return an accelerator with buffers of one bank, any of the three; its core is the same."""
+    draw = random.Random(seed)  # noqa: S311
+    names = draw.sample(["ifmap", "weight", "ofmap"], draw.randint(1, 3))
+    return replace(arch, buffers=replace(arch.buffers, **{f"{one}_banks": 1 for one in names}))
+
+
 def drawn_layer(name, seed, arch):
     """Return a layer, a mapping of it, and its activation; spatial ones of the core with parts are often depthwise.
 

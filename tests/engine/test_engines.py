@@ -375,6 +375,7 @@ def test_a_drain_pauses_too(run):
     assert (trace.end[0], trace.weight.grant[1], trace.drained[0]) == (17, 17, 22)
 
 
+@every
 def test_one_slot_loads_only_after_the_step_has_computed(run):
     trace = times(run, one_job(ifmap_slots=1))
     assert trace.ifmap.grant[1] == trace.end[0] == 17

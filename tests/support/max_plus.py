@@ -63,12 +63,13 @@ def solve(job, memory, order):
             moving = -(-int(memory.box_bursts[boxes[port][tile]]) * memory.burst_ticks // memory.channels)
             x.request[port][tile] = _request(job, x, port, tile)
             x.grant[port][tile] = max(x.request[port][tile], channel)
-            channel = x.leave[port][tile] = x.grant[port][tile] + moving
-            x.there[port][tile] = channel + (memory.latency_ticks if moving and port != OFMAP else 0)
+            x.leave[port][tile] = x.grant[port][tile] + moving
+            x.there[port][tile] = x.leave[port][tile] + (memory.latency_ticks if moving and port != OFMAP else 0)
             words = int(streams(job)[port].words[tile])
             if words and moving:
                 passed = _pass(job, x, port, tile, words, passed)
-                channel = x.leave[port][tile]
+            # What moves nothing keeps nobody: of two at one instant either may be first, and wait for the other.
+            channel = x.leave[port][tile] if moving else channel
         for step in range(steps):
             _step(job, x, step)
     return x

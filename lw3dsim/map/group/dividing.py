@@ -131,7 +131,13 @@ class _Lister(Value, frozen=True, kw_only=True):
             if count < 0:
                 room = make_room(fits, modes, 2 * len(room.found.t), self.keep)._replace(best=room.best)
         found = taken(fits, room, modes, count, limit) if count else None
-        return found, limit / self.scale * SLACK if self.scale else math.inf
+        return found, limit / self.scale * SLACK + self._beside if self.scale else math.inf
+
+    @property
+    def _beside(self) -> float:
+        """What tiles are bounded with, and the limit is without: setting up, and no trees, which may save."""
+        price, trees = self.scales.price, self.scales.trees
+        return price.cycle * self.scales.setup_cycles - sum(min(cost, 0.0) for cost in trees)
 
 
 def search_divided(

@@ -110,4 +110,4 @@ def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:
     part, busy = (int(cost / PARTS * scale) for cost in (price.cycle, price.busy))
     burst = int(price.dram_byte * clocks.burst_bytes * scale)
     parts, bursts = MOST // (part + busy + 1), MOST // (burst + 1)
-    return Aim(part=part, busy=busy, burst=burst, parts=parts, bursts=bursts, trees=0, differ=0)
+    return Aim(part=part, busy=busy, burst=burst, parts=parts, bursts=bursts, trees=0)

@@ -203,7 +203,6 @@ def make_aim(scales: Scales, scale: float) -> Aim:
         parts=LEAST * TOO_MUCH // (part + busy + 1),
         bursts=LEAST * TOO_MUCH // (burst + 1),
         trees=sum(min(int(cost * scale // 1), 0) for cost in scales.trees),
-        differ=sum(int(abs(cost) * scale) + 1 for cost in scales.trees if cost),
     )
 
 

@@ -69,8 +69,7 @@ class Rates(NamedTuple):
 class Aim(NamedTuple):
     """What a part of a cycle and a burst cost, rounded down; more of either than ``parts`` and ``bursts`` is too much.
 
-    A part of a cycle in which the array works costs ``busy`` more, likewise. Trees cost at least ``trees``, and two
-    mappings differ by at most ``differ`` in them.
+    A part of a cycle in which the array works costs ``busy`` more, likewise. Trees cost at least ``trees``.
     """
 
     part: int
@@ -79,7 +78,6 @@ class Aim(NamedTuple):
     parts: int
     bursts: int
     trees: int
-    differ: int
 
 
 @entry
@@ -146,7 +144,7 @@ def offer_chunks(
         bursts, _ = stored_bursts(parts, lying, room.found, count)
         cap = fewer_than(parts, lying, room.found, count)
         if weigh_set(parts, floor, lying, modes, rates, aim, moving + bursts, most, room, count):
-            most = min(most, worst_of(room.best, aim))
+            most = min(most, worst_of(room.best))
             count += 1
     return count, most
 
@@ -243,6 +241,7 @@ def weigh_stages(
         bound = cost_of(aim, max(compute, transfer) + exposed, compute, traffic.bursts[at]) + aim.trees
         if bound > most:
             return bound
+    at_once = max(compute, transfer) + exposed
     if 2 * traffic.window[at] > rates.window_bits or rates.single_slot:
         loading = traffic.inputs[at] * rates.burst * PARTS // rates.channels
         loading += traffic.loads[at] * rates.answer * PARTS
@@ -252,7 +251,8 @@ def weigh_stages(
     if longest < aim.parts and traffic.bursts[at] < aim.bursts:
         at_most = longest * (aim.part + 1) + traffic.bursts[at] * (aim.burst + 1) + most_trees
         at_most += (compute + error + ROUNDINGS) * (aim.busy + 1) if aim.busy else 0
-        note(room.best, at_most, latency, error + ROUNDINGS, steps)
+        # Where the memory is divided otherwise, the same mapping may wait for no window: it counts once.
+        note(room.best, at_most, at_once, longest - at_once, steps)
     return cost_of(aim, latency, compute, traffic.bursts[at]) + trees
 
 
@@ -327,10 +327,9 @@ def may_be_alike(best: Best, i: int, parts: int, error: int, steps: int) -> bool
 
 
 @kernel
-def worst_of(best: Best, aim: Aim) -> int:
+def worst_of(best: Best) -> int:
     """Return what a mapping that is left out must cost more than: NEVER where there are too few."""
     most = 0 if len(best.cost) else NEVER
     for i in range(len(best.cost)):
         most = max(most, best.cost[i])
-    # What a mapping stands for, as it moves least in its time and steps, may differ from it in trees.
-    return most if most == NEVER else most + 2 * aim.differ
+    return most

@@ -97,7 +97,9 @@ def gathered(group: Group, arch: Accelerator) -> Scratch:
     """Return what mappings of ``group`` on ``arch`` are made of, but for the stages whose weights may stay."""
     work, tables = kernels(), tables_of([group], arch)
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
-    work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
+    parts, is_square = own.parts, work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
+    if is_square:
+        return own._replace(parts=parts._replace(w=parts.h, units=parts.units._replace(w=parts.units.h)))
     return own
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
-from lw3dsim.map.group.axes import ANEW, Reaches, count_units, cut_ways
+from lw3dsim.map.group.axes import ANEW, Reaches, Units, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
 from lw3dsim.map.group.residence import bits_of
 
@@ -257,8 +257,22 @@ def mark_sizes(size: int, quantum: int, sizes: Words) -> None:
 
 
 @kernel
+def is_square(layers: Layers, paths: Paths, group: int, many: int) -> bool:
+    """Return whether all of so many stages of a group are along W what they are along H."""
+    for i in range(many):
+        layer = read(Layer, layers.layer, paths.layer[group * many + i])
+        if along(layer.kernel, 1) != along(layer.kernel, 2) or along(layer.stride, 1) != along(layer.stride, 2):
+            return False
+        if along(layer.padding, 1) != along(layer.padding, 2) or along(layer.tile, 1) != along(layer.tile, 2):
+            return False
+        if along(layer.out, 1) != along(layer.out, 2) or along(layer.inp, 1) != along(layer.inp, 2):
+            return False
+    return True
+
+
+@kernel
 def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratch) -> Parts:
-    """Fill in a group, and the ways to cut its axes; return its parts."""
+    """Fill in a group, and the ways to cut its axes; return its parts: of a square one those of H are those of W."""
     stages, segments = gather_stages(layers, paths, group, own.parts.stages), 1
     parts = Parts(
         stages, own.parts.t, own.parts.h, own.parts.w, own.parts.units, own.parts.sets, own.parts.set_bits,
@@ -271,11 +285,18 @@ def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratc
     parts.set_bits[0] = most_resident(own.floor, limits)
     own.ways[0] = gather_axis(layers, paths, group, segments, 0, limits.halos, parts.t, parts.units.t, own)
     own.ways[1] = gather_axis(layers, paths, group, segments, 1, limits.halos, parts.h, parts.units.h, own)
+    if is_square(layers, paths, group, len(stages.n)):
+        own.ways[2] = own.ways[1]
+        return Parts(
+            stages, parts.t, parts.h, parts.h, Units(parts.units.t, parts.units.h, parts.units.h), parts.sets,
+            parts.set_bits, parts.chunks,
+        )  # fmt: skip
     own.ways[2] = gather_axis(layers, paths, group, segments, 2, limits.halos, parts.w, parts.units.w, own)
     return parts
 
 
 @entry
-def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> None:
-    """Fill in the first of the groups."""
-    gather(layers, paths, 0, limits, own)
+def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> bool:
+    """Fill in the first of the groups; return whether it is square: what is filled in of H is that of W then."""
+    parts = gather(layers, paths, 0, limits, own)
+    return is_square(layers, paths, 0, len(parts.stages.n))

@@ -13,7 +13,7 @@ import numpy as np
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.map.group.cost import make_rates
-from lw3dsim.map.group.gather import gather
+from lw3dsim.map.group.gather import gather, is_square
 from lw3dsim.map.group.shortlist import PARTS, Aim, Rates, least_cost
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
 from lw3dsim.map.group.tiles import bound_tile, may_be
@@ -41,6 +41,7 @@ def bound_groups(
     """Fill in what the cheapest tile of each group costs at least; NEVER where none fits."""
     for group in range(len(least)):
         parts, best = gather(layers, paths, group, limits, own), NEVER
+        square = is_square(layers, paths, group, len(parts.stages.n))
         whole_h, whole_w = whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2])
         # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
         for i in range(own.ways[0] - 1, -1, -1):
@@ -49,7 +50,8 @@ def bound_groups(
             for j in range(own.ways[1] - 1, -1, -1):
                 if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, whole_w, 0) >= best:
                     continue
-                for k in range(own.ways[2] - 1, -1, -1):
+                # A tile of a square group costs what it costs with H and W exchanged.
+                for k in range(j if square else own.ways[2] - 1, -1, -1):
                     # A window slides along one axis only.
                     if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
                         best = min(best, cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, k, 1))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.arrays import padded
+import numpy as np
+
+from lw3dsim.base.arrays import ceil_div, padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat, kernels
 from lw3dsim.machine.problem import plain_layer
@@ -120,7 +122,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
     of_t, of_h, of_w, ways, tiles, low, high, sets, set_bits = rest[16:]
     t, h, w = (
         # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
-        empty_cuts(work, stages, 3 * size, 4 * sum(-(-size // part) for part in range(1, size + 1)))
+        empty_cuts(work, stages, 3 * size, _room_for_tiles(size))
         for size in most
     )
     stages_of_group = Stages(
@@ -180,11 +182,25 @@ def chunk_sizes(total: int, rows: int, blocks: tuple[int, ...]) -> tuple[int, ..
 
     For one of the ``blocks`` at least, they are whole ones as well where they are as large as it.
     """
-    parts = {min(total, padded(-(-total // k), rows)) for k in range(1, total + 1)}
+    of_parts = equal_sizes(total)
+    parts = {min(total, padded(size, rows)) for size in of_parts}
     sizes = {min(total, size) for size in (1, 2, 4)} | {
         size for size in parts if min(blocks) <= rows or size < max(blocks)
     }
     for block in blocks:
         if block > rows:
-            sizes |= {min(total, padded(-(-total // k), block)) for k in range(1, total + 1)}
+            sizes |= {min(total, padded(size, block)) for size in of_parts}
     return tuple(sorted(sizes))
+
+
+@kept(4096)
+def equal_sizes(total: int) -> list[int]:
+    """Return the sizes of the largest of 1, 2, ... near-equal parts of ``total``, each once."""
+    sizes: list[int] = np.unique(ceil_div(total, np.arange(1, total + 1))).tolist()
+    return sizes
+
+
+@kept(4096)
+def _room_for_tiles(size: int) -> int:
+    """Return the tiles of all ways to cut an axis together, at most."""
+    return 4 * int(ceil_div(size, np.arange(1, size + 1)).sum())

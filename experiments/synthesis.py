@@ -17,7 +17,7 @@ from unittest import mock
 
 from yosys import SEEN, measure, unit, write_rows, yosys
 
-from lw3dsim.account.area import area_mm2
+from lw3dsim.account.area import SETS, area_mm2
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.build import sources
@@ -48,6 +48,8 @@ CASES = (Case("direct", (), "direct", ("conv1a", "conv2a", "conv3a")),)
 PART_OF = {
     "lw_pe": "adder_trees", "lw_accumulators": "accumulators", "lw_staging": "staging", "lw_turned": "staging",
     "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
+    "lw_near": "staging",
+    "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
     "u_outputs": "output_transform", "lw_vector": "collector", "lw_collector": "collector", "lw_kept": "collector",
@@ -130,7 +132,7 @@ def _values(found: list[tuple[str, str]]) -> dict[str, int]:
 LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 1), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
-    "lw_partials": ("PICKED", 1),
+    "lw_partials": ("PICKED", 1), "lw_near": ("WORD", 8), "lw_span": ("WORD", 8),
 }  # fmt: skip
 
 
@@ -140,37 +142,38 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
         return 0.0
     if module == "lw_accumulators":
         return parameters["MULTS"] * measure(texts, module, {**parameters, "MULTS": 1}).area
+    if module == "lw_weight":
+        return measure(texts, module, {**parameters, "NUMBER": 1}).area
     if module == "lw_operands":
         return _operands(texts, parameters)
     if module == "lw_collector":
         return _collector(texts, parameters)
     if module in LINEAR:
         name, small = LINEAR[module]
-        if parameters[name] > small + 1:
+        more = small if name == "WORD" else 1
+        if parameters[name] > small + more:
             first = measure(texts, module, {**parameters, name: small}).area
-            step = measure(texts, module, {**parameters, name: small + 1}).area - first
-            return first + (parameters[name] - small) * step
+            step = measure(texts, module, {**parameters, name: small + more}).area - first
+            return first + (parameters[name] - small) / more * step
     return measure(texts, module, parameters).area
 
 
 def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
-    """Return operands of all places and rows: of few over a small patch, and what more places, rows, words take.
+    """Return operands of all places and rows: of few of them, and what more places and rows take.
 
     Of a core without algorithms what a tile is are constants.
     """
 
-    def few(rows: int, mults: int, patch: int) -> float:
-        one = {**parameters, "ROWS": rows, "COLS": 1, "MULTS": mults, "PLACES": mults, "PATCH": patch}
+    def few(rows: int, mults: int) -> float:
+        one = {**parameters, "ROWS": rows, "COLS": 1, "MULTS": mults, "PLACES": mults, "STAGED": 1, "TAKEN": 64}
         lists = dict.fromkeys(("lane", "coordinate", "at_t", "at_h", "at_w"), 8 * mults)
         return measure(texts, "lw_operands", one, {**lists, "used": mults}).area
 
-    first, place, both, wider = few(1, 1, 64), few(1, 2, 64), few(2, 2, 64), few(1, 1, 128)
+    first, place, both = few(1, 1), few(1, 2), few(2, 2)
     places, rows = parameters["COLS"] * parameters["PLACES"] - 1, parameters["ROWS"] - 1
     # Of every further row and place the weight and whether it works are held.
     held = (parameters["WEIGHT"] + 1) * unit("register", A=1).area
-    chosen = (parameters["ROWS"] if parameters["OWN_INPUTS"] else 1) * (places + 1)
-    reach = (wider - first) / 64 * (parameters["PATCH"] - 64)
-    return first + places * (place - first) + rows * (both - place + (places - 1) * held) + chosen * reach
+    return first + places * (place - first) + rows * (both - place + (places - 1) * held)
 
 
 def _collector(texts: dict[str, str], parameters: dict[str, int]) -> float:
@@ -223,6 +226,13 @@ def library_prices() -> dict[str, float]:
     }
 
 
+def corner_turn_mm2(design) -> float:
+    """Return the area that the simulator counts in staging for the corner turn of the DMA, which a core has not."""
+    bits = design.precision.activation_bits
+    held = SETS * design.dram.channel_block * (8 * design.buffers.ifmap_port_bytes // bits) * bits
+    return held * arithmetic.arithmetic(design.tech, "register", "area_um2", 1) / 1e6
+
+
 def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, float]:
     """Return what the simulator says of each component, in 8 x 8 multipliers, at its own prices or others'."""
     row = structures._row  # noqa: SLF001  # the table is another's
@@ -234,11 +244,11 @@ def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, f
     with mock.patch.object(structures, "_row", priced):
         for one in cached:
             one.cache_clear()
-        found = area_mm2(design, problems)
+        found, turn = area_mm2(design, problems), corner_turn_mm2(design)
         each = arithmetic.arithmetic(design.tech, "mult", "area_um2", 8, 8) / 1e6
     for one in cached:
         one.cache_clear()
-    return {name: getattr(found, name) / each for name in PARTS.values()}
+    return {name: getattr(found, name) / each for name in PARTS.values()} | {"staging": (found.staging - turn) / each}
 
 
 def compared(case: Case) -> list[tuple[str, float, float, float]]:

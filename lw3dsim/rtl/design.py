@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import LEAST_STAGES
 from lw3dsim.errors import InputError
+from lw3dsim.machine.near import kernel_words, patch_words, power_of_two, reach_words
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.technology.sram import buffers
 from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
@@ -49,6 +51,7 @@ class Core(Value, frozen=True, kw_only=True):
     weight_word: int
     weight_memory: int
     weight_staged: int
+    reach: int
     ofmap_word: int
     ofmap_memory: int
     bias_memory: int
@@ -85,6 +88,11 @@ class Core(Value, frozen=True, kw_only=True):
         """Outputs of which a word of the output buffer has a part, at most."""
         return max(self.results, -(-self.ofmap_word // self.result_bits) + 1)
 
+    @property
+    def grain(self) -> int:
+        """Bits of which a word of weights, and the weights of every algorithm as they are stored, are multiples."""
+        return math.gcd(self.weight_word, self.plain, *(() if self.onchip else self.weights))
+
     def back(self, stage: Stage) -> int:
         """Return the cycles from the feed to the accumulators."""
         return self.latency + 1 + self.stages + stage.adders[0]
@@ -116,6 +124,8 @@ class Core(Value, frozen=True, kw_only=True):
             "WEIGHT_WORD": self.weight_word,
             "WEIGHT_WORDS": self.weight_memory,
             "WEIGHT_STAGED": self.weight_staged,
+            "REACH": self.reach,
+            "GRAIN": self.grain,
             "OFMAP_WORD": self.ofmap_word,
             "OFMAP_WORDS": self.ofmap_memory,
             "BIAS_WORDS": self.bias_memory,
@@ -134,17 +144,18 @@ def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
     return algorithm.tile, algorithm.filter
 
 
+# What of a core is no less than what of the room that its programs need.
+ROOM = {
+    "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
+    "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "slots": "slots",
+}  # fmt: skip
+
+
 def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
     """Return ``core`` with the room that ``programs`` need: for rounds, sums, biases, intermediate tensors."""
-
-    def most(name: str) -> int:
-        return max(int(getattr(program.room, name)) for program in programs)
-
-    return replace(
-        core, ifmap_staged=most("patch"), weight_staged=most("kernels"), partial_words=most("sums"),
-        bias_memory=max(core.bias_memory, most("biases")), inner=most("elements"), inner_staged=most("inner"),
-        slots=max(core.slots, most("slots")),
-    )  # fmt: skip
+    needed = {name: max(int(getattr(program.room, of)) for program in programs) for name, of in ROOM.items()}
+    needed["reach"] = power_of_two(needed["reach"])
+    return replace(core, **{name: max(getattr(core, name), number) for name, number in needed.items()})
 
 
 def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
@@ -156,6 +167,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
             "a buffer, its staging, the operands of a lane; raise it"
         )
     macros = buffers(arch)
+    stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
     found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
     return Core(
         rows=pe.rows,
@@ -180,12 +192,11 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,
         ifmap_memory=_words(memories.ifmap_kib, memories.ifmap_port_bytes),
-        ifmap_staged=_staged(arch.staging_room * precision.activation_bits, memories.ifmap_port_bytes),
+        ifmap_staged=patch_words(arch),
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
-        weight_staged=_staged(
-            pe.rows * pe.mults_per_pe * arch.staging_weights * precision.weight_bits, memories.weight_port_bytes
-        ),
+        weight_staged=kernel_words(arch, max([precision.weight_bits, *stored])),
+        reach=reach_words(arch),
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
         bias_memory=256,
@@ -198,7 +209,3 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
 
 def _words(kib: int, port_bytes: int) -> int:
     return 16 * 1024 * kib // port_bytes
-
-
-def _staged(bits: int, port_bytes: int) -> int:
-    return -(-bits // (8 * port_bytes))

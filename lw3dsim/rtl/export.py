@@ -32,13 +32,19 @@ RULES = (
     ),
     (
         "Array: rows and columns",
-        "lw_operands, lw_weight, lw_walker",
+        "lw_operands, lw_chosen, lw_weight, lw_walker",
         "inputs go down a column, weights along a row",
     ),
     ("Array: tiles in e cycles", "lw_feed, lw_gather", "parts of a tile one after another, gathered when they drain"),
     ("Algorithms", "lw_modes", "what a tile of each is to the counters"),
     ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
     ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
+    ("Staging: inputs", "lw_near", "the few words of a patch in which lanes find inputs at one time"),
+    (
+        "Staging: weights",
+        "lw_kernels, lw_span, lw_slice, lw_width",
+        "the words of a row, and of these the weights of a tap",
+    ),
     ("Words: runs", "lw_turned", "a port reads a word from any element on: two halves and a rotator"),
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
     (

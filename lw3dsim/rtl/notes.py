@@ -76,11 +76,13 @@ class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
 class Room(Value, frozen=True, kw_only=True):
     """The most words of a round, of patch, weights and intermediate patch, of partial sums of a depth, and of biases.
 
-    ``elements`` are those of intermediate tensors, ``slots`` tiles that may come before the first of them is used.
+    ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
+    intermediate tensors, ``slots`` tiles that may come before the first of them is used.
     """
 
     patch: int
     kernels: int
+    reach: int
     inner: int
     sums: int
     biases: int
@@ -99,6 +101,7 @@ class Notes:
     drained_words: int = 0
     patch: int = 1
     kernels: int = 1
+    reach: int = 1
     inner: int = 1
     sums: int = 1
 
@@ -112,6 +115,7 @@ class Notes:
             room=Room(
                 patch=self.patch,
                 kernels=self.kernels,
+                reach=self.reach,
                 inner=self.inner,
                 sums=self.sums,
                 biases=len(self.bias_words),

@@ -189,7 +189,10 @@ class Maker:
         weights = wave.channels * taps * of_tap * self.weight_bits
         words = self.words_of(place, wave, block)
         words["weight_words"] = -(-weights // self.core.weight_word)
-        self.notes.kernels = max(self.notes.kernels, words["weight_words"])
+        of_row = -(-taps * of_tap * self.weight_bits // self.core.weight_word) + 1
+        side_by_side = together if tree else wave.channels if problem.structure == "grouped" else 1
+        self.notes.kernels = max(self.notes.kernels, min(of_row, words["weight_words"]))
+        self.notes.reach = max(self.notes.reach, self.reach(wave, words, side_by_side))
         rounds = -(-channels // machine.chunk) * staged.groups
         self.notes.waves.append(
             packed(
@@ -238,6 +241,26 @@ class Maker:
         if self.reads is None:
             return {}
         return {"turns": read + drained, "read_tag": self.reads.tag}
+
+    def reach(self, wave: Wave, words: dict[str, int], extent: int) -> int:
+        """Return the most words in which lanes find what they read at one time, so many elements side by side each."""
+        algorithm, each = self.stage.problem.algorithm, self.core.ifmap_word // self.core.activation
+        window = [
+            m + r - 2 if algorithm.is_winograd else 0 for m, r in zip(algorithm.tile, algorithm.filter, strict=True)
+        ]
+        beyond = extent - 1 + sum(end * words[f"window_{axis}"] for axis, end in zip("thw", window, strict=True))
+        tiles, taps = (
+            [sum(steps) for steps in itertools.product(*([pitch * i for i in range(many)] for pitch, many in along))]
+            for along in (
+                [(words[f"pitch_{axis}"], many) for axis, many in zip("thw", wave.tiles, strict=True)],
+                [(words[f"tap_{axis}"], words[f"taps_{axis}"]) for axis in "thw"],
+            )
+        )
+        lanes = self.stage.machine.lanes
+        depths = [tiles[first : first + lanes] for first in range(0, len(tiles), lanes)]
+        return max(
+            (here[-1] + beyond + tap) // each - (here[0] + tap) // each + 1 for here in depths for tap in set(taps)
+        )
 
     def words_of(self, place: Place, wave: Wave, block: Block) -> dict[str, int]:
         """Return the words of a round of a wave, where they lie, and where lanes find what of them."""

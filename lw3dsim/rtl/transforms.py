@@ -47,15 +47,30 @@ _PARTS = """    wire [31:0] from = 32'(part) * MULTS;
 _WHOLE = """    wire unused_part = &{1'b0, part};
     assign out = made;
 """
-_WEIGHT = """// A weight of a round: as many bits as the algorithm's have.
+_WEIGHT = """// The weight of a multiplier, of those of a tap: as many bits as the algorithm's have.
+// A direct layer has one for all multipliers of a PE, or one for each.
 module lw_weight #(
     parameter int KERNELS = 512,
-    parameter int WEIGHT = 8
+    parameter int WEIGHT = 8,
+    parameter int NUMBER = 0  // of the multiplier in its PE
 ) (
     input  logic [7:0]         mode,
-    input  logic [15:0]        place,
+    input  logic               tree,
+    /* verilator lint_off UNUSEDSIGNAL */  // of tiles
+    input  logic [7:0]         coordinate,
     input  logic [KERNELS-1:0] kernels,
+    /* verilator lint_on UNUSEDSIGNAL */
     output logic [WEIGHT-1:0]  weight
+);
+    always_comb
+        case (mode)
+{cases}        endcase
+endmodule
+"""
+_WIDTH = """// The width of a weight as it is stored, in grains.
+module lw_width (
+    input  logic [7:0] mode,
+    output logic [7:0] grains
 );
     always_comb
         case (mode)
@@ -96,15 +111,27 @@ def transform_modules(core: Core) -> dict[str, str]:
         ),
         "lw_modes": modes(core),
         "lw_weight": _WEIGHT.format(cases=_weights(core)),
+        "lw_width": _WIDTH.format(cases=_widths(core)),
     }  # fmt: skip
     return {f"{name}.sv": text for name, text in texts.items()}
 
 
 def _weights(core: Core) -> str:
     """Return how a weight of each algorithm is taken; of a direct layer by default."""
-    taken = "weight = WEIGHT'($signed(kernels[{0}*32'(place)+:{0}]));"
+    taken = "weight = WEIGHT'($signed(kernels[{0}*32'(coordinate)+:{0}]));"
     lines = [f"8'd{number}: {taken.format(bits)}" for number, bits in enumerate(core.weights, 1)]
-    return "".join(f"            {line}\n" for line in [*lines, f"default: {taken.format(core.plain)}"])
+    own, shared = f"{core.plain}*NUMBER+:{core.plain}", f"{core.plain - 1}:0"
+    lines.append(f"default: weight = tree ? WEIGHT'($signed(kernels[{own}])) : WEIGHT'($signed(kernels[{shared}]));")
+    return "".join(f"            {line}\n" for line in lines)
+
+
+def _widths(core: Core) -> str:
+    """Return how many grains a weight of each algorithm takes; of a direct layer by default."""
+    stored = {f"8'd{number}": core.plain if core.onchip else bits for number, bits in enumerate(core.weights, 1)}
+    return "".join(
+        f"            {mode}: grains = 8'd{bits // core.grain};\n"
+        for mode, bits in {**stored, "default": core.plain}.items()
+    )
 
 
 def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[IntMatrix], scale: int) -> str:

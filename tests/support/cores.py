@@ -15,7 +15,7 @@ from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.check import compare
-from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.design import fitted, make_core
 from lw3dsim.rtl.groups import SLOTS
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_subject, operands
@@ -45,6 +45,8 @@ MACHINES = {
         "precision.weight_bits=6",
     ),
 }  # fmt: skip
+# Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
+REACH = {"trees": 64, "temporal": 32, "parts": 32}
 KERNELS = {
     "trees": [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)],
     "temporal": [(3, 1, 1)],
@@ -123,6 +125,7 @@ def subject_of(problem, mapping, activation, arch, seed=0):
 def differences(subject, core, bench):
     """Return what a core does otherwise than the simulator."""
     program = make_program(subject, core)
+    assert fitted(core, [program]) == core, "the program needs more room than the core has"
     return compare(subject, core, program, run(bench, program)).differences
 
 
@@ -132,7 +135,7 @@ def built(name, folder):
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
-        make_core(arch, problems), own_inputs=1, ifmap_staged=128, weight_staged=128, partial_words=48, inner=1 << 14,
+        make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 14,
         inner_staged=128, slots=SLOTS,
     )  # fmt: skip
     return arch, core, build(core, folder)

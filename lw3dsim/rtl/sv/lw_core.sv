@@ -24,7 +24,9 @@ module lw_core #(
     parameter int IFMAP_STAGED = 16,     // words of a set of staging registers
     parameter int WEIGHT_WORD = 64,
     parameter int WEIGHT_WORDS = 1024,
-    parameter int WEIGHT_STAGED = 16,
+    parameter int WEIGHT_STAGED = 16,    // of a row
+    parameter int REACH = 3,             // words of the patch in which lanes find inputs at one time
+    parameter int GRAIN = 8,             // bits, of which widths of weights and words are multiples
     parameter int OFMAP_WORD = 64,
     parameter int OFMAP_WORDS = 1024,
     parameter int BIAS_WORDS = 16,
@@ -79,6 +81,7 @@ module lw_core #(
     // What is staged of a patch, whichever buffer it comes from.
     localparam int INNER_BITS = INNER != 0 ? OFMAP_WORD * INNER_STAGED : 0;
     localparam int PATCH_BITS = IFMAP_WORD * IFMAP_STAGED > INNER_BITS ? IFMAP_WORD * IFMAP_STAGED : INNER_BITS;
+    localparam int PATCH_WORDS = (PATCH_BITS + IFMAP_WORD - 1) / IFMAP_WORD;
     localparam int PATCH = PATCH_BITS / ACTIVATION;
     // Of a place in the patch; a descriptor has room for 16.
     localparam int AT = PATCH <= 2 ? 1 : PATCH > 65536 ? 16 : $clog2(PATCH);
@@ -95,15 +98,24 @@ module lw_core #(
     // A vector step is taken group by group.
     wire                  is_first_group, is_last_group, opens_frames, closes_frames;
     wire [31:0]           operands, results_at, sums_at;
-    lw_groups u_groups (
-        .clk, .rst, .taken(next_taken), .groups(next[16*F_REPEATS+:32]), .base(next[16*F_IFMAP_BASE+:32]),
-        .block(next[16*F_NEXT_BLOCK+:32]), .step_t(next[16*F_NEXT_T+:32]), .step_h(next[16*F_NEXT_H+:32]),
-        .step_w(next[16*F_NEXT_W+:32]), .groups_all(next[16*F_BESIDE+:16]), .groups_h(next[16*F_BESIDE_H+:16]),
-        .groups_w(next[16*F_BESIDE_W+:16]), .results_base(next[16*F_OFMAP_BASE+:32]),
-        .results_words(next[16*F_RESULT_WORDS+:16]), .sums_base(next[16*F_SUMS_BASE+:32]),
-        .sums_words(next[16*F_SUM_WORDS+:16]), .is_first(is_first_group), .is_last(is_last_group),
-        .opens(opens_frames), .closes(closes_frames), .operands, .results(results_at), .sums(sums_at)
-    );
+    generate
+        if (VECTOR != 0) begin : g_groups
+            lw_groups u_groups (
+                .clk, .rst, .taken(next_taken), .groups(next[16*F_REPEATS+:32]), .base(next[16*F_IFMAP_BASE+:32]),
+                .block(next[16*F_NEXT_BLOCK+:32]), .step_t(next[16*F_NEXT_T+:32]), .step_h(next[16*F_NEXT_H+:32]),
+                .step_w(next[16*F_NEXT_W+:32]), .groups_all(next[16*F_BESIDE+:16]), .groups_h(next[16*F_BESIDE_H+:16]),
+                .groups_w(next[16*F_BESIDE_W+:16]), .results_base(next[16*F_OFMAP_BASE+:32]),
+                .results_words(next[16*F_RESULT_WORDS+:16]), .sums_base(next[16*F_SUMS_BASE+:32]),
+                .sums_words(next[16*F_SUM_WORDS+:16]), .is_first(is_first_group), .is_last(is_last_group),
+                .opens(opens_frames), .closes(closes_frames), .operands, .results(results_at), .sums(sums_at)
+            );
+        end else begin : g_whole
+            assign {is_first_group, is_last_group, opens_frames, closes_frames} = '1;
+            assign operands = next[16*F_IFMAP_BASE+:32];
+            assign results_at = next[16*F_OFMAP_BASE+:32];
+            assign sums_at = next[16*F_SUMS_BASE+:32];
+        end
+    endgenerate
     logic [16*FIELDS-1:0] group;
     always_comb begin
         group = next;
@@ -200,13 +212,23 @@ module lw_core #(
         .read(weight_reads), .read_address(weight_at), .read_data(weight_word)
     );
 
+    // Grains of the weights of a row in the round that is loaded, and of those in both sets.
+    wire [7:0] loaded_grains, grains;
+    lw_width u_loaded_width (.mode(loaded[16*F_MODE+:8]), .grains(loaded_grains));
+    lw_width u_width (.mode, .grains);
+    logic [15:0] row_of[2];
+    wire [15:0] row_loads = load_start ? loaded[16*F_TAPS+:16] * loaded[16*F_SPAN+:16] * 16'(loaded_grains) :
+                            row_of[set_loading];
+    always_ff @(posedge clk) if (load_start) row_of[load_set] <= row_loads;
+
     wire ifmap_comes, weight_comes, ifmap_set, weight_set;
-    wire [15:0] ifmap_which, weight_which;
+    wire [15:0] ifmap_which, weight_which, weight_of_row;
     lw_delay #(.BITS(18), .STAGES(LATENCY)) u_ifmap_tag (
         .clk, .in({ifmap_reads && !rst, load_into, ifmap_number}), .out({ifmap_comes, ifmap_set, ifmap_which})
     );
-    lw_delay #(.BITS(18), .STAGES(LATENCY)) u_weight_tag (
-        .clk, .in({weight_reads && !rst, load_into, weight_number}), .out({weight_comes, weight_set, weight_which})
+    lw_delay #(.BITS(34), .STAGES(LATENCY)) u_weight_tag (
+        .clk, .in({weight_reads && !rst, load_into, weight_number, row_loads}),
+        .out({weight_comes, weight_set, weight_which, weight_of_row})
     );
 
     // The feed, and where its lanes and rows find their operands.
@@ -216,7 +238,7 @@ module lw_core #(
     /* verilator lint_off UNUSEDSIGNAL */  // a wave is as deep as accumulators are
     wire [15:0] place;
     /* verilator lint_on UNUSEDSIGNAL */
-    lw_feed u_feed (
+    lw_feed #(.ONCHIP(ONCHIP)) u_feed (
         .clk, .rst, .start(feed_start), .bank_in(feed_bank), .set_in(feed_set), .opens_in(feed_opens),
         .frames(now[16*F_TAPS_T+:16]), .rows(now[16*F_TAPS_H+:16]), .columns(now[16*F_TAPS_W+:16]),
         .depths(now[16*F_DEPTHS+:16]), .passes, .tiles(now[16*F_TRANSFORMS_IN+:16]), .tiles_each(in_tiles),
@@ -228,6 +250,8 @@ module lw_core #(
     wire [15:0] tap = tap_t * now[16*F_TAP_T+:16] + tap_h * now[16*F_TAP_H+:16] + tap_w * now[16*F_TAP_W+:16];
     /* verilator lint_on UNUSEDSIGNAL */
     wire [15:0] kernel = (tap_t * now[16*F_TAPS_H+:16] + tap_h) * now[16*F_TAPS_W+:16] + tap_w;
+    // Where the weights of the tap lie, and how far apart those of rows, in grains.
+    wire [15:0] at_tap = kernel * now[16*F_SPAN+:16] * 16'(grains), of_row = row_of[set];
     wire [15:0] lanes = tree ? 16'(COLS) : winograd ? 16'(COLS) * 16'(tiles_col) : 16'(FILES);
     wire [FILES*AT-1:0] places;
     lw_walker #(.LANES(FILES), .PLACE(AT)) u_walker (
@@ -247,28 +271,30 @@ module lw_core #(
     wire go, go_bank, go_set, go_first, go_tree;
     wire [7:0] go_part, go_mode;
     wire [PLACE_BITS-1:0] go_depth;
-    wire [15:0] go_kernel, go_channels, go_working, go_rows, go_span, go_taps, go_row_place;
+    wire go_grouped;
+    wire [15:0] go_tap, go_of_row, go_channels, go_working, go_rows;
     wire [47:0] go_window;
     wire [FILES*AT-1:0] go_places;
-    lw_delay #(.BITS(21 + PLACE_BITS + 16*7 + 48 + FILES*AT), .STAGES(LATENCY)) u_front (
+    lw_delay #(.BITS(22 + PLACE_BITS + 16*5 + 48 + FILES*AT), .STAGES(LATENCY)) u_front (
         .clk,
-        .in({works_now && !rst, bank, set, first, tree, part, mode, place[PLACE_BITS-1:0], kernel, channels, working,
-             now[16*F_ROWS+:16], now[16*F_SPAN+:16], now[16*F_TAPS+:16], now[16*F_ROW_PLACE+:16],
+        .in({works_now && !rst, bank, set, first, tree, part, mode, place[PLACE_BITS-1:0], at_tap, of_row, channels, working,
+             now[16*F_ROWS+:16], now[16*F_ROW_PLACE],
              now[16*F_WINDOW_T+:16], now[16*F_WINDOW_H+:16], now[16*F_WINDOW_W+:16], places}),
-        .out({go, go_bank, go_set, go_first, go_tree, go_part, go_mode, go_depth, go_kernel, go_channels, go_working, go_rows, go_span,
-              go_taps, go_row_place, go_window, go_places})
+        .out({go, go_bank, go_set, go_first, go_tree, go_part, go_mode, go_depth, go_tap, go_of_row, go_channels, go_working,
+              go_rows, go_grouped, go_window, go_places})
     );
 
     wire [IFMAP_WORD*IFMAP_STAGED-1:0] of_ifmap;
     wire [PATCH_BITS-1:0] patch;
-    wire [WEIGHT_WORD*WEIGHT_STAGED-1:0] kernels;
+    localparam int TAKEN = (PLACES * (ONCHIP != 0 ? PLAIN : WEIGHT) + GRAIN - 1) / GRAIN;
+    wire [ROWS*TAKEN*GRAIN-1:0] kernels;
     lw_staging #(.WORD(IFMAP_WORD), .WORDS(IFMAP_STAGED)) u_patch (
         .clk, .write(ifmap_comes), .half(ifmap_set), .number(ifmap_which), .data(ifmap_word),
         .read_set(go_set), .held(of_ifmap)
     );
-    lw_staging #(.WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED)) u_kernels (
-        .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .data(weight_word),
-        .read_set(go_set), .held(kernels)
+    lw_kernels #(.ROWS(ROWS), .WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED), .GRAIN(GRAIN), .TAKEN(TAKEN)) u_kernels (
+        .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .loading(weight_of_row), .data(weight_word),
+        .read_set(go_set), .of_row(go_of_row), .at_tap(go_tap), .taken(kernels)
     );
 
     wire [7:0] go_tiles_col;
@@ -284,13 +310,13 @@ module lw_core #(
     wire [ROWS*FILES-1:0] taken_works;
     lw_operands #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
-        .PATCH(PATCH), .AT(AT), .KERNELS(WEIGHT_WORD * WEIGHT_STAGED), .OWN_INPUTS(OWN_INPUTS), .PLAIN(PLAIN),
-        .ONCHIP(ONCHIP)
+        .WORD(IFMAP_WORD), .STAGED(PATCH_WORDS), .REACH(REACH), .AT(AT), .TAKEN(TAKEN * GRAIN), .OWN_INPUTS(OWN_INPUTS),
+        .PLAIN(PLAIN), .ONCHIP(ONCHIP)
     ) u_operands (
         .clk, .go, .tree(go_tree), .mode(go_mode), .part(go_part), .per_col(go_tiles_col), .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),
-        .window(go_window), .row_place(go_row_place), .kernel(go_kernel), .channels(go_channels),
-        .working(go_working), .rows(go_rows), .span(go_span), .taps(go_taps), .patch(patch[PATCH*ACTIVATION-1:0]),
+        .window(go_window), .grouped(go_grouped), .channels(go_channels), .working(go_working), .rows(go_rows),
+        .patch((IFMAP_WORD*PATCH_WORDS)'(patch)),
         .kernels, .data(elements), .weights(taken_weights), .works(taken_works)
     );
 

@@ -1,7 +1,9 @@
 // The feed: walks over the taps of a round, over the tiles behind each other of every tap, and over the parts of a tile that
 // has more coordinates than a PE multipliers. A tap takes as long as its tiles are transformed, whole tiles a cycle, or one
 // in some cycles.
-module lw_feed (
+module lw_feed #(
+    parameter int ONCHIP = 1       // whether weights are transformed here
+) (
     input  logic        clk,
     input  logic        rst,
     input  logic        start,     // from the next cycle on
@@ -40,7 +42,14 @@ module lw_feed (
     assign ends_tile = part + 8'd1 == passes;
     wire [31:0] left = fresh ? 32'(tiles) * 32'(cycles_each) : rest;
     wire [31:0] kernels_left = fresh ? 32'(kernels) * 32'(kernel_cycles) : kernels_rest;
-    wire made_tiles = left <= 32'(tiles_each), made_kernels = kernels_left <= 32'(kernels_each);
+    wire made_tiles = left <= 32'(tiles_each), made_kernels;
+    generate
+        if (ONCHIP != 0) begin : g_kernels
+            assign made_kernels = kernels_left <= 32'(kernels_each);
+        end else begin : g_none
+            assign made_kernels = 1'b1;
+        end
+    endgenerate
     wire transformed = made_tiles && made_kernels;
     wire ends_places = deepest && ends_tile;
     wire ends_depth = (fed || ends_places) && transformed;

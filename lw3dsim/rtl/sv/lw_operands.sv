@@ -3,7 +3,7 @@
 // Pixel-parallel, every multiplier of a PE is a lane, and a row has one weight for all. Channel-parallel, a PE is a lane,
 // and its multipliers take channels that lie side by side. Of Winograd tiles a column takes whole windows, element by
 // element; a multiplier the weight of one coordinate, of a part of the tile where that has more than a PE multipliers.
-// Where rows read inputs of their own these lie side by side too.
+// Where rows read inputs of their own these lie side by side too. All lanes choose among the same few words of the patch.
 module lw_operands #(
     parameter int ROWS = 2,
     parameter int COLS = 2,
@@ -11,9 +11,11 @@ module lw_operands #(
     parameter int PLACES = 4,      // elements that a column takes
     parameter int ACTIVATION = 8,
     parameter int WEIGHT = 8,      // transformed, or as wide as the plain ones
-    parameter int PATCH = 64,      // staged activations
-    parameter int AT = 16,         // bits of a place among them
-    parameter int KERNELS = 512,   // staged bits of weights
+    parameter int WORD = 64,
+    parameter int STAGED = 16,     // words of the patch
+    parameter int REACH = 3,       // in which lanes find their inputs at one time
+    parameter int AT = 16,         // bits of a place in the patch
+    parameter int TAKEN = 32,      // bits of a row's weights of a tap
     parameter int OWN_INPUTS = 0,  // whether rows read inputs of their own
     parameter int PLAIN = 8,
     parameter int ONCHIP = 0       // whether weights of tiles are transformed here
@@ -33,23 +35,25 @@ module lw_operands #(
     input  logic [8*PLACES-1:0]     at_w,
     input  logic [COLS*MULTS*AT-1:0] places,
     input  logic [47:0]             window,    // from element to element, along T, H, W
-    input  logic [15:0]             row_place, // from row to row
-    input  logic [15:0]             kernel,    // tap
+    input  logic                    grouped,   // whether inputs of the rows lie side by side
     input  logic [15:0]             channels,  // in this round
     input  logic [15:0]             working,   // lanes
     input  logic [15:0]             rows,
-    input  logic [15:0]             span,      // weights of a tap
-    input  logic [15:0]             taps,
-    input  logic [PATCH*ACTIVATION-1:0] patch,
-    input  logic [KERNELS-1:0]      kernels,
+    input  logic [WORD*STAGED-1:0]  patch,
+    input  logic [ROWS*TAKEN-1:0]   kernels,   // weights of the tap, of every row
     output logic [(OWN_INPUTS != 0 ? ROWS : 1)*COLS*PLACES*ACTIVATION-1:0] data,
     output logic [ROWS*MULTS*WEIGHT-1:0] weights,
     output logic [ROWS*COLS*MULTS-1:0]   works
 );
     localparam int FILES = COLS * MULTS;
     wire winograd = mode != 8'd0;
-    // Where the weights of a tap lie, and how far apart those of rows.
-    wire [15:0] at_tap = kernel * span, of_row = taps * span;
+    localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1;
+    localparam int EACH = WORD / ACTIVATION;
+    // A place among the words that are near counts within these.
+    localparam int NEAR = REACH < STAGED ? REACH : STAGED;
+    wire [WORD*NEAR-1:0] near;
+    // The tile of the first lane is the first in the patch.
+    lw_near #(.WORD(WORD), .WORDS(STAGED), .REACH(NEAR)) u_near (.first(16'(places[AT-1:0]) / 16'(EACH)), .held(patch), .near);
     genvar r, c, m;
     generate
         for (c = 0; c < COLS; c = c + 1) begin : g_col
@@ -60,10 +64,14 @@ module lw_operands #(
                 wire [15:0] direct = tree ? 16'(places[AT*c+:AT]) + 16'(m) :
                                      m < MULTS ? 16'(places[AT*(c*MULTS+m%MULTS)+:AT]) : '0;
                 wire [15:0] place = winograd ? 16'(places[AT*32'(own_lane)+:AT]) + element : direct;
-                for (r = 0; r < (OWN_INPUTS != 0 ? ROWS : 1); r = r + 1) begin : g_input
-                    wire [15:0] own = OWN_INPUTS != 0 ? place + 16'(r) * row_place : place;
+                wire [INPUTS*ACTIVATION-1:0] found;
+                lw_chosen #(.FROM(NEAR * EACH), .MANY(INPUTS), .ELEMENT(ACTIVATION), .WRAPS(REACH < STAGED ? 1 : 0)) u_found (
+                    .place, .from(near), .found
+                );
+                for (r = 0; r < INPUTS; r = r + 1) begin : g_input
                     always_ff @(posedge clk)
-                        data[ACTIVATION*((r*COLS+c)*PLACES+m)+:ACTIVATION] <= patch[ACTIVATION*32'(own)+:ACTIVATION];
+                        data[ACTIVATION*((r*COLS+c)*PLACES+m)+:ACTIVATION] <=
+                            found[ACTIVATION*(grouped ? r : 0)+:ACTIVATION];
                 end
             end
             for (m = 0; m < MULTS; m = m + 1) begin : g_file
@@ -78,9 +86,7 @@ module lw_operands #(
         end
         for (r = 0; r < ROWS && ONCHIP != 0; r = r + 1) begin : g_kernel
             wire [PLACES*WEIGHT-1:0] made;
-            wire [15:0] begins = at_tap + 16'(r) * of_row;
-            wire [KERNELS+PLACES*PLAIN-1:0] staged = (KERNELS+PLACES*PLAIN)'(kernels);
-            wire [PLACES*PLAIN-1:0] plain = staged[PLAIN*32'(begins)+:PLACES*PLAIN];
+            wire [PLACES*PLAIN-1:0] plain = kernels[TAKEN*r+:PLACES*PLAIN];
             lw_weight_transform #(.PLACES(PLACES), .IN(PLAIN), .WIDE(WEIGHT), .OUT(WEIGHT)) u_transform (
                 .mode, .in(plain), .out(made)
             );
@@ -88,10 +94,10 @@ module lw_operands #(
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
             for (m = 0; m < MULTS; m = m + 1) begin : g_weight
                 wire [31:0] at = 32'(part) * MULTS + m;
-                wire [15:0] own = winograd ? 16'(coordinate[8*at+:8]) : tree ? 16'(m) : 16'd0;
+                wire [7:0]  own = coordinate[8*at+:8];
                 wire [WEIGHT-1:0] stored, taken;
-                lw_weight #(.KERNELS(KERNELS), .WEIGHT(WEIGHT)) u_weight (
-                    .mode, .place(at_tap + 16'(r) * of_row + own), .kernels, .weight(stored)
+                lw_weight #(.KERNELS(TAKEN), .WEIGHT(WEIGHT), .NUMBER(m)) u_weight (
+                    .mode, .tree, .coordinate(own), .kernels(kernels[TAKEN*r+:TAKEN]), .weight(stored)
                 );
                 if (ONCHIP != 0) begin : g_onchip
                     assign taken = winograd ? g_kernel[r].made[WEIGHT*32'(own)+:WEIGHT] : stored;
@@ -102,7 +108,7 @@ module lw_operands #(
             end
         end
         if (OWN_INPUTS == 0) begin : g_shared
-            wire unused = &{1'b0, row_place};
+            wire unused = &{1'b0, grouped};
         end
     endgenerate
 endmodule

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim.explore.proof.run import opened, prove
-from lw3dsim.explore.proof.text import FACTORS, lines
+from lw3dsim.explore.proof.text import FACTORS, lines, record
 from lw3dsim.explore.space_file import load_space
 from lw3dsim.explore.storages import DEFAULT_FOLDER, default_file
 from lw3dsim.explore.study import read_study
@@ -51,7 +51,7 @@ def main() -> None:
     prove(prover, out, known=known, minutes=asked.minutes, show=lambda one: rows.append(row(one)))
     with asked.rows.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows, row(prover)])
-    print("\n".join(lines(prover)))
+    print("\n".join(lines(record(prover))))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from unittest import mock
 
 from yosys import SEEN, measure, unit, write_rows, yosys
 
-from lw3dsim.account.area import SETS, area_mm2
+from lw3dsim.account.area import area_mm2, corner_turn_bits
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.build import sources
@@ -228,9 +228,7 @@ def library_prices() -> dict[str, float]:
 
 def corner_turn_mm2(design) -> float:
     """Return the area that the simulator counts in staging for the corner turn of the DMA, which a core has not."""
-    bits = design.precision.activation_bits
-    held = SETS * design.dram.channel_block * (8 * design.buffers.ifmap_port_bytes // bits) * bits
-    return held * arithmetic.arithmetic(design.tech, "register", "area_um2", 1) / 1e6
+    return corner_turn_bits(design) * arithmetic.arithmetic(design.tech, "register", "area_um2", 1) / 1e6
 
 
 def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, float]:

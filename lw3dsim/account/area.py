@@ -114,7 +114,7 @@ def _collector(arch: Accelerator, problems: Collection[Problem], quantity: Quant
 @kept(4096)
 def array_flip_flops(arch: Accelerator, data_bits: int, weight_bits: int, *, own_inputs: bool) -> int:
     """Return the flip-flops around the multipliers: of operands, one for all that share it, and of products."""
-    inputs = arch.multipliers if own_inputs else arch.multipliers // arch.places("output_channels")
+    inputs = arch.multipliers if own_inputs else arch.input_lanes
     operands = inputs * data_bits + arch.multipliers // arch.places("tiles") * weight_bits + arch.multipliers
     return operands + arch.product_stages * arch.multipliers * (data_bits + weight_bits)
 
@@ -125,19 +125,28 @@ def side_mm(arch: Accelerator) -> float:
     return math.sqrt(math.fsum(area_mm2(arch, ()).values()))
 
 
+def corner_turn_bits(arch: Accelerator) -> int:
+    """Return the bits of both tiles of the corner turn of the DMA: words of the input port, a block of channels."""
+    return SETS * arch.dram.channel_block * _word_bits(arch)
+
+
+def _word_bits(arch: Accelerator) -> int:
+    """Return the bits of the whole elements in a word of the input port, of one at least."""
+    bits = arch.precision.activation_bits
+    return max(arch.buffers.ifmap_port_bytes * 8 // bits, 1) * bits
+
+
 def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity) -> float:
     """Return both sets of files, what captures words and finds inputs, and both tiles of the corner turn."""
-    bits, elements = arch.precision.activation_bits, arch.buffers.ifmap_port_bytes * 8 // arch.precision.activation_bits
-    lanes = arch.multipliers // arch.places("output_channels")
+    bits, lanes = arch.precision.activation_bits, arch.input_lanes
     held = SETS * (
         lanes * arch.staging_room * bits + arch.multipliers // arch.places("tiles") * arch.staging_weights * weight_bits
     )
     # Two over the whole word for a lane, and over its share of the word for the file of every multiplier.
-    bytes_wide = (2 * lanes + lanes) * max(elements, 1) * bits / 8
-    turn = SETS * arch.dram.channel_block * max(elements, 1) * bits
+    bytes_wide = (2 * lanes + lanes) * _word_bits(arch) / 8
     return (
         held * structure(arch.tech, "flip_flop_file", quantity)
         + bytes_wide * structure(arch.tech, "selector", quantity)
         + 2 * lanes * addresses(arch.tech, quantity)
-        + turn * arithmetic(arch.tech, "register", quantity, 1)
+        + corner_turn_bits(arch) * arithmetic(arch.tech, "register", quantity, 1)
     )

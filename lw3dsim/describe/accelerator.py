@@ -249,14 +249,19 @@ class Accelerator(Section, frozen=True):
         return round(1_000_000 / self.clock_mhz)
 
     @property
+    def input_lanes(self) -> int:
+        """Multipliers that take inputs of their own, in all PEs that work for an output channel."""
+        return self.multipliers // self.places("output_channels")
+
+    @property
     def input_coords_per_cycle(self) -> int:
         """Resolved throughput of the input transform."""
-        return self.transforms.input_coords_per_cycle or self.multipliers // self.places("output_channels")
+        return self.transforms.input_coords_per_cycle or self.input_lanes
 
     @property
     def output_coords_per_cycle(self) -> int:
         """Resolved throughput of the output transform."""
-        return self.transforms.output_coords_per_cycle or self.multipliers // self.places("output_channels")
+        return self.transforms.output_coords_per_cycle or self.input_lanes
 
     @property
     def weight_coords_per_cycle(self) -> int:

@@ -19,14 +19,9 @@ def power_of_two(number: int) -> int:
     return 1 << (number - 1).bit_length()
 
 
-def lanes_of(arch: Accelerator) -> int:
-    """Return the multipliers that take inputs of their own, in all PEs that work for an output channel."""
-    return arch.multipliers // arch.places("output_channels")
-
-
 def patch_words(arch: Accelerator) -> int:
     """Return the words of a set of staged inputs."""
-    bits = lanes_of(arch) * arch.staging_room * arch.precision.activation_bits
+    bits = arch.input_lanes * arch.staging_room * arch.precision.activation_bits
     return -(-bits // (BYTE * arch.buffers.ifmap_port_bytes))
 
 
@@ -35,7 +30,7 @@ def reach_words(arch: Accelerator) -> int:
 
     A power of two.
     """
-    filled = -(-lanes_of(arch) * arch.precision.activation_bits // (BYTE * arch.buffers.ifmap_port_bytes))
+    filled = -(-arch.input_lanes * arch.precision.activation_bits // (BYTE * arch.buffers.ifmap_port_bytes))
     return power_of_two(filled + 2)
 
 

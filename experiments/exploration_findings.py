@@ -6,6 +6,7 @@
     lw3dsim dse run edge_chip --trials 240
     lw3dsim dse run edge_chip --trials 240 --sampler random --storage results/dse/edge_chip_random.journal
     lw3dsim dse run shared_chip --trials 120
+    lw3dsim dse run memories --no-bounds
     python experiments/sampler_comparison.py tiles_and_pes --share 0.25 --csv results/dse/samplers.csv \
         > results/dse/samplers.md
     python experiments/exploration_findings.py
@@ -238,6 +239,30 @@ def shared_chip() -> dict[str, str]:
     return {"shared_chip": f"{summary(study)}\n\n{front_table(study, extremes(study, 10))}"}
 
 
+def memories() -> dict[str, str]:
+    """Return what one memory saves against three buffers of at most as many KiB, and the front of both."""
+    study = study_of("memories")
+    shared = [r for r in study.candidates if dict(r.point.values)["run.arch"] == "edge_shared"]
+    apart = [r for r in study.candidates if r not in shared]
+    lines = [
+        "| KiB | one memory: mJ | DRAM MB | mm2 | three buffers: mJ | DRAM MB | mm2 | inputs, weights, outputs |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in sorted(shared, key=lambda r: r.outcome.metrics["sram_kib"]):
+        kib = one.outcome.metrics["sram_kib"]
+        within = [r for r in apart if r.outcome.metrics["sram_kib"] <= kib]
+        best = min(within, key=lambda r: r.outcome.metrics["energy_mj"])
+        values = dict(best.point.values)
+        split = ", ".join(as_text(values[f"buffers.{name}_kib"]) for name in ("ifmap", "weight", "ofmap"))
+        cells = [
+            f"{record.outcome.metrics[name]:,.4g}"
+            for record in (one, best)
+            for name in ("energy_mj", "dram_mb", "area_mm2")
+        ]
+        lines.append(f"| {kib:,.0f} | {' | '.join(cells)} | {split} |")
+    return {"memories": f"{summary(study)}\n\n" + "\n".join(lines)}
+
+
 def accuracy() -> dict[str, str]:
     """Return the findings on narrower transformed operands."""
     study = study_of("accuracy")
@@ -275,7 +300,8 @@ def agreements(study: Study) -> str:
 def main() -> int:
     """Fill in what there is; return the exit code."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for findings in (tiles_and_pes, samplers, edge_chip, edge_chip_search, shared_chip, accuracy, accuracy_chip):
+    studies = tiles_and_pes, samplers, edge_chip, edge_chip_search, shared_chip, memories, accuracy, accuracy_chip
+    for findings in studies:
         try:
             for name, block in findings().items():
                 text = replace_block(text, name, block)

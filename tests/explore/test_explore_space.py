@@ -257,7 +257,7 @@ def test_wrong_workloads_are_refused_with_their_place(cli, tmp_path, entry, part
 
 def test_shipped_spaces_are_listed_and_found(cli_json, cli):
     names = cli_json("list", "--format", "json")["spaces"]
-    assert {"tiles_and_pes", "edge_chip", "shared_chip", "accuracy"} <= set(names)
+    assert {"tiles_and_pes", "edge_chip", "shared_chip", "memories", "accuracy"} <= set(names)
     for name in names:
         space = load_space(name)
         assert space.name == name

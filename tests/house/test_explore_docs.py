@@ -38,7 +38,7 @@ def test_it_names_every_metric_sampler_and_field_of_a_run():
         assert re.search(rf"\| `{name}` \|.*\| {kind.batch} \|", text), name
 
 
-@pytest.mark.parametrize("name", ["tiles_and_pes", "edge_chip", "shared_chip", "accuracy"])
+@pytest.mark.parametrize("name", ["tiles_and_pes", "edge_chip", "shared_chip", "memories", "accuracy"])
 def test_every_shipped_space_has_its_findings(name):
     text = DOCUMENT.read_text(encoding="utf-8")
     assert f"### {name}" in text

@@ -33,7 +33,7 @@ class Display:
         self._front = Front()
         self._share, self._changed = 0.0, False
         self._best: Metrics | None = None
-        self._shown, self._earlier = 0, finished
+        self._shown, self._earlier, self._said = 0, finished, ""
         self._bounded, self._designs = 0, 0
         self._begin: float | None = None
         self._last = time.monotonic()
@@ -133,12 +133,20 @@ class Display:
         """Whether designs are being bounded, and none evaluated yet."""
         return 0 < self._bounded < self._designs
 
-    def _say(self) -> None:
+    @property
+    def _where(self) -> str:
+        """How far the run is."""
         if self._is_surveying:
-            print(f"{self._bounded}/{self._designs} designs bounded", file=sys.stderr, flush=True)  # noqa: T201
+            return f"{self._bounded}/{self._designs} designs bounded"
+        return f"{self._shown}/{self._trials} points"
+
+    def _say(self) -> None:
+        """Print how far the run is, where that is further than what was printed last."""
+        if self._where == self._said:
             return
-        now = time.monotonic()
-        left = self._estimate.left_s(now) if self._shown < self._trials else None
-        rest = [] if left is None else [f"{clock(left)} left"]
-        facts = ", ".join([f"{self._shown}/{self._trials} points", *rest, *self._facts(now)])
-        print(facts, file=sys.stderr, flush=True)  # noqa: T201
+        self._said, rest = self._where, []
+        if not self._is_surveying:
+            now = time.monotonic()
+            left = self._estimate.left_s(now) if self._shown < self._trials else None
+            rest = [*([] if left is None else [f"{clock(left)} left"]), *self._facts(now)]
+        print(", ".join([self._said, *rest]), file=sys.stderr, flush=True)  # noqa: T201

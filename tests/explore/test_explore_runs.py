@@ -21,6 +21,7 @@ from lw3dsim import dse
 from lw3dsim.errors import OutputError
 from lw3dsim.explore.crew import DEATHS
 from lw3dsim.explore.plan import Proposal
+from lw3dsim.explore.progress import Display
 from lw3dsim.explore.samplers import SAMPLERS
 from lw3dsim.explore.space_file import load_space, parse_space
 from lw3dsim.explore.study import read_study
@@ -424,6 +425,19 @@ def test_a_run_shows_the_figures_of_one_design_and_its_start_up_apart(complete, 
     designs = [(float(row["latency_ms"]), float(row["energy_mj"])) for row in rows if row["latency_ms"]]
     assert any((latency, energy) == pytest.approx(design, rel=1e-3) for design in designs)
     assert latency == pytest.approx(min(design[0] for design in designs), rel=1e-3)
+
+
+def test_a_log_has_no_line_twice_while_no_point_is_finished(complete, capsys, monkeypatch):
+    study = read_study(load_space(complete[0]), str(complete[2]))
+    monkeypatch.setattr("lw3dsim.explore.progress.LINE_EVERY_S", 0.0)
+    with Display(study.space, 2, study.settings.reference, 0) as display:
+        for record in study.records[:2]:
+            display.tick()
+            display.tick()
+            display.show(record)
+    start, *lines = capsys.readouterr().err.splitlines()
+    assert start == "small: workers start ..."
+    assert [line.split()[0] for line in lines] == ["0/2", "1/2", "2/2"]
 
 
 def test_a_study_that_is_asked_for_fewer_points_than_it_has_shows_all(tmp_path, cli):

@@ -58,6 +58,10 @@ class Core(Value, frozen=True, kw_only=True):
     partial_words: int
     vector_lanes: int
     vector: int
+    products: int
+    trg: int
+    divided: int
+    inverse: int
     inner: int = 0
     inner_staged: int = 1
 
@@ -131,6 +135,10 @@ class Core(Value, frozen=True, kw_only=True):
             "BIAS_WORDS": self.bias_memory,
             "VECTOR_LANES": self.vector_lanes,
             "VECTOR": self.vector,
+            "PRODUCTS": self.products,
+            "TRG": self.trg,
+            "DIVIDED": self.divided,
+            "INVERSE": self.inverse,
             "PARTS": self.parts,
             "PARTIAL_WORDS": self.partial_words,
             "INNER": self.inner,
@@ -144,10 +152,14 @@ def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
     return algorithm.tile, algorithm.filter
 
 
+# A core of no layers in particular makes means of up to 1024 values.
+AVERAGED_BITS = 10
+
 # What of a core is no less than what of the room that its programs need.
 ROOM = {
     "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
-    "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "slots": "slots",
+    "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "slots": "slots", "divided": "divided",
+    "inverse": "inverse",
 }  # fmt: skip
 
 
@@ -168,6 +180,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         )
     macros = buffers(arch)
     stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
+    averaged = precision.activation_bits + AVERAGED_BITS
     found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
     return Core(
         rows=pe.rows,
@@ -204,6 +217,10 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         vector_lanes=arch.vector_lanes,
         # Of no layers in particular a core has all units.
         vector=int(not problems or any(one.structure == "vector" for one in problems)),
+        products=int(not problems or any(one.mix.products > one.mix.divides_sums for one in problems)),
+        trg=int(not problems or any(one.means > 0 for one in problems)),
+        divided=0 if problems else averaged,
+        inverse=1 if problems else averaged,
     )
 
 

@@ -89,9 +89,9 @@ FIELDS = {
     "next_w": Field(82, 2),
     "result_words": Field(84),
     "sum_words": Field(85),
-    "divisor": Field(86),
-    "inverse": Field(87, 3),
-    "inverse_shift": Field(90),
+    # How means are made of sums, as `lw_divider` says.
+    "inverse": Field(86, 2),
+    "offset": Field(88, 3),
     "transforms_weights": Field(91),
     # Registers of the transforms in the pipeline.
     "in_stages": Field(92),
@@ -109,6 +109,7 @@ FIELDS = {
     "keep_position": Field(105, 2),
     "keep_frame": Field(107, 2),
     "keep_row": Field(109),
+    "inverse_shift": Field(110),
 }
 PLACES = 112
 

@@ -77,7 +77,8 @@ class Room(Value, frozen=True, kw_only=True):
     """The most words of a round, of patch, weights and intermediate patch, of partial sums of a depth, and of biases.
 
     ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
-    intermediate tensors, ``slots`` tiles that may come before the first of them is used.
+    intermediate tensors, ``slots`` tiles that may come before the first of them is used. Means are made of sums of
+    ``divided`` bits, by products with numbers of ``inverse``.
     """
 
     patch: int
@@ -85,6 +86,8 @@ class Room(Value, frozen=True, kw_only=True):
     reach: int
     inner: int
     sums: int
+    divided: int
+    inverse: int
     biases: int
     elements: int
     slots: int
@@ -104,6 +107,8 @@ class Notes:
     reach: int = 1
     inner: int = 1
     sums: int = 1
+    divided: int = 0
+    inverse: int = 1
 
     def program(self, last: int, elements: int, slots: int) -> CoreProgram:
         """Return the program, which ends with cycle ``last``."""
@@ -118,6 +123,8 @@ class Notes:
                 reach=self.reach,
                 inner=self.inner,
                 sums=self.sums,
+                divided=self.divided,
+                inverse=self.inverse,
                 biases=len(self.bias_words),
                 elements=elements,
                 slots=slots,

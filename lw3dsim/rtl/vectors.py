@@ -5,6 +5,7 @@ See "Vector unit" in ``docs/microarchitecture.md``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,25 @@ if TYPE_CHECKING:
 
 # What lanes make of the operands of a group, as in ``sv/lw_lanes.sv``; means are sums that are divided.
 KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4}
+MEANS = ("avg", "trg")
+
+
+def inverse_of(by: int, bits: int) -> tuple[int, int, int]:
+    """Return (m, c, s) so that (v m + c) >> s is v / ``by`` rounded half up, of sums v of ``by`` values of ``bits``.
+
+    Let n be ``by``, m next to 2^s / n, and e = m n - 2^s. Of v = q n + r, where q is what v / n rounds to, so that
+    -floor(n / 2) <= r < ceil(n / 2), v m + c is q 2^s + (q e + r m + c). The bracket has to stay within 0 and 2^s - 1
+    for all |q| <= 2^(bits - 1): c makes up for the least of it, and the smallest s is taken that leaves room for the
+    most. It needs m > e + 2^bits |e|, so that m has no more bits than v.
+    """
+    for shift in itertools.count((by - 1).bit_length()):
+        inverse = ((2 << shift) // by + 1) // 2
+        error = inverse * by - (1 << shift)
+        strayed = abs(error) << (bits - 1)
+        offset = by // 2 * inverse + strayed
+        if strayed + (by - 1) // 2 * inverse + offset < 1 << shift:
+            return inverse, offset, shift
+    raise AssertionError("some power of two is near enough to a multiple")
 
 
 class Run(NamedTuple):
@@ -123,7 +143,7 @@ class VectorMaker(Maker):
                 relu=computation.activation == "relu",
                 sums_in=not ends[0],
                 sums_out=not ends[1],
-                divides=ends[1] and computation.reduction in ("avg", "trg"),
+                divides=ends[1] and computation.reduction in MEANS,
             )
             here, outputs = np.split(outputs, [run.groups * run.outputs])
             self.notes.waves.append(
@@ -168,19 +188,20 @@ class VectorMaker(Maker):
         return fields | self.division()
 
     def division(self) -> dict[str, int]:
-        """Return by what sums are divided, as a product with its inverse. Raises UnfitError for several divisors."""
-        stage, by = self.stage, 1
-        if stage.computation.reduction == "trg":
-            by = stage.problem.clip_frames
-        elif stage.computation.divisors is not None:
+        """Return how means are made of sums, of layers that have any. Raises UnfitError for several divisors."""
+        stage, notes = self.stage, self.notes
+        if stage.computation.reduction not in MEANS:
+            return {}
+        by = stage.problem.clip_frames
+        if stage.computation.divisors is not None:
             found = np.unique(stage.computation.divisors)
             if len(found) > 1:
                 raise UnfitError(stage.name, f"divides its sums by {len(found)} numbers: the core by one")
             by = int(found[0])
-        # Exact for what has as many bits as twice a sum and the divisor.
-        bits = max(stage.problem.accumulator_bits, by.bit_length()) + 2
-        shift = bits + (2 * by - 1).bit_length()
-        return {"divisor": by, "inverse": -(-(1 << shift) // (2 * by)), "inverse_shift": shift}
+        inverse, offset, shift = inverse_of(by, self.core.activation)
+        notes.divided = max(notes.divided, self.core.activation + (by - 1).bit_length())
+        notes.inverse = max(notes.inverse, inverse.bit_length())
+        return {"inverse": inverse, "offset": offset, "inverse_shift": shift}
 
     def outputs_of(self, place: Place) -> Ints:
         """Return the outputs of a step in the order in which its groups hold them."""

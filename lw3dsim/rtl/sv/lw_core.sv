@@ -32,6 +32,10 @@ module lw_core #(
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
     parameter int VECTOR = 1,            // whether there are layers of the vector unit
+    parameter int PRODUCTS = 1,          // of two tensors
+    parameter int TRG = 1,
+    parameter int DIVIDED = 16,          // bits of sums of which there are means; 0: there are none
+    parameter int INVERSE = 16,          // of the inverse of how many values they are of
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
     parameter int INNER = 0,             // elements of intermediate tensors of fused groups
@@ -398,8 +402,24 @@ module lw_core #(
         .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
     );
 
-    localparam int INVERSE = 48;
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 24 + INVERSE + 10;
+    // Means of a layer are all of as many values: how they are made stays till another layer makes some.
+    // As far as a product is from its quotient: the bits of the inverse, and those that a sum has more than its values.
+    localparam int SHIFTED = DIVIDED > ACTIVATION ? $clog2(INVERSE + DIVIDED - ACTIVATION + 1) : 1;
+    localparam int DIVISION = DIVIDED + 2 * INVERSE + SHIFTED;
+    wire [DIVISION-1:0] division;
+    generate
+        if (VECTOR != 0 && DIVIDED != 0) begin : g_division
+            logic [DIVISION-1:0] held;
+            always_ff @(posedge clk)
+                if (drain_start && now[16*F_FLAGS+B_DIVIDES])
+                    held <= {now[16*F_INVERSE+:INVERSE], now[16*F_OFFSET+:DIVIDED+INVERSE],
+                             now[16*F_INVERSE_SHIFT+:SHIFTED]};
+            assign division = held;
+        end else begin : g_no_division
+            assign division = '0;
+        end
+    endgenerate
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 10;
     wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
     lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
@@ -407,8 +427,7 @@ module lw_core #(
              from == 16'd0 && offset == 16'd0, sums_in, sums_out, leaving[16*F_FLAGS+B_RELU],
              leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
              leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
-             left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving[16*F_DIVISOR+:16],
-             leaving[16*F_INVERSE_SHIFT+:8], leaving[16*F_INVERSE+:INVERSE], leaving_mode, leaving_tree,
+             left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving_mode, leaving_tree,
              leaving[16*F_FLAGS+B_KEEPS]}),
         .out(writes_soon)
     );
@@ -434,14 +453,11 @@ module lw_core #(
     wire [31:0] out_to;
     wire [2:0] out_vector;
     wire out_bank, out_divides;
-    wire [15:0] out_divisor;
-    wire [7:0] out_inverse_shift;
-    wire [INVERSE-1:0] out_inverse;
     wire [7:0] out_mode;
     wire out_tree, out_keeps;
     assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
             out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
-            out_left, out_vector, out_bank, out_divides, out_divisor, out_inverse_shift, out_inverse, out_mode, out_tree,
+            out_left, out_vector, out_bank, out_divides, out_mode, out_tree,
             out_keeps} = writes;
 
     wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
@@ -466,17 +482,15 @@ module lw_core #(
     /* verilator lint_on UNUSEDSIGNAL */
     generate
         if (VECTOR != 0) begin : g_lanes
-            wire [PICKED*RESULT-1:0] made;
             lw_groups_made #(
                 .LANES(VECTOR_LANES), .ELEMENT(ACTIVATION), .BITS(RESULT), .PICKED(PICKED), .LATENCY(LATENCY),
-                .STAGES(STAGES)
+                .STAGES(STAGES), .PRODUCTS(PRODUCTS), .TRG(TRG), .SUMMED(DIVIDED > ACTIVATION ? DIVIDED : ACTIVATION + 1)
             ) u_made (
                 .clk, .kind(now[16*F_VECTOR+:3]), .opens(now[16*F_FLAGS+B_OPENS]),
                 .closes(now[16*F_FLAGS+B_CLOSES]), .count(now[16*F_OUTPUTS+:16]), .go, .go_bank, .go_first,
-                .operand((VECTOR_LANES*ACTIVATION)'(patch)), .read_bank(out_bank), .from(out_from), .operates,
-                .operates_first, .made
+                .operand((VECTOR_LANES*ACTIVATION)'(patch)), .takes(out_vector != 3'd0), .read_bank(out_bank),
+                .from(out_from), .summed, .operates, .operates_first, .picked
             );
-            assign picked = out_vector != 3'd0 ? made : summed;
         end else begin : g_none
             wire unused = &{1'b0, out_vector, out_bank};
             assign {operates, operates_first} = '0;
@@ -509,10 +523,11 @@ module lw_core #(
     /* verilator lint_on UNUSEDSIGNAL */
     lw_vector #(
         .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
-        .INVERSE(INVERSE)
+        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .SHIFTED(SHIFTED)
     ) u_vector (
         .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases(biases[out_bias]),
-        .divides(out_divides), .by(out_divisor), .inverse(out_inverse), .inverse_shift(out_inverse_shift),
+        .divides(out_divides), .inverse(division[DIVISION-1-:INVERSE]), .offset(division[SHIFTED+:DIVIDED+INVERSE]),
+        .inverse_shift(division[SHIFTED-1:0]),
         .relu(out_relu), .shift(out_shift), .finished, .results
     );
 

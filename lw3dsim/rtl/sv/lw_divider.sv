@@ -1,20 +1,24 @@
-// Divides by a constant, rounded half up: floor((2 v + n) / 2 n), as a product with the inverse of 2 n and a shift.
+// Divides a sum by a constant n, rounded half up, where the quotient is no wider than the values that were summed up:
+// (v m + c) >> s, in which m is next to 2 ^ s / n, and c rounds. The numbers come with the program.
 module lw_divider #(
-    parameter int BITS = 32,
-    parameter int INVERSE = 48
+    parameter int VALUE = 16,
+    parameter int INVERSE = 16,
+    parameter int QUOTIENT = 8,
+    parameter int SHIFT = 5
 ) (
-    input  logic signed [BITS-1:0]  value,
-    input  logic [15:0]             by,
-    input  logic [INVERSE-1:0]      inverse,  // of twice as much, rounded up, times 2 ^ `shift`
-    input  logic [7:0]              shift,
-    output logic signed [BITS-1:0]  quotient
+    input  logic signed [VALUE-1:0]       value,
+    input  logic [INVERSE-1:0]            inverse,   // m
+    input  logic [VALUE+INVERSE-1:0]      offset,    // c
+    input  logic [SHIFT-1:0]              shift,     // s
+    output logic signed [QUOTIENT-1:0]    quotient
 );
-    localparam int WIDE = BITS + 3;
-    wire signed [WIDE-1:0] twice = (WIDE'(value) <<< 1) + $signed(WIDE'(by));
-    // Below 0 what is left out of the complement is what floors.
-    wire [WIDE-1:0] size = twice[WIDE-1] ? ~twice : twice;
+    localparam int WIDE = VALUE + INVERSE + 1;
+    // The sign counts as so much less.
+    wire [VALUE+INVERSE-2:0] size = (VALUE+INVERSE-1)'(value[VALUE-2:0]) * (VALUE+INVERSE-1)'(inverse);
+    wire [WIDE-1:0] rest = WIDE'(offset) - (value[VALUE-1] ? WIDE'(inverse) << (VALUE - 1) : '0);
+    wire signed [WIDE-1:0] product = WIDE'(size) + rest;
     /* verilator lint_off UNUSEDSIGNAL */  // it fits
-    wire [WIDE+INVERSE-1:0] whole = ((WIDE+INVERSE)'(size) * (WIDE+INVERSE)'(inverse)) >> shift;
+    wire signed [WIDE-1:0] shifted = product >>> shift;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign quotient = twice[WIDE-1] ? ~whole[BITS-1:0] : whole[BITS-1:0];
+    assign quotient = shifted[QUOTIENT-1:0];
 endmodule

@@ -1,12 +1,15 @@
 // The vector unit of layers of its own: lanes take operands from where rounds are staged, as late as products are added, and
-// a word takes what they made, from one lane on.
+// a word takes what they made, from one lane on, in the place of what the collector picked.
 module lw_groups_made #(
     parameter int LANES = 8,
     parameter int ELEMENT = 8,
     parameter int BITS = 32,
     parameter int PICKED = 8,
     parameter int LATENCY = 1,
-    parameter int STAGES = 0
+    parameter int STAGES = 0,
+    parameter int PRODUCTS = 1,
+    parameter int TRG = 1,
+    parameter int SUMMED = 16
 ) (
     input  logic                     clk,
     // Of the group that is fed.
@@ -20,12 +23,15 @@ module lw_groups_made #(
     input  logic                     go_first,
     input  logic [LANES*ELEMENT-1:0] operand,
     // Of the word that is written.
+    input  logic                     takes,    // what lanes made
     input  logic                     read_bank,
     input  logic [15:0]              from,
+    input  logic [PICKED*BITS-1:0]   summed,
     output logic [LANES-1:0]         operates,
     output logic                     operates_first,
-    output logic [PICKED*BITS-1:0]   made
+    output logic [PICKED*BITS-1:0]   picked
 );
+    localparam int MANY = LANES < PICKED ? LANES : PICKED;
     wire [2:0] go_kind, on_kind;
     wire go_opens, go_closes, works, bank, on_opens, on_closes;
     wire [15:0] go_count, on_count;
@@ -38,9 +44,18 @@ module lw_groups_made #(
         .clk, .in({go && go_kind != 3'd0, go_bank, go_first, go_kind, go_opens, go_closes, go_count, operand}),
         .out({works, bank, operates_first, on_kind, on_opens, on_closes, on_count, taken})
     );
-    lw_lanes #(.LANES(LANES), .ELEMENT(ELEMENT), .BITS(BITS)) u_lanes (
+    lw_lanes #(
+        .LANES(LANES), .ELEMENT(ELEMENT), .BITS(BITS), .PRODUCTS(PRODUCTS), .TRG(TRG), .SUMMED(SUMMED)
+    ) u_lanes (
         .clk, .works, .bank, .first(operates_first), .kind(on_kind), .opens(on_opens), .closes(on_closes),
         .count(on_count), .operand(taken), .read_bank, .working(operates), .results
     );
-    assign made = (PICKED*BITS)'(((LANES+PICKED)*BITS)'(results) >> (32'(from) * BITS));
+    wire [MANY*BITS-1:0] made;
+    lw_slice #(.IN(LANES), .OUT(MANY), .GRAIN(BITS)) u_made (.from, .in(results), .out(made));
+    assign picked[MANY*BITS-1:0] = takes ? made : summed[MANY*BITS-1:0];
+    generate
+        if (PICKED > MANY) begin : g_rest
+            assign picked[PICKED*BITS-1:MANY*BITS] = summed[PICKED*BITS-1:MANY*BITS];
+        end
+    endgenerate
 endmodule

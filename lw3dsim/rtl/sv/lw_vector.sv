@@ -8,7 +8,9 @@ module lw_vector #(
     parameter int RESULTS = 8,
     parameter int VECTOR = 1,   // whether there are layers of the vector unit
     parameter int LANES = 8,    // as many of its outputs are in a word at most
-    parameter int INVERSE = 48
+    parameter int DIVIDED = 16,  // bits of the sums of which there are means; 0: there are none
+    parameter int INVERSE = 16,
+    parameter int SHIFTED = 5
 ) (
     input  logic [RESULTS*SUM-1:0]  sums,
     input  logic [RESULTS*SUM-1:0]  partials,
@@ -16,9 +18,9 @@ module lw_vector #(
     input  logic                    adds,
     input  logic [2:0]              kind,
     input  logic                    divides,
-    input  logic [15:0]             by,
-    input  logic [INVERSE-1:0]      inverse,
-    input  logic [7:0]              inverse_shift,
+    input  logic [INVERSE-1:0]      inverse,    // see lw_divider
+    input  logic [DIVIDED+INVERSE-1:0] offset,
+    input  logic [SHIFTED-1:0]      inverse_shift,
     /* verilator lint_on UNUSEDSIGNAL */
     output logic [RESULTS*SUM-1:0]  added,
     input  logic [RESULTS*16-1:0]   rows,
@@ -41,14 +43,20 @@ module lw_vector #(
             wire signed [SUM-1:0] sum = $signed(sums[SUM*i+:SUM]), partial = $signed(partials[SUM*i+:SUM]);
             wire signed [SUM-1:0] both, mean;
             if (VECTOR != 0 && i < LANES) begin : g_vector
-                wire signed [SUM-1:0] quotient;
-                lw_divider #(.BITS(SUM), .INVERSE(INVERSE)) u_divider (
-                    .value(both), .by, .inverse, .shift(inverse_shift), .quotient
-                );
-                assign both = kind == 3'd2 && adds ? (sum > partial ? sum : partial) : sum + partial;
-                assign mean = divides ? quotient : both;
-            end else begin : g_none
+                // The largest is the sum of both without the other.
+                wire signed [BITS-1:0] here = sum[BITS-1:0], there = partial[BITS-1:0];
+                wire chooses = kind == 3'd2 && adds, larger = here > there;
+                assign both = (chooses && !larger ? '0 : sum) + (chooses && larger ? '0 : partial);
+            end else begin : g_added
                 assign both = sum + partial;
+            end
+            if (VECTOR != 0 && i < LANES && DIVIDED != 0) begin : g_mean
+                wire signed [BITS-1:0] quotient;
+                lw_divider #(.VALUE(DIVIDED), .INVERSE(INVERSE), .QUOTIENT(BITS), .SHIFT(SHIFTED)) u_divider (
+                    .value(both[DIVIDED-1:0]), .inverse, .offset, .shift(inverse_shift), .quotient
+                );
+                assign mean = divides ? SUM'(quotient) : both;
+            end else begin : g_whole
                 assign mean = both;
             end
             assign added[SUM*i+:SUM] = both;

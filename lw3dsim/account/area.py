@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Annotated
 
 from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders
-from lw3dsim.account.vector import lane
+from lw3dsim.account.vector import vector_unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
 from lw3dsim.technology.arithmetic import arithmetic
@@ -100,7 +100,7 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
         "collector": _collector(arch, multiplying, quantity),
-        "vector": arch.vector_lanes * lane(arch, problems, quantity),
+        "vector": vector_unit(arch, problems, quantity),
         "control": control(arch, quantity),
     }
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 # An addition and a comparison.
 COUNTER_ADDITIONS = 1.5
 
-# Bits of three descriptors of waves (next, fed, draining); of the counters of loader, feed, drain and controller;
-# products of 16 bits for the places of taps and kernels and for the tiles of a round and a drain.
-CONTROL_HELD, CONTROL_COUNTED, CONTROL_PRODUCTS = 2000, 860, 7
-# Bits that travel beside the data from drain to output buffer; additions of 16 bits in a cycle.
-CONTROL_BESIDE, CONTROL_ADDITIONS, CONTROL_BITS = 221, 12, 16
+# Bits of three descriptors of waves (next, fed, draining), and of groups in the next; of the counters of loader, feed,
+# drain and controller; products of 16 bits for the places of taps and kernels and for the tiles of a round and a drain.
+CONTROL_HELD, CONTROL_COUNTED, CONTROL_PRODUCTS = 2700, 860, 7
+# Bits that travel beside the data from drain to accumulators and output buffer; additions of 16 bits in a cycle.
+CONTROL_BESIDE, CONTROL_ADDITIONS, CONTROL_BITS = 250, 12, 16
 
 # Where a lane finds its tile: two counters, three places with their steps, and the sum of these with that of the tap.
 ADDRESS_BITS, ADDRESS_COUNTERS, ADDRESS_STEPS = 16, 2, 3

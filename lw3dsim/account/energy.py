@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Generic
 from lw3dsim.account.area import array_flip_flops, side_mm
 from lw3dsim.account.built import addresses, control_pj, output_pj
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
-from lw3dsim.account.events import constant_mults
-from lw3dsim.account.vector import operation_pj
+from lw3dsim.account.vector import made_pj, means_pj, operand_pj, operation_pj, vector_flip_flops
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
 from lw3dsim.base.values import Value
@@ -222,7 +221,7 @@ def clocked_pj(problems: Sequence[Problem], arch: Accelerator) -> tuple[float, f
         for one in problems
         if one.has_weights
     )
-    of_vector = 2 * arch.vector_lanes * max(one.accumulator_bits for one in problems)
+    of_vector = vector_flip_flops(problems, arch)
     return max(of_array, default=0) * clock_pj(arch.tech), of_vector * clock_pj(arch.tech)
 
 
@@ -309,7 +308,6 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
     active = algorithm.active_share(sparsity.data, sparsity.weight)
     accumulating = 1.0 if events.tree_adds else active
     each = accumulate_pj(arch, register)
-    divide = problem.divider_bits
     return {
         "multipliers": active * events.mults * arithmetic(tech, "mult", "energy_pj", data, weight),
         "accumulators": accumulating * events.accumulations * each + events.tree_adds * add(data + weight),
@@ -319,9 +317,18 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
         "collector": _results(problem, events) * output_pj(arch, problem),
-        "vector": events.vector_ops * operation_pj(problem, tech)
-        + constant_mults(problem) * arithmetic(tech, "mult", "energy_pj", divide, divide),
+        "vector": events.vector_ops * operation_pj(problem, tech) + _lanes_pj(problem, events, arch),
     }
+
+
+def _lanes_pj(problem: Problem, events: Events, arch: Accelerator) -> float:
+    """Return the pJ of layers of the vector unit but for their operations: operands, sums that leave lanes, means."""
+    if problem.has_weights:
+        return 0.0
+    made = events.vector_ops / problem.ops_per_output
+    left = made + _returning(problem, events)
+    handled = events.vector_ops * operand_pj(problem, arch) + left * made_pj(problem, arch)
+    return handled + means_pj(problem, made, arch.tech)
 
 
 def _results(problem: Problem, events: Events) -> float:
@@ -331,6 +338,9 @@ def _results(problem: Problem, events: Events) -> float:
 
 def _partial_sums(problem: Problem, events: Events) -> float:
     """Return the partial sums that leave accumulators: as often as they come back."""
-    if not problem.has_weights:
-        return 0.0
+    return _returning(problem, events) if problem.has_weights else 0.0
+
+
+def _returning(problem: Problem, events: Events) -> float:
+    """Return the partial sums that come back from the output buffer."""
     return max(events.ofmap_read_bytes - events.ofmap_dma_bytes, 0) * 8 / problem.accumulator_bits

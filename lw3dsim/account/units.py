@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from lw3dsim.account.area import side_mm
 from lw3dsim.account.built import addresses, control_flip_flops
 from lw3dsim.account.events import constant_mults
-from lw3dsim.account.vector import product_bits
+from lw3dsim.account.vector import dividing, made_pj, operand_pj, product_bits
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.dram.power import DramCounts, dram_energy
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.technology.arithmetic import Operation
+    from lw3dsim.technology.arithmetic import Operation, Quantity
     from lw3dsim.technology.structures import Structure
 
 # The kernel size (K, and R = S) for which Winograd operands are shown, and the frames of a mean.
@@ -130,8 +130,8 @@ def _declared_rows(arch: Accelerator) -> list[UnitCost]:
     rows += _operation(arch, "output_transform", "add", (wide,))
     rows += _operation(arch, "vector", "add", (wide,))
     rows += _table_rows(arch, arch.precision.activation_bits)
-    mean = arch.precision.activation_bits + (FRAMES - 1).bit_length()
-    return rows + _operation(arch, f"vector (mean of up to {FRAMES} frames)", "mult", (mean, mean))
+    bits = arch.precision.activation_bits
+    return rows + _mean_rows(arch, f"up to {FRAMES} frames", bits + (FRAMES - 1).bit_length(), bits)
 
 
 def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost]:
@@ -147,21 +147,58 @@ def _layer_rows(arch: Accelerator, problems: Sequence[Problem]) -> list[UnitCost
         rows += _operation(arch, "vector", "add", (problem.accumulator_bits,))
         rows += _vector_rows(arch, problem)
         if constant_mults(problem):
-            mean = problem.divider_bits
-            rows += _operation(arch, f"vector (mean of {problem.clip_frames} frames)", "mult", (mean, mean))
+            frames = f"{problem.clip_frames} frames"
+            rows += _mean_rows(arch, frames, problem.divider_bits, problem.activation_bits)
     return rows
 
 
 def _vector_rows(arch: Accelerator, problem: Problem) -> list[UnitCost]:
     """Return what the vector unit does in a layer besides additions."""
     rows, mix, bits = list[UnitCost](), problem.mix, product_bits(problem)
-    if mix.products:
+    if not problem.has_weights:
+        rows += _lane_rows(arch, problem)
+    if mix.products and mix.divides_sums:
+        rows += _mean_rows(arch, "a window", bits, problem.output_bits)
+    elif mix.products:
         rows += _operation(arch, "vector (product)", "mult", (bits, bits))
     if mix.inverses:
         rows += _operation(arch, "vector (inverse)", "mult", (2 * bits, 2 * bits))
     if mix.lookups or mix.inverses:
         rows += _table_rows(arch, problem.output_bits)
     return rows
+
+
+def _lane_rows(arch: Accelerator, problem: Problem) -> list[UnitCost]:
+    """Return what a lane takes besides operations."""
+    bits, wide = problem.activation_bits, problem.accumulator_bits
+    held = f"operand of {bits} bit held, chosen, and kept with a sum of {wide}"
+    made = f"sum or result of {wide} bit packed, merged and finished"
+    values: tuple[tuple[float, str, Structure], ...] = (
+        (operand_pj(problem, arch), held, "flip_flop"), (made_pj(problem, arch), made, "multiplexer"),
+    )  # fmt: skip
+    return [
+        UnitCost(component="vector (lane)", value=value, unit="pJ", per=per, source=structure_source(source))
+        for value, per, source in values
+    ]
+
+
+def _mean_rows(arch: Accelerator, of: str, bits: int, quotient_bits: int) -> list[UnitCost]:
+    """Return what divides sums of so many bits: a product with a constant, an addition that rounds, a shift."""
+    units: tuple[tuple[Quantity, str, str], ...] = (
+        ("energy_pj", "pJ", f"mean of a sum of {bits} bit"),
+        ("leakage_uw", "uW", f"divider of sums of {bits} bit, time"),
+        ("area_um2", "um2", f"divider of sums of {bits} bit"),
+    )
+    return [
+        UnitCost(
+            component=f"vector (mean of {of})",
+            value=dividing(arch.tech, quantity, bits, quotient_bits),
+            unit=unit,
+            per=per,
+            source=structure_source("multiplier") if unit == "um2" else arithmetic_source(arch.tech, "mult"),
+        )
+        for quantity, unit, per in units
+    ]
 
 
 def _table_rows(arch: Accelerator, bits: int) -> list[UnitCost]:
@@ -220,6 +257,7 @@ def _structure_rows(arch: Accelerator) -> list[UnitCost]:
         ("staging", addresses(tech, "energy_pj"), "pJ", "input found: counters and steps of 16 bits", "multiplexer"),
         ("collector", structure_pj(tech, "selector"), "pJ", "byte of all sums to choose an output from", "selector"),
         ("collector", structure_um2(tech, "selector"), "um2", "the same", "selector"),
+        ("vector", structure_um2(tech, "multiplexer"), "um2", "bit of two to choose from", "multiplexer"),
     )
     return [
         UnitCost(

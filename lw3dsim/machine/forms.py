@@ -50,8 +50,8 @@ IN_PASSING = ("none", "relu", "relu6")
 class Mix(Value, frozen=True, kw_only=True):
     """What the operations of the vector unit for an output are, if not additions: ``lookups`` and ``products``.
 
-    ``inverses`` of sums, or of roots, come besides, a share of one for every output. ``divides_sums``: products are
-    of sums by constants.
+    ``inverses`` of sums, or of roots, come besides, a share of one for every output. ``divides_sums``: outputs are sums
+    that are divided, and products, where that takes more than a shift, are of sums by constants.
     """
 
     lookups: int = 0
@@ -200,7 +200,7 @@ def _pool3d(layer: Pool3d, inputs: tuple[Shape, ...], output: Shape) -> Form:
         beside="position",
         ops_per_output=math.prod(window),
         terms=math.prod(window) if layer.mode == "avg" else 1,
-        mix=Mix(products=1, divides_sums=True) if layer.mode == "avg" and not is_shift else Mix(),
+        mix=Mix(products=0 if is_shift else 1, divides_sums=True) if layer.mode == "avg" else Mix(),
     )
 
 

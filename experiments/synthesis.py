@@ -33,15 +33,16 @@ MARKS = "<!-- synthesis -->", "<!-- end -->"
 
 
 class Case(NamedTuple):
-    """Layers that a core is made for."""
+    """A network that a core is made for: of a size, with a pass, in an algorithm."""
 
     name: str
+    size: str
     transform: tuple[str, ...]
     algorithm: str
-    layers: tuple[str, ...]
 
 
-CASES = (Case("direct", (), "direct", ("conv1a", "conv2a", "conv3a")),)
+# Frames that are no power of two, so that means take a product.
+CASES = (Case("direct, TRG", "12x32x32", ("trg",), "direct"),)
 
 # Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
 # of; what is left over is the controller.
@@ -54,7 +55,8 @@ PART_OF = {
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
     "u_outputs": "output_transform", "lw_vector": "collector", "lw_collector": "collector", "lw_kept": "collector",
     "lw_partials": "collector", "u_comes": "collector",
-    "lw_groups_made": "vector", "lw_lanes": "vector", "lw_trg": "vector", "lw_divider": "vector",
+    "g_groups.u_groups": "vector", "g_lanes.u_made": "vector", "lw_lanes": "vector", "lw_trg": "vector",
+    "lw_divider": "vector",
     "lw_weight_transform": "input_transform",
 }  # fmt: skip
 PARTS = {
@@ -130,9 +132,9 @@ def _values(found: list[tuple[str, str]]) -> dict[str, int]:
 
 # Large modules are measured small, and are linear in what is named here: value of the smaller of two sizes.
 LINEAR = {
-    "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 1), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
+    "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
-    "lw_partials": ("PICKED", 1), "lw_near": ("WORD", 8), "lw_span": ("WORD", 8),
+    "lw_near": ("WORD", 8), "lw_span": ("WORD", 8), "lw_lanes": ("LANES", 1),
 }  # fmt: skip
 
 
@@ -148,9 +150,12 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
         return _operands(texts, parameters)
     if module == "lw_collector":
         return _collector(texts, parameters)
+    if module == "lw_vector":
+        # What results of lanes take more is the vector unit's.
+        parameters = {**parameters, "VECTOR": 0}
     if module in LINEAR:
         name, small = LINEAR[module]
-        more = small if name == "WORD" else 1
+        more = small if name in ("WORD", "RESULTS") else 1
         if parameters[name] > small + more:
             first = measure(texts, module, {**parameters, name: small}).area
             step = measure(texts, module, {**parameters, name: small + more}).area - first
@@ -185,6 +190,15 @@ def _collector(texts: dict[str, str], parameters: dict[str, int]) -> float:
     return first + (parameters["PICKED"] - 1) * result + parameters["PICKED"] * bit * (parameters["BITS"] - 2)
 
 
+def _merging(texts: dict[str, str], parameters: dict[str, int]) -> float:
+    """Return what finishing takes more of results of lanes: the larger of two, or a mean."""
+    if not parameters["VECTOR"]:
+        return 0.0
+    one = {**parameters, "RESULTS": 1}
+    more = measure(texts, "lw_vector", one).area - measure(texts, "lw_vector", {**one, "VECTOR": 0}).area
+    return min(parameters["LANES"], parameters["RESULTS"]) * more
+
+
 # Modules that Yosys did not do, and what it said.
 MISSING: dict[str, str] = {}
 
@@ -199,8 +213,10 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
             MISSING[module] = str(error)
             print(f"{module} is left out: {error}", flush=True)
             continue
-        part = next((PART_OF[name] for name in (module, *reversed(path)) if name in PART_OF), "control")
+        part = next((PART_OF[name] for name in (*reversed(path), module) if name in PART_OF), "control")
         parts[part] += here
+        if module == "lw_vector":
+            parts["vector"] += _merging(texts, parameters)
     rows, files = core["ROWS"], core["COLS"] * core["MULTS"]
     multiplier = unit("multiplier", A=core["DATA"], B=core["WEIGHT"]).area * rows * files
     held = (rows if core["OWN_INPUTS"] else 1) * files * core["ACTIVATION"] + rows * core["MULTS"] * core["WEIGHT"]
@@ -253,10 +269,10 @@ def compared(case: Case) -> list[tuple[str, float, float, float]]:
     """Return the parts of a core: what Yosys makes, what the simulator says, and says at the prices of the library."""
     options = Options(
         arch="edge_small", overrides=("pe.accumulator_storage=flipflop",), transform=case.transform,
-        algorithm=case.algorithm,
+        algorithm=case.algorithm, input_size=case.size,
     )  # fmt: skip
     prepared = prepare(make_request("c3d_small", options))
-    units, _ = chosen(map_prepared(prepared), case.layers, prepared)
+    units, _ = chosen(map_prepared(prepared), None, prepared)
     subjects = [drawn(prepared.network, one, prepared.design, 0, "auto") for one in units]
     problems = [one.problem for one in subjects]
     core = make_core(prepared.design, problems)

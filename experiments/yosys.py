@@ -18,9 +18,9 @@ LIBRARY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 ROWS = Path(__file__).parent / "synthesis.csv"
 
 # A clock gate for the flip-flops of an enable: a latch, which the library gives no area, taken as a flip-flop; an AND.
-GATE = "(* blackbox *) module lw_gate(input C, E, output G); endmodule"
+GATE = "(* blackbox *) module clock_gate(input C, E, output G); endmodule"
 GATED = """(* techmap_celltype = "$_DFFE_PP_" *) module gated(input C, D, E, output Q);
-wire G; lw_gate gate(.C(C), .E(E), .G(G)); \\$_DFF_P_ ff(.C(G), .D(D), .Q(Q)); endmodule"""
+wire G; clock_gate gate(.C(C), .E(E), .G(G)); \\$_DFF_P_ ff(.C(G), .D(D), .Q(Q)); endmodule"""
 GATE_CELLS = "DFFPOSX1", "AND2X2"
 
 # What the areas of the simulator are made of.
@@ -151,7 +151,7 @@ def _synthesised(texts: dict[str, str], module: str, parameters: dict[str, int],
         said = (folder / "stat.txt").read_text(encoding="utf-8")
     cells = {name: int(many) for name, many in re.findall(r"^ {5}(\w+) +(\d+)$", said, re.MULTILINE)}
     found = re.search(r"Chip area for .*: ([\d.]+)", said)
-    gates = cells.get("lw_gate", 0)
+    gates = cells.get("clock_gate", 0)
     area = (float(found[1]) if found else 0.0) + gates * sum(map(cell_um2, GATE_CELLS))
     return Measured(area, cells.get("DFFPOSX1", 0), gates)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import lw3dsim
 from lw3dsim import load_arch
+from lw3dsim.account.vector import dividing, lane
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import structure_um2
 
@@ -26,7 +28,11 @@ module word(input clk, input write, input [31:0] d, output reg [31:0] q);
     always @(posedge clk) if (write) q <= q + d;
 endmodule
 """
-NAMES = ("mult8", "mult12", "adder", "selector", "register", "word")
+# Modules of a core, with their parameters: a lane of sums of 32 bits; means of sums of 14 bits, by any number.
+VERILOG = Path(lw3dsim.__file__).parent / "rtl" / "sv"
+LANE = {"LANES": 1, "ELEMENT": 8, "BITS": 32, "PRODUCTS": 0, "TRG": 0}
+DIVIDER = {"VALUE": 14, "INVERSE": 14, "QUOTIENT": 8, "SHIFT": 5}
+BUILT = {"lane": ("lw_lanes", LANE), "divider": ("lw_divider", DIVIDER)}
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +44,20 @@ def areas(tmp_path_factory):
         pytest.skip("the cells of OSU are not here; Debian's package qflow-tech-osu018 has them")
     folder = tmp_path_factory.mktemp("synthesis")
     (folder / "modules.v").write_text(MODULES)
+    found = synthesised(["read_verilog -sv modules.v", "synth"], folder)
+    for name, (module, parameters) in BUILT.items():
+        chosen = " ".join(f"-set {key} {value}" for key, value in parameters.items())
+        read = f"read_verilog -sv {VERILOG / 'lw_trg.sv'} {VERILOG / module}.sv; chparam {chosen} {module}"
+        found |= synthesised([read, f"synth -flatten -top {module}; rename {module} {name}"], folder)
+    return {name: area / found["mult8"] for name, area in found.items()}
+
+
+def synthesised(steps, folder):
+    """Areas of modules by name."""
     with_cells = (f"{step} -liberty {LIBRARY}" for step in ("dfflibmap", "abc", "stat"))
-    script = "; ".join(["read_verilog -sv modules.v", "synth", *with_cells])
+    script = "; ".join([*steps, *with_cells])
     done = subprocess.run(["yosys", "-p", script], cwd=folder, capture_output=True, text=True, check=True)
-    found = {name: float(area) for name, area in re.findall(r"Chip area for module '\\(\w+)': ([\d.]+)", done.stdout)}
-    return {name: found[name] / found["mult8"] for name in NAMES}
+    return {name: float(area) for name, area in re.findall(r"Chip area for module '\\(\w+)': ([\d.]+)", done.stdout)}
 
 
 def said(name):
@@ -55,10 +70,12 @@ def said(name):
         "selector": 64 * structure_um2(tech, "selector"),
         "register": 8 * flip_flop,
         "word": adder(32) + 32 * flip_flop,
+        "lane": lane([], tech, "area_um2", LANE["BITS"], LANE["ELEMENT"]),
+        "divider": dividing(tech, "area_um2", DIVIDER["VALUE"], DIVIDER["QUOTIENT"]),
     }[name] / arithmetic(tech, "mult", "area_um2", 8, 8)
 
 
-@pytest.mark.parametrize("name", ["mult12", "adder", "selector", "word"])
+@pytest.mark.parametrize("name", ["mult12", "adder", "selector", "word", "lane", "divider"])
 def test_structures_have_the_ratios_of_the_tables(areas, name):
     # A word of an accumulator with its adder: its flip-flops are smaller here, and have a selector of the enable.
     assert areas[name] == pytest.approx(said(name), rel=0.1)

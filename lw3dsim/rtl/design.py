@@ -173,11 +173,7 @@ def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
 def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
     """Return the core of an accelerator, wide enough for ``problems``. Raises InputError where there is none."""
     pe, precision, memories = arch.pe, arch.precision, arch.buffers
-    if pe.pipeline_stages < LEAST_STAGES:
-        raise InputError(
-            f"{arch.name}: pe.pipeline_stages = {pe.pipeline_stages}: it has at least {LEAST_STAGES}: the answer of "
-            "a buffer, its staging, the operands of a lane; raise it"
-        )
+    _check_stages(arch)
     macros = buffers(arch)
     stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
     averaged = precision.activation_bits + AVERAGED_BITS
@@ -222,6 +218,14 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         divided=0 if problems else averaged,
         inverse=1 if problems else averaged,
     )
+
+
+def _check_stages(arch: Accelerator) -> None:
+    if arch.pe.pipeline_stages < LEAST_STAGES:
+        raise InputError(
+            f"{arch.name}: pe.pipeline_stages = {arch.pe.pipeline_stages}: it has at least {LEAST_STAGES}: the answer "
+            "of a buffer, its staging, the operands of a lane; raise it"
+        )
 
 
 def _words(kib: int, port_bytes: int) -> int:

@@ -23,7 +23,7 @@ from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group.search import search_group
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
-from lw3dsim.map.layer.compute import compute_ticks
+from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, tile_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
@@ -135,6 +135,25 @@ ARRAYS = (
 )
 
 
+@settings(thorough, max_examples=60)
+@given(small_layers() | layers_with_groups(), st.sampled_from(ARRAYS), st.data())
+def test_a_tile_that_is_known_costs_what_it_does_anew(problem, arch, data):
+    if problem.structure == "vector":
+        return
+    try:
+        arrays = [plain_array(make_machine(problem, arch, mode)) for mode in parallel_modes(problem, arch)]
+    except MappingError:
+        return
+    layer, few = plain_layer(problem), nothing_costed(INTERPRETED, most=2)
+    sizes = st.tuples(*(st.integers(1, size) for size in (problem.n, problem.c, *problem.out)))
+    # Tiles of both modes come back, and take each other's places.
+    for mode, tile in data.draw(st.lists(st.tuples(st.integers(0, len(arrays) - 1), sizes), min_size=1)):
+        task = Task(layer=layer, array=arrays[mode], mode=mode, limits=None, times=None, choices=None)
+        for _ in range(2):
+            anew = tile_cycles(layer, arrays[mode], *tile, empty_waves(INTERPRETED))
+            assert known_cycles(task, *tile, few) == anew
+
+
 @settings(thorough, max_examples=100)
 @given(small_layers() | layers_with_groups(), st.sampled_from(ARRAYS), st.data())
 def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, arch, data):
@@ -151,7 +170,7 @@ def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, 
         choices=make_choices(problem, sizes, clocks.burst_bytes, work),
     )  # fmt: skip
     at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
-    ticks = compute_ticks(task, at, INFINITE, empty_waves(work))
+    ticks = compute_ticks(task, at, INFINITE, nothing_costed(work))
     if problem.structure == "vector":
         return
     fill = total_steps(task.layer, task.choices, at) * array.fill_cycles * clocks.cycle_ticks

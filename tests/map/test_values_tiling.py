@@ -12,7 +12,6 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.layer.bounds import Least, bound_ticks
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
@@ -24,6 +23,7 @@ from lw3dsim.map.layer.compute import (
     least_busy,
     least_pixels,
     least_tile_cycles,
+    nothing_costed,
     sort_of,
     tile_frames,
     waits_between_tiles,
@@ -215,14 +215,14 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
         setup=20_000, burst=10_000, answer=20_000, inp=plain_rows(input_layout(LAYER, 32)),
         out=plain_rows(output_layout(LAYER, 32)),
     )  # fmt: skip
-    waves = empty_waves(INTERPRETED)
+    nothing = nothing_costed(INTERPRETED)
     # 144 cycles in 8 steps and no waits, and a fill of 3; the last drains 3. The first input tile takes 6 bursts, its
     # weights 2, the last output tile 1; DRAM answers after 20 ns.
     compute = (147 + 3) * 2000 + 9 * 10_000 + 20_000
-    assert bound_ticks(task, least, ONE, 1, waves) == 20_000 + compute
-    assert bound_ticks(task, least, ONE, 50, waves) == 20_000 + 500_000
+    assert bound_ticks(task, least, ONE, 1, nothing) == 20_000 + compute
+    assert bound_ticks(task, least, ONE, 50, nothing) == 20_000 + 500_000
     two = task._replace(times=task.times._replace(channels=2))
-    assert bound_ticks(two, least, ONE, 1, waves) == 20_000 + (147 + 3) * 2000 + 45_000 + 20_000
+    assert bound_ticks(two, least, ONE, 1, nothing) == 20_000 + (147 + 3) * 2000 + 45_000 + 20_000
     # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
     assert least_pixels(task.layer, task.array, 3, 4) == 144
     assert least_pixels(task.layer, task.array, 2, 3) == 144
@@ -265,7 +265,7 @@ def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_t
 
 def test_the_cycles_of_a_layer_are_those_of_all_groups_and_of_waits_for_partial_sums():
     def cycles(problem, sizes, arch=ARCH):
-        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, empty_waves(INTERPRETED))
+        return layer_cycles(task_of(problem, sizes, arch), ONE, INFINITE, nothing_costed(INTERPRETED))
 
     # Two groups of 2 channels to 2, of a pixel for each of 2 lanes: 2 cycles each.
     assert cycles(conv(4, 4, (1, 1, 2), (1, 1, 1), ARCH, groups=2), ([2], [2], [1], [1], [2])) == 2 * 2
@@ -289,7 +289,7 @@ def test_every_mapping_comes_with_the_bound_of_its_own_tiles():
     for candidate in found:
         mapping = candidate.mapping
         task = task_of(LAYER, tuple([getattr(mapping, axis)] for axis in "ncthw"))
-        bound = bound_ticks(task, least, ONE, candidate.bursts, empty_waves(INTERPRETED))
+        bound = bound_ticks(task, least, ONE, candidate.bursts, nothing_costed(INTERPRETED))
         assert candidate.bound_ticks == bound, mapping
 
 
@@ -316,7 +316,7 @@ def test_a_pooling_that_is_cut_over_frames_updates_sums():
     cycles = []
     for frames in (1, 4):
         task = task_of(problem, ([2], [frames], [1], [1], [1]))
-        cycles.append(compute_ticks(task, ONE, INFINITE, empty_waves(INTERPRETED)) // task.times.cycle)
+        cycles.append(compute_ticks(task, ONE, INFINITE, nothing_costed(INTERPRETED)) // task.times.cycle)
     assert cycles == [4 * (3 + 4), 3 + 4]
 
 
@@ -428,7 +428,7 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
     problem = conv(1, 2, (1, 3, 4), (1, 1, 1), slow, bias=False)
     task = task_of(problem, ([2], [1], [1], [1], [4]), slow)
     # 8 outputs drain in 8 cycles; the next step has 2 before its first: 3 rows are two waits of 6.
-    assert waits_between_tiles(task, ONE, empty_waves(INTERPRETED)) == 2 * 6
+    assert waits_between_tiles(task, ONE, nothing_costed(INTERPRETED)) == 2 * 6
 
 
 def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():

@@ -21,6 +21,7 @@ from lw3dsim.tensor.bursts import columns_of, row_bursts
 if TYPE_CHECKING:
     from lw3dsim.machine.records import Layer
     from lw3dsim.machine.waves import Waves
+    from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.ranking import Kept
     from lw3dsim.map.layer.tiling import Choices, Task
     from lw3dsim.tensor.bursts import Rows
@@ -40,22 +41,22 @@ class Least(NamedTuple):
 
 
 @kernel
-def bound_kept(task: Task, least: Least, waves: Waves, kept: Kept) -> None:
-    """Fill in the bound of every kept tiling of this parallel mode; ``waves`` is scratch."""
+def bound_kept(task: Task, least: Least, costed: Costed, kept: Kept) -> None:
+    """Fill in the bound of every kept tiling of this parallel mode; ``costed`` is scratch."""
     for row in range(len(kept.bursts)):
         if kept.bursts[row] != INFINITE and kept.mode[row] == task.mode:
             at = Tiling(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
-            kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], waves)
+            kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], costed)
 
 
 @kernel
-def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, waves: Waves) -> int:
+def bound_ticks(task: Task, least: Least, at: Tiling, bursts: int, costed: Costed) -> int:
     """Return ticks that the layer takes at least, moving ``bursts`` in all."""
     layer, channels = task.layer, task.times.channels
     loaded = first_loads(layer, task.choices, least, at)
     alone = loaded + last_store(layer, task.choices, least, at)
-    cycles = task.array.fill_cycles + layer_cycles(task, at, INFINITE, waves)
-    cycles += last_drain(task, at, waves)
+    cycles = task.array.fill_cycles + layer_cycles(task, at, INFINITE, costed)
+    cycles += last_drain(task, at, costed.waves)
     # A first tile of padding alone is not asked for.
     compute = cycles * task.times.cycle + alone * least.burst // channels + (least.answer if loaded else 0)
     return least.setup + max(compute, bursts * least.burst // channels)

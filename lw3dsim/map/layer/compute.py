@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling, common_divisor
 from lw3dsim.base.kernels import kernel
@@ -11,18 +11,52 @@ from lw3dsim.machine.pace import first_wave, port_cycles
 from lw3dsim.machine.records import GROUPED, VECTOR
 from lw3dsim.machine.step import step_cycles
 from lw3dsim.machine.vector import vector_pace
-from lw3dsim.machine.waves import LAST_SORT, channel_passes, cost_waves, own_inputs
+from lw3dsim.machine.waves import LAST_SORT, Waves, channel_passes, empty_waves, own_inputs
 from lw3dsim.map.layer.sums import full_along, read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
-    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.tiling import Choices, Task, Tiling
+
+# Tiles whose costs are known at once, at most, and what their sizes are told apart by.
+KNOWN = 512
+APART = 31
+
+
+class Known(NamedTuple):
+    """What tiles of these sizes cost in a ``mode``: see :func:`tile_cycles`. One of no channels is none."""
+
+    mode: Words
+    n: Words
+    c: Words
+    t: Words
+    h: Words
+    w: Words
+    cycles: Words
+    loads: Words
+    waits: Words
+
+
+class Costed(NamedTuple):
+    """What costing tiles of a layer takes: scratch for the waves of a step, and the tiles that are known from before.
+
+    Tilings, and the orders and lists that each is tried for, have most of their tiles in common.
+    """
+
+    waves: Waves
+    known: Known
+
+
+def nothing_costed(work: Kernels, most: int = KNOWN) -> Costed:
+    """Return room for the costs of tiles, none of them known, ``most`` at once."""
+    return Costed(empty_waves(work), work.columns(Known, most))
 
 
 @kernel
-def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
+def layer_cycles(task: Task, at: Tiling, most: int, costed: Costed) -> int:
     """Return the cycles of all steps, and those in which a step waits for the drain of the one before it in its tile.
 
     Or those in which all rounds are loaded, where these are more. What fills pipelines, what loads ahead take longer
@@ -40,7 +74,7 @@ def layer_cycles(task: Task, at: Tiling, most: int, waves: Waves) -> int:
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
         if count:
             rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
-            of_tile, of_loads = tile_cycles(layer, array, n, c, t, h, w, waves)
+            of_tile, of_loads, _ = known_cycles(task, n, c, t, h, w, costed)
             cycles, loads = cycles + count * of_tile, loads + count * of_loads
     return layer.groups * max(cycles + rest, loads)
 
@@ -112,25 +146,40 @@ def least_tile_loads(layer: Layer, array: Array, n: int, t: int, h: int, w: int)
 
 
 @kernel
-def tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves) -> tuple[int, int]:
+def known_cycles(task: Task, n: int, c: int, t: int, h: int, w: int, costed: Costed) -> tuple[int, int, int]:
+    """Return the :func:`tile_cycles` of a tile, which is known from then on, until another takes its place."""
+    known = costed.known
+    at = (((((n * APART + c) * APART + t) * APART + h) * APART + w) * APART + task.mode) % len(known.n)
+    is_tile = known.n[at] == n and known.c[at] == c and known.mode[at] == task.mode
+    if not (is_tile and known.t[at] == t and known.h[at] == h and known.w[at] == w):
+        known.mode[at], known.n[at], known.c[at], known.t[at] = task.mode, n, c, t
+        known.h[at], known.w[at] = h, w
+        cycles, loads, waits = tile_cycles(task.layer, task.array, n, c, t, h, w, costed.waves)
+        known.cycles[at], known.loads[at], known.waits[at] = cycles, loads, waits
+    return known.cycles[at], known.loads[at], known.waits[at]
+
+
+@kernel
+def tile_cycles(
+    layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, waves: Waves
+) -> tuple[int, int, int]:
     """Return the cycles of the reduction steps of ``c`` channels of a tile, and those in which they are loaded.
 
-    Waits for drains in between count among the former.
+    Waits for drains in between count among the former; last, those of a tile like it that comes behind it.
     """
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
     last = step_cycles(layer, array, n, last_c, t, h, w, 1 if parts == 1 else 0, 1, waves)
-    loads = port_cycles(waves)
+    loads, last_head, last_drain = port_cycles(waves), step_head(waves), waves.drain[LAST_SORT]
     if parts == 1:
-        return last, loads
-    last_head = step_head(waves)
+        return last, loads, max(last_drain - last_head, 0)
     cycles = step_cycles(layer, array, n, c, t, h, w, 1, 0, waves)
     loads += (parts - 1) * port_cycles(waves)
-    drain = waves.drain[LAST_SORT]
+    first_head, drain = step_head(waves), waves.drain[LAST_SORT]
     if parts > 2:
         cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, waves)
         head, first_drain, drain = step_head(waves), drain, waves.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
-    return cycles + last + max(drain - last_head, 0), loads
+    return cycles + last + max(drain - last_head, 0), loads, max(last_drain - first_head, 0)
 
 
 @kernel
@@ -140,17 +189,13 @@ def step_head(waves: Waves) -> int:
 
 
 @kernel
-def waits_between_tiles(task: Task, at: Tiling, waves: Waves) -> int:
+def waits_between_tiles(task: Task, at: Tiling, costed: Costed) -> int:
     """Return about the cycles in which a first step waits for the drain of the tile before: all tiles as full ones."""
     layer, choices = task.layer, task.choices
     n, c = choices.n.size[at.n], choices.c.size[at.c]
-    t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    is_whole = 1 if c >= layer.c else 0
-    cost_waves(layer, task.array, n, c, t, h, w, 1, is_whole, waves)
-    head = step_head(waves)
-    cost_waves(layer, task.array, n, last_part(layer.c, c), t, h, w, is_whole, 1, waves)
+    _, _, waits = known_cycles(task, n, c, choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w], costed)
     tiles = layer.groups * choices.n.parts[at.n] * choices.t.tiles[at.t] * choices.h.tiles[at.h]
-    return (tiles * choices.w.tiles[at.w] - 1) * max(waves.drain[LAST_SORT] - head, 0)
+    return (tiles * choices.w.tiles[at.w] - 1) * waits
 
 
 @kernel
@@ -294,7 +339,7 @@ def own_positions(layer: Layer, array: Array) -> int:
 
 
 @kernel
-def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
+def compute_ticks(task: Task, at: Tiling, most: int, costed: Costed) -> int:
     """Return about the ticks of all steps, or a bound of them above ``most``; those of a vector layer as full ones.
 
     As if every step filled the pipeline: of mappings that take as long but for that, those of fewer steps are offered.
@@ -303,8 +348,8 @@ def compute_ticks(task: Task, at: Tiling, most: int, waves: Waves) -> int:
     steps = total_steps(layer, choices, at)
     filling = steps * task.array.fill_cycles
     if layer.structure != VECTOR:
-        cycles = filling + layer_cycles(task, at, max(most // cycle - filling, 0), waves)
-        return (cycles + (waits_between_tiles(task, at, waves) if cycles * cycle <= most else 0)) * cycle
+        cycles = filling + layer_cycles(task, at, max(most // cycle - filling, 0), costed)
+        return (cycles + (waits_between_tiles(task, at, costed) if cycles * cycle <= most else 0)) * cycle
     c = choices.c.size[at.c]
     is_whole = 1 if c >= layer.c else 0
     n, t, h, w = choices.n.size[at.n], choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]

@@ -37,7 +37,7 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.waves import Waves
+    from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.
@@ -95,10 +95,10 @@ def keep_nothing(kept: Kept) -> None:
 
 
 @kernel
-def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
+def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
     """Offer every tiling that fits the buffers, in both loop orders, to ``kept``.
 
-    ``waves`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
+    ``costed`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
     lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
     """
     choices = task.choices
@@ -123,7 +123,7 @@ def rank(task: Task, aim: Aim, waves: Waves, kept: Kept) -> None:
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
                         if tiles_fit(task, at):
-                            offer(task, at, busy, pixels, aim, waves, kept)
+                            offer(task, at, busy, pixels, aim, costed, kept)
 
 
 @kernel
@@ -155,7 +155,7 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
 
 
 @kernel
-def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves, kept: Kept) -> None:
+def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best.
 
     It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
@@ -167,7 +167,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
     filling = total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
-    compute, costed = busy + filling, 0
+    compute, closeness = busy + filling, 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -187,14 +187,14 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, waves: Waves
         asked = repeats * loads * times.latency
         ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
-        while costed < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
-            if costed == 0:
-                compute, costed = max(compute, filling + full_tiles(task, at, pixels)), 1
+        while closeness < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
+            if closeness == 0:
+                compute, closeness = max(compute, filling + full_tiles(task, at, pixels)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
-                compute = compute_ticks(task, at, most, waves)
+                compute = compute_ticks(task, at, most, costed)
                 # Above ``most`` it is a bound, which may be too low for the other order.
-                costed = 2 if compute <= most else 1
+                closeness = 2 if compute <= most else 1
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
         if is_worth(kept, aim, ticks, compute, bursts, 1):
             insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)

@@ -17,9 +17,9 @@ from lw3dsim.describe.buffers import KIB_BITS, OWN_BANKS
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.compute import nothing_costed
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
 from lw3dsim.map.layer.ranking import INFINITE, Kept
 from lw3dsim.map.layer.shortlist import shortlist
@@ -98,7 +98,7 @@ def search(
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.columns(Kept, keep), work.columns(Kept, max(keep // 2, 1))
     work(shortlist)(
-        task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, empty_waves(work), best, thrifty
+        task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, nothing_costed(work), best, thrifty
     )
     if best.bursts[0] == INFINITE:
         raise _too_small(task, arch)

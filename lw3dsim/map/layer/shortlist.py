@@ -11,8 +11,8 @@ from lw3dsim.map.layer.tiling import Task, Tiling
 
 if TYPE_CHECKING:
     from lw3dsim.machine.records import Array
-    from lw3dsim.machine.waves import Waves
     from lw3dsim.map.layer.bounds import Least
+    from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.ranking import Kept
 
 # Latencies within 1/200 count as equal; fewer DRAM bytes, which cost energy, then decide.
@@ -28,22 +28,22 @@ def shortlist(
     own_ticks: int,
     busy_parts: int,
     least: Least,
-    waves: Waves,
+    costed: Costed,
     best: Kept,
     thrifty: Kept,
 ) -> None:
     """Fill ``best``, and ``thrifty`` with those that move least among the nearly fastest, of all parallel modes.
 
     A burst counts as ``burst_ticks``; where it does, there is no need of ``thrifty``. Where there are two ``modes``,
-    ``second`` is the array in the other, which costs ``own_ticks`` more; for ``busy_parts`` see Aim. ``waves`` is
+    ``second`` is the array in the other, which costs ``own_ticks`` more; for ``busy_parts`` see Aim. ``costed`` is
     scratch.
     """
     keep_nothing(best)
     keep_nothing(thrifty)
     other = Task(task.layer, second, 1, task.limits, task.times, task.choices)
-    rank(task, Aim(burst_ticks, 0, busy_parts, INFINITE), waves, best)
+    rank(task, Aim(burst_ticks, 0, busy_parts, INFINITE), costed, best)
     if modes > 1:
-        rank(other, Aim(burst_ticks, own_ticks, busy_parts, INFINITE), waves, best)
+        rank(other, Aim(burst_ticks, own_ticks, busy_parts, INFINITE), costed, best)
     if best.bursts[0] == INFINITE:
         return
     if burst_ticks == 0:
@@ -54,10 +54,10 @@ def shortlist(
                 at = Tiling(best.n[row], best.c[row], best.t[row], best.h[row], best.w[row])
                 bursts, visits = best.bursts[row], best.third[row]
                 insert(thrifty, aim, best.latency[row], 0, bursts, visits, best.order[row], best.mode[row], at)
-        rank(task, aim, waves, thrifty)
+        rank(task, aim, costed, thrifty)
         if modes > 1:
-            rank(other, aim, waves, thrifty)
+            rank(other, aim, costed, thrifty)
     for kept in (best, thrifty):
-        bound_kept(task, least, waves, kept)
+        bound_kept(task, least, costed, kept)
         if modes > 1:
-            bound_kept(other, least, waves, kept)
+            bound_kept(other, least, costed, kept)

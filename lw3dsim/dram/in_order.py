@@ -140,47 +140,67 @@ def _value(digit: Digit, address: int) -> int:
 @kernel
 def _visit(device: Device, address: int, bursts: int, start: int, write: int) -> int:
     """Move ``bursts`` of the row at ``address``; return the end of the last beat."""
+    moved, clock = 0, start
+    if bursts > 0:
+        moved, clock = _issue(device, address, bursts, start, write)
+    if moved < bursts:
+        clock = _go_on(device, address, moved, bursts - moved, start, write)
+    return clock + device.rules.data[write]
+
+
+@kernel
+def _go_on(device: Device, address: int, moved: int, bursts: int, start: int, write: int) -> int:
+    """Move ``bursts`` more behind the refresh that stopped those ``moved`` before; return the clock of the last."""
+    c, clock = _value(device.rules.channel, address), start
+    while bursts > 0:
+        if moved == 0:
+            _refresh(device, c)
+            _refresh_idle(device, c, max(start, _entered(device, c, device.channels.issued[c])))
+        moved, clock = _issue(device, address, bursts, start, write)
+        bursts -= moved
+    return clock
+
+
+@kernel
+def _issue(device: Device, address: int, bursts: int, start: int, write: int) -> tuple[int, int]:
+    """Move those of ``bursts`` in the row at ``address`` that are issued before the next refresh is due.
+
+    Return how many, and the clock of the last; where the refresh comes before any, the clock says nothing.
+    """
     rules, banks, groups, channels = device.rules, device.banks, device.groups, device.channels
     c, group, row = _value(rules.channel, address), _value(rules.group, address), _value(rules.row, address)
     # Groups and banks are counted through all channels.
     g = c * rules.groups + group
     b = c * rules.banks + group * rules.bank.size + _value(rules.bank, address)
-    step, clock = rules.step[write], start
+    due, step = channels.due[c], rules.step[write]
     arrival = max(start, _entered(device, c, channels.issued[c]))
-    while bursts > 0:
-        due, clock = channels.due[c], arrival
-        is_conflict = is_miss = 0
-        if banks.open_row[b] != row:
-            if banks.open_row[b] >= 0:
-                clock = max(arrival, banks.precharge[b], channels.precharge[c])
-                if clock < due:
-                    _precharge(device, b, c, clock)
-                    is_conflict = 1
-            if clock < due:
-                oldest = channels.window[4 * c + channels.oldest[c]]
-                clock = max(arrival, banks.activate[b], groups.activate[g], channels.activate[c], oldest)
-                if clock < due:
-                    _activate(device, b, g, c, row, clock)
-                    is_miss = 1 - is_conflict
-        if clock < due:
-            clock = max(arrival, banks.burst[b], groups.burst[2 * g + write], channels.burst[2 * c + write])
+    is_conflict = is_miss = 0
+    if banks.open_row[b] != row:
+        if banks.open_row[b] >= 0:
+            clock = max(arrival, banks.precharge[b], channels.precharge[c])
+            if clock >= due:
+                return 0, clock
+            _precharge(device, b, c, clock)
+            is_conflict = 1
+        oldest = channels.window[4 * c + channels.oldest[c]]
+        clock = max(arrival, banks.activate[b], groups.activate[g], channels.activate[c], oldest)
         if clock >= due:
-            _refresh(device, c)
-            _refresh_idle(device, c, arrival)
-            continue
-        moved = bursts
-        if clock + (bursts - 1) * step >= due:
-            moved = (due - clock + step - 1) // step
-        _remember(device, c, clock, step, moved)
-        clock += (moved - 1) * step
-        _burst(device, b, g, c, clock, write)
-        device.counts.moved[2 * c + write] += moved
-        device.counts.misses[c] += is_miss
-        device.counts.conflicts[c] += is_conflict
-        bursts -= moved
-        if bursts > 0:
-            arrival = max(start, _entered(device, c, channels.issued[c]))
-    return clock + rules.data[write]
+            return 0, clock
+        _activate(device, b, g, c, row, clock)
+        is_miss = 1 - is_conflict
+    clock = max(arrival, banks.burst[b], groups.burst[2 * g + write], channels.burst[2 * c + write])
+    if clock >= due:
+        return 0, clock
+    moved = bursts
+    if clock + (bursts - 1) * step >= due:
+        moved = (due - clock + step - 1) // step
+    _remember(device, c, clock, step, moved)
+    clock += (moved - 1) * step
+    _burst(device, b, g, c, clock, write)
+    device.counts.moved[2 * c + write] += moved
+    device.counts.misses[c] += is_miss
+    device.counts.conflicts[c] += is_conflict
+    return moved, clock
 
 
 @kernel
@@ -217,7 +237,7 @@ def _activate(device: Device, b: int, g: int, c: int, row: int, clock: int) -> N
     device.groups.activate[g] = clock + rules.rrd_group
     channels.activate[c] = clock + rules.rrd_rank
     channels.window[4 * c + channels.oldest[c]] = clock + rules.faw
-    channels.oldest[c] = (channels.oldest[c] + 1) % 4
+    channels.oldest[c] = (channels.oldest[c] + 1) & 3
     device.counts.activates[c] += 1
     if channels.open_banks[c] == 0:
         device.counts.idle[c] += max(clock - channels.closed_since[c], 0)

@@ -119,6 +119,12 @@ class Kernels(Value, frozen=True):
             return _columns(table, np.zeros(len(table._fields) * size, dtype=np.int64), size)
         return table._make([0] * size for _ in table._fields)
 
+    def sheet(self, table: type[Table], size: int) -> Table:
+        """Return the same in one piece, which takes less time: for kernels alone, ``table._make(it)`` for others."""
+        if self.is_native:
+            return cast("Table", np.zeros((len(table._fields), size), dtype=np.int64))
+        return self.columns(table, size)
+
 
 def _columns(table: type[Table], words: Ints, size: int) -> Table:
     """Return a table of the ``words``, column behind column: slices, which take a third of the time of rows."""

@@ -46,8 +46,9 @@ static inline int64_t k_mod(int64_t a, int64_t b) {
     return rest && (rest ^ b) < 0 ? rest + b : rest;
 }
 static inline int64_t k_right(int64_t a, int64_t bits) {
-    if (__builtin_expect(bits < 0, 0)) k_fault(K_SHIFT);
-    return a >> (bits > 63 ? 63 : bits);
+    if (__builtin_expect((uint64_t)bits <= 63, 1)) return a >> bits;
+    if (bits < 0) k_fault(K_SHIFT);
+    return a < 0 ? -1 : 0;
 }
 static inline int64_t k_min(int64_t a, int64_t b) { return b < a ? b : a; }
 static inline int64_t k_max(int64_t a, int64_t b) { return b > a ? b : a; }
@@ -55,6 +56,39 @@ static inline int64_t k_abs(int64_t a) { return a < 0 ? -a : a; }
 
 /* A kernel as Python sees it: what it takes and gives, and what calls it with arguments that lie behind each other. */
 struct k_kernel { PyMethodDef method; const char *takes, *gives; void (*run)(const int64_t *, int64_t *); };
+
+/* Hold an array of int64 on so many axes. */
+static int k_hold(PyObject *from, int axes, Py_buffer **held) {
+    if (PyObject_GetBuffer(from, *held, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) < 0) return -1;
+    Py_buffer *view = (*held)++;
+    const char *format = view->format ? view->format : "B";
+    int is_int64 = view->itemsize == 8 && (format[0] == 'l' || format[0] == 'q') && !format[1];
+    if (view->ndim == axes && is_int64 && (uintptr_t)view->buf % 8 == 0) return 0;
+    PyErr_Format(PyExc_TypeError, "words are flat arrays of int64, not of '%s' on %d axes", format, view->ndim);
+    return -1;
+}
+
+static void k_put(int64_t *at, int64_t length, int64_t **to) {
+    struct words words = {at, length};
+    memcpy(*to, &words, sizeof words);
+    *to += sizeof words / sizeof **to;
+}
+
+/* A table of words alone in one piece: a row of an array for each. */
+static int k_take_rows(const char **takes, PyObject *from, int64_t **to, Py_buffer **held) {
+    size_t rows = strspn(*takes, "w");
+    if ((*takes)[rows] == ')' && PyObject_CheckBuffer(from)) {
+        if (k_hold(from, 2, held) < 0) return -1;
+        Py_buffer *view = *held - 1;
+        if ((size_t)view->shape[0] == rows) {
+            for (size_t i = 0; i < rows; i++) k_put((int64_t *)view->buf + i * view->shape[1], view->shape[1], to);
+            *takes += rows + 1;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "a tuple of another size was expected, not %R", from);
+    return -1;
+}
 
 /* Arguments from Python, by a letter each: i an integer, b a truth, w words, (...) a tuple, . what kernels do not know. */
 static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **held) {
@@ -69,22 +103,13 @@ static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **
     case 'i':
         **to = PyLong_AsLongLong(from);
         return *(*to)++ == -1 && PyErr_Occurred() ? -1 : 0;
-    case 'w': {
-        if (PyObject_GetBuffer(from, *held, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) < 0) return -1;
-        Py_buffer *view = (*held)++;
-        const char *format = view->format ? view->format : "B";
-        int is_int64 = view->itemsize == 8 && (format[0] == 'l' || format[0] == 'q') && !format[1];
-        if (view->ndim != 1 || !is_int64 || (uintptr_t)view->buf % 8) {
-            PyErr_Format(PyExc_TypeError, "words are flat arrays of int64, not of '%s' on %d axes", format, view->ndim);
-            return -1;
-        }
-        struct words words = {view->buf, view->len / 8};
-        memcpy(*to, &words, sizeof words);
-        *to += sizeof words / sizeof **to;
+    case 'w':
+        if (k_hold(from, 1, held) < 0) return -1;
+        k_put((*held)[-1].buf, (*held)[-1].len / 8, to);
         return 0;
-    }
     case '(': {
-        Py_ssize_t size = PyTuple_Check(from) ? PyTuple_Size(from) : -1, i = 0;
+        if (!PyTuple_Check(from)) return k_take_rows(takes, from, to, held);
+        Py_ssize_t size = PyTuple_Size(from), i = 0;
         while (**takes != ')' && i < size)
             if (k_take(takes, PyTuple_GetItem(from, i++), to, held) < 0) return -1;
         if (*(*takes)++ == ')' && i == size) return 0;

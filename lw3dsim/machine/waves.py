@@ -72,8 +72,8 @@ class Waves(NamedTuple):
 
 
 def empty_waves(work: Kernels) -> Waves:
-    """Return room for the waves of a step."""
-    return work.columns(Waves, SORTS)
+    """Return room for the waves of a step, for kernels alone."""
+    return work.sheet(Waves, SORTS)
 
 
 @kernel

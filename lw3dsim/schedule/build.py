@@ -95,12 +95,12 @@ class Draft(NamedTuple):
         inputs = Activations(boxes=self.inputs, bases=tuple(i * each for i in range(self.problem.sources)))
         weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=self.problem.sources * each)
         base = weights.base + padded(weights.bursts, stripe)
-        kinds = len(self.costs.head)
+        costs = Costs._make(self.costs)
         return Schedule(
-            loops=_loops(made.places, self.parts),
+            loops=_loops(Places._make(made.places), self.parts),
             kind=np.asarray(made.sorts.kind, dtype=np.int64),
-            kinds=Kinds(wait=np.zeros(kinds, dtype=np.int64), **arrays_of(self.costs)),
-            lead=np.full(kinds, AHEAD, dtype=np.int64),
+            kinds=Kinds(wait=np.zeros(len(costs.head), dtype=np.int64), **arrays_of(costs)),
+            lead=np.full(len(costs.head), AHEAD, dtype=np.int64),
             ifmap=Loads(**arrays_of(made.ifmap)),
             weight=Loads(**arrays_of(made.weight)),
             ofmap=Stores(**arrays_of(made.ofmap)),
@@ -128,7 +128,7 @@ def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: C
     kinds, *runs = work(draw)(
         layer, array, nest, slots, _meeting(machine, slots), 8 * burst_bytes, regions, made, bursts
     )
-    costs, ticks = work.columns(Costs, kinds), work.rooms(Ticks, kinds)
+    costs, ticks = work.sheet(Costs, kinds), work.rooms(Ticks, kinds)
     work(settle)(layer, array, nest, made, empty_waves(work), clocks.cycle_ticks, costs, ticks)
     return Draft(
         problem, mapping, arch, clocks, *boxes, len(axes.c), made, costs, ticks, regions, bursts, (runs[0], runs[1])
@@ -172,7 +172,7 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
     inputs_stay = problem.structure == "dense" and parts == 1 and (nest.tiles_outer or spatial == 1)
     weights_stay = parts == 1 and (not nest.tiles_outer or len(nest.n) == 1)
     return Unrolled(
-        places=work.columns(Places, steps),
+        places=work.sheet(Places, steps),
         ifmap=work.columns(Loaded, steps // len(nest.n) if inputs_stay else steps),
         weight=work.columns(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
         ofmap=work.columns(Stored, steps // parts),

@@ -27,6 +27,10 @@ class Pair(NamedTuple):
     x: int
     w: Words
 
+class Both(NamedTuple):
+    first: Words
+    second: Words
+
 class Given(NamedTuple):
     value: int
     is_small: bool
@@ -40,6 +44,11 @@ def taken(a: int, w: Words, p: Pair, t: tuple[int, int], is_more: bool) -> Given
 def fall(a: int, w: Words) -> int:
     w[0] = 7
     return w[a] // w[1]
+
+@entry
+def crossed(both: Both) -> int:
+    both.first[0], both.second[1] = both.second[0], len(both.first)
+    return both.first[1]
 
 @entry
 def quiet(w: Words) -> None:
@@ -93,6 +102,44 @@ def test_what_is_given_is_of_the_declared_class(made):
     assert kernels["quiet"](words(1)) is None
 
 
+def test_a_table_of_words_alone_may_come_in_one_piece(made):
+    module, kernels = made
+    sheet = words(1, 2, 3, 4, 5, 6).reshape(2, 3)
+    assert kernels["crossed"](sheet) == 2
+    assert sheet.tolist() == [[4, 2, 3], [4, 3, 6]]
+    apart = module.Both(words(1, 2, 3), words(4, 5, 6))
+    assert kernels["crossed"](apart) == 2
+    assert [column.tolist() for column in apart] == sheet.tolist()
+    empty = np.zeros((2, 0), dtype=np.int64)
+    with pytest.raises(IndexError):
+        kernels["crossed"](empty)
+
+
+SHEET = words(1, 2, 3, 4, 5, 6, 7, 8).reshape(2, 4)
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        SHEET.reshape(1, 8),
+        SHEET.reshape(4, 2),
+        SHEET.ravel(),
+        SHEET.reshape(2, 2, 2),
+        SHEET[:, ::2],
+        SHEET.astype(np.int32),
+        SHEET.astype(np.float64),
+        np.asfortranarray(SHEET),
+        [[1, 2], [3, 4]],
+        3,
+    ],
+    ids=str,
+)
+def test_a_table_in_one_piece_has_a_row_for_each_of_its_words(made, sheet):
+    _, kernels = made
+    with pytest.raises((TypeError, ValueError, BufferError), match="crossed: argument 1: "):
+        kernels["crossed"](sheet)
+
+
 READ_ONLY = words(1, 2)
 READ_ONLY.flags.writeable = False
 WRONG = {
@@ -113,7 +160,7 @@ WRONG = {
         ],
         2,
     ),
-    "p": ([(), (1,), (1, words(2), 3), [1, words(2)], (1, [2]), (words(1), 2), 3], 3),
+    "p": ([(), (1,), (1, words(2), 3), [1, words(2)], (1, [2]), (words(1), 2), 3, words(1, 2).reshape(2, 1)], 3),
     "t": ([(1,), (1, 2, 3), [1, 2], 3, (1, "2")], 4),
     "is_more": ([1, 0, None, "True"], 5),
 }

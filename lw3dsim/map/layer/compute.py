@@ -52,7 +52,7 @@ class Costed(NamedTuple):
 
 def nothing_costed(work: Kernels, most: int = KNOWN) -> Costed:
     """Return room for the costs of tiles, none of them known, ``most`` at once."""
-    return Costed(empty_waves(work), work.columns(Known, most))
+    return Costed(empty_waves(work), work.sheet(Known, most))
 
 
 @kernel

@@ -96,13 +96,13 @@ def search(
     second = plain_array(make_machine(problem, arch, modes[-1]))
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
-    best, thrifty = work.columns(Kept, keep), work.columns(Kept, max(keep // 2, 1))
+    best, thrifty = work.sheet(Kept, keep), work.sheet(Kept, max(keep // 2, 1))
     work(shortlist)(
         task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, nothing_costed(work), best, thrifty
     )
-    if best.bursts[0] == INFINITE:
-        raise _too_small(task, arch)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
+    if not rows:
+        raise _too_small(task, arch)
     return [
         Candidate(
             mapping=_mapping(task, row),

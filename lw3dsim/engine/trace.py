@@ -8,7 +8,9 @@ import numpy as np
 
 from lw3dsim.base.arrays import as_arrays
 from lw3dsim.base.kernels import kernels
+from lw3dsim.schedule.drawn import Ticks
 from lw3dsim.schedule.program import AHEAD
+from lw3dsim.schedule.unroll import Loaded, Stored
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -126,11 +128,12 @@ def streams(of: PerStream[Each]) -> tuple[Each, Each, Each]:
 def draft_job(draft: Draft) -> Job:
     """Return the job of a layer that is drafted: what :func:`make_job` makes of its program."""
     made, cycle, work = draft.made, draft.clocks.cycle_ticks, kernels()
-    ifmap, weight, ofmap = made.ifmap, made.weight, made.ofmap
+    ticks, ofmap = Ticks._make(draft.ticks), Stored._make(made.ofmap)
+    ifmap, weight = Loaded._make(made.ifmap), Loaded._make(made.weight)
     job = Job(
         made.sorts.kind,
-        *draft.ticks,
-        work.words([AHEAD * cycle] * len(draft.ticks.head)),
+        *ticks,
+        work.words([AHEAD * cycle] * len(ticks.head)),
         Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate, ifmap.words),
         Stream(weight.first, weight.box, weight.after, weight.gate, weight.words),
         Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after, ofmap.words),

@@ -101,9 +101,9 @@ class Draft(NamedTuple):
             kind=np.asarray(made.sorts.kind, dtype=np.int64),
             kinds=Kinds(wait=np.zeros(len(costs.head), dtype=np.int64), **arrays_of(costs)),
             lead=np.full(len(costs.head), AHEAD, dtype=np.int64),
-            ifmap=Loads(**arrays_of(made.ifmap)),
-            weight=Loads(**arrays_of(made.weight)),
-            ofmap=Stores(**arrays_of(made.ofmap)),
+            ifmap=Loads(**arrays_of(Loaded._make(made.ifmap))),
+            weight=Loads(**arrays_of(Loaded._make(made.weight))),
+            ofmap=Stores(**arrays_of(Stored._make(made.ofmap))),
             setup_cycles=self.arch.layer_setup_cycles,
             regions=(inputs, weights, Activations(boxes=self.outputs, bases=(base,))),
             counted=np.asarray(self.bursts, dtype=np.int64),
@@ -128,7 +128,7 @@ def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: C
     kinds, *runs = work(draw)(
         layer, array, nest, slots, _meeting(machine, slots), 8 * burst_bytes, regions, made, bursts
     )
-    costs, ticks = work.sheet(Costs, kinds), work.rooms(Ticks, kinds)
+    costs, ticks = work.sheet(Costs, kinds), work.sheet(Ticks, kinds)
     work(settle)(layer, array, nest, made, empty_waves(work), clocks.cycle_ticks, costs, ticks)
     return Draft(
         problem, mapping, arch, clocks, *boxes, len(axes.c), made, costs, ticks, regions, bursts, (runs[0], runs[1])
@@ -173,9 +173,9 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
     weights_stay = parts == 1 and (not nest.tiles_outer or len(nest.n) == 1)
     return Unrolled(
         places=work.sheet(Places, steps),
-        ifmap=work.columns(Loaded, steps // len(nest.n) if inputs_stay else steps),
-        weight=work.columns(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
-        ofmap=work.columns(Stored, steps // parts),
+        ifmap=work.sheet(Loaded, steps // len(nest.n) if inputs_stay else steps),
+        weight=work.sheet(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
+        ofmap=work.sheet(Stored, steps // parts),
         weight_bursts=work.empty(kernel_tiles),
         sorts=work.columns(Sorts, steps)._replace(marks=work.room(MARKS * steps)),
     )

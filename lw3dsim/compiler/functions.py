@@ -22,7 +22,7 @@ from lw3dsim.compiler.sources import (
 C_OF = {INT: "int64_t", BOOL: "int64_t", WORDS: "struct words", NONE: "void"}
 
 # Nodes of the syntax of a kernel that is copied to wherever it is called.
-SMALL = 120
+SMALL = 150
 
 
 def c_type(of: Type) -> str:

@@ -18,7 +18,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.network.recalled import keep_run, recalled_run
-from lw3dsim.schedule.build import Draft
+from lw3dsim.schedule.build import whole
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.dataflow import Loop
     from lw3dsim.engine.run import Raced, Timing
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.schedule.build import Draft
     from lw3dsim.schedule.program import Program
 
 Mapped = TypeVar("Mapped", bound=Work)
@@ -107,10 +108,14 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     best = search.best(tried)
     mapping = search.mapping(best.candidate)
     remember(search.question, mapping)
-    is_known = engine in {"auto", "fast"} and clocks == mapper_clocks
-    program = best.program.schedule() if isinstance(best.program, Draft) else best.program
-    timing = best.raced.timing(program.kinds) if is_known else simulate_schedule(program, clocks, engine)
+    program = whole(best.program)
+    timing = best.raced.timing(program.kinds) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
     return _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
+
+
+def _races(engine: str, clocks: Clocks) -> bool:
+    """Return whether what an engine finds is what candidates are raced for."""
+    return engine in {"auto", "fast"} and clocks == clocks.in_order
 
 
 def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:
@@ -124,8 +129,10 @@ def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
     if known is not None:
         return known
     clocks = make_clocks(arch)
-    program = work.program(arch, clocks)
-    return _kept(_run(work, program, simulate_schedule(program, clocks, engine), arch, clocks), engine)
+    drafted = work.draft(arch, clocks)
+    raced, program = race(drafted, clocks) if _races(engine, clocks) else None, whole(drafted)
+    timing = raced.timing(program.kinds) if raced else simulate_schedule(program, clocks, engine)
+    return _kept(_run(work, program, timing, arch, clocks), engine)
 
 
 def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:

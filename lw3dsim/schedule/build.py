@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Axes, Mapping
+    from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.axis import Axis
     from lw3dsim.tensor.layout import Boxes
 
@@ -133,6 +134,11 @@ def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: C
     return Draft(
         problem, mapping, arch, clocks, *boxes, len(axes.c), made, costs, ticks, regions, bursts, (runs[0], runs[1])
     )
+
+
+def whole(drafted: Program | Draft) -> Program:
+    """Return the program of what may be a draft."""
+    return drafted.schedule() if isinstance(drafted, Draft) else drafted
 
 
 def _tensor(boxes: Boxes) -> Tensor:

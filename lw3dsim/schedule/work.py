@@ -25,7 +25,7 @@ from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import fewest_bursts
-from lw3dsim.schedule.build import build_schedule
+from lw3dsim.schedule.build import build_schedule, draft_layer
 from lw3dsim.schedule.chain import Link
 from lw3dsim.schedule.fused import build_group_schedule
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.layer.mapping import Mapping
+    from lw3dsim.schedule.build import Draft
     from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.layout import Boxes
 
@@ -73,6 +74,10 @@ class Work(ABC):
     @abstractmethod
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
         """Return its steps, as an engine sees them."""
+
+    def draft(self, arch: Accelerator, clocks: Clocks) -> Program | Draft:
+        """Return them, or as much of them as it takes to race it."""
+        return self.program(arch, clocks)
 
     @abstractmethod
     def link(self, program: Program, reads: tuple[int, ...]) -> Link:
@@ -141,6 +146,10 @@ class LayerWork(Work):
     def program(self, arch: Accelerator, clocks: Clocks) -> Program:
         """See Work."""
         return build_schedule(self.problem, self.mapping, arch, clocks)
+
+    def draft(self, arch: Accelerator, clocks: Clocks) -> Draft:
+        """See Work."""
+        return draft_layer(self.problem, self.mapping, arch, clocks)
 
     def link(self, program: Program, reads: tuple[int, ...]) -> Link:
         """See Work."""

@@ -23,7 +23,7 @@ from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group.search import search_group
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
-from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, tile_cycles
+from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, share_of, spread_tiles, tile_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
@@ -170,13 +170,16 @@ def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, 
         choices=make_choices(problem, sizes, clocks.burst_bytes, work),
     )  # fmt: skip
     at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
-    ticks = compute_ticks(task, at, INFINITE, nothing_costed(work))
+    costed = nothing_costed(work, len(sizes[2]) * len(sizes[3]))
+    ticks = compute_ticks(task, at, INFINITE, costed)
     if problem.structure == "vector":
         return
     fill = total_steps(task.layer, task.choices, at) * array.fill_cycles * clocks.cycle_ticks
+    spread_tiles(task, costed.spread)
+    share = share_of(task.layer, array, sizes[0][at.n], sizes[1][at.c])
     # Of sizes along W, and of those of T and H that are not chosen yet, the whole is taken.
     for cut in (at._replace(w=0), at._replace(h=0, w=0), at._replace(t=0, h=0, w=0)):
-        assert busy_ticks(task, 0, cut) + fill <= ticks
+        assert busy_ticks(task, share, cut, costed.spread) + fill <= ticks
 
 
 # That four candidates are within a tenth of the best is measured, no law, and rare layers miss it: the draws are fixed.

@@ -24,7 +24,9 @@ from lw3dsim.map.layer.compute import (
     least_pixels,
     least_tile_cycles,
     nothing_costed,
+    share_of,
     sort_of,
+    spread_of,
     tile_frames,
     waits_between_tiles,
 )
@@ -235,7 +237,8 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
 def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_they_read():
     def busy(problem, n, c, t, h, arch=ARCH, **changed):
         array = plain_array(make_machine(problem, arch, "pixel"))._replace(**changed)
-        return least_busy(plain_layer(problem), array, n, c, t, h)
+        layer = plain_layer(problem)
+        return least_busy(layer, array, share_of(layer, array, n, c), *spread_of(layer, array, t, h))
 
     # 9 pixels fill 2 lanes 5 times, row by row 6 times; 3 channels on 2 rows twice, 4 x 9 products a pixel.
     ragged = conv(4, 3, (1, 5, 5), (1, 3, 3), ARCH)

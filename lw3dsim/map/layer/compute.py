@@ -40,19 +40,39 @@ class Known(NamedTuple):
     waits: Words
 
 
+class Spread(NamedTuple):
+    """By how T and H are cut, H within T: what :func:`spread_of` returns."""
+
+    waves: Words
+    tiles: Words
+
+
 class Costed(NamedTuple):
-    """What costing tiles of a layer takes: scratch for the waves of a step, and the tiles that are known from before.
+    """What costing tiles of a layer takes: scratch for the waves of a step, and what is known from before.
 
     Tilings, and the orders and lists that each is tried for, have most of their tiles in common.
     """
 
     waves: Waves
     known: Known
+    spread: Spread
 
 
-def nothing_costed(work: Kernels, most: int = KNOWN) -> Costed:
-    """Return room for the costs of tiles, none of them known, ``most`` at once."""
-    return Costed(empty_waves(work), work.sheet(Known, most))
+class Share(NamedTuple):
+    """What all channels take, as N and C are cut.
+
+    Cycles of all ``pixels`` if lanes were always full of them, and of a ``wave``, as many tiles as there are lanes; how
+    often a tile of one channel is read.
+    """
+
+    pixels: int
+    wave: int
+    reads: int
+
+
+def nothing_costed(work: Kernels, cuts: int = 1, most: int = KNOWN) -> Costed:
+    """Return room for the costs of tiles, none of them known, ``most`` at once, and for so many ``cuts`` of T and H."""
+    return Costed(empty_waves(work), work.sheet(Known, most), work.sheet(Spread, cuts))
 
 
 @kernel
@@ -286,8 +306,28 @@ def least_pixels(layer: Layer, array: Array, n: int, c: int) -> int:
 
 
 @kernel
-def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: int) -> int:
-    """Return the cycles in which an array layer multiplies, reads and transforms at least, T and H cut into such parts.
+def share_of(layer: Layer, array: Array, n: int, c: int) -> Share:
+    """Return what all channels take, ``n`` and ``c`` in a step."""
+    pixels = least_pixels(layer, array, n, c)
+    if layer.structure == VECTOR:
+        return Share(pixels, 0, 0)
+    passes = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
+    return Share(pixels, wave_cycles(layer, array, n, c), passes * layer.groups * layer.c)
+
+
+@kernel
+def spread_tiles(task: Task, spread: Spread) -> None:
+    """Fill in the waves and the tiles of every way to cut T and H."""
+    t_size, h_size = task.choices.t.size, task.choices.h.size
+    for t in range(len(t_size)):
+        for h in range(len(h_size)):
+            at = t * len(h_size) + h
+            spread.waves[at], spread.tiles[at] = spread_of(task.layer, task.array, t_size[t], h_size[h])
+
+
+@kernel
+def spread_of(layer: Layer, array: Array, t_size: int, h_size: int) -> tuple[int, int]:
+    """Return in how many waves the array takes all tiles, T and H cut into such parts, and the tiles.
 
     Uncut, W fills the lanes best.
     """
@@ -298,10 +338,14 @@ def least_busy(layer: Layer, array: Array, n: int, c: int, t_size: int, h_size: 
         if count:
             of_part = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * columns
             waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
-    read = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
-    read *= layer.groups * layer.c * tiles
-    multiply = wave_cycles(layer, array, n, c) * waves
-    return max(multiply, reading_cycles(layer, array, read), transform_cycles(layer, array, read))
+    return waves, tiles
+
+
+@kernel
+def least_busy(layer: Layer, array: Array, share: Share, waves: int, tiles: int) -> int:
+    """Return the cycles in which an array layer multiplies, reads and transforms ``tiles`` in ``waves`` at least."""
+    read = share.reads * tiles
+    return max(share.wave * waves, reading_cycles(layer, array, read), transform_cycles(layer, array, read))
 
 
 @kernel

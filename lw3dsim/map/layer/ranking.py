@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_busy, least_pixels
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_busy, share_of, spread_tiles
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
@@ -37,7 +37,7 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.map.layer.compute import Costed
+    from lw3dsim.map.layer.compute import Costed, Share, Spread
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.
@@ -101,39 +101,41 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
     ``costed`` is scratch. The whole of an axis comes first among its sizes and moves least: where even that would
     lose, the axis is not cut. Only along W a part may move less, where strides leave gaps.
     """
-    choices = task.choices
+    choices, spread = task.choices, costed.spread
     row = least_row(choices.w)
+    if task.layer.structure != VECTOR:
+        spread_tiles(task, spread)
     for n in range(len(choices.n.size)):
         for c in range(len(choices.c.size)):
             at = Tiling(n, c, 0, 0, 0)
             if not weights_fit(task, at):
                 continue
-            pixels = least_pixels(task.layer, task.array, choices.n.size[n], choices.c.size[c]) * task.times.cycle
-            if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
+            share = share_of(task.layer, task.array, choices.n.size[n], choices.c.size[c])
+            if not may_win(task, at, row, busy_ticks(task, share, at, spread), aim, kept):
                 continue
             for t in range(len(choices.t.size)):
                 at = Tiling(n, c, t, 0, 0)
-                if not may_win(task, at, row, busy_ticks(task, pixels, at), aim, kept):
+                if not may_win(task, at, row, busy_ticks(task, share, at, spread), aim, kept):
                     continue
                 for h in range(len(choices.h.size)):
                     at = Tiling(n, c, t, h, 0)
-                    busy = busy_ticks(task, pixels, at)
+                    busy = busy_ticks(task, share, at, spread)
                     if not may_win(task, at, row, busy, aim, kept):
                         continue
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
                         if tiles_fit(task, at):
-                            offer(task, at, busy, pixels, aim, costed, kept)
+                            offer(task, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
 
 
 @kernel
-def busy_ticks(task: Task, pixels: int, at: Tiling) -> int:
-    """Return the ticks that tilings cut as ``at``, or further, compute at least; of a vector layer its ``pixels``."""
-    choices = task.choices
+def busy_ticks(task: Task, share: Share, at: Tiling, spread: Spread) -> int:
+    """Return the ticks that tilings cut as ``at``, or further, compute at least; of a vector layer all pixels."""
+    cycle = task.times.cycle
     if task.layer.structure == VECTOR:
-        return pixels
-    n, c, t, h = choices.n.size[at.n], choices.c.size[at.c], choices.t.size[at.t], choices.h.size[at.h]
-    return least_busy(task.layer, task.array, n, c, t, h) * task.times.cycle
+        return share.pixels * cycle
+    cut = at.t * len(task.choices.h.size) + at.h
+    return least_busy(task.layer, task.array, share, spread.waves[cut], spread.tiles[cut]) * cycle
 
 
 @kernel

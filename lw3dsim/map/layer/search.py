@@ -97,9 +97,8 @@ def search(
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.sheet(Kept, keep), work.sheet(Kept, max(keep // 2, 1))
-    work(shortlist)(
-        task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, nothing_costed(work), best, thrifty
-    )
+    costed = nothing_costed(work, len(sizes[2]) * len(sizes[3]))
+    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, costed, best, thrifty)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     if not rows:
         raise _too_small(task, arch)

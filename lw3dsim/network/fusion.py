@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.account.simulated import Unit
 from lw3dsim.account.tally import tally_group
@@ -153,9 +155,11 @@ class Judge:
                 self.groups[path] = group
         arch, ordinary = bare(self.arch), sum(map(self.weights.cost, self.alone))
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
-        least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), prices, ordinary)
-        for path, own in zip(self.groups, (least * ROUNDED).tolist(), strict=True):
-            self.least[path] = own + self._least_formed(path)
+        formed = np.array([self._least_formed(path) for path in self.groups])
+        # What costs as much as its layers by themselves is not worth a closer look.
+        enough = (np.array([self._alone(path) for path in self.groups]) - formed) / ROUNDED**2
+        least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), prices, ordinary, enough)
+        self.least = dict(zip(self.groups, (least * ROUNDED + formed).tolist(), strict=True))
 
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
@@ -166,7 +170,11 @@ class Judge:
 
     def _if_worth(self, path: Path, least: float) -> float | None:
         # Of equal cuts the one of shorter groups wins.
-        return None if least >= sum(self.weights.cost(self.alone[i]) for i in path) else least
+        return None if least >= self._alone(path) else least
+
+    def _alone(self, path: Path) -> float:
+        """Return what the layers of a path cost by themselves."""
+        return sum(self.weights.cost(self.alone[i]) for i in path)
 
     def look_closer(self, groups: Sequence[Path]) -> Sequence[Path]:
         """Look closer at those ``groups`` of the best cut that are known the least; return which."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -78,6 +79,21 @@ def test_groups_are_bounded_as_closely_as_their_tiles(several, arch, price):
         rounded = price.dram_byte * clocks.burst_bytes + price.cycle * clocks.burst_ticks / clocks.cycle_ticks
         assert of_tiles <= least * (1 + 1e-6) + 2 * rounded
         assert (least == np.inf) == (of_tiles == np.inf)
+
+
+@thorough
+@given(
+    st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.floats(0.01, 1.5)
+)
+def test_groups_are_bounded_as_closely_as_it_takes_to_tell_that_they_cost_enough(several, arch, price, share):
+    groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
+    bounded = partial(least_of_groups, groups, arch, clocks, [price] * len(groups), 1e6)
+    closest = bounded()
+    enough = np.where(closest < np.inf, closest, 1e6) * share
+    found = bounded(enough)
+    assert (found[closest >= enough] >= enough[closest >= enough]).all()
+    assert (found[closest < enough] == closest[closest < enough]).all()
+    assert (found <= np.maximum(closest, enough) * (1 + 1e-6) + 2).all()
 
 
 @thorough

@@ -201,11 +201,15 @@ def along(triple: Triple, d: int) -> int:
 
 @kernel
 def gather_axis(
-    layers: Layers, paths: Paths, group: int, segments: int, d: int, halos: int, cuts: Cuts, units: Words, own: Scratch
-) -> int:
-    """Fill in the ways to cut T, H or W (0, 1, 2), whose T is in so many ``segments``; return how many they are."""
+    layers: Layers, paths: Paths, group: int, segments: int, d: int, halos: int, cuts: Cuts, units: Words, own: Scratch,
+    is_one: int,
+) -> int:  # fmt: skip
+    """Fill in the ways to cut T, H or W (0, 1, 2), whose T is in so many ``segments``; return how many they are.
+
+    If it ``is_one`` tile, that alone.
+    """
     reaches, many = own.reaches, len(own.filled)
-    parted, is_whole = segments if d == 0 else 1, 0
+    parted, is_whole = segments if d == 0 else 1, is_one
     for i in range(many):
         at = group * many + i
         layer = read(Layer, layers.layer, paths.layer[at])
@@ -273,25 +277,38 @@ def is_square(layers: Layers, paths: Paths, group: int, many: int) -> bool:
 @kernel
 def gather(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratch) -> Parts:
     """Fill in a group, and the ways to cut its axes; return its parts: of a square one those of H are those of W."""
-    stages, segments = gather_stages(layers, paths, group, own.parts.stages), 1
+    return gather_ways(layers, paths, group, limits.halos, own, gather_uncut(layers, paths, group, limits, own), 0)
+
+
+@kernel
+def gather_uncut(layers: Layers, paths: Paths, group: int, limits: Limits, own: Scratch) -> Parts:
+    """Fill in a group but for the ways to cut its axes; return its parts."""
+    stages = gather_stages(layers, paths, group, own.parts.stages)
     parts = Parts(
         stages, own.parts.t, own.parts.h, own.parts.w, own.parts.units, own.parts.sets, own.parts.set_bits,
         own.parts.chunks,
     )  # fmt: skip
-    for i in range(len(stages.n)):
-        segments = max(segments, read(Layer, layers.layer, paths.layer[group * len(stages.n) + i]).segments)
     gather_chunks(layers, paths, group, stages, parts.chunks)
     gather_floor(layers, paths, group, parts, limits, own.floor)
     parts.set_bits[0] = most_resident(own.floor, limits)
-    own.ways[0] = gather_axis(layers, paths, group, segments, 0, limits.halos, parts.t, parts.units.t, own)
-    own.ways[1] = gather_axis(layers, paths, group, segments, 1, limits.halos, parts.h, parts.units.h, own)
-    if is_square(layers, paths, group, len(stages.n)):
+    return parts
+
+
+@kernel
+def gather_ways(layers: Layers, paths: Paths, group: int, halos: int, own: Scratch, parts: Parts, is_one: int) -> Parts:
+    """Fill in the ways to cut the axes of a group, up to ``halos``, and return its ``parts``; see gather_axis."""
+    segments = 1
+    for i in range(len(parts.stages.n)):
+        segments = max(segments, read(Layer, layers.layer, paths.layer[group * len(parts.stages.n) + i]).segments)
+    own.ways[0] = gather_axis(layers, paths, group, segments, 0, halos, parts.t, parts.units.t, own, is_one)
+    own.ways[1] = gather_axis(layers, paths, group, segments, 1, halos, parts.h, parts.units.h, own, is_one)
+    if is_square(layers, paths, group, len(parts.stages.n)):
         own.ways[2] = own.ways[1]
         return Parts(
-            stages, parts.t, parts.h, parts.h, Units(parts.units.t, parts.units.h, parts.units.h), parts.sets,
+            parts.stages, parts.t, parts.h, parts.h, Units(parts.units.t, parts.units.h, parts.units.h), parts.sets,
             parts.set_bits, parts.chunks,
         )  # fmt: skip
-    own.ways[2] = gather_axis(layers, paths, group, segments, 2, limits.halos, parts.w, parts.units.w, own)
+    own.ways[2] = gather_axis(layers, paths, group, segments, 2, halos, parts.w, parts.units.w, own, is_one)
     return parts
 
 

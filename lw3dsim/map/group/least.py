@@ -12,8 +12,9 @@ import numpy as np
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, kernels
+from lw3dsim.map.group.axes import ANEW
 from lw3dsim.map.group.cost import make_rates
-from lw3dsim.map.group.gather import gather, is_square
+from lw3dsim.map.group.gather import gather_uncut, gather_ways, is_square
 from lw3dsim.map.group.shortlist import PARTS, Aim, Rates, least_cost
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
 from lw3dsim.map.group.tiles import bound_tile, may_be
@@ -36,26 +37,42 @@ ORDINARY, MOST = 1 << 52, 1 << 60
 
 @entry
 def bound_groups(
-    layers: Layers, paths: Paths, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, least: Words
-) -> None:
-    """Fill in what the cheapest tile of each group costs at least; NEVER where none fits."""
+    layers: Layers, paths: Paths, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, enough: Words,
+    least: Words,
+) -> None:  # fmt: skip
+    """Fill in what the cheapest tile of each group costs at least; NEVER where none fits.
+
+    Where that is ``enough`` or more, it is that.
+    """
     for group in range(len(least)):
-        parts, best = gather(layers, paths, group, limits, own), NEVER
-        square = is_square(layers, paths, group, len(parts.stages.n))
-        whole_h, whole_w = whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2])
-        # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
-        for i in range(own.ways[0] - 1, -1, -1):
-            if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, whole_h, whole_w, 0) >= best:
-                continue
-            for j in range(own.ways[1] - 1, -1, -1):
-                if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, whole_w, 0) >= best:
-                    continue
-                # A tile of a square group costs what it costs with H and W exchanged.
-                for k in range(j if square else own.ways[2] - 1, -1, -1):
-                    # A window slides along one axis only.
-                    if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
-                        best = min(best, cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, k, 1))
+        best, uncut = enough[group], gather_uncut(layers, paths, group, limits, own)
+        whole = gather_ways(layers, paths, group, ANEW, own, uncut, 1)
+        if cost_of_tile(whole, limits, rates, aim, burst_bits, own, 0, 0, 0, 0) < best:
+            parts = gather_ways(layers, paths, group, limits.halos, own, uncut, 0)
+            square = is_square(layers, paths, group, len(parts.stages.n))
+            best = least_of_tiles(parts, limits, rates, aim, burst_bits, own, square, best)
         least[group] = best
+
+
+@kernel
+def least_of_tiles(
+    parts: Parts, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, square: bool, enough: int
+) -> int:
+    """Return what the cheapest tile of a group costs at least, or ``enough`` where that is no more."""
+    best, whole_h, whole_w = enough, whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2])
+    # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
+    for i in range(own.ways[0] - 1, -1, -1):
+        if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, whole_h, whole_w, 0) >= best:
+            continue
+        for j in range(own.ways[1] - 1, -1, -1):
+            if cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, whole_w, 0) >= best:
+                continue
+            # A tile of a square group costs what it costs with H and W exchanged.
+            for k in range(j if square else own.ways[2] - 1, -1, -1):
+                # A window slides along one axis only.
+                if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
+                    best = min(best, cost_of_tile(parts, limits, rates, aim, burst_bits, own, i, j, k, 1))
+    return best
 
 
 @kernel
@@ -84,15 +101,25 @@ def cost_of_tile(
 
 
 def least_of_groups(
-    groups: Sequence[Group], arch: Accelerator, clocks: Clocks, prices: Sequence[Price], ordinary: float
+    groups: Sequence[Group],
+    arch: Accelerator,
+    clocks: Clocks,
+    prices: Sequence[Price],
+    ordinary: float,
+    enough: Floats | None = None,
 ) -> Floats:
     """Return what no mapping of each of ``groups`` costs less than, but for adder trees; infinite where none fits.
 
-    Each has a price of its own. Costs of about an ``ordinary`` size are bounded the most closely.
+    Each has a price of its own. Costs of about an ``ordinary`` size are bounded the most closely. What costs
+    ``enough``, if that is given by group, is said to cost about that at least, however much more it does.
     """
     costs, work = np.full(len(groups), np.inf), kernels()
     tables = tables_of(groups, arch)
     limits, rates, scale = limits_of(arch), make_rates(arch, clocks), ORDINARY / ordinary if ordinary else 1.0
+    setup = arch.layer_setup_cycles * np.array([price.cycle for price in prices])
+    most = np.full(len(groups), NEVER)
+    if enough is not None:
+        most = np.minimum(np.ceil(np.maximum(enough - setup, 0.0) * scale), float(MOST)).astype(np.int64) + 1
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
     for i, (one, price) in enumerate(zip(tables.groups, prices, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
@@ -100,11 +127,12 @@ def least_of_groups(
         paths = make_paths([tables.groups[i] for i in those])
         own, least = make_scratch(stages, runs, tables, arch), work.room(len(those))
         aim = _make_aim(price, clocks, scale)
-        work(bound_groups)(tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, least)
+        work(bound_groups)(
+            tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(most[those]), least
+        )
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)
-    costs += arch.layer_setup_cycles * np.array([price.cycle for price in prices])
-    return costs
+    return np.asarray(costs + setup, dtype=np.float64)
 
 
 def _make_aim(price: Price, clocks: Clocks, scale: float) -> Aim:

@@ -176,8 +176,8 @@ def _on_array(group: Group, of_stages: tuple[Parallel, ...], arch: Accelerator) 
         make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders) for i, (stage, parallel) in stages
     ]
     return OnArray(
-        layer=work.words(np.concatenate([mode.layer for mode in modes])),
-        array=work.words(np.concatenate([mode.array for mode in modes])),
+        layer=work.words([value for mode in modes for value in mode.layer]),
+        array=work.words([value for mode in modes for value in mode.array]),
     )
 
 

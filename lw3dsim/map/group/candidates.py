@@ -113,7 +113,7 @@ def parts_within(own: Scratch, limits: Limits) -> Parts:
 def fit_within(group: Group, own: Scratch, limits: Limits, parts: Parts) -> Fits:
     """Return the tiles of ``group`` that fit into ``limits``, with mappings made of ``parts``."""
     work, counts = kernels(), (int(own.ways[0]), int(own.ways[1]), int(own.ways[2]))
-    columns = [1] * 4 + [len(group.channels), len(group.runs), len(group.runs), 1, 1, 1, 1]
+    columns = [1] * 4 + [len(group.channels), len(group.runs), len(group.runs), 1, 1, 1, 1, 1]
     tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
     count = work(list_tiles)(parts, counts, limits, own.floor, tiles)
     return Fits(parts=parts, ways=counts, limits=limits, floor=own.floor, tiles=tiles, count=count)

@@ -13,7 +13,8 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.group.lying import Lines, Lying, lay_tensor, link_fewer
 from lw3dsim.map.group.mode import Mode, make_mode
-from lw3dsim.map.group.shortlist import Modes, Rates
+from lw3dsim.map.group.shortlist import Rates
+from lw3dsim.map.group.weighing import Modes
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.tensor.layout import plain_rows
 
@@ -63,13 +64,14 @@ class Scales(Value, frozen=True, kw_only=True):
 
     def plain_modes(self, scale: float) -> Modes:
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
-        work = kernels()
-        return Modes(
-            stage=work.words(self.stages),
-            layer=work.words(np.concatenate([mode.layer for mode in self.modes])),
-            array=work.words(np.concatenate([mode.array for mode in self.modes])),
-            trees=work.words([int(self.trees[stage] * scale // 1) for stage in self.stages]),
-        )
+        work, many = kernels(), len(self.modes)
+        trees = [int(self.trees[stage] * scale // 1) for stage in self.stages]
+        rows = (self.stages, trees, *zip(*(mode.often for mode in self.modes), strict=True))
+        block = work.words([value for row in rows for value in row])
+        stage, cost, *often = (block[at : at + many] for at in range(0, len(block), many))
+        layer = work.words([value for mode in self.modes for value in mode.layer])
+        array = work.words([value for mode in self.modes for value in mode.array])
+        return Modes(stage, layer, array, cost, *often)
 
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""

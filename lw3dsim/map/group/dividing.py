@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.rooms import Room
     from lw3dsim.map.group.search import Found, Plan
-    from lw3dsim.map.group.shortlist import Aim, Modes
+    from lw3dsim.map.group.shortlist import Aim
+    from lw3dsim.map.group.weighing import Modes
     from lw3dsim.map.layer.price import Price
 
 # Over what prices that are rounded to integers may be less.
@@ -157,7 +158,6 @@ def search_divided(
     """
     if not arch.buffers.is_whole:
         return search_group(group, arch, clocks, price, keep=keep, lies=lies)
-    check_busy(group)
     best, most, lister = _Best(keep), math.inf, None
     for way in _ways(group, arch, clocks, price):
         if not way.fits.count or way.lowest > most:
@@ -187,6 +187,7 @@ def _lister(
 def _ways(group: Group, arch: Accelerator, clocks: Clocks, price: Price) -> Iterator[_Way]:
     """Yield the ways to give banks to inputs and weights, those that may cost the least first."""
     own, ways = gathered(group, arch), list[_Way]()
+    check_busy(own.parts)
     for designs in divisions(arch):
         parts = parts_within(own, limits_of(designs[0]))
         for design in designs:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
@@ -74,18 +74,18 @@ class Group(Value, frozen=True, dict=True, gc=True):
     free: tuple[Blocks, Blocks] = ((), ())
     reads: tuple[int, ...] = ()
 
-    @cached_property
+    @once
     def runs(self) -> tuple[range, ...]:
         """Stages that take turns chunk by chunk of channels: any stage, and those behind it that work per channel."""
         heads = [i for i, stage in enumerate(self.stages) if i == 0 or stage.structure == "dense"]
         return tuple(range(a, b) for a, b in zip(heads, [*heads[1:], len(self.stages)], strict=True))
 
-    @cached_property
+    @once
     def adds(self) -> tuple[int, ...]:
         """The tensor on chip that each stage has as its second operand, -1 for none."""
         return tuple(one if isinstance(one, int) else 0 if one == "input" else -1 for one in self.operands)
 
-    @cached_property
+    @once
     def sources(self) -> tuple[int, ...]:
         """The tensor that each stage reads."""
         return self.reads or tuple(range(len(self.stages)))
@@ -100,7 +100,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Return how many of the tensors that a stage reads are in the output buffer."""
         return (self.sources[stage] > 0) + (self.adds[stage] > 0)
 
-    @cached_property
+    @once
     def adders(self) -> int:
         """Adders behind each other in the pipeline: of the deepest input transform and the deepest output transform."""
         algorithms = [stage.algorithm for stage in self.stages if stage.algorithm.is_winograd]
@@ -122,12 +122,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Bits of an element of every tensor."""
         return (self.stages[0].activation_bits, *(stage.output_bits for stage in self.stages))
 
-    @cached_property
+    @once
     def needed(self) -> tuple[int, ...]:
         """Positions of every tensor that the output depends on; what no later stage looks at is not computed."""
         return tuple(map(math.prod, zip(*self.needed_along, strict=True)))
 
-    @cached_property
+    @once
     def needed_along(self) -> tuple[tuple[int, ...], ...]:
         """The same positions along T, H and W apart."""
         return tuple(map(_needed, self._reaches))
@@ -144,7 +144,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
             stage.ideal_mults_of(stage.n * outputs) for stage, outputs in zip(self.stages, self.needed[1:], strict=True)
         )
 
-    @cached_property
+    @once
     def plain(self) -> Stages:
         """The stages and runs in columns."""
         work, stages, runs = kernels(), self.stages, self.runs
@@ -215,7 +215,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Return one axis of every stage."""
         return self._reaches[d]
 
-    @cached_property
+    @once
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
         segments = self.segments, 1, 1
         return tuple(
@@ -281,11 +281,11 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Number of tiles."""
         return len(self.first[0])
 
-    @cached_property
+    @once
     def _moved(self) -> dict[int, Axis]:
         return {}
 
-    @cached_property
+    @once
     def sorts(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """By tensor, of every number of new positions but 0: the first tile that has it, and how many have it."""
         return tuple(

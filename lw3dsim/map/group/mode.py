@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.records import VECTOR
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
 
 
 class Mode(Value, frozen=True, kw_only=True):
-    """A layer on the array in a parallel mode, in words."""
+    """A layer on the array in a parallel mode, in words; ``often`` are the last columns of Modes."""
 
-    layer: Ints
-    array: Ints
+    layer: list[int]
+    array: list[int]
+    often: tuple[int, ...]
     fill_cycles: int
     reads_back: int
+
+
+@kept(65536)
+def layer_words(problem: Problem) -> list[int]:
+    """Return a layer as kernels read it of words."""
+    return flat(plain_layer(problem))
 
 
 @kept(65536)
@@ -35,9 +40,11 @@ def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back:
     What it ``reads_back`` and ``keeps`` lies in the output buffer.
     """
     array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders))
+    layer, reads_any = plain_layer(stage), int(array.reads_back > 0)
     return Mode(
-        layer=np.array(flat(plain_layer(stage)), dtype=np.int64),
-        array=np.array(flat(array), dtype=np.int64),
+        layer=layer_words(stage),
+        array=flat(array),
+        often=(int(layer.structure == VECTOR), *layer.tile, array.rows, array.fill_cycles, reads_any),
         fill_cycles=array.fill_cycles,
         reads_back=array.reads_back,
     )

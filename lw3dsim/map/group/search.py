@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.candidates import Fits
+    from lw3dsim.map.group.fitting import Parts
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.layer.price import Price
@@ -87,8 +88,8 @@ def search_group(
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
-    check_busy(group)
     fits = fit_tiles(group, arch)
+    check_busy(fits.parts)
     scales = make_scales(group, fits, arch, clocks, price, lies)
     priced = price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), keep), scales)
     best = cheapest(priced, keep)
@@ -97,10 +98,13 @@ def search_group(
     return [priced.found(i) for i in best]
 
 
-def check_busy(group: Group) -> None:
+def check_busy(parts: Parts) -> None:
     """Raise MappingError where a stage has nothing to compute."""
-    if group.idle_stages:
-        raise MappingError("group", "a stage of the fused group has nothing to compute")
+    for cuts in (parts.t, parts.h, parts.w):
+        ways = len(cuts.tile)
+        # By tensor, of the first of the ways: what a later stage looks at, it does in each.
+        if 0 in cuts.all_new[ways::ways]:
+            raise MappingError("group", "a stage of the fused group has nothing to compute")
 
 
 def in_usual_chunks(group: Group, arch: Accelerator) -> Group:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import entry, kernel, read
-from lw3dsim.machine.records import Array, Layer
+from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.map.group.fitting import (
     bound_cycles,
     choose_chunks,
@@ -29,25 +28,13 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.fitting import Floor, Found, Limits, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.group.rooms import Best, Room
-    from lw3dsim.map.group.weighing import Effort, Traffic
+    from lw3dsim.map.group.weighing import Effort, Modes, Traffic
 
 # Latencies are counted in so many parts of a cycle.
 PARTS = 16
 
 # What roundings of a latency add up to at most, beside those of stages, in parts.
 ROUNDINGS = 8
-
-
-class Modes(NamedTuple):
-    """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
-
-    And what adder trees cost there, as in Aim, rounded down.
-    """
-
-    stage: Words
-    layer: Words
-    array: Words
-    trees: Words
 
 
 class Rates(NamedTuple):
@@ -268,11 +255,11 @@ def weigh_either(parts: Parts, modes: Modes, aim: Aim, mode: int, room: Room, at
 
     Return the parts that it takes at least and at most in the cheaper mode, and what trees cost at least and at most.
     """
-    weigh_mode(parts, modes, mode, room, at)
+    weigh_stage(parts, modes, mode, room.found, at, room.waves, room.seen, room.effort)
     least, most = stage_parts(modes, mode, room.effort, at)
     if count_modes(modes, mode) == 1:
         return least, most, 0, 0
-    weigh_mode(parts, modes, mode + 1, room, at)
+    weigh_stage(parts, modes, mode + 1, room.found, at, room.waves, room.seen, room.effort)
     others_least, others_most = stage_parts(modes, mode + 1, room.effort, at)
     # Each is less than one too low.
     trees, part = modes.trees[mode + 1], aim.part + aim.busy
@@ -285,22 +272,14 @@ def weigh_either(parts: Parts, modes: Modes, aim: Aim, mode: int, room: Room, at
 
 
 @kernel
-def weigh_mode(parts: Parts, modes: Modes, mode: int, room: Room, at: int) -> None:
-    """Fill in the effort of mapping ``at`` in a mode."""
-    many, array = len(modes.stage), read(Array, modes.array, mode)
-    layer, stage = read(Layer, modes.layer, mode), modes.stage[mode]
-    weigh_stage(layer, array, parts, stage, room.found, at, mode, many, room.waves, room.seen, room.effort)
-
-
-@kernel
 def stage_parts(modes: Modes, mode: int, effort: Effort, number: int) -> tuple[int, int]:
     """Return the parts that all steps of a stage of a mapping take at least in a mode, and at most."""
-    at, array = number * len(modes.stage) + mode, read(Array, modes.array, mode)
+    at = number * len(modes.stage) + mode
     passes = effort.cycles[at] * effort.all_passes[at] * PARTS // effort.passes[at]
     tiles, total = effort.tiles[at], effort.all_tiles[at]
     own = passes // tiles * total + passes % tiles * total // tiles
-    waits = effort.drain[at] if array.reads_back else 0
-    own += effort.steps[at] * (array.fill_cycles + waits) * PARTS
+    waits = effort.drain[at] if modes.reads_back[mode] else 0
+    own += effort.steps[at] * (modes.fill[mode] + waits) * PARTS
     return own, own + total // tiles + 2
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from lw3dsim.base.arrays import ceil_div, padded
 from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import flat, kernels
-from lw3dsim.machine.problem import plain_layer
+from lw3dsim.base.kernels import kernels
 from lw3dsim.map.group.axes import WARMED, Reaches, Units, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, pace_number
+from lw3dsim.map.group.mode import layer_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,18 +83,12 @@ def _make_layers(
         at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
         paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
     return Layers(
-        layer=work.words(list(itertools.chain.from_iterable(map(_layer_words, stages)))),
+        layer=work.words(list(itertools.chain.from_iterable(map(layer_words, stages)))),
         takes_all=work.words([stage.whole_frames for stage in stages]),
         pace=work.words(paces),
         chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
         inner=work.words([sets[stage.n, (1,)] for stage in stages]),
     )
-
-
-@kept(65536)
-def _layer_words(problem: Problem) -> list[int]:
-    """Return a layer as kernels read it of words."""
-    return flat(plain_layer(problem))
 
 
 def make_paths(groups: Sequence[Numbered]) -> Paths:
@@ -151,6 +145,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
     )
 
 
+@kept(4096)
 def limits_of(arch: Accelerator) -> Limits:
     """Return the capacities of the buffers of ``arch``, and the most steps."""
     buffers = arch.buffers

@@ -51,7 +51,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = weights = often = size = 0
+    cycles = weights = once = often = size = 0
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
     bits += stored_bits(parts, fit, at)
     for stage in range(last):
@@ -68,10 +68,11 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         steps = tiles * max(floor.chunks[stage], ceiling(stages.n[stage], size))
         cycles += least_cycles_of(floor, stage, work, passes, steps)
         weights += tiles * floor.weights[stage]
+        once += min(tiles, 1) * floor.weights[stage]
         often = max(often, tiles)
         if stages.reads_dram[stage]:
             bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
-    fit.weights[at], fit.often[at], fit.cycles[at] = weights, often, cycles
+    fit.weights[at], fit.once[at], fit.often[at], fit.cycles[at] = weights, once, often, cycles
     fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
     return True
 
@@ -128,4 +129,4 @@ def roomiest(parts: Parts, limits: Limits, i: int, j: int, k: int, run: int) -> 
 @kernel
 def least_weights(parts: Parts, fit: Tiles, at: int, resident: int) -> int:
     """Return the bits of weights that tile ``at`` moves at least where no larger set than a ``resident`` one stays."""
-    return max(fit.weights[at] - (fit.often[at] - 1) * parts.set_bits[resident], 0)
+    return max(fit.weights[at] - (fit.often[at] - 1) * parts.set_bits[resident], fit.once[at])

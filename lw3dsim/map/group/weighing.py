@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import kernel, read
 from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
-from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.fitting import chunk_of, some_tiles, units_of, window_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.machine.records import Array, Layer
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Found, Parts, Tiles
@@ -37,6 +36,26 @@ class Traffic(NamedTuple):
     stores: Words
     exposed: Words
     window: Words
+
+
+class Modes(NamedTuple):
+    """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
+
+    And what adder trees cost there, as in Aim, rounded down. Of layer and array, what is asked often: whether it
+    ``is_vector``, its Winograd tile, the ``rows`` of the array, the cycles to ``fill`` it, whether it ``reads_back``.
+    """
+
+    stage: Words
+    layer: Words
+    array: Words
+    trees: Words
+    is_vector: Words
+    tile_t: Words
+    tile_h: Words
+    tile_w: Words
+    rows: Words
+    fill: Words
+    reads_back: Words
 
 
 class Effort(NamedTuple):
@@ -147,13 +166,14 @@ def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int) -> tu
 
 @kernel
 def weigh_stage(
-    layer: Layer, array: Array, parts: Parts, stage: int, found: Found, at: int, mode: int, modes: int, waves: Waves,
-    seen: Seen, effort: Effort,
-) -> None:  # fmt: skip
-    """Fill in the ``effort`` of mapping ``at`` in a ``mode``, that of ``stage`` on ``array``."""
-    t, h, w, to, chunk = parts.t, parts.h, parts.w, at * modes + mode, chunk_of(parts, found, at, stage)
-    effort.steps[to] = ceiling(layer.n, chunk) * active_tiles(parts, found, at, stage + 1)
-    if layer.structure == VECTOR:
+    parts: Parts, modes: Modes, mode: int, found: Found, at: int, waves: Waves, seen: Seen, effort: Effort
+) -> None:
+    """Fill in the ``effort`` of mapping ``at`` in a ``mode``."""
+    t, h, w, stage, to = parts.t, parts.h, parts.w, modes.stage[mode], at * len(modes.stage) + mode
+    n, chunk = parts.stages.n[stage], chunk_of(parts, found, at, stage)
+    effort.steps[to] = ceiling(n, chunk) * active_tiles(parts, found, at, stage + 1)
+    if modes.is_vector[mode]:
+        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode)
         effort.cycles[to], effort.drain[to] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
         effort.all_passes[to], effort.passes[to], effort.all_tiles[to], effort.tiles[to] = 1, 1, 1, 1
         return
@@ -161,12 +181,17 @@ def weigh_stage(
     size_t = t.most_new[(stage + 1) * len(t.tile) + i]
     size_h = h.most_new[(stage + 1) * len(h.tile) + j]
     size_w = w.most_new[(stage + 1) * len(w.tile) + k]
-    place = seen_place(layer, array, mode, modes, chunk, size_t, size_h, size_w, waves, seen)
+    key = step_key(len(modes.stage), mode, chunk, size_t, size_h, size_w)
+    place = key % len(seen.key)
+    if seen.key[place] != key:
+        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode)
+        see_step(layer, array, chunk, size_t, size_h, size_w, key, waves, seen)
     effort.cycles[to], effort.drain[to] = seen.load[place] + seen.cycles[place], seen.drain[place]
-    effort.passes[to] = ceiling(chunk, array.rows)
-    effort.all_passes[to] = layer.n // chunk * effort.passes[to] + ceiling(layer.n % chunk, array.rows)
+    effort.passes[to] = ceiling(chunk, modes.rows[mode])
+    effort.all_passes[to] = n // chunk * effort.passes[to] + ceiling(n % chunk, modes.rows[mode])
     effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
-    effort.tiles[to] = ceiling(size_t, layer.tile[0]) * ceiling(size_h, layer.tile[1]) * ceiling(size_w, layer.tile[2])
+    tiles = ceiling(size_t, modes.tile_t[mode]) * ceiling(size_h, modes.tile_h[mode])
+    effort.tiles[to] = tiles * ceiling(size_w, modes.tile_w[mode])
 
 
 @kernel
@@ -186,11 +211,24 @@ def seen_place(
 
     Of so many ``modes``, layers on arrays, that share what has been seen, this is number ``mode``.
     """
-    key = ((((n * 8193 + t) * 8193 + h) * 8193) + w) * modes + mode
+    key = step_key(modes, mode, n, t, h, w)
     place = key % len(seen.key)
     if seen.key[place] != key:
-        cost_waves(layer, array, n, layer.c, t, h, w, 1, 1, waves)
-        seen.key[place], seen.cycles[place] = key, array_cycles(waves)
-        seen.entry[place], seen.load[place] = entry_cycles(waves, array.fill_cycles), waves.load[first_wave(waves)]
-        seen.drain[place] = waves.drain[LAST_SORT]
+        see_step(layer, array, n, t, h, w, key, waves, seen)
     return place
+
+
+@kernel
+def step_key(modes: int, mode: int, n: int, t: int, h: int, w: int) -> int:
+    """Return what tells a step from others, in all of so many ``modes``."""
+    return ((((n * 8193 + t) * 8193 + h) * 8193) + w) * modes + mode
+
+
+@kernel
+def see_step(layer: Layer, array: Array, n: int, t: int, h: int, w: int, key: int, waves: Waves, seen: Seen) -> None:
+    """Note what a step takes, in the place of its ``key``."""
+    place = key % len(seen.key)
+    cost_waves(layer, array, n, layer.c, t, h, w, 1, 1, waves)
+    seen.key[place], seen.cycles[place] = key, array_cycles(waves)
+    seen.entry[place], seen.load[place] = entry_cycles(waves, array.fill_cycles), waves.load[first_wave(waves)]
+    seen.drain[place] = waves.drain[LAST_SORT]

@@ -31,7 +31,7 @@ from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
 from lw3dsim.possible import is_possible_group
-from lw3dsim.schedule.fused import busy_cycles
+from lw3dsim.schedule.fused import busy_under
 from lw3dsim.schedule.work import GroupWork
 
 if TYPE_CHECKING:
@@ -312,7 +312,8 @@ def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: 
 def group_candidates(asked: GroupSearch) -> list[Bounded]:
     """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
     found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
-    bounded = [asked.bounded(number, one) for number, one in enumerate(found)]
+    busy = busy_under(asked.group, [one.plan.mapping for one in found], asked.arch)
+    bounded = [asked.bounded(number, *one) for number, one in enumerate(zip(found, busy, strict=True))]
     return sorted(bounded, key=lambda one: (one.least, one.number))
 
 
@@ -374,12 +375,11 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     def _cost(self, one: Tried[Bounded]) -> float:
         return one.candidate.own + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
-    def bounded(self, number: int, found: Found) -> Bounded:
+    def bounded(self, number: int, found: Found, busy: int) -> Bounded:
         """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
         clocks = make_clocks(self.arch)
         bursts = found.dram_bytes // clocks.burst_bytes
         ticks = max(clocks.in_order.bound_ticks(bursts), clocks.refreshed_ticks(bursts))
-        busy = busy_cycles(self.group, found.plan.mapping, self.arch)
         cycles = max(busy, ticks / clocks.cycle_ticks)
         own = own_cost(self.group, found, self.arch, self.price, busy)
         least = own + self.price.of(cycles, found.dram_bytes)

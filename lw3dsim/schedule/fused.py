@@ -138,11 +138,22 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
 
 def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
     """Return the cycles that the array is busy with ``group`` at least, its configuration included; see busy_stage."""
-    work, nest = kernels(), _nest(group, mapping, mapping.axes(group))
-    seen = work.columns(Seen, min(4 * _tiles(nest) * len(group.stages), SEEN) + 1)
-    return arch.layer_setup_cycles + work(busy_group)(
-        _on_array(group, mapping.parallel, arch), nest, empty_waves(work), seen
-    )
+    return busy_under(group, [mapping], arch)[0]
+
+
+def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator) -> list[int]:
+    """Return the same under each of ``mappings``."""
+    work = kernels()
+    waves, busy = empty_waves(work), list[int]()
+    seen: dict[tuple[Parallel, ...], Seen] = {}
+    for mapping in mappings:
+        on_array = _on_array(group, mapping.parallel, arch)
+        # Steps of a size take as long in every mapping in these modes.
+        if mapping.parallel not in seen:
+            seen[mapping.parallel] = work.columns(Seen, SEEN)
+        nest = _nest(group, mapping, mapping.axes(group))
+        busy.append(arch.layer_setup_cycles + work(busy_group)(on_array, nest, waves, seen[mapping.parallel]))
+    return busy
 
 
 def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[dict[str, int]]:
@@ -195,8 +206,8 @@ def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Gro
         h=h.cuts,
         w=w.cuts,
         chunk=work.words(mapping.chunks),
-        reads=work.words(group.sources),
-        adds=work.words(group.adds),
+        reads=group.links[0],
+        adds=group.links[1],
         resident=work.words(mapping.resident),
         first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),
         innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,

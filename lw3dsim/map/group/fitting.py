@@ -140,10 +140,11 @@ def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
     """Fill in what tile ``at`` takes."""
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, room = fit.t[at], fit.h[at], fit.w[at], len(fit.t)
+    kept = kept_bits(stages, t, h, w, i, j, k)
     for tensor in range(len(stages.channels)):
         fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
     for run in range(len(stages.start)):
-        fit.beside_bits[run * room + at] = beside_bits(stages, t, h, w, i, j, k, run)
+        fit.beside_bits[run * room + at] = kept + ends_bits(stages, t, h, w, i, j, k, run)
         fit.chunk_bits[run * room + at] = inside_bits(stages, t, h, w, i, j, k, run)
 
 
@@ -307,8 +308,10 @@ def largest_up_to(chunks: Chunks, run: int, most: int) -> int:
     low, high = chunks.begin[run], chunks.begin[run + 1]
     if chunks.size[low] > most:
         return -1
+    if chunks.size[high - 1] <= most:
+        return high - 1
     while high - low > 1:
-        middle = (low + high) // 2
+        middle = (low + high) >> 1
         if chunks.size[middle] <= most:
             low = middle
         else:
@@ -358,13 +361,28 @@ def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: in
 @entry
 def beside_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
     """Return what intermediate tensors take beside the chunks of ``run``: retained positions, and its two ends."""
+    return kept_bits(stages, t, h, w, i, j, k) + ends_bits(stages, t, h, w, i, j, k, run)
+
+
+@kernel
+def kept_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
+    """Return what intermediate tensors take whatever runs: what is retained, and all of those that wait."""
     bits = 0
     for tensor in range(1, len(stages.n)):
-        each = stages.channels[tensor] * stages.bits[tensor]
-        if (
-            stages.waits[tensor] or tensor == stages.start[run] or tensor == stages.stop[run]
-        ):  # no tuples of words in kernels
-            bits += held_positions(t, h, w, i, j, k, tensor) * each
+        if stages.waits[tensor]:
+            positions = held_positions(t, h, w, i, j, k, tensor)
         else:
-            bits += retained_positions(t, h, w, i, j, k, tensor) * each
+            positions = retained_positions(t, h, w, i, j, k, tensor)
+        bits += positions * stages.channels[tensor] * stages.bits[tensor]
+    return bits
+
+
+@kernel
+def ends_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
+    """Return what the tensors at the two ends of a run take beside that."""
+    bits = 0
+    for tensor in (stages.start[run], stages.stop[run]):
+        if tensor > 0 and tensor < len(stages.n) and not stages.waits[tensor]:
+            more = held_positions(t, h, w, i, j, k, tensor) - retained_positions(t, h, w, i, j, k, tensor)
+            bits += more * stages.channels[tensor] * stages.bits[tensor]
     return bits

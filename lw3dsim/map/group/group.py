@@ -25,7 +25,7 @@ from lw3dsim.tensor.axis import contiguous
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
     from lw3dsim.tensor.axis import Axis
@@ -89,6 +89,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
     def sources(self) -> tuple[int, ...]:
         """The tensor that each stage reads."""
         return self.reads or tuple(range(len(self.stages)))
+
+    @once
+    def links(self) -> tuple[Words, Words]:
+        """The tensor that each stage reads, and the one on chip that it adds, in words."""
+        work = kernels()
+        return work.words(self.sources), work.words(self.adds)
 
     @property
     def waiting(self) -> frozenset[int]:

@@ -49,7 +49,7 @@ ROUNDED = 1 - 1e-9
 LEAST, TOO_MUCH = 1 << 48, 1 << 12
 
 # Mappings that there is room for at first: more may be among the best at a time where many cost about the same.
-FIRST_ROOM = 1 << 14
+FIRST_ROOM = 1 << 9
 
 
 class Plan(Value, frozen=True, kw_only=True):

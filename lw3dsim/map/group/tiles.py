@@ -8,8 +8,9 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.map.group.fitting import (
     all_positions,
-    beside_bits,
+    ends_bits,
     inside_bits,
+    kept_bits,
     largest_up_to,
     least_cycles_of,
     new_positions,
@@ -51,7 +52,9 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = weights = once = often = size = 0
+    cycles = weights = once = often = size = kept = 0
+    if is_held:
+        kept = kept_bits(stages, t, h, w, i, j, k)
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
     bits += stored_bits(parts, fit, at)
     for stage in range(last):
@@ -59,7 +62,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         if not is_held:
             size = stages.n[stage]
         elif stage == stages.start[run]:
-            size = roomiest(parts, limits, i, j, k, run)
+            size = roomiest(parts, limits, kept, i, j, k, run)
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
@@ -98,20 +101,24 @@ def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
         return True
     if 2 * cold > limits.ifmap_bits and 2 * window_bits(parts.stages, t, h, w, i, j, k) <= limits.ifmap_bits:
         return True
+    kept = kept_bits(parts.stages, t, h, w, i, j, k)
+    cold_kept = kept_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
     for run in range(len(parts.stages.start)):
-        if roomiest(parts, limits, i, j, k, run) > roomiest(parts, limits, cold_i, cold_j, cold_k, run):
+        most = roomiest(parts, limits, kept, i, j, k, run)
+        if most > roomiest(parts, limits, cold_kept, cold_i, cold_j, cold_k, run):
             return True
     return False
 
 
 @kernel
-def roomiest(parts: Parts, limits: Limits, i: int, j: int, k: int, run: int) -> int:
-    """Return the channels of the largest chunk of a run that a tile has room for, but for weights; 0 for none."""
+def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, run: int) -> int:
+    """Return the channels of the largest chunk of a run that a tile has room for, but for weights; 0 for none.
+
+    Whatever runs, intermediate tensors have ``kept`` bits.
+    """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
-    left, most = (
-        limits.intermediate_bits - beside_bits(stages, t, h, w, i, j, k, run),
-        stages.channels[stages.stop[run]],
-    )
+    left = limits.intermediate_bits - kept - ends_bits(stages, t, h, w, i, j, k, run)
+    most = stages.channels[stages.stop[run]]
     if left < 0:
         return 0
     each = inside_bits(stages, t, h, w, i, j, k, run)

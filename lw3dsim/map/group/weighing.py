@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.lying import Lying
 
 # Sizes of steps whose cycles are remembered.
-SEEN = 4096
+SEEN = 1024
 
 
 class Traffic(NamedTuple):

@@ -296,19 +296,27 @@ def last_users(cuts: Cuts, way: int) -> None:
 
 
 class Units(NamedTuple):
-    """What the outputs of stages are counted in, along T, H and W, by stage and way: Winograd tiles of all tiles."""
+    """What the outputs of stages are counted in, along T, H and W, by stage and way: Winograd tiles of all tiles.
+
+    And the ``most`` of a tile.
+    """
 
     t: Words
     h: Words
     w: Words
+    most_t: Words
+    most_h: Words
+    most_w: Words
 
 
 @entry
-def count_units(cuts: Cuts, ways: int, sizes: Words, units: Words) -> None:
+def count_units(cuts: Cuts, ways: int, sizes: Words, units: Words, most: Words) -> None:
     """Fill in the ``units`` along one axis; ``sizes`` are, by stage, the outputs of a Winograd tile, else 1."""
     for stage in range(len(sizes)):
         for way in range(ways):
-            units[stage * len(cuts.tile) + way] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
+            at = stage * len(cuts.tile) + way
+            units[at] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
+            most[at] = ceiling(cuts.most_new[len(cuts.tile) + at], sizes[stage])
 
 
 @kernel

@@ -99,7 +99,8 @@ def gathered(group: Group, arch: Accelerator) -> Scratch:
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
     parts, is_square = own.parts, work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
     if is_square:
-        return own._replace(parts=parts._replace(w=parts.h, units=parts.units._replace(w=parts.units.h)))
+        units = parts.units._replace(w=parts.units.h, most_w=parts.units.most_h)
+        return own._replace(parts=parts._replace(w=parts.h, units=units))
     return own
 
 

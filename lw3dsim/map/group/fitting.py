@@ -120,8 +120,9 @@ class Tiles(NamedTuple):
 class Floor(NamedTuple):
     """What stages take at least, by stage: ``work`` / ``lanes`` cycles a unit, and so many to ``fill`` for a step.
 
-    In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles.
-    There are so many ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these.
+    In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles; what
+    all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name. There are so many
+    ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these.
     """
 
     work: Words
@@ -129,6 +130,10 @@ class Floor(NamedTuple):
     pass_work: Words
     pass_lanes: Words
     fill: Words
+    pixel_work: Words
+    pixel_lanes: Words
+    channel_work: Words
+    channel_lanes: Words
     passes: Words
     chunks: Words
     weights: Words
@@ -169,10 +174,32 @@ def moved_weights(parts: Parts, floor: Floor, fit: Tiles, at: int, resident: int
 
 
 @kernel
-def least_cycles_of(floor: Floor, stage: int, units: int, passes: int, steps: int) -> int:
-    """Return the cycles that so many units of a stage take at least, in so many passes of channels each."""
-    of_passes = units * passes * floor.pass_work[stage] // floor.pass_lanes[stage]
+def least_cycles_of(floor: Floor, stage: int, units: int, most: int, passes: int, steps: int) -> int:
+    """Return the cycles that so many units of a stage take at least, in so many passes of channels each.
+
+    Steps have up to so many, of which the last to be multiplied may leave lanes idle; for 0, none do.
+    """
+    times = units * passes
+    by_pixel = multiplied(times, most, floor.pixel_work[stage], floor.pixel_lanes[stage])
+    by_channel = multiplied(times, most, floor.channel_work[stage], floor.channel_lanes[stage])
+    of_passes = max(min(by_pixel, by_channel), times * floor.pass_work[stage] // floor.pass_lanes[stage])
     return max(of_passes, units * floor.work[stage] // floor.lanes[stage]) + steps * floor.fill[stage]
+
+
+@kernel
+def multiplied(units: int, most: int, work: int, lanes: int) -> int:
+    """Return the cycles in which units are multiplied, up to ``most`` in a step, in proportion to such a step."""
+    if most == 0:
+        return units * work // lanes
+    each = ceiling(most, lanes) * work
+    return units * (each // most) + units * (each % most) // most
+
+
+@kernel
+def most_units(t: Cuts, h: Cuts, w: Cuts, units: Units, i: int, j: int, k: int, stage: int) -> int:
+    """Return the units of the outputs of a stage in its largest tile, of the ways i, j and k to cut T, H and W."""
+    of_t, of_h = units.most_t[stage * len(t.tile) + i], units.most_h[stage * len(h.tile) + j]
+    return of_t * of_h * units.most_w[stage * len(w.tile) + k]
 
 
 @kernel
@@ -189,7 +216,8 @@ def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int, of_stages: W
         passes = whole * ceiling(chunk, floor.rows) + ceiling(rest, floor.rows)
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         steps = some_tiles(t, h, w, i, j, k, stage + 1) * (whole + min(rest, 1))
-        of_stages[stage] = least_cycles_of(floor, stage, work, passes, steps)
+        most = most_units(t, h, w, parts.units, i, j, k, stage)
+        of_stages[stage] = least_cycles_of(floor, stage, work, most, passes, steps)
         cycles += of_stages[stage]
     return cycles
 

@@ -25,12 +25,14 @@ Fraction = tuple[int, int]
 class StageFloor(Value, frozen=True, kw_only=True):
     """What a stage takes at least for a unit of outputs: cycles, as fractions, in each pass of channels and in all.
 
-    A step takes so many cycles to ``fill``.
+    And what it takes to ``multiply`` in a pass, by mode: cycles for as many as there are lanes, and these. A step takes
+    so many cycles to ``fill``.
     """
 
     of_pass: Fraction
     of_all: Fraction
     fill: int
+    multiply: tuple[Fraction, ...]
 
 
 @kept(4096)
@@ -42,6 +44,7 @@ def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool)
         of_pass=min((_pass_cycles(stage, machine) for machine in machines), key=_value),
         of_all=min((_unit_cycles(stage, machine) for machine in machines), key=_value),
         fill=min(machine.fill_cycles for machine in machines),
+        multiply=tuple(_multiplying(stage, machine) for machine in machines),
     )
 
 
@@ -54,14 +57,19 @@ def _value(fraction: Fraction) -> float:
     return fraction[0] / fraction[1]
 
 
-def _pass_cycles(stage: Problem, machine: Machine) -> Fraction:
-    """Return the cycles that a unit of outputs takes at least in a pass of channels over the rows."""
+def _multiplying(stage: Problem, machine: Machine) -> Fraction:
+    """Return the cycles in which all lanes multiply a unit of outputs each in a pass of channels, and the lanes."""
     if stage.structure == "vector":
         return 0, 1
-    algorithm, rounds = stage.algorithm, -(-stage.c // machine.chunk)
-    multiply = algorithm.taps * rounds * machine.cycles_per_tile, machine.lanes
+    return stage.algorithm.taps * -(-stage.c // machine.chunk) * machine.cycles_per_tile, machine.lanes
+
+
+def _pass_cycles(stage: Problem, machine: Machine) -> Fraction:
+    """Return the cycles that a unit of outputs takes at least in a pass of channels over the rows, but to multiply."""
     # Rows of a dense layer share what they read.
-    return max([multiply, *([] if stage.is_depthwise else _reading(stage, machine, stage.c))], key=_value)
+    if stage.structure == "vector" or stage.is_depthwise:
+        return 0, 1
+    return max(_reading(stage, machine, stage.c), key=_value)
 
 
 def _unit_cycles(stage: Problem, machine: Machine) -> Fraction:

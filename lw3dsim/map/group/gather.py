@@ -33,6 +33,10 @@ class Pace(NamedTuple):
     pass_work: int
     pass_lanes: int
     fill: int
+    pixel_work: int
+    pixel_lanes: int
+    channel_work: int
+    channel_lanes: int
 
 
 class Layers(NamedTuple):
@@ -142,6 +146,8 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
         pace = read(Pace, layers.pace, pace_number(paths.layer[at], reads_back, 1 if i < many - 1 else 0))
         floor.work[i], floor.lanes[i], floor.fill[i] = pace.work, pace.lanes, pace.fill
         floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
+        floor.pixel_work[i], floor.pixel_lanes[i] = pace.pixel_work, pace.pixel_lanes
+        floor.channel_work[i], floor.channel_lanes[i] = pace.channel_work, pace.channel_lanes
         floor.weights[i] = bits_of(stages, i)
     for run in range(len(stages.start)):
         size = largest_chunk(parts, limits, floor, run)
@@ -201,8 +207,8 @@ def along(triple: Triple, d: int) -> int:
 
 @kernel
 def gather_axis(
-    layers: Layers, paths: Paths, group: int, segments: int, d: int, halos: int, cuts: Cuts, units: Words, own: Scratch,
-    is_one: int,
+    layers: Layers, paths: Paths, group: int, segments: int, d: int, halos: int, cuts: Cuts, units: Words, most: Words,
+    own: Scratch, is_one: int,
 ) -> int:  # fmt: skip
     """Fill in the ways to cut T, H or W (0, 1, 2), whose T is in so many ``segments``; return how many they are.
 
@@ -222,7 +228,7 @@ def gather_axis(
         is_whole = max(is_whole, reaches.takes_all[i])
     sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)
     ways = cut_ways(reaches, own.sizes, sizes, ANEW, halos, cuts, own.low, own.high, own.ends)
-    count_units(cuts, ways, own.filled, units)
+    count_units(cuts, ways, own.filled, units, most)
     return ways
 
 
@@ -300,15 +306,17 @@ def gather_ways(layers: Layers, paths: Paths, group: int, halos: int, own: Scrat
     segments = 1
     for i in range(len(parts.stages.n)):
         segments = max(segments, read(Layer, layers.layer, paths.layer[group * len(parts.stages.n) + i]).segments)
-    own.ways[0] = gather_axis(layers, paths, group, segments, 0, halos, parts.t, parts.units.t, own, is_one)
-    own.ways[1] = gather_axis(layers, paths, group, segments, 1, halos, parts.h, parts.units.h, own, is_one)
+    units = parts.units
+    own.ways[0] = gather_axis(layers, paths, group, segments, 0, halos, parts.t, units.t, units.most_t, own, is_one)
+    own.ways[1] = gather_axis(layers, paths, group, segments, 1, halos, parts.h, units.h, units.most_h, own, is_one)
     if is_square(layers, paths, group, len(parts.stages.n)):
         own.ways[2] = own.ways[1]
         return Parts(
-            parts.stages, parts.t, parts.h, parts.h, Units(parts.units.t, parts.units.h, parts.units.h), parts.sets,
-            parts.set_bits, parts.chunks,
+            parts.stages, parts.t, parts.h, parts.h,
+            Units(units.t, units.h, units.h, units.most_t, units.most_h, units.most_h), parts.sets, parts.set_bits,
+            parts.chunks,
         )  # fmt: skip
-    own.ways[2] = gather_axis(layers, paths, group, segments, 2, halos, parts.w, parts.units.w, own, is_one)
+    own.ways[2] = gather_axis(layers, paths, group, segments, 2, halos, parts.w, units.w, units.most_w, own, is_one)
     return parts
 
 

@@ -44,7 +44,7 @@ def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back:
     return Mode(
         layer=layer_words(stage),
         array=flat(array),
-        often=(int(layer.structure == VECTOR), *layer.tile, array.rows, array.fill_cycles, reads_any),
+        often=(int(layer.structure == VECTOR), array.rows, array.fill_cycles, reads_any),
         fill_cycles=array.fill_cycles,
         reads_back=array.reads_back,
     )

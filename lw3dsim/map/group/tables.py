@@ -81,7 +81,8 @@ def _make_layers(
     }:
         one = stage_floor(stages[number], arch, reads_back, keeps)
         at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
-        paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill)
+        multiply = (*one.multiply[0], *one.multiply[-1])
+        paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill, *multiply)
     return Layers(
         layer=work.words(list(itertools.chain.from_iterable(map(layer_words, stages)))),
         takes_all=work.words([stage.whole_frames for stage in stages]),
@@ -110,10 +111,10 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
     units = [3 * stages * size for size in most]
     of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
-        [*[stages] * 16, *[tensors] * 4, *of_runs, *units, *of_tiles, 1, 1]
+        [*[stages] * 20, *[tensors] * 4, *of_runs, *units, *units, *of_tiles, 1, 1]
     )
-    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:8], rest[8:12], rest[12:16]
-    of_t, of_h, of_w, ways, tiles, low, high, sets, set_bits = rest[16:]
+    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:12], rest[12:16], rest[16:20]
+    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[20:]
     t, h, w = (
         # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
         empty_cuts(work, stages, 3 * size, _room_for_tiles(size))
@@ -128,7 +129,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
             t=t,
             h=h,
             w=w,
-            units=Units(of_t, of_h, of_w),
+            units=Units(of_t, of_h, of_w, most_t, most_h, most_w),
             sets=sets,
             set_bits=set_bits,
             chunks=Chunks(begin=begin, size=sizes),

@@ -13,6 +13,7 @@ from lw3dsim.map.group.fitting import (
     kept_bits,
     largest_up_to,
     least_cycles_of,
+    most_units,
     new_positions,
     some_tiles,
     stored_bits,
@@ -69,7 +70,8 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         passes = max(floor.passes[stage], ceiling(stages.n[stage], min(floor.rows, size)))
         steps = tiles * max(floor.chunks[stage], ceiling(stages.n[stage], size))
-        cycles += least_cycles_of(floor, stage, work, passes, steps)
+        most = most_units(t, h, w, parts.units, i, j, k, stage) if is_held else 0
+        cycles += least_cycles_of(floor, stage, work, most, passes, steps)
         weights += tiles * floor.weights[stage]
         once += min(tiles, 1) * floor.weights[stage]
         often = max(often, tiles)

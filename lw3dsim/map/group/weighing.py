@@ -10,7 +10,7 @@ from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
-from lw3dsim.map.group.fitting import chunk_of, some_tiles, units_of, window_bits
+from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of, window_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -42,7 +42,7 @@ class Modes(NamedTuple):
     """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
 
     And what adder trees cost there, as in Aim, rounded down. Of layer and array, what is asked often: whether it
-    ``is_vector``, its Winograd tile, the ``rows`` of the array, the cycles to ``fill`` it, whether it ``reads_back``.
+    ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it ``reads_back``.
     """
 
     stage: Words
@@ -50,9 +50,6 @@ class Modes(NamedTuple):
     array: Words
     trees: Words
     is_vector: Words
-    tile_t: Words
-    tile_h: Words
-    tile_w: Words
     rows: Words
     fill: Words
     reads_back: Words
@@ -190,8 +187,7 @@ def weigh_stage(
     effort.passes[to] = ceiling(chunk, modes.rows[mode])
     effort.all_passes[to] = n // chunk * effort.passes[to] + ceiling(n % chunk, modes.rows[mode])
     effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
-    tiles = ceiling(size_t, modes.tile_t[mode]) * ceiling(size_h, modes.tile_h[mode])
-    effort.tiles[to] = tiles * ceiling(size_w, modes.tile_w[mode])
+    effort.tiles[to] = most_units(t, h, w, parts.units, i, j, k, stage)
 
 
 @kernel

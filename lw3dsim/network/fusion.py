@@ -88,7 +88,7 @@ class Judge:
 
     ``groups`` are all that there can be, and ``least`` is what no estimate of each is below. Groups that are ``tried``
     have been in the best cut by their estimates; what simulation would tell of them is bounded.
-    ``formed`` is what forming and adding up the products of layers costs at least.
+    ``worth`` is what layers cost by themselves, ``formed`` what forming and adding up their products does at least.
     """
 
     network: Workload
@@ -96,7 +96,7 @@ class Judge:
     arch: Accelerator
     engine: str
     leakage: float | None
-    alone: list[Figures]
+    worth: list[float]
     formed: list[float]
     weights: Weights
     trees: Trees
@@ -125,14 +125,14 @@ class Judge:
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         leakage = leakage_of(units, arch) if weights.pj else None
         alone = [Figures.of(network, unit, leakage) for unit in units]
-        problems = [run.work.problem for run in runs]
+        problems, worth = [run.work.problem for run in runs], list(map(weights.cost, alone))
         judge = cls(
             network=network,
             runs=runs,
             arch=arch,
             engine=engine,
             leakage=leakage,
-            alone=alone,
+            worth=worth,
             formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, alone, strict=True)],
             weights=weights,
             trees=trees_of(network, problems, arch, apart),
@@ -141,7 +141,7 @@ class Judge:
             bounded=set(),
             tried=set(),
             simulated={},
-            costs={(i,): weights.cost(figures) for i, figures in enumerate(alone)},
+            costs={(i,): cost for i, cost in enumerate(worth)},
         )
         judge._bound(free_blocks(network, arch, given))
         return judge
@@ -153,7 +153,7 @@ class Judge:
             group = group_along(self.network, problems, path, free)
             if group is not None:
                 self.groups[path] = group
-        arch, ordinary = bare(self.arch), sum(map(self.weights.cost, self.alone))
+        arch, ordinary = bare(self.arch), sum(self.worth)
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
         formed = np.array([self._least_formed(path) for path in self.groups])
         # What costs as much as its layers by themselves is not worth a closer look.
@@ -174,7 +174,7 @@ class Judge:
 
     def _alone(self, path: Path) -> float:
         """Return what the layers of a path cost by themselves."""
-        return sum(self.weights.cost(self.alone[i]) for i in path)
+        return sum([self.worth[i] for i in path])
 
     def look_closer(self, groups: Sequence[Path]) -> Sequence[Path]:
         """Look closer at those ``groups`` of the best cut that are known the least; return which."""

@@ -92,7 +92,7 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     axes = mapping.axes(group)
     nest = _nest(group, mapping, axes)
     made = _unrolled(group, mapping, nest, arch.buffers, clocks.burst_bytes)
-    words, places = _port_words(group, made, stage_machines(group, mapping, arch)[0], arch.buffers), made.places
+    words, places = _port_words(group, made, _stage_machine(group, mapping, arch, 0), arch.buffers), made.places
     ifmap, weight = (Loads(**arrays_of(getattr(made, name)) | words[name]) for name in ("ifmap", "weight"))
     ofmap = Stores(**arrays_of(made.ofmap) | words["ofmap"])
     kind, kinds, lead = _kinds(_on_array(group, mapping.parallel, arch), nest, places)
@@ -129,11 +129,14 @@ def _shares_window(group: Group, buffers: Buffers) -> bool:
 
 def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Machine]:
     """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
-    last = len(group.stages) - 1
-    return [
-        make_machine(stage, arch, parallel, reads_back=group.reads_back(i), keeps=i < last, adders=group.adders)
-        for i, (stage, parallel) in enumerate(zip(group.stages, mapping.parallel, strict=True))
-    ]
+    return [_stage_machine(group, mapping, arch, i) for i in range(len(group.stages))]
+
+
+def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: int) -> Machine:
+    """Return the array as stage ``i`` uses it."""
+    keeps, reads_back = i < len(group.stages) - 1, group.reads_back(i)
+    stage, parallel = group.stages[i], mapping.parallel[i]
+    return make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=group.adders)
 
 
 def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from paper import conv, machine, problem_of
 from paper_group import ARCH, CLOCKS, FIRST, GROUP, SECOND, mapping
@@ -10,8 +12,11 @@ from lw3dsim.account.events import count_events
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
+from lw3dsim.map.group.bounding import multiplied
+from lw3dsim.map.group.fitting import Tiles
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.search import enumerate_group
+from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.fused import build_group_schedule
@@ -292,3 +297,19 @@ def test_the_stores_of_a_group_wait_for_its_own():
     link = work.link(work.program(ARCH, CLOCKS), ())
     chain = join([link, link], 1, ARCH.buffers, CLOCKS)
     assert chain.ofmap.after.tolist() == [-1, -1, 0, 1, 2, 3, 4, 5, 7, 7, 8, 9, 10, 11, 12, 13]
+
+
+def test_units_are_multiplied_in_steps_whose_last_lanes_may_idle():
+    # Two steps of 9 units on 4 lanes: in each three rounds of 6 cycles.
+    assert multiplied(18, 9, 6, 4) == 2 * 3 * 6
+    # Five ninths of 15 cycles: 8 whole ones.
+    assert multiplied(5, 9, 5, 4) == 8
+    # Of steps of any size no lane is sure to idle.
+    assert multiplied(18, 0, 6, 4) == 27
+
+
+def test_weights_of_a_tile_come_once_at_least():
+    # Stages of 100 and 1 bits that come for 1 and 5 tiles. With 100 bits resident four more loads of these were saved.
+    fit = Tiles(*([0] for _ in Tiles._fields))._replace(weights=[105], once=[101], often=[5])
+    parts = SimpleNamespace(set_bits=[0, 1, 100])
+    assert [least_weights(parts, fit, 0, resident) for resident in range(3)] == [105, 101, 101]

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.map.group.bounding import bound_cycles, moved_weights
 from lw3dsim.map.group.fitting import (
-    bound_cycles,
     choose_chunks,
-    moved_weights,
     size_tile,
     stored_bits,
     stream_rest,

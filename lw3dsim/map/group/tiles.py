@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.map.group.bounding import least_cycles_of
 from lw3dsim.map.group.fitting import (
     all_positions,
     ends_bits,
     inside_bits,
     kept_bits,
     largest_up_to,
-    least_cycles_of,
     most_units,
     new_positions,
     some_tiles,

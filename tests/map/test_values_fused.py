@@ -12,8 +12,8 @@ from lw3dsim.account.events import count_events
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
-from lw3dsim.map.group.bounding import multiplied
-from lw3dsim.map.group.fitting import Tiles
+from lw3dsim.map.group.bounding import least_cycles_of
+from lw3dsim.map.group.fitting import Floor, Tiles
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.group.tiles import least_weights
@@ -300,12 +300,15 @@ def test_the_stores_of_a_group_wait_for_its_own():
 
 
 def test_units_are_multiplied_in_steps_whose_last_lanes_may_idle():
-    # Two steps of 9 units on 4 lanes: in each three rounds of 6 cycles.
-    assert multiplied(18, 9, 6, 4) == 2 * 3 * 6
-    # Five ninths of 15 cycles: 8 whole ones.
-    assert multiplied(5, 9, 5, 4) == 8
-    # Of steps of any size no lane is sure to idle.
-    assert multiplied(18, 0, 6, 4) == 27
+    # A stage of 6 cycles a round on 4 lanes by pixel, of 7 on 8 by channel; 5 cycles to fill a step.
+    none = [0], [1], [0], [1]
+    floor = Floor(*none, [5], [6], [4], [7], [8], [1], [1], [0], 1)
+    # Two steps of 9 units, in two passes: in each three rounds by pixel, two by channel, which are 14 cycles.
+    assert least_cycles_of(floor, 0, 18, 9, 2, 2) == 2 * 2 * 14 + 2 * 5
+    # Of 3 units in a step one round by pixel is the cheaper; five thirds of it are 10 cycles.
+    assert least_cycles_of(floor, 0, 5, 3, 1, 2) == 10 + 2 * 5
+    # In steps of any size no lane is sure to idle: 18 x 7 / 8 cycles.
+    assert least_cycles_of(floor, 0, 18, 0, 1, 1) == 15 + 5
 
 
 def test_weights_of_a_tile_come_once_at_least():

@@ -39,20 +39,23 @@ def least_cycles_of(floor: Floor, stage: int, units: int, most: int, passes: int
 
     Steps have up to so many, of which the last to be multiplied may leave lanes idle; for 0, none do.
     """
-    times = units * passes
-    by_pixel = multiplied(times, most, floor.pixel_work[stage], floor.pixel_lanes[stage])
-    by_channel = multiplied(times, most, floor.channel_work[stage], floor.channel_lanes[stage])
-    of_passes = max(min(by_pixel, by_channel), times * floor.pass_work[stage] // floor.pass_lanes[stage])
-    return max(of_passes, units * floor.work[stage] // floor.lanes[stage]) + steps * floor.fill[stage]
+    times, pixel, channel = units * passes, floor.pixel_work[stage], floor.channel_work[stage]
+    if most:
+        in_rounds = ceiling(most, floor.pixel_lanes[stage]) * pixel
+        of_passes = in_proportion(times, most, min(in_rounds, ceiling(most, floor.channel_lanes[stage]) * channel))
+    else:
+        of_passes = min(times * pixel // floor.pixel_lanes[stage], times * channel // floor.channel_lanes[stage])
+    if floor.pass_work[stage]:
+        of_passes = max(of_passes, times * floor.pass_work[stage] // floor.pass_lanes[stage])
+    if floor.work[stage]:
+        of_passes = max(of_passes, units * floor.work[stage] // floor.lanes[stage])
+    return of_passes + steps * floor.fill[stage]
 
 
 @kernel
-def multiplied(units: int, most: int, work: int, lanes: int) -> int:
-    """Return the cycles in which units are multiplied, up to ``most`` in a step, in proportion to such a step."""
-    if most == 0:
-        return units * work // lanes
-    each = ceiling(most, lanes) * work
-    return units * (each // most) + units * (each % most) // most
+def in_proportion(units: int, most: int, cycles: int) -> int:
+    """Return the cycles of so many units where ``most`` of them take so many ``cycles``, rounded down."""
+    return units * (cycles // most) + units * (cycles % most) // most
 
 
 @kernel

@@ -213,7 +213,8 @@ def _of_rows(problem: Problem, arch: Accelerator, found: Callable[[Problem, Acce
 
 def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
     own = own_pj(run.stages, run.events, dict(run.cycles_by_cause), arch, [Sparsity()]) if price.pj else 0.0
-    return price.of(run.latency_cycles, run.dram_bytes) + price.pj * own
+    price = price.counted(make_clocks(arch))
+    return price.of(run.latency_cycles, run.dram_bytes) + price.row * run.dram.activates + price.pj * own
 
 
 @kept(65536)
@@ -243,7 +244,7 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
     price, problem, arch, clocks = asked.price, asked.problem, asked.arch, asked.clocks
     if price is None or not price.pj:
         return search(problem, arch, clocks, keep=asked.most, burst_ticks=asked.burst_ticks, quanta=asked.quanta)
-    price = at_work(price, [problem], arch)
+    price = at_work(price.counted(clocks), [problem], arch)
     near = search(
         problem,
         arch,
@@ -252,11 +253,13 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
         burst_ticks=asked.burst_ticks,
         tree_ticks=price.in_ticks(price.of_trees(problem, arch), clocks),
         busy_parts=round(price.busy / price.cycle * BUSY_PARTS),
+        row_ticks=price.in_ticks(price.row, clocks),
     )
     spent = []
     for one, tally in zip(near, tallies(problem, [one.mapping for one in near], arch, clocks.burst_bytes), strict=True):
         stage = Stage(problem=problem, events=tally.events, ideal_mults=problem.ideal_mults)
         own = price.pj * onchip_pj([stage], tally.events, arch, [Sparsity()]) + price.busy * tally.array_cycles
+        own += price.row * one.rows
         spent.append(replace(one, own_ticks=price.in_ticks(own, clocks)))
     return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.most]
 
@@ -284,7 +287,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     @once
     def burst_ticks(self) -> int:
         """What a burst is worth, in ticks."""
-        return 0 if self.price is None else self.price.burst_ticks(self.clocks)
+        return 0 if self.price is None else self.price.counted(self.clocks).burst_ticks(self.clocks)
 
     def is_possible(self, mapping: Mapping) -> bool:
         """See Search."""

@@ -35,13 +35,18 @@ FORMED = ("multipliers", "operand_registers", "accumulators", "vector")
 
 
 class Figures(Value, frozen=True, kw_only=True):
-    """What a layer, a group or a network costs; of its energy, what time takes, traffic, and products as such."""
+    """What a layer, a group or a network costs; of its energy, what time takes, traffic, and products as such.
+
+    Of that of traffic ``opened_pj`` opens rows of DRAM, of which there are ``rows``.
+    """
 
     cycles: float
     dram_bytes: float
     energy_pj: float
     timed_pj: float
     moved_pj: float
+    opened_pj: float
+    rows: float
     formed_pj: float
 
     @classmethod
@@ -57,6 +62,8 @@ class Figures(Value, frozen=True, kw_only=True):
             energy_pj=sum(energy.values()),
             timed_pj=sum(value for name, value in energy.items() if name in TIMED),
             moved_pj=sum(energy[name] for name in MOVED),
+            opened_pj=energy["dram_activate"],
+            rows=unit.run.dram.activates,
             formed_pj=sum(energy[name] for name in FORMED),
         )
 
@@ -86,7 +93,13 @@ class Weights(Value, frozen=True, kw_only=True):
             return cls(cycle=cycle, dram_byte=dram_byte, pj=0.0, price=Price(cycle=cycle, dram_byte=dram_byte))
         # A product changes by each factor in proportion: that of energy and delay to first order, about no fusion.
         cycle = alone.energy_pj / alone.cycles if objective == "edp" else 0.0
-        price = Price(cycle=cycle + alone.timed_pj / alone.cycles, dram_byte=alone.moved_pj / alone.dram_bytes, pj=1.0)
+        price = Price(
+            cycle=cycle + alone.timed_pj / alone.cycles,
+            dram_byte=alone.moved_pj / alone.dram_bytes,
+            pj=1.0,
+            row=alone.opened_pj / alone.rows,
+            opening=alone.opened_pj / alone.dram_bytes,
+        )
         return cls(cycle=cycle, dram_byte=0.0, pj=1.0, price=price)
 
     def cost(self, figures: Figures) -> float:

@@ -246,11 +246,11 @@ def map_network(
             runs = worthy_kinds(network, runs, design, weights, lambda without: priced(without=without))
         # What time and traffic are worth where layers are fused is told by layers as they are then.
         weights = make_weights(network, runs, design, objective)
-    if fusion == "off":
-        units = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
-    else:
-        from lw3dsim.network.remapping import fused_units
+    from lw3dsim.network.remapping import fused_units, laid_units
 
+    if fusion == "off":
+        units = laid_units(network, units_of(network, runs, fixed), design, engine, weights, fixed, layouts)
+    else:
         told_often = partial(told.layer, times=FUSING)
         units = fused_units(network, runs, design, engine, weights, fixed, layouts, told_often)
     return min(units, alone, key=lambda chosen: network_cost(network, chosen, design, weights))

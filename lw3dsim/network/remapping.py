@@ -37,11 +37,24 @@ def fused_units(
     given: Mapping[str, int],
     progress: Callable[[int], None] | None = None,
 ) -> list[Unit]:
-    """Return ``network`` cut into fused groups and layers, all tensors in their layouts; see :func:`fuse`.
+    """Return ``network`` cut into fused groups and layers, all tensors in their layouts; see :func:`fuse`."""
+    units = fuse(network, runs, arch, engine, weights, fixed, given, progress)
+    return laid_units(network, units, arch, engine, weights, fixed, given)
+
+
+def laid_units(
+    network: Workload,
+    units: list[Unit],
+    arch: Accelerator,
+    engine: str,
+    weights: Weights,
+    fixed: Mapping[Path, Run[Work]],
+    given: Mapping[str, int],
+) -> list[Unit]:
+    """Return mapped ``units`` with all tensors in their layouts.
 
     Units that pay much for the layout of a neighbour are mapped anew for it, where that costs less in all.
     """
-    units = fuse(network, runs, arch, engine, weights, fixed, given, progress)
     units = settle_layouts(network, units, arch, engine, given)
     leakage = leakage_of(units, arch) if weights.pj else None
     apart = {network.layers[path[0]] for path in fixed}

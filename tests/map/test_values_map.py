@@ -9,6 +9,7 @@ import pytest
 from paper import conv, machine, problem_of
 
 from lw3dsim.base.integers import NEVER
+from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Linear, Pool3d, Shape, Trg
 from lw3dsim.machine.microarchitecture import PortRate, make_machine, parallel_modes, tree_pj
@@ -224,3 +225,14 @@ def test_prices_are_counted_in_ticks():
     assert price.of_trees(LAYER, many) == pytest.approx(2 * 432 * tree_pj(LAYER, many))
     assert price.of_mode(LAYER, many, "channel") == price.of_trees(LAYER, many)
     assert price.of_mode(LAYER, many, "pixel") == 0
+
+
+def test_rows_are_paid_for_by_the_byte_or_each():
+    price = Price(cycle=4.0, dram_byte=0.5, pj=2.0, row=30.0, opening=0.125)
+    in_banks = replace(CLOCKS, dram=replace(CLOCKS.dram, model="in_order"))
+    counted = price.counted(in_banks)
+    assert (counted.dram_byte, counted.row, counted.opening) == (0.375, 30.0, 0.0)
+    assert counted.counted(in_banks) == counted
+    # A plain DRAM has no rows to count: its bytes pay for all.
+    plain = price.counted(replace(CLOCKS, dram=replace(CLOCKS.dram, model="plain")))
+    assert (plain.dram_byte, plain.row) == (0.5, 0.0)

@@ -348,7 +348,7 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     kept = nothing_kept(2)
     kept.first[:] = [0, 100]
     # A burst counts 3 ticks, the mode 5: of 100 ticks 65 are left with 10 bursts, on two channels twice as many.
-    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, most=INFINITE)
+    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, row_ticks=0, most=INFINITE)
     assert is_worth(kept, aim, 130, 0, 10, 2)
     assert not is_worth(kept, aim, 131, 0, 10, 2)
     # With 15 that nothing hides 50 may compute. In two slots loads of 40 and answers of 30 leave 2 x 51 - 1 - 70.
@@ -360,7 +360,7 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert not is_worth(kept, busy, 111, 20, 10, 2)
     assert most_compute(kept, busy, 20, 30, 15, 10, 2) == 33
     # The fewest bursts, 100 at most, within 90 ticks.
-    few = Aim(burst_ticks=0, own_ticks=0, busy_parts=0, most=90)
+    few = Aim(burst_ticks=0, own_ticks=0, busy_parts=0, row_ticks=0, most=90)
     assert is_worth(kept, few, 180, 0, 100, 2)
     assert not is_worth(kept, few, 181, 0, 100, 2)
     assert not is_worth(kept, few, 180, 0, 101, 2)
@@ -372,7 +372,7 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
     kept = nothing_kept(3)
-    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, most=INFINITE)
+    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, row_ticks=0, most=INFINITE)
 
     def offered(ticks, bursts, visits, order=0, at=ONE):
         insert(kept, aim, ticks, 0, bursts, visits, order, 0, at)
@@ -391,6 +391,15 @@ def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():
     # What is kept already is kept once.
     assert offered(100, 10, 7) == [(90, 10, 0, 4), (100, 10, 0, 0), (97, 11, 0, 3)]
     assert kept.first[0] == 90 + 3 * 10 + 5
+
+
+def test_tilings_that_open_rows_pay_for_each():
+    kept = nothing_kept(2)
+    aim = Aim(burst_ticks=3, own_ticks=5, busy_parts=0, row_ticks=2, most=INFINITE)
+    insert(kept, aim, 100, 0, 10, 20, 0, 0, ONE)
+    insert(kept, aim, 101, 0, 10, 17, 0, 0, ONE._replace(n=1))
+    assert [*kept.first] == [101 + 3 * 10 + 2 * 17 + 5, 100 + 3 * 10 + 2 * 20 + 5]
+    assert ([*kept.visits], [*kept.n]) == ([17, 20], [1, 0])
 
 
 def test_frames_of_a_window_are_those_that_the_input_has():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import tree_pj
 
 if TYPE_CHECKING:
@@ -21,13 +21,24 @@ MOST_TICKS = 10**9
 class Price(Value, frozen=True, kw_only=True):
     """What a cycle, a byte from or to DRAM, and a pJ that is spent on neither, cost in any unit.
 
-    A cycle in which the array works costs ``busy`` more: that depends on what works in it.
+    A cycle in which the array works costs ``busy`` more: that depends on what works in it. Opening a row of DRAM costs
+    ``row`` where rows are counted; elsewhere they are part of what a byte costs, ``opening`` of it.
     """
 
     cycle: float
     dram_byte: float
     pj: float = 0.0
     busy: float = 0.0
+    row: float = 0.0
+    opening: float = 0.0
+
+    def counted(self, clocks: Clocks) -> Price:
+        """Return the price where rows are counted, unless the DRAM of ``clocks`` knows none."""
+        if not self.row:
+            return self
+        if clocks.dram.model == "plain":
+            return replace(self, row=0.0, opening=0.0)
+        return replace(self, dram_byte=self.dram_byte - self.opening, opening=0.0)
 
     def of(self, cycles: float, dram_bytes: float) -> float:
         """Return what these cycles and bytes cost."""

@@ -62,6 +62,7 @@ class Kept(NamedTuple):
     number: Words
     latency: Words
     bursts: Words
+    visits: Words
     bound: Words
     order: Words
     mode: Words
@@ -75,14 +76,15 @@ class Kept(NamedTuple):
 class Aim(NamedTuple):
     """What tilings are kept for: the least ticks, a burst counted as ``burst_ticks``, and ``own_ticks`` of the mode.
 
-    A tick in which the array works counts ``busy_parts`` of BUSY_PARTS of a tick more: its clock runs. Or, where
-    ``most`` is given (not INFINITE), the fewest bursts among all of at most ``most`` ticks. A burst of INFINITE
-    ticks counts first, and ticks between equals.
+    A tick in which the array works counts ``busy_parts`` of BUSY_PARTS of a tick more: its clock runs. A row that is
+    opened counts ``row_ticks``. Or, where ``most`` is given (not INFINITE), the fewest bursts among all of at most
+    ``most`` ticks. A burst of INFINITE ticks counts first, and ticks between equals.
     """
 
     burst_ticks: int
     own_ticks: int
     busy_parts: int
+    row_ticks: int
     most: int
 
 
@@ -256,7 +258,8 @@ def insert(
     if aim.burst_ticks == INFINITE:
         second, third = ticks + aim.own_ticks, visits
     elif aim.most == INFINITE:
-        first, second, third = ticks + aim.burst_ticks * bursts + ticks_beside(aim, busy), bursts, visits
+        first = ticks + aim.burst_ticks * bursts + aim.row_ticks * visits + ticks_beside(aim, busy)
+        second, third = bursts, visits
     number = mode * 2 + order
     for i in at:
         number = number * SIZES + i
@@ -269,7 +272,8 @@ def insert(
         for i in range(len(column) - 1, row, -1):
             column[i] = column[i - 1]
     kept.first[row], kept.second[row], kept.third[row], kept.number[row] = first, second, third, number
-    kept.latency[row], kept.bursts[row], kept.order[row], kept.mode[row] = ticks, bursts, order, mode
+    kept.latency[row], kept.bursts[row], kept.visits[row] = ticks, bursts, visits
+    kept.order[row], kept.mode[row] = order, mode
     kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row] = at
 
 

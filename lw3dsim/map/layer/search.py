@@ -54,12 +54,14 @@ CANDIDATES = 4
 class Candidate(Value, frozen=True, kw_only=True):
     """A mapping, its ticks as estimated, the bursts that it moves, and ticks that no simulation of it beats.
 
+    It opens about so many ``rows`` of DRAM.
     ``own_ticks`` is what it costs beside its time and its bursts, in ticks, where that is looked at.
     """
 
     mapping: Mapping
     ticks: int
     bursts: int
+    rows: int
     bound_ticks: int
     own_ticks: int
 
@@ -73,15 +75,16 @@ def search(
     burst_ticks: int = 0,
     tree_ticks: int = 0,
     busy_parts: int = 0,
+    row_ticks: int = 0,
     quanta: Quanta | None = None,
 ) -> list[Candidate]:
     """Return the ``keep`` most promising mappings, at most all; raise MappingError when none fits.
 
     They are those of the least ticks, a burst counted as ``burst_ticks``, working on channels in parallel as
-    ``tree_ticks``, and a tick in which the array works as ``busy_parts`` of BUSY_PARTS of a tick more. Where a
-    burst counts nothing, half of them are those that move least among the nearly fastest; they come first.
-    Where it counts NEVER, they are those of the fewest bursts, and ticks decide between equals. Of ``quanta`` see
-    :func:`candidate_sizes`.
+    ``tree_ticks``, a row of DRAM as ``row_ticks``, and a tick in which the array works as ``busy_parts`` of BUSY_PARTS
+    of a tick more. Where a burst counts nothing, half of them are those that move least among the nearly fastest; they
+    come first. Where it counts NEVER, they are those of the fewest bursts, and ticks decide between equals. Of
+    ``quanta`` see :func:`candidate_sizes`.
     """
     at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
     sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees, quanta)
@@ -98,7 +101,8 @@ def search(
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.sheet(Kept, keep), work.sheet(Kept, max(keep // 2, 1))
     costed = nothing_costed(work, len(sizes[2]) * len(sizes[3]))
-    work(shortlist)(task, second, len(modes), burst_ticks, tree_ticks, busy_parts, least, costed, best, thrifty)
+    own = burst_ticks, tree_ticks, busy_parts, row_ticks
+    work(shortlist)(task, second, len(modes), *own, least, costed, best, thrifty)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     if not rows:
         raise _too_small(task, arch)
@@ -107,8 +111,9 @@ def search(
             mapping=_mapping(task, row),
             ticks=row["latency"],
             bursts=row["bursts"],
+            rows=row["visits"],
             bound_ticks=row["bound"],
-            own_ticks=tree_ticks if row["mode"] else 0,
+            own_ticks=row_ticks * row["visits"] + (tree_ticks if row["mode"] else 0),
         )
         for row in list(rows.values())[:keep]
     ]

@@ -106,17 +106,19 @@ def search(
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     if not rows:
         raise _too_small(task, arch)
-    return [
-        Candidate(
-            mapping=_mapping(task, row),
-            ticks=row["latency"],
-            bursts=row["bursts"],
-            rows=row["visits"],
-            bound_ticks=row["bound"],
-            own_ticks=row_ticks * row["visits"] + (tree_ticks if row["mode"] else 0),
-        )
-        for row in list(rows.values())[:keep]
-    ]
+    return [_candidate(task, row, row_ticks, tree_ticks) for row in list(rows.values())[:keep]]
+
+
+def _candidate(task: Task, row: dict[str, int], row_ticks: int, tree_ticks: int) -> Candidate:
+    """Return what a kept row says."""
+    return Candidate(
+        mapping=_mapping(task, row),
+        ticks=row["latency"],
+        bursts=row["bursts"],
+        rows=row["visits"],
+        bound_ticks=row["bound"],
+        own_ticks=row_ticks * row["visits"] + (tree_ticks if row["mode"] else 0),
+    )
 
 
 def _task(

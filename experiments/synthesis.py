@@ -53,7 +53,7 @@ PART_OF = {
     "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
-    "u_outputs": "output_transform", "lw_vector": "collector", "lw_collector": "collector", "lw_kept": "collector",
+    "u_outputs": "output_transform", "lw_vector": "collector", "u_collector": "collector", "lw_kept": "collector",
     "lw_partials": "collector", "u_comes": "collector",
     "g_groups.u_groups": "vector", "g_lanes.u_made": "vector", "lw_lanes": "vector", "lw_trg": "vector",
     "lw_divider": "vector",
@@ -135,6 +135,7 @@ LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
     "lw_near": ("WORD", 8), "lw_span": ("WORD", 8), "lw_lanes": ("LANES", 1),
+    "lw_collector": ("PICKED", 2), "lw_collected_row": ("TAKEN", 1), "lw_beside": ("BITS", 2),
 }  # fmt: skip
 
 
@@ -148,14 +149,12 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
         return measure(texts, module, {**parameters, "NUMBER": 1}).area
     if module == "lw_operands":
         return _operands(texts, parameters)
-    if module == "lw_collector":
-        return _collector(texts, parameters)
     if module == "lw_vector":
         # What results of lanes take more is the vector unit's.
         parameters = {**parameters, "VECTOR": 0}
     if module in LINEAR:
         name, small = LINEAR[module]
-        more = small if name in ("WORD", "RESULTS") else 1
+        more = small if name in ("WORD", "RESULTS", "PICKED") else 1
         if parameters[name] > small + more:
             first = measure(texts, module, {**parameters, name: small}).area
             step = measure(texts, module, {**parameters, name: small + more}).area - first
@@ -179,15 +178,6 @@ def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
     # Of every further row and place the weight and whether it works are held.
     held = (parameters["WEIGHT"] + 1) * unit("register", A=1).area
     return first + places * (place - first) + rows * (both - place + (places - 1) * held)
-
-
-def _collector(texts: dict[str, str], parameters: dict[str, int]) -> float:
-    """Return a collector: of one result of 2 bits, what another takes more, and what another bit takes in each."""
-    one = {**parameters, "PICKED": 1, "BITS": 2}
-    first = measure(texts, "lw_collector", one).area
-    result = measure(texts, "lw_collector", {**one, "PICKED": 2}).area - first
-    bit = (measure(texts, "lw_collector", {**one, "BITS": 4}).area - first) / 2
-    return first + (parameters["PICKED"] - 1) * result + parameters["PICKED"] * bit * (parameters["BITS"] - 2)
 
 
 def _merging(texts: dict[str, str], parameters: dict[str, int]) -> float:

@@ -113,17 +113,30 @@ def collector(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity)
 
 
 def collecting(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity) -> float:
-    """Return a quantity of an output of a word: it is found, picked out of all sums of a depth, and finished.
+    """Return a quantity of an output of a word: it is found, picked out of the sums of a depth, and finished.
 
     Its partial sum is picked out of a word of these.
     """
+    many, rows = picked(arch, sum_bits), arch.places("output_channels")
     sums = arch.multipliers // arch.pe.mults_per_pe // arch.places("input_channels") * places
-    chosen = (sums * sum_bits + 8 * arch.buffers.ofmap_port_bytes) / 8
+    chosen = (chosen_sums(rows, sums // rows, many) / many * sum_bits + 8 * arch.buffers.ofmap_port_bytes) / 8
+    begun = (rows - 1).bit_length() * sum_bits * structure(arch.tech, "multiplexer", quantity)
     return (
         chosen * structure(arch.tech, "selector", quantity)
-        + counting(arch.tech, quantity, _walk_bits(arch, places), held=False)
+        + begun
+        + counting(arch.tech, quantity, _walk_bits(arch, places) + many.bit_length(), held=False)
         + finishing(arch.tech, quantity, sum_bits)
     )
+
+
+def chosen_sums(rows: int, files: int, many: int) -> int:
+    """Return the sums among which a word of so ``many`` outputs is chosen, if each were chosen by itself.
+
+    Row r takes those of the positions of which a word has a part where r + 1 rows work, one out of all its ``files``;
+    then each output is what it is for any number of rows that work, as if it began with the first of them.
+    """
+    of_rows = sum((many - 1) // (row + 1) + 1 for row in range(rows))
+    return of_rows * files + (many + rows - 1) * rows
 
 
 def finishing(tech: Tech, quantity: Quantity, sum_bits: int) -> float:
@@ -155,7 +168,7 @@ def _walk_bits(arch: Accelerator, places: int) -> int:
     """Return the bits that say of an output which it is.
 
     Its row; its place in a tile along T, H and W and its lane; its file and that which a line, a plane, a tile and a
-    column begin with; its tile along T, H and W.
+    column begin with; its tile along T, H and W. Besides, its position is counted.
     """
     rows, files = arch.places("output_channels"), arch.places("tiles") * places
     return rows.bit_length() + 4 * places.bit_length() + 5 * files.bit_length() + 3 * _tile_bits(arch)

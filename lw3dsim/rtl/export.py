@@ -54,7 +54,11 @@ RULES = (
     ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
-    ("Packing", "lw_drain, lw_kept, lw_collector", "outputs of a depth side by side, a word from one depth alone"),
+    (
+        "Packing",
+        "lw_drain, lw_kept, lw_collector, lw_collected_row, lw_beside",
+        "outputs of a depth side by side, a word from one depth alone",
+    ),
     ("Intermediate tensors", "lw_inner, lw_places", "written where the next layer of a group reads them"),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
     ("Vector unit, of a drain", "lw_vector, lw_divider", "partial sums, means, bias, relu, shift to the operand width"),

@@ -98,10 +98,11 @@ def test_arithmetic_energy_of_a_direct_layer_is_operations_times_pj():
     assert found["accumulators"] == pytest.approx(900 * ACCUMULATE)
     # Two operands of 8 bits; three stages leave none for products.
     assert found["operand_registers"] == pytest.approx(1000 * 16 * BIT)
-    # 300 results and 150 partial sums (600 bytes) leave: each is picked out of four of 4 bytes and a word of as
-    # many, counted by 25 bits, added to a partial sum and rounded, and shifted in 5 steps.
-    counted = 25 * (1.5 * ADD_16 / 16 + MUX_BIT)
-    each = 20 * 0.02753 * (0.9 / 1.1) ** 2 + counted + 2 * ADD_32 + 5 * 32 * MUX_BIT
+    # 300 results and 150 partial sums (600 bytes) leave: for each there are 22 / 4 sums of 4 bytes to choose from and a
+    # word of as many, it is counted by 28 bits, begins with either row, is added to a partial sum and rounded, and
+    # shifted in 5 steps.
+    counted = 28 * (1.5 * ADD_16 / 16 + MUX_BIT)
+    each = 26 * 0.02753 * (0.9 / 1.1) ** 2 + counted + 2 * ADD_32 + (5 + 1) * 32 * MUX_BIT
     assert energy()["collector"] == pytest.approx({"compute": 300 * each, "partial_sums": 600 / 4 * each})
     assert found["vector"] == pytest.approx(300 * ADD_32)
     # A direct tile has no transform.
@@ -210,9 +211,12 @@ def test_area_is_that_of_every_unit():
     assert found["adder_trees"] == pytest.approx(4 * 8 * MUX * 1e-6)
     # An input for each of 2 columns, a weight for each of 2 rows, and whether each of 4 works.
     assert found["operand_registers"] == pytest.approx((2 * 8 + 2 * 8 + 4) * FLIP_FLOP * 1e-6)
-    # A word has room for 4 results. Each is one of 4 sums of 4 bytes, its partial sum one of a word; 2 bits count its
-    # row, 4 its place in a tile and its lane, 10 the file (five counters), 9 its tile along T, H, W.
-    each = 20 * SELECTOR + 25 * COUNTER + 3 * 32 * ADDER + 5 * 32 * MUX
+    # A word has room for 4 results. Of 4 positions, or 2 where both rows work, a row has one of 2 sums of 4 bytes; of 5
+    # outputs from the first of a position on each is one or the other. A partial sum is one of a word. 2 bits count the
+    # row of an output, 4 its place in a tile and its lane, 10 the file (five counters), 9 its tile along T, H, W, 3 its
+    # position. It is the first of a position, or the next.
+    picked = ((4 + 2) * 2 + 5 * 2) * 4 / 4 + 4
+    each = picked * SELECTOR + 28 * COUNTER + 3 * 32 * ADDER + (5 + 1) * 32 * MUX
     kept = 4 * 3 * COUNTER
     assert found["collector"] == pytest.approx((4 * each + 2 * kept + 32 * FLIP_FLOP) * 1e-6)
     # Descriptors, counters, what travels beside the data for two stages; seven products of 16 bits.
@@ -232,15 +236,15 @@ def test_area_is_that_of_every_unit():
     # uW of 4 multipliers and 7 of 16 bits, of adders of 32 bits (4 accumulators, 2 lanes, 3 of each of 4 results, 9
     # addresses of groups), of 8 (what is the larger, in a lane and behind it), and of the bits of adders of 16
     # (counters, steps of addresses).
-    counters = 860 + 4 * 25 + 2 * 12 + 4 * 32 + 96
+    counters = 860 + 4 * 28 + 2 * 12 + 4 * 32 + 96
     logic = 4 * 5.7539 + 7 * 23.01558 + (4 + 2 + 4 * 3 + 9) * 2.7619 + 4 * 0.69048
     logic += (1.5 * counters + 4 * 3 * 2 * 16) * 1.3809 / 16
     # nW of bits and bytes; mW of 6 macros.
     bits = 4 * 2 * 2 * 32 * 86.1 + (36 + 2700 + 860 + 2 * 250 + 32 + 2 * 2 * 4 * 8) * 79.1
-    bits += (counters + 4 * 8 + 4 * 3 * 16 + 4 * 5 * 32) * 35.9
+    bits += (counters + 4 * 8 + 4 * 3 * 16 + 4 * 6 * 32) * 35.9
     # The vector unit's: operands that wait, two banks of two lanes, groups; selectors of words and groups, of lanes.
     bits += (64 + 2 * 64 + 288) * 79.1 + (3 * 32 + 6 * 32 + 2 * (3 * 32 + 2 * 8 + 2 * 32)) * 35.9
-    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + ((2 * 2 + 2) * 4 + 4 * 20) * 290
+    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + ((2 * 2 + 2) * 4 + 4 * picked) * 290
     assert leakage_mw(ARCH, [DIRECT]) == pytest.approx(logic / 1000 + bits / 1e6 + 6 * 0.00014043)
 
 

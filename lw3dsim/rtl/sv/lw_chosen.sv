@@ -18,7 +18,7 @@ module lw_chosen #(
             assign found = from[ELEMENT*32'(at)+:ELEMENT];
         end else begin : g_some
             wire [(FROM+MANY-1)*ELEMENT-1:0] all = {WRAPS != 0 ? from[(MANY-1)*ELEMENT-1:0] : '0, from};
-            lw_slice #(.IN(FROM + MANY - 1), .OUT(MANY), .GRAIN(ELEMENT)) u_slice (.from(16'(at)), .in(all), .out(found));
+            lw_slice #(.IN(FROM + MANY - 1), .OUT(MANY), .GRAIN(ELEMENT), .LEVELS(INDEX)) u_slice (.from(16'(at)), .in(all), .out(found));
         end
     endgenerate
 endmodule

@@ -51,7 +51,7 @@ module lw_groups_made #(
         .count(on_count), .operand(taken), .read_bank, .working(operates), .results
     );
     wire [MANY*BITS-1:0] made;
-    lw_slice #(.IN(LANES), .OUT(MANY), .GRAIN(BITS)) u_made (.from, .in(results), .out(made));
+    lw_slice #(.IN(LANES), .OUT(MANY), .GRAIN(BITS), .LEVELS($clog2(LANES))) u_made (.from, .in(results), .out(made));
     assign picked[MANY*BITS-1:0] = takes ? made : summed[MANY*BITS-1:0];
     generate
         if (PICKED > MANY) begin : g_rest

@@ -36,7 +36,7 @@ module lw_kernels #(
                 .clk, .write, .half, .number(own), .data, .read_set, .held
             );
             lw_span #(.WORD(WORD), .WORDS(WORDS), .NEAR(NEAR)) u_near (.first(16'(begins / EACH)), .held, .near);
-            lw_slice #(.IN(NEAR * EACH), .OUT(TAKEN), .GRAIN(GRAIN)) u_taken (
+            lw_slice #(.IN(NEAR * EACH), .OUT(TAKEN), .GRAIN(GRAIN), .LEVELS($clog2(NEAR * EACH))) u_taken (
                 .from(NEAR < WORDS ? 16'(begins % EACH) : 16'(begins)), .in(near), .out(taken[r*TAKEN*GRAIN+:TAKEN*GRAIN])
             );
         end

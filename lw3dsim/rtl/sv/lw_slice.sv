@@ -2,7 +2,8 @@
 module lw_slice #(
     parameter int IN = 64,   // grains
     parameter int OUT = 4,
-    parameter int GRAIN = 8  // bits
+    parameter int GRAIN = 8,  // bits
+    parameter int LEVELS = 6  // bits of where it begins
 ) (
     /* verilator lint_off UNUSEDSIGNAL */  // it counts beyond the word
     input  logic [15:0]          from,
@@ -10,7 +11,6 @@ module lw_slice #(
     input  logic [IN*GRAIN-1:0]  in,
     output logic [OUT*GRAIN-1:0] out
 );
-    localparam int LEVELS = $clog2(IN);
     genvar k;
     generate
         for (k = LEVELS; k >= 0; k = k - 1) begin : g_level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 
 from fused_groups import SMALL, chains, fusable
 from hypothesis import HealthCheck, assume, given, settings
@@ -76,15 +77,26 @@ def test_what_a_group_moves_in_the_layouts_of_its_plan_is_what_its_schedule_move
 
 @thorough
 @given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
-def test_beside_the_largest_chunk_that_fits_all_are_tried_that_store_less_than_any_larger_one(chain, arch):
-    group = freed(fusable(chain, arch))
+def test_beside_the_largest_chunk_that_fits_all_are_tried_that_move_less_of_a_tensor_than_any_larger_one(chain, arch):
+    group, clocks = freed(fusable(chain, arch)), make_clocks(arch)
     fits = fit_tiles(group, arch)
-    lying, every = lying_of(group, fits, make_clocks(arch)), len(fits.parts.w.tile)
+    lying, every = lying_of(group, fits, clocks), len(fits.parts.w.tile)
+    sizes = fits.parts.chunks.size[fits.parts.chunks.begin[-2] : fits.parts.chunks.begin[-1]]
+    weights = [loaded(group, size, 8 * clocks.burst_bytes) for size in sizes]
     for way in range(fits.ways[2]):
         stored = lying.lines.bursts[len(lying.tensor) * every + way :: every]
-        for own, bursts in enumerate(stored):
-            smaller = [place for place in range(own) if stored[place] < bursts]
+        moved = [(bursts, *of_stages) for bursts, of_stages in zip(stored, weights, strict=True)]
+        for own, bursts in enumerate(moved):
+            smaller = [place for place in range(own) if any(map(operator.lt, moved[place], bursts))]
             assert lying.fewer[own * every + way] == max(smaller, default=-1)
+
+
+def loaded(group, size, burst_bits):
+    """The bursts of all weights of each stage of the last run, in chunks of so many channels."""
+    weighted = [group.stages[i] for i in group.runs[-1] if group.stages[i].has_weights]
+    chunks = [[min(size, one.n - first) for first in range(0, one.n, size)] for one in weighted]
+    each = [one.c * one.kernel_bits + one.bias_bits for one in weighted]
+    return [sum(-(-n * bits // burst_bits) for n in cut) for cut, bits in zip(chunks, each, strict=True)]
 
 
 @settings(thorough, max_examples=15)

@@ -180,7 +180,7 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, Block
         work(lay_tensor)(w, ways, tensor, layouts, len(blocks), work.words([group.channels[tensor]]), i, lines, spans)
     layouts = _layouts(output_layout(group.stages[-1], burst_bytes), output_blocks)
     work(lay_tensor)(w, ways, len(group.stages), layouts, len(output_blocks), sizes, len(reads), lines, spans)
-    work(link_fewer)(ways, every, len(reads), len(sizes), lines, fewer)
+    work(link_fewer)(ways, every, len(reads), sizes, fits.parts.stages, 8 * burst_bytes, lines, fewer)
     return Lying(
         tensor=work.words([tensor for _, tensor, _ in reads]),
         sources=work.words([sources for _, _, sources in reads]),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import NEVER
+from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Stages
 
 
 class Lines(NamedTuple):
@@ -33,7 +34,7 @@ class Lying(NamedTuple):
     """The tensors in DRAM: those that are read, and behind them the output, by size of its chunks.
 
     By tensor that is read: its number, and how many are read like it. By tensor or size, its ``lines``. ``fewer`` are,
-    by size and way to cut W, the place of the largest smaller chunk with fewer bursts of a line, -1 for none.
+    by size and way to cut W, the place of the largest smaller chunk that moves fewer bursts, -1 for none.
     """
 
     tensor: Words
@@ -105,11 +106,36 @@ def touched_between(rows: Rows, begin: int, end: int, size: int) -> tuple[int, i
 
 
 @entry
-def link_fewer(ways: int, every: int, first: int, sizes: int, lines: Lines, fewer: Words) -> None:
-    """Fill in which smaller chunks of the output are worth taking where a larger one fits, given their lines."""
-    for way in range(ways):
-        for i in range(sizes):
+def link_fewer(
+    ways: int, every: int, first: int, sizes: Words, stages: Stages, burst_bits: int, lines: Lines, fewer: Words
+) -> None:
+    """Fill in which smaller chunks of the output are worth taking where a larger one fits: what moves fewer bursts.
+
+    Fewer of the output, given its ``lines``, or of the weights of a stage of the last run, each chunk in whole bursts.
+    """
+    for i in range(len(sizes)):
+        for way in range(ways):
             own, smaller = lines.bursts[(first + i) * every + way], i - 1
             while smaller >= 0 and lines.bursts[(first + smaller) * every + way] >= own:
-                smaller = fewer[smaller * every + way]
+                if saves_weights(stages, sizes[smaller], sizes[i], burst_bits):
+                    break
+                smaller -= 1
             fewer[i * every + way] = smaller
+
+
+@kernel
+def saves_weights(stages: Stages, smaller: int, larger: int, burst_bits: int) -> bool:
+    """Return whether weights of a stage of the last run take fewer bursts in ``smaller`` chunks."""
+    run = len(stages.start) - 1
+    for stage in range(stages.start[run], stages.stop[run]):
+        if stages.has_weights[stage]:
+            each, n = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage], stages.n[stage]
+            if chunked_bursts(n, smaller, each, burst_bits) < chunked_bursts(n, larger, each, burst_bits):
+                return True
+    return False
+
+
+@kernel
+def chunked_bursts(n: int, size: int, each: int, burst_bits: int) -> int:
+    """Return the bursts of ``n`` times ``each`` bits in chunks of ``size``, each of whole bursts."""
+    return n // size * ceiling(size * each, burst_bits) + ceiling(n % size * each, burst_bits)

@@ -11,6 +11,7 @@ from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of, window_bits
+from lw3dsim.map.group.lying import chunked_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -153,11 +154,10 @@ def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int) -> tu
         if stages.has_weights[i]:
             chunk = chunk_of(parts, found, at, i)
             each = stages.c[i] * stages.kernel_bits[i] + stages.bias_bits[i]
-            full = ceiling(chunk * each, burst_bits)
-            once = stages.n[i] // chunk * full + ceiling(stages.n[i] % chunk * each, burst_bits)
+            once = chunked_bursts(stages.n[i], chunk, each, burst_bits)
             stays = parts.sets[found.resident[at] * len(stages.n) + i]
             total += once * (1 if stays else active_tiles(parts, found, at, i + 1))
-            first = first if first else full
+            first = first if first else ceiling(chunk * each, burst_bits)
     return total, first
 
 

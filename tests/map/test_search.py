@@ -22,8 +22,9 @@ from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group.search import search_group
+from lw3dsim.map.layer.busy import share_of, spread_tiles
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
-from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, share_of, spread_tiles, tile_cycles
+from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, tile_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks

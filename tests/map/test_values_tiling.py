@@ -14,19 +14,14 @@ from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.layer.bounds import Least, bound_ticks
+from lw3dsim.map.layer.busy import last_part, least_busy, least_pixels, share_of, sort_of, spread_of
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import (
     compute_ticks,
     full_tiles,
-    last_part,
     layer_cycles,
-    least_busy,
-    least_pixels,
     least_tile_cycles,
     nothing_costed,
-    share_of,
-    sort_of,
-    spread_of,
     tile_frames,
     waits_between_tiles,
 )

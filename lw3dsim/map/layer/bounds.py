@@ -12,7 +12,8 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.vector import vector_pace
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
-from lw3dsim.map.layer.compute import last_part, layer_cycles, tile_frames
+from lw3dsim.map.layer.busy import last_part
+from lw3dsim.map.layer.compute import layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import INFINITE
 from lw3dsim.map.layer.sums import input_channels, last_along, read_positions
 from lw3dsim.map.layer.tiling import Tiling

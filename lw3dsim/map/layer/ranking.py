@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles, least_busy, share_of, spread_tiles
+from lw3dsim.map.layer.busy import least_busy, share_of, spread_tiles
+from lw3dsim.map.layer.compute import compute_ticks, full_tiles
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
@@ -37,7 +38,8 @@ from lw3dsim.map.layer.tiling import (
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.map.layer.compute import Costed, Share, Spread
+    from lw3dsim.map.layer.busy import Share, Spread
+    from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.

@@ -1,4 +1,4 @@
-"""Run random layers and fused groups on all cores of the tests: python tests/cores_nightly.py 300 runs as many of both.
+"""Run random layers and fused groups on all cores of the tests: python tests/cores_nightly.py 300 runs as many of each.
 
 And as many again on each where buffers have one bank.
 
@@ -14,18 +14,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from core_groups import drawn_group
+from core_groups import drawn_group, drawn_kept_group
 from cores import MACHINES, built, counted, differences, drawn_subject, of_single_banks
+
+# Layers, groups that recompute halos, and such that keep them.
+DRAWS = (drawn_subject, drawn_group, drawn_kept_group)
 
 
 def main(many: int) -> int:
-    """Run so many layers, and so many groups, on each core."""
+    """Run so many layers, and so many groups of each kind, on each core."""
     answers = []
     with tempfile.TemporaryDirectory() as made:
         for name in MACHINES:
             arch, core, bench = built(name, Path(made))
             seeds = range(1000, 1000 + many)
-            for seed, draw, is_single in itertools.product(seeds, (drawn_subject, drawn_group), (False, True)):
+            for seed, draw, is_single in itertools.product(seeds, DRAWS, (False, True)):
                 design = of_single_banks(seed, arch) if is_single else arch
                 found = differences(draw(name, seed, design), core, bench)
                 answers.append(found)

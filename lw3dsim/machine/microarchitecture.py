@@ -51,8 +51,8 @@ class Machine(Value, frozen=True, kw_only=True):
     mode. ``holds_weights`` and ``stages_inputs`` say that a round reads a weight, and a position of a wave's patch,
     once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
     are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says how many inputs
-    are intermediate tensors, and ``keeps`` that the output is one: they lie in the output buffer. ``staged`` is how
-    rounds are.
+    are intermediate tensors, and ``keeps`` that the output is one: they lie in the output buffer. With kept halos
+    what it reads may lie in rings, the first so many axes of T and H ``apart``. ``staged`` is how rounds are.
     """
 
     rows: int
@@ -75,6 +75,7 @@ class Machine(Value, frozen=True, kw_only=True):
     transforms_weights: bool
     reads_back: int
     keeps: bool
+    apart: int
     staged: Way
 
 
@@ -112,13 +113,14 @@ def make_machine(
     reads_back: int = 0,
     keeps: bool = False,
     adders: int = 0,
+    apart: int = 0,
 ) -> Machine:
     """Resolve the array for ``problem`` in a parallel mode, in a pipeline that has so many ``adders`` of transforms.
 
     Raises MappingError when a tile needs more accumulators than a multiplier has, or more than staging files hold.
     """
     way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem, arch)
-    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders)
+    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders, apart)
 
 
 @kept(65536)
@@ -152,7 +154,14 @@ def _check_depth(algorithm: Algorithm, arch: Accelerator) -> None:
 
 @kept(65536)
 def _machine(
-    algorithm: Algorithm, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, way: Way, adders: int = 0
+    algorithm: Algorithm,
+    arch: Accelerator,
+    parallel: Parallel,
+    reads_back: int,
+    keeps: bool,
+    way: Way,
+    adders: int = 0,
+    apart: int = 0,
 ) -> Machine:
     E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
@@ -180,6 +189,7 @@ def _machine(
         transforms_weights=arch.winograd.weight_transform == "onchip" and algorithm.is_winograd,
         reads_back=reads_back,
         keeps=keeps,
+        apart=apart,
         staged=way,
     )
 
@@ -229,6 +239,7 @@ def plain_array(machine: Machine) -> Array:
         transforms_weights=int(machine.transforms_weights),
         reads_back=machine.reads_back,
         keeps=int(machine.keeps),
+        apart=machine.apart,
         fed_rows=machine.staged.rows,
         tap_groups=machine.staged.groups,
         staged=machine.staged.taps,

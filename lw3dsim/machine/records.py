@@ -58,6 +58,7 @@ class Array(NamedTuple):
 
     ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
     ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
+    Of what it reads, frames, or frames and rows, the first so many axes of T and H, lie ``apart``: each in a ring.
     A round takes one of ``tap_groups``, of ``staged`` taps; of the rows that read inputs of their own ``fed_rows`` do.
     """
 
@@ -83,6 +84,7 @@ class Array(NamedTuple):
     transforms_weights: int
     reads_back: int
     keeps: int
+    apart: int
     fed_rows: int
     tap_groups: int
     staged: Triple

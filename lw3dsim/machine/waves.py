@@ -212,15 +212,15 @@ def patch_runs(
     """Return in how many runs of positions, and how long ones, a patch of frames and rows (``reach``) lies in its tile.
 
     Rows are as wide as ``tiles`` reach. Where a wave is as wide as its tile (``uncut``), neighbouring rows are one
-    run; where it is as high too, frames are.
+    run; where it is as high too, frames are. What lies apart is not.
     """
     kernel, staged = layer.kernel, array.staged
     frames, rows = reach
     # From the first to the last position of a row, what lies between windows too.
     width = (tiles[2] * layer.tile[2] - 1) * layer.stride[2] + (staged[2] - 1) * layer.dilation[2] + 1
-    if not (uncut[2] and staged[2] == kernel[2] and is_dense(layer, staged, 1, tiles[1], uncut[1])):
+    if array.apart > 1 or not (uncut[2] and staged[2] == kernel[2] and is_dense(layer, staged, 1, tiles[1], uncut[1])):
         return frames * rows, width
-    if not (uncut[1] and staged[1] == kernel[1] and is_dense(layer, staged, 0, tiles[0], uncut[0])):
+    if array.apart > 0 or not (uncut[1] and staged[1] == kernel[1] and is_dense(layer, staged, 0, tiles[0], uncut[0])):
         return frames, rows * width
     return 1, frames * rows * width
 

@@ -69,8 +69,6 @@ def refusal(unit: Unit, design: Accelerator) -> str:
 def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     """Return what a core would need for a fused group that it does not do; nothing where it does it."""
     group, machines = work.group, stage_machines(work.group, work.mapping, design)
-    if work.mapping.kept != "none":
-        return "is a fused group that keeps halos: the core recomputes them"
     if set(group.operands) != {"none"} or group.sources != tuple(range(len(group.stages))):
         return "is a fused group with several inputs: the core needs the reads of a second tensor"
     if not all(stage.has_weights for stage in group.stages):

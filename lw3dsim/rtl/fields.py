@@ -109,9 +109,17 @@ FIELDS = {
     "keep_position": Field(105, 2),
     "keep_frame": Field(107, 2),
     "keep_row": Field(109),
-    "inverse_shift": Field(110),
+    # Its rings, along the axis of halos that are kept: their positions, the place in one, and the axis.
+    "keep_ring": Field(110, 2),
+    "keep_along": Field(112, 2),
+    "keep_axis": Field(114),
+    # Rings that are read: their elements, the place in the first, the axis.
+    "ring": Field(115, 2),
+    "ring_along": Field(117, 2),
+    "ring_axis": Field(119),
+    "inverse_shift": Field(122),
 }
-PLACES = 112
+PLACES = 124
 
 
 def raised(**flags: bool) -> int:

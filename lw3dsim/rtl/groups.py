@@ -6,21 +6,32 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import replace
-from lw3dsim.rtl.inner import kept_for
+from lw3dsim.machine.microarchitecture import plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import rows_used
+from lw3dsim.map.group.group import KEPT
+from lw3dsim.rtl.inner import Kept
 from lw3dsim.rtl.layers import arrivals, rooms
+from lw3dsim.rtl.layout import stored
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Notes, UnfitError, check_room
 from lw3dsim.rtl.pauses import pauses
 from lw3dsim.rtl.program import Maker
+from lw3dsim.rtl.rings import InputRings, Looks, looks, ring_of, sweep_of
+from lw3dsim.rtl.windows import Window
+from lw3dsim.schedule.fused import rings
 
 if TYPE_CHECKING:
+    from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.design import Core
-    from lw3dsim.rtl.inner import Kept
     from lw3dsim.rtl.notes import CoreProgram
+    from lw3dsim.rtl.rings import Ring
     from lw3dsim.rtl.subject import GroupSubject
     from lw3dsim.schedule.program import Loads
 
 # Tiles whose age the core knows: of one that came before so many others it need not.
 SLOTS = 8
+# Tags of elements of intermediate tensors, which begin anew behind the last.
+TAGS = 65535
 
 
 class Lying(NamedTuple):
@@ -70,12 +81,23 @@ class GroupMaker:
         self.user = {tensor: stage for stage, tensor in enumerate(group.sources)}
         self.spaces = {name: Space(getattr(core, f"{name}_memory")) for name in ("ifmap", "weight")}
         self.arrives = {name: arrivals(subject, getattr(subject.trace, name).ready) for name in self.spaces}
-        # What is on chip: blocks of the input by chunk, kernels by stage and chunk, tensors by number.
+        # What is on chip: blocks of the input by chunk, kernels by stage and chunk.
         self.input_blocks: dict[int, dict[int, Block]] = {}
         self.held: dict[tuple[int, int], tuple[int, dict[int, int]]] = {}
-        self.tensors: dict[int, Kept] = {}
+        # By tensor the tag of what is written of it, of rings that of their first lap.
         self.tags = dict.fromkeys(range(1, len(group.stages)), 0)
-        self.bases, self.elements = self.lay_out()
+        self.axis = KEPT.index(mapping.kept) if mapping.kept != "none" else 0
+        self.rings: dict[int, Ring] = {
+            tensor: ring_of(group.stages[self.user[tensor]], self.user[tensor], tensor, self.axis, self.axes[self.axis])
+            for tensor, is_ring in enumerate(rings(group, mapping))
+            if is_ring
+        }
+        self.sweep: tuple[int, ...] = ()
+        self.input: InputRings | None = None
+        self.sweeps = 0
+        # Where tensors begin, and how far chunks of those lie apart that stay.
+        self.bases, self.pitches = dict[int, int](), dict[int, int]()
+        self.elements = self.lay_out()
 
     def at(self, step: int) -> tuple[int, int, int]:
         """Return the indices of a step's tile."""
@@ -98,26 +120,39 @@ class GroupMaker:
 
     def kept(self, tensor: int, at: tuple[int, int, int], n: int, tag: int, base: int) -> Kept:
         """Return where a tensor lies at a tile: ``n`` channels of it, or all that the next stage reads at once."""
-        reader = self.user[tensor]
-        stage, place = self.subject.stages[reader], self.place(reader, at, 0, n)
+        stage, (window, low) = self.subject.stages[self.user[tensor]], self.window(tensor, at)
         if self.in_run(tensor):
-            maker = self.makers[reader]
-            maker.enter(place)
-            return kept_for(stage, place, maker.here[0].channels, n, tag, base)
-        block = self.makers[reader].together(place.c)
-        return kept_for(stage, place, block, -(-stage.problem.c // block) * block, tag, base)
+            block = min(rows_used(plain_layer(stage.problem), plain_array(stage.machine)), n)
+        else:
+            block = self.makers[self.user[tensor]].together(slice(0, stage.problem.c))
+            n = -(-stage.problem.c // block) * block
+        return Kept(tag=tag, base=base, block=block, channels=n, window=window, low=low)
 
-    def lay_out(self) -> tuple[dict[int, int], int]:
-        """Return where intermediate tensors begin, each with room for its largest tile, and the elements of all."""
-        bases, elements = dict[int, int](), 0
-        places = self.subject.schedule.places
+    def window(self, tensor: int, at: tuple[int, int, int]) -> tuple[Window, Triple]:
+        """Return how what is looked at of a tensor for a tile lies, and its first position: in rings of all laps."""
+        reader, ring = self.user[tensor], self.rings.get(tensor)
+        place, problem, seen = self.place(reader, at, 0, 0), self.subject.group.stages[reader], list[Looks]()
+        for axis, (first, new) in enumerate(zip(place.origin, place.size, strict=True)):
+            if ring and axis == self.axis:
+                seen.append(Looks(ring.low, ring.low + ring.size, ring.size))
+            else:
+                seen.append(looks(problem, axis, first, new))
+        t, h, w = seen
+        window = Window(extent=(t.extent, h.extent, w.extent), axis=self.axis if ring else None)
+        return window, (t.low, h.low, w.low)
+
+    def lay_out(self) -> int:
+        """Give intermediate tensors room for their largest tile, in rings for all chunks; return all elements."""
+        elements, places = 0, self.subject.schedule.places
         for tensor in self.tags:
-            bases[tensor], most = elements, 0
             steps = [step for step in range(self.subject.schedule.steps) if places.stage[step] == tensor - 1]
-            for size in {(self.at(step), int(places.n[step])) for step in steps}:
-                most = max(most, self.kept(tensor, *size, tag=0, base=0).elements)
-            elements += most
-        return bases, elements
+            sizes = {(self.at(step), int(places.n[step])) for step in steps}
+            most = max(self.kept(tensor, *size, tag=0, base=0).elements for size in sizes)
+            chunks = max(int(places.chunk[step]) for step in steps) + 1
+            stays = tensor in self.rings and self.in_run(tensor)
+            self.bases[tensor], self.pitches[tensor] = elements, most if stays else 0
+            elements += most * (chunks if stays else 1)
+        return elements
 
     def make(self) -> CoreProgram:
         """Return the program."""
@@ -132,11 +167,12 @@ class GroupMaker:
         tile_i = -1
         for step in range(schedule.steps):
             number, chunk, n = int(places.stage[step]), int(places.chunk[step]), int(places.n[step])
+            self.enter(self.at(step))
             maker, place = self.makers[number], self.place(number, self.at(step), chunk, n)
             fresh = Fresh(step in tile_of["ifmap"], step in tile_of["weight"], bool(places.waits[step]))
             if fresh.ifmap:
                 tile_i = tile_of["ifmap"][step]
-                self.load_input(tile_i, self.at(step), number)
+                (self.load_rings if 0 in self.rings else self.load_input)(tile_i, self.at(step), number)
             if fresh.weight:
                 self.load_weights(tile_of["weight"][step], number, chunk, place)
             maker.enter(place)
@@ -155,44 +191,107 @@ class GroupMaker:
                 check_room(self.subject.name, "ofmap", maker.next_word - begin, of_ofmap)
         return self.notes.program(self.subject.cycle(self.subject.trace.finish), self.elements, SLOTS)
 
+    def enter(self, at: tuple[int, int, int]) -> None:
+        """Look at a tile: where the axis of kept halos begins anew, rings begin with a lap of another tag."""
+        sweep = tuple(index for axis, index in enumerate(at) if axis != self.axis)
+        if self.rings and sweep != self.sweep:
+            for tensor in self.tags.keys() & self.rings.keys():
+                behind = self.tags[tensor] + self.rings[tensor].laps + 2
+                self.tags[tensor] = behind if behind + self.rings[tensor].laps < TAGS else 1
+            self.sweep, self.input = sweep, None
+
     def find(self, number: int, chunk: int, n: int, at: tuple[int, int, int], place: Place) -> None:
         """Say where a stage finds what it reads for a step, and where its results go."""
         maker, tensor = self.makers[number], self.subject.group.sources[number]
         if tensor == 0:
-            maker.blocks = self.input_blocks[0 if maker.stage.problem.structure == "dense" else chunk]
+            if 0 in self.rings and self.input is None:
+                raise UnfitError(self.subject.name, "looks at padding alone before its input")
+            maker.blocks = {
+                first: block._replace(window=self.seen(block.window, number, place))
+                for first, block in self.input_blocks[0 if maker.stage.problem.structure == "dense" else chunk].items()
+            }
         else:
-            kept = maker.reads = self.tensors[tensor]
+            base = self.bases[tensor] + chunk * self.pitches[tensor]
+            kept = maker.reads = self.kept(tensor, at, n, self.tags[tensor], base)
+            window = self.seen(kept.window, number, place)
             firsts = {wave.channel: wave.channels for wave in maker.here}
             if maker.stage.problem.structure == "dense":
                 firsts = {0: kept.block}
             maker.blocks = {
-                first: Block(kept.base + first // kept.block * kept.pitch, many, kept.pitch)
+                first: Block(kept.base + first // kept.block * kept.pitch, many, kept.pitch, window)
                 for first, many in firsts.items()
             }
         if number + 1 == len(self.makers):
             return
         made = number + 1
         is_part = self.in_run(made)
-        if is_part or chunk == 0:
-            self.tags[made] = self.tags[made] % 65535 + 1
-        kept = self.kept(made, at, n, self.tags[made], self.bases[made])
-        self.tensors[made] = kept
+        if made not in self.rings and (is_part or chunk == 0):
+            self.tags[made] = self.tags[made] % TAGS + 1
+        kept = self.kept(made, at, n, self.tags[made], self.bases[made] + chunk * self.pitches[made])
         maker.keeps = replace(
             kept, first=0 if is_part else place.n.start, origin=place.origin, tile=maker.stage.problem.algorithm.tile
         )
 
+    def seen(self, window: Window | None, number: int, place: Place) -> Window | None:
+        """Return a window as a step of a stage sees it: in rings it begins with what the step looks at."""
+        if window is None or window.axis is None:
+            return window
+        axis, ring = window.axis, self.rings[self.subject.group.sources[number]]
+        looked = looks(self.subject.group.stages[number], axis, place.origin[axis], place.size[axis])
+        return replace(window, begin=looked.low - ring.low)
+
+    def load_rings(self, tile: int, at: tuple[int, int, int], number: int) -> None:
+        """Note the words of an input tile that goes to rings; the first finds room for them."""
+        before, bits, word = len(self.notes.happenings), self.core.activation, self.core.ifmap_word
+        if self.input is None:
+            self.input = self.open_rings(tile, at, number)
+        self.notes.happenings += self.input.write(tile, self.arrives["ifmap"][tile], bits, word)
+        self.arrive("ifmap", tile, before, self.input.begin)
+
+    def open_rings(self, tile: int, at: tuple[int, int, int], number: int) -> InputRings:
+        """Return rings for input tiles from one on, of all channels, chunk by chunk where the stage takes them so."""
+        stage, maker, axis = self.subject.group.stages[number], self.makers[number], self.axis
+        sweep, each = sweep_of(self.subject, axis, tile), self.core.ifmap_word // self.core.activation
+        place = self.place(number, at, 0, 0)
+        tiles = [-(-size // m) for size, m in zip(place.size, stage.algorithm.tile, strict=True)]
+        positions = [
+            stored(stage, d, many) + origin * stage.stride[d] - stage.padding[d]
+            for d, (many, origin) in enumerate(zip(tiles, place.origin, strict=True))
+        ]
+        t, h, w = (sweep.size if d == axis else len(one) for d, one in enumerate(positions))
+        window = Window(extent=(t, h, w), axis=axis, grain=2 * each)
+        made = InputRings(sweep, positions, window, self.rings[0].low)
+        for chunk, here in self.chunks_of(number, at):
+            maker.enter(here)
+            firsts = {wave.channel if stage.structure == "grouped" else 0: wave for wave in maker.here}
+            self.input_blocks[chunk] = {}
+            for first, wave in firsts.items():
+                channels = maker.input_channels(here, wave)
+                held = made.hold(maker.stage.sources[0][channels], maker.together(channels))
+                self.input_blocks[chunk][first] = held
+        self.sweeps += 1
+        made.begin = self.room("ifmap", made.elements // each, sweep.after, sweep.last, at_top=self.sweeps % 2 == 1)
+        self.shift(made.begin)
+        return made
+
     def load_input(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of an input tile: of all channels, chunk by chunk where the stage takes them so."""
-        stage, maker = self.subject.group.stages[number], self.makers[number]
-        chunks = range(1) if stage.structure == "dense" else range(-(-stage.n // self.chunk[number]))
-        before = len(self.notes.happenings)
+        maker, before = self.makers[number], len(self.notes.happenings)
         word, self.input_blocks = 0, {}
-        for chunk in chunks:
-            place = self.place(number, at, chunk, min(self.chunk[number], stage.n - chunk * self.chunk[number]))
+        for chunk, place in self.chunks_of(number, at):
             maker.enter(place)
             word = maker.ifmap_image(place, word, self.arrives["ifmap"][tile])
             self.input_blocks[chunk] = maker.blocks
-        begin = self.settle("ifmap", self.subject.schedule.ifmap, tile, word, before)
+        self.shift(self.settle("ifmap", self.subject.schedule.ifmap, tile, word, before))
+
+    def chunks_of(self, number: int, at: tuple[int, int, int]) -> list[tuple[int, Place]]:
+        """Return the chunks in which a stage takes its input, and where it works then: one of all where it is dense."""
+        n, size = self.subject.group.stages[number].n, self.chunk[number]
+        chunks = range(1) if self.subject.group.stages[number].structure == "dense" else range(-(-n // size))
+        return [(chunk, self.place(number, at, chunk, min(size, n - chunk * size))) for chunk in chunks]
+
+    def shift(self, begin: int) -> None:
+        """Move the blocks of the input, which lie from the begin of the buffer on, so many words."""
         each = self.core.ifmap_word // self.core.activation
         self.input_blocks = {
             chunk: {first: one._replace(base=one.base + begin * each) for first, one in blocks.items()}
@@ -212,13 +311,21 @@ class GroupMaker:
         first, last = int(loads.first[tile]), int(loads.last[tile])
         # What stays for more than a step, or every other input tile, lies at the top.
         at_top = last > first if name == "weight" else tile % 2 == 1
+        begin = self.room(name, words, int(loads.after[tile]), last, at_top=at_top)
+        self.arrive(name, tile, before, begin)
+        return begin
+
+    def room(self, name: str, words: int, after: int, last: int, *, at_top: bool) -> int:
+        """Return where there is room for so many words of a buffer; see Space."""
         try:
-            begin = self.spaces[name].place(words, int(loads.after[tile]), last, at_top=at_top)
+            return self.spaces[name].place(words, after, last, at_top=at_top)
         except LookupError:
             reason = f"has {name} tiles of more words than the buffer of this core has in one piece"
             raise UnfitError(self.subject.name, reason) from None
+
+    def arrive(self, name: str, tile: int, before: int, begin: int) -> None:
+        """Move the words of a tile, the happenings behind ``before``, to where it lies, and let it arrive."""
         notes = self.notes.happenings
         notes[before:] = [one._replace(number=one.number + begin) for one in notes[before:]]
         self.subject.paused.spread(notes, before, name, tile)
         notes.append(Happening(self.arrives[name][tile], f"{name}_tile", tile % SLOTS))
-        return begin

@@ -14,6 +14,7 @@ import numpy as np
 from lw3dsim.base.values import Value
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import is_dense
+from lw3dsim.rtl.windows import Lie, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Steps(NamedTuple):
 class Runs(Value, frozen=True, kw_only=True):
     """A round's patch in its buffer: runs of ``length`` positions, ``rows`` in each of ``frames``.
 
-    ``first`` is the position of the first group of taps, ``groups`` how far the next lies along each axis. A staged run
+    ``lie`` is where the first group of taps lies, ``groups`` how far the next lies along each axis. A staged run
     has ``width`` positions of a row, and a frame ``height`` rows.
     """
 
@@ -56,7 +57,7 @@ class Runs(Value, frozen=True, kw_only=True):
     frames: int
     row_pitch: int
     frame_pitch: int
-    first: int
+    lie: Lie
     groups: Triple
     merges_rows: bool
     merges_frames: bool
@@ -100,21 +101,31 @@ def steps_along(problem: Problem, axis: int, tiles: int, taps: int) -> Steps:
     return Steps(_step(problem, at, 0), _step(problem, at, 1), 0)
 
 
-def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int) -> Runs:
+def window_of(problem: Problem, tiles: Sequence[int]) -> Window:
+    """Return how a buffer holds what a step of so many ``tiles`` along each axis looks at, and nothing else."""
+    t, h, w = (len(stored(problem, axis, many)) for axis, many in enumerate(tiles))
+    return Window(extent=(t, h, w))
+
+
+def runs_of(
+    problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int, window: Window | None = None
+) -> Runs:
     """Return the runs of a round of ``wave``, ``staged`` taps at once, in a step of so many ``tiles`` along each axis.
 
-    Raises OffGridError where no counters walk over them.
+    Its buffer holds the ``window``, by default what the step looks at. Raises OffGridError where no counters walk over
+    them.
     """
     kept = [stored(problem, axis, many) for axis, many in enumerate(tiles)]
     along = list(zip(wave.begin, wave.tiles, staged, strict=True))
     here = [touched(problem, axis, begin, many, 0, taps) for axis, (begin, many, taps) in enumerate(along)]
     at = [np.searchsorted(held, found) for held, found in zip(kept, here, strict=True)]
-    width, length = len(kept[W]), int(here[W][-1] - here[W][0]) + 1
+    length = int(here[W][-1] - here[W][0]) + 1
     uncut = [own == all_of for own, all_of in zip(wave.tiles, tiles, strict=True)]
     dense = [is_dense(plain_layer(problem), staged, axis, wave.tiles[axis], uncut[axis]) for axis in (0, 1)]
-    is_wide = uncut[W] and staged[W] == problem.kernel[W] and dense[1]
-    is_high = is_wide and uncut[1] and staged[1] == problem.kernel[1] and dense[0]
-    pitches = (len(kept[1]) * width * block, width * block, block)
+    window = window or window_of(problem, tiles)
+    apart, pitches = window.axis or 0, window.sizes(block)[1:]
+    is_wide = apart < W and uncut[W] and staged[W] == problem.kernel[W] and dense[1]
+    is_high = apart < 1 and is_wide and uncut[1] and staged[1] == problem.kernel[1] and dense[0]
     groups = [
         _group_step(problem, axis, kept[axis], begin, taps) * pitch
         for axis, ((begin, _, taps), pitch) in enumerate(zip(along, pitches, strict=True))
@@ -124,9 +135,9 @@ def runs_of(problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], 
         length=length * (rows if is_wide else 1) * (frames if is_high else 1),
         rows=1 if is_wide else rows,
         frames=1 if is_high else frames,
-        row_pitch=_step(problem, at[1]) * width * block,
+        row_pitch=_step(problem, at[1]) * pitches[1],
         frame_pitch=_step(problem, at[0]) * pitches[0],
-        first=sum(int(one[0]) * pitch for one, pitch in zip(at, pitches, strict=True)),
+        lie=window.place([int(one[0]) for one in at], block),
         groups=(groups[0], groups[1], groups[2]),
         merges_rows=is_wide,
         merges_frames=is_high,
@@ -154,9 +165,17 @@ def _group_step(problem: Problem, axis: int, kept: Ints, begin: int, taps: int) 
 def tile_of(problem: Problem, place: Place, source: Tensor, channels: slice) -> Tensor:
     """Return what a step reads of ``channels``, as its buffer holds it: (channels, T, H, W), padding filled in."""
     tiles = [-(-size // m) for size, m in zip(place.size, problem.algorithm.tile, strict=True)]
-    taken = source[channels].astype(np.int64)
-    for axis, (origin, many) in enumerate(zip(place.origin, tiles, strict=True)):
-        at = stored(problem, axis, many) + origin * problem.stride[axis] - problem.padding[axis]
+    positions = [
+        stored(problem, axis, many) + origin * problem.stride[axis] - problem.padding[axis]
+        for axis, (origin, many) in enumerate(zip(place.origin, tiles, strict=True))
+    ]
+    return picked(source[channels].astype(np.int64), positions)
+
+
+def picked(source: Tensor, positions: Sequence[Ints]) -> Tensor:
+    """Return a tensor (channels, T, H, W) at these positions along T, H and W, 0 beyond its border."""
+    taken = source
+    for axis, at in enumerate(positions):
         inside = (at >= 0) & (at < source.shape[axis + 1])
         picked = np.take(taken, np.clip(at, 0, source.shape[axis + 1] - 1), axis=axis + 1)
         shape = [1] * 4

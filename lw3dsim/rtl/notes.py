@@ -10,6 +10,7 @@ from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.rtl.windows import Window
 
 
 class Happening(NamedTuple):
@@ -22,11 +23,15 @@ class Happening(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Where a block of so many channels lies in the input buffer, and how far the next: in elements."""
+    """Where a block of so many channels lies in its buffer, and how far the next: in elements.
+
+    Of its positions the buffer holds a window, by default what a step looks at.
+    """
 
     base: int
     channels: int
     pitch: int
+    window: Window | None = None
 
 
 class UnfitError(InputError):

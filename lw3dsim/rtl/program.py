@@ -240,7 +240,7 @@ class Maker:
         """Return what a descriptor says of words that a wave reads and drains at one port."""
         if self.reads is None:
             return {}
-        return {"turns": read + drained, "read_tag": self.reads.tag}
+        return {"turns": read + drained}
 
     def reach(self, wave: Wave, words: dict[str, int], extent: int) -> int:
         """Return the most words in which lanes find what they read at one time, so many elements side by side each."""
@@ -269,7 +269,7 @@ class Maker:
         if self.reads is not None:
             each = core.results
         tiles = [-(-size // m) for size, m in zip(place.size, algorithm.tile, strict=True)]
-        runs = runs_of(problem, machine.staged.taps, wave, tiles, block.channels)
+        runs = runs_of(problem, machine.staged.taps, wave, tiles, block.channels, block.window)
         words = -(-runs.length * block.channels // each)
         read = words * runs.rows * runs.frames
         if self.reads is None:
@@ -286,7 +286,11 @@ class Maker:
             "run_frames": runs.frames,
             "row_pitch": runs.row_pitch,
             "frame_pitch": runs.frame_pitch,
-            "ifmap_base": block.base + runs.first,
+            "ifmap_base": block.base + runs.lie.first,
+            "ring": runs.lie.ring,
+            "ring_along": runs.lie.along,
+            "ring_axis": (block.window.axis or 0) if block.window else 0,
+            "read_tag": self.reads.tag + runs.lie.lap if self.reads else 0,
             "block_pitch": block.pitch,
             "groups_h": counts[1],
             "groups_w": counts[2],

@@ -95,7 +95,7 @@ def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator,
     words, places = _port_words(group, made, _stage_machine(group, mapping, arch, 0), arch.buffers), made.places
     ifmap, weight = (Loads(**arrays_of(getattr(made, name)) | words[name]) for name in ("ifmap", "weight"))
     ofmap = Stores(**arrays_of(made.ofmap) | words["ofmap"])
-    kind, kinds, lead = _kinds(_on_array(group, mapping.parallel, arch), nest, places)
+    kind, kinds, lead = _kinds(_on_array(group, mapping, arch), nest, places)
     return GroupSchedule(
         kind=kind,
         kinds=kinds,
@@ -134,9 +134,29 @@ def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> li
 
 def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: int) -> Machine:
     """Return the array as stage ``i`` uses it."""
-    keeps, reads_back = i < len(group.stages) - 1, group.reads_back(i)
-    stage, parallel = group.stages[i], mapping.parallel[i]
-    return make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=group.adders)
+    return make_machine(
+        group.stages[i],
+        arch,
+        mapping.parallel[i],
+        reads_back=group.reads_back(i),
+        keeps=i < len(group.stages) - 1,
+        adders=group.adders,
+        apart=_apart(group, mapping)[i],
+    )
+
+
+def rings(group: Group, mapping: GroupMapping) -> tuple[bool, ...]:
+    """Return, by tensor, whether it lies in rings along the axis of kept halos: whether any of it stays for a tile."""
+    if mapping.kept == "none":
+        return (False,) * len(group.channels)
+    axis = mapping.axes(group)[KEPT.index(mapping.kept)]
+    return tuple(bool(stays.any()) for stays in axis.retained)
+
+
+def _apart(group: Group, mapping: GroupMapping) -> tuple[int, ...]:
+    """Return, by stage, how many axes of what it reads lie outside of rings."""
+    are_rings = rings(group, mapping)
+    return tuple(KEPT.index(mapping.kept) if are_rings[tensor] else 0 for tensor in group.sources)
 
 
 def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
@@ -148,14 +168,15 @@ def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator
     """Return the same under each of ``mappings``."""
     work = kernels()
     waves, busy = empty_waves(work), list[int]()
-    seen: dict[tuple[Parallel, ...], Seen] = {}
+    seen: dict[tuple[tuple[Parallel, ...], tuple[int, ...]], Seen] = {}
     for mapping in mappings:
-        on_array = _on_array(group, mapping.parallel, arch)
-        # Steps of a size take as long in every mapping in these modes.
-        if mapping.parallel not in seen:
-            seen[mapping.parallel] = work.columns(Seen, SEEN)
+        on_array = _on_array(group, mapping, arch)
+        # Steps of a size take as long in every mapping in these modes that keeps halos alike.
+        known = mapping.parallel, _apart(group, mapping)
+        if known not in seen:
+            seen[known] = work.columns(Seen, SEEN)
         nest = _nest(group, mapping, mapping.axes(group))
-        busy.append(arch.layer_setup_cycles + work(busy_group)(on_array, nest, waves, seen[mapping.parallel]))
+        busy.append(arch.layer_setup_cycles + work(busy_group)(on_array, nest, waves, seen[known]))
     return busy
 
 
@@ -174,20 +195,25 @@ def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list
     t, h, w, of, n = list(map(work.words, zip(*places, strict=True)))
     costs, none = work.columns(Costs, many), work.empty(many)
     steps = GroupPlaces(tile=none, t=t, h=h, w=w, stage=of, chunk=none, n=n, waits=none)
-    on_array, nest = _on_array(group, mapping.parallel, arch), _nest(group, mapping, axes)
+    on_array, nest = _on_array(group, mapping, arch), _nest(group, mapping, axes)
     work(cost_group)(on_array, nest, steps, work.words(range(many)), empty_waves(work), costs)
     each, stages = np.array(costs) * np.array(counts), np.array([place[3] for place in places])
     sums = [each[:, stages == i].sum(axis=1).tolist() for i in range(len(group.stages))]
     return [dict(zip(Costs._fields, total, strict=True)) for total in sums]
 
 
-@kept(4096)
-def _on_array(group: Group, of_stages: tuple[Parallel, ...], arch: Accelerator) -> OnArray:
+def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
     """Return the stages of a group, each in its mode, and the array as it is used in that."""
+    return _in_modes(group, mapping.parallel, _apart(group, mapping), arch)
+
+
+@kept(4096)
+def _in_modes(group: Group, of_stages: tuple[Parallel, ...], apart: tuple[int, ...], arch: Accelerator) -> OnArray:
     work, last = kernels(), len(group.stages) - 1
     stages = enumerate(zip(group.stages, of_stages, strict=True))
     modes = [
-        make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders) for i, (stage, parallel) in stages
+        make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders, apart[i])
+        for i, (stage, parallel) in stages
     ]
     return OnArray(
         layer=work.words([value for mode in modes for value in mode.layer]),

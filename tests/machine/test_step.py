@@ -91,14 +91,18 @@ def patch(problem, machine, wave):
 
 
 def runs(problem, machine, wave, size):
-    """The lengths of what a round reads of an input without a gap, of a tile that lies in the buffer row by row."""
+    """The lengths of what a round reads of an input without a gap, of a tile that lies in the buffer row by row.
+
+    Where frames, or rows too, lie apart, something else is between them.
+    """
     step = [up(s, m) for s, m in zip(size, problem.algorithm.tile, strict=True)]
     stored = [touched(problem, tiles, k, d) for d, (tiles, k) in enumerate(zip(step, problem.kernel, strict=True))]
     along = zip(wave.tiles, machine.staged.taps, strict=True)
     read = [touched(problem, tiles, k, d) for d, (tiles, k) in enumerate(along)]
-    width, found = stored[2][-1] - stored[2][0] + 1, []
+    row, found = stored[2][-1] - stored[2][0] + 1 + (machine.apart > 1), []
+    frame = len(stored[1]) * row + (machine.apart > 0)
     for t, h in itertools.product(read[0], read[1]):
-        start = (stored[0].index(t) * len(stored[1]) + stored[1].index(h)) * width
+        start = stored[0].index(t) * frame + stored[1].index(h) * row
         if found and found[-1][1] == start + read[2][0]:
             found[-1][1] = start + read[2][-1] + 1
         else:
@@ -256,7 +260,7 @@ def steps(draw):
     of_n = unit * draw(st.integers(1, problem.n // unit))
     of_c = problem.c if problem.structure == "grouped" else draw(st.integers(1, problem.c))
     size = tuple(draw(st.integers(1, out)) for out in problem.out)
-    inside = {"reads_back": draw(st.booleans()), "keeps": draw(st.booleans())}
+    inside = {"reads_back": draw(st.booleans()), "keeps": draw(st.booleans()), "apart": draw(st.integers(0, 2))}
     return problem, arch, draw(st.sampled_from(parallel_modes(problem, arch))), of_n, of_c, size, inside
 
 

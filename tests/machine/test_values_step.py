@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from paper import conv, machine, problem_of, tiles
 
+from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import fields_of
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Activation, Add, Conv3d, Pool3d, Shape, Trg
@@ -16,6 +17,7 @@ from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, plain_layer, side_by_side
 from lw3dsim.machine.vector import Pace, vector_pace
+from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.work import LayerWork
@@ -258,6 +260,16 @@ def test_a_group_reads_a_position_once(kernel, more, width, positions):
     problem = conv(2, 1, (1, 1, width), (1, 1, kernel), arch, bias=False, **more)
     assert problem.out == (1, 1, 3)
     assert step(problem, arch)["ifmap_read_bits"] == 2 * positions * 8
+
+
+@pytest.mark.parametrize(("apart", "words"), [(0, 5), (1, 6), (2, 8)])
+def test_frames_and_rows_that_lie_apart_are_read_one_by_one(apart, words):
+    # 2 frames of 2 rows of 5 bytes, at 4 a cycle: 20 in one run, 10 in each of two, 5 in each of four.
+    arch, waves = machine("pe.acc_depth=64"), empty_waves(INTERPRETED)
+    problem = conv(1, 1, (2, 2, 5), (2, 2, 1), arch)
+    array = plain_array(make_machine(problem, arch, "pixel", apart=apart))
+    cost_waves(plain_layer(problem), array, 1, 1, *problem.out, 1, 1, waves)
+    assert [waves.inputs[sort] for sort in waves.used[: waves.many[0]]] == [words]
 
 
 def pace(layer, shape, *changes, **machine_of):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from paper import conv, machine, problem_of
 from paper_group import ARCH, CLOCKS, FIRST, GROUP, SECOND, mapping
 
@@ -19,7 +20,7 @@ from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.chain import join
-from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.fused import build_group_schedule, rings, stage_machines
 from lw3dsim.schedule.work import GroupWork
 
 FAST = Price(cycle=1.0, dram_byte=0.0)
@@ -46,6 +47,14 @@ def test_a_tile_goes_through_all_stages_chunk_by_chunk():
     ] * 2  # fmt: skip
     # Others may be loaded ahead.
     assert schedule.lead[schedule.kind].tolist() == [-1, -1, 2] * 2
+
+
+@pytest.mark.parametrize(("kept", "apart"), [("none", 0), ("t", 0), ("h", 1), ("w", 2)])
+def test_what_stays_for_a_later_tile_lies_in_rings(kept, apart):
+    # Windows of 1 x 3 x 3: frames lie apart where rows of a ring follow each other, and rows where columns do.
+    tiled = mapping(h=1, w=2, kept=kept)
+    assert rings(GROUP, tiled) == (apart > 0, False, False)
+    assert [one.apart for one in stage_machines(GROUP, tiled, ARCH)] == [apart, 0]
 
 
 def test_a_tile_loads_the_rows_that_no_tile_before_had():

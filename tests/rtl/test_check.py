@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from core_groups import drawn_group
+from core_groups import drawn_group, drawn_kept_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
 from paper import conv, tiles
@@ -20,7 +20,7 @@ from lw3dsim.cli.main import main
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
-from lw3dsim.rtl import check_core
+from lw3dsim.rtl import check_core, groups
 from lw3dsim.rtl.build import Log, run
 from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
@@ -57,7 +57,22 @@ def test_a_core_runs_fused_groups_as_the_simulator_does(core_of, name, seed):
     assert not differences(drawn_group(name, seed, arch), core, bench)
 
 
-@pytest.mark.parametrize("draw", [drawn_subject, drawn_group])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_keeps_halos_in_rings(core_of, name, seed):
+    arch, core, bench = core_of(name)
+    assert not differences(drawn_kept_group(name, seed, arch), core, bench)
+
+
+def test_a_ring_that_is_too_short_is_found(core_of, monkeypatch):
+    arch, core, bench = core_of("trees")
+    whole = groups.ring_of
+    monkeypatch.setattr(groups, "ring_of", lambda *of: whole(*of)._replace(size=whole(*of).size - 1))
+    found = [differences(drawn_kept_group("trees", seed, arch), core, bench) for seed in range(4)]
+    assert any("results of x" in text for texts in found for text in texts)
+
+
+@pytest.mark.parametrize("draw", [drawn_subject, drawn_group, drawn_kept_group])
 @pytest.mark.parametrize("seed", [1, 2, 3, 5])
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_stands_still_where_dma_has_the_only_port_of_a_buffer(core_of, name, seed, draw):

@@ -15,6 +15,7 @@ from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.group import Group, GroupMapping
 from lw3dsim.rtl.subject import integers, make_group, operands
+from lw3dsim.schedule.fused import rings
 from lw3dsim.schedule.work import GroupWork
 from lw3dsim.transform.algorithms import candidates
 
@@ -50,8 +51,13 @@ def drawn_problem(name, layer, shape, arch):
     return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
 
 
-def drawn_group(name, seed, arch):
-    """Return a group, a mapping of it that fits, and its layers."""
+def drawn_kept_group(name, seed, arch):
+    """Return a group that keeps halos along an axis, with tiles that warm up or without."""
+    return drawn_group(name, seed, arch, keeps=True)
+
+
+def drawn_group(name, seed, arch, *, keeps=False):
+    """Return a group on tensors that are drawn, under a mapping that fits, which recomputes halos or ``keeps`` them."""
     draw = random.Random(seed)  # noqa: S311
     while True:
         shape = Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3)))
@@ -60,11 +66,14 @@ def drawn_group(name, seed, arch):
         group = Group(problems, ("none",) * len(layers))
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
         mapping = GroupMapping(
-            t=size[0], h=size[1], w=size[2], kept="none", ofmap_slots=2,
+            t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
+            warm_up=keeps and draw.random() < 0.4,
             chunks=tuple(draw.randint(1, group.channels[run.stop]) for run in group.runs),
             resident=tuple(draw.random() < 0.4 for _ in layers),
             parallel=tuple(draw.choice(parallel_modes(problem, arch)) for problem in problems),
         )  # fmt: skip
+        if keeps and not any(rings(group, mapping)):
+            continue
         try:
             return group_subject(GroupWork(group, mapping), layers, arch, seed)
         except MappingError:

@@ -49,8 +49,8 @@ class GroupCost(Value, frozen=True, kw_only=True):
 class Scales(Value, frozen=True, kw_only=True):
     """What the mappings of a group are weighed on: how its tensors lie, and its stages in all of their modes.
 
-    ``stages`` are those of the ``modes``. ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where
-    it can't.
+    ``stages`` are those of the ``modes``, ``reads`` the tensors that all stages read. ``trees`` are, by stage, what it
+    costs more to add up in adder trees, 0 where it can't.
     """
 
     clocks: Clocks
@@ -60,18 +60,20 @@ class Scales(Value, frozen=True, kw_only=True):
     lying: Lying
     stages: tuple[int, ...]
     modes: tuple[Mode, ...]
+    reads: tuple[int, ...]
     trees: tuple[float, ...]
 
     def plain_modes(self, scale: float) -> Modes:
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
         work, many = kernels(), len(self.modes)
         trees = [int(self.trees[stage] * scale // 1) for stage in self.stages]
-        rows = (self.stages, trees, *zip(*(mode.often for mode in self.modes), strict=True))
+        reads = [self.reads[stage] for stage in self.stages]
+        rows = (self.stages, trees, reads, *zip(*(mode.often for mode in self.modes), strict=True))
         block = work.words([value for row in rows for value in row])
-        stage, cost, *often = (block[at : at + many] for at in range(0, len(block), many))
+        stage, cost, read, *often = (block[at : at + many] for at in range(0, len(block), many))
         layer = work.words([value for mode in self.modes for value in mode.layer])
-        array = work.words([value for mode in self.modes for value in mode.array])
-        return Modes(stage, layer, array, cost, *often)
+        array = work.words([value for axes in range(3) for mode in self.modes for value in mode.apart(axes)])
+        return Modes(stage, layer, array, cost, read, *often)
 
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""
@@ -159,6 +161,7 @@ def make_scales(
             for i, stage, those in modes
             for mode in those
         ),
+        reads=group.sources,
         trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
     )
 

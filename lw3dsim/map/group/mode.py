@@ -9,7 +9,7 @@ from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.records import VECTOR
+from lw3dsim.machine.records import VECTOR, Array
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -26,6 +26,12 @@ class Mode(Value, frozen=True, kw_only=True):
     fill_cycles: int
     reads_back: int
 
+    def apart(self, axes: int) -> list[int]:
+        """Return the array where of what it reads so many axes of T and H lie apart."""
+        array = self.array.copy()
+        array[Array._fields.index("apart")] = axes
+        return array
+
 
 @kept(65536)
 def layer_words(problem: Problem) -> list[int]:
@@ -34,12 +40,15 @@ def layer_words(problem: Problem) -> list[int]:
 
 
 @kept(65536)
-def make_mode(stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int) -> Mode:
+def make_mode(
+    stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int, apart: int = 0
+) -> Mode:
     """Return a stage of a group, whose pipeline has so many ``adders``, in a mode.
 
-    What it ``reads_back`` and ``keeps`` lies in the output buffer.
+    What it ``reads_back`` and ``keeps`` lies in the output buffer; ``apart``: see Machine.
     """
-    array = plain_array(make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders))
+    machine = make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders, apart=apart)
+    array = plain_array(machine)
     layer, reads_any = plain_layer(stage), int(array.reads_back > 0)
     return Mode(
         layer=layer_words(stage),

@@ -42,14 +42,17 @@ class Traffic(NamedTuple):
 class Modes(NamedTuple):
     """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
 
-    And what adder trees cost there, as in Aim, rounded down. Of layer and array, what is asked often: whether it
-    ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it ``reads_back``.
+    Arrays are those of what lies in one, behind all of these where frames lie apart, then where rows do too. And what
+    adder trees cost there, as in Aim, rounded down, and the tensor that the stage reads. Of layer and array, what is
+    asked often: whether it ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it
+    ``reads_back``.
     """
 
     stage: Words
     layer: Words
     array: Words
     trees: Words
+    reads: Words
     is_vector: Words
     rows: Words
     fill: Words
@@ -168,9 +171,10 @@ def weigh_stage(
     """Fill in the ``effort`` of mapping ``at`` in a ``mode``."""
     t, h, w, stage, to = parts.t, parts.h, parts.w, modes.stage[mode], at * len(modes.stage) + mode
     n, chunk = parts.stages.n[stage], chunk_of(parts, found, at, stage)
+    many, apart = len(modes.stage), axes_apart(parts, found, at, modes.reads[mode])
     effort.steps[to] = ceiling(n, chunk) * active_tiles(parts, found, at, stage + 1)
     if modes.is_vector[mode]:
-        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode)
+        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
         effort.cycles[to], effort.drain[to] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
         effort.all_passes[to], effort.passes[to], effort.all_tiles[to], effort.tiles[to] = 1, 1, 1, 1
         return
@@ -178,16 +182,24 @@ def weigh_stage(
     size_t = t.most_new[(stage + 1) * len(t.tile) + i]
     size_h = h.most_new[(stage + 1) * len(h.tile) + j]
     size_w = w.most_new[(stage + 1) * len(w.tile) + k]
-    key = step_key(len(modes.stage), mode, chunk, size_t, size_h, size_w)
+    key = step_key(3 * many, mode + many * apart, chunk, size_t, size_h, size_w)
     place = key % len(seen.key)
     if seen.key[place] != key:
-        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode)
+        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
         see_step(layer, array, chunk, size_t, size_h, size_w, key, waves, seen)
     effort.cycles[to], effort.drain[to] = seen.load[place] + seen.cycles[place], seen.drain[place]
     effort.passes[to] = ceiling(chunk, modes.rows[mode])
     effort.all_passes[to] = n // chunk * effort.passes[to] + ceiling(n % chunk, modes.rows[mode])
     effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
     effort.tiles[to] = most_units(t, h, w, parts.units, i, j, k, stage)
+
+
+@kernel
+def axes_apart(parts: Parts, found: Found, at: int, tensor: int) -> int:
+    """Return how many axes of a tensor lie outside of the rings that mapping ``at`` keeps halos in."""
+    if parts.w.most_retained[tensor * len(parts.w.tile) + found.w[at]]:
+        return 2
+    return 1 if parts.h.most_retained[tensor * len(parts.h.tile) + found.h[at]] else 0
 
 
 @kernel

@@ -48,7 +48,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [1791:0]          wave,
+    input  logic [1983:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -101,21 +101,25 @@ module lw_core #(
     wire                  next_taken;
     // A vector step is taken group by group.
     wire                  is_first_group, is_last_group, opens_frames, closes_frames;
-    wire [31:0]           operands, results_at, sums_at;
+    wire [31:0]           operands, operands_along, results_at, sums_at;
+    // Rings of halos that are kept, in a core of fused groups.
+    localparam int RINGS = INNER != 0 ? 1 : 0;
     generate
         if (VECTOR != 0) begin : g_groups
-            lw_groups u_groups (
+            lw_groups #(.RINGS(RINGS)) u_groups (
                 .clk, .rst, .taken(next_taken), .groups(next[16*F_REPEATS+:32]), .base(next[16*F_IFMAP_BASE+:32]),
+                .offset(next[16*F_RING_ALONG+:32]), .axis(RINGS != 0 ? next[16*F_RING_AXIS+:2] : 2'd0),
                 .block(next[16*F_NEXT_BLOCK+:32]), .step_t(next[16*F_NEXT_T+:32]), .step_h(next[16*F_NEXT_H+:32]),
                 .step_w(next[16*F_NEXT_W+:32]), .groups_all(next[16*F_BESIDE+:16]), .groups_h(next[16*F_BESIDE_H+:16]),
                 .groups_w(next[16*F_BESIDE_W+:16]), .results_base(next[16*F_OFMAP_BASE+:32]),
                 .results_words(next[16*F_RESULT_WORDS+:16]), .sums_base(next[16*F_SUMS_BASE+:32]),
                 .sums_words(next[16*F_SUM_WORDS+:16]), .is_first(is_first_group), .is_last(is_last_group),
-                .opens(opens_frames), .closes(closes_frames), .operands, .results(results_at), .sums(sums_at)
+                .opens(opens_frames), .closes(closes_frames), .operands, .operands_along, .results(results_at), .sums(sums_at)
             );
         end else begin : g_whole
             assign {is_first_group, is_last_group, opens_frames, closes_frames} = '1;
             assign operands = next[16*F_IFMAP_BASE+:32];
+            assign operands_along = next[16*F_RING_ALONG+:32];
             assign results_at = next[16*F_OFMAP_BASE+:32];
             assign sums_at = next[16*F_SUMS_BASE+:32];
         end
@@ -173,31 +177,33 @@ module lw_core #(
     );
 
     // The loader: words of a round, of patch and weights, side by side.
-    wire [31:0] ifmap_round;
+    wire [31:0] ifmap_round, ifmap_along;
+    wire [31:0] ring = loaded[16*F_RING+:32];
+    wire [1:0]  ring_axis = RINGS != 0 ? loaded[16*F_RING_AXIS+:2] : 2'd0;
     logic [31:0] weight_from;
     wire [31:0] weight_round = load_next ? next[16*F_WEIGHT_BASE+:32] : weight_from;
     always_ff @(posedge clk)
         if (load_start) weight_from <= weight_round + 32'(loaded[16*F_WEIGHT_WORDS+:16]);
-    lw_rounds u_rounds (
-        .clk, .start(load_start), .begins(load_next), .base(operands),
+    lw_rounds #(.RINGS(RINGS)) u_rounds (
+        .clk, .start(load_start), .begins(load_next), .base(operands), .offset(operands_along), .axis(ring_axis),
         .block(loaded[16*F_BLOCK_PITCH+:32]), .step_t(loaded[16*F_GROUP_T+:32]), .step_h(loaded[16*F_GROUP_H+:32]),
         .step_w(loaded[16*F_GROUP_W+:32]), .groups(loaded[16*F_GROUPS+:16]), .groups_h(loaded[16*F_GROUPS_H+:16]),
-        .groups_w(loaded[16*F_GROUPS_W+:16]), .address(ifmap_round)
+        .groups_w(loaded[16*F_GROUPS_W+:16]), .address(ifmap_round), .along(ifmap_along)
     );
 
     wire ifmap_reads, weight_reads;
-    wire [31:0] ifmap_at, weight_at;
+    wire [31:0] ifmap_at, ifmap_behind, weight_at;
     wire [15:0] ifmap_number, weight_number;
-    lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION)) u_ifmap_reader (
+    lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION), .RINGS(RINGS)) u_ifmap_reader (
         .clk, .rst, .start(load_start && !loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
-        .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+        .offset(ifmap_along), .ring, .axis(ring_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
         .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
-        .read(ifmap_reads), .address(ifmap_at), .number(ifmap_number)
+        .read(ifmap_reads), .address(ifmap_at), .behind(ifmap_behind), .to_end(), .lapped(), .number(ifmap_number)
     );
-    lw_reader #(.ADDRESS(32), .STEP(1)) u_weight_reader (
+    lw_reader #(.ADDRESS(32), .STEP(1), .RINGS(0)) u_weight_reader (
         .clk, .rst, .start(load_start && loaded[16*F_VECTOR+:3] == 3'd0), .base(weight_round),
-        .run(loaded[16*F_WEIGHT_WORDS+:16]), .rows(16'd1), .frames(16'd1), .row_pitch(32'd0), .frame_pitch(32'd0),
-        .read(weight_reads), .address(weight_at), .number(weight_number)
+        .offset(32'd0), .ring(32'd0), .axis(2'd0), .run(loaded[16*F_WEIGHT_WORDS+:16]), .rows(16'd1), .frames(16'd1), .row_pitch(32'd0), .frame_pitch(32'd0),
+        .read(weight_reads), .address(weight_at), .behind(), .to_end(), .lapped(), .number(weight_number)
     );
     logic set_loading;
     wire load_into = load_start ? load_set : set_loading;
@@ -209,7 +215,7 @@ module lw_core #(
         .WORDS(IFMAP_WORDS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION), .LATENCY(LATENCY)
     ) u_ifmap (
         .clk, .dma_clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
-        .read(ifmap_reads), .read_address(ifmap_at), .read_data(ifmap_word)
+        .read(ifmap_reads), .read_address(ifmap_at), .read_behind(ifmap_behind), .read_data(ifmap_word)
     );
     lw_sram #(.WORDS(WEIGHT_WORDS), .BITS(WEIGHT_WORD), .ADDRESS(32), .LATENCY(LATENCY)) u_weight (
         .clk, .dma_clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
@@ -547,7 +553,6 @@ module lw_core #(
         .dma_address(ofmap_address), .dma_data(ofmap_data)
     );
 
-    /* verilator lint_on PINCONNECTEMPTY */
     // Intermediate tensors of fused groups.
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire inner_reads;
@@ -557,20 +562,25 @@ module lw_core #(
             logic [15:0] tag_held;
             wire  [15:0] tag = load_start ? loaded[16*F_READ_TAG+:16] : tag_held;
             always_ff @(posedge clk) if (load_start) tag_held <= tag;
-            wire [31:0] inner_at;
+            wire [31:0] inner_at, inner_to_end;
+            wire inner_lapped;
             wire [15:0] inner_number, inner_which;
             wire [OFMAP_WORD-1:0] inner_word;
             wire inner_comes, inner_set, go_inner;
             lw_reader #(.ADDRESS(32), .STEP(RESULTS)) u_reader (
                 .clk, .rst, .start(load_start && loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
-                .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+                .offset(ifmap_along), .ring, .axis(ring_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
                 .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
-                .read(inner_reads), .address(inner_at), .number(inner_number)
+                .read(inner_reads), .address(inner_at), .behind(), .to_end(inner_to_end), .lapped(inner_lapped),
+                .number(inner_number)
             );
             // Where words go follows them.
             localparam int K = F_KEEP_TAG;
-            localparam int KEEP = 16*(F_KEEP_ROW + 1 - K);
-            wire [KEEP-1:0] keep_soon, keep_then, keep;
+            localparam int KEEP = 16*(F_KEEP_AXIS + 1 - K);
+            wire [KEEP-1:0] keep_soon, keep_then;
+            /* verilator lint_off UNUSEDSIGNAL */  // an axis has fewer bits than its field
+            wire [KEEP-1:0] keep;
+            /* verilator lint_on UNUSEDSIGNAL */
             lw_delay #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES)) u_keep_soon (
                 .clk, .in(leaving[16*K+:KEEP]), .out(keep_soon)
             );
@@ -581,19 +591,23 @@ module lw_core #(
                 .clk, .stages(out_stages), .in(keep_then), .out(keep)
             );
             wire [PICKED*32-1:0] kept_at;
+            wire [PICKED-1:0] kept_laps;
             lw_places #(.PICKED(PICKED)) u_places (
                 .clk, .read(out_write), .opens(out_opens), .count(out_count), .channels(out_rows),
                 .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
                 .base(keep[16*(F_KEEP_BASE-K)+:32]), .block(keep[16*(F_KEEP_BLOCK-K)+:16]),
                 .all(keep[16*(F_KEEP_CHANNELS-K)+:16]), .first(keep[16*(F_KEEP_FIRST-K)+:16]),
                 .pitch(keep[16*(F_KEEP_PITCH-K)+:32]), .position(keep[16*(F_KEEP_POSITION-K)+:32]),
-                .frame(keep[16*(F_KEEP_FRAME-K)+:32]), .row_pitch(keep[16*(F_KEEP_ROW-K)+:16]), .places(kept_at)
+                .frame(keep[16*(F_KEEP_FRAME-K)+:32]), .row_pitch(keep[16*(F_KEEP_ROW-K)+:16]),
+                .offset(keep[16*(F_KEEP_ALONG-K)+:32]), .ring(keep[16*(F_KEEP_RING-K)+:32]),
+                .axis(keep[16*(F_KEEP_AXIS-K)+:2]), .places(kept_at), .laps(kept_laps)
             );
             lw_inner #(
                 .ELEMENTS(INNER), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
             ) u_inner (
                 .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
-                .write_tag(keep[15:0]), .read(inner_reads), .address(inner_at), .read_tag(tag), .word(inner_word)
+                .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(inner_at),
+                .read_tag(tag + 16'(inner_lapped)), .ring, .to_end(inner_to_end), .word(inner_word)
             );
             lw_delay #(.BITS(18), .STAGES(LATENCY)) u_tag (
                 .clk, .in({inner_reads && !rst, load_into, inner_number}), .out({inner_comes, inner_set, inner_which})
@@ -613,4 +627,5 @@ module lw_core #(
             assign patch = of_ifmap;
         end
     endgenerate
+    /* verilator lint_on PINCONNECTEMPTY */
 endmodule

@@ -1,11 +1,15 @@
 // Groups of outputs of a vector step, one behind the other, out of one descriptor: which it is, where its operands begin and
 // where its words go. What is no vector step is one group.
-module lw_groups (
+module lw_groups #(
+    parameter int RINGS = 1  // whether there are any that operands lie in
+) (
     input  logic        clk,
     input  logic        rst,
     input  logic        taken,         // the group becomes the wave that is fed
     input  logic [31:0] groups,        // of the descriptor
-    input  logic [31:0] base,          // of the first one's operands
+    input  logic [31:0] base,          // of the first one's operands: their ring,
+    input  logic [31:0] offset,        // and the place within that
+    input  logic [1:0]  axis,          // of rings
     input  logic [31:0] block,         // from block to block of groups
     input  logic [31:0] step_t,
     input  logic [31:0] step_h,
@@ -22,6 +26,7 @@ module lw_groups (
     output logic        opens,         // the first along W
     output logic        closes,        // the last along W
     output logic [31:0] operands,
+    output logic [31:0] operands_along,
     output logic [31:0] results,
     output logic [31:0] sums
 );
@@ -34,9 +39,9 @@ module lw_groups (
     assign closes = along + 16'd1 == groups_w;
     assign results = is_first ? results_base : results_at;
     assign sums = is_first ? sums_base : sums_at;
-    lw_rounds u_operands (
-        .clk, .start(taken), .begins(is_first), .base, .block, .step_t, .step_h, .step_w, .groups(groups_all), .groups_h,
-        .groups_w, .address(operands)
+    lw_rounds #(.RINGS(RINGS)) u_operands (
+        .clk, .start(taken), .begins(is_first), .base, .offset, .axis, .block, .step_t, .step_h, .step_w, .groups(groups_all), .groups_h,
+        .groups_w, .address(operands), .along(operands_along)
     );
 
     always_ff @(posedge clk) begin

@@ -1,5 +1,6 @@
 // Intermediate tensors of a fused group, in the output buffer: results go to elements one by one, words are read from any
-// element on. A tag beside an element says which tile it is of; what is of none, as padding, reads as 0.
+// element on. A tag beside an element says which tile it is of; what is of none, as padding, reads as 0. In a ring of a tensor
+// whose halos are kept it says which lap it is of, one more behind the end of the ring.
 module lw_inner #(
     parameter int ELEMENTS = 1024,
     parameter int ELEMENT = 8,
@@ -10,13 +11,16 @@ module lw_inner #(
     input  logic                      clk,
     input  logic                      write,
     input  logic [15:0]               count,
-    /* verilator lint_off UNUSEDSIGNAL */  // places count beyond the last element
+    /* verilator lint_off UNUSEDSIGNAL */  // what counts elements goes on behind the last
     input  logic [PICKED*32-1:0]      places,
     input  logic [PICKED*ELEMENT-1:0] data,
     input  logic [15:0]               write_tag,
+    input  logic [PICKED-1:0]         write_laps,
     input  logic                      read,
     input  logic [31:0]               address,
+    input  logic [31:0]               ring,      // length
     /* verilator lint_on UNUSEDSIGNAL */
+    input  logic [31:0]               to_end,    // of the ring
     input  logic [15:0]               read_tag,
     output logic [WORD*ELEMENT-1:0]   word
 );
@@ -27,16 +31,17 @@ module lw_inner #(
     genvar g;
     generate
         for (g = 0; g < WORD; g = g + 1) begin : g_element
-            wire [INDEX-1:0] at = address[INDEX-1:0] + INDEX'(g);
+            wire laps = 32'(g) >= to_end;
+            wire [INDEX-1:0] at = address[INDEX-1:0] + INDEX'(g) - (laps ? ring[INDEX-1:0] : '0);
             wire [ELEMENT+15:0] one = held[at];
-            assign found[ELEMENT*g+:ELEMENT] = one[ELEMENT+:16] == read_tag ? one[ELEMENT-1:0] : '0;
+            assign found[ELEMENT*g+:ELEMENT] = one[ELEMENT+:16] == read_tag + 16'(laps) ? one[ELEMENT-1:0] : '0;
         end
     endgenerate
 
     assign word = answers[WORD*ELEMENT*LATENCY-1-:WORD*ELEMENT];
     always_ff @(posedge clk) begin
         for (int i = 0; i < PICKED; i++)
-            if (write && 16'(i) < count) held[places[32*i+:INDEX]] <= {write_tag, data[ELEMENT*i+:ELEMENT]};
+            if (write && 16'(i) < count) held[places[32*i+:INDEX]] <= {write_tag + 16'(write_laps[i]), data[ELEMENT*i+:ELEMENT]};
         if (read) answers[WORD*ELEMENT-1:0] <= found;
         for (int i = 1; i < LATENCY; i++)
             answers[WORD*ELEMENT*i+:WORD*ELEMENT] <= answers[WORD*ELEMENT*(i-1)+:WORD*ELEMENT];

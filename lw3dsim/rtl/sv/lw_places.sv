@@ -2,7 +2,7 @@
 // of a position side by side, then the positions of a tile, then the tiles.
 //
 // The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
-// have fewer channels.
+// have fewer channels. Of a tensor whose halos are kept, positions lie in rings: see `lw_rounds`.
 module lw_places #(
     parameter int PICKED = 8
 ) (
@@ -23,20 +23,24 @@ module lw_places #(
     input  logic [15:0]          all,       // channels
     input  logic [15:0]          first,     // channel of the first row
     input  logic [31:0]          pitch,
-    input  logic [31:0]          position,  // of the first output of the wave
+    input  logic [31:0]          position,  // of the first output of the wave: its ring,
+    input  logic [31:0]          offset,    // and the place within that
+    input  logic [31:0]          ring,      // positions; 0: no end
+    input  logic [1:0]           axis,
     input  logic [31:0]          frame,     // positions from frame to frame
     input  logic [15:0]          row_pitch,
-    output logic [PICKED*32-1:0] places
+    output logic [PICKED*32-1:0] places,
+    output logic [PICKED-1:0]    laps       // it lies behind the end of the ring, at its begin
 );
     logic [15:0] row, pw, ph, pt, w, h, t, channel, ahead, among, wide, vw, vh, vt;
-    logic [31:0] at;
+    logic [31:0] at, along, frames, lines;
     logic [16*7-1:0] next, behind;
 
     always_comb begin
         {row, pw, ph, pt, w, h, t} = opens ? '0 : next;
         behind = {row, pw, ph, pt, w, h, t};
         {channel, ahead, among, wide, vw, vh, vt} = '0;
-        at = '0;
+        {at, along, frames, lines} = '0;
         for (int i = 0; i < PICKED; i++) begin
             vw = w + 16'd1 == tiles_w ? 16'(left[7:0]) : 16'(size[7:0]);
             vh = h + 16'd1 == tiles_h ? 16'(left[15:8]) : 16'(size[15:8]);
@@ -45,8 +49,12 @@ module lw_places #(
             ahead = channel / block;
             among = channel - ahead * block;
             wide = all - ahead * block < block ? all - ahead * block : block;
-            at = position + (32'(t) * 32'(size[23:16]) + 32'(pt)) * frame
-                 + (32'(h) * 32'(size[15:8]) + 32'(ph)) * 32'(row_pitch) + 32'(w) * 32'(size[7:0]) + 32'(pw);
+            frames = (32'(t) * 32'(size[23:16]) + 32'(pt)) * frame;
+            lines = (32'(h) * 32'(size[15:8]) + 32'(ph)) * 32'(row_pitch);
+            at = position + (axis > 2'd0 ? frames : 32'd0) + (axis > 2'd1 ? lines : 32'd0);
+            along = offset + (axis > 2'd0 ? 32'd0 : frames) + (axis > 2'd1 ? 32'd0 : lines) + 32'(w) * 32'(size[7:0]) + 32'(pw);
+            laps[i] = ring != 32'd0 && along >= ring;
+            at = at + (laps[i] ? along - ring : along);
             places[32*i+:32] = base + 32'(ahead) * pitch + at * 32'(wide) + 32'(among);
             row = row + 16'd1;
             if (row == channels) begin

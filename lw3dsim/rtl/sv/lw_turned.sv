@@ -1,5 +1,5 @@
 // A buffer that delivers a word from any element on: words lie in two halves in turn, both are read, and a rotator
-// brings the first element to the front.
+// brings the first element to the front. `read_behind` is an element of the word behind, which is one of the other half.
 module lw_turned #(
     parameter int WORDS = 1024,
     parameter int ELEMENT = 8,
@@ -13,12 +13,14 @@ module lw_turned #(
     input  logic [ELEMENT*ELEMENTS-1:0] write_data,
     input  logic                        read,
     input  logic [31:0]                 read_address,   // of an element
+    input  logic [31:0]                 read_behind,
     output logic [ELEMENT*ELEMENTS-1:0] read_data
 );
     localparam int BITS = ELEMENT * ELEMENTS;
     localparam int TURN = $clog2(ELEMENTS) > 0 ? $clog2(ELEMENTS) : 1;
     wire [31:0] word = ELEMENTS == 1 ? read_address : read_address >> TURN;
-    wire [31:0] even_at = (word + 32'd1) >> 1, odd_at = word >> 1;
+    wire [31:0] following = ELEMENTS == 1 ? read_behind : read_behind >> TURN;
+    wire [31:0] even_at = word[0] ? following >> 1 : word >> 1, odd_at = word[0] ? word >> 1 : following >> 1;
     wire [BITS-1:0] even_word, odd_word;
 
     lw_sram #(.WORDS((WORDS + 1) / 2), .BITS(BITS), .ADDRESS(32), .LATENCY(LATENCY)) u_even (

@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from core_groups import drawn_group, drawn_kept_group
+from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, built, counted, differences, drawn_subject, of_single_banks
 
-# Layers, groups that recompute halos, and such that keep them.
-DRAWS = (drawn_subject, drawn_group, drawn_kept_group)
+# Layers; groups of convolutions that recompute halos, such that keep them, and groups with layers of the vector unit.
+DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group)
 
 
 def main(many: int) -> int:

@@ -78,7 +78,11 @@ def group_cycles(layer: Layer, array: Array, outputs: int, c: int, is_first: int
     feed = max(works - looks + 1, 1)
     compute, drain = (looks - 1) * load + feed, updating_cycles(layer, array, outputs, is_first, is_last)
     if back:
-        compute = max(compute, readings(layer, c) * back * output_port(array, bits) + drain)
+        turns = readings(layer, c) * back * output_port(array, bits) + drain
+        if turns > compute:
+            # The last operand is worked on till then, and the next group's first is loaded beside it.
+            feed += turns - compute
+            compute = turns
     return Group(load, feed, compute, drain, 1 if compute > max(works, looks) else 0)
 
 

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
-    from lw3dsim.rtl.pauses import Paused
     from lw3dsim.rtl.subject import GroupSubject
 
     AnySubject = Subject | GroupSubject
@@ -139,7 +138,7 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
     ):
         wanted = [stops.worked(subject.cycle(at)) for at in want]
         differences += _times(name, [stops.worked(at) + subject.ahead for at in got], wanted)
-    differences += _physical(core.back(subject.stages[0]), stops, log)
+    differences += _physical(subject, core, log)
     operations = [
         0 if stage.problem.has_weights else steps.total("vector_ops")
         for stage, steps in zip(subject.stages, schedule.stage_programs, strict=True)
@@ -231,11 +230,15 @@ def _times(name: str, got: list[int], want: list[int]) -> list[str]:
     return [f"{name} of step {step}: cycle {got[step]}, not {want[step]}"]
 
 
-def _physical(back: int, stops: Paused, log: Log) -> list[str]:
-    """Return where the array does not follow the feed by the depth of its pipeline."""
-    firsts = {stops.worked(at) for at in log.firsts}
-    missing = [at for at in log.starts if stops.worked(at) + back not in firsts]
-    return [f"no product is added in cycle {missing[0] + back}, behind a feed in {missing[0]}"] if missing else []
+def _physical(subject: AnySubject, core: Core, log: Log) -> list[str]:
+    """Return where the array, or the vector unit, does not follow the feed by the depth of its pipeline."""
+    stops, firsts = subject.paused, {subject.paused.worked(at) for at in log.firsts}
+    of_steps = [0] * len(log.starts) if isinstance(subject, Subject) else subject.schedule.places.stage.tolist()
+    for at, stage in zip(log.starts, of_steps, strict=False):
+        back = core.back(subject.stages[stage])
+        if stops.worked(at) + back not in firsts:
+            return [f"no product is added in cycle {at + back}, behind a feed in {at}"]
+    return []
 
 
 def _outputs(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> Iterator[str]:

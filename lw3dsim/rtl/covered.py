@@ -71,8 +71,8 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     group, machines = work.group, stage_machines(work.group, work.mapping, design)
     if set(group.operands) != {"none"} or group.sources != tuple(range(len(group.stages))):
         return "is a fused group with several inputs: the core needs the reads of a second tensor"
-    if not all(stage.has_weights for stage in group.stages):
-        return "is a fused group with layers of the vector unit: the core needs their reads of intermediate tensors"
+    if any(not stage.has_weights and (stage.beside == "frame" or stage.reduces_frames) for stage in group.stages):
+        return "is a fused group with a layer that goes through frames one by one: the core keeps them otherwise"
     if any(machine.cycles_per_tile > 1 for machine in machines):
         return "is a fused group that takes tiles in parts: the core needs a drain that is as long as its pipeline"
     for layer, problem, machine in zip(unit.layers, group.stages, machines, strict=True):

@@ -70,6 +70,11 @@ class Core(Value, frozen=True, kw_only=True):
         """Results of a word of the output buffer."""
         return self.ofmap_word // self.activation
 
+    @property
+    def least(self) -> int:
+        """The least value of an activation."""
+        return -(1 << (self.activation - 1))
+
     def mode(self, algorithm: Algorithm) -> int:
         """Return the number of an algorithm, 0 of a direct one, -1 of one that the core has not."""
         if not algorithm.is_winograd:
@@ -98,8 +103,9 @@ class Core(Value, frozen=True, kw_only=True):
         return math.gcd(self.weight_word, self.plain, *(() if self.onchip else self.weights))
 
     def back(self, stage: Stage) -> int:
-        """Return the cycles from the feed to the accumulators."""
-        return self.latency + 1 + self.stages + stage.adders[0]
+        """Return the cycles from the feed to the accumulators, which the vector unit has behind all transforms."""
+        ahead = stage.adders[0] if stage.problem.has_weights else sum(stage.adders)
+        return self.latency + 1 + self.stages + ahead
 
     @property
     def parameters(self) -> dict[str, int]:

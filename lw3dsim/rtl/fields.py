@@ -113,10 +113,12 @@ FIELDS = {
     "keep_ring": Field(110, 2),
     "keep_along": Field(112, 2),
     "keep_axis": Field(114),
+    # Its channels that lie side by side at a position, of those that the wave, or all groups, make.
+    "keep_rows": Field(115),
     # Rings that are read: their elements, the place in the first, the axis.
-    "ring": Field(115, 2),
-    "ring_along": Field(117, 2),
-    "ring_axis": Field(119),
+    "ring": Field(116, 2),
+    "ring_along": Field(118, 2),
+    "ring_axis": Field(120),
     "inverse_shift": Field(122),
 }
 PLACES = 124

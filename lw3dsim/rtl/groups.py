@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import replace
-from lw3dsim.machine.microarchitecture import plain_array
-from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.waves import rows_used
 from lw3dsim.map.group.group import KEPT
 from lw3dsim.rtl.inner import Kept
 from lw3dsim.rtl.layers import arrivals, rooms
@@ -17,6 +14,7 @@ from lw3dsim.rtl.notes import Block, Fresh, Happening, Notes, UnfitError, check_
 from lw3dsim.rtl.pauses import pauses
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.rings import InputRings, Looks, looks, ring_of, sweep_of
+from lw3dsim.rtl.vectors import VectorMaker
 from lw3dsim.rtl.windows import Window
 from lw3dsim.schedule.fused import rings
 
@@ -75,7 +73,10 @@ class GroupMaker:
     def __init__(self, subject: GroupSubject, core: Core) -> None:
         self.subject, self.core, self.notes = subject, core, Notes()
         group, mapping = subject.group, subject.mapping
-        self.makers = [Maker(stage, core, self.notes, number) for number, stage in enumerate(subject.stages)]
+        self.makers = [
+            (Maker if stage.problem.has_weights else VectorMaker)(stage, core, self.notes, number)
+            for number, stage in enumerate(subject.stages)
+        ]
         self.axes = mapping.axes(group)
         self.chunk = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
         self.user = {tensor: stage for stage, tensor in enumerate(group.sources)}
@@ -86,6 +87,7 @@ class GroupMaker:
         self.held: dict[tuple[int, int], tuple[int, dict[int, int]]] = {}
         # By tensor the tag of what is written of it, of rings that of their first lap.
         self.tags = dict.fromkeys(range(1, len(group.stages)), 0)
+        self.tagged: dict[int, tuple[tuple[int, int, int], int]] = {}
         self.axis = KEPT.index(mapping.kept) if mapping.kept != "none" else 0
         self.rings: dict[int, Ring] = {
             tensor: ring_of(group.stages[self.user[tensor]], self.user[tensor], tensor, self.axis, self.axes[self.axis])
@@ -95,6 +97,8 @@ class GroupMaker:
         self.sweep: tuple[int, ...] = ()
         self.input: InputRings | None = None
         self.sweeps = 0
+        # The tile whose input is on chip, where it comes tile by tile.
+        self.loaded: tuple[int, int, int] | None = None
         # Where tensors begin, and how far chunks of those lie apart that stay.
         self.bases, self.pitches = dict[int, int](), dict[int, int]()
         self.elements = self.lay_out()
@@ -122,7 +126,7 @@ class GroupMaker:
         """Return where a tensor lies at a tile: ``n`` channels of it, or all that the next stage reads at once."""
         stage, (window, low) = self.subject.stages[self.user[tensor]], self.window(tensor, at)
         if self.in_run(tensor):
-            block = min(rows_used(plain_layer(stage.problem), plain_array(stage.machine)), n)
+            block = min(self.makers[self.user[tensor]].beside, n)
         else:
             block = self.makers[self.user[tensor]].together(slice(0, stage.problem.c))
             n = -(-stage.problem.c // block) * block
@@ -182,6 +186,8 @@ class GroupMaker:
             begin = max(store, 0) % self.subject.mapping.ofmap_slots * of_ofmap
             maker.next_word = maker.next_sums = begin
             used = tile_i if self.subject.group.sources[number] == 0 else -1
+            if step == used + tile_w + 2 == 0:
+                raise UnfitError(self.subject.name, "begins with a step that needs no tile")
             gate = int(schedule.ofmap.after[store]) if store >= 0 else -1
             slots = max(used, 0) % SLOTS | max(tile_w, 0) % SLOTS << 3
             maker.step(
@@ -200,34 +206,38 @@ class GroupMaker:
                 self.tags[tensor] = behind if behind + self.rings[tensor].laps < TAGS else 1
             self.sweep, self.input = sweep, None
 
+    def tag(self, tensor: int, at: tuple[int, int, int], chunk: int) -> int:
+        """Return the tag of a tensor at a tile: of rings that of their first lap, else one of the tile or chunk."""
+        of_tile = at, chunk if self.in_run(tensor) else 0
+        if tensor not in self.rings and self.tagged.get(tensor) != of_tile:
+            self.tagged[tensor], self.tags[tensor] = of_tile, self.tags[tensor] % TAGS + 1
+        return self.tags[tensor]
+
     def find(self, number: int, chunk: int, n: int, at: tuple[int, int, int], place: Place) -> None:
         """Say where a stage finds what it reads for a step, and where its results go."""
         maker, tensor = self.makers[number], self.subject.group.sources[number]
         if tensor == 0:
-            if 0 in self.rings and self.input is None:
-                raise UnfitError(self.subject.name, "looks at padding alone before its input")
+            if (self.input is None) if 0 in self.rings else (self.loaded != at):
+                raise UnfitError(
+                    self.subject.name, "has a tile that looks at padding alone: the core reads what DMA wrote"
+                )
             maker.blocks = {
                 first: block._replace(window=self.seen(block.window, number, place))
                 for first, block in self.input_blocks[0 if maker.stage.problem.structure == "dense" else chunk].items()
             }
         else:
             base = self.bases[tensor] + chunk * self.pitches[tensor]
-            kept = maker.reads = self.kept(tensor, at, n, self.tags[tensor], base)
+            kept = maker.reads = self.kept(tensor, at, n, self.tag(tensor, at, chunk), base)
             window = self.seen(kept.window, number, place)
-            firsts = {wave.channel: wave.channels for wave in maker.here}
-            if maker.stage.problem.structure == "dense":
-                firsts = {0: kept.block}
             maker.blocks = {
                 first: Block(kept.base + first // kept.block * kept.pitch, many, kept.pitch, window)
-                for first, many in firsts.items()
+                for first, (_, many) in maker.held(place).items()
             }
         if number + 1 == len(self.makers):
             return
         made = number + 1
         is_part = self.in_run(made)
-        if made not in self.rings and (is_part or chunk == 0):
-            self.tags[made] = self.tags[made] % TAGS + 1
-        kept = self.kept(made, at, n, self.tags[made], self.bases[made] + chunk * self.pitches[made])
+        kept = self.kept(made, at, n, self.tag(made, at, chunk), self.bases[made] + chunk * self.pitches[made])
         maker.keeps = replace(
             kept, first=0 if is_part else place.n.start, origin=place.origin, tile=maker.stage.problem.algorithm.tile
         )
@@ -260,15 +270,14 @@ class GroupMaker:
         ]
         t, h, w = (sweep.size if d == axis else len(one) for d, one in enumerate(positions))
         window = Window(extent=(t, h, w), axis=axis, grain=2 * each)
-        made = InputRings(sweep, positions, window, self.rings[0].low)
+        outside = self.core.least if maker.stage.computation.reduction == "max" else 0
+        made = InputRings(sweep, positions, window, self.rings[0].low, outside)
         for chunk, here in self.chunks_of(number, at):
             maker.enter(here)
-            firsts = {wave.channel if stage.structure == "grouped" else 0: wave for wave in maker.here}
-            self.input_blocks[chunk] = {}
-            for first, wave in firsts.items():
-                channels = maker.input_channels(here, wave)
-                held = made.hold(maker.stage.sources[0][channels], maker.together(channels))
-                self.input_blocks[chunk][first] = held
+            self.input_blocks[chunk] = {
+                first: made.hold(maker.stage.sources[0][channels], together)
+                for first, (channels, together) in maker.held(here).items()
+            }
         self.sweeps += 1
         made.begin = self.room("ifmap", made.elements // each, sweep.after, sweep.last, at_top=self.sweeps % 2 == 1)
         self.shift(made.begin)
@@ -277,7 +286,7 @@ class GroupMaker:
     def load_input(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of an input tile: of all channels, chunk by chunk where the stage takes them so."""
         maker, before = self.makers[number], len(self.notes.happenings)
-        word, self.input_blocks = 0, {}
+        word, self.input_blocks, self.loaded = 0, {}, at
         for chunk, place in self.chunks_of(number, at):
             maker.enter(place)
             word = maker.ifmap_image(place, word, self.arrives["ifmap"][tile])

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lw3dsim.base.values import Value
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.rtl.windows import Window  # noqa: TC001
-
-if TYPE_CHECKING:
-    from lw3dsim.rtl.waves import Wave
 
 
 class Kept(Value, frozen=True, kw_only=True):
@@ -40,12 +35,15 @@ class Kept(Value, frozen=True, kw_only=True):
         """Elements that it takes."""
         return -(-self.channels // self.block) * self.pitch
 
-    def fields(self, wave: Wave) -> dict[str, int]:
-        """Return what the descriptor of a wave says of where its results go."""
+    def fields(self, begin: Triple, channel: int, rows: int) -> dict[str, int]:
+        """Return what a descriptor says of where results go: from tiles ``begin`` and a ``channel`` of the step on.
+
+        So many channels, ``rows``, lie side by side at a position.
+        """
         _, frame, row, _ = self.window.sizes(1)
         at = [
-            origin + begin * m - low
-            for origin, begin, m, low in zip(self.origin, wave.begin, self.tile, self.low, strict=True)
+            origin + first * m - low
+            for origin, first, m, low in zip(self.origin, begin, self.tile, self.low, strict=True)
         ]
         lie = self.window.place(at, 1)
         return {
@@ -53,7 +51,7 @@ class Kept(Value, frozen=True, kw_only=True):
             "keep_base": self.base,
             "keep_block": self.block,
             "keep_channels": self.channels,
-            "keep_first": self.first + wave.channel,
+            "keep_first": self.first + channel,
             "keep_pitch": self.pitch,
             "keep_position": lie.first,
             "keep_along": lie.along,
@@ -61,4 +59,5 @@ class Kept(Value, frozen=True, kw_only=True):
             "keep_axis": self.window.axis or 0,
             "keep_frame": frame,
             "keep_row": row,
+            "keep_rows": rows,
         }

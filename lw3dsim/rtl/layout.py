@@ -172,15 +172,15 @@ def tile_of(problem: Problem, place: Place, source: Tensor, channels: slice) -> 
     return picked(source[channels].astype(np.int64), positions)
 
 
-def picked(source: Tensor, positions: Sequence[Ints]) -> Tensor:
-    """Return a tensor (channels, T, H, W) at these positions along T, H and W, 0 beyond its border."""
+def picked(source: Tensor, positions: Sequence[Ints], outside: int = 0) -> Tensor:
+    """Return a tensor (channels, T, H, W) at these positions along T, H and W; beyond its border it is ``outside``."""
     taken = source
     for axis, at in enumerate(positions):
         inside = (at >= 0) & (at < source.shape[axis + 1])
-        picked = np.take(taken, np.clip(at, 0, source.shape[axis + 1] - 1), axis=axis + 1)
+        found = np.take(taken, np.clip(at, 0, source.shape[axis + 1] - 1), axis=axis + 1)
         shape = [1] * 4
         shape[axis + 1] = len(at)
-        taken = picked * inside.reshape(shape)
+        taken = np.where(inside.reshape(shape), found, outside)
     return taken
 
 

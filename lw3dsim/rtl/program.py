@@ -10,6 +10,9 @@ import numpy as np
 
 from lw3dsim.arithmetic.machine import Execution, load_weights
 from lw3dsim.arithmetic.operands import make_operands
+from lw3dsim.machine.microarchitecture import plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import rows_used
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
 from lw3dsim.rtl.notes import Block, Happening, Results
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.notes import Fresh, Notes
     from lw3dsim.rtl.subject import Stage
     from lw3dsim.rtl.waves import Wave
+    from lw3dsim.rtl.windows import Lie
 
 
 class Maker:
@@ -73,12 +77,7 @@ class Maker:
         """
         problem, core = self.stage.problem, self.core
         made = dict[int, Block]()
-        for wave in self.here:
-            first = wave.channel if problem.structure == "grouped" else 0
-            if first in made:
-                continue
-            channels = self.input_channels(place, wave)
-            block = self.together(channels)
+        for first, (channels, block) in self.held(place).items():
             each = core.ifmap_word // core.activation
             blocks = blocks_of(tile_of(problem, place, self.stage.sources[0], channels), block)
             words = [of_bits(one, core.activation, core.ifmap_word) for one in blocks]
@@ -88,6 +87,17 @@ class Maker:
                 word += 1
         self.blocks = made
         return word
+
+    def held(self, place: Place) -> dict[int, tuple[slice, int]]:
+        """Return, by the first channel of waves that read them (dense: 0), channels, and how many lie together."""
+        is_grouped = self.stage.problem.structure == "grouped"
+        each = {wave.channel if is_grouped else 0: self.input_channels(place, wave) for wave in self.here}
+        return {first: (channels, self.together(channels)) for first, channels in each.items()}
+
+    @property
+    def beside(self) -> int:
+        """Channels of its input that lie side by side where each makes one of its own: those of all rows at most."""
+        return int(rows_used(plain_layer(self.stage.problem), plain_array(self.stage.machine)))
 
     def together(self, channels: slice) -> int:
         """Return how many of the ``channels`` that a wave reads lie side by side."""
@@ -200,7 +210,7 @@ class Maker:
                     **more,
                     **words,
                     **self.turns(rounds * words["ifmap_words"], self.notes.drained_words - passed),
-                    **(self.keeps.fields(wave) if self.keeps else {}),
+                    **(self.keeps.fields(wave.begin, wave.channel, wave.channels) if self.keeps else {}),
                     "rounds": rounds,
                     "weight_base": self.kernels[wave.channel],
                     "groups": staged.groups,
@@ -235,6 +245,11 @@ class Maker:
             "transforms_weights": wave.channels if self.stage.machine.transforms_weights else 0,
             "transforms_out": wave.channels * wave.many if is_fast else 0,
         }
+
+    def in_ring(self, lie: Lie) -> dict[str, int]:
+        """Return what a descriptor says of where in a ring it begins to read, and of the tag of what it reads."""
+        tag = self.reads.tag + lie.lap if self.reads else 0
+        return {"ring": lie.ring, "ring_along": lie.along, "ring_axis": lie.axis, "read_tag": tag}
 
     def turns(self, read: int, drained: int) -> dict[str, int]:
         """Return what a descriptor says of words that a wave reads and drains at one port."""
@@ -287,10 +302,7 @@ class Maker:
             "row_pitch": runs.row_pitch,
             "frame_pitch": runs.frame_pitch,
             "ifmap_base": block.base + runs.lie.first,
-            "ring": runs.lie.ring,
-            "ring_along": runs.lie.along,
-            "ring_axis": (block.window.axis or 0) if block.window else 0,
-            "read_tag": self.reads.tag + runs.lie.lap if self.reads else 0,
+            **self.in_ring(runs.lie),
             "block_pitch": block.pitch,
             "groups_h": counts[1],
             "groups_w": counts[2],

@@ -110,11 +110,11 @@ class InputRings:
 
     A word that DMA writes holds what was there before beside what is new. ``positions`` (T, H, W) are those that a step
     looks at; along the axis of the rings they are of no account. They begin with position ``low`` there, and in the
-    buffer with word ``begin``.
+    buffer with word ``begin``. What is beyond the border of the input is ``outside``.
     """
 
-    def __init__(self, sweep: Sweep, positions: Sequence[Ints], window: Window, low: int) -> None:
-        self.sweep, self.positions, self.window, self.low = sweep, positions, window, low
+    def __init__(self, sweep: Sweep, positions: Sequence[Ints], window: Window, low: int, outside: int) -> None:
+        self.sweep, self.positions, self.window, self.low, self.outside = sweep, positions, window, low, outside
         self.parts: list[Part] = []
         self.elements = 0
         self.image: dict[int, int] = {}
@@ -133,7 +133,7 @@ class InputRings:
         positions, each, touched = list(self.positions), word // bits, set[int]()
         positions[self.window.axis or 0] = np.arange(begin, end)
         for base, source, together in self.parts:
-            values, size = np.moveaxis(picked(source, positions), 0, -1), self.window.sizes(together)[0]
+            values, size = np.moveaxis(picked(source, positions, self.outside), 0, -1), self.window.sizes(together)[0]
             where = self._where(begin - self.low, values.shape[:3], together) + base
             for first in range(0, values.shape[-1], together):
                 block = values[..., first : first + together]

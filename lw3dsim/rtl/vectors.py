@@ -15,8 +15,9 @@ from lw3dsim.arithmetic.machine import load_ifmap
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.fields import packed, raised
-from lw3dsim.rtl.notes import Fresh, Happening, Results, UnfitError
+from lw3dsim.rtl.notes import Block, Fresh, Happening, Results, UnfitError
 from lw3dsim.rtl.program import Maker
+from lw3dsim.rtl.windows import Lie, Window
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.machine.records import Triple
 
+# Of what lies in order from its first element on.
+NOWHERE = Lie(first=0)
 # What lanes make of the operands of a group, as in ``sv/lw_lanes.sv``; means are sums that are divided.
 KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4}
 MEANS = ("avg", "trg")
@@ -53,12 +56,13 @@ class Run(NamedTuple):
     """Groups that one descriptor says: so many of ``outputs`` each, from element ``base`` of a block on.
 
     Blocks are ``block`` elements apart; in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are
-    ``taps`` (t, h, w) of every source, ``tap_steps`` apart.
+    ``taps`` (t, h, w) of every source, ``tap_steps`` apart. ``lie`` says where the first is from ``base`` on.
     """
 
     groups: int
     outputs: int
     base: int
+    lie: Lie
     block: int
     beside: Triple
     steps: Triple
@@ -69,9 +73,20 @@ class Run(NamedTuple):
 class VectorMaker(Maker):
     """Makes a program of a layer of the vector unit."""
 
-    # Of the tile that is in use: its positions (T, H, W), and the first element of every block of it.
-    extent: Sequence[int] = ()
-    begins: Sequence[int] = ()
+    @property
+    def word(self) -> int:
+        """Bits of a word in which operands are read."""
+        return self.core.ifmap_word if self.reads is None else self.core.results * self.core.activation
+
+    @property
+    def sources(self) -> int:
+        """Tensors of which a group reads an operand after the other."""
+        return len(self.blocks) if self.stage.problem.beside == "all" else 1
+
+    @property
+    def begins(self) -> list[int]:
+        """The first elements of the blocks of the tile that is in use, of one source after the other."""
+        return [block.base for block in self.blocks.values()]
 
     def enter(self, place: Place) -> None:
         """Look at a step: nothing is cut into waves."""
@@ -81,22 +96,35 @@ class VectorMaker(Maker):
         core = self.core
         tile = load_ifmap(self.run, place).astype(np.int64)
         # What a largest value must not come from is the least that an element holds.
-        tile = np.maximum(tile, -(1 << (core.activation - 1)))
-        begins, each = list[int](), core.ifmap_word // core.activation
+        tile = np.maximum(tile, core.least)
+        made, each = dict[int, Block](), core.ifmap_word // core.activation
+        t, h, w = tile.shape[2:]
         for source in tile:
             for block in self.blocks_of(source):
-                begins.append(word * each)
+                made[len(made)] = Block(word * each, len(block), 0, Window(extent=(t, h, w)))
                 for bits in of_bits(block, core.activation, core.ifmap_word):
                     self.notes.happenings.append(Happening(at, "ifmap", word, bits))
                     word += 1
-        self.extent, self.begins = tile.shape[2:], begins
+        self.blocks = made
         return word
+
+    @property
+    def beside(self) -> int:
+        """Channels of a source that lie side by side: those of all lanes, or all."""
+        problem = self.stage.problem
+        return self.core.vector_lanes if problem.beside == "position" else problem.n
+
+    def held(self, place: Place) -> dict[int, tuple[slice, int]]:
+        """Return, by their first channel, channels of a source that lie side by side, and how many these are."""
+        n, size = place.n.stop - place.n.start, self.beside
+        parts = [(first, min(size, n - first)) for first in range(0, n, size)]
+        return {first: (slice(place.n.start + first, place.n.start + first + many), many) for first, many in parts}
 
     def blocks_of(self, source: Ints) -> list[Ints]:
         """Return a source (channels, T, H, W) in blocks, each of elements in order."""
         where, lanes = self.stage.problem.beside, self.core.vector_lanes
         if where == "all":
-            return [source.reshape(-1)]
+            return [np.moveaxis(source, 0, -1).reshape(-1)]
         if where == "frame":
             return [source.swapaxes(0, 1).reshape(-1)]
         parts = [source[first : first + lanes] for first in range(0, len(source), lanes)]
@@ -115,19 +143,20 @@ class VectorMaker(Maker):
         problem, lanes, size = self.stage.problem, self.core.vector_lanes, place.size
         taps, steps = (1, 1, 1), (0, 0, 0)
         if problem.beside == "all":
-            return Run(blocks, outputs, self.begins[0] + first * lanes, lanes, taps, steps, taps, steps)
+            return Run(blocks, outputs, self.begins[0] + first * lanes, NOWHERE, lanes, taps, steps, taps, steps)
         if problem.beside == "frame":
             along, both = (1, 1, size[0]), (1, 1, 2)
             step = (0, 0, side)
-            return Run(blocks * size[0], outputs, self.begins[0] + first * lanes, lanes, along, step, both, step)
-        _, height, width = self.extent
-        pitches = (height * width * outputs, width * outputs, outputs)
-        window = list(problem.kernel)
+            base = self.begins[0] + first * lanes
+            return Run(blocks * size[0], outputs, base, NOWHERE, lanes, along, step, both, step)
+        held = next(iter(self.blocks.values())).window
+        assert held is not None  # noqa: S101  # every tile has one
+        pitches, window = held.sizes(outputs)[1:], list(problem.kernel)
         if problem.reduces_frames:
             window[0] = place.c.stop - place.c.start
         apart = self.begins[1] - self.begins[0] if len(self.begins) > 1 else 0
         return Run(
-            blocks * math.prod(size), outputs, self.begins[first], apart, size,
+            blocks * math.prod(size), outputs, self.begins[first], held.place((0, 0, 0), outputs), apart, size,
             _times(problem.stride, pitches), (window[0], window[1], window[2]), _times(problem.dilation, pitches),
         )  # fmt: skip
 
@@ -140,22 +169,27 @@ class VectorMaker(Maker):
                 first=i == 0,
                 last=i == len(runs) - 1,
                 new_ifmap=fresh.ifmap and i == 0,
+                waits=fresh.waits and i == 0,
+                inner=self.reads is not None,
+                keeps=self.keeps is not None,
                 relu=computation.activation == "relu",
                 sums_in=not ends[0],
                 sums_out=not ends[1],
                 divides=ends[1] and computation.reduction in MEANS,
             )
             here, outputs = np.split(outputs, [run.groups * run.outputs])
-            self.notes.waves.append(
-                packed({**common, "flags": flags, **self.fields_of(run), **self.drained(run, here, ends)})
-            )
+            made = {**self.fields_of(run), **self.kept(place, run), **self.drained(run, here, ends)}
+            self.notes.waves.append(packed({**common, "flags": flags, **made}))
 
     def fields_of(self, run: Run) -> dict[str, int]:
         """Return what a descriptor says of what groups read, and what becomes of it."""
-        stage, problem = self.stage, self.stage.problem
-        words = -(-run.outputs * self.core.activation // self.core.ifmap_word)
-        self.notes.patch = max(self.notes.patch, words)
-        sources = len(self.begins) if problem.beside == "all" else 1
+        stage = self.stage
+        words = -(-run.outputs * self.core.activation // self.word)
+        if self.reads is None:
+            self.notes.patch = max(self.notes.patch, words)
+        else:
+            self.notes.inner = max(self.notes.inner, words)
+        sources = self.sources
         fields = {
             "vector": KINDS[stage.computation.reduction],
             "repeats": run.groups,
@@ -164,7 +198,10 @@ class VectorMaker(Maker):
             "run": words,
             "run_rows": 1,
             "run_frames": 1,
-            "ifmap_base": run.base,
+            "ifmap_base": run.base + run.lie.first,
+            **self.in_ring(run.lie),
+            "in_stages": stage.adders[0],
+            "out_stages": stage.adders[1],
             # A round has no weights: what is counted is the word that is read beside.
             "weight_words": 1,
             "groups": math.prod(run.taps),
@@ -186,6 +223,21 @@ class VectorMaker(Maker):
         for axis, name in enumerate("thw"):
             fields |= {f"next_{name}": run.steps[axis], f"group_{name}": run.tap_steps[axis]}
         return fields | self.division()
+
+    def kept(self, place: Place, run: Run) -> dict[str, int]:
+        """Return what a descriptor says of where results go, if not to DRAM: as those of tiles of one output."""
+        if self.keeps is None:
+            return {}
+        is_apart = self.stage.problem.beside == "position"
+        rows = run.outputs if is_apart else place.n.stop - place.n.start
+        tiles = {f"tiles_{name}": size for name, size in zip("thw", place.size, strict=True)}
+        ones = {f"left_{name}": 1 for name in "thw"}
+        return tiles | ones | self.keeps.fields((0, 0, 0), 0, rows)
+
+    def operand_words(self, run: Run) -> int:
+        """Return the words of all operands of a group."""
+        words = -(-run.outputs * self.core.activation // self.word)
+        return words * self.sources * math.prod(run.taps)
 
     def division(self) -> dict[str, int]:
         """Return how means are made of sums, of layers that have any. Raises UnfitError for several divisors."""
@@ -210,7 +262,7 @@ class VectorMaker(Maker):
         shape = (problem.groups * problem.n, *problem.out)
         flat = np.ravel_multi_index(np.ix_(*ranges), shape)
         if problem.beside == "all":
-            return flat.reshape(-1)
+            return np.moveaxis(flat, 0, -1).reshape(-1)
         frames = flat.swapaxes(0, 1).reshape(flat.shape[1], -1)
         rows = frames.T if problem.beside == "frame" else flat.reshape(len(flat), -1)
         # What lies side by side is cut into blocks of lanes; in each come positions, or frames, in order.
@@ -228,8 +280,10 @@ class VectorMaker(Maker):
                 self.next_word += 1
         self.next_sums += run.groups * sums
         self.notes.sums = max(self.notes.sums, sums)
-        self.notes.drained_words += run.groups * (sums * ((not ends[0]) + (not ends[1])) + words)
+        drained = sums * ((not ends[0]) + (not ends[1])) + words
+        self.notes.drained_words += run.groups * drained
         return {
+            **self.turns(self.operand_words(run), drained),
             "ofmap_base": base if ends[1] else sums_base, "sums_base": sums_base,
             "result_words": words if ends[1] else sums, "sum_words": sums, "bias": self.no_bias(),
         }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.values import Value
@@ -37,21 +36,20 @@ class Window(Value, frozen=True, kw_only=True):
         size, *pitches = self.sizes(block)
         steps = [one * pitch for one, pitch in zip(at, pitches, strict=True)]
         if self.axis is None:
-            return Lie(sum(steps), 0, 0, 0)
+            return Lie(first=sum(steps))
         ring = (size, *pitches)[self.axis]
         lap, along = divmod(self.begin * pitches[self.axis] + sum(steps[self.axis :]), ring)
-        return Lie(sum(steps[: self.axis]), along, ring, lap)
+        return Lie(sum(steps[: self.axis]), along, ring, lap, self.axis)
 
 
 class Lie(NamedTuple):
-    """Where an element lies: its ring's first, its place in the ``ring`` of so many elements (0: none), and its lap."""
+    """Where an element lies: its ring's first, its place in the ``ring`` of so many elements (0: none), and its lap.
+
+    The rings are along ``axis``.
+    """
 
     first: int
-    along: int
-    ring: int
-    lap: int
-
-
-def elements_of(window: Window, channels: int, block: int) -> int:
-    """Return the elements of ``channels`` in blocks of so many side by side."""
-    return math.ceil(channels / block) * window.sizes(block)[0]
+    along: int = 0
+    ring: int = 0
+    lap: int = 0
+    axis: int = 0

@@ -309,9 +309,13 @@ def test_a_group_of_outputs_waits_for_the_drain_of_the_one_before():
 
 def test_an_intermediate_tensor_is_read_where_results_drain():
     pool = Pool3d(name="x", inputs=("i",), mode="max", kernel=(1, 2, 2), stride=(1, 2, 2))
-    # 4 words of inputs and one of results take turns.
+    # 4 words of inputs and one of results take turns; the last operand is worked on till then.
     found = pace(pool, Shape(2, 1, 2, 4), reads_back=1)
-    assert found == Pace(load=1, tail=1, head=5, body=5, drain=1, drains=0, ports=10)
+    assert found == Pace(load=1, tail=2, head=5, body=5, drain=1, drains=0, ports=10)
+    # Of three groups of 16 each reads 4 words and drains 4; the next is loaded beside.
+    relu = Activation(name="x", inputs=("i",), activation="relu")
+    found = pace(relu, Shape(3, 1, 4, 4), "vector_lanes=16", reads_back=1)
+    assert found == Pace(load=4, tail=8, head=8, body=16, drain=4, drains=0, ports=24)
 
 
 def test_partial_sums_drain_wide():

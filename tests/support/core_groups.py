@@ -6,10 +6,12 @@ import random
 from functools import partial
 
 import numpy as np
+from paper import problem_of
 
 from lw3dsim.arithmetic.computation import Computation
+from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.number import random_tensor
-from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.describe.workload import Activation, Conv3d, Pool3d, Shape, Slice
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
@@ -24,10 +26,30 @@ DENSE = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3), (2, 2, 1)]
 DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
 
 
-def drawn_layers(draw, shape):
-    """Return the layers of a group, and the shape of what each reads."""
+def drawn_pool(draw, number, shape):
+    """Return a layer of the vector unit: a pool, a slice, or `relu`."""
+    name, inputs = f"x{number}", (f"x{number - 1}",)
+    kernel = tuple(draw.randint(1, min(3, size)) for size in shape.extent)
+    make = (
+        lambda: Pool3d(
+            name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel=kernel,
+            stride=tuple(draw.randint(1, k) for k in kernel), padding=tuple(draw.randint(0, k // 2) for k in kernel),
+        ),
+        lambda: Activation(name=name, inputs=inputs, activation="relu"),
+        lambda: Slice(name=name, inputs=inputs, dim="height", start=0, stop=draw.randint(1, shape.height)),
+    )  # fmt: skip
+    return draw.choice((make[0], *make))()
+
+
+def drawn_layers(draw, shape, *, pools=False):
+    """Return the layers of a group, some of which may be ``pools``, and the shape of what each reads."""
     layers, shapes = [], []
     for number in range(draw.randint(2, 4)):
+        if pools and draw.random() < 0.5:
+            layers.append(drawn_pool(draw, number, shape))
+            shapes.append(shape)
+            shape = layers[-1].output_shape((shape,))
+            continue
         is_depthwise = draw.random() < (0.2 if number == 0 else 0.45)
         kernel = draw.choice(DEPTHWISE if is_depthwise else DENSE)
         kernel = tuple(min(k, size) for k, size in zip(kernel, shape.extent, strict=True))
@@ -46,6 +68,8 @@ def drawn_layers(draw, shape):
 
 def drawn_problem(name, layer, shape, arch):
     """Return a layer: direct, or a temporal one in the algorithm of the core."""
+    if not isinstance(layer, Conv3d):
+        return problem_of(layer, shape, arch)
     is_fast = name != "trees" and layer.kernel == (3, 1, 1) and layer.stride[0] == 1
     algorithm = candidates(layer, "auto" if is_fast else "direct", arch.winograd.m1, arch.winograd.m2)[-1]
     return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
@@ -56,12 +80,22 @@ def drawn_kept_group(name, seed, arch):
     return drawn_group(name, seed, arch, keeps=True)
 
 
-def drawn_group(name, seed, arch, *, keeps=False):
-    """Return a group on tensors that are drawn, under a mapping that fits, which recomputes halos or ``keeps`` them."""
+def drawn_pool_group(name, seed, arch):
+    """Return a group with layers of the vector unit, half of them with halos that are kept."""
+    return drawn_group(name, seed, arch, keeps=seed % 2 == 1, pools=True)
+
+
+def drawn_group(name, seed, arch, *, keeps=False, pools=False):
+    """Return a group on tensors that are drawn, under a mapping that fits, which recomputes halos or ``keeps`` them.
+
+    With ``pools`` some of its layers are those of the vector unit.
+    """
     draw = random.Random(seed)  # noqa: S311
     while True:
         shape = Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3)))
-        layers, shapes = drawn_layers(draw, shape)
+        layers, shapes = drawn_layers(draw, shape, pools=pools)
+        if pools and all(isinstance(layer, Conv3d) for layer in layers):
+            continue
         problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
         group = Group(problems, ("none",) * len(layers))
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
@@ -85,6 +119,9 @@ def group_subject(work, layers, arch, seed=0):
     rng, number = np.random.default_rng(seed), integers(arch)
     computations = []
     for layer, problem in zip(layers, work.group.stages, strict=True):
+        if not isinstance(layer, Conv3d):
+            computations.append(computation_of(layer, Shape(problem.n, *problem.inp), None, None))
+            continue
         kernels = (problem.n, problem.c, *problem.kernel)
         weights = random_tensor(kernels, operands(arch).in_bits(problem.factor_bits), rng)
         bias = random_tensor((problem.n,), number, rng)

@@ -425,7 +425,7 @@ module lw_core #(
             assign division = '0;
         end
     endgenerate
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 10;
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 11;
     wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
     lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
@@ -434,7 +434,7 @@ module lw_core #(
              leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
              leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
              left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving_mode, leaving_tree,
-             leaving[16*F_FLAGS+B_KEEPS]}),
+             leaving[16*F_FLAGS+B_KEEPS], leaving[16*F_FLAGS+B_FIRST] || !is_vector}),
         .out(writes_soon)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
@@ -460,11 +460,11 @@ module lw_core #(
     wire [2:0] out_vector;
     wire out_bank, out_divides;
     wire [7:0] out_mode;
-    wire out_tree, out_keeps;
+    wire out_tree, out_keeps, out_restarts;
     assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
             out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
             out_left, out_vector, out_bank, out_divides, out_mode, out_tree,
-            out_keeps} = writes;
+            out_keeps, out_restarts} = writes;
 
     wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
     lw_array #(
@@ -490,9 +490,10 @@ module lw_core #(
         if (VECTOR != 0) begin : g_lanes
             lw_groups_made #(
                 .LANES(VECTOR_LANES), .ELEMENT(ACTIVATION), .BITS(RESULT), .PICKED(PICKED), .LATENCY(LATENCY),
-                .STAGES(STAGES), .PRODUCTS(PRODUCTS), .TRG(TRG), .SUMMED(DIVIDED > ACTIVATION ? DIVIDED : ACTIVATION + 1)
+                .STAGES(STAGES), .PRODUCTS(PRODUCTS), .TRG(TRG), .SUMMED(DIVIDED > ACTIVATION ? DIVIDED : ACTIVATION + 1),
+                .MORE(INNER != 0 ? IN_STAGES + OUT_STAGES : 0)
             ) u_made (
-                .clk, .kind(now[16*F_VECTOR+:3]), .opens(now[16*F_FLAGS+B_OPENS]),
+                .clk, .more(in_stages + out_stages), .kind(now[16*F_VECTOR+:3]), .opens(now[16*F_FLAGS+B_OPENS]),
                 .closes(now[16*F_FLAGS+B_CLOSES]), .count(now[16*F_OUTPUTS+:16]), .go, .go_bank, .go_first,
                 .operand((VECTOR_LANES*ACTIVATION)'(patch)), .takes(out_vector != 3'd0), .read_bank(out_bank),
                 .from(out_from), .summed, .operates, .operates_first, .picked
@@ -576,7 +577,7 @@ module lw_core #(
             );
             // Where words go follows them.
             localparam int K = F_KEEP_TAG;
-            localparam int KEEP = 16*(F_KEEP_AXIS + 1 - K);
+            localparam int KEEP = 16*(F_KEEP_ROWS + 1 - K);
             wire [KEEP-1:0] keep_soon, keep_then;
             /* verilator lint_off UNUSEDSIGNAL */  // an axis has fewer bits than its field
             wire [KEEP-1:0] keep;
@@ -593,7 +594,8 @@ module lw_core #(
             wire [PICKED*32-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
             lw_places #(.PICKED(PICKED)) u_places (
-                .clk, .read(out_write), .opens(out_opens), .count(out_count), .channels(out_rows),
+                .clk, .read(out_write), .opens(out_opens && out_restarts), .count(out_count),
+                .channels(keep[16*(F_KEEP_ROWS-K)+:16]),
                 .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
                 .base(keep[16*(F_KEEP_BASE-K)+:32]), .block(keep[16*(F_KEEP_BLOCK-K)+:16]),
                 .all(keep[16*(F_KEEP_CHANNELS-K)+:16]), .first(keep[16*(F_KEEP_FIRST-K)+:16]),
@@ -607,7 +609,7 @@ module lw_core #(
             ) u_inner (
                 .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
                 .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(inner_at),
-                .read_tag(tag + 16'(inner_lapped)), .ring, .to_end(inner_to_end), .word(inner_word)
+                .read_tag(tag + 16'(inner_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring, .to_end(inner_to_end), .word(inner_word)
             );
             lw_delay #(.BITS(18), .STAGES(LATENCY)) u_tag (
                 .clk, .in({inner_reads && !rst, load_into, inner_number}), .out({inner_comes, inner_set, inner_which})
@@ -622,7 +624,7 @@ module lw_core #(
             );
             assign patch = go_inner ? PATCH_BITS'(of_inner) : PATCH_BITS'(of_ifmap);
         end else begin : g_no_inner
-            wire unused_keeps = &{1'b0, out_keeps};
+            wire unused_keeps = &{1'b0, out_keeps, out_restarts};
             assign inner_reads = 1'b0;
             assign patch = of_ifmap;
         end

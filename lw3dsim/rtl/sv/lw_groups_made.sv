@@ -9,9 +9,11 @@ module lw_groups_made #(
     parameter int STAGES = 0,
     parameter int PRODUCTS = 1,
     parameter int TRG = 1,
-    parameter int SUMMED = 16
+    parameter int SUMMED = 16,
+    parameter int MORE = 0       // of transforms that layers of a fused group have, at most
 ) (
     input  logic                     clk,
+    input  logic [7:0]               more,     // of these, those that there are
     // Of the group that is fed.
     input  logic [2:0]               kind,     // 0: no vector step
     input  logic                     opens,
@@ -40,8 +42,12 @@ module lw_groups_made #(
     lw_delay #(.BITS(21), .STAGES(LATENCY)) u_ahead (
         .clk, .in({kind, opens, closes, count}), .out({go_kind, go_opens, go_closes, go_count})
     );
+    wire [23+LANES*ELEMENT:0] soon;
     lw_delay #(.BITS(24 + LANES*ELEMENT), .STAGES(STAGES + 1)) u_operand (
-        .clk, .in({go && go_kind != 3'd0, go_bank, go_first, go_kind, go_opens, go_closes, go_count, operand}),
+        .clk, .in({go && go_kind != 3'd0, go_bank, go_first, go_kind, go_opens, go_closes, go_count, operand}), .out(soon)
+    );
+    lw_taps #(.BITS(24 + LANES*ELEMENT), .STAGES(MORE)) u_later (
+        .clk, .stages(more), .in(soon),
         .out({works, bank, operates_first, on_kind, on_opens, on_closes, on_count, taken})
     );
     lw_lanes #(

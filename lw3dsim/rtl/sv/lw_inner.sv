@@ -1,5 +1,5 @@
 // Intermediate tensors of a fused group, in the output buffer: results go to elements one by one, words are read from any
-// element on. A tag beside an element says which tile it is of; what is of none, as padding, reads as 0. In a ring of a tensor
+// element on. A tag beside an element says which tile it is of; what is of none, as padding, reads as 0, or as less than all. In a ring of a tensor
 // whose halos are kept it says which lap it is of, one more behind the end of the ring.
 module lw_inner #(
     parameter int ELEMENTS = 1024,
@@ -22,6 +22,7 @@ module lw_inner #(
     /* verilator lint_on UNUSEDSIGNAL */
     input  logic [31:0]               to_end,    // of the ring
     input  logic [15:0]               read_tag,
+    input  logic                      least,     // what is of no tile is the least that there is, for a largest value
     output logic [WORD*ELEMENT-1:0]   word
 );
     localparam int INDEX = $clog2(ELEMENTS) > 0 ? $clog2(ELEMENTS) : 1;
@@ -34,7 +35,8 @@ module lw_inner #(
             wire laps = 32'(g) >= to_end;
             wire [INDEX-1:0] at = address[INDEX-1:0] + INDEX'(g) - (laps ? ring[INDEX-1:0] : '0);
             wire [ELEMENT+15:0] one = held[at];
-            assign found[ELEMENT*g+:ELEMENT] = one[ELEMENT+:16] == read_tag + 16'(laps) ? one[ELEMENT-1:0] : '0;
+            assign found[ELEMENT*g+:ELEMENT] = one[ELEMENT+:16] == read_tag + 16'(laps) ? one[ELEMENT-1:0] :
+                                              ELEMENT'(least) << (ELEMENT - 1);
         end
     endgenerate
 

@@ -1,5 +1,5 @@
 // Where the results of a word go in an intermediate tensor, in the order in which the collector picks them: the channels
-// of a position side by side, then the positions of a tile, then the tiles.
+// of a position side by side, then the positions of a tile, then the tiles, then the channels behind.
 //
 // The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
 // have fewer channels. Of a tensor whose halos are kept, positions lie in rings: see `lw_rounds`.
@@ -8,14 +8,12 @@ module lw_places #(
 ) (
     input  logic                 clk,
     input  logic                 read,
-    input  logic                 opens,     // first word of a wave
+    input  logic                 opens,     // first word of a wave, or of all groups of a vector step
     input  logic [15:0]          count,     // results of the word
-    input  logic [15:0]          channels,  // rows that work
+    input  logic [15:0]          channels,  // side by side
     input  logic [15:0]          tiles_w,   // of the wave
     input  logic [15:0]          tiles_h,
-    /* verilator lint_off UNUSEDSIGNAL */  // a wave ends with its last frame
     input  logic [15:0]          tiles_t,
-    /* verilator lint_on UNUSEDSIGNAL */
     input  logic [23:0]          size,      // outputs of a tile along T, H, W
     input  logic [23:0]          left,      // of the last tile along each
     input  logic [31:0]          base,      // of the tensor
@@ -32,20 +30,20 @@ module lw_places #(
     output logic [PICKED*32-1:0] places,
     output logic [PICKED-1:0]    laps       // it lies behind the end of the ring, at its begin
 );
-    logic [15:0] row, pw, ph, pt, w, h, t, channel, ahead, among, wide, vw, vh, vt;
+    logic [15:0] row, pw, ph, pt, w, h, t, beyond, channel, ahead, among, wide, vw, vh, vt;
     logic [31:0] at, along, frames, lines;
-    logic [16*7-1:0] next, behind;
+    logic [16*8-1:0] next, behind;
 
     always_comb begin
-        {row, pw, ph, pt, w, h, t} = opens ? '0 : next;
-        behind = {row, pw, ph, pt, w, h, t};
+        {row, pw, ph, pt, w, h, t, beyond} = opens ? '0 : next;
+        behind = {row, pw, ph, pt, w, h, t, beyond};
         {channel, ahead, among, wide, vw, vh, vt} = '0;
         {at, along, frames, lines} = '0;
         for (int i = 0; i < PICKED; i++) begin
             vw = w + 16'd1 == tiles_w ? 16'(left[7:0]) : 16'(size[7:0]);
             vh = h + 16'd1 == tiles_h ? 16'(left[15:8]) : 16'(size[15:8]);
             vt = t + 16'd1 == tiles_t ? 16'(left[23:16]) : 16'(size[23:16]);
-            channel = first + row;
+            channel = first + beyond + row;
             ahead = channel / block;
             among = channel - ahead * block;
             wide = all - ahead * block < block ? all - ahead * block : block;
@@ -79,9 +77,13 @@ module lw_places #(
                         h = '0;
                         t = t + 16'd1;
                     end
+                    if (t == tiles_t) begin
+                        t = '0;
+                        beyond = beyond + channels;
+                    end
                 end
             end
-            if (16'(i) + 16'd1 == count) behind = {row, pw, ph, pt, w, h, t};
+            if (16'(i) + 16'd1 == count) behind = {row, pw, ph, pt, w, h, t, beyond};
         end
     end
 

@@ -13,9 +13,10 @@ import numpy as np
 from lw3dsim.arithmetic.number import shifted
 from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.errors import InputError
+from lw3dsim.machine.drains import input_port, output_port
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.vector import beside, group_cycles, readings
+from lw3dsim.machine.vector import beside, readings
 from lw3dsim.machine.waves import cost_waves, empty_waves
 from lw3dsim.map.layer.mapping import make_axes
 from lw3dsim.network.pipeline import map_prepared
@@ -183,7 +184,8 @@ def port_words(subject: AnySubject, drained: int) -> dict[str, int]:
         layer, array = plain_layer(stage.problem), plain_array(stage.machine)
         patch = "ofmap_words" if stage.machine.reads_back else "ifmap_words"
         if not stage.problem.has_weights:
-            words[patch] += many * operand_words(layer, array, step.size, step.c, step.ends)
+            for name, number in operand_words(layer, array, step.size, step.c).items():
+                words[name] += many * number
             continue
         n, t, h, w = step.size
         cost_waves(layer, array, n, step.c, t, h, w, *step.ends, sizes)
@@ -212,13 +214,20 @@ def steps_of(subject: AnySubject, steps: Sequence[int]) -> Iterator[Step]:
         yield Step(stage, (int(places.n[step]), t, h, w), subject.stages[stage].problem.c, (1, 1))
 
 
-def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int, ends: tuple[int, int]) -> int:
-    """Return the words of the operands of a vector step of ``size`` (n, t, h, w), ``ends`` of its sums."""
+def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int) -> dict[str, int]:
+    """Return the words of the operands of a vector step of ``size`` (n, t, h, w) by port."""
     side, lanes = beside(layer, *size), array.vector_lanes
     full = -(-side // lanes) - 1
     blocks = ((full, lanes), (1, side - full * lanes))
-    loads = sum(many * group_cycles(layer, array, outputs, c, *ends).load for many, outputs in blocks if many)
-    return math.prod(size) // side * loads * readings(layer, c) * layer.sources
+    ports = (
+        ("ifmap_words", input_port, layer.sources - array.reads_back),
+        ("ofmap_words", output_port, array.reads_back),
+    )
+    times = math.prod(size) // side * readings(layer, c)
+    return {
+        name: times * tensors * sum(many * port(array, outputs * layer.activation_bits) for many, outputs in blocks)
+        for name, port, tensors in ports
+    }
 
 
 def _times(name: str, got: list[int], want: list[int]) -> list[str]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from lw3dsim.arithmetic.direct import divisors
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
-from lw3dsim.describe.moves import Upsample
+from lw3dsim.describe.moves import Pad, Slice, Upsample
 from lw3dsim.describe.shape import Shape
-from lw3dsim.describe.vectors import LayerNorm, Pool3d, RunningMean, Softmax
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.schedule.fused import stage_machines
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
 
+# Layers of the vector unit that keep channels as they are, in a fused group.
+IN_PLACE = (Activation, Add, Mul, Pad, Pool3d, Slice)
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
 
@@ -69,8 +71,12 @@ def refusal(unit: Unit, design: Accelerator) -> str:
 def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     """Return what a core would need for a fused group that it does not do; nothing where it does it."""
     group, machines = work.group, stage_machines(work.group, work.mapping, design)
-    if set(group.operands) != {"none"} or group.sources != tuple(range(len(group.stages))):
-        return "is a fused group with several inputs: the core needs the reads of a second tensor"
+    if set(group.operands) - {"none", "dram"} or group.sources != tuple(range(len(group.stages))):
+        return "is a fused group that adds a tensor which another layer looks at: the core needs it in two orders"
+    for layer, stage in zip(unit.layers, group.stages, strict=True):
+        moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
+        if moves and not stage.has_weights:
+            return f"is a fused group, in which {layer.name} is {layer.kind}: the core keeps channels in order"
     if any(not stage.has_weights and (stage.beside == "frame" or stage.reduces_frames) for stage in group.stages):
         return "is a fused group with a layer that goes through frames one by one: the core keeps them otherwise"
     if any(machine.cycles_per_tile > 1 for machine in machines):

@@ -15,10 +15,11 @@ class Field(NamedTuple):
 
 
 # Bits of the flags; the core raises opens and closes. A wave that `waits` reads what the step before makes, one that
-# reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one.
+# reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one. Of a `mixed` one only the
+# first operand is there, the other in the input buffer.
 FLAGS = (
     "first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out", "divides", "opens", "closes",
-    "waits", "inner", "keeps",
+    "waits", "inner", "keeps", "mixed",
 )  # fmt: skip
 
 FIELDS = {
@@ -119,6 +120,8 @@ FIELDS = {
     "ring": Field(116, 2),
     "ring_along": Field(118, 2),
     "ring_axis": Field(120),
+    # Words of the other operand.
+    "other_run": Field(121),
     "inverse_shift": Field(122),
 }
 PLACES = 124

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import replace
 from lw3dsim.map.group.group import KEPT
@@ -16,9 +18,11 @@ from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.rings import InputRings, Looks, looks, ring_of, sweep_of
 from lw3dsim.rtl.vectors import VectorMaker
 from lw3dsim.rtl.windows import Window
+from lw3dsim.rtl.words import of_bits
 from lw3dsim.schedule.fused import rings
 
 if TYPE_CHECKING:
+    from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
@@ -97,6 +101,9 @@ class GroupMaker:
         self.sweep: tuple[int, ...] = ()
         self.input: InputRings | None = None
         self.sweeps = 0
+        # By stage the input tile that it uses, and where chunks of what it adds lie.
+        self.used: dict[int, int] = {}
+        self.others: dict[int, dict[int, Block]] = {}
         # The tile whose input is on chip, where it comes tile by tile.
         self.loaded: tuple[int, int, int] | None = None
         # Where tensors begin, and how far chunks of those lie apart that stay.
@@ -168,15 +175,14 @@ class GroupMaker:
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
         of_ofmap = self.core.ofmap_memory // self.subject.mapping.ofmap_slots
         self.notes.happenings += pauses(self.subject.paused) + rooms(self.subject)
-        tile_i = -1
         for step in range(schedule.steps):
             number, chunk, n = int(places.stage[step]), int(places.chunk[step]), int(places.n[step])
             self.enter(self.at(step))
             maker, place = self.makers[number], self.place(number, self.at(step), chunk, n)
             fresh = Fresh(step in tile_of["ifmap"], step in tile_of["weight"], bool(places.waits[step]))
             if fresh.ifmap:
-                tile_i = tile_of["ifmap"][step]
-                (self.load_rings if 0 in self.rings else self.load_input)(tile_i, self.at(step), number)
+                self.used[number] = tile_of["ifmap"][step]
+                self.load(self.used[number], self.at(step), number)
             if fresh.weight:
                 self.load_weights(tile_of["weight"][step], number, chunk, place)
             maker.enter(place)
@@ -185,7 +191,7 @@ class GroupMaker:
             store = store_of.get(step, -1)
             begin = max(store, 0) % self.subject.mapping.ofmap_slots * of_ofmap
             maker.next_word = maker.next_sums = begin
-            used = tile_i if self.subject.group.sources[number] == 0 else -1
+            used = self.used.get(number, -1)
             if step == used + tile_w + 2 == 0:
                 raise UnfitError(self.subject.name, "begins with a step that needs no tile")
             gate = int(schedule.ofmap.after[store]) if store >= 0 else -1
@@ -229,6 +235,8 @@ class GroupMaker:
             base = self.bases[tensor] + chunk * self.pitches[tensor]
             kept = maker.reads = self.kept(tensor, at, n, self.tag(tensor, at, chunk), base)
             window = self.seen(kept.window, number, place)
+            if isinstance(maker, VectorMaker):
+                maker.other = self.others.get(number, {}).get(chunk)
             maker.blocks = {
                 first: Block(kept.base + first // kept.block * kept.pitch, many, kept.pitch, window)
                 for first, (_, many) in maker.held(place).items()
@@ -249,6 +257,31 @@ class GroupMaker:
         axis, ring = window.axis, self.rings[self.subject.group.sources[number]]
         looked = looks(self.subject.group.stages[number], axis, place.origin[axis], place.size[axis])
         return replace(window, begin=looked.low - ring.low)
+
+    def load(self, tile: int, at: tuple[int, int, int], number: int) -> None:
+        """Note the words of a tile that a stage is the first to use: of the input, or of what it adds."""
+        operand = self.subject.operands[number]
+        if operand is not None:
+            self.load_operand(tile, at, number, operand)
+        elif 0 in self.rings:
+            self.load_rings(tile, at, number)
+        else:
+            self.load_input(tile, at, number)
+
+    def load_operand(self, tile: int, at: tuple[int, int, int], number: int, operand: Tensor) -> None:
+        """Note the words of a tile that a stage adds, in order, chunk by chunk."""
+        bits, word, size, before = self.core.activation, self.core.ifmap_word, 0, len(self.notes.happenings)
+        self.others[number] = {}
+        for chunk, place in self.chunks_of(number, at):
+            t, h, w = (slice(first, first + new) for first, new in zip(place.origin, place.size, strict=True))
+            values = np.moveaxis(operand[place.n, t, h, w], 0, -1).reshape(-1).astype(np.int64)
+            self.others[number][chunk] = Block(size * (word // bits), len(values), 0)
+            for held in of_bits(values, bits, word):
+                self.notes.happenings.append(Happening(self.arrives["ifmap"][tile], "ifmap", size, held))
+                size += 1
+        begin = self.settle("ifmap", self.subject.schedule.ifmap, tile, size, before)
+        blocks = self.others[number].items()
+        self.others[number] = {chunk: one._replace(base=one.base + begin * (word // bits)) for chunk, one in blocks}
 
     def load_rings(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of an input tile that goes to rings; the first finds room for them."""

@@ -85,7 +85,8 @@ def sweep_of(subject: GroupSubject, axis: int, tile: int) -> Sweep:
     until = {int(places.at[axis][step]): int(step) for step in steps}
     problem = subject.group.stages[0]
     seen = {at: looks(problem, axis, int(cuts.first[1][at]), int(cuts.new[1][at])) for at in until}
-    tiles = [number for number, first in enumerate(loads.first) if is_here[first]]
+    # What other stages add comes beside.
+    tiles = [number for number, first in enumerate(loads.first) if is_here[first] and places.stage[first] == 0]
     written, size = dict[int, tuple[int, int]](), max(one.extent for one in seen.values())
     for number in tiles:
         at = int(places.at[axis][loads.first[number]])

@@ -89,7 +89,7 @@ class Subject(Stage, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
 
 
 class GroupSubject(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
-    """A fused group that was mapped, simulated and executed."""
+    """A fused group that was mapped, simulated and executed; ``operands`` are those of sums that come from DRAM."""
 
     name: str
     group: Group
@@ -98,6 +98,7 @@ class GroupSubject(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=Tru
     trace: Trace
     cycle_ticks: int
     stages: tuple[Stage, ...]
+    operands: tuple[Tensor | None, ...]
 
     def cycle(self, ticks: int) -> int:
         """Return the first core cycle that begins at a time or later."""
@@ -223,7 +224,11 @@ def make_group(
     schedule = build_group_schedule(work.group, work.mapping, arch, clocks)
     computed = GroupComputation(
         computations=tuple(one.computation for one in stages), shifts=tuple(one.shift for one in stages),
-        inputs=tuple(stages[0].sources), operands=(None,) * len(stages),
+        inputs=tuple(stages[0].sources),
+        operands=tuple(
+            next(known[name] for name in layer.inputs if name in known) if operand == "dram" else None
+            for layer, operand in zip(layers, work.group.operands, strict=True)
+        ),
     )  # fmt: skip
     made, _ = execute_group(work.group, work.mapping, schedule, machines, number, computed)
     if not np.array_equal(made, stages[-1].output):
@@ -231,4 +236,5 @@ def make_group(
     return GroupSubject(
         name=name, group=work.group, mapping=work.mapping, schedule=schedule,
         trace=simulate_schedule(schedule, clocks, engine).trace, cycle_ticks=clocks.cycle_ticks, stages=tuple(stages),
+        operands=computed.operands,
     )  # fmt: skip

@@ -73,20 +73,27 @@ class Run(NamedTuple):
 class VectorMaker(Maker):
     """Makes a program of a layer of the vector unit."""
 
+    # Where the second operand of a sum or product lies that reads an intermediate tensor, if it comes from DRAM.
+    other: Block | None = None
+
     @property
     def word(self) -> int:
         """Bits of a word in which operands are read."""
         return self.core.ifmap_word if self.reads is None else self.core.results * self.core.activation
 
+    def other_words(self, run: Run) -> int:
+        """Return the words of the second operand of a group, if there is one."""
+        return -(-run.outputs * self.core.activation // self.core.ifmap_word) if self.other else 0
+
     @property
     def sources(self) -> int:
         """Tensors of which a group reads an operand after the other."""
-        return len(self.blocks) if self.stage.problem.beside == "all" else 1
+        return len(self.begins) if self.stage.problem.beside == "all" else 1
 
     @property
     def begins(self) -> list[int]:
         """The first elements of the blocks of the tile that is in use, of one source after the other."""
-        return [block.base for block in self.blocks.values()]
+        return [block.base for block in (*self.blocks.values(), *([self.other] if self.other else []))]
 
     def enter(self, place: Place) -> None:
         """Look at a step: nothing is cut into waves."""
@@ -172,6 +179,7 @@ class VectorMaker(Maker):
                 waits=fresh.waits and i == 0,
                 inner=self.reads is not None,
                 keeps=self.keeps is not None,
+                mixed=self.other is not None,
                 relu=computation.activation == "relu",
                 sums_in=not ends[0],
                 sums_out=not ends[1],
@@ -189,13 +197,16 @@ class VectorMaker(Maker):
             self.notes.patch = max(self.notes.patch, words)
         else:
             self.notes.inner = max(self.notes.inner, words)
+            self.notes.patch = max(self.notes.patch, self.other_words(run))
         sources = self.sources
         fields = {
             "vector": KINDS[stage.computation.reduction],
             "repeats": run.groups,
             "rounds": sources * math.prod(run.taps),
-            "ifmap_words": words,
+            # The controller counts the longer of both.
+            "ifmap_words": max(words, self.other_words(run)),
             "run": words,
+            "other_run": self.other_words(run),
             "run_rows": 1,
             "run_frames": 1,
             "ifmap_base": run.base + run.lie.first,
@@ -207,7 +218,8 @@ class VectorMaker(Maker):
             "groups": math.prod(run.taps),
             "groups_h": run.taps[1],
             "groups_w": run.taps[2],
-            "block_pitch": self.begins[1] - self.begins[0] if sources > 1 else 0,
+            # From any place to any other: an address is as long as the field.
+            "block_pitch": (self.begins[1] - self.begins[0]) % (1 << 32) if sources > 1 else 0,
             "beside": math.prod(run.beside),
             "beside_h": run.beside[1],
             "beside_w": run.beside[2],
@@ -237,7 +249,7 @@ class VectorMaker(Maker):
     def operand_words(self, run: Run) -> int:
         """Return the words of all operands of a group."""
         words = -(-run.outputs * self.core.activation // self.word)
-        return words * self.sources * math.prod(run.taps)
+        return words * (1 if self.other else self.sources) * math.prod(run.taps)
 
     def division(self) -> dict[str, int]:
         """Return how means are made of sums, of layers that have any. Raises UnfitError for several divisors."""

@@ -6,16 +6,19 @@ import random
 from functools import partial
 
 import numpy as np
+from cores import REACH
 from paper import problem_of
 
 from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.number import random_tensor
-from lw3dsim.describe.workload import Activation, Conv3d, Pool3d, Shape, Slice
+from lw3dsim.describe.workload import Activation, Add, Conv3d, Mul, Pool3d, Shape, Slice
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.group import Group, GroupMapping
+from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_group, operands
 from lw3dsim.schedule.fused import rings
 from lw3dsim.schedule.work import GroupWork
@@ -27,7 +30,7 @@ DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
 
 
 def drawn_pool(draw, number, shape):
-    """Return a layer of the vector unit: a pool, a slice, or `relu`."""
+    """Return a layer of the vector unit: a pool, a slice, `relu`, or a sum or product with a tensor from DRAM."""
     name, inputs = f"x{number}", (f"x{number - 1}",)
     kernel = tuple(draw.randint(1, min(3, size)) for size in shape.extent)
     make = (
@@ -36,9 +39,10 @@ def drawn_pool(draw, number, shape):
             stride=tuple(draw.randint(1, k) for k in kernel), padding=tuple(draw.randint(0, k // 2) for k in kernel),
         ),
         lambda: Activation(name=name, inputs=inputs, activation="relu"),
+        lambda: draw.choice([Add, Mul])(name=name, inputs=(*inputs, f"y{number}")) if number else None,
         lambda: Slice(name=name, inputs=inputs, dim="height", start=0, stop=draw.randint(1, shape.height)),
     )  # fmt: skip
-    return draw.choice((make[0], *make))()
+    return draw.choice((make[0], *make))() or make[0]()
 
 
 def drawn_layers(draw, shape, *, pools=False):
@@ -48,7 +52,7 @@ def drawn_layers(draw, shape, *, pools=False):
         if pools and draw.random() < 0.5:
             layers.append(drawn_pool(draw, number, shape))
             shapes.append(shape)
-            shape = layers[-1].output_shape((shape,))
+            shape = layers[-1].output_shape((shape,) * len(layers[-1].inputs))
             continue
         is_depthwise = draw.random() < (0.2 if number == 0 else 0.45)
         kernel = draw.choice(DEPTHWISE if is_depthwise else DENSE)
@@ -97,7 +101,7 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
         if pools and all(isinstance(layer, Conv3d) for layer in layers):
             continue
         problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
-        group = Group(problems, ("none",) * len(layers))
+        group = Group(problems, tuple("dram" if len(layer.inputs) > 1 else "none" for layer in layers))
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
         mapping = GroupMapping(
             t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
@@ -109,9 +113,12 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
         if keeps and not any(rings(group, mapping)):
             continue
         try:
-            return group_subject(GroupWork(group, mapping), layers, arch, seed)
+            made = group_subject(GroupWork(group, mapping), layers, arch, seed)
         except MappingError:
             continue
+        # Lanes of the cores of the tests find inputs in so many words.
+        if make_program(made, make_core(arch, problems)).room.reach <= REACH[name]:
+            return made
 
 
 def group_subject(work, layers, arch, seed=0):
@@ -128,4 +135,7 @@ def group_subject(work, layers, arch, seed=0):
         computations.append(Computation(reduction="sum", weights=weights, bias=bias, activation=layer.activation))
     first = work.group.stages[0]
     source = random_tensor((work.group.channels[0], *first.inp), number, rng)
-    return make_group("x", work, layers, arch, computations, {layers[0].inputs[0]: source})
+    known = {layers[0].inputs[0]: source}
+    for layer, problem in zip(layers, work.group.stages, strict=True):
+        known |= {name: random_tensor((problem.n, *problem.inp), number, rng) for name in layer.inputs[1:]}
+    return make_group("x", work, layers, arch, computations, known)

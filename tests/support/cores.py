@@ -46,7 +46,7 @@ MACHINES = {
     ),
 }  # fmt: skip
 # Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
-REACH = {"trees": 128, "temporal": 64, "parts": 32}
+REACH = {"trees": 64, "temporal": 64, "parts": 32}
 KERNELS = {
     "trees": [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)],
     "temporal": [(3, 1, 1)],

@@ -191,12 +191,15 @@ module lw_core #(
         .groups_w(loaded[16*F_GROUPS_W+:16]), .address(ifmap_round), .along(ifmap_along)
     );
 
+    // Of two operands the other is in the input buffer.
+    wire is_other = RINGS != 0 && loaded[16*F_FLAGS+B_MIXED] && !load_next;
+    wire reads_inner = loaded[16*F_FLAGS+B_INNER] && !is_other;
     wire ifmap_reads, weight_reads;
     wire [31:0] ifmap_at, ifmap_behind, weight_at;
     wire [15:0] ifmap_number, weight_number;
     lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION), .RINGS(RINGS)) u_ifmap_reader (
-        .clk, .rst, .start(load_start && !loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
-        .offset(ifmap_along), .ring, .axis(ring_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+        .clk, .rst, .start(load_start && !reads_inner), .base(ifmap_round),
+        .offset(ifmap_along), .ring, .axis(ring_axis), .run(is_other ? loaded[16*F_OTHER_RUN+:16] : loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
         .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
         .read(ifmap_reads), .address(ifmap_at), .behind(ifmap_behind), .to_end(), .lapped(), .number(ifmap_number)
     );
@@ -569,7 +572,7 @@ module lw_core #(
             wire [OFMAP_WORD-1:0] inner_word;
             wire inner_comes, inner_set, go_inner;
             lw_reader #(.ADDRESS(32), .STEP(RESULTS)) u_reader (
-                .clk, .rst, .start(load_start && loaded[16*F_FLAGS+B_INNER]), .base(ifmap_round),
+                .clk, .rst, .start(load_start && reads_inner), .base(ifmap_round),
                 .offset(ifmap_along), .ring, .axis(ring_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
                 .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
                 .read(inner_reads), .address(inner_at), .behind(), .to_end(inner_to_end), .lapped(inner_lapped),
@@ -620,7 +623,7 @@ module lw_core #(
                 .read_set(go_set), .held(of_inner)
             );
             lw_delay #(.BITS(1), .STAGES(LATENCY)) u_go_inner (
-                .clk, .in(now[16*F_FLAGS+B_INNER]), .out(go_inner)
+                .clk, .in(now[16*F_FLAGS+B_INNER] && (first || !now[16*F_FLAGS+B_MIXED])), .out(go_inner)
             );
             assign patch = go_inner ? PATCH_BITS'(of_inner) : PATCH_BITS'(of_ifmap);
         end else begin : g_no_inner

@@ -57,14 +57,14 @@ def test_a_core_runs_fused_groups_as_the_simulator_does(core_of, name, seed):
     assert not differences(drawn_group(name, seed, arch), core, bench)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_keeps_halos_in_rings(core_of, name, seed):
     arch, core, bench = core_of(name)
     assert not differences(drawn_kept_group(name, seed, arch), core, bench)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_runs_layers_of_the_vector_unit_in_groups(core_of, name, seed):
     arch, core, bench = core_of(name)
@@ -80,7 +80,7 @@ def test_a_ring_that_is_too_short_is_found(core_of, monkeypatch):
 
 
 @pytest.mark.parametrize("draw", [drawn_subject, drawn_group, drawn_kept_group])
-@pytest.mark.parametrize("seed", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_stands_still_where_dma_has_the_only_port_of_a_buffer(core_of, name, seed, draw):
     arch, core, bench = core_of(name)

@@ -20,7 +20,7 @@ from lw3dsim.map.group.fitting import (
 )
 from lw3dsim.map.group.rooms import NONE, are_others, drop_worse
 from lw3dsim.map.group.tiles import least_weights
-from lw3dsim.map.group.weighing import axes_apart, read_bursts, stored_bursts, weigh_stage, weigh_traffic
+from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words

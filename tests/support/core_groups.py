@@ -18,6 +18,7 @@ from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.group import Group, GroupMapping
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.notes import UnfitError
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_group, operands
 from lw3dsim.schedule.fused import rings
@@ -114,10 +115,11 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
             continue
         try:
             made = group_subject(GroupWork(group, mapping), layers, arch, seed)
-        except MappingError:
+            room = make_program(made, make_core(arch, problems)).room
+        except (MappingError, UnfitError):
             continue
         # Lanes of the cores of the tests find inputs in so many words.
-        if make_program(made, make_core(arch, problems)).room.reach <= REACH[name]:
+        if room.reach <= REACH[name]:
             return made
 
 

@@ -179,8 +179,8 @@ def test_layers_and_arrays_in_words_are_read_back(chain, arch):
     group = fusable(chain, arch)
     scales = make_scales(group, fit_tiles(group, arch), arch, make_clocks(arch), PRICES[0])
     modes = scales.plain_modes(1.0)
-    layers = [read(Layer, modes.layer.tolist(), number) for number in range(len(scales.modes))]
-    arrays = [read(Array, modes.array.tolist(), number) for number in range(len(scales.modes))]
+    layers = [read(Layer, [*map(int, modes.layer)], number) for number in range(len(scales.modes))]
+    arrays = [read(Array, [*map(int, modes.array)], number) for number in range(len(scales.modes))]
     assert layers == [plain_layer(group.stages[stage]) for stage in scales.stages]
     machine = make_machine(group.stages[0], arch, "pixel", keeps=len(group.stages) > 1, adders=group.adders)
     assert arrays[0] == plain_array(machine)

@@ -8,18 +8,15 @@ exact ones that is the best is the best of all. Nothing is simulated for that.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import Unit
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.errors import MappingError
-from lw3dsim.map.group.laid import LaidPartition, Table
+from lw3dsim.map.group.laid import LaidPartition
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Ending, Trees
 from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
@@ -27,8 +24,9 @@ from lw3dsim.map.group.tables import chunk_sizes
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.fusion import find_group, run_group
-from lw3dsim.network.layers import AS_IT_LIES, fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
+from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
 from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, settle_layouts
+from lw3dsim.network.offers import NOTHING, End, Offer, ends_of, users_of
 from lw3dsim.network.runs import bare
 from lw3dsim.tensor.layout import block_sizes
 
@@ -36,12 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import Run
-    from lw3dsim.base.arrays import Flags, Floats
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
-    from lw3dsim.map.group.laid import Layouts
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.layers import Lies
@@ -95,79 +91,8 @@ class Asked(Value, frozen=True, kw_only=True):
         return tiles
 
 
-class End(NamedTuple):
-    """The input or output of a layer or group: its tensor, and the blocks that this may have; None as it lies."""
-
-    tensor: str | None
-    blocks: tuple[int | None, ...]
-
-
 # What tiles of groups are bounded by, and about what is moved.
 BYTES, ORDINARY = Price(cycle=0.0, dram_byte=1.0), 1e7
-
-NOTHING = End(None, (None,)), End(None, (None,))
-
-
-@dataclass(kw_only=True)
-class Offer:
-    """What a layer or group moves at ``least`` by the layouts of its ends; where that is ``known``, no less is moved.
-
-    ``bounds`` are closer and closer ones of all entries, ``exact`` finds one of them.
-    """
-
-    ends: tuple[End, End]
-    least: Floats
-    known: Flags
-    bounds: list[Callable[[], float]]
-    exact: Callable[[Lies], float]
-
-    @classmethod
-    def of(
-        cls, ends: tuple[End, End], least: float, exact: Callable[[Lies], float], *bounds: Callable[[], float]
-    ) -> Offer:
-        """Return an offer of which a bound is known."""
-        shape = tuple(len(end.blocks) for end in ends)
-        return cls(
-            ends=ends,
-            least=np.full(shape, float(least)),
-            known=np.zeros(shape, dtype=bool),
-            bounds=list(bounds),
-            exact=exact,
-        )
-
-    @property
-    def table(self) -> Table:
-        """Return the costs by tensor."""
-        names = [end.tensor for end in self.ends]
-        free = [i for i, name in enumerate(names) if name is not None]
-        free.sort(key=lambda i: names[i] or "")
-        kept = self.least.transpose(*free, *(i for i in range(2) if i not in free))
-        return Table(
-            tuple(name for i in free if (name := names[i]) is not None),
-            kept.reshape([len(self.ends[i].blocks) for i in free]),
-        )
-
-    def look(self, layouts: Layouts) -> bool:
-        """Find out more about it where its ends lie so; return whether there was more to know."""
-        at = self._place(layouts)
-        if self.known[at]:
-            return False
-        if self.bounds:
-            self.least = np.maximum(self.least, self.bounds.pop(0)())
-            if math.isinf(self.least[at]):
-                self.known[:] = True
-        else:
-            self.least[at], self.known[at] = self.exact(self.lies(layouts)), True
-        return True
-
-    def lies(self, layouts: Layouts) -> Lies:
-        """Return the blocks of its ends in these layouts."""
-        (first, last), (i, j) = self.ends, self._place(layouts)
-        return first.blocks[i], last.blocks[j]
-
-    def _place(self, layouts: Layouts) -> tuple[int, int]:
-        i, j = (0 if end.tensor is None else layouts[end.tensor] for end in self.ends)
-        return i, j
 
 
 def asked_of(
@@ -200,7 +125,7 @@ def find_fewest(asked: Asked) -> Fewest:
         offers |= {(i,): Offer.of(NOTHING, 0, lambda _: 0) for i in path[:-1]}
         offers[path[-1:]] = _fixed_offer(asked, path, run, blocks)
     partition = LaidPartition(
-        trees, lambda path: offers[path].table if path in offers else None, _users(network, blocks)
+        trees, lambda path: offers[path].table if path in offers else None, users_of(network, blocks)
     )
     while True:
         least, paths, layouts = partition.best()
@@ -247,27 +172,6 @@ def _one_by_one(layers: int) -> Trees:
     return Trees(tuple((Ending((v,), ()),) for v in range(layers)), tuple(range(layers)))
 
 
-def _users(network: Workload, blocks: Mapping[str, Blocks]) -> dict[str, set[int]]:
-    """Return, by tensor whose layout decides, the layers that read or write it."""
-    users: dict[str, set[int]] = {name: set() for name in blocks}
-    for i, layer in enumerate(network.layers):
-        reads = () if isinstance(layer, Linear) else layer.inputs[:1]
-        for name in (*reads, layer.name):
-            if name in users:
-                users[name].add(i)
-    return users
-
-
-def _ends(network: Workload, path: Path, blocks: Mapping[str, Blocks], own: Lies = AS_IT_LIES) -> tuple[End, End]:
-    """Return what a path reads and writes, in its ``own`` blocks where these can't be chosen."""
-    first, last = network.layers[path[0]], network.layers[path[-1]].name
-    read = "" if isinstance(first, Linear) else first.inputs[0]
-    return (
-        End(read, blocks[read]) if read in blocks else End(None, own[:1]),
-        End(last, blocks[last]) if last in blocks else End(None, own[1:]),
-    )
-
-
 def _alone(asked: Asked, i: int) -> Problem:
     """Return a layer in the algorithm in which it moves the fewest bytes by itself."""
     network, layer = asked.network, asked.network.layers[i]
@@ -283,7 +187,7 @@ def _layer_offer(asked: Asked, i: int, blocks: Mapping[str, Blocks]) -> Offer:
     def exact(lies: Lies) -> float:
         return fewest_bytes(network, layer, asked.arch, asked.policy, lies)[0]
 
-    return Offer.of(_ends(network, (i,), blocks), floor_of_ways(network, layer, asked.arch, asked.policy), exact)
+    return Offer.of(ends_of(network, (i,), blocks), floor_of_ways(network, layer, asked.arch, asked.policy), exact)
 
 
 def _groups(asked: Asked, problems: Sequence[Problem], trees: Trees) -> dict[Path, Group]:
@@ -300,7 +204,7 @@ def _group_offers(asked: Asked, groups: Mapping[Path, Group], blocks: Mapping[st
     bounds = least_of_groups(cuts, arch, make_clocks(arch), [BYTES] * len(cuts), ORDINARY) * ROUNDED
     for (path, group), cut, bound in zip(groups.items(), cuts, bounds.tolist(), strict=True):
         own = group.stages[0].input_block, group.stages[-1].output_block
-        ends = _ends(asked.network, path, blocks, own)
+        ends = ends_of(asked.network, path, blocks, own)
         closer = partial(_fewest_of_group, cut, arch, (_known(ends[0]), _known(ends[1])))
         offers[path] = Offer.of(ends, bound, partial(_fewest_of_laid, cut, arch), closer)
     return offers
@@ -332,4 +236,4 @@ def _fixed_offer(asked: Asked, path: Path, run: Run[Work], blocks: Mapping[str, 
     """Return what a fixed unit moves, by how its ends lie."""
     unit = Unit(layers=tuple(asked.network.layers[i] for i in path), run=run)
     moved = partial(moved_by, unit, make_clocks(asked.arch).burst_bytes)
-    return Offer.of(_ends(asked.network, path, blocks), 0, moved)
+    return Offer.of(ends_of(asked.network, path, blocks), 0, moved)

@@ -48,26 +48,16 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.work import Work
 
 
-def fuse(
-    network: Workload,
-    runs: Sequence[LayerRun],
-    arch: Accelerator,
-    engine: str,
-    weights: Weights,
-    fixed: Mapping[Path, Run[Work]],
-    given: Collection[str] = (),
-    progress: Callable[[int], None] | None = None,
-) -> list[Unit]:
-    """Return ``network``, whose layers ran as in ``runs``, cut into fused groups and layers, at the least cost.
+def fuse(judge: Judge, fixed: Mapping[Path, Run[Work]], progress: Callable[[int], None] | None = None) -> list[Unit]:
+    """Return a network cut into fused groups and layers at the least cost, as the ``judge`` of it tells.
 
     Units that are ``fixed`` stay as they are. Groups are judged by a bound until they are part of the best cut, then
     by an estimate, and where they still are, by simulation: as if all had been estimated, and each
     that is in the best cut then were simulated, since what a bound leaves out of the best cut costs more. ``progress``
-    is called with the number of each layer, once its group is simulated. The layouts of tensors ``given`` stand.
+    is called with the number of each layer, once its group is simulated.
     """
-    judge = Judge.of(network, runs, arch, engine, weights, {i for path in fixed for i in path}, given)
     partition = Partition(judge.trees, judge.cost)
-    left = set(range(len(runs)))
+    left = set(range(len(judge.runs)))
     while True:
         chosen = partition.best()
         groups = [path for path in chosen if len(path) > 1 and path not in judge.simulated]
@@ -79,7 +69,8 @@ def fuse(
         if not groups:
             break
         partition.renew(judge.look_closer(groups))
-    return units_of(network, runs, {path: judge.simulated[path] for path in chosen if len(path) > 1} | dict(fixed))
+    simulated = {path: judge.simulated[path] for path in chosen if len(path) > 1}
+    return units_of(judge.network, judge.runs, simulated | dict(fixed))
 
 
 @dataclass(kw_only=True)

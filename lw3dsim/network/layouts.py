@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.map.group.group import Blocks
-    from lw3dsim.schedule.work import Work
+    from lw3dsim.schedule.work import Side, Work
+
+
+SIDES: tuple[Side, Side] = ("input", "output")
 
 
 def settle_layouts(
@@ -81,13 +84,35 @@ def _reading(unit: Unit, burst_bytes: int) -> Use:
 
 def moved_by(unit: Unit, burst_bytes: int, lies: Sequence[int | None]) -> int:
     """Return the DRAM bytes that a mapped layer or group moves where its input and output are in these blocks."""
-    moved = unit.run.dram_bytes
-    uses = _reading(unit, burst_bytes), Use(work=unit.run.work, side="output", burst_bytes=burst_bytes)
-    for use, block in zip(uses, lies, strict=True):
-        if block is not None and block != use.block:
-            bursts = use.bursts([use.block, block])
-            moved += (bursts[block] - bursts[use.block]) * burst_bytes
-    return moved
+    first, last = (moved_more(unit, burst_bytes, side, (block,)) for side, block in zip(SIDES, lies, strict=True))
+    return unit.run.dram_bytes + first[0] + last[0]
+
+
+def moved_more(unit: Unit, burst_bytes: int, side: Side, blocks: Sequence[int | None]) -> list[int]:
+    """Return the DRAM bytes that a mapped unit moves more of an input or output in ``blocks``; None: its own."""
+    own = Use(work=unit.run.work, side=side, burst_bytes=burst_bytes)
+    wanted = [own.block if block is None else block for block in blocks]
+    if all(block == own.block for block in wanted):
+        return [0] * len(blocks)
+    use = own if side == "output" else _reading(unit, burst_bytes)
+    bursts = use.bursts(sorted({own.block, *wanted}))
+    return [(bursts[block] - bursts[own.block]) * burst_bytes for block in wanted]
+
+
+def blocks_of(
+    network: Workload, units: Sequence[Unit], arch: Accelerator, given: Mapping[str, int]
+) -> dict[str, Blocks]:
+    """Return the channel blocks of each tensor whose layout decides: the usual, those of ``units`` and their tiles.
+
+    Those that are ``given`` stand.
+    """
+    given, smallest = {**given, **network.blocks}, arch.dram.channel_block
+    found: dict[str, Blocks] = {}
+    for name, users in _uses(network, units, make_clocks(arch).burst_bytes).items():
+        uses = [use for _, use in users]
+        blocks = candidate_blocks(uses, network.shapes[name].channels, smallest)
+        found[name] = (given[name],) if name in given else tuple(sorted(blocks))
+    return found
 
 
 def layouts_of(network: Workload, units: list[Unit], arch: Accelerator) -> dict[str, int]:

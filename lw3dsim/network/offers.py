@@ -63,6 +63,17 @@ class Offer:
             exact=exact,
         )
 
+    @classmethod
+    def all_known(cls, ends: tuple[End, End], costs: Floats) -> Offer:
+        """Return an offer of which there is no more to know."""
+        return cls(
+            ends=ends,
+            least=costs,
+            known=np.ones(costs.shape, dtype=bool),
+            bounds=[],
+            exact=lambda _: math.nan,
+        )
+
     @property
     def table(self) -> Table:
         """Return the costs by tensor."""

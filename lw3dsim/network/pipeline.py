@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,8 +17,8 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
-from lw3dsim.network.kinds import worthy_kinds
-from lw3dsim.network.layers import run_layer
+from lw3dsim.network.apart import map_layers, map_layers_for, one_by_one
+from lw3dsim.network.layout_costs import may_cost
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, network_cost
 from lw3dsim.network.told import Told
@@ -32,22 +32,20 @@ from lw3dsim.transform.lowering import lowered
 from lw3dsim.transform.passes import apply_transforms, unchanged_passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from lw3dsim.account.simulated import LayerRun, Run, Unit
+    from lw3dsim.account.simulated import Run, Unit
     from lw3dsim.arguments import DimsArgument, SizeArgument
     from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.arithmetic.seen import Calibrated
     from lw3dsim.engine.stream import StreamTiming
     from lw3dsim.map.group.partition import Path as LayerPath
-    from lw3dsim.map.layer.price import Price
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.objective import Objective
     from lw3dsim.network.request import Request
     from lw3dsim.schedule.chain import Chain
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
-    from lw3dsim.transform.algorithms import Kind
     from lw3dsim.transform.passes import TransformArgument
 
 # Fusing takes about as long as so many passes over the layers.
@@ -219,7 +217,8 @@ def map_network(
     """Map and simulate the layers, in groups where ``fusion`` is not off, for ``objective``.
 
     What ``file`` fixes is taken from there. What time and traffic are worth follows from the layers as they are
-    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout. For
+    mapped for latency; these are kept where nothing better comes of it once every tensor has its layout. Layers one by
+    one for latency keep their mappings whatever their layouts, as bounds of designs know them by these. For
     ``dram_bytes_only`` see :mod:`lw3dsim.network.fewest`.
     Raises MappingError where the design has no room for a layer; see :func:`located`.
     """
@@ -227,33 +226,29 @@ def map_network(
         return _fewest(network, design, algorithm, engine, fusion, file, progress)[0]
     fixed = {} if file is None else _fixed(file, network, design, algorithm, engine)
     layouts = {} if file is None else file.layouts
-    is_plain = fusion == "off" and objective == "latency"
     told = Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
     if sum(map(len, fixed)) == len(network.layers):
         told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
     runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=told.layer, fixed=fixed)
     alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
-    if is_plain:
+    if fusion == "off" and objective == "latency":
         return alone
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
-        priced = partial(
-            map_layers, network, design, algorithm=algorithm, engine=engine, price=weights.price, fixed=fixed
-        )
-        runs = priced(progress=told.layer)
-        if algorithm == "auto" and weights.pj:
-            runs = worthy_kinds(network, runs, design, weights, lambda without: priced(without=without))
+        runs = map_layers_for(network, design, algorithm, engine, weights, fixed, told)
         # What time and traffic are worth where layers are fused is told by layers as they are then.
         weights = make_weights(network, runs, design, objective)
-    from lw3dsim.network.remapping import fused_units, laid_units
+    found = [alone]
+    cost = partial(network_cost, network, arch=design, weights=weights)
+    if fusion != "off":
+        from lw3dsim.network.laying import fused_units
 
-    if fusion == "off":
-        units = laid_units(network, units_of(network, runs, fixed), design, engine, weights, fixed, layouts)
-    else:
         told_often = partial(told.layer, times=FUSING)
-        units = fused_units(network, runs, design, engine, weights, fixed, layouts, told_often)
-    return min(units, alone, key=lambda chosen: network_cost(network, chosen, design, weights))
+        found.append(fused_units(network, runs, design, engine, weights, fixed, layouts, told_often))
+    if fusion == "off" or may_cost(network, units_of(network, runs, fixed), design, weights) < min(map(cost, found)):
+        found.append(one_by_one(network, runs, design, engine, weights, fixed, layouts))
+    return min(reversed(found), key=cost)
 
 
 def _fewest(
@@ -310,37 +305,6 @@ def resolve_design(arch: str | Accelerator, overrides: Sequence[str], m1: int | 
     tiles = design.winograd
     tiles = msgspec.structs.replace(tiles, m1=tiles.m1 if m1 is None else m1, m2=tiles.m2 if m2 is None else m2)
     return msgspec.structs.replace(design, winograd=tiles)
-
-
-def map_layers(
-    network: Workload,
-    design: Accelerator,
-    *,
-    algorithm: str = "direct",
-    engine: str = "auto",
-    progress: Callable[[int], None] | None = None,
-    price: Price | None = None,
-    fixed: Mapping[LayerPath, Run[Work]] | None = None,
-    without: frozenset[Kind] = frozenset(),
-) -> list[LayerRun]:
-    """Map and simulate every layer by itself, but for the ``fixed`` ones, which are taken over.
-
-    Of the algorithms that are allowed, kinds are done ``without``. ``progress`` is called with the number of each, once
-    it is done. Raises MappingError, which names the layer.
-    """
-    runs = []
-    for number, layer in enumerate(network.layers):
-        given = (fixed or {}).get((number,))
-        try:
-            # A unit of one layer is that layer by itself.
-            if given is None:
-                given = run_layer(network, layer, design, algorithm, engine, price, without)
-            runs.append(cast("LayerRun", given))
-        except MappingError as error:
-            raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
-        if progress is not None:
-            progress(number)
-    return runs
 
 
 @contextmanager

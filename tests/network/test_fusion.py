@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from lw3dsim import execute, simulate
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.map.group.partition import Partition, make_trees, paths_to, widened
+from lw3dsim.map.group.partition import Partition, costs_with, make_trees, paths_to, widened
 from lw3dsim.network import fusion
+from lw3dsim.network.apart import map_layers
 from lw3dsim.network.chains import branches, can_wait, links, operands, reads
-from lw3dsim.network.pipeline import map_layers, resolve_design, resolve_network
+from lw3dsim.network.pipeline import resolve_design, resolve_network
 
 C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
 
@@ -80,6 +81,16 @@ def test_no_other_cut_is_cheaper_where_layers_stand_aside(tree, data):
     allowed = [path for path, value in cost.items() if value is not None]
     least = min(sum(cost[path] for path in cut) for cut in cuts(frozenset(range(layers)), allowed))
     assert sum(cost[path] for path in chosen) == least
+
+
+@settings(deadline=None, max_examples=150)
+@given(trees())
+def test_what_a_cut_costs_with_a_path_is_the_least_of_all_cuts_that_have_it(tree):
+    layers, feeds, longest, cost = tree
+    allowed = [path for path, value in cost.items() if value is not None]
+    every = [set(cut) for cut in cuts(frozenset(range(layers)), allowed)]
+    found = costs_with(make_trees(layers, feeds, longest), cost.get)
+    assert found == {path: min(sum(cost[one] for one in cut) for cut in every if path in cut) for path in allowed}
 
 
 @settings(deadline=None, max_examples=100)

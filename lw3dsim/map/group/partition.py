@@ -138,3 +138,24 @@ def _groups(chosen: Sequence[Ending], roots: Sequence[int]) -> Iterator[Path]:
         ending = chosen[left.pop()]
         yield ending.path
         left += ending.hanging
+
+
+def costs_with(trees: Trees, cost: Callable[[Path], float | None]) -> dict[Path, float]:
+    """Return, for all paths that can be, what the best cut of all layers costs that has the path."""
+    least: list[float] = []
+    known: list[list[tuple[Ending, float]]] = []
+    for endings in trees.endings:
+        costs = [(ending, cost(ending.path)) for ending in endings]
+        whole = [(ending, own + sum(least[u] for u in ending.hanging)) for ending, own in costs if own is not None]
+        known.append(whole)
+        least.append(min(total for _, total in whole))
+    every = sum(least[v] for v in trees.roots)
+    # What the best cut costs that has a layer, and all that hangs on it at its best: first known of roots.
+    reached = [every if v in set(trees.roots) else math.inf for v in range(len(least))]
+    found: dict[Path, float] = {}
+    for v in reversed(range(len(least))):
+        for ending, total in known[v]:
+            found[ending.path] = reached[v] - least[v] + total
+            for u in ending.hanging:
+                reached[u] = min(reached[u], found[ending.path])
+    return found

@@ -1,0 +1,105 @@
+"""What a mapped network pays for how its tensors lie, and whether other layouts may be worth looking for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.values import replace
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Linear
+from lw3dsim.map.layer.mapping import input_layout, output_layout
+from lw3dsim.network.layouts import free_tensors
+from lw3dsim.network.objective import network_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from lw3dsim.account.simulated import Unit
+    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.workload import Workload
+    from lw3dsim.map.layer.price import Price
+    from lw3dsim.network.objective import Weights
+    from lw3dsim.schedule.work import Side
+    from lw3dsim.tensor.layout import Layout
+
+# What units pay for the layouts that others want is worth looking at where it is more than this part of all.
+WORTH = 300
+
+# What a unit moves and does not need is worth looking at where it is more than this part of all. A little of it is at
+# the edges of tiles in any layout.
+MUCH = 200
+
+# What a unit pays for the layouts that others want is worth mapping it anew where it is more than this part of all.
+PAYS = 2000
+
+# A unit may save so many times what it moves and does not need, as tiles may be others in other layouts.
+SAVES = 2
+
+
+class Paid(NamedTuple):
+    """What a network costs as a ``whole``; of that for layouts that others want; and at most in a unit for no need."""
+
+    whole: float
+    for_others: float
+    for_nothing: float
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether layouts that none of the units was mapped for may save much."""
+        return self.for_nothing * MUCH > self.whole
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether other layouts may save anything that is worth looking for."""
+        return self.is_wasteful or self.for_others * WORTH > self.whole
+
+
+def paid_for_layouts(network: Workload, units: Sequence[Unit], arch: Accelerator, weights: Weights) -> Paid:
+    """Return what settled ``units`` pay for how their tensors lie: at most, where time waits for every byte."""
+    free = free_tensors(network) if arch.dram.layout == "auto" else set()
+    extra = sum(unit.layout_extra_bytes for unit in units) if free else 0
+    return Paid(
+        whole=network_cost(network, units, arch, weights),
+        for_others=weights.price.of(extra * cycles_of_byte(arch), extra),
+        for_nothing=max(wasted_by(unit, free, weights.price) for unit in units),
+    )
+
+
+def pays_much(unit: Unit, paid: Paid, price: Price) -> bool:
+    """Return whether a unit pays so much for the layouts that others want that it may be worth mapping it anew."""
+    return price.of(0, unit.layout_extra_bytes) * PAYS > paid.whole
+
+
+def may_cost(network: Workload, units: Sequence[Unit], arch: Accelerator, weights: Weights) -> float:
+    """Return about what ``units`` may cost at best in other layouts."""
+    wasted = sum(wasted_by(unit, network.shapes, weights.price) for unit in units)
+    return network_cost(network, units, arch, weights) - SAVES * wasted
+
+
+def cycles_of_byte(arch: Accelerator) -> float:
+    """Return the cycles in which DRAM moves a byte."""
+    clocks = make_clocks(arch)
+    return clocks.burst_ticks / clocks.dram.channels / clocks.burst_bytes / clocks.cycle_ticks
+
+
+def wasted_by(unit: Unit, free: Collection[str], price: Price) -> float:
+    """Return what the bytes of ``free`` tensors cost that a unit moves and does not need: the rest of bursts."""
+    events, wasted = unit.run.events, 0
+    if unit.layers[0].inputs[0] in free and not isinstance(unit.layers[0], Linear):
+        wasted += max(events.dram_ifmap_bytes - events.ifmap_write_bytes, 0)
+    if unit.layers[-1].name in free:
+        wasted += max(events.dram_ofmap_bytes - events.ofmap_dma_bytes, 0)
+    return price.of(wasted * cycles_of_byte(unit.run.arch), wasted)
+
+
+def padding(layout: Layout, block: int) -> int:
+    """Return the bytes that a tensor takes beyond its elements in channel blocks of ``block``."""
+    bits = layout.channels * math.prod(layout.extent) * layout.element_bits
+    return replace(layout, block=block).bursts * layout.burst_bytes - -(-bits // 8)
+
+
+def layout_of(unit: Unit, side: Side) -> Layout:
+    """Return where the input or output of a unit lies."""
+    stages, burst_bytes = unit.run.work.stages, make_clocks(unit.run.arch).burst_bytes
+    return input_layout(stages[0], burst_bytes) if side == "input" else output_layout(stages[-1], burst_bytes)

@@ -41,4 +41,4 @@ def test_no_other_mapping_near_in_time_and_traffic_takes_less(name, arch):
 
     asked = LayerSearch(problem=problem, arch=seen, price=price, most=MANY)
     least = min(energy_pj(run_work(asked.work(one.mapping), seen)) for one in asked.candidates())
-    assert energy_pj(run_problem(problem, seen, price=price)) <= 1.004 * least
+    assert energy_pj(run_problem(problem, seen, price=price)) <= 1.005 * least

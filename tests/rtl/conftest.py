@@ -17,6 +17,14 @@ BUILD = Path(__file__).resolve().parents[2] / "build" / "cores"
 KEPT = 12
 
 
+def built_at(core):
+    """When a core was built; never, where another worker has just deleted it."""
+    try:
+        return core.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 @pytest.fixture(scope="session")
 def folder():
     """Where cores are built by these tools, without optimising: compiling takes longer than what they run."""
@@ -26,8 +34,9 @@ def folder():
     said = [subprocess.run(tool, capture_output=True, check=True).stdout for tool in tools]
     made = BUILD / hashlib.sha256(repr(said).encode()).hexdigest()[:16]
     made.mkdir(parents=True, exist_ok=True)
-    for old in sorted(BUILD.glob("*/core_*"), key=lambda one: -one.stat().st_mtime)[KEPT:]:
-        shutil.rmtree(old)
+    for old in sorted(BUILD.glob("*/core_*"), key=built_at, reverse=True)[KEPT:]:
+        # Another worker may be at it too.
+        shutil.rmtree(old, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXXFLAGS", "-O0")
         yield made

@@ -21,7 +21,7 @@ from lw3dsim.base.records import Record
 from lw3dsim.comparison import explain
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.explore import runner
-from lw3dsim.network import pipeline
+from lw3dsim.network import apart
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.report.plots import ResultPlots
 
@@ -37,7 +37,7 @@ class _Begun(Exception):  # noqa: N818  # no error
 def work(tmp_path, monkeypatch):
     """Run in an empty folder with a tiny network; note what work is begun."""
     done = []
-    run_layer = pipeline.run_layer
+    run_layer = apart.run_layer
 
     def noted(*args, **options):
         done.append("layer")
@@ -46,7 +46,7 @@ def work(tmp_path, monkeypatch):
     def begun(*_):
         raise _Begun
 
-    monkeypatch.setattr(pipeline, "run_layer", noted)
+    monkeypatch.setattr(apart, "run_layer", noted)
     monkeypatch.setattr(dse, "begun", begun)
     monkeypatch.setattr(dse, "proved", begun)
     monkeypatch.setattr(traced, "trace_file", begun)

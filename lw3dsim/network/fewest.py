@@ -84,10 +84,9 @@ class Asked(Value, frozen=True, kw_only=True):
             tiles[layer.name] += last
             if not isinstance(layer, Linear):
                 tiles[layer.inputs[0]] += first
-            if self.fuses:
-                channels = self.network.shapes[layer.name].channels
-                usual = tuple(block_sizes(self.arch.dram.channel_block, channels))
-                tiles[layer.name] += chunk_sizes(channels, self.arch.pe.rows, usual)
+            channels = self.network.shapes[layer.name].channels
+            usual = tuple(block_sizes(self.arch.dram.channel_block, channels))
+            tiles[layer.name] += chunk_sizes(channels, self.arch.pe.rows, usual)
         return tiles
 
 

@@ -171,8 +171,9 @@ def _best_run(asked: Alone, engine: str, price: Price | None, lies: Lies) -> Lay
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
 
     def ways(problem: Problem, seen: Accelerator) -> LayerRun:
-        quanta = all_blocks(problem, seen) if price == BYTES_ONLY else None
-        return run_problem(laid(problem, lies), seen, engine, price, quanta=quanta)
+        lying = laid(problem, lies)
+        quanta = all_blocks(lying, seen) if price == BYTES_ONLY else None
+        return run_problem(lying, seen, engine, price, quanta=quanta)
 
     runs = of_ways(asked, ways)
     return runs[0] if len(runs) == 1 else min(runs, key=lambda run: _cost(run, asked.arch, wanted))

@@ -127,3 +127,25 @@ def test_a_network_of_which_a_file_says_the_mapping_states_no_least(cli, tmp_pat
     asked = {"input_size": SMALL["c3d_small"], "fusion": "auto", "objective": "dram_bytes_only"}
     assert cli("map", "c3d_small", "--input", SMALL["c3d_small"], "--save", tmp_path / "own.yaml").exit_code == 0
     assert simulate("c3d_small", "edge_base", mapping=tmp_path / "own.yaml", **asked).totals.least_dram_bytes is None
+
+
+# Channels in and out that are no whole number of the usual blocks, and buffers that hold few of them.
+TIGHT = {"buffers.ifmap_kib": 8, "buffers.weight_kib": 8, "buffers.ofmap_kib": 16}
+ODD = {
+    "all at once": (Shape(3, 3, 9, 7), 130, (3, 3, 3), "edge_small", {}),
+    "of few": (Shape(300, 3, 9, 31), 17, (3, 3, 3), "edge_base", TIGHT),
+    "in parts": (Shape(300, 3, 9, 31), 130, (3, 1, 1), "edge_base", TIGHT),
+    "of one": (Shape(16, 4, 14, 14), 256, (1, 3, 3), "edge_small", TIGHT),
+}
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "edp", "dram_bytes"])
+@pytest.mark.parametrize("case", ODD)
+def test_a_layer_of_odd_channels_moves_least_where_bytes_alone_count(case, objective):
+    shape, channels, kernel, arch, overrides = ODD[case]
+    padding = tuple(size // 2 for size in kernel)
+    layer = Conv3d(name="l", inputs=("x",), out_channels=channels, kernel=kernel, padding=padding)
+    network = build_workload(name="odd", inputs={"x": shape}, layers=[layer])
+    least = simulate(network, arch, objective="dram_bytes_only", overrides=overrides).totals
+    assert least.dram_bytes == least.least_dram_bytes
+    assert least.dram_bytes <= simulate(network, arch, objective=objective, overrides=overrides).totals.dram_bytes

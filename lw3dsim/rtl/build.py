@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.output import check_folder
 from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 from lw3dsim.rtl.fields import FIELD_BITS, PLACES, declared
@@ -87,7 +88,7 @@ def build(core: Core, folder: Path) -> Path:
     tool, texts = verilator(), {**sources(core), **bench_files(), "names.h": names_header(core)}
     parameters = [f"-G{name}={value}" for name, value in core.parameters.items()]
     key = hashlib.sha256(repr((sorted(texts.items()), parameters)).encode()).hexdigest()[:16]
-    made = folder / f"core_{key}"
+    made = check_folder(folder / f"core_{key}", {})
     bench = made / "bench"
     if bench.exists():
         return bench
@@ -139,6 +140,8 @@ def _runtime(tool: str, folder: Path) -> list[Path]:
 
 
 def _called(command: list[str], folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise InputError(f"{command[0]} is not installed; a core is built with it (CXX names another compiler)")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # made here
     if done.returncode:
         raise InputError(f"{Path(command[0]).name} could not build the core: {done.stderr.strip()[-1000:]}")

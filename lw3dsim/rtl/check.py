@@ -124,7 +124,8 @@ def chosen(
         else:
             found.append(unit)
     if not found:
-        raise InputError(f"{prepared.network.name} has no layer that a core does: {refused[0]}")
+        apart = "; without fusion its layers may run" if prepared.request.fusion != "off" else ""
+        raise InputError(f"{prepared.network.name} has no layer or group that a core does: {refused[0]}{apart}")
     return found, tuple(refused)
 
 

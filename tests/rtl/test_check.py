@@ -367,3 +367,16 @@ def test_a_layer_that_no_counters_walk_over_is_named_beside_those_that_run(folde
 def test_room_is_reached_from_the_package():
     code = "import lw3dsim; lw3dsim.rtl.check_core"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_build_that_can_not_be_made_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    asked = ("rtl", "check", "c3d_small", "--arch", "edge_small", "--layers", "fc4", "--input", "8x16x16")
+    (tmp_path / "file").write_text("")
+    said = command(*asked, "--build", str(tmp_path / "file" / "under"))
+    assert said.exit_code == 2
+    assert "cannot be written" in said.stderr
+    monkeypatch.setenv("CXX", "no_such_compiler")
+    said = command(*asked, "--build", str(tmp_path / "new"))
+    assert said.exit_code == 2
+    assert "no_such_compiler is not installed" in said.stderr

@@ -20,15 +20,14 @@ from lw3dsim.map.group.laid import LaidPartition
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Ending, Trees
 from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
-from lw3dsim.map.group.tables import chunk_sizes
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.fusion import find_group, run_group
 from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
 from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, settle_layouts
 from lw3dsim.network.offers import NOTHING, End, Offer, ends_of, users_of
+from lw3dsim.network.other_blocks import chunks_of
 from lw3dsim.network.runs import bare
-from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,9 +83,7 @@ class Asked(Value, frozen=True, kw_only=True):
             tiles[layer.name] += last
             if not isinstance(layer, Linear):
                 tiles[layer.inputs[0]] += first
-            channels = self.network.shapes[layer.name].channels
-            usual = tuple(block_sizes(self.arch.dram.channel_block, channels))
-            tiles[layer.name] += chunk_sizes(channels, self.arch.pe.rows, usual)
+            tiles[layer.name] += chunks_of(self.network.shapes[layer.name].channels, self.arch)
         return tiles
 
 

@@ -26,9 +26,12 @@ def with_tiles(alone: Sequence[Unit], arch: Accelerator, blocks: Mapping[str, Bl
         (layer,), (problem,) = unit.layers, unit.run.work.stages
         first, last = tile_channels(problem, unit.run.arch)
         channels = problem.groups * problem.n
-        usual = tuple(block_sizes(arch.dram.channel_block, channels))
-        chunks = chunk_sizes(channels, arch.pe.rows, usual)
-        for name, sizes in ((layer.inputs[0], first), (layer.name, (*last, *chunks))):
+        for name, sizes in ((layer.inputs[0], first), (layer.name, (*last, *chunks_of(channels, arch)))):
             if len(tiles.get(name, ())) > 1:
                 tiles[name].update(sizes)
     return {name: tuple(sorted(own)) for name, own in tiles.items()}
+
+
+def chunks_of(channels: int, arch: Accelerator) -> tuple[int, ...]:
+    """Return the chunks in which a group may make a tensor of so many channels."""
+    return chunk_sizes(channels, arch.pe.rows, tuple(block_sizes(arch.dram.channel_block, channels)))

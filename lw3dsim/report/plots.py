@@ -60,10 +60,10 @@ class ResultPlots:
 
         With ``whole`` from its begin to its end. Raises InputError where no timeline of it was kept.
         """
-        name = None if layer is None else as_text("layer", layer)
+        name, number = None if layer is None else as_text("layer", layer), -1 if as_truth("whole", whole) else 0
+        # They are made, which takes a run, where a result was not looked at closely before.
         closeup = kept_closeup(self._result.closeups, self._record.workload, name)
-        stretch = closeup.stretches[-1 if as_truth("whole", whole) else 0]
-        return _made(plotted.timeline_bars(closeup, stretch))
+        return _made(plotted.timeline_bars(closeup, closeup.stretches[number]))
 
     def save(self, kind: str, path: PathArgument, *, width: str = "single", layer: str | None = None) -> Path:
         """Write a figure for a paper to ``path`` (.svg, .pdf, .png, .html) and return that; see ``lw3dsim plot``.

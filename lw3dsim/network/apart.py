@@ -10,16 +10,16 @@ from lw3dsim.network.kinds import worthy_kinds
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layout_costs import paid_for_layouts, pays_much
 from lw3dsim.network.layouts import settle_layouts
-from lw3dsim.network.units import units_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from lw3dsim.account.simulated import LayerRun, Run, Unit
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.layer.price import Price
+    from lw3dsim.network.alone import Alone
     from lw3dsim.network.objective import Weights
     from lw3dsim.network.told import Told
     from lw3dsim.schedule.work import Work
@@ -74,20 +74,13 @@ def map_layers_for(
     return runs
 
 
-def one_by_one(
-    network: Workload,
-    runs: Sequence[LayerRun],
-    arch: Accelerator,
-    engine: str,
-    weights: Weights,
-    fixed: Mapping[Path, Run[Work]],
-    layouts: Mapping[str, int],
-) -> list[Unit]:
-    """Return the layers of ``network``, which ran as in ``runs``, in no groups but those that are fixed."""
-    units = settle_layouts(network, units_of(network, runs, fixed), arch, engine, layouts)
+def one_by_one(alone: Alone) -> list[Unit]:
+    """Return the layers of a network in no groups but those that are fixed, all tensors in layouts."""
+    network, arch, weights = alone.network, alone.arch, alone.weights
+    units = settle_layouts(network, alone.units, arch, alone.engine, alone.layouts)
     paid = paid_for_layouts(network, units, arch, weights)
     if not (paid.is_worth_it or any(pays_much(unit, paid, weights.price) for unit in units)):
         return units
     from lw3dsim.network.laying import laid_layers
 
-    return laid_layers(network, runs, units, arch, engine, weights, fixed, layouts)
+    return laid_layers(alone, units)

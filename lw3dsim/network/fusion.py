@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.partition import Path, Trees
     from lw3dsim.map.layer.price import Price
+    from lw3dsim.network.alone import Alone
     from lw3dsim.network.runs import Tried
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
@@ -99,32 +100,21 @@ class Judge:
     costs: dict[Path, float | None]
 
     @classmethod
-    def of(
-        cls,
-        network: Workload,
-        runs: Sequence[LayerRun],
-        arch: Accelerator,
-        engine: str,
-        weights: Weights,
-        apart: Collection[int],
-        given: Collection[str],
-    ) -> Judge:
-        """Return the judge of a network whose layers ``apart`` are in no group that it may choose.
-
-        The layouts of tensors ``given`` are not to be chosen either.
-        """
+    def of(cls, alone: Alone, apart: Collection[int]) -> Judge:
+        """Return the judge of a network whose layers ``apart`` are in no group that it may choose."""
+        network, runs, arch, weights = alone.network, alone.runs, alone.arch, alone.weights
         units = [Unit(layers=(layer,), run=run) for layer, run in zip(network.layers, runs, strict=True)]
         leakage = leakage_of(units, arch) if weights.pj else None
-        alone = [Figures.of(network, unit, leakage) for unit in units]
-        problems, worth = [run.work.problem for run in runs], list(map(weights.cost, alone))
+        each = [Figures.of(network, unit, leakage) for unit in units]
+        problems, worth = [run.work.problem for run in runs], list(map(weights.cost, each))
         judge = cls(
             network=network,
             runs=runs,
             arch=arch,
-            engine=engine,
+            engine=alone.engine,
             leakage=leakage,
             worth=worth,
-            formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, alone, strict=True)],
+            formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, each, strict=True)],
             weights=weights,
             trees=trees_of(network, problems, arch, apart),
             groups={},
@@ -134,7 +124,7 @@ class Judge:
             simulated={},
             costs={(i,): cost for i, cost in enumerate(worth)},
         )
-        judge._bound(free_blocks(network, arch, given))
+        judge._bound(free_blocks(network, arch, alone.layouts))
         return judge
 
     def _bound(self, free: Mapping[str, Blocks]) -> None:

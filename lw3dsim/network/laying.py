@@ -43,18 +43,16 @@ from lw3dsim.network.runs import bare, seen_by, settled
 from lw3dsim.network.units import units_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from lw3dsim.account.simulated import LayerRun, Run
+    from lw3dsim.account.simulated import Run
     from lw3dsim.base.arrays import Floats, Ints
-    from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.workload import Workload
-    from lw3dsim.map.group.group import Blocks
+    from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.laid import Layouts
     from lw3dsim.map.group.partition import Path
+    from lw3dsim.network.alone import Alone
     from lw3dsim.network.layers import Lies
     from lw3dsim.network.layout_costs import Paid
-    from lw3dsim.network.objective import Weights
     from lw3dsim.network.offers import End
     from lw3dsim.schedule.work import Side, Work
 
@@ -68,41 +66,19 @@ HOPE = 0.25
 MOST = 100
 
 
-def fused_units(
-    network: Workload,
-    runs: Sequence[LayerRun],
-    arch: Accelerator,
-    engine: str,
-    weights: Weights,
-    fixed: Mapping[Path, Run[Work]],
-    given: Mapping[str, int],
-    progress: Callable[[int], None] | None = None,
-) -> list[Unit]:
-    """Return ``network`` cut into fused groups and layers at the least cost, all tensors in their layouts.
-
-    Its layers ran as in ``runs`` by themselves. The layouts of tensors ``given`` stand; see :func:`fuse`.
-    """
-    apart = {i for path in fixed for i in path}
-    judge = Judge.of(network, runs, arch, engine, weights, apart, given)
-    units = settle_layouts(network, fuse(judge, fixed, progress), arch, engine, given)
-    return relaid(judge, units, fixed, given)
+def fused_units(alone: Alone, progress: Callable[[int], None] | None = None) -> list[Unit]:
+    """Return a network cut into fused groups and layers at the least cost, all tensors in layouts; see :func:`fuse`."""
+    judge = Judge.of(alone, alone.fixed_layers)
+    units = fuse(judge, alone.fixed, progress)
+    return relaid(judge, alone, settle_layouts(alone.network, units, alone.arch, alone.engine, alone.layouts))
 
 
-def laid_layers(
-    network: Workload,
-    runs: Sequence[LayerRun],
-    units: list[Unit],
-    arch: Accelerator,
-    engine: str,
-    weights: Weights,
-    fixed: Mapping[Path, Run[Work]],
-    given: Mapping[str, int],
-) -> list[Unit]:
+def laid_layers(alone: Alone, units: list[Unit]) -> list[Unit]:
     """Return the same of layers that are in no groups but those that are fixed, settled as ``units``."""
-    return relaid(Judge.of(network, runs, arch, engine, weights, range(len(runs)), given), units, fixed, given)
+    return relaid(Judge.of(alone, range(len(alone.runs))), alone, units)
 
 
-def relaid(judge: Judge, units: list[Unit], fixed: Mapping[Path, Run[Work]], given: Mapping[str, int]) -> list[Unit]:
+def relaid(judge: Judge, alone: Alone, units: list[Unit]) -> list[Unit]:
     """Return settled ``units``, or a cut in layouts that costs less: the same mapped for its layouts, or any."""
     network, arch, weights = judge.network, judge.arch, judge.weights
 
@@ -111,16 +87,16 @@ def relaid(judge: Judge, units: list[Unit], fixed: Mapping[Path, Run[Work]], giv
 
     def settle(runs: Mapping[Path, Run[Work]], blocks: Mapping[str, int]) -> list[Unit]:
         anew = units_of(network, judge.runs, runs)
-        return settle_layouts(network, anew, arch, judge.engine, {**given, **blocks})
+        return settle_layouts(network, anew, arch, judge.engine, {**alone.layouts, **blocks})
 
     paid = paid_for_layouts(network, units, arch, weights)
-    runs = _for_their_layouts(judge, units, fixed, paid)
+    runs = _for_their_layouts(judge, units, alone.fixed, paid)
     if any(run is not unit.run for run, unit in zip(runs.values(), units, strict=True)):
         units = min(units, settle(runs, {}), key=cost)
         paid = paid_for_layouts(network, units, arch, weights)
     if not paid.is_worth_it:
         return units
-    found = Laying.of(judge, units, fixed, given, paid).best()
+    found = Laying.of(judge, alone, units, paid).best()
     return units if found is None else min(units, settle(*found), key=cost)
 
 
@@ -156,12 +132,19 @@ def run_anew(judge: Judge, path: Path, lies: Lies) -> Run[Work]:
     design, engine, price = bare(judge.arch), judge.engine, judge.weights.price
     if len(path) > 1:
         group = judge.groups[path]
-        own = group.stages[0].input_block, group.stages[-1].output_block
-        first, last = (one if block is None else block for block, one in zip(lies, own, strict=True))
-        return run_group(group, design, price, engine, lies=((first,), (last,)))
+        return run_group(group, design, price, engine, lies=_lies_of(group, ((block,) for block in lies)))
     problem = laid(judge.runs[path[0]].work.problem, lies)
     seen = seen_by(problem, design)
     return run_problem(problem, seen, engine, price, quanta=all_blocks(problem, seen))
+
+
+def _lies_of(group: Group, ends: Iterable[Sequence[int | None]]) -> tuple[Blocks, Blocks]:
+    """Return the blocks that the input and output of a group may have, its own in place of None."""
+    own = group.stages[0].input_block, group.stages[-1].output_block
+    first, last = (
+        tuple(one if block is None else block for block in blocks) for blocks, one in zip(ends, own, strict=True)
+    )
+    return first, last
 
 
 @dataclass(kw_only=True)
@@ -174,27 +157,19 @@ class Laying:
 
     judge: Judge
     fixed: Mapping[Path, Run[Work]]
-    given: Mapping[str, int]
     paid: Paid
     blocks: Mapping[str, Blocks]
     anew: dict[tuple[Path, Lies], Run[Work]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls,
-        judge: Judge,
-        units: Sequence[Unit],
-        fixed: Mapping[Path, Run[Work]],
-        given: Mapping[str, int],
-        paid: Paid,
-    ) -> Laying:
+    def of(cls, judge: Judge, alone: Alone, units: Sequence[Unit], paid: Paid) -> Laying:
         """Return what is known once ``units`` are settled."""
         network, arch = judge.network, judge.arch
-        alone = units_of(network, judge.runs, {})
-        blocks = blocks_of(network, [*alone, *units], arch, given)
+        layers = units_of(network, judge.runs, {})
+        blocks = blocks_of(network, [*layers, *units], arch, alone.layouts)
         if paid.is_wasteful:
-            blocks = with_tiles(alone, arch, blocks)
-        return cls(judge=judge, fixed=fixed, given=given, paid=paid, blocks=blocks)
+            blocks = with_tiles(layers, arch, blocks)
+        return cls(judge=judge, fixed=alone.fixed, paid=paid, blocks=blocks)
 
     def best(self) -> tuple[dict[Path, Run[Work]], dict[str, int]] | None:
         """Return the runs of the best cut and the blocks of its tensors, None where none can be worth it."""
@@ -276,11 +251,8 @@ class Laying:
         """Return what a group costs at least, by its candidates in any layouts."""
         judge = self.judge
         group, design, price = judge.groups[path], bare(judge.arch), judge.weights.price
-        own = group.stages[0].input_block, group.stages[-1].output_block
-        first, last = (
-            tuple(one if block is None else block for block in end.blocks) for end, one in zip(ends, own, strict=True)
-        )
-        search = GroupSearch(group=group, arch=design, price=price, most=CANDIDATES, lies=(first, last))
+        lies = _lies_of(group, (end.blocks for end in ends))
+        search = GroupSearch(group=group, arch=design, price=price, most=CANDIDATES, lies=lies)
         try:
             return min(one.least for one in group_candidates(search)) * ROUNDED
         except MappingError:

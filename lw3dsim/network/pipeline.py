@@ -17,6 +17,7 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
+from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers, map_layers_for, one_by_one
 from lw3dsim.network.layout_costs import may_cost
 from lw3dsim.network.layouts import settle_layouts
@@ -231,23 +232,23 @@ def map_network(
         told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
     runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=told.layer, fixed=fixed)
-    alone = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
+    settled = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
     if fusion == "off" and objective == "latency":
-        return alone
+        return settled
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
         runs = map_layers_for(network, design, algorithm, engine, weights, fixed, told)
         # What time and traffic are worth where layers are fused is told by layers as they are then.
         weights = make_weights(network, runs, design, objective)
-    found = [alone]
+    alone = Alone(network=network, runs=runs, arch=design, engine=engine, weights=weights, fixed=fixed, layouts=layouts)
+    found = [settled]
     cost = partial(network_cost, network, arch=design, weights=weights)
     if fusion != "off":
         from lw3dsim.network.laying import fused_units
 
-        told_often = partial(told.layer, times=FUSING)
-        found.append(fused_units(network, runs, design, engine, weights, fixed, layouts, told_often))
-    if fusion == "off" or may_cost(network, units_of(network, runs, fixed), design, weights) < min(map(cost, found)):
-        found.append(one_by_one(network, runs, design, engine, weights, fixed, layouts))
+        found.append(fused_units(alone, partial(told.layer, times=FUSING)))
+    if fusion == "off" or may_cost(network, alone.units, design, weights) < min(map(cost, found)):
+        found.append(one_by_one(alone))
     return min(reversed(found), key=cost)
 
 

@@ -11,6 +11,7 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.map.layer.price import Price
+from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers
 from lw3dsim.network.laying import fused_units
 from lw3dsim.network.layout_costs import wasted_by
@@ -98,7 +99,17 @@ def test_units_that_are_fixed_and_layouts_that_are_given_stand(seed, objective):
         fixed = {path: space.run(path, {}) if len(path) > 1 else runs[path[0]]}
         tensor = network.layers[path[-1]].name
         given = {tensor: 4} if tensor in space.free else {}
-        units = fused_units(network, runs, arch, "auto", space.weights, fixed, given)
+        units = fused_units(
+            Alone(
+                network=network,
+                runs=runs,
+                arch=arch,
+                engine="auto",
+                weights=space.weights,
+                fixed=fixed,
+                layouts=given,
+            )
+        )
         names = tuple(network.layers[i].name for i in path)
         (unit,) = [unit for unit in units if tuple(layer.name for layer in unit.layers) == names]
         assert unit.run.work.mapping == fixed[path].work.mapping

@@ -75,6 +75,8 @@ def _decoded(document: Document) -> Accelerator:
     return arch
 
 
+SHARED: KeyPath = ("buffers", "shared_kib")
+
 # Buffers of which nothing is said.
 DEFAULTS = msgspec.to_builtins(Buffers())
 
@@ -93,23 +95,32 @@ def _check_buffers(document: Document, arch: Accelerator) -> None:
                 )
         for key in ("shared_banks", "shared_port_bytes"):
             if given.get(key, DEFAULTS[key]) != DEFAULTS[key]:
-                raise document.error(("buffers", key), "belongs to a shared memory; drop it, or give shared_kib alone")
+                raise document.conflict(
+                    ("buffers", key), SHARED, "belongs to a shared memory; drop it, or give shared_kib alone"
+                )
         return
     for name in STREAM_BUFFERS:
         for key in ("kib", "port_bytes", "banks"):
             path = f"{name}_{key}"
             own = 0 if key == "kib" else getattr(buffers, path)
             if path in given and given[path] not in (own, DEFAULTS[path]):
-                instead = f"shared_{key}" if key != "kib" else "shared_kib alone"
-                raise document.error(
-                    ("buffers", path), f"belongs to buffers that are not shared; drop it, give {instead}"
+                remedy = (
+                    f"drop it, give shared_{key}" if key != "kib" else "drop it or make it 0, give shared_kib alone"
                 )
+                raise document.conflict(("buffers", path), SHARED, f"belongs to buffers that are not shared; {remedy}")
     if given.get("intermediate_share", 0) not in (0, "auto"):
-        place = document.named(("buffers", "intermediate_share"), short(given["intermediate_share"]))
-        raise InputError(f"{place}: of a shared memory every group has what is best for it; drop it, or give auto or 0")
+        raise document.conflict(
+            ("buffers", "intermediate_share"),
+            SHARED,
+            "belongs to buffers that are not shared: else every group has what is best for it; "
+            "drop it, or give auto or 0",
+        )
     if buffers.shared_kib % buffers.shared_banks:
-        place = document.named(("buffers", "shared_kib"), str(buffers.shared_kib))
-        raise InputError(f"{place}: is no multiple of shared_banks ({buffers.shared_banks}); banks have whole KiB")
+        raise document.conflict(
+            SHARED,
+            ("buffers", "shared_banks"),
+            f"is no multiple of shared_banks ({buffers.shared_banks}); banks have whole KiB",
+        )
 
 
 def _check_dataflow(document: Document, arch: Accelerator) -> None:
@@ -133,12 +144,18 @@ def _check_dram(document: Document, arch: Accelerator) -> None:
     except InputError as error:
         raise document.error(("dram", "mapping"), str(error)) from None
     if dram.refresh == "per-bank" and not standard.trefi_pb:
-        raise document.error(("dram", "refresh"), f"{dram.preset} refreshes all banks together; use all-bank or none")
+        raise document.conflict(
+            ("dram", "refresh"),
+            ("dram", "preset"),
+            f"can't be per-bank: {dram.preset} refreshes all banks together; use all-bank or none",
+        )
     if dram.model in ("in_order", "fr_fcfs"):
         for key in ("bandwidth_gbps", "latency_ns"):
             if getattr(dram, key) is not None:
-                raise document.error(
-                    ("dram", key), f"belongs to the plain model, not to {dram.model}; drop it or set model to plain"
+                raise document.conflict(
+                    ("dram", key),
+                    ("dram", "model"),
+                    f"belongs to the plain model, not to {dram.model}; drop it or set model to plain",
                 )
 
 

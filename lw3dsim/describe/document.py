@@ -47,6 +47,17 @@ class Document(Value, frozen=True, kw_only=True):
         """Build the error for ``key``: place, key, then ``message``."""
         return InputError(f"{self.named(key)}: {message}" if key else f"{self.where()} {message}")
 
+    def conflict(self, key: KeyPath, other: KeyPath, message: str) -> InputError:
+        """Build the error for ``key``, which ``other`` rules out: it begins with what was changed last of the two."""
+        if self._changed(other) <= self._changed(key):
+            return self.error(key, message)
+        return InputError(f"{self.named(other)}: {self.named(key)} {message}")
+
+    def _changed(self, key: KeyPath) -> int:
+        """Return the number of the last change of ``key``, from 1; 0 for none."""
+        numbers = enumerate((changed for changed, _ in self.changes), start=1)
+        return max((number for number, changed in numbers if key[: len(changed)] == changed), default=0)
+
 
 def dotted(key: KeyPath) -> str:
     """Write a key path as ``layers[2].kernel``."""

@@ -106,7 +106,7 @@ def test_banks_in_a_mapping_file_are_checked(arch, more, says, tmp_path):
         (
             "edge_shared",
             ["buffers.ifmap_kib=64"],
-            "belongs to buffers that are not shared; drop it, give shared_kib alone",
+            "belongs to buffers that are not shared; drop it or make it 0, give shared_kib alone",
         ),
         ("edge_shared", ["buffers.ofmap_port_bytes=32"], "drop it, give shared_port_bytes"),
         ("edge_shared", ["buffers.weight_banks=4"], "drop it, give shared_banks"),
@@ -125,8 +125,39 @@ def test_banks_in_a_mapping_file_are_checked(arch, more, says, tmp_path):
     ],
 )
 def test_what_contradicts_a_shared_memory_is_refused(arch, overrides, says):
-    with pytest.raises(InputError, match=re.escape(says)):
+    with pytest.raises(InputError, match=re.escape(says)) as refused:
         load_arch(arch, overrides=overrides)
+    # What was set last contradicts what was there.
+    assert str(refused.value).startswith(f"--set {overrides[-1]}") or overrides == ["buffers.shared_kib=null"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "begins", "names"),
+    [
+        (["buffers.shared_kib=64"], "--set buffers.shared_kib=64: ", r"edge_base\.yaml:\d+ buffers\.ifmap_kib belongs"),
+        (
+            ["buffers.ifmap_kib=8", "buffers.shared_kib=64"],
+            "--set buffers.shared_kib=64: ",
+            "--set buffers.ifmap_kib=8 belongs",
+        ),
+        (["buffers.shared_kib=64", "buffers.ifmap_kib=8"], "--set buffers.ifmap_kib=8: belongs", ""),
+        (
+            ["dram.model=plain", "dram.bandwidth_gbps=8", "dram.model=in_order"],
+            "--set dram.model=in_order: ",
+            "--set dram.bandwidth_gbps=8 belongs to the plain model",
+        ),
+        (
+            ["dram.preset=lpddr4-4266-x32", "dram.refresh=per-bank", "dram.preset=ddr4-2400-x64"],
+            "--set dram.preset=ddr4-2400-x64: ",
+            "--set dram.refresh=per-bank can't be per-bank",
+        ),
+    ],
+)
+def test_of_two_keys_that_exclude_each_other_the_one_that_was_set_last_is_blamed(overrides, begins, names):
+    with pytest.raises(InputError) as refused:
+        load_arch("edge_base", overrides=overrides)
+    assert str(refused.value).startswith(begins)
+    assert re.search(names, str(refused.value))
 
 
 LONG = """

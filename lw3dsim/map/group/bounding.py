@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import kernel, read
+from lw3dsim.machine.records import Array, Layer
+from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Floor, Found, Parts, Tiles
 
 
@@ -28,9 +31,28 @@ def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int, of_stages: W
         work = units_of(t, h, w, parts.units, i, j, k, stage)
         steps = some_tiles(t, h, w, i, j, k, stage + 1) * (whole + min(rest, 1))
         most = most_units(t, h, w, parts.units, i, j, k, stage)
-        of_stages[stage] = least_cycles_of(floor, stage, work, most, passes, steps)
+        if floor.is_vector[stage]:
+            of_stages[stage] = vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
+        else:
+            of_stages[stage] = least_cycles_of(floor, stage, work, most, passes, steps)
         cycles += of_stages[stage]
     return cycles
+
+
+@kernel
+def vector_stage_cycles(t: Cuts, h: Cuts, w: Cuts, floor: Floor, i: int, j: int, k: int, stage: int, steps: int) -> int:
+    """Return the cycles of a vector stage in so many ``steps``: as if all its tiles were one, and to fill each."""
+    layer = read(Layer, floor.layers, floor.layer[stage])
+    array = read(Array, floor.arrays, 2 * floor.kind[stage])
+    return whole_cycles(layer, array, t, h, w, i, j, k, stage) + steps * floor.fill[stage]
+
+
+@kernel
+def whole_cycles(layer: Layer, array: Array, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, stage: int) -> int:
+    """Return the cycles of a vector stage as if all its tiles were one."""
+    made_t, made_h = t.all_new[(stage + 1) * len(t.tile) + i], h.all_new[(stage + 1) * len(h.tile) + j]
+    made_w = w.all_new[(stage + 1) * len(w.tile) + k]
+    return vector_cycles(layer, array, layer.n, made_t, made_h, made_w, layer.c, 1, 1)
 
 
 @kernel

@@ -122,7 +122,8 @@ class Floor(NamedTuple):
 
     In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles; what
     all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name. There are so many
-    ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these.
+    ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these. What ``is_vector`` takes
+    follows from its ``layer``, of the Layers ``layers``, and its ``kind``, of the Arrays ``arrays``.
     """
 
     work: Words
@@ -137,6 +138,11 @@ class Floor(NamedTuple):
     passes: Words
     chunks: Words
     weights: Words
+    is_vector: Words
+    layer: Words
+    kind: Words
+    layers: Words
+    arrays: Words
     rows: int
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
-from lw3dsim.machine.microarchitecture import make_machine, parallel_modes
+from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
@@ -26,7 +30,7 @@ class StageFloor(Value, frozen=True, kw_only=True):
     """What a stage takes at least for a unit of outputs: cycles, as fractions, in each pass of channels and in all.
 
     And what it takes to ``multiply`` in a pass, by mode: cycles for as many as there are lanes, and these. A step takes
-    so many cycles to ``fill``.
+    so many cycles to ``fill``: all that is said here of one on the vector unit, whose cycles are known exactly.
     """
 
     of_pass: Fraction
@@ -46,6 +50,15 @@ def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool)
         fill=min(machine.fill_cycles for machine in machines),
         multiply=tuple(_multiplying(stage, machine) for machine in machines),
     )
+
+
+@kept(65536)
+def kind_words(stage: Problem, reads_back: int, keeps: bool, arch: Accelerator) -> tuple[Ints, Ints]:
+    """Return what a stage takes at least as a Pace, and the array in its first and its last mode as Arrays."""
+    one, modes = stage_floor(stage, arch, reads_back, keeps), parallel_modes(stage, arch)
+    machines = (make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in (modes[0], modes[-1]))
+    pace = (*one.of_all, *one.of_pass, one.fill, *one.multiply[0], *one.multiply[-1])
+    return np.array(pace), np.array([value for machine in machines for value in flat(plain_array(machine))])
 
 
 def stage_weight_bits(stage: Problem) -> int:
@@ -74,8 +87,6 @@ def _pass_cycles(stage: Problem, machine: Machine) -> Fraction:
 
 def _unit_cycles(stage: Problem, machine: Machine) -> Fraction:
     """Return the cycles that a unit of outputs takes at least in all channels, however these come."""
-    if stage.structure == "vector":
-        return stage.n * stage.ops_per_output, machine.vector_lanes
     return max(_reading(stage, machine, stage.n), key=_value) if stage.is_depthwise else (0, 1)
 
 

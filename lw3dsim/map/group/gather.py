@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.fitting import Chunks, Limits, Tiles
 
 
-# A stage reads back none, one or two tensors, and what it makes leaves the chip or stays.
-WAYS_TO_WORK = 6
-
-
 class Pace(NamedTuple):
     """What a stage takes at least, as in Floor, as it reads and keeps its tensors."""
 
@@ -42,24 +38,26 @@ class Pace(NamedTuple):
 class Layers(NamedTuple):
     """Layers that may be stages, by number: each in words, as a Layer, and whether it takes all frames.
 
-    ``pace`` are Paces: by layer, how many tensors it reads back, and whether what it makes stays. ``chunks`` are sizes
-    of chunks, set behind set; what a layer makes has those of set ``inner`` where it stays.
+    ``pace`` are Paces, and ``array`` Arrays, by kind: of a layer that reads back so many tensors, whose own stays or
+    not. ``chunks`` are sizes of chunks, set behind set; what a layer makes has those of set ``inner`` where it stays.
     """
 
     layer: Words
     takes_all: Words
     pace: Words
+    array: Words
     chunks: Chunks
     inner: Words
 
 
 class Paths(NamedTuple):
-    """Groups of so many stages and runs, by group and stage: layers, the tensors read and added, operands in DRAM.
+    """Groups of so many stages and runs, by group and stage: layers, kinds, tensors read and added, operands in DRAM.
 
     ``final`` is, by group, the set of chunks of what its last stage makes.
     """
 
     layer: Words
+    kind: Words
     reads: Words
     adds: Words
     reads_dram: Words
@@ -79,12 +77,6 @@ class Scratch(NamedTuple):
     high: Words
     ends: Words
     fit: Tiles
-
-
-@kernel
-def pace_number(layer: int, reads_back: int, keeps: int) -> int:
-    """Return the number of the Pace of a layer."""
-    return layer * WAYS_TO_WORK + 2 * reads_back + keeps
 
 
 @kernel
@@ -141,9 +133,9 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
     """Fill in what the stages of a group take at least; of chunks the largest take the fewest passes."""
     stages, many = parts.stages, len(parts.stages.n)
     for i in range(many):
-        at = group * many + i
-        reads_back = (1 if paths.reads[at] > 0 else 0) + (1 if paths.adds[at] > 0 else 0)
-        pace = read(Pace, layers.pace, pace_number(paths.layer[at], reads_back, 1 if i < many - 1 else 0))
+        floor.layer[i], floor.kind[i] = paths.layer[group * many + i], paths.kind[group * many + i]
+        pace = read(Pace, layers.pace, floor.kind[i])
+        floor.is_vector[i] = 1 - stages.has_weights[i]
         floor.work[i], floor.lanes[i], floor.fill[i] = pace.work, pace.lanes, pace.fill
         floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
         floor.pixel_work[i], floor.pixel_lanes[i] = pace.pixel_work, pace.pixel_lanes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.map.group.axes import WARMED, Reaches, Units, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
-from lw3dsim.map.group.floor import stage_floor
-from lw3dsim.map.group.gather import WAYS_TO_WORK, Layers, Pace, Paths, Scratch, pace_number
+from lw3dsim.map.group.floor import kind_words
+from lw3dsim.map.group.gather import Layers, Paths, Scratch
 from lw3dsim.map.group.mode import layer_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
@@ -28,11 +29,25 @@ MAX_GROUP_STEPS = 200_000
 # Channels, and the blocks that they may lie in.
 ChunkSet = tuple[int, "Blocks"]
 
+# A layer, how many tensors it reads back, and whether its own stays on chip.
+Kind = tuple["Problem", int, bool]
+
+Key = TypeVar("Key")
+
+
+class Numbers(dict[Key, int]):
+    """Numbers of what is asked for, from 0 on in the order of the first time."""
+
+    def __missing__(self, key: Key) -> int:
+        number = self[key] = len(self)
+        return number
+
 
 class Numbered(NamedTuple):
-    """A group in numbers: its layers, what they read and add, which add from DRAM, its runs, its last set of chunks."""
+    """A group in numbers: its layers, their kinds, what these read and add, and from DRAM; runs, last set of chunks."""
 
     layers: list[int]
+    kinds: list[int]
     reads: tuple[int, ...]
     adds: tuple[int, ...]
     reads_dram: list[bool]
@@ -50,46 +65,44 @@ class Tables(NamedTuple):
 
 def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
     """Return ``groups`` in numbers, for ``arch``."""
-    numbers = {stage: number for number, stage in enumerate(dict.fromkeys(s for group in groups for s in group.stages))}
-    inner: list[ChunkSet] = [(stage.n, (1,)) for stage in numbers]
-    final: list[ChunkSet] = [(group.stages[-1].n, group.output_blocks) for group in groups]
-    sets = {one: number for number, one in enumerate(dict.fromkeys([*inner, *final]))}
+    numbers: Numbers[Problem] = Numbers()
+    kinds: Numbers[Kind] = Numbers()
+    sets: Numbers[ChunkSet] = Numbers()
     numbered = [
         Numbered(
             layers=[numbers[stage] for stage in group.stages],
+            kinds=[kinds[kind] for kind in kinds_of(group)],
             reads=group.sources,
             adds=group.adds,
             reads_dram=[operand == "dram" for operand in group.operands],
             runs=len(group.runs),
-            final=sets[one],
+            final=sets[group.stages[-1].n, group.output_blocks],
         )
-        for group, one in zip(groups, final, strict=True)
-    ]
-    problems = list(numbers)
-    return Tables(numbered, problems, _make_layers(numbered, problems, sets, arch))
-
-
-def _make_layers(
-    groups: Sequence[Numbered], stages: Sequence[Problem], sets: dict[ChunkSet, int], arch: Accelerator
-) -> Layers:
-    """Return the ``stages`` of groups, and the sizes of chunks in ``sets``, each under its number."""
-    work, paces = kernels(), [0] * (len(stages) * WAYS_TO_WORK * len(Pace._fields))
-    for number, reads_back, keeps in {
-        (number, (reads > 0) + (adds > 0), i < len(group.layers) - 1)
         for group in groups
-        for i, (number, reads, adds) in enumerate(zip(group.layers, group.reads, group.adds, strict=True))
-    }:
-        one = stage_floor(stages[number], arch, reads_back, keeps)
-        at = pace_number(number, reads_back, int(keeps)) * len(Pace._fields)
-        multiply = (*one.multiply[0], *one.multiply[-1])
-        paces[at : at + len(Pace._fields)] = (*one.of_all, *one.of_pass, one.fill, *multiply)
-    return Layers(
-        layer=work.words(list(itertools.chain.from_iterable(map(layer_words, stages)))),
-        takes_all=work.words([stage.whole_frames for stage in stages]),
-        pace=work.words(paces),
+    ]
+    work, problems = kernels(), list(numbers)
+    inner, words = [sets[stage.n, (1,)] for stage in problems], [kind_words(*kind, arch) for kind in kinds]
+    layers = Layers(
+        layer=joined([layer_words(stage) for stage in problems]),
+        takes_all=work.words([stage.whole_frames for stage in problems]),
+        pace=joined([pace for pace, _ in words]),
+        array=joined([arrays for _, arrays in words]),
         chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
-        inner=work.words([sets[stage.n, (1,)] for stage in stages]),
+        inner=work.words(inner),
     )
+    return Tables(numbered, problems, layers)
+
+
+def joined(parts: Sequence[list[int] | Ints]) -> Words:
+    """Return words behind each other."""
+    return kernels().words(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
+
+
+def kinds_of(group: Group) -> Iterator[Kind]:
+    """Yield the kinds of the stages of a group."""
+    last = len(group.stages) - 1
+    for i, (stage, reads, adds) in enumerate(zip(group.stages, group.sources, group.adds, strict=True)):
+        yield stage, (reads > 0) + (adds > 0), i < last
 
 
 def make_paths(groups: Sequence[Numbered]) -> Paths:
@@ -97,6 +110,7 @@ def make_paths(groups: Sequence[Numbered]) -> Paths:
     work = kernels()
     return Paths(
         layer=work.words([each for group in groups for each in group.layers]),
+        kind=work.words([each for group in groups for each in group.kinds]),
         reads=work.words([each for group in groups for each in group.reads]),
         adds=work.words([each for group in groups for each in group.adds]),
         reads_dram=work.words([each for group in groups for each in group.reads_dram]),
@@ -111,10 +125,10 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
     units = [3 * stages * size for size in most]
     of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
-        [*[stages] * 20, *[tensors] * 4, *of_runs, *units, *units, *of_tiles, 1, 1]
+        [*[stages] * 23, *[tensors] * 4, *of_runs, *units, *units, *of_tiles, 1, 1]
     )
-    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:12], rest[12:16], rest[16:20]
-    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[20:]
+    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:15], rest[15:19], rest[19:23]
+    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[23:]
     t, h, w = (
         # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
         empty_cuts(work, stages, 3 * size, _room_for_tiles(size))
@@ -134,7 +148,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
             set_bits=set_bits,
             chunks=Chunks(begin=begin, size=sizes),
         ),
-        floor=Floor._make((*floor, arch.places("output_channels"))),
+        floor=Floor._make((*floor, tables.layers.layer, tables.layers.array, arch.places("output_channels"))),
         reaches=work.rooms(Reaches, stages),
         ways=ways,
         filled=filled,

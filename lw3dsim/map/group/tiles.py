@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.map.group.bounding import least_cycles_of
+from lw3dsim.map.group.bounding import least_cycles_of, vector_stage_cycles
 from lw3dsim.map.group.fitting import (
     all_positions,
     ends_bits,
@@ -71,7 +71,10 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         passes = max(floor.passes[stage], ceiling(stages.n[stage], min(floor.rows, size)))
         steps = tiles * max(floor.chunks[stage], ceiling(stages.n[stage], size))
         most = most_units(t, h, w, parts.units, i, j, k, stage) if is_held else 0
-        cycles += least_cycles_of(floor, stage, work, most, passes, steps)
+        if floor.is_vector[stage]:
+            cycles += vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
+        else:
+            cycles += least_cycles_of(floor, stage, work, most, passes, steps)
         weights += tiles * floor.weights[stage]
         once += min(tiles, 1) * floor.weights[stage]
         often = max(often, tiles)

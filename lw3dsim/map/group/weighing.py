@@ -8,15 +8,14 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel, read
 from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.machine.vector import vector_cycles
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
+from lw3dsim.map.group.bounding import whole_cycles
 from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.waves import Waves
-    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Found, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
 
@@ -175,7 +174,10 @@ def weigh_stage(
     effort.steps[to] = ceiling(n, chunk) * active_tiles(parts, found, at, stage + 1)
     if modes.is_vector[mode]:
         layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
-        effort.cycles[to], effort.drain[to] = whole_cycles(layer, array, t, h, w, found, at, stage), 0
+        effort.cycles[to], effort.drain[to] = (
+            whole_cycles(layer, array, t, h, w, found.t[at], found.h[at], found.w[at], stage),
+            0,
+        )
         effort.all_passes[to], effort.passes[to], effort.all_tiles[to], effort.tiles[to] = 1, 1, 1, 1
         return
     i, j, k = found.t[at], found.h[at], found.w[at]
@@ -200,15 +202,6 @@ def axes_apart(parts: Parts, found: Found, at: int, tensor: int) -> int:
     if parts.w.most_retained[tensor * len(parts.w.tile) + found.w[at]]:
         return 2
     return 1 if parts.h.most_retained[tensor * len(parts.h.tile) + found.h[at]] else 0
-
-
-@kernel
-def whole_cycles(layer: Layer, array: Array, t: Cuts, h: Cuts, w: Cuts, found: Found, at: int, stage: int) -> int:
-    """Return the cycles of a vector stage as if all its tiles were one."""
-    i, j, k = found.t[at], found.h[at], found.w[at]
-    made_t, made_h = t.all_new[(stage + 1) * len(t.tile) + i], h.all_new[(stage + 1) * len(h.tile) + j]
-    made_w = w.all_new[(stage + 1) * len(w.tile) + k]
-    return vector_cycles(layer, array, layer.n, made_t, made_h, made_w, layer.c, 1, 1)
 
 
 @kernel

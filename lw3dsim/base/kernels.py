@@ -100,12 +100,17 @@ class Kernels(Value, frozen=True):
         """Return ``size`` words of anything, to be filled: large ones take no memory before."""
         return np.empty(size, dtype=np.int64) if self.is_native else [0] * size
 
-    def carved(self, sizes: Sequence[int]) -> list[Words]:
-        """Return words of each of ``sizes``, of anything, to be filled: out of one block, which takes less time."""
+    def carved(self, sizes: Sequence[int], *, is_empty: bool = False) -> list[Words]:
+        """Return words of each of ``sizes``, of anything or, ``is_empty``, 0: of one block, which takes less time."""
         if not self.is_native:
             return [[0] * size for size in sizes]
-        block, ends = np.empty(sum(sizes), dtype=np.int64), list(itertools.accumulate(sizes, initial=0))
+        make, ends = np.zeros if is_empty else np.empty, list(itertools.accumulate(sizes, initial=0))
+        block = make(sum(sizes), dtype=np.int64)
         return [block[begin:end] for begin, end in itertools.pairwise(ends)]
+
+    def joined(self, parts: Sequence[Ints]) -> Words:
+        """Return the words of arrays behind each other."""
+        return np.concatenate(parts) if self.is_native else [word for part in parts for word in part.tolist()]
 
     def rooms(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of anything in each of its columns."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.dram.device import Device
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.reordering import Reordering
-    from lw3dsim.schedule.build import Draft
+    from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.dma import Activations, Weights
     from lw3dsim.tensor.runs import Runs
 
@@ -101,8 +101,8 @@ def make_memory(regions: Sequence[Activations | Weights], clocks: Clocks) -> Mem
     return idle_memory(clocks, np.concatenate([region.box_bursts for region in regions]), runs)
 
 
-def draft_memory(draft: Draft, clocks: Clocks) -> Memory:
-    """Return an idle memory with the boxes of a layer that is drafted."""
+def draft_memory(draft: Drafted, clocks: Clocks) -> Memory:
+    """Return an idle memory with the boxes of what is drafted."""
     is_plain = clocks.dram.model == "plain"
     return idle_memory(clocks, draft.bursts, runs_of(()) if is_plain else draft.list_runs(_page_bursts(clocks.dram)))
 

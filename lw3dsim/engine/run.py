@@ -21,7 +21,7 @@ from lw3dsim.engine.memory import PLAIN, REORDERING, draft_memory, dram_counts, 
 from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Trace, draft_job, empty_trace, make_job
 from lw3dsim.errors import InputError, PluginError, short
-from lw3dsim.schedule.build import Draft
+from lw3dsim.schedule.program import Program
 
 if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lw3dsim.engine.attribution import Busy
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
-    from lw3dsim.schedule.program import Kinds, Program
+    from lw3dsim.schedule.build import Drafted
+    from lw3dsim.schedule.program import Kinds
 
 # When it pays to look for repetitions; a look takes as long as placing some steps, hundreds of them compiled.
 INTERPRETED = Effort(steps=500, window=1 << 16, gain=64)
@@ -139,12 +140,12 @@ class Raced(NamedTuple):
         return timing_of(self.job, self.ran, kinds)
 
 
-def race(program: Program | Draft, clocks: Clocks, most: int = NEVER) -> Raced | None:
+def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced | None:
     """Run ``program`` on the fast engine; None where that gave up, as it is sure to take more than ``most`` ticks."""
-    if isinstance(program, Draft):
-        job, memory = draft_job(program), draft_memory(program, clocks)
-    else:
+    if isinstance(program, Program):
         job, memory = make_job(program, clocks.cycle_ticks), make_memory(program.regions, clocks)
+    else:
+        job, memory = draft_job(program), draft_memory(program, clocks)
     ran = run_within(most, job, memory, jump=True)
     is_whole = not len(job.ofmap.box) or ran.trace.ofmap.ready[-1] > 0
     return Raced(job, ran, -(-ran.trace.finish // job.cycle)) if is_whole else None

@@ -8,13 +8,10 @@ import numpy as np
 
 from lw3dsim.base.arrays import as_arrays
 from lw3dsim.base.kernels import kernels
-from lw3dsim.schedule.drawn import Ticks
-from lw3dsim.schedule.program import AHEAD
-from lw3dsim.schedule.unroll import Loaded, Stored
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.schedule.build import Draft
+    from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.program import Loads, Program, Stores
 
 Each = TypeVar("Each", covariant=True)
@@ -125,15 +122,12 @@ def streams(of: PerStream[Each]) -> tuple[Each, Each, Each]:
     return of.ifmap, of.weight, of.ofmap
 
 
-def draft_job(draft: Draft) -> Job:
-    """Return the job of a layer that is drafted: what :func:`make_job` makes of its program."""
-    made, cycle, work = draft.made, draft.clocks.cycle_ticks, kernels()
-    ticks, ofmap = Ticks._make(draft.ticks), Stored._make(made.ofmap)
-    ifmap, weight = Loaded._make(made.ifmap), Loaded._make(made.weight)
+def draft_job(draft: Drafted) -> Job:
+    """Return the job of what is drafted: what :func:`make_job` makes of its program."""
+    ifmap, weight, ofmap, cycle = draft.ifmap, draft.weight, draft.ofmap, draft.clocks.cycle_ticks
     job = Job(
-        made.sorts.kind,
-        *ticks,
-        work.words([AHEAD * cycle] * len(ticks.head)),
+        draft.kind,
+        *draft.ticks,
         Stream(ifmap.first, ifmap.box, ifmap.after, ifmap.gate, ifmap.words),
         Stream(weight.first, weight.box, weight.after, weight.gate, weight.words),
         Stream(ofmap.opens, ofmap.box, ofmap.closes, ofmap.after, ofmap.words),
@@ -141,7 +135,7 @@ def draft_job(draft: Draft) -> Job:
         cycle,
     )
     # CPython drafts on lists; a job is on arrays.
-    return job if work.is_native else as_arrays(job)
+    return job if kernels().is_native else as_arrays(job)
 
 
 def make_job(program: Program, cycle_ticks: int) -> Job:

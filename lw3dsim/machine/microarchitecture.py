@@ -180,7 +180,7 @@ def _machine(
         ifmap_port=_port_rate(arch, "ifmap", macros["ifmap"].cycles_per_access),
         weight_port=_port_rate(arch, "weight", macros["weight"].cycles_per_access),
         ofmap_port=_port_rate(arch, "ofmap", macros["ofmap"].cycles_per_access),
-        shared_ports=tuple(name for name in macros if _banks(arch, name) == 1),
+        shared_ports=shared_ports(arch),
         input_rate=arch.input_coords_per_cycle,
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
@@ -192,6 +192,12 @@ def _machine(
         apart=apart,
         staged=way,
     )
+
+
+@kept(4096)
+def shared_ports(arch: Accelerator) -> tuple[str, ...]:
+    """Return the buffers of a single bank, where DMA and the array meet."""
+    return tuple(name for name in buffers(arch) if _banks(arch, name) == 1)
 
 
 def tree_depth(places: int) -> int:

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.alone import Alone
     from lw3dsim.network.runs import Tried
-    from lw3dsim.schedule.program import Program
+    from lw3dsim.schedule.build import Drafted
+    from lw3dsim.schedule.fused import Busy
     from lw3dsim.schedule.work import Work
 
 
@@ -276,7 +277,7 @@ class Bounded(Value, frozen=True, kw_only=True):
     plan: Plan
     dram_bytes: int
     own: float
-    cycles: float
+    cycles: int
     least: float
 
 
@@ -329,9 +330,9 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         """See Search."""
         return candidate.plan
 
-    def program(self, candidate: Bounded) -> Program:
+    def program(self, candidate: Bounded) -> Drafted:
         """See Search."""
-        return self.work(candidate.plan).program(self.design(candidate.plan), make_clocks(self.arch))
+        return self.work(candidate.plan).draft(self.design(candidate.plan), make_clocks(self.arch))
 
     def work(self, mapping: Plan) -> GroupWork:
         """See Search."""
@@ -356,12 +357,14 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     def _cost(self, one: Tried[Bounded]) -> float:
         return one.candidate.own + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
-    def bounded(self, number: int, found: Found, busy: int) -> Bounded:
+    def bounded(self, number: int, found: Found, busy: Busy) -> Bounded:
         """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
-        clocks = make_clocks(self.arch)
+        # Candidates are raced in the order of the DMA.
+        clocks = make_clocks(self.arch).in_order
         bursts = found.dram_bytes // clocks.burst_bytes
-        ticks = max(clocks.in_order.bound_ticks(bursts), clocks.refreshed_ticks(bursts))
-        cycles = max(busy, ticks / clocks.cycle_ticks)
-        own = own_cost(self.group, found, self.arch, self.price, busy)
+        moving = self.arch.layer_setup_cycles * clocks.cycle_ticks + clocks.bound_ticks(bursts)
+        ticks = max(busy.least_ticks(clocks), moving, clocks.refreshed_ticks(bursts))
+        cycles = -(-ticks // clocks.cycle_ticks)
+        own = own_cost(self.group, found, self.arch, self.price, busy.cycles)
         least = own + self.price.of(cycles, found.dram_bytes)
         return Bounded(number=number, plan=found.plan, dram_bytes=found.dram_bytes, own=own, cycles=cycles, least=least)

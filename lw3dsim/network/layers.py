@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.candidates import Quanta
     from lw3dsim.map.layer.search import Candidate
     from lw3dsim.network.runs import Tried
-    from lw3dsim.schedule.build import Draft
+    from lw3dsim.schedule.build import Drafted
     from lw3dsim.transform.algorithms import Algorithm, Kind
 
 
@@ -306,7 +306,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """See Search."""
         return candidate.mapping
 
-    def program(self, candidate: Candidate) -> Draft:
+    def program(self, candidate: Candidate) -> Drafted:
         """See Search."""
         return draft_layer(self.problem, candidate.mapping, self.arch, self.clocks)
 

@@ -18,7 +18,6 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.network.recalled import keep_run, recalled_run
-from lw3dsim.schedule.build import whole
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.dataflow import Loop
     from lw3dsim.engine.run import Raced, Timing
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.schedule.build import Draft
+    from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.program import Program
 
 Mapped = TypeVar("Mapped", bound=Work)
@@ -42,7 +41,7 @@ class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
     """A candidate that has been simulated."""
 
     candidate: Candidate
-    program: Program | Draft
+    program: Drafted
     raced: Raced
 
 
@@ -73,7 +72,7 @@ class Search(Protocol[Found, Candidate, Answer]):
     def mapping(self, candidate: Candidate) -> Answer:
         """Return the mapping of a candidate."""
 
-    def program(self, candidate: Candidate) -> Program | Draft:
+    def program(self, candidate: Candidate) -> Drafted:
         """Return the steps of a candidate, or as much of them as it takes to race it."""
 
     def work(self, mapping: Answer) -> Found:
@@ -101,14 +100,14 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     for candidate in search.candidates():
         if tried and search.cannot_win(candidate, tried):
             continue
-        program = search.program(candidate)
-        raced = race(program, mapper_clocks, search.most_ticks(candidate, tried) if tried else NEVER)
+        drafted = search.program(candidate)
+        raced = race(drafted, mapper_clocks, search.most_ticks(candidate, tried) if tried else NEVER)
         if raced is not None:
-            tried.append(Tried(candidate=candidate, program=program, raced=raced))
+            tried.append(Tried(candidate=candidate, program=drafted, raced=raced))
     best = search.best(tried)
     mapping = search.mapping(best.candidate)
     remember(search.question, mapping)
-    program = whole(best.program)
+    program = best.program.schedule()
     timing = best.raced.timing(program.kinds) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
     return _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
 
@@ -130,7 +129,7 @@ def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
         return known
     clocks = make_clocks(arch)
     drafted = work.draft(arch, clocks)
-    raced, program = race(drafted, clocks) if _races(engine, clocks) else None, whole(drafted)
+    raced, program = race(drafted, clocks) if _races(engine, clocks) else None, drafted.schedule()
     timing = raced.timing(program.kinds) if raced else simulate_schedule(program, clocks, engine)
     return _kept(_run(work, program, timing, arch, clocks), engine)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.layer.mapping import input_boxes, make_axes, output_boxes
 from lw3dsim.schedule.dma import Activations, Weights
 from lw3dsim.schedule.drawn import Regions, Tensor, Ticks, draw, list_layer, settle
-from lw3dsim.schedule.program import AHEAD, Kinds, Loads, Loops, Schedule, Stores
+from lw3dsim.schedule.program import AHEAD, Kinds, Loads, Loops, Program, Schedule, Stores
 from lw3dsim.schedule.unroll import (
     MARKS,
     Cut,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.mapping import Axes, Mapping
-    from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.axis import Axis
     from lw3dsim.tensor.layout import Boxes
 
@@ -52,8 +51,57 @@ def build_schedule(problem: Problem, mapping: Mapping, arch: Accelerator, clocks
     return draft_layer(problem, mapping, arch, clocks).schedule()
 
 
+class Drafted(Protocol):
+    """What is unrolled under a mapping as far as an engine needs it: what does not win is never made a program of."""
+
+    @property
+    def arch(self) -> Accelerator:
+        """The design as the layer or group sees it."""
+
+    @property
+    def clocks(self) -> Clocks:
+        """Its clocks."""
+
+    @property
+    def kind(self) -> Words:
+        """The kind of every step."""
+
+    @property
+    def ticks(self) -> Ticks:
+        """What an engine has of the kinds."""
+
+    @property
+    def ifmap(self) -> Loaded:
+        """The tiles of inputs."""
+
+    @property
+    def weight(self) -> Loaded:
+        """The tiles of weights."""
+
+    @property
+    def ofmap(self) -> Stored:
+        """The tiles of outputs."""
+
+    @property
+    def bursts(self) -> Words:
+        """The bursts of every box."""
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+
+    def list_runs(self, page: int) -> Runs:
+        """Return the DMA descriptors of every box; what lies in one page, of so many bursts, may be joined.
+
+        Raises MappingError for more than can be listed.
+        """
+
+    def schedule(self) -> Program:
+        """Return the whole program."""
+
+
 class Draft(NamedTuple):
-    """A layer unrolled under a mapping, as far as an engine needs it: what does not win is never made a program of.
+    """A layer that is drafted; see :class:`Drafted`.
 
     ``bursts`` are those of every box of its ``regions``; ``most_runs`` are those of inputs and output, unjoined.
     """
@@ -74,14 +122,31 @@ class Draft(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Number of steps."""
+        """See Drafted."""
         return len(self.made.sorts.kind)
 
-    def list_runs(self, page: int) -> Runs:
-        """Return the DMA descriptors of every box; what lies in one page, of so many bursts, may be joined.
+    @property
+    def kind(self) -> Words:
+        """See Drafted."""
+        return self.made.sorts.kind
 
-        Raises MappingError for more than can be listed.
-        """
+    @property
+    def ifmap(self) -> Loaded:
+        """See Drafted."""
+        return Loaded._make(self.made.ifmap)
+
+    @property
+    def weight(self) -> Loaded:
+        """See Drafted."""
+        return Loaded._make(self.made.weight)
+
+    @property
+    def ofmap(self) -> Stored:
+        """See Drafted."""
+        return Stored._make(self.made.ofmap)
+
+    def list_runs(self, page: int) -> Runs:
+        """See Drafted."""
         reads, writes = self.most_runs
         few_runs(self.inputs.layout, reads // self.regions.sources), few_runs(self.outputs.layout, writes)
         work, tiles = kernels(), self.made.weight_bursts
@@ -91,7 +156,7 @@ class Draft(NamedTuple):
         return into
 
     def schedule(self) -> Schedule:
-        """Return the whole schedule."""
+        """See Drafted."""
         made, each, stripe = self.made, self.regions.apart, self.regions.stripe
         inputs = Activations(boxes=self.inputs, bases=tuple(i * each for i in range(self.problem.sources)))
         weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=self.problem.sources * each)
@@ -102,9 +167,9 @@ class Draft(NamedTuple):
             kind=np.asarray(made.sorts.kind, dtype=np.int64),
             kinds=Kinds(wait=np.zeros(len(costs.head), dtype=np.int64), **arrays_of(costs)),
             lead=np.full(len(costs.head), AHEAD, dtype=np.int64),
-            ifmap=Loads(**arrays_of(Loaded._make(made.ifmap))),
-            weight=Loads(**arrays_of(Loaded._make(made.weight))),
-            ofmap=Stores(**arrays_of(Stored._make(made.ofmap))),
+            ifmap=Loads(**arrays_of(self.ifmap)),
+            weight=Loads(**arrays_of(self.weight)),
+            ofmap=Stores(**arrays_of(self.ofmap)),
             setup_cycles=self.arch.layer_setup_cycles,
             regions=(inputs, weights, Activations(boxes=self.outputs, bases=(base,))),
             counted=np.asarray(self.bursts, dtype=np.int64),
@@ -134,11 +199,6 @@ def draft_layer(problem: Problem, mapping: Mapping, arch: Accelerator, clocks: C
     return Draft(
         problem, mapping, arch, clocks, *boxes, len(axes.c), made, costs, ticks, regions, bursts, (runs[0], runs[1])
     )
-
-
-def whole(drafted: Program | Draft) -> Program:
-    """Return the program of what may be a draft."""
-    return drafted.schedule() if isinstance(drafted, Draft) else drafted
 
 
 def _tensor(boxes: Boxes) -> Tensor:

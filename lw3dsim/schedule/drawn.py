@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.schedule.program import AHEAD
 from lw3dsim.schedule.unroll import cost_layer, unroll
 from lw3dsim.tensor.runs import count_boxes, list_runs, list_tiles
 
@@ -53,6 +54,7 @@ class Ticks(NamedTuple):
     head: Words
     body: Words
     drain: Words
+    lead: Words
 
 
 @entry
@@ -89,7 +91,8 @@ def settle(
     for i in range(len(ticks.head)):
         ticks.entry[i], ticks.load[i], ticks.tail[i] = costs.entry[i], costs.load[i], costs.tail[i]
         ticks.head[i], ticks.body[i], ticks.drain[i] = costs.head[i], costs.body[i], costs.drain[i]
-    for column in (ticks.entry, ticks.load, ticks.tail, ticks.head, ticks.body, ticks.drain):
+        ticks.lead[i] = AHEAD
+    for column in (ticks.entry, ticks.load, ticks.tail, ticks.head, ticks.body, ticks.drain, ticks.lead):
         for i in range(len(column)):
             column[i] *= cycle
 

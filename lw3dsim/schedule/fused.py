@@ -8,38 +8,39 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of, padded
 from lw3dsim.base.caches import kept
-from lw3dsim.base.distinct import distinct_rows
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
+from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.machine.microarchitecture import make_machine, shared_ports
 from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.group.group import KEPT
 from lw3dsim.map.group.mode import make_mode
 from lw3dsim.map.group.weighing import SEEN, Seen
-from lw3dsim.schedule.dma import Activations, Weights
-from lw3dsim.schedule.group_kinds import MARKS, OnArray, busy_group, cost_group, mark_group_steps, mark_waits
+from lw3dsim.schedule.dma import Activations, Weights, runs_of
+from lw3dsim.schedule.drawn import Ticks
+from lw3dsim.schedule.group_kinds import MARKS, WAITS, OnArray, busy_group, cost_group, draw_group, settle_group
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
-from lw3dsim.schedule.unroll import Loaded, Stored
-from lw3dsim.schedule.unroll_group import FIT, IFMAP, GroupNest, GroupPlaces, Room, Scratch, Unrolled, unroll_group
+from lw3dsim.schedule.unroll import Loaded, Meeting, Sorts, Stored
+from lw3dsim.schedule.unroll_group import FIT, IFMAP, GroupNest, GroupPlaces, Room, Scratch, Unrolled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.base.arrays import Flags, Ints, Table, Words
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine, Parallel
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.tensor.runs import Runs
 
 
 class GroupSteps(Value, frozen=True, kw_only=True):
@@ -83,48 +84,125 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
         )
 
 
+class GroupDraft(NamedTuple):
+    """A fused group that is drafted; see :class:`lw3dsim.schedule.build.Drafted`.
+
+    Steps that are ``alike`` cost the same; those of a kind wait for the same, too.
+    """
+
+    arch: Accelerator
+    clocks: Clocks
+    places: GroupPlaces
+    kind: Words
+    ifmap: Loaded
+    weight: Loaded
+    ofmap: Stored
+    alike: Words
+    example: Words
+    costs: Costs
+    ticks: Ticks
+    regions: tuple[Activations | Weights, ...]
+    bursts: Words
+
+    @property
+    def steps(self) -> int:
+        """See Drafted."""
+        return len(self.kind)
+
+    def list_runs(self, page: int) -> Runs:
+        """See Drafted."""
+        return runs_of(self.regions, page)
+
+    def schedule(self) -> GroupSchedule:
+        """See Drafted."""
+        example = np.asarray(self.example, dtype=np.int64)
+        sort = np.asarray(self.alike, dtype=np.int64)[example]
+        columns = {name: values[sort] for name, values in arrays_of(Costs._make(self.costs)).items()}
+        lead = np.asarray(self.ticks.lead, dtype=np.int64) // self.clocks.cycle_ticks
+        return GroupSchedule(
+            kind=np.asarray(self.kind, dtype=np.int64),
+            kinds=Kinds(wait=np.maximum(lead, 0), **columns),
+            lead=lead,
+            ifmap=Loads(**arrays_of(self.ifmap)),
+            weight=Loads(**arrays_of(self.weight)),
+            ofmap=Stores(**arrays_of(self.ofmap)),
+            setup_cycles=self.arch.layer_setup_cycles,
+            regions=self.regions,
+            places=_steps(self.places),
+        )
+
+
 def build_group_schedule(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: Clocks) -> GroupSchedule:
-    """Return the schedule of ``group`` under ``mapping``.
+    """Return the schedule of ``group`` under ``mapping``; see :func:`draft_group`."""
+    return draft_group(group, mapping, arch, clocks).schedule()
+
+
+def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: Clocks) -> GroupDraft:
+    """Return what an engine needs of ``group`` under ``mapping``.
 
     Its tensors lie behind each other in DRAM, each from a whole stripe of all banks on. Raises MappingError where
     tiles do not fit the input or the weight buffer.
     """
-    axes = mapping.axes(group)
-    nest = _nest(group, mapping, axes)
-    made = _unrolled(group, mapping, nest, arch.buffers, clocks.burst_bytes)
-    words, places = _port_words(group, made, _stage_machine(group, mapping, arch, 0), arch.buffers), made.places
-    ifmap, weight = (Loads(**arrays_of(getattr(made, name)) | words[name]) for name in ("ifmap", "weight"))
-    ofmap = Stores(**arrays_of(made.ofmap) | words["ofmap"])
-    kind, kinds, lead = _kinds(_on_array(group, mapping, arch), nest, places)
-    return GroupSchedule(
-        kind=kind,
-        kinds=kinds,
-        lead=lead,
-        ifmap=ifmap,
-        weight=weight,
-        ofmap=ofmap,
-        setup_cycles=arch.layer_setup_cycles,
-        regions=_regions(group, mapping, axes, made.weight_bursts, clocks),
-        places=_steps(places),
+    axes, work, burst_bytes = mapping.axes(group), kernels(), clocks.burst_bytes
+    nest, on_array = _nest(group, mapping, axes), _on_array(group, mapping, axes, arch)
+    made, scratch = _empty(group, mapping, nest)
+    room = len(made.places[0])
+    alike, waits = _sorts(MARKS, room), _sorts(WAITS, room)
+    sorts, steps, inputs, weights, outputs, misfit = work(draw_group)(
+        nest, on_array, _shared(mapping, arch, burst_bytes), _meeting(group, arch), made, scratch, alike
+    )
+    if misfit != FIT:
+        name = "ifmap" if misfit == IFMAP else "weight"
+        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
+    costs, ticks, waves = work.sheet(Costs, sorts), work.sheet(Ticks, steps), empty_waves(work)
+    kinds = work(settle_group)(
+        on_array, nest, made.places, steps, alike, waits, waves, clocks.cycle_ticks, costs, ticks
+    )
+    regions = _regions(group, mapping, axes, made.weight_bursts, clocks)
+    return GroupDraft(
+        arch=arch,
+        clocks=clocks,
+        places=_beginning(GroupPlaces, made.places, steps),
+        kind=waits.kind[:steps],
+        ifmap=_beginning(Loaded, made.ifmap, inputs),
+        weight=_beginning(Loaded, made.weight, weights),
+        ofmap=_beginning(Stored, made.ofmap, outputs),
+        alike=alike.kind,
+        example=waits.example[:kinds],
+        costs=costs,
+        ticks=_beginning(Ticks, ticks, kinds),
+        regions=regions,
+        bursts=work.joined([region.box_bursts for region in regions]),
     )
 
 
-def _port_words(group: Group, made: Unrolled, machine: Machine, buffers: Buffers) -> dict[str, dict[str, Ints]]:
-    """Return, by stream, the column ``words`` of tiles that meet the array; nothing for streams that do not.
+def _sorts(marks: int, steps: int) -> Sorts:
+    """Return room to tell so many steps apart by so many ``marks``."""
+    work = kernels()
+    marked, *told = work.carved((marks * steps, steps, steps, steps, steps), is_empty=True)
+    return Sorts(marked, *told)
 
-    Stages share the buffers: what one of them uses meets what is moved for another, even with one slot.
+
+def _shared(mapping: GroupMapping, arch: Accelerator, burst_bytes: int) -> Room:
+    buffers = arch.buffers
+    return Room(
+        burst_bits=8 * burst_bytes,
+        ifmap_bits=buffers.capacity_bits["ifmap"],
+        weight_bits=buffers.capacity_bits["weight"],
+        slots=buffers.slots,
+        ofmap_slots=mapping.ofmap_slots,
+    )
+
+
+def _meeting(group: Group, arch: Accelerator) -> Meeting:
+    """Return where DMA and the array meet.
+
+    Stages share the buffers: what one of them uses meets what is moved for another, even with one slot. Only the input
+    buffer may be filled while no stage reads it: where there is one tile of it, and no operand of a later stage.
     """
-    found: dict[str, dict[str, Ints]] = {name: {} for name in ("ifmap", "weight", "ofmap")}
-    for name in machine.shared_ports:
-        if name != "ifmap" or _shares_window(group, buffers):
-            bits = np.asarray(getattr(made, name).bits, dtype=np.int64)
-            found[name]["words"] = getattr(machine, f"{name}_port").cycles(bits)
-    return found
-
-
-def _shares_window(group: Group, buffers: Buffers) -> bool:
-    """Return whether the input buffer is filled while a stage reads it: for a later tile, or for a later stage."""
-    return buffers.slots > 1 or "dram" in group.operands
+    shared = shared_ports(arch)
+    fills = arch.buffers.slots > 1 or "dram" in group.operands
+    return Meeting(int("ifmap" in shared and fills), int("weight" in shared), int("ofmap" in shared))
 
 
 def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Machine]:
@@ -141,7 +219,7 @@ def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: in
         reads_back=group.reads_back(i),
         keeps=i < len(group.stages) - 1,
         adders=group.adders,
-        apart=_apart(group, mapping)[i],
+        apart=_apart(group, mapping, mapping.axes(group))[i],
     )
 
 
@@ -150,34 +228,58 @@ def rings(group: Group, mapping: GroupMapping) -> tuple[bool, ...]:
     if mapping.kept == "none":
         return (False,) * len(group.channels)
     axis = mapping.axes(group)[KEPT.index(mapping.kept)]
-    return tuple(bool(stays.any()) for stays in axis.retained)
+    return tuple(bool(most) for most in axis.cuts.most_retained)
 
 
-def _apart(group: Group, mapping: GroupMapping) -> tuple[int, ...]:
+def _apart(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> tuple[int, ...]:
     """Return, by stage, how many axes of what it reads lie outside of rings."""
-    are_rings = rings(group, mapping)
-    return tuple(KEPT.index(mapping.kept) if are_rings[tensor] else 0 for tensor in group.sources)
+    outside = 0 if mapping.kept == "none" else KEPT.index(mapping.kept)
+    if not outside:
+        return (0,) * len(group.stages)
+    most = axes[outside].cuts.most_retained
+    return tuple(outside if most[tensor] else 0 for tensor in group.sources)
 
 
-def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> int:
-    """Return the cycles that the array is busy with ``group`` at least, its configuration included; see busy_stage."""
+class Busy(NamedTuple):
+    """The ``cycles`` that the array is busy with a group at least, its configuration included, and what is beside them.
+
+    Before the first product and behind the last the array takes ``alone`` cycles; the first step waits for ``loaded``
+    bursts at least, and the last leaves ``stored`` ones.
+    """
+
+    cycles: int
+    alone: int
+    loaded: int
+    stored: int
+
+    def least_ticks(self, clocks: Clocks) -> int:
+        """Return ticks that no simulation of the group beats."""
+        at_ends = (self.loaded + self.stored) * clocks.least_burst_ticks // clocks.dram.channels
+        answer = clocks.answer_ticks if self.loaded else 0
+        return (self.cycles + self.alone) * clocks.cycle_ticks + at_ends + answer
+
+
+def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> Busy:
+    """Return how long the array is busy with ``group``; see busy_stage."""
     return busy_under(group, [mapping], arch)[0]
 
 
-def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator) -> list[int]:
+def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator) -> list[Busy]:
     """Return the same under each of ``mappings``."""
-    work = kernels()
-    waves, busy = empty_waves(work), list[int]()
+    work, burst_bits = kernels(), 8 * make_clocks(arch).burst_bytes
+    waves, found = empty_waves(work), list[Busy]()
     seen: dict[tuple[tuple[Parallel, ...], tuple[int, ...]], Seen] = {}
     for mapping in mappings:
-        on_array = _on_array(group, mapping, arch)
+        axes = mapping.axes(group)
+        apart = _apart(group, mapping, axes)
         # Steps of a size take as long in every mapping in these modes that keeps halos alike.
-        known = mapping.parallel, _apart(group, mapping)
+        known = mapping.parallel, apart
         if known not in seen:
-            seen[known] = work.columns(Seen, SEEN)
-        nest = _nest(group, mapping, mapping.axes(group))
-        busy.append(arch.layer_setup_cycles + work(busy_group)(on_array, nest, waves, seen[known]))
-    return busy
+            seen[known] = work.sheet(Seen, SEEN)
+        on_array, nest = _in_modes(group, mapping.parallel, apart, arch), _nest(group, mapping, axes)
+        cycles, *ends = work(busy_group)(on_array, nest, burst_bits, waves, seen[known])
+        found.append(Busy(arch.layer_setup_cycles + cycles, *ends))
+    return found
 
 
 def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[dict[str, int]]:
@@ -195,16 +297,16 @@ def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list
     t, h, w, of, n = list(map(work.words, zip(*places, strict=True)))
     costs, none = work.columns(Costs, many), work.empty(many)
     steps = GroupPlaces(tile=none, t=t, h=h, w=w, stage=of, chunk=none, n=n, waits=none)
-    on_array, nest = _on_array(group, mapping, arch), _nest(group, mapping, axes)
+    on_array, nest = _on_array(group, mapping, axes, arch), _nest(group, mapping, axes)
     work(cost_group)(on_array, nest, steps, work.words(range(many)), empty_waves(work), costs)
     each, stages = np.array(costs) * np.array(counts), np.array([place[3] for place in places])
     sums = [each[:, stages == i].sum(axis=1).tolist() for i in range(len(group.stages))]
     return [dict(zip(Costs._fields, total, strict=True)) for total in sums]
 
 
-def _on_array(group: Group, mapping: GroupMapping, arch: Accelerator) -> OnArray:
+def _on_array(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], arch: Accelerator) -> OnArray:
     """Return the stages of a group, each in its mode, and the array as it is used in that."""
-    return _in_modes(group, mapping.parallel, _apart(group, mapping), arch)
+    return _in_modes(group, mapping.parallel, _apart(group, mapping, axes), arch)
 
 
 @kept(4096)
@@ -243,29 +345,6 @@ def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Gro
     )
 
 
-def _unrolled(group: Group, mapping: GroupMapping, nest: GroupNest, buffers: Buffers, burst_bytes: int) -> Unrolled:
-    """Return the steps and tiles of a group. Raises MappingError where tiles do not fit together."""
-    made, scratch = _empty(group, mapping, nest)
-    room = Room(
-        burst_bits=8 * burst_bytes,
-        ifmap_bits=buffers.capacity_bits["ifmap"],
-        weight_bits=buffers.capacity_bits["weight"],
-        slots=buffers.slots,
-        ofmap_slots=mapping.ofmap_slots,
-    )
-    steps, inputs, weights, outputs, misfit = kernels()(unroll_group)(nest, room, made, scratch)
-    if misfit != FIT:
-        name = "ifmap" if misfit == IFMAP else "weight"
-        raise MappingError(f"buffers.{name}_kib", "the tiles of a fused group do not fit together")
-    return Unrolled(
-        places=_beginning(made.places, steps),
-        ifmap=_beginning(made.ifmap, inputs),
-        weight=_beginning(made.weight, weights),
-        ofmap=_beginning(made.ofmap, outputs),
-        weight_bursts=made.weight_bursts,
-    )
-
-
 def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unrolled, Scratch]:
     """Return room for the steps and tiles of a group as if every stage computed something for every tile."""
     work, tiles = kernels(), _tiles(nest)
@@ -274,43 +353,25 @@ def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unroll
     inputs, weight_tiles = tiles * len(group.dram_inputs), int(nest.first_weight[-1])
     loads = max(inputs, tiles * weight_tiles)
     made = Unrolled(
-        places=work.columns(GroupPlaces, steps),
-        ifmap=work.columns(Loaded, inputs),
-        weight=work.columns(Loaded, tiles * weight_tiles),
-        ofmap=work.columns(Stored, tiles * chunks[-1]),
+        places=work.sheet(GroupPlaces, steps),
+        ifmap=work.sheet(Loaded, inputs),
+        weight=work.sheet(Loaded, tiles * weight_tiles),
+        ofmap=work.sheet(Stored, tiles * chunks[-1]),
         weight_bursts=work.empty(weight_tiles),
     )
     sizes = (steps, loads, loads, tiles, tiles, tiles, len(group.stages), weight_tiles)
-    return made, Scratch._make(map(work.empty, sizes))
+    return made, Scratch._make(work.carved(sizes, is_empty=True))
 
 
-def _beginning(table: Table, count: int) -> Table:
-    """Return so many of the first rows of a table of words."""
-    return table._make([column[:count] for column in table])
+def _beginning(kind: type[Table], table: Table, count: int) -> Table:
+    """Return so many of the first rows of a table of words, which may be a sheet."""
+    return kind._make([column[:count] for column in table])
 
 
 def _steps(places: GroupPlaces) -> GroupSteps:
     columns = arrays_of(places)
     at = columns.pop("t"), columns.pop("h"), columns.pop("w")
     return GroupSteps(at=at, waits=columns.pop("waits") != 0, **columns)
-
-
-def _kinds(on_array: OnArray, nest: GroupNest, places: GroupPlaces) -> tuple[Ints, Kinds, Ints]:
-    """Return the kind of every step, the table of kinds, and their leads."""
-    work, steps = kernels(), len(places.tile)
-    marks = work.room(MARKS * steps)
-    work(mark_group_steps)(nest, places, marks)
-    example, sort = distinct_rows(marks, steps)
-    costs = work.columns(Costs, len(example))
-    work(cost_group)(on_array, nest, places, work.words(example), empty_waves(work), costs)
-    columns = arrays_of(costs)
-    # Alike steps are of different kinds where they wait for different drains.
-    marks = work.room(2 * steps)
-    work(mark_waits)(places, work.words(sort), work.words(columns["drain"]), marks)
-    example, kind = distinct_rows(marks, steps)
-    lead = np.asarray(marks, dtype=np.int64)[steps:][example]
-    columns = {name: values[sort[example]] for name, values in columns.items()}
-    return kind, Kinds(wait=np.maximum(lead, 0), **columns), lead
 
 
 def _regions(

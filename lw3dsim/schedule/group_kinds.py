@@ -1,28 +1,41 @@
-"""Kinds of steps of a fused group: what they have in common, what they cost, what they wait for. Plain integer code.
+"""A fused group drafted: unrolled, its steps told apart by what they have in common and wait for. Plain integer code.
 
-And how long the array is busy with all of them, without unrolling any.
+And how long the array is busy with all of its steps, without unrolling any.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.distinct import sort_rows
+from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import VECTOR, Array, Layer
 from lw3dsim.machine.step import cost_step
 from lw3dsim.machine.vector import vector_entry, vector_pace
 from lw3dsim.map.group.weighing import seen_place
-from lw3dsim.schedule.unroll_group import all_tiles, new_along, new_of, tile_indices
+from lw3dsim.schedule.unroll import pass_port
+from lw3dsim.schedule.unroll_group import (
+    all_tiles,
+    new_along,
+    new_of,
+    position_bits,
+    tile_indices,
+    unroll_group,
+    weight_tile_bits,
+)
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.step import Costs
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.weighing import Seen
-    from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces
+    from lw3dsim.schedule.drawn import Ticks
+    from lw3dsim.schedule.unroll import Meeting, Sorts
+    from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces, Room, Scratch, Unrolled
 
-# What steps of a kind have in common.
-MARKS = 5
+# What steps have in common that cost the same, and those of a kind.
+MARKS, WAITS = 5, 2
 
 
 class OnArray(NamedTuple):
@@ -33,23 +46,72 @@ class OnArray(NamedTuple):
 
 
 @entry
-def mark_group_steps(nest: GroupNest, places: GroupPlaces, marks: Words) -> None:
-    """Fill in what steps of a kind have in common, mark behind mark: stage and sizes."""
-    steps = len(places.stage)
+def draw_group(
+    nest: GroupNest, on_array: OnArray, room: Room, meeting: Meeting, made: Unrolled, scratch: Scratch, alike: Sorts
+) -> tuple[int, int, int, int, int, int]:
+    """Fill in ``made`` and which of its steps are ``alike``, all 0 but for marks.
+
+    Return how many sorts of steps there are, and what :func:`unroll_group` returns.
+    """
+    steps, inputs, weights, outputs, misfit = unroll_group(nest, room, made, scratch)
+    array = read(Array, on_array.array, 0)
+    if meeting.ifmap:
+        pass_port(made.ifmap.bits, array.ifmap_port_bits, array.ifmap_port_cycles, made.ifmap.words)
+    if meeting.weight:
+        pass_port(made.weight.bits, array.weight_port_bits, array.weight_port_cycles, made.weight.words)
+    if meeting.ofmap:
+        pass_port(made.ofmap.bits, array.ofmap_port_bits, array.ofmap_port_cycles, made.ofmap.words)
+    mark_group_steps(nest, made.places, steps, alike.marks)
+    sorts = sort_rows(
+        alike.marks, len(alike.kind), steps, alike.buckets, alike.following, alike.example, alike.kind
+    )  # fmt: skip
+    return sorts, steps, inputs, weights, outputs, misfit
+
+
+@kernel
+def mark_group_steps(nest: GroupNest, places: GroupPlaces, steps: int, marks: Words) -> None:
+    """Fill in what steps have in common that cost the same, mark behind mark: stage and sizes."""
+    room = len(places.stage)
     for i in range(steps):
         stage, t, h, w = places.stage[i], places.t[i], places.h[i], places.w[i]
         tensor = stage + 1
-        marks[i], marks[steps + i] = stage, places.n[i]
-        marks[2 * steps + i], marks[3 * steps + i] = new_along(nest.t, tensor, t), new_along(nest.h, tensor, h)
-        marks[4 * steps + i] = new_along(nest.w, tensor, w)
+        marks[i], marks[room + i] = stage, places.n[i]
+        marks[2 * room + i], marks[3 * room + i] = new_along(nest.t, tensor, t), new_along(nest.h, tensor, h)
+        marks[4 * room + i] = new_along(nest.w, tensor, w)
+
+
+@entry
+def settle_group(
+    on_array: OnArray, nest: GroupNest, places: GroupPlaces, steps: int, alike: Sorts, waits: Sorts, waves: Waves,
+    cycle: int, costs: Costs, ticks: Ticks,
+) -> int:  # fmt: skip
+    """Fill in the ``costs``, all 0, of what is ``alike``, and the kinds of so many ``steps``: by what they wait for.
+
+    And what an engine needs of the kinds, a cycle in ticks. Return how many there are. ``waits`` are 0 but for marks.
+    """
+    cost_group(on_array, nest, places, alike.example, waves, costs)
+    room = len(waits.kind)
+    mark_waits(places, steps, alike.kind, costs.drain, waits.marks)
+    # Alike steps are of different kinds where they wait for different drains.
+    kinds = sort_rows(waits.marks, room, steps, waits.buckets, waits.following, waits.example, waits.kind)
+    for i in range(kinds):
+        step = waits.example[i]
+        of = alike.kind[step]
+        ticks.entry[i], ticks.load[i], ticks.tail[i] = costs.entry[of], costs.load[of], costs.tail[of]
+        ticks.head[i], ticks.body[i], ticks.drain[i] = costs.head[of], costs.body[of], costs.drain[of]
+        ticks.lead[i] = waits.marks[room + step]
+    for column in (ticks.entry, ticks.load, ticks.tail, ticks.head, ticks.body, ticks.drain, ticks.lead):
+        for i in range(kinds):
+            column[i] *= cycle
+    return kinds
 
 
 @entry
 def cost_group(
     on_array: OnArray, nest: GroupNest, places: GroupPlaces, example: Words, waves: Waves, costs: Costs
 ) -> None:
-    """Fill in the ``costs``, all 0, of the kinds of steps; ``example`` names a step of each."""
-    for i in range(len(example)):
+    """Fill in the ``costs``, all 0, of sorts of steps; ``example`` names a step of each."""
+    for i in range(len(costs.head)):
         step, stage = example[i], places.stage[example[i]]
         layer, array = read(Layer, on_array.layer, stage), read(Array, on_array.array, stage)
         n, t, h, w = places.n[step], places.t[step], places.h[step], places.w[step]
@@ -57,25 +119,51 @@ def cost_group(
         cost_step(layer, array, n, layer.c, t, h, w, 1, 1, waves, costs, i)
 
 
-@entry
-def mark_waits(places: GroupPlaces, kind: Words, drain: Words, marks: Words) -> None:
-    """Fill in, per step, its ``kind`` so far and behind these the drain that it waits for, given those of kinds.
+@kernel
+def mark_waits(places: GroupPlaces, steps: int, sort: Words, drain: Words, marks: Words) -> None:
+    """Fill in, per step, its ``sort`` and behind these the drain that it waits for, given those of sorts.
 
     -1 where it waits for none, so that it may be loaded ahead.
     """
-    steps = len(kind)
+    room = len(sort)
     for i in range(steps):
-        marks[i], marks[steps + i] = kind[i], (drain[kind[i - 1]] if places.waits[i] and i > 0 else -1)
+        marks[i], marks[room + i] = sort[i], (drain[sort[i - 1]] if places.waits[i] and i > 0 else -1)
 
 
 @entry
-def busy_group(on_array: OnArray, nest: GroupNest, waves: Waves, seen: Seen) -> int:
-    """Return the cycles that the array is busy with all stages; see busy_stage. ``seen``, of keys 0, is scratch."""
-    cycles = 0
-    for stage in range(len(nest.stages.n)):
+def busy_group(
+    on_array: OnArray, nest: GroupNest, burst_bits: int, waves: Waves, seen: Seen
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Return the cycles that the array is busy with all stages, see busy_stage, and what is beside them at both ends.
+
+    That is the cycles before the first product and those of the last drain, and the bursts, of so many bits, that the
+    first step waits for, and that the last one leaves to be stored, at least. ``seen``, of keys 0, is scratch.
+    """
+    cycles, last = 0, len(nest.stages.n) - 1
+    for stage in range(last + 1):
         layer, array = read(Layer, on_array.layer, stage), read(Array, on_array.array, stage)
         cycles += busy_stage(layer, array, stage, nest, waves, seen)
-    return cycles
+    first_entry, loaded = first_step(on_array, nest, burst_bits, waves, seen)
+    layer, array = read(Layer, on_array.layer, last), read(Array, on_array.array, last)
+    n, most = nest.stages.n[last], nest.chunk[nest.stages.run[last]]
+    t, h, w = tile_indices(nest, all_tiles(nest) - 1)
+    n -= (ceiling(n, most) - 1) * most
+    _, _, drain = cycles_of(layer, array, last, nest, n, t, h, w, waves, seen)
+    stored = ceiling(n * new_of(nest, last + 1, t, h, w) * nest.stages.bits[last + 1], burst_bits)
+    return cycles, first_entry + drain, loaded, stored
+
+
+@kernel
+def first_step(on_array: OnArray, nest: GroupNest, burst_bits: int, waves: Waves, seen: Seen) -> tuple[int, int]:
+    """Return the cycles before the first product of all, and the bursts that it waits for, at least."""
+    if new_of(nest, 1, 0, 0, 0) == 0:
+        return 0, 0
+    stages, n = nest.stages, min(nest.chunk[0], nest.stages.n[0])
+    layer, array = read(Layer, on_array.layer, 0), read(Array, on_array.array, 0)
+    before, _, _ = cycles_of(layer, array, 0, nest, n, 0, 0, 0, waves, seen)
+    loaded = ceiling(new_of(nest, 0, 0, 0, 0) * position_bits(nest), burst_bits)
+    loaded += ceiling(weight_tile_bits(stages, 0, n), burst_bits) if stages.has_weights[0] else 0
+    return before, loaded
 
 
 @kernel

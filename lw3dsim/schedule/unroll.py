@@ -133,8 +133,8 @@ def unroll(
     if meeting.ofmap:
         pass_port(made.ofmap.bits, array.ofmap_port_bits, array.ofmap_port_cycles, made.ofmap.words)
     mark_steps(layer, nest, made)
-    sorts = made.sorts
-    return sort_rows(sorts.marks, len(sorts.kind), sorts.buckets, sorts.following, sorts.example, sorts.kind)
+    sorts, steps = made.sorts, len(made.sorts.kind)
+    return sort_rows(sorts.marks, steps, steps, sorts.buckets, sorts.following, sorts.example, sorts.kind)
 
 
 @kernel

@@ -25,9 +25,9 @@ from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import fewest_bursts
-from lw3dsim.schedule.build import build_schedule, draft_layer
+from lw3dsim.schedule.build import draft_layer
 from lw3dsim.schedule.chain import Link
-from lw3dsim.schedule.fused import build_group_schedule
+from lw3dsim.schedule.fused import draft_group
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.layer.mapping import Mapping
-    from lw3dsim.schedule.build import Draft
+    from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.layout import Boxes
 
@@ -72,12 +72,12 @@ class Work(ABC):
         """Return the DRAM bytes that no mapping in the mapper's space moves less of; None where that is not known."""
 
     @abstractmethod
-    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
-        """Return its steps, as an engine sees them."""
+    def draft(self, arch: Accelerator, clocks: Clocks) -> Drafted:
+        """Return its steps, as far as an engine needs them."""
 
-    def draft(self, arch: Accelerator, clocks: Clocks) -> Program | Draft:
-        """Return them, or as much of them as it takes to race it."""
-        return self.program(arch, clocks)
+    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
+        """Return all of its steps."""
+        return self.draft(arch, clocks).schedule()
 
     @abstractmethod
     def link(self, program: Program, reads: tuple[int, ...]) -> Link:
@@ -143,11 +143,7 @@ class LayerWork(Work):
         """See Work: of all mappings of the layer in its algorithm, whose input and output lie as they do."""
         return _least_of_layer(self.problem, arch)
 
-    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
-        """See Work."""
-        return build_schedule(self.problem, self.mapping, arch, clocks)
-
-    def draft(self, arch: Accelerator, clocks: Clocks) -> Draft:
+    def draft(self, arch: Accelerator, clocks: Clocks) -> Drafted:
         """See Work."""
         return draft_layer(self.problem, self.mapping, arch, clocks)
 
@@ -215,9 +211,9 @@ class GroupWork(Work):
         """See Work: of all mappings of the group whose input and output lie as they do."""
         return _least_bytes(self.group, arch)
 
-    def program(self, arch: Accelerator, clocks: Clocks) -> Program:
+    def draft(self, arch: Accelerator, clocks: Clocks) -> Drafted:
         """See Work."""
-        return build_group_schedule(self.group, self.mapping, arch, clocks)
+        return draft_group(self.group, self.mapping, arch, clocks)
 
     def link(self, program: Program, reads: tuple[int, ...]) -> Link:
         """See Work."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of
-from lw3dsim.base.caches import kept, once
+from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.values import Value
 
@@ -20,7 +20,8 @@ class Axis(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     ``needed`` counts the distinct input positions, ``first`` is the first of them
     (0 where there are none) and ``span`` the positions from the first to the last.
-    ``positions`` lists those of all tiles behind each other, ``needed`` per tile.
+    ``positions`` lists those of all tiles behind each other, ``needed`` per tile; ``begins`` is, per tile, where its
+    own begin, and at last where those of all tiles end.
     """
 
     outputs: Ints
@@ -28,18 +29,19 @@ class Axis(Value, frozen=True, kw_only=True, dict=True, gc=True):
     first: Ints
     span: Ints
     positions: Ints
+    begins: Ints
 
     @property
     def tiles(self) -> int:
         """Number of tiles."""
         return len(self.outputs)
 
-    @once
-    def begins(self) -> Ints:
-        """Per tile where its ``positions`` begin, and at last where those of all tiles end."""
-        begins = np.zeros(self.tiles + 1, dtype=np.int64)
-        np.cumsum(self.needed, out=begins[1:])
-        return begins
+    @classmethod
+    def of(cls, outputs: Ints, needed: Ints, first: Ints, span: Ints, positions: Ints) -> Axis:
+        """Return the axis of these columns."""
+        begins = np.zeros(len(needed) + 1, dtype=np.int64)
+        np.cumsum(needed, out=begins[1:])
+        return cls(outputs=outputs, needed=needed, first=first, span=span, positions=positions, begins=begins)
 
 
 class Reads(NamedTuple):
@@ -68,7 +70,7 @@ def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, paddin
     tiles = work.columns(Tiles, -(-size_out // tile))
     positions = work.empty(size_out * kernel)
     needed = work(cut_tiles)(Reads(size_in, kernel, stride, padding, dilation), size_out, tile, tiles, positions)
-    return Axis(**arrays_of(tiles), positions=np.asarray(positions[:needed], dtype=np.int64))
+    return Axis.of(**arrays_of(tiles), positions=np.asarray(positions[:needed], dtype=np.int64))
 
 
 @kept(65536)
@@ -84,7 +86,7 @@ def cut_segments(segments: int, size_out: int, size_in: int, tile: int, reads: R
     together, rest = divmod(segments, tile // within)
     counts = np.array([tile // within] * together + [rest] * (rest > 0), dtype=np.int64)
     each, begins = int(one.needed[0]), np.cumsum(counts) - counts
-    return Axis(
+    return Axis.of(
         outputs=counts * within,
         needed=counts * each,
         first=begins * whole + one.first[0],
@@ -96,7 +98,7 @@ def cut_segments(segments: int, size_out: int, size_in: int, tile: int, reads: R
 def repeated(axis: Axis, times: int, apart: int) -> Axis:
     """Return the tiles of ``axis`` so many ``times``, each time ``apart`` positions of the input further on."""
     shift = np.arange(times, dtype=np.int64)[:, None] * apart
-    return Axis(
+    return Axis.of(
         outputs=np.tile(axis.outputs, times),
         needed=np.tile(axis.needed, times),
         first=(axis.first + shift * (axis.needed > 0)).ravel(),
@@ -105,29 +107,31 @@ def repeated(axis: Axis, times: int, apart: int) -> Axis:
     )
 
 
-def contiguous(outputs: Ints, first: Ints, needed: Ints) -> Axis:
-    """Return the axis whose tiles read ``needed`` positions from ``first`` on."""
-    work = kernels()
-    begins, positions = work.empty(len(needed)), work.room(int(needed.sum()))
-    work(list_positions)(work.words(first), work.words(needed), begins, positions)
-    return Axis(
-        outputs=outputs,
-        needed=needed,
-        first=np.asarray(begins, dtype=np.int64),
-        span=needed,
-        positions=np.asarray(positions, dtype=np.int64),
+def contiguous(outputs: Words, first: Words, needed: Words, total: int) -> Axis:
+    """Return the axis whose tiles read ``needed`` positions from ``first`` on, ``total`` in all."""
+    work, tiles = kernels(), len(needed)
+    starts, begins, positions = work.carved((tiles, tiles + 1, total))
+    work(list_positions)(first, needed, starts, begins, positions)
+    outputs, needed, starts, begins, positions = (
+        np.asarray(column, dtype=np.int64) for column in (outputs, needed, starts, begins, positions)
     )
+    return Axis(outputs=outputs, needed=needed, first=starts, span=needed, positions=positions, begins=begins)
 
 
 @entry
-def list_positions(first: Words, needed: Words, begins: Words, positions: Words) -> None:
-    """Fill in the first position that each tile reads, 0 where it reads none, and the ``positions`` of all tiles."""
+def list_positions(first: Words, needed: Words, starts: Words, begins: Words, positions: Words) -> None:
+    """Fill in the first position that each tile reads, 0 where it reads none, and the ``positions`` of all tiles.
+
+    Those of a tile are from its ``begins`` up to the next.
+    """
     listed = 0
     for tile in range(len(needed)):
-        begins[tile] = first[tile] if needed[tile] else 0
+        starts[tile] = first[tile] if needed[tile] else 0
+        begins[tile] = listed
         for i in range(needed[tile]):
             positions[listed] = first[tile] + i
             listed += 1
+    begins[len(needed)] = listed
 
 
 @entry

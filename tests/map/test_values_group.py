@@ -67,13 +67,13 @@ def test_an_axis_goes_backwards_through_windows_and_padding():
     assert [x.tolist() for x in axis.new] == [[7, 3], [6, 2], [3, 1]]
     assert [x.tolist() for x in axis.needed] == [[7, 3], [6, 2]]
     assert [x.tolist() for x in axis.retained] == [[0, 0]] * 3
-    assert axis.last.tolist() == [0, 1]
+    assert list(axis.cuts.last) == [0, 1]
     kept = cut_group(reaches, 3, STAYS)
     # Of the input, positions 5 and 6 stay, 7 is new.
     assert [x.tolist() for x in kept.first] == [[0, 7], [0, 6], [0, 3]]
     assert [x.tolist() for x in kept.new] == [[7, 1], [6, 2], [3, 1]]
     assert [x.tolist() for x in kept.retained] == [[0, 2], [0, 0], [0, 0]]
-    assert kept.last.tolist() == [1, 1]
+    assert list(kept.cuts.last) == [1, 1]
     assert kept.tiles == 2
 
 

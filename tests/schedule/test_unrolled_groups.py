@@ -10,7 +10,9 @@ from numpy_groups import columns_of
 
 from lw3dsim.base.values import names_of
 from lw3dsim.describe.accelerator_file import load_arch
-from lw3dsim.schedule.fused import busy_cycles
+from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.engine.run import race
+from lw3dsim.schedule.fused import busy_cycles, draft_group
 from lw3dsim.schedule.program import Kinds, Loads, Stores
 
 BUFFERS = ("ifmap", "weight", "ofmap")
@@ -61,7 +63,7 @@ def test_the_array_is_busy_as_long_as_was_counted_without_unrolling(chain, numbe
     # Where the first stage computes nothing for the first tile, the first step of all is entered as one that waits.
     led += schedule.kinds.entry[schedule.kind[0]] * schedule.places.waits[0]
     busy = schedule.setup_cycles + int(led) + schedule.total("head") + schedule.total("body")
-    counted = busy_cycles(group, mapping, arch)
+    counted = busy_cycles(group, mapping, arch).cycles
     assert counted <= busy
     # All of it is counted where every stage has something to compute for every tile, and DMA takes nothing.
     tiles = int(schedule.places.tile.max()) + 1
@@ -69,3 +71,13 @@ def test_the_array_is_busy_as_long_as_was_counted_without_unrolling(chain, numbe
     steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
     if number != 1 and schedule.steps == steps:
         assert counted == busy
+
+
+@thorough
+@given(chains(), st.integers(0, 2), st.booleans(), st.data())
+def test_no_simulation_beats_what_the_array_is_busy_and_what_is_at_both_ends(chain, number, warm_up, data):
+    arch = ARCHS[number]
+    group, clocks = fusable(chain, arch), make_clocks(arch).in_order
+    mapping, *_ = any_mapping(group, data, arch, warm_up=warm_up)
+    raced = race(draft_group(group, mapping, arch, clocks), clocks)
+    assert busy_cycles(group, mapping, arch).least_ticks(clocks) <= raced.ran.trace.finish

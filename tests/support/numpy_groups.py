@@ -115,7 +115,9 @@ def _input_loads(group, axes, steps):
     bits = _at(axes, at, 0).prod(axis=0) * scale
     box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
     # The last tile that uses each is as far away in the loops as along the axis that is innermost.
-    ahead = sum((axis.last[index] - index for axis, index in zip(axes, at, strict=True)), np.zeros_like(tile))
+    ahead = sum(
+        (np.asarray(axis.cuts.last)[index] - index for axis, index in zip(axes, at, strict=True)), np.zeros_like(tile)
+    )
     last = ends[np.searchsorted(tile, tile + ahead, "right") - 1]
     stays = _retained(axes, at) * scale
     is_next = np.r_[_continues(axes, at), False]

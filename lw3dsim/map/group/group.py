@@ -23,8 +23,6 @@ from lw3dsim.map.group.fitting import Stages
 from lw3dsim.tensor.axis import contiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
@@ -267,25 +265,41 @@ def can_branch(problem: Problem) -> bool:
 
 
 class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
-    """One axis of a group cut into tiles.
+    """One axis of a group cut into tiles; ``cuts`` hold it in words, as the first of the ways to cut the axis."""
 
-    Per tensor and tile: ``first`` position and number of the ``new`` ones, loaded or computed for the tile, and the
-    ``retained`` ones before them, which stay from tiles before. ``needed`` are, per stage and tile, the input positions
-    that its new outputs look at. ``last`` is, per tile, the last one that uses any of its new positions of tensor 0.
-    ``cuts`` hold the same in words, as the first of the ways to cut the axis.
-    """
-
-    first: tuple[Ints, ...]
-    new: tuple[Ints, ...]
-    retained: tuple[Ints, ...]
-    needed: tuple[Ints, ...]
-    last: Ints
     cuts: Cuts
 
     @property
     def tiles(self) -> int:
         """Number of tiles."""
-        return len(self.first[0])
+        return int(self.cuts.tiles[0])
+
+    @once
+    def first(self) -> tuple[Ints, ...]:
+        """The first new position, by tensor and tile."""
+        return self._rows(self.cuts.first)
+
+    @once
+    def new(self) -> tuple[Ints, ...]:
+        """The new positions, loaded or computed for the tile, by tensor and tile."""
+        return self._rows(self.cuts.new)
+
+    @once
+    def retained(self) -> tuple[Ints, ...]:
+        """The positions in front of the new ones that stay from tiles before, by tensor and tile."""
+        return self._rows(self.cuts.retained)
+
+    @once
+    def needed(self) -> tuple[Ints, ...]:
+        """The input positions that new outputs look at, by stage and tile."""
+        return self._rows(self.cuts.needed)
+
+    def _row(self, column: Words, number: int) -> Words:
+        begin = number * len(self.cuts.last)
+        return column[begin : begin + self.tiles]
+
+    def _rows(self, column: Words) -> tuple[Ints, ...]:
+        return tuple(np.asarray(column).reshape(-1, len(self.cuts.last))[:, : self.tiles])
 
     @once
     def _moved(self) -> dict[int, Axis]:
@@ -302,7 +316,8 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def moved(self, tensor: int) -> Axis:
         """Return what DMA moves of a tensor: its new positions, tile by tile."""
         if tensor not in self._moved:
-            self._moved[tensor] = contiguous(self.new[-1], self.first[tensor], self.new[tensor])
+            first, new = (self._row(column, tensor) for column in (self.cuts.first, self.cuts.new))
+            self._moved[tensor] = contiguous(new, first, new, int(self.cuts.all_new[tensor]))
         return self._moved[tensor]
 
 
@@ -313,14 +328,7 @@ def cut_group(reaches: tuple[Reach, ...], tile: int, halo: int) -> GroupAxis:
     With a ``halo`` that STAYS tiles follow each other, and only what no tile before had is new; where it is WARMED,
     tiles in front of the first come before.
     """
-    cuts = cut_one(reaches, tile, halo)
-    tiles, room = int(cuts.tiles[0]), len(cuts.last)
-    columns = (cuts.first, cuts.new, cuts.retained, cuts.needed)
-    first, new, retained, needed = (
-        tuple(row[:tiles] for row in np.asarray(column).reshape(-1, room)) for column in columns
-    )
-    last = np.asarray(cuts.last)[:tiles]
-    return GroupAxis(first=first, new=new, retained=retained, needed=needed, last=last, cuts=cuts)
+    return GroupAxis(cuts=cut_one(reaches, tile, halo))
 
 
 def cut_one(reaches: tuple[Reach, ...], tile: int, halo: int) -> Cuts:
@@ -329,12 +337,14 @@ def cut_one(reaches: tuple[Reach, ...], tile: int, halo: int) -> Cuts:
     tiles = -(-last.out // tile)
     # As many tiles warm up at most as the output has.
     cuts = empty_cuts(work, len(reaches), 1, last.segments * (1 + (halo == WARMED)) * tiles)
-    low, high, ends = (work.empty(size) for size in (2 * tiles, 2 * tiles, len(reaches) + 1))
-    work(cut_ways)(plain_reaches(reaches, work), work.words([tile]), 1, halo, halo, cuts, low, high, ends)
+    size, low, high, ends = work.carved((1, 2 * tiles, 2 * tiles, len(reaches) + 1))
+    size[0] = tile
+    work(cut_ways)(plain_reaches(reaches, work), size, 1, halo, halo, cuts, low, high, ends)
     return cuts
 
 
-def plain_reaches(reaches: Sequence[Reach], work: Kernels) -> Reaches:
+@kept(4096)
+def plain_reaches(reaches: tuple[Reach, ...], work: Kernels) -> Reaches:
     """Return one axis of all stages in columns."""
     return Reaches._make(map(work.words, zip(*map(_REACH, reaches), strict=True)))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lw3dsim.base.arrays import Flags, Ints, parts
 from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
 from lw3dsim.tensor.axis import Axis, Reads, contiguous, cut, cut_segments, repeated
@@ -88,7 +89,8 @@ def frame_chunks(problem: Problem, tile: int) -> Axis:
     starts, frames = np.arange(0, problem.c, tile, dtype=np.int64), problem.clip_frames
     first = np.clip(starts - problem.padding[0], 0, frames)
     last = np.clip(np.minimum(starts + tile, problem.c) - problem.padding[0], 0, frames)
-    return repeated(contiguous(np.ones_like(starts), first, last - first), problem.batch, frames)
+    ones, firsts, needed = map(kernels().words, (np.ones_like(starts), first, last - first))
+    return repeated(contiguous(ones, firsts, needed, int((last - first).sum())), problem.batch, frames)
 
 
 def make_axes(problem: Problem, mapping: Mapping) -> Axes:

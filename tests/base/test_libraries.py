@@ -25,12 +25,13 @@ def is_for_types(node):
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def nodes_that_run(node):
+def nodes_that_run(tree):
     """Walk a tree, without what stands there for types alone."""
-    for child in ast.iter_child_nodes(node):
-        if not is_for_types(child):
-            yield child
-            yield from nodes_that_run(child)
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        left += [child for child in ast.iter_child_nodes(node) if not is_for_types(child)]
 
 
 def is_library(module):
@@ -39,15 +40,15 @@ def is_library(module):
 
 def names_of_libraries(tree):
     """Return the dotted names of modules of libraries that a source imports, and what it takes of them."""
-    local, named = {}, set()
-    for node in nodes_that_run(tree):
+    local, named, nodes = {}, set(), list(nodes_that_run(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in filter(lambda alias: is_library(alias.name), node.names):
                 local[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else None
                 named.add(alias.name)
         elif isinstance(node, ast.ImportFrom) and node.module and is_library(node.module):
             named |= {f"{node.module}.{alias.name}" for alias in node.names}
-    for node in nodes_that_run(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and (dotted := dotted_name(node)):
             first, _, rest = dotted.partition(".")
             if first in local:

@@ -39,6 +39,9 @@ layers:
   - {name: classes, kind: linear, out_features: 11}
 """
 
+# What is proved of a box by all kinds of layers is proved by few of them of a space.
+SHORT = "".join(line for line in MIXED.splitlines(keepends=True) if "kernel: [1, 3, 3]" not in line)
+
 CHOICES = {
     "pe.rows": [1, 2, 5, 8],
     "pe.cols": [1, 2, 3],
@@ -83,14 +86,14 @@ OBJECTIVES = (
 )
 
 
-def drawn_space(draw, folder, parameters, objectives, more=""):
+def drawn_space(draw, folder, parameters, objectives, net, more=""):
     """A space of some of the parameters, each with some of its values."""
     lines = ""
     for path in draw.sample(sorted(CHOICES), parameters):
         values = draw.sample(CHOICES[path], draw.randint(2, min(3, len(CHOICES[path]))))
         lines += f"  {path}: [{', '.join(map(str, values))}]\n"
     text = f"[{', '.join(draw.sample(OBJECTIVES, objectives))}]"
-    return load_space(write_space(folder, parameters=lines, objectives=text, more=more, net=MIXED))
+    return load_space(write_space(folder, parameters=lines, objectives=text, more=more, net=net))
 
 
 def around(draw, space, choice):
@@ -112,14 +115,14 @@ def cut_to(boxes, fixed, choices):
 @pytest.mark.parametrize("number", range(8))
 def test_no_design_costs_less_than_any_box_that_it_is_in(number, tmp_path):
     draw = Random(number)  # noqa: S311  # repeatable
-    space = drawn_space(draw, tmp_path, 12, 4)
+    space = drawn_space(draw, tmp_path, 12, 4, MIXED)
     relaxation, evaluator, seen = Relaxation(space), Evaluator(space), 0
-    for _ in range(8):
+    for _ in range(4):
         choice = space.canonical(tuple(draw.randrange(size) for size in space.sizes))
         outcome = evaluator.evaluate(space.point(choice))
         if outcome.state != "done":
             continue
-        boxes = cut_to([around(draw, space, choice) for _ in range(6)], relaxation.fixed, [choice] * 6)
+        boxes = cut_to([around(draw, space, choice) for _ in range(12)], relaxation.fixed, [choice] * 12)
         low = relaxation.costs(np.concatenate([box_of(choice), boxes]))
         cost = np.array(space.costs(outcome.metrics))
         # One of the alternatives in a box, with fast algorithms or without, is that of the design.
@@ -189,7 +192,7 @@ def test_a_proof_of_a_small_space_ends_with_its_front(number, tmp_path, monkeypa
     monkeypatch.setattr("lw3dsim.explore.proof.search.AT_ONCE", 4)
     draw = Random(100 + number)  # noqa: S311  # repeatable
     more = draw.choice(("", "constraints: {area_mm2: {max: 3.5}}\n", "constraints: {clips_per_s: {min: 4000}}\n"))
-    space = drawn_space(draw, tmp_path, 4, draw.choice((1, 2, 3)), more)
+    space = drawn_space(draw, tmp_path, 4, draw.choice((1, 2, 3)), SHORT, more)
     every, prover = enumerated(space), Prover(space)
     for choice in list(every)[:: max(len(every) // 4, 1)]:
         if every[choice].state == "done":

@@ -44,7 +44,7 @@ class Installed:
         self.pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder / "wheels"), str(acme))
         wheels = [str(wheel), *map(str, (folder / "wheels").glob("*.whl"))]
         assert len(wheels) == 2
-        self.pip("--python", str(self.bin / "python"), "install", "--no-deps", "--no-index", *wheels)
+        self.pip("--python", str(self.bin / "python"), "install", "--no-compile", "--no-deps", "--no-index", *wheels)
         self.outside = folder / "elsewhere"
         self.outside.mkdir()
         (self.site,) = (folder / "env").rglob("site-packages")
@@ -135,21 +135,21 @@ def changed(acme, module, old, new):
         os.utime(path, (second + 2, second + 2))
 
 
-def points_of(acme, space, journal):
-    acme.run("lw3dsim", "dse", "run", space, "--workers", "2", "--storage", journal)
+def points_of(acme, space, journal, workers):
+    acme.run("lw3dsim", "dse", "run", space, "--workers", workers, "--storage", journal)
     acme.run("lw3dsim", "dse", "export", space, "--out", f"{journal}.csv", "--storage", journal)
     return (acme.outside / f"{journal}.csv").read_text().splitlines()[1:]
 
 
 def test_workers_of_a_study_see_it(acme):
-    points = points_of(acme, "acme_space", "acme.journal")
+    points = points_of(acme, "acme_space", "acme.journal", "2")
     assert len(points) == 4
     assert all(",done," in point for point in points)
 
 
 def test_a_study_belongs_to_what_its_names_stood_for(acme):
     (acme.outside / "mine.yaml").write_text(SPACE)
-    assert len(points_of(acme, "mine.yaml", "mine.journal")) == 4
+    assert len(points_of(acme, "mine.yaml", "mine.journal", "1")) == 4
     resume = ("lw3dsim", "dse", "run", "mine.yaml", "--storage", "mine.journal", "--resume")
     acme.run(*resume)
     with changed(acme, "dram", "trp=34", "trp=35"):

@@ -26,6 +26,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 
+@cache
 def room_of(module: str) -> str:
     """Return the most particular room of the tower that a module is in; nothing for the package itself."""
     inside = module.replace(".", "/").removeprefix("lw3dsim").removeprefix("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import warnings
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 DEFAULT_FOLDER = "results/dse"
+# Processes that make the tables of a database at the same time are refused by it, but for one, for each table at most.
+TRIES = 20
 REMEDY = "give a database URL, such as postgresql://user@host/name, or a file name"
 
 
@@ -90,12 +93,35 @@ def database(url: str) -> Iterator[BaseStorage]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with readable(lambda: shown(url)):
-            backend = RDBStorage(with_driver(url))
+            backend = _connected(with_driver(url))
     try:
         yield optuna.storages.get_storage(backend)
     finally:
         backend.remove_session()
         backend.engine.dispose()
+
+
+def _connected(url: str) -> RDBStorage:
+    """Connect to a database, which makes its tables where it has none; again, where others make them just now."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(IntegrityError, ProgrammingError):
+            return _Database(url)
+    return _Database(url)
+
+
+class _Database(RDBStorage):
+    """A database whose connections are closed where it can't be begun."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            super().__init__(url)
+        except BaseException:
+            # There is no engine yet where its driver is missing.
+            if engine := getattr(self, "engine", None):
+                engine.dispose()
+            raise
 
 
 def _replayed(where: str, journal: Journal) -> JournalStorage:

@@ -10,13 +10,11 @@ import ast
 import importlib
 import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from test_structure import FOLDERS, tree_of
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted((ROOT / "lw3dsim").rglob("*.py"))
 # What no test environment has to have.
 OPTIONAL = {"av", "sklearn", "torch"}
 
@@ -82,12 +80,13 @@ def is_there(dotted):
     return True
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "lw3dsim")))
-def test_every_name_of_a_library_is_there(path):
-    for dotted in sorted(names_of_libraries(ast.parse(path.read_text(encoding="utf-8")))):
-        library = dotted.partition(".")[0]
-        if library not in OPTIONAL or importlib.util.find_spec(library):
-            assert is_there(dotted), dotted
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_name_of_a_library_is_there(folder):
+    for path in folder.glob("*.py"):
+        for dotted in sorted(names_of_libraries(tree_of(path))):
+            library = dotted.partition(".")[0]
+            if library not in OPTIONAL or importlib.util.find_spec(library):
+                assert is_there(dotted), (path, dotted)
 
 
 def test_a_name_that_is_missing_is_missed():

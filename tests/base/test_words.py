@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from test_structure import SOURCES
+from test_structure import FOLDERS, tree_of
 
 from lw3dsim.base.arrays import as_arrays, as_lists
 from lw3dsim.base.kernels import INTERPRETED, NATIVE
@@ -58,8 +58,12 @@ def test_kernels_own_what_they_run_on():
     assert isinstance(NATIVE.own(TABLE).first, np.ndarray)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_no_constants_are_counted_off_to_mean_columns(path):
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            assert not (isinstance(node.value.func, ast.Name) and node.value.func.id == "range"), node.lineno
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_constants_are_counted_off_to_mean_columns(folder):
+    for path in folder.glob("*.py"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                assert not (isinstance(node.value.func, ast.Name) and node.value.func.id == "range"), (
+                    path,
+                    node.lineno,
+                )

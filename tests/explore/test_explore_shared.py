@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -142,9 +144,25 @@ def trials_of(storage):
     return storage.get_all_trials(study, deepcopy=False)
 
 
+def test_connections_that_find_no_tables_make_them_together(url):
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("CREATE DATABASE new")
+    at_once = threading.Barrier(4)
+
+    def connected():
+        at_once.wait()
+        with database(url.replace("/postgres", "/new")) as storage:
+            return storage.get_all_studies()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [future.result() for future in [threads.submit(connected) for _ in range(4)]] == [[]] * 4
+
+
 def test_learning_samplers_share_their_generations(url, cli, tmp_path):
     space = write_space(tmp_path, name="learnt")
-    options = ("--sampler", "nsga2", "--batch", "10", "--trials", "40", "--seed", "1")
+    options = ("--sampler", "nsga2", "--batch", "5", "--trials", "20", "--seed", "1")
     shared = [start("dse", "run", space, "--storage", url, "--workers", "1", "--resume", *options) for _ in range(2)]
     said = [run.communicate(timeout=60)[1] for run in shared]
     assert [run.returncode for run in shared] == [0, 0], said

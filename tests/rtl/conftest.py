@@ -28,7 +28,7 @@ def built_at(core):
 
 @pytest.fixture(scope="session")
 def folder():
-    """Where cores are built by these tools, hardly optimised: they compile about as fast as without, and run 14 x as."""
+    """Where cores are built by these tools, hardly optimised: compiled about as fast as without, they run 14 x as."""
     if shutil.which("verilator") is None:
         pytest.skip("there is no Verilator here")
     tools = [[name, "--version"] for name in ("verilator", os.environ.get("CXX", "g++"))]

@@ -20,11 +20,11 @@ def means(sums, by, bits):
 
 
 @pytest.mark.parametrize("bits", [2, 3, 8])
-@pytest.mark.parametrize("by", [*range(1, 70), 100, 147, 255, 256, 257, 392])
-def test_every_sum_is_divided_as_in_executed_arithmetic(by, bits):
-    most = by << (bits - 1)
-    sums = np.arange(-most, most + 1)
-    assert np.array_equal(means(sums, by, bits), divided(sums, by, INTEGER))
+def test_every_sum_is_divided_as_in_executed_arithmetic(bits):
+    for by in (*range(1, 70), 100, 147, 255, 256, 257, 392):
+        most = by << (bits - 1)
+        sums = np.arange(-most, most + 1)
+        assert np.array_equal(means(sums, by, bits), divided(sums, by, INTEGER)), by
 
 
 @given(st.integers(1, 1 << 14), st.sampled_from([4, 8, 16]), st.integers(-(1 << 15), 1 << 15), st.sampled_from([0, 1]))

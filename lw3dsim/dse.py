@@ -154,7 +154,7 @@ def checked(asked: Parameters, kind: type[Asked]) -> Asked:
 
 def goal_of(space: Space, store: Store, wanted: Wanted, finished: int) -> int:
     """Return how many finished points the study in ``store`` shall have: no fewer than the ``finished`` that it has."""
-    return min(max(wanted.trials or default_trials(space, store.settings.sampler), finished), space.size)
+    return min(max(wanted.trials or default_trials(space, store.settings.sampler), finished), space.designs)
 
 
 class _Told:

@@ -144,7 +144,7 @@ class Plan:
         """Return a point that was not proposed yet: the sampler's, else a random one, else the next; None if none."""
         space = self._space
         notes: Mapping[str, Any] = {}
-        if self.kind.learns and len(self._seen) >= space.size:
+        if self.kind.learns and len(self._seen) >= space.designs:
             return None
         for _ in range(TRIES if self.kind.learns else DRAWS):
             asked = self._proposer.ask()

@@ -133,7 +133,7 @@ class Run:
             for proposal, outcome in crew.collect(TICK_S):
                 self._plan.learn_bounds(proposal.point, outcome)
                 bounded += 1
-            self._watcher.survey(bounded, self._space.size)
+            self._watcher.survey(bounded, self._space.designs)
             self._look_around(crew)
             self._store.beat()
         self._due.clear()

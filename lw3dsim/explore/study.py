@@ -39,13 +39,13 @@ REFERENCE = 2.0
 
 def default_sampler(space: Space, trials: int | None) -> str:
     """Return ``exhaustive`` where that covers the space, else the sampler that costs little and learns."""
-    covers = space.size <= ENUMERABLE if trials is None else trials >= space.size
+    covers = space.size <= ENUMERABLE if trials is None else trials >= space.designs
     return "exhaustive" if covers else "nsga2"
 
 
 def default_trials(space: Space, sampler: str) -> int:
     """Return the number of points that a run without one is for."""
-    return space.size if SAMPLERS[sampler].covers else min(DEFAULT_TRIALS, space.size)
+    return space.designs if SAMPLERS[sampler].covers else min(DEFAULT_TRIALS, space.designs)
 
 
 def remembering(space: Space, where: str) -> Space:

@@ -11,8 +11,11 @@ from explore_helpers import kept_study, write_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lw3dsim.dse import goal_of
 from lw3dsim.explore.order import best_stride, even_order, imbalance
 from lw3dsim.explore.space_file import load_space
+from lw3dsim.explore.study import begun
+from lw3dsim.explore.wanted import Wanted
 
 SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 
@@ -56,12 +59,24 @@ def test_the_stride_is_the_evenest_of_some():
     assert imbalance(sizes, 1217)[0] < 0.3 < 30 < imbalance(sizes, 1)[0]
 
 
+NOT_ALWAYS = """  pe.rows: [2, 4, 8]
+  dram.preset: [lpddr4-3200-x32, lpddr5-6400-x16]
+  dram.refresh: {values: [all-bank, per-bank], when: {dram.preset: lpddr5-6400-x16}}
+"""
+
+
 def test_designs_that_parameters_do_not_apply_to_are_met_once(tmp_path):
-    more = "  dram.preset: [lpddr4-3200-x32, lpddr5-6400-x16]\n"
-    more += "  dram.refresh: {values: [all-bank, per-bank], when: {dram.preset: lpddr5-6400-x16}}\n"
-    space = load_space(write_space(tmp_path, parameters="  pe.rows: [2, 4, 8]\n" + more))
+    space = load_space(write_space(tmp_path, parameters=NOT_ALWAYS))
     assert sorted(even_order(space)) == sorted(space.all_choices())
     assert space.designs == 9
+
+
+@pytest.mark.parametrize("trials", [None, 4, 10])
+@pytest.mark.parametrize("sampler", [None, "exhaustive", "random", "nsga2", "screening"])
+def test_a_run_is_for_no_more_points_than_there_are_designs(tmp_path, sampler, trials):
+    space, wanted = load_space(write_space(tmp_path, parameters=NOT_ALWAYS)), Wanted(sampler=sampler, trials=trials)
+    with begun(space, str(tmp_path / "study"), wanted) as store:
+        assert goal_of(space, store, wanted, 0) == min(trials or 9, 9)
 
 
 def test_a_space_that_nobody_can_go_through_is_begun_at_once():
@@ -82,9 +97,6 @@ def test_everything_shown_of_an_unfinished_study_says_so(cli, cli_json, tmp_path
     where = tmp_path / "study"
     loaded = kept_study(space, where, points=7, sampler=sampler)
     if sampler == "random":
-        from lw3dsim.explore.study import begun
-        from lw3dsim.explore.wanted import Wanted
-
         with begun(loaded, str(where), Wanted(resume=True)) as store:
             store.want(wanted)
     says = f"unfinished: 7 of {wanted} points"

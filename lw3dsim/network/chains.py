@@ -197,4 +197,9 @@ def group_along(network: Workload, problems: Sequence[Problem], path: Path, free
     layers, own = [network.layers[i] for i in path], [problems[i] for i in path]
     if len(path) == 1 or not can_wait(network, layers, own):
         return None
-    return group_of(layers, own, (free[layers[0].inputs[0]], free[layers[-1].name]))
+    return group_of(layers, own, free_along(network, path, free))
+
+
+def free_along(network: Workload, path: Path, free: Mapping[str, Blocks]) -> tuple[Blocks, Blocks]:
+    """Return the ``free`` blocks of the input and the output of a path."""
+    return free[network.layers[path[0]].inputs[0]], free[network.layers[path[-1]].name]

@@ -25,7 +25,7 @@ from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan
-from lw3dsim.network.chains import group_along, trees_of
+from lw3dsim.network.forest import Forest, forest_of
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
@@ -92,7 +92,7 @@ class Judge:
     worth: list[float]
     formed: list[float]
     weights: Weights
-    trees: Trees
+    forest: Forest
     groups: dict[Path, Group]
     least: dict[Path, float]
     bounded: set[Path]
@@ -117,7 +117,7 @@ class Judge:
             worth=worth,
             formed=[_least_formed(run, figures, arch, weights) for run, figures in zip(runs, each, strict=True)],
             weights=weights,
-            trees=trees_of(network, problems, arch, apart),
+            forest=forest_of(network, problems, arch, apart),
             groups={},
             least={},
             bounded=set(),
@@ -128,13 +128,15 @@ class Judge:
         judge._bound(free_blocks(network, arch, alone.layouts))
         return judge
 
+    @property
+    def trees(self) -> Trees:
+        """What may be fused."""
+        return self.forest.trees
+
     def _bound(self, free: Mapping[str, Blocks]) -> None:
         """List the groups that there can be, whose inputs and outputs may lie in ``free`` blocks, and bound them."""
         problems = [run.work.problem for run in self.runs]
-        for path in self.trees.paths:
-            group = group_along(self.network, problems, path, free)
-            if group is not None:
-                self.groups[path] = group
+        self.groups = self.forest.groups_of(self.network, problems, free)
         arch, ordinary = bare(self.arch), sum(self.worth)
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
         formed = np.array([self._least_formed(path) for path in self.groups])
@@ -299,6 +301,12 @@ def group_candidates(asked: GroupSearch) -> list[Bounded]:
     return sorted(bounded, key=lambda one: (one.least, one.number))
 
 
+@kept(4096)
+def _in_blocks(group: Group, input_block: int, output_block: int) -> Group:
+    # Candidates that lie alike are of one group: what follows from it is worked out once.
+    return group.in_blocks(input_block=input_block, output_block=output_block)
+
+
 class GroupSearch(Value, frozen=True, kw_only=True):
     """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
 
@@ -336,7 +344,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
 
     def work(self, mapping: Plan) -> GroupWork:
         """See Search."""
-        return GroupWork(mapping.laid_out(self.group), mapping.mapping)
+        return GroupWork(_in_blocks(self.group, mapping.input_block, mapping.output_block), mapping.mapping)
 
     def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
         """See Search."""

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from lw3dsim import execute, simulate
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.partition import Partition, costs_with, make_trees, paths_to, widened
 from lw3dsim.network import fusion
 from lw3dsim.network.apart import map_layers
-from lw3dsim.network.chains import branches, can_wait, links, operands, reads
+from lw3dsim.network.chains import branches, can_wait, group_along, links, operands, reads, trees_of
+from lw3dsim.network.forest import forest_of
+from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.pipeline import resolve_design, resolve_network
+from lw3dsim.transform.algorithms import candidates
 
 C3D = ("c3d", "--transform", "fsb_c3d", "--input", "16x56x56", "--format", "json")
 
@@ -285,6 +289,25 @@ def test_fused_groups_keep_the_invariants(pair):
         assert layer.name.rsplit(".", 1)[-1] in names
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_designs_have_the_groups_of_one_forest_of_their_own_problems(data):
+    name = data.draw(st.sampled_from(("c3d", "slowfast_small", "movinet_a0", "movinet_a0_stream")))
+    network = resolve_network(name, "fsb_c3d" if name == "c3d" else None, None, None)
+    for _ in range(2):
+        arch = data.draw(st.sampled_from(("edge_base", "edge_small", "eyeriss_like")))
+        design = resolve_design(arch, (), data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
+        problems = [
+            problem_of(network, layer, candidates(layer, "hfa", design.winograd.m1, design.winograd.m2)[0], design)
+            for layer in network.layers
+        ]
+        apart, free = data.draw(st.sets(st.integers(0, 5))), free_blocks(network, design, ())
+        forest = forest_of(network, problems, design, apart)
+        assert forest.trees == trees_of(network, problems, design, apart)
+        along = {path: group_along(network, problems, path, free) for path in forest.trees.paths}
+        assert forest.groups_of(network, problems, free) == {path: one for path, one in along.items() if one}
+
+
 @pytest.mark.parametrize("block", ["conv2a", "conv3a", "conv3b", "conv4a", "conv4b", "conv5a", "conv5b"])
 def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     network = resolve_network("c3d", "fsb_c3d", None, None)
@@ -293,7 +316,6 @@ def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.fusion import run_group
-    from lw3dsim.transform.algorithms import candidates
 
     layers = [layer for layer in network.layers if layer.name.startswith(f"{block}.") and "trg" not in layer.name]
     problems = tuple(

@@ -15,6 +15,7 @@ from lw3dsim.errors import one_line
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.division import banks_needed, needs_of, shares_needed
 from lw3dsim.map.fill import group_fill, layer_fill
+from lw3dsim.map.group.orders import disagreeing, modes_of
 from lw3dsim.map.group.tables import MAX_GROUP_STEPS
 from lw3dsim.map.layer.search import MAX_STEPS
 from lw3dsim.map.words import DIMENSIONS, kib, positions
@@ -95,6 +96,9 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
         yield from _size(("chunks", i), chunk, group.channels[run.stop], f"channels in {names[run.stop - 1]}")
     if not len(mapping.parallel) == len(mapping.resident) == len(group.stages):
         yield Fault(key=("group",), message=f"give a mode for each of {len(group.stages)} layers")
+    for i in disagreeing(group, mapping.parallel):
+        message = f"reads what another layer reads in another mode; give both {' or '.join(modes_of(group, arch)[i])}"
+        yield Fault(key=("group", i, "parallel"), value=mapping.parallel[i], message=message)
     for i, stage in enumerate(group.stages):
         yield from _mode(("group", i, "parallel"), mapping.parallel[i], stage, arch)
         if mapping.resident[i] and not stage.has_weights:

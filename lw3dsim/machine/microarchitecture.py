@@ -52,7 +52,8 @@ class Machine(Value, frozen=True, kw_only=True):
     once; else every pass over the lanes reads its weights, and every tap its inputs. ``shared_ports``
     are the buffers of a single bank, where DMA and array meet. In a fused group ``reads_back`` says how many inputs
     are intermediate tensors, and ``keeps`` that the output is one: they lie in the output buffer. With kept halos
-    what it reads may lie in rings, the first so many axes of T and H ``apart``. ``staged`` is how rounds are.
+    what it reads may lie in rings, the first so many axes of T and H ``apart``; so may what others look at as well, of
+    which a ``block`` of channels lies side by side: see Array. ``staged`` is how rounds are.
     """
 
     rows: int
@@ -76,6 +77,7 @@ class Machine(Value, frozen=True, kw_only=True):
     reads_back: int
     keeps: bool
     apart: int
+    block: int
     staged: Way
 
 
@@ -114,13 +116,14 @@ def make_machine(
     keeps: bool = False,
     adders: int = 0,
     apart: int = 0,
+    block: int = 0,
 ) -> Machine:
     """Resolve the array for ``problem`` in a parallel mode, in a pipeline that has so many ``adders`` of transforms.
 
     Raises MappingError when a tile needs more accumulators than a multiplier has, or more than staging files hold.
     """
     way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem, arch)
-    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders, apart)
+    return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders, apart, block)
 
 
 @kept(65536)
@@ -162,6 +165,7 @@ def _machine(
     way: Way,
     adders: int = 0,
     apart: int = 0,
+    block: int = 0,
 ) -> Machine:
     E, mults = algorithm.coordinates, arch.pe.mults_per_pe
     at_once = 1 if parallel == "channel" else max(mults // E, 1)
@@ -190,6 +194,7 @@ def _machine(
         reads_back=reads_back,
         keeps=keeps,
         apart=apart,
+        block=block,
         staged=way,
     )
 
@@ -246,6 +251,7 @@ def plain_array(machine: Machine) -> Array:
         reads_back=machine.reads_back,
         keeps=int(machine.keeps),
         apart=machine.apart,
+        block=machine.block,
         fed_rows=machine.staged.rows,
         tap_groups=machine.staged.groups,
         staged=machine.staged.taps,

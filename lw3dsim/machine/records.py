@@ -58,7 +58,9 @@ class Array(NamedTuple):
 
     ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
     ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
-    Of what it reads, frames, or frames and rows, the first so many axes of T and H, lie ``apart``: each in a ring.
+    Of what it reads, frames, or frames and rows, the first so many axes of T and H, lie ``apart``: each in a ring, or
+    in a tile of which others look at more; 3: positions, too. Of a vector layer so many channels, a ``block``, lie side
+    by side at a position, all of a step where it is 0.
     A round takes one of ``tap_groups``, of ``staged`` taps; of the rows that read inputs of their own ``fed_rows`` do.
     """
 
@@ -85,6 +87,7 @@ class Array(NamedTuple):
     reads_back: int
     keeps: int
     apart: int
+    block: int
     fed_rows: int
     tap_groups: int
     staged: Triple

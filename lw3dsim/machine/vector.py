@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.drains import input_port, output_port, updating_cycles
-from lw3dsim.machine.records import OF_ALL, OF_POSITION
+from lw3dsim.machine.records import OF_FRAME, OF_POSITION
 
 if TYPE_CHECKING:
     from lw3dsim.machine.records import Array, Layer
@@ -59,11 +59,24 @@ def readings(layer: Layer, c: int) -> int:
 
 
 @kernel
-def beside(layer: Layer, n: int, t: int, h: int, w: int) -> int:
-    """Return the outputs of a step of n channels of t x h x w that lie side by side for the lanes."""
+def beside(layer: Layer, array: Array, n: int, t: int, h: int, w: int) -> tuple[int, int]:
+    """Return the outputs of a step of n channels of t x h x w that lie side by side for the lanes.
+
+    And, second, those of channels that fill no block, at each position; 0 where there are none.
+    """
     if layer.beside == OF_POSITION:
-        return n
-    return n * h * w * (t if layer.beside == OF_ALL else 1)
+        return n, 0
+    if layer.beside == OF_FRAME:
+        return n * h * w, 0
+    block = array.block if array.block else n
+    side = block if n >= block else 0
+    if array.apart < 3:
+        side *= w
+    if array.apart < 2:
+        side *= h
+    if array.apart < 1:
+        side *= t
+    return side, n % block
 
 
 @kernel
@@ -90,22 +103,36 @@ def group_cycles(layer: Layer, array: Array, outputs: int, c: int, is_first: int
 def vector_pace(
     layer: Layer, array: Array, n: int, t: int, h: int, w: int, c: int, is_first: int, is_last: int
 ) -> Pace:
-    """Return the cycles of a vector step of n channels of t x h x w outputs: full groups first, then the others."""
-    side = beside(layer, n, t, h, w)
-    times, full = n * t * h * w // side, ceiling(side, array.vector_lanes) - 1
-    last = group_cycles(layer, array, side - full * array.vector_lanes, c, is_first, is_last)
-    full *= times
-    ports = times * last.binds * last.compute
-    drains, loads = (times - 1) * max(last.drain - last.compute, 0), (times - 1) * max(last.load - last.feed, 0)
-    body = (times - 1) * last.compute
-    if full == 0:
-        return Pace(last.load, last.feed, last.compute, body + drains + loads, last.drain, drains, ports + loads)
-    each = group_cycles(layer, array, array.vector_lanes, c, is_first, is_last)
-    ports += full * each.binds * each.compute
-    drains += (full - 1) * max(each.drain - each.compute, 0) + max(each.drain - last.compute, 0)
-    loads += (full - 1) * max(each.load - each.feed, 0) + max(last.load - each.feed, 0)
-    body += (full - 1) * each.compute + last.compute + drains + loads
-    return Pace(each.load, last.feed, each.compute, body, last.drain, drains, ports + loads)
+    """Return the cycles of a vector step of n channels of t x h x w outputs.
+
+    Full groups come first, then the others: of whole blocks of channels, then of those that are left.
+    """
+    sides, lanes = beside(layer, array, n, t, h, w), array.vector_lanes
+    load = head = body = drains = ports = 0
+    before = Group(0, 0, 0, 0, 0)
+    for sort in range(4):
+        side = sides[0] if sort < 2 else sides[1]
+        if side == 0:
+            continue
+        channels = n - sides[1] if sort < 2 else sides[1]
+        times, full = channels * t * h * w // side, ceiling(side, lanes) - 1
+        count = times if sort % 2 else times * full
+        if count == 0:
+            continue
+        outputs = side - full * lanes if sort % 2 else lanes
+        group = group_cycles(layer, array, outputs, c, is_first, is_last)
+        if head:
+            drains += max(before.drain - group.compute, 0)
+            body += max(group.load - before.feed, 0) + group.compute
+            ports += max(group.load - before.feed, 0)
+        else:
+            load, head = group.load, group.compute
+        waits, loads = max(group.drain - group.compute, 0), max(group.load - group.feed, 0)
+        drains += (count - 1) * waits
+        body += (count - 1) * (loads + group.compute)
+        ports += (count - 1) * loads + count * group.binds * group.compute
+        before = group
+    return Pace(load, before.feed, head, body + drains, before.drain, drains, ports)
 
 
 @kernel

@@ -217,16 +217,20 @@ def steps_of(subject: AnySubject, steps: Sequence[int]) -> Iterator[Step]:
 
 def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int) -> dict[str, int]:
     """Return the words of the operands of a vector step of ``size`` (n, t, h, w) by port."""
-    side, lanes = beside(layer, *size), array.vector_lanes
-    full = -(-side // lanes) - 1
-    blocks = ((full, lanes), (1, side - full * lanes))
+    sides, lanes = beside(layer, array, *size), array.vector_lanes
+    channels, positions = size[0], math.prod(size[1:])
+    blocks = list[tuple[int, int]]()
+    for side, many in zip(sides, (channels - sides[1], sides[1]), strict=True):
+        if side:
+            full, times = -(-side // lanes) - 1, many * positions // side
+            blocks += [(full * times, lanes), (times, side - full * lanes)]
     ports = (
         ("ifmap_words", input_port, layer.sources - array.reads_back),
         ("ofmap_words", output_port, array.reads_back),
     )
-    times = math.prod(size) // side * readings(layer, c)
+    each = readings(layer, c)
     return {
-        name: times * tensors * sum(many * port(array, outputs * layer.activation_bits) for many, outputs in blocks)
+        name: each * tensors * sum(many * port(array, outputs * layer.activation_bits) for many, outputs in blocks)
         for name, port, tensors in ports
     }
 

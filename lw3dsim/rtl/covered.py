@@ -13,6 +13,7 @@ from lw3dsim.describe.shape import Shape
 from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
+from lw3dsim.map.group.orders import leader, users
 from lw3dsim.schedule.fused import stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork
 
@@ -71,8 +72,12 @@ def refusal(unit: Unit, design: Accelerator) -> str:
 def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     """Return what a core would need for a fused group that it does not do; nothing where it does it."""
     group, machines = work.group, stage_machines(work.group, work.mapping, design)
-    if set(group.operands) - {"none", "dram"} or group.sources != tuple(range(len(group.stages))):
-        return "is a fused group that adds a tensor which another layer looks at: the core needs it in two orders"
+    for tensor in range(len(group.stages)):
+        lead, many = leader(group, tensor), len(users(group, tensor))
+        if many > 1 and (lead is None or group.stages[lead].structure != "dense"):
+            return (
+                "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"
+            )
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:

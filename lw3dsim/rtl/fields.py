@@ -14,12 +14,12 @@ class Field(NamedTuple):
     wide: int = 1
 
 
-# Bits of the flags; the core raises opens and closes. A wave that `waits` reads what the step before makes, one that
+# Bits of the flags; the core raises opens, closes and begins. A wave that `waits` reads what the step before makes, one that
 # reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one. Of a `mixed` one only the
 # first operand is there, the other in the input buffer.
 FLAGS = (
     "first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out", "divides", "opens", "closes",
-    "waits", "inner", "keeps", "mixed",
+    "waits", "inner", "keeps", "mixed", "begins",
 )  # fmt: skip
 
 FIELDS = {
@@ -116,15 +116,32 @@ FIELDS = {
     "keep_axis": Field(114),
     # Its channels that lie side by side at a position, of those that the wave, or all groups, make.
     "keep_rows": Field(115),
+    # What runs its groups follow, and where in one they begin: see `lw_places`.
+    "keep_runs": Field(116),
+    "keep_from_row": Field(117),
+    "keep_from_w": Field(118),
+    "keep_from_h": Field(119),
+    "keep_from_t": Field(120),
     # Rings that are read: their elements, the place in the first, the axis.
-    "ring": Field(116, 2),
-    "ring_along": Field(118, 2),
-    "ring_axis": Field(120),
+    "ring": Field(121, 2),
+    "ring_along": Field(123, 2),
+    "ring_axis": Field(125),
     # Words of the other operand.
-    "other_run": Field(121),
-    "inverse_shift": Field(122),
+    "other_run": Field(126),
+    "inverse_shift": Field(127),
+    # Where the other operand lies that has an order of its own: as the first is described above.
+    "elsewhere": Field(128),
+    "other_tag": Field(129),
+    "other_base": Field(130, 2),
+    "other_block": Field(132, 2),
+    "other_t": Field(134, 2),
+    "other_h": Field(136, 2),
+    "other_w": Field(138, 2),
+    "other_ring": Field(140, 2),
+    "other_along": Field(142, 2),
+    "other_axis": Field(144),
 }
-PLACES = 124
+PLACES = 145
 
 
 def raised(**flags: bool) -> int:

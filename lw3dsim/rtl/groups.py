@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import replace
 from lw3dsim.map.group.group import KEPT
+from lw3dsim.map.group.orders import leader, rings, users
 from lw3dsim.rtl.inner import Kept
 from lw3dsim.rtl.layers import arrivals, rooms
-from lw3dsim.rtl.layout import stored
+from lw3dsim.rtl.layout import blocks_of, picked
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Notes, UnfitError, check_room
+from lw3dsim.rtl.orders import Elsewhere
 from lw3dsim.rtl.pauses import pauses
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.rings import InputRings, Looks, looks, ring_of, sweep_of
+from lw3dsim.rtl.space import Space
 from lw3dsim.rtl.vectors import VectorMaker
 from lw3dsim.rtl.windows import Window
 from lw3dsim.rtl.words import of_bits
-from lw3dsim.schedule.fused import rings
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
@@ -36,41 +38,6 @@ SLOTS = 8
 TAGS = 65535
 
 
-class Lying(NamedTuple):
-    """Words of a buffer that a tile takes, until the end of step ``last``."""
-
-    begin: int
-    end: int
-    last: int
-
-
-class Space:
-    """The words of a buffer, in which tiles come and go."""
-
-    def __init__(self, words: int) -> None:
-        self.words = words
-        self.taken: list[Lying] = []
-
-    def place(self, words: int, after: int, last: int, *, at_top: bool) -> int:
-        """Return where a tile of so many ``words`` lies that comes behind step ``after`` and stays for step ``last``.
-
-        Raises LookupError where there is no room for it in one piece.
-        """
-        self.taken = [one for one in self.taken if one.last > after]
-        free, begin = list[tuple[int, int]](), 0
-        for one in sorted(self.taken):
-            free.append((begin, one.begin))
-            begin = one.end
-        free.append((begin, self.words))
-        fits = [(low, high) for low, high in free if high - low >= words]
-        if not fits:
-            raise LookupError
-        low, high = fits[-1] if at_top else fits[0]
-        found = high - words if at_top else low
-        self.taken.append(Lying(found, found + words, last))
-        return found
-
-
 class GroupMaker:
     """Makes the program of a group."""
 
@@ -83,7 +50,10 @@ class GroupMaker:
         ]
         self.axes = mapping.axes(group)
         self.chunk = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
-        self.user = {tensor: stage for stage, tensor in enumerate(group.sources)}
+        # The stages that look at a tensor, and of these the one in whose order it lies.
+        self.users = {tensor: users(group, tensor) for tensor in range(len(group.stages))}
+        leads = {tensor: leader(group, tensor) for tensor in self.users}
+        self.user = {tensor: self.users[tensor][0] if lead is None else lead for tensor, lead in leads.items()}
         self.spaces = {name: Space(getattr(core, f"{name}_memory")) for name in ("ifmap", "weight")}
         self.arrives = {name: arrivals(subject, getattr(subject.trace, name).ready) for name in self.spaces}
         # What is on chip: blocks of the input by chunk, kernels by stage and chunk.
@@ -94,7 +64,7 @@ class GroupMaker:
         self.tagged: dict[int, tuple[tuple[int, int, int], int]] = {}
         self.axis = KEPT.index(mapping.kept) if mapping.kept != "none" else 0
         self.rings: dict[int, Ring] = {
-            tensor: ring_of(group.stages[self.user[tensor]], self.user[tensor], tensor, self.axis, self.axes[self.axis])
+            tensor: ring_of(group, self.users[tensor], tensor, self.axis, self.axes[self.axis])
             for tensor, is_ring in enumerate(rings(group, mapping))
             if is_ring
         }
@@ -117,23 +87,30 @@ class GroupMaker:
 
     def place(self, stage: int, at: tuple[int, int, int], chunk: int, n: int) -> Place:
         """Return where a step of ``n`` channels of a stage works."""
-        first = [int(axis.first[stage + 1][index]) for axis, index in zip(self.axes, at, strict=True)]
-        new = [int(axis.new[stage + 1][index]) for axis, index in zip(self.axes, at, strict=True)]
+        first, new = zip(*(self.made(stage, at, axis) for axis in range(3)), strict=True)
         begin = chunk * self.chunk[stage]
         return Place(
             group=0, n=slice(begin, begin + n), c=slice(0, self.subject.group.stages[stage].c),
             origin=(first[0], first[1], first[2]), size=(new[0], new[1], new[2]),
         )  # fmt: skip
 
+    def made(self, stage: int, at: tuple[int, int, int], axis: int) -> tuple[int, int]:
+        """Return the first position along an axis that a stage makes for a tile, and how many it makes."""
+        cuts, index = self.axes[axis], at[axis]
+        return int(cuts.first[stage + 1][index]), int(cuts.new[stage + 1][index])
+
     def in_run(self, tensor: int) -> bool:
         """Return whether a tensor is read chunk by chunk, by the stage behind it."""
-        return self.subject.group.stages[self.user[tensor]].structure != "dense"
+        return self.user[tensor] == tensor and self.subject.group.stages[tensor].structure != "dense"
 
     def kept(self, tensor: int, at: tuple[int, int, int], n: int, tag: int, base: int) -> Kept:
         """Return where a tensor lies at a tile: ``n`` channels of it, or all that the next stage reads at once."""
         stage, (window, low) = self.subject.stages[self.user[tensor]], self.window(tensor, at)
         if self.in_run(tensor):
             block = min(self.makers[self.user[tensor]].beside, n)
+        elif not stage.problem.has_weights:
+            # What is added alone lies in its chunks.
+            block, n = self.chunk[self.user[tensor]], stage.problem.n
         else:
             block = self.makers[self.user[tensor]].together(slice(0, stage.problem.c))
             n = -(-stage.problem.c // block) * block
@@ -141,13 +118,17 @@ class GroupMaker:
 
     def window(self, tensor: int, at: tuple[int, int, int]) -> tuple[Window, Triple]:
         """Return how what is looked at of a tensor for a tile lies, and its first position: in rings of all laps."""
-        reader, ring = self.user[tensor], self.rings.get(tensor)
-        place, problem, seen = self.place(reader, at, 0, 0), self.subject.group.stages[reader], list[Looks]()
-        for axis, (first, new) in enumerate(zip(place.origin, place.size, strict=True)):
+        ring, seen = self.rings.get(tensor), list[Looks]()
+        for axis in range(3):
             if ring and axis == self.axis:
                 seen.append(Looks(ring.low, ring.low + ring.size, ring.size))
-            else:
-                seen.append(looks(problem, axis, first, new))
+                continue
+            each = [
+                looks(self.subject.group.stages[one], axis, *self.made(one, at, axis)) for one in self.users[tensor]
+            ]
+            here = [one for one in each if one.extent] or each
+            low, behind = min(one.low for one in here), max(one.low + one.extent for one in here)
+            seen.append(Looks(low, behind, behind - low))
         t, h, w = seen
         window = Window(extent=(t.extent, h.extent, w.extent), axis=self.axis if ring else None)
         return window, (t.low, h.low, w.low)
@@ -237,15 +218,16 @@ class GroupMaker:
                     self.subject.name, "has a tile that looks at padding alone: the core reads what DMA wrote"
                 )
             maker.blocks = {
-                first: block._replace(window=self.seen(block.window, number, place))
+                first: block._replace(window=self.seen(0, block.window, number, at))
                 for first, block in self.input_blocks[0 if maker.stage.problem.structure == "dense" else chunk].items()
             }
         else:
             base = self.bases[tensor] + chunk * self.pitches[tensor]
             kept = maker.reads = self.kept(tensor, at, n, self.tag(tensor, at, chunk), base)
-            window = self.seen(kept.window, number, place)
+            window = self.seen(tensor, kept.window, number, at)
             if isinstance(maker, VectorMaker):
                 maker.other = self.others.get(number, {}).get(chunk)
+                maker.elsewhere = self.elsewhere(number, chunk, at, place)
             maker.blocks = {
                 first: Block(kept.base + first // kept.block * kept.pitch, many, kept.pitch, window)
                 for first, (_, many) in maker.held(place).items()
@@ -259,13 +241,30 @@ class GroupMaker:
             kept, first=0 if is_part else place.n.start, origin=place.origin, tile=maker.stage.problem.algorithm.tile
         )
 
-    def seen(self, window: Window | None, number: int, place: Place) -> Window | None:
-        """Return a window as a step of a stage sees it: in rings it begins with what the step looks at."""
-        if window is None or window.axis is None:
+    def seen(self, tensor: int, window: Window | None, number: int, at: tuple[int, int, int]) -> Window | None:
+        """Return a window of a tensor as a step of a stage sees it: it begins with what the step looks at."""
+        if window is None or (window.axis is None and len(self.users[tensor]) == 1):
             return window
-        axis, ring = window.axis, self.rings[self.subject.group.sources[number]]
-        looked = looks(self.subject.group.stages[number], axis, place.origin[axis], place.size[axis])
-        return replace(window, begin=looked.low - ring.low)
+        problem, (_, low) = self.subject.group.stages[number], self.window(tensor, at)
+        t, h, w = (looks(problem, axis, *self.made(number, at, axis)).low - low[axis] for axis in range(3))
+        return replace(window, begin=(t, h, w))
+
+    def elsewhere(self, number: int, chunk: int, at: tuple[int, int, int], place: Place) -> Elsewhere | None:
+        """Return where a stage finds the tensor on chip that it adds."""
+        tensor = self.subject.group.adds[number]
+        if tensor < 0:
+            return None
+        if tensor == 0:
+            if self.input is None if 0 in self.rings else self.loaded != at:
+                raise UnfitError(self.subject.name, "adds an input that has not come")
+            block = self.input_blocks[0][0]
+            return Elsewhere(block._replace(window=self.seen(0, block.window, number, at)), place.n.start, None)
+        kept = self.kept(tensor, at, 0, self.tag(tensor, at, 0), self.bases[tensor])
+        window = self.seen(tensor, kept.window, number, at)
+        if self.subject.group.stages[self.user[tensor]].has_weights:
+            return Elsewhere(Block(kept.base, kept.block, kept.pitch, window), place.n.start, kept.tag)
+        begin, wide = kept.base + chunk * kept.pitch, place.n.stop - place.n.start
+        return Elsewhere(Block(begin, wide, kept.pitch, window), 0, kept.tag)
 
     def load(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of a tile that a stage is the first to use: of the input, or of what it adds."""
@@ -273,7 +272,9 @@ class GroupMaker:
         if operand is not None:
             self.load_operand(tile, at, number, operand)
         elif 0 in self.rings:
-            self.load_rings(tile, at, number)
+            self.load_rings(tile, at, self.user[0])
+        elif len(self.users[0]) > 1:
+            self.load_shared(tile, at)
         else:
             self.load_input(tile, at, number)
 
@@ -302,28 +303,30 @@ class GroupMaker:
 
     def open_rings(self, tile: int, at: tuple[int, int, int], number: int) -> InputRings:
         """Return rings for input tiles from one on, of all channels, chunk by chunk where the stage takes them so."""
-        stage, maker, axis = self.subject.group.stages[number], self.makers[number], self.axis
+        maker, axis, (seen, low) = self.makers[number], self.axis, self.window(0, at)
         sweep, each = sweep_of(self.subject, axis, tile), self.core.ifmap_word // self.core.activation
-        place = self.place(number, at, 0, 0)
-        tiles = [-(-size // m) for size, m in zip(place.size, stage.algorithm.tile, strict=True)]
-        positions = [
-            stored(stage, d, many) + origin * stage.stride[d] - stage.padding[d]
-            for d, (many, origin) in enumerate(zip(tiles, place.origin, strict=True))
-        ]
-        t, h, w = (sweep.size if d == axis else len(one) for d, one in enumerate(positions))
+        positions = [np.arange(begin, begin + many) for begin, many in zip(low, seen.extent, strict=True)]
+        t, h, w = (sweep.size if d == axis else many for d, many in enumerate(seen.extent))
         window = Window(extent=(t, h, w), axis=axis, grain=2 * each)
         outside = self.core.least if maker.stage.computation.reduction == "max" else 0
         made = InputRings(sweep, positions, window, self.rings[0].low, outside)
         for chunk, here in self.chunks_of(number, at):
-            maker.enter(here)
             self.input_blocks[chunk] = {
                 first: made.hold(maker.stage.sources[0][channels], together)
-                for first, (channels, together) in maker.held(here).items()
+                for first, (channels, together) in self.held_by(maker, here).items()
             }
         self.sweeps += 1
         made.begin = self.room("ifmap", made.elements // each, sweep.after, sweep.last, at_top=self.sweeps % 2 == 1)
         self.shift(made.begin)
         return made
+
+    def held_by(self, maker: Maker, place: Place) -> dict[int, tuple[slice, int]]:
+        """Return the channels that waves of a step read, see Maker.held: of a dense layer always all."""
+        if maker.stage.problem.structure == "dense":
+            every = slice(0, maker.stage.problem.c)
+            return {0: (every, maker.together(every))}
+        maker.enter(place)
+        return maker.held(place)
 
     def load_input(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of an input tile: of all channels, chunk by chunk where the stage takes them so."""
@@ -334,6 +337,22 @@ class GroupMaker:
             word = maker.ifmap_image(place, word, self.arrives["ifmap"][tile])
             self.input_blocks[chunk] = maker.blocks
         self.shift(self.settle("ifmap", self.subject.schedule.ifmap, tile, word, before))
+
+    def load_shared(self, tile: int, at: tuple[int, int, int]) -> None:
+        """Note the words of an input tile that several stages look at, in the order of the first, which is dense."""
+        maker, word, (window, low) = self.makers[self.user[0]], 0, self.window(0, at)
+        before, arrives, core = len(self.notes.happenings), self.arrives["ifmap"][tile], self.core
+        source = maker.stage.sources[0].astype(np.int64)
+        positions = [np.arange(begin, begin + many) for begin, many in zip(low, window.extent, strict=True)]
+        together = maker.together(slice(0, len(source)))
+        blocks = [
+            of_bits(one, core.activation, core.ifmap_word) for one in blocks_of(picked(source, positions), together)
+        ]
+        for word, held in enumerate(held for block in blocks for held in block):
+            self.notes.happenings.append(Happening(arrives, "ifmap", word, held))
+        pitch = len(blocks[0]) * (core.ifmap_word // core.activation)
+        self.input_blocks, self.loaded = {0: {0: Block(0, together, pitch, window)}}, at
+        self.shift(self.settle("ifmap", self.subject.schedule.ifmap, tile, word + 1, before))
 
     def chunks_of(self, number: int, at: tuple[int, int, int]) -> list[tuple[int, Place]]:
         """Return the chunks in which a stage takes its input, and where it works then: one of all where it is dense."""

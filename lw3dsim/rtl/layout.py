@@ -108,14 +108,23 @@ def window_of(problem: Problem, tiles: Sequence[int]) -> Window:
 
 
 def runs_of(
-    problem: Problem, staged: Triple, wave: Wave, tiles: Sequence[int], block: int, window: Window | None = None
+    problem: Problem,
+    way: tuple[Triple, int],
+    wave: Wave,
+    tiles: Sequence[int],
+    block: int,
+    window: Window | None = None,
 ) -> Runs:
-    """Return the runs of a round of ``wave``, ``staged`` taps at once, in a step of so many ``tiles`` along each axis.
+    """Return the runs of a round of ``wave``, in a step of so many ``tiles`` along each axis.
 
-    Its buffer holds the ``window``, by default what the step looks at. Raises OffGridError where no counters walk over
-    them.
+    The ``way`` is how many taps it takes at once, and the axes that lie apart. Its buffer holds the ``window``, by
+    default what the step looks at. Raises OffGridError where no counters walk over them.
     """
+    staged, apart = way
     kept = [stored(problem, axis, many) for axis, many in enumerate(tiles)]
+    if window is not None:
+        # Others may look at what this step leaves out.
+        kept = [np.arange(held[-1] + 1) for held in kept]
     along = list(zip(wave.begin, wave.tiles, staged, strict=True))
     here = [touched(problem, axis, begin, many, 0, taps) for axis, (begin, many, taps) in enumerate(along)]
     at = [np.searchsorted(held, found) for held, found in zip(kept, here, strict=True)]
@@ -123,7 +132,7 @@ def runs_of(
     uncut = [own == all_of for own, all_of in zip(wave.tiles, tiles, strict=True)]
     dense = [is_dense(plain_layer(problem), staged, axis, wave.tiles[axis], uncut[axis]) for axis in (0, 1)]
     window = window or window_of(problem, tiles)
-    apart, pitches = window.axis or 0, window.sizes(block)[1:]
+    pitches = window.sizes(block)[1:]
     is_wide = apart < W and uncut[W] and staged[W] == problem.kernel[W] and dense[1]
     is_high = apart < 1 and is_wide and uncut[1] and staged[1] == problem.kernel[1] and dense[0]
     groups = [

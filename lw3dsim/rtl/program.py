@@ -284,7 +284,7 @@ class Maker:
         if self.reads is not None:
             each = core.results
         tiles = [-(-size // m) for size, m in zip(place.size, algorithm.tile, strict=True)]
-        runs = runs_of(problem, machine.staged.taps, wave, tiles, block.channels, block.window)
+        runs = runs_of(problem, (machine.staged.taps, machine.apart), wave, tiles, block.channels, block.window)
         words = -(-runs.length * block.channels // each)
         read = words * runs.rows * runs.frames
         if self.reads is None:

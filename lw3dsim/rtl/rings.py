@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lw3dsim.map.group.orders import users
 from lw3dsim.rtl.layout import picked, stored
 from lw3dsim.rtl.notes import Block, Happening
 from lw3dsim.rtl.words import of_bits
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.base.arrays import Ints
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import GroupAxis
+    from lw3dsim.map.group.group import Group, GroupAxis
     from lw3dsim.rtl.subject import GroupSubject
     from lw3dsim.rtl.windows import Window
 
@@ -36,7 +37,9 @@ def looks(problem: Problem, axis: int, first: int, new: int) -> Looks:
     """Return what a stage looks at along an axis for its ``new`` outputs from the ``first`` on."""
     low = first * problem.stride[axis] - problem.padding[axis]
     end = low + (new - 1) * problem.stride[axis] + problem.kernel[axis]
-    return Looks(low, end, len(stored(problem, axis, -(-new // problem.algorithm.tile[axis]))))
+    if new == 0:
+        return Looks(low, low, 0)
+    return Looks(low, end, int(stored(problem, axis, -(-new // problem.algorithm.tile[axis]))[-1]) + 1)
 
 
 class Ring(NamedTuple):
@@ -47,13 +50,13 @@ class Ring(NamedTuple):
     laps: int
 
 
-def ring_of(problem: Problem, stage: int, tensor: int, axis: int, cuts: GroupAxis) -> Ring:
-    """Return the ring of a ``tensor`` that ``stage`` reads, cut along the ``axis`` of kept halos.
+def ring_of(group: Group, stages: Sequence[int], tensor: int, axis: int, cuts: GroupAxis) -> Ring:
+    """Return the ring of a ``tensor`` that ``stages`` look at, cut along the ``axis`` of kept halos.
 
     It holds what a tile retains and what is new, and no less than is looked at for one.
     """
-    each = zip(cuts.first[stage + 1].tolist(), cuts.new[stage + 1].tolist(), strict=True)
-    seen = [looks(problem, axis, first, new) for first, new in each if new]
+    each = [(one, *made) for one in stages for made in zip(cuts.first[one + 1], cuts.new[one + 1], strict=True)]
+    seen = [looks(group.stages[one], axis, int(first), int(new)) for one, first, new in each if new]
     low = min(one.low for one in seen)
     size = max(max(one.extent for one in seen), int((cuts.retained[tensor] + cuts.new[tensor]).max()))
     return Ring(low, size, (max(one.low + one.extent for one in seen) - low) // size + 1)
@@ -73,20 +76,24 @@ class Sweep(NamedTuple):
 
 
 def sweep_of(subject: GroupSubject, axis: int, tile: int) -> Sweep:
-    """Return the sweep that begins with a tile of the input, of which stage 0 reads all.
+    """Return the sweep that begins with a tile of the input.
 
     The first tile brings padding in front of it, the last one that behind.
     """
-    places, loads, cuts = subject.schedule.places, subject.schedule.ifmap, subject.mapping.axes(subject.group)[axis]
+    group = subject.group
+    places, loads, cuts = subject.schedule.places, subject.schedule.ifmap, subject.mapping.axes(group)[axis]
     others = [at for number, at in enumerate(places.at) if number != axis]
     is_here = np.logical_and.reduce([at == at[loads.first[tile]] for at in others])
-    steps = np.flatnonzero(is_here & (places.stage == 0))
-    # By index along the axis the last step that reads, and what it looks at.
-    until = {int(places.at[axis][step]): int(step) for step in steps}
-    problem = subject.group.stages[0]
-    seen = {at: looks(problem, axis, int(cuts.first[1][at]), int(cuts.new[1][at])) for at in until}
+    steps = np.flatnonzero(is_here & np.isin(places.stage, users(group, 0)))
+    # By stage and index along the axis the last step that reads, and what it looks at.
+    until = {(int(places.stage[step]), int(places.at[axis][step])): int(step) for step in steps}
+    seen = {
+        (one, at): looks(group.stages[one], axis, int(cuts.first[one + 1][at]), int(cuts.new[one + 1][at]))
+        for one, at in until
+    }
     # What other stages add comes beside.
-    tiles = [number for number, first in enumerate(loads.first) if is_here[first] and places.stage[first] == 0]
+    comes = [group.operands[int(places.stage[first])] != "dram" for first in loads.first]
+    tiles = [number for number, first in enumerate(loads.first) if is_here[first] and comes[number]]
     written, size = dict[int, tuple[int, int]](), max(one.extent for one in seen.values())
     for number in tiles:
         at = int(places.at[axis][loads.first[number]])

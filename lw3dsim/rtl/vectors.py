@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.arithmetic.machine import load_ifmap
+from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Results, UnfitError
+from lw3dsim.rtl.orders import Elsewhere, Part, parts_of
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.windows import Lie, Window
 from lw3dsim.rtl.words import of_bits
@@ -68,6 +70,7 @@ class Run(NamedTuple):
     steps: Triple
     taps: Triple
     tap_steps: Triple
+    part: Part | None = None
 
 
 class VectorMaker(Maker):
@@ -75,6 +78,8 @@ class VectorMaker(Maker):
 
     # Where the second operand of a sum or product lies that reads an intermediate tensor, if it comes from DRAM.
     other: Block | None = None
+    # Or where it lies on chip, in an order of its own.
+    elsewhere: Elsewhere | None = None
 
     @property
     def word(self) -> int:
@@ -83,11 +88,18 @@ class VectorMaker(Maker):
 
     def other_words(self, run: Run) -> int:
         """Return the words of the second operand of a group, if there is one."""
-        return -(-run.outputs * self.core.activation // self.core.ifmap_word) if self.other else 0
+        return -(-run.outputs * self.core.activation // self.core.ifmap_word) if self.is_mixed else 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the first operand is an intermediate tensor, and the second in the input buffer."""
+        return self.other is not None or (self.elsewhere is not None and self.elsewhere.tag is None)
 
     @property
     def sources(self) -> int:
         """Tensors of which a group reads an operand after the other."""
+        if self.elsewhere:
+            return 2
         return len(self.begins) if self.stage.problem.beside == "all" else 1
 
     @property
@@ -117,9 +129,9 @@ class VectorMaker(Maker):
 
     @property
     def beside(self) -> int:
-        """Channels of a source that lie side by side: those of all lanes, or all."""
+        """Channels of a source that lie side by side: those of all lanes, a block of another's, or all."""
         problem = self.stage.problem
-        return self.core.vector_lanes if problem.beside == "position" else problem.n
+        return self.core.vector_lanes if problem.beside == "position" else self.stage.machine.block or problem.n
 
     def held(self, place: Place) -> dict[int, tuple[slice, int]]:
         """Return, by their first channel, channels of a source that lie side by side, and how many these are."""
@@ -141,7 +153,9 @@ class VectorMaker(Maker):
         """Return the groups of a step: full ones, then those that are left of what lies side by side."""
         problem, lanes = self.stage.problem, self.core.vector_lanes
         n, size = place.n.stop - place.n.start, place.size
-        side = beside(plain_layer(problem), n, *size)
+        if self.elsewhere:
+            return [self._part(one, size) for one in parts_of(self.stage.machine, lanes, n, size)]
+        side, _ = beside(plain_layer(problem), plain_array(self.stage.machine), n, *size)
         full = -(-side // lanes) - 1
         cut = [(full, lanes, 0), (1, side - full * lanes, full)]
         return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
@@ -167,6 +181,41 @@ class VectorMaker(Maker):
             _times(problem.stride, pitches), (window[0], window[1], window[2]), _times(problem.dilation, pitches),
         )  # fmt: skip
 
+    def _part(self, part: Part, size: Triple) -> Run:
+        """Return groups of a sum or product, of operands that lie in an order of their own."""
+        first, (_, h, w) = self.blocks[0], size
+        # In blocks of so many channels, but for the last, and in each positions in order.
+        whole, wide = self.beside, part.channels
+        pitch = first.pitch
+        base = first.base + part.first // whole * pitch + part.first % whole + part.offset
+        steps = part.steps((h * w * wide, w * wide, wide), self.core.vector_lanes)
+        along = part.rows(size)
+        return Run(
+            part.groups(size), part.outputs, base, NOWHERE, pitch, along, steps, (1, 1, 1), (0, 0, 0), part
+        )  # fmt: skip
+
+    def fields_elsewhere(self, run: Run) -> dict[str, int]:
+        """Return what a descriptor says of an operand in an order of its own."""
+        if not self.elsewhere or not run.part:
+            return {}
+        (block, begin, tag), part = self.elsewhere, run.part
+        window = block.window
+        assert window is not None  # noqa: S101  # what several layers look at has one
+        number, among = divmod(begin + part.first, block.channels)
+        lie = window.place((0, 0, 0), block.channels)
+        offset = lie.along + part.offset if lie.ring else 0
+        _, *pitches = window.sizes(block.channels)
+        steps = part.steps((pitches[0], pitches[1], pitches[2]), self.core.vector_lanes)
+        return {
+            "elsewhere": 1,
+            "other_tag": (tag or 0) + lie.lap,
+            "other_base": block.base + number * block.pitch + among + lie.first + (0 if lie.ring else part.offset),
+            "other_block": block.pitch,
+            "other_along": offset,
+            "other_ring": lie.ring,
+            "other_axis": lie.axis,
+        } | {f"other_{axis}": step for axis, step in zip("thw", steps, strict=True)}
+
     def step(self, place: Place, ends: tuple[bool, bool], fresh: Fresh, **common: int) -> None:
         """Note the descriptors of a step, and where its results go."""
         computation, runs = self.stage.computation, self.runs(place)
@@ -179,14 +228,20 @@ class VectorMaker(Maker):
                 waits=fresh.waits and i == 0,
                 inner=self.reads is not None,
                 keeps=self.keeps is not None,
-                mixed=self.other is not None,
+                mixed=self.is_mixed,
                 relu=computation.activation == "relu",
                 sums_in=not ends[0],
                 sums_out=not ends[1],
                 divides=ends[1] and computation.reduction in MEANS,
             )
-            here, outputs = np.split(outputs, [run.groups * run.outputs])
-            made = {**self.fields_of(run), **self.kept(place, run), **self.drained(run, here, ends)}
+            if run.part:
+                here = run.part.outputs_of(self.flat(place))
+            else:
+                here, outputs = np.split(outputs, [run.groups * run.outputs])
+            made = {
+                **self.fields_of(run), **self.fields_elsewhere(run), **self.kept(place, run),
+                **self.drained(run, here, ends),
+            }  # fmt: skip
             self.notes.waves.append(packed({**common, "flags": flags, **made}))
 
     def fields_of(self, run: Run) -> dict[str, int]:
@@ -219,7 +274,7 @@ class VectorMaker(Maker):
             "groups_h": run.taps[1],
             "groups_w": run.taps[2],
             # From any place to any other: an address is as long as the field.
-            "block_pitch": (self.begins[1] - self.begins[0]) % (1 << 32) if sources > 1 else 0,
+            "block_pitch": (self.begins[1] - self.begins[0]) % (1 << 32) if sources > 1 and not run.part else 0,
             "beside": math.prod(run.beside),
             "beside_h": run.beside[1],
             "beside_w": run.beside[2],
@@ -240,16 +295,21 @@ class VectorMaker(Maker):
         """Return what a descriptor says of where results go, if not to DRAM: as those of tiles of one output."""
         if self.keeps is None:
             return {}
-        is_apart = self.stage.problem.beside == "position"
+        is_apart, first = self.stage.problem.beside == "position", 0
         rows = run.outputs if is_apart else place.n.stop - place.n.start
         tiles = {f"tiles_{name}": size for name, size in zip("thw", place.size, strict=True)}
         ones = {f"left_{name}": 1 for name in "thw"}
-        return tiles | ones | self.keeps.fields((0, 0, 0), 0, rows)
+        if run.part and run.part.apart < 3:
+            rows, first = run.part.channels, run.part.first
+        elif run.part:
+            rows, first = run.outputs, run.part.first + run.part.offset
+        runs = run.part.begin(place.size) if run.part else {}
+        return tiles | ones | runs | self.keeps.fields((0, 0, 0), first, rows)
 
     def operand_words(self, run: Run) -> int:
         """Return the words of all operands of a group."""
         words = -(-run.outputs * self.core.activation // self.word)
-        return words * (1 if self.other else self.sources) * math.prod(run.taps)
+        return words * (1 if self.is_mixed else self.sources) * math.prod(run.taps)
 
     def division(self) -> dict[str, int]:
         """Return how means are made of sums, of layers that have any. Raises UnfitError for several divisors."""
@@ -269,16 +329,19 @@ class VectorMaker(Maker):
 
     def outputs_of(self, place: Place) -> Ints:
         """Return the outputs of a step in the order in which its groups hold them."""
-        problem, lanes = self.stage.problem, self.core.vector_lanes
-        ranges = [np.arange(one.start, one.stop) for one in place.outputs(problem)]
-        shape = (problem.groups * problem.n, *problem.out)
-        flat = np.ravel_multi_index(np.ix_(*ranges), shape)
+        problem, lanes, flat = self.stage.problem, self.core.vector_lanes, self.flat(place)
         if problem.beside == "all":
             return np.moveaxis(flat, 0, -1).reshape(-1)
         frames = flat.swapaxes(0, 1).reshape(flat.shape[1], -1)
         rows = frames.T if problem.beside == "frame" else flat.reshape(len(flat), -1)
         # What lies side by side is cut into blocks of lanes; in each come positions, or frames, in order.
         return np.concatenate([rows[first : first + lanes].T.reshape(-1) for first in range(0, len(rows), lanes)])
+
+    def flat(self, place: Place) -> Ints:
+        """Return the outputs of a step (N, T, H, W)."""
+        problem = self.stage.problem
+        ranges = [np.arange(one.start, one.stop) for one in place.outputs(problem)]
+        return np.asarray(np.ravel_multi_index(np.ix_(*ranges), (problem.groups * problem.n, *problem.out)))
 
     def drained(self, run: Run, outputs: Ints, ends: tuple[bool, bool]) -> dict[str, int]:
         """Note which ``outputs`` the words of groups hold; return what a descriptor says of these words."""

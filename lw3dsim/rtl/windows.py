@@ -15,12 +15,13 @@ class Window(Value, frozen=True, kw_only=True):
     """Positions of a tensor in a buffer: ``extent`` (T, H, W) side by side, in rings along ``axis`` where there is one.
 
     A ring holds so many positions of its axis, with all that lies side by side at each, and is filled up to whole
-    ``grains`` of elements; at its end the next lap begins. What a step looks at begins with position ``begin`` of them.
+    ``grains`` of elements; at its end the next lap begins. What a step looks at begins so many positions, ``begin``
+    (T, H, W), behind the first.
     """
 
     extent: Triple
     axis: int | None = None
-    begin: int = 0
+    begin: Triple = (0, 0, 0)
     grain: int = 1
 
     def sizes(self, block: int) -> tuple[int, int, int, int]:
@@ -34,11 +35,11 @@ class Window(Value, frozen=True, kw_only=True):
     def place(self, at: Sequence[int], block: int) -> Lie:
         """Return where the element lies that is so many positions (T, H, W) behind the first that a step looks at."""
         size, *pitches = self.sizes(block)
-        steps = [one * pitch for one, pitch in zip(at, pitches, strict=True)]
+        steps = [(begin + one) * pitch for begin, one, pitch in zip(self.begin, at, pitches, strict=True)]
         if self.axis is None:
             return Lie(first=sum(steps))
         ring = (size, *pitches)[self.axis]
-        lap, along = divmod(self.begin * pitches[self.axis] + sum(steps[self.axis :]), ring)
+        lap, along = divmod(sum(steps[self.axis :]), ring)
         return Lie(sum(steps[: self.axis]), along, ring, lap, self.axis)
 
 

@@ -24,6 +24,7 @@ from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.group.group import KEPT
 from lw3dsim.map.group.mode import make_mode
+from lw3dsim.map.group.orders import orders
 from lw3dsim.map.group.weighing import SEEN, Seen
 from lw3dsim.schedule.dma import Activations, Weights, runs_of
 from lw3dsim.schedule.drawn import Ticks
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine, Parallel
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.group.orders import Order
     from lw3dsim.tensor.runs import Runs
 
 
@@ -207,11 +209,12 @@ def _meeting(group: Group, arch: Accelerator) -> Meeting:
 
 def stage_machines(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[Machine]:
     """Return the array as every stage uses it: tensors inside the group are read and written at the output buffer."""
-    return [_stage_machine(group, mapping, arch, i) for i in range(len(group.stages))]
+    found = orders(group, mapping, mapping.axes(group), arch)
+    return [_stage_machine(group, mapping, arch, i, order) for i, order in enumerate(found)]
 
 
-def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: int) -> Machine:
-    """Return the array as stage ``i`` uses it."""
+def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: int, order: Order) -> Machine:
+    """Return the array as stage ``i`` uses it, which finds what it reads in an ``order``."""
     return make_machine(
         group.stages[i],
         arch,
@@ -219,25 +222,9 @@ def _stage_machine(group: Group, mapping: GroupMapping, arch: Accelerator, i: in
         reads_back=group.reads_back(i),
         keeps=i < len(group.stages) - 1,
         adders=group.adders,
-        apart=_apart(group, mapping, mapping.axes(group))[i],
+        apart=order.apart,
+        block=order.block,
     )
-
-
-def rings(group: Group, mapping: GroupMapping) -> tuple[bool, ...]:
-    """Return, by tensor, whether it lies in rings along the axis of kept halos: whether any of it stays for a tile."""
-    if mapping.kept == "none":
-        return (False,) * len(group.channels)
-    axis = mapping.axes(group)[KEPT.index(mapping.kept)]
-    return tuple(bool(most) for most in axis.cuts.most_retained)
-
-
-def _apart(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> tuple[int, ...]:
-    """Return, by stage, how many axes of what it reads lie outside of rings."""
-    outside = 0 if mapping.kept == "none" else KEPT.index(mapping.kept)
-    if not outside:
-        return (0,) * len(group.stages)
-    most = axes[outside].cuts.most_retained
-    return tuple(outside if most[tensor] else 0 for tensor in group.sources)
 
 
 class Busy(NamedTuple):
@@ -268,15 +255,14 @@ def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator
     """Return the same under each of ``mappings``."""
     work, burst_bits = kernels(), 8 * make_clocks(arch).burst_bytes
     waves, found = empty_waves(work), list[Busy]()
-    seen: dict[tuple[tuple[Parallel, ...], tuple[int, ...]], Seen] = {}
+    seen: dict[tuple[tuple[Parallel, ...], tuple[Order, ...]], Seen] = {}
     for mapping in mappings:
         axes = mapping.axes(group)
-        apart = _apart(group, mapping, axes)
-        # Steps of a size take as long in every mapping in these modes that keeps halos alike.
-        known = mapping.parallel, apart
+        # Steps of a size take as long in every mapping in these modes whose tensors lie alike.
+        known = mapping.parallel, orders(group, mapping, axes, arch)
         if known not in seen:
             seen[known] = work.sheet(Seen, SEEN)
-        on_array, nest = _in_modes(group, mapping.parallel, apart, arch), _nest(group, mapping, axes)
+        on_array, nest = _in_modes(group, *known, arch), _nest(group, mapping, axes)
         cycles, *ends = work(busy_group)(on_array, nest, burst_bits, waves, seen[known])
         found.append(Busy(arch.layer_setup_cycles + cycles, *ends))
     return found
@@ -306,15 +292,15 @@ def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list
 
 def _on_array(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], arch: Accelerator) -> OnArray:
     """Return the stages of a group, each in its mode, and the array as it is used in that."""
-    return _in_modes(group, mapping.parallel, _apart(group, mapping, axes), arch)
+    return _in_modes(group, mapping.parallel, orders(group, mapping, axes, arch), arch)
 
 
 @kept(4096)
-def _in_modes(group: Group, of_stages: tuple[Parallel, ...], apart: tuple[int, ...], arch: Accelerator) -> OnArray:
+def _in_modes(group: Group, of_stages: tuple[Parallel, ...], found: tuple[Order, ...], arch: Accelerator) -> OnArray:
     work, last = kernels(), len(group.stages) - 1
     stages = enumerate(zip(group.stages, of_stages, strict=True))
     modes = [
-        make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders, apart[i])
+        make_mode(stage, arch, parallel, group.reads_back(i), i < last, group.adders, found[i])
         for i, (stage, parallel) in stages
     ]
     return OnArray(

@@ -16,11 +16,12 @@ from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.map.group.bounding import least_cycles_of
 from lw3dsim.map.group.fitting import Floor, Tiles
 from lw3dsim.map.group.group import Group
+from lw3dsim.map.group.orders import rings
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.chain import join
-from lw3dsim.schedule.fused import build_group_schedule, rings, stage_machines
+from lw3dsim.schedule.fused import build_group_schedule, stage_machines
 from lw3dsim.schedule.work import GroupWork
 
 FAST = Price(cycle=1.0, dram_byte=0.0)

@@ -17,11 +17,11 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.group import Group, GroupMapping
+from lw3dsim.map.group.orders import rings
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.notes import UnfitError
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_group, operands
-from lw3dsim.schedule.fused import rings
 from lw3dsim.schedule.work import GroupWork
 from lw3dsim.transform.algorithms import candidates
 
@@ -113,14 +113,19 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
         )  # fmt: skip
         if keeps and not any(rings(group, mapping)):
             continue
-        try:
-            made = group_subject(GroupWork(group, mapping), layers, arch, seed)
-            room = make_program(made, make_core(arch, problems)).room
-        except (MappingError, UnfitError):
-            continue
+        made = fitting(group, mapping, layers, arch, seed)
         # Lanes of the cores of the tests find inputs in so many words.
-        if room.reach <= REACH[name]:
-            return made
+        if made and made[1].reach <= REACH[name]:
+            return made[0]
+
+
+def fitting(group, mapping, layers, arch, seed):
+    """Return a group on tensors that are drawn, and the room that it takes of a core, if it fits one."""
+    try:
+        made = group_subject(GroupWork(group, mapping), layers, arch, seed)
+        return made, make_program(made, make_core(arch, group.stages)).room
+    except (MappingError, UnfitError):
+        return None
 
 
 def group_subject(work, layers, arch, seed=0):

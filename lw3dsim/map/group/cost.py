@@ -10,9 +10,9 @@ import numpy as np
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.group.lying import Lines, Lying, lay_tensor, link_fewer
 from lw3dsim.map.group.mode import Mode, make_mode
+from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared
 from lw3dsim.map.group.shortlist import Rates
 from lw3dsim.map.group.weighing import Modes
 from lw3dsim.map.layer.mapping import input_layout, output_layout
@@ -49,8 +49,8 @@ class GroupCost(Value, frozen=True, kw_only=True):
 class Scales(Value, frozen=True, kw_only=True):
     """What the mappings of a group are weighed on: how its tensors lie, and its stages in all of their modes.
 
-    ``stages`` are those of the ``modes``, ``reads`` the tensors that all stages read. ``trees`` are, by stage, what it
-    costs more to add up in adder trees, 0 where it can't.
+    ``stages`` are those of the ``modes``, ``reads`` the tensors in whose order all stages read, ``adds`` the stages that
+    add these, else -1. ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where it can't.
     """
 
     clocks: Clocks
@@ -61,19 +61,20 @@ class Scales(Value, frozen=True, kw_only=True):
     stages: tuple[int, ...]
     modes: tuple[Mode, ...]
     reads: tuple[int, ...]
+    adds: tuple[int, ...]
     trees: tuple[float, ...]
 
     def plain_modes(self, scale: float) -> Modes:
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
         work, many = kernels(), len(self.modes)
         trees = [int(self.trees[stage] * scale // 1) for stage in self.stages]
-        reads = [self.reads[stage] for stage in self.stages]
-        rows = (self.stages, trees, reads, *zip(*(mode.often for mode in self.modes), strict=True))
+        reads, adds = ([of[stage] for stage in self.stages] for of in (self.reads, self.adds))
+        rows = (self.stages, trees, reads, adds, *zip(*(mode.often for mode in self.modes), strict=True))
         block = work.words([value for row in rows for value in row])
-        stage, cost, read, *often = (block[at : at + many] for at in range(0, len(block), many))
+        stage, cost, *others = (block[at : at + many] for at in range(0, len(block), many))
         layer = work.words([value for mode in self.modes for value in mode.layer])
         array = work.words([value for axes in range(3) for mode in self.modes for value in mode.apart(axes)])
-        return Modes(stage, layer, array, cost, read, *often)
+        return Modes(stage, layer, array, cost, *others)
 
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""
@@ -101,17 +102,18 @@ class Scales(Value, frozen=True, kw_only=True):
         """Return the steps, and by stage the cycles and whether it runs channel-parallel, in its cheaper mode."""
         of_modes = self._cycles(candidates)
         steps, cycles, in_channels = np.zeros(len(candidates), dtype=np.int64), [], []
-        for number, of_stage in itertools.groupby(zip(self.stages, *of_modes, strict=True), lambda one: one[0]):
-            (_, count, by_pixel), *others = of_stage
+        names = [mode.parallel for mode in self.modes]
+        for number, of_stage in itertools.groupby(zip(self.stages, *of_modes, names, strict=True), lambda one: one[0]):
+            (_, count, by_first, name), *others = of_stage
             steps = steps + count
             if others:
                 by_channel = others[0][2]
                 each = self.price.cycle + self.price.busy
-                flags = each * by_channel + self.trees[number] < each * by_pixel
-                cycles.append(np.where(flags, by_channel, by_pixel))
+                flags = each * by_channel + self.trees[number] < each * by_first
+                cycles.append(np.where(flags, by_channel, by_first))
             else:
-                flags = np.zeros(len(candidates), dtype=bool)
-                cycles.append(by_pixel)
+                flags = np.full(len(candidates), name == "channel")
+                cycles.append(by_first)
             in_channels.append(flags)
         return steps, cycles, tuple(in_channels)
 
@@ -148,22 +150,40 @@ def make_scales(
 ) -> Scales:
     """Return the scales for mappings of the tiles of a group; see :func:`lying_of`."""
     last = len(group.stages) - 1
-    modes = [(i, stage, parallel_modes(stage, arch)) for i, stage in enumerate(group.stages)]
+    modes = list(enumerate(modes_of(group, arch)))
+    looks = [shared(group, i) for i, _ in modes]
     return Scales(
         clocks=clocks,
         price=price,
         setup_cycles=arch.layer_setup_cycles,
         rates=make_rates(arch, clocks),
         lying=lying_of(group, fits, clocks, lies),
-        stages=tuple(i for i, _, those in modes for _ in those),
+        stages=tuple(i for i, those in modes for _ in those),
         modes=tuple(
-            make_mode(stage, arch, mode, group.reads_back(i), i < last, group.adders)
-            for i, stage, those in modes
+            make_mode(group.stages[i], arch, mode, group.reads_back(i), i < last, group.adders, _order(group, i, arch))
+            for i, those in modes
             for mode in those
         ),
-        reads=group.sources,
-        trees=tuple(price.of_trees(stage, arch) if len(those) > 1 else 0.0 for _, stage, those in modes),
+        reads=tuple(own if look < 0 else look for look, own in zip(looks, group.sources, strict=True)),
+        adds=tuple(i if _follows(group, i) else -1 for i, _ in modes),
+        trees=tuple(price.of_trees(group.stages[i], arch) if len(those) > 1 else 0.0 for i, those in modes),
     )
+
+
+def _follows(group: Group, stage: int) -> bool:
+    """Return whether a stage adds what another takes patches of."""
+    return group.adds[stage] >= 0 and leader(group, group.adds[stage]) is not None
+
+
+def _order(group: Group, stage: int, arch: Accelerator) -> Order:
+    """Return how a stage finds what it reads in any tiles; of what it adds the largest blocks in which that may lie."""
+    tensor, apart = shared(group, stage), least_apart(group, stage)
+    lead = leader(group, tensor) if _follows(group, stage) else None
+    if lead is None:
+        return Order(apart)
+    problem = group.stages[lead]
+    most = max(round_channels(problem, arch, mode, problem.n) for mode in modes_of(group, arch)[lead])
+    return Order(apart, min(most, group.channels[tensor]))
 
 
 def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, Blocks] | None = None) -> Lying:

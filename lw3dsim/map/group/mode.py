@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
-from lw3dsim.machine.microarchitecture import make_machine, plain_array
+from lw3dsim.machine.microarchitecture import Parallel, make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import VECTOR, Array
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.orders import Order
 
 
 class Mode(Value, frozen=True, kw_only=True):
@@ -25,11 +25,12 @@ class Mode(Value, frozen=True, kw_only=True):
     often: tuple[int, ...]
     fill_cycles: int
     reads_back: int
+    parallel: Parallel
 
     def apart(self, axes: int) -> list[int]:
-        """Return the array where of what it reads so many axes of T and H lie apart."""
-        array = self.array.copy()
-        array[Array._fields.index("apart")] = axes
+        """Return the array where of what it reads so many axes of T and H lie apart, if not more do anyway."""
+        array, at = self.array.copy(), Array._fields.index("apart")
+        array[at] = max(axes, array[at])
         return array
 
 
@@ -41,13 +42,16 @@ def layer_words(problem: Problem) -> list[int]:
 
 @kept(65536)
 def make_mode(
-    stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int, apart: int = 0
+    stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int, order: Order
 ) -> Mode:
     """Return a stage of a group, whose pipeline has so many ``adders``, in a mode.
 
-    What it ``reads_back`` and ``keeps`` lies in the output buffer; ``apart``: see Machine.
+    What it ``reads_back`` and ``keeps`` lies in the output buffer, what it reads in an ``order``.
     """
-    machine = make_machine(stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders, apart=apart)
+    apart, block = order
+    machine = make_machine(
+        stage, arch, parallel, reads_back=reads_back, keeps=keeps, adders=adders, apart=apart, block=block
+    )
     array = plain_array(machine)
     layer, reads_any = plain_layer(stage), int(array.reads_back > 0)
     return Mode(
@@ -56,4 +60,5 @@ def make_mode(
         often=(int(layer.structure == VECTOR), array.rows, array.fill_cycles, reads_any),
         fill_cycles=array.fill_cycles,
         reads_back=array.reads_back,
+        parallel=parallel,
     )

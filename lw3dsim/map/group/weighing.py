@@ -42,8 +42,8 @@ class Modes(NamedTuple):
     """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
 
     Arrays are those of what lies in one, behind all of these where frames lie apart, then where rows do too. And what
-    adder trees cost there, as in Aim, rounded down, and the tensor that the stage reads. Of layer and array, what is
-    asked often: whether it ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it
+    adder trees cost there, as in Aim, rounded down, the tensor in whose order the stage reads, and itself where it adds
+    that, else -1. Of layer and array, what is asked often: whether it ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it
     ``reads_back``.
     """
 
@@ -52,6 +52,7 @@ class Modes(NamedTuple):
     array: Words
     trees: Words
     reads: Words
+    adds: Words
     is_vector: Words
     rows: Words
     fill: Words
@@ -170,7 +171,7 @@ def weigh_stage(
     """Fill in the ``effort`` of mapping ``at`` in a ``mode``."""
     t, h, w, stage, to = parts.t, parts.h, parts.w, modes.stage[mode], at * len(modes.stage) + mode
     n, chunk = parts.stages.n[stage], chunk_of(parts, found, at, stage)
-    many, apart = len(modes.stage), axes_apart(parts, found, at, modes.reads[mode])
+    many, apart = len(modes.stage), axes_apart(parts, found, at, modes.reads[mode], modes.adds[mode])
     effort.steps[to] = ceiling(n, chunk) * active_tiles(parts, found, at, stage + 1)
     if modes.is_vector[mode]:
         layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
@@ -197,11 +198,23 @@ def weigh_stage(
 
 
 @kernel
-def axes_apart(parts: Parts, found: Found, at: int, tensor: int) -> int:
-    """Return how many axes of a tensor lie outside of the rings that mapping ``at`` keeps halos in."""
-    if parts.w.most_retained[tensor * len(parts.w.tile) + found.w[at]]:
+def axes_apart(parts: Parts, found: Found, at: int, tensor: int, adds: int) -> int:
+    """Return how many axes of a tensor lie apart: outside of the rings that mapping ``at`` keeps halos in.
+
+    And, if stage ``adds`` goes through it, 0 or more, those along which tiles hold more of it than that makes.
+    """
+    if is_parted(parts.w, tensor, found.w[at], adds):
         return 2
-    return 1 if parts.h.most_retained[tensor * len(parts.h.tile) + found.h[at]] else 0
+    return 1 if is_parted(parts.h, tensor, found.h[at], adds) else 0
+
+
+@kernel
+def is_parted(cuts: Cuts, tensor: int, way: int, adds: int) -> bool:
+    """Return whether a tensor lies in rings along an axis cut in a ``way``, or tiles hold more than ``adds`` makes."""
+    many, at = len(cuts.tile), tensor * len(cuts.tile) + way
+    if cuts.most_retained[at]:
+        return True
+    return adds >= 0 and cuts.most_held[at] != cuts.most_new[(adds + 1) * many + way]
 
 
 @kernel

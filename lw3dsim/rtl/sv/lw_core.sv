@@ -48,7 +48,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [1983:0]          wave,
+    input  logic [2319:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -131,6 +131,7 @@ module lw_core #(
         group[16*F_FLAGS+B_LAST] = next[16*F_FLAGS+B_LAST] && is_last_group;
         group[16*F_FLAGS+B_OPENS] = opens_frames;
         group[16*F_FLAGS+B_CLOSES] = closes_frames;
+        group[16*F_FLAGS+B_BEGINS] = is_first_group;
         group[16*F_OFMAP_BASE+:32] = results_at;
         group[16*F_SUMS_BASE+:32] = sums_at;
     end
@@ -191,15 +192,38 @@ module lw_core #(
         .groups_w(loaded[16*F_GROUPS_W+:16]), .address(ifmap_round), .along(ifmap_along)
     );
 
-    // Of two operands the other is in the input buffer.
-    wire is_other = RINGS != 0 && loaded[16*F_FLAGS+B_MIXED] && !load_next;
+    // Of two operands the other may be in the input buffer, and may lie in an order of its own.
+    wire is_second = RINGS != 0 && !load_next;
+    wire is_other = is_second && loaded[16*F_FLAGS+B_MIXED];
     wire reads_inner = loaded[16*F_FLAGS+B_INNER] && !is_other;
+    wire is_elsewhere = is_second && loaded[16*F_ELSEWHERE];
+    wire [31:0] other_at, other_along;
+    generate
+        if (RINGS != 0 && VECTOR != 0) begin : g_elsewhere
+            wire [31:0] next_at, next_along;
+            lw_rounds u_other (
+                .clk, .start(next_taken), .begins(is_first_group), .base(next[16*F_OTHER_BASE+:32]),
+                .offset(next[16*F_OTHER_ALONG+:32]), .axis(next[16*F_OTHER_AXIS+:2]), .block(next[16*F_OTHER_BLOCK+:32]),
+                .step_t(next[16*F_OTHER_T+:32]), .step_h(next[16*F_OTHER_H+:32]), .step_w(next[16*F_OTHER_W+:32]),
+                .groups(next[16*F_BESIDE+:16]), .groups_h(next[16*F_BESIDE_H+:16]), .groups_w(next[16*F_BESIDE_W+:16]),
+                .address(next_at), .along(next_along)
+            );
+            logic [31:0] now_at, now_along;
+            always_ff @(posedge clk) if (next_taken) {now_at, now_along} <= {next_at, next_along};
+            assign {other_at, other_along} = {now_at, now_along};
+        end else begin : g_here
+            assign {other_at, other_along} = '0;
+        end
+    endgenerate
+    wire [31:0] read_at = is_elsewhere ? other_at : ifmap_round, read_along = is_elsewhere ? other_along : ifmap_along;
+    wire [31:0] read_ring = is_elsewhere ? loaded[16*F_OTHER_RING+:32] : ring;
+    wire [1:0]  read_axis = is_elsewhere ? loaded[16*F_OTHER_AXIS+:2] : ring_axis;
     wire ifmap_reads, weight_reads;
     wire [31:0] ifmap_at, ifmap_behind, weight_at;
     wire [15:0] ifmap_number, weight_number;
     lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION), .RINGS(RINGS)) u_ifmap_reader (
-        .clk, .rst, .start(load_start && !reads_inner), .base(ifmap_round),
-        .offset(ifmap_along), .ring, .axis(ring_axis), .run(is_other ? loaded[16*F_OTHER_RUN+:16] : loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+        .clk, .rst, .start(load_start && !reads_inner), .base(read_at),
+        .offset(read_along), .ring(read_ring), .axis(read_axis), .run(is_other ? loaded[16*F_OTHER_RUN+:16] : loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
         .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
         .read(ifmap_reads), .address(ifmap_at), .behind(ifmap_behind), .to_end(), .lapped(), .number(ifmap_number)
     );
@@ -428,7 +452,7 @@ module lw_core #(
             assign division = '0;
         end
     endgenerate
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 11;
+    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 13;
     wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
     lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
@@ -437,7 +461,8 @@ module lw_core #(
              leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
              leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
              left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving_mode, leaving_tree,
-             leaving[16*F_FLAGS+B_KEEPS], leaving[16*F_FLAGS+B_FIRST] || !is_vector}),
+             leaving[16*F_FLAGS+B_KEEPS], leaving[16*F_FLAGS+B_FIRST] || !is_vector, leaving[16*F_FLAGS+B_BEGINS],
+             leaving[16*F_FLAGS+B_OPENS]}),
         .out(writes_soon)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
@@ -463,11 +488,11 @@ module lw_core #(
     wire [2:0] out_vector;
     wire out_bank, out_divides;
     wire [7:0] out_mode;
-    wire out_tree, out_keeps, out_restarts;
+    wire out_tree, out_keeps, out_restarts, out_anew, out_along;
     assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
             out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
             out_left, out_vector, out_bank, out_divides, out_mode, out_tree,
-            out_keeps, out_restarts} = writes;
+            out_keeps, out_restarts, out_anew, out_along} = writes;
 
     wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
     lw_array #(
@@ -564,7 +589,7 @@ module lw_core #(
     generate
         if (INNER != 0) begin : g_inner
             logic [15:0] tag_held;
-            wire  [15:0] tag = load_start ? loaded[16*F_READ_TAG+:16] : tag_held;
+            wire  [15:0] tag = !load_start ? tag_held : loaded[16*(is_elsewhere ? F_OTHER_TAG : F_READ_TAG)+:16];
             always_ff @(posedge clk) if (load_start) tag_held <= tag;
             wire [31:0] inner_at, inner_to_end;
             wire inner_lapped;
@@ -572,15 +597,15 @@ module lw_core #(
             wire [OFMAP_WORD-1:0] inner_word;
             wire inner_comes, inner_set, go_inner;
             lw_reader #(.ADDRESS(32), .STEP(RESULTS)) u_reader (
-                .clk, .rst, .start(load_start && reads_inner), .base(ifmap_round),
-                .offset(ifmap_along), .ring, .axis(ring_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+                .clk, .rst, .start(load_start && reads_inner), .base(read_at),
+                .offset(read_along), .ring(read_ring), .axis(read_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
                 .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
                 .read(inner_reads), .address(inner_at), .behind(), .to_end(inner_to_end), .lapped(inner_lapped),
                 .number(inner_number)
             );
             // Where words go follows them.
             localparam int K = F_KEEP_TAG;
-            localparam int KEEP = 16*(F_KEEP_ROWS + 1 - K);
+            localparam int KEEP = 16*(F_KEEP_FROM_T + 1 - K);
             wire [KEEP-1:0] keep_soon, keep_then;
             /* verilator lint_off UNUSEDSIGNAL */  // an axis has fewer bits than its field
             wire [KEEP-1:0] keep;
@@ -597,7 +622,11 @@ module lw_core #(
             wire [PICKED*32-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
             lw_places #(.PICKED(PICKED)) u_places (
-                .clk, .read(out_write), .opens(out_opens && out_restarts), .count(out_count),
+                .clk, .read(out_write), .begins(out_opens && out_anew), .enters(out_opens && out_along),
+                .opens(out_opens && (out_restarts || (out_anew && keep[16*(F_KEEP_RUNS-K)+:3] != 3'd0))),
+                .runs(keep[16*(F_KEEP_RUNS-K)+:3]), .from_row(keep[16*(F_KEEP_FROM_ROW-K)+:16]),
+                .from_w(keep[16*(F_KEEP_FROM_W-K)+:16]), .from_h(keep[16*(F_KEEP_FROM_H-K)+:16]),
+                .from_t(keep[16*(F_KEEP_FROM_T-K)+:16]), .count(out_count),
                 .channels(keep[16*(F_KEEP_ROWS-K)+:16]),
                 .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
                 .base(keep[16*(F_KEEP_BASE-K)+:32]), .block(keep[16*(F_KEEP_BLOCK-K)+:16]),
@@ -612,7 +641,7 @@ module lw_core #(
             ) u_inner (
                 .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
                 .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(inner_at),
-                .read_tag(tag + 16'(inner_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring, .to_end(inner_to_end), .word(inner_word)
+                .read_tag(tag + 16'(inner_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring(read_ring), .to_end(inner_to_end), .word(inner_word)
             );
             lw_delay #(.BITS(18), .STAGES(LATENCY)) u_tag (
                 .clk, .in({inner_reads && !rst, load_into, inner_number}), .out({inner_comes, inner_set, inner_which})
@@ -627,7 +656,7 @@ module lw_core #(
             );
             assign patch = go_inner ? PATCH_BITS'(of_inner) : PATCH_BITS'(of_ifmap);
         end else begin : g_no_inner
-            wire unused_keeps = &{1'b0, out_keeps, out_restarts};
+            wire unused_keeps = &{1'b0, out_keeps, out_restarts, out_anew, out_along};
             assign inner_reads = 1'b0;
             assign patch = of_ifmap;
         end

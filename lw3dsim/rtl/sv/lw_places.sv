@@ -3,12 +3,21 @@
 //
 // The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
 // have fewer channels. Of a tensor whose halos are kept, positions lie in rings: see `lw_rounds`.
+// Groups of a vector step that follow runs, of rows, frames or blocks (`runs` 1, 2, 3), begin anew with each run, at
+// some place in it.
 module lw_places #(
     parameter int PICKED = 8
 ) (
     input  logic                 clk,
     input  logic                 read,
     input  logic                 opens,     // first word of a wave, or of all groups of a vector step
+    input  logic                 begins,    // of the groups of a descriptor
+    input  logic                 enters,    // of the first group of a run
+    input  logic [2:0]           runs,
+    input  logic [15:0]          from_row,  // where it begins in a run
+    input  logic [15:0]          from_w,
+    input  logic [15:0]          from_h,
+    input  logic [15:0]          from_t,
     input  logic [15:0]          count,     // results of the word
     input  logic [15:0]          channels,  // side by side
     input  logic [15:0]          tiles_w,   // of the wave
@@ -33,9 +42,30 @@ module lw_places #(
     logic [15:0] row, pw, ph, pt, w, h, t, beyond, channel, ahead, among, wide, vw, vh, vt;
     logic [31:0] at, along, frames, lines;
     logic [16*8-1:0] next, behind;
+    // The run that comes next.
+    logic [15:0] run_h, run_t, run_beyond, now_h, now_t, now_beyond, then_h, then_t, then_beyond;
+    wire jumps = enters && runs != 3'd0 && !runs[2];
+    always_comb begin
+        {now_h, now_t, now_beyond} = begins ? '0 : {run_h, run_t, run_beyond};
+        then_h = runs == 3'd1 ? now_h + 16'd1 : 16'd0;
+        then_t = runs == 3'd2 ? now_t + 16'd1 : now_t;
+        then_beyond = runs == 3'd3 ? now_beyond + channels : now_beyond;
+        if (runs == 3'd1 && then_h == tiles_h) begin
+            then_h = 16'd0;
+            then_t = now_t + 16'd1;
+        end
+        if (runs != 3'd3 && then_t == tiles_t) begin
+            then_t = 16'd0;
+            then_beyond = now_beyond + channels;
+        end
+    end
 
     always_comb begin
         {row, pw, ph, pt, w, h, t, beyond} = opens ? '0 : next;
+        if (jumps) begin
+            {row, pw, ph, pt} = {from_row, 48'd0};
+            {w, h, t, beyond} = {from_w, from_h + now_h, from_t + now_t, now_beyond};
+        end
         behind = {row, pw, ph, pt, w, h, t, beyond};
         {channel, ahead, among, wide, vw, vh, vt} = '0;
         {at, along, frames, lines} = '0;
@@ -87,5 +117,9 @@ module lw_places #(
         end
     end
 
-    always_ff @(posedge clk) if (read) next <= behind;
+    always_ff @(posedge clk)
+        if (read) begin
+            next <= behind;
+            if (jumps) {run_h, run_t, run_beyond} <= {then_h, then_t, then_beyond};
+        end
 endmodule

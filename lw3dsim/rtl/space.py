@@ -1,0 +1,40 @@
+"""Where tiles of a fused group lie in a buffer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Lying(NamedTuple):
+    """Words of a buffer that a tile takes, until the end of step ``last``."""
+
+    begin: int
+    end: int
+    last: int
+
+
+class Space:
+    """The words of a buffer, in which tiles come and go."""
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        self.taken: list[Lying] = []
+
+    def place(self, words: int, after: int, last: int, *, at_top: bool) -> int:
+        """Return where a tile of so many ``words`` lies that comes behind step ``after`` and stays for step ``last``.
+
+        Raises LookupError where there is no room for it in one piece.
+        """
+        self.taken = [one for one in self.taken if one.last > after]
+        free, begin = list[tuple[int, int]](), 0
+        for one in sorted(self.taken):
+            free.append((begin, one.begin))
+            begin = one.end
+        free.append((begin, self.words))
+        fits = [(low, high) for low, high in free if high - low >= words]
+        if not fits:
+            raise LookupError
+        low, high = fits[-1] if at_top else fits[0]
+        found = high - words if at_top else low
+        self.taken.append(Lying(found, found + words, last))
+        return found

@@ -1,0 +1,107 @@
+"""Residual blocks drawn for cores: chains beside which a tensor takes a short cut, as it is or through a projection."""
+
+from __future__ import annotations
+
+import random
+
+from core_groups import drawn_problem, fitting
+from cores import REACH
+
+from lw3dsim.describe.workload import Add, Conv3d, Mul, Shape
+from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.group.group import GroupMapping
+from lw3dsim.map.group.orders import rings
+from lw3dsim.network.chains import group_of
+
+KERNELS = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3)]
+
+
+class Chain:
+    """Layers that are drawn, with the shape of what each reads, and of what the last one makes."""
+
+    def __init__(self, draw, shape):
+        self.draw, self.shape, self.name = draw, shape, "i"
+        self.layers, self.shapes = [], []
+
+    def conv(self, channels, kernel, stride=(1, 1, 1), *, reads=None, is_depthwise=False):
+        """Put a convolution behind, that keeps sizes but for its stride; or one that ``reads`` another tensor."""
+        name, shape = reads or (self.name, self.shape)
+        layer = Conv3d(
+            name=f"x{len(self.layers)}", inputs=(name,), kernel=kernel, stride=stride, out_channels=channels,
+            padding=tuple(k // 2 for k in kernel), groups=shape.channels if is_depthwise else 1,
+            activation=self.draw.choice(["none", "relu"]),
+        )  # fmt: skip
+        return self.put(layer, shape)
+
+    def put(self, layer, shape):
+        """Put a layer behind."""
+        self.layers.append(layer)
+        self.shapes.append(shape)
+        self.name, self.shape = layer.name, layer.output_shape((shape,) * len(layer.inputs))
+        return self.name, self.shape
+
+    def block(self):
+        """Put a residual block behind: one to three convolutions, a projection half the time, a sum or product."""
+        draw, short = self.draw, (self.name, self.shape)
+        begins, many, is_projected = short, draw.randint(1, 3), draw.random() < 0.5
+        kernels = [draw.choice(KERNELS) for _ in range(many)]
+        strided = draw.randrange(many)
+        stride = tuple(draw.choice([1, min(2, k)]) for k in kernels[strided]) if is_projected else (1, 1, 1)
+        made = draw.randint(1, 9) if is_projected else self.shape.channels
+        if is_projected:
+            short = self.conv(made, (1, 1, 1), stride)
+        for number, kernel in enumerate(kernels):
+            is_depthwise = 0 < number < many - 1 and draw.random() < 0.4
+            channels = made if number == many - 1 else begins[1].channels if is_depthwise else draw.randint(1, 9)
+            channels = self.shape.channels if is_depthwise else channels
+            own = stride if number == strided else (1, 1, 1)
+            self.conv(channels, kernel, own, reads=None if number else begins, is_depthwise=is_depthwise)
+        kind = draw.choice([Add, Add, Mul])
+        self.put(kind(name=f"x{len(self.layers)}", inputs=(self.name, short[0])), self.shape)
+
+
+def drawn_chain(draw):
+    """Return the layers of one or two residual blocks, with a convolution in front or behind now and then."""
+    chain = Chain(draw, Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3))))
+    if draw.random() < 0.4:
+        chain.conv(draw.randint(1, 9), draw.choice(KERNELS))
+    for _ in range(draw.choice([1, 1, 2])):
+        chain.block()
+    if draw.random() < 0.4:
+        chain.conv(draw.randint(1, 9), draw.choice(KERNELS))
+    return chain.layers, chain.shapes
+
+
+def drawn_block_group(name, seed, arch):
+    """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos."""
+    draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
+    while True:
+        layers, shapes = drawn_chain(draw)
+        problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
+        group = group_of(layers, problems)
+        size = [draw.choice([1, draw.randint(1, out), out, out]) for out in problems[-1].out]
+        mapping = GroupMapping(
+            t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
+            warm_up=keeps and draw.random() < 0.4,
+            chunks=tuple(draw.choice([draw.randint(1, n), n]) for n in (group.channels[run.stop] for run in group.runs)),
+            resident=tuple(draw.random() < 0.4 and one.has_weights for one in problems),
+            parallel=alike(group, [draw.choice(parallel_modes(problem, arch)) for problem in problems], arch),
+        )  # fmt: skip
+        if keeps and not any(rings(group, mapping)):
+            continue
+        made = fitting(group, mapping, layers, arch, seed)
+        # Lanes of the cores of the tests find inputs in so many words.
+        if made and made[1].reach <= REACH[name]:
+            return made[0]
+
+
+def alike(group, modes, arch):
+    """Return modes in which layers that read the same tensor run alike."""
+    for tensor in set(group.sources):
+        readers = [stage for stage, one in enumerate(group.sources) if one == tensor]
+        common = [
+            mode for mode in ("channel", "pixel") if all(mode in parallel_modes(group.stages[i], arch) for i in readers)
+        ]
+        for stage in readers[1:] and readers:
+            modes[stage] = modes[readers[0]] if modes[readers[0]] in common else "pixel"
+    return tuple(modes)

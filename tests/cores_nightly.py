@@ -14,11 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
+from core_blocks import drawn_block_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, built, counted, differences, drawn_subject, of_single_banks
 
-# Layers; groups of convolutions that recompute halos, such that keep them, and groups with layers of the vector unit.
-DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group)
+# Layers; groups of convolutions that recompute halos, such that keep them, groups with layers of the vector unit, and
+# residual blocks.
+DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group)
 
 
 def main(many: int) -> int:

@@ -14,9 +14,9 @@ class Field(NamedTuple):
     wide: int = 1
 
 
-# Bits of the flags; the core raises opens, closes and begins. A wave that `waits` reads what the step before makes, one that
-# reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one. Of a `mixed` one only the
-# first operand is there, the other in the input buffer.
+# Bits of the flags; the core raises opens, closes and begins. A wave that `waits` reads what the step before makes,
+# one that reads `inner` has its patch in an intermediate tensor, one that `keeps` writes into one. Of a `mixed` one
+# only the first operand is there, the other in the input buffer.
 FLAGS = (
     "first", "last", "new_ifmap", "new_weight", "tree", "relu", "sums_in", "sums_out", "divides", "opens", "closes",
     "waits", "inner", "keeps", "mixed", "begins",

@@ -6,29 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.arithmetic.place import Place
 from lw3dsim.base.values import replace
-from lw3dsim.map.group.group import KEPT
-from lw3dsim.map.group.orders import leader, rings, users
-from lw3dsim.rtl.inner import Kept
 from lw3dsim.rtl.layers import arrivals, rooms
 from lw3dsim.rtl.layout import blocks_of, picked
-from lw3dsim.rtl.notes import Block, Fresh, Happening, Notes, UnfitError, check_room
+from lw3dsim.rtl.notes import Block, Fresh, Happening, UnfitError, check_room
 from lw3dsim.rtl.orders import Elsewhere
 from lw3dsim.rtl.pauses import pauses
-from lw3dsim.rtl.program import Maker
-from lw3dsim.rtl.rings import InputRings, Looks, looks, ring_of, sweep_of
+from lw3dsim.rtl.rings import InputRings, sweep_of
 from lw3dsim.rtl.space import Space
+from lw3dsim.rtl.tensors import GroupTensors
 from lw3dsim.rtl.vectors import VectorMaker
 from lw3dsim.rtl.windows import Window
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
-    from lw3dsim.machine.records import Triple
+    from lw3dsim.arithmetic.place import Place
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
-    from lw3dsim.rtl.rings import Ring
     from lw3dsim.rtl.subject import GroupSubject
     from lw3dsim.schedule.program import Loads
 
@@ -38,22 +33,12 @@ SLOTS = 8
 TAGS = 65535
 
 
-class GroupMaker:
+class GroupMaker(GroupTensors):
     """Makes the program of a group."""
 
     def __init__(self, subject: GroupSubject, core: Core) -> None:
-        self.subject, self.core, self.notes = subject, core, Notes()
-        group, mapping = subject.group, subject.mapping
-        self.makers = [
-            (Maker if stage.problem.has_weights else VectorMaker)(stage, core, self.notes, number)
-            for number, stage in enumerate(subject.stages)
-        ]
-        self.axes = mapping.axes(group)
-        self.chunk = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
-        # The stages that look at a tensor, and of these the one in whose order it lies.
-        self.users = {tensor: users(group, tensor) for tensor in range(len(group.stages))}
-        leads = {tensor: leader(group, tensor) for tensor in self.users}
-        self.user = {tensor: self.users[tensor][0] if lead is None else lead for tensor, lead in leads.items()}
+        super().__init__(subject, core)
+        group = subject.group
         self.spaces = {name: Space(getattr(core, f"{name}_memory")) for name in ("ifmap", "weight")}
         self.arrives = {name: arrivals(subject, getattr(subject.trace, name).ready) for name in self.spaces}
         # What is on chip: blocks of the input by chunk, kernels by stage and chunk.
@@ -62,12 +47,6 @@ class GroupMaker:
         # By tensor the tag of what is written of it, of rings that of their first lap.
         self.tags = dict.fromkeys(range(1, len(group.stages)), 0)
         self.tagged: dict[int, tuple[tuple[int, int, int], int]] = {}
-        self.axis = KEPT.index(mapping.kept) if mapping.kept != "none" else 0
-        self.rings: dict[int, Ring] = {
-            tensor: ring_of(group, self.users[tensor], tensor, self.axis, self.axes[self.axis])
-            for tensor, is_ring in enumerate(rings(group, mapping))
-            if is_ring
-        }
         self.sweep: tuple[int, ...] = ()
         self.input: InputRings | None = None
         self.sweeps = 0
@@ -79,59 +58,6 @@ class GroupMaker:
         # Where tensors begin, and how far chunks of those lie apart that stay.
         self.bases, self.pitches = dict[int, int](), dict[int, int]()
         self.elements = self.lay_out()
-
-    def at(self, step: int) -> tuple[int, int, int]:
-        """Return the indices of a step's tile."""
-        t, h, w = (int(along[step]) for along in self.subject.schedule.places.at)
-        return t, h, w
-
-    def place(self, stage: int, at: tuple[int, int, int], chunk: int, n: int) -> Place:
-        """Return where a step of ``n`` channels of a stage works."""
-        first, new = zip(*(self.made(stage, at, axis) for axis in range(3)), strict=True)
-        begin = chunk * self.chunk[stage]
-        return Place(
-            group=0, n=slice(begin, begin + n), c=slice(0, self.subject.group.stages[stage].c),
-            origin=(first[0], first[1], first[2]), size=(new[0], new[1], new[2]),
-        )  # fmt: skip
-
-    def made(self, stage: int, at: tuple[int, int, int], axis: int) -> tuple[int, int]:
-        """Return the first position along an axis that a stage makes for a tile, and how many it makes."""
-        cuts, index = self.axes[axis], at[axis]
-        return int(cuts.first[stage + 1][index]), int(cuts.new[stage + 1][index])
-
-    def in_run(self, tensor: int) -> bool:
-        """Return whether a tensor is read chunk by chunk, by the stage behind it."""
-        return self.user[tensor] == tensor and self.subject.group.stages[tensor].structure != "dense"
-
-    def kept(self, tensor: int, at: tuple[int, int, int], n: int, tag: int, base: int) -> Kept:
-        """Return where a tensor lies at a tile: ``n`` channels of it, or all that the next stage reads at once."""
-        stage, (window, low) = self.subject.stages[self.user[tensor]], self.window(tensor, at)
-        if self.in_run(tensor):
-            block = min(self.makers[self.user[tensor]].beside, n)
-        elif not stage.problem.has_weights:
-            # What is added alone lies in its chunks.
-            block, n = self.chunk[self.user[tensor]], stage.problem.n
-        else:
-            block = self.makers[self.user[tensor]].together(slice(0, stage.problem.c))
-            n = -(-stage.problem.c // block) * block
-        return Kept(tag=tag, base=base, block=block, channels=n, window=window, low=low)
-
-    def window(self, tensor: int, at: tuple[int, int, int]) -> tuple[Window, Triple]:
-        """Return how what is looked at of a tensor for a tile lies, and its first position: in rings of all laps."""
-        ring, seen = self.rings.get(tensor), list[Looks]()
-        for axis in range(3):
-            if ring and axis == self.axis:
-                seen.append(Looks(ring.low, ring.low + ring.size, ring.size))
-                continue
-            each = [
-                looks(self.subject.group.stages[one], axis, *self.made(one, at, axis)) for one in self.users[tensor]
-            ]
-            here = [one for one in each if one.extent] or each
-            low, behind = min(one.low for one in here), max(one.low + one.extent for one in here)
-            seen.append(Looks(low, behind, behind - low))
-        t, h, w = seen
-        window = Window(extent=(t.extent, h.extent, w.extent), axis=self.axis if ring else None)
-        return window, (t.low, h.low, w.low)
 
     def lay_out(self) -> int:
         """Give intermediate tensors room for their largest tile, in rings for all chunks; return all elements."""
@@ -241,14 +167,6 @@ class GroupMaker:
             kept, first=0 if is_part else place.n.start, origin=place.origin, tile=maker.stage.problem.algorithm.tile
         )
 
-    def seen(self, tensor: int, window: Window | None, number: int, at: tuple[int, int, int]) -> Window | None:
-        """Return a window of a tensor as a step of a stage sees it: it begins with what the step looks at."""
-        if window is None or (window.axis is None and len(self.users[tensor]) == 1):
-            return window
-        problem, (_, low) = self.subject.group.stages[number], self.window(tensor, at)
-        t, h, w = (looks(problem, axis, *self.made(number, at, axis)).low - low[axis] for axis in range(3))
-        return replace(window, begin=(t, h, w))
-
     def elsewhere(self, number: int, chunk: int, at: tuple[int, int, int], place: Place) -> Elsewhere | None:
         """Return where a stage finds the tensor on chip that it adds."""
         tensor = self.subject.group.adds[number]
@@ -320,14 +238,6 @@ class GroupMaker:
         self.shift(made.begin)
         return made
 
-    def held_by(self, maker: Maker, place: Place) -> dict[int, tuple[slice, int]]:
-        """Return the channels that waves of a step read, see Maker.held: of a dense layer always all."""
-        if maker.stage.problem.structure == "dense":
-            every = slice(0, maker.stage.problem.c)
-            return {0: (every, maker.together(every))}
-        maker.enter(place)
-        return maker.held(place)
-
     def load_input(self, tile: int, at: tuple[int, int, int], number: int) -> None:
         """Note the words of an input tile: of all channels, chunk by chunk where the stage takes them so."""
         maker, before = self.makers[number], len(self.notes.happenings)
@@ -353,12 +263,6 @@ class GroupMaker:
         pitch = len(blocks[0]) * (core.ifmap_word // core.activation)
         self.input_blocks, self.loaded = {0: {0: Block(0, together, pitch, window)}}, at
         self.shift(self.settle("ifmap", self.subject.schedule.ifmap, tile, word + 1, before))
-
-    def chunks_of(self, number: int, at: tuple[int, int, int]) -> list[tuple[int, Place]]:
-        """Return the chunks in which a stage takes its input, and where it works then: one of all where it is dense."""
-        n, size = self.subject.group.stages[number].n, self.chunk[number]
-        chunks = range(1) if self.subject.group.stages[number].structure == "dense" else range(-(-n // size))
-        return [(chunk, self.place(number, at, chunk, min(size, n - chunk * size))) for chunk in chunks]
 
     def shift(self, begin: int) -> None:
         """Move the blocks of the input, which lie from the begin of the buffer on, so many words."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.notes import Block
 
-# What a descriptor says of runs, as `lw_places` reads it: those of rows, frames or blocks; or that it goes by positions.
+# What a descriptor says of runs, as `lw_places` reads it: they are rows, frames or blocks; or that there are none.
 RUNS = {2: 1, 1: 2, 0: 3, 3: 4}
 
 
@@ -52,7 +52,7 @@ class Part(NamedTuple):
         return t if self.apart > 0 else 1, h if self.apart > 1 else 1, self.along
 
     def steps(self, pitches: Triple, lanes: int) -> Triple:
-        """Return the elements from group to group along T, H and W, where frames, rows and positions lie so far apart."""
+        """Return the elements from group to group along T, H and W, in frames, rows and positions so far apart."""
         frame, row, position = pitches
         return frame, row, position if self.apart > 2 else lanes
 

@@ -9,6 +9,7 @@ from paper import machine
 from vector_layers import drawn_vector_layer
 
 from lw3dsim.describe.shape import Shape
+from lw3dsim.describe.workload import Add
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import make_problem, plain_layer
 from lw3dsim.machine.vector import vector_pace
@@ -31,6 +32,15 @@ def groups_of(layer, size, lanes):
     times = n * t * h * w // beside
     parts = [min(lanes, beside - first) for first in range(0, beside, lanes)]
     return [part for part in parts for _ in range(times)]
+
+
+def runs_of(size, apart, block):
+    """The outputs of every run of a sum that goes through blocks of channels, and of channels behind the last."""
+    n, t, h, w = size
+    times = [1, t, t * h, t * h * w][apart]
+    runs = [min(block, n - first) for first in range(0, n, block)]
+    whole = [channels * t * h * w // times for channels in runs if channels == block for _ in range(times)]
+    return whole, [channels for channels in runs if channels < block for _ in range(t * h * w)]
 
 
 def drawn_times(groups, looks, works, loads, drains):
@@ -75,6 +85,37 @@ def check_step(seed):
     array = plain_array(make_machine(problem, arch, "pixel"))
     pace = vector_pace(plain_layer(problem), array, *size, problem.c, 1, 1)
     # The step ends when the last group has been made, and the one before it has drained.
+    handed = max(ends[-1], starts[-1] + words(groups[-2], 8, ports[1])) if len(groups) > 1 else ends[-1]
+    assert (pace.head, pace.head + pace.body) == (ends[0], handed), seed
+    assert pace.drain == words(groups[-1], 8, ports[1]), seed
+
+
+@pytest.mark.parametrize("hundred", range(3))
+def test_a_sum_of_a_tensor_that_others_read_takes_what_groups_of_its_runs_take(hundred):
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        check_sum(seed)
+
+
+def check_sum(seed):
+    draw = random.Random(seed)  # noqa: S311
+    ports, lanes = [draw.choice([1, 2, 4, 16]) for _ in range(2)], draw.randint(1, 20)
+    arch = machine(
+        f"buffers.ifmap_port_bytes={ports[0]}", f"buffers.ofmap_port_bytes={ports[1]}", f"vector_lanes={lanes}"
+    )
+    shape = Shape(draw.randint(1, 20), *(draw.randint(1, 6) for _ in range(3)))
+    layer, size = Add(name="x", inputs=("i", "j")), (shape.channels, *shape.extent)
+    problem = make_problem(layer, (shape, shape), shape, candidates(layer, "direct", 2, 2)[0], arch)
+    apart, block = draw.randint(0, 3), draw.randint(1, shape.channels)
+    groups = []
+    for runs in runs_of(size, apart, block):
+        cut = [(run, range(0, run, lanes)) for run in runs]
+        groups += [lanes for _, firsts in cut for _ in firsts[:-1]] + [run - firsts[-1] for run, firsts in cut]
+    starts, ends = drawn_times(
+        groups, 2, problem.ops_per_output, [words(group, 8, ports[0]) for group in groups],
+        [words(group, 8, ports[1]) for group in groups],
+    )  # fmt: skip
+    array = plain_array(make_machine(problem, arch, "pixel", apart=apart, block=block))
+    pace = vector_pace(plain_layer(problem), array, *size, problem.c, 1, 1)
     handed = max(ends[-1], starts[-1] + words(groups[-2], 8, ports[1])) if len(groups) > 1 else ends[-1]
     assert (pace.head, pace.head + pace.body) == (ends[0], handed), seed
     assert pace.drain == words(groups[-1], 8, ports[1]), seed

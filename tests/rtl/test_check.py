@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from core_blocks import drawn_block_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
@@ -69,6 +70,13 @@ def test_a_core_keeps_halos_in_rings(core_of, name, seed):
 def test_a_core_runs_layers_of_the_vector_unit_in_groups(core_of, name, seed):
     arch, core, bench = core_of(name)
     assert not differences(drawn_pool_group(name, seed, arch), core, bench)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_adds_what_is_on_chip(core_of, name, seed):
+    arch, core, bench = core_of(name)
+    assert not differences(drawn_block_group(name, seed, arch), core, bench)
 
 
 def test_a_ring_that_is_too_short_is_found(core_of, monkeypatch):

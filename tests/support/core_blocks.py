@@ -10,7 +10,7 @@ from cores import REACH
 from lw3dsim.describe.workload import Add, Conv3d, Mul, Shape
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.group.group import GroupMapping
-from lw3dsim.map.group.orders import rings
+from lw3dsim.map.group.orders import leader, modes_of, rings
 from lw3dsim.network.chains import group_of
 
 KERNELS = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3)]
@@ -72,6 +72,19 @@ def drawn_chain(draw):
     return chain.layers, chain.shapes
 
 
+def drawn_mapping(draw, group, arch, *, keeps):
+    """Return a mapping of a group, with halos that are kept or recomputed."""
+    made = [group.channels[run.stop] for run in group.runs]
+    size = [draw.choice([1, draw.randint(1, out), out, out]) for out in group.stages[-1].out]
+    return GroupMapping(
+        t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
+        warm_up=keeps and draw.random() < 0.4,
+        chunks=tuple(draw.choice([draw.randint(1, n), n]) for n in made),
+        resident=tuple(draw.random() < 0.4 and one.has_weights for one in group.stages),
+        parallel=alike(group, [draw.choice(parallel_modes(problem, arch)) for problem in group.stages], arch),
+    )  # fmt: skip
+
+
 def drawn_block_group(name, seed, arch):
     """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos."""
     draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
@@ -79,29 +92,20 @@ def drawn_block_group(name, seed, arch):
         layers, shapes = drawn_chain(draw)
         problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
         group = group_of(layers, problems)
-        size = [draw.choice([1, draw.randint(1, out), out, out]) for out in problems[-1].out]
-        mapping = GroupMapping(
-            t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
-            warm_up=keeps and draw.random() < 0.4,
-            chunks=tuple(draw.choice([draw.randint(1, n), n]) for n in (group.channels[run.stop] for run in group.runs)),
-            resident=tuple(draw.random() < 0.4 and one.has_weights for one in problems),
-            parallel=alike(group, [draw.choice(parallel_modes(problem, arch)) for problem in problems], arch),
-        )  # fmt: skip
+        mapping = drawn_mapping(draw, group, arch, keeps=keeps)
         if keeps and not any(rings(group, mapping)):
             continue
-        made = fitting(group, mapping, layers, arch, seed)
+        drawn = fitting(group, mapping, layers, arch, seed)
         # Lanes of the cores of the tests find inputs in so many words.
-        if made and made[1].reach <= REACH[name]:
-            return made[0]
+        if drawn and drawn[1].reach <= REACH[name]:
+            return drawn[0]
 
 
 def alike(group, modes, arch):
     """Return modes in which layers that read the same tensor run alike."""
-    for tensor in set(group.sources):
-        readers = [stage for stage, one in enumerate(group.sources) if one == tensor]
-        common = [
-            mode for mode in ("channel", "pixel") if all(mode in parallel_modes(group.stages[i], arch) for i in readers)
-        ]
-        for stage in readers[1:] and readers:
-            modes[stage] = modes[readers[0]] if modes[readers[0]] in common else "pixel"
+    for stage, others in enumerate(modes_of(group, arch)):
+        leads = leader(group, group.sources[stage])
+        if leads != stage:
+            is_common = modes[leads] in parallel_modes(group.stages[stage], arch)
+            modes[leads] = modes[stage] = modes[leads] if is_common else others[0]
     return tuple(modes)

@@ -49,8 +49,8 @@ class GroupCost(Value, frozen=True, kw_only=True):
 class Scales(Value, frozen=True, kw_only=True):
     """What the mappings of a group are weighed on: how its tensors lie, and its stages in all of their modes.
 
-    ``stages`` are those of the ``modes``, ``reads`` the tensors in whose order all stages read, ``adds`` the stages that
-    add these, else -1. ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where it can't.
+    ``stages`` are those of the ``modes``, ``reads`` the tensors in whose order all stages read, ``adds`` the stages
+    that add these, else -1. ``trees`` are, by stage, what it costs more to add up in adder trees, 0 where it can't.
     """
 
     clocks: Clocks

@@ -97,7 +97,7 @@ def added(apart: int, block: int, chunk: int, channels: int) -> Order:
 
 @kept(65536)
 def round_channels(problem: Problem, arch: Accelerator, parallel: Parallel, chunk: int) -> int:
-    """Return the channels of what a stage reads that lie side by side at a position, ``chunk`` being those of a step."""
+    """Return the channels of its input that lie side by side at a position, ``chunk`` being those of a step."""
     if problem.structure == "vector":
         return min(arch.vector_lanes, chunk) if problem.beside == "position" else chunk
     machine = make_machine(problem, arch, parallel)

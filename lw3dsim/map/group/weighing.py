@@ -42,9 +42,9 @@ class Modes(NamedTuple):
     """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
 
     Arrays are those of what lies in one, behind all of these where frames lie apart, then where rows do too. And what
-    adder trees cost there, as in Aim, rounded down, the tensor in whose order the stage reads, and itself where it adds
-    that, else -1. Of layer and array, what is asked often: whether it ``is_vector``, the ``rows`` of the array, the cycles to ``fill`` it, and whether it
-    ``reads_back``.
+    adder trees cost there, as in Aim, rounded down, the tensor in whose order the stage reads, and the stage itself
+    where it adds that, else -1. Of layer and array, what is asked often: whether it ``is_vector``, the ``rows`` of the
+    array, the cycles to ``fill`` it, and whether it ``reads_back``.
     """
 
     stage: Words

@@ -76,7 +76,7 @@ def strides(sizes, axes):
 @pytest.mark.parametrize("seed", range(60))
 def test_what_is_one_run_lies_in_one_piece(seed):
     group, mapping = drawn(seed)
-    found = orders(group, mapping, ARCH)
+    found = orders(group, mapping, mapping.axes(group), ARCH)
     for stage, order in enumerate(found):
         # What is added and not read lies as it is added.
         if shared(group, stage) < 0 or shared(group, stage) not in group.sources:
@@ -91,7 +91,7 @@ def test_what_is_one_run_lies_in_one_piece(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_chunks_of_an_addition_begin_with_a_block_or_between_what_lies_side_by_side(seed):
     group, mapping = drawn(seed)
-    for stage, (apart, block) in enumerate(orders(group, mapping, ARCH)):
+    for stage, (apart, block) in enumerate(orders(group, mapping, mapping.axes(group), ARCH)):
         chunk = mapping.chunks[group.run_of(stage)]
         if block:
             assert chunk % block == 0 or chunk == group.stages[stage].n or apart == 3

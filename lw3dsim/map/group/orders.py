@@ -22,6 +22,7 @@ from lw3dsim.map.group.group import KEPT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
@@ -40,7 +41,7 @@ def rings(group: Group, mapping: GroupMapping) -> tuple[bool, ...]:
     if mapping.kept == "none":
         return (False,) * len(group.channels)
     axis = mapping.axes(group)[KEPT.index(mapping.kept)]
-    return tuple(bool(stays.any()) for stays in axis.retained)
+    return tuple(bool(most) for most in axis.cuts.most_retained)
 
 
 def users(group: Group, tensor: int) -> list[int]:
@@ -62,26 +63,39 @@ def shared(group: Group, stage: int) -> int:
     return tensor if len(users(group, tensor)) > 1 else -1
 
 
-def orders(group: Group, mapping: GroupMapping, arch: Accelerator) -> tuple[Order, ...]:
-    """Return, by stage, how it finds what it reads."""
-    are_rings = rings(group, mapping)
-    return tuple(_order(group, mapping, arch, are_rings, stage) for stage in range(len(group.stages)))
+@kept(4096)
+def sharing(group: Group) -> tuple[int, ...]:
+    """Return the shared tensor of every stage; nothing where no stage has one."""
+    found = tuple(shared(group, stage) for stage in range(len(group.stages)))
+    return found if max(found) >= 0 else ()
 
 
-def _order(group: Group, mapping: GroupMapping, arch: Accelerator, are_rings: Sequence[bool], stage: int) -> Order:
-    own, other = group.sources[stage], shared(group, stage)
-    tensors = {own, other} - {-1}
-    apart = KEPT.index(mapping.kept) if any(are_rings[tensor] for tensor in tensors) else 0
-    if other < 0:
-        return Order(apart)
-    apart = max(apart, _gaps(group, stage), _parted(group, mapping, other, stage))
-    if group.adds[stage] < 0:
-        return Order(apart)
-    run, lead = mapping.chunks[group.run_of(stage)], leader(group, other)
+def orders(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], arch: Accelerator) -> tuple[Order, ...]:
+    """Return, by stage, how it finds what it reads under a mapping that cuts these ``axes``."""
+    outside, others = 0 if mapping.kept == "none" else KEPT.index(mapping.kept), sharing(group)
+    stays = axes[outside].cuts.most_retained if outside else [0] * len(group.channels)
+    rings_apart = [outside if stays[tensor] else 0 for tensor in group.sources]
+    if not others:
+        return tuple(map(Order, rings_apart))
+    for stage, tensor in enumerate(others):
+        if tensor >= 0 and stays[tensor]:
+            rings_apart[stage] = outside
+    return tuple(_order(group, mapping, axes, arch, stage, apart) for stage, apart in enumerate(rings_apart))
+
+
+def _order(
+    group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], arch: Accelerator, stage: int, apart: int
+) -> Order:
+    """Return how a stage finds what it reads, of which so many axes lie in rings ``apart``."""
+    tensor = sharing(group)[stage]
+    lead = leader(group, tensor) if tensor >= 0 else None
     if lead is None:
         return Order(apart)
-    mode, of_lead = mapping.parallel[lead], mapping.chunks[group.run_of(lead)]
-    block = min(round_channels(group.stages[lead], arch, mode, of_lead), group.channels[other])
+    apart = max(apart, _gaps(group, stage), _parted(group, axes, tensor, stage))
+    if group.adds[stage] < 0:
+        return Order(apart)
+    run, of_lead = mapping.chunks[group.run_of(stage)], mapping.chunks[group.run_of(lead)]
+    block = min(round_channels(group.stages[lead], arch, mapping.parallel[lead], of_lead), group.channels[tensor])
     return added(apart, block, run, group.stages[stage].n)
 
 
@@ -124,33 +138,32 @@ def least_apart(group: Group, stage: int) -> int:
     return max(_gaps(group, stage), 2 if wide[2] else 1 if wide[1] else 0)
 
 
-def _parted(group: Group, mapping: GroupMapping, tensor: int, stage: int) -> int:
+def _parted(group: Group, axes: Sequence[GroupAxis], tensor: int, stage: int) -> int:
     """Return the axes that lie apart for a stage since some tile holds more of a tensor than it looks at."""
-    if leader(group, tensor) is None:
-        return 0
-    seen, axes = users(group, tensor), mapping.axes(group)
-    if not _sees_all(group, axes, seen, stage, 2):
+    seen = users(group, tensor)
+    if not _sees_all(group, axes[2], seen, stage, 2):
         return 2
-    return 0 if _sees_all(group, axes, seen, stage, 1) else 1
+    return 0 if _sees_all(group, axes[1], seen, stage, 1) else 1
 
 
-def _sees_all(group: Group, axes: Sequence[GroupAxis], seen: Sequence[int], stage: int, axis: int) -> bool:
-    cuts = axes[axis]
-    for tile in range(cuts.tiles):
-        held = [window(group.stages[one], axis, cuts, one, tile) for one in seen if cuts.new[one + 1][tile]]
-        if not cuts.new[stage + 1][tile]:
-            continue
-        low, end = min(low for low, _ in held), max(end for _, end in held)
-        if window(group.stages[stage], axis, cuts, stage, tile) != (low, end):
+def _sees_all(group: Group, cuts: GroupAxis, seen: Sequence[int], stage: int, axis: int) -> bool:
+    """Return whether a stage looks, in every tile, at all along an axis that those look at who have ``seen`` it."""
+    low, end = window(group, cuts, stage, axis)
+    is_here = cuts.new[stage + 1] > 0
+    for one in seen:
+        first, behind = window(group, cuts, one, axis)
+        works = cuts.new[one + 1] > 0
+        if (is_here & works & ((first < low) | (behind > end))).any():
             return False
     return True
 
 
-def window(problem: Problem, axis: int, cuts: GroupAxis, stage: int, tile: int) -> tuple[int, int]:
-    """Return the first position that a stage looks at for a tile, and that behind the last, of ragged tiles too."""
-    first, new = int(cuts.first[stage + 1][tile]), int(cuts.new[stage + 1][tile])
-    low, m = first * problem.stride[axis] - problem.padding[axis], problem.algorithm.tile[axis]
-    return low, low + (-(-new // m) * m - 1) * problem.stride[axis] + problem.kernel[axis]
+def window(group: Group, cuts: GroupAxis, stage: int, axis: int) -> tuple[Ints, Ints]:
+    """Return, by tile, the first position that a stage looks at, and that behind the last, of ragged tiles too."""
+    problem, first, new = group.stages[stage], cuts.first[stage + 1], cuts.new[stage + 1]
+    stride, m = problem.stride[axis], problem.algorithm.tile[axis]
+    low = first * stride - problem.padding[axis]
+    return low, low + (-(-new // m) * m - 1) * stride + problem.kernel[axis]
 
 
 def modes_of(group: Group, arch: Accelerator) -> tuple[tuple[Parallel, ...], ...]:

@@ -16,6 +16,7 @@ from lw3dsim.map.group.lying import chunked_bursts
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.waves import Waves
+    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Found, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
 

@@ -21,7 +21,7 @@ from lw3dsim.cli.main import main
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
-from lw3dsim.rtl import check_core, groups
+from lw3dsim.rtl import check_core, tensors
 from lw3dsim.rtl.build import Log, run
 from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
@@ -81,8 +81,8 @@ def test_a_core_adds_what_is_on_chip(core_of, name, seed):
 
 def test_a_ring_that_is_too_short_is_found(core_of, monkeypatch):
     arch, core, bench = core_of("trees")
-    whole = groups.ring_of
-    monkeypatch.setattr(groups, "ring_of", lambda *of: whole(*of)._replace(size=whole(*of).size - 1))
+    whole = tensors.ring_of
+    monkeypatch.setattr(tensors, "ring_of", lambda *of: whole(*of)._replace(size=whole(*of).size - 1))
     found = [differences(drawn_kept_group("trees", seed, arch), core, bench) for seed in range(4)]
     assert any("results of x" in text for texts in found for text in texts)
 

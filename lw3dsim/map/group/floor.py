@@ -99,5 +99,10 @@ def _reading(stage: Problem, machine: Machine, channels: int) -> list[Fraction]:
     inputs = math.prod(a * min(s, k) for a, s, k in zip(algorithm.tile, stage.stride, stage.kernel, strict=True))
     fractions = [(channels * inputs * stage.activation_bits * port.per_cycles, port.bits)]
     if algorithm.is_winograd:
-        fractions.append((channels * algorithm.coordinates * algorithm.taps, machine.input_rate))
+        # The unit does whole tiles in a cycle, or a tile in whole cycles.
+        at_once, each = (
+            max(machine.input_rate // algorithm.coordinates, 1),
+            -(-algorithm.coordinates // machine.input_rate),
+        )
+        fractions.append((channels * algorithm.taps * each, at_once))
     return fractions

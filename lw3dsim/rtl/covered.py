@@ -10,7 +10,7 @@ from lw3dsim.arithmetic.direct import divisors
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
 from lw3dsim.describe.moves import Pad, Slice, Upsample
 from lw3dsim.describe.shape import Shape
-from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.orders import leader, users
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
 
 # Layers of the vector unit that keep channels as they are, in a fused group.
-IN_PLACE = (Activation, Add, Mul, Pad, Pool3d, Slice)
+IN_PLACE = (Activation, Add, Mul, Pad, Pool3d, Slice, Trg)
 # What the drain does without a table.
 FUNCTIONS = ("none", "relu")
 
@@ -82,8 +82,6 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:
             return f"is a fused group, in which {layer.name} is {layer.kind}: the core keeps channels in order"
-    if any(not stage.has_weights and (stage.beside == "frame" or stage.reduces_frames) for stage in group.stages):
-        return "is a fused group with a layer that goes through frames one by one: the core keeps them otherwise"
     if any(machine.cycles_per_tile > 1 for machine in machines):
         return "is a fused group that takes tiles in parts: the core needs a drain that is as long as its pipeline"
     for layer, problem, machine in zip(unit.layers, group.stages, machines, strict=True):

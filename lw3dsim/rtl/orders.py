@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What a descriptor says of runs, as `lw_places` reads it: they are rows, frames or blocks; or that there are none.
 RUNS = {2: 1, 1: 2, 0: 3, 3: 4}
+# Every group is in another frame.
+OF_FRAMES = 5
 
 
 class Elsewhere(NamedTuple):
@@ -62,15 +64,8 @@ class Part(NamedTuple):
 
     def begin(self, size: Triple) -> dict[str, int]:
         """Return what a descriptor says of where in a run its groups begin, and what runs are."""
-        positions, row = divmod(self.offset, self.channels) if self.apart < 3 else (0, 0)
-        _, h, w = size
-        return {
-            "keep_runs": RUNS[self.apart],
-            "keep_from_row": row,
-            "keep_from_w": positions % w,
-            "keep_from_h": positions // w % h,
-            "keep_from_t": positions // w // h,
-        }
+        offset = self.offset if self.apart < 3 else 0
+        return begin_of(offset, self.channels, size) | {"keep_runs": RUNS[self.apart]}
 
     def outputs_of(self, flat: Ints) -> Ints:
         """Return which of the outputs (N, T, H, W) of a step its groups hold, in order."""
@@ -78,6 +73,18 @@ class Part(NamedTuple):
         runs = np.moveaxis(here.reshape(self.pieces, self.channels, *here.shape[1:]), 1, -1)
         sides = runs.reshape(*runs.shape[: 1 + self.apart], -1)
         return sides[..., self.offset : self.offset + self.along * self.outputs].reshape(-1)
+
+
+def begin_of(offset: int, channels: int, size: Triple) -> dict[str, int]:
+    """Return what a descriptor says of where groups begin, so many elements behind the first of a run."""
+    positions, row = divmod(offset, channels)
+    _, h, w = size
+    return {
+        "keep_from_row": row,
+        "keep_from_w": positions % w,
+        "keep_from_h": positions // w % h,
+        "keep_from_t": positions // w // h,
+    }
 
 
 def parts_of(machine: Machine, lanes: int, n: int, size: Triple) -> Iterator[Part]:

@@ -17,7 +17,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Results, UnfitError
-from lw3dsim.rtl.orders import Elsewhere, Part, parts_of
+from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, begin_of, parts_of
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.windows import Lie, Window
 from lw3dsim.rtl.words import of_bits
@@ -57,7 +57,7 @@ def inverse_of(by: int, bits: int) -> tuple[int, int, int]:
 class Run(NamedTuple):
     """Groups that one descriptor says: so many of ``outputs`` each, from element ``base`` of a block on.
 
-    Blocks are ``block`` elements apart; in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are
+    Those of frames begin so many elements, ``begin``, behind that of a frame. Blocks are ``block`` elements apart; in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are
     ``taps`` (t, h, w) of every source, ``tap_steps`` apart. ``lie`` says where the first is from ``base`` on.
     """
 
@@ -71,6 +71,7 @@ class Run(NamedTuple):
     taps: Triple
     tap_steps: Triple
     part: Part | None = None
+    begin: int = 0
 
 
 class VectorMaker(Maker):
@@ -142,10 +143,8 @@ class VectorMaker(Maker):
     def blocks_of(self, source: Ints) -> list[Ints]:
         """Return a source (channels, T, H, W) in blocks, each of elements in order."""
         where, lanes = self.stage.problem.beside, self.core.vector_lanes
-        if where == "all":
+        if where != "position":
             return [np.moveaxis(source, 0, -1).reshape(-1)]
-        if where == "frame":
-            return [source.swapaxes(0, 1).reshape(-1)]
         parts = [source[first : first + lanes] for first in range(0, len(source), lanes)]
         return [np.moveaxis(part, 0, -1).reshape(-1) for part in parts]
 
@@ -158,6 +157,9 @@ class VectorMaker(Maker):
         side, _ = beside(plain_layer(problem), plain_array(self.stage.machine), n, *size)
         full = -(-side // lanes) - 1
         cut = [(full, lanes, 0), (1, side - full * lanes, full)]
+        if problem.beside == "frame" and self.keeps:
+            # Results of a descriptor begin at one place of a frame.
+            cut = [(1, lanes, number) for number in range(full)] + cut[1:]
         return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
 
     def _run(self, place: Place, side: int, blocks: int, outputs: int, first: int) -> Run:
@@ -169,7 +171,7 @@ class VectorMaker(Maker):
             along, both = (1, 1, size[0]), (1, 1, 2)
             step = (0, 0, side)
             base = self.begins[0] + first * lanes
-            return Run(blocks * size[0], outputs, base, NOWHERE, lanes, along, step, both, step)
+            return Run(blocks * size[0], outputs, base, NOWHERE, lanes, along, step, both, step, begin=first * lanes)
         held = next(iter(self.blocks.values())).window
         assert held is not None  # noqa: S101  # every tile has one
         pitches, window = held.sizes(outputs)[1:], list(problem.kernel)
@@ -304,6 +306,8 @@ class VectorMaker(Maker):
         elif run.part:
             rows, first = run.outputs, run.part.first + run.part.offset
         runs = run.part.begin(place.size) if run.part else {}
+        if self.stage.problem.beside == "frame":
+            runs = begin_of(run.begin, rows, place.size) | {"keep_runs": OF_FRAMES}
         return tiles | ones | runs | self.keeps.fields((0, 0, 0), first, rows)
 
     def operand_words(self, run: Run) -> int:
@@ -332,7 +336,7 @@ class VectorMaker(Maker):
         problem, lanes, flat = self.stage.problem, self.core.vector_lanes, self.flat(place)
         if problem.beside == "all":
             return np.moveaxis(flat, 0, -1).reshape(-1)
-        frames = flat.swapaxes(0, 1).reshape(flat.shape[1], -1)
+        frames = np.moveaxis(flat, 0, -1).reshape(flat.shape[1], -1)
         rows = frames.T if problem.beside == "frame" else flat.reshape(len(flat), -1)
         # What lies side by side is cut into blocks of lanes; in each come positions, or frames, in order.
         return np.concatenate([rows[first : first + lanes].T.reshape(-1) for first in range(0, len(rows), lanes)])

@@ -12,7 +12,7 @@ from paper import problem_of
 from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.number import random_tensor
-from lw3dsim.describe.workload import Activation, Add, Conv3d, Mul, Pool3d, Shape, Slice
+from lw3dsim.describe.workload import Activation, Add, Conv3d, Mul, Pool3d, Shape, Slice, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
@@ -31,7 +31,7 @@ DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
 
 
 def drawn_pool(draw, number, shape):
-    """Return a layer of the vector unit: a pool, a slice, `relu`, or a sum or product with a tensor from DRAM."""
+    """Return a layer of the vector unit: a pool, a slice, TRG, `relu`, or a sum or product with a tensor from DRAM."""
     name, inputs = f"x{number}", (f"x{number - 1}",)
     kernel = tuple(draw.randint(1, min(3, size)) for size in shape.extent)
     make = (
@@ -42,6 +42,8 @@ def drawn_pool(draw, number, shape):
         lambda: Activation(name=name, inputs=inputs, activation="relu"),
         lambda: draw.choice([Add, Mul])(name=name, inputs=(*inputs, f"y{number}")) if number else None,
         lambda: Slice(name=name, inputs=inputs, dim="height", start=0, stop=draw.randint(1, shape.height)),
+        lambda: Trg(name=name, inputs=inputs),
+        lambda: Pool3d(name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel="global"),
     )  # fmt: skip
     return draw.choice((make[0], *make))() or make[0]()
 
@@ -104,6 +106,7 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
         problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
         group = Group(problems, tuple("dram" if len(layer.inputs) > 1 else "none" for layer in layers))
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
+        size[0] = group.extent[0] if group.takes_all_frames else size[0]
         mapping = GroupMapping(
             t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
             warm_up=keeps and draw.random() < 0.4,

@@ -136,7 +136,7 @@ def built(name, folder):
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
         make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 14,
-        inner_staged=128, slots=SLOTS, divided=17, inverse=17,
+        inner_staged=128, slots=SLOTS, trg=1, divided=17, inverse=17,
     )  # fmt: skip
     return arch, core, build(core, folder)
 

@@ -622,7 +622,7 @@ module lw_core #(
             wire [PICKED*32-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
             lw_places #(.PICKED(PICKED)) u_places (
-                .clk, .read(out_write), .begins(out_opens && out_anew), .enters(out_opens && out_along),
+                .clk, .read(out_write), .begins(out_opens && out_anew), .groups(out_opens), .enters(out_opens && out_along),
                 .opens(out_opens && (out_restarts || (out_anew && keep[16*(F_KEEP_RUNS-K)+:3] != 3'd0))),
                 .runs(keep[16*(F_KEEP_RUNS-K)+:3]), .from_row(keep[16*(F_KEEP_FROM_ROW-K)+:16]),
                 .from_w(keep[16*(F_KEEP_FROM_W-K)+:16]), .from_h(keep[16*(F_KEEP_FROM_H-K)+:16]),

@@ -4,7 +4,7 @@
 // The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
 // have fewer channels. Of a tensor whose halos are kept, positions lie in rings: see `lw_rounds`.
 // Groups of a vector step that follow runs, of rows, frames or blocks (`runs` 1, 2, 3), begin anew with each run, at
-// some place in it.
+// some place in it; those of frames (5), each in the next.
 module lw_places #(
     parameter int PICKED = 8
 ) (
@@ -12,6 +12,7 @@ module lw_places #(
     input  logic                 read,
     input  logic                 opens,     // first word of a wave, or of all groups of a vector step
     input  logic                 begins,    // of the groups of a descriptor
+    input  logic                 groups,    // of any group
     input  logic                 enters,    // of the first group of a run
     input  logic [2:0]           runs,
     input  logic [15:0]          from_row,  // where it begins in a run
@@ -44,11 +45,11 @@ module lw_places #(
     logic [16*8-1:0] next, behind;
     // The run that comes next.
     logic [15:0] run_h, run_t, run_beyond, now_h, now_t, now_beyond, then_h, then_t, then_beyond;
-    wire jumps = enters && runs != 3'd0 && !runs[2];
+    wire jumps = runs == 3'd5 ? groups : enters && runs != 3'd0 && !runs[2];
     always_comb begin
         {now_h, now_t, now_beyond} = begins ? '0 : {run_h, run_t, run_beyond};
         then_h = runs == 3'd1 ? now_h + 16'd1 : 16'd0;
-        then_t = runs == 3'd2 ? now_t + 16'd1 : now_t;
+        then_t = runs == 3'd2 || runs == 3'd5 ? now_t + 16'd1 : now_t;
         then_beyond = runs == 3'd3 ? now_beyond + channels : now_beyond;
         if (runs == 3'd1 && then_h == tiles_h) begin
             then_h = 16'd0;

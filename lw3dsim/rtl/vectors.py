@@ -57,8 +57,9 @@ def inverse_of(by: int, bits: int) -> tuple[int, int, int]:
 class Run(NamedTuple):
     """Groups that one descriptor says: so many of ``outputs`` each, from element ``base`` of a block on.
 
-    Those of frames begin so many elements, ``begin``, behind that of a frame. Blocks are ``block`` elements apart; in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are
-    ``taps`` (t, h, w) of every source, ``tap_steps`` apart. ``lie`` says where the first is from ``base`` on.
+    Those of frames begin so many elements, ``begin``, behind the begin of a frame. Blocks are ``block`` elements apart;
+    in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are ``taps`` (t, h, w) of every source,
+    ``tap_steps`` apart. ``lie`` says where the first is from ``base`` on.
     """
 
     groups: int

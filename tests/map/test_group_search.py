@@ -26,6 +26,7 @@ from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.least import least_of_groups
+from lw3dsim.map.group.orders import least_apart, modes_of
 from lw3dsim.map.group.search import ROUNDED
 from lw3dsim.map.layer.price import Price
 
@@ -182,5 +183,8 @@ def test_layers_and_arrays_in_words_are_read_back(chain, arch):
     layers = [read(Layer, [*map(int, modes.layer)], number) for number in range(len(scales.modes))]
     arrays = [read(Array, [*map(int, modes.array)], number) for number in range(len(scales.modes))]
     assert layers == [plain_layer(group.stages[stage]) for stage in scales.stages]
-    machine = make_machine(group.stages[0], arch, "pixel", keeps=len(group.stages) > 1, adders=group.adders)
+    machine = make_machine(
+        group.stages[0], arch, modes_of(group, arch)[0][0], keeps=len(group.stages) > 1, adders=group.adders,
+        apart=least_apart(group, 0),
+    )  # fmt: skip
     assert arrays[0] == plain_array(machine)

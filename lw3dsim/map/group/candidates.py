@@ -8,19 +8,21 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
 from lw3dsim.map.group.gather import Scratch, gather_group
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept
+from lw3dsim.map.group.pricing import FREE, FREE_RATES
 from lw3dsim.map.group.residence import list_sets
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
-from lw3dsim.map.group.tiles import list_tiles
+from lw3dsim.map.group.tiles import Gauge, list_tiles
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -75,49 +77,96 @@ class Candidates(Value, frozen=True, kw_only=True):
 class Fits(Value, frozen=True, kw_only=True):
     """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside.
 
-    There are so many ``ways`` to cut T, H and W.
+    There are so many ``ways`` to cut T, H and W, of which those of W may be as those of H: ``is_square``. All mappings
+    take so many ``cycles`` and ``bits`` at least.
     """
 
     parts: Parts
     ways: tuple[int, int, int]
     limits: Limits
     floor: Floor
+    is_square: int
+    cycles: int
+    bits: int
     tiles: Tiles
     count: int
+
+
+class Gathered(NamedTuple):
+    """What mappings of a group are made of; see :func:`lw3dsim.map.group.gather.gather_group` for what it tells."""
+
+    own: Scratch
+    is_square: int
+    cycles: int
+    bits: int
 
 
 @kept(128)
 def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     """Return the tiles of ``group`` that fit the buffers of ``arch``: looked at to bound and to weigh."""
-    own, limits = gathered(group, arch), limits_of(arch)
-    return fit_within(group, own, limits, parts_within(own, limits))
+    of, limits = gathered(group, arch), limits_of(arch)
+    return fit_within(of, limits, parts_within(of, limits))
 
 
-def gathered(group: Group, arch: Accelerator) -> Scratch:
+@kept(128)
+def fit_none(group: Group, arch: Accelerator) -> Fits:
+    """Return the same but for tiles, none of which are listed yet."""
+    of, limits = gathered(group, arch), limits_of(arch)
+    return unlisted(of, limits, parts_within(of, limits))
+
+
+def gathered(group: Group, arch: Accelerator) -> Gathered:
     """Return what mappings of ``group`` on ``arch`` are made of, but for the stages whose weights may stay."""
     work, tables = kernels(), tables_of([group], arch)
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
-    parts, is_square = own.parts, work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
+    is_square, cycles, bits = work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
     if is_square:
-        units = parts.units._replace(w=parts.units.h, most_w=parts.units.most_h)
-        return own._replace(parts=parts._replace(w=parts.h, units=units))
-    return own
+        units = own.parts.units._replace(w=own.parts.units.h, most_w=own.parts.units.most_h)
+        own = own._replace(parts=own.parts._replace(w=own.parts.h, units=units))
+    return Gathered(own, is_square, cycles, bits)
 
 
-def parts_within(own: Scratch, limits: Limits) -> Parts:
-    """Return the same with these: of ``limits`` those of weights decide which may stay."""
-    work = kernels()
-    sets, set_bits = resident_sets(own.parts.stages, own.parts.chunks, limits)
-    return own.parts._replace(sets=work.words(sets.ravel()), set_bits=work.words(set_bits))
+def parts_within(of: Gathered, limits: Limits) -> Parts:
+    """Return the parts of a group with these: of ``limits`` those of weights decide which may stay."""
+    work, parts = kernels(), of.own.parts
+    sets, set_bits = resident_sets(parts.stages, parts.chunks, limits)
+    return parts._replace(sets=work.words(sets.ravel()), set_bits=work.words(set_bits))
 
 
-def fit_within(group: Group, own: Scratch, limits: Limits, parts: Parts) -> Fits:
-    """Return the tiles of ``group`` that fit into ``limits``, with mappings made of ``parts``."""
-    work, counts = kernels(), (int(own.ways[0]), int(own.ways[1]), int(own.ways[2]))
-    columns = [1] * 4 + [len(group.channels), len(group.runs), len(group.runs), 1, 1, 1, 1, 1]
-    tiles = Tiles._make(work.room(math.prod(counts) * size) for size in columns)
-    count = work(list_tiles)(parts, counts, limits, own.floor, tiles)
-    return Fits(parts=parts, ways=counts, limits=limits, floor=own.floor, tiles=tiles, count=count)
+def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
+    """Return what mappings of a group within ``limits`` are made of, without tiles."""
+    ways = int(of.own.ways[0]), int(of.own.ways[1]), int(of.own.ways[2])
+    return Fits(
+        parts=parts,
+        ways=ways,
+        limits=limits,
+        floor=of.own.floor,
+        is_square=of.is_square,
+        cycles=of.cycles,
+        bits=of.bits,
+        tiles=Tiles._make([] for _ in Tiles._fields),
+        count=0,
+    )
+
+
+def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
+    """Return the tiles of a group that fit into ``limits``, with mappings made of ``parts``."""
+    fits = unlisted(of, limits, parts)
+    return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1), NEVER, room_for_tiles(fits))
+
+
+def listed(fits: Fits, gauge: Gauge, cut: int, tiles: Tiles) -> Fits:
+    """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``: listed in ``tiles``."""
+    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, tiles)
+    return replace(fits, tiles=tiles, count=count)
+
+
+def room_for_tiles(fits: Fits) -> Tiles:
+    """Return room for all tiles of a group."""
+    work, size, runs = kernels(), math.prod(fits.ways), len(fits.parts.stages.start)
+    return Tiles._make(
+        work.room(size * width) for width in (1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, *[1] * 6)
+    )
 
 
 def resident_sets(plain: Stages, chunks: Chunks, limits: Limits) -> tuple[Ints, Ints]:

@@ -13,7 +13,8 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.map.group.lying import Lines, Lying, lay_tensor, link_fewer
 from lw3dsim.map.group.mode import Mode, make_mode
 from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared
-from lw3dsim.map.group.shortlist import Rates
+from lw3dsim.map.group.pricing import Aim, Rates, aim_of
+from lw3dsim.map.group.tiles import Gauge
 from lw3dsim.map.group.weighing import Modes
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.tensor.layout import plain_rows
@@ -73,8 +74,21 @@ class Scales(Value, frozen=True, kw_only=True):
         block = work.words([value for row in rows for value in row])
         stage, cost, *others = (block[at : at + many] for at in range(0, len(block), many))
         layer = work.words([value for mode in self.modes for value in mode.layer])
-        array = work.words([value for axes in range(3) for mode in self.modes for value in mode.apart(axes)])
+        array = work.words([value for mode in self.modes for value in mode.array])
         return Modes(stage, layer, array, cost, *others)
+
+    def least(self, cycles: int, bits: int) -> float:
+        """Return what it costs at least, but for trees, to compute for so many ``cycles`` and to move so many bits."""
+        price, moved = self.price, bits / 8
+        return (price.cycle + price.busy) * cycles + price.cycle * self.setup_cycles + price.dram_byte * moved
+
+    def aim(self, scale: float) -> Aim:
+        """Return prices in integers, ``scale`` times as high."""
+        return aim_of(self.price, self.clocks, scale, self.trees)
+
+    def gauge(self, fits: Fits, scale: float) -> Gauge:
+        """Return what the tiles of a group are bounded by, in integers, ``scale`` times as high."""
+        return Gauge(fits.limits, fits.floor, self.rates, self.aim(scale), self.lying.burst_bits)
 
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""

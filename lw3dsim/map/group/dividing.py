@@ -25,8 +25,6 @@ from lw3dsim.map.group.search import (
     bound_tiles,
     cheapest,
     check_busy,
-    lowest_first,
-    make_aim,
     make_room,
     price_candidates,
     search_group,
@@ -44,9 +42,9 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.candidates import Candidates, Fits
     from lw3dsim.map.group.cost import Scales
     from lw3dsim.map.group.group import Blocks, Group
+    from lw3dsim.map.group.pricing import Aim
     from lw3dsim.map.group.rooms import Room
     from lw3dsim.map.group.search import Found, Plan
-    from lw3dsim.map.group.shortlist import Aim
     from lw3dsim.map.group.weighing import Modes
     from lw3dsim.map.layer.price import Price
 
@@ -112,7 +110,7 @@ class _Lister(Value, frozen=True, kw_only=True):
             scales=scales,
             scale=scale,
             modes=scales.plain_modes(scale),
-            aim=make_aim(scales, scale),
+            aim=scales.aim(scale),
             keep=keep,
             room=make_room(fits, len(scales.modes), FIRST_ROOM, keep),
         )
@@ -121,7 +119,7 @@ class _Lister(Value, frozen=True, kw_only=True):
         """Return candidates of tiles of at most ``most`` that may be among the best; and what is too much then."""
         work, fits, modes = kernels(), way.fits, len(scales.modes)
         places = np.flatnonzero(way.least <= most)
-        order = work.words(places[lowest_first(way.least[places])])
+        order = work.words(places[np.argsort(way.least[places], kind="stable")])
         streamed = work.empty(len(fits.parts.set_bits) * (len(fits.parts.stages.start) + 1))
         room, count, limit = self.room._replace(streamed=streamed), -1, 0
         while count < 0:
@@ -186,11 +184,11 @@ def _lister(
 
 def _ways(group: Group, arch: Accelerator, clocks: Clocks, price: Price) -> Iterator[_Way]:
     """Yield the ways to give banks to inputs and weights, those that may cost the least first."""
-    own, ways = gathered(group, arch), list[_Way]()
-    check_busy(own.parts)
+    of, ways = gathered(group, arch), list[_Way]()
+    check_busy(of.own.parts)
     for designs in divisions(arch):
-        parts = parts_within(own, limits_of(designs[0]))
+        parts = parts_within(of, limits_of(designs[0]))
         for design in designs:
-            fits = fit_within(group, own, limits_of(design), parts)
+            fits = fit_within(of, limits_of(design), parts)
             ways.append(_Way(design, fits, bound_tiles(fits, design, clocks, price)))
     yield from sorted(ways, key=lambda way: way.lowest)

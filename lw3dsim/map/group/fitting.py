@@ -99,8 +99,8 @@ class Tiles(NamedTuple):
 
     By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes:
     filled in once mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
-    ``cycles`` at least, and so many ``bits`` are moved. Weights are ``once`` so many bits, are loaded up to ``often``
-    times, and would be ``weights`` in all if none stayed.
+    ``cycles`` at least, and so many ``bits`` are moved, which have a ``cost``. Weights are ``once`` so many bits, are
+    loaded up to ``often`` times, and would be ``weights`` in all if none stayed.
     """
 
     t: Words
@@ -112,6 +112,7 @@ class Tiles(NamedTuple):
     chunk_bits: Words
     cycles: Words
     bits: Words
+    cost: Words
     weights: Words
     once: Words
     often: Words

@@ -13,6 +13,7 @@ from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, Reaches, Units, count_units, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages
 from lw3dsim.map.group.residence import bits_of
+from lw3dsim.map.group.tiles import bound_tile, whole_way
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -313,7 +314,14 @@ def gather_ways(layers: Layers, paths: Paths, group: int, halos: int, own: Scrat
 
 
 @entry
-def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> bool:
-    """Fill in the first of the groups; return whether it is square: what is filled in of H is that of W then."""
-    parts = gather(layers, paths, 0, limits, own)
-    return is_square(layers, paths, 0, len(parts.stages.n))
+def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> tuple[int, int, int]:
+    """Fill in the first of the groups; return whether it is square: what is filled in of H is that of W then.
+
+    And the cycles and bits that all of its mappings take at least.
+    """
+    parts, fit = gather(layers, paths, 0, limits, own), own.fit
+    fit.t[0], fit.h[0], fit.w[0] = (
+        whole_way(parts.t, own.ways[0]), whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2]),
+    )  # fmt: skip
+    bound_tile(parts, limits, own.floor, fit, 0, 0)
+    return 1 if is_square(layers, paths, 0, len(parts.stages.n)) else 0, fit.cycles[0], fit.bits[0]

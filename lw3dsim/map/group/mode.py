@@ -9,7 +9,7 @@ from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel, make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.records import VECTOR, Array
+from lw3dsim.machine.records import VECTOR
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -26,12 +26,6 @@ class Mode(Value, frozen=True, kw_only=True):
     fill_cycles: int
     reads_back: int
     parallel: Parallel
-
-    def apart(self, axes: int) -> list[int]:
-        """Return the array where of what it reads so many axes of T and H lie apart, if not more do anyway."""
-        array, at = self.array.copy(), Array._fields.index("apart")
-        array[at] = max(axes, array[at])
-        return array
 
 
 @kept(65536)

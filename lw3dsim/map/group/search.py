@@ -6,7 +6,6 @@ latency is estimated. The caller simulates the best few and takes the best by si
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +15,13 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.candidates import Candidates, fit_tiles
+from lw3dsim.map.group.candidates import Candidates, fit_none, fit_tiles, listed, room_for_tiles
 from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.rooms import Best, Room
-from lw3dsim.map.group.shortlist import PARTS, Aim, shortlist
+from lw3dsim.map.group.shortlist import shortlist
+from lw3dsim.map.group.tiles import lowest_cost
 from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 # Mappings that are simulated, at most, unless the caller wants more.
 CANDIDATES = 5
 
-# Tiles that are looked at first: those that may cost the least.
-FEW_TILES = 64
+# Tiles are looked at first that may cost so many parts more than the cheapest.
+MARGIN = 32
 
 # A bound in floats, against what sums of floats are rounded by.
 ROUNDED = 1 - 1e-9
 
-# What the cheapest mapping may cost at least, in integers; what costs more than so many times more is too much.
-LEAST, TOO_MUCH = 1 << 48, 1 << 12
+# What all mappings cost at least, in integers.
+LEAST = 1 << 48
 
 # Mappings that there is room for at first: more may be among the best at a time where many cost about the same.
-FIRST_ROOM = 1 << 9
+FIRST_ROOM = 1 << 7
 
 
 class Plan(Value, frozen=True, kw_only=True):
@@ -88,10 +88,10 @@ def search_group(
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
-    fits = fit_tiles(group, arch)
+    fits = fit_none(group, arch)
     check_busy(fits.parts)
     scales = make_scales(group, fits, arch, clocks, price, lies)
-    priced = price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), keep), scales)
+    priced = price_candidates(list_cheapest(fits, scales, keep), scales)
     best = cheapest(priced, keep)
     if not best:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
@@ -119,21 +119,41 @@ def enumerate_group(
     """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost; see search_group."""
     fits = fit_tiles(group, arch)
     scales = make_scales(group, fits, arch, clocks, price, lies)
-    return price_candidates(list_candidates(fits, scales, bound_tiles(fits, arch, clocks, price), 0), scales)
+    found, _ = list_candidates(fits, scales, 0.0, 0)
+    return price_candidates(found, scales)
 
 
-def list_candidates(fits: Fits, scales: Scales, least: Floats, keep: int) -> Candidates:
+def list_cheapest(fits: Fits, scales: Scales, keep: int) -> Candidates:
+    """Return candidates with the ``keep`` cheapest of all tiles among them.
+
+    First of tiles that may cost hardly more than the cheapest does at least: those that cost more are looked at where
+    the cheapest of these do.
+    """
+    least = scales.least(fits.cycles, fits.bits)
+    scale = LEAST / least if least else 0.0
+    gauge = scales.gauge(fits, scale)
+    tiles = room_for_tiles(fits)
+    lowest = kernels()(lowest_cost)(fits.parts, fits.ways, gauge, fits.is_square, tiles)
+    cut = min(lowest + max(lowest, LEAST) // MARGIN, NEVER)
+    while True:
+        found, most = list_candidates(listed(fits, gauge, cut, tiles), scales, scale, keep)
+        if most <= cut:
+            return found
+        cut = most
+
+
+def list_candidates(fits: Fits, scales: Scales, scale: float, keep: int) -> tuple[Candidates, int]:
     """Return candidates, set by set of resident stages and tile by tile, the ``keep`` cheapest among them; for 0 all.
 
-    ``least`` is what tiles cost at least.
+    And what these cost at most in integers, ``scale`` times as high; NEVER where there are fewer.
     """
     modes, size = len(scales.modes), fits.count * len(fits.parts.set_bits)
     room = make_room(fits, modes, size if not keep else min(size, FIRST_ROOM), keep)
-    count, most = _listed(fits, scales, least, keep, room)
+    count, most = _listed(fits, scales, scale, room)
     while count < 0:
         room = make_room(fits, modes, 2 * len(room.found.t), keep)
-        count, most = _listed(fits, scales, least, keep, room)
-    return taken(fits, room, modes, count, most)
+        count, most = _listed(fits, scales, scale, room)
+    return taken(fits, room, modes, count, most), most
 
 
 def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidates:
@@ -144,11 +164,11 @@ def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidat
     chosen = chosen[np.lexsort((tile, resident))]
     return Candidates(
         parts=fits.parts,
-        found=_some(found._replace(chunk=found.cost), chosen)._replace(
+        found=_some(FoundColumns, found._replace(chunk=found.cost), chosen)._replace(
             chunk=np.asarray(found.chunk).reshape(runs, -1)[:, chosen].ravel()
         ),
-        traffic=_some(room.traffic, chosen),
-        effort=_some(room.effort, chosen, modes),
+        traffic=_some(Traffic, room.traffic, chosen),
+        effort=_some(Effort, room.effort, chosen, modes),
         count=len(chosen),
     )
 
@@ -159,55 +179,35 @@ def make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
     stages, runs = len(parts.stages.n), len(parts.stages.start)
     return Room(
         found=work.rooms(FoundColumns, size)._replace(chunk=work.room(size * runs)),
-        traffic=work.rooms(Traffic, size),
-        effort=work.rooms(Effort, size * modes),
+        traffic=work.sheet(Traffic, size),
+        effort=work.sheet(Effort, size * modes),
         best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
         streamed=work.empty(len(parts.set_bits) * (runs + 1)),
         chunks=work.empty(runs + 1),
         floors=work.empty(stages),
         waves=empty_waves(work),
-        seen=work.rooms(Seen, SEEN)._replace(key=work.empty(SEEN)),
+        seen=work.sheet(Seen, SEEN),
     )
 
 
-def _listed(fits: Fits, scales: Scales, least: Floats, keep: int, room: Room) -> tuple[int, int]:
+def _listed(fits: Fits, scales: Scales, scale: float, room: Room) -> tuple[int, int]:
     """Fill in what is among the best; return how many, -1 where there is not enough room, and what these cost."""
     work = kernels()
-    lowest = float(np.min(least, initial=math.inf))
-    scale = LEAST / lowest if keep and lowest else 0.0
     return work(shortlist)(
-        fits.parts, fits.tiles, work.words(lowest_first(least)), fits.limits, fits.floor, scales.lying,
-        scales.plain_modes(scale), scales.rates, make_aim(scales, scale), room,
+        fits.parts, fits.tiles, work.words(lowest_first(fits)), fits.limits, fits.floor, scales.lying,
+        scales.plain_modes(scale), scales.rates, scales.aim(scale), room,
     )  # fmt: skip
 
 
-def _some(table: Table, chosen: Ints, width: int = 1) -> Table:
-    """Return the ``chosen`` rows of a table whose columns have ``width`` words for each."""
-    block = getattr(table[0], "base", None)
-    columns = np.asarray(table if block is None else block)
-    return table._make(columns.reshape(len(table), -1, width)[:, chosen].reshape(len(table), -1))
+def _some(kind: type[Table], table: Table, chosen: Ints, width: int = 1) -> Table:
+    """Return the ``chosen`` rows of a table of a ``kind`` whose columns have ``width`` words for each."""
+    columns = np.asarray(table).reshape(len(kind._fields), -1, width)
+    return kind._make(columns[:, chosen].reshape(len(columns), -1))
 
 
-def lowest_first(values: Floats) -> Ints:
-    """Return all positions, those of the lowest few values first."""
-    if len(values) <= FEW_TILES:
-        return np.arange(len(values))
-    return np.argpartition(values, FEW_TILES)
-
-
-def make_aim(scales: Scales, scale: float) -> Aim:
-    """Return prices in integers, ``scale`` times as high."""
-    price, burst_bytes = scales.price, scales.clocks.burst_bytes
-    part, burst = int(price.cycle / PARTS * scale), int(price.dram_byte * burst_bytes * scale)
-    busy = int(price.busy / PARTS * scale)
-    return Aim(
-        part=part,
-        busy=busy,
-        burst=burst,
-        parts=LEAST * TOO_MUCH // (part + busy + 1),
-        bursts=LEAST * TOO_MUCH // (burst + 1),
-        trees=sum(min(int(cost * scale // 1), 0) for cost in scales.trees),
-    )
+def lowest_first(fits: Fits) -> Ints:
+    """Return all tiles that are listed, those of the lowest cost first."""
+    return np.argsort(np.asarray(fits.tiles.cost[: fits.count]), kind="stable")
 
 
 def bound_tiles(fits: Fits, arch: Accelerator, clocks: Clocks, price: Price) -> Floats:

@@ -6,7 +6,7 @@ than as many others as are wanted cost at most is left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
@@ -18,6 +18,7 @@ from lw3dsim.map.group.fitting import (
     stream_rest,
     with_share,
 )
+from lw3dsim.map.group.pricing import PARTS, cost_of, least_cost
 from lw3dsim.map.group.rooms import NONE, are_others, drop_worse
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
@@ -26,44 +27,12 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.fitting import Floor, Found, Limits, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
+    from lw3dsim.map.group.pricing import Aim, Rates
     from lw3dsim.map.group.rooms import Best, Room
     from lw3dsim.map.group.weighing import Effort, Modes, Traffic
 
-# Latencies are counted in so many parts of a cycle.
-PARTS = 16
-
 # What roundings of a latency add up to at most, beside those of stages, in parts.
 ROUNDINGS = 8
-
-
-class Rates(NamedTuple):
-    """Ticks of a burst over all channels, of a visit of a row, of turning the bus, of an answer and of a cycle.
-
-    ``window_bits`` are those of the input buffer; with ``single_slot`` nothing is loaded beside what is used.
-    """
-
-    burst: int
-    channels: int
-    visit: int
-    turnaround: int
-    answer: int
-    cycle: int
-    window_bits: int
-    single_slot: int
-
-
-class Aim(NamedTuple):
-    """What a part of a cycle and a burst cost, rounded down; more of either than ``parts`` and ``bursts`` is too much.
-
-    A part of a cycle in which the array works costs ``busy`` more, likewise. Trees cost at least ``trees``.
-    """
-
-    part: int
-    busy: int
-    burst: int
-    parts: int
-    bursts: int
-    trees: int
 
 
 @entry
@@ -163,20 +132,6 @@ def weigh_set(
         return False
     room.found.cost[at] = weigh(parts, lying, modes, rates, aim, compute, most, room, at)
     return room.found.cost[at] <= most
-
-
-@kernel
-def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
-    """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
-    moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
-    return cost_of(aim, max(compute, moving), compute, bursts) + aim.trees
-
-
-@kernel
-def cost_of(aim: Aim, parts: int, compute: int, bursts: int) -> int:
-    """Return what a latency, the parts in which the array works, and bursts cost at least."""
-    of_array = min(compute, aim.parts) * aim.busy if aim.busy else 0
-    return min(parts, aim.parts) * aim.part + of_array + min(bursts, aim.bursts) * aim.burst
 
 
 @kernel

@@ -107,15 +107,18 @@ def kinds_of(group: Group) -> Iterator[Kind]:
 
 def make_paths(groups: Sequence[Numbered]) -> Paths:
     """Return groups of as many stages and runs."""
-    work = kernels()
-    return Paths(
-        layer=work.words([each for group in groups for each in group.layers]),
-        kind=work.words([each for group in groups for each in group.kinds]),
-        reads=work.words([each for group in groups for each in group.reads]),
-        adds=work.words([each for group in groups for each in group.adds]),
-        reads_dram=work.words([each for group in groups for each in group.reads_dram]),
-        final=work.words([group.final for group in groups]),
+    size, chained = sum(len(group.layers) for group in groups), itertools.chain.from_iterable
+    block = kernels().words(
+        [
+            *chained(group.layers for group in groups),
+            *chained(group.kinds for group in groups),
+            *chained(group.reads for group in groups),
+            *chained(group.adds for group in groups),
+            *chained(group.reads_dram for group in groups),
+            *(group.final for group in groups),
+        ]
     )
+    return Paths._make(block[at : at + size] for at in range(0, 6 * size, size))
 
 
 def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:

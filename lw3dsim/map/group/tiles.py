@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import ceiling
+from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.map.group.bounding import least_cycles_of, vector_stage_cycles
 from lw3dsim.map.group.fitting import (
+    Floor,
+    Limits,
     all_positions,
     ends_bits,
     inside_bits,
@@ -20,29 +22,95 @@ from lw3dsim.map.group.fitting import (
     units_of,
     window_bits,
 )
+from lw3dsim.map.group.pricing import PARTS, Aim, Rates, least_cost
 
 if TYPE_CHECKING:
-    from lw3dsim.map.group.fitting import Floor, Limits, Parts, Tiles
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Parts, Tiles
+
+
+class Gauge(NamedTuple):
+    """What tiles are bounded by: capacities, floors, clocks, prices, and the bits of a burst."""
+
+    limits: Limits
+    floor: Floor
+    rates: Rates
+    aim: Aim
+    burst_bits: int
 
 
 @entry
-def list_tiles(parts: Parts, ways: tuple[int, int, int], limits: Limits, floor: Floor, fit: Tiles) -> int:
-    """List the tiles whose input fits; return how many they are.
+def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int, fit: Tiles) -> int:
+    """List the tiles whose input fits and that may cost no more than ``cut``; return how many they are.
 
     Tiles that warm up are cut finer than those that do not: they are listed where they leave more room.
     """
     t, h, w, count = parts.t, parts.h, parts.w, 0
+    whole_h, whole_w = whole_way(h, ways[1]), whole_way(w, ways[2])
     for i in range(ways[0]):
+        if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, whole_h, whole_w, 0) > cut:
+            continue
         for j in range(ways[1]):
+            if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, j, whole_w, 0) > cut:
+                continue
             for k in range(ways[2]):
                 # A window slides along one axis only.
-                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] > 1:
-                    continue
-                if may_be(parts, limits, i, j, k):
-                    fit.t[count], fit.h[count], fit.w[count] = i, j, k
-                    fit.tiles[count] = t.tiles[i] * h.tiles[j] * w.tiles[k]
-                    count += 1 if bound_tile(parts, limits, floor, fit, count, 1) else 0
+                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] <= 1:
+                    fit.cost[count] = cost_of_tile(parts, gauge, fit, count, i, j, k, 1)
+                    count += 1 if fit.cost[count] < NEVER and fit.cost[count] <= cut else 0
     return count
+
+
+@entry
+def lowest_cost(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles) -> int:
+    """Return what the cheapest tile costs at least, NEVER where none fits."""
+    return least_of_tiles(parts, ways, gauge, fit, is_square, NEVER)
+
+
+@kernel
+def least_of_tiles(
+    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, fit: Tiles, is_square: int, enough: int
+) -> int:
+    """Return what the cheapest tile of a group costs at least, or ``enough`` where that is no more."""
+    best, whole_h, whole_w = enough, whole_way(parts.h, ways[1]), whole_way(parts.w, ways[2])
+    # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
+    for i in range(ways[0] - 1, -1, -1):
+        if cost_of_tile(parts, gauge, fit, 0, i, whole_h, whole_w, 0) >= best:
+            continue
+        for j in range(ways[1] - 1, -1, -1):
+            if cost_of_tile(parts, gauge, fit, 0, i, j, whole_w, 0) >= best:
+                continue
+            # A tile of a square group costs what it costs with H and W exchanged.
+            for k in range(j if is_square else ways[2] - 1, -1, -1):
+                # A window slides along one axis only.
+                if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
+                    best = min(best, cost_of_tile(parts, gauge, fit, 0, i, j, k, 1))
+    return best
+
+
+@kernel
+def whole_way(cuts: Cuts, ways: int) -> int:
+    """Return the way that leaves an axis whole."""
+    way = ways - 1
+    while cuts.is_kept[way]:
+        way -= 1
+    return way
+
+
+@kernel
+def cost_of_tile(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int, k: int, is_held: int) -> int:
+    """Return what a tile costs at least, NEVER where it has no room; if it isn't ``is_held``, needs none.
+
+    What it takes is filled in at a place.
+    """
+    t, h, w = parts.t, parts.h, parts.w
+    if is_held and not may_be(parts, gauge.limits, i, j, k):
+        return NEVER
+    fit.t[at], fit.h[at], fit.w[at] = i, j, k
+    fit.tiles[at] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+    if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held):
+        return NEVER
+    return least_cost(gauge.rates, gauge.aim, fit.cycles[at] * PARTS, fit.bits[at] // gauge.burst_bits)
 
 
 @kernel

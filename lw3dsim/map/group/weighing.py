@@ -42,10 +42,9 @@ class Traffic(NamedTuple):
 class Modes(NamedTuple):
     """The stages in all of their modes, two of a stage behind each other: its number, its layer and array in words.
 
-    Arrays are those of what lies in one, behind all of these where frames lie apart, then where rows do too. And what
-    adder trees cost there, as in Aim, rounded down, the tensor in whose order the stage reads, and the stage itself
-    where it adds that, else -1. Of layer and array, what is asked often: whether it ``is_vector``, the ``rows`` of the
-    array, the cycles to ``fill`` it, and whether it ``reads_back``.
+    And what adder trees cost there, as in Aim, rounded down, the tensor in whose order the stage reads, and the stage
+    itself where it adds that, else -1. Of layer and array, what is asked often: whether it ``is_vector``, the ``rows``
+    of the array, the cycles to ``fill`` it, and whether it ``reads_back``.
     """
 
     stage: Words
@@ -175,7 +174,7 @@ def weigh_stage(
     many, apart = len(modes.stage), axes_apart(parts, found, at, modes.reads[mode], modes.adds[mode])
     effort.steps[to] = ceiling(n, chunk) * active_tiles(parts, found, at, stage + 1)
     if modes.is_vector[mode]:
-        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
+        layer, array = read(Layer, modes.layer, mode), in_rings(read(Array, modes.array, mode), apart)
         effort.cycles[to], effort.drain[to] = (
             whole_cycles(layer, array, t, h, w, found.t[at], found.h[at], found.w[at], stage),
             0,
@@ -189,13 +188,26 @@ def weigh_stage(
     key = step_key(3 * many, mode + many * apart, chunk, size_t, size_h, size_w)
     place = key % len(seen.key)
     if seen.key[place] != key:
-        layer, array = read(Layer, modes.layer, mode), read(Array, modes.array, mode + many * apart)
+        layer, array = read(Layer, modes.layer, mode), in_rings(read(Array, modes.array, mode), apart)
         see_step(layer, array, chunk, size_t, size_h, size_w, key, waves, seen)
     effort.cycles[to], effort.drain[to] = seen.load[place] + seen.cycles[place], seen.drain[place]
     effort.passes[to] = ceiling(chunk, modes.rows[mode])
     effort.all_passes[to] = n // chunk * effort.passes[to] + ceiling(n % chunk, modes.rows[mode])
     effort.all_tiles[to] = units_of(t, h, w, parts.units, i, j, k, stage)
     effort.tiles[to] = most_units(t, h, w, parts.units, i, j, k, stage)
+
+
+@kernel
+def in_rings(array: Array, apart: int) -> Array:
+    """Return the array where of what it reads so many axes of T and H lie apart, if not more do anyway."""
+    return Array(
+        array.rows, array.multipliers, array.lanes, array.depth, array.cycles_per_tile, array.chunk,
+        array.holds_weights, array.stages_inputs, array.ifmap_port_bits, array.ifmap_port_cycles,
+        array.weight_port_bits, array.weight_port_cycles, array.ofmap_port_bits, array.ofmap_port_cycles,
+        array.input_rate, array.output_rate, array.weight_rate, array.vector_lanes, array.fill_cycles,
+        array.transforms_weights, array.reads_back, array.keeps, max(array.apart, apart), array.block,
+        array.fed_rows, array.tap_groups, array.staged,
+    )  # fmt: skip
 
 
 @kernel

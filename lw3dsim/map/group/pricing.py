@@ -1,0 +1,76 @@
+"""What mappings of a fused group cost at least, in integers, by what they compute and move: plain integer code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lw3dsim.base.kernels import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.describe.clocks import Clocks
+    from lw3dsim.map.layer.price import Price
+
+# Latencies are counted in so many parts of a cycle.
+PARTS = 16
+
+# Where costs are cut off.
+MOST = 1 << 60
+
+
+class Rates(NamedTuple):
+    """Ticks of a burst over all channels, of a visit of a row, of turning the bus, of an answer and of a cycle.
+
+    ``window_bits`` are those of the input buffer; with ``single_slot`` nothing is loaded beside what is used.
+    """
+
+    burst: int
+    channels: int
+    visit: int
+    turnaround: int
+    answer: int
+    cycle: int
+    window_bits: int
+    single_slot: int
+
+
+class Aim(NamedTuple):
+    """What a part of a cycle and a burst cost, rounded down; more of either than ``parts`` and ``bursts`` is too much.
+
+    A part of a cycle in which the array works costs ``busy`` more, likewise. Trees cost at least ``trees``.
+    """
+
+    part: int
+    busy: int
+    burst: int
+    parts: int
+    bursts: int
+    trees: int
+
+
+# With these nothing costs anything.
+FREE_RATES = Rates(0, 1, 0, 0, 0, 1, 0, 0)
+FREE = Aim(0, 0, 0, 0, 0, 0)
+
+
+@kernel
+def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
+    """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
+    moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
+    return cost_of(aim, max(compute, moving), compute, bursts) + aim.trees
+
+
+@kernel
+def cost_of(aim: Aim, parts: int, compute: int, bursts: int) -> int:
+    """Return what a latency, the parts in which the array works, and bursts cost at least."""
+    of_array = min(compute, aim.parts) * aim.busy if aim.busy else 0
+    return min(parts, aim.parts) * aim.part + of_array + min(bursts, aim.bursts) * aim.burst
+
+
+def aim_of(price: Price, clocks: Clocks, scale: float, trees: Sequence[float]) -> Aim:
+    """Return prices in integers, ``scale`` times as high, rounded down; of ``trees``, by stage, what they save."""
+    part, busy = (int(cost / PARTS * scale) for cost in (price.cycle, price.busy))
+    burst = int(price.dram_byte * clocks.burst_bytes * scale)
+    saved = sum(min(int(cost * scale // 1), 0) for cost in trees)
+    return Aim(part, busy, burst, MOST // (part + busy + 1), MOST // (burst + 1), saved)

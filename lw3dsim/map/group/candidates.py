@@ -22,7 +22,7 @@ from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept
 from lw3dsim.map.group.pricing import FREE, FREE_RATES
 from lw3dsim.map.group.residence import list_sets
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
-from lw3dsim.map.group.tiles import Gauge, list_tiles
+from lw3dsim.map.group.tiles import Gauge, list_cheap_tiles, list_tiles
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -47,23 +47,26 @@ class Candidates(Value, frozen=True, kw_only=True):
 
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
-        found, parts = self.found, self.parts
-        cuts, places = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
-        t, h, w = (int(of.tile[at]) for of, at in zip(cuts, places, strict=True))
-        chosen = list(zip(KEPT, cuts, places, strict=True))
-        kept: Kept = next((name for name, of, at in chosen if of.is_kept[at]), "none")
-        stages = len(parts.stages.n)
-        first = int(found.resident[i]) * stages
+        found, parts, sizes, stages = self.found, self.parts, list[int](), len(self.parts.stages.n)
+        kept: Kept = "none"
+        is_warm = False
+        for name, cuts, column in zip(KEPT, (parts.t, parts.h, parts.w), (found.t, found.h, found.w), strict=True):
+            at = column[i]
+            sizes.append(int(cuts.tile[at]))
+            kept, is_warm = name if cuts.is_kept[at] else kept, is_warm or bool(cuts.warm[at])
+        t, h, w = sizes
+        first = found.resident[i] * stages
+        places, flags = found.chunk[i :: len(found.t)], parts.sets[first : first + stages]
         return GroupMapping(
             t=t,
             h=h,
             w=w,
             kept=kept,
-            chunks=tuple(int(parts.chunks.size[place]) for place in found.chunk[i :: len(found.t)]),
-            resident=tuple(bool(flag) for flag in parts.sets[first : first + stages]),
+            chunks=tuple([int(parts.chunks.size[place]) for place in places]),
+            resident=tuple([bool(flag) for flag in flags]),
             parallel=parallel,
             ofmap_slots=int(found.slots[i]),
-            warm_up=any(of.warm[at] for _, of, at in chosen),
+            warm_up=is_warm,
         )
 
     def blocks(self, i: int, lying: Lying) -> tuple[int, int]:
@@ -77,8 +80,8 @@ class Candidates(Value, frozen=True, kw_only=True):
 class Fits(Value, frozen=True, kw_only=True):
     """The tiles of a group whose input fits, ``count`` of them in ``tiles``, and what mappings are made of beside.
 
-    There are so many ``ways`` to cut T, H and W, of which those of W may be as those of H: ``is_square``. All mappings
-    take so many ``cycles`` and ``bits`` at least.
+    There are so many ``ways`` to cut T, H and W, of which those of W may be as those of H: ``is_square``. Where it
+    ``is_busy`` all stages have something to compute. All mappings take so many ``cycles`` and ``bits`` at least.
     """
 
     parts: Parts
@@ -86,6 +89,7 @@ class Fits(Value, frozen=True, kw_only=True):
     limits: Limits
     floor: Floor
     is_square: int
+    is_busy: int
     cycles: int
     bits: int
     tiles: Tiles
@@ -97,6 +101,7 @@ class Gathered(NamedTuple):
 
     own: Scratch
     is_square: int
+    is_busy: int
     cycles: int
     bits: int
 
@@ -119,11 +124,13 @@ def gathered(group: Group, arch: Accelerator) -> Gathered:
     """Return what mappings of ``group`` on ``arch`` are made of, but for the stages whose weights may stay."""
     work, tables = kernels(), tables_of([group], arch)
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
-    is_square, cycles, bits = work(gather_group)(tables.layers, make_paths(tables.groups), limits_of(arch), own)
+    is_square, is_busy, cycles, bits = work(gather_group)(
+        tables.layers, make_paths(tables.groups), limits_of(arch), own
+    )
     if is_square:
         units = own.parts.units._replace(w=own.parts.units.h, most_w=own.parts.units.most_h)
         own = own._replace(parts=own.parts._replace(w=own.parts.h, units=units))
-    return Gathered(own, is_square, cycles, bits)
+    return Gathered(own, is_square, is_busy, cycles, bits)
 
 
 def parts_within(of: Gathered, limits: Limits) -> Parts:
@@ -142,6 +149,7 @@ def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
         limits=limits,
         floor=of.own.floor,
         is_square=of.is_square,
+        is_busy=of.is_busy,
         cycles=of.cycles,
         bits=of.bits,
         tiles=Tiles._make([] for _ in Tiles._fields),
@@ -152,11 +160,19 @@ def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
 def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
     """Return the tiles of a group that fit into ``limits``, with mappings made of ``parts``."""
     fits = unlisted(of, limits, parts)
-    return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1), NEVER, room_for_tiles(fits))
+    return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1), NEVER)
 
 
-def listed(fits: Fits, gauge: Gauge, cut: int, tiles: Tiles) -> Fits:
-    """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``: listed in ``tiles``."""
+def cheaply_listed(fits: Fits, gauge: Gauge) -> tuple[Fits, int]:
+    """Return the same with the tiles that may cost hardly more than the cheapest at least; and how much that is."""
+    tiles = room_for_tiles(fits)
+    count, cut = kernels()(list_cheap_tiles)(fits.parts, fits.ways, gauge, fits.is_square, tiles)
+    return replace(fits, tiles=tiles, count=count), cut
+
+
+def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
+    """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``."""
+    tiles = room_for_tiles(fits)
     count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, tiles)
     return replace(fits, tiles=tiles, count=count)
 

@@ -18,10 +18,10 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.division import divisions
 from lw3dsim.map.group.candidates import fit_within, gathered, parts_within
 from lw3dsim.map.group.cost import make_rates, make_scales
+from lw3dsim.map.group.pricing import LEAST
 from lw3dsim.map.group.search import (
     CANDIDATES,
     FIRST_ROOM,
-    LEAST,
     bound_tiles,
     cheapest,
     check_busy,
@@ -185,7 +185,7 @@ def _lister(
 def _ways(group: Group, arch: Accelerator, clocks: Clocks, price: Price) -> Iterator[_Way]:
     """Yield the ways to give banks to inputs and weights, those that may cost the least first."""
     of, ways = gathered(group, arch), list[_Way]()
-    check_busy(of.own.parts)
+    check_busy(of)
     for designs in divisions(arch):
         parts = parts_within(of, limits_of(designs[0]))
         for design in designs:

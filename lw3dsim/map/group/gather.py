@@ -11,7 +11,7 @@ from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, Reaches, Units, count_units, cut_ways
-from lw3dsim.map.group.fitting import Floor, Parts, Stages
+from lw3dsim.map.group.fitting import Floor, Parts, Stages, all_positions
 from lw3dsim.map.group.residence import bits_of
 from lw3dsim.map.group.tiles import bound_tile, whole_way
 
@@ -314,14 +314,18 @@ def gather_ways(layers: Layers, paths: Paths, group: int, halos: int, own: Scrat
 
 
 @entry
-def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> tuple[int, int, int]:
+def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> tuple[int, int, int, int]:
     """Fill in the first of the groups; return whether it is square: what is filled in of H is that of W then.
 
-    And the cycles and bits that all of its mappings take at least.
+    And whether all stages have something to compute, and the cycles and bits that all mappings take at least.
     """
     parts, fit = gather(layers, paths, 0, limits, own), own.fit
     fit.t[0], fit.h[0], fit.w[0] = (
         whole_way(parts.t, own.ways[0]), whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2]),
     )  # fmt: skip
     bound_tile(parts, limits, own.floor, fit, 0, 0)
-    return 1 if is_square(layers, paths, 0, len(parts.stages.n)) else 0, fit.cycles[0], fit.bits[0]
+    square, busy = 1 if is_square(layers, paths, 0, len(parts.stages.n)) else 0, 1
+    for tensor in range(1, len(parts.stages.channels)):
+        # What a later stage looks at, it does in any of the ways.
+        busy = min(busy, all_positions(parts.t, parts.h, parts.w, 0, 0, 0, tensor))
+    return square, busy, fit.cycles[0], fit.bits[0]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # Latencies are counted in so many parts of a cycle.
 PARTS = 16
 
+# What all mappings of a group that is searched cost at least.
+LEAST = 1 << 48
+
 # Where costs are cut off.
 MOST = 1 << 60
 

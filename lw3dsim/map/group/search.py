@@ -15,13 +15,13 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.candidates import Candidates, fit_none, fit_tiles, listed, room_for_tiles
+from lw3dsim.map.group.candidates import Candidates, cheaply_listed, fit_none, fit_tiles, listed
 from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
+from lw3dsim.map.group.pricing import LEAST
 from lw3dsim.map.group.rooms import Best, Room
 from lw3dsim.map.group.shortlist import shortlist
-from lw3dsim.map.group.tiles import lowest_cost
 from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Floats, Ints, Table
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.map.group.candidates import Fits
-    from lw3dsim.map.group.fitting import Parts
+    from lw3dsim.map.group.candidates import Fits, Gathered
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.layer.price import Price
@@ -39,14 +38,8 @@ if TYPE_CHECKING:
 # Mappings that are simulated, at most, unless the caller wants more.
 CANDIDATES = 5
 
-# Tiles are looked at first that may cost so many parts more than the cheapest.
-MARGIN = 32
-
 # A bound in floats, against what sums of floats are rounded by.
 ROUNDED = 1 - 1e-9
-
-# What all mappings cost at least, in integers.
-LEAST = 1 << 48
 
 # Mappings that there is room for at first: more may be among the best at a time where many cost about the same.
 FIRST_ROOM = 1 << 7
@@ -89,7 +82,7 @@ def search_group(
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
     fits = fit_none(group, arch)
-    check_busy(fits.parts)
+    check_busy(fits)
     scales = make_scales(group, fits, arch, clocks, price, lies)
     priced = price_candidates(list_cheapest(fits, scales, keep), scales)
     best = cheapest(priced, keep)
@@ -98,13 +91,10 @@ def search_group(
     return [priced.found(i) for i in best]
 
 
-def check_busy(parts: Parts) -> None:
+def check_busy(of: Fits | Gathered) -> None:
     """Raise MappingError where a stage has nothing to compute."""
-    for cuts in (parts.t, parts.h, parts.w):
-        ways = len(cuts.tile)
-        # By tensor, of the first of the ways: what a later stage looks at, it does in each.
-        if 0 in cuts.all_new[ways::ways]:
-            raise MappingError("group", "a stage of the fused group has nothing to compute")
+    if not of.is_busy:
+        raise MappingError("group", "a stage of the fused group has nothing to compute")
 
 
 def in_usual_chunks(group: Group, arch: Accelerator) -> Group:
@@ -132,14 +122,12 @@ def list_cheapest(fits: Fits, scales: Scales, keep: int) -> Candidates:
     least = scales.least(fits.cycles, fits.bits)
     scale = LEAST / least if least else 0.0
     gauge = scales.gauge(fits, scale)
-    tiles = room_for_tiles(fits)
-    lowest = kernels()(lowest_cost)(fits.parts, fits.ways, gauge, fits.is_square, tiles)
-    cut = min(lowest + max(lowest, LEAST) // MARGIN, NEVER)
+    fits, cut = cheaply_listed(fits, gauge)
     while True:
-        found, most = list_candidates(listed(fits, gauge, cut, tiles), scales, scale, keep)
+        found, most = list_candidates(fits, scales, scale, keep)
         if most <= cut:
             return found
-        cut = most
+        fits, cut = listed(fits, gauge, most), most
 
 
 def list_candidates(fits: Fits, scales: Scales, scale: float, keep: int) -> tuple[Candidates, int]:

@@ -22,11 +22,15 @@ from lw3dsim.map.group.fitting import (
     units_of,
     window_bits,
 )
-from lw3dsim.map.group.pricing import PARTS, Aim, Rates, least_cost
+from lw3dsim.map.group.pricing import LEAST, PARTS, Aim, Rates, least_cost
 
 if TYPE_CHECKING:
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Parts, Tiles
+
+
+# Tiles are looked at first that may cost so many parts more than the cheapest.
+MARGIN = 32
 
 
 class Gauge(NamedTuple):
@@ -62,9 +66,16 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int,
 
 
 @entry
-def lowest_cost(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles) -> int:
-    """Return what the cheapest tile costs at least, NEVER where none fits."""
-    return least_of_tiles(parts, ways, gauge, fit, is_square, NEVER)
+def list_cheap_tiles(
+    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles
+) -> tuple[int, int]:
+    """List the tiles that may cost hardly more than the cheapest does at least; return how many, and how much that is.
+
+    NEVER where no tile fits.
+    """
+    lowest = least_of_tiles(parts, ways, gauge, fit, is_square, NEVER)
+    cut = min(lowest + max(lowest, LEAST) // MARGIN, NEVER)
+    return list_tiles(parts, ways, gauge, cut, fit), cut
 
 
 @kernel

@@ -22,6 +22,7 @@ from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group import candidates, search
+from lw3dsim.map.group.bounding import bound_cycles
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
 from lw3dsim.map.group.floor import stage_weight_bits
@@ -61,6 +62,27 @@ def test_no_mapping_of_a_tile_costs_less_than_its_bound(chain, arch, price):
     least = search.bound_tiles(fit_tiles(group, arch), arch, clocks, price)
     priced = search.enumerate_group(group, arch, clocks, price)
     assert (least[priced.candidates.found.tile] <= cost_but_for_trees(group, priced, arch, price)).all()
+
+
+@settings(thorough, max_examples=30)
+@given(chains(), st.sampled_from(ARCHS))
+def test_stages_on_the_vector_unit_are_bounded_by_what_they_take(chain, arch):
+    group, fits = fusable(chain, arch), fit_tiles(fusable(chain, arch), arch)
+    scales = make_scales(group, fits, arch, make_clocks(arch), PRICES[0])
+    found = search.enumerate_group(group, arch, make_clocks(arch), PRICES[0]).candidates
+    cycles, steps = (np.asarray(column).reshape(len(found), -1) for column in (found.effort.cycles, found.effort.steps))
+    for mode, stage in enumerate(scales.stages):
+        if group.stages[stage].structure == "vector":
+            # All of its steps as if they were one, and to fill each.
+            taken = cycles[:, mode] + steps[:, mode] * int(fits.floor.fill[stage])
+            assert [bounds(fits, found, at)[stage] for at in range(len(found))] == taken.tolist()
+
+
+def bounds(fits, found, at):
+    """By stage, what a mapping takes at least."""
+    of_stages = [0] * len(fits.parts.stages.n)
+    bound_cycles(fits.parts, fits.floor, found.found, at, of_stages)
+    return of_stages
 
 
 @thorough

@@ -90,6 +90,11 @@ def count_events(schedule: Program, burst_bytes: int) -> Events:
     return make_events(schedule.total, (ifmap, weight, ofmap), (reads, kernels, writes))
 
 
+def count_stages(schedule: Program) -> tuple[Events, ...]:
+    """Count the events of the steps of each layer that takes part; what moves is counted for all together alone."""
+    return tuple(make_events(total.__getitem__, (0, 0, 0), (0, 0, 0)) for total in schedule.stage_totals)
+
+
 def make_events(
     total: Callable[[str], int], tile_bits: tuple[int, int, int], dram_bytes: tuple[int, int, int]
 ) -> Events:

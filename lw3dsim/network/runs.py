@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 import msgspec
 
 from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events
+from lw3dsim.account.events import count_events, count_stages
 from lw3dsim.account.power import make_activity
 from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
@@ -140,8 +140,7 @@ def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:
 
 
 def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:
-    events, stages = count_events(program, clocks.burst_bytes), program.stage_programs
-    of_stages = (count_events(stage, clocks.burst_bytes) for stage in stages) if len(stages) > 1 else (events,)
+    events = count_events(program, clocks.burst_bytes)
     return Run(
         work=work,
         arch=arch,
@@ -150,7 +149,7 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
         busy=timing.busy,
         events=events,
-        stage_events=tuple(of_stages),
+        stage_events=count_stages(program) if len(work.stages) > 1 else (events,),
         dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
         dram_bound_cycles=-(-clocks.bound_ticks(program.total_bursts) // clocks.cycle_ticks),
         layouts=work.layouts(clocks.burst_bytes),

@@ -69,6 +69,13 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
         """The steps of each stage."""
         return tuple(self.of_stage(stage) for stage in range(int(self.places.stage.max()) + 1))
 
+    @property
+    def stage_totals(self) -> list[dict[str, int]]:
+        """See Program."""
+        kinds, stages = len(self.kinds.head), int(self.places.stage.max()) + 1
+        counts = np.bincount(self.places.stage * kinds + self.kind, minlength=stages * kinds)
+        return self.kinds.totals(counts.reshape(stages, kinds))
+
     def of_stage(self, stage: int) -> Program:
         """Return the steps of one stage, which move nothing."""
         none = np.zeros(0, dtype=np.int64)

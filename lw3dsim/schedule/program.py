@@ -123,10 +123,11 @@ class Kinds(Value, frozen=True, kw_only=True):
         """Return the sum of a column over so many steps of each kind."""
         return int(counts @ getattr(self, event))
 
-    def totals(self, counts: Ints) -> dict[str, int]:
-        """Return the same of every column, by its name."""
+    def totals(self, counts: Ints) -> list[dict[str, int]]:
+        """Return the same of every column, by its name, for each row of ``counts``."""
         names = names_of(self)
-        return dict(zip(names, (np.array([getattr(self, name) for name in names]) @ counts).tolist(), strict=True))
+        sums = counts @ np.array([getattr(self, name) for name in names]).T
+        return [dict(zip(names, row, strict=True)) for row in sums.tolist()]
 
 
 class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
@@ -149,6 +150,11 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def stage_programs(self) -> tuple[Program, ...]:
         """The steps of each layer that takes part."""
         return (self,)
+
+    @property
+    def stage_totals(self) -> list[dict[str, int]]:
+        """By layer that takes part, the sum of every Kinds column over its steps."""
+        return [self._totals]
 
     @property
     def steps(self) -> int:
@@ -198,7 +204,8 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     @once
     def _totals(self) -> dict[str, int]:
-        return self.kinds.totals(self.kinds.counts(self.kind))
+        (totals,) = self.kinds.totals(self.kinds.counts(self.kind)[None])
+        return totals
 
 
 class Schedule(Program, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from fused_groups import SMALL, any_mapping, chains, fusable, group_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from lw3dsim.account.events import count_events
+from lw3dsim.account.events import count_events, count_stages
 from lw3dsim.account.tally import tally_group
 from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.values import fields_of, replace
@@ -174,6 +174,7 @@ def test_engines_agree_and_accounts_close_on_fused_groups(chain, warm_up, data):
     assert fast.latency_cycles * CLOCKS.cycle_ticks >= schedule.bound_ticks(CLOCKS)
     whole = count_events(schedule, CLOCKS.burst_bytes)
     parts = [count_events(schedule.of_stage(i), CLOCKS.burst_bytes) for i in range(len(group.stages))]
+    assert count_stages(schedule) == tuple(parts)
     for name in ("mults", "vector_ops", "accumulations", "input_tiles"):
         assert getattr(whole, name) == sum(getattr(part, name) for part in parts)
     assert all(part.mults >= least for part, least in zip(parts, group.ideal_mults, strict=True))

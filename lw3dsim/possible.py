@@ -104,13 +104,18 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
         if mapping.resident[i] and not stage.has_weights:
             yield Fault(key=("group", i, "resident"), value=True, message=f"{names[i]} has no weights; leave it out")
     yield from _slots(("ofmap_slots",), mapping.ofmap_slots, arch)
-    tiles = math.prod(axis.tiles for axis in mapping.axes(group))
-    chunks = zip(group.runs, mapping.chunks, strict=True)
-    steps = tiles * sum(len(run) * -(-group.channels[run.stop] // chunk) for run, chunk in chunks)
+    steps = group_steps(group, mapping)
     if steps > MAX_GROUP_STEPS:
         message = f"makes {steps:,} steps, at most {MAX_GROUP_STEPS:,}; raise tile sizes or chunks"
         yield Fault(key=("tile",), message=message)
     yield from _room(group_fill(group, mapping, arch), names, arch)
+
+
+def group_steps(group: Group, mapping: GroupMapping) -> int:
+    """Return how many steps a group takes at most: those of every tile, though some do without a stage."""
+    tiles = math.prod(axis.tiles for axis in mapping.axes(group))
+    chunks = zip(group.runs, mapping.chunks, strict=True)
+    return tiles * sum(len(run) * -(-group.channels[run.stop] // chunk) for run, chunk in chunks)
 
 
 def is_possible(problem: Problem, mapping: Mapping, arch: Accelerator) -> bool:

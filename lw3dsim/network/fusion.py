@@ -30,7 +30,7 @@ from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
 from lw3dsim.network.units import units_of
-from lw3dsim.possible import is_possible_group
+from lw3dsim.possible import group_steps, is_possible_group
 from lw3dsim.schedule.fused import busy_under
 from lw3dsim.schedule.work import GroupWork
 
@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.fused import Busy
     from lw3dsim.schedule.work import Work
+
+
+# Of groups of fewer steps so many times as many mappings are bounded and simulated: where beginnings and ends weigh,
+# estimates are less sure of the best, and simulating takes no time.
+SHORT, MORE = 64, 2
 
 
 def fuse(judge: Judge, fixed: Mapping[Path, Run[Work]], progress: Callable[[int], None] | None = None) -> list[Unit]:
@@ -296,6 +301,8 @@ def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: 
 def group_candidates(asked: GroupSearch) -> list[Bounded]:
     """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
     found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
+    if group_steps(asked.group, found[0].plan.mapping) < SHORT:
+        found = find_group(asked.group, asked.arch, asked.price, MORE * asked.most, asked.lies)
     busy = busy_under(asked.group, [one.plan.mapping for one in found], asked.arch)
     bounded = [asked.bounded(number, *one) for number, one in enumerate(zip(found, busy, strict=True))]
     return sorted(bounded, key=lambda one: (one.least, one.number))

@@ -79,3 +79,31 @@ def test_no_other_objective_is_better_at_a_figure_than_that_of_its_own(objective
         if over > share:
             worse[seed] = (least, over)
     assert not worse
+
+
+def bottleneck(shape):
+    """Return a block of three convolutions around which its input is added to what they make."""
+    layers = [
+        Conv3d(name="a", inputs=("x",), out_channels=4, kernel=(1, 1, 1)),
+        Conv3d(name="b", inputs=("a",), out_channels=4, kernel=(3, 3, 3), padding=(1, 1, 1)),
+        Conv3d(name="c", inputs=("b",), out_channels=shape.channels, kernel=(1, 1, 1)),
+        Add(name="d", inputs=("x", "c")),
+    ]
+    return build_workload(name="bottleneck", inputs={"x": shape}, layers=layers)
+
+
+# Blocks that one group of few steps does, of which estimates are off by more than its mappings are apart.
+BLOCKS = [(8, (6, 4, 17, 5)), (4, (6, 4, 12, 7)), (8, (12, 4, 16, 5)), (8, (6, 2, 20, 6)), (8, (6, 4, 19, 5))]
+
+
+@pytest.mark.parametrize(("kib", "shape"), BLOCKS)
+def test_a_small_block_is_fastest_where_it_is_mapped_for_latency(kib, shape):
+    network = bottleneck(Shape(*shape))
+    design = {"arch": "edge_base", "overrides": [f"buffers.{name}_kib={kib}" for name in ("ifmap", "weight", "ofmap")]}
+    cycles = {
+        objective: simulate(
+            network, **design, algorithm="auto", fusion="auto", objective=objective
+        ).totals.latency_cycles
+        for objective in ("latency", "edp", "energy")
+    }
+    assert cycles["latency"] == min(cycles.values())

@@ -36,13 +36,14 @@ def test_engines_agree_and_accounts_close(clips):
 
 def test_what_is_on_chip_is_enough_to_compute_exactly():
     for arch, overrides in (("edge_shared", []), ("edge_base", AUTO)):
-        assert execute(**C3D, arch=arch, fusion="auto", overrides=overrides).exact
+        assert execute(**FUSED, arch=arch, overrides=overrides).exact
 
 
 @pytest.mark.parametrize(("arch", "overrides"), [("edge_shared", []), ("edge_base", AUTO)])
 def test_mappings_say_how_memory_is_divided_and_repeat_the_run(arch, overrides, cli, tmp_path):
     path = str(tmp_path / "mapping.yaml")
-    options = ("c3d", "--arch", arch, *COMMAND[3:], *(part for text in overrides for part in ("--set", text)))
+    changes = (part for text in overrides for part in ("--set", text))
+    options = ("c3d", "--arch", arch, *COMMAND[3:], "--objective", "dram_bytes", *changes)
     assert cli("map", *options, "--fusion", "auto", "--save", path).exit_code == 0
     entries = parse_mapping((tmp_path / "mapping.yaml").read_text()).entries
     if arch == "edge_shared":

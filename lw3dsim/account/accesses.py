@@ -84,7 +84,7 @@ def accesses_of(
     """Return the accesses of a layer or group with these ``events`` and energies by component and cause."""
     rows = [
         *_dram(events, causes_pj, burst_bytes),
-        *_buffers(events, causes_pj, arch),
+        *_buffers(events, causes_pj),
         *_array(stages, causes_pj, arch, sparsities),
     ]
     return tuple(row for row in rows if row.bytes or row.energy_pj)
@@ -151,44 +151,46 @@ def reuses(rows: Sequence[Access]) -> tuple[Reuse, ...]:
 def _dram(events: Events, causes_pj: Mapping[str, Causes], burst_bytes: int) -> Iterator[Access]:
     for tensor, moved in events.dram_bytes_breakdown.items():
         spent = math.fsum(causes_pj[component].get(tensor, 0.0) for component in MOVED)
-        yield _row(
-            "dram", tensor, "dma", spent, word=burst_bytes,
-            read=0 if tensor == "ofmap" else moved, written=moved if tensor == "ofmap" else 0,
-        )  # fmt: skip
+        passed, none = (moved // burst_bytes, moved), (0, 0)
+        read, written = (none, passed) if tensor == "ofmap" else (passed, none)
+        yield _row(("dram", tensor, "dma"), spent, read=read, written=written)
 
 
-def _buffers(events: Events, causes_pj: Mapping[str, Causes], arch: Accelerator) -> Iterator[Access]:
-    buffers, ofmap = arch.buffers, causes_pj["ofmap_sram"]
-    for name, word, read, written in (
-        ("ifmap", buffers.ifmap_port_bytes, events.ifmap_read_bytes, events.ifmap_write_bytes),
-        ("weight", buffers.weight_port_bytes, events.weight_read_bytes, events.weight_write_bytes),
+def _buffers(events: Events, causes_pj: Mapping[str, Causes]) -> Iterator[Access]:
+    e, ofmap = events, causes_pj["ofmap_sram"]
+    for name, read, written in (
+        ("ifmap", (e.ifmap_read_words, e.ifmap_read_bytes), (e.ifmap_write_words, e.ifmap_write_bytes)),
+        ("weight", (e.weight_read_words, e.weight_read_bytes), (e.weight_write_words, e.weight_write_bytes)),
     ):
         level, causes = f"{name}_sram", causes_pj[f"{name}_sram"]
-        yield _row(level, name, "dma", causes["dma"], word=word, written=written)
-        yield _row(level, name, "array", causes["array"], word=word, read=read)
+        yield _row((level, name, "dma"), causes["dma"], written=written)
+        yield _row((level, name, "array"), causes["array"], read=read)
     # What leaves by DMA was written once as results; all else at the output buffer is partial sums.
-    results, word = events.ofmap_dma_bytes, buffers.ofmap_port_bytes
-    partial = events.ofmap_read_bytes - results, events.ofmap_write_bytes - results
-    inside = events.intermediate_read_bytes, events.intermediate_write_bytes
-    yield _row("ofmap_sram", "ofmap", "dma", ofmap["dma"], word=word, read=results)
-    yield _row("ofmap_sram", "ofmap", "drain", ofmap["array"], word=word, written=results)
-    yield _row(
-        "ofmap_sram", "partial_sum", "drain", ofmap["partial_sums"], word=word, read=partial[0], written=partial[1]
-    )
-    yield _row("ofmap_sram", "intermediate", "array", ofmap["intermediate_reads"], word=word, read=inside[0])
-    yield _row("ofmap_sram", "intermediate", "drain", ofmap["intermediate_writes"], word=word, written=inside[1])
+    results = e.ofmap_dma_bytes
+    yield _row(("ofmap_sram", "ofmap", "dma"), ofmap["dma"], read=(e.ofmap_dma_words, results))
+    yield _row(("ofmap_sram", "ofmap", "drain"), ofmap["array"], written=(e.result_words, results))
+    sums = e.partial_words, e.ofmap_read_bytes - results
+    back = e.partial_words, e.ofmap_write_bytes - results
+    yield _row(("ofmap_sram", "partial_sum", "drain"), ofmap["partial_sums"], read=sums, written=back)
+    inside = e.intermediate_read_words, e.intermediate_read_bytes
+    yield _row(("ofmap_sram", "intermediate", "array"), ofmap["intermediate_reads"], read=inside)
+    inside = e.intermediate_write_words, e.intermediate_write_bytes
+    yield _row(("ofmap_sram", "intermediate", "drain"), ofmap["intermediate_writes"], written=inside)
 
 
-def _row(level: str, tensor: str, by: str, energy_pj: float, *, word: int, read: int = 0, written: int = 0) -> Access:
-    """Return bytes that pass in words of ``word`` bytes."""
+def _row(
+    place: tuple[str, str, str], energy_pj: float, *, read: tuple[int, int] = (0, 0), written: tuple[int, int] = (0, 0)
+) -> Access:
+    """Return accesses and their bytes, at a level, of a tensor, by who asks."""
+    level, tensor, by = place
     return Access(
         level=level,
         tensor=tensor,
         by=by,
-        reads=-(-read // word),
-        writes=-(-written // word),
-        read_bytes=read,
-        write_bytes=written,
+        reads=read[0],
+        writes=written[0],
+        read_bytes=read[1],
+        write_bytes=written[1],
         energy_pj=energy_pj,
     )
 

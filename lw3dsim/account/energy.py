@@ -21,7 +21,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.machine.microarchitecture import accumulate_pj
 from lw3dsim.technology.arithmetic import arithmetic
-from lw3dsim.technology.sram import Sram, buffers
+from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import clock_pj, energy_range, structure_pj, wire_pj_per_bit_mm
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _onchip(
     spent = {name: {"compute": math.fsum(part[name] for part in logic)} for name in logic[0]}
     partial = math.fsum(_partial_sums(s.problem, s.events) * output_pj(arch, s.problem) for s in stages)
     spent["collector"] |= {"partial_sums": partial} if partial else {}
-    return _sram_pj(events, buffers(arch)) | spent | {"wires": wires_pj(stages, events, arch)}
+    return _sram_pj(events, arch) | spent | {"wires": wires_pj(stages, events, arch)}
 
 
 def _shared(value: float, weights: Mapping[str, float]) -> Causes:
@@ -273,26 +273,31 @@ def operand_parts_pj(
     return data, weight, arch.product_stages * (data + weight)
 
 
-def _sram_pj(events: Events, memory: Mapping[str, Sram]) -> dict[str, Causes]:
-    ifmap, weight, ofmap = memory["ifmap"], memory["weight"], memory["ofmap"]
-    # What leaves by DMA was written once as results; all else at the output buffer is partial sums.
-    results = events.ofmap_dma_bytes
+def _sram_pj(events: Events, arch: Accelerator) -> dict[str, Causes]:
+    """Return the pJ of accesses by buffer and cause: a part of a word takes what the whole does."""
+    memory, sizes = buffers(arch), arch.buffers
+    read, write = (
+        {
+            name: getattr(one, f"{kind}_pj_per_byte") * getattr(sizes, f"{name}_port_bytes")
+            for name, one in memory.items()
+        }
+        for kind in ("read", "write")
+    )
     return {
         "ifmap_sram": {
-            "dma": events.ifmap_write_bytes * ifmap.write_pj_per_byte,
-            "array": events.ifmap_read_bytes * ifmap.read_pj_per_byte,
+            "dma": events.ifmap_write_words * write["ifmap"],
+            "array": events.ifmap_read_words * read["ifmap"],
         },
         "weight_sram": {
-            "dma": events.weight_write_bytes * weight.write_pj_per_byte,
-            "array": events.weight_read_bytes * weight.read_pj_per_byte,
+            "dma": events.weight_write_words * write["weight"],
+            "array": events.weight_read_words * read["weight"],
         },
         "ofmap_sram": {
-            "dma": results * ofmap.read_pj_per_byte,
-            "array": results * ofmap.write_pj_per_byte,
-            "partial_sums": (events.ofmap_read_bytes - results) * ofmap.read_pj_per_byte
-            + (events.ofmap_write_bytes - results) * ofmap.write_pj_per_byte,
-            "intermediate_reads": events.intermediate_read_bytes * ofmap.read_pj_per_byte,
-            "intermediate_writes": events.intermediate_write_bytes * ofmap.write_pj_per_byte,
+            "dma": events.ofmap_dma_words * read["ofmap"],
+            "array": events.result_words * write["ofmap"],
+            "partial_sums": events.partial_words * (read["ofmap"] + write["ofmap"]),
+            "intermediate_reads": events.intermediate_read_words * read["ofmap"],
+            "intermediate_writes": events.intermediate_write_words * write["ofmap"],
         },
     }
 

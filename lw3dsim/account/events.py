@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from lw3dsim.base.arrays import ceil_div
 from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.machine.problem import Problem
     from lw3dsim.schedule.program import Program
 
@@ -31,6 +33,8 @@ class Events(Value, frozen=True, kw_only=True):
     ``ofmap_dma_bytes``, a part of ``ofmap_read_bytes``, are what DMA takes out of the output buffer;
     ``staged_inputs`` are written to staging files, each as often as it is held.
     ``intermediate_*`` belong to the tensors inside a fused group, which lie there too.
+    Words are those of the ports, a part of one counted whole: ``partial_words`` of sums that come back, as many of
+    which are written; ``result_words`` as the drain writes what DMA takes in ``ofmap_dma_words``.
     """
 
     mults: int
@@ -53,6 +57,15 @@ class Events(Value, frozen=True, kw_only=True):
     ofmap_dma_bytes: int
     intermediate_read_bytes: int
     intermediate_write_bytes: int
+    ifmap_read_words: int
+    ifmap_write_words: int
+    weight_read_words: int
+    weight_write_words: int
+    partial_words: int
+    result_words: int
+    ofmap_dma_words: int
+    intermediate_read_words: int
+    intermediate_write_words: int
 
     @property
     def dram_bytes_breakdown(self) -> DramBytesBreakdown:
@@ -82,25 +95,35 @@ class Events(Value, frozen=True, kw_only=True):
         return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes + self.intermediate_write_bytes
 
 
-def count_events(schedule: Program, burst_bytes: int) -> Events:
+def count_events(schedule: Program, burst_bytes: int, buffers: Buffers) -> Events:
     """Count the events of a program; they do not depend on time."""
-    streams = schedule.ifmap, schedule.weight, schedule.ofmap
-    ifmap, weight, ofmap = (int(stream.bits.sum()) for stream in streams)
+    tiles = schedule.ifmap.bits, schedule.weight.bits, schedule.ofmap.bits
+    ifmap, weight, ofmap = (int(bits.sum()) for bits in tiles)
+    words = [int(ceil_div(bits, word).sum()) for bits, word in zip(tiles, word_bits(buffers), strict=True)]
     reads, kernels, writes = (bursts * burst_bytes for bursts in schedule.moved_bursts)
-    return make_events(schedule.total, (ifmap, weight, ofmap), (reads, kernels, writes))
+    return make_events(schedule.total, (ifmap, weight, ofmap), words, (reads, kernels, writes))
+
+
+def word_bits(buffers: Buffers) -> tuple[int, int, int]:
+    """Return the bits of a word of the ports of inputs, weights and outputs."""
+    return 8 * buffers.ifmap_port_bytes, 8 * buffers.weight_port_bytes, 8 * buffers.ofmap_port_bytes
 
 
 def count_stages(schedule: Program) -> tuple[Events, ...]:
     """Count the events of the steps of each layer that takes part; what moves is counted for all together alone."""
-    return tuple(make_events(total.__getitem__, (0, 0, 0), (0, 0, 0)) for total in schedule.stage_totals)
+    return tuple(make_events(total.__getitem__, (0, 0, 0), (0, 0, 0), (0, 0, 0)) for total in schedule.stage_totals)
 
 
 def make_events(
-    total: Callable[[str], int], tile_bits: tuple[int, int, int], dram_bytes: tuple[int, int, int]
+    total: Callable[[str], int],
+    tile_bits: tuple[int, int, int],
+    tile_words: Sequence[int],
+    dram_bytes: tuple[int, int, int],
 ) -> Events:
     """Return the events of steps whose costs sum up to ``total`` by name.
 
-    ``tile_bits`` and ``dram_bytes`` are those of all tiles of inputs, weights and outputs, in the buffers and in DRAM.
+    ``tile_bits``, ``tile_words`` and ``dram_bytes`` are those of all tiles of inputs, weights and outputs, in the
+    buffers and in DRAM.
     """
     ifmap, weight, ofmap = tile_bits
     return Events(
@@ -124,6 +147,15 @@ def make_events(
         ofmap_dma_bytes=_bytes(ofmap),
         intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
         intermediate_write_bytes=_bytes(total("intermediate_write_bits")),
+        ifmap_read_words=total("ifmap_read_words"),
+        ifmap_write_words=tile_words[0],
+        weight_read_words=total("weight_read_words"),
+        weight_write_words=tile_words[1],
+        partial_words=total("partial_words"),
+        result_words=total("result_words"),
+        ofmap_dma_words=tile_words[2],
+        intermediate_read_words=total("intermediate_read_words"),
+        intermediate_write_words=total("intermediate_write_words"),
     )
 
 

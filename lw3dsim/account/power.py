@@ -30,12 +30,12 @@ PS_PER_NS = 1000
 
 # What a step's share of an energy is measured by, by component and, where they differ, cause.
 _DRIVERS = {
-    ("ifmap_sram", "array"): "ifmap_read_bits",
-    ("weight_sram", "array"): "weight_read_bits",
-    ("ofmap_sram", "array"): "ofmap_write_bits",
+    ("ifmap_sram", "array"): "ifmap_read_words",
+    ("weight_sram", "array"): "weight_read_words",
+    ("ofmap_sram", "array"): "result_words",
     ("ofmap_sram", "partial_sums"): "ofmap_write_bits",
-    ("ofmap_sram", "intermediate_reads"): "intermediate_read_bits",
-    ("ofmap_sram", "intermediate_writes"): "intermediate_write_bits",
+    ("ofmap_sram", "intermediate_reads"): "intermediate_read_words",
+    ("ofmap_sram", "intermediate_writes"): "intermediate_write_words",
     ("multipliers", "compute"): "mults",
     ("accumulators", "compute"): "mults",
     ("operand_registers", "compute"): "mults",

@@ -65,7 +65,7 @@ class Grid(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Per mapping: events by name, bits of all tiles in buffers, their bursts, and the figures of a Tally."""
+    """Per mapping: events by name, bits, words and bursts of all tiles in buffers, and the figures of a Tally."""
 
     mults: Words
     accumulations: Words
@@ -79,9 +79,16 @@ class Totals(NamedTuple):
     weight_read_bits: Words
     ofmap_read_bits: Words
     ofmap_write_bits: Words
+    ifmap_read_words: Words
+    weight_read_words: Words
+    partial_words: Words
+    result_words: Words
     ifmap_bits: Words
     weight_bits: Words
     ofmap_bits: Words
+    ifmap_words: Words
+    weight_words: Words
+    ofmap_words: Words
     ifmap_bursts: Words
     weight_bursts: Words
     ofmap_bursts: Words
@@ -114,10 +121,10 @@ def total_mappings(
             total_steps(layer, first, grid, waves, costs, totals, i)
         cut_grid(layer, cuts, i, True, grid)
         tiles_outer = cuts.tiles_outer[i] > 0
-        total_inputs(layer, grid, tiles_outer, burst_bits, totals, i)
+        total_inputs(layer, first, grid, tiles_outer, burst_bits, totals, i)
         if layer.kernel_bits:
-            total_weights(layer, grid, tiles_outer, burst_bits, totals, i)
-        total_outputs(layer, grid, burst_bits, totals, i)
+            total_weights(layer, first, grid, tiles_outer, burst_bits, totals, i)
+        total_outputs(layer, first, grid, burst_bits, totals, i)
 
 
 @kernel
@@ -228,6 +235,8 @@ def clear(costs: Costs) -> None:
     costs.mults[0] = costs.accumulations[0] = costs.tree_adds[0] = 0
     costs.ifmap_read_bits[0] = costs.weight_read_bits[0] = costs.ofmap_read_bits[0] = costs.ofmap_write_bits[0] = 0
     costs.intermediate_read_bits[0] = costs.intermediate_write_bits[0] = 0
+    costs.ifmap_read_words[0] = costs.weight_read_words[0] = costs.partial_words[0] = costs.result_words[0] = 0
+    costs.intermediate_read_words[0] = costs.intermediate_write_words[0] = 0
     costs.staged_inputs[0] = costs.input_tiles[0] = costs.output_tiles[0] = costs.weight_kernels[0] = costs.vector_ops[
         0
     ] = 0
@@ -248,11 +257,17 @@ def add_step(costs: Costs, count: int, totals: Totals, i: int) -> None:
     totals.weight_read_bits[i] += count * costs.weight_read_bits[0]
     totals.ofmap_read_bits[i] += count * costs.ofmap_read_bits[0]
     totals.ofmap_write_bits[i] += count * costs.ofmap_write_bits[0]
+    totals.ifmap_read_words[i] += count * costs.ifmap_read_words[0]
+    totals.weight_read_words[i] += count * costs.weight_read_words[0]
+    totals.partial_words[i] += count * costs.partial_words[0]
+    totals.result_words[i] += count * costs.result_words[0]
 
 
 @kernel
-def total_inputs(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, totals: Totals, i: int) -> None:
-    """Add up the bits and bursts of input tiles. One that stays while other outputs are made of it is loaded once."""
+def total_inputs(
+    layer: Layer, array: Array, grid: Grid, tiles_outer: bool, burst_bits: int, totals: Totals, i: int
+) -> None:
+    """Add up the bits, words and bursts of input tiles; one that stays while others are made of it is loaded once."""
     n, c, t, h, w, many = grid.n, grid.c, grid.t, grid.h, grid.w, grid.many
     is_dense = layer.structure == DENSE
     stays = grid.tiles[C] == 1 and (tiles_outer or grid.tiles[T] * grid.tiles[H] * grid.tiles[W] == 1)
@@ -270,14 +285,17 @@ def total_inputs(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, t
                     bits = channels * positions * layer.activation_bits * layer.sources
                     bursts, times = ceiling(bits, burst_bits), of_channels * of_frames * h.number[d] * w.number[e]
                     totals.ifmap_bits[i] += times * bits
+                    totals.ifmap_words[i] += times * ceiling(bits, array.ifmap_word_bits)
                     totals.ifmap_bursts[i] += times * bursts
                     if a + b + d + e == 0:
                         totals.first_load[i] += bursts
 
 
 @kernel
-def total_weights(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, totals: Totals, i: int) -> None:
-    """Add up the bits and bursts of weight tiles."""
+def total_weights(
+    layer: Layer, array: Array, grid: Grid, tiles_outer: bool, burst_bits: int, totals: Totals, i: int
+) -> None:
+    """Add up the bits, words and bursts of weight tiles."""
     n, c, tiles = grid.n, grid.c, grid.tiles
     stays = tiles[C] == 1 and (not tiles_outer or tiles[N] == 1)
     again = layer.groups * (weight_sets(layer) if stays else tiles[T] * tiles[H] * tiles[W])
@@ -286,14 +304,15 @@ def total_weights(layer: Layer, grid: Grid, tiles_outer: bool, burst_bits: int, 
             bits = weight_bits(layer, n.size[a], c.size[b], c.is_first[b])
             bursts, times = ceiling(bits, burst_bits), again * n.number[a] * c.number[b]
             totals.weight_bits[i] += times * bits
+            totals.weight_words[i] += times * ceiling(bits, array.weight_word_bits)
             totals.weight_bursts[i] += times * bursts
             if a + b == 0:
                 totals.first_load[i] += bursts
 
 
 @kernel
-def total_outputs(layer: Layer, grid: Grid, burst_bits: int, totals: Totals, i: int) -> None:
-    """Add up the bits and bursts of output tiles."""
+def total_outputs(layer: Layer, array: Array, grid: Grid, burst_bits: int, totals: Totals, i: int) -> None:
+    """Add up the bits, words and bursts of output tiles."""
     n, t, h, w, many = grid.n, grid.t, grid.h, grid.w, grid.many
     bursts = 0
     for a in range(many[N]):
@@ -304,5 +323,6 @@ def total_outputs(layer: Layer, grid: Grid, burst_bits: int, totals: Totals, i: 
                     bursts = ceiling(bits, burst_bits)
                     times = layer.groups * n.number[a] * t.number[b] * h.number[d] * w.number[e]
                     totals.ofmap_bits[i] += times * bits
+                    totals.ofmap_words[i] += times * ceiling(bits, array.ofmap_word_bits)
                     totals.ofmap_bursts[i] += times * bursts
     totals.last_store[i] = bursts

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.account.energy import Stage
-from lw3dsim.account.events import STREAMS, Events, make_events
+from lw3dsim.account.events import STREAMS, Events, make_events, word_bits
 from lw3dsim.account.sorts import Cuts, Totals, empty_grid, total_mappings
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.layer.mapping import Mapping
+
+# Of tensors inside a fused group.
+INSIDE = ("intermediate_read_bits", "intermediate_write_bits", "intermediate_read_words", "intermediate_write_words")
 
 
 class Tally(Value, frozen=True, kw_only=True):
@@ -79,10 +82,14 @@ def tally_group(group: Group, mapping: GroupMapping, arch: Accelerator, dram_byt
     in_all = {name: sum(total[name] for total in totals) for name in totals[0]}
     ifmap, weight, ofmap = (moved[name] for name in STREAMS)
     stages = [
-        Stage(problem=problem, events=make_events(total.__getitem__, (0, 0, 0), (0, 0, 0)), ideal_mults=mults)
+        Stage(
+            problem=problem, events=make_events(total.__getitem__, (0, 0, 0), (0, 0, 0), (0, 0, 0)), ideal_mults=mults
+        )
         for problem, total, mults in zip(group.stages, totals, group.ideal_mults, strict=True)
     ]
-    return stages, make_events(in_all.__getitem__, (8 * ifmap, 8 * weight, 8 * ofmap), (ifmap, weight, ofmap))
+    bits = 8 * ifmap, 8 * weight, 8 * ofmap
+    words = [-(-size // each) for size, each in zip(bits, word_bits(arch.buffers), strict=True)]
+    return stages, make_events(in_all.__getitem__, bits, words, (ifmap, weight, ofmap))
 
 
 def _cut(mapping: Mapping) -> tuple[int, ...]:
@@ -93,12 +100,12 @@ def _cut(mapping: Mapping) -> tuple[int, ...]:
 def _tally(total: dict[str, int], burst_bytes: int) -> Tally:
     bursts = total["ifmap_bursts"], total["weight_bursts"], total["ofmap_bursts"]
     loaded, weights, stored = (count * burst_bytes for count in bursts)
-    # No tensor inside a fused group.
-    steps = total | {"intermediate_read_bits": 0, "intermediate_write_bits": 0}
+    steps = total | dict.fromkeys(INSIDE, 0)
     return Tally(
         events=make_events(
             steps.__getitem__,
             (total["ifmap_bits"], total["weight_bits"], total["ofmap_bits"]),
+            (total["ifmap_words"], total["weight_words"], total["ofmap_words"]),
             (loaded, weights, stored),
         ),
         array_cycles=total["array_cycles"],

@@ -106,8 +106,8 @@ def _sram_rows(arch: Accelerator) -> list[UnitCost]:
     for name, cost in buffers(arch).items():
         every = f"access of a macro: every {cost.cycles_per_access} cycle(s)"
         values = (
-            (cost.read_pj_per_byte, "pJ", "byte read"),
-            (cost.write_pj_per_byte, "pJ", "byte written"),
+            (cost.read_pj_per_byte, "pJ", "byte of a word read, wanted or not"),
+            (cost.write_pj_per_byte, "pJ", "byte of a word written, filled or not"),
             (cost.leakage_mw, "mW", "time"),
             (cost.area_mm2, "mm2", "buffer"),
             (cost.random_cycle_ns, "ns", every),

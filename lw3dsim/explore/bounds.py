@@ -153,7 +153,7 @@ def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity
         active_clocks=0,
         idle_clocks=clocks.dram_clocks(cycles),
     )
-    events = _least_events(mults, read, written)
+    events = _least_events(mults, read, written, arch.buffers.ofmap_port_bytes)
     stage = Stage(problem=problem, events=events, ideal_mults=mults)
     energy = layer_energy_pj([stage], events, counts, {"fill": cycles}, arch, leakage, [sparsity])
     return _Least(
@@ -164,8 +164,11 @@ def _least_problem(problem: Problem, arch: Accelerator, leakage: float, sparsity
     )
 
 
-def _least_events(mults: int, read: int, written: int) -> Events:
-    """Return what happens at least: the multiplications, and every byte once through its buffer."""
+def _least_events(mults: int, read: int, written: int, word_bytes: int) -> Events:
+    """Return what happens at least: the multiplications, and every byte once through its buffer.
+
+    That of outputs has words of so many bytes.
+    """
     return Events(
         mults=mults,
         accumulations=0,
@@ -187,4 +190,13 @@ def _least_events(mults: int, read: int, written: int) -> Events:
         ofmap_dma_bytes=written,
         intermediate_read_bytes=0,
         intermediate_write_bytes=0,
+        ifmap_read_words=0,
+        ifmap_write_words=0,
+        weight_read_words=0,
+        weight_write_words=0,
+        partial_words=0,
+        result_words=written // word_bytes,
+        ofmap_dma_words=written // word_bytes,
+        intermediate_read_words=0,
+        intermediate_write_words=0,
     )

@@ -32,10 +32,11 @@ PARALLEL_MODES: tuple[Parallel, ...] = ("pixel", "channel")
 
 
 class PortRate(Value, frozen=True, kw_only=True):
-    """What a buffer delivers: ``bits`` in every ``per_cycles`` cycles."""
+    """What a buffer delivers: ``bits`` in every ``per_cycles`` cycles, in words of ``word_bits``."""
 
     bits: int
     per_cycles: int
+    word_bits: int
 
     def cycles(self, bits: Ints) -> Ints:
         """Return the cycles in which ``bits`` pass."""
@@ -220,8 +221,9 @@ def _port_rate(arch: Accelerator, name: str, cycles_per_access: int) -> PortRate
     rotating = max(_banks(arch, name) // arch.buffers.slots, 1)
     common = math.gcd(bits * rotating, cycles_per_access)
     if cycles_per_access <= rotating:
-        return PortRate(bits=bits, per_cycles=1)
-    return PortRate(bits=bits * rotating // common, per_cycles=cycles_per_access // common)
+        return PortRate(bits=bits, per_cycles=1, word_bits=bits)
+    rate = bits * rotating // common
+    return PortRate(bits=rate, per_cycles=cycles_per_access // common, word_bits=bits)
 
 
 @kept(65536)
@@ -242,6 +244,9 @@ def plain_array(machine: Machine) -> Array:
         weight_port_cycles=machine.weight_port.per_cycles,
         ofmap_port_bits=machine.ofmap_port.bits,
         ofmap_port_cycles=machine.ofmap_port.per_cycles,
+        ifmap_word_bits=machine.ifmap_port.word_bits,
+        weight_word_bits=machine.weight_port.word_bits,
+        ofmap_word_bits=machine.ofmap_port.word_bits,
         input_rate=machine.input_rate,
         output_rate=machine.output_rate,
         weight_rate=machine.weight_rate,

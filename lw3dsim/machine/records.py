@@ -54,7 +54,7 @@ class Layer(NamedTuple):
 
 
 class Array(NamedTuple):
-    """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``.
+    """A Machine in integers: a port passes ``*_port_bits`` in every ``*_port_cycles``, in words of ``*_word_bits``.
 
     ``holds_weights`` and ``stages_inputs``: a round reads a weight, and a position of its patch, once.
     ``reads_back`` and ``keeps``: input and output are intermediate tensors, in the output buffer.
@@ -78,6 +78,9 @@ class Array(NamedTuple):
     weight_port_cycles: int
     ofmap_port_bits: int
     ofmap_port_cycles: int
+    ifmap_word_bits: int
+    weight_word_bits: int
+    ofmap_word_bits: int
     input_rate: int
     output_rate: int
     weight_rate: int

@@ -10,6 +10,7 @@ from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, array_cycles, entry_cycles
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.vector import operations, readings, vector_cycles, vector_entry, vector_pace
 from lw3dsim.machine.waves import LAST_SORT, SRAM_PORT, TRANSFORM, cost_waves, own_inputs, weight_uses
+from lw3dsim.machine.words import vector_words, wave_words
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -23,7 +24,7 @@ class Costs(NamedTuple):
     ``entry`` is from the start of a step to its first product, ``load`` of that the ports' part where another step is
     fed meanwhile, ``tail`` what the last round is fed for; the next step may be loaded meanwhile.
     ``row_cycles``, ``lane_cycles`` and ``products`` are those of cycles that multiply, of ``rows``, ``lanes`` and
-    ``multipliers``.
+    ``multipliers``. ``partial_words`` are those of partial sums that come back: as many are written.
     """
 
     entry: Words
@@ -52,6 +53,12 @@ class Costs(NamedTuple):
     ofmap_write_bits: Words
     intermediate_read_bits: Words
     intermediate_write_bits: Words
+    ifmap_read_words: Words
+    weight_read_words: Words
+    partial_words: Words
+    result_words: Words
+    intermediate_read_words: Words
+    intermediate_write_words: Words
     staged_inputs: Words
     input_tiles: Words
     weight_kernels: Words
@@ -87,6 +94,7 @@ def array_step(
         costs.body[i] += waves.number[sort] * waves.compute[sort]
         add_cycles(layer, array, c, waves, sort, costs, i)
         add_events(layer, array, c, is_first, is_last, waves, sort, costs, i)
+        wave_words(layer, array, c, is_first, is_last, waves, sort, costs, i)
 
 
 @kernel
@@ -163,6 +171,7 @@ def vector_step(
     write[i] = outputs * (layer.output_bits if is_last else layer.accumulator_bits)
     costs.weight_read_bits[i] = n * layer.kernel_bits
     costs.vector_ops[i] = outputs * operations(layer, c)
+    vector_words(layer, array, n, c, t, h, w, is_first, is_last, costs, i)
 
 
 @kernel

@@ -140,7 +140,7 @@ def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:
 
 
 def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:
-    events = count_events(program, clocks.burst_bytes)
+    events = count_events(program, clocks.burst_bytes, arch.buffers)
     return Run(
         work=work,
         arch=arch,

@@ -109,6 +109,12 @@ class Kinds(Value, frozen=True, kw_only=True):
     ofmap_write_bits: Ints
     intermediate_read_bits: Ints
     intermediate_write_bits: Ints
+    ifmap_read_words: Ints
+    weight_read_words: Ints
+    partial_words: Ints
+    result_words: Ints
+    intermediate_read_words: Ints
+    intermediate_write_words: Ints
     staged_inputs: Ints
     input_tiles: Ints
     weight_kernels: Ints

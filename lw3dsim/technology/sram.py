@@ -49,7 +49,7 @@ _COLUMNS = {
 class Sram(Value, frozen=True, kw_only=True):
     """One buffer.
 
-    Energy in pJ per byte that passes its port, leakage and area of all macros. A macro
+    Energy in pJ per byte of a word at its port, of which all are paid for, leakage and area of all macros. A macro
     takes an access every ``random_cycle_ns``, so every ``cycles_per_access`` cycles of the
     clock, and answers after ``access_ns``, in ``access_cycles``.
     """

@@ -48,6 +48,9 @@ def test_a_pointwise_layer_is_what_one_counts(tiny):
     assert row(rows, "weight_sram", "weight", "dma").write_bytes == 3 * 4
     assert row(rows, "ofmap_sram", "ofmap", "dma").read_bytes == 4 * 64
     assert row(rows, "ofmap_sram", "ofmap", "drain").write_bytes == 4 * 64
+    # Every word of 64 bytes counts, however little of it is filled.
+    for one in (one for one in rows if one.level.endswith("_sram")):
+        assert 64 * (one.reads + one.writes) >= one.bytes
     dram = row(rows, "dram", "ofmap", "dma")
     assert (dram.writes * 64, dram.reads) == (dram.write_bytes, 0)
     assert not [one for one in rows if one.tensor in ("partial_sum", "intermediate") and one.level == "ofmap_sram"]

@@ -45,7 +45,7 @@ def test_a_tally_counts_what_the_program_does(name, changes):
     clocks, seen = make_clocks(arch), 0
     for problem, candidate in cases(arch):
         program = build_schedule(problem, candidate.mapping, arch, clocks)
-        counted = fields_of(count_events(program, clocks.burst_bytes))
+        counted = fields_of(count_events(program, clocks.burst_bytes, arch.buffers))
         (tallied,) = tallies(problem, [candidate.mapping], arch, clocks.burst_bytes)
         for event, count in fields_of(tallied.events).items():
             # Tiles in one piece fill no more bursts than those of any layout.

@@ -38,7 +38,9 @@ EVENTS = Events(
     vector_ops=300,
     dram_ifmap_bytes=640, dram_weight_bytes=320, dram_ofmap_bytes=96, ifmap_read_bytes=111, ifmap_write_bytes=222,
     weight_read_bytes=333, weight_write_bytes=444, ofmap_read_bytes=700, ofmap_write_bytes=800, ofmap_dma_bytes=100,
-    intermediate_read_bytes=55, intermediate_write_bytes=66,
+    intermediate_read_bytes=55, intermediate_write_bytes=66, ifmap_read_words=31, ifmap_write_words=62,
+    weight_read_words=93, weight_write_words=124, partial_words=160, result_words=43, ofmap_dma_words=27,
+    intermediate_read_words=17, intermediate_write_words=19,
 )  # fmt: skip
 COUNTS = DramCounts(
     reads=30, writes=3, activates=2, precharges=2, refreshes=1, row_hits=31, row_misses=2, active_clocks=640,
@@ -74,20 +76,20 @@ def test_leakage_is_power_times_time_by_the_causes_of_the_cycles():
     assert energy(leakage=0)["leakage"] == {"multiply": 0, "fill": 0, "dram_read": 0}
 
 
-def test_sram_energy_by_cause_is_bytes_times_pj_per_byte():
+def test_sram_energy_by_cause_is_words_times_pj_of_an_access():
     # CACTI 7, itrs-lstp, 45 nm, 4 KiB in two banks: the smallest macro of 64 bits, 4 KiB; a port of 4 bytes pays for
     # the word. Read 3.3855 pJ, written 6.4536 pJ an access of 4 bytes.
-    read, write = 3.3855 / 4, 6.4536 / 4
+    read, write = 3.3855, 6.4536
     found = energy()
-    assert found["ifmap_sram"] == pytest.approx({"dma": 222 * write, "array": 111 * read})
-    assert found["weight_sram"] == pytest.approx({"dma": 444 * write, "array": 333 * read})
+    assert found["ifmap_sram"] == pytest.approx({"dma": 62 * write, "array": 31 * read})
+    assert found["weight_sram"] == pytest.approx({"dma": 124 * write, "array": 93 * read})
     assert found["ofmap_sram"] == pytest.approx({
-        "dma": 100 * read,
-        "array": 100 * write,
-        # What is read and written more than the results are partial sums.
-        "partial_sums": 600 * read + 700 * write,
-        "intermediate_reads": 55 * read,
-        "intermediate_writes": 66 * write,
+        "dma": 27 * read,
+        "array": 43 * write,
+        # Partial sums are read as often as they are written.
+        "partial_sums": 160 * (read + write),
+        "intermediate_reads": 17 * read,
+        "intermediate_writes": 19 * write,
     })  # fmt: skip
 
 
@@ -344,7 +346,7 @@ def test_energy_over_time_is_that_of_steps_transfers_and_what_is_constant():
         start=np.array([0, 200]),
         end=np.array([100, 300]),
         kind=np.array([0, 1]),
-        counts={name: np.array([1, 3]) for name in ("mults", "ofmap_write_bits")},
+        counts={name: np.array([1, 3]) for name in ("mults", "ofmap_write_bits", "result_words")},
         grant={"ifmap": np.array([100]), "weight": np.array([], dtype=int), "ofmap": np.array([300, 350])},
         ready={"ifmap": np.array([200]), "weight": np.array([], dtype=int), "ofmap": np.array([350, 400])},
         bursts={"ifmap": np.array([7]), "weight": np.array([], dtype=int), "ofmap": np.array([1, 4])},
@@ -404,7 +406,7 @@ def test_the_activity_of_a_layer_is_what_its_engine_and_its_schedule_say():
     assert activity.grant["ofmap"].tolist() == list(trace.ofmap.grant)
     assert activity.ready["weight"].tolist() == list(trace.weight.ready)
     assert {name: bursts.sum() for name, bursts in activity.bursts.items()} == {"ifmap": 36, "weight": 10, "ofmap": 4}
-    events = count_events(schedule, 32)
+    events = count_events(schedule, 32, ARCH.buffers)
     assert activity.counts["mults"][activity.kind].sum() == events.mults
     # Wires are driven at every port that the array has, not only where outputs leave it.
     by_dma = events.ifmap_write_bytes + events.weight_write_bytes + events.ofmap_dma_bytes

@@ -11,7 +11,7 @@ from dataflow_records import EVERY, known
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paper import conv, machine
-from test_step import Paced, count, paced, packed, patch, port, runs, up, waves_of, whole
+from test_step import Paced, count, drained_words, paced, packed, patch, port, runs, up, waves_of, whole
 
 from lw3dsim import load_arch
 from lw3dsim.base.kernels import INTERPRETED
@@ -114,6 +114,16 @@ def pace(walk, machine, did, lengths):
     return of_weights, of_inputs, max(multiply, transform), max(takes, key=lambda name: takes[name])
 
 
+def round_words(walk, machine, did, lengths):
+    """Return the words of inputs and of weights that a round reads."""
+    bits, weight_bits = walk.port_bits(did)
+    reading = machine.ofmap_port if machine.reads_back else machine.ifmap_port
+    of_position = walk.problem.activation_bits * did.channels
+    parts = [of_position * run for run in lengths] if machine.stages_inputs else [bits // walk.groups]
+    inputs = sum(up(part, reading.word_bits) for part in parts)
+    return inputs, up(weight_bits // walk.groups, machine.weight_port.word_bits)
+
+
 def drained(walk, machine, wave, tiles, pixels, is_first, is_last):
     alone = takes = packed(walk.problem, machine, wave, is_first, is_last)
     if is_last:
@@ -166,6 +176,11 @@ def walked(problem, arch, parallel, machine, n, c, size, is_first, is_last):
         out["weight_kernels"] += sum(did.weights for did in rounds) * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * winograd
         out["vector_ops"] += pixels * is_last
+        inputs, weights = round_words(walk, machine, rounds[0], lengths)
+        out[read.replace("bits", "words")] += len(rounds) * walk.groups * inputs
+        out["weight_read_words"] += len(rounds) * walk.groups * weights
+        for name, words in drained_words(problem, machine, wave, is_first, is_last).items():
+            out[name] += words
     latency = arch.pe.pipeline_stages + walk.levels + problem.algorithm.transform_depth
     out["head"], total, out["drain_stall"], late = paced(waves)
     out["entry"], out["load"] = latency + waves[0].reads, waves[0].load

@@ -119,24 +119,39 @@ def whole(tiles, coordinates, rate):
     return up(tiles, rate // coordinates) if rate >= coordinates else tiles * up(coordinates, rate)
 
 
-def packed(problem, machine, wave, is_first, is_last):
-    """Cycles in which a wave drains at the port, packed within what lies at one depth of the accumulators.
-
-    Tile by tile it is counted which of its outputs there are.
-    """
-    rate, sums = machine.ofmap_port, problem.accumulator_bits
-    written = problem.output_bits if is_last else sums
+def depths(problem, machine, wave):
+    """Outputs of a wave at each depth of the accumulators: tile by tile it is counted which there are."""
     kept = [
         [min(m, outputs - i * m) for i in range(tiles)]
         for tiles, m, outputs in zip(wave.tiles, problem.algorithm.tile, wave.outputs, strict=True)
     ]
     of_tiles = [t * h * w for t, h, w in itertools.product(*kept)]
+    firsts = range(0, len(of_tiles), machine.lanes)
+    return [wave.channels * sum(of_tiles[first : first + machine.lanes]) for first in firsts]
+
+
+def packed(problem, machine, wave, is_first, is_last):
+    """Cycles in which a wave drains at the port, packed within what lies at one depth of the accumulators."""
+    rate, sums = machine.ofmap_port, problem.accumulator_bits
+    written = problem.output_bits if is_last else sums
     cycles = 0
-    for first in range(0, len(of_tiles), machine.lanes):
-        outputs = wave.channels * sum(of_tiles[first : first + machine.lanes])
+    for outputs in depths(problem, machine, wave):
         passing = port(rate, outputs * written) + (0 if is_first else port(rate, outputs * sums))
         cycles += max(passing, machine.cycles_per_tile)
     return cycles
+
+
+def drained_words(problem, machine, wave, is_first, is_last):
+    """Words of partial sums that a wave reads, and of results that it writes: none has outputs of two depths."""
+    each = depths(problem, machine, wave)
+
+    def words(bits):
+        return sum(up(outputs * bits, machine.ofmap_port.word_bits) for outputs in each)
+
+    results = "intermediate_write_words" if machine.keeps else "result_words"
+    return {"partial_words": 0 if is_first else words(problem.accumulator_bits)} | {
+        results: words(problem.output_bits) if is_last else 0
+    }
 
 
 class Paced(NamedTuple):
@@ -216,6 +231,14 @@ def reference(problem, machine, n, c, size, is_first, is_last):
         out["weight_kernels"] += wave.channels * c * algorithm.taps * machine.transforms_weights
         out["output_tiles"] += wave.channels * tiles * algorithm.is_winograd
         out["vector_ops"] += pixels * is_last
+        chunk, all_rounds = min(c, machine.chunk), rounds * groups
+        read = "intermediate_read_words" if machine.reads_back else "ifmap_read_words"
+        runs_bits = [wave.inputs * length * bits * chunk for length in lengths]
+        out[read] += all_rounds * sum(up(run, reading.word_bits) for run in runs_bits)
+        weight_bits = wave.channels * chunk * problem.kernel_bits // groups
+        out["weight_read_words"] += all_rounds * up(weight_bits, machine.weight_port.word_bits)
+        for name, words in drained_words(problem, machine, wave, is_first, is_last).items():
+            out[name] += words
     out["head"], total, out["drain_stall"], late = paced(walked)
     out["entry"], out["load"] = machine.fill_cycles + walked[0].reads, walked[0].load
     out["body"], out["tail"], out["drain"] = total - out["head"], walked[-1].last, walked[-1].drain

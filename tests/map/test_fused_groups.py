@@ -35,7 +35,7 @@ FAST, THRIFTY = Price(cycle=1.0, dram_byte=0.0), Price(cycle=1e-9, dram_byte=1.0
 # What a tally of a group takes to move once, and what is rounded to bytes of all stages or of each.
 OF_DMA = {
     "dram_ifmap_bytes", "dram_weight_bytes", "dram_ofmap_bytes", "ifmap_write_bytes", "weight_write_bytes",
-    "ofmap_read_bytes", "ofmap_dma_bytes",
+    "ofmap_read_bytes", "ofmap_dma_bytes", "ifmap_write_words", "weight_write_words", "ofmap_dma_words",
 }  # fmt: skip
 thorough = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
@@ -155,7 +155,7 @@ def test_a_tally_counts_what_the_steps_of_each_stage_do(chain, warm_up, data):
     stages, whole = tally_group(group, mapping, SMALL, schedule.total_bursts * CLOCKS.burst_bytes)
     programs = [*schedule.stage_programs, schedule]
     for found, program in zip([*(stage.events for stage in stages), whole], programs, strict=True):
-        counted = fields_of(count_events(program, CLOCKS.burst_bytes))
+        counted = fields_of(count_events(program, CLOCKS.burst_bytes, SMALL.buffers))
         differ = {name for name, count in fields_of(found).items() if count != counted[name]}
         assert differ <= OF_DMA
 
@@ -172,8 +172,9 @@ def test_engines_agree_and_accounts_close_on_fused_groups(chain, warm_up, data):
     assert fast.cycles_by_cause == reference.cycles_by_cause
     assert sum(fast.cycles_by_cause.values()) == fast.latency_cycles
     assert fast.latency_cycles * CLOCKS.cycle_ticks >= schedule.bound_ticks(CLOCKS)
-    whole = count_events(schedule, CLOCKS.burst_bytes)
-    parts = [count_events(schedule.of_stage(i), CLOCKS.burst_bytes) for i in range(len(group.stages))]
+    whole = count_events(schedule, CLOCKS.burst_bytes, SMALL.buffers)
+    stages = [schedule.of_stage(i) for i in range(len(group.stages))]
+    parts = [count_events(stage, CLOCKS.burst_bytes, SMALL.buffers) for stage in stages]
     assert count_stages(schedule) == tuple(parts)
     for name in ("mults", "vector_ops", "accumulations", "input_tiles"):
         assert getattr(whole, name) == sum(getattr(part, name) for part in parts)
@@ -386,7 +387,7 @@ def test_halo_rows_are_loaded_again_or_once(kept, expected):
     rows = int(schedule.ifmap.bits.sum()) // (16 * 4 * 32 * 8)
     # Four tiles of 8 rows each look at a row above and a row below; two of these are padding, which is not loaded.
     assert rows == expected
-    assert count_events(schedule.of_stage(2), 64).mults == 16 * 32 * 4 * 32 * 32
+    assert count_events(schedule.of_stage(2), 64, BASE.buffers).mults == 16 * 32 * 4 * 32 * 32
 
 
 def test_resident_weights_are_loaded_once_streamed_ones_for_every_tile():

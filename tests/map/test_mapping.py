@@ -140,7 +140,7 @@ def offered(problem):
 def test_every_mapping_offered_keeps_the_invariants(problem):
     for candidate in offered(problem):
         schedule = build_schedule(problem, candidate.mapping, ARCH, CLOCKS)
-        events = count_events(schedule, CLOCKS.burst_bytes)
+        events = count_events(schedule, CLOCKS.burst_bytes, ARCH.buffers)
         timing = simulate_schedule(schedule, CLOCKS)
         assert problem.ideal_mults <= events.mults
         assert events.dram_read_bytes + events.dram_write_bytes >= compulsory_bytes(problem)

@@ -81,8 +81,8 @@ def test_a_tile_loads_the_rows_that_no_tile_before_had():
 
 def test_events_of_a_group_and_of_its_stages():
     schedule = build_group_schedule(GROUP, mapping(), ARCH, CLOCKS)
-    whole = count_events(schedule, 32)
-    first, second = (count_events(schedule.of_stage(i), 32) for i in range(2))
+    whole = count_events(schedule, 32, ARCH.buffers)
+    first, second = (count_events(schedule.of_stage(i), 32, ARCH.buffers) for i in range(2))
     # 3 x 8 outputs of 2 x 9 products, 2 x 8 of 3.
     assert (first.mults, second.mults, whole.mults) == (432, 48, 480)
     # 24 elements in between, written once and read once; 16 results.
@@ -91,6 +91,10 @@ def test_events_of_a_group_and_of_its_stages():
     # The array reads patches of 3 x 6 pixels of 2 channels for both chunks of both tiles.
     assert (whole.ifmap_read_bytes, whole.ifmap_write_bytes) == (4 * 36, 48)
     assert (first.intermediate_write_bytes, second.intermediate_read_bytes, second.ofmap_write_bytes) == (24, 24, 16)
+    # Of a tile of four positions two lie at each depth: words of 2 x 2 and 2 x 1 channels, of 2 x 2 results. A round
+    # reads the four of one channel.
+    assert (whole.intermediate_write_words, whole.intermediate_read_words) == (2 * (2 + 2), 2 * 3)
+    assert (whole.result_words, whole.ofmap_dma_words, whole.partial_words) == (2 * 2, 2 * 2, 0)
 
 
 def test_a_group_without_kept_halos_loads_rows_anew():
@@ -108,7 +112,7 @@ def test_a_pool_reads_what_every_window_looks_at():
     group = Group((first, problem_of(layer, Shape(3, 1, 4, 4), ARCH)), ("none", "none"))
     cut = mapping(kept="none", chunks=(2,), resident=(True, False))
     schedule = build_group_schedule(group, cut, ARCH, CLOCKS)
-    assert count_events(schedule.of_stage(1), 32).intermediate_read_bytes == 4 * 3 * 4 * 3
+    assert count_events(schedule.of_stage(1), 32, ARCH.buffers).intermediate_read_bytes == 4 * 3 * 4 * 3
 
 
 def test_a_single_store_has_what_is_left_of_the_output_buffer_to_itself():

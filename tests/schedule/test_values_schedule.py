@@ -111,7 +111,7 @@ def test_a_step_takes_its_multiplications_and_drains_its_partial_sums():
 
 
 def test_events_of_a_layer_are_those_that_one_counts():
-    events = count_events(built(), CLOCKS.burst_bytes)
+    events = count_events(built(), CLOCKS.burst_bytes, ARCH.buffers)
     # 3 x 4 outputs of 4 x 9 products.
     assert events.mults == events.accumulations == 432
     assert (events.tree_adds, events.input_tiles, events.weight_kernels, events.output_tiles) == (0, 0, 0, 0)
@@ -128,11 +128,18 @@ def test_events_of_a_layer_are_those_that_one_counts():
     assert events.dram_bytes_breakdown.parts() == {"ifmap": 1152, "weight": 320, "ofmap": 128}
     assert (events.dram_read_bytes, events.dram_write_bytes) == (1472, 128)
     assert (events.sram_read_bytes, events.sram_write_bytes) == (192 + 216 + 60, 192 + 240 + 60)
+    # Words of 4 bytes: 12 pixels of a channel are 3; 9 weights of two rows or one 5 or 3; tiles of 62, 18, 31 and 9
+    # bytes of weights 16, 5, 8 and 3; sums of 2 x 2 or 2 outputs 4 or 2, their results one.
+    assert (events.ifmap_write_words, events.ifmap_read_words) == (4 * 12, 4 * 12)
+    assert (events.weight_write_words, events.weight_read_words) == (2 * (16 + 5 + 8 + 3), 2 * (4 * 5 + 4 * 3))
+    assert (events.partial_words, events.result_words, events.ofmap_dma_words) == (2 * (4 + 2), 4, 4)
+    assert (events.intermediate_read_words, events.intermediate_write_words) == (0, 0)
 
 
 def test_bits_that_are_no_whole_bytes_are_rounded_up():
     arch = machine("precision.activation_bits=3", "precision.weight_bits=3")
-    events = count_events(built(conv(1, 1, (1, 1, 3), (1, 1, 1), arch, bias=False), tiles(1, 1, 1, 1, 3), arch), 32)
+    schedule = built(conv(1, 1, (1, 1, 3), (1, 1, 1), arch, bias=False), tiles(1, 1, 1, 1, 3), arch)
+    events = count_events(schedule, 32, arch.buffers)
     # Three pixels of 3 bits, a kernel of 3 bits.
     assert (events.ifmap_write_bytes, events.weight_write_bytes, events.ofmap_dma_bytes) == (2, 1, 2)
 
